@@ -1,0 +1,79 @@
+"""Files written aside and renamed, so that a reader never meets half of one."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.errors import FramelightError
+
+
+def _explain(error: OSError, path: Path) -> FramelightError:
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return FramelightError(f"cannot write {path}: {error.strerror}; choose another store with --store DIR")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FramelightError(f"cannot write {path}: the disk is full; free some space and run the command again")
+    return FramelightError(f"cannot write {path}: {error.strerror or error}")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it becomes `path`, on failure it is removed."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".aside", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise _explain(error, path) from error
+    aside = Path(name)
+    try:
+        yield aside
+        aside.chmod(0o644)
+        os.replace(aside, path)
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_directory(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on success it becomes `path`.
+
+    Where another process has put `path` there meanwhile, its version is kept: entries are content-addressed.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=".aside", dir=path.parent))
+    except OSError as error:
+        raise _explain(error, path) from error
+    try:
+        yield aside
+        aside.chmod(0o755)
+        try:
+            os.rename(aside, path)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with writing(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
