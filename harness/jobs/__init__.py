@@ -1,0 +1,1 @@
+"""Jobs: fully specified trainings and evaluations, keyed by their content."""

@@ -1,0 +1,50 @@
+"""What the selection split decides: kernel, radius and thresholds. Sees no other split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.jobs.replay import Replay
+from harness.recipes.recipe import Smoothing
+from harness.statistics import best_thresholds
+
+
+@dataclass(frozen=True)
+class Choice:
+    """kernel: `none` at radius 0; thresholds: 12 values, None for a task without action units.
+
+    value: the task's metric on the selection split; curves: the same at each radius, by kernel.
+    """
+
+    kernel: str
+    radius: int
+    thresholds: tuple[float, ...] | None
+    value: float
+    curves: dict[str, list[float]]
+
+
+def choose(replay: Replay, smoothing: Smoothing, thresholds: bool = True) -> Choice:
+    """The smallest radius with the best metric. Thresholds are chosen before smoothing, then kept (the paper's order).
+
+    thresholds: False keeps 0.5 for every action unit.
+    """
+    chosen = _thresholds(replay) if thresholds else None
+    radii = smoothing.radii() if replay.temporal else range(1)
+    applied = 0.5 if chosen is None else np.array(chosen)
+    curves = {kernel: replay.curve(kernel, radii, applied) for kernel in smoothing.kernels}
+    value, radius, kernel = max(((value, -radius, kernel) for kernel, values in curves.items()
+                                 for radius, value in zip(radii, values)),
+                                key=lambda candidate: (candidate[0], candidate[1],
+                                                       -smoothing.kernels.index(candidate[2])))
+    return Choice(kernel if radius else "none", -radius, chosen, value, curves)
+
+
+def _thresholds(replay: Replay) -> tuple[float, ...] | None:
+    block = replay.task.slices().get("au")
+    if block is None:
+        return None
+    valid = replay.task.valid(replay.targets)["au"]
+    best = best_thresholds(replay.raw()[valid][:, block], replay.targets["au"][valid])
+    return tuple(float(value) for value in best)

@@ -1,0 +1,78 @@
+"""What one job is, and the hash it is known by."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.heads.config import HeadConfig
+from harness.identity import digest
+from harness.recipes.recipe import Protocol, Smoothing
+
+REVISION = 1
+"""Raised when the arithmetic of a job changes, so that old records are not taken for new ones."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All that a result depends on but the seed.
+
+    kind: `run`, `baseline` or `trial`; data: digest of images and labels; entry: key of the feature entry
+    (weights, preprocessing, images, precision; empty for a baseline that reads no image); head: None for a constant.
+    """
+
+    kind: str
+    task: str
+    data: str
+    entry: str
+    features: str
+    head: HeadConfig | None
+    smoothing: Smoothing
+    protocol: Protocol
+    revision: int = REVISION
+
+    @property
+    def group_id(self) -> str:
+        return digest(self)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One configuration and seed, with the labels it is shown by and the places it reads and writes."""
+
+    configuration: Configuration
+    seed: int
+    recipe: str
+    dataset: str
+    backbone: str
+    weights: str
+    weights_hash: str
+    random_weights: bool
+    backbone_parameters: int
+    expected_seeds: tuple[int, ...]
+    data: Path
+    store: Path
+    entry: str
+
+    @property
+    def group_id(self) -> str:
+        return self.configuration.group_id
+
+    @property
+    def job_id(self) -> str:
+        return f"{self.group_id}-s{self.seed}"
+
+    @property
+    def training_id(self) -> str:
+        """Identity of the kept predictions: jobs that differ only in smoothing or kind share them."""
+        trained = dataclasses.replace(self.configuration, smoothing=Smoothing(), kind="training")
+        return f"{digest(trained)}-s{self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        return self.store / "artifacts" / "jobs" / self.job_id
+
+    @property
+    def predictions(self) -> Path:
+        return self.store / "artifacts" / "predictions" / self.training_id

@@ -1,0 +1,48 @@
+"""Kept predictions: the outputs of a head on every crop of a split, before any smoothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.data.dataset import Labels
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Outputs of the crops of S sequences, one sequence after the other.
+
+    lengths: int64 [S] crops of each; frames: int32 [n], ascending within a sequence; outputs: float32 [n, C].
+    """
+
+    sequences: tuple[str, ...]
+    lengths: np.ndarray
+    frames: np.ndarray
+    outputs: np.ndarray
+
+    def save(self, path: Path) -> None:
+        np.savez(path, sequences=np.array(self.sequences, dtype=np.str_), lengths=self.lengths,
+                 frames=self.frames, outputs=self.outputs)
+
+    @staticmethod
+    def load(path: Path) -> Predictions:
+        with np.load(path, allow_pickle=False) as kept:
+            return Predictions(tuple(str(name) for name in kept["sequences"]), kept["lengths"],
+                               kept["frames"], kept["outputs"])
+
+    def starts(self) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(np.int64)
+
+    def locate(self, labels: Labels) -> np.ndarray:
+        """int64 [N]: the position of each labelled row's crop in `outputs`, -1 where it has none."""
+        number = {name: i for i, name in enumerate(self.sequences)}
+        sequence_of = np.array([number.get(name, -1) for name in labels.sequences], dtype=np.int64)
+        stride = 1 + max(int(self.frames.max(initial=0)), int(labels.frame.max(initial=0)))
+        held = np.repeat(np.arange(len(self.sequences)), self.lengths) * stride + self.frames
+        wanted = sequence_of[labels.sequence] * stride + labels.frame
+        position = np.searchsorted(held, wanted)
+        found = (sequence_of[labels.sequence] >= 0) & (position < len(held))
+        found[found] = held[position[found]] == wanted[found]
+        return np.where(found, position, -1)

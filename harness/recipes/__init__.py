@@ -1,0 +1,17 @@
+"""Recipes: typed, frozen descriptions of experiments."""
+
+from harness.recipes.finding import find_recipe, recipe_names
+from harness.recipes.recipe import (
+    Grid,
+    Protocol,
+    Recipe,
+    Search,
+    Smoothing,
+    SyntheticStills,
+    SyntheticVideos,
+    TrainedBackbone,
+)
+from harness.recipes.settings import apply_settings
+
+__all__ = ["Grid", "Protocol", "Recipe", "Search", "Smoothing", "SyntheticStills", "SyntheticVideos",
+           "TrainedBackbone", "apply_settings", "find_recipe", "recipe_names"]

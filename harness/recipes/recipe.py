@@ -1,0 +1,159 @@
+"""The types of a recipe. A recipe derives from another with `dataclasses.replace`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.errors import InputError, unknown
+from harness.heads.config import HeadConfig
+from harness.pretraining.config import StillsConfig
+from harness.tasks import TASKS
+
+FEATURES = ("embeddings", "scores", "embeddings+scores")
+KERNELS = ("mean", "median")
+PROTOCOLS = ("held-out", "published")
+PRUNERS = ("none", "median", "halving")
+LARGEST_RADIUS = 250
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise InputError(message)
+
+
+@dataclass(frozen=True)
+class SyntheticVideos:
+    """The built-in video set a recipe runs on when no --data is given."""
+
+    videos: int = 40
+    frames: int = 150
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.videos >= 4, f"synthetic.videos is {self.videos}; at least 4 are needed for three splits")
+        _require(self.frames >= 10, f"synthetic.frames is {self.frames}; at least 10 are needed")
+
+
+@dataclass(frozen=True)
+class SyntheticStills:
+    """The built-in stills a backbone is trained on: identities, then expressions."""
+
+    images: int = 3000
+    identities: int = 120
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrainedBackbone:
+    """A backbone the recipe trains on stills when the store has no checkpoint of this training."""
+
+    name: str
+    training: StillsConfig
+    stills: SyntheticStills = SyntheticStills()
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """Candidate filters: every radius from `smallest` to `largest` frames each side, for each kernel.
+
+    The selection split chooses among them; radius 0 is the unsmoothed output.
+    """
+
+    kernels: tuple[str, ...] = KERNELS
+    smallest: int = 0
+    largest: int = 50
+
+    def __post_init__(self) -> None:
+        for kernel in self.kernels:
+            if kernel not in KERNELS:
+                raise unknown("kernel", kernel, KERNELS)
+        _require(len(self.kernels) > 0, "smoothing.kernels is empty; name mean, median or both")
+        _require(0 <= self.smallest <= self.largest <= LARGEST_RADIUS,
+                 f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {LARGEST_RADIUS}, "
+                 "smallest first")
+
+    def radii(self) -> range:
+        return range(self.smallest, self.largest + 1)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How epochs, thresholds, windows and hyperparameters are chosen.
+
+    held-out: on `fraction` of the training videos, a pure function of `seed` and their names.
+    published: on the reported split itself, as the paper did; optimistic, and marked so.
+    """
+
+    name: str = "held-out"
+    fraction: float = 0.25
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.name not in PROTOCOLS:
+            raise unknown("protocol", self.name, PROTOCOLS)
+        _require(0 < self.fraction < 1, f"protocol.fraction is {self.fraction}; it lies between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Every combination of the recipe's backbones with these features and heads, for one task."""
+
+    task: str
+    features: tuple[str, ...] = ("embeddings",)
+    heads: tuple[HeadConfig, ...] = (HeadConfig("mlp"),)
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise unknown("task", self.task, TASKS)
+        for features in self.features:
+            if features not in FEATURES:
+                raise unknown("features", features, FEATURES)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, one study a task.
+
+    The ranges are inclusive; the objective is the task's metric on the selection split.
+    """
+
+    trials: int = 30
+    seed: int = 0
+    pruner: str = "median"
+    hidden: tuple[int, int] = (32, 512)
+    learning_rate: tuple[float, float] = (1e-4, 1e-2)
+    l2: tuple[float, float] = (1e-6, 1e-2)
+    epochs: tuple[int, int] = (2, 30)
+
+    def __post_init__(self) -> None:
+        if self.pruner not in PRUNERS:
+            raise unknown("pruner", self.pruner, PRUNERS)
+        _require(self.trials >= 1, f"search.trials is {self.trials}; at least 1 is needed")
+        for name in ("hidden", "learning_rate", "l2", "epochs"):
+            low, high = getattr(self, name)
+            _require(0 < low <= high, f"search.{name} is {low},{high}; give two positive numbers, smallest first")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An experiment: which backbones, features, heads and filters are compared, on what, by which rules."""
+
+    name: str
+    grids: tuple[Grid, ...]
+    backbones: tuple[str, ...]
+    trained: tuple[TrainedBackbone, ...] = ()
+    synthetic: SyntheticVideos | None = None
+    smoothing: Smoothing = Smoothing()
+    protocol: Protocol = Protocol()
+    seeds: tuple[int, ...] = (0,)
+    precision: str = "float16"
+    baselines: bool = True
+    search: Search | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("float16", "float32"):
+            raise unknown("precision", self.precision, ("float16", "float32"))
+        for name in ("grids", "backbones", "seeds"):
+            _require(len(getattr(self, name)) > 0, f"recipe '{self.name}' has no {name}")
+            _require(len(set(getattr(self, name))) == len(getattr(self, name)),
+                     f"recipe '{self.name}' lists the same {name} twice")

@@ -1,0 +1,111 @@
+"""`--set KEY=VALUE`: typed replacement of a recipe's fields.
+
+KEY is a dotted path (`smoothing.largest`, `grids.heads.epochs`) or any unambiguous end of one (`largest`, `epochs`).
+A path through a tuple changes every element; a tuple's value is a comma-separated list.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from harness.errors import InputError, unknown
+from harness.heads.config import HeadConfig
+from harness.recipes.recipe import Protocol, Recipe
+
+BY_NAME = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text: Protocol(text)}
+"""Types that a bare name stands for: `heads=mlp,logistic_regression`, `protocol=published`."""
+
+
+def apply_settings(recipe: Recipe, settings: list[str]) -> Recipe:
+    """The recipe with each `KEY=VALUE` applied in order; InputError for an unknown key or an unfit value."""
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {setting}: write KEY=VALUE, for instance --set seeds=0,1,2")
+        path = _resolve(key.strip(), dict(_paths(Recipe)))
+        recipe = _replaced(recipe, path, value.strip(), setting)
+    return recipe
+
+
+def _paths(cls: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    hints = typing.get_type_hints(cls)
+    for f in dataclasses.fields(cls):
+        path = (*prefix, f.name)
+        yield path, hints[f.name]
+        inner = _dataclass_in(hints[f.name])
+        if inner is not None:
+            yield from _paths(inner, path)
+
+
+def _dataclass_in(hint: Any) -> type | None:
+    """The dataclass a field holds: itself, optional, or in a tuple."""
+    if dataclasses.is_dataclass(hint):
+        return hint
+    for argument in typing.get_args(hint):
+        if dataclasses.is_dataclass(argument):
+            return argument
+    return None
+
+
+def _resolve(key: str, paths: dict[tuple[str, ...], Any]) -> tuple[str, ...]:
+    wanted = tuple(key.split("."))
+    if wanted in paths:
+        return wanted
+    ends = [path for path in paths if path[-len(wanted):] == wanted]
+    if len(ends) == 1:
+        return ends[0]
+    if ends:
+        raise InputError(f"--set {key} could be {' or '.join('.'.join(p) for p in ends)}; write one of them out")
+    raise unknown("key in --set", key, {".".join(p) for p in paths} | {p[-1] for p in paths})
+
+
+def _replaced(value: Any, path: tuple[str, ...], text: str, setting: str) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_replaced(element, path, text, setting) for element in value)
+    name, rest = path[0], path[1:]
+    hint = typing.get_type_hints(type(value))[name]
+    if rest:
+        inner = getattr(value, name)
+        if inner is None:
+            inner = _dataclass_in(hint)()  # type: ignore[misc]
+        new = _replaced(inner, rest, text, setting)
+    else:
+        new = _parse(hint, text, setting)
+    return dataclasses.replace(value, **{name: new})
+
+
+def _parse(hint: Any, text: str, setting: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        if text.lower() == "none":
+            return None
+        return _parse(next(a for a in arguments if a is not type(None)), text, setting)
+    if origin is tuple:
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        if arguments[-1] is not Ellipsis:
+            if len(parts) != len(arguments):
+                raise InputError(f"--set {setting}: expects {len(arguments)} values separated by commas")
+            return tuple(_parse(a, part, setting) for a, part in zip(arguments, parts))
+        return tuple(_parse(arguments[0], part, setting) for part in parts)
+    if hint in BY_NAME:
+        return BY_NAME[hint](text)
+    if dataclasses.is_dataclass(hint):
+        fields = ", ".join(f.name for f in dataclasses.fields(hint))
+        raise InputError(f"--set {setting}: has parts, set one of them: {fields}")
+    return _scalar(hint, text, setting)
+
+
+def _scalar(hint: Any, text: str, setting: str) -> Any:
+    if hint is bool:
+        if text.lower() not in ("true", "false"):
+            raise InputError(f"--set {setting}: expects true or false")
+        return text.lower() == "true"
+    try:
+        return hint(text)
+    except ValueError:
+        kind = {int: "a whole number", float: "a number"}.get(hint, hint.__name__)
+        raise InputError(f"--set {setting}: expects {kind}, not '{text}'") from None
