@@ -1,0 +1,186 @@
+"""A head trained on features, kept, and asked for its outputs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+
+from harness import tasks
+from harness.errors import FramelightError, InputError
+from harness.heads import losses, modules
+from harness.heads.config import HeadConfig
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Labels
+    from harness.heads.losses import Targets
+
+BLOCK = 8192
+"""Rows per forward when nothing is learned; fixed, so that outputs do not depend on who asks."""
+
+
+class Matrix(Protocol):
+    """Feature rows of some labels, as `harness.features.matrix.FeatureMatrix` gives them.
+
+    rows: the label rows that have features; width: D.
+    """
+
+    rows: np.ndarray
+    width: int
+
+    def gather(self, rows: np.ndarray) -> np.ndarray: ...
+
+    def batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedHead:
+    """A trained head: its tensors by name, what it was built from, and how training went.
+
+    epoch: the epoch (from 1) whose weights these are; history: per epoch `epoch`, `loss` and, when there were
+    selection rows, `value` (the task's metric on them, unsmoothed); stopped: `on_epoch` ended the training early.
+    """
+
+    state: dict[str, np.ndarray]
+    config: HeadConfig
+    task: str
+    in_width: int
+    epoch: int
+    history: list[dict[str, float]]
+    seconds: float
+    stopped: bool = False
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers: every tensor but the standardisation's."""
+        return sum(v.size for name, v in self.state.items() if not name.startswith("standardise."))
+
+
+def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, select_matrix: Matrix | None,
+               select_labels: Labels | None, seed: int, on_epoch: Callable[[int, float], bool] | None = None,
+               accelerator: str = "cpu") -> TrainedHead:
+    """Train on the rows of `matrix` (targets from `labels`), choosing the epoch on `select_matrix`.
+
+    on_epoch(epoch from 1, value): called after each epoch; True ends the training (see TrainedHead.stopped).
+    Without selection rows the last epoch is kept. Same arguments and thread count, same bits.
+    InputError: no labelled row, or a single class; FramelightError: features or loss are not finite.
+    """
+    from harness.heads import lightning
+
+    started = time.perf_counter()
+    rows = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
+    _require_something_to_learn(task, labels, matrix, rows)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = modules.build(config, matrix.width, task)
+        mean, deviation = moments(matrix, labels)
+        if config.standardise:
+            head.standardise.set(mean, deviation)
+        model = lightning.FrameModel(
+            head, losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}),
+            lightning.Optimisation(config.epochs, len(matrix.rows), config.learning_rate, config.schedule,
+                                   l2=config.l2),
+            selection=_selection(lightning, task, config, select_matrix, select_labels, on_epoch))
+        prepared = _targets(task, labels)
+        fitted = lightning.fit(model, lambda epoch: _batches(matrix, prepared, config.batch_size, seed, epoch),
+                               {"accelerator": accelerator})
+    state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
+    return TrainedHead(state, config, task.name, matrix.width, fitted.epoch, fitted.history,
+                       time.perf_counter() - started, fitted.stopped)
+
+
+def predict(trained: TrainedHead, features: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
+    """[N, D] features, or an iterable of [n, D] blocks -> float32 [N, C] activated outputs.
+
+    InputError when D is not the width the head was trained on; FramelightError when an output is not finite.
+    """
+    task = tasks.task(trained.task)
+    head = modules.build(trained.config, trained.in_width, task)
+    head.load_state_dict({name: torch.from_numpy(value) for name, value in trained.state.items()})
+    blocks = [features] if isinstance(features, np.ndarray) else features
+    outputs = [np.zeros((0, task.width), np.float32)]
+    for block in blocks:
+        if block.ndim != 2 or block.shape[1] != trained.in_width:
+            raise InputError(f"the head takes features [N, {trained.in_width}], not {list(block.shape)}")
+        logits = _forward(head, block)
+        if not np.isfinite(logits).all():
+            raise FramelightError(f"{int((~np.isfinite(logits)).any(axis=1).sum())} of {len(block)} rows give outputs "
+                                  "that are not finite; extract their features again")
+        outputs.append(task.activate(logits).astype(np.float32))
+    return np.concatenate(outputs)
+
+
+@torch.inference_mode()
+def _forward(head: torch.nn.Module, features: np.ndarray) -> np.ndarray:
+    blocks = [head(torch.from_numpy(np.ascontiguousarray(features[i:i + BLOCK], np.float32))).numpy()
+              for i in range(0, len(features), BLOCK)]
+    return np.concatenate(blocks) if blocks else np.zeros((0, 0), np.float32)
+
+
+def blocks(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """All rows of `matrix` in order: (label rows [B], float32 [B, D])."""
+    for start in range(0, len(matrix.rows), BLOCK):
+        rows = matrix.rows[start:start + BLOCK]
+        yield rows, np.asarray(matrix.gather(rows), np.float32)
+
+
+def moments(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and population deviation of each column, float64 [D], in one pass; FramelightError at the first bad row."""
+    count, mean, squares = 0, np.zeros(matrix.width), np.zeros(matrix.width)
+    for rows, block in blocks(matrix):
+        finite = np.isfinite(block).all(axis=1)
+        if not finite.all():
+            row = rows[int(np.argmin(finite))]
+            raise FramelightError(
+                f"features that are not finite in {int((~finite).sum())} rows, first in "
+                f"{labels.sequences[labels.sequence[row]]} frame {labels.frame[row]}; extract them again")
+        block = block.astype(np.float64)
+        centre, size = block.mean(axis=0), len(block)
+        gap, total = centre - mean, count + size
+        squares += ((block - centre) ** 2).sum(axis=0) + gap**2 * (count * size / total)
+        mean, count = mean + gap * (size / total), total
+    return mean, np.sqrt(squares / max(count, 1))
+
+
+def _require_something_to_learn(task: tasks.Task, labels: Labels, matrix: Matrix, valid: dict[str, np.ndarray]) -> None:
+    for output in task.outputs:
+        if not valid[output.name].any():
+            raise InputError(f"nothing to train {task.name} on: none of the {len(labels)} annotated rows has both "
+                             f"a crop and a {output.name} label")
+        if output.name == "expr":
+            seen = np.unique(labels.targets["expr"][matrix.rows][valid["expr"]])
+            if len(seen) < 2:
+                raise InputError(f"every training row is {tasks.EXPRESSIONS[seen[0]]}; a classifier needs two classes")
+
+
+def _targets(task: tasks.Task, labels: Labels) -> Targets:
+    valid = task.valid(labels.targets)
+    return {o.name: (torch.from_numpy(np.ascontiguousarray(labels.targets[o.name])), torch.from_numpy(valid[o.name]))
+            for o in task.outputs}
+
+
+def _batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int) -> Iterator[tuple]:
+    for rows, features in matrix.batches(size, seed, epoch):
+        index = torch.from_numpy(np.asarray(rows, np.int64))
+        yield torch.from_numpy(features), {n: (target[index], valid[index]) for n, (target, valid) in targets.items()}
+
+
+def _selection(lightning, task: tasks.Task, config: HeadConfig, matrix: Matrix | None, labels: Labels | None,
+               on_epoch: Callable[[int, float], bool] | None):
+    if matrix is None:
+        return None
+    from harness import statistics
+
+    rows = matrix.rows
+    targets = {name: values[rows] for name, values in labels.targets.items()}
+
+    def score(logits: np.ndarray) -> float:
+        collected = statistics.collect(task, task.activate(logits), targets, labels.unit[rows], len(labels.units), 0.5)
+        return statistics.score(collected).metrics[task.metric]
+
+    return lightning.Selection(lambda: (torch.from_numpy(block) for _, block in blocks(matrix)), score, config.keep,
+                               on_epoch)

@@ -1,0 +1,1 @@
+"""Backbone training on stills: identities first, then expressions."""

@@ -1,0 +1,49 @@
+"""How a backbone is trained on stills, as data; imports no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from harness.errors import InputError
+
+
+@dataclass(frozen=True)
+class StillsConfig:
+    """Identities first, then expressions, all layers in both (Savchenko 2022, in miniature).
+
+    backbone: reference of the starting point, as `backbones.load` reads it (`tiny_resnet@random`).
+    identity_epochs, expression_epochs: passes over the training stills; 0 leaves the step out.
+    identity_images: a subject needs that many stills to be a class of the first step.
+    label_smoothing: share of the expression target spread over all classes.
+    augment: random flip, shift, scale, light, colour, grey, noise and cutout of each training batch.
+    auxiliary: valence, arousal and action units, where the table has them, are learned beside the expression.
+    """
+
+    backbone: str = "tiny_resnet@random"
+    identity_epochs: int = 4
+    expression_epochs: int = 10
+    identity_learning_rate: float = 3e-3
+    expression_learning_rate: float = 2e-3
+    batch_size: int = 96
+    weight_decay: float = 0.02
+    identity_images: int = 4
+    label_smoothing: float = 0.1
+    augment: bool = True
+    auxiliary: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field, least in (("identity_epochs", 0), ("expression_epochs", 0), ("batch_size", 2),
+                             ("identity_images", 2)):
+            if getattr(self, field) < least:
+                raise InputError(f"backbone training: {field} must be at least {least}, not {getattr(self, field)}")
+        if self.identity_epochs + self.expression_epochs == 0:
+            raise InputError("backbone training: identity_epochs and expression_epochs are both 0; nothing to train")
+        for field in ("identity_learning_rate", "expression_learning_rate"):
+            if not (getattr(self, field) > 0 and math.isfinite(getattr(self, field))):
+                raise InputError(f"backbone training: {field} must be positive, not {getattr(self, field)}")
+        if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
+            raise InputError(f"backbone training: weight_decay must be 0 or more, not {self.weight_decay}")
+        if not 0 <= self.label_smoothing < 1:
+            raise InputError(f"backbone training: label_smoothing is a share of 1, not {self.label_smoothing}")

@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from harness import tasks
+from harness.errors import InputError
+from harness.heads import modules
+from harness.heads.config import KINDS, HeadConfig
+
+
+@pytest.mark.parametrize("task", tasks.TASKS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_head_gives_logits_of_the_tasks_width(kind, task):
+    head = modules.build(HeadConfig(kind), 20, tasks.task(task))
+    assert head(torch.randn(5, 20)).shape == (5, tasks.task(task).width)
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_parameter_counts_are_those_of_the_paper():
+    """Savchenko 2022: EXPR MLP 165,000; AU MLP 165,516; VA linear 18; MTL direct on 1416 columns 31,174."""
+    assert count(modules.build(HeadConfig("mlp"), 1280, tasks.task("expr"))) == 165_000
+    assert count(modules.build(HeadConfig("mlp"), 1280, tasks.task("au"))) == 165_516
+    assert count(modules.build(HeadConfig("logistic_regression"), 8, tasks.task("va"))) == 18
+    assert count(modules.build(HeadConfig("multitask", hidden=0), 1416, tasks.task("mtl"))) == 31_174
+
+
+def test_multitask_without_hidden_layer_is_linear_and_with_one_is_not():
+    x = torch.randn(2, 10)
+    middle = x.mean(0, keepdim=True)
+    for hidden, linear in ((0, True), (32, False)):
+        head = modules.build(HeadConfig("multitask", hidden=hidden), 10, tasks.task("mtl"))
+        assert torch.allclose(head(middle), head(x).mean(0, keepdim=True), atol=1e-6) is linear
+
+
+def test_unknown_head_is_met_with_the_nearest_name():
+    with pytest.raises(InputError, match="did you mean logistic_regression"):
+        HeadConfig("logistic_regresion")
+
+
+@pytest.mark.parametrize("bad", [{"kind": "mlp", "hidden": 0}, {"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0},
+                                 {"learning_rate": float("nan")}, {"l2": -1.0}, {"schedule": "linear"},
+                                 {"keep": "first"}])
+def test_impossible_settings_are_refused(bad):
+    with pytest.raises(InputError, match=next(k for k in reversed(bad))):
+        HeadConfig(**bad)
+
+
+def test_penalty_counts_weights_but_not_biases():
+    head = modules.build(HeadConfig("mlp", hidden=4), 3, tasks.task("va"))
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.fill_(2.0)
+    assert modules.penalty(head, 0.5).item() == 0.5 * 4 * (3 * 4 + 4 * 2)
+    assert modules.penalty(head, 0.0) == 0
