@@ -1,0 +1,31 @@
+"""Backbones: a face crop becomes an embedding and scores. Importing this is light; torch comes with `load`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from backbones.catalogue import AFFECTNET, names, spec
+from backbones.checkpoint import entries, read_card, save_checkpoint
+from backbones.errors import BackboneError
+from backbones.peeking import describe, peek
+from backbones.spec import BackboneInfo, BackboneSpec, Preprocessing
+
+if TYPE_CHECKING:
+    from backbones.backbone import Backbone, hash_weights
+    from backbones.cost import cost
+    from backbones.loading import build, load
+    from backbones.preprocessing import normalise, prepare, resize
+
+LATE = {"Backbone": "backbone", "hash_weights": "backbone", "build": "loading", "load": "loading",
+        "prepare": "preprocessing", "resize": "preprocessing", "normalise": "preprocessing", "cost": "cost"}
+
+__all__ = ["AFFECTNET", "Backbone", "BackboneError", "BackboneInfo", "BackboneSpec", "Preprocessing", "build", "cost",
+           "describe", "entries", "hash_weights", "load", "names", "normalise", "peek", "prepare", "read_card",
+           "resize", "save_checkpoint", "spec"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LATE:
+        raise AttributeError(f"module 'backbones' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"backbones.{LATE[name]}"), name)

@@ -1,0 +1,67 @@
+"""The named backbones. A new one is one more `BackboneSpec` here; no torch is imported to list them."""
+
+from __future__ import annotations
+
+from backbones.errors import BackboneError, unknown
+from backbones.spec import BackboneSpec, Preprocessing
+
+AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
+"""AffectNet's eight classes, alphabetical: the score order of published emotion networks (Savchenko 2022)."""
+
+TIMM = "timm:"
+TIMM_SOURCE = "https://huggingface.co/timm/"
+
+
+def _timm(name: str, model: str, tag: str, size: int) -> BackboneSpec:
+    """A timm network with the preprocessing of published emotion weights: square bilinear, ImageNet mean and std."""
+    return BackboneSpec(name, f"{TIMM}{model}", Preprocessing(size), AFFECTNET, "apache-2.0",
+                        f"{TIMM_SOURCE}{model}.{tag}", tag)
+
+
+def _tiny(name: str) -> BackboneSpec:
+    return BackboneSpec(name, f"backbones.tiny:{name}", Preprocessing(64), AFFECTNET, "apache-2.0", "this project")
+
+
+VGGFACE = BackboneSpec(
+    "vggface", "backbones.vggface:VGGFace",
+    Preprocessing(224, value_range=255.0, mean=(129.186, 104.762, 93.594), std=(1.0, 1.0, 1.0)), (),
+    "cc-by-nc-4.0 (weights; supplied by the user)", "Parkhi, Vedaldi, Zisserman 2015, Deep Face Recognition",
+    score_width=2622)
+
+SPECS = {spec.name: spec for spec in (
+    _timm("efficientnet_b0", "tf_efficientnet_b0", "ns_jft_in1k", 224),
+    _timm("efficientnet_b2", "tf_efficientnet_b2", "ns_jft_in1k", 260),
+    BackboneSpec("mobilenet_v1", "timm:mobilenetv1_100",
+                 Preprocessing(224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)), AFFECTNET, "apache-2.0",
+                 f"{TIMM_SOURCE}mobilenetv1_100.ra4_e3600_r224_in1k", "ra4_e3600_r224_in1k"),
+    _timm("mobilenet_v3", "mobilenetv3_large_100", "ra_in1k", 224),
+    _timm("mobilenet_v4_small", "mobilenetv4_conv_small", "e2400_r224_in1k", 224),
+    VGGFACE,
+    _tiny("tiny_resnet"),
+    _tiny("tiny_mobilenet"),
+)}
+
+
+def names() -> tuple[str, ...]:
+    """The catalogue's names, in the order they are listed; `timm:<model>` is understood besides."""
+    return tuple(SPECS)
+
+
+def spec(name: str) -> BackboneSpec:
+    """The spec of a catalogue name or of `timm:<model>`; BackboneError with the nearest names when there is none."""
+    if name in SPECS:
+        return SPECS[name]
+    if name.startswith(TIMM):
+        from backbones.timm_models import spec_of
+
+        return spec_of(name)
+    raise unknown("backbone", name, SPECS)
+
+
+def constructor(name: str) -> str:
+    """How the network of that name is made, without importing timm."""
+    if name in SPECS:
+        return SPECS[name].constructor
+    if name.startswith(TIMM):
+        return name
+    raise BackboneError(f"unknown architecture '{name}'", f"known: {', '.join(SPECS)}, timm:<model>")

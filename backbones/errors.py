@@ -1,0 +1,26 @@
+"""The one error of this package: a backbone that cannot be had, and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BackboneError(ValueError):
+    """A backbone, its weights or its checkpoint cannot be used.
+
+    hint: what the user can do about it ("" when the message says it all); str() joins the two.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}; {hint}" if hint else message)
+        self.message = message
+        self.hint = hint
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> BackboneError:
+    """An error for a name that nothing answers to, with the nearest known names."""
+    known = sorted(set(known))
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    return BackboneError(f"unknown {kind} '{name}'", hint)

@@ -1,0 +1,106 @@
+"""From a reference, NAME[@WEIGHTS], to a backbone.
+
+WEIGHTS is `random`, `pretrained`, a timm tag, the name of a trained or imported entry, or the path of a checkpoint
+folder (for `vggface` also of a PyTorch state dict). A bare NAME is an entry of that name, else the catalogue's:
+pretrained where the spec has a tag, random where it has none.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from backbones import catalogue, checkpoint
+from backbones.backbone import Backbone
+from backbones.errors import BackboneError
+from backbones.resolution import Source, resolve
+from backbones.spec import BackboneSpec
+
+SEED = 0
+
+
+def construct(spec: BackboneSpec, classes: int) -> nn.Module:
+    """The network of a spec with fresh weights from torch's present random state."""
+    module, _, name = spec.constructor.partition(":")
+    if module == "timm":
+        from backbones.timm_models import create
+
+        return create(name, classes)
+    return getattr(importlib.import_module(module), name)(classes)
+
+
+def build(name: str, classes: Sequence[str] | None = None, seed: int = SEED) -> Backbone:
+    """A backbone with random weights, a pure function of name, classes and seed; classes default to the spec's."""
+    spec = catalogue.spec(name)
+    labels = spec.score_labels if classes is None else tuple(classes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = construct(spec, spec.classes if classes is None else len(labels))
+    if classes is not None:
+        spec = replace(spec, score_width=len(labels))
+    return Backbone(network, spec, f"random (seed {seed})", f"{name}@random", f"{name} (random)", labels, True).eval()
+
+
+def load(reference: str, checkpoints: Path | None = None) -> Backbone:
+    """The backbone of a reference, in eval mode, on the CPU; BackboneError that says what to do when it cannot be."""
+    source = resolve(reference, checkpoints)
+    if source.kind == "random":
+        return build(source.name)
+    if source.kind == "checkpoint":
+        return _from_checkpoint(source, checkpoints)
+    if source.kind == "file":
+        return _from_file(source)
+    return _from_tag(source)
+
+
+def _from_checkpoint(source: Source, checkpoints: Path | None) -> Backbone:
+    card = checkpoint.read_card(source.folder)
+    state = checkpoint.read_state(source.folder, card)
+    spec = checkpoint.spec_from(card)
+    if source.name:
+        spec = replace(spec, name=source.name, constructor=catalogue.constructor(source.name))
+    network = _empty(spec, int(card["score_width"]))
+    checkpoint.fill(network, state, str(source.folder), spec.name)
+    name = str(card["name"])
+    return Backbone(network, spec, f"checkpoint {name}", source.reference, name, spec.score_labels, False,
+                    checkpoints).eval()
+
+
+def _from_tag(source: Source) -> Backbone:
+    from backbones.timm_models import create_pretrained
+
+    spec = catalogue.spec(source.name)
+    module, _, model = spec.constructor.partition(":")
+    if module != "timm":
+        raise BackboneError(f"{source.name} has no downloadable weights '{source.tag}'", f"use {source.name}@random")
+    network = create_pretrained(model, source.tag)
+    # The tag's own classifier is kept: its columns (ImageNet classes as a rule) name no emotion.
+    spec = replace(spec, score_width=None, source=f"{catalogue.TIMM_SOURCE}{model}.{source.tag}", tag=source.tag)
+    label = source.name if source.tag == catalogue.spec(source.name).tag else f"{source.name}@{source.tag}"
+    return Backbone(network, spec, f"timm {source.tag}", source.reference, label, ()).eval()
+
+
+def _from_file(source: Source) -> Backbone:
+    from backbones.vggface import read_weights
+
+    if source.name != "vggface":
+        raise BackboneError(f"{source.folder} is a file, and {source.name} is read from checkpoint folders",
+                            "name the folder that holds model.safetensors and card.json")
+    state = read_weights(source.folder)
+    head = state.get("fc8.weight")
+    spec = replace(catalogue.VGGFACE, score_width=2622 if head is None else head.shape[0])
+    network = _empty(spec, spec.classes)
+    checkpoint.fill(network, state, str(source.folder), "vggface")
+    return Backbone(network, spec, f"file {source.folder.name}", source.reference, "vggface").eval()
+
+
+def _empty(spec: BackboneSpec, classes: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        return construct(spec, classes)
+
+

@@ -1,0 +1,72 @@
+"""What a reference means, found without torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from backbones import catalogue
+from backbones.checkpoint import entries, is_checkpoint
+from backbones.errors import BackboneError, unknown
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the weights of a reference come from.
+
+    kind: `random`, `tag`, `checkpoint` or `file`. name: catalogue name ("" where a checkpoint's card says it).
+    """
+
+    reference: str
+    kind: str
+    name: str
+    tag: str = ""
+    folder: Path = Path()
+
+
+def resolve(reference: str, checkpoints: Path | None = None) -> Source:
+    """The source of NAME[@WEIGHTS]; BackboneError with the nearest names when nothing answers to it."""
+    name, at, weights = reference.partition("@")
+    known = entries(checkpoints)
+    if not at:
+        return _bare(reference, known)
+    catalogue.constructor(name) if name in known else _catalogued(name, known)
+    if weights == "random":
+        return Source(reference, "random", name)
+    if weights == "pretrained":
+        return Source(reference, "tag", name, _tag(name))
+    path = known.get(weights, Path(weights))
+    if is_checkpoint(path):
+        return Source(reference, "checkpoint", name, folder=path)
+    if path.is_file():
+        return Source(reference, "file", name, folder=path)
+    if os.sep in weights or path.is_dir():
+        raise BackboneError(f"no checkpoint at {path}: it has no card.json",
+                            "name a folder that holds model.safetensors and card.json")
+    if not catalogue.constructor(name).startswith(catalogue.TIMM):
+        raise unknown(f"weights of {name}", weights, ["random", *known])
+    return Source(reference, "tag", name, weights)
+
+
+def _bare(reference: str, known: dict[str, Path]) -> Source:
+    if reference in known:
+        return Source(reference, "checkpoint", "", folder=known[reference])
+    if os.sep in reference and is_checkpoint(Path(reference)):
+        return Source(reference, "checkpoint", "", folder=Path(reference))
+    _catalogued(reference, known)
+    tag = catalogue.spec(reference).tag
+    return Source(reference, "tag", reference, tag) if tag else Source(reference, "random", reference)
+
+
+def _catalogued(name: str, known: dict[str, Path]) -> None:
+    if name not in catalogue.SPECS and not name.startswith(catalogue.TIMM):
+        raise unknown("backbone", name, [*catalogue.SPECS, *known])
+
+
+def _tag(name: str) -> str:
+    tag = catalogue.spec(name).tag
+    if tag is None:
+        raise BackboneError(f"{name} has no downloadable weights",
+                            f"use {name}@random, or the name of a trained or imported backbone")
+    return tag
