@@ -1,0 +1,139 @@
+"""Outputs of one video made dense and smoothed in time.
+
+T: frames of a video; C: output columns. A window has radius r, that is frames t-r to t+r, cut at the video's ends
+(it shrinks; nothing is padded). Each column is smoothed for itself, before argmax or thresholds (Savchenko 2022).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import bottleneck
+import numpy as np
+
+from harness.errors import InputError, unknown
+
+MAX_RADIUS = 250
+
+Kernel = Callable[[list[np.ndarray], list[int]], Iterator[np.ndarray]]
+"""Videos as contiguous float64 [C, T], ascending radii -> for each radius a fresh [C, sum of T]."""
+
+
+def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int) -> np.ndarray:
+    """Outputs of the frames that have a crop -> float64 [length, C], one row for each of the frames 1 to `length`.
+
+    frames: [n] ascending 1-based frame numbers; outputs: [n, C], n at least 1. Between two crops the values are
+    interpolated linearly, before the first and after the last they are held. Frames beyond `length` take part in
+    the interpolation and are cut off.
+    """
+    frames, outputs = np.asarray(frames), _matrix(outputs, "outputs")
+    if frames.shape != (len(outputs),):
+        raise InputError(f"{frames.size} frame numbers for {len(outputs)} rows of outputs; give one for each row")
+    if not len(frames):
+        raise InputError("no frame has a crop, so there is nothing to fill the gaps from")
+    if frames[0] < 1 or (np.diff(frames) <= 0).any():
+        raise InputError("frame numbers must start at 1 or later and ascend without repetition")
+    dense = np.arange(1, operator.index(length) + 1)
+    right = np.searchsorted(frames, dense).clip(max=len(frames) - 1)
+    left = np.where(frames[right] > dense, right - 1, right).clip(min=0)
+    span = frames[right] - frames[left]
+    weight = np.where(span > 0, (dense - frames[left]) / np.maximum(span, 1), 0.0)[:, None]
+    return outputs[left] * (1 - weight) + outputs[right] * weight
+
+
+def smooth(outputs: np.ndarray, kernel: str, radius: int) -> np.ndarray:
+    """Outputs [T, C] of one video, without gaps -> float64 [T, C]; kernel `none`, `mean` or `median`, radius 0 to 250.
+
+    InputError for an unknown kernel, a radius out of range, or NaN.
+    """
+    _, smoothed = next(curve([outputs], kernel, [radius]))
+    return smoothed
+
+
+def curve(videos: Iterable[np.ndarray], kernel: str, radii: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """(radius, smoothed) for ascending radii, much faster together than one by one.
+
+    videos: dense arrays [T_v, C], any float type, accumulated in float64. smoothed: float64 [sum of T_v, C], rows as
+    in np.concatenate(videos); a fresh array each time, so it may be kept, stored column by column (Fortran order).
+    """
+    if kernel not in KERNELS:
+        raise unknown("kernel", kernel, KERNELS)
+    columns = [np.ascontiguousarray(_matrix(video, f"outputs of video {i}").T) for i, video in enumerate(videos)]
+    if not columns:
+        raise InputError("no video to smooth")
+    if len({len(video) for video in columns}) > 1:
+        raise InputError(f"videos differ in width: {sorted({len(video) for video in columns})} columns")
+    checked = _radii(radii)
+    return ((radius, smoothed.T) for radius, smoothed in zip(checked, KERNELS[kernel](columns, checked)))
+
+
+def _none(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.ndarray]:
+    for _ in radii:
+        yield np.concatenate(videos, axis=1)
+
+
+def _mean(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.ndarray]:
+    """Window sums grow by one frame at each end from radius to radius; a row of ones sums to the window's size."""
+    counted = [np.vstack([video, np.ones(video.shape[1])]) for video in videos]
+    sums, reached = [video.copy() for video in counted], 0
+    for radius in radii:
+        for video, total in zip(counted, sums):
+            for r in range(reached + 1, min(radius, video.shape[1] - 1) + 1):
+                total[:, :-r] += video[:, r:]
+                total[:, r:] += video[:, :-r]
+        reached = radius
+        smoothed, parts = _empty(videos)
+        for total, part in zip(sums, parts):
+            np.divide(total[:-1], total[-1], out=part)
+        yield smoothed
+
+
+def _median(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.ndarray]:
+    for radius in radii:
+        smoothed, parts = _empty(videos)
+        for video, part in zip(videos, parts):
+            part[...] = _moving_median(video, radius)
+        yield smoothed
+
+
+def _moving_median(video: np.ndarray, radius: int) -> np.ndarray:
+    length = video.shape[1]
+    r = min(radius, length - 1)  # a wider window sees the same frames
+    if r < 1:
+        return video
+    padded = np.full((len(video), length + r), np.nan)  # the trailing window skips NaN, so it shrinks at the ends
+    padded[:, :length] = video
+    return bottleneck.move_median(padded, 2 * r + 1, min_count=1, axis=1)[:, r:]
+
+
+KERNELS: dict[str, Kernel] = {"none": _none, "mean": _mean, "median": _median}
+
+
+def _empty(videos: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """A fresh [C, sum of T] and its views [C, T_v], one for each video."""
+    ends = np.cumsum([video.shape[1] for video in videos])
+    whole = np.empty((len(videos[0]), ends[-1]))
+    return whole, np.split(whole, ends[:-1], axis=1)
+
+
+def _matrix(values: np.ndarray, what: str) -> np.ndarray:
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2:
+        raise InputError(f"{what} have shape {list(values.shape)}; expected [frames, columns]")
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise InputError(f"{what} hold NaN or infinity, first in row {np.flatnonzero(bad)[0]}")
+    return values
+
+
+def _radii(radii: Sequence[int] | Iterable[int]) -> list[int]:
+    try:
+        checked = [operator.index(radius) for radius in radii]
+    except TypeError:
+        raise InputError("a radius is a whole number of frames each side") from None
+    if not all(0 <= radius <= MAX_RADIUS for radius in checked):
+        raise InputError(f"a radius lies in 0 to {MAX_RADIUS} frames each side; got {checked}")
+    if any(after <= before for before, after in zip(checked, checked[1:])):
+        raise InputError(f"radii must ascend; got {checked}")
+    return checked
