@@ -1,0 +1,179 @@
+"""Aff-Wild2 as released for the third ABAW challenge: folders of crops, a label file per video and task."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from harness.data import affwild2_folders, annotations
+from harness.data.dataset import Labels, Sequence
+from harness.data.layout import SPLITS, Layout
+from harness.data.problems import Problem
+from harness.errors import InputError, unknown
+from harness.tasks import ACTION_UNITS, TASKS
+from harness.tasks import task as find_task
+
+CROP = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
+EMPTY = {"expr": np.zeros(0, np.int64), "va": np.zeros((0, 2), np.float32),
+         "au": np.zeros((0, len(ACTION_UNITS)), np.int8)}
+
+
+def source_video(name: str) -> str:
+    """The video file that a (possibly `_left` or `_right`) sequence was cut from."""
+    return re.sub(r"_(left|right)$", "", name)
+
+
+class CropFolders(Mapping[str, Sequence]):
+    """The sequences of a folder of crop folders; each is scanned when asked for and not kept.
+
+    A name without a folder of its own is a sequence of no frames.
+    """
+
+    def __init__(self, folder: Path, names: tuple[str, ...]):
+        self.folder, self.names = folder, dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Sequence:
+        if name not in self.names:
+            raise KeyError(name)
+        try:
+            found = sorted({int(match[1]): file for file in sorted(os.listdir(self.folder / name), reverse=True)
+                            if (match := CROP.fullmatch(file))}.items())
+        except (FileNotFoundError, NotADirectoryError):
+            found = []
+        images = tuple(self.folder / name / file for _, file in found)
+        return Sequence(name, np.array([frame for frame, _ in found], dtype=np.int32), images)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class AffWild2(Layout):
+    """Units are videos; `_left` and `_right` of one video share a group. Crops may be missing for any frame."""
+
+    layout = "Aff-Wild2 in the ABAW3 layout (cropped/ or cropped_aligned/, Third ABAW Annotations/)"
+    noun = "video"
+    temporal = True
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+        self.name = self.root.resolve().name
+        self.folders = affwild2_folders.locate(self.root)
+
+    @classmethod
+    def recognises(cls, root: Path) -> bool:
+        return root.is_dir() and affwild2_folders.find_annotations(root) is not None
+
+    @classmethod
+    def open(cls, root: Path, seed: int) -> Self:
+        return cls(root)
+
+    @cached_property
+    def sequences(self) -> Mapping[str, Sequence]:
+        """Every crop folder and every video that a sound annotation or test list names, sorted by name."""
+        names = set(self.crop_folders)
+        for task, split in self.parts():
+            with suppress(InputError):
+                names.update(self.members(task, split))
+        return CropFolders(self.folders.crops, tuple(sorted(names)))
+
+    @cached_property
+    def crop_folders(self) -> tuple[str, ...]:
+        with os.scandir(self.folders.crops) as entries:
+            return tuple(sorted(e.name for e in entries if e.is_dir() and not e.name.startswith(".")))
+
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Every (task, split) there is, test lists last."""
+        return *self.folders.files, *((task, "test") for task in self.folders.lists)
+
+    def tasks(self) -> tuple[str, ...]:
+        return tuple(name for name in TASKS if self.splits(name))
+
+    def splits(self, task: str) -> tuple[str, ...]:
+        return tuple(split for split in SPLITS if (find_task(task).name, split) in self.folders.files)
+
+    def members(self, task: str, split: str) -> tuple[str, ...]:
+        if split == "test":
+            if find_task(task).name not in self.folders.lists:
+                wanted = affwild2_folders.CHALLENGES[task][1]
+                raise InputError(f"{self.root}: no test list of task '{task}'; put {wanted} there")
+            path = self.folders.lists[task]
+            return annotations.read_images(path).videos if task == "mtl" else annotations.read_test_list(path)
+        files = self.files(task, split)
+        return annotations.read_images(files[0]).videos if task == "mtl" else tuple(path.stem for path in files)
+
+    def test_members(self, task: str) -> tuple[str, ...]:
+        return self.members(task, "test") if find_task(task).name in self.folders.lists else ()
+
+    def files(self, task: str, split: str) -> tuple[Path, ...]:
+        """The annotation files of a split; one alone for `mtl`."""
+        if not self.splits(task):
+            raise InputError(f"{self.root}: no annotations of task '{task}'; it has {', '.join(self.tasks())}")
+        if split not in self.splits(task):
+            raise unknown(f"split of task '{task}' in {self.root}", split, self.splits(task))
+        return self.folders.files[task, split]
+
+    def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:
+        files = self.files(task, split)
+        rows = self._image_rows(files[0], problems) if task == "mtl" else self._frame_rows(files, task, problems)
+        videos, index, frame, targets = rows
+        return Labels(videos, index, frame, videos, index, tuple(source_video(name) for name in videos), targets)
+
+    def labels_digest(self, task: str, split: str) -> str:
+        hashed = hashlib.sha256()
+        for path in self.files(task, split):
+            content = path.read_bytes()
+            hashed.update(f"{path.name}\0{len(content)}\0".encode())
+            hashed.update(content)
+        return hashed.hexdigest()
+
+    def inspect(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+        from harness.data.affwild2_inspection import inspect
+
+        return inspect(self, crops)
+
+    def contents(self) -> tuple[tuple[str, str], ...]:
+        def place(folder: Path) -> str:
+            return "in the folder itself" if folder == self.root else f"{folder.relative_to(self.root)}/"
+
+        lists = {path.parent: [] for path in self.folders.lists.values()}
+        for task, path in self.folders.lists.items():
+            lists[path.parent].append(task)
+        return (("crops", f"{self.folders.crops.name}/, {len(self.crop_folders):,} folders"),
+                ("annotations", place(self.folders.annotations)),
+                *(("test lists", f"{', '.join(tasks)}: {place(folder)}") for folder, tasks in lists.items()))
+
+    def _frame_rows(self, files: tuple[Path, ...], task: str, problems: list[Problem] | None) -> tuple:
+        names, parts = [], []
+        for path in files:
+            try:
+                parts.append(annotations.read_frames(path, task))
+                names.append(path.stem)
+            except InputError:
+                if problems is None:
+                    raise
+                problems.extend(annotations.frame_faults(path, task))
+        lengths = [len(part) for part in parts]
+        index = np.repeat(np.arange(len(parts), dtype=np.int32), lengths)
+        frame = np.concatenate([np.zeros(0, np.int32), *(np.arange(1, n + 1, dtype=np.int32) for n in lengths)])
+        return tuple(names), index, frame, {task: np.concatenate([EMPTY[task], *parts])}
+
+    def _image_rows(self, path: Path, problems: list[Problem] | None) -> tuple:
+        try:
+            rows, targets = annotations.read_multitask(path)
+        except InputError:
+            if problems is None:
+                raise
+            problems.extend(annotations.multitask_faults(path))
+            return (), np.zeros(0, np.int32), np.zeros(0, np.int32), EMPTY
+        return rows.videos, rows.index, rows.frame, targets

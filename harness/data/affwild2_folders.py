@@ -1,0 +1,111 @@
+"""Where the parts of an Aff-Wild2 folder (ABAW3 layout) lie, whatever its releases were unpacked as."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.data.layout import SPLITS
+from harness.errors import InputError
+
+CHALLENGES = {
+    "expr": ("EXPR_Classification_Challenge", "Expression_Classification_Challenge_test_set_release.txt"),
+    "va": ("VA_Estimation_Challenge", "Valence_Arousal_Estimation_Challenge_test_set_release.txt"),
+    "au": ("AU_Detection_Challenge", "Action_Unit_Detection_Challenge_test_set_release.txt"),
+    "mtl": ("MTL_Challenge", "Multi_Task_Learning_Challenge_test_set_release.txt"),
+}
+SPLIT_FOLDERS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validation_Set",)}
+MTL_FILES = {"train": ("train_set.txt", "training_set_annotations.txt"),
+             "validation": ("validation_set.txt", "validation_set_annotations.txt")}
+CROPS = ("cropped", "cropped_aligned")
+
+
+@dataclass(frozen=True)
+class Folders:
+    """annotations: the folder that holds the challenges' folders; crops: that of the video folders.
+
+    files: the annotation files of (task, split), sorted by name; lists: the test list of a task.
+    """
+
+    root: Path
+    annotations: Path
+    crops: Path
+    files: Mapping[tuple[str, str], tuple[Path, ...]]
+    lists: Mapping[str, Path]
+
+
+def locate(root: Path) -> Folders:
+    """Find every part; InputError when there are annotations but no crops."""
+    annotations = find_annotations(root)
+    if annotations is None:
+        raise InputError(f"{root}: no folder 'Third ABAW Annotations' with a challenge in it")
+    crops = next((root / name for name in CROPS if _has_folders(root / name)), None)
+    if crops is None:
+        raise InputError(f"{root}: annotations but no face crops; unpack them as {root}/cropped/<video>/00001.jpg "
+                         "(or cropped_aligned/)")
+    return Folders(root, annotations, crops, _annotation_files(annotations), _test_lists(root, annotations))
+
+
+def find_annotations(root: Path) -> Path | None:
+    """`root`, its `Third ABAW Annotations` (or `3rd ...`) or one nested in it, whichever has a challenge's folder."""
+    if any(_child(root, folder) for folder, _ in CHALLENGES.values()):
+        return root
+    inside = (find_annotations(folder) for folder in _folders(root) if _plain(folder.name).endswith("abawannotations"))
+    return next((folder for folder in inside if folder), None)
+
+
+def _annotation_files(annotations: Path) -> dict[tuple[str, str], tuple[Path, ...]]:
+    files: dict[tuple[str, str], tuple[Path, ...]] = {}
+    for task, (folder_name, _) in CHALLENGES.items():
+        challenge = _child(annotations, folder_name)
+        for split in SPLITS if challenge else ():
+            names = MTL_FILES[split] if task == "mtl" else SPLIT_FOLDERS[split]
+            found = next((path for name in names if (path := _child(challenge, name))), None)
+            if found is not None:
+                files[task, split] = (found,) if task == "mtl" else _texts(found)
+    return files
+
+
+def _test_lists(root: Path, annotations: Path) -> dict[str, Path]:
+    """A list at the root goes before one in a release folder of its own."""
+    places = [root, *(f for f in _folders(root) if "test" in _plain(f.name)), annotations.parent, annotations]
+    found = {task: [path for place in places if (path := _child(place, name))] for task, (_, name) in
+             CHALLENGES.items()}
+    return {task: paths[0] for task, paths in found.items() if paths}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+def _child(folder: Path, name: str) -> Path | None:
+    """The entry of that name, upper or lower case, with spaces or underscores."""
+    exact = folder / name
+    if exact.exists():
+        return exact
+    try:
+        entries = sorted(os.listdir(folder))
+    except OSError:
+        return None
+    return next((folder / entry for entry in entries if _plain(entry) == _plain(name)), None)
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_dir())
+    except OSError:
+        return []
+
+
+def _has_folders(folder: Path) -> bool:
+    return bool(_folders(folder))
+
+
+def _texts(folder: Path) -> tuple[Path, ...]:
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_file() and not entry.name.startswith(".")]
+    return tuple(folder / name for name in sorted(names) if name.endswith(".txt"))

@@ -1,0 +1,132 @@
+"""Faults of an Aff-Wild2 folder that no single label file shows: leaks, missing crops, extra lines, duplicates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.data import annotations
+from harness.data.problems import ERROR, WARNING, Problem
+from harness.errors import InputError
+
+if TYPE_CHECKING:
+    from harness.data.affwild2 import AffWild2
+
+
+def inspect(dataset: AffWild2, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+    for task in dataset.tasks():
+        yield from _leaks(dataset, task)
+    yield from _unreadable_lists(dataset)
+    yield from _without_crops(dataset, crops)
+    yield from _extra_lines(dataset, crops)
+    for split in dataset.splits("mtl"):
+        yield from _duplicates(dataset.files("mtl", split)[0])
+    yield from _strange_files(dataset)
+
+
+def _source(dataset: AffWild2, task: str, split: str, video: str) -> tuple[Path, int | None]:
+    """The file, and in an MTL file the first line, that names a video."""
+    if split == "test" and task != "mtl":
+        path = dataset.folders.lists[task]
+        lines = [line.strip() for line in annotations.read_text(path).splitlines()]
+        return path, lines.index(video) + 1
+    if task == "mtl":
+        path = dataset.folders.lists[task] if split == "test" else dataset.files(task, split)[0]
+        rows = annotations.read_images(path)
+        return path, int(np.argmax(rows.index == rows.videos.index(video))) + 2
+    return next(path for path in dataset.files(task, split) if path.stem == video), None
+
+
+def _members(dataset: AffWild2, task: str, split: str) -> tuple[str, ...]:
+    """Names of a split, none where its file is malformed (which is listed on its own)."""
+    try:
+        return dataset.members(task, split)
+    except InputError:
+        return ()
+
+
+def _unreadable_lists(dataset: AffWild2) -> Iterator[Problem]:
+    for task, path in dataset.folders.lists.items():
+        try:
+            dataset.members(task, "test")
+        except InputError as error:
+            yield Problem(ERROR, "test list", str(error).removeprefix(f"{path}: "), path)
+
+
+def _leaks(dataset: AffWild2, task: str) -> Iterator[Problem]:
+    from harness.data.affwild2 import source_video
+
+    splits = [*dataset.splits(task), *(["test"] if task in dataset.folders.lists else [])]
+    members = {split: _members(dataset, task, split) for split in splits}
+    for first, second in combinations(splits, 2):
+        shared = sorted(set(members[first]) & set(members[second]))
+        for video in shared:
+            message = f"video '{video}' is in both {first} and {second} of task {task}; take it out of one"
+            yield Problem(ERROR, "leak", message, *_source(dataset, task, second, video))
+        sources = {source_video(name): name for name in members[first]}
+        for video in sorted(set(members[second]) - set(shared)):
+            other = sources.get(source_video(video))
+            if other is not None and other not in members[second]:
+                message = (f"'{video}' ({second} of task {task}) and '{other}' ({first}) were cut from one video; "
+                           "their backgrounds are the same")
+                yield Problem(WARNING, "shared video", message, *_source(dataset, task, second, video))
+
+
+def _without_crops(dataset: AffWild2, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+    """Each video once, at the first file that names it."""
+    seen = set()
+    for task, split in dataset.parts():
+        for video in _members(dataset, task, split):
+            if video not in seen and not len(crops[video]):
+                seen.add(video)
+                folder = dataset.folders.crops.name
+                message = f"video '{video}' has no crop in {folder}/; none of its frames can be used"
+                yield Problem(WARNING, "no crop", message, *_source(dataset, task, split, video))
+
+
+def _extra_lines(dataset: AffWild2, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+    """Each video once, at its first file; the message names the tasks whose files have as many extra lines."""
+    found: dict[tuple[str, int], list[tuple[str, Path]]] = {}
+    for (task, _), files in dataset.folders.files.items():
+        for path in files if task != "mtl" else ():
+            last = crops[path.stem][-1:]
+            extra = path.read_bytes().rstrip().count(b"\n") - int(last.sum())
+            if len(last) and extra > 0:
+                found.setdefault((path.stem, extra), []).append((task, path))
+    for (video, extra), same in found.items():
+        last = int(crops[video][-1])
+        tasks = f" (tasks {', '.join(task for task, _ in same)})" if len(same) > 1 else ""
+        message = f"{extra} line{'s' * (extra > 1)} past the last crop, that of frame {last}{tasks}"
+        yield Problem(WARNING, "extra lines", message, same[0][1], last + 2)
+
+
+def _duplicates(path: Path) -> Iterator[Problem]:
+    try:
+        rows = annotations.read_images(path)
+    except InputError:
+        return
+    image = rows.index.astype(np.int64) << 32 | rows.frame
+    _, first, inverse = np.unique(image, return_index=True, return_inverse=True)
+    for row in np.flatnonzero(first[inverse] != np.arange(len(image))):
+        name = f"{rows.videos[rows.index[row]]}/{rows.frame[row]:05d}"
+        message = f"{name} was listed before, on line {first[inverse][row] + 2}; it counts twice, as in the challenge"
+        yield Problem(WARNING, "duplicate row", message, path, int(row) + 2)
+
+
+def _strange_files(dataset: AffWild2) -> Iterator[Problem]:
+    from harness.data.affwild2 import CROP
+
+    for name in dataset.crop_folders:
+        folder = dataset.folders.crops / name
+        files = sorted(file for file in os.listdir(folder) if not file.startswith("."))
+        strange = [file for file in files if not CROP.fullmatch(file)]
+        if strange:
+            message = f"{len(strange)} not named by a frame number, such as 00001.jpg; left out"
+            yield Problem(WARNING, "file name", message, folder / strange[0])
+        if len(files) - len(strange) > len(dataset.sequences[name].frames):
+            yield Problem(WARNING, "file name", "two files of one frame; the first by name is taken", folder)

@@ -1,0 +1,143 @@
+"""`framelight data check`: what a data folder holds, and everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.data.check_text import render_report
+from harness.data.counts import Counts, count
+from harness.data.dataset import Sequence
+from harness.data.image_files import image_fault
+from harness.data.layout import SPLITS, Layout
+from harness.data.open import open_dataset
+from harness.data.problems import ERROR, WARNING, Problem
+from harness.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class TestSplit:
+    """The test list of a task: sequences named, and those of them that have a crop."""
+
+    __test__ = False
+
+    task: str
+    sequences: int
+    cropped: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found. images: files looked at; crops: those without a fault; problems: errors first."""
+
+    root: Path
+    name: str
+    layout: str
+    noun: str
+    temporal: bool
+    contents: tuple[tuple[str, str], ...]
+    sequences: int
+    images: int
+    crops: int
+    counts: tuple[Counts, ...]
+    tests: tuple[TestSplit, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Faults that a run must not go on with; the command exits with 2 when there are any."""
+        return tuple(problem for problem in self.problems if problem.severity == ERROR)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == WARNING)
+
+
+def check(root: Path, seed: int = 0, images: bool = True) -> Report:
+    """Look at every annotation and, with `images`, at the first and last bytes of every image file.
+
+    Raises InputError when the folder cannot be opened at all (see `open_dataset`).
+    """
+    dataset = open_dataset(root, seed)
+    problems: list[Problem] = []
+    crops, files = _crops(dataset, problems, images)
+    counts = []
+    for task in dataset.tasks():
+        problems.extend(_missing_splits(dataset, task))
+        for split in dataset.splits(task):
+            found = tuple(count(task, split, dataset.labels(task, split, problems), crops))
+            problems.extend(_poor(dataset, found))
+            counts.extend(found)
+    if not counts:
+        problems.append(Problem(ERROR, "empty split", "there is no annotated row at all", dataset.root))
+    problems.extend(dataset.inspect(crops))
+    ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
+    return Report(dataset.root, dataset.name, dataset.layout, dataset.noun, dataset.temporal, dataset.contents(),
+                  len(crops), files, sum(map(len, crops.values())), tuple(counts), tuple(_tests(dataset, crops)),
+                  tuple(ordered))
+
+
+def render(report: Report, limit: int | None = None) -> str:
+    """The report for a terminal of 100 columns; limit: at most that many problems of one kind are written out."""
+    return render_report(report, limit)
+
+
+def _crops(dataset: Layout, problems: list[Problem], images: bool) -> tuple[dict[str, np.ndarray], int]:
+    """Frames of each sequence whose image has no fault, and how many image files there are."""
+    crops, files = {}, 0
+    for name, sequence in dataset.sequences.items():
+        files += len(sequence.images)
+        whole = np.ones(len(sequence.images), bool)
+        if images:
+            faults = _faulty(sequence)
+            problems.extend(faults.values())
+            whole[list(faults)] = False
+        crops[name] = sequence.frames[whole]
+    return crops, files
+
+
+def _faulty(sequence: Sequence) -> dict[int, Problem]:
+    faults = ((i, image_fault(path)) for i, path in enumerate(sequence.images))
+    return {i: Problem(WARNING, "image", f"{fault}; it counts as a missing crop", sequence.images[i])
+            for i, fault in faults if fault}
+
+
+def _missing_splits(dataset: Layout, task: str) -> Iterator[Problem]:
+    for split in SPLITS:
+        if split not in dataset.splits(task):
+            message = f"task {task} has no {split} split; a run of that task needs both"
+            yield Problem(WARNING, "missing split", message, dataset.root)
+
+
+def _poor(dataset: Layout, found: tuple[Counts, ...]) -> Iterator[Problem]:
+    """What is wrong with a split as a whole: nothing valid in it, or a class that never occurs."""
+    for counts in found:
+        where = f"{counts.split} split of task {counts.task}"
+        if not counts.valid:
+            what = "no annotated row" if not counts.rows else f"none of {counts.rows:,} rows is valid"
+            message = f"{where} is empty: {what} for {counts.output}; a run of that task stops here"
+            yield Problem(ERROR, "empty split", message, dataset.root)
+        elif counts.output != "va":
+            yield from _absent(dataset.root, where, counts.output, counts.spread, counts.valid)
+
+
+def _absent(root: Path, where: str, output: str, spread: Mapping[str, int], valid: int) -> Iterator[Problem]:
+    absent = [name for name, number in spread.items() if not number]
+    if output == "expr" and len(absent) == len(spread) - 1:
+        only = next(name for name, number in spread.items() if number)
+        yield Problem(WARNING, "one class", f"{where} has one class only, {only}; no model can be trained on it", root)
+    elif absent:
+        yield Problem(WARNING, "absent class", f"{', '.join(absent)} never in the {where}; F1 counts as 0", root)
+    always = [name for name, number in spread.items() if output == "au" and number == valid]
+    if always:
+        yield Problem(WARNING, "absent class", f"{', '.join(always)} in every row of the {where}", root)
+
+
+def _tests(dataset: Layout, crops: Mapping[str, np.ndarray]) -> Iterator[TestSplit]:
+    for task in TASKS:
+        names = dataset.test_members(task)
+        if names:
+            yield TestSplit(task, len(names), sum(len(crops[name]) > 0 for name in names))

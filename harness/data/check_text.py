@@ -1,0 +1,109 @@
+"""The report of `framelight data check` as text for a terminal of 100 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from harness.data.counts import Counts
+from harness.data.problems import Problem
+from harness.tasks import AFFECTS
+
+if TYPE_CHECKING:
+    from harness.data.check import Report
+
+WIDTH = 100
+CELL = 18
+TITLES = {"expr": "expressions of valid rows", "au": "action units present in valid rows",
+          "va": "valence and arousal of valid rows"}
+
+
+def render_report(report: Report, limit: int | None) -> str:
+    parts = [_head(report), _splits(report), *_spreads(report.counts), _problems(report, limit)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(report: Report) -> str:
+    unit = f"{report.noun}s" if report.temporal else "blocks"
+    good = f", {report.crops:,} of them whole" if report.crops != report.images else ""
+    lines = [("layout", report.layout), ("folder", str(report.root)), *report.contents,
+             ("images", f"{report.images:,} in {report.sequences:,} {unit}{good}")]
+    lines += [("test", f"{test.task}: {_number(test.sequences, unit)}, {test.cropped:,} with crops")
+              for test in report.tests]
+    width = max(len(word) for word, _ in lines)
+    return "\n".join([report.name, *(_hanging(f"  {word:<{width}}  ", text) for word, text in lines)])
+
+
+def _splits(report: Report) -> str:
+    if not report.counts:
+        return ""
+    rows = "frames" if report.temporal else "images"
+    header = ("task", "split", f"{report.noun}s", f"{rows} annotated", "valid", "with a crop", "coverage")
+    table = [header]
+    for counts in report.counts:
+        name = counts.task if counts.task == counts.output else f"{counts.task} {counts.output}"
+        table.append((name, counts.split, f"{counts.units:,}", f"{counts.rows:,}", f"{counts.valid:,}",
+                      f"{counts.cropped:,}", f"{100 * counts.coverage:.1f} %"))
+    return _table(table)
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    """Two columns of words to the left, the rest of numbers to the right, a rule under the header."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))
+             for row in rows]
+    return "\n".join([lines[0].rstrip(), "-" * len(lines[0]), *(line.rstrip() for line in lines[1:])])
+
+
+def _spreads(counts: tuple[Counts, ...]) -> Iterator[str]:
+    for output, title in TITLES.items():
+        found = [one for one in counts if one.output == output and one.valid]
+        if found:
+            heads = [f"{one.task} {one.split}" for one in found]
+            rows = _ranges(found) if output == "va" else _shares(found)
+            first = max(len(name) for name, _ in rows)
+            lines = [title, "  ".join([" " * first, *(head.rjust(CELL) for head in heads)])]
+            lines += ["  ".join([name.ljust(first), *(cell.rjust(CELL) for cell in cells)]) for name, cells in rows]
+            yield "\n".join([lines[0], lines[1], "-" * len(lines[1]), *lines[2:]])
+
+
+def _shares(found: list[Counts]) -> list[tuple[str, list[str]]]:
+    return [(name, [f"{one.spread[name]:,} {100 * one.spread[name] / one.valid:6.1f} %" for one in found])
+            for name in found[0].spread]
+
+
+def _ranges(found: list[Counts]) -> list[tuple[str, list[str]]]:
+    formats: Mapping[str, Callable[[tuple], str]] = {
+        "range": lambda v: f"{v[0]:+.3f} to {v[1]:+.3f}", "mean, std": lambda v: f"{v[2]:+.3f}, {v[3]:.3f}"}
+    return [(f"{name} {word}", [write(one.spread[name]) for one in found])
+            for name in AFFECTS for word, write in formats.items()]
+
+
+def _problems(report: Report, limit: int | None) -> str:
+    if not report.problems:
+        return "no problem found"
+    lines = [f"{_number(len(report.errors), 'errors')}, {_number(len(report.warnings), 'warnings')}"]
+    for _, group in groupby(report.problems, key=lambda problem: (problem.severity, problem.kind)):
+        same = list(group)
+        shown = same if limit is None else same[:limit]
+        lines += [_problem(problem, report) for problem in shown]
+        if len(same) > len(shown):
+            lines.append(f"{same[0].severity:<7}  and {len(same) - len(shown):,} more of this kind ({same[0].kind})")
+    return "\n".join(lines)
+
+
+def _problem(problem: Problem, report: Report) -> str:
+    whole = problem.file == report.root and problem.line is None
+    where = "" if whole else f"{problem.where(report.root)}: "
+    return _hanging(f"{problem.severity:<7}  ", where + problem.message)
+
+
+def _hanging(start: str, text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start),
+                         break_long_words=False, break_on_hyphens=False)
+
+
+def _number(number: int, plural: str) -> str:
+    return f"{number:,} {plural.removesuffix('s') if number == 1 else plural}"

@@ -1,0 +1,33 @@
+"""What is wrong with a data folder, where, and how badly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import InputError
+
+ERROR, WARNING = "error", "warning"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault. `error`: a run on this data must not go on. `warning`: it can, and says what it loses.
+
+    kind: a short name shared by faults of one sort; line: 1-based, or None where the whole file is meant.
+    """
+
+    severity: str
+    kind: str
+    message: str
+    file: Path
+    line: int | None = None
+
+    def where(self, root: Path | None = None) -> str:
+        """`file:line`, relative to `root` when the file lies under it."""
+        inside = root is not None and self.file != root and self.file.is_relative_to(root)
+        name = str(self.file.relative_to(root)) if inside else str(self.file)
+        return name if self.line is None else f"{name}:{self.line}"
+
+    def exception(self) -> InputError:
+        return InputError(f"{self.where()}: {self.message}")

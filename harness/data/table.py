@@ -1,0 +1,129 @@
+"""An image table's CSV: columns of text with the line each row stands on, and what their cells mean."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.data.annotations import ACTION_UNIT_RULE, AFFECT_RULE, Rule, read_text
+from harness.data.problems import ERROR, Problem
+from harness.errors import InputError
+from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+
+REQUIRED = ("image", "expression")
+EXPRESSION_NAMES = {name.lower(): code for code, name in enumerate(EXPRESSIONS)} | {"contempt": len(EXPRESSIONS) - 1}
+SPLIT_NAMES = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """columns: stripped text, str [N] each, by header name; lines: int64 [N]; faults: rows that were left out."""
+
+    path: Path
+    columns: Mapping[str, np.ndarray]
+    lines: np.ndarray
+    faults: tuple[Problem, ...]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def annotated(self, *names: str) -> np.ndarray:
+        """bool [N]: rows with a non-empty cell in one of these columns; absent columns are empty."""
+        filled = [self.columns[name] != "" for name in names if name in self.columns]
+        return np.any(filled, axis=0) if filled else np.zeros(len(self), bool)
+
+
+def read_table(path: Path) -> Table:
+    """Read the CSV; InputError when it is empty or has not the columns `image` and `expression`."""
+    header, rows, lines, faults = _read_rows(path)
+    missing = [name for name in REQUIRED if name not in header]
+    if not any(header):
+        raise InputError(f"{path}: the table is empty; its first line names the columns image,expression,...")
+    if missing:
+        raise InputError(f"{path}:1: no column {' and no column '.join(missing)}; "
+                         f"the columns are {', '.join(header)}")
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise InputError(f"{path}:1: column {twice[0]} is there twice; remove one")
+    if not rows and not faults:
+        raise InputError(f"{path}:1: no row follows the header; each row is one image")
+    cells = zip(*rows) if rows else [()] * len(header)
+    columns = {name: np.char.strip(np.array(column, dtype=np.str_)) for name, column in zip(header, cells)}
+    return Table(path, columns, np.array(lines, dtype=np.int64), tuple(faults))
+
+
+def _read_rows(path: Path) -> tuple[list[str], list[list[str]], list[int], list[Problem]]:
+    """Header, the rows as wide as it is, the line each one ends on, and a fault for every other row."""
+    reader = csv.reader(io.StringIO(read_text(path)))
+    rows, lines, faults = [], [], []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        for row in reader:
+            if len(row) == len(header):
+                rows.append(row)
+                lines.append(reader.line_num)
+            elif row:
+                message = f"{len(row)} columns, but the header has {len(header)}"
+                faults.append(Problem(ERROR, "row", message, path, reader.line_num))
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num}: not a CSV row: {error}") from error
+    return header, rows, lines, faults
+
+
+def split_names(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
+    """str [N] split of each row, `val` read as `validation`; '' for a cell that names none, which is a fault."""
+    return _coded(table, "split", np.arange(len(table)), SPLIT_NAMES, "", np.str_)
+
+
+def targets(table: Table, output: str, rows: np.ndarray) -> tuple[np.ndarray, tuple[Problem, ...]]:
+    """Targets of the rows (shapes and marks as in `Labels`); empty and faulty cells have none."""
+    if output == "expr":
+        return _coded(table, "expression", rows, EXPRESSION_NAMES | {"": -1}, -1, np.int64)
+    names, rule, dtype = (AFFECTS, AFFECT_RULE, np.float32) if output == "va" else \
+        (ACTION_UNITS, ACTION_UNIT_RULE, np.int8)
+    missing = -5 if output == "va" else -1
+    found = [_numbers(table, name, rows, rule, missing) for name in names]
+    values = np.stack([column for column, _ in found], axis=1).astype(dtype)
+    return values, tuple(fault for _, faults in found for fault in faults)
+
+
+def _coded(table: Table, column: str, rows: np.ndarray, codes: Mapping, missing: object,
+           dtype: type) -> tuple[np.ndarray, tuple[Problem, ...]]:
+    names, index = np.unique(np.char.lower(table.columns[column][rows]), return_inverse=True)
+    known = np.array([name in codes for name in names.tolist()], dtype=bool)
+    values = np.array([codes.get(name, missing) for name in names.tolist()], dtype=dtype)
+    wrong = rows[~known[index]] if len(rows) else rows
+    faults = tuple(Problem(ERROR, column, _unknown(column, str(table.columns[column][row]), codes), table.path,
+                           int(table.lines[row])) for row in wrong)
+    return values[index] if len(rows) else np.zeros(0, dtype), faults
+
+
+def _unknown(column: str, cell: str, codes: Mapping) -> str:
+    names = [name for name in codes if name]
+    if not cell:
+        return f"no {column}; write {', '.join(names)}"
+    near = difflib.get_close_matches(cell.lower(), names, n=1, cutoff=0.5)
+    return f"unknown {column} '{cell}'; " + (f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}")
+
+
+def _numbers(table: Table, column: str, rows: np.ndarray, rule: Rule,
+             missing: float) -> tuple[np.ndarray, tuple[Problem, ...]]:
+    if column not in table.columns:
+        return np.full(len(rows), missing), ()
+    cells = np.where(table.columns[column][rows] == "", str(missing), table.columns[column][rows])
+    try:
+        values = cells.astype(np.float64 if rule.number is float else np.int64)
+        if rule.ok(values).all():
+            return values, ()
+    except (ValueError, OverflowError):
+        pass
+    messages = [rule.fault(column, cell) for cell in cells.tolist()]
+    faults = tuple(Problem(ERROR, column, message, table.path, int(table.lines[row]))
+                   for row, message in zip(rows, messages) if message)
+    values = np.array([missing if message else rule.number(cell) for cell, message in zip(cells.tolist(), messages)])
+    return values, faults
