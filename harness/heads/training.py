@@ -1,10 +1,9 @@
-"""A head trained on features, kept, and asked for its outputs."""
+"""Training a head on cached features: what to learn, which epoch to keep."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -14,13 +13,13 @@ from harness import tasks
 from harness.errors import FramelightError, InputError
 from harness.heads import losses, modules
 from harness.heads.config import HeadConfig
+from harness.heads.trained import BLOCK, TrainedHead, predict
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels
     from harness.heads.losses import Targets
 
-BLOCK = 8192
-"""Rows per forward when nothing is learned; fixed, so that outputs do not depend on who asks."""
+__all__ = ["Matrix", "TrainedHead", "blocks", "moments", "predict", "train_head"]
 
 
 class Matrix(Protocol):
@@ -37,35 +36,12 @@ class Matrix(Protocol):
     def batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]: ...
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedHead:
-    """A trained head: its tensors by name, what it was built from, and how training went.
-
-    epoch: the epoch (from 1) whose weights these are; history: per epoch `epoch`, `loss` and, when there were
-    selection rows, `value` (the task's metric on them, unsmoothed); stopped: `on_epoch` ended the training early.
-    """
-
-    state: dict[str, np.ndarray]
-    config: HeadConfig
-    task: str
-    in_width: int
-    epoch: int
-    history: list[dict[str, float]]
-    seconds: float
-    stopped: bool = False
-
-    @property
-    def parameters(self) -> int:
-        """Learned numbers: every tensor but the standardisation's."""
-        return sum(v.size for name, v in self.state.items() if not name.startswith("standardise."))
-
-
 def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, select_matrix: Matrix | None,
                select_labels: Labels | None, seed: int, on_epoch: Callable[[int, float], bool] | None = None,
                accelerator: str = "cpu") -> TrainedHead:
     """Train on the rows of `matrix` (targets from `labels`), choosing the epoch on `select_matrix`.
 
-    on_epoch(epoch from 1, value): called after each epoch; True ends the training (see TrainedHead.stopped).
+    on_epoch(epoch from 1, value): called after each epoch; True ends the training (see TrainedHead.pruned).
     Without selection rows the last epoch is kept. Same arguments and thread count, same bits.
     InputError: no labelled row, or a single class; FramelightError: features or loss are not finite.
     """
@@ -91,34 +67,6 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
     state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
     return TrainedHead(state, config, task.name, matrix.width, fitted.epoch, fitted.history,
                        time.perf_counter() - started, fitted.stopped)
-
-
-def predict(trained: TrainedHead, features: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
-    """[N, D] features, or an iterable of [n, D] blocks -> float32 [N, C] activated outputs.
-
-    InputError when D is not the width the head was trained on; FramelightError when an output is not finite.
-    """
-    task = tasks.task(trained.task)
-    head = modules.build(trained.config, trained.in_width, task)
-    head.load_state_dict({name: torch.from_numpy(value) for name, value in trained.state.items()})
-    blocks = [features] if isinstance(features, np.ndarray) else features
-    outputs = [np.zeros((0, task.width), np.float32)]
-    for block in blocks:
-        if block.ndim != 2 or block.shape[1] != trained.in_width:
-            raise InputError(f"the head takes features [N, {trained.in_width}], not {list(block.shape)}")
-        logits = _forward(head, block)
-        if not np.isfinite(logits).all():
-            raise FramelightError(f"{int((~np.isfinite(logits)).any(axis=1).sum())} of {len(block)} rows give outputs "
-                                  "that are not finite; extract their features again")
-        outputs.append(task.activate(logits).astype(np.float32))
-    return np.concatenate(outputs)
-
-
-@torch.inference_mode()
-def _forward(head: torch.nn.Module, features: np.ndarray) -> np.ndarray:
-    blocks = [head(torch.from_numpy(np.ascontiguousarray(features[i:i + BLOCK], np.float32))).numpy()
-              for i in range(0, len(features), BLOCK)]
-    return np.concatenate(blocks) if blocks else np.zeros((0, 0), np.float32)
 
 
 def blocks(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -176,11 +124,13 @@ def _selection(lightning, task: tasks.Task, config: HeadConfig, matrix: Matrix |
     from harness import statistics
 
     rows = matrix.rows
-    targets = {name: values[rows] for name, values in labels.targets.items()}
+    if not len(rows):
+        raise InputError(f"nothing to choose the epoch of {task.name} on: no selection row has a crop")
+    collector = statistics.Collector(task, {name: values[rows] for name, values in labels.targets.items()},
+                                     labels.unit[rows], len(labels.units))
 
     def score(logits: np.ndarray) -> float:
-        collected = statistics.collect(task, task.activate(logits), targets, labels.unit[rows], len(labels.units), 0.5)
-        return statistics.score(collected).metrics[task.metric]
+        return statistics.score(collector(task.activate(logits))).metrics[task.metric]
 
     return lightning.Selection(lambda: (torch.from_numpy(block) for _, block in blocks(matrix)), score, config.keep,
                                on_epoch)

@@ -1,0 +1,114 @@
+"""A trained head: its outputs, and its files `head.safetensors` (tensors) and `head.json` (the rest)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from harness import tasks
+from harness.errors import FramelightError, InputError
+from harness.files import write_json, writing
+from harness.heads import modules
+from harness.heads.config import HeadConfig
+
+TENSORS, CARD = "head.safetensors", "head.json"
+
+BLOCK = 8192
+"""Rows per forward when nothing is learned; fixed, so that outputs do not depend on who asks."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedHead:
+    """A trained head: its tensors by name, what it was built from, and how training went.
+
+    epoch: the epoch (from 1) whose weights these are; history: per epoch `epoch`, `loss` and, when there were
+    selection rows, `value` (the task's metric on them, unsmoothed); pruned: `on_epoch` ended the training early.
+    """
+
+    state: dict[str, np.ndarray]
+    config: HeadConfig
+    task: str
+    in_width: int
+    epoch: int
+    history: list[dict[str, float]]
+    seconds: float
+    pruned: bool = False
+
+    @property
+    def value(self) -> float | None:
+        """The task's metric on the selection rows after the epoch that was kept; None without selection rows."""
+        return self.history[self.epoch - 1].get("value")
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers: every tensor but the standardisation's."""
+        return sum(v.size for name, v in self.state.items() if not name.startswith("standardise."))
+
+    def save(self, folder: Path) -> None:
+        """Write both files into `folder`, each aside and renamed, the card last."""
+        from safetensors.numpy import save_file
+
+        with writing(Path(folder) / TENSORS) as aside:
+            save_file(self.state, aside)
+        card = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "state"}
+        write_json(Path(folder) / CARD, {**card, "config": dataclasses.asdict(self.config)})
+
+
+def load(folder: Path) -> TrainedHead:
+    """The head saved in `folder`; InputError when there is none, FramelightError when its files are damaged."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    folder = Path(folder)
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        trained = TrainedHead(load_file(folder / TENSORS), **{**card, "config": HeadConfig(**card["config"])})
+        _module(trained)
+        return trained
+    except FileNotFoundError as error:
+        raise InputError(f"no trained head in {folder}: {CARD} and {TENSORS} are needed") from error
+    except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+        raise FramelightError(f"the trained head in {folder} is damaged ({error}); run its job again with --force"
+                              ) from error
+
+
+def predict(trained: TrainedHead, features: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
+    """[N, D] features, or an iterable of [n, D] blocks -> float32 [N, C] activated outputs.
+
+    InputError when D is not the width the head was trained on; FramelightError when an output is not finite.
+    """
+    task = tasks.task(trained.task)
+    head = _module(trained)
+    blocks = [features] if isinstance(features, np.ndarray) else features
+    outputs = [np.zeros((0, task.width), np.float32)]
+    for block in blocks:
+        if block.ndim != 2 or block.shape[1] != trained.in_width:
+            raise InputError(f"the head takes features [N, {trained.in_width}], not {list(block.shape)}")
+        if not len(block):
+            continue
+        logits = _forward(head, block)
+        if not np.isfinite(logits).all():
+            raise FramelightError(f"{int((~np.isfinite(logits)).any(axis=1).sum())} of {len(block)} rows give outputs "
+                                  "that are not finite; extract their features again")
+        outputs.append(task.activate(logits).astype(np.float32))
+    return np.concatenate(outputs)
+
+
+def _module(trained: TrainedHead) -> modules.Head:
+    with torch.device("meta"):
+        head = modules.build(trained.config, trained.in_width, tasks.task(trained.task))
+    head.load_state_dict({name: torch.from_numpy(value) for name, value in trained.state.items()}, assign=True)
+    return head
+
+
+@torch.inference_mode()
+def _forward(head: torch.nn.Module, features: np.ndarray) -> np.ndarray:
+    blocks = [head(torch.from_numpy(np.ascontiguousarray(features[i:i + BLOCK], np.float32))).numpy()
+              for i in range(0, len(features), BLOCK)]
+    return np.concatenate(blocks)
