@@ -1,0 +1,138 @@
+"""What a person acts: episodes of expressions with onset, apex and offset, speech, blinks, valence and arousal.
+
+T frames of one video at 30 frames a second. Prototypes after Ekman and Friesen's EMFACS; the circumplex after Russell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from harness.tasks import ACTION_UNITS, EXPRESSIONS
+
+LABEL_THRESHOLD = 0.35
+"""Intensity above which an expression, and an action unit, is labelled as present."""
+EPISODE_SLOT = 48
+
+PROTOTYPES: dict[str, tuple[dict[str, float], ...]] = {
+    "Anger": ({"AU4": 1.0, "AU7": 0.8, "AU23": 0.85, "AU24": 0.6}, {"AU4": 0.9, "AU7": 0.7, "AU23": 0.7, "AU24": 0.9},
+              {"AU4": 1.0, "AU7": 0.9, "AU23": 0.9, "AU10": 0.4}),
+    "Disgust": ({"AU10": 1.0, "AU7": 0.6, "AU4": 0.4, "AU15": 0.5},
+                {"AU10": 0.9, "AU4": 0.55, "AU7": 0.7, "AU25": 0.5}),
+    "Fear": ({"AU1": 0.9, "AU2": 0.6, "AU4": 0.7, "AU25": 0.8, "AU26": 0.5},
+             {"AU1": 1.0, "AU2": 0.7, "AU4": 0.6, "AU25": 0.6}),
+    "Happiness": ({"AU6": 0.9, "AU12": 1.0, "AU25": 0.7}, {"AU6": 0.7, "AU12": 0.9},
+                  {"AU6": 1.0, "AU12": 1.0, "AU25": 0.9, "AU26": 0.5}),
+    "Sadness": ({"AU1": 0.9, "AU4": 0.6, "AU15": 0.9}, {"AU1": 0.8, "AU4": 0.8, "AU15": 0.7, "AU7": 0.3}),
+    "Surprise": ({"AU1": 1.0, "AU2": 1.0, "AU25": 0.9, "AU26": 0.9},
+                 {"AU1": 0.9, "AU2": 1.0, "AU25": 0.7, "AU26": 0.5}),
+    "Other": ({"AU24": 0.95, "AU12": 0.5}, {"AU10": 0.7, "AU12": 0.75, "AU25": 0.5}, {"AU2": 0.9, "AU23": 0.8},
+              {"AU4": 0.7, "AU12": 0.8}, {"AU24": 0.9, "AU15": 0.6, "AU2": 0.5}),
+}
+CIRCUMPLEX = {"Anger": (-0.6, 0.65), "Disgust": (-0.65, 0.3), "Fear": (-0.6, 0.75), "Happiness": (0.8, 0.45),
+              "Sadness": (-0.7, -0.4), "Surprise": (0.2, 0.8), "Other": (0.05, 0.2)}
+WIDE = {"Fear": 0.75, "Surprise": 0.85}
+ACTED = tuple(PROTOTYPES)
+
+
+@dataclass(frozen=True, eq=False)
+class Acting:
+    """One video: action_units [T, 12] intensities 0 to 1; expression int64 [T]; affect [T, 2] in [-1, 1];
+    blink, wide, asymmetry [T]; gaze [T, 2]."""
+
+    action_units: np.ndarray
+    expression: np.ndarray
+    affect: np.ndarray
+    blink: np.ndarray
+    wide: np.ndarray
+    asymmetry: np.ndarray
+    gaze: np.ndarray
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 [T, 12]: which action units are present."""
+        return (self.action_units > LABEL_THRESHOLD).astype(np.int64)
+
+
+def slots(frames: int) -> int:
+    """How many episodes a video of that length holds."""
+    return max(1, frames // EPISODE_SLOT)
+
+
+def slow(rng: np.random.Generator, frames: int, period: float, columns: int = 1) -> np.ndarray:
+    """[T, columns]: smooth random drift of unit deviation that changes over about `period` frames."""
+    pad = int(4 * period)
+    drift = gaussian_filter1d(rng.standard_normal((frames + 2 * pad, columns)), period / 2, axis=0)
+    return drift[pad:pad + frames] * np.sqrt(np.sqrt(np.pi) * period)
+
+
+def pattern(rng: np.random.Generator, expression: str, expressiveness: float) -> np.ndarray:
+    """[12] peak intensities of one acting of an expression, with the variation of the moment."""
+    prototype = PROTOTYPES[expression][rng.integers(len(PROTOTYPES[expression]))]
+    peaks = np.array([prototype.get(name, 0.0) for name in ACTION_UNITS])
+    return np.clip(peaks * expressiveness * rng.uniform(0.78, 1.15, len(peaks)), 0, 1)
+
+
+def envelope(rng: np.random.Generator, frames: int, start: int, length: int) -> np.ndarray:
+    """[T]: rise, hold and fall between 0 and a peak of 0.7 to 1."""
+    onset, offset = length * rng.uniform(0.15, 0.35), length * rng.uniform(0.2, 0.4)
+    t = np.arange(frames) - start
+    rise, fall = np.clip(t / onset, 0, 1), np.clip((length - t) / offset, 0, 1)
+    curve = (rise * rise * (3 - 2 * rise)) * (fall * fall * (3 - 2 * fall))
+    return curve * rng.uniform(0.7, 1.0) * (1 + 0.07 * np.sin(0.35 * t + rng.uniform(0, 6)))
+
+
+def _speech(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """[T, 12] lip and jaw movements of a few spells of talk."""
+    talk = np.zeros((frames, len(ACTION_UNITS)))
+    for _ in range(rng.poisson(frames / 110)):
+        start, length = rng.integers(frames), rng.integers(15, 50)
+        t = np.arange(frames) - start
+        gate = np.clip(np.minimum(t, length - t) / 5, 0, 1)
+        beat = np.clip(0.5 + 0.6 * slow(rng, frames, 3.5, 3), 0, 1) * gate[:, None]
+        for name, share, column in (("AU25", 0.7, 0), ("AU26", 0.45, 1), ("AU23", 0.4, 2)):
+            unit = ACTION_UNITS.index(name)
+            talk[:, unit] = np.maximum(talk[:, unit], share * beat[:, column])
+    return talk
+
+
+def _gestures(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """[T, 12]: brief single movements that mean nothing for the expression."""
+    extra = np.zeros((frames, len(ACTION_UNITS)))
+    for _ in range(rng.poisson(frames / 45)):
+        unit = rng.integers(len(ACTION_UNITS))
+        t = (np.arange(frames) - rng.integers(frames)) / rng.uniform(3, 8)
+        extra[:, unit] = np.maximum(extra[:, unit], rng.uniform(0.15, 0.65) * np.exp(-t * t))
+    return extra
+
+
+def blinks(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """[T]: lids closed, 0 to 1; about a blink every 70 frames."""
+    shut = np.zeros(frames)
+    for start in rng.integers(0, frames, rng.poisson(frames / 70)):
+        t = np.arange(frames) - start
+        shut = np.maximum(shut, np.clip(1.4 - np.abs(t) / rng.uniform(1.6, 2.6), 0, 1))
+    return shut
+
+
+def act(rng: np.random.Generator, frames: int, expressions: list[str], expressiveness: float) -> Acting:
+    """Act `expressions` one after the other, neutral in between, over `frames` frames."""
+    units = np.zeros((frames, len(ACTION_UNITS)))
+    label, wide = np.zeros(frames, np.int64), np.zeros(frames)
+    affect = 0.1 * slow(rng, frames, 40, 2)
+    slot = frames / len(expressions)
+    for i, name in enumerate(expressions):
+        length = int(min(np.clip(slot * rng.uniform(0.6, 0.85), 25, 60), frames))
+        start = int(i * slot + rng.uniform(0, max(slot - length, 0)))
+        curve = envelope(rng, frames, start, length)
+        units = np.maximum(units, curve[:, None] * pattern(rng, name, expressiveness))
+        label[curve > LABEL_THRESHOLD] = EXPRESSIONS.index(name)
+        wide = np.maximum(wide, WIDE.get(name, 0.0) * curve)
+        affect += curve[:, None] * (np.array(CIRCUMPLEX[name]) + rng.normal(0, 0.07, 2))
+    units = units * (1 + 0.14 * slow(rng, frames, 2.5, len(ACTION_UNITS)))
+    units = np.clip(np.maximum(np.maximum(units, _speech(rng, frames)), _gestures(rng, frames)), 0, 1)
+    return Acting(units, label, np.clip(affect, -1, 1), blinks(rng, frames), wide,
+                  np.clip(rng.normal(0, 0.4) + 0.3 * slow(rng, frames, 30)[:, 0], -1, 1),
+                  np.clip(0.02 * slow(rng, frames, 12, 2), -0.05, 0.05))

@@ -1,0 +1,124 @@
+"""Action units become the positions of brows, lids, cheeks, lips and jaw.
+
+Every field of `Controls` is float32 [B, 1, 1] so that it broadcasts over B images of pixels; lengths in face units,
+v downwards. Anatomy after Ekman and Friesen's Facial Action Coding System.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from harness.data.synthetic.identity import Identity
+from harness.tasks import ACTION_UNITS
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What differs from image to image of one person; B images.
+
+    action_units: [B, 12] intensities 0 to 1; blink [B] 0 open to 1 shut; wide [B] lids pulled open, 0 to 1;
+    gaze [B, 2] pupil offset in face units; asymmetry [B] -1 to 1; pose [B, 3] yaw, pitch, roll in radians;
+    frame [B, 3] pixels per unit and the pixel (x, y) of the head's centre; light [B, 3] unit vector towards the
+    lamp (x right, y down, z to the camera); ambient [B] share of undirected light; tint [B, 3] gain of each channel.
+    """
+
+    action_units: np.ndarray
+    blink: np.ndarray
+    wide: np.ndarray
+    gaze: np.ndarray
+    asymmetry: np.ndarray
+    pose: np.ndarray
+    frame: np.ndarray
+    light: np.ndarray
+    ambient: np.ndarray
+    tint: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.blink)
+
+    def take(self, rows: slice | np.ndarray) -> Scene:
+        return Scene(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class Controls:
+    """Where the moving parts are. Brow, lid and lip fields are offsets from or replacements of the person's rest."""
+
+    inner_brow: np.ndarray
+    outer_brow: np.ndarray
+    frown: np.ndarray
+    raise_inner: np.ndarray
+    raise_outer: np.ndarray
+    upper_lid: np.ndarray
+    lower_lid: np.ndarray
+    squint: np.ndarray
+    cheek: np.ndarray
+    wrinkle: np.ndarray
+    fold: np.ndarray
+    corner_x: np.ndarray
+    corner_y: np.ndarray
+    skew: np.ndarray
+    sag: np.ndarray
+    lip_top: np.ndarray
+    part: np.ndarray
+    gap_up: np.ndarray
+    gap_down: np.ndarray
+    upper_lip: np.ndarray
+    lower_lip: np.ndarray
+    press: np.ndarray
+    stretch: np.ndarray
+    jaw: np.ndarray
+
+
+def _lids(identity: Identity, au: dict[str, np.ndarray], scene: Scene) -> dict[str, np.ndarray]:
+    blink, wide = (column.astype(np.float32)[:, None, None] for column in (scene.blink, scene.wide))
+    rest = identity.eye_opening
+    lower = rest * (0.75 - 0.42 * au["AU7"] - 0.34 * au["AU6"])
+    upper = rest * (1.0 + 0.6 * wide + 0.10 * au["AU1"] - 0.30 * au["AU7"] - 0.16 * au["AU4"] - 0.14 * au["AU6"])
+    upper = np.maximum(upper, 0.25 * rest)
+    return {"upper_lid": upper * (1 - blink) - lower * blink, "lower_lid": lower,
+            "squint": np.minimum(0.75 * au["AU7"] + 0.6 * au["AU6"], 1.2)}
+
+
+def _lips(identity: Identity, au: dict[str, np.ndarray], skew: np.ndarray) -> dict[str, np.ndarray]:
+    thin = (1 - 0.72 * au["AU24"]) * (1 - 0.34 * au["AU23"])
+    smile = 1 - 0.22 * au["AU12"]
+    part = au["AU25"]
+    drop = au["AU26"] * part
+    narrow = (1 - 0.24 * au["AU23"]) * (1 - 0.10 * au["AU24"]) * (1 - 0.10 * au["AU26"])
+    return {
+        "corner_x": identity.mouth_width * (1 + 0.30 * au["AU12"] + 0.06 * au["AU15"]) * narrow,
+        "corner_y": identity.corner_rest - 0.15 * au["AU12"] + 0.12 * au["AU15"] + 0.05 * drop,
+        "skew": 0.03 * skew * (au["AU12"] + au["AU15"] + 0.5 * au["AU10"]),
+        "sag": 0.06 * au["AU26"] * (1 - 0.6 * part),
+        "lip_top": 0.085 * au["AU10"],
+        "part": part,
+        "gap_up": 0.028 * part + 0.045 * part * au["AU10"] + 0.015 * part * au["AU12"],
+        "gap_down": 0.045 * part + 0.20 * drop,
+        "upper_lip": identity.upper_lip * thin * smile * (1 - 0.2 * au["AU10"]),
+        "lower_lip": identity.lower_lip * thin * smile,
+        "press": np.maximum(au["AU24"], 0.55 * au["AU23"]),
+        "stretch": au["AU12"] * np.float32(1.0),
+        "jaw": 0.19 * au["AU26"],
+    }
+
+
+def controls(identity: Identity, scene: Scene) -> Controls:
+    """The positions of the moving parts for B images of `identity`."""
+    columns = scene.action_units.astype(np.float32)
+    au = {name: columns[:, i, None, None] for i, name in enumerate(ACTION_UNITS)}
+    skew = scene.asymmetry.astype(np.float32)[:, None, None]
+    values = {
+        "inner_brow": -0.13 * au["AU1"] - 0.015 * au["AU2"] + 0.085 * au["AU4"],
+        "outer_brow": -0.02 * au["AU1"] - 0.14 * au["AU2"] + 0.05 * au["AU4"] + 0.015 * au["AU6"],
+        "frown": au["AU4"],
+        "raise_inner": au["AU1"],
+        "raise_outer": au["AU2"],
+        "cheek": np.minimum(au["AU6"] + 0.35 * au["AU12"], 1.2),
+        "wrinkle": au["AU6"],
+        "fold": np.minimum(0.9 * au["AU10"] + 0.75 * au["AU12"] + 0.2 * au["AU6"], 1.3),
+        **_lids(identity, au, scene), **_lips(identity, au, skew),
+    }
+    return Controls(**{name: np.asarray(value, np.float32) for name, value in values.items()})

@@ -1,0 +1,92 @@
+"""From pixels back to the face: for every pixel, the point (u, v) of the face's surface that is seen there.
+
+The surface is a height field over the face plane; the turned head is seen orthographically. The inverse is found by
+fixed-point steps on a coarse grid and carried to all pixels by cubic splines, which is exact enough for a smooth
+surface and costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from harness.data.synthetic.identity import Identity
+from harness.data.synthetic.muscles import Controls, Scene
+
+SIZE = 112
+STEP = 3
+CENTRE = 0.25
+CHEEKBONE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """float32 [B, 112, 112] u, v and rho2 (squared radius in the head's outline: 1 on it), and what led there.
+
+    flat_u, flat_v: the same pixels in a plane through the ears (neck, ears and shoulders hang there).
+    pixel: [B, 1, 1] face units per pixel.
+    """
+
+    u: np.ndarray
+    v: np.ndarray
+    rho2: np.ndarray
+    flat_u: np.ndarray
+    flat_v: np.ndarray
+    pixel: np.ndarray
+    trig: tuple[np.ndarray, ...]
+
+    def depth(self, height: np.ndarray) -> np.ndarray:
+        """Depth towards the camera [B, 112, 112], in face units, of a height field over the face plane."""
+        sin_yaw, cos_yaw, sin_pitch, cos_pitch = self.trig
+        return cos_pitch * (cos_yaw * height - sin_yaw * self.u) - sin_pitch * (self.v - CENTRE)
+
+
+@cache
+def _spline() -> np.ndarray:
+    """float32 [112, coarse]: cubic interpolation from every STEP-th pixel."""
+    nodes = np.arange(0, SIZE, STEP)
+    return CubicSpline(nodes, np.eye(len(nodes)))(np.arange(SIZE)).astype(np.float32)
+
+
+def outline(identity: Identity, u: np.ndarray, v: np.ndarray, jaw: np.ndarray) -> np.ndarray:
+    """Squared radius of (u, v) relative to the head's outline: below 1 inside, 1 on it."""
+    down = (v - CHEEKBONE) / (identity.chin + jaw - CHEEKBONE)
+    low = np.maximum(down, 0)
+    up = (v - CHEEKBONE) / (identity.top - CHEEKBONE)
+    width = identity.half_width * (1 - identity.taper * np.minimum(low, 1.2) ** 1.5)
+    across = np.abs(u) / width
+    power = np.float32(identity.squareness)
+    return across ** power + np.where(v > CHEEKBONE, low ** power, np.maximum(up, 0) ** 2.2)
+
+
+def _bulge(identity: Identity, u: np.ndarray, v: np.ndarray, rho2: np.ndarray) -> np.ndarray:
+    """Height that moves pixels when the head turns: a shallow dome and the nose."""
+    tip = identity.nose_length - 0.06
+    nose = np.exp(-np.square(u / 0.13) - np.square((v - tip) / 0.2))
+    return identity.depth * (1 - 0.62 * np.minimum(rho2, 1.7)) + 0.85 * identity.nose_height * nose
+
+
+def _trigonometry(pose: np.ndarray) -> tuple[np.ndarray, ...]:
+    yaw, pitch, roll = (angle[:, None, None] for angle in pose.astype(np.float32).T)
+    return np.sin(yaw), np.cos(yaw), np.sin(pitch), np.cos(pitch), np.sin(roll), np.cos(roll)
+
+
+def project(identity: Identity, scene: Scene, controls: Controls) -> View:
+    """The view of B images: where on the face each pixel looks."""
+    sin_yaw, cos_yaw, sin_pitch, cos_pitch, sin_roll, cos_roll = _trigonometry(scene.pose)
+    scale, x0, y0 = (column[:, None, None] for column in scene.frame.astype(np.float32).T)
+    grid = np.arange(0, SIZE, STEP, dtype=np.float32)
+    x, y = (grid[None, None, :] - x0) / scale, (grid[None, :, None] - y0) / scale
+    a, b = cos_roll * x + sin_roll * y, cos_roll * y - sin_roll * x
+    u, v = a / cos_yaw, b / cos_pitch + CENTRE
+    for _ in range(9):
+        height = _bulge(identity, u, v, outline(identity, u, v, controls.jaw))
+        u = 0.35 * u + 0.65 * (a - sin_yaw * height) / cos_yaw
+        v = 0.35 * v + 0.65 * ((b - sin_pitch * (cos_yaw * height - sin_yaw * u)) / cos_pitch + CENTRE)
+    spline = _spline()
+    u, v, flat_u, flat_v = (spline @ field @ spline.T for field in (u, v, a + 0 * b, b + CENTRE + 0 * a))
+    return View(u, v, outline(identity, u, v, controls.jaw), flat_u, flat_v, 1 / scale,
+                (sin_yaw, cos_yaw, sin_pitch, cos_pitch))

@@ -1,0 +1,98 @@
+"""Pictures of one person: project, shape, paint, light and compose B images at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.data.synthetic import adornment, paint
+from harness.data.synthetic.fields import blend, cover
+from harness.data.synthetic.identity import Identity
+from harness.data.synthetic.muscles import Controls, Scene, controls
+from harness.data.synthetic.projection import SIZE, View, project
+from harness.data.synthetic.relief import creases, relief
+
+
+def _rows(view: View, low: float, high: float) -> slice:
+    """Rows of the image in which some pixel of some image lies between two heights of the face."""
+    hit = np.flatnonzero(((view.v > low) & (view.v < high) & (view.rho2 < 1.1)).any(axis=(0, 2)))
+    return slice(int(hit[0]), int(hit[-1]) + 1) if len(hit) else slice(0, 0)
+
+
+def _normals(depth: np.ndarray, pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    slope_x, slope_y = np.zeros_like(depth), np.zeros_like(depth)
+    half = 0.5 / pixel
+    slope_x[:, :, 1:-1] = (depth[:, :, 2:] - depth[:, :, :-2]) * half
+    slope_y[:, 1:-1] = (depth[:, 2:] - depth[:, :-2]) * half
+    slope_x[:, :, 0], slope_x[:, :, -1] = slope_x[:, :, 1], slope_x[:, :, -2]
+    slope_y[:, 0], slope_y[:, -1] = slope_y[:, 1], slope_y[:, -2]
+    length = 1 / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
+    return -slope_x * length, -slope_y * length, length
+
+
+def _light(identity: Identity, scene: Scene, depth: np.ndarray, pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Diffuse [B, 112, 112] and specular light of the relief."""
+    nx, ny, nz = _normals(depth, pixel)
+    lx, ly, lz = (column[:, None, None] for column in scene.light.astype(np.float32).T)
+    ambient = scene.ambient.astype(np.float32)[:, None, None]
+    facing = nx * lx + ny * ly + nz * lz
+    wrapped = np.maximum((facing + 0.15) / 1.15, 0)
+    sky = ambient * (0.8 - 0.2 * ny) * (0.55 + 0.45 * nz)
+    hx, hy, hz = lx, ly, lz + 1
+    norm = np.sqrt(hx * hx + hy * hy + hz * hz)
+    shine = np.maximum((nx * hx + ny * hy + nz * hz) / norm, 0)
+    for _ in range(4):
+        shine = shine * shine
+    return sky + (1.3 - ambient) * wrapped, identity.gloss * 0.35 * (1 - ambient) * shine
+
+
+def _face(identity: Identity, scene: Scene, view: View, c: Controls) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Albedo [3, B, 112, 112], height and the coverage of open eyes [B, 112, 112]."""
+    height = relief(identity, view, c)
+    albedo = paint.skin(identity, view.u, view.v, c)
+    eyes = np.zeros_like(height)
+    for low, high, draw in ((-0.95, 0.35, "upper"), (identity.nose_length - 0.12, identity.nose_length + 0.2, "nose"),
+                            (identity.mouth_height - 0.32, 3.0, "mouth")):
+        rows = _rows(view, low, high)
+        if rows.stop == rows.start:
+            continue
+        part, u, v = albedo[:, :, rows], view.u[:, rows], view.v[:, rows]
+        if draw == "upper":
+            paint.wrinkles(part, creases(identity, u, v, c))
+            eyes[:, rows] = paint.eyes(part, identity, u, v, c, scene, view.pixel)
+            paint.brows(part, identity, u, v, c, view.pixel)
+        elif draw == "nose":
+            paint.nostrils(part, identity, u, v, c)
+        else:
+            adornment.beard(part, identity, u, v, c)
+            height[:, rows] += paint.mouth(part, identity, u, v, c, view.pixel)
+    return albedo, height, eyes
+
+
+def render(identity: Identity, scene: Scene, background: np.ndarray) -> np.ndarray:
+    """Linear light float32 [3, B, 112, 112] of B images; background [3, B or 1, 112, 112] in linear light."""
+    c = controls(identity, scene)
+    view = project(identity, scene, c)
+    albedo, height, eyes = _face(identity, scene, view, c)
+    diffuse, shine = _light(identity, scene, view.depth(height), view.pixel)
+    mean_light = diffuse.mean(axis=(1, 2), keepdims=True)
+    flat = np.clip(mean_light, 0.25, 1.2)
+    diffuse += eyes * 0.55 * (flat - diffuse)
+    albedo *= diffuse
+    albedo += shine * (1 - 0.7 * eyes)
+    canvas = np.repeat(background, len(scene) // background.shape[1], axis=1).astype(np.float32)
+    adornment.behind(canvas, identity, view, flat)
+    blend(canvas, albedo, cover(0.5 * identity.half_width * (1 - view.rho2), view.pixel))
+    if identity.hair != "bald":
+        adornment.hair(canvas, identity, view, 0.4 * flat + 0.6 * diffuse)
+    if identity.glasses != "none":
+        adornment.glasses(canvas, identity, view)
+    canvas *= scene.tint.astype(np.float32).T[:, :, None, None]
+    return canvas
+
+
+def neutral_scene(count: int) -> Scene:
+    """`count` images looking straight ahead at rest under a plain light: a start for one's own scenes."""
+    ones = np.ones(count, np.float32)
+    return Scene(np.zeros((count, 12), np.float32), 0 * ones, 0 * ones, np.zeros((count, 2), np.float32), 0 * ones,
+                 np.zeros((count, 3), np.float32), np.tile(np.float32([46, SIZE / 2, 55]), (count, 1)),
+                 np.tile(np.float32([-0.35, -0.45, 0.82]), (count, 1)), 0.4 * ones, np.ones((count, 3), np.float32))

@@ -1,0 +1,80 @@
+"""The table of stills: many people, a handful of pictures each, with identity, expression and the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+
+from harness.data.synthetic.episodes import CIRCUMPLEX, LABEL_THRESHOLD, WIDE, Acting, pattern
+from harness.data.synthetic.identity import draw_identity
+from harness.data.synthetic.muscles import Scene
+from harness.data.synthetic.nuisance import draw_background, draw_camera, expose, film, occluders
+from harness.data.synthetic.render import render
+from harness.data.synthetic.video import BATCH, STILL
+from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+
+HEADER = ("image", "expression", "subject", "split", *AFFECTS, *ACTION_UNITS)
+VALIDATION_EVERY = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """One still before the camera: its acting (one frame) and the name of its expression."""
+
+    expression: str
+    acting: Acting
+
+
+def _pose(rng: np.random.Generator, expression: str, expressiveness: float) -> Pose:
+    strength = rng.uniform(0.5, 1.0)
+    units, affect, wide = np.zeros(len(ACTION_UNITS)), rng.normal(0, 0.1, 2), 0.0
+    if expression != "Neutral":
+        units = strength * pattern(rng, expression, max(expressiveness, 0.85))
+        affect = affect + strength * np.array(CIRCUMPLEX[expression])
+        wide = WIDE.get(expression, 0.0) * strength
+    stray = rng.integers(len(ACTION_UNITS))
+    units[stray] = max(units[stray], rng.uniform(0, 0.7) * (rng.random() < 0.35))
+    talk = rng.random() < 0.15
+    for name, share in (("AU25", 0.7), ("AU26", 0.5)):
+        unit = ACTION_UNITS.index(name)
+        units[unit] = max(units[unit], talk * rng.uniform(0, share))
+    blink = 1.0 if rng.random() < 0.05 else max(0.0, rng.normal(0, 0.08))
+    acting = Acting(np.clip(units, 0, 1)[None], np.array([EXPRESSIONS.index(expression)]), np.clip(affect, -1, 1)[None],
+                    np.array([blink]), np.array([wide]), np.clip(rng.normal(0, 0.5, 1), -1, 1),
+                    np.clip(rng.normal(0, 0.025, (1, 2)), -0.05, 0.05))
+    return Pose(expression, acting)
+
+
+def _row(name: str, subject: str, split: str, pose: Pose) -> str:
+    units = (pose.acting.action_units[0] > LABEL_THRESHOLD).astype(int)
+    affect = ",".join(f"{value:.3f}" for value in pose.acting.affect[0])
+    return f"{name},{pose.expression.lower()},{subject},{split},{affect},{','.join(map(str, units))}"
+
+
+def _join(scenes: list[Scene]) -> Scene:
+    return Scene(*(np.concatenate([getattr(scene, f.name) for scene in scenes]) for f in fields(Scene)))
+
+
+def make_subject(root: Path, seed: int, index: int, images: int) -> list[str]:
+    """Write `images` pictures of subject `index` under root/images and return their rows of the table."""
+    rng = np.random.default_rng((seed, STILL, index))
+    identity = draw_identity(rng)
+    subject, split = f"s{index:04d}", "validation" if index % VALIDATION_EVERY == VALIDATION_EVERY - 1 else "train"
+    order, rows = rng.permutation(len(EXPRESSIONS)), []
+    for start in range(0, images, BATCH):
+        numbers = range(start, min(start + BATCH, images))
+        rngs = [np.random.default_rng((seed, STILL, index, number)) for number in numbers]
+        poses = [_pose(own, EXPRESSIONS[order[number % len(order)]], identity.expressiveness)
+                 for own, number in zip(rngs, numbers)]
+        scene = _join([film(own, pose.acting) for own, pose in zip(rngs, poses)])
+        light = render(identity, scene, np.concatenate([draw_background(own) for own in rngs], axis=1))
+        for i, (own, number) in enumerate(zip(rngs, numbers)):
+            camera, name = draw_camera(own), f"{subject}_{number:03d}.jpg"
+            picture = expose(own, camera, light[:, i], occluders(own, 1, camera.occlusion * 3)[0])
+            data = simplejpeg.encode_jpeg(picture, quality=camera.quality, colorspace="RGB", colorsubsampling="420")
+            (root / "images" / name).write_bytes(data)
+            rows.append(_row(f"images/{name}", subject, split, poses[i]))
+    return rows
