@@ -1,0 +1,89 @@
+"""A record in MLflow's terms: tags, params and metrics, and the way back from tags."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.records import Record, from_json, to_json
+
+RECORD, JOB, STUDY, WRITER = "framelight.record", "framelight.job_id", "framelight.study", "framelight.writer"
+TAG_LENGTH = 5000
+"""Characters of a record in one tag. MLflow cuts longer values silently (at 5,000 to 8,000, by version)."""
+
+Tagged = list[tuple[str, str, dict[str, str]]]
+"""Runs as the leaderboard needs them: (run id, MLflow status, tags)."""
+
+MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
+
+
+def tags(record: Record) -> dict[str, str]:
+    """Tags of a run, the light record among them, in as many pieces as its length needs."""
+    text = to_json(record.light())
+    pieces = [text[i:i + TAG_LENGTH] for i in range(0, len(text), TAG_LENGTH)]
+    named = {RECORD if i == 0 else f"{RECORD}.{i + 1}": piece for i, piece in enumerate(pieces)}
+    named |= {JOB: record.job_id, "framelight.group_id": record.group_id, "framelight.kind": record.kind,
+              "framelight.task": record.task, "framelight.recipe": record.recipe}
+    for key, value in record.environment.items():
+        named[f"environment.{key}"] = _text(value)[:TAG_LENGTH]
+    if record.environment.get("git_commit"):
+        named["mlflow.source.git.commit"] = str(record.environment["git_commit"])
+    if record.error:
+        named |= {"framelight.error": record.error[:TAG_LENGTH], "mlflow.note.content": record.error[:TAG_LENGTH]}
+    return named
+
+
+def record_of(run_tags: Mapping[str, str], where: str) -> Record | None:
+    """The light record in a run's tags; None when Framelight did not log the run."""
+    if RECORD not in run_tags:
+        return None
+    pieces = [run_tags[RECORD]]
+    while (key := f"{RECORD}.{len(pieces) + 1}") in run_tags:
+        pieces.append(run_tags[key])
+    return from_json("".join(pieces), where)
+
+
+def params(record: Record) -> dict[str, str]:
+    """What a reader filters and compares by in the MLflow UI; nested settings have dotted names."""
+    own = ("task", "dataset", "data_digest", "split", "protocol", "backbone", "backbone_weights", "weights_hash",
+           "parameters", "features", "head", "kernel", "radius", "thresholds", "epoch", "seed", "metric", "units")
+    flat = {name: getattr(record, name) for name in own}
+    flat |= {f"config.{name}": value for name, value in _flatten(record.config)}
+    return {name: _text(value) for name, value in flat.items()}
+
+
+def metrics(record: Record) -> list[tuple[str, float, int]]:
+    """(name, value, step): final scores once at step 0, the smoothing curve with step = radius in frames.
+
+    Score names are those of the contract; the split and the protocol they belong to are params and tags.
+    """
+    final = dict(record.metrics)
+    for group in ("unsmoothed", "selection"):
+        final |= {f"{group}/{name}": value for name, value in getattr(record, group).items()}
+    final |= {f"seconds/{stage}": value for stage, value in record.duration.items()}
+    final |= {name: getattr(record, name) for name in ("coverage", "ci_low", "ci_high", "annotated", "scored")}
+    listed = [(name, value, 0) for name, value in final.items()]
+    for kernel, columns in record.curve.items():
+        for source, suffix in (("reported", record.metric), ("selected", f"selection/{record.metric}")):
+            radii, values = columns["radius"], columns.get(source) or ()
+            listed += [(f"curve/{kernel}/{suffix}", value, int(r)) for r, value in zip(radii, values)]
+    return [(name, float(value), step) for name, value, step in listed if value is not None and math.isfinite(value)]
+
+
+def seconds(record: Record) -> float:
+    """Time the job took: its `total`, or the sum of its stages."""
+    return float(record.duration.get("total", math.fsum(record.duration.values())))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

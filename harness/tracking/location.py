@@ -1,0 +1,52 @@
+"""Where runs are tracked: the sqlite file of a store by default, another database, or an MLflow server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from harness.errors import FramelightError, InputError
+
+
+class TrackingLost(FramelightError):
+    """A result could not be sent; it is kept in the store and the next run sends it."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """store: folder of this machine's results; uri: what MLflow calls the tracking URI."""
+
+    store: Path
+    uri: str
+
+    @property
+    def database(self) -> Path | None:
+        """The sqlite file, or None for a server or another database."""
+        prefix = "sqlite:///"
+        return Path(unquote(self.uri[len(prefix):].split("?")[0])) if self.uri.startswith(prefix) else None
+
+    @property
+    def server(self) -> bool:
+        return urlparse(self.uri).scheme in ("http", "https")
+
+    @property
+    def artifacts(self) -> str | None:
+        """Artifact folder of a new experiment; None lets a server decide."""
+        return None if self.server else str(self.store / "artifacts" / "mlflow")
+
+    @property
+    def lock(self) -> Path:
+        """One writer at a time: all that share a sqlite file, or all that share a store."""
+        return Path(f"{self.database}.lock") if self.database else self.store / "mlflow.lock"
+
+
+def locate(store: Path, tracking_uri: str | None = None) -> Location:
+    """The store's own database, or what `tracking_uri` names. InputError for a folder: MLflow retired file stores."""
+    store = Path(store).resolve()
+    if not tracking_uri:
+        return Location(store, f"sqlite:///{store / 'mlflow.db'}")
+    if urlparse(tracking_uri).scheme in ("", "file"):
+        raise InputError(f"tracking URI '{tracking_uri}' is a folder, which MLflow no longer tracks in; "
+                         f"give sqlite:///{Path(tracking_uri).name}/mlflow.db or http://HOST:PORT")
+    return Location(store, tracking_uri)

@@ -1,0 +1,39 @@
+"""What is tracked at a location: records and job ids, by the fast way for sqlite, else through MLflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.records import Record
+from harness.tracking.entries import JOB, Tagged, record_of
+from harness.tracking.location import Location
+from harness.tracking.sqlite_reader import tagged_runs
+
+if TYPE_CHECKING:
+    from harness.tracking.mlflow_tracker import Tracker
+
+
+def runs(location: Location, tracker: Tracker | None = None) -> Tagged:
+    """(run id, MLflow status, tags) of every live run that Framelight logged there."""
+    if location.database is not None:
+        if not location.database.exists():
+            return []
+        found = tagged_runs(location.database)
+        if found is not None:
+            return found
+    if tracker is None:
+        from harness.tracking.mlflow_tracker import Tracker
+
+        tracker = Tracker(location, reading_only=True)
+    return tracker.tagged_runs()
+
+
+def read_records(location: Location, tracker: Tracker | None = None) -> list[Record]:
+    """Light records of the jobs that ended there; a pruned trial is no result and is left out."""
+    ended = [(run, tags) for run, status, tags in runs(location, tracker) if status in ("FINISHED", "FAILED")]
+    read = [record_of(tags, f"run {run} at {location.uri}") for run, tags in ended]
+    return [record for record in read if record is not None]
+
+
+def finished_jobs(location: Location, tracker: Tracker | None = None) -> set[str]:
+    return {tags[JOB] for _, status, tags in runs(location, tracker) if status == "FINISHED" and JOB in tags}

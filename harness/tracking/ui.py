@@ -1,0 +1,37 @@
+"""The command that opens MLflow's own UI on a store."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from harness.errors import InputError
+from harness.tracking.location import Location
+
+HOST = "127.0.0.1"
+ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+"""Added to the process environment: without job execution the server has two processes instead of nine."""
+
+
+def ui_command(location: Location, port: int | None = None) -> tuple[list[str], str]:
+    """(argv, URL) of `mlflow ui` on loopback; the first free port from 5000 up unless `port` is given.
+
+    Raises InputError when the location is a server already, or nothing was tracked there yet.
+    """
+    if location.server:
+        raise InputError(f"{location.uri} is a server with its own UI; open that address in a browser")
+    if location.database is not None and not location.database.exists():
+        raise InputError(f"nothing was tracked in {location.store} yet; start with: framelight run quickstart "
+                         f"--store {location.store}")
+    port = port or _free_port()
+    argv = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", location.uri,
+            "--default-artifact-root", str(location.artifacts), "--host", HOST, "--port", str(port), "--workers", "1"]
+    return argv, f"http://{HOST}:{port}"
+
+
+def _free_port() -> int:
+    for port in range(5000, 5100):
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)):
+                return port
+    raise InputError("no free port from 5000 to 5099; name one with --port")
