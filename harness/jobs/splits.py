@@ -10,6 +10,8 @@ from harness.selection import held_out
 
 TRAINING = "train"
 REPORTED = "validation"
+SELECTION = "selection"
+"""A slice of the training videos (`held-out`) or the reported split itself (`published`)."""
 
 
 def fit_and_selection(protocol: Protocol, training: Labels) -> tuple[Labels, Labels | None]:

@@ -1,0 +1,17 @@
+"""`framelight extract`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from harness.data.open import open_dataset
+    from harness.preparation import extracted
+
+    dataset = open_dataset(arguments.data)
+    entry, info = extracted(arguments.backbone, arguments.backbone, dataset, arguments.store, arguments.precision,
+                            lambda message: print(message, file=sys.stderr), threads=arguments.jobs)
+    print(f"{entry.folder}: {entry.frame_count} frames, {info.embedding_width} embedding and "
+          f"{len(info.score_labels)} score columns, {arguments.precision}, weights: {info.weights}")

@@ -1,0 +1,54 @@
+"""Parses the command, runs it, and turns errors into one message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+from harness.cli.parser import parser
+from harness.errors import FramelightError
+
+INTERRUPTED = 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 done, 1 the work failed, 2 the command or its input is wrong, 130 interrupted."""
+    arguments = parser().parse_args(argv)
+    try:
+        return import_module(f"harness.cli.{arguments.module}").main(arguments) or 0
+    except KeyboardInterrupt:
+        return _fail("interrupted; what was finished is kept, the same command goes on from there", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if arguments.debug:
+            traceback.print_exc()
+        return _fail(_message(error), _exit_code(error))
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, FramelightError) or _is_backbone_error(error):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno}); "
+            "this is a defect of Framelight or of a library: run again with --debug and report it")
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, FramelightError):
+        return error.exit_code
+    return 2 if _is_backbone_error(error) else 1
+
+
+def _is_backbone_error(error: Exception) -> bool:
+    from backbones.errors import BackboneError
+
+    return isinstance(error, BackboneError)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"framelight: {message}", file=sys.stderr)
+    return code

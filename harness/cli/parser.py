@@ -1,0 +1,119 @@
+"""The arguments of every command. Imports nothing heavy, so that --help is quick."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+DESCRIPTION = "Benchmark harness for frame-level facial affect: which backbone, features, head and smoothing read " \
+              "faces best for what they cost."
+EXAMPLES = """\
+examples:
+  framelight run quickstart                       synthetic faces, no download, ends with a leaderboard
+  framelight run abaw3_expr --data DIR            your videos in the ABAW3 layout
+  framelight run abaw3_va --data DIR --set seeds=0,1,2 --set protocol=published
+  framelight leaderboard --task expr --format csv --out expr.csv
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser("framelight", description=DESCRIPTION, epilog=EXAMPLES,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _run(commands)
+    _leaderboard(commands)
+    _data(commands)
+    _backbones(commands)
+    _extract(commands)
+    _ui(commands)
+    _bench(commands)
+    return top
+
+
+def _command(commands, name: str, module: str, help: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=help, description=help)
+    command.set_defaults(module=module)
+    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return command
+
+
+def _store(command: argparse.ArgumentParser, tracking: bool = False) -> None:
+    command.add_argument("--store", type=Path, default=Path(os.environ.get("FRAMELIGHT_STORE", "framelight-store")),
+                         metavar="DIR", help="where results are kept (default: $FRAMELIGHT_STORE or ./framelight-store)")
+    if tracking:
+        command.add_argument("--tracking-uri", default=os.environ.get("MLFLOW_TRACKING_URI"), metavar="URI",
+                             help="an MLflow server instead of the store's own database")
+
+
+def _jobs(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--jobs", type=_count, default=os.cpu_count() or 1, metavar="N",
+                         help=f"{what} (default: the number of cores)")
+
+
+def _run(commands) -> None:
+    command = _command(commands, "run", "run", "run a recipe and print its leaderboard; what is finished is not rerun")
+    command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
+    command.add_argument("--data", type=Path, metavar="DIR", help="a data set; without it the recipe's synthetic one")
+    _store(command, tracking=True)
+    command.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
+                         help="change a field of the recipe, as often as needed")
+    _jobs(command, "jobs at a time")
+    command.add_argument("--force", action="store_true", help="run finished jobs again")
+
+
+def _leaderboard(commands) -> None:
+    command = _command(commands, "leaderboard", "leaderboard", "print the leaderboard of all tracked runs")
+    command.add_argument("--task", metavar="TASK", help="expr, va, au or mtl (default: all)")
+    _store(command, tracking=True)
+    command.add_argument("--format", choices=("table", "csv", "json", "md"), default="table")
+    command.add_argument("--out", type=Path, metavar="FILE", help="write to a file instead of the terminal")
+
+
+def _data(commands) -> None:
+    command = commands.add_parser("data", help="make or check a data set")
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
+    make = _command(actions, "make", "data_make", "write the synthetic set: videos in the ABAW3 layout, and stills")
+    make.add_argument("folder", type=Path, metavar="DIR")
+    make.add_argument("--videos", type=_count, default=40, metavar="N")
+    make.add_argument("--frames", type=_count, default=150, metavar="N", help="frames of each video (default: 150)")
+    make.add_argument("--stills", type=int, default=3000, metavar="N", help="stills with identities (default: 3000)")
+    make.add_argument("--seed", type=int, default=0, metavar="N")
+    _jobs(make, "processes")
+    check = _command(actions, "check", "data_check", "recognise a data set, count it, list every problem")
+    check.add_argument("folder", type=Path, metavar="DIR")
+    check.add_argument("--all", action="store_true", help="list every problem, however many")
+
+
+def _backbones(commands) -> None:
+    command = _command(commands, "backbones", "backbones", "list backbones with their cost, or show one")
+    command.add_argument("name", nargs="?", metavar="NAME")
+    _store(command)
+
+
+def _extract(commands) -> None:
+    command = _command(commands, "extract", "extract", "extract and store the features of a data set")
+    command.add_argument("--data", type=Path, required=True, metavar="DIR")
+    command.add_argument("--backbone", required=True, metavar="NAME",
+                         help="NAME or NAME@WEIGHTS (random, pretrained, a timm tag, a checkpoint folder)")
+    _store(command)
+    command.add_argument("--precision", choices=("float16", "float32"), default="float16")
+    _jobs(command, "threads")
+
+
+def _ui(commands) -> None:
+    command = _command(commands, "ui", "ui", "open MLflow's UI on the store, on loopback")
+    _store(command, tracking=True)
+    command.add_argument("--port", type=_count, metavar="N", help="default: the first free one from 5000")
+
+
+def _bench(commands) -> None:
+    command = _command(commands, "bench", "bench", "measure the parts that must be fast, beside the naive way")
+    command.add_argument("name", nargs="?", metavar="NAME")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("expects a whole number of at least 1")
+    return value

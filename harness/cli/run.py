@@ -1,0 +1,32 @@
+"""`framelight run`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from harness.cli.boards import show
+from harness.recipes import apply_settings, find_recipe
+
+
+def main(arguments: argparse.Namespace) -> int:
+    recipe = apply_settings(find_recipe(arguments.recipe), arguments.settings)
+    from harness.runner import run
+
+    began = time.monotonic()
+    outcome = run(recipe, arguments.data, arguments.store, arguments.tracking_uri, arguments.jobs, arguments.force, say)
+    print(show(arguments.store, None if outcome.lost else arguments.tracking_uri, boards=outcome.boards,
+               from_store=outcome.lost is not None))
+    say(f"{outcome.computed} jobs run, {outcome.kept} already finished, in {time.monotonic() - began:.0f} s; "
+        f"results in {arguments.store}")
+    if outcome.lost:
+        say(f"warning: {outcome.lost}")
+    for record in outcome.failures:
+        say(f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "
+            f"{record.error}")
+    return 1 if outcome.failures or outcome.lost else 0
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

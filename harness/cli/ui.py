@@ -1,0 +1,16 @@
+"""`framelight ui`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from harness.tracking import locate
+    from harness.tracking.ui import ENVIRONMENT, ui_command
+
+    argv, url = ui_command(locate(arguments.store, arguments.tracking_uri), arguments.port)
+    print(f"MLflow UI of {arguments.store} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+    os.execvpe(argv[0], argv, {**os.environ, **ENVIRONMENT})

@@ -1,0 +1,156 @@
+"""What jobs need before they start: data on disk, trained backbones, extracted features."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.data.dataset import Dataset
+from harness.errors import InputError
+from harness.identity import digest
+from harness.locks import making
+from harness.recipes.recipe import FEATURES, Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PreparedBackbone:
+    """A backbone whose features are in the store under `entry`."""
+
+    label: str
+    weights: str
+    weights_hash: str
+    is_random: bool
+    parameters: int
+    entry: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """images: digest of every crop; labels: digest of the annotations, by task."""
+
+    root: Path
+    store: Path
+    dataset: str
+    temporal: bool
+    images: str
+    labels: dict[str, str]
+    backbones: tuple[PreparedBackbone, ...]
+
+
+def checkpoints(store: Path) -> Path:
+    return store / "artifacts" / "backbones"
+
+
+def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say) -> Prepared:
+    """Make or check the data, train the recipe's own backbones, extract what is missing."""
+    from harness.data.fingerprint import dataset_digest
+    from harness.data.open import open_dataset
+    from harness.data.usable import require_usable
+
+    root = data if data is not None else _synthetic_videos(recipe, store, say)
+    dataset = open_dataset(root)
+    tasks = list(dict.fromkeys(grid.task for grid in recipe.grids))
+    labels = {}
+    for task in tasks:
+        if task not in dataset.tasks():
+            raise InputError(f"{root}: no annotations for task '{task}'; it has {', '.join(dataset.tasks())}")
+        for split in ("train", "validation"):
+            if split not in dataset.splits(task):
+                raise InputError(f"{root}: no {split} split for task '{task}'")
+        require_usable(dataset.labels(task, "train"), task, f"{root}: {task}, split train")
+        labels[task] = digest([dataset.labels_digest(task, split) for split in ("train", "validation")])
+    images = dataset_digest(dataset, store / "features" / "digests.json")
+    name = "synthetic" if data is None else dataset.name
+    prepared = tuple(_features(recipe, reference, dataset, images, store, say)
+                     for reference in _references(recipe, store, say))
+    return Prepared(root.resolve(), store.resolve(), name, dataset.temporal, images, labels, prepared)
+
+
+def _synthetic_videos(recipe: Recipe, store: Path, say: Say) -> Path:
+    if recipe.synthetic is None:
+        raise InputError(f"recipe '{recipe.name}' runs on a data set of yours: add --data DIR "
+                         "(framelight data make DIR writes a synthetic one)")
+    return synthetic_videos(recipe.synthetic, store, say)
+
+
+def synthetic_videos(wanted: SyntheticVideos, store: Path, say: Say) -> Path:
+    """The built-in video set in the store, made once."""
+    root = store / "artifacts" / "synthetic" / f"videos-{digest(wanted)}"
+    with making(root):
+        if not root.is_dir():
+            from harness.data.synthetic import make
+            from harness.progress import Progress
+
+            say(f"making the synthetic set: {wanted.videos} videos of {wanted.frames} frames")
+            with Progress("frames", unit="frame") as progress:
+                make(root, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0, progress=progress)
+    return root
+
+
+def synthetic_stills(wanted: SyntheticStills, store: Path, say: Say) -> Path:
+    """The built-in table of stills in the store, made once."""
+    root = store / "artifacts" / "synthetic" / f"stills-{digest(wanted)}"
+    with making(root):
+        if not root.is_dir():
+            from harness.data.synthetic import make_stills
+            from harness.progress import Progress
+
+            say(f"making {wanted.images} synthetic stills of {wanted.identities} identities")
+            with Progress("stills", unit="still") as progress:
+                make_stills(root, images=wanted.images, identities=wanted.identities, seed=wanted.seed,
+                            progress=progress)
+    return root
+
+
+def _references(recipe: Recipe, store: Path, say: Say) -> list[tuple[str, str]]:
+    """(label, reference) of each backbone; those that the recipe trains are trained first."""
+    trained = {backbone.name: backbone for backbone in recipe.trained}
+    return [(name, str(_trained(trained[name], store, say)) if name in trained else name)
+            for name in recipe.backbones]
+
+
+def _trained(backbone: TrainedBackbone, store: Path, say: Say) -> str:
+    folder = checkpoints(store) / f"{backbone.name}-{digest([backbone.training, backbone.stills])}"
+    with making(folder):
+        if not folder.is_dir():
+            from harness.data.image_table import ImageTable
+            from harness.pretraining.stills import train_stills
+
+            table = ImageTable(synthetic_stills(backbone.stills, store, say))
+            say(f"training backbone {backbone.name} on stills: identities, then expressions")
+            train_stills(backbone.training, table.stills("train"), table.stills("validation"), folder,
+                         name=backbone.name, say=say)
+    return folder.name
+
+
+def _features(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Path,
+              say: Say) -> PreparedBackbone:
+    import backbones
+    from harness.features.store import FeatureStore
+
+    label, reference = named
+    info = backbones.peek(reference, checkpoints(store), store / "features" / "hashes.json")
+    _check_features(recipe, label, info)
+    kept = FeatureStore(store / "features")
+    entry = kept.find(info, images, recipe.precision)
+    if entry is None:
+        from harness.features.extract import extract
+        from harness.progress import Progress
+
+        say(f"extracting features of {label} ({info.weights})")
+        backbone = backbones.load(reference, checkpoints(store))
+        with Progress("frames", unit="frame") as progress:
+            entry = extract(dataset, backbone, kept, recipe.precision, progress=progress)
+    for name in entry.corrupt[:10]:
+        print(f"warning: {name['image']}: {name['reason']}; treated as a missing crop", file=sys.stderr)
+    return PreparedBackbone(label, info.weights, info.weights_hash, info.is_random, info.parameters, entry.key)
+
+
+def _check_features(recipe: Recipe, label: str, info: object) -> None:
+    wanted = {features for grid in recipe.grids for features in grid.features}
+    if wanted - {FEATURES[0]} and not info.score_labels:  # type: ignore[attr-defined]
+        raise InputError(f"backbone {label} has no emotion scores; use --set features=embeddings with it")

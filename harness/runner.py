@@ -1,0 +1,169 @@
+"""Runs a recipe: prepares, computes the jobs that have no record, sends every record to the tracker."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import records
+from harness.errors import FramelightError
+from harness.identity import digest
+from harness.jobs.expand import Expansion, tasks_of
+from harness.jobs.job import Job
+from harness.preparation import Prepared, prepare
+from harness.recipes.recipe import Recipe
+from harness.records import Record
+from harness.tracking import TrackingLost, open_tracker
+
+if TYPE_CHECKING:
+    from harness.reporting import Reporter
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Outcome:
+    """What a run did; `lost` says why records could not be sent, they are kept in the store."""
+
+    prepared: Prepared
+    boards: set[tuple[str, str]]
+    """(task, data digest) of the boards the recipe fills."""
+    computed: int = 0
+    kept: int = 0
+    failures: list[Record] = field(default_factory=list)
+    lost: str | None = None
+
+
+def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None, workers: int, force: bool,
+        say: Say) -> Outcome:
+    """Run what has no finished record; `force` runs everything again. The tracker is asked first, before any work."""
+    tracker = open_tracker(store, tracking_uri)
+    prepared = prepare(recipe, data, store, say)
+    expansion = Expansion(recipe, prepared)
+    boards = {(task, expansion.data_of(task)) for task in tasks_of(recipe.grids)}
+    study = tracker.study(recipe.name, digest([recipe, prepared.images, prepared.labels]),
+                          {"recipe": recipe.name, "data": prepared.dataset, "protocol": recipe.protocol.name,
+                           "seeds": ",".join(map(str, recipe.seeds)), "backbones": ",".join(recipe.backbones)})
+    with ExitStack() as stack:
+        session = _Session(tracker, study, workers, force, say, stack, Outcome(prepared, boards))
+        session.run(expansion.jobs())
+        if recipe.search is not None:
+            from harness.search import GridSearch
+
+            for grid in recipe.grids:
+                say(f"searching {grid.task}: {recipe.search.trials} trials")
+                session.run(GridSearch(expansion, grid, store).run(workers, session.batch))
+    session.end()
+    return session.outcome
+
+
+class _Session:
+    """The jobs of one `framelight run`: what is computed, kept, sent and lost."""
+
+    def __init__(self, tracker, study: str, workers: int, force: bool, say: Say, stack: ExitStack,
+                 outcome: Outcome) -> None:
+        self.tracker, self.study, self.workers = tracker, study, workers
+        self.force, self.say, self.stack, self.outcome = force, say, stack, outcome
+        self.tracked: set[str] = set() if force else tracker.tracked()
+        self._executor: Executor | None = None
+
+    def run(self, jobs: list[Job]) -> None:
+        for _ in self._records([(job, None) for job in jobs]):
+            pass
+
+    def batch(self, jobs: list[tuple[Job, Reporter | None]]) -> list[Record]:
+        """The records of some jobs, in their order."""
+        found = {job.job_id: record for job, record in self._records(jobs)}
+        return [found[job.job_id] for job, _ in jobs]
+
+    def end(self) -> None:
+        if self.outcome.lost is None:
+            try:
+                failed = f"{len(self.outcome.failures)} jobs failed" if self.outcome.failures else None
+                self.tracker.end_study(self.study, failed)
+            except TrackingLost as error:
+                self.outcome.lost = str(error)
+
+    def _records(self, jobs: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Record]]:
+        pending = []
+        for job, reporter in jobs:
+            if self.force:
+                _forget(job)
+            if (job.folder / "record.json").is_file():
+                self.outcome.kept += 1
+                record = records.read(job.folder / "record.json")
+                if job.job_id not in self.tracked:
+                    self._send(job, record)
+                yield job, record
+            else:
+                pending.append((job, reporter))
+        if pending:
+            yield from self._compute(pending)
+
+    def _compute(self, pending: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Record]]:
+        from harness.jobs.compute import compute, failed
+        from harness.progress import Progress
+
+        with Progress("jobs", unit="job") as progress:
+            stream = _stream(self._workers(), self.workers, compute, pending)
+            for done, (job, future) in enumerate(stream, 1):
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    raise FramelightError(f"a worker process died while it ran job {job.job_id} (out of memory?); "
+                                          "run the command again, with fewer --jobs") from error
+                record = future.result() if error is None else failed(job, error)
+                if error is not None:
+                    self.outcome.failures.append(record)
+                self.outcome.computed += 1
+                self._send(job, record)
+                progress(done, len(pending))
+                yield job, record
+
+    def _workers(self) -> Executor:
+        if self._executor is None:
+            from harness.executors import local_executor
+
+            self._executor = self.stack.enter_context(local_executor(self.workers))
+        return self._executor
+
+    def _send(self, job: Job, record: Record) -> None:
+        """The names a record is shown by and the seeds it belongs with are those of the recipe that sends it."""
+        if self.outcome.lost is not None:
+            return
+        record = dataclasses.replace(record, recipe=job.recipe, expected_seeds=job.expected_seeds,
+                                     dataset=job.dataset, backbone=job.backbone)
+        try:
+            self.tracker.log(record, job.folder if job.folder.is_dir() else None, self.study, replace=self.force)
+        except TrackingLost as error:
+            self.outcome.lost = str(error)
+
+
+def _forget(job: Job) -> None:
+    for folder in (job.folder, job.predictions):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stream(executor: Executor, workers: int, compute: Callable[..., Record],
+            jobs: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Future]]:
+    """Finished futures as they come; no more are submitted ahead than keep the workers busy."""
+    ahead = workers + 1 if workers > 1 else 1
+    waiting, running = iter(jobs), {}
+    try:
+        while True:
+            for job, reporter in islice(waiting, ahead - len(running)):
+                running[executor.submit(compute, job, reporter)] = job
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future
+    finally:
+        for future in running:
+            future.cancel()
