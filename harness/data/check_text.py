@@ -97,7 +97,12 @@ def _problems(report: Report, limit: int | None) -> str:
 def _problem(problem: Problem, report: Report) -> str:
     whole = problem.file == report.root and problem.line is None
     where = "" if whole else f"{problem.where(report.root)}: "
-    return _hanging(f"{problem.severity:<7}  ", where + problem.message)
+    start = f"{problem.severity:<7}  "
+    if len(start + where + problem.message) <= WIDTH:
+        return start + where + problem.message
+    lines = [start + where.rstrip(), _hanging(" " * len(start), problem.message)] if where else \
+        [_hanging(start, problem.message)]
+    return "\n".join(lines)
 
 
 def _hanging(start: str, text: str) -> str:

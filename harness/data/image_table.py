@@ -17,6 +17,7 @@ from harness.data.dataset import Labels, Sequence
 from harness.data.layout import SPLITS, Layout
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.errors import InputError, unknown
+from harness.selection import held_out
 from harness.tasks import ACTION_UNITS, AFFECTS, TASKS
 from harness.tasks import task as find_task
 
@@ -164,10 +165,11 @@ class ImageTable(Layout):
     def _splits(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
         if "split" in self.table.columns:
             return tables.split_names(self.table)
-        units = sorted(set(self.subjects.tolist()),
-                       key=lambda name: hashlib.sha256(f"{self.seed}\0{name}".encode()).digest())
-        chosen = units[:max(1, round(VALIDATION_SHARE * len(units)))]
-        return np.where(np.isin(self.subjects, chosen), "validation", "train"), ()
+        names, index = np.unique(self.subjects, return_inverse=True)
+        if len(names) < 2:
+            return np.full(len(self.table), "train"), ()
+        held = held_out(names.tolist(), names.tolist(), VALIDATION_SHARE, self.seed)
+        return np.where(held[index], "validation", "train"), ()
 
     def _rows(self, task: str, split: str) -> np.ndarray:
         names = [name for output in find_task(task).outputs for name in COLUMNS[output.name]]
