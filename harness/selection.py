@@ -28,4 +28,5 @@ def held_out(units: Sequence[str], groups: Sequence[str], fraction: float, seed:
     ordered = sorted(sizes, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())
     held = np.cumsum([sizes[name] for name in ordered[:-1]])
     taken = int(np.abs(held - fraction * len(units)).argmin()) + 1
-    return np.isin(np.asarray(groups, dtype=str), ordered[:taken])
+    chosen = set(ordered[:taken])
+    return np.array([group in chosen for group in groups])

@@ -32,6 +32,8 @@ def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int) -> np.ndarra
         raise InputError(f"{frames.size} frame numbers for {len(outputs)} rows of outputs; give one for each row")
     if not len(frames):
         raise InputError("no frame has a crop, so there is nothing to fill the gaps from")
+    if length < 0:
+        raise InputError(f"a video has 0 frames or more; got length {length}")
     if frames[0] < 1 or (np.diff(frames) <= 0).any():
         raise InputError("frame numbers must start at 1 or later and ascend without repetition")
     dense = np.arange(1, operator.index(length) + 1)

@@ -23,7 +23,7 @@ class ExpressionTally:
 
     def __init__(self, target: np.ndarray, unit: np.ndarray, units: int):
         self.units = units
-        self.code = (unit.astype(np.int64) * 8 + target) * 8
+        self.code = (unit.astype(np.int64) * 8 + target.astype(np.int64)) * 8
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
         best = block.max(axis=0)

@@ -1,0 +1,160 @@
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from harness.errors import InputError
+from harness.smoothing import MAX_RADIUS, curve, fill_gaps, smooth
+
+VALUES = st.floats(-1, 1, width=32)
+
+
+def plain_loop(outputs, kernel, radius):
+    statistic = {"mean": np.mean, "median": np.median}[kernel]
+    outputs = outputs.astype(np.float64)
+    return np.stack([statistic(outputs[max(0, t - radius):t + radius + 1], axis=0) for t in range(len(outputs))])
+
+
+def videos_of(lengths, columns=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=(length, columns)) for length in lengths]
+
+
+@given(arrays(np.float32, st.tuples(st.integers(1, 25), st.integers(1, 3)), elements=VALUES),
+       st.sampled_from(["mean", "median"]), st.integers(0, 30))
+def test_smooth_equals_a_plain_loop(outputs, kernel, radius):
+    np.testing.assert_allclose(smooth(outputs, kernel, radius), plain_loop(outputs, kernel, radius), atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", ["mean", "median"])
+def test_the_widest_window_equals_a_plain_loop(kernel):
+    outputs, = videos_of([900], columns=2)
+    np.testing.assert_allclose(smooth(outputs, kernel, MAX_RADIUS), plain_loop(outputs, kernel, MAX_RADIUS), atol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=5),
+       st.sets(st.integers(0, 60), min_size=1, max_size=6), st.sampled_from(["none", "mean", "median"]))
+def test_curve_equals_smooth_of_each_video(lengths, radii, kernel):
+    videos, radii = videos_of(lengths), sorted(radii)
+    seen = []
+    for radius, smoothed in curve(videos, kernel, radii):
+        seen.append(radius)
+        np.testing.assert_allclose(smoothed, np.concatenate([smooth(v, kernel, radius) for v in videos]), atol=1e-12)
+    assert seen == radii
+
+
+@pytest.mark.parametrize("kernel", ["mean", "median"])
+def test_a_window_never_reaches_into_the_next_video(kernel):
+    videos = [np.zeros((5, 2)), np.ones((3, 2)), np.full((1, 2), 7.0), np.zeros((400, 2))]
+    for _, smoothed in curve(videos, kernel, [0, 1, 4, 250]):
+        np.testing.assert_array_equal(smoothed, np.concatenate(videos))
+
+
+@pytest.mark.parametrize("kernel", ["none", "mean", "median"])
+def test_radius_zero_and_kernel_none_leave_outputs_as_they_are(kernel):
+    outputs, = videos_of([30])
+    np.testing.assert_array_equal(smooth(outputs, kernel, 0), outputs)
+    np.testing.assert_array_equal(smooth(outputs, "none", 20), outputs)
+
+
+@pytest.mark.parametrize("kernel", ["none", "mean", "median"])
+def test_what_curve_yields_may_be_kept_and_changed(kernel):
+    videos = videos_of([30, 4])
+    kept = [smoothed for _, smoothed in curve(videos, kernel, range(4))]
+    copies = [smoothed.copy() for smoothed in kept]
+    kept[0][:] = 99
+    for radius in range(1, 4):
+        np.testing.assert_array_equal(kept[radius], copies[radius])
+        np.testing.assert_array_equal(copies[radius], np.concatenate([smooth(v, kernel, radius) for v in videos]))
+    outputs = videos[0].copy()
+    smooth(videos[0], kernel, 2)[:] = 99
+    np.testing.assert_array_equal(videos[0], outputs)
+
+
+def test_single_precision_is_accumulated_in_double():
+    outputs = np.random.default_rng(3).normal(size=(2000, 2)).astype(np.float32)
+    smoothed = smooth(outputs, "mean", 250)
+    assert smoothed.dtype == np.float64
+    np.testing.assert_allclose(smoothed, plain_loop(outputs, "mean", 250), atol=1e-13)
+
+
+def test_smoothed_probabilities_still_sum_to_one():
+    outputs = np.random.default_rng(4).dirichlet(np.ones(8), size=300)
+    np.testing.assert_allclose(smooth(outputs, "mean", 50).sum(axis=1), 1, atol=1e-12)
+
+
+def test_gap_interpolation_weights_are_not_reversed():
+    ramp = np.stack([np.arange(1.0, 21), 100 - 3 * np.arange(1.0, 21)], axis=1)
+    frames = np.array([1, 2, 3, 8, 9, 14, 20])
+    np.testing.assert_allclose(fill_gaps(frames, ramp[frames - 1], 20), ramp, atol=1e-12)
+
+
+@given(st.sets(st.integers(1, 40), min_size=1, max_size=15), st.integers(0, 50), st.data())
+def test_filled_gaps_equal_linear_interpolation_with_held_ends(present, length, data):
+    frames = np.array(sorted(present), dtype=np.int32)
+    outputs = data.draw(arrays(np.float32, (len(frames), 2), elements=VALUES))
+    dense = fill_gaps(frames, outputs, length)
+    assert dense.shape == (length, 2) and dense.dtype == np.float64
+    for column in range(2):
+        expected = np.interp(np.arange(1, length + 1), frames, outputs[:, column].astype(np.float64))
+        np.testing.assert_allclose(dense[:, column], expected, atol=1e-12)
+    inside = frames[frames <= length]
+    np.testing.assert_array_equal(dense[inside - 1], outputs[:len(inside)])
+
+
+def test_a_crop_beyond_the_length_still_guides_the_last_gap():
+    np.testing.assert_allclose(fill_gaps([1, 9], [[1.0], [9.0]], 4)[:, 0], [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("frames, outputs, message", [
+    ([], np.zeros((0, 2)), "no frame has a crop"),
+    ([0, 1], np.zeros((2, 2)), "start at 1"),
+    ([1, 1], np.zeros((2, 2)), "ascend without repetition"),
+    ([2, 1], np.zeros((2, 2)), "ascend"),
+    ([1], np.zeros((2, 2)), "1 frame numbers for 2 rows"),
+    ([1, 2], [[0.0], [np.nan]], "NaN or infinity, first in row 1"),
+])
+def test_gaps_that_cannot_be_filled_are_explained(frames, outputs, message):
+    with pytest.raises(InputError, match=message):
+        fill_gaps(frames, outputs, 5)
+    with pytest.raises(InputError, match="got length -1"):
+        fill_gaps([1], [[0.0]], -1)
+
+
+@pytest.mark.parametrize("kernel, radius, outputs, message", [
+    ("medain", 2, np.zeros((4, 2)), "unknown kernel 'medain'; did you mean median"),
+    ("mean", -1, np.zeros((4, 2)), "0 to 250"),
+    ("mean", 251, np.zeros((4, 2)), "0 to 250"),
+    ("mean", 1.5, np.zeros((4, 2)), "whole number"),
+    ("mean", 2, np.zeros(4), r"shape \[4\]; expected \[frames, columns\]"),
+    ("median", 2, np.array([[0.0], [np.nan]]), "NaN or infinity, first in row 1"),
+    ("mean", 2, np.array([[np.inf], [0.0]]), "NaN or infinity, first in row 0"),
+])
+def test_wrong_input_is_named(kernel, radius, outputs, message):
+    with pytest.raises(InputError, match=message):
+        smooth(outputs, kernel, radius)
+
+
+def test_wrong_input_of_a_curve_is_named_before_any_work():
+    with pytest.raises(InputError, match="no video"):
+        curve([], "mean", [1])
+    with pytest.raises(InputError, match="differ in width"):
+        curve([np.zeros((3, 2)), np.zeros((3, 4))], "mean", [1])
+    with pytest.raises(InputError, match="must ascend"):
+        curve([np.zeros((3, 2))], "mean", [2, 1])
+    with pytest.raises(InputError, match="outputs of video 1 hold NaN"):
+        curve([np.zeros((3, 2)), np.full((3, 2), np.nan)], "mean", [1])
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("kernel, seconds", [("mean", 5), ("median", 60)])
+def test_all_radii_over_280_000_frames(kernel, seconds):
+    lengths = np.diff(np.r_[0, np.sort(np.random.default_rng(0).choice(np.arange(200, 279_800), 69, False)), 280_000])
+    videos = [video.astype(np.float32) for video in videos_of(lengths, columns=8)]
+    start = time.perf_counter()
+    frames = [len(smoothed) for _, smoothed in curve(videos, kernel, range(MAX_RADIUS + 1))]
+    assert time.perf_counter() - start < seconds and frames == [280_000] * 251
