@@ -1,0 +1,20 @@
+"""Twelve action units (AU): mean binary F1, on videos in the ABAW3 layout of Aff-Wild2.
+
+    framelight run abaw3_au --data DIR
+
+Compares the two light backbones that are trained on synthetic stills, the three feature choices and two heads. With
+weights at hand, name other backbones: --set backbones=efficientnet_b0,efficientnet_b2
+"""
+
+from experiments._stills import NAMES, TRAINED
+from harness.heads.config import HeadConfig
+from harness.recipes import Grid, Recipe, Smoothing
+from harness.recipes.recipe import FEATURES
+
+recipe = Recipe(
+    name="abaw3_au",
+    trained=TRAINED,
+    backbones=NAMES,
+    grids=(Grid("au", FEATURES, (HeadConfig("logistic_regression", hidden=0, l2=1e-3), HeadConfig("mlp"))),),
+    smoothing=Smoothing(largest=100),
+)

@@ -1,0 +1,21 @@
+"""Valence/arousal, expression and action units together (MTL): P_VA + P_EXPR + P_AU, in the ABAW3 layout.
+
+    framelight run abaw3_mtl --data DIR
+
+Compares the two light backbones that are trained on synthetic stills, the three feature choices, and three heads
+directly on the features against three on a shared hidden layer.
+"""
+
+from experiments._stills import NAMES, TRAINED
+from harness.heads.config import HeadConfig
+from harness.recipes import Grid, Recipe, Smoothing
+from harness.recipes.recipe import FEATURES
+
+recipe = Recipe(
+    name="abaw3_mtl",
+    trained=TRAINED,
+    backbones=NAMES,
+    grids=(Grid("mtl", FEATURES, (HeadConfig("multitask", hidden=0, l2=1e-3, epochs=20),
+                                  HeadConfig("multitask", hidden=128, epochs=20))),),
+    smoothing=Smoothing(largest=100),
+)

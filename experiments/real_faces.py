@@ -1,0 +1,20 @@
+"""Expression on an image table of real stills, frame by frame; there is nothing to smooth.
+
+    framelight run real_faces --data DIR
+
+DIR holds labels.csv with the columns image, expression and optionally subject, split. Compares the two light backbones
+that are trained on synthetic stills, the three feature choices and two heads.
+"""
+
+from experiments._stills import NAMES, TRAINED
+from harness.heads.config import HeadConfig
+from harness.recipes import Grid, Recipe, Smoothing
+from harness.recipes.recipe import FEATURES
+
+recipe = Recipe(
+    name="real_faces",
+    trained=TRAINED,
+    backbones=NAMES,
+    grids=(Grid("expr", FEATURES, (HeadConfig("logistic_regression", hidden=0, l2=1e-3), HeadConfig("mlp"))),),
+    smoothing=Smoothing(largest=0),
+)
