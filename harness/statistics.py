@@ -216,8 +216,6 @@ def _metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[str, np.
     """Values and definedness by metric name, each [...], from pooled arrays [..., *]."""
     values: dict[str, np.ndarray] = {}
     defined: dict[str, np.ndarray] = {}
-    if task == "mtl":
-        values["P_MTL"] = np.zeros(())
     for block, total in totals.items():
         primary, names, parts, known = _block_metrics(block, total)
         values[primary] = parts.mean(axis=-1)
@@ -229,7 +227,7 @@ def _metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[str, np.
         for i, name in enumerate(names):
             values[name], defined[name] = parts[..., i], known[..., i]
     if task == "mtl":
-        values["P_MTL"] = values["P_VA"] + values["P_EXPR"] + values["P_AU"]
+        values = {"P_MTL": values["P_VA"] + values["P_EXPR"] + values["P_AU"], **values}
     return values, defined
 
 
