@@ -40,7 +40,8 @@ class Record:
 
     unsmoothed: the same scores at radius 0; selection: scores of the choice on the split it was made on.
     undefined: names of metrics that had no defined value and count as 0; coverage: scored / annotated frames.
-    parameters: backbone and head together, 0 for baselines; units: number of videos (or subjects) scored.
+    parameters: backbone and head together, 0 for baselines; units: number of videos scored, or of what
+    `unit` names instead ("subject" for stills).
     curve: {kernel: {"radius": [...], "reported": [...], "selected": [...]}}; duration: seconds by stage.
     ci_low, ci_high: 95 % interval of this seed, resampling videos; config: every other setting of the job.
     Raises FramelightError for a kind or status that does not exist and for a score that is not finite.
@@ -77,6 +78,7 @@ class Record:
     annotated: int = 0
     scored: int = 0
     units: int = 0
+    unit: str = "video"
     ci_low: float | None = None
     ci_high: float | None = None
     config: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,66 @@
+"""Rows as text: one door for the four formats, and the three that machines read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+from harness.errors import unknown
+from harness.leaderboard.rows import Row
+from harness.leaderboard.table import markdown, table
+
+FORMATS = ("table", "csv", "json", "md")
+COLUMNS = ("rank", "run_id", "task", "dataset", "split", "protocol", "kind", "backbone", "weights", "random_weights",
+           "features", "head", "kernel", "radius", "seeds", "seeds_missing", "metric", "value", "std", "ci_low",
+           "ci_high", "tied_with_best", "unsmoothed", "undefined", "coverage", "units", "unit", "parameters",
+           "data_digest")
+"""Columns of the CSV; one for each metric any row has follows, as `metrics.NAME`."""
+
+
+def render(rows: list[Row], form: str = "table", width: int = 100, bold: bool = False) -> str:
+    """The rows in one of FORMATS, newline at the end; equal rows give equal bytes.
+
+    width: columns of the terminal, for `table` only; bold: the best row in bold (for a terminal).
+    """
+    if form not in FORMATS:
+        raise unknown("format", form, FORMATS)
+    if form == "table":
+        return table(rows, width, bold)
+    return {"csv": _csv, "json": _json, "md": markdown}[form](rows)
+
+
+def _json(rows: list[Row]) -> str:
+    return json.dumps(_rounded(rows), indent=1, sort_keys=True) + "\n"
+
+
+def _csv(rows: list[Row]) -> str:
+    """Floats with six decimals, lists separated by blanks, nothing for null."""
+    names = sorted({name for row in rows for name in row["metrics"]})
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(f"metrics.{name}" for name in names)])
+    for row in rows:
+        values = [row[column] for column in COLUMNS] + [row["metrics"].get(name) for name in names]
+        writer.writerow([_cell(value) for value in values])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return f"{_rounded(value):.6f}" if isinstance(value, float) else str(value)
+
+
+def _rounded(value: Any) -> Any:
+    """Six decimals, and no negative zero."""
+    if isinstance(value, float):
+        return round(value, 6) + 0.0
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value
