@@ -40,7 +40,7 @@ class Layout(Dataset):
 
     @abstractmethod
     def test_members(self, task: str) -> tuple[str, ...]:
-        """Sequences of the test split of a task; none where there is no test split."""
+        """Sequences of the test split of a task; none where there is no sound test list."""
 
     @abstractmethod
     def inspect(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:

@@ -1,0 +1,235 @@
+import shutil
+
+import pytest
+
+from harness.data.check import check, render
+from harness.data.open import open_dataset
+from harness.data.usable import require_usable
+from harness.errors import InputError
+from tests.data.building import (
+    ABSENT,
+    ANNOTATIONS,
+    AU,
+    EXPR,
+    HEADERS,
+    MTL_HEADER,
+    TEST_LISTS,
+    VA,
+    annotate,
+    crops,
+    image_bytes,
+    small_abaw3,
+    table,
+    write,
+)
+from tests.paths import shared_data
+
+
+def found(root, kind):
+    return [problem for problem in check(root).problems if problem.kind == kind]
+
+
+def counts(report, task, split):
+    return next(one for one in report.counts if (one.task, one.split) == (task, split))
+
+
+def test_a_sound_folder_has_no_error_and_its_counts_add_up(tmp_path):
+    report = check(small_abaw3(tmp_path))
+    expr, va, au = (counts(report, task, "train") for task in ("expr", "va", "au"))
+    assert report.errors == () and report.images == report.crops == 20 and report.sequences == 4
+    assert (expr.units, expr.rows, expr.valid, expr.cropped, expr.coverage) == (2, 10, 8, 8, 1.0)
+    assert expr.spread["Anger"] == 2 and expr.spread["Fear"] == 0
+    assert va.valid == 6 and va.spread["valence"][:2] == (-1.0, pytest.approx(0.1))
+    assert au.valid == 8 and au.spread["AU26"] == 2
+    assert [one.output for one in report.counts if one.task == "mtl"] == ["va", "expr", "au"] * 2
+
+
+def test_coverage_counts_missing_crops(tmp_path):
+    (small_abaw3(tmp_path) / "cropped/video2/00002.jpg").unlink()
+    one = counts(check(tmp_path), "expr", "validation")
+    assert (one.valid, one.cropped) == (8, 7)
+
+
+def test_each_malformed_line_is_listed_and_the_other_files_are_counted(tmp_path):
+    small_abaw3(tmp_path)
+    path = annotate(tmp_path, EXPR, "Train_Set", "video1_left", [0, 9, 1, "x"])
+    report = check(tmp_path)
+    assert [(p.file, p.line) for p in report.errors] == [(path, 3), (path, 5)]
+    assert counts(report, "expr", "train").rows == 5
+    text = render(report)
+    assert f"{ANNOTATIONS}/{EXPR}/Train_Set/video1_left.txt:3:" in text and "2 errors" in text
+    assert "expression is 9; it must be a class from 0 to 7" in text
+
+
+@pytest.mark.parametrize(("challenge", "content", "words"), [
+    (VA, "", "the annotation is empty"),
+    (VA, HEADERS[EXPR] + "\n0\n", "the header is"),
+    (AU, HEADERS[AU] + "\n0,1\n", "2 columns"),
+    (VA, HEADERS[VA] + "\n0,2\n", "arousal is 2"),
+])
+def test_malformed_annotations_are_errors(tmp_path, challenge, content, words):
+    small_abaw3(tmp_path)
+    (tmp_path / ANNOTATIONS / challenge / "Train_Set/video1_left.txt").write_text(content)
+    report = check(tmp_path)
+    assert len(report.errors) == 1 and words in report.errors[0].message
+
+
+def test_a_malformed_multitask_file_and_test_list_do_not_hide_the_rest(tmp_path):
+    small_abaw3(tmp_path)
+    write(tmp_path / ANNOTATIONS / "MTL_Challenge/train_set.txt", MTL_HEADER, "video2,0,0", f"v/1.jpg,0,0,9,{ABSENT}")
+    write(tmp_path / TEST_LISTS["expr"], "")
+    report = check(tmp_path)
+    assert [p.line for p in report.errors if p.kind == "annotation"] == [2, 3]
+    assert any("the test list is empty" in p.message for p in report.errors)
+    assert counts(report, "expr", "train").rows == 10
+
+
+def test_a_video_without_crops_is_a_warning_said_once(tmp_path):
+    shutil.rmtree(small_abaw3(tmp_path) / "cropped/video2")
+    write(tmp_path / TEST_LISTS["expr"], "video8", "video9")
+    crops(tmp_path, "video8", [1])
+    report = check(tmp_path)
+    assert report.errors == ()
+    messages = [p.message for p in report.problems if p.kind == "no crop"]
+    assert len(messages) == 2 and "'video2' has no crop in cropped/" in messages[0] + messages[1]
+    assert [p.line for p in report.problems if p.kind == "no crop" and "video9" in p.message] == [2]
+    assert (report.tests[0].sequences, report.tests[0].cropped) == (2, 1)
+    assert counts(report, "expr", "validation").cropped == 4
+
+
+def test_lines_past_the_last_crop_are_a_warning(tmp_path):
+    small_abaw3(tmp_path)
+    path = annotate(tmp_path, EXPR, "Validation_Set", "video3", [0, 1, 2, 3, 4, 5, 6])
+    report = check(tmp_path)
+    extra = [p for p in report.problems if p.kind == "extra lines"]
+    assert report.errors == () and [(p.file, p.line) for p in extra] == [(path, 7)]
+    assert "2 lines past the last crop, that of frame 5" in extra[0].message
+
+
+def test_duplicate_multitask_rows_are_a_warning(tmp_path):
+    small_abaw3(tmp_path)
+    row = f"video2/00001.jpg,0,0,1,{ABSENT}"
+    write(tmp_path / ANNOTATIONS / "MTL_Challenge/validation_set.txt", MTL_HEADER, row, row)
+    (problem,) = found(tmp_path, "duplicate row")
+    assert problem.line == 3 and problem.severity == "warning" and "on line 2" in problem.message
+
+
+def test_a_video_in_two_splits_is_an_error(tmp_path):
+    small_abaw3(tmp_path)
+    annotate(tmp_path, EXPR, "Validation_Set", "video1_left", [0, 1, 2, 3, 4])
+    annotate(tmp_path, VA, "Validation_Set", "video1_right", ["0,0"])
+    write(tmp_path / TEST_LISTS["expr"], "video4", "video2")
+    report = check(tmp_path)
+    leaks = [p for p in report.errors if p.kind == "leak"]
+    assert [p.message.split("; ")[0] for p in leaks] == [
+        "video 'video2' is in both validation and test of task expr",
+        "video 'video1_left' is in both train and validation of task expr"]
+    assert leaks[0].line == 2
+    shared = [p for p in report.warnings if p.kind == "shared video"]
+    assert len(shared) == 1 and "'video1_right'" in shared[0].message and "task va" in shared[0].message
+
+
+def test_empty_splits_are_errors(tmp_path):
+    small_abaw3(tmp_path)
+    for path in (tmp_path / ANNOTATIONS / EXPR / "Validation_Set").iterdir():
+        path.unlink()
+    for video in ("7-30-640x480", "video1_left"):
+        annotate(tmp_path, VA, "Train_Set", video, ["-5,-5"] * 5)
+    shutil.rmtree(tmp_path / ANNOTATIONS / AU / "Train_Set")
+    report = check(tmp_path)
+    messages = " ".join(p.message for p in report.errors)
+    assert "validation split of task expr is empty: no annotated row" in messages
+    assert "train split of task va is empty: none of 10 rows is valid" in messages
+    assert [p.message for p in report.warnings if p.kind == "missing split"] == [
+        "task au has no train split; a run of that task needs both"]
+
+
+def test_one_class_only_is_a_warning(tmp_path):
+    small_abaw3(tmp_path)
+    for video in ("7-30-640x480", "video1_left"):
+        annotate(tmp_path, EXPR, "Train_Set", video, [3] * 5)
+    (problem,) = found(tmp_path, "one class")
+    assert problem.severity == "warning" and "one class only, Fear" in problem.message
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    (b"", "the file is empty"),
+    (image_bytes()[:-30], "truncated: the JPEG's end marker is missing"),
+    (image_bytes("PNG")[:-12], "truncated: the PNG's end chunk is missing"),
+    (b"GIF89a not a face", "neither a JPEG nor a PNG"),
+])
+def test_broken_images_are_named_and_count_as_missing(tmp_path, content, words):
+    path = small_abaw3(tmp_path) / "cropped/video2/00002.jpg"
+    path.write_bytes(content)
+    report = check(tmp_path)
+    (problem,) = [p for p in report.problems if p.kind == "image"]
+    assert problem.file == path and words in problem.message and problem.severity == "warning"
+    assert (report.images, report.crops) == (20, 19)
+    assert counts(report, "expr", "validation").cropped == 7
+    assert check(tmp_path, images=False).crops == 20
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGBA")])
+def test_whole_images_of_any_mode_pass(tmp_path, kind, mode):
+    (small_abaw3(tmp_path) / "cropped/video2/00002.jpg").write_bytes(image_bytes(kind, mode))
+    assert check(tmp_path).crops == 20
+
+
+def test_a_table_with_faults_of_every_kind(tmp_path):
+    root = table(tmp_path, "image,expression,subject,split,AU1,valence", "1.jpg,anger,ann,train,0,0",
+                 "2.jpg,joyful,ann,train,0,0", "3.jpg,fear,ann,validation,0,0", "3.jpg,fear,bob,validation,0,0",
+                 "4.jpg,anger,cleo,somewhere,0,0", "5.jpg,anger,cleo", "6.jpg,anger,dan,train,0,0")
+    (root / "6.jpg").unlink()
+    report = check(root)
+    assert sorted((p.kind, p.line) for p in report.errors) == [
+        ("expression", 3), ("leak", 4), ("missing image", 8), ("row", 7), ("split", 6)]
+    assert sorted((p.kind, p.line) for p in report.warnings if p.kind in ("columns", "duplicate row")) == [
+        ("columns", 1), ("columns", 1), ("duplicate row", 5)]
+    assert "subject 'ann' is in validation here and in train on line 2" in render(report)
+
+
+def test_folders_that_cannot_be_opened(tmp_path):
+    with pytest.raises(InputError, match="no such data folder"):
+        check(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="not in a layout that is known"):
+        check(tmp_path)
+
+
+def test_the_report_fits_a_terminal_and_its_problems_can_be_limited(tmp_path):
+    small_abaw3(tmp_path)
+    annotate(tmp_path, EXPR, "Train_Set", "video1_left", ["x"] * 50)
+    report = check(tmp_path)
+    text = render(report)
+    assert all(len(line) <= 100 or str(tmp_path) in line for line in text.splitlines())
+    assert text.count("expression is 'x'") == 50
+    assert render(report, limit=3).count("expression is 'x'") == 3
+    assert "error    and 47 more of this kind (annotation)" in render(report, limit=3)
+    assert render(report) == render(check(tmp_path))
+
+
+@pytest.mark.parametrize(("expressions", "words"), [
+    ([-1] * 5, "none of its 10 rows has a valid expr label"),
+    ([3, 3, -1, 3, 3], "only one class, Fear, among its 8 valid expression labels"),
+])
+def test_labels_that_cannot_be_trained_on_are_refused(tmp_path, expressions, words):
+    small_abaw3(tmp_path)
+    for video in ("7-30-640x480", "video1_left"):
+        annotate(tmp_path, EXPR, "Train_Set", video, expressions)
+    with pytest.raises(InputError, match=f"^here: .*{words}"):
+        require_usable(open_dataset(tmp_path).labels("expr", "train"), "expr", "here")
+
+
+def test_an_empty_split_is_refused_and_a_sound_one_is_not(tmp_path):
+    dataset = open_dataset(small_abaw3(tmp_path))
+    for task in dataset.tasks():
+        require_usable(dataset.labels(task, "train"), task, "here")
+        with pytest.raises(InputError, match=f"here: the split is empty: no annotated frame of task '{task}'"):
+            require_usable(dataset.labels(task, "train").take([]), task, "here")
+
+
+@pytest.mark.parametrize(("name", "errors"), [("rendered", 0), ("faces", 0)])
+def test_the_shared_sets_have_no_error(name, errors):
+    report = check(shared_data() / name)
+    assert len(report.errors) == errors
+    assert {(p.kind) for p in report.warnings} <= {"absent class", "duplicate row", "extra lines"}
+    assert all(len(line) <= 100 for line in render(report).splitlines())

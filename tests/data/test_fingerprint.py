@@ -1,0 +1,81 @@
+import os
+
+import pytest
+
+from harness.data.fingerprint import DigestCache, dataset_digest, sequence_digest
+from harness.data.open import open_dataset
+from harness.errors import InputError
+from tests.data.building import crops, image_bytes, small_abaw3
+
+
+def test_the_digest_is_of_the_content_wherever_it_lies(tmp_path):
+    here, there = (open_dataset(small_abaw3(tmp_path / name)) for name in ("here", "there"))
+    assert dataset_digest(here) == dataset_digest(there)
+    crops(tmp_path / "there", "video2", [3], shade=121)
+    assert dataset_digest(here) != dataset_digest(there)
+    assert dataset_digest(here, names=["video3"]) == dataset_digest(there, names=["video3"])
+
+
+def test_a_removed_or_renamed_crop_changes_the_digest(tmp_path):
+    dataset = open_dataset(small_abaw3(tmp_path))
+    found = {dataset_digest(dataset)}
+    (tmp_path / "cropped/video2/00005.jpg").rename(tmp_path / "cropped/video2/00006.jpg")
+    found.add(dataset_digest(dataset))
+    (tmp_path / "cropped/video2/00006.jpg").unlink()
+    found.add(dataset_digest(dataset))
+    assert len(found) == 3
+
+
+def test_unchanged_images_are_not_read_again(tmp_path):
+    dataset = open_dataset(small_abaw3(tmp_path / "data"))
+    cache = DigestCache(tmp_path / "store/digests.json")
+    first = sequence_digest(dataset.sequences["video2"], cache)
+    cache.save()
+    kept = DigestCache(tmp_path / "store/digests.json")
+    assert list(kept.known.values()) == [first]
+    kept.known = dict.fromkeys(kept.known, "from the cache")
+    assert sequence_digest(dataset.sequences["video2"], kept) == "from the cache"
+
+
+def test_a_changed_image_of_the_same_size_and_date_is_read_again(tmp_path):
+    dataset = open_dataset(small_abaw3(tmp_path / "data"))
+    cache, path = tmp_path / "digests.json", tmp_path / "data/cropped/video2/00001.jpg"
+    before, stat = dataset_digest(dataset, cache), path.stat()
+    content = bytearray(image_bytes())
+    content[-10] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert path.stat().st_size == stat.st_size and path.stat().st_mtime_ns == stat.st_mtime_ns
+    assert dataset_digest(dataset, cache) != before
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1}', '{"version": 1, "digests": [1]}'])
+def test_a_broken_cache_file_only_costs_a_second_reading(tmp_path, content):
+    dataset = open_dataset(small_abaw3(tmp_path / "data"))
+    cache = tmp_path / "digests.json"
+    cache.write_text(content)
+    assert dataset_digest(dataset, cache) == dataset_digest(dataset)
+    assert len(DigestCache(cache).known) == 4
+
+
+def test_two_writers_keep_each_others_entries(tmp_path):
+    dataset = open_dataset(small_abaw3(tmp_path / "data"))
+    one, two = DigestCache(tmp_path / "digests.json"), DigestCache(tmp_path / "digests.json")
+    sequence_digest(dataset.sequences["video2"], one)
+    sequence_digest(dataset.sequences["video3"], two)
+    one.save()
+    two.save()
+    assert len(DigestCache(tmp_path / "digests.json").known) == 2
+
+
+def test_a_vanished_image_is_named(tmp_path):
+    sequence = open_dataset(small_abaw3(tmp_path)).sequences["video2"]
+    sequence.images[0].unlink()
+    with pytest.raises(InputError, match=r"00001\.jpg: cannot be read"):
+        sequence_digest(sequence)
+
+
+def test_progress_counts_sequences(tmp_path):
+    steps = []
+    dataset_digest(open_dataset(small_abaw3(tmp_path)), progress=lambda done, total: steps.append((done, total)))
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
