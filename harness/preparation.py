@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.data.dataset import Dataset
 from harness.errors import InputError
 from harness.identity import digest
 from harness.locks import making
-from harness.recipes.recipe import FEATURES, Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
+from harness.recipes.recipe import Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
+
+if TYPE_CHECKING:
+    from backbones import BackboneInfo
+    from harness.features.store import FeatureEntry
 
 Say = Callable[[str], None]
+CORRUPT_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say) -> Prepare
         labels[task] = digest([dataset.labels_digest(task, split) for split in ("train", "validation")])
     images = dataset_digest(dataset, store / "features" / "digests.json")
     name = "synthetic" if data is None else dataset.name
-    prepared = tuple(_features(recipe, reference, dataset, images, store, say)
+    prepared = tuple(_prepared(recipe, reference, dataset, images, store, say)
                      for reference in _references(recipe, store, say))
     return Prepared(root.resolve(), store.resolve(), name, dataset.temporal, images, labels, prepared)
 
@@ -127,30 +132,38 @@ def _trained(backbone: TrainedBackbone, store: Path, say: Say) -> str:
     return folder.name
 
 
-def _features(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Path,
+def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Path,
               say: Say) -> PreparedBackbone:
-    import backbones
-    from harness.features.store import FeatureStore
-
     label, reference = named
-    info = backbones.peek(reference, checkpoints(store), store / "features" / "hashes.json")
-    _check_features(recipe, label, info)
-    kept = FeatureStore(store / "features")
-    entry = kept.find(info, images, recipe.precision)
-    if entry is None:
-        from harness.features.extract import extract
-        from harness.progress import Progress
-
-        say(f"extracting features of {label} ({info.weights})")
-        backbone = backbones.load(reference, checkpoints(store))
-        with Progress("frames", unit="frame") as progress:
-            entry = extract(dataset, backbone, kept, recipe.precision, progress=progress)
-    for name in entry.corrupt[:10]:
-        print(f"warning: {name['image']}: {name['reason']}; treated as a missing crop", file=sys.stderr)
+    entry, info = extracted(label, reference, dataset, store, recipe.precision, say, images=images)
+    wanted = {features for grid in recipe.grids for features in grid.features}
+    if wanted - {"embeddings"} and not info.score_labels:
+        raise InputError(f"backbone {label} has no emotion scores; add --set features=embeddings")
     return PreparedBackbone(label, info.weights, info.weights_hash, info.is_random, info.parameters, entry.key)
 
 
-def _check_features(recipe: Recipe, label: str, info: object) -> None:
-    wanted = {features for grid in recipe.grids for features in grid.features}
-    if wanted - {FEATURES[0]} and not info.score_labels:  # type: ignore[attr-defined]
-        raise InputError(f"backbone {label} has no emotion scores; use --set features=embeddings with it")
+def extracted(label: str, reference: str, dataset: Dataset, store: Path, precision: str, say: Say,
+              threads: int | None = None, images: str | None = None) -> tuple[FeatureEntry, BackboneInfo]:
+    """The feature entry of one backbone on a data set, extracted where the store has none."""
+    import backbones
+    from harness.data.fingerprint import dataset_digest
+    from harness.features.extract import extract
+    from harness.features.store import FeatureStore
+    from harness.progress import Progress
+
+    kept = FeatureStore(store / "features")
+    images = images or dataset_digest(dataset, kept.digests)
+    info = backbones.peek(reference, checkpoints(store), store / "features" / "backbones.json")
+    if kept.find(info, images, precision) is None:
+        say(f"extracting the features of {label} ({info.weights}) from {dataset.name}")
+    with Progress("frames", unit="frame") as progress:
+        entry = extract(dataset, info, kept, precision, progress, threads, images)
+    _warn_of_corrupt(entry, say)
+    return entry, info
+
+
+def _warn_of_corrupt(entry: FeatureEntry, say: Say) -> None:
+    for fault in entry.corrupt[:CORRUPT_SHOWN]:
+        say(f"warning: {fault['image']}: {fault['reason']}; treated as a missing crop")
+    if len(entry.corrupt) > CORRUPT_SHOWN:
+        say(f"warning: {len(entry.corrupt) - CORRUPT_SHOWN} more corrupt images are listed in {entry.path}/entry.json")

@@ -19,7 +19,8 @@ from harness.files import write_text
 from harness.identity import digest
 
 SCHEMA = 1
-KINDS = ("run", "baseline", "published")
+KINDS = ("run", "baseline", "published", "trial")
+"""A trial is a step of a search: it is scored on the selection split only, and is on no leaderboard."""
 STATUSES = ("finished", "failed", "pruned")
 _TUPLES = ("thresholds", "expected_seeds", "undefined")
 _SCORES = ("metrics", "unsmoothed", "selection")

@@ -13,5 +13,6 @@ def main(arguments: argparse.Namespace) -> None:
     dataset = open_dataset(arguments.data)
     entry, info = extracted(arguments.backbone, arguments.backbone, dataset, arguments.store, arguments.precision,
                             lambda message: print(message, file=sys.stderr), threads=arguments.jobs)
-    print(f"{entry.folder}: {entry.frame_count} frames, {info.embedding_width} embedding and "
-          f"{len(info.score_labels)} score columns, {arguments.precision}, weights: {info.weights}")
+    print(f"{entry.path}: {sum(entry.sequences.values())} frames in {len(entry.sequences)} sequences, "
+          f"{entry.widths['embeddings']} embedding and {entry.widths['scores']} score columns, {entry.dtype}; "
+          f"weights: {info.weights}")

@@ -24,7 +24,7 @@ from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.jobs.splits import REPORTED, SELECTION, TRAINING, fit_and_selection
 from harness.records import Record
-from harness.statistics import UnitStatistics, bootstrap
+from harness.statistics import UnitStatistics, bootstrap, score
 from harness.tasks import Task
 from harness.tasks import task as task_named
 from harness.tracking.environment import environment
@@ -88,21 +88,24 @@ def _trained(job: Job, task: Task, dataset: Dataset, fit: Labels, selection: Lab
 def _score(job: Job, task: Task, split: str, replay: Replay, choice: Choice, kept: dict) -> tuple[Record, Kept]:
     """The record of a frozen choice on one split."""
     thresholds = 0.5 if choice.thresholds is None else np.array(choice.thresholds)
-    kernel = "mean" if choice.kernel == "none" else choice.kernel
-    outputs = next(replay.smoothed(kernel, [choice.radius]))[1]
-    statistics = replay.statistics(outputs, thresholds)
-    score = replay.score(outputs, thresholds)
-    metrics = dict(score.metrics)
+
+    def counted(radius: int, thresholds: np.ndarray | float) -> UnitStatistics:
+        kernel = "mean" if choice.kernel == "none" else choice.kernel
+        return next(replay.statistics(kernel, [radius], thresholds))[1]
+
+    statistics = counted(choice.radius, thresholds)
+    scored = score(statistics)
+    metrics = dict(scored.metrics)
     if choice.thresholds is not None:
-        at_half = replay.score(outputs, 0.5).metrics
+        at_half = score(counted(choice.radius, 0.5)).metrics
         metrics |= {f"{name}/threshold_0.5": at_half[name] for name in ("P_AU", "P_MTL") if name in at_half}
     low, high = np.percentile(bootstrap(statistics, task.metric, REPLICATES, seed=0), [2.5, 97.5])
     radii = job.configuration.smoothing.radii() if replay.temporal else range(1)
     curves = {name: {"radius": list(radii), "selected": selected, "reported": replay.curve(name, radii, thresholds)}
               for name, selected in choice.curves.items()}
     record = _record(
-        job, task, split, status="finished", metrics=metrics, undefined=list(score.undefined),
-        unsmoothed=dict(replay.score(replay.raw(), thresholds).metrics), selection={task.metric: choice.value},
+        job, task, split, status="finished", metrics=metrics, undefined=list(scored.undefined),
+        unsmoothed=dict(score(counted(0, thresholds)).metrics), selection={task.metric: choice.value},
         kernel=choice.kernel, radius=choice.radius,
         thresholds=None if choice.thresholds is None else list(choice.thresholds), epoch=kept["epoch"],
         parameters=job.backbone_parameters + kept["parameters"] if kept["parameters"] else 0,

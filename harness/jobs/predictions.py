@@ -32,8 +32,10 @@ class Predictions:
             return Predictions(tuple(str(name) for name in kept["sequences"]), kept["lengths"],
                                kept["frames"], kept["outputs"])
 
-    def starts(self) -> np.ndarray:
-        return np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(np.int64)
+    def slices(self, sequences: np.ndarray) -> list[slice]:
+        """The rows of each of these sequences (by number)."""
+        ends = np.cumsum(self.lengths)
+        return [slice(int(ends[i] - self.lengths[i]), int(ends[i])) for i in sequences]
 
     def locate(self, labels: Labels) -> np.ndarray:
         """int64 [N]: the position of each labelled row's crop in `outputs`, -1 where it has none."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
 from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
 from harness.smoothing import curve, fill_gaps
-from harness.statistics import Score, UnitStatistics, collect, score
+from harness.statistics import Collector, UnitStatistics, score
 from harness.tasks import Task
 
 Thresholds = np.ndarray | float
@@ -24,18 +25,14 @@ class Replay:
 
     def __init__(self, task: Task, predictions: Predictions, labels: Labels, temporal: bool) -> None:
         self.task, self.temporal = task, temporal
-        counted = np.logical_or.reduce(list(task.valid(labels.targets).values()))
-        labels = labels.take(np.flatnonzero(counted))
+        labels = labels.take(np.flatnonzero(np.logical_or.reduce(list(task.valid(labels.targets).values()))))
         position = predictions.locate(labels)
-        self.annotated = len(labels)
+        self.annotated, self.scored = len(labels), int((position >= 0).sum())
         labels = labels.take(np.flatnonzero(position >= 0))
-        self._position = position[position >= 0]
-        self._predictions = predictions
-        self.scored = len(labels)
+        self._position, self._predictions = position[position >= 0], predictions
         self.targets = labels.targets
         present, self._unit = np.unique(labels.unit, return_inverse=True)
         self.units = tuple(labels.units[i] for i in present)
-        self._dense: tuple[list[np.ndarray], np.ndarray] | None = None
 
     @property
     def coverage(self) -> float:
@@ -45,39 +42,32 @@ class Replay:
         """[N, C] unsmoothed outputs of the scored rows."""
         return self._predictions.outputs[self._position]
 
-    def smoothed(self, kernel: str, radii: range | list[int]) -> Iterator[tuple[int, np.ndarray]]:
-        """(radius, [N, C] outputs of the scored rows) for each radius."""
+    def statistics(self, kernel: str, radii: Sequence[int],
+                   thresholds: Thresholds) -> Iterator[tuple[int, UnitStatistics]]:
+        """(radius, statistics of the scored rows) for each radius, ascending."""
+        videos, rows = self._dense
+        collect = Collector(self.task, self.targets, self._unit, len(self.units), thresholds, rows=rows)
         if not self.temporal:
-            for radius in radii:
-                yield radius, self.raw()
-            return
-        videos, index = self._filled()
-        for radius, outputs in curve(videos, kernel, list(radii)):
-            yield radius, outputs[index]
+            kernel = "none"
+        for radius, outputs in curve(videos, kernel, radii):
+            yield radius, collect(outputs)
 
-    def _filled(self) -> tuple[list[np.ndarray], np.ndarray]:
-        """Dense sequences (frame 1 to the last crop), and where each scored row is in their concatenation."""
-        if self._dense is None:
-            kept, lengths = self._predictions, self._predictions.lengths
-            starts = kept.starts()
-            videos, offsets, offset = [], np.zeros(len(lengths), dtype=np.int64), 0
-            for i in np.flatnonzero(lengths):
-                rows = slice(starts[i], starts[i] + lengths[i])
-                length = int(kept.frames[rows][-1])
-                videos.append(fill_gaps(kept.frames[rows], kept.outputs[rows], length))
-                offsets[i] = offset
-                offset += length
-            of_crop = np.repeat(offsets, lengths) + kept.frames - 1
-            self._dense = videos, of_crop[self._position]
-        return self._dense
-
-    def statistics(self, outputs: np.ndarray, thresholds: Thresholds) -> UnitStatistics:
-        return collect(self.task, outputs, self.targets, self._unit, len(self.units), thresholds)
-
-    def score(self, outputs: np.ndarray, thresholds: Thresholds) -> Score:
-        return score(self.statistics(outputs, thresholds))
-
-    def curve(self, kernel: str, radii: range, thresholds: Thresholds) -> list[float]:
+    def curve(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> list[float]:
         """The task's metric at each radius."""
-        metric = self.task.metric
-        return [self.score(outputs, thresholds).metrics[metric] for _, outputs in self.smoothed(kernel, radii)]
+        return [score(counted).metrics[self.task.metric]
+                for _, counted in self.statistics(kernel, radii, thresholds)]
+
+    @cached_property
+    def _dense(self) -> tuple[list[np.ndarray], np.ndarray]:
+        """Dense sequences (frame 1 to the last crop), and the row of each scored label in their concatenation."""
+        kept = self._predictions
+        if not self.temporal:
+            return [kept.outputs], self._position
+        filled = np.flatnonzero(kept.lengths)
+        last = kept.frames[np.cumsum(kept.lengths)[filled] - 1].astype(np.int64)
+        videos = [fill_gaps(kept.frames[rows], kept.outputs[rows], int(length))
+                  for rows, length in zip(kept.slices(filled), last)]
+        offsets = np.zeros(len(kept.lengths), dtype=np.int64)
+        offsets[filled] = np.cumsum(last) - last
+        of_crop = np.repeat(offsets, kept.lengths) + kept.frames - 1
+        return videos, of_crop[self._position]

@@ -29,7 +29,7 @@ def rows(records: Iterable[Record], task: str | None = None) -> list[Row]:
     """
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in _one_for_each_job(records):
-        if record.status != "pruned" and task in (None, record.task):
+        if record.status != "pruned" and record.kind != "trial" and task in (None, record.task):
             groups[record.group_id].append(record)
     boards: dict[tuple, list[Row]] = defaultdict(list)
     for group in groups.values():
