@@ -1,0 +1,51 @@
+"""`framelight backbones`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+COLUMNS = ("name", "input", "parameters", "MACs", "width", "size", "weights", "licence")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    import backbones
+    from harness.preparation import checkpoints
+
+    folder = checkpoints(arguments.store)
+    cache = arguments.store / "features" / "backbones.json" if arguments.store.is_dir() else None
+    if arguments.name:
+        print(_one(backbones.describe(arguments.name, folder, cache)))
+        return
+    names = [*backbones.names(), *sorted(backbones.entries(folder))]
+    lines = [COLUMNS, *(_line(backbones.describe(name, folder, cache)) for name in names)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
+    for line in lines:
+        print("  ".join(text.rjust(width) if 1 <= i <= 5 else text.ljust(width)
+                        for i, (text, width) in enumerate(zip(line, widths))).rstrip())
+    print(f"\nMACs and size (float32) are of one face crop. Any timm model is a backbone too: timm:NAME. "
+          f"Trained entries are in {folder}.")
+
+
+def _line(about: dict[str, Any]) -> tuple[str, ...]:
+    return (about["name"], str(about["input_size"]), _short(about["parameters"]), _short(about["macs"]),
+            str(about["embedding_width"]), f"{about['size_mb']:.1f} MB", about["weights"], about["licence"])
+
+
+def _short(number: float) -> str:
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.2f} {unit}"
+    return str(number)
+
+
+def _one(about: dict[str, Any]) -> str:
+    card = about.pop("card", None)
+    shown = {**about, "parameters": f"{about['parameters']:,}", "macs": f"{about['macs']:,} for one crop",
+             "size_mb": f"{about['size_mb']} (float32)"}
+    if card:
+        shown |= {key: json.dumps(value) if isinstance(value, (dict, list)) else value for key, value in card.items()
+                  if key not in about and key != "name"}
+    width = max(map(len, shown))
+    return "\n".join(f"{key.replace('_', ' '):<{width}}  {value}" for key, value in shown.items())
