@@ -130,7 +130,8 @@ def _absent(root: Path, where: str, output: str, spread: Mapping[str, int], vali
         only = next(name for name, number in spread.items() if number)
         yield Problem(WARNING, "one class", f"{where} has one class only, {only}; no model can be trained on it", root)
     elif absent:
-        yield Problem(WARNING, "absent class", f"{', '.join(absent)} never in the {where}; F1 counts as 0", root)
+        loss = "no model learns it" if where.startswith("train") else "its F1 counts as 0"
+        yield Problem(WARNING, "absent class", f"{', '.join(absent)} never in the {where}; {loss}", root)
     always = [name for name, number in spread.items() if output == "au" and number == valid]
     if always:
         yield Problem(WARNING, "absent class", f"{', '.join(always)} in every row of the {where}", root)
