@@ -34,7 +34,7 @@ def table(rows: list[Row], width: int = 100, bold: bool = False) -> str:
         return "no rows\n"
     run_length = _unique_prefix([row["run_id"] for row in rows])
     parts = [_board(list(part), rows, width, bold, run_length) for _, part in groupby(rows, key=board)]
-    legend = _legend(rows, width)
+    legend = _legend(rows, width, any(" raw" in line for part in parts for line in part.splitlines()[:4]))
     return "\n\n".join([*parts, *([legend] if legend else [])]) + "\n"
 
 
@@ -49,7 +49,7 @@ def markdown(rows: list[Row]) -> str:
         lines += [[c.text(row).strip().replace("|", "\\|") for c in columns] for row in listed]
         parts.append(f"### {'; '.join(_title(listed, rows))}\n\n{'; '.join(_shared(listed))}\n\n"
                      + "\n".join(f"| {' | '.join(line)} |" for line in lines))
-    legend = _legend(rows, width=10_000)
+    legend = _legend(rows, 10_000, True)
     return "\n\n".join([*parts, *([legend] if legend else [])] or ["no rows"]) + "\n"
 
 
@@ -90,12 +90,19 @@ def _fitted(cells: dict[Column, list[str]], width: int) -> dict[Column, list[str
         if _width(cells) <= width:
             return cells
         cells = {c: texts for c, texts in cells.items() if c.name != name}
+    for dropped in range(len(DROPPED_LAST) + 1):
+        kept = {c: texts for c, texts in cells.items() if c.name not in DROPPED_LAST[:dropped]}
+        shortened = _shortened(kept, width)
+        if _width(shortened) <= width:
+            break
+    return shortened
+
+
+def _shortened(cells: dict[Column, list[str]], width: int) -> dict[Column, list[str]]:
+    cells = dict(cells)
     while _width(cells) > width and (long := _longest(cells)) is not None:
         limit = max(map(len, cells[long])) - 1
         cells[long] = [_cut(text, limit) for text in cells[long]]
-    for name in DROPPED_LAST:
-        if _width(cells) > width:
-            cells = {c: texts for c, texts in cells.items() if c.name != name}
     return cells
 
 
@@ -159,14 +166,14 @@ def _joined(parts: list[str], width: int) -> str:
     return "\n".join(lines)
 
 
-def _legend(rows: list[Row], width: int) -> str:
+def _legend(rows: list[Row], width: int, raw: bool) -> str:
     marks = [
         ("b", "baseline", any(row["kind"] == "baseline" for row in rows)),
         ("p", "published figure, not ranked", any(row["kind"] == "published" for row in rows)),
         ("o", "optimistic: chosen on the split it reports", any(_optimistic(row) for row in rows)),
         ("u", "an undefined metric counts as 0", any(row["undefined"] for row in rows)),
         ("(random)", "backbone weights are random", any(row["random_weights"] for row in rows)),
-        ("raw", "without smoothing", any(row["unsmoothed"] is not None for row in rows)),
+        ("raw", "without smoothing", raw and any(row["unsmoothed"] is not None for row in rows)),
         ("±", "standard deviation over seeds", any(row["std"] is not None for row in rows)),
     ]
     return _joined([f"{mark} {meaning}" for mark, meaning, used in marks if used], width)
