@@ -29,7 +29,7 @@ def _head(report: Report) -> str:
     unit = f"{report.noun}s" if report.temporal else "blocks"
     good = f", {report.crops:,} of them whole" if report.crops != report.images else ""
     lines = [("layout", report.layout), ("folder", str(report.root)), *report.contents,
-             ("images", f"{report.images:,} in {report.sequences:,} {unit}{good}")]
+             ("images", f"{report.images:,} in {_number(report.sequences, unit)}{good}")]
     lines += [("test", f"{test.task}: {_number(test.sequences, unit)}, {test.cropped:,} with crops")
               for test in report.tests]
     width = max(len(word) for word, _ in lines)
