@@ -42,7 +42,7 @@ def behind(canvas: np.ndarray, identity: Identity, view: View, shade: np.ndarray
 
 def beard(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: Controls) -> None:
     """Beard and moustache over the skin; the lips are painted after them."""
-    grain = 0.8 + 0.25 * sample(identity.grain, (u + 3) * 55, (v + 3) * 40)
+    grain = 0.85 + 0.14 * sample(identity.grain, (u + 3) * 55, (v + 3) * 40)
     lip = identity.mouth_height
     if identity.beard > 0:
         line = lip + 0.06 - 0.75 * np.square(np.maximum(np.abs(u) - 0.25, 0))
@@ -50,7 +50,7 @@ def beard(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, 
         blend(canvas, identity.brow_colour, np.clip(alpha, 0, 1))
     if identity.moustache > 0:
         base = lip - 0.09 + 0.06 * (np.abs(u) / 0.3) - 0.5 * c.lip_top
-        alpha = bump(u / 0.33, (v - base) / 0.06)
+        alpha = bump(u / 0.36, (v - base) / 0.07)
         blend(canvas, identity.brow_colour, np.clip(1.3 * alpha * grain * identity.moustache, 0, 0.95))
 
 
@@ -60,7 +60,9 @@ def hair(canvas: np.ndarray, identity: Identity, view: View, shade: np.ndarray) 
     across = np.abs(u)
     side = identity.half_width - 0.13
     drop = {"long": 1.6, "cap": 0.1, "receding": 0.05}.get(identity.hair, 0.15)
-    line = identity.hairline - 0.22 * (identity.hair == "receding") * bump((across - 0.45) / 0.2) + 0.2 * u * u
+    line = identity.hairline + identity.hair_curve * u * u
+    if identity.hair == "receding":
+        line = line - 0.22 * bump((across - 0.45) / 0.2)
     temple = smooth((across - side) / 0.12) * smooth((drop - v) / 0.25)
     top = smooth((line - v) / 0.1 + 0.5)
     skull = cover(1 + 1.7 * identity.hair_volume - view.rho2, 4 * view.pixel)

@@ -124,7 +124,7 @@ def act(rng: np.random.Generator, frames: int, expressions: list[str], expressiv
     affect = 0.1 * slow(rng, frames, 40, 2)
     slot = frames / len(expressions)
     for i, name in enumerate(expressions):
-        length = int(min(np.clip(slot * rng.uniform(0.6, 0.85), 25, 60), frames))
+        length = int(min(np.clip(slot * rng.uniform(0.68, 0.92), 25, 60), frames))
         start = int(i * slot + rng.uniform(0, max(slot - length, 0)))
         curve = envelope(rng, frames, start, length)
         units = np.maximum(units, curve[:, None] * pattern(rng, name, expressiveness))

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 
 def bump(x: np.ndarray, y: np.ndarray | float = 0.0) -> np.ndarray:
     """exp(-(x^2 + y^2)): 1 at the origin."""
-    return np.exp(-(x * x + y * y))
+    field = np.asarray(-(x * x) - y * y)
+    return np.exp(field, out=field)
 
 
 def smooth(x: np.ndarray) -> np.ndarray:
     """Cubic step: 0 below 0, 1 above 1."""
     x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
+    step = np.asarray(3 - 2 * x)
+    step *= x
+    step *= x
+    return step
 
 
 def window(x: np.ndarray, low: float | np.ndarray, high: float | np.ndarray, soft: float) -> np.ndarray:
@@ -36,6 +43,13 @@ def blend(canvas: np.ndarray, colour: np.ndarray | float, alpha: np.ndarray) -> 
 def darken(canvas: np.ndarray, amount: np.ndarray) -> None:
     """Multiply canvas [3, ...] by 1 - amount in place."""
     canvas *= 1 - amount
+
+
+@cache
+def spline(nodes: int, size: int) -> np.ndarray:
+    """float32 [size, nodes]: cubic interpolation of `nodes` equally spaced values, the first and last on the ends."""
+    places = np.linspace(0, size - 1, nodes)
+    return CubicSpline(places, np.eye(nodes))(np.arange(size)).astype(np.float32)
 
 
 def sample(texture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

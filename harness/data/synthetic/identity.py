@@ -56,6 +56,7 @@ class Identity:
     hair: str
     hairline: float
     hair_volume: float
+    hair_curve: float
     beard: float
     moustache: float
     glasses: str
@@ -100,6 +101,7 @@ def draw_identity(rng: np.random.Generator) -> Identity:
     hair = np.array(HAIR[rng.integers(2 if level < 1.5 else len(HAIR))]) * rng.uniform(0.8, 1.15)
     rouge = rng.uniform(0.25, 0.9) if rng.random() < 0.2 else rng.uniform(0, 0.2)
     lips = skin * [0.92, 0.72, 0.74] * (1 - rouge) + np.array([0.72, 0.16, 0.2]) * rouge * (0.5 + skin.mean() / 2)
+    iris = np.array(IRIS[rng.integers(2 if level < 2.2 else len(IRIS))])
     bearded = rng.random() < 0.22
     return Identity(
         half_width=rng.normal(0.93, 0.05), chin=rng.normal(1.36, 0.07), top=rng.normal(-1.18, 0.07),
@@ -113,9 +115,10 @@ def draw_identity(rng: np.random.Generator) -> Identity:
         upper_lip=rng.uniform(0.045, 0.1), lower_lip=rng.uniform(0.065, 0.125), corner_rest=rng.normal(0.0, 0.012),
         cheek=rng.uniform(0.5, 1.5), age=rng.beta(1.3, 2.2), gloss=rng.uniform(0.0, 0.35),
         mottling=rng.uniform(0.01, 0.06), hair=style, hairline=hairline, hair_volume=volume,
+        hair_curve=rng.uniform(0.1, 0.75),
         beard=rng.uniform(0.3, 0.95) if bearded else 0.0,
         moustache=rng.uniform(0.4, 0.95) if bearded or rng.random() < 0.06 else 0.0,
         glasses=str(rng.choice(["none", "thin", "thick", "dark"], p=[0.83, 0.08, 0.07, 0.02])),
         expressiveness=rng.uniform(0.75, 1.1), skin=_linear(skin), lips=_linear(lips), hair_colour=_linear(hair),
-        brow_colour=_linear(hair * rng.uniform(0.35, 0.75)), iris=_linear(np.array(IRIS[rng.integers(len(IRIS))])),
+        brow_colour=_linear(hair * rng.uniform(0.35, 0.75)), iris=_linear(iris),
         grain=_grain(rng))

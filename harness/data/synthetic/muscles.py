@@ -112,7 +112,7 @@ def controls(identity: Identity, scene: Scene) -> Controls:
     skew = scene.asymmetry.astype(np.float32)[:, None, None]
     values = {
         "inner_brow": -0.13 * au["AU1"] - 0.015 * au["AU2"] + 0.085 * au["AU4"],
-        "outer_brow": -0.02 * au["AU1"] - 0.14 * au["AU2"] + 0.05 * au["AU4"] + 0.015 * au["AU6"],
+        "outer_brow": -0.02 * au["AU1"] - 0.14 * au["AU2"] + 0.05 * au["AU4"] + 0.008 * au["AU6"],
         "frown": au["AU4"],
         "raise_inner": au["AU1"],
         "raise_outer": au["AU2"],

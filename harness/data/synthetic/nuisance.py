@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from harness.data.synthetic.episodes import Acting, slow
+from harness.data.synthetic.fields import spline
 from harness.data.synthetic.muscles import Scene
 from harness.data.synthetic.projection import SIZE
 
@@ -37,8 +37,10 @@ def draw_background(rng: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[-1:1:SIZE * 1j, -1:1:SIZE * 1j]
     wall = colour[:, None, None] * np.clip(1 + slope[0] * x + slope[1] * y, 0.1, 2)
     if rng.random() < 0.45:
-        clutter = gaussian_filter(rng.standard_normal((3, SIZE, SIZE)), (0.7, rng.uniform(3, 14), rng.uniform(3, 14)))
-        wall = wall * np.exp(rng.uniform(0.3, 1.0) * clutter / clutter.std())
+        nodes = rng.integers(4, 26, 2)
+        clutter = rng.standard_normal((1, *nodes)) + rng.uniform(0, 0.6) * rng.standard_normal((3, *nodes))
+        clutter = spline(int(nodes[0]), SIZE) @ clutter @ spline(int(nodes[1]), SIZE).T
+        wall = wall * np.exp(rng.uniform(0.2, 0.8) * clutter)
     return np.clip(wall, 0, 1.2).astype(np.float32)[:, None]
 
 
@@ -67,7 +69,7 @@ def film(rng: np.random.Generator, acting: Acting) -> Scene:
     pose = rest + slow(rng, count, 22, 3) * [0.09, 0.06, 0.04] + rng.normal(0, 0.012, (count, 3))
     pose = np.clip(pose, [-0.55, -0.35, -0.35], [0.55, 0.35, 0.35])
     flicker = rng.choice([0.01, 0.04, 0.1])
-    gain = np.exp(rng.normal(-0.05, 0.2) + 0.06 * slow(rng, count, 30)[:, 0] + rng.normal(0, flicker, count))
+    gain = np.exp(rng.normal(0.08, 0.22) + 0.06 * slow(rng, count, 30)[:, 0] + rng.normal(0, flicker, count))
     tint = gain[:, None] * np.exp(rng.normal(0, [0.07, 0.02, 0.09]))
     return Scene(acting.action_units, acting.blink, acting.wide, acting.gaze, acting.asymmetry, pose,
                  _frame(rng, pose, slow(rng, count, 15, 3)), _light(rng, slow(rng, count, 40, 2)),

@@ -32,7 +32,7 @@ def brows(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, 
     t = np.clip(x, 0, 1)
     arch = identity.brow_arch * np.sin(np.pi * t ** 1.4)
     line = (-identity.brow_height + identity.brow_tilt * (2 * t - 1) - arch + 0.05 * t
-            + c.inner_brow * np.square(1 - t) + c.outer_brow * (1 - np.square(1 - t)) * (1.1 - 0.25 * t))
+            + c.inner_brow * np.square(1 - t) + c.outer_brow * smooth(1.25 * t) * (1.15 - 0.25 * t))
     half = identity.brow_thickness * (0.95 - 0.65 * t) + 0.012
     ends = smooth((x + 0.06) / 0.12) * smooth((1.05 - x) / 0.12)
     hairs = np.clip(0.9 + 0.1 * sample(identity.grain, (u + 3) * 60 + v * 25, (v + 3) * 24), 0.7, 1)

@@ -8,16 +8,15 @@ surface and costs next to nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
+from harness.data.synthetic.fields import spline
 from harness.data.synthetic.identity import Identity
 from harness.data.synthetic.muscles import Controls, Scene
 
 SIZE = 112
-STEP = 3
+NODES = 38
 CENTRE = 0.25
 CHEEKBONE = 0.1
 
@@ -42,13 +41,6 @@ class View:
         """Depth towards the camera [B, 112, 112], in face units, of a height field over the face plane."""
         sin_yaw, cos_yaw, sin_pitch, cos_pitch = self.trig
         return cos_pitch * (cos_yaw * height - sin_yaw * self.u) - sin_pitch * (self.v - CENTRE)
-
-
-@cache
-def _spline() -> np.ndarray:
-    """float32 [112, coarse]: cubic interpolation from every STEP-th pixel."""
-    nodes = np.arange(0, SIZE, STEP)
-    return CubicSpline(nodes, np.eye(len(nodes)))(np.arange(SIZE)).astype(np.float32)
 
 
 def outline(identity: Identity, u: np.ndarray, v: np.ndarray, jaw: np.ndarray) -> np.ndarray:
@@ -78,7 +70,7 @@ def project(identity: Identity, scene: Scene, controls: Controls) -> View:
     """The view of B images: where on the face each pixel looks."""
     sin_yaw, cos_yaw, sin_pitch, cos_pitch, sin_roll, cos_roll = _trigonometry(scene.pose)
     scale, x0, y0 = (column[:, None, None] for column in scene.frame.astype(np.float32).T)
-    grid = np.arange(0, SIZE, STEP, dtype=np.float32)
+    grid = np.linspace(0, SIZE - 1, NODES, dtype=np.float32)
     x, y = (grid[None, None, :] - x0) / scale, (grid[None, :, None] - y0) / scale
     a, b = cos_roll * x + sin_roll * y, cos_roll * y - sin_roll * x
     u, v = a / cos_yaw, b / cos_pitch + CENTRE
@@ -86,7 +78,6 @@ def project(identity: Identity, scene: Scene, controls: Controls) -> View:
         height = _bulge(identity, u, v, outline(identity, u, v, controls.jaw))
         u = 0.35 * u + 0.65 * (a - sin_yaw * height) / cos_yaw
         v = 0.35 * v + 0.65 * ((b - sin_pitch * (cos_yaw * height - sin_yaw * u)) / cos_pitch + CENTRE)
-    spline = _spline()
-    u, v, flat_u, flat_v = (spline @ field @ spline.T for field in (u, v, a + 0 * b, b + CENTRE + 0 * a))
-    return View(u, v, outline(identity, u, v, controls.jaw), flat_u, flat_v, 1 / scale,
-                (sin_yaw, cos_yaw, sin_pitch, cos_pitch))
+    carry = spline(NODES, SIZE)
+    coarse = (u, v, outline(identity, u, v, controls.jaw), a, b + CENTRE)
+    return View(*(carry @ field @ carry.T for field in coarse), 1 / scale, (sin_yaw, cos_yaw, sin_pitch, cos_pitch))

@@ -9,7 +9,7 @@ import numpy as np
 import simplejpeg
 
 from harness.data.synthetic.episodes import CIRCUMPLEX, LABEL_THRESHOLD, WIDE, Acting, pattern
-from harness.data.synthetic.identity import draw_identity
+from harness.data.synthetic.identity import Identity, draw_identity
 from harness.data.synthetic.muscles import Scene
 from harness.data.synthetic.nuisance import draw_background, draw_camera, expose, film, occluders
 from harness.data.synthetic.render import render
@@ -58,15 +58,20 @@ def _join(scenes: list[Scene]) -> Scene:
     return Scene(*(np.concatenate([getattr(scene, f.name) for scene in scenes]) for f in fields(Scene)))
 
 
+def person(seed: int, index: int) -> Identity:
+    """Subject `index` of the stills."""
+    return draw_identity(np.random.default_rng((seed, STILL, index, 1)))
+
+
 def make_subject(root: Path, seed: int, index: int, images: int) -> list[str]:
     """Write `images` pictures of subject `index` under root/images and return their rows of the table."""
-    rng = np.random.default_rng((seed, STILL, index))
-    identity = draw_identity(rng)
+    identity = person(seed, index)
     subject, split = f"s{index:04d}", "validation" if index % VALIDATION_EVERY == VALIDATION_EVERY - 1 else "train"
-    order, rows = rng.permutation(len(EXPRESSIONS)), []
+    order = np.random.default_rng((seed, STILL, index, 2)).permutation(len(EXPRESSIONS))
+    rows = []
     for start in range(0, images, BATCH):
         numbers = range(start, min(start + BATCH, images))
-        rngs = [np.random.default_rng((seed, STILL, index, number)) for number in numbers]
+        rngs = [np.random.default_rng((seed, STILL, index, 3, number)) for number in numbers]
         poses = [_pose(own, EXPRESSIONS[order[number % len(order)]], identity.expressiveness)
                  for own, number in zip(rngs, numbers)]
         scene = _join([film(own, pose.acting) for own, pose in zip(rngs, poses)])

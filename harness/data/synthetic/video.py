@@ -9,7 +9,7 @@ import numpy as np
 import simplejpeg
 
 from harness.data.synthetic.episodes import ACTED, Acting, act, slots
-from harness.data.synthetic.identity import draw_identity
+from harness.data.synthetic.identity import Identity, draw_identity
 from harness.data.synthetic.nuisance import draw_background, draw_camera, expose, film, occluders
 from harness.data.synthetic.render import render
 
@@ -78,8 +78,8 @@ def _annotate(rng: np.random.Generator, index: int, acting: Acting) -> Annotatio
     return Annotations(name_of(index), crops, expression, affect, units)
 
 
-def _shoot(seed: int, index: int, identity, acting: Acting, crops: np.ndarray, folder: Path) -> None:
-    rng = np.random.default_rng((seed, VIDEO, index, 1))
+def _shoot(seed: int, index: int, identity: Identity, acting: Acting, crops: np.ndarray, folder: Path) -> None:
+    rng = np.random.default_rng((seed, VIDEO, index, 3))
     camera, scene, background = draw_camera(rng), film(rng, acting), draw_background(rng)
     hidden = occluders(rng, len(scene), camera.occlusion)
     folder.mkdir(parents=True)
@@ -87,16 +87,20 @@ def _shoot(seed: int, index: int, identity, acting: Acting, crops: np.ndarray, f
         rows = crops[start:start + BATCH] - 1
         light = render(identity, scene.take(rows), background)
         for i, row in enumerate(rows):
-            own = np.random.default_rng((seed, VIDEO, index, 2, int(row)))
+            own = np.random.default_rng((seed, VIDEO, index, 4, int(row)))
             image = expose(own, camera, light[:, i], hidden[row])
             data = simplejpeg.encode_jpeg(image, quality=camera.quality, colorspace="RGB", colorsubsampling="420")
             (folder / f"{row + 1:05d}.jpg").write_bytes(data)
 
 
+def person(seed: int, index: int) -> Identity:
+    """Who is in video `index`."""
+    return draw_identity(np.random.default_rng((seed, VIDEO, index, 1)))
+
+
 def make_video(root: Path, seed: int, index: int, frames: int) -> Annotations:
     """Write the crops of video `index` under root/cropped_aligned and return its annotations."""
-    rng = np.random.default_rng((seed, VIDEO, index, 0))
-    identity = draw_identity(rng)
+    rng, identity = np.random.default_rng((seed, VIDEO, index, 2)), person(seed, index)
     acting = act(rng, frames, _plan(seed, index, frames), identity.expressiveness)
     annotations = _annotate(rng, index, acting)
     _shoot(seed, index, identity, acting, annotations.crops, root / "cropped_aligned" / annotations.name)
