@@ -1,0 +1,174 @@
+"""Crops on disk become features in the store.
+
+Work is cut into chunks that depend on the dataset alone, and batches never cross a chunk: what is stored does not
+depend on what a killed run had already done, nor on who else extracts at the same time.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.data.dataset import Dataset, Sequence
+from harness.data.fingerprint import dataset_digest
+from harness.errors import FramelightError
+from harness.features.claims import Claims
+from harness.features.store import FeatureEntry, FeatureStore
+
+if TYPE_CHECKING:
+    from backbones import Backbone, BackboneInfo
+    from harness.features.pipeline import Batch
+
+CHUNK_FRAMES = 256
+Progress = Callable[[int, int, float, float], None]
+"""Called with frames done, frames in all, frames a second and seconds left."""
+
+
+def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureStore, dtype: str = "float16",
+            progress: Progress | None = None, threads: int | None = None, images: str | None = None) -> FeatureEntry:
+    """The features of every crop of `dataset`; what the store already has is not computed again.
+
+    backbone: loaded, or what `backbones.peek` says of it: then torch is imported only if there is work to do.
+    dtype: float16 or float32, as stored. threads: workers of one core each (default: every core); the results do not
+    depend on them.
+    images: the dataset's digest where the caller has it. Corrupt crops are listed in the entry and left out.
+    Raises FramelightError for features that are not finite (the sequence is named) or a store that cannot be written.
+    """
+    images = dataset_digest(dataset, store.digests) if images is None else images
+    found = store.find(backbone, images, dtype)
+    if found is not None:
+        return found
+    loaded = backbone.load() if hasattr(backbone, "load") else backbone
+    key, names = store.key(loaded, images, dtype), sorted(dataset.sequences)
+    if store.find(loaded, images, dtype) is None:
+        _run(_chunks(dataset, names), _Destination(store, key, dtype, dataset.root), loaded,
+             threads or os.cpu_count() or 1, progress)
+    return store.complete(key, names, {
+        "backbone": {"reference": loaded.reference, "label": loaded.label, "weights": loaded.weights,
+                     "weights_hash": loaded.weights_hash, "is_random": loaded.is_random,
+                     "preprocessing": loaded.spec.preprocessing.as_dict(), "score_labels": list(loaded.score_labels)},
+        "data_digest": images, "dtype": dtype,
+        "widths": {"embeddings": loaded.embedding_width, "scores": loaded.score_width}})
+
+
+def _chunks(dataset: Dataset, names: list[str]) -> list[tuple[Sequence, ...]]:
+    """Sequences in name order, grouped until a group has CHUNK_FRAMES crops."""
+    chunks, current, size = [], [], 0
+    for name in names:
+        current.append(dataset.sequences[name])
+        size += len(dataset.sequences[name].images)
+        if size >= CHUNK_FRAMES:
+            chunks.append(tuple(current))
+            current, size = [], 0
+    return [*chunks, tuple(current)] if current else chunks
+
+
+@dataclass(frozen=True)
+class _Destination:
+    store: FeatureStore
+    key: str
+    dtype: str
+    root: Path
+
+    def has(self, chunk: tuple[Sequence, ...]) -> bool:
+        return not self.absent(chunk)
+
+    def absent(self, chunk: tuple[Sequence, ...]) -> set[str]:
+        return {s.name for s in chunk if not self.store.sequence_path(self.key, s.name).is_dir()}
+
+    def shown(self, image: Path) -> str:
+        return str(image.relative_to(self.root)) if image.is_relative_to(self.root) else str(image)
+
+
+@dataclass
+class _Work:
+    """One chunk on its way: its arrays fill batch by batch and are stored when the last has come."""
+
+    number: int
+    chunk: tuple[Sequence, ...]
+    to: _Destination
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.paths = [path for sequence in self.chunk for path in sequence.images]
+
+    def take(self, batch: Batch) -> None:
+        rows = np.setdiff1d(np.arange(batch.start, batch.stop), list(batch.faults), assume_unique=True)
+        self.reasons |= batch.faults
+        for part, values in batch.arrays.items():
+            if part not in self.arrays:
+                self.arrays[part] = np.zeros((len(self.paths), values.shape[1]), self.to.dtype)
+            with np.errstate(over="ignore"):  # a value too large for float16 is found before it is stored, and named
+                self.arrays[part][rows] = values
+
+    def store(self) -> None:
+        sound = np.ones(len(self.paths), bool)
+        sound[list(self.reasons)] = False
+        wanted, start = self.to.absent(self.chunk), 0
+        for sequence in self.chunk:
+            if sequence.name in wanted:
+                self._store(sequence, start, sound[start:start + len(sequence.images)])
+            start += len(sequence.images)
+
+    def _store(self, sequence: Sequence, start: int, sound: np.ndarray) -> None:
+        stored = {part: array[start:start + len(sound)][sound] for part, array in self.arrays.items()}
+        _require_finite(sequence, stored)
+        corrupt = [{"sequence": sequence.name, "frame": int(sequence.frames[at]),
+                    "image": self.to.shown(sequence.images[at]), "reason": self.reasons[start + at]}
+                   for at in np.flatnonzero(~sound).tolist()]
+        frames = np.asarray(sequence.frames, np.int32)[sound]
+        self.to.store.write_sequence(self.to.key, sequence.name, {**stored, "frames": frames}, corrupt)
+
+
+def _run(chunks: list[tuple[Sequence, ...]], to: _Destination, backbone: Backbone, threads: int,
+         progress: Progress | None) -> None:
+    from harness.features.pipeline import Pipeline
+
+    sizes = [sum(len(sequence.images) for sequence in chunk) for chunk in chunks]
+    meter = _Meter(progress, sum(sizes), sum(size for size, chunk in zip(sizes, chunks) if to.has(chunk)))
+    with Claims(to.store.root / to.key) as claims, Pipeline(backbone, threads) as pipeline:
+        works = (_Work(number, chunk, to) for number, chunk in claims.claimed(chunks, to.has))
+        for work, batch in pipeline.batches(works):
+            work.take(batch)
+            meter.add(batch.stop - batch.start)
+            if batch.stop == len(work.paths):
+                work.store()
+                claims.release(work.number)
+        meter.rest()
+
+
+def _require_finite(sequence: Sequence, stored: dict[str, np.ndarray]) -> None:
+    for part, values in stored.items():
+        bad = int((~np.isfinite(values).all(axis=1)).sum())
+        if bad:
+            raise FramelightError(f"{bad} of {len(values)} {part} of sequence '{sequence.name}' are not finite numbers "
+                                  f"as {values.dtype}; extract with float32, or use other weights")
+
+
+class _Meter:
+    """Counts frames as they are done; what was there before counts as done, not as speed."""
+
+    def __init__(self, progress: Progress | None, total: int, before: int) -> None:
+        self.progress, self.total, self.before = progress, total, before
+        self.worked, self.start = 0, time.perf_counter()
+
+    def add(self, frames: int) -> None:
+        self.worked += frames
+        self._tell(self.before + self.worked)
+
+    def rest(self) -> None:
+        """What others have done meanwhile."""
+        if self.before + self.worked < self.total:
+            self._tell(self.total)
+
+    def _tell(self, done: int) -> None:
+        if self.progress is not None:
+            rate = self.worked / max(time.perf_counter() - self.start, 1e-9)
+            self.progress(done, self.total, rate, (self.total - done) / rate if rate else 0.0)

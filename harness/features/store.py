@@ -1,0 +1,152 @@
+"""Where features live: one entry per weights, preprocessing, images and precision; torch-free.
+
+    <root>/<key>/entry.json                                  written last: an entry that has one is complete
+    <root>/<key>/<sequence>/{embeddings,scores,frames}.npy   a folder written aside and renamed whole
+    <root>/<key>/<sequence>/corrupt.json                     only where a crop could not be decoded
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import FramelightError, InputError, unknown
+from harness.files import write_json, writing_directory
+from harness.identity import digest
+
+if TYPE_CHECKING:
+    from backbones import Backbone, BackboneInfo
+
+FORMAT = 1
+PRECISIONS = ("float16", "float32")
+PARTS = {"embeddings": ("embeddings",), "scores": ("scores",), "embeddings+scores": ("embeddings", "scores")}
+
+
+def entry_key(weights_hash: str, preprocessing: dict[str, Any], data_digest: str, dtype: str) -> str:
+    """The key of an entry: 16 hex digits over everything its arrays depend on."""
+    if dtype not in PRECISIONS:
+        raise unknown("precision", dtype, PRECISIONS)
+    return digest({"format": FORMAT, "weights": weights_hash, "preprocessing": preprocessing, "data": data_digest,
+                   "dtype": dtype}, 16)
+
+
+@dataclass(frozen=True)
+class FeatureEntry:
+    """The features of every crop of a dataset by one backbone.
+
+    widths: columns of `embeddings` and `scores`; sequences: crops stored, by name; corrupt: crops that could not be
+    decoded, each with `sequence`, `frame`, `image` and `reason`; they are treated as missing.
+    """
+
+    path: Path
+    key: str
+    backbone: dict[str, Any]
+    data_digest: str
+    dtype: str
+    widths: dict[str, int]
+    sequences: dict[str, int]
+    corrupt: tuple[dict[str, Any], ...]
+
+    @property
+    def missing(self) -> tuple[dict[str, Any], ...]:
+        """The crops that are on disk and yet have no features."""
+        return self.corrupt
+
+    def width(self, features: str) -> int:
+        """Columns of `embeddings`, `scores` or `embeddings+scores`."""
+        return sum(self.widths[part] for part in _parts(features))
+
+    def read(self, sequence: str, features: str) -> tuple[np.ndarray, ...]:
+        """Memory maps [T, D], one for each part of `features`, rows as in `frames(sequence)`."""
+        return tuple(self._map(sequence, part) for part in _parts(features))
+
+    def frames(self, sequence: str) -> np.ndarray:
+        """int32 [T] memory map: frame numbers, ascending."""
+        return self._map(sequence, "frames")
+
+    def _map(self, sequence: str, part: str) -> np.ndarray:
+        if sequence not in self.sequences:
+            raise unknown("sequence", sequence, self.sequences)
+        path = self.path / sequence / f"{part}.npy"
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise FramelightError(f"{path} cannot be read ({error}); remove {self.path} and run the command again") \
+                from error
+
+
+class FeatureStore:
+    """The feature entries under one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    @property
+    def digests(self) -> Path:
+        """Cache of content digests of images, kept beside the entries."""
+        return self.root / "digests.json"
+
+    def key(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str) -> str:
+        return entry_key(backbone.weights_hash, backbone.spec.preprocessing.as_dict(), data_digest, dtype)
+
+    def find(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str) -> FeatureEntry | None:
+        """The complete entry of a backbone on a dataset's images, or None; reads one small file."""
+        key = self.key(backbone, data_digest, dtype)
+        return self.entry(key) if (self.root / key / "entry.json").is_file() else None
+
+    def entry(self, key: str) -> FeatureEntry:
+        """The complete entry of that key; InputError when there is none."""
+        path = self.root / key
+        try:
+            fields = json.loads((path / "entry.json").read_text(encoding="utf-8"))
+            return FeatureEntry(path, key, fields["backbone"], fields["data_digest"], fields["dtype"],
+                                fields["widths"], fields["sequences"], tuple(fields["corrupt"]))
+        except FileNotFoundError as error:
+            raise InputError(f"no complete feature entry at {path}; run framelight extract") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FramelightError(f"{path / 'entry.json'} cannot be read ({error}); remove {path} and run the command "
+                                  "again") from error
+
+    def write_sequence(self, key: str, sequence: str, arrays: dict[str, np.ndarray],
+                       corrupt: list[dict[str, Any]]) -> None:
+        """Put a sequence's arrays in place whole; one that another process put there first is kept."""
+        with writing_directory(self.sequence_path(key, sequence)) as aside:
+            for name, array in arrays.items():
+                _save(aside / f"{name}.npy", array)
+            if corrupt:
+                write_json(aside / "corrupt.json", corrupt)
+
+    def complete(self, key: str, sequences: list[str], fields: dict[str, Any]) -> FeatureEntry:
+        """Write entry.json once every sequence is in place."""
+        stored = {name: int(len(np.load(self.sequence_path(key, name) / "frames.npy", mmap_mode="r")))
+                  for name in sequences}
+        corrupt = [fault for name in sequences for fault in self._corrupt(key, name)]
+        write_json(self.root / key / "entry.json",
+                   {"format": FORMAT, "key": key, **fields, "sequences": stored, "corrupt": corrupt})
+        return self.entry(key)
+
+    def sequence_path(self, key: str, sequence: str) -> Path:
+        if "/" in sequence or sequence.startswith(".") or sequence == "entry.json":
+            raise InputError(f"sequence name '{sequence}' cannot be a folder name; rename it")
+        return self.root / key / sequence
+
+    def _corrupt(self, key: str, sequence: str) -> list[dict[str, Any]]:
+        path = self.sequence_path(key, sequence) / "corrupt.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+
+def _parts(features: str) -> tuple[str, ...]:
+    if features not in PARTS:
+        raise unknown("features", features, PARTS)
+    return PARTS[features]
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    """`numpy.save`, but a full disk shows as the OSError it is."""
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(np.ascontiguousarray(array).data)
