@@ -16,12 +16,14 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
-from harness.errors import FramelightError
+from harness.errors import FramelightError, unknown
 from harness.heads.losses import BlockLosses, Targets
 from harness.heads.modules import penalty
 
 Batch = tuple[Tensor, Targets]
 OnEpoch = Callable[[int, float], bool]
+
+FEATURES = ("embeddings", "scores", "embeddings+scores")
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,17 @@ class Stream:
 class FrameModel(pl.LightningModule):
     """Pixels [B, 3, S, S] through `backbone` and `head`, or features [B, D] through `head` alone; logits [B, C].
 
-    backbone: a module that returns (embeddings [B, D], scores [B, K]); the head sits on the embeddings.
+    backbone: a module that returns (embeddings [B, D], scores [B, K]).
+    features: what the head sits on: `embeddings`, `scores` or `embeddings+scores`, side by side in that order.
     """
 
     def __init__(self, head: nn.Module, losses: BlockLosses, optimisation: Optimisation,
-                 backbone: nn.Module | None = None, selection: Selection | None = None) -> None:
+                 backbone: nn.Module | None = None, features: str = "embeddings",
+                 selection: Selection | None = None) -> None:
         super().__init__()
+        if features not in FEATURES:
+            raise unknown("features", features, FEATURES)
+        self.features = features
         self.backbone, self.head, self.losses = backbone, head, losses
         self.optimisation, self.selection = optimisation, selection
         self.fitted = Fitted({}, 0, [], False)
@@ -102,7 +109,8 @@ class FrameModel(pl.LightningModule):
 
     def forward(self, inputs: Tensor) -> Tensor:
         if self.backbone is not None:
-            inputs, _ = self.backbone(inputs)
+            parts = dict(zip(FEATURES, self.backbone(inputs)))
+            inputs = torch.cat([parts[name] for name in self.features.split("+")], dim=1)
         return self.head(inputs)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

@@ -15,6 +15,7 @@ class StillsConfig:
     backbone: reference of the starting point, as `backbones.load` reads it (`tiny_resnet@random`).
     identity_epochs, expression_epochs: passes over the training stills; 0 leaves the step out.
     identity_images: a subject needs that many stills to be a class of the first step.
+    weight_limit: the rarest expressions weigh at most that many times the commonest in the loss.
     label_smoothing: share of the expression target spread over all classes.
     augment: random flip, shift, scale, light, colour, grey, noise and cutout of each training batch.
     auxiliary: valence, arousal and action units, where the table has them, are learned beside the expression.
@@ -28,6 +29,7 @@ class StillsConfig:
     batch_size: int = 96
     weight_decay: float = 0.02
     identity_images: int = 4
+    weight_limit: float = 20.0
     label_smoothing: float = 0.1
     augment: bool = True
     auxiliary: bool = True
@@ -45,5 +47,7 @@ class StillsConfig:
                 raise InputError(f"backbone training: {field} must be positive, not {getattr(self, field)}")
         if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
             raise InputError(f"backbone training: weight_decay must be 0 or more, not {self.weight_decay}")
+        if not self.weight_limit >= 1:
+            raise InputError(f"backbone training: weight_limit must be at least 1, not {self.weight_limit}")
         if not 0 <= self.label_smoothing < 1:
             raise InputError(f"backbone training: label_smoothing is a share of 1, not {self.label_smoothing}")

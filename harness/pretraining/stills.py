@@ -1,0 +1,66 @@
+"""Stills become a backbone checkpoint: identities first, then expressions."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from harness.pretraining.config import StillsConfig
+
+if TYPE_CHECKING:
+    from harness.data.image_table import Stills
+
+
+@dataclass(frozen=True)
+class TrainedStills:
+    """folder: the checkpoint. metrics: those of its card. images_per_second: trained images, augmentation included."""
+
+    folder: Path
+    metrics: dict[str, float]
+    seconds: float
+    images_per_second: float
+
+
+def train_stills(config: StillsConfig, train: Stills, validation: Stills, folder: Path, *, name: str | None = None,
+                 checkpoints: Path | None = None, say: Callable[[str], None] = lambda _: None) -> TrainedStills:
+    """Train `config.backbone` on the stills and write it to `folder`, aside and renamed.
+
+    name: what the checkpoint's card calls it (default: the folder's name); checkpoints: where trained entries that
+    `config.backbone` names are found. Its scores are logits of the eight expressions in Aff-Wild2's order (of the
+    training subjects when expression_epochs is 0).
+    `identity_accuracy` is on held-out stills of the training subjects, `expression_macro_f1` on the validation
+    stills, over the expressions that occur there. Deterministic for a fixed number of torch threads.
+    InputError when the stills cannot teach what is asked.
+    """
+    import backbones
+    from harness.pretraining import pictures, steps
+
+    started = time.perf_counter()
+    backbone = backbones.load(config.backbone, checkpoints)
+    parent, parent_hash = backbone.weights, backbone.weights_hash
+    say(f"reading {len(train.images) + len(validation.images)} stills")
+    fit = pictures.read(train, backbone.spec.preprocessing, say)
+    select = pictures.read(validation, backbone.spec.preprocessing, say)
+    metrics, read = {}, time.perf_counter()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        if config.identity_epochs:
+            metrics |= steps.learn_identities(config, backbone, fit, say)
+        if config.expression_epochs:
+            metrics |= steps.learn_expressions(config, backbone, fit, select, say)
+    trained = time.perf_counter() - read
+    card = {"name": name or Path(folder).name, "data_digest": fit.digest(), "stills": len(fit), "parent": parent,
+            "parent_hash": parent_hash, "metrics": metrics, "recipe": _plain(config)}
+    backbones.save_checkpoint(Path(folder), backbone.eval(), card)
+    seen = len(fit) * (config.identity_epochs + config.expression_epochs)
+    return TrainedStills(Path(folder), metrics, time.perf_counter() - started, seen / trained)
+
+
+def _plain(config: StillsConfig) -> dict[str, Any]:
+    return dataclasses.asdict(config)
