@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 
+from harness.leaderboard.columns import RANDOM, Column, columns, optimistic
 from harness.leaderboard.rows import Row, board
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
@@ -16,16 +14,7 @@ DROPPED_LAST = ("run", "seeds", "protocol", "smoothing", "features")
 LIFTED = ("protocol", "seeds", "smoothing", "cover")
 """Columns that move into the title line when all rows of a board agree."""
 SHORTEST = 12
-RANDOM = " (random)"
 GAP = "  "
-
-
-@dataclass(frozen=True)
-class Column:
-    name: str
-    text: Callable[[Row], str]
-    right: bool = False
-    shrinks: bool = False
 
 
 def table(rows: list[Row], width: int = 100, bold: bool = False) -> str:
@@ -44,9 +33,9 @@ def markdown(rows: list[Row]) -> str:
     parts = []
     for _, part in groupby(rows, key=board):
         listed = list(part)
-        columns = [c for c in _columns(listed, run_length) if c.name not in _lifted(listed)]
-        lines = [[c.name.strip() for c in columns], ["---:" if c.right else "---" for c in columns]]
-        lines += [[c.text(row).strip().replace("|", "\\|") for c in columns] for row in listed]
+        shown = _shown(listed, run_length)
+        lines = [[c.name.strip() for c in shown], ["---:" if c.right else "---" for c in shown]]
+        lines += [[c.text(row).strip().replace("|", "\\|") for c in shown] for row in listed]
         parts.append(f"### {'; '.join(_title(listed, rows))}\n\n{'; '.join(_shared(listed))}\n\n"
                      + "\n".join(f"| {' | '.join(line)} |" for line in lines))
     legend = _legend(rows, 10_000, True)
@@ -54,8 +43,8 @@ def markdown(rows: list[Row]) -> str:
 
 
 def _board(listed: list[Row], rows: list[Row], width: int, bold: bool, run_length: int) -> str:
-    columns = [c for c in _columns(listed, run_length) if c.name not in _lifted(listed)]
-    cells = _fitted({c: [c.name, *(c.text(row) for row in listed)] for c in columns}, width)
+    shown = _shown(listed, run_length)
+    cells = _fitted({c: [c.name, *(c.text(row) for row in listed)] for c in shown}, width)
     padded = [_padded(column, texts) for column, texts in cells.items()]
     lines = [GAP.join(line).rstrip() for line in zip(*padded)]
     if bold and listed[0]["rank"] == 1:
@@ -63,24 +52,6 @@ def _board(listed: list[Row], rows: list[Row], width: int, bold: bool, run_lengt
     rule = "-" * _width(cells)
     return "\n".join([_joined(_title(listed, rows), width), _joined(_shared(listed), width), "",
                       lines[0], rule, *lines[1:]])
-
-
-def _columns(listed: list[Row], run_length: int) -> list[Column]:
-    return [
-        _rank_column(listed),
-        Column("backbone", _backbone, shrinks=True),
-        Column("features", lambda row: row["features"] or "-", shrinks=True),
-        Column("head", lambda row: row["head"] or "-", shrinks=True),
-        Column("smoothing", _smoothing),
-        Column(listed[0]["metric"], partial(_value, sign=" " if _any_negative(listed) else "-")),
-        Column("95 % interval", _interval),
-        Column("raw", lambda row: _number(row["unsmoothed"]), right=True),
-        Column("seeds", _seeds, right=True),
-        Column("protocol", lambda row: row["protocol"]),
-        Column("cover", lambda row: _percent(row["coverage"]), right=True),
-        Column("params", lambda row: _count(row["parameters"]), right=True),
-        Column("run", lambda row: row["run_id"][:run_length]),
-    ]
 
 
 def _fitted(cells: dict[Column, list[str]], width: int) -> dict[Column, list[str]]:
@@ -139,7 +110,7 @@ def _title(listed: list[Row], rows: list[Row]) -> list[str]:
 
 def _shared(listed: list[Row]) -> list[str]:
     """What all rows of the board have in common."""
-    shared = {c.name: c.text(listed[0]) for c in _columns(listed, 0) if c.name in _lifted(listed)}
+    shared = {c.name: c.text(listed[0]) for c in columns(listed, 0) if c.name in _lifted(listed)}
     most = max(listed, key=lambda row: row["units"])
     words = [_counted(most["units"], most["unit"])] if most["units"] else []
     phrase = {"protocol": "{} protocol", "smoothing": "smoothing {}", "cover": "coverage {}",
@@ -151,8 +122,12 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def _shown(listed: list[Row], run_length: int) -> list[Column]:
+    return [c for c in columns(listed, run_length) if c.name not in _lifted(listed)]
+
+
 def _lifted(listed: list[Row]) -> set[str]:
-    return {c.name for c in _columns(listed, 0) if c.name in LIFTED and len({c.text(row) for row in listed}) == 1}
+    return {c.name for c in columns(listed, 0) if c.name in LIFTED and len({c.text(row) for row in listed}) == 1}
 
 
 def _joined(parts: list[str], width: int) -> str:
@@ -170,78 +145,13 @@ def _legend(rows: list[Row], width: int, raw: bool) -> str:
     marks = [
         ("b", "baseline", any(row["kind"] == "baseline" for row in rows)),
         ("p", "published figure, not ranked", any(row["kind"] == "published" for row in rows)),
-        ("o", "optimistic: chosen on the split it reports", any(_optimistic(row) for row in rows)),
+        ("o", "optimistic: chosen on the split it reports", any(optimistic(row) for row in rows)),
         ("u", "an undefined metric counts as 0", any(row["undefined"] for row in rows)),
         ("(random)", "backbone weights are random", any(row["random_weights"] for row in rows)),
         ("raw", "without smoothing", raw and any(row["unsmoothed"] is not None for row in rows)),
         ("±", "standard deviation over seeds", any(row["std"] is not None for row in rows)),
     ]
     return _joined([f"{mark} {meaning}" for mark, meaning, used in marks if used], width)
-
-
-def _optimistic(row: Row) -> bool:
-    return row["protocol"] == "published" and row["kind"] == "run"
-
-
-def _marks(row: Row) -> str:
-    kind = {"baseline": "b", "published": "p"}.get(row["kind"], "")
-    return kind + "o" * _optimistic(row) + "u" * bool(row["undefined"])
-
-
-def _rank_column(listed: list[Row]) -> Column:
-    """Ranks right-aligned, their marks left-aligned after them."""
-    width = max(len(_marks(row)) for row in listed)
-    room = width + 1 if width else 0
-
-    def text(row: Row) -> str:
-        return ("-" if row["rank"] is None else str(row["rank"])) + f" {_marks(row)}"[:room].ljust(room)
-
-    return Column("#" + " " * room, text, right=True)
-
-
-def _backbone(row: Row) -> str:
-    return (row["backbone"] or "-") + (RANDOM if row["random_weights"] else "")
-
-
-def _smoothing(row: Row) -> str:
-    if row["kernel"] is None:
-        return "-"
-    return "none" if row["kernel"] == "none" or row["radius"] == 0 else f"{row['kernel']} r={row['radius']:g}"
-
-
-def _any_negative(listed: list[Row]) -> bool:
-    return any(round(row["value"] or 0.0, 3) < 0 for row in listed)
-
-
-def _value(row: Row, sign: str) -> str:
-    """sign: the format's sign option; a blank where some value of the board is negative, so that points align."""
-    if row["value"] is None:
-        return "failed"
-    return f"{round(row['value'], 3) + 0.0:{sign}.3f}" + (f" ± {row['std']:.3f}" if row["std"] is not None else "")
-
-
-def _interval(row: Row) -> str:
-    return "-" if row["ci_low"] is None or row["ci_high"] is None else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
-
-
-def _seeds(row: Row) -> str:
-    done, missing = len(row["seeds"]), len(row["seeds_missing"])
-    return f"{done} of {done + missing}" if missing else str(done)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{round(value, 3) + 0.0:.3f}"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}%"
-
-
-def _count(parameters: int) -> str:
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if parameters >= size:
-            return f"{parameters / size:.3g}{unit}"
-    return str(parameters) if parameters else "-"
 
 
 def _unique_prefix(run_ids: list[str], shortest: int = 6) -> int:

@@ -29,7 +29,7 @@ for _name, _value in {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_SUPPRESS_PRINTING
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, ViewType  # noqa: E402
 from mlflow.tracking import MlflowClient  # noqa: E402
 
-for _name in ("mlflow", "alembic"):
+for _name in ("mlflow", "alembic", "urllib3.connectionpool"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
 EXPERIMENT = "framelight"

@@ -1,0 +1,118 @@
+"""Tracking on a real MLflow server on loopback, and what happens when it is not there or goes away."""
+
+import os
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness.errors import FramelightError, InputError
+from harness.tracking import TrackingLost, locate, open_tracker, tracked_records
+from harness.tracking.ui import ENVIRONMENT, ui_command
+from tests.making import record
+from tests.tracking.conftest import free_port, wait_for
+
+
+def test_a_server_that_is_not_there_is_said_at_once(tmp_path):
+    uri = f"http://127.0.0.1:{free_port()}"
+    for ask in (open_tracker, tracked_records):
+        began = time.monotonic()
+        with pytest.raises(FramelightError, match=f"{uri} does not answer.*--tracking-uri"):
+            ask(tmp_path, uri)
+        assert time.monotonic() - began < 10
+
+
+def test_a_server_that_never_replies_is_given_up_after_seconds(tmp_path):
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        began = time.monotonic()
+        with pytest.raises(FramelightError, match="does not answer"):
+            open_tracker(tmp_path, f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        assert time.monotonic() - began < 15
+
+
+def test_something_else_that_answers_is_no_mlflow_server(tmp_path):
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(404)
+            self.end_headers()
+            self.wfile.write(b"<html>nothing here</html>")
+        do_POST = do_GET
+
+        def log_message(self, *args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        with pytest.raises(FramelightError, match="does not answer"):
+            open_tracker(tmp_path, f"http://127.0.0.1:{other.server_port}")
+        other.shutdown()
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_midway_gets_the_rest_from_the_next_run(tmp_path, server, capfd):
+    store, folder = tmp_path / "store", tmp_path / "job"
+    folder.mkdir()
+    (folder / "predictions.npz").write_bytes(b"frames")
+    done = [record(group=f"{n:012x}") for n in range(3)]
+    tracker = open_tracker(store, server.uri)
+    parent = tracker.study("quickstart", "s")
+    run_id = tracker.log(done[0], folder, parent)
+    assert (server.folder / "artifacts").exists() and list(server.folder.rglob("predictions.npz"))
+    server.stop()
+    began = time.monotonic()
+    for job in done[1:]:
+        with pytest.raises(TrackingLost, match=f"{server.uri} no longer answers.*next run sends"):
+            tracker.log(job, folder, parent)
+    assert time.monotonic() - began < 30
+    server.start()
+    again = open_tracker(store, server.uri)
+    assert again.tracked() == {done[0].job_id}
+    assert again.study("quickstart", "s") == parent and again.log(done[0], folder, parent) == run_id
+    for job in done[1:]:
+        again.log(job, folder, parent)
+    again.end_study(parent)
+    expected = [job.light() for job in done]
+    assert sorted(tracked_records(tmp_path / "elsewhere", server.uri), key=lambda r: r.group_id) == expected
+    assert not (tmp_path / "elsewhere").exists(), "reading writes nothing"
+    assert capfd.readouterr() == ("", ""), "MLflow's own lines are kept from the user"
+
+
+@pytest.mark.slow
+def test_the_ui_of_a_store_answers_on_loopback(tmp_path):
+    tracker = open_tracker(tmp_path)
+    tracker.end_study(tracker.study("r", "s"))
+    argv, url = ui_command(locate(tmp_path), free_port())
+    process = subprocess.Popen(argv, cwd=tmp_path, env={**os.environ, **ENVIRONMENT}, start_new_session=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(f"{url}/health", process)
+        assert b"<title>MLflow</title>" in wait_for(url, process)
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+def test_the_ui_says_why_there_is_nothing_to_open(tmp_path):
+    with pytest.raises(InputError, match="nothing was tracked"):
+        ui_command(locate(tmp_path / "none"))
+    with pytest.raises(InputError, match="open that address"):
+        ui_command(locate(tmp_path, "http://example.org:5000"))
+
+
+def test_the_ui_takes_a_free_port(tmp_path):
+    (tmp_path / "mlflow.db").touch()
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 5000))
+            taken.listen()
+        except OSError:
+            pass
+        argv, url = ui_command(locate(tmp_path))
+        assert url.startswith("http://127.0.0.1:50") and not url.endswith(":5000") and "--host" in argv
