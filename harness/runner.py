@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -40,12 +41,15 @@ class Outcome:
     kept: int = 0
     failures: list[Record] = field(default_factory=list)
     lost: str | None = None
+    tracking_seconds: float = 0.0
 
 
 def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None, workers: int, force: bool,
         say: Say) -> Outcome:
     """Run what has no finished record; `force` runs everything again. The tracker is asked first, before any work."""
+    began = time.perf_counter()
     tracker = open_tracker(store, tracking_uri)
+    opened = time.perf_counter() - began
     prepared = prepare(recipe, data, store, say)
     expansion = Expansion(recipe, prepared)
     boards = {(task, expansion.data_of(task)) for task in tasks_of(recipe.grids)}
@@ -53,7 +57,7 @@ def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None
                           {"recipe": recipe.name, "data": prepared.dataset, "protocol": recipe.protocol.name,
                            "seeds": ",".join(map(str, recipe.seeds)), "backbones": ",".join(recipe.backbones)})
     with ExitStack() as stack:
-        session = _Session(tracker, study, workers, force, say, stack, Outcome(prepared, boards))
+        session = _Session(tracker, study, workers, force, say, stack, Outcome(prepared, boards, tracking_seconds=opened))
         session.run(expansion.jobs())
         if recipe.search is not None:
             from harness.search import GridSearch
@@ -140,10 +144,12 @@ class _Session:
             return
         record = dataclasses.replace(record, recipe=job.recipe, expected_seeds=job.expected_seeds,
                                      dataset=job.dataset, backbone=job.backbone)
+        began = time.perf_counter()
         try:
             self.tracker.log(record, job.folder if job.folder.is_dir() else None, self.study, replace=self.force)
         except TrackingLost as error:
             self.outcome.lost = str(error)
+        self.outcome.tracking_seconds += time.perf_counter() - began
 
 
 def _forget(job: Job) -> None:

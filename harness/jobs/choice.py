@@ -42,9 +42,11 @@ def choose(replay: Replay, smoothing: Smoothing, thresholds: bool = True) -> Cho
 
 
 def _thresholds(replay: Replay) -> tuple[float, ...] | None:
+    """The best on the grid; 0.5 for an action unit that never occurs there, on which every threshold scores 0."""
     block = replay.task.slices().get("au")
     if block is None:
         return None
     valid = replay.task.valid(replay.targets)["au"]
-    best = best_thresholds(replay.raw()[valid][:, block], replay.targets["au"][valid])
+    present = replay.targets["au"][valid]
+    best = np.where(present.any(axis=0), best_thresholds(replay.raw()[valid][:, block], present), 0.5)
     return tuple(float(value) for value in best)

@@ -14,6 +14,9 @@ from harness.recipes.recipe import Grid, Recipe, Smoothing
 NOISE = "noise"
 """Features of the random-feature baseline: standard normal numbers that know nothing of the image."""
 
+CONSTANT = {"expr": "majority class", "va": "mean value", "au": "majority of each AU", "mtl": "majority and mean"}
+"""What the constant baseline of a task is called."""
+
 
 class Expansion:
     """The jobs of a recipe on prepared data and features."""
@@ -38,7 +41,7 @@ class Expansion:
         first = self.prepared.backbones[0]
         seeds = self.recipe.seeds if kind == "run" else (seed,)
         return Job(configuration, seed, self.recipe.name, self.prepared.dataset,
-                   backbone.label if backbone else "", backbone.weights if backbone else "",
+                   backbone.label if backbone else "random features" if head else CONSTANT[task], backbone.weights if backbone else "",
                    backbone.weights_hash if backbone else "", bool(backbone and backbone.is_random),
                    backbone.parameters if backbone else 0, tuple(seeds), self.prepared.root, self.prepared.store,
                    entry or first.entry)

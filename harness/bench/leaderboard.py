@@ -1,0 +1,56 @@
+"""`framelight leaderboard` over 500 tracked runs, as a whole process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from harness.bench.figure import Figure, seconds
+from harness.records import Record
+from harness.tasks import TASKS
+from harness.tracking import open_tracker
+
+RUNS, SEEDS = 500, 5
+
+_NAIVE = """
+import sys
+from mlflow.tracking import MlflowClient
+client = MlflowClient(sys.argv[1])
+ids = [e.experiment_id for e in client.search_experiments()]
+for run in client.search_runs(ids, max_results=10000):
+    full = client.get_run(run.info.run_id)
+    [client.get_metric_history(run.info.run_id, name) for name in list(full.data.metrics)[:1]]
+"""
+
+
+def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder)
+        say(f"tracking {RUNS} records")
+        tracker = open_tracker(store)
+        study = tracker.study("bench", "bench")
+        for record in _records():
+            tracker.log(record, None, study)
+        command = [sys.executable, "-m", "harness.cli", "leaderboard", "--store", folder]
+        ours = seconds(lambda: subprocess.run(command, check=True, capture_output=True), 3)
+        naive = [sys.executable, "-c", _NAIVE, f"sqlite:///{store / 'mlflow.db'}"]
+        rival = seconds(lambda: subprocess.run(naive, check=True, capture_output=True))
+        yield Figure("leaderboard", f"framelight leaderboard, {RUNS} runs", ours, 3.0, "s",
+                     "MLflow's client, run by run", rival)
+
+
+def _records() -> Iterator[Record]:
+    random = np.random.default_rng(0)
+    for number in range(RUNS):
+        group, seed = divmod(number, SEEDS)
+        metrics = {f"F1/{name}": float(random.random()) for name in TASKS["expr"].columns}
+        metrics["P_EXPR"] = float(np.mean(list(metrics.values())))
+        yield Record(job_id=f"{group:012x}-s{seed}", group_id=f"{group:012x}", kind="run", task="expr",
+                     dataset="bench", data_digest="0" * 12, split="validation", protocol="held-out", metric="P_EXPR",
+                     seed=seed, expected_seeds=tuple(range(SEEDS)), backbone=f"backbone{group % 20}",
+                     features="embeddings", head="mlp", kernel="mean", radius=7, metrics=metrics, coverage=1.0, units=70)

@@ -1,0 +1,99 @@
+"""Memory of training a head on cached features, at two sizes: what is not a mapped file must not grow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from harness.bench.figure import Figure
+
+SMALL, LARGE, WIDTH, SEQUENCE = 50_000, 200_000, 1280, 10_000
+
+_TRAIN = """
+import json, sys, threading, time
+from pathlib import Path
+from harness.bench.memory import features, watch
+entry, labels = features(Path(sys.argv[1]), int(sys.argv[2]))
+from harness.features.matrix import FeatureMatrix
+from harness.heads.config import HeadConfig
+from harness.heads.training import train_head
+from harness.tasks import task
+import harness.heads.lightning
+peak = watch()
+if sys.argv[3] == "whole":
+    import numpy as np
+    held = np.concatenate([np.asarray(entry.read(n, "embeddings")[0], np.float32) for n in entry.sequences])
+matrix = FeatureMatrix(entry, "embeddings", labels)
+train_head(task("expr"), HeadConfig("logistic_regression", hidden=0, epochs=1, batch_size=512), matrix, labels,
+           None, None, 0)
+print(json.dumps(peak()))
+"""
+
+
+def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        small, large, whole = (_peak(folder, rows, how) for rows, how in
+                               ((SMALL, "mapped"), (LARGE, "mapped"), (LARGE, "whole")))
+    yield Figure("memory", f"growth of unmapped memory, {SMALL:,} to {LARGE:,} x {WIDTH} rows", large - small, 100.0,
+                 "MB", "features read whole as float32", whole - small)
+
+
+def _peak(folder: str, rows: int, how: str) -> float:
+    done = subprocess.run([sys.executable, "-c", _TRAIN, folder, str(rows), how], check=True, capture_output=True,
+                          text=True)
+    return json.loads(done.stdout.splitlines()[-1]) / 1e6
+
+
+def watch() -> Callable[[], int]:
+    """Watch this process's anonymous memory; the returned function gives the peak growth since now, in bytes."""
+    import threading
+
+    start, peak, ended = _anonymous(), [0], threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.01):
+            peak[0] = max(peak[0], _anonymous() - start)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+
+    def stop() -> int:
+        ended.set()
+        thread.join()
+        return peak[0]
+
+    return stop
+
+
+def _anonymous() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("this system does not tell anonymous memory (/proc/self/status)")
+
+
+def features(folder: Path, rows: int):
+    """A feature entry of random numbers on disk, made once, and labels for all of it."""
+    import numpy as np
+
+    from harness.data.dataset import Labels
+    from harness.features.store import FeatureStore
+
+    store, key = FeatureStore(folder), f"bench{rows}"
+    names = [f"video{i}" for i in range(rows // SEQUENCE)]
+    if not (folder / key / "entry.json").is_file():
+        for i, name in enumerate(names):
+            random = np.random.default_rng(i)
+            values = random.standard_normal((SEQUENCE, WIDTH), np.float32).astype(np.float16)
+            store.write_sequence(key, name, {"embeddings": values, "scores": values[:, :8],
+                                             "frames": np.arange(1, SEQUENCE + 1, dtype=np.int32)}, [])
+        store.complete(key, names, {"backbone": {}, "data_digest": "", "dtype": "float16",
+                                    "widths": {"embeddings": WIDTH, "scores": 8}})
+    video = np.repeat(np.arange(len(names), dtype=np.int32), SEQUENCE)
+    labels = Labels(tuple(names), video, np.tile(np.arange(1, SEQUENCE + 1, dtype=np.int32), len(names)),
+                    tuple(names), video, tuple(names), {"expr": np.random.default_rng(0).integers(0, 8, rows)})
+    return store.entry(key), labels
