@@ -34,8 +34,8 @@ def contents(root):
 def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("synthetic") / "set"
     ticks = []
-    make(root, videos=10, frames=150, stills=96, identities=12, progress=lambda *counts: ticks.append(counts))
-    assert ticks == sorted(ticks) and ticks[-1] == (1596, 1596)
+    make(root, videos=7, frames=192, stills=48, identities=6, progress=lambda *counts: ticks.append(counts))
+    assert ticks == sorted(ticks) and ticks[-1] == (1392, 1392)
     return root
 
 
@@ -73,7 +73,7 @@ def test_annotations_line_by_line(made, challenge):
         assert header == HEADERS[challenge]
         lengths.append(len(lines))
         values.append(np.array([line.split(",") for line in lines], dtype=float))
-    assert set(lengths) <= {150, 151} and len(lengths) == 9
+    assert set(lengths) <= {192, 193} and len(lengths) == 6
     rows = np.concatenate(values)
     if challenge == "VA_Estimation":
         invalid = rows == -5
@@ -108,9 +108,9 @@ def test_multi_task_files_and_test_lists(made):
 
 def test_quirks_of_the_real_set(made):
     folders = sorted(path.name for path in (made / "cropped_aligned").iterdir())
-    assert len(folders) == 10 and {"5-30-640x480_left", "5-30-640x480_right"} <= set(folders)
+    assert len(folders) == 7 and {"5-30-640x480_left", "5-30-640x480_right"} <= set(folders)
     counts = [len(list((made / "cropped_aligned" / name).iterdir())) for name in folders]
-    assert max(counts) <= 150 and min(counts) < 150 and sum(counts) > 1400
+    assert max(counts) <= 192 and min(counts) < 192 and sum(counts) > 1280
 
 
 def test_the_readers_find_no_error(made):
@@ -124,13 +124,13 @@ def test_the_table_of_stills(made):
     with (made / "stills" / "labels.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["image", "expression", "subject", "split", "valence", "arousal", *ACTION_UNITS]
-    assert len(rows) == 96 and Counter(row["expression"] for row in rows) == {n.lower(): 12 for n in EXPRESSIONS}
+    assert len(rows) == 48 and Counter(row["expression"] for row in rows) == {n.lower(): 6 for n in EXPRESSIONS}
     splits = {}
     for row in rows:
         splits.setdefault(row["subject"], set()).add(row["split"])
         with Image.open(made / "stills" / row["image"]) as image:
             assert image.size == (112, 112) and image.mode == "RGB"
-    assert Counter(next(iter(own)) for own in splits.values()) == {"train": 10, "validation": 2}
+    assert Counter(next(iter(own)) for own in splits.values()) == {"train": 5, "validation": 1}
     assert all(len(own) == 1 for own in splits.values())
 
 
@@ -143,7 +143,7 @@ def test_everyone_is_someone_else():
 def test_parameters_are_recorded(made):
     record = json.loads((made / "synthetic.json").read_text())
     assert {name: record[name] for name in ("seed", "videos", "frames", "stills", "identities")} == {
-        "seed": 0, "videos": 10, "frames": 150, "stills": 96, "identities": 12}
+        "seed": 0, "videos": 7, "frames": 192, "stills": 48, "identities": 6}
     assert record["version"] >= 1
 
 
@@ -177,9 +177,10 @@ def test_the_two_halves_of_the_brow_move_apart():
     scene = neutral_scene(3)
     scene.action_units[1, 0] = scene.action_units[2, 1] = 1
     rest, inner, outer = pictures(person, scene)
-    reach = np.abs(np.arange(112) - 56)
-    spread = [np.average(reach, weights=np.abs(moved - rest)[:, 25:48].sum(axis=(0, 1))) for moved in (inner, outer)]
-    assert spread[0] + 2.5 < spread[1]
+    change = np.stack([np.abs(moved - rest)[:, 12:36].sum(axis=(0, 1)) for moved in (inner, outer)])
+    reach = np.abs(np.arange(112) - 55.5)
+    medial, lateral = change[:, reach < 12].sum(axis=1), change[:, reach > 20].sum(axis=1)
+    assert medial[0] / lateral[0] > 2 * medial[1] / lateral[1]
 
 
 def test_labels_are_smooth_in_time(made):

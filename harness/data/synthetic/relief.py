@@ -64,7 +64,8 @@ def creases(identity: Identity, u: np.ndarray, v: np.ndarray, c: Controls) -> np
     across = np.abs(u)
     lift = 0.5 * (c.inner_brow + c.outer_brow)
     wave = np.cos((v - lift * (0.6 + v)) * (2 * np.pi / 0.115) + 0.8 * u * u)
-    forehead = (0.12 * identity.age + 0.85 * c.raise_inner * bump(u / 0.34) + 0.9 * c.raise_outer * smooth((across - 0.1) / 0.4))
+    raised = 0.85 * c.raise_inner * bump(u / 0.3) + 0.9 * c.raise_outer * smooth((across - 0.1) / 0.4)
+    forehead = 0.12 * identity.age + raised
     lines = np.square(np.maximum(wave - 0.35, 0)) * forehead
     lines = lines * window(v, -0.86, -0.42, 0.22) * window(across, -1, 0.62, 0.3)
     frown = (0.1 * identity.age + c.frown) * bump((across - 0.07 - 0.1 * (v + 0.3)) / 0.02)
