@@ -1,24 +1,18 @@
 """Tracking in a store's own sqlite database, read back through MLflow itself."""
 
 import json
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from harness.errors import FramelightError, InputError
-from harness.leaderboard import render, rows
 from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.mlflow_tracker import MlflowClient
 from harness.tracking.sqlite_reader import tagged_runs
 from tests.making import record
 
-ROOT = Path(__file__).resolve().parents[2]
 CURVE = {"mean": {"radius": [0, 1, 2], "reported": [0.1, 0.3, 0.2], "selected": [0.2, 0.4, 0.3]}}
 
 
@@ -194,67 +188,3 @@ def test_places_that_cannot_be_tracked_in(tmp_path):
         open_tracker(tmp_path)
     with pytest.raises(FramelightError, match="mlflow.db"):
         tracked_records(tmp_path)
-
-
-LOG_SOME = """
-import sys
-import time
-from pathlib import Path
-from harness.tracking import open_tracker
-from tests.making import record
-store, first = Path(sys.argv[1]), int(sys.argv[2])
-tracker = open_tracker(store)
-parent = tracker.study(f"recipe{first}", f"study{first}")
-for number in range(first, first + 5):
-    tracker.log(record(group=f"{number:012x}", value=number / 100), None, parent)
-tracker.end_study(parent)
-"""
-
-
-def start(store, first):
-    return subprocess.Popen([sys.executable, "-c", LOG_SOME, str(store), str(first)], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def test_two_processes_on_one_fresh_store_lose_nothing_and_print_nothing(tmp_path):
-    both = [start(tmp_path / "store", first) for first in (0, 3)]
-    said = [process.communicate(timeout=120) for process in both]
-    assert said == [("", "")] * 2 and [process.returncode for process in both] == [0, 0]
-    assert sorted(r.group_id for r in tracked_records(tmp_path / "store")) == [f"{n:012x}" for n in range(8)]
-
-
-def test_what_a_process_killed_while_making_the_database_left_is_cleared(tmp_path):
-    (tmp_path / ".mlflow.db.abc.aside").write_bytes(b"half")
-    (tmp_path / ".mlflow.db.abc.aside-journal").write_bytes(b"half")
-    open_tracker(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_and_repeated_gives_the_same_board(tmp_path):
-    began = time.monotonic()
-    assert start(tmp_path / "whole", 0).communicate(timeout=120) == ("", "")
-    taken = time.monotonic() - began
-    expected = render(rows(tracked_records(tmp_path / "whole")), "json")
-    killed = tmp_path / "killed"
-    for share in (0.4, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95):
-        process = start(killed, 0)
-        try:
-            process.wait(taken * share)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        process.communicate()
-    assert start(killed, 0).communicate(timeout=120) == ("", "")
-    assert render(rows(tracked_records(killed)), "json") == expected
-    assert not list(killed.glob(".*.aside*")), "what a killed process was making is cleared away"
-    with_status = {run.info.status for run in runs_of(killed)[1]}
-    assert with_status == {"FINISHED"}
-
-
-def test_reading_a_board_does_not_import_mlflow(store):
-    code = ("import sys, pathlib; from harness.tracking import tracked_records; from harness.leaderboard import rows;"
-            f"rows(tracked_records(pathlib.Path({str(store)!r})));"
-            "sys.exit(','.join(sorted({'mlflow', 'torch', 'pandas', 'optuna'} & sys.modules.keys())) or 0)")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
