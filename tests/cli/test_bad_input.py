@@ -1,0 +1,120 @@
+"""Each wrong input has its own message and exit code."""
+
+import subprocess
+
+import pytest
+
+from harness.cli import main
+from tests import small
+
+
+def said(capsys, *arguments, code=2):
+    assert main([str(a) for a in arguments]) == code
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("framelight: ")
+    return message
+
+
+def run(recipe, data, tmp_path, *more):
+    return ("run", recipe, "--data", data, "--store", tmp_path / "store", "--jobs", 1, *more)
+
+
+def test_no_such_folder(capsys, recipe_file, tmp_path):
+    assert "no such data folder" in said(capsys, *run(recipe_file, tmp_path / "none", tmp_path))
+
+
+def test_a_folder_in_no_known_layout(capsys, recipe_file, tmp_path):
+    (tmp_path / "data").mkdir()
+    assert "layout" in said(capsys, *run(recipe_file, tmp_path / "data", tmp_path))
+
+
+def test_a_recipe_that_needs_data(capsys, tmp_path):
+    assert "add --data DIR" in said(capsys, "run", "abaw3_expr", "--store", tmp_path / "store")
+
+
+@pytest.mark.parametrize("recipe, message", [("quickstrt", "did you mean quickstart"), ("mine.py", "no such recipe")])
+def test_unknown_recipe(capsys, tmp_path, recipe, message):
+    assert message in said(capsys, "run", recipe, "--store", tmp_path / "store")
+
+
+def test_unknown_backbone(capsys, recipe_file, small_set, tmp_path):
+    assert "did you mean tiny_resnet" in said(capsys, *run(recipe_file, small_set, tmp_path),
+                                              "--set", "backbones=tiny_resnt")
+
+
+def test_weights_that_cannot_be_fetched(capsys, recipe_file, small_set, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    message = said(capsys, *run(recipe_file, small_set, tmp_path), "--set", "backbones=mobilenet_v4_small")
+    assert "@random" in message and "cannot be fetched" in message
+
+
+def test_weights_of_an_unknown_name(capsys, recipe_file, small_set, tmp_path):
+    message = said(capsys, *run(recipe_file, small_set, tmp_path), "--set", "backbones=tiny_resnet@nothing_of_that")
+    assert "nothing_of_that" in message
+
+
+@pytest.mark.parametrize("setting, message", [("sedes=1", "did you mean"), ("seeds=one", "whole number")])
+def test_unknown_key_and_value(capsys, recipe_file, small_set, tmp_path, setting, message):
+    assert message in said(capsys, *run(recipe_file, small_set, tmp_path), "--set", setting)
+
+
+def test_unknown_task_of_a_leaderboard(capsys, tmp_path):
+    assert "did you mean expr" in said(capsys, "leaderboard", "--task", "exp", "--store", tmp_path)
+
+
+def test_an_empty_store_has_an_empty_leaderboard(capsys, tmp_path):
+    assert main(["leaderboard", "--store", str(tmp_path / "none")]) == 0
+    assert not (tmp_path / "none").exists()
+
+
+def annotation(data, text):
+    folder = data / "Third ABAW Annotations/EXPR_Classification_Challenge/Train_Set"
+    path = sorted(folder.glob("*.txt"))[0]
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:4], text, *lines[5:]]) + "\n")
+    return f"{path}:5"
+
+
+@pytest.mark.parametrize("text", ["surprised", "8", "-2", "1.5", ""])
+def test_a_malformed_annotation_is_named_with_its_line(capsys, recipe_file, small_set, tmp_path, text):
+    data = tmp_path / "data"
+    subprocess.run(["cp", "-r", small_set, data], check=True)
+    assert annotation(data, text) in said(capsys, *run(recipe_file, data, tmp_path))
+
+
+def test_a_corrupt_image_is_named_and_counted_as_missing(capsys, recipe_file, small_set, tmp_path):
+    data = tmp_path / "data"
+    subprocess.run(["cp", "-r", small_set, data], check=True)
+    image = sorted((data / "cropped_aligned").glob("*/*.jpg"))[0]
+    image.write_bytes(image.read_bytes()[:200])
+    assert main([str(a) for a in run(recipe_file, data, tmp_path)]) == 0
+    assert f"{image.parent.name}/{image.name}" in capsys.readouterr().err
+
+
+def test_a_store_that_cannot_be_written(capsys, recipe_file, small_set):
+    message = said(capsys, "run", recipe_file, "--data", small_set, "--store", "/proc/framelight", code=1)
+    assert "choose another store" in message
+
+
+def test_a_server_that_does_not_answer_is_said_before_any_work(capsys, recipe_file, small_set, tmp_path):
+    message = said(capsys, *run(recipe_file, small_set, tmp_path), "--tracking-uri", "http://127.0.0.1:9", code=1)
+    assert "does not answer" in message
+    assert not (tmp_path / "store/features").exists()
+
+
+def test_one_class_only(capsys, recipe_file, small_set, tmp_path):
+    data = tmp_path / "data"
+    subprocess.run(["cp", "-r", small_set, data], check=True)
+    for path in (data / "Third ABAW Annotations/EXPR_Classification_Challenge/Train_Set").glob("*.txt"):
+        header, *rows = path.read_text().splitlines()
+        path.write_text("\n".join([header, *("4" for _ in rows)]) + "\n")
+    assert "Happiness" in said(capsys, *run(recipe_file, data, tmp_path))
+
+
+def test_a_full_store(recipe_file, small_set, tmp_path):
+    """A file-size limit stands for a full disk: the failing write is named, nothing half-written stays."""
+    done = subprocess.run(["bash", "-c", 'ulimit -f 8; exec "$@"', "bash",
+                           *small.command(*run(recipe_file, small_set, tmp_path))], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "framelight: " in done.stderr and "Traceback" not in done.stderr
+    assert not list((tmp_path / "store").rglob("*.aside"))

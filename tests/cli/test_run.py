@@ -1,0 +1,141 @@
+"""`framelight run` and `framelight leaderboard` on the small recipe, from crops to boards."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from harness.cli import main
+from tests import small
+
+CONTRACT = {"rank", "run_id", "task", "dataset", "split", "protocol", "backbone", "features", "head", "kernel",
+            "radius", "seeds", "metric", "value", "std", "ci_low", "ci_high", "tied_with_best", "coverage",
+            "parameters", "kind"}
+
+
+def board(store, capsys, *arguments):
+    capsys.readouterr()
+    assert main(["leaderboard", "--store", str(store), "--format", "json", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_run_ends_with_its_leaderboard(finished):
+    _, done = finished
+    assert "P_EXPR" in done.stdout and "P_AU" in done.stdout
+    assert "tiny_mobilenet (random)" in done.stdout
+    assert f"{small.JOBS} jobs run, 0 already finished" in done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_rows_have_what_the_contract_names(finished, capsys):
+    rows = board(finished[0], capsys)
+    assert len(rows) == small.JOBS
+    for row in rows:
+        assert CONTRACT <= set(row)
+        assert (row["split"], row["protocol"], row["seeds"]) == ("validation", "held-out", [0])
+        assert -1 <= row["value"] <= 1 and 0.8 < row["coverage"] <= 1
+    assert {row["kind"] for row in rows} == {"run", "baseline"}
+    assert {row["parameters"] > 0 for row in rows if row["kind"] == "run"} == {True}
+    assert len(board(finished[0], capsys, "--task", "au")) == 3
+
+
+def test_a_second_run_does_nothing_and_prints_the_same(finished, small_set, recipe_file, capsys):
+    store, done = finished
+    assert main(["run", str(recipe_file), "--data", str(small_set), "--store", str(store)]) == 0
+    again = capsys.readouterr()
+    assert again.out == done.stdout
+    assert f"0 jobs run, {small.JOBS} already finished" in again.err
+
+
+def test_forced_in_one_process_gives_the_same_bytes_as_two_workers(finished, small_set, recipe_file, tmp_path, capsys):
+    store, done = finished
+    copy = tmp_path / "store"
+    (copy / "features").parent.mkdir()
+    shutil.copytree(store / "features", copy / "features")
+    arguments = ["run", str(recipe_file), "--data", str(small_set), "--store", str(copy), "--jobs", "1"]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == done.stdout
+    assert main([*arguments, "--force"]) == 0
+    forced = capsys.readouterr()
+    assert forced.out == done.stdout
+    assert f"{small.JOBS} jobs run" in forced.err
+
+
+def test_a_changed_smoothing_trains_nothing(small_set, recipe_file, tmp_path, capsys):
+    store = str(tmp_path / "store")
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", store, "--jobs", "1"]
+    assert main(run) == 0
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "store/artifacts/predictions").iterdir()}
+    assert main([*run, "--set", "largest=3", "--set", "kernels=mean"]) == 0
+    assert "5 jobs run, 2 already finished" in capsys.readouterr().err
+    assert kept == {p.name: p.stat().st_mtime_ns for p in (tmp_path / "store/artifacts/predictions").iterdir()}
+
+
+def test_seeds_are_grouped_and_a_missing_one_is_shown(finished, small_set, recipe_file, tmp_path, capsys):
+    store = str(tmp_path / "store")
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", store, "--jobs", "2",
+           "--set", "seeds=0,1", "--set", "features=embeddings"]
+    assert main(run) == 0
+    rows = [row for row in board(store, capsys) if row["kind"] == "run"]
+    single = {row["run_id"]: row for row in board(finished[0], capsys)}
+    for row in rows:
+        assert row["seeds"] == [0, 1] and row["std"] >= 0
+        assert single[row["run_id"]]["seeds"] == [0]
+
+
+def test_tracked_in_mlflow_as_a_parent_and_children(finished):
+    from mlflow.tracking import MlflowClient
+
+    store, _ = finished
+    client = MlflowClient(f"sqlite:///{store / 'mlflow.db'}")
+    experiment, = [e for e in client.search_experiments() if e.name == "framelight"]
+    runs = client.search_runs([experiment.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    assert len(parents) == 1 and len(children) == small.JOBS
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parents[0].info.run_id}
+    run = next(run for run in children if run.data.params["head"] == "logistic_regression"
+               and run.data.params["features"] == "embeddings")
+    steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "curve/mean/P_EXPR")]
+    assert sorted(steps) == list(range(7))
+    assert run.inputs.dataset_inputs[0].dataset.digest == run.data.params["data_digest"]
+    assert {"environment.packages", "environment.git_commit", "environment.processor"} <= set(run.data.tags) | \
+        {"environment.git_commit"}
+    assert run.data.metrics["seconds/total"] > 0
+    kept = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {"record.json", "reported.npz", "selection.npz", "statistics.npz", "head.safetensors"} <= kept
+
+
+def test_kept_statistics_give_the_reported_score(finished, capsys):
+    from harness.statistics import UnitStatistics, score
+
+    store, _ = finished
+    for row in board(store, capsys):
+        with np.load(store / "artifacts/jobs" / f"{row['run_id']}-s0" / "statistics.npz") as kept:
+            arrays = {name: kept[name] for name in kept.files if name != "units"}
+            assert len(kept["units"]) == row["units"]
+        value = score(UnitStatistics(row["task"], arrays)).metrics[row["metric"]]
+        assert value == pytest.approx(row["value"], abs=1e-6)
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json", "md"])
+def test_leaderboards_are_byte_stable_files(finished, form, tmp_path):
+    store, _ = finished
+    for name in ("a", "b"):
+        assert main(["leaderboard", "--store", str(store), "--format", form, "--out", str(tmp_path / name)]) == 0
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != b""
+
+
+def test_published_protocol_is_marked_and_is_no_worse_than_chosen_elsewhere(small_set, recipe_file, tmp_path, capsys):
+    store = str(tmp_path / "store")
+    assert main(["run", str(recipe_file), "--data", str(small_set), "--store", store, "--jobs", "1",
+                 "--set", "protocol=published"]) == 0
+    assert "published" in capsys.readouterr().out
+    records = [json.loads(p.read_text()) for p in (tmp_path / "store/artifacts/jobs").glob("*/record.json")]
+    learned = [r for r in records if r["head"] != "constant"]
+    assert {r["protocol"] for r in records} == {"published"} and learned
+    for record in learned:
+        best = max(max(curve["reported"]) for curve in record["curve"].values())
+        assert record["metrics"][record["metric"]] == pytest.approx(best)

@@ -1,0 +1,24 @@
+import pytest
+
+from tests import small
+
+
+@pytest.fixture(scope="session")
+def small_set(tmp_path_factory):
+    """Videos in the ABAW3 layout, drawn by this project."""
+    return small.make_set(tmp_path_factory.mktemp("data") / "small")
+
+
+@pytest.fixture
+def recipe_file(tmp_path):
+    return small.write_recipe(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(small_set, tmp_path_factory):
+    """A store in which the small recipe has run, and what it printed."""
+    folder = tmp_path_factory.mktemp("finished")
+    recipe = small.write_recipe(folder)
+    done = small.framelight("run", recipe, "--data", small_set, "--store", folder / "store", "--jobs", 2)
+    assert done.returncode == 0, done.stderr
+    return folder / "store", done

@@ -1,0 +1,125 @@
+"""Kept predictions, smoothed and scored again; what the selection split chooses."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.data.dataset import Labels
+from harness.jobs.choice import choose
+from harness.jobs.predictions import Predictions
+from harness.jobs.replay import Replay
+from harness.metrics import p_au, p_expr, p_va
+from harness.recipes import Smoothing
+from harness.smoothing import fill_gaps, smooth
+from harness.tasks import task
+
+
+def labelled(task_name, frames, targets):
+    """Rows of videos `v0`, `v1`...: frames and targets by video."""
+    names = tuple(f"v{i}" for i in range(len(frames)))
+    video = np.repeat(np.arange(len(frames), dtype=np.int32), [len(f) for f in frames])
+    return Labels(names, video, np.concatenate(frames).astype(np.int32), names, video, names,
+                  {task_name: np.concatenate(targets)})
+
+
+def predicted(frames, outputs):
+    return Predictions(tuple(f"v{i}" for i in range(len(frames))), np.array([len(f) for f in frames]),
+                       np.concatenate(frames).astype(np.int32), np.concatenate(outputs).astype(np.float32))
+
+
+def random_expr(random, videos=3, length=30, missing=0.3):
+    crops = [np.sort(random.choice(np.arange(1, length + 1), int(length * (1 - missing)), replace=False))
+             for _ in range(videos)]
+    outputs = [random.dirichlet(np.ones(8), len(c)) for c in crops]
+    frames = [np.arange(1, length + 1) for _ in range(videos)]
+    targets = [random.integers(-1, 8, length) for _ in range(videos)]
+    return crops, outputs, frames, targets
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(["mean", "median"]), st.integers(0, 9))
+def test_a_replayed_score_equals_the_long_way(seed, kernel, radius):
+    random = np.random.default_rng(seed)
+    crops, outputs, frames, targets = random_expr(random)
+    replay = Replay(task("expr"), predicted(crops, outputs), labelled("expr", frames, targets), temporal=True)
+    said = replay.curve(kernel, [radius], 0.5)[0]
+    truth, guess = [], []
+    for c, o, f, t in zip(crops, outputs, frames, targets):
+        dense = smooth(fill_gaps(c, o.astype(np.float32), int(c[-1])), kernel, radius)
+        scored = np.isin(f, c) & (t >= 0)
+        truth.append(t[scored])
+        guess.append(dense[f[scored] - 1].argmax(axis=1))
+    assert said == pytest.approx(p_expr(np.concatenate(truth), np.concatenate(guess)), abs=1e-12)
+
+
+def test_coverage_counts_annotated_frames_without_a_crop():
+    labels = labelled("expr", [np.arange(1, 11)], [np.array([0, 1, 2, 3, 4, 5, 6, 7, -1, -1])])
+    replay = Replay(task("expr"), predicted([np.array([1, 2, 3, 4, 9])], [np.eye(8)[[0, 1, 2, 3, 0]]]), labels, True)
+    assert (replay.annotated, replay.scored, replay.coverage) == (8, 4, 0.5)
+
+
+def test_an_annotated_video_without_any_crop_lowers_coverage_only():
+    labels = labelled("expr", [np.arange(1, 4), np.arange(1, 4)], [np.arange(3), np.arange(3)])
+    none = np.zeros(0, np.int32)
+    replay = Replay(task("expr"), predicted([np.arange(1, 4), none], [np.eye(8)[:3], np.zeros((0, 8))]), labels, True)
+    assert replay.coverage == 0.5
+    assert replay.units == ("v0",)
+    assert replay.curve("mean", [0], 0.5) == [pytest.approx(3 / 8)]
+
+
+def test_duplicate_rows_count_twice():
+    labels = labelled("expr", [np.array([1, 1, 2])], [np.array([0, 0, 1])])
+    replay = Replay(task("expr"), predicted([np.array([1, 2])], [np.eye(8)[[0, 0]]]), labels, True)
+    assert replay.scored == 3
+    assert replay.curve("mean", [0], 0.5) == [pytest.approx(p_expr([0, 0, 1], [0, 0, 0]))]
+
+
+def test_stills_are_not_smoothed():
+    random = np.random.default_rng(0)
+    crops, outputs, frames, targets = random_expr(random, missing=0)
+    replay = Replay(task("expr"), predicted(crops, outputs), labelled("expr", frames, targets), temporal=False)
+    assert replay.curve("mean", [0], 0.5) == replay.curve("mean", [5], 0.5)
+
+
+def test_choice_is_the_smallest_best_radius():
+    outputs = np.zeros((20, 2))
+    outputs[:, 0] = np.sin(np.arange(20)) * 0.5
+    labels = labelled("va", [np.arange(1, 21)], [np.stack([outputs[:, 0], np.zeros(20)], 1).astype(np.float32)])
+    choice = choose(Replay(task("va"), predicted([np.arange(1, 21)], [outputs]), labels, True), Smoothing(largest=5))
+    assert (choice.kernel, choice.radius, choice.thresholds) == ("none", 0, None)
+    assert set(choice.curves) == {"mean", "median"} and len(choice.curves["mean"]) == 6
+    assert choice.value == pytest.approx(p_va(labels.targets["va"], outputs.astype(np.float32)))
+
+
+def test_choice_finds_the_smoothing_that_helps():
+    random = np.random.default_rng(1)
+    truth = np.repeat([0, 4, 2, 6], 50)
+    outputs = np.eye(8)[truth] * 0.4 + random.random((200, 8)) * 0.9
+    labels = labelled("expr", [np.arange(1, 201)], [truth])
+    choice = choose(Replay(task("expr"), predicted([np.arange(1, 201)], [outputs]), labels, True),
+                    Smoothing(largest=20))
+    assert choice.radius > 2
+    assert choice.value > choice.curves["mean"][0] + 0.1
+
+
+def test_thresholds_are_chosen_before_smoothing_and_absent_units_keep_half():
+    random = np.random.default_rng(2)
+    truth = (random.random((300, 12)) < 0.3).astype(np.int8)
+    truth[:, 9] = 0
+    outputs = truth * 0.15 + 0.23 + random.uniform(-0.01, 0.01, truth.shape)
+    labels = labelled("au", [np.arange(1, 301)], [truth])
+    replay = Replay(task("au"), predicted([np.arange(1, 301)], [outputs]), labels, True)
+    choice = choose(replay, Smoothing(largest=3))
+    assert choice.thresholds[9] == 0.5
+    assert set(choice.thresholds[:9]) == {0.3}
+    assert choice.value > p_au(truth, (outputs >= 0.5).astype(np.int8))
+
+
+def test_predictions_survive_the_disk(tmp_path):
+    crops, outputs, *_ = random_expr(np.random.default_rng(3))
+    kept = predicted(crops, outputs)
+    kept.save(tmp_path / "p.npz")
+    back = Predictions.load(tmp_path / "p.npz")
+    assert back.sequences == kept.sequences
+    assert all(np.array_equal(getattr(back, n), getattr(kept, n)) for n in ("lengths", "frames", "outputs"))

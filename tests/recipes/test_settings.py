@@ -1,0 +1,98 @@
+"""`--set` and the finding of recipes."""
+
+import pytest
+
+from harness.errors import InputError
+from harness.recipes import apply_settings, find_recipe, recipe_names
+
+
+@pytest.fixture
+def recipe():
+    return find_recipe("quickstart")
+
+
+def test_every_recipe_of_the_contract_is_there():
+    contract = {"quickstart", "abaw3_expr", "abaw3_va", "abaw3_au", "abaw3_mtl", "real_faces"}
+    assert contract <= set(recipe_names())
+    for name in recipe_names():
+        assert find_recipe(name).name == name
+
+
+@pytest.mark.parametrize("setting, found", [
+    ("seeds=0,1,2", lambda r: r.seeds == (0, 1, 2)),
+    ("smoothing.largest=7", lambda r: r.smoothing.largest == 7),
+    ("largest=7", lambda r: r.smoothing.largest == 7),
+    ("kernels=median", lambda r: r.smoothing.kernels == ("median",)),
+    ("protocol=published", lambda r: r.protocol.name == "published"),
+    ("protocol.fraction=0.4", lambda r: r.protocol.fraction == 0.4),
+    ("grids.heads.epochs=3", lambda r: {h.epochs for g in r.grids for h in g.heads} == {3}),
+    ("features=scores", lambda r: {g.features for g in r.grids} == {("scores",)}),
+    ("search.trials=9", lambda r: r.search.trials == 9 and r.search.pruner == "median"),
+    ("search=none", lambda r: r.search is None),
+    ("baselines=false", lambda r: r.baselines is False),
+    ("backbones=efficientnet_b0,timm:resnet18@random",
+     lambda r: r.backbones == ("efficientnet_b0", "timm:resnet18@random")),
+    ("search.hidden=16,64", lambda r: r.search.hidden == (16, 64)),
+])
+def test_set_replaces_one_field(recipe, setting, found):
+    changed = apply_settings(recipe, [setting])
+    assert found(changed)
+    assert changed.name == recipe.name
+
+
+def test_heads_are_named():
+    changed = apply_settings(find_recipe("abaw3_expr"), ["heads=mlp,logistic_regression"])
+    assert [head.kind for head in changed.grids[0].heads] == ["mlp", "logistic_regression"]
+
+
+@pytest.mark.parametrize("setting, message", [
+    ("seeds", "KEY=VALUE"),
+    ("=3", "KEY=VALUE"),
+    ("seed=3", "could be"),
+    ("smothing.largest=3", "did you mean smoothing"),
+    ("largest=many", "expects a whole number"),
+    ("largest=251", "between 0 and 250"),
+    ("smallest=9", None),
+    ("protocol=publised", "did you mean published"),
+    ("kernels=mode", "unknown kernel"),
+    ("kernels=", "kernels is empty"),
+    ("features=embedings", "did you mean embeddings"),
+    ("heads=multilayer", "unknown head"),
+    ("backbones=", "has no backbones"),
+    ("seeds=0,0", "same seeds twice"),
+    ("smoothing=3", "has parts"),
+    ("search.hidden=16", "expects 2 values"),
+    ("baselines=perhaps", "true or false"),
+    ("precision=float8", "float16"),
+    ("synthetic.videos=1", "at least 4"),
+])
+def test_a_wrong_setting_says_what_to_do(recipe, setting, message):
+    if message is None:
+        assert apply_settings(recipe, [setting]).smoothing.smallest == 9
+        return
+    with pytest.raises(InputError, match=message):
+        apply_settings(recipe, [setting])
+
+
+def test_unknown_recipe_suggests():
+    with pytest.raises(InputError, match="did you mean quickstart"):
+        find_recipe("quickstrat")
+
+
+@pytest.mark.parametrize("text, message", [
+    ("recipe = 3\n", "no `recipe = Recipe"),
+    ("import nothing_of_that_name\n", ":1: ModuleNotFoundError"),
+    ("x = 1\nrecipe = (\n", "SyntaxError"),
+    ("a = 1\nb = 1 / 0\n", ":2: ZeroDivisionError"),
+])
+def test_a_broken_recipe_file_is_named_with_its_line(tmp_path, text, message):
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        find_recipe(str(path))
+    assert str(path) in str(caught.value)
+
+
+def test_no_such_recipe_file(tmp_path):
+    with pytest.raises(InputError, match="no such recipe file"):
+        find_recipe(str(tmp_path / "none.py"))

@@ -1,0 +1,46 @@
+"""A small synthetic set and recipe, for tests that run the whole wire."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+RECIPE = '''
+from harness.heads.config import HeadConfig
+from harness.recipes import Grid, Recipe, Smoothing
+
+recipe = Recipe(
+    name="small",
+    backbones=("tiny_mobilenet@random",),
+    grids=(
+        Grid("expr", ("embeddings", "scores"), (HeadConfig("logistic_regression", hidden=0, epochs=3),)),
+        Grid("au", ("embeddings",), (HeadConfig("mlp", hidden=16, epochs=2),)),
+    ),
+    smoothing=Smoothing(largest=6),
+)
+'''
+JOBS = 3 + 2 * 2
+"""Jobs of the recipe: three configurations, and two baselines for each of two tasks."""
+
+
+def make_set(folder: Path) -> Path:
+    from harness.data.synthetic import make
+
+    make(folder, videos=14, frames=36, seed=3, stills=0)
+    return folder
+
+
+def write_recipe(folder: Path, text: str = RECIPE) -> Path:
+    path = folder / "small.py"
+    path.write_text(text)
+    return path
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "harness.cli", *map(str, arguments)]
+
+
+def framelight(*arguments: object, timeout: float = 300, **options) -> subprocess.CompletedProcess[str]:
+    """The command as a process of its own."""
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=timeout, **options)
