@@ -15,6 +15,7 @@ recipe = Recipe(
     name="abaw3_va",
     trained=TRAINED,
     backbones=NAMES,
-    grids=(Grid("va", FEATURES, (HeadConfig("logistic_regression", hidden=0, l2=1e-3, epochs=20), HeadConfig("mlp", epochs=20))),),
+    grids=(Grid("va", FEATURES, (HeadConfig("logistic_regression", hidden=0, l2=1e-3, epochs=20),
+                                 HeadConfig("mlp", epochs=20))),),
     smoothing=Smoothing(largest=100),
 )

@@ -139,7 +139,8 @@ def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: 
     wanted = {features for grid in recipe.grids for features in grid.features}
     if wanted - {"embeddings"} and not info.score_labels:
         raise InputError(f"backbone {label} has no emotion scores; add --set features=embeddings")
-    return PreparedBackbone(label.removesuffix("@random"), info.weights, info.weights_hash, info.is_random, info.parameters, entry.key)
+    return PreparedBackbone(label.removesuffix("@random"), info.weights, info.weights_hash, info.is_random,
+                            info.parameters, entry.key)
 
 
 def extracted(label: str, reference: str, dataset: Dataset, store: Path, precision: str, say: Say,

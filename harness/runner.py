@@ -26,6 +26,7 @@ from harness.tracking import TrackingLost, open_tracker
 
 if TYPE_CHECKING:
     from harness.reporting import Reporter
+    from harness.tracking.mlflow_tracker import Tracker
 
 Say = Callable[[str], None]
 
@@ -57,7 +58,8 @@ def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None
                           {"recipe": recipe.name, "data": prepared.dataset, "protocol": recipe.protocol.name,
                            "seeds": ",".join(map(str, recipe.seeds)), "backbones": ",".join(recipe.backbones)})
     with ExitStack() as stack:
-        session = _Session(tracker, study, workers, force, say, stack, Outcome(prepared, boards, tracking_seconds=opened))
+        outcome = Outcome(prepared, boards, tracking_seconds=opened)
+        session = _Session(tracker, study, workers, force, stack, outcome)
         session.run(expansion.jobs())
         if recipe.search is not None:
             from harness.search import GridSearch
@@ -72,10 +74,10 @@ def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None
 class _Session:
     """The jobs of one `framelight run`: what is computed, kept, sent and lost."""
 
-    def __init__(self, tracker, study: str, workers: int, force: bool, say: Say, stack: ExitStack,
+    def __init__(self, tracker: Tracker, study: str, workers: int, force: bool, stack: ExitStack,
                  outcome: Outcome) -> None:
         self.tracker, self.study, self.workers = tracker, study, workers
-        self.force, self.say, self.stack, self.outcome = force, say, stack, outcome
+        self.force, self.stack, self.outcome = force, stack, outcome
         self.tracked: set[str] = set() if force else tracker.tracked()
         self._executor: Executor | None = None
 

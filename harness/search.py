@@ -18,8 +18,8 @@ from harness.identity import digest
 from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
 from harness.locks import making
-from harness.records import Record
 from harness.recipes.recipe import Grid, Recipe, Search, Smoothing
+from harness.records import Record
 from harness.reporting import Reporter, listening
 
 RunBatch = Callable[[list[tuple[Job, Reporter | None]]], list[Record]]

@@ -53,4 +53,5 @@ def _records() -> Iterator[Record]:
         yield Record(job_id=f"{group:012x}-s{seed}", group_id=f"{group:012x}", kind="run", task="expr",
                      dataset="bench", data_digest="0" * 12, split="validation", protocol="held-out", metric="P_EXPR",
                      seed=seed, expected_seeds=tuple(range(SEEDS)), backbone=f"backbone{group % 20}",
-                     features="embeddings", head="mlp", kernel="mean", radius=7, metrics=metrics, coverage=1.0, units=70)
+                     features="embeddings", head="mlp", kernel="mean", radius=7, metrics=metrics, coverage=1.0,
+                     units=70)

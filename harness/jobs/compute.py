@@ -110,7 +110,7 @@ def _score(job: Job, task: Task, split: str, replay: Replay, choice: Choice, kep
         thresholds=None if choice.thresholds is None else list(choice.thresholds), epoch=kept["epoch"],
         parameters=job.backbone_parameters + kept["parameters"] if kept["parameters"] else 0,
         coverage=replay.coverage, annotated=replay.annotated, scored=replay.scored, units=len(replay.units),
-        ci_low=float(low), ci_high=float(high), curve=curves)
+        unit="video" if replay.temporal else "subject", ci_low=float(low), ci_high=float(high), curve=curves)
     return record, (replay.units, statistics)
 
 

@@ -41,7 +41,8 @@ class Expansion:
         first = self.prepared.backbones[0]
         seeds = self.recipe.seeds if kind == "run" else (seed,)
         return Job(configuration, seed, self.recipe.name, self.prepared.dataset,
-                   backbone.label if backbone else "random features" if head else CONSTANT[task], backbone.weights if backbone else "",
+                   backbone.label if backbone else "random features" if head else CONSTANT[task],
+                   backbone.weights if backbone else "",
                    backbone.weights_hash if backbone else "", bool(backbone and backbone.is_random),
                    backbone.parameters if backbone else 0, tuple(seeds), self.prepared.root, self.prepared.store,
                    entry or first.entry)

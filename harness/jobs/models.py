@@ -82,8 +82,8 @@ class HeadModel:
         fit, selection = self._annotated(fit), self._annotated(selection)
         self.trained = train_head(task, job.configuration.head, self._matrix(fit), fit, self._matrix(selection),
                                   selection, job.seed, on_epoch)
-        self.summary = {"epoch": self.trained.epoch, "parameters": self.trained.parameters, "history": self.trained.history,
-                        "pruned": self.trained.pruned, "value": self.trained.value}
+        self.summary = {"epoch": self.trained.epoch, "parameters": self.trained.parameters,
+                        "history": self.trained.history, "pruned": self.trained.pruned, "value": self.trained.value}
 
     def _annotated(self, labels: Labels) -> Labels:
         valid = np.logical_or.reduce(list(self.task.valid(labels.targets).values()))

@@ -1,0 +1,104 @@
+"""Kills and rivals: nothing is lost, and the board comes out the same."""
+
+import random
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests import small
+
+
+def board(store):
+    done = small.framelight("leaderboard", "--store", store, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def killed(arguments, after):
+    """Whether the command was still at work when SIGKILL came."""
+    process = subprocess.Popen(small.command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(after)
+        return False
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return True
+
+
+
+def test_killed_again_and_again_the_board_is_the_same(finished, small_set, recipe_file, tmp_path):
+    """One store, killed at moments ever later, then left to finish."""
+    store = tmp_path / "store"
+    arguments = ("run", recipe_file, "--data", small_set, "--store", store, "--jobs", 1)
+    assert killed(arguments, 1.0)
+    for after in (4, 6, 8):
+        killed(arguments, after)
+    assert small.framelight(*arguments).returncode == 0
+    assert board(store) == board(finished[0])
+
+
+@pytest.mark.slow
+def test_sigkill_at_ten_moments_of_a_fresh_run(finished, small_set, recipe_file, tmp_path):
+    """Ten stores, each killed once at another moment of the run and run again."""
+    wanted, chance = board(finished[0]), random.Random(0)
+    whole = time.monotonic()
+    arguments = ("run", recipe_file, "--data", small_set, "--jobs", 2, "--store")
+    assert small.framelight(*arguments, tmp_path / "whole").returncode == 0
+    whole, hits = time.monotonic() - whole, 0
+    for i in range(10):
+        store = tmp_path / f"store{i}"
+        hits += killed((*arguments, store), whole * (i + chance.random()) / 10)
+        assert small.framelight(*arguments, store).returncode == 0
+        assert board(store) == wanted
+    assert hits >= 8
+
+
+def test_workers_end_with_the_run(small_set, recipe_file, tmp_path):
+    """A killed parent leaves no process of its own behind."""
+    mark = str(tmp_path / "store")
+    process = subprocess.Popen(small.command("run", recipe_file, "--data", small_set, "--store", mark, "--jobs", 2,
+                                             "--set", "grids.heads.epochs=4000"),
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    session = process.pid
+    for _ in range(240):
+        if len(processes(session)) >= 4:
+            break
+        time.sleep(0.25)
+    else:
+        pytest.fail("the workers did not start")
+    process.kill()
+    process.wait()
+    for _ in range(80):
+        if not processes(session):
+            return
+        time.sleep(0.25)
+    pytest.fail(f"still running: {processes(session)}")
+
+
+def processes(session):
+    listed = subprocess.run(["ps", "-eo", "pid,sess,stat"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in listed.splitlines()[1:]]
+    return [pid for pid, owner, state in rows if owner == str(session) and not state.startswith("Z")]
+
+
+def test_two_recipes_side_by_side_on_a_fresh_store_lose_nothing(small_set, tmp_path):
+    store, commands = tmp_path / "store", []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        text = small.RECIPE.replace('name="small"', f'name="{name}"')
+        if name == "second":
+            text = text.replace('("embeddings", "scores")', '("embeddings+scores", "scores")')
+        recipe = small.write_recipe(tmp_path / name, text)
+        commands.append(small.command("run", recipe, "--data", small_set, "--store", store, "--jobs", 1))
+    running = [subprocess.Popen(c, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for c in commands]
+    said = [process.communicate(timeout=300) for process in running]
+    assert [process.returncode for process in running] == [0, 0], said
+    alone = tmp_path / "alone"
+    for command in commands:
+        assert subprocess.run([*command[:-3], alone, *command[-2:]], capture_output=True).returncode == 0
+    assert board(store) == board(alone)
+    assert len(re.findall('"run_id"', board(store))) == small.JOBS + 1
