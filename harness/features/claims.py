@@ -35,18 +35,25 @@ class Claims:
             self.release(number)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def claimed(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
-        """(number, chunk) to be done and then released here: first those that nobody works on, then, once their
-        holders are gone, what others left undone."""
-        mine = set()
-        for wait in (False, True):
-            for number, chunk in enumerate(chunks):
-                if number in mine or done(chunk) or not self._acquire(number, wait):
-                    continue
-                if done(chunk):
-                    self.release(number)
-                    continue
-                mine.add(number)
+    def free(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
+        """(number, chunk) that nobody has done or works on, each to be done and then released here."""
+        return self._claimed(chunks, done, wait=False)
+
+    def left(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
+        """What others claimed and did not finish; waits for its holders.
+
+        To be called with nothing held: two processes that each wait for what the other holds would wait for ever.
+        Claims made here are in ascending order, which cannot close such a ring.
+        """
+        return self._claimed(chunks, done, wait=True)
+
+    def _claimed(self, chunks: list[Chunk], done: Callable[[Chunk], bool], wait: bool) -> Iterator[tuple[int, Chunk]]:
+        for number, chunk in enumerate(chunks):
+            if done(chunk) or not self._acquire(number, wait):
+                continue
+            if done(chunk):
+                self.release(number)
+            else:
                 yield number, chunk
 
     def release(self, number: int) -> None:

@@ -134,13 +134,14 @@ def _run(chunks: list[tuple[Sequence, ...]], to: _Destination, backbone: Backbon
     sizes = [sum(len(sequence.images) for sequence in chunk) for chunk in chunks]
     meter = _Meter(progress, sum(sizes), sum(size for size, chunk in zip(sizes, chunks) if to.has(chunk)))
     with Claims(to.store.root / to.key) as claims, Pipeline(backbone, threads) as pipeline:
-        works = (_Work(number, chunk, to) for number, chunk in claims.claimed(chunks, to.has))
-        for work, batch in pipeline.batches(works):
-            work.take(batch)
-            meter.add(batch.stop - batch.start)
-            if batch.stop == len(work.paths):
-                work.store()
-                claims.release(work.number)
+        for claimed in (claims.free, claims.left):
+            works = (_Work(number, chunk, to) for number, chunk in claimed(chunks, to.has))
+            for work, batch in pipeline.batches(works):
+                work.take(batch)
+                meter.add(batch.stop - batch.start)
+                if batch.stop == len(work.paths):
+                    work.store()
+                    claims.release(work.number)
         meter.rest()
 
 

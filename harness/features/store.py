@@ -8,6 +8,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo
 
 FORMAT = 1
+ABANDONED_SECONDS = 3600
 PRECISIONS = ("float16", "float32")
 PARTS = {"embeddings": ("embeddings",), "scores": ("scores",), "embeddings+scores": ("embeddings", "scores")}
 
@@ -127,7 +130,14 @@ class FeatureStore:
         corrupt = [fault for name in sequences for fault in self._corrupt(key, name)]
         write_json(self.root / key / "entry.json",
                    {"format": FORMAT, "key": key, **fields, "sequences": stored, "corrupt": corrupt})
+        self._sweep(key)
         return self.entry(key)
+
+    def _sweep(self, key: str) -> None:
+        """Remove what killed runs left aside; what is young may be another process's present work."""
+        for aside in (self.root / key).glob(".*.aside"):
+            if time.time() - aside.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(aside, ignore_errors=True)
 
     def sequence_path(self, key: str, sequence: str) -> Path:
         if "/" in sequence or sequence.startswith(".") or sequence == "entry.json":

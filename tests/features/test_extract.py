@@ -134,7 +134,7 @@ def test_killed_and_resumed_gives_the_same_bytes(crops, tiny, whole, tmp_path):
 def test_two_at_once_give_the_same_bytes(crops, tiny, whole, tmp_path):
     both = [started(crops, tmp_path) for _ in range(2)]
     for process in both:
-        process.communicate()
+        process.communicate(timeout=100)
         assert process.returncode == 0
     key = extract(crops, tiny, FeatureStore(tmp_path)).key
     assert contents(tmp_path / key) == contents(whole.root / key)
@@ -199,6 +199,16 @@ def test_a_damaged_entry_says_what_to_remove(tiny, tmp_path):
     (entry.path / "entry.json").write_text(json.dumps({"key": entry.key}))
     with pytest.raises(FramelightError, match="remove"):
         store.entry(entry.key)
+
+
+def test_what_killed_runs_left_is_swept_once_it_is_old(tiny, tmp_path):
+    crops, store = write_crops(tmp_path / "set", {"a": [1]}), FeatureStore(tmp_path / "features")
+    folder = store.root / store.key(tiny, "0" * 16, "float16")
+    for age, name in ((0, ".a.new.aside"), (7200, ".a.old.aside")):
+        (folder / name).mkdir(parents=True)
+        os.utime(folder / name, (time.time() - age,) * 2)
+    extract(crops, tiny, store, images="0" * 16)
+    assert [path.name for path in folder.glob(".*")] == [".a.new.aside"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")

@@ -1,0 +1,154 @@
+"""Checkpoint folders: what is written comes back, and what was tampered with does not."""
+
+import json
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+import torch
+
+import backbones
+from backbones import BackboneError
+from backbones.vggface import WIDTHS, VGGFace, convert, read_weights
+
+CLASSES = ("Neutral", "Anger", "Other")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A trained entry called `mine` in tmp_path, and the backbone it was made from."""
+    network = backbones.build("tiny_mobilenet", CLASSES, seed=4)
+    backbones.save_checkpoint(tmp_path / "mine-0123", network, {
+        "name": "mine", "data": "stills", "data_digest": "abc", "metrics": {"macro_f1": 0.5}, "parent": None})
+    return tmp_path, network
+
+
+def card_of(folder):
+    return json.loads((folder / "card.json").read_text())
+
+
+def test_round_trip(saved):
+    checkpoints, network = saved
+    for reference in ("mine", "mine-0123", "tiny_mobilenet@mine", f"tiny_mobilenet@{checkpoints / 'mine-0123'}",
+                      str(checkpoints / "mine-0123")):
+        loaded = backbones.load(reference, checkpoints)
+        assert loaded.weights_hash == network.weights_hash and loaded.score_labels == CLASSES
+        assert loaded.weights == "checkpoint mine" and not loaded.is_random and loaded.label == "mine"
+        pixels = torch.randn(2, 3, 64, 64)
+        for one, other in zip(loaded(pixels), network(pixels)):
+            torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_the_card_says_all_that_is_needed(saved):
+    checkpoints, network = saved
+    card = backbones.read_card(checkpoints / "mine-0123")
+    assert card["architecture"] == "tiny_mobilenet" and card["classes"] == list(CLASSES)
+    assert card["weights_hash"] == network.weights_hash and card["embedding_width"] == 128
+    assert card["preprocessing"]["input_size"] == 64 and card["metrics"] == {"macro_f1": 0.5} and card["licence"]
+    assert backbones.describe("mine", checkpoints)["weights"] == "checkpoint mine"
+    assert set(backbones.entries(checkpoints)) == {"mine", "mine-0123"}
+
+
+def test_peek_reads_the_card_alone(saved):
+    checkpoints, network = saved
+    info = backbones.peek("mine", checkpoints)
+    (checkpoints / "mine-0123" / "model.safetensors").unlink()
+    assert backbones.peek("mine", checkpoints) == info and info.weights_hash == network.weights_hash
+    with pytest.raises(BackboneError, match="no weights at"):
+        info.load()
+
+
+def test_peek_and_load_tell_the_same(saved):
+    checkpoints, _ = saved
+    assert backbones.peek("mine", checkpoints) == backbones.load("mine", checkpoints).info()
+
+
+def test_its_preprocessing_is_the_card_s(saved):
+    checkpoints, _ = saved
+    path = checkpoints / "mine-0123" / "card.json"
+    card = card_of(path.parent)
+    card["preprocessing"]["mean"] = [0.25, 0.5, 0.75]
+    path.write_text(json.dumps(card))
+    assert backbones.load("mine", checkpoints).spec.preprocessing.mean == (0.25, 0.5, 0.75)
+
+
+def test_saving_again_replaces(saved):
+    checkpoints, _ = saved
+    other = backbones.build("tiny_resnet", CLASSES, seed=9)
+    backbones.save_checkpoint(checkpoints / "mine-0123", other, {"name": "mine"})
+    assert backbones.load("mine", checkpoints).weights_hash == other.weights_hash
+    assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
+
+
+def test_an_altered_file_is_refused(saved):
+    checkpoints, _ = saved
+    path = checkpoints / "mine-0123" / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(BackboneError, match="was altered"):
+        backbones.load("mine", checkpoints)
+    path.write_bytes(data[:100])
+    with pytest.raises(BackboneError, match="cannot be read"):
+        backbones.load("mine", checkpoints)
+
+
+def test_another_architecture_names_the_tensors_that_do_not_fit(saved):
+    checkpoints, _ = saved
+    with pytest.raises(BackboneError, match=r"is not a tiny_resnet: \d+ of its tensors.*body\.0\.0\.weight: 24x3x3x3"):
+        backbones.load("tiny_resnet@mine", checkpoints)
+    path = checkpoints / "mine-0123" / "card.json"
+    path.write_text(json.dumps({**card_of(path.parent), "architecture": "tiny_resnet"}))
+    with pytest.raises(BackboneError, match="is not a tiny_resnet"):
+        backbones.load("mine", checkpoints)
+
+
+@pytest.mark.parametrize("text, message", [("{half", "cannot be read"), ("{}", "lacks name, architecture"),
+                                           ("[]", "lacks")])
+def test_a_card_that_is_not_one(saved, text, message):
+    checkpoints, _ = saved
+    (checkpoints / "mine-0123" / "card.json").write_text(text)
+    with pytest.raises(BackboneError, match=message):
+        backbones.load(str(checkpoints / "mine-0123"))
+
+
+def test_unknown_names_know_the_entries(saved):
+    with pytest.raises(BackboneError, match="did you mean mine"):
+        backbones.load("mne", saved[0])
+
+
+def test_a_card_of_a_later_format(saved):
+    path = saved[0] / "mine-0123" / "card.json"
+    path.write_text(json.dumps({**card_of(path.parent), "format": 99}))
+    with pytest.raises(BackboneError, match="upgrade"):
+        backbones.load("mine", saved[0])
+
+
+def small_state(classes=3):
+    """A `vggface` state of the right names; shapes are what they may be."""
+    with torch.device("meta"):
+        return VGGFace(classes).state_dict()
+
+
+def test_vggface_reads_the_torchvision_layout():
+    """torchvision's VGG-16 numbers its convolutions 0, 2, 5, 7, ... inside `features`."""
+    numbers = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+    layers = [f"conv{b}_{i}" for b, (_, n) in enumerate(WIDTHS, 1) for i in range(1, n + 1)]
+    theirs = {name: f"features.{n}" for name, n in zip(layers, numbers)}
+    theirs |= {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
+    ours = small_state()
+    state = OrderedDict((f"{theirs[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}", t) for name, t in ours.items())
+    assert {name: tensor.shape for name, tensor in convert(state).items()} == {n: t.shape for n, t in ours.items()}
+
+
+def test_vggface_weights_are_read_without_running_a_pickle(tmp_path):
+    state = {"fc6.weight": torch.arange(4.0), "fc6.bias": torch.zeros(1)}
+    torch.save(state, tmp_path / "w.pth")
+    np.testing.assert_array_equal(read_weights(tmp_path / "w.pth")["fc6.weight"], [0, 1, 2, 3])
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "module.pth")
+    with pytest.raises(BackboneError, match="state dict"):
+        read_weights(tmp_path / "module.pth")
+    with pytest.raises(BackboneError, match="no weights"):
+        read_weights(tmp_path / "none.pth")
+    with pytest.raises(BackboneError, match="is not a vggface"):
+        backbones.load(f"vggface@{tmp_path / 'w.pth'}")
