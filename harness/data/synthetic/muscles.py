@@ -76,7 +76,7 @@ def _lids(identity: Identity, au: dict[str, np.ndarray], scene: Scene) -> dict[s
     blink, wide = (column.astype(np.float32)[:, None, None] for column in (scene.blink, scene.wide))
     rest = identity.eye_opening
     lower = rest * (0.75 - 0.42 * au["AU7"] - 0.34 * au["AU6"])
-    upper = rest * (1.0 + 0.6 * wide + 0.10 * au["AU1"] - 0.30 * au["AU7"] - 0.16 * au["AU4"] - 0.14 * au["AU6"])
+    upper = rest * (1.0 + 0.6 * wide + 0.10 * au["AU1"] - 0.36 * au["AU7"] - 0.16 * au["AU4"] - 0.14 * au["AU6"])
     upper = np.maximum(upper, 0.25 * rest)
     return {"upper_lid": upper * (1 - blink) - lower * blink, "lower_lid": lower,
             "squint": np.minimum(0.75 * au["AU7"] + 0.6 * au["AU6"], 1.2)}
@@ -87,21 +87,21 @@ def _lips(identity: Identity, au: dict[str, np.ndarray], skew: np.ndarray) -> di
     smile = 1 - 0.22 * au["AU12"]
     part = au["AU25"]
     drop = au["AU26"] * part
-    narrow = (1 - 0.24 * au["AU23"]) * (1 - 0.10 * au["AU24"]) * (1 - 0.10 * au["AU26"])
+    narrow = (1 - 0.3 * au["AU23"]) * (1 - 0.10 * au["AU24"]) * (1 - 0.10 * au["AU26"])
     return {
-        "corner_x": identity.mouth_width * (1 + 0.30 * au["AU12"] + 0.06 * au["AU15"]) * narrow,
-        "corner_y": identity.corner_rest - 0.15 * au["AU12"] + 0.12 * au["AU15"] + 0.05 * drop,
+        "corner_x": identity.mouth_width * (1 + 0.34 * au["AU12"] + 0.06 * au["AU15"]) * narrow,
+        "corner_y": identity.corner_rest - 0.18 * au["AU12"] + 0.15 * au["AU15"] + 0.05 * drop,
         "skew": 0.03 * skew * (au["AU12"] + au["AU15"] + 0.5 * au["AU10"]),
         "sag": 0.06 * au["AU26"] * (1 - 0.6 * part),
-        "lip_top": 0.085 * au["AU10"],
+        "lip_top": 0.11 * au["AU10"],
         "part": part,
-        "gap_up": 0.028 * part + 0.045 * part * au["AU10"] + 0.015 * part * au["AU12"],
-        "gap_down": 0.045 * part + 0.20 * drop,
+        "gap_up": 0.035 * part + 0.045 * part * au["AU10"] + 0.015 * part * au["AU12"],
+        "gap_down": 0.065 * part + 0.23 * drop,
         "upper_lip": identity.upper_lip * thin * smile * (1 - 0.2 * au["AU10"]),
         "lower_lip": identity.lower_lip * thin * smile,
         "press": np.maximum(au["AU24"], 0.55 * au["AU23"]),
-        "stretch": au["AU12"] * np.float32(1.0),
-        "jaw": 0.19 * au["AU26"],
+        "stretch": au["AU12"],
+        "jaw": 0.21 * au["AU26"],
     }
 
 
@@ -111,8 +111,8 @@ def controls(identity: Identity, scene: Scene) -> Controls:
     au = {name: columns[:, i, None, None] for i, name in enumerate(ACTION_UNITS)}
     skew = scene.asymmetry.astype(np.float32)[:, None, None]
     values = {
-        "inner_brow": -0.13 * au["AU1"] - 0.015 * au["AU2"] + 0.085 * au["AU4"],
-        "outer_brow": -0.02 * au["AU1"] - 0.14 * au["AU2"] + 0.05 * au["AU4"] + 0.008 * au["AU6"],
+        "inner_brow": -0.16 * au["AU1"] - 0.015 * au["AU2"] + 0.1 * au["AU4"],
+        "outer_brow": -0.02 * au["AU1"] - 0.15 * au["AU2"] + 0.06 * au["AU4"] + 0.008 * au["AU6"],
         "frown": au["AU4"],
         "raise_inner": au["AU1"],
         "raise_outer": au["AU2"],

@@ -25,7 +25,7 @@ class Camera:
 
 
 def draw_camera(rng: np.random.Generator) -> Camera:
-    return Camera(int(rng.choice([0, 0, 0, 1, 1, 2, 4])), float(rng.uniform(0.004, 0.05)),
+    return Camera(int(rng.choice([0, 0, 0, 0, 1, 1, 2, 3])), float(rng.uniform(0.004, 0.038)),
                   float(rng.choice([0.02, 0.06, 0.12])), float(rng.choice([0.0, 0.5, 1.0])),
                   bool(rng.random() < 0.2), int(rng.integers(68, 96)))
 
@@ -46,7 +46,7 @@ def draw_background(rng: np.random.Generator) -> np.ndarray:
 
 def _light(rng: np.random.Generator, drift: np.ndarray) -> np.ndarray:
     angle = rng.uniform(0, 2 * np.pi)
-    tilt = rng.uniform(0.05, 1.1)
+    tilt = rng.uniform(0.05, 0.95)
     across = np.sin(tilt) * np.cos(angle) + 0.12 * drift[:, 0]
     down = -0.3 + 0.6 * np.sin(tilt) * np.sin(angle) + 0.12 * drift[:, 1]
     light = np.stack([across, down, np.full_like(across, max(np.cos(tilt), 0.35))], axis=1)
@@ -65,7 +65,7 @@ def _frame(rng: np.random.Generator, pose: np.ndarray, drift: np.ndarray) -> np.
 def film(rng: np.random.Generator, acting: Acting) -> Scene:
     """A video's scene: T frames of pose, framing and light around what is acted."""
     count = len(acting.blink)
-    rest = np.clip(rng.normal(0, [0.2, 0.1, 0.06]), [-0.4, -0.22, -0.2], [0.4, 0.22, 0.2])
+    rest = np.clip(rng.normal(0, [0.17, 0.08, 0.05]), [-0.4, -0.22, -0.2], [0.4, 0.22, 0.2])
     pose = rest + slow(rng, count, 22, 3) * [0.09, 0.06, 0.04] + rng.normal(0, 0.012, (count, 3))
     pose = np.clip(pose, [-0.55, -0.35, -0.35], [0.55, 0.35, 0.35])
     flicker = rng.choice([0.01, 0.04, 0.1])
@@ -73,7 +73,7 @@ def film(rng: np.random.Generator, acting: Acting) -> Scene:
     tint = gain[:, None] * np.exp(rng.normal(0, [0.07, 0.02, 0.09]))
     return Scene(acting.action_units, acting.blink, acting.wide, acting.gaze, acting.asymmetry, pose,
                  _frame(rng, pose, slow(rng, count, 15, 3)), _light(rng, slow(rng, count, 40, 2)),
-                 np.full(count, rng.uniform(0.2, 0.65)), tint)
+                 np.full(count, rng.uniform(0.25, 0.65)), tint)
 
 
 def _soften(image: np.ndarray, passes: int) -> np.ndarray:

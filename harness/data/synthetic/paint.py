@@ -12,7 +12,7 @@ TEETH = (0.72, 0.68, 0.58)
 SCLERA = (0.52, 0.49, 0.47)
 
 
-def skin(identity: Identity, u: np.ndarray, v: np.ndarray, c: Controls) -> np.ndarray:
+def skin(identity: Identity, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Albedo [3, B, 112, 112]: tone, mottling, flushed cheeks and nose."""
     grain = sample(identity.grain, (u + 3) * 43, (v + 3) * 43)
     tone = 1 + identity.mottling * grain
@@ -32,7 +32,7 @@ def brows(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, 
     t = np.clip(x, 0, 1)
     arch = identity.brow_arch * np.sin(np.pi * t ** 1.4)
     line = (-identity.brow_height + identity.brow_tilt * (2 * t - 1) - arch + 0.05 * t
-            + c.inner_brow * np.square(1 - t) + c.outer_brow * smooth(1.25 * t) * (1.15 - 0.25 * t))
+            + c.inner_brow * (1 - t) ** 1.5 + c.outer_brow * smooth(1.25 * t) * (1.15 - 0.25 * t))
     half = identity.brow_thickness * (0.95 - 0.65 * t) + 0.012
     ends = smooth((x + 0.06) / 0.12) * smooth((1.05 - x) / 0.12)
     hairs = np.clip(0.9 + 0.1 * sample(identity.grain, (u + 3) * 60 + v * 25, (v + 3) * 24), 0.7, 1)
@@ -123,7 +123,7 @@ def mouth(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, 
     seam = bump((v - rest) / (0.016 + 0.006 * c.press)) * smooth((1.1 - np.abs(x)) / 0.1)
     darken(canvas, np.clip((0.72 + 0.2 * c.press) * seam * (1 - smooth((bottom - top) / 0.03)), 0, 1))
     corner = bump((np.abs(x) - 1.03) / 0.09, (v - rest) / 0.035)
-    darken(canvas, np.clip(corner * (0.3 + 0.35 * c.stretch + 8 * np.maximum(c.corner_y, 0) * 0.4), 0, 0.75))
+    darken(canvas, np.clip(corner * (0.3 + 0.35 * c.stretch + 3 * np.maximum(c.corner_y, 0)), 0, 0.75))
     bulge = bump((v - upper_edge + 0.035) / 0.03) + bump((v - lower_edge - 0.035) / 0.03)
     shadow = bump(x / 0.75, (v - lower_edge - 0.045) / 0.03)
     darken(canvas, 0.2 * shadow)
@@ -133,6 +133,3 @@ def mouth(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, 
 
 def wrinkles(canvas: np.ndarray, dark: np.ndarray) -> None:
     darken(canvas, 0.55 * dark)
-
-
-

@@ -53,7 +53,7 @@ def _fold(identity: Identity, u: np.ndarray, v: np.ndarray, c: Controls) -> np.n
     along = (v - start) / (end - start)
     wing = 1.2 * identity.nose_width
     line = wing + (c.corner_x + 0.1 - wing) * np.clip(along, -0.2, 1.6)
-    strength = 0.012 + 0.03 * identity.age + 0.055 * c.fold
+    strength = 0.012 + 0.03 * identity.age + 0.065 * c.fold
     side = (across - line) / 0.07
     shape = np.tanh(side) * np.exp(-np.square((across - line - 0.03) / 0.16)) - 0.6 * bump(side)
     return 0.55 * strength * shape * window(along, 0.0, 1.15, 0.5)

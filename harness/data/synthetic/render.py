@@ -48,7 +48,7 @@ def _light(identity: Identity, scene: Scene, depth: np.ndarray, pixel: np.ndarra
 def _face(identity: Identity, scene: Scene, view: View, c: Controls) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Albedo [3, B, 112, 112], height and the coverage of open eyes [B, 112, 112]."""
     height = relief(identity, view, c)
-    albedo = paint.skin(identity, view.u, view.v, c)
+    albedo = paint.skin(identity, view.u, view.v)
     eyes = np.zeros_like(height)
     for low, high, draw in ((-0.95, 0.35, "upper"), (identity.nose_length - 0.12, identity.nose_length + 0.2, "nose"),
                             (identity.mouth_height - 0.32, 3.0, "mouth")):

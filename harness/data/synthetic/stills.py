@@ -29,15 +29,15 @@ class Pose:
 
 
 def _pose(rng: np.random.Generator, expression: str, expressiveness: float) -> Pose:
-    strength = rng.uniform(0.5, 1.0)
+    strength = rng.uniform(0.7, 1.0)
     units, affect, wide = np.zeros(len(ACTION_UNITS)), rng.normal(0, 0.1, 2), 0.0
     if expression != "Neutral":
-        units = strength * pattern(rng, expression, max(expressiveness, 0.85))
+        units = strength * pattern(rng, expression, max(expressiveness, 0.9))
         affect = affect + strength * np.array(CIRCUMPLEX[expression])
         wide = WIDE.get(expression, 0.0) * strength
     stray = rng.integers(len(ACTION_UNITS))
-    units[stray] = max(units[stray], rng.uniform(0, 0.7) * (rng.random() < 0.35))
-    talk = rng.random() < 0.15
+    units[stray] = max(units[stray], rng.uniform(0, 0.7) * (rng.random() < 0.2))
+    talk = rng.random() < 0.08
     for name, share in (("AU25", 0.7), ("AU26", 0.5)):
         unit = ACTION_UNITS.index(name)
         units[unit] = max(units[unit], talk * rng.uniform(0, share))
