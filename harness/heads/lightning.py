@@ -199,6 +199,7 @@ def fit(model: FrameModel, batches: Callable[[int], Iterable[Batch]], trainer: M
         "logger": False, "enable_checkpointing": False, "enable_progress_bar": False,
         "enable_model_summary": False, "num_sanity_val_steps": 0, **(trainer or {})}
     validation = Stream(lambda _: model.selection.batches()) if model.selection else None
+    model.train()  # Lightning keeps the mode it finds, and a loaded backbone is in eval mode
     with _quiet():
         try:
             pl.Trainer(**options).fit(model, Stream(batches), validation)

@@ -17,21 +17,22 @@ class StillsConfig:
     identity_images: a subject needs that many stills to be a class of the first step.
     weight_limit: the rarest expressions weigh at most that many times the commonest in the loss.
     label_smoothing: share of the expression target spread over all classes.
-    augment: random flip, shift, scale, light, colour, grey, noise and cutout of each training batch.
+    augmentation: strength of the random shift, scale, light, colour, grey, blur, noise and cutout of each training
+    batch, between 0 and 1; unless it is 0, half of the crops are mirrored too. More strength wants more epochs.
     auxiliary: valence, arousal and action units, where the table has them, are learned beside the expression.
     """
 
     backbone: str = "tiny_resnet@random"
     identity_epochs: int = 4
     expression_epochs: int = 10
-    identity_learning_rate: float = 3e-3
-    expression_learning_rate: float = 2e-3
-    batch_size: int = 96
+    identity_learning_rate: float = 4e-3
+    expression_learning_rate: float = 4e-3
+    batch_size: int = 32
     weight_decay: float = 0.02
     identity_images: int = 4
     weight_limit: float = 20.0
     label_smoothing: float = 0.1
-    augment: bool = True
+    augmentation: float = 0.25
     auxiliary: bool = True
     seed: int = 0
 
@@ -49,5 +50,7 @@ class StillsConfig:
             raise InputError(f"backbone training: weight_decay must be 0 or more, not {self.weight_decay}")
         if not self.weight_limit >= 1:
             raise InputError(f"backbone training: weight_limit must be at least 1, not {self.weight_limit}")
+        if not 0 <= self.augmentation <= 1:
+            raise InputError(f"backbone training: augmentation is between 0 and 1, not {self.augmentation}")
         if not 0 <= self.label_smoothing < 1:
             raise InputError(f"backbone training: label_smoothing is a share of 1, not {self.label_smoothing}")

@@ -86,7 +86,7 @@ class Batches:
     targets: Targets
     size: int
     seed: int
-    augmented: bool
+    augmentation: float
 
     @property
     def rows(self) -> int:
@@ -99,7 +99,7 @@ class Batches:
         order = torch.randperm(len(self.images), generator=random)[:self.rows]
         for rows in order.split(self.size):
             pixels = _float(self.images[rows.numpy()])
-            pixels = augment(pixels, random) if self.augmented else pixels
+            pixels = augment(pixels, random, self.augmentation) if self.augmentation else pixels
             yield (_normalise(pixels, self.preprocessing),
                    {name: (target[rows], valid[rows]) for name, (target, valid) in self.targets.items()})
 

@@ -50,7 +50,7 @@ def learn_identities(config: StillsConfig, backbone: Backbone, pictures: Picture
 
     batches = Batches(pictures.images[learned], backbone.spec.preprocessing,
                       {"identity": (target[learned], torch.ones(len(learned), dtype=torch.bool))},
-                      config.batch_size, config.seed, config.augment)
+                      config.batch_size, config.seed, config.augmentation)
     backbone.set_classes([pictures.subjects[subject] for subject in known], config.seed)
     model = FrameModel(
         nn.Identity(), losses.BlockLosses({"identity": losses.CrossEntropy(np.ones(len(known)), config.label_smoothing)},
@@ -93,7 +93,7 @@ def learn_expressions(config: StillsConfig, backbone: Backbone, train: Pictures,
     validation = validation.take(tasks.EXPR.valid(validation.targets["expr"]))
     _require_expressions(train, validation)
     batches = Batches(train.images, backbone.spec.preprocessing, targets_of(train, task.outputs), config.batch_size,
-                      config.seed + 1, config.augment)
+                      config.seed + 1, config.augmentation)
     learned = losses.of_task(task, train.targets)
     learned.losses["expr"] = losses.CrossEntropy(_weights(config, train.targets["expr"]), config.label_smoothing)
     model = FrameModel(
