@@ -76,15 +76,23 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def entries(checkpoints: Path | None) -> dict[str, Path]:
-    """Trained and imported backbones of a folder by name, in name order; the folder's own name answers too."""
+    """Folders of trained and imported backbones by their names, in name order; no card is read."""
     if checkpoints is None or not Path(checkpoints).is_dir():
         return {}
-    folders = sorted(path for path in Path(checkpoints).iterdir() if not path.name.startswith(".") and
-                     is_checkpoint(path))
-    found = {path.name: path for path in folders}
-    for path in folders:
-        found.setdefault(str(read_card(path)["name"]), path)
-    return dict(sorted(found.items()))
+    folders = sorted(path for path in Path(checkpoints).iterdir() if not path.name.startswith("."))
+    return {path.name: path for path in folders if is_checkpoint(path)}
+
+
+def answering(checkpoints: Path | None) -> dict[str, Path]:
+    """Entries by every name they answer to: the folder's, and the card's where one entry alone has it."""
+    found = entries(checkpoints)
+    carded: dict[str, list[Path]] = {}
+    for path in found.values():
+        try:
+            carded.setdefault(str(read_card(path)["name"]), []).append(path)
+        except BackboneError:
+            continue  # said when that entry is asked for; the others are sound
+    return {name: paths[0] for name, paths in carded.items() if len(paths) == 1} | found
 
 
 def spec_from(card: Mapping[str, Any]) -> BackboneSpec:

@@ -15,7 +15,7 @@ from typing import Any
 
 from backbones import catalogue
 from backbones.aside import write_text
-from backbones.checkpoint import entries, info_from, read_card
+from backbones.checkpoint import answering, info_from, read_card
 from backbones.errors import BackboneError
 from backbones.resolution import resolve
 from backbones.spec import BackboneInfo
@@ -42,7 +42,7 @@ def describe(name: str, checkpoints: Path | None = None, cache: Path | None = No
 
     Keys: name, parameters, macs, embedding_width, score_width, size_mb, input_size, licence, source, weights.
     """
-    found = entries(checkpoints)
+    found = answering(checkpoints)
     if name in found:
         card = read_card(found[name])
         info = info_from(card, name, checkpoints)

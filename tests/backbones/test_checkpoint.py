@@ -46,7 +46,24 @@ def test_the_card_says_all_that_is_needed(saved):
     assert card["weights_hash"] == network.weights_hash and card["embedding_width"] == 128
     assert card["preprocessing"]["input_size"] == 64 and card["metrics"] == {"macro_f1": 0.5} and card["licence"]
     assert backbones.describe("mine", checkpoints)["weights"] == "checkpoint mine"
-    assert set(backbones.entries(checkpoints)) == {"mine", "mine-0123"}
+    assert set(backbones.entries(checkpoints)) == {"mine-0123"}
+
+
+def test_a_name_that_two_cards_claim_answers_for_neither(saved):
+    checkpoints, network = saved
+    backbones.save_checkpoint(checkpoints / "mine-4567", network, {"name": "mine"})
+    with pytest.raises(BackboneError, match="did you mean mine-"):
+        backbones.load("mine", checkpoints)
+    assert backbones.load("mine-4567", checkpoints).weights_hash == network.weights_hash
+
+
+def test_one_broken_card_does_not_hide_the_others(saved):
+    checkpoints, _ = saved
+    (checkpoints / "broken").mkdir()
+    (checkpoints / "broken" / "card.json").write_text("{half")
+    assert backbones.load("mine", checkpoints).label == "mine"
+    with pytest.raises(BackboneError, match="broken.*cannot be read"):
+        backbones.load("broken", checkpoints)
 
 
 def test_peek_reads_the_card_alone(saved):
