@@ -138,7 +138,7 @@ def test_a_card_of_a_later_format(saved):
     path = saved[0] / "mine-0123" / "card.json"
     path.write_text(json.dumps({**card_of(path.parent), "format": 99}))
     with pytest.raises(BackboneError, match="upgrade"):
-        backbones.load("mine", saved[0])
+        backbones.load("mine-0123", saved[0])
 
 
 def small_state(classes=3):
