@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,8 @@ def synthetic_videos(wanted: SyntheticVideos, store: Path, say: Say) -> Path:
 
             say(f"making the synthetic set: {wanted.videos} videos of {wanted.frames} frames")
             with Progress("frames", unit="frame") as progress:
-                make(root, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0, progress=progress)
+                make(root, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0, progress=progress,
+                     workers=os.cpu_count() or 1)
     return root
 
 
@@ -107,7 +109,7 @@ def synthetic_stills(wanted: SyntheticStills, store: Path, say: Say) -> Path:
             say(f"making {wanted.images} synthetic stills of {wanted.identities} identities")
             with Progress("stills", unit="still") as progress:
                 make_stills(root, images=wanted.images, identities=wanted.identities, seed=wanted.seed,
-                            progress=progress)
+                            progress=progress, workers=os.cpu_count() or 1)
     return root
 
 

@@ -40,7 +40,7 @@ def _command(commands, name: str, module: str, help: str) -> argparse.ArgumentPa
 
 def _store(command: argparse.ArgumentParser, tracking: bool = False) -> None:
     command.add_argument("--store", type=Path, default=Path(os.environ.get("FRAMELIGHT_STORE", "framelight-store")),
-                         metavar="DIR", help="where results are kept (default: $FRAMELIGHT_STORE, else framelight-store)")
+                         metavar="DIR", help="where results are kept (default: $FRAMELIGHT_STORE or framelight-store)")
     if tracking:
         command.add_argument("--tracking-uri", default=os.environ.get("MLFLOW_TRACKING_URI"), metavar="URI",
                              help="an MLflow server instead of the store's own database")
