@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+
 @dataclass(frozen=True)
 class Strengths:
     """Largest changes: shift, scale and stretch as shares of the crop, turn in radians, brightness of the range,
@@ -83,7 +84,8 @@ def _light(pixels: Tensor, random: torch.Generator, most: Strengths) -> Tensor:
     grey = pixels.mean(dim=1, keepdim=True)
     pixels = pixels.lerp(grey, _happens(pixels, random, most.grey))
     middle = grey.mean(dim=(2, 3), keepdim=True)
-    gain = _each(pixels, random, 1 - most.contrast, 1 + most.contrast) * _each(pixels, random, 1 - most.colour, 1 + most.colour, 3)
+    gain = 1 + _each(pixels, random, -most.contrast, most.contrast)
+    gain = gain * (1 + _each(pixels, random, -most.colour, most.colour, 3))
     offset = middle * (1 - gain) + _each(pixels, random, -most.brightness, most.brightness)
     return pixels.mul_(gain).add_(offset)
 

@@ -52,9 +52,9 @@ def learn_identities(config: StillsConfig, backbone: Backbone, pictures: Picture
                       {"identity": (target[learned], torch.ones(len(learned), dtype=torch.bool))},
                       config.batch_size, config.seed, config.augmentation)
     backbone.set_classes([pictures.subjects[subject] for subject in known], config.seed)
+    loss = losses.CrossEntropy(np.ones(len(known)), config.label_smoothing)
     model = FrameModel(
-        nn.Identity(), losses.BlockLosses({"identity": losses.CrossEntropy(np.ones(len(known)), config.label_smoothing)},
-                           {"identity": slice(0, len(known))}),
+        nn.Identity(), losses.BlockLosses({"identity": loss}, {"identity": slice(0, len(known))}),
         _optimisation(config, config.identity_epochs, config.identity_learning_rate, batches), backbone, "scores")
     fitted = _fit(model, batches, pictures.images[kept], accuracy, "identities", "accuracy", say)
     return {"identity_accuracy": fitted.history[fitted.epoch - 1]["value"], "identities": len(known)}
