@@ -138,9 +138,6 @@ def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: 
               say: Say) -> PreparedBackbone:
     label, reference = named
     entry, info = extracted(label, reference, dataset, store, recipe.precision, say, images=images)
-    wanted = {features for grid in recipe.grids for features in grid.features}
-    if wanted - {"embeddings"} and not info.score_labels:
-        raise InputError(f"backbone {label} has no emotion scores; add --set features=embeddings")
     return PreparedBackbone(label.removesuffix("@random"), info.weights, info.weights_hash, info.is_random,
                             info.parameters, entry.key)
 
