@@ -112,7 +112,7 @@ def test_an_altered_file_is_refused(saved):
 
 def test_another_architecture_names_the_tensors_that_do_not_fit(saved):
     checkpoints, _ = saved
-    with pytest.raises(BackboneError, match=r"is not a tiny_resnet: \d+ of its tensors.*body\.0\.0\.weight: 24x3x3x3"):
+    with pytest.raises(BackboneError, match=r"is not a tiny_resnet: \d+ of its tensors.*body\.0\.0\.weight: 24x1x3x3"):
         backbones.load("tiny_resnet@mine", checkpoints)
     path = checkpoints / "mine-0123" / "card.json"
     path.write_text(json.dumps({**card_of(path.parent), "architecture": "tiny_resnet"}))
