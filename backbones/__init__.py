@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from backbones.catalogue import AFFECTNET, names, spec
+from backbones.catalogue import names, spec
 from backbones.checkpoint import entries, read_card, save_checkpoint
 from backbones.errors import BackboneError
 from backbones.peeking import describe, peek
-from backbones.spec import BackboneInfo, BackboneSpec, Preprocessing
+from backbones.spec import AFFECTNET, BackboneInfo, BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone, hash_weights

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from backbones.errors import BackboneError, unknown
-from backbones.spec import BackboneSpec, Preprocessing
-
-AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
-"""AffectNet's eight classes, alphabetical: the score order of published emotion networks (Savchenko 2022)."""
+from backbones.spec import AFFECTNET, TIMM_SOURCE, BackboneSpec, Preprocessing
 
 TIMM = "timm:"
-TIMM_SOURCE = "https://huggingface.co/timm/"
 
 
 def _timm(name: str, model: str, tag: str, size: int) -> BackboneSpec:

@@ -19,7 +19,7 @@ from backbones import catalogue, checkpoint
 from backbones.backbone import Backbone
 from backbones.errors import BackboneError
 from backbones.resolution import Source, resolve
-from backbones.spec import BackboneSpec
+from backbones.spec import TIMM_SOURCE, BackboneSpec
 
 SEED = 0
 
@@ -80,7 +80,7 @@ def _from_tag(source: Source) -> Backbone:
         raise BackboneError(f"{source.name} has no downloadable weights '{source.tag}'", f"use {source.name}@random")
     network = create_pretrained(model, source.tag)
     # The tag's own classifier is kept: its columns (ImageNet classes as a rule) name no emotion.
-    spec = replace(spec, score_width=None, source=f"{catalogue.TIMM_SOURCE}{model}.{source.tag}", tag=source.tag)
+    spec = replace(spec, score_width=None, source=f"{TIMM_SOURCE}{model}.{source.tag}", tag=source.tag)
     label = source.name if source.tag == catalogue.spec(source.name).tag else f"{source.name}@{source.tag}"
     return Backbone(network, spec, f"timm {source.tag}", source.reference, label, ()).eval()
 

@@ -6,13 +6,14 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backbones.errors import BackboneError
 
-if TYPE_CHECKING:
-    from backbones.backbone import Backbone
+AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
+"""AffectNet's eight classes, alphabetical: the score order of published emotion networks (Savchenko 2022)."""
 
+TIMM_SOURCE = "https://huggingface.co/timm/"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
 
@@ -99,6 +100,7 @@ class BackboneInfo:
 
     label: how results show it (random weights are named as such). weights: `random (seed 0)`,
     `checkpoint <name>` or `timm <tag>`. macs: multiply-accumulates of one crop. size_mb: weights in 10^6 bytes.
+    `backbones.load(reference, checkpoints)` gives the backbone itself.
     """
 
     reference: str
@@ -114,12 +116,6 @@ class BackboneInfo:
     size_mb: float
     spec: BackboneSpec
     checkpoints: Path | None = dataclasses.field(default=None, compare=False)
-
-    def load(self) -> Backbone:
-        """The backbone itself, with its weights; BackboneError when it cannot be had."""
-        from backbones.loading import load
-
-        return load(self.reference, self.checkpoints)
 
     def as_dict(self) -> dict[str, Any]:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "checkpoints"}

@@ -12,7 +12,7 @@ from timm.models import get_pretrained_cfg
 from torch import nn
 
 from backbones.errors import BackboneError, unknown
-from backbones.spec import BackboneSpec, Preprocessing
+from backbones.spec import AFFECTNET, TIMM_SOURCE, BackboneSpec, Preprocessing
 
 SECONDS_TO_REACH_HUB = 3.0
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -29,8 +29,6 @@ def spec_of(name: str) -> BackboneSpec:
     timm's centre crop is left out: a face crop has no margin to cut. The classifier of a randomly initialised one
     has the eight AffectNet classes.
     """
-    from backbones.catalogue import AFFECTNET, TIMM_SOURCE
-
     model = name.removeprefix("timm:")
     _known(model)
     card = get_pretrained_cfg(model)

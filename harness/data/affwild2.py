@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -13,7 +12,8 @@ from typing import Self
 
 import numpy as np
 
-from harness.data import affwild2_folders, annotations
+from harness.data import affwild2_folders, affwild2_inspection, annotations
+from harness.data.affwild2_folders import CROP, source_video
 from harness.data.dataset import Labels, Sequence
 from harness.data.layout import SPLITS, Layout
 from harness.data.problems import Problem
@@ -21,14 +21,8 @@ from harness.errors import InputError, unknown
 from harness.tasks import ACTION_UNITS, TASKS
 from harness.tasks import task as find_task
 
-CROP = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
 EMPTY = {"expr": np.zeros(0, np.int64), "va": np.zeros((0, 2), np.float32),
          "au": np.zeros((0, len(ACTION_UNITS)), np.int8)}
-
-
-def source_video(name: str) -> str:
-    """The video file that a (possibly `_left` or `_right`) sequence was cut from."""
-    return re.sub(r"_(left|right)$", "", name)
 
 
 class CropFolders(Mapping[str, Sequence]):
@@ -140,9 +134,7 @@ class AffWild2(Layout):
         return hashed.hexdigest()
 
     def inspect(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-        from harness.data.affwild2_inspection import inspect
-
-        return inspect(self, crops)
+        return affwild2_inspection.inspect(self, crops)
 
     def contents(self) -> tuple[tuple[str, str], ...]:
         def place(folder: Path) -> str:

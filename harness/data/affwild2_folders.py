@@ -1,4 +1,4 @@
-"""Where the parts of an Aff-Wild2 folder (ABAW3 layout) lie, whatever its releases were unpacked as."""
+"""Where the parts of an Aff-Wild2 folder (ABAW3 layout) lie, whatever they were unpacked as, and how they are named."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ SPLIT_FOLDERS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validat
 MTL_FILES = {"train": ("train_set.txt", "training_set_annotations.txt"),
              "validation": ("validation_set.txt", "validation_set_annotations.txt")}
 CROPS = ("cropped", "cropped_aligned")
+CROP = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ def locate(root: Path) -> Folders:
         raise InputError(f"{root}: annotations but no face crops; unpack them as {root}/cropped/<video>/00001.jpg "
                          "(or cropped_aligned/)")
     return Folders(root, annotations, crops, _annotation_files(annotations), _test_lists(root, annotations))
+
+
+def source_video(name: str) -> str:
+    """The video file that a (possibly `_left` or `_right`) sequence was cut from."""
+    return re.sub(r"_(left|right)$", "", name)
 
 
 def find_annotations(root: Path) -> Path | None:

@@ -6,19 +6,36 @@ import os
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from harness.data import annotations
+from harness.data.affwild2_folders import CROP, Folders, source_video
+from harness.data.dataset import Sequence
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.errors import InputError
 
-if TYPE_CHECKING:
-    from harness.data.affwild2 import AffWild2
+
+class Inspected(Protocol):
+    """What is asked of the data set under inspection."""
+
+    folders: Folders
+    crop_folders: tuple[str, ...]
+    sequences: Mapping[str, Sequence]
+
+    def tasks(self) -> tuple[str, ...]: ...
+
+    def splits(self, task: str) -> tuple[str, ...]: ...
+
+    def parts(self) -> tuple[tuple[str, str], ...]: ...
+
+    def members(self, task: str, split: str) -> tuple[str, ...]: ...
+
+    def files(self, task: str, split: str) -> tuple[Path, ...]: ...
 
 
-def inspect(dataset: AffWild2, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+def inspect(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
     for task in dataset.tasks():
         yield from _leaks(dataset, task)
     yield from _unreadable_lists(dataset)
@@ -29,7 +46,7 @@ def inspect(dataset: AffWild2, crops: Mapping[str, np.ndarray]) -> Iterator[Prob
     yield from _strange_files(dataset)
 
 
-def _source(dataset: AffWild2, task: str, split: str, video: str) -> tuple[Path, int | None]:
+def _source(dataset: Inspected, task: str, split: str, video: str) -> tuple[Path, int | None]:
     """The file, and in an MTL file the first line, that names a video."""
     if split == "test" and task != "mtl":
         path = dataset.folders.lists[task]
@@ -42,7 +59,7 @@ def _source(dataset: AffWild2, task: str, split: str, video: str) -> tuple[Path,
     return next(path for path in dataset.files(task, split) if path.stem == video), None
 
 
-def _members(dataset: AffWild2, task: str, split: str) -> tuple[str, ...]:
+def _members(dataset: Inspected, task: str, split: str) -> tuple[str, ...]:
     """Names of a split, none where its file is malformed (which is listed on its own)."""
     try:
         return dataset.members(task, split)
@@ -50,7 +67,7 @@ def _members(dataset: AffWild2, task: str, split: str) -> tuple[str, ...]:
         return ()
 
 
-def _unreadable_lists(dataset: AffWild2) -> Iterator[Problem]:
+def _unreadable_lists(dataset: Inspected) -> Iterator[Problem]:
     for task, path in dataset.folders.lists.items():
         try:
             dataset.members(task, "test")
@@ -58,9 +75,7 @@ def _unreadable_lists(dataset: AffWild2) -> Iterator[Problem]:
             yield Problem(ERROR, "test list", str(error).removeprefix(f"{path}: "), path)
 
 
-def _leaks(dataset: AffWild2, task: str) -> Iterator[Problem]:
-    from harness.data.affwild2 import source_video
-
+def _leaks(dataset: Inspected, task: str) -> Iterator[Problem]:
     splits = [*dataset.splits(task), *(["test"] if task in dataset.folders.lists else [])]
     members = {split: _members(dataset, task, split) for split in splits}
     for first, second in combinations(splits, 2):
@@ -77,7 +92,7 @@ def _leaks(dataset: AffWild2, task: str) -> Iterator[Problem]:
                 yield Problem(WARNING, "shared video", message, *_source(dataset, task, second, video))
 
 
-def _without_crops(dataset: AffWild2, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+def _without_crops(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
     """Each video once, at the first file that names it."""
     seen = set()
     for task, split in dataset.parts():
@@ -89,7 +104,7 @@ def _without_crops(dataset: AffWild2, crops: Mapping[str, np.ndarray]) -> Iterat
                 yield Problem(WARNING, "no crop", message, *_source(dataset, task, split, video))
 
 
-def _extra_lines(dataset: AffWild2, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+def _extra_lines(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
     """Each video once, at its first file; the message names the tasks whose files have as many extra lines."""
     found: dict[tuple[str, int], list[tuple[str, Path]]] = {}
     for (task, _), files in dataset.folders.files.items():
@@ -118,9 +133,7 @@ def _duplicates(path: Path) -> Iterator[Problem]:
         yield Problem(WARNING, "duplicate row", message, path, int(row) + 2)
 
 
-def _strange_files(dataset: AffWild2) -> Iterator[Problem]:
-    from harness.data.affwild2 import CROP
-
+def _strange_files(dataset: Inspected) -> Iterator[Problem]:
     for name in dataset.crop_folders:
         folder = dataset.folders.crops / name
         files = sorted(file for file in os.listdir(folder) if not file.startswith("."))

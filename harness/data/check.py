@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,45 +14,8 @@ from harness.data.image_files import image_fault
 from harness.data.layout import SPLITS, Layout
 from harness.data.open import open_dataset
 from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.report import Report, TestSplit
 from harness.tasks import TASKS
-
-
-@dataclass(frozen=True)
-class TestSplit:
-    """The test list of a task: sequences named, and those of them that have a crop."""
-
-    __test__ = False
-
-    task: str
-    sequences: int
-    cropped: int
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was found. images: files looked at; crops: those without a fault; problems: errors first."""
-
-    root: Path
-    name: str
-    layout: str
-    noun: str
-    temporal: bool
-    contents: tuple[tuple[str, str], ...]
-    sequences: int
-    images: int
-    crops: int
-    counts: tuple[Counts, ...]
-    tests: tuple[TestSplit, ...]
-    problems: tuple[Problem, ...]
-
-    @property
-    def errors(self) -> tuple[Problem, ...]:
-        """Faults that a run must not go on with; the command exits with 2 when there are any."""
-        return tuple(problem for problem in self.problems if problem.severity == ERROR)
-
-    @property
-    def warnings(self) -> tuple[Problem, ...]:
-        return tuple(problem for problem in self.problems if problem.severity == WARNING)
 
 
 def check(root: Path, seed: int = 0, images: bool = True) -> Report:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from harness.data.counts import Counts
 from harness.data.problems import Problem
+from harness.data.report import Report
 from harness.tasks import AFFECTS
-
-if TYPE_CHECKING:
-    from harness.data.check import Report
 
 WIDTH = 100
 CELL = 18

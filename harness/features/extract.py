@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import backbones
 from harness.data.dataset import Dataset, Sequence
 from harness.data.fingerprint import dataset_digest
 from harness.errors import FramelightError
@@ -44,7 +45,8 @@ def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureS
     found = store.find(backbone, images, dtype)
     if found is not None:
         return found
-    loaded = backbone.load() if hasattr(backbone, "load") else backbone
+    known = isinstance(backbone, backbones.BackboneInfo)
+    loaded = backbones.load(backbone.reference, backbone.checkpoints) if known else backbone
     key, names = store.key(loaded, images, dtype), sorted(dataset.sequences)
     if store.find(loaded, images, dtype) is None:
         _run(_chunks(dataset, names), _Destination(store, key, dtype, dataset.root), loaded,

@@ -9,6 +9,7 @@ from harness.records import Record
 from harness.tracking.location import Location, TrackingLost, locate
 
 if TYPE_CHECKING:
+    from harness.tracking.entries import Tagged
     from harness.tracking.mlflow_tracker import Tracker
 
 __all__ = ["Location", "TrackingLost", "locate", "open_tracker", "tracked_records"]
@@ -34,4 +35,11 @@ def tracked_records(store: Path, tracking_uri: str | None = None) -> list[Record
     """
     from harness.tracking.reading import read_records
 
-    return read_records(locate(store, tracking_uri))
+    location = locate(store, tracking_uri)
+
+    def ask() -> Tagged:
+        from harness.tracking.mlflow_tracker import Tracker
+
+        return Tracker(location, reading_only=True).tagged_runs()
+
+    return read_records(location, ask)

@@ -95,12 +95,12 @@ class Tracker:
     def tracked(self) -> set[str]:
         """job_ids that are finished at this location, whoever logged them."""
         with self._guard():
-            return reading.finished_jobs(self.location, self)
+            return reading.finished_jobs(self.location, self.tagged_runs)
 
     def records(self) -> list[Record]:
         """Light records of all finished and failed jobs of all experiments at this location."""
         with self._guard():
-            return reading.read_records(self.location, self)
+            return reading.read_records(self.location, self.tagged_runs)
 
     def tagged_runs(self) -> entries.Tagged:
         """(run id, status, tags) of every live run that carries a record, through MLflow's own search."""

@@ -72,7 +72,7 @@ def test_peek_reads_the_card_alone(saved):
     (checkpoints / "mine-0123" / "model.safetensors").unlink()
     assert backbones.peek("mine", checkpoints) == info and info.weights_hash == network.weights_hash
     with pytest.raises(BackboneError, match="no weights at"):
-        info.load()
+        backbones.load(info.reference, info.checkpoints)
 
 
 def test_peek_and_load_tell_the_same(saved):
