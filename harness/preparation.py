@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.data.dataset import Dataset
+from harness.data.usable import require_usable
 from harness.errors import InputError
 from harness.identity import digest
 from harness.locks import making
 from harness.recipes.recipe import Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
+from harness.splits import REPORTED, TRAINING, fit_and_selection
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
@@ -55,25 +57,33 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say) -> Prepare
     """Make or check the data, train the recipe's own backbones, extract what is missing."""
     from harness.data.fingerprint import dataset_digest
     from harness.data.open import open_dataset
-    from harness.data.usable import require_usable
 
     root = data if data is not None else _synthetic_videos(recipe, store, say)
     dataset = open_dataset(root)
     tasks = list(dict.fromkeys(grid.task for grid in recipe.grids))
-    labels = {}
     for task in tasks:
-        if task not in dataset.tasks():
-            raise InputError(f"{root}: no annotations for task '{task}'; it has {', '.join(dataset.tasks())}")
-        for split in ("train", "validation"):
-            if split not in dataset.splits(task):
-                raise InputError(f"{root}: no {split} split for task '{task}'")
-        require_usable(dataset.labels(task, "train"), task, f"{root}: {task}, split train")
-        labels[task] = digest([dataset.labels_digest(task, split) for split in ("train", "validation")])
+        _require_task(recipe, dataset, task)
+    labels = {task: digest([dataset.labels_digest(task, split) for split in (TRAINING, REPORTED)]) for task in tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
     name = "synthetic" if data is None else dataset.name
     prepared = tuple(_prepared(recipe, reference, dataset, images, store, say)
                      for reference in _references(recipe, store, say))
     return Prepared(root.resolve(), store.resolve(), name, dataset.temporal, images, labels, prepared)
+
+
+def _require_task(recipe: Recipe, dataset: Dataset, task: str) -> None:
+    """Both splits are there and sound, and the protocol can divide the training videos: said before any work."""
+    if task not in dataset.tasks():
+        raise InputError(f"{dataset.root}: no annotations for task '{task}'; it has {', '.join(dataset.tasks())}")
+    for split in (TRAINING, REPORTED):
+        if split not in dataset.splits(task):
+            raise InputError(f"{dataset.root}: no {split} split for task '{task}'; "
+                             "look at it with `framelight data check`")
+        labels = dataset.labels(task, split)
+        require_usable(labels, task, f"{split} split of {dataset.root}")
+        if split == TRAINING:
+            fit, _ = fit_and_selection(recipe.protocol, labels)
+            require_usable(fit, task, f"{split} split of {dataset.root}, without the videos held out")
 
 
 def _synthetic_videos(recipe: Recipe, store: Path, say: Say) -> Path:

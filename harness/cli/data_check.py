@@ -9,5 +9,5 @@ def main(arguments: argparse.Namespace) -> int:
     from harness.data.check import check, render
 
     report = check(arguments.folder)
-    print(render(report, limit=None if arguments.all else 40))
+    print(render(report))
     return 2 if report.errors else 0

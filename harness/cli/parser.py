@@ -82,7 +82,6 @@ def _data(commands) -> None:
     _jobs(make, "processes")
     check = _command(actions, "check", "data_check", "recognise a data set, count it, list every problem")
     check.add_argument("folder", type=Path, metavar="DIR")
-    check.add_argument("--all", action="store_true", help="list every problem, however many")
 
 
 def _backbones(commands) -> None:

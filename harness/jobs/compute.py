@@ -22,8 +22,8 @@ from harness.jobs.job import Job
 from harness.jobs.models import fit_model
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.jobs.splits import REPORTED, SELECTION, TRAINING, fit_and_selection
 from harness.records import Record
+from harness.splits import REPORTED, SELECTION, TRAINING, fit_and_selection
 from harness.statistics import UnitStatistics, bootstrap, score
 from harness.tasks import Task
 from harness.tasks import task as task_named

@@ -1,5 +1,7 @@
 """Each wrong input has its own message and exit code."""
 
+import json
+import shutil
 import subprocess
 
 import pytest
@@ -68,23 +70,29 @@ def test_an_empty_store_has_an_empty_leaderboard(capsys, tmp_path):
 
 
 def annotation(data, text):
-    folder = data / "Third ABAW Annotations/EXPR_Classification_Challenge/Train_Set"
-    path = sorted(folder.glob("*.txt"))[0]
+    path = expr_files(data, "Train_Set")[0]
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:4], text, *lines[5:]]) + "\n")
     return f"{path}:5"
 
 
+@pytest.fixture
+def data(small_set, tmp_path):
+    """A copy of the small set, to be spoilt."""
+    subprocess.run(["cp", "-r", small_set, tmp_path / "data"], check=True)
+    return tmp_path / "data"
+
+
+def expr_files(data, split):
+    return sorted((data / "Third ABAW Annotations/EXPR_Classification_Challenge" / split).glob("*.txt"))
+
+
 @pytest.mark.parametrize("text", ["surprised", "8", "-2", "1.5", ""])
-def test_a_malformed_annotation_is_named_with_its_line(capsys, recipe_file, small_set, tmp_path, text):
-    data = tmp_path / "data"
-    subprocess.run(["cp", "-r", small_set, data], check=True)
+def test_a_malformed_annotation_is_named_with_its_line(capsys, recipe_file, data, tmp_path, text):
     assert annotation(data, text) in said(capsys, *run(recipe_file, data, tmp_path))
 
 
-def test_a_corrupt_image_is_named_and_counted_as_missing(capsys, recipe_file, small_set, tmp_path):
-    data = tmp_path / "data"
-    subprocess.run(["cp", "-r", small_set, data], check=True)
+def test_a_corrupt_image_is_named_and_counted_as_missing(capsys, recipe_file, data, tmp_path):
     image = sorted((data / "cropped_aligned").glob("*/*.jpg"))[0]
     image.write_bytes(image.read_bytes()[:200])
     assert main([str(a) for a in run(recipe_file, data, tmp_path)]) == 0
@@ -102,10 +110,8 @@ def test_a_server_that_does_not_answer_is_said_before_any_work(capsys, recipe_fi
     assert not (tmp_path / "store/features").exists()
 
 
-def test_one_class_only(capsys, recipe_file, small_set, tmp_path):
-    data = tmp_path / "data"
-    subprocess.run(["cp", "-r", small_set, data], check=True)
-    for path in (data / "Third ABAW Annotations/EXPR_Classification_Challenge/Train_Set").glob("*.txt"):
+def test_one_class_only(capsys, recipe_file, data, tmp_path):
+    for path in expr_files(data, "Train_Set"):
         header, *rows = path.read_text().splitlines()
         path.write_text("\n".join([header, *("4" for _ in rows)]) + "\n")
     assert "Happiness" in said(capsys, *run(recipe_file, data, tmp_path))
@@ -118,3 +124,49 @@ def test_a_full_store(recipe_file, small_set, tmp_path):
     assert done.returncode == 1
     assert "framelight: " in done.stderr and "Traceback" not in done.stderr
     assert not list((tmp_path / "store").rglob("*.aside"))
+
+
+def test_a_video_without_any_crop_lowers_the_coverage(capsys, recipe_file, data, tmp_path):
+    shutil.rmtree(data / "cropped_aligned" / expr_files(data, "Validation_Set")[0].stem)
+    assert main([str(a) for a in run(recipe_file, data, tmp_path, "--set", "features=embeddings")]) == 0
+    capsys.readouterr()
+    assert main(["leaderboard", "--store", str(tmp_path / "store"), "--format", "json"]) == 0
+    assert max(row["coverage"] for row in json.loads(capsys.readouterr().out)) < 0.8
+
+
+@pytest.mark.parametrize("split, name", [("Train_Set", "train"), ("Validation_Set", "validation")])
+def test_an_empty_split(capsys, recipe_file, data, tmp_path, split, name):
+    for path in expr_files(data, split):
+        path.unlink()
+    message = said(capsys, *run(recipe_file, data, tmp_path))
+    assert name in message and "expr" in message
+
+
+def test_a_split_without_one_valid_label(capsys, recipe_file, data, tmp_path):
+    for path in expr_files(data, "Validation_Set"):
+        header, *rows = path.read_text().splitlines()
+        path.write_text("\n".join([header, *("-1" for _ in rows)]) + "\n")
+    assert "validation" in said(capsys, *run(recipe_file, data, tmp_path))
+
+
+def test_too_few_videos_to_hold_some_out(capsys, recipe_file, data, tmp_path):
+    for path in expr_files(data, "Train_Set")[1:]:
+        path.unlink()
+    message = said(capsys, *run(recipe_file, data, tmp_path, "--set", "baselines=false"))
+    assert "hold out" in message or "held" in message
+
+
+def test_a_failed_job_is_told_tracked_and_run_again(capsys, recipe_file, small_set, tmp_path):
+    arguments = [str(a) for a in run(recipe_file, small_set, tmp_path, "--set", "baselines=false")]
+    assert main(["extract", "--data", str(small_set), "--backbone", "tiny_mobilenet@random", "--store",
+                 str(tmp_path / "store"), "--jobs", "1"]) == 0
+    scores = sorted((tmp_path / "store/features").glob("*/*/scores.npy"))[0]
+    whole = scores.read_bytes()
+    scores.write_bytes(whole[:100])
+    capsys.readouterr()
+    assert main(arguments) == 1
+    told = capsys.readouterr()
+    assert f"{scores}" in told.err and "failed" in told.out
+    scores.write_bytes(whole)
+    assert main(arguments) == 0
+    assert "1 jobs run, 2 already finished" in capsys.readouterr().err
