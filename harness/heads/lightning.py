@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from harness.errors import FramelightError, unknown
@@ -186,6 +188,21 @@ def _quiet() -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = fill
 
 
+@contextmanager
+def _honest_signals() -> Iterator[None]:
+    """Ctrl-C stays a KeyboardInterrupt, SIGTERM ends with 143: Lightning turns them into exits with codes 1 and 0."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SIGTERMException as error:
+        raise SystemExit(128 + signal.SIGTERM) from error
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from error
+
+
 def fit(model: FrameModel, batches: Callable[[int], Iterable[Batch]], trainer: Mapping[str, Any] | None = None
         ) -> Fitted:
     """Train `model` on `batches(epoch)`, epochs counted from 0, and return the state that the selection kept.
@@ -200,9 +217,6 @@ def fit(model: FrameModel, batches: Callable[[int], Iterable[Batch]], trainer: M
         "enable_model_summary": False, "num_sanity_val_steps": 0, **(trainer or {})}
     validation = Stream(lambda _: model.selection.batches()) if model.selection else None
     model.train()  # Lightning keeps the mode it finds, and a loaded backbone is in eval mode
-    with _quiet():
-        try:
-            pl.Trainer(**options).fit(model, Stream(batches), validation)
-        except SystemExit as error:
-            raise KeyboardInterrupt from error
+    with _quiet(), _honest_signals():
+        pl.Trainer(**options).fit(model, Stream(batches), validation)
     return model.fitted

@@ -1,3 +1,6 @@
+import os
+import signal
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -212,3 +215,16 @@ def test_torch_switches_and_random_state_are_left_as_they_were():
     before, deterministic = torch.get_rng_state(), torch.are_deterministic_algorithms_enabled()
     train()
     assert torch.equal(before, torch.get_rng_state()) and torch.are_deterministic_algorithms_enabled() == deterministic
+
+
+def test_an_interrupt_stays_one_and_the_next_is_heard_too():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(on_epoch=lambda epoch, value: os.kill(os.getpid(), signal.SIGINT))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_termination_ends_with_its_own_code():
+    with pytest.raises(SystemExit) as ended:
+        train(on_epoch=lambda epoch, value: os.kill(os.getpid(), signal.SIGTERM))
+    assert ended.value.code == 143
