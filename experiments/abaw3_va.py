@@ -6,6 +6,7 @@ Compares the two light backbones that are trained on synthetic stills, the three
 weights at hand, name other backbones: --set backbones=efficientnet_b0,efficientnet_b2
 """
 
+from experiments._heads import LINEAR
 from experiments._stills import NAMES, TRAINED
 from harness.heads.config import HeadConfig
 from harness.recipes import Grid, Recipe, Smoothing
@@ -15,7 +16,7 @@ recipe = Recipe(
     name="abaw3_va",
     trained=TRAINED,
     backbones=NAMES,
-    grids=(Grid("va", FEATURES, (HeadConfig("logistic_regression", hidden=0, l2=1e-3, epochs=20),
+    grids=(Grid("va", FEATURES, (LINEAR,
                                  HeadConfig("mlp", epochs=20))),),
     smoothing=Smoothing(largest=100),
 )

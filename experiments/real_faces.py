@@ -6,6 +6,7 @@ DIR holds labels.csv with the columns image, expression and optionally subject, 
 that are trained on synthetic stills, the three feature choices and two heads.
 """
 
+from experiments._heads import LINEAR
 from experiments._stills import NAMES, TRAINED
 from harness.heads.config import HeadConfig
 from harness.recipes import Grid, Recipe, Smoothing
@@ -15,6 +16,6 @@ recipe = Recipe(
     name="real_faces",
     trained=TRAINED,
     backbones=NAMES,
-    grids=(Grid("expr", FEATURES, (HeadConfig("logistic_regression", hidden=0, l2=1e-3), HeadConfig("mlp"))),),
+    grids=(Grid("expr", FEATURES, (LINEAR, HeadConfig("mlp"))),),
     smoothing=Smoothing(largest=0),
 )
