@@ -4,7 +4,7 @@ from harness.pretraining.config import StillsConfig
 from harness.recipes import SyntheticStills, TrainedBackbone
 
 STILLS = SyntheticStills(images=3000, identities=120)
-RESNET = TrainedBackbone("tiny_resnet_stills", StillsConfig("tiny_resnet@random"), STILLS)
-MOBILENET = TrainedBackbone("tiny_mobilenet_stills", StillsConfig("tiny_mobilenet@random"), STILLS)
+RESNET = TrainedBackbone("resnet_stills", StillsConfig("tiny_resnet@random"), STILLS)
+MOBILENET = TrainedBackbone("mobilenet_stills", StillsConfig("tiny_mobilenet@random"), STILLS)
 TRAINED = (RESNET, MOBILENET)
 NAMES = tuple(backbone.name for backbone in TRAINED)

@@ -25,4 +25,5 @@ recipe = Recipe(
         Grid("mtl", ("embeddings+scores",), (HeadConfig("multitask", hidden=0, epochs=20, learning_rate=5e-3),)),
     ),
     smoothing=Smoothing(largest=50),
+    seeds=(0, 1, 2),
 )

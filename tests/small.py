@@ -41,6 +41,6 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "harness.cli", *map(str, arguments)]
 
 
-def framelight(*arguments: object, timeout: float = 300, **options) -> subprocess.CompletedProcess[str]:
+def framelight(*arguments: object, timeout: float = 600, **options) -> subprocess.CompletedProcess[str]:
     """The command as a process of its own."""
     return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=timeout, **options)
