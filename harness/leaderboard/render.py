@@ -13,9 +13,9 @@ from harness.leaderboard.table import markdown, table
 
 FORMATS = ("table", "csv", "json", "md")
 COLUMNS = ("rank", "run_id", "task", "dataset", "split", "protocol", "kind", "backbone", "weights", "random_weights",
-           "features", "head", "kernel", "radius", "seeds", "seeds_missing", "metric", "value", "std", "ci_low",
-           "ci_high", "tied_with_best", "unsmoothed", "undefined", "coverage", "units", "unit", "parameters",
-           "data_digest")
+           "features", "head", "settings", "distinction", "kernel", "radius", "seeds", "seeds_missing", "metric",
+           "value", "std", "ci_low", "ci_high", "tied_with_best", "unsmoothed", "undefined", "coverage", "units",
+           "unit", "parameters", "data_digest")
 """Columns of the CSV; one for each metric any row has follows, as `metrics.NAME`."""
 
 
@@ -32,11 +32,12 @@ def render(rows: list[Row], form: str = "table", width: int = 100, bold: bool = 
 
 
 def _json(rows: list[Row]) -> str:
-    return json.dumps(_rounded(rows), indent=1, sort_keys=True) + "\n"
+    exact = [_rounded(row) | {"settings": row["settings"]} for row in rows]
+    return json.dumps(exact, indent=1, sort_keys=True) + "\n"
 
 
 def _csv(rows: list[Row]) -> str:
-    """Floats with six decimals, lists separated by blanks, nothing for null."""
+    """Floats with six decimals, lists and settings separated by blanks, nothing for null."""
     names = sorted({name for row in rows for name in row["metrics"]})
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -52,9 +53,15 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        return " ".join(f"{name}={_exact(item)}" for name, item in value.items())
     if isinstance(value, list):
         return " ".join(map(str, value))
     return f"{_rounded(value):.6f}" if isinstance(value, float) else str(value)
+
+
+def _exact(setting: Any) -> str:
+    return setting if isinstance(setting, str) else json.dumps(setting, separators=(",", ":"))
 
 
 def _rounded(value: Any) -> Any:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from harness.leaderboard.distinctions import distinctions, head_settings
 from harness.records import Record, to_json
 from harness.tasks import TASKS
 
@@ -26,6 +27,8 @@ def rows(records: Iterable[Record], task: str | None = None) -> list[Row]:
     `ci_low`/`ci_high` are means of the seeds' intervals over videos (None unless each has one); `tied_with_best` is
     None as long as no paired test was made. Seeds may have chosen different smoothing: then `kernel` is "mixed"
     when kernels differ, and `radius` is the median.
+    `settings` are those of the head; `distinction` is what the row has different from others of its board that
+    agree in backbone, features and head, in words; [] when there are none.
     """
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in _one_for_each_job(records):
@@ -33,8 +36,13 @@ def rows(records: Iterable[Record], task: str | None = None) -> list[Row]:
             groups[record.group_id].append(record)
     boards: dict[tuple, list[Row]] = defaultdict(list)
     for group in groups.values():
-        row = _row(sorted(group, key=lambda record: (record.seed, record.job_id)))
+        group.sort(key=lambda record: (record.seed, record.job_id))
+        row = _row(group)
         boards[board(row)].append(row)
+    for listed in boards.values():
+        firsts = [_first(groups[row["run_id"]]) for row in listed]
+        for row, words in zip(listed, distinctions([look(row) for row in listed], firsts)):
+            row["distinction"] = words
     return [row for key in sorted(boards, key=lambda key: _board_order(key, boards[key]))
             for row in _ranked(boards[key])]
 
@@ -42,6 +50,11 @@ def rows(records: Iterable[Record], task: str | None = None) -> list[Row]:
 def board(row: Row) -> tuple[str, str, str]:
     """The key of a row's board: rows that share it are scored on the same labels."""
     return row["task"], row["data_digest"] or row["dataset"], row["split"]
+
+
+def look(row: Row) -> tuple:
+    """What a board shows of a row's configuration before any settings are named."""
+    return tuple(row[name] for name in ("backbone", "random_weights", "features", "head", "protocol", "kind"))
 
 
 def _board_order(key: tuple, board_rows: list[Row]) -> tuple:
@@ -75,7 +88,7 @@ def _row(group: list[Record]) -> Row:
     """The row of one configuration; `group` is in order of seeds."""
     done = [record for record in group if record.status == "finished"]
     seeds = [record.seed for record in done]
-    first = (done or group)[0]
+    first = _first(group)
     values = [record.metrics[record.metric] for record in done]
     return {
         "rank": None,
@@ -91,6 +104,8 @@ def _row(group: list[Record]) -> Row:
         "random_weights": first.backbone_random,
         "features": first.features,
         "head": first.head,
+        "settings": head_settings(first),
+        "distinction": [],
         "kernel": _agreed({record.kernel for record in done}),
         "radius": _median([record.radius for record in done]),
         "seeds": seeds,
@@ -109,6 +124,11 @@ def _row(group: list[Record]) -> Row:
         "unit": first.unit,
         "parameters": first.parameters,
     }
+
+
+def _first(group: list[Record]) -> Record:
+    """The record that speaks for its configuration: the first finished one, or else the first."""
+    return next((record for record in group if record.status == "finished"), group[0])
 
 
 def _agreed(kernels: set[str]) -> str | None:

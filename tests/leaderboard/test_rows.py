@@ -11,7 +11,7 @@ from tests.making import record
 
 CONTRACT = {"rank", "run_id", "task", "dataset", "split", "protocol", "backbone", "features", "head", "kernel",
             "radius", "seeds", "metric", "value", "std", "ci_low", "ci_high", "tied_with_best", "coverage",
-            "parameters", "kind"}
+            "parameters", "kind", "settings"}
 
 
 def seeds(group, values, expected=None, **changes):

@@ -1,0 +1,152 @@
+"""What tells rows apart that look alike: the settings in which they differ, as short as they can be said."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.records import Record
+
+SHORT = {"hidden": "hidden", "learning_rate": "lr", "l2": "l2", "epochs": "epochs", "batch_size": "batch",
+         "standardise": "standardise", "schedule": "schedule", "keep": "keep"}
+"""Settings of a head in the order they are listed in, with the names they have on a board."""
+Settings = dict[str, Any]
+
+
+def head_settings(record: Record) -> Settings:
+    """The settings of the record's head without its kind, in the order of SHORT; {} for a head that has none."""
+    head = record.config.get("head")
+    settings = _untagged(head, "kind") if isinstance(head, Mapping) else {}
+    known = [name for name in SHORT if name in settings]
+    return {name: settings[name] for name in [*known, *sorted(settings.keys() - SHORT.keys())]}
+
+
+def distinctions(looks: Sequence[tuple], listed: Sequence[Record]) -> list[list[str]]:
+    """For each configuration of a board, all that it has different from those of the same looks; [] for nothing.
+
+    Head settings are named first; weights, features, smoothing candidates, protocol and whatever else the
+    configurations hold follow, each only where rows would still look alike.
+    """
+    said: list[list[str]] = [[] for _ in listed]
+    for aspect, say in ASPECTS:
+        for group in _alike(looks, said):
+            for i, words in zip(group, say([aspect(listed[i]) for i in group])):
+                said[i] += words
+    return said
+
+
+def briefly(looks: Sequence[tuple], full: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Of `distinctions`, only as many as tell the same rows apart."""
+    said: list[list[str]] = [[] for _ in full]
+    for place in range(max(map(len, full), default=0)):
+        for group in _alike(looks, said):
+            words = [full[i][place:place + 1] for i in group]
+            if any(word != words[0] for word in words):
+                for i, word in zip(group, words):
+                    said[i] += word
+    return said
+
+
+def _alike(looks: Sequence[tuple], said: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Places of rows that still look alike after what was said, two or more together."""
+    alike: dict[tuple, list[int]] = defaultdict(list)
+    for i, (look, words) in enumerate(zip(looks, said)):
+        alike[(look, tuple(words))].append(i)
+    return [group for group in alike.values() if len(group) > 1]
+
+
+def unique_prefix(names: Iterable[str], shortest: int = 6) -> int:
+    """Characters that tell the names apart."""
+    known = set(names)
+    longest = max(map(len, known), default=0)
+    return next((n for n in range(shortest, longest) if len({name[:n] for name in known}) == len(known)), longest)
+
+
+def _weights(record: Record) -> Settings:
+    return {"weights": record.weights_hash}
+
+
+def _entry(record: Record) -> Settings:
+    return {"entry": record.config.get("entry") or ""}
+
+
+def _smoothing(record: Record) -> Settings:
+    smoothing = record.config.get("smoothing")
+    return _untagged(smoothing) if isinstance(smoothing, Mapping) else {}
+
+
+def _rest(record: Record) -> Settings:
+    return _flat({name: value for name, value in record.config.items() if name not in ("head", "entry", "smoothing")})
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Settings:
+    flat: Settings = {}
+    for name, value in sorted(_untagged(settings).items()):
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return flat
+
+
+def _untagged(settings: Mapping[str, Any], *others: str) -> Settings:
+    """Without the name of the class that a configuration's plain form carries."""
+    return {name: value for name, value in settings.items() if name not in ("type", *others)}
+
+
+def _differing(several: list[Settings]) -> list[str]:
+    names = dict.fromkeys(name for settings in several for name in settings)
+    return [name for name in names if len({repr(settings.get(name)) for settings in several}) > 1]
+
+
+def _say_values(several: list[Settings]) -> list[list[str]]:
+    """`name=value` for each setting that differs."""
+    said: list[list[str]] = [[] for _ in several]
+    for name in _differing(several):
+        texts = _values([settings.get(name) for settings in several])
+        for words, settings, text in zip(said, several, texts):
+            words += [f"{SHORT.get(name, name)}={text}"] if name in settings else []
+    return said
+
+
+def _say_hashes(several: list[Settings]) -> list[list[str]]:
+    """`name ab12cd` for each hash that differs."""
+    said: list[list[str]] = [[] for _ in several]
+    for name in _differing(several):
+        length = unique_prefix(settings[name] for settings in several)
+        for words, settings in zip(said, several):
+            words += [f"{name} {settings[name][:length]}"] if settings[name] else []
+    return said
+
+
+def _say_candidates(several: list[Settings]) -> list[list[str]]:
+    """Smoothing: kernels when they differ, `r<=50` when radii do."""
+    differing = _differing(several)
+    return [_candidates(settings, differing) if settings else [] for settings in several]
+
+
+def _candidates(smoothing: Settings, differing: list[str]) -> list[str]:
+    words = ["/".join(smoothing.get("kernels", ()))] if "kernels" in differing else []
+    if "smallest" in differing or "largest" in differing:
+        smallest, largest = smoothing.get("smallest", 0), smoothing.get("largest", 0)
+        words.append(f"r={largest}" if smallest == largest
+                     else f"r<={largest}" if smallest == 0 else f"r={smallest}..{largest}")
+    return words
+
+
+def _values(values: list[Any]) -> list[str]:
+    """Each as text; numbers with as few digits, three at least, as tell them apart."""
+    different = len(set(map(repr, values)))
+    tries = ([_value(value, digits) for value in values] for digits in range(3, 18))
+    return next((texts for texts in tries if len(set(texts)) == different), [_value(value, 17) for value in values])
+
+
+def _value(value: Any, digits: int) -> str:
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.{digits}g}"
+    return "+".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+ASPECTS: tuple[tuple[Callable[[Record], Settings], Callable[[list[Settings]], list[list[str]]]], ...] = (
+    (head_settings, _say_values), (_weights, _say_hashes), (_entry, _say_hashes), (_smoothing, _say_candidates),
+    (_rest, _say_values))
