@@ -115,9 +115,11 @@ class Tracker:
         name = " ".join(filter(None, (record.backbone, record.features, record.head, f"s{record.seed}")))
         run = self._client.create_run(self._experiment, end - int(entries.seconds(record) * 1000), tags, name)
         run_id = run.info.run_id
-        self._log_params(run_id, entries.params(record))
+        params = [Param(name, value) for name, value in entries.params(record).items()]
         listed = [Metric(key, value, end, step) for key, value, step in entries.metrics(record)]
-        for i in range(0, len(listed), PAGE):
+        first = PAGE - len(params)
+        self._client.log_batch(run_id, metrics=listed[:first], params=params)
+        for i in range(first, len(listed), PAGE):
             self._client.log_batch(run_id, metrics=listed[i:i + PAGE])
         self._client.log_inputs(run_id, [_dataset(record)])
         if folder is not None:
