@@ -5,9 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from multiprocessing.connection import Connection
 from typing import Any
 
 THREADS = 1
@@ -27,13 +27,19 @@ class InProcess(Executor):
         return future
 
 
+class LocalProcesses(ProcessPoolExecutor):
+    """Processes that end when this one does, however it ends: each holds an end of a pipe that closes with us."""
+
+    def __init__(self, workers: int) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["harness.heads.training", "harness.jobs.compute"])
+        theirs, self._ours = context.Pipe(duplex=False)
+        super().__init__(workers, mp_context=context, initializer=_start_worker, initargs=(theirs,))
+
+
 def local_executor(workers: int) -> Executor:
-    """An executor of that many processes; they end when this process does, however it ends."""
-    if workers <= 1:
-        return InProcess()
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.heads.training", "harness.jobs.compute"])
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),))
+    """An executor of that many processes; this one where one is enough."""
+    return LocalProcesses(workers) if workers > 1 else InProcess()
 
 
 def _one_thread() -> None:
@@ -42,15 +48,12 @@ def _one_thread() -> None:
     torch.set_num_threads(THREADS)
 
 
-def _start_worker(parent: int) -> None:
+def _start_worker(parent: Connection) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _one_thread()
 
 
-def _end_with(parent: int) -> None:
-    while True:
-        try:
-            os.kill(parent, 0)
-        except ProcessLookupError:
-            os._exit(1)
-        time.sleep(0.5)
+def _end_with(parent: Connection) -> None:
+    """Nothing is ever sent: the wait ends when the other end is gone."""
+    parent.poll(None)
+    os._exit(1)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -53,33 +53,48 @@ def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None
     opened = time.perf_counter() - began
     prepared = prepare(recipe, data, store, say)
     expansion = Expansion(recipe, prepared)
-    boards = {(task, expansion.data_of(task)) for task in tasks_of(recipe.grids)}
-    study = tracker.study(recipe.name, digest([recipe, prepared.images, prepared.labels]),
-                          {"recipe": recipe.name, "data": prepared.dataset, "protocol": recipe.protocol.name,
-                           "seeds": ",".join(map(str, recipe.seeds)), "backbones": ",".join(recipe.backbones)})
+    outcome = Outcome(prepared, {(task, expansion.data_of(task)) for task in tasks_of(recipe.grids)},
+                      tracking_seconds=opened)
     with ExitStack() as stack:
-        outcome = Outcome(prepared, boards, tracking_seconds=opened)
-        session = _Session(tracker, study, workers, force, stack, outcome)
-        session.run(expansion.jobs())
-        if recipe.search is not None:
-            from harness.search import GridSearch
+        session = _Session(tracker, recipe, prepared, workers, force, stack, outcome)
+        try:
+            session.run(expansion.jobs())
+            if recipe.search is not None:
+                from harness.search import GridSearch
 
-            for grid in recipe.grids:
-                say(f"searching {grid.task}: {recipe.search.trials} trials")
-                session.run(GridSearch(expansion, grid, store).run(workers, session.batch))
-    session.end()
-    return session.outcome
+                for grid in recipe.grids:
+                    say(f"searching {grid.task}: {recipe.search.trials} trials")
+                    session.run(GridSearch(expansion, grid, store).run(workers, session.batch))
+        except BaseException as error:
+            session.end(f"{type(error).__name__}: {error}")
+            raise
+        session.end(f"{len(outcome.failures)} jobs failed" if outcome.failures else None)
+    return outcome
 
 
 class _Session:
     """The jobs of one `framelight run`: what is computed, kept, sent and lost."""
 
-    def __init__(self, tracker: Tracker, study: str, workers: int, force: bool, stack: ExitStack,
-                 outcome: Outcome) -> None:
-        self.tracker, self.study, self.workers = tracker, study, workers
-        self.force, self.stack, self.outcome = force, stack, outcome
-        self.tracked: set[str] = set() if force else tracker.tracked()
+    def __init__(self, tracker: Tracker, recipe: Recipe, prepared: Prepared, workers: int, force: bool,
+                 stack: ExitStack, outcome: Outcome) -> None:
+        self.tracker, self.workers, self.force, self.stack, self.outcome = tracker, workers, force, stack, outcome
         self._executor: Executor | None = None
+        self.study, self.tracked = "", set()
+        with self._tracking():
+            self.study = tracker.study(recipe.name, digest([recipe, prepared.images, prepared.labels]), {
+                "recipe": recipe.name, "data": prepared.dataset, "protocol": recipe.protocol.name,
+                "seeds": ",".join(map(str, recipe.seeds)), "backbones": ",".join(recipe.backbones)})
+            self.tracked = set() if force else tracker.tracked()
+
+    @contextmanager
+    def _tracking(self) -> Iterator[None]:
+        """What a server that died keeps from being sent is kept in the store; the first loss is remembered."""
+        began = time.perf_counter()
+        try:
+            yield
+        except TrackingLost as error:
+            self.outcome.lost = self.outcome.lost or str(error)
+        self.outcome.tracking_seconds += time.perf_counter() - began
 
     def run(self, jobs: list[Job]) -> None:
         for _ in self._records([(job, None) for job in jobs]):
@@ -90,20 +105,15 @@ class _Session:
         found = {job.job_id: record for job, record in self._records(jobs)}
         return [found[job.job_id] for job, _ in jobs]
 
-    def end(self) -> None:
+    def end(self, failed: str | None) -> None:
         if self.outcome.lost is None:
-            try:
-                failed = f"{len(self.outcome.failures)} jobs failed" if self.outcome.failures else None
+            with self._tracking():
                 self.tracker.end_study(self.study, failed)
-            except TrackingLost as error:
-                self.outcome.lost = str(error)
 
     def _records(self, jobs: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Record]]:
         pending = []
         for job, reporter in jobs:
-            if self.force:
-                _forget(job)
-            if (job.folder / "record.json").is_file():
+            if not self._forced(job) and (job.folder / "record.json").is_file():
                 self.outcome.kept += 1
                 record = records.read(job.folder / "record.json")
                 if job.job_id not in self.tracked:
@@ -119,7 +129,7 @@ class _Session:
         from harness.progress import Progress
 
         with Progress("jobs", unit="job") as progress:
-            stream = _stream(self._workers(), self.workers, compute, pending)
+            stream = _stream(self._workers(), self.workers, compute, self._begun(pending))
             for done, (job, future) in enumerate(stream, 1):
                 error = future.exception()
                 if isinstance(error, BrokenProcessPool):
@@ -132,6 +142,17 @@ class _Session:
                 self._send(job, record)
                 progress(done, len(pending))
                 yield job, record
+
+    def _begun(self, pending: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Reporter | None]]:
+        """Jobs as they are handed out; a forced one gives up its old result only now."""
+        for job, reporter in pending:
+            if self._forced(job):
+                _forget(job)
+            yield job, reporter
+
+    def _forced(self, job: Job) -> bool:
+        """A search's trials stand: what was told to its study is not unsaid."""
+        return self.force and job.configuration.kind != "trial"
 
     def _workers(self) -> Executor:
         if self._executor is None:
@@ -146,12 +167,9 @@ class _Session:
             return
         record = dataclasses.replace(record, recipe=job.recipe, expected_seeds=job.expected_seeds,
                                      dataset=job.dataset, backbone=job.backbone)
-        began = time.perf_counter()
-        try:
-            self.tracker.log(record, job.folder if job.folder.is_dir() else None, self.study, replace=self.force)
-        except TrackingLost as error:
-            self.outcome.lost = str(error)
-        self.outcome.tracking_seconds += time.perf_counter() - began
+        folder = job.folder if job.folder.is_dir() else None
+        with self._tracking():
+            self.tracker.log(record, folder, self.study, replace=self.force and record.status == "finished")
 
 
 def _forget(job: Job) -> None:
@@ -160,13 +178,13 @@ def _forget(job: Job) -> None:
 
 
 def _stream(executor: Executor, workers: int, compute: Callable[..., Record],
-            jobs: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Future]]:
+            jobs: Iterator[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Future]]:
     """Finished futures as they come; no more are submitted ahead than keep the workers busy."""
     ahead = workers + 1 if workers > 1 else 1
-    waiting, running = iter(jobs), {}
+    running: dict[Future, Job] = {}
     try:
         while True:
-            for job, reporter in islice(waiting, ahead - len(running)):
+            for job, reporter in islice(jobs, ahead - len(running)):
                 running[executor.submit(compute, job, reporter)] = job
             if not running:
                 return

@@ -1,6 +1,7 @@
 import pytest
 
 from tests import small
+from tests.server import server  # noqa: F401 (a fixture)
 
 
 @pytest.fixture(scope="session")

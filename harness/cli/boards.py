@@ -29,4 +29,5 @@ def show(store: Path, tracking_uri: str | None, task: str | None = None, format:
 
 
 def _kept(store: Path) -> list[Record]:
-    return [records.read(path) for path in sorted((store / "artifacts" / "jobs").glob("*/record.json"))]
+    paths = (store / "artifacts" / "jobs").glob("*/record.json")
+    return [records.read(path) for path in sorted(paths) if not path.parent.name.startswith(".")]

@@ -59,7 +59,7 @@ def _run(commands) -> None:
     command.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
                          help="change a field of the recipe, as often as needed")
     _jobs(command, "jobs at a time")
-    command.add_argument("--force", action="store_true", help="run finished jobs again")
+    command.add_argument("--force", action="store_true", help="run finished jobs again (not the trials of a search)")
 
 
 def _leaderboard(commands) -> None:

@@ -124,7 +124,7 @@ def _title(listed: list[Row], rows: list[Row]) -> list[str]:
 
 def _shared(listed: list[Row]) -> list[str]:
     """What all rows of the board have in common."""
-    shared = {c.name: c.text(listed[0]) for c in columns(listed, 0) if c.name in _lifted(listed)}
+    shared = {c.name: c.text(_telling(c, listed)[0]) for c in columns(listed, 0) if c.name in _lifted(listed)}
     most = max(listed, key=lambda row: row["units"])
     words = [_counted(most["units"], most["unit"])] if most["units"] else []
     phrase = {"protocol": "{} protocol", "smoothing": "smoothing {}", "cover": "coverage {}",
@@ -142,7 +142,14 @@ def _shown(listed: list[Row], run_length: int, brief: bool = False) -> list[Colu
 
 
 def _lifted(listed: list[Row]) -> set[str]:
-    return {c.name for c in columns(listed, 0) if c.name in LIFTED and len({c.text(row) for row in listed}) == 1}
+    return {c.name for c in columns(listed, 0)
+            if c.name in LIFTED and len({c.text(row) for row in _telling(c, listed)}) == 1}
+
+
+def _telling(column: Column, listed: list[Row]) -> list[Row]:
+    """The rows whose seeds a title speaks of: baselines have one, whatever the others have."""
+    runs = [row for row in listed if row["kind"] == "run"]
+    return runs if column.name == "seeds" and runs else listed
 
 
 def _joined(parts: list[str], width: int) -> str:
@@ -163,6 +170,7 @@ def _legend(rows: list[Row], width: int, shown: list[Column]) -> str:
         ("o", "optimistic: chosen on the split it reports", any(optimistic(row) for row in rows)),
         ("u", "an undefined metric counts as 0", any(row["undefined"] for row in rows)),
         ("(random)", "backbone weights are random", any(row["random_weights"] for row in rows)),
+        ("mixed", "each seed chose its own kernel, r is the median radius", any(r["kernel"] == "mixed" for r in rows)),
         ("raw", "without smoothing", any(column.name == "raw" for column in shown)),
         ("±", "standard deviation over seeds", any(row["std"] is not None for row in rows)),
     ]

@@ -30,13 +30,27 @@ def killed(arguments, after):
 
 
 
-def test_killed_again_and_again_the_board_is_the_same(finished, small_set, recipe_file, tmp_path):
-    """One store, killed at moments ever later, then left to finish."""
+def killed_when(arguments, reached):
+    """SIGKILL as soon as `reached()`; fails when the command ended before."""
+    process = subprocess.Popen(small.command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not reached():
+        assert process.poll() is None, "the command ended before it could be killed"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_killed_at_each_stage_the_board_is_the_same(finished, small_set, recipe_file, tmp_path):
+    """One store: killed when the database is there, in extraction, at the first head and in the middle of the jobs."""
     store = tmp_path / "store"
+
+    def count(pattern):
+        return len(list(store.glob(pattern)))
+
     arguments = ("run", recipe_file, "--data", small_set, "--store", store, "--jobs", 1)
-    assert killed(arguments, 1.0)
-    for after in (4, 6, 8):
-        killed(arguments, after)
+    for reached in (lambda: count("mlflow.db"), lambda: count("features/*/*"), lambda: count("features/*/entry.json"),
+                    lambda: count("artifacts/predictions/*"), lambda: count("artifacts/jobs/*/record.json") >= 3):
+        killed_when(arguments, reached)
     assert small.framelight(*arguments).returncode == 0
     assert board(store) == board(finished[0])
 

@@ -98,3 +98,12 @@ def test_nothing_to_show_and_an_unknown_format():
     assert render([], "md") == "no rows\n" and render([], "csv").startswith("rank,run_id")
     with pytest.raises(InputError, match="did you mean json"):
         render([], "jsn")
+
+
+def test_seeds_of_the_runs_go_to_the_title_and_mixed_kernels_are_explained():
+    records = [record(seed=seed, kernel=kernel, radius=radius, expected_seeds=(0, 1))
+               for seed, kernel, radius in ((0, "mean", 4), (1, "median", 8))]
+    records.append(record(group="ba5e1e000000", kind="baseline", kernel="none", radius=0))
+    text = render(rows(records))
+    assert "2 seeds" in text and "mixed r=6" in text and "mixed each seed chose its own kernel" in text
+    assert "seeds" not in next(line for line in text.splitlines() if line.startswith("#"))

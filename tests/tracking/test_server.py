@@ -12,7 +12,7 @@ from harness.errors import FramelightError, InputError
 from harness.tracking import TrackingLost, locate, open_tracker, tracked_records
 from harness.tracking.ui import ENVIRONMENT, ui_command
 from tests.making import record
-from tests.tracking.conftest import free_port, wait_for
+from tests.server import free_port, wait_for
 
 
 def test_a_server_that_is_not_there_is_said_at_once(tmp_path):

@@ -1,3 +1,5 @@
+"""A real MLflow server for tests."""
+
 import os
 import socket
 import subprocess
