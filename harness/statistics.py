@@ -7,6 +7,7 @@ arousal, centred within the unit; `au` int64 [V, 12, 4] `metrics.COUNTS`. Task `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from harness.errors import InputError, unknown
 from harness.metrics import action_unit_f1, concordance, expression_f1, f1
+from harness.resampling import kinds_of, weights
 from harness.tallies import ActionUnitTally, AffectTally, ExpressionTally, Tally
 from harness.tasks import ACTION_UNITS, AU, EXPRESSIONS, THRESHOLD_GRID, Output, Task
 from harness.tasks import task as task_named
@@ -121,21 +123,27 @@ def bootstrap(statistics: UnitStatistics, metric: str, replicates: int = 10_000,
     Units without a row that counts are not drawn. A pure function of its arguments.
     """
     sums = {block: _sums(block, values) for block, values in statistics.arrays.items()}
-    held = np.any([part.reshape(len(part), -1).any(axis=1) for part, _ in sums.values()], axis=0)
-    units = int(held.sum())
-    if not units:
+    parts = [values.reshape(len(values), -1) for values, _ in sums.values()]
+    flat = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+    held = flat.any(axis=1)
+    flat = flat if held.all() else flat[held]
+    if not len(flat):
         raise InputError("no unit has a row that counts, so there is nothing to resample")
     known, _ = _metrics(statistics.task, statistics.total())
     if metric not in known:
         raise unknown("metric", metric, known)
+    units, (kinds, multiplicity) = len(flat), kinds_of(flat)
+    kinds = kinds.astype(np.float64)
     generator, drawn = np.random.default_rng(seed), np.empty(replicates)
-    for start in range(0, replicates, max(1, REPLICATE_CELLS // units)):
-        part = drawn[start:start + max(1, REPLICATE_CELLS // units)]
-        weights = generator.multinomial(units, np.full(units, 1 / units), size=len(part)).astype(np.float64)
-        totals = {}
+    step = max(1, REPLICATE_CELLS // len(kinds))
+    for start in range(0, replicates, step):
+        part = drawn[start:start + step]
+        pooled = weights(generator, units, multiplicity, len(part)) @ kinds
+        totals, column = {}, 0
         for block, (values, centre) in sums.items():
-            pooled = weights @ values[held].reshape(units, -1).astype(np.float64)
-            totals[block] = _restore(block, pooled.reshape(len(part), *values.shape[1:]), centre)
+            width = math.prod(values.shape[1:])
+            own = pooled[:, column:column + width].reshape(len(part), *values.shape[1:])
+            totals[block], column = _restore(block, own, centre), column + width
         part[:] = _metrics(statistics.task, totals)[0][metric]
     return drawn
 
