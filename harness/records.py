@@ -41,7 +41,7 @@ class Record:
 
     unsmoothed: the same scores at radius 0; selection: scores of the choice on the split it was made on.
     undefined: names of metrics that had no defined value and count as 0; coverage: scored / annotated frames.
-    parameters: backbone and head together, 0 for baselines; units: number of videos scored, or of what
+    parameters: backbone and head together, 0 for a constant; units: number of videos scored, or of what
     `unit` names instead ("subject" for stills).
     curve: {kernel: {"radius": [...], "reported": [...], "selected": [...]}}; duration: seconds by stage.
     ci_low, ci_high: 95 % interval of this seed, resampling videos; config: every other setting of the job.

@@ -127,7 +127,7 @@ def _selection(lightning, task: tasks.Task, config: HeadConfig, matrix: Matrix |
     if not len(rows):
         raise InputError(f"nothing to choose the epoch of {task.name} on: no selection row has a crop")
     collector = statistics.Collector(task, {name: values[rows] for name, values in labels.targets.items()},
-                                     labels.unit[rows], len(labels.units))
+                                     unit=np.zeros(len(rows), np.int64), units=1)
 
     def score(logits: np.ndarray) -> float:
         return statistics.score(collector(task.activate(logits))).metrics[task.metric]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -13,23 +14,26 @@ from pathlib import Path
 import numpy as np
 
 from harness import records
-from harness.data.dataset import Dataset, Labels
-from harness.data.open import open_dataset
+from harness.data.dataset import Labels
 from harness.files import writing_directory
 from harness.identity import plain
+from harness.jobs.annotated import Annotated, annotated
 from harness.jobs.choice import Choice, choose
 from harness.jobs.job import Job
 from harness.jobs.models import fit_model
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.records import Record
-from harness.splits import REPORTED, SELECTION, TRAINING, fit_and_selection
+from harness.splits import REPORTED, SELECTION, fit_and_selection
 from harness.statistics import UnitStatistics, bootstrap, score
 from harness.tasks import Task
 from harness.tasks import task as task_named
 from harness.tracking.environment import environment
 
 REPLICATES = 10_000
+
+_environment = functools.cache(environment)
+"""Asked of git once in a process, not once a job."""
 
 Kept = tuple[tuple[str, ...], UnitStatistics]
 """Names of the units, and their sufficient statistics."""
@@ -45,32 +49,31 @@ def compute(job: Job, on_epoch: OnEpoch | None = None) -> Record:
     """
     began = time.time()
     task = task_named(job.configuration.task)
-    dataset = open_dataset(job.data)
-    fit, selection = fit_and_selection(job.configuration.protocol, dataset.labels(task.name, TRAINING))
+    data = annotated(job.data, task.name, job.labels)
+    fit, selection = fit_and_selection(job.configuration.protocol, data.training)
     if selection is None:
-        selection = dataset.labels(task.name, REPORTED)
-    kept = _trained(job, task, dataset, fit, selection, on_epoch)
+        selection = data.reported
+    kept = _trained(job, task, data, fit, selection, on_epoch)
     trained = time.time()
     statistics = None
     if kept["pruned"]:
         record = _record(job, task, SELECTION, status="pruned", selection={task.metric: kept["value"]},
                          epoch=kept["epoch"])
     else:
-        replay = Replay(task, Predictions.load(job.predictions / "selection.npz"), selection, dataset.temporal)
+        replay = Replay(task, Predictions.load(job.predictions / "selection.npz"), selection, data.temporal)
         choice = choose(replay, job.configuration.smoothing, thresholds=job.configuration.head is not None)
         if job.configuration.kind == "trial":
             record, statistics = _score(job, task, SELECTION, replay, choice, kept)
         else:
-            reported = Replay(task, Predictions.load(job.predictions / "reported.npz"),
-                              dataset.labels(task.name, REPORTED), dataset.temporal)
+            reported = Replay(task, Predictions.load(job.predictions / "reported.npz"), data.reported, data.temporal)
             record, statistics = _score(job, task, REPORTED, reported, choice, kept)
     duration = {"total": time.time() - began, "training": trained - began, "replay": time.time() - trained}
-    record = dataclasses.replace(record, duration=duration, environment=environment())
+    record = dataclasses.replace(record, duration=duration, environment=_environment(Path.cwd()))
     _keep(job, record, statistics)
     return record
 
 
-def _trained(job: Job, task: Task, dataset: Dataset, fit: Labels, selection: Labels,
+def _trained(job: Job, task: Task, data: Annotated, fit: Labels, selection: Labels,
              on_epoch: OnEpoch | None) -> dict:
     """The summary of the training; predictions are kept beside it unless it was pruned."""
     if not job.predictions.is_dir():
@@ -79,7 +82,7 @@ def _trained(job: Job, task: Task, dataset: Dataset, fit: Labels, selection: Lab
             return model.summary
         with writing_directory(job.predictions) as aside:
             model.predict(selection.sequences).save(aside / "selection.npz")
-            model.predict(dataset.members(task.name, REPORTED)).save(aside / "reported.npz")
+            model.predict(data.members).save(aside / "reported.npz")
             model.save(aside)
             (aside / "training.json").write_text(json.dumps(model.summary, indent=1, sort_keys=True))
     return json.loads((job.predictions / "training.json").read_text())
@@ -89,23 +92,24 @@ def _score(job: Job, task: Task, split: str, replay: Replay, choice: Choice, kep
     """The record of a frozen choice on one split."""
     thresholds = 0.5 if choice.thresholds is None else np.array(choice.thresholds)
 
-    def counted(radius: int, thresholds: np.ndarray | float) -> UnitStatistics:
-        kernel = "mean" if choice.kernel == "none" else choice.kernel
-        return next(replay.statistics(kernel, [radius], thresholds))[1]
+    def scores(radius: int, thresholds: np.ndarray | float) -> dict[str, float]:
+        return next(replay.scores(choice.kernel, [radius], thresholds)).metrics
 
-    statistics = counted(choice.radius, thresholds)
+    statistics = replay.statistics(choice.kernel, choice.radius, thresholds)
     scored = score(statistics)
     metrics = dict(scored.metrics)
     if choice.thresholds is not None:
-        at_half = score(counted(choice.radius, 0.5)).metrics
+        at_half = scores(choice.radius, 0.5)
         metrics |= {f"{name}/threshold_0.5": at_half[name] for name in ("P_AU", "P_MTL") if name in at_half}
     low, high = np.percentile(bootstrap(statistics, task.metric, REPLICATES, seed=0), [2.5, 97.5])
     radii = job.configuration.smoothing.radii() if replay.temporal else range(1)
-    curves = {name: {"radius": list(radii), "selected": selected, "reported": replay.curve(name, radii, thresholds)}
-              for name, selected in choice.curves.items()}
+    curves = {name: {"radius": list(radii), "selected": selected} for name, selected in choice.curves.items()}
+    if split == REPORTED:
+        for name, columns in curves.items():
+            columns["reported"] = replay.curve(name, radii, thresholds)
     record = _record(
         job, task, split, status="finished", metrics=metrics, undefined=list(scored.undefined),
-        unsmoothed=dict(score(counted(0, thresholds)).metrics), selection={task.metric: choice.value},
+        unsmoothed=dict(scores(0, thresholds)), selection={task.metric: choice.value},
         kernel=choice.kernel, radius=choice.radius,
         thresholds=None if choice.thresholds is None else list(choice.thresholds), epoch=kept["epoch"],
         parameters=job.backbone_parameters + kept["parameters"] if kept["parameters"] else 0,
@@ -128,7 +132,7 @@ def _record(job: Job, task: Task, split: str, **results: object) -> Record:
 def failed(job: Job, error: BaseException) -> Record:
     """The record of a job that raised."""
     return _record(job, task_named(job.configuration.task), REPORTED, status="failed",
-                   error=f"{type(error).__name__}: {error}", environment=environment())
+                   error=f"{type(error).__name__}: {error}", environment=_environment(Path.cwd()))
 
 
 def _keep(job: Job, record: Record, statistics: Kept | None) -> None:
@@ -138,7 +142,7 @@ def _keep(job: Job, record: Record, statistics: Kept | None) -> None:
                 _link(kept, aside / kept.name)
         if statistics is not None:
             units, per_unit = statistics
-            np.savez(aside / "statistics.npz", units=np.array(units, dtype=np.str_), **per_unit.arrays)
+            np.savez_compressed(aside / "statistics.npz", units=np.array(units, dtype=np.str_), **per_unit.arrays)
         records.write(aside / "record.json", record)
 
 

@@ -44,8 +44,8 @@ class Expansion:
                    backbone.label if backbone else "random features" if head else CONSTANT[task],
                    backbone.weights if backbone else "",
                    backbone.weights_hash if backbone else "", bool(backbone and backbone.is_random),
-                   backbone.parameters if backbone else 0, tuple(seeds), self.prepared.root, self.prepared.store,
-                   entry or first.entry)
+                   backbone.parameters if backbone else 0, tuple(seeds), self.prepared.root,
+                   self.prepared.labels[task], self.prepared.store, entry or first.entry)
 
     def data_of(self, task: str) -> str:
         """Digest of the images and of the task's labels in both splits."""

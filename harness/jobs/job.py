@@ -10,7 +10,7 @@ from harness.heads.config import HeadConfig
 from harness.identity import digest
 from harness.recipes.recipe import Protocol, Smoothing
 
-REVISION = 1
+REVISION = 2
 """Raised when the arithmetic of a job changes, so that old records are not taken for new ones."""
 
 
@@ -39,7 +39,11 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Job:
-    """One configuration and seed, with the labels it is shown by and the places it reads and writes."""
+    """One configuration and seed, with the words it is shown by and the places it reads and writes.
+
+    labels: digest of the task's annotations in both splits, which the configuration's `data` covers together with
+    the images.
+    """
 
     configuration: Configuration
     seed: int
@@ -52,6 +56,7 @@ class Job:
     backbone_parameters: int
     expected_seeds: tuple[int, ...]
     data: Path
+    labels: str
     store: Path
     entry: str
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.records import Record, from_json, to_json
+from harness.splits import SELECTION
 
 RECORD, JOB, STUDY, WRITER = "framelight.record", "framelight.job_id", "framelight.study", "framelight.writer"
 TAG_LENGTH = 5000
@@ -57,13 +58,15 @@ def params(record: Record) -> dict[str, str]:
 def metrics(record: Record) -> list[tuple[str, float, int]]:
     """(name, value, step): final scores once at step 0, the smoothing curve with step = radius in frames.
 
-    Score names are those of the contract; the split and the protocol they belong to are params and tags.
+    Score names are those of the contract for the reported split; those of the selection split have the prefix
+    `selection/`, so that no name mixes splits. The split and the protocol are params and tags too.
     """
-    final = dict(record.metrics)
-    for group in ("unsmoothed", "selection"):
-        final |= {f"{group}/{name}": value for name, value in getattr(record, group).items()}
+    prefix = "selection/" if record.split == SELECTION else ""
+    own = {**record.metrics, **{f"unsmoothed/{name}": value for name, value in record.unsmoothed.items()}}
+    own |= {name: getattr(record, name) for name in ("coverage", "ci_low", "ci_high", "annotated", "scored")}
+    final = {f"{prefix}{name}": value for name, value in own.items()}
+    final |= {f"selection/{name}": value for name, value in record.selection.items()}
     final |= {f"seconds/{stage}": value for stage, value in record.duration.items()}
-    final |= {name: getattr(record, name) for name in ("coverage", "ci_low", "ci_high", "annotated", "scored")}
     listed = [(name, value, 0) for name, value in final.items()]
     for kernel, columns in record.curve.items():
         for source, suffix in (("reported", record.metric), ("selected", f"selection/{record.metric}")):

@@ -1,5 +1,7 @@
 """Kept predictions, smoothed and scored again; what the selection split chooses."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -51,6 +53,32 @@ def test_a_replayed_score_equals_the_long_way(seed, kernel, radius):
         truth.append(t[scored])
         guess.append(dense[f[scored] - 1].argmax(axis=1))
     assert said == pytest.approx(p_expr(np.concatenate(truth), np.concatenate(guess)), abs=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(["mean", "median"]), st.integers(0, 250))
+def test_crops_beyond_the_reach_of_any_window_change_no_score(seed, kernel, radius):
+    random = np.random.default_rng(seed)
+    crops, outputs, frames, targets = random_expr(random, videos=2, length=700)
+    targets = [np.where(f <= last, t, -1) for f, t, last in zip(frames, targets, random.integers(0, 700, 2))]
+    labels = labelled("expr", frames, targets)
+    replay = Replay(task("expr"), predicted(crops, outputs), labels, temporal=True)
+    counted = np.zeros((8, 8))
+    for c, o, f, t in zip(crops, outputs, frames, targets):
+        dense = smooth(fill_gaps(c, o.astype(np.float32), int(c[-1])), kernel, radius)
+        scored = np.isin(f, c) & (t >= 0)
+        np.add.at(counted, (t[scored], dense[f[scored] - 1].argmax(axis=1)), 1)
+    assert replay.statistics(kernel, radius, 0.5).arrays["expr"].sum(axis=0).tolist() == counted.tolist()
+
+
+def test_a_stray_crop_of_a_high_number_costs_no_memory():
+    crops, outputs = [np.array([1, 2, 3, 20_220_315]), np.array([1, 3])], [np.eye(8)[:4], np.eye(8)[:2]]
+    labels = labelled("expr", [np.arange(1, 4), np.arange(1, 4)], [np.arange(3), np.array([0, 0, 1])])
+    tracemalloc.start()
+    replay = Replay(task("expr"), predicted(crops, outputs), labels, temporal=True)
+    assert replay.curve("mean", [0, 250], 0.5)[0] == pytest.approx(3 / 8)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
 
 
 def test_coverage_counts_annotated_frames_without_a_crop():

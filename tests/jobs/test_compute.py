@@ -1,0 +1,79 @@
+"""Jobs of a small recipe on a small set, in this process: what they read, and what their records say."""
+
+import dataclasses
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from harness.data.open import open_dataset
+from harness.errors import FramelightError
+from harness.heads.config import HeadConfig
+from harness.jobs.compute import compute
+from harness.jobs.expand import Expansion
+from harness.preparation import prepare
+from harness.recipes import Grid, Recipe, Smoothing
+from harness.tracking.entries import metrics
+
+HEAD = HeadConfig("logistic_regression", hidden=0, epochs=2)
+RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(Grid("expr", ("scores",), (HEAD,)),),
+                smoothing=Smoothing(largest=3))
+
+
+@pytest.fixture(scope="module")
+def prepared(small_set, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("jobs")
+    shutil.copytree(small_set, folder / "data")
+    return prepare(RECIPE, folder / "data", folder / "store", print)
+
+
+def job_of(prepared, kind, **changes):
+    expansion = Expansion(RECIPE, prepared)
+    job = expansion.job(kind, "expr", prepared.backbones[0], "scores", HEAD, RECIPE.smoothing, 0)
+    return dataclasses.replace(job, **changes)
+
+
+def test_a_run_has_both_curves_and_the_names_of_the_contract(prepared):
+    record = compute(job_of(prepared, "run"))
+    listed = {name for name, _, _ in metrics(record)}
+    assert set(record.curve["mean"]) == {"radius", "selected", "reported"}
+    assert {"P_EXPR", "coverage", "curve/mean/P_EXPR", "curve/mean/selection/P_EXPR", "selection/P_EXPR"} <= listed
+    at_chosen = record.curve[record.kernel if record.radius else "mean"]["reported"][record.radius]
+    assert record.metrics["P_EXPR"] == pytest.approx(at_chosen, abs=1e-12)
+
+
+def test_a_trial_logs_nothing_under_a_name_of_the_reported_split(prepared):
+    record = compute(job_of(prepared, "trial"))
+    assert record.split == "selection" and record.selection["P_EXPR"] == pytest.approx(record.metrics["P_EXPR"])
+    assert all(set(columns) == {"radius", "selected"} for columns in record.curve.values())
+    listed = [name for name, _, _ in metrics(record) if not name.startswith("seconds/")]
+    assert {name for name in listed if "selection/" not in name} == set()
+    assert {"selection/P_EXPR", "selection/ci_low", "curve/median/selection/P_EXPR"} <= set(listed)
+
+
+def test_kept_statistics_have_a_row_for_each_video(prepared):
+    job = job_of(prepared, "run")
+    record = compute(job)
+    with np.load(job.folder / "statistics.npz") as kept:
+        assert kept["expr"].shape == (record.units, 8, 8) and kept["expr"].sum() == record.scored
+
+
+def test_annotations_that_changed_while_the_recipe_ran_are_refused(prepared, tmp_path):
+    shutil.copytree(prepared.root, tmp_path / "data")
+    job = job_of(prepared, "run", data=tmp_path / "data")
+    file = next(iter(open_dataset(job.data).files("expr", "train")))
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([lines[0], "0" if lines[1] != "0" else "1", *lines[2:]]) + "\n")
+    with pytest.raises(FramelightError, match="annotations of task expr changed while the recipe ran; run it again"):
+        compute(job)
+
+
+def test_git_is_asked_once_by_a_process_that_runs_many_jobs(prepared, tmp_path, monkeypatch):
+    (tmp_path / "git").write_text(f"#!/bin/sh\necho asked >> {tmp_path}/log\nexec {shutil.which('git')} \"$@\"\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    for seed in range(2):
+        assert "git_commit" in compute(job_of(prepared, "run", seed=seed)).environment
+    assert (tmp_path / "log").read_text().split() == ["asked"]
