@@ -5,47 +5,79 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
+
+from harness.errors import FramelightError
+
+Answer = Callable[[int, int, float], bool]
+CLOSING_SECONDS = 2
+ANSWER_SECONDS = 300
+_BROKEN = (OSError, EOFError, AuthenticationError)
 
 
 @dataclass(frozen=True)
 class Reporter:
-    """Handed to a worker; called with (epoch, value), returns True when the training should stop."""
+    """Handed to a worker; called with (epoch, value), returns True when the training should stop.
+
+    FramelightError when nobody listens any more.
+    """
 
     address: str
     key: bytes
     number: int
 
     def __call__(self, epoch: int, value: float) -> bool:
-        with Client(self.address, authkey=self.key) as connection:
-            connection.send((self.number, epoch, float(value)))
-            return bool(connection.recv())
+        try:
+            with Client(self.address, authkey=self.key) as connection:
+                connection.send((self.number, epoch, float(value)))
+                if connection.poll(ANSWER_SECONDS):
+                    return bool(connection.recv())
+        except _BROKEN as error:
+            raise FramelightError(f"the search that trial {self.number} belongs to no longer listens") from error
+        raise FramelightError(f"the search that trial {self.number} belongs to gave no answer in {ANSWER_SECONDS} s")
 
 
 @contextmanager
-def listening(answer: Callable[[int, int, float], bool]) -> Iterator[Callable[[int], Reporter]]:
-    """Answer reports with `answer(number, epoch, value)` in a thread; yields what makes a Reporter for a number."""
-    key = os.urandom(32)
-    with Listener(authkey=key) as listener:
-        thread = threading.Thread(target=_serve, args=(listener, answer), daemon=True)
+def listening(answer: Answer) -> Iterator[Callable[[int], Reporter]]:
+    """Answer reports with `answer(number, epoch, value)` in a thread; yields what makes a Reporter for a number.
+
+    Once `answer` has raised, every report is answered with False; its error is raised on leaving.
+    """
+    key, ended, errors = os.urandom(32), threading.Event(), []
+    with Listener(authkey=key, backlog=128) as listener:
+        thread = threading.Thread(target=_serve, args=(listener, answer, ended, errors), daemon=True)
         thread.start()
         try:
             yield lambda number: Reporter(str(listener.address), key, number)
         finally:
-            with Client(str(listener.address), authkey=key) as connection:
-                connection.send(None)
-            thread.join()
+            ended.set()
+            threading.Thread(target=_wake, args=(str(listener.address), key), daemon=True).start()
+            thread.join(CLOSING_SECONDS)
+    if errors:
+        raise errors[0]
 
 
-def _serve(listener: Listener, answer: Callable[[int, int, float], bool]) -> None:
-    while True:
-        try:
-            with listener.accept() as connection:
-                message = connection.recv()
-                if message is None:
-                    return
-                connection.send(answer(*message))
-        except (EOFError, ConnectionError):
-            continue
+def _serve(listener: Listener, answer: Answer, ended: threading.Event, errors: list[Exception]) -> None:
+    while not ended.is_set():
+        with suppress(*_BROKEN), listener.accept() as connection:
+            if not ended.is_set():
+                connection.send(_answered(answer, connection.recv(), errors))
+
+
+def _answered(answer: Answer, message: tuple[int, int, float], errors: list[Exception]) -> bool:
+    if errors:
+        return False
+    try:
+        return answer(*message)
+    except Exception as error:
+        errors.append(error)
+        return False
+
+
+def _wake(address: str, key: bytes) -> None:
+    """End the wait for a connection; in a thread of its own, as it may find nobody to shake hands with."""
+    with suppress(*_BROKEN):
+        Client(address, authkey=key).close()

@@ -1,116 +1,177 @@
 """The Optuna search of a recipe: one study a task, kept in the store, resumed where it was left.
 
-Trials are asked and told in batches as large as the number of workers, and the sampler of each trial is seeded by its
-number, so a search that was killed goes on as if it had not been. The objective is the selection split's metric.
+Trials run in batches as large as the number of workers. What a trial is and whether it is pruned follow from its
+number and from the trials of earlier batches, and a batch that was begun is ended as it was planned: a search that was
+killed goes on as if it had not been. The objective is the selection split's metric.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from statistics import median
 
 import optuna
-from optuna.trial import TrialState
+from optuna.exceptions import OptunaError
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
-from harness.heads.config import HeadConfig
+from harness import records
+from harness.errors import FramelightError
 from harness.identity import digest
 from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
 from harness.locks import making
-from harness.recipes.recipe import Grid, Recipe, Search, Smoothing
+from harness.recipes.recipe import Grid
 from harness.records import Record
 from harness.reporting import Reporter, listening
+from harness.search_space import Space
 
 RunBatch = Callable[[list[tuple[Job, Reporter | None]]], list[Record]]
 STARTUP_TRIALS = 10
-_ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+"""Trials drawn at random before the sampler learns from them."""
+STARTUP_RIVALS = 5
+"""Completed trials before any other is pruned."""
+FAILURES = 3
+"""As many in a row, and no fewer than one batch, end the search: the cause is not in the trials."""
+STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
 class GridSearch:
     """The search over one grid of a recipe."""
 
     def __init__(self, expansion: Expansion, grid: Grid, store: Path) -> None:
-        assert expansion.recipe.search is not None
-        self.expansion, self.grid = expansion, grid
-        self.recipe: Recipe = expansion.recipe
-        self.settings: Search = expansion.recipe.search
-        self.backbones = {backbone.label: backbone for backbone in expansion.prepared.backbones}
-        space = [self.settings.seed, self.settings.pruner, self.settings.hidden, self.settings.learning_rate,
-                 self.settings.l2, self.settings.epochs, grid, self.recipe.smoothing, self.recipe.protocol,
-                 expansion.data_of(grid.task), sorted(b.entry for b in self.backbones.values())]
-        self.name = f"{self.recipe.name}/{grid.task}/{digest(space)}"
-        self.lock = store / "artifacts" / "studies" / digest(space)
-        self.storage = f"sqlite:///{store / 'optuna.db'}"
-        self.store = store
+        self.space, self.recipe, self.settings = Space(expansion, grid), expansion.recipe, expansion.recipe.search
+        identity = self.space.identity()
+        self.name = f"{self.recipe.name}/{grid.task}/{identity}"
+        self.lock = store / "artifacts" / "studies" / identity
+        self.database = store / "optuna.db"
 
     def run(self, workers: int, run_batch: RunBatch) -> list[Job]:
-        """Search until the recipe's number of trials has ended; the jobs of the best one, for each seed."""
+        """Search until the recipe's number of trials has completed or was pruned; the best one's job for each seed.
+
+        FramelightError when trials fail one after the other; a single failed one is replaced by another.
+        """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with making(self.lock):
+        with making(self.lock), self._storage_errors():
             self.study = self._open()
-            with listening(self._answer) as reporter_for:
-                while self._ended() < self.settings.trials:
-                    numbers = self._batch(workers)
-                    jobs = [(self._job(self._trial(n), "trial", self.recipe.seeds[0]), reporter_for(n))
-                            for n in numbers]
-                    for number, record in zip(numbers, run_batch(jobs)):
-                        self._tell(number, record)
-        return self._best()
+            self._send_again(run_batch)
+            failures: list[Record] = []
+            while self._missing(self._trials()) > 0:
+                trials = self._batch(workers)
+                for trial, record in zip(trials, self._run(trials, run_batch)):
+                    self._tell(trial, record)
+                    failures = [*failures, record] if record.status == "failed" else []
+                if len(failures) >= max(FAILURES, workers):
+                    raise FramelightError(f"search {self.name}: {len(failures)} trials in a row failed, the first with "
+                                          f"{failures[0].error}; mend that and run the command again")
+            return [self.space.job(self._best(), "run", seed) for seed in self.recipe.seeds]
+
+    @contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OptunaError, SQLAlchemyError) as error:
+            cause = str(error.__cause__ or error).splitlines()[0]
+            raise FramelightError(f"{self.database} could not be used ({cause}); check that it is writable and has "
+                                  "room and that Optuna made it, or choose another store with --store DIR") from error
 
     def _open(self) -> optuna.Study:
-        pruners = {"none": optuna.pruners.NopPruner(),
-                   "median": optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
-                   "halving": optuna.pruners.SuccessiveHalvingPruner()}
-        with making(self.store / "optuna.db"):
-            return optuna.create_study(study_name=self.name, storage=self.storage, direction="maximize",
-                                       pruner=pruners[self.settings.pruner], load_if_exists=True)
+        with making(self.database):
+            return optuna.create_study(study_name=self.name, storage=f"sqlite:///{self.database}",
+                                       direction="maximize", load_if_exists=True)
 
-    def _ended(self) -> int:
-        return sum(trial.state in _ENDED for trial in self.study.get_trials(deepcopy=False))
+    def _trials(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False)
 
-    def _batch(self, workers: int) -> list[int]:
-        """Numbers to run now: the running ones a killed search left, filled up to a whole batch."""
-        trials = self.study.get_trials(deepcopy=False)
-        running = [trial.number for trial in trials if trial.state == TrialState.RUNNING]
-        end = min((len(trials) - bool(running)) // workers * workers + workers, self.settings.trials)
-        for number in range(len(trials), max(end, len(trials))):
-            self.study.sampler = optuna.samplers.TPESampler(
-                n_startup_trials=STARTUP_TRIALS, seed=int(digest([self.settings.seed, number], 8), 16))
-            running.append(self.study.ask().number)
-        return running
+    def _missing(self, trials: list[FrozenTrial]) -> int:
+        """A failed trial does not count."""
+        return self.settings.trials - sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials)
 
-    def _trial(self, number: int) -> optuna.Trial:
-        return optuna.Trial(self.study, self.study.get_trials(deepcopy=False)[number]._trial_id)
+    def _job(self, trial: FrozenTrial) -> Job:
+        return self.space.job(trial, "trial", self.recipe.seeds[0])
 
-    def _job(self, trial: optuna.Trial | optuna.trial.FrozenTrial, kind: str, seed: int) -> Job:
-        settings, smoothing = self.settings, self.recipe.smoothing
-        head = trial.suggest_categorical("head", sorted({config.kind for config in self.grid.heads}))
-        hidden = 0 if head == "logistic_regression" else trial.suggest_int("hidden", *settings.hidden, log=True)
-        config = HeadConfig(head, hidden=hidden,
-                            learning_rate=trial.suggest_float("learning_rate", *settings.learning_rate, log=True),
-                            l2=trial.suggest_float("l2", *settings.l2, log=True),
-                            epochs=trial.suggest_int("epochs", *settings.epochs, log=True))
-        radius = trial.suggest_int("radius", smoothing.smallest, smoothing.largest)
-        kernel = trial.suggest_categorical("kernel", list(smoothing.kernels))
-        backbone = self.backbones[trial.suggest_categorical("backbone", list(self.backbones))]
-        features = trial.suggest_categorical("features", list(self.grid.features))
-        return self.expansion.job(kind, self.grid.task, backbone, features, config,
-                                  Smoothing((kernel,), radius, radius), seed)
+    def _send_again(self, run_batch: RunBatch) -> None:
+        """Hand the kept records of ended trials on once more: their tracker may have been lost."""
+        jobs = {job.job_id: job for job in (self._job(trial) for trial in self._trials() if trial.state.is_finished())}
+        run_batch([(job, None) for job in jobs.values() if (job.folder / "record.json").is_file()])
+
+    def _batch(self, workers: int) -> list[FrozenTrial]:
+        """The trials to run now: what is left of the batch that a killed search began, or a new one."""
+        trials = self._trials()
+        if any(trial.state == TrialState.RUNNING for trial in trials):
+            first, size = trials[-1].user_attrs["batch"]
+        else:
+            first, size = len(trials), min(workers, self._missing(trials))
+        while len(trials) < first + size:
+            self.study.add_trial(self._proposal(trials, {"batch": [first, size]}))
+            trials = self._trials()
+        return [trial for trial in trials[first:] if trial.state == TrialState.RUNNING]
+
+    def _proposal(self, trials: list[FrozenTrial], attributes: dict[str, object]) -> FrozenTrial:
+        """The next trial after `trials`, drawn on a copy of the study: it enters the study whole or not at all."""
+        seed = int(digest([self.settings.seed, len(trials)], 8), 16)
+        copy = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(
+            n_startup_trials=STARTUP_TRIALS, seed=seed))
+        copy.add_trials(trials)
+        trial = copy.ask()
+        backbone = self.space.job(trial, "trial", self.recipe.seeds[0]).backbone
+        return optuna.trial.create_trial(state=TrialState.RUNNING, params=trial.params,
+                                         distributions=trial.distributions,
+                                         user_attrs={**attributes, "backbone": backbone})
+
+    def _run(self, trials: list[FrozenTrial], run_batch: RunBatch) -> list[Record]:
+        jobs = [self._job(trial) for trial in trials]
+        for job in jobs:
+            _forget_pruned(job)
+        with listening(self._answer) as reporter_for:
+            return run_batch([(job, reporter_for(trial.number)) for job, trial in zip(jobs, trials)])
 
     def _answer(self, number: int, epoch: int, value: float) -> bool:
-        trial = self._trial(number)
-        trial.report(value, epoch)
-        return trial.should_prune()
+        """Keep the value of an epoch; whether the trial stops there.
 
-    def _tell(self, number: int, record: Record) -> None:
-        states = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
-        value: Any = record.selection.get(record.metric) if record.status == "finished" else None
-        self.study.tell(number, value, state=states[record.status], skip_if_finished=True)
+        The median rule: its best value so far is below the median that the completed trials of earlier batches had at
+        this epoch. Trials of its own batch report in an order that nobody can repeat.
+        """
+        trials = self._trials()
+        trial = trials[number]
+        self._report(trial, {epoch: value})
+        first, _ = trial.user_attrs["batch"]
+        rivals = [t.intermediate_values for t in trials[:first] if t.state == TrialState.COMPLETE]
+        best = max([value, *(known for step, known in trial.intermediate_values.items() if step < epoch)])
+        return self.settings.pruner == "median" and below_median(best, rivals, epoch)
 
-    def _best(self) -> list[Job]:
-        complete = [t for t in self.study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE]
+    def _report(self, trial: FrozenTrial, values: dict[int, float]) -> None:
+        """Keep the values of epochs that the study has none of: a resumed trial reports some again."""
+        for epoch in values.keys() - trial.intermediate_values.keys():
+            optuna.Trial(self.study, trial._trial_id).report(values[epoch], epoch)
+
+    def _tell(self, trial: FrozenTrial, record: Record) -> None:
+        """A job that was kept from another search reported nothing to this one; its training did keep its epochs."""
+        value = None
+        if record.status == "finished":
+            value = record.selection[record.metric]
+            history = json.loads((self._job(trial).folder / "training.json").read_text())["history"]
+            self._report(self._trials()[trial.number], {epoch["epoch"]: epoch["value"] for epoch in history})
+        self.study.tell(trial.number, value, state=STATES[record.status])
+
+    def _best(self) -> FrozenTrial:
+        complete = [trial for trial in self._trials() if trial.state == TrialState.COMPLETE]
         if not complete:
-            return []
-        best = max(complete, key=lambda trial: (trial.value, -trial.number))
-        return [self._job(best, "run", seed) for seed in self.recipe.seeds]
+            raise FramelightError(f"search {self.name}: no trial completed; run the command again")
+        return max(complete, key=lambda trial: (trial.value, -trial.number))
+
+
+def below_median(best: float, rivals: Sequence[dict[int, float]], epoch: int) -> bool:
+    """Whether `best` is below the median of the rivals' values at `epoch`; never before there are enough rivals."""
+    known = [values[epoch] for values in rivals if epoch in values]
+    return len(rivals) >= STARTUP_RIVALS and len(known) > 0 and best < median(known)
+
+
+def _forget_pruned(job: Job) -> None:
+    """A pruned record holds against the rivals of its own search only; another search tries the job afresh."""
+    if (job.folder / "record.json").is_file() and records.read(job.folder / "record.json").status == "pruned":
+        shutil.rmtree(job.folder)

@@ -12,13 +12,18 @@ from harness.tasks import TASKS
 FEATURES = ("embeddings", "scores", "embeddings+scores")
 KERNELS = ("mean", "median")
 PROTOCOLS = ("held-out", "published")
-PRUNERS = ("none", "median", "halving")
+PRUNERS = ("none", "median")
 LARGEST_RADIUS = 250
 
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise InputError(message)
+
+
+def _require_distinct(values: tuple, name: str, where: str) -> None:
+    _require(len(values) > 0, f"{where} has no {name}; name at least one")
+    _require(len(set(values)) == len(values), f"{where} lists the same {name} twice")
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,8 @@ class Grid:
         for features in self.features:
             if features not in FEATURES:
                 raise unknown("features", features, FEATURES)
+        for name in ("features", "heads"):
+            _require_distinct(getattr(self, name), name, f"the grid of task '{self.task}'")
 
 
 @dataclass(frozen=True)
@@ -154,6 +161,4 @@ class Recipe:
         if self.precision not in ("float16", "float32"):
             raise unknown("precision", self.precision, ("float16", "float32"))
         for name in ("grids", "backbones", "seeds"):
-            _require(len(getattr(self, name)) > 0, f"recipe '{self.name}' has no {name}")
-            _require(len(set(getattr(self, name))) == len(getattr(self, name)),
-                     f"recipe '{self.name}' lists the same {name} twice")
+            _require_distinct(getattr(self, name), name, f"recipe '{self.name}'")

@@ -1,0 +1,63 @@
+"""What a trial of a search may be: the parameters it is asked for, and the job they make."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Protocol
+
+from harness.heads.config import HeadConfig
+from harness.identity import digest
+from harness.jobs.expand import Expansion
+from harness.jobs.job import REVISION, Job
+from harness.recipes.recipe import Grid, Search, Smoothing
+
+
+class Trial(Protocol):
+    """A trial of Optuna, new (it draws each parameter) or kept (it gives what was drawn)."""
+
+    def suggest_categorical(self, name: str, choices: list[Any]) -> Any: ...
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int: ...
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
+
+
+class Space:
+    """Backbone, features, head, its hyperparameters, kernel and radius of one grid of a recipe.
+
+    What is not searched of a head is that of the grid's first head of its kind. Backbones are the keys of their
+    feature entries: names are labels.
+    """
+
+    def __init__(self, expansion: Expansion, grid: Grid) -> None:
+        assert expansion.recipe.search is not None
+        self.expansion, self.grid = expansion, grid
+        self.settings: Search = expansion.recipe.search
+        self.backbones = {backbone.entry: backbone for backbone in expansion.prepared.backbones}
+        self.heads = {head.kind: head for head in reversed(grid.heads)}
+
+    def identity(self) -> str:
+        """Digest of all that the outcome of a search depends on but its length and the number of workers."""
+        recipe = self.expansion.recipe
+        return digest([dataclasses.replace(self.settings, trials=1), self.grid, recipe.smoothing, recipe.protocol,
+                       recipe.seeds[0], REVISION, self.expansion.data_of(self.grid.task), sorted(self.backbones)])
+
+    def job(self, trial: Trial, kind: str, seed: int) -> Job:
+        """The job of a trial; asks it for every parameter."""
+        smoothing = self.expansion.recipe.smoothing
+        head = self._head(trial)
+        radius = trial.suggest_int("radius", smoothing.smallest, smoothing.largest)
+        kernel = trial.suggest_categorical("kernel", list(smoothing.kernels))
+        backbone = self.backbones[trial.suggest_categorical("backbone", sorted(self.backbones))]
+        features = trial.suggest_categorical("features", list(self.grid.features))
+        return self.expansion.job(kind, self.grid.task, backbone, features, head, Smoothing((kernel,), radius, radius),
+                                  seed)
+
+    def _head(self, trial: Trial) -> HeadConfig:
+        settings, kind = self.settings, trial.suggest_categorical("head", sorted(self.heads))
+        deep = kind == "mlp" or (kind == "multitask" and trial.suggest_categorical("shared", [False, True]))
+        return dataclasses.replace(
+            self.heads[kind], hidden=trial.suggest_int("hidden", *settings.hidden, log=True) if deep else 0,
+            learning_rate=trial.suggest_float("learning_rate", *settings.learning_rate, log=True),
+            l2=trial.suggest_float("l2", *settings.l2, log=True),
+            epochs=trial.suggest_int("epochs", *settings.epochs, log=True))
