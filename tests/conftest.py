@@ -1,7 +1,11 @@
-import pytest
+import os
 
-from tests import small
-from tests.server import server  # noqa: F401 (a fixture)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are imported: tests run side by side
+
+import pytest  # noqa: E402
+
+from tests import small  # noqa: E402
+from tests.server import server  # noqa: E402, F401 (a fixture)
 
 
 @pytest.fixture(scope="session")
