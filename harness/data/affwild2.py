@@ -16,7 +16,7 @@ from harness.data import affwild2_folders, affwild2_inspection, annotations
 from harness.data.affwild2_folders import CROP, source_video
 from harness.data.dataset import Labels, Sequence
 from harness.data.layout import SPLITS, Layout
-from harness.data.problems import Problem
+from harness.data.problems import ERROR, Problem
 from harness.errors import InputError, unknown
 from harness.tasks import ACTION_UNITS, TASKS
 from harness.tasks import task as find_task
@@ -28,7 +28,7 @@ EMPTY = {"expr": np.zeros(0, np.int64), "va": np.zeros((0, 2), np.float32),
 class CropFolders(Mapping[str, Sequence]):
     """The sequences of a folder of crop folders; each is scanned when asked for and not kept.
 
-    A name without a folder of its own is a sequence of no frames.
+    A name without a folder of its own is a sequence of no frames. InputError for a crop of frame 0.
     """
 
     def __init__(self, folder: Path, names: tuple[str, ...]):
@@ -43,6 +43,8 @@ class CropFolders(Mapping[str, Sequence]):
         except (FileNotFoundError, NotADirectoryError):
             found = []
         images = tuple(self.folder / name / file for _, file in found)
+        if found and found[0][0] == 0:
+            raise Problem(ERROR, "frame number", affwild2_folders.FRAME_ZERO, images[0]).exception()
         return Sequence(name, np.array([frame for frame, _ in found], dtype=np.int32), images)
 
     def __iter__(self) -> Iterator[str]:

@@ -21,6 +21,7 @@ SPLIT_FOLDERS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validat
 MTL_FILES = {"train": ("train_set.txt", "training_set_annotations.txt"),
              "validation": ("validation_set.txt", "validation_set_annotations.txt")}
 CROPS = ("cropped", "cropped_aligned")
+FRAME_ZERO = "a crop of frame 0, but frame numbers start at 1; take it out, or number the crops from 1"
 CROP = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
 
 

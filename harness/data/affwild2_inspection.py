@@ -11,10 +11,13 @@ from typing import Protocol
 import numpy as np
 
 from harness.data import annotations
-from harness.data.affwild2_folders import CROP, Folders, source_video
+from harness.data.affwild2_folders import CROP, FRAME_ZERO, Folders, source_video
 from harness.data.dataset import Sequence
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.errors import InputError
+
+FAR = 1000
+"""Frames by which a last crop may lie past twice the annotated length before it is taken for a stray file."""
 
 
 class Inspected(Protocol):
@@ -41,6 +44,7 @@ def inspect(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Iterator[Pro
     yield from _unreadable_lists(dataset)
     yield from _without_crops(dataset, crops)
     yield from _extra_lines(dataset, crops)
+    yield from _far_crops(dataset, crops)
     for split in dataset.splits("mtl"):
         yield from _duplicates(dataset.files("mtl", split)[0])
     yield from _strange_files(dataset)
@@ -97,7 +101,7 @@ def _without_crops(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Itera
     seen = set()
     for task, split in dataset.parts():
         for video in _members(dataset, task, split):
-            if video not in seen and not len(crops[video]):
+            if video not in seen and not len(crops[video]) and not _frame_zero(dataset, video):
                 seen.add(video)
                 folder = dataset.folders.crops.name
                 message = f"video '{video}' has no crop in {folder}/; none of its frames can be used"
@@ -110,7 +114,7 @@ def _extra_lines(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Iterato
     for (task, _), files in dataset.folders.files.items():
         for path in files if task != "mtl" else ():
             last = crops[path.stem][-1:]
-            extra = path.read_bytes().rstrip().count(b"\n") - int(last.sum())
+            extra = _lines(path) - int(last.sum())
             if len(last) and extra > 0:
                 found.setdefault((path.stem, extra), []).append((task, path))
     for (video, extra), same in found.items():
@@ -118,6 +122,38 @@ def _extra_lines(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Iterato
         tasks = f" (tasks {', '.join(task for task, _ in same)})" if len(same) > 1 else ""
         message = f"{extra} line{'s' * (extra > 1)} past the last crop, that of frame {last}{tasks}"
         yield Problem(WARNING, "extra lines", message, same[0][1], last + 2)
+
+
+def _far_crops(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+    """A last crop at more than twice the annotated length, as a file named by a date is."""
+    for video, end in _annotated_lengths(dataset).items():
+        last = int(crops[video][-1]) if len(crops[video]) else 0
+        if last > 2 * end + FAR:
+            sequence = dataset.sequences[video]
+            image = sequence.images[int(np.searchsorted(sequence.frames, last))]
+            message = (f"the last crop is of frame {last:,}, but the annotations of '{video}' end at frame {end:,}; "
+                       "take it out if its name is no frame number")
+            yield Problem(WARNING, "last crop", message, image)
+
+
+def _annotated_lengths(dataset: Inspected) -> dict[str, int]:
+    """The last frame that any file annotates, by video."""
+    lengths: dict[str, int] = {}
+    for (task, split), files in dataset.folders.files.items():
+        for path in files if task != "mtl" else ():
+            lengths[path.stem] = max(lengths.get(path.stem, 0), _lines(path))
+        if task == "mtl" and _members(dataset, task, split):
+            rows = annotations.read_images(files[0])
+            last = np.zeros(len(rows.videos), np.int64)
+            np.maximum.at(last, rows.index, rows.frame)
+            for video, frame in zip(rows.videos, last.tolist()):
+                lengths[video] = max(lengths.get(video, 0), frame)
+    return lengths
+
+
+def _lines(path: Path) -> int:
+    """Lines after the header."""
+    return path.read_bytes().rstrip().count(b"\n")
 
 
 def _duplicates(path: Path) -> Iterator[Problem]:
@@ -133,6 +169,15 @@ def _duplicates(path: Path) -> Iterator[Problem]:
         yield Problem(WARNING, "duplicate row", message, path, int(row) + 2)
 
 
+def _frame_zero(dataset: Inspected, video: str) -> list[str]:
+    """Names of the crops for which the reader refuses the video."""
+    try:
+        files = sorted(os.listdir(dataset.folders.crops / video))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [file for file in files if (match := CROP.fullmatch(file)) and int(match[1]) == 0]
+
+
 def _strange_files(dataset: Inspected) -> Iterator[Problem]:
     for name in dataset.crop_folders:
         folder = dataset.folders.crops / name
@@ -141,5 +186,7 @@ def _strange_files(dataset: Inspected) -> Iterator[Problem]:
         if strange:
             message = f"{len(strange)} not named by a frame number, such as 00001.jpg; left out"
             yield Problem(WARNING, "file name", message, folder / strange[0])
-        if len(files) - len(strange) > len(dataset.sequences[name].frames):
+        for zero in _frame_zero(dataset, name)[:1]:
+            yield Problem(ERROR, "frame number", f"{FRAME_ZERO}; '{name}' is not counted here", folder / zero)
+        if len(files) - len(strange) > len({int(match[1]) for file in files if (match := CROP.fullmatch(file))}):
             yield Problem(WARNING, "file name", "two files of one frame; the first by name is taken", folder)

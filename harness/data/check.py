@@ -15,6 +15,7 @@ from harness.data.layout import SPLITS, Layout
 from harness.data.open import open_dataset
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.report import Report, TestSplit
+from harness.errors import InputError
 from harness.tasks import TASKS
 
 
@@ -48,9 +49,17 @@ def render(report: Report, limit: int | None = None) -> str:
 
 
 def _crops(dataset: Layout, problems: list[Problem], images: bool) -> tuple[dict[str, np.ndarray], int]:
-    """Frames of each sequence whose image has no fault, and how many image files there are."""
+    """Frames of each sequence whose image has no fault, and how many image files there are.
+
+    A sequence that the reader refuses has none.
+    """
     crops, files = {}, 0
-    for name, sequence in dataset.sequences.items():
+    for name in dataset.sequences:
+        try:
+            sequence = dataset.sequences[name]
+        except InputError:  # `inspect` lists what it is refused for
+            crops[name] = np.zeros(0, np.int32)
+            continue
         files += len(sequence.images)
         whole = np.ones(len(sequence.images), bool)
         if images:
