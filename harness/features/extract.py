@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +49,7 @@ def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureS
     loaded = backbones.load(backbone.reference, backbone.checkpoints) if known else backbone
     key, names = store.key(loaded, images, dtype), sorted(dataset.sequences)
     if store.find(loaded, images, dtype) is None:
-        _run(_chunks(dataset, names), _Destination(store, key, dtype, dataset.root), loaded,
+        _run(dataset, _chunks(dataset, names), _Destination(store, key, dtype, dataset.root), loaded,
              threads or os.cpu_count() or 1, progress)
     return store.complete(key, names, {
         "backbone": {"reference": loaded.reference, "label": loaded.label, "weights": loaded.weights,
@@ -59,16 +59,24 @@ def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureS
         "widths": {"embeddings": loaded.embedding_width, "scores": loaded.score_width}})
 
 
-def _chunks(dataset: Dataset, names: list[str]) -> list[tuple[Sequence, ...]]:
+@dataclass(frozen=True)
+class _Chunk:
+    """Sequences that are extracted together, by name: the paths of a whole data set would fill memory."""
+
+    names: tuple[str, ...]
+    crops: int
+
+
+def _chunks(dataset: Dataset, names: list[str]) -> list[_Chunk]:
     """Sequences in name order, grouped until a group has CHUNK_FRAMES crops."""
     chunks, current, size = [], [], 0
     for name in names:
-        current.append(dataset.sequences[name])
+        current.append(name)
         size += len(dataset.sequences[name].images)
         if size >= CHUNK_FRAMES:
-            chunks.append(tuple(current))
+            chunks.append(_Chunk(tuple(current), size))
             current, size = [], 0
-    return [*chunks, tuple(current)] if current else chunks
+    return [*chunks, _Chunk(tuple(current), size)] if current else chunks
 
 
 @dataclass(frozen=True)
@@ -78,11 +86,11 @@ class _Destination:
     dtype: str
     root: Path
 
-    def has(self, chunk: tuple[Sequence, ...]) -> bool:
-        return not self.absent(chunk)
+    def has(self, chunk: _Chunk) -> bool:
+        return not self.absent(chunk.names)
 
-    def absent(self, chunk: tuple[Sequence, ...]) -> set[str]:
-        return {s.name for s in chunk if not self.store.sequence_path(self.key, s.name).is_dir()}
+    def absent(self, names: Iterable[str]) -> set[str]:
+        return {name for name in names if not self.store.sequence_path(self.key, name).is_dir()}
 
     def shown(self, image: Path) -> str:
         return str(image.relative_to(self.root)) if image.is_relative_to(self.root) else str(image)
@@ -93,13 +101,13 @@ class _Work:
     """One chunk on its way: its arrays fill batch by batch and are stored when the last has come."""
 
     number: int
-    chunk: tuple[Sequence, ...]
+    sequences: tuple[Sequence, ...]
     to: _Destination
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     reasons: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.paths = [path for sequence in self.chunk for path in sequence.images]
+        self.paths = [path for sequence in self.sequences for path in sequence.images]
 
     def take(self, batch: Batch) -> None:
         rows = np.setdiff1d(np.arange(batch.start, batch.stop), list(batch.faults), assume_unique=True)
@@ -113,8 +121,8 @@ class _Work:
     def store(self) -> None:
         sound = np.ones(len(self.paths), bool)
         sound[list(self.reasons)] = False
-        wanted, start = self.to.absent(self.chunk), 0
-        for sequence in self.chunk:
+        wanted, start = self.to.absent(sequence.name for sequence in self.sequences), 0
+        for sequence in self.sequences:
             if sequence.name in wanted:
                 self._store(sequence, start, sound[start:start + len(sequence.images)])
             start += len(sequence.images)
@@ -129,15 +137,16 @@ class _Work:
         self.to.store.write_sequence(self.to.key, sequence.name, {**stored, "frames": frames}, corrupt)
 
 
-def _run(chunks: list[tuple[Sequence, ...]], to: _Destination, backbone: Backbone, threads: int,
+def _run(dataset: Dataset, chunks: list[_Chunk], to: _Destination, backbone: Backbone, threads: int,
          progress: Progress | None) -> None:
     from harness.features.pipeline import Pipeline
 
-    sizes = [sum(len(sequence.images) for sequence in chunk) for chunk in chunks]
-    meter = _Meter(progress, sum(sizes), sum(size for size, chunk in zip(sizes, chunks) if to.has(chunk)))
+    meter = _Meter(progress, sum(chunk.crops for chunk in chunks),
+                   sum(chunk.crops for chunk in chunks if to.has(chunk)))
     with Claims(to.store.root / to.key) as claims, Pipeline(backbone, threads) as pipeline:
         for claimed in (claims.free, claims.left):
-            works = (_Work(number, chunk, to) for number, chunk in claimed(chunks, to.has))
+            works = (_Work(number, tuple(dataset.sequences[name] for name in chunk.names), to)
+                     for number, chunk in claimed(chunks, to.has))
             for work, batch in pipeline.batches(works):
                 work.take(batch)
                 meter.add(batch.stop - batch.start)
