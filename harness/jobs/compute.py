@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,8 +33,6 @@ from harness.tracking.environment import environment
 
 REPLICATES = 10_000
 
-_environment = functools.cache(environment)
-"""Asked of git once in a process, not once a job."""
 
 Kept = tuple[tuple[str, ...], UnitStatistics]
 """Names of the units, and their sufficient statistics."""
@@ -68,7 +67,7 @@ def compute(job: Job, on_epoch: OnEpoch | None = None) -> Record:
             reported = Replay(task, Predictions.load(job.predictions / "reported.npz"), data.reported, data.temporal)
             record, statistics = _score(job, task, REPORTED, reported, choice, kept)
     duration = {"total": time.time() - began, "training": trained - began, "replay": time.time() - trained}
-    record = dataclasses.replace(record, duration=duration, environment=_environment(Path.cwd()))
+    record = dataclasses.replace(record, duration=duration, environment=_environment(os.getcwd()))
     _keep(job, record, statistics)
     return record
 
@@ -132,7 +131,13 @@ def _record(job: Job, task: Task, split: str, **results: object) -> Record:
 def failed(job: Job, error: BaseException) -> Record:
     """The record of a job that raised."""
     return _record(job, task_named(job.configuration.task), REPORTED, status="failed",
-                   error=f"{type(error).__name__}: {error}", environment=_environment(Path.cwd()))
+                   error=f"{type(error).__name__}: {error}", environment=_environment(os.getcwd()))
+
+
+@functools.cache
+def _environment(_folder: str) -> dict[str, Any]:
+    """Git is asked once by a process in a working directory, not for each job."""
+    return environment()
 
 
 def _keep(job: Job, record: Record, statistics: Kept | None) -> None:
