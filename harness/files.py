@@ -7,12 +7,15 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from harness.errors import FramelightError
+
+ABANDONED_SECONDS = 3600
 
 
 def _explain(error: OSError, path: Path) -> FramelightError:
@@ -77,3 +80,20 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def sweep(folder: Path, older_than_s: float = ABANDONED_SECONDS) -> None:
+    """Remove what killed processes left aside in `folder`; what is young may be another's present work."""
+    try:
+        with os.scandir(folder) as entries:
+            aside = [entry for entry in entries if entry.name.startswith(".") and entry.name.endswith(".aside")]
+    except OSError:
+        return
+    for entry in aside:
+        with suppress(OSError):
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime <= older_than_s:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                os.unlink(entry.path)

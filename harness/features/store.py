@@ -1,4 +1,4 @@
-"""Where features live: one entry per weights, preprocessing, images and precision; torch-free.
+"""Where features live: one entry per network, preprocessing, images and precision; torch-free.
 
     <root>/<key>/entry.json                                  written last: an entry that has one is complete
     <root>/<key>/<sequence>/{embeddings,scores,frames}.npy   a folder written aside and renamed whole
@@ -8,8 +8,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,24 +15,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import FramelightError, InputError, unknown
-from harness.files import write_json, writing_directory
+from harness.files import sweep, write_json, writing_directory
 from harness.identity import digest
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo
 
-FORMAT = 1
-ABANDONED_SECONDS = 3600
+FORMAT = 2
+"""Of the key and of entry.json; raised when either changes its meaning."""
+
 PRECISIONS = ("float16", "float32")
 PARTS = {"embeddings": ("embeddings",), "scores": ("scores",), "embeddings+scores": ("embeddings", "scores")}
 
 
-def entry_key(weights_hash: str, preprocessing: dict[str, Any], data_digest: str, dtype: str) -> str:
-    """The key of an entry: 16 hex digits over everything its arrays depend on."""
+def entry_key(architecture: str, weights_hash: str, preprocessing: dict[str, Any], data_digest: str,
+              dtype: str) -> str:
+    """The key of an entry: 16 hex digits over everything its arrays depend on.
+
+    architecture: the spec's constructor. Two networks may hold the same tensors and compute different things with
+    them (timm's efficientnet_b0 and tf_efficientnet_b0 pad differently).
+    """
     if dtype not in PRECISIONS:
         raise unknown("precision", dtype, PRECISIONS)
-    return digest({"format": FORMAT, "weights": weights_hash, "preprocessing": preprocessing, "data": data_digest,
-                   "dtype": dtype}, 16)
+    return digest({"format": FORMAT, "architecture": architecture, "weights": weights_hash,
+                   "preprocessing": preprocessing, "data": data_digest, "dtype": dtype}, 16)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ class FeatureStore:
         return self.root / "digests.json"
 
     def key(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str) -> str:
-        return entry_key(backbone.weights_hash, backbone.spec.preprocessing.as_dict(), data_digest, dtype)
+        spec = backbone.spec
+        return entry_key(spec.constructor, backbone.weights_hash, spec.preprocessing.as_dict(), data_digest, dtype)
 
     def find(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str) -> FeatureEntry | None:
         """The complete entry of a backbone on a dataset's images, or None; reads one small file."""
@@ -130,14 +135,8 @@ class FeatureStore:
         corrupt = [fault for name in sequences for fault in self._corrupt(key, name)]
         write_json(self.root / key / "entry.json",
                    {"format": FORMAT, "key": key, **fields, "sequences": stored, "corrupt": corrupt})
-        self._sweep(key)
+        sweep(self.root / key)
         return self.entry(key)
-
-    def _sweep(self, key: str) -> None:
-        """Remove what killed runs left aside; what is young may be another process's present work."""
-        for aside in (self.root / key).glob(".*.aside"):
-            if time.time() - aside.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(aside, ignore_errors=True)
 
     def sequence_path(self, key: str, sequence: str) -> Path:
         if "/" in sequence or sequence.startswith(".") or sequence == "entry.json":

@@ -1,0 +1,54 @@
+import os
+import time
+
+import pytest
+
+from harness.files import sweep, writing, writing_directory
+
+
+def test_only_what_was_left_aside_long_ago_is_swept(tmp_path):
+    def put(name, age, folder=False):
+        path = tmp_path / name
+        if folder:
+            path.mkdir()
+            (path / "half").write_text("x")
+        else:
+            path.write_text("x")
+        os.utime(path, (time.time() - age,) * 2)
+
+    put(".a.old.aside", 7200, folder=True)
+    put(".b.old.aside", 7200)
+    put(".a.new.aside", 60, folder=True)
+    put(".b.new.aside", 60)
+    put("a", 7200, folder=True)
+    put("b.aside", 7200)
+    put(".a.lock", 7200)
+    sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".a.new.aside", ".b.new.aside", "a", "b.aside", ".a.lock"}
+    sweep(tmp_path, older_than_s=30)
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b.aside", ".a.lock"}
+
+
+def test_a_link_is_swept_and_what_it_points_to_stays(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "store").mkdir()
+    link = tmp_path / "store" / ".a.x.aside"
+    link.symlink_to(tmp_path / "kept", target_is_directory=True)
+    os.utime(link, (time.time() - 7200,) * 2, follow_symlinks=False)
+    sweep(tmp_path / "store")
+    assert not link.is_symlink() and (tmp_path / "kept").is_dir()
+
+
+def test_a_folder_that_is_not_there_needs_no_sweep(tmp_path):
+    sweep(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("way", [writing, writing_directory])
+def test_what_is_written_aside_is_what_is_swept(way, tmp_path):
+    with way(tmp_path / "entry") as aside:
+        os.utime(aside, (time.time() - 7200,) * 2)
+        sweep(tmp_path)
+        assert not aside.exists()
+        (aside.mkdir if way is writing_directory else aside.touch)()
+    assert (tmp_path / "entry").exists()
