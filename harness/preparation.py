@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.data.dataset import Dataset
-from harness.data.usable import require_usable
 from harness.errors import InputError
+from harness.files import sweep
 from harness.identity import digest
 from harness.locks import making
+from harness.pretraining.config import REVISION
 from harness.recipes.recipe import Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
-from harness.splits import REPORTED, TRAINING, fit_and_selection
+from harness.soundness import require_sound
+from harness.splits import REPORTED, TRAINING
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 CORRUPT_SHOWN = 10
+WRITTEN = ("jobs", "predictions", "synthetic", "backbones")
+"""Folders of `artifacts` whose entries are written aside; features are swept entry by entry."""
 
 
 @dataclass(frozen=True)
@@ -58,32 +62,19 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say) -> Prepare
     from harness.data.fingerprint import dataset_digest
     from harness.data.open import open_dataset
 
+    for folder in WRITTEN:
+        sweep(store / "artifacts" / folder)
     root = data if data is not None else _synthetic_videos(recipe, store, say)
     dataset = open_dataset(root)
     tasks = list(dict.fromkeys(grid.task for grid in recipe.grids))
     for task in tasks:
-        _require_task(recipe, dataset, task)
+        require_sound(recipe.protocol, dataset, task, say)
     labels = {task: digest([dataset.labels_digest(task, split) for split in (TRAINING, REPORTED)]) for task in tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
     name = "synthetic" if data is None else dataset.name
     prepared = tuple(_prepared(recipe, reference, dataset, images, store, say)
                      for reference in _references(recipe, store, say))
     return Prepared(root.resolve(), store.resolve(), name, dataset.temporal, images, labels, prepared)
-
-
-def _require_task(recipe: Recipe, dataset: Dataset, task: str) -> None:
-    """Both splits are there and sound, and the protocol can divide the training videos: said before any work."""
-    if task not in dataset.tasks():
-        raise InputError(f"{dataset.root}: no annotations for task '{task}'; it has {', '.join(dataset.tasks())}")
-    for split in (TRAINING, REPORTED):
-        if split not in dataset.splits(task):
-            raise InputError(f"{dataset.root}: no {split} split for task '{task}'; "
-                             "look at it with `framelight data check`")
-        labels = dataset.labels(task, split)
-        require_usable(labels, task, f"{split} split of {dataset.root}")
-        if split == TRAINING:
-            fit, _ = fit_and_selection(recipe.protocol, labels)
-            require_usable(fit, task, f"{split} split of {dataset.root}, without the videos held out")
 
 
 def _synthetic_videos(recipe: Recipe, store: Path, say: Say) -> Path:
@@ -95,10 +86,11 @@ def _synthetic_videos(recipe: Recipe, store: Path, say: Say) -> Path:
 
 def synthetic_videos(wanted: SyntheticVideos, store: Path, say: Say) -> Path:
     """The built-in video set in the store, made once."""
-    root = store / "artifacts" / "synthetic" / f"videos-{digest(wanted)}"
+    from harness.data.synthetic import VERSION, make
+
+    root = store / "artifacts" / "synthetic" / f"videos-{digest([wanted, VERSION])}"
     with making(root):
         if not root.is_dir():
-            from harness.data.synthetic import make
             from harness.progress import Progress
 
             say(f"making the synthetic set: {wanted.videos} videos of {wanted.frames} frames")
@@ -110,10 +102,11 @@ def synthetic_videos(wanted: SyntheticVideos, store: Path, say: Say) -> Path:
 
 def synthetic_stills(wanted: SyntheticStills, store: Path, say: Say) -> Path:
     """The built-in table of stills in the store, made once."""
-    root = store / "artifacts" / "synthetic" / f"stills-{digest(wanted)}"
+    from harness.data.synthetic import VERSION, make_stills
+
+    root = store / "artifacts" / "synthetic" / f"stills-{digest([wanted, VERSION])}"
     with making(root):
         if not root.is_dir():
-            from harness.data.synthetic import make_stills
             from harness.progress import Progress
 
             say(f"making {wanted.images} synthetic stills of {wanted.identities} identities")
@@ -131,7 +124,10 @@ def _references(recipe: Recipe, store: Path, say: Say) -> list[tuple[str, str]]:
 
 
 def _trained(backbone: TrainedBackbone, store: Path, say: Say) -> str:
-    folder = checkpoints(store) / f"{backbone.name}-{digest([backbone.training, backbone.stills])}"
+    from harness.data.synthetic import VERSION
+
+    trained_by = digest([backbone.training, REVISION, backbone.stills, VERSION])
+    folder = checkpoints(store) / f"{backbone.name}-{trained_by}"
     with making(folder):
         if not folder.is_dir():
             from harness.data.image_table import ImageTable

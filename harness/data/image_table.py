@@ -28,12 +28,17 @@ COLUMNS = {"expr": ("expression",), "va": AFFECTS, "au": ACTION_UNITS}
 
 @dataclass(frozen=True, eq=False)
 class Stills:
-    """Images to train a backbone on: N paths; subject int64 [N] into subjects; expression int64 [N], -1 none."""
+    """Images to train a backbone on: N paths; subject int64 [N] into subjects; expression int64 [N], -1 none.
+
+    va: float32 [N, 2], -5 none; au: int8 [N, 12], -1 none; None where the table has not all their columns.
+    """
 
     images: tuple[Path, ...]
     subject: np.ndarray
     subjects: tuple[str, ...]
     expression: np.ndarray
+    va: np.ndarray | None = None
+    au: np.ndarray | None = None
 
 
 class ImageTable(Layout):
@@ -134,15 +139,18 @@ class ImageTable(Layout):
         return hashlib.sha256(self.csv.read_bytes() + seed.encode()).hexdigest()
 
     def stills(self, split: str) -> Stills:
-        """The rows of a split whose image exists; InputError at the first unknown expression."""
+        """The rows of a split whose image exists; InputError at the first malformed label."""
         self._sound(split)
         rows = np.flatnonzero((self.split == split) & self.present)
-        expression, faults = tables.targets(self.table, "expr", rows)
-        if faults:
-            raise faults[0].exception()
+        targets: dict[str, np.ndarray | None] = dict.fromkeys(COLUMNS)
+        for output, columns in COLUMNS.items():
+            if all(name in self.table.columns for name in columns):
+                targets[output], faults = tables.targets(self.table, output, rows)
+                if faults:
+                    raise faults[0].exception()
         names, subject = np.unique(self.subjects[rows], return_inverse=True)
         return Stills(tuple(self.paths[row] for row in rows), subject.astype(np.int64), tuple(names.tolist()),
-                      expression)
+                      targets["expr"], targets["va"], targets["au"])
 
     def inspect(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
         yield from (*self.table.faults, *self.split_faults)

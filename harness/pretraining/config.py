@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from harness.errors import InputError
 
+REVISION = 1
+"""Raised when the same settings and stills give other weights, so that old checkpoints are not taken for new ones."""
+
 
 @dataclass(frozen=True)
 class StillsConfig:
@@ -20,6 +23,8 @@ class StillsConfig:
     augmentation: strength of the random shift, scale, light, colour, grey, blur, noise and cutout of each training
     batch, between 0 and 1; unless it is 0, half of the crops are mirrored too. More strength wants more epochs.
     auxiliary: valence, arousal and action units, where the table has them, are learned beside the expression.
+    threads: of torch while it trains. Sums are taken in another order on another number, so it is part of the
+    training's identity and not the machine's business.
     """
 
     backbone: str = "tiny_resnet@random"
@@ -33,12 +38,13 @@ class StillsConfig:
     weight_limit: float = 20.0
     label_smoothing: float = 0.1
     augmentation: float = 0.25
-    auxiliary: bool = True
+    auxiliary: bool = False
+    threads: int = 2
     seed: int = 0
 
     def __post_init__(self) -> None:
         for field, least in (("identity_epochs", 0), ("expression_epochs", 0), ("batch_size", 2),
-                             ("identity_images", 2)):
+                             ("identity_images", 2), ("threads", 1)):
             if getattr(self, field) < least:
                 raise InputError(f"backbone training: {field} must be at least {least}, not {getattr(self, field)}")
         if self.identity_epochs + self.expression_epochs == 0:

@@ -72,7 +72,7 @@ def read(stills: Stills, preprocessing: Preprocessing, say: Callable[[str], None
         say(f"left out a still: {fault}")
     if not good.any():
         raise InputError(f"none of the {len(decoded)} stills can be read" + (f"; first: {faults[0]}" if faults else ""))
-    targets = {"expr": stills.expression, "va": getattr(stills, "va", None), "au": getattr(stills, "au", None)}
+    targets = {"expr": stills.expression, "va": stills.va, "au": stills.au}
     return Pictures(np.stack([image for image in decoded if not isinstance(image, str)]), stills.subject[good],
                     stills.subjects, {name: values[good] for name, values in targets.items() if values is not None})
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness.pretraining.config import StillsConfig
+from harness.pretraining.config import REVISION, StillsConfig
 
 if TYPE_CHECKING:
     from harness.data.image_table import Stills
@@ -35,7 +36,8 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills, folder
     `config.backbone` names are found. Its scores are logits of the eight expressions in Aff-Wild2's order (of the
     training subjects when expression_epochs is 0).
     `identity_accuracy` is on held-out stills of the training subjects, `expression_macro_f1` on the validation
-    stills, over the expressions that occur there. Deterministic for a fixed number of torch threads.
+    stills, over the expressions that occur there. Deterministic: torch works on `config.threads` threads, whatever
+    the caller or the environment had set.
     InputError when the stills cannot teach what is asked.
     """
     import backbones
@@ -48,7 +50,7 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills, folder
     fit = pictures.read(train, backbone.spec.preprocessing, say)
     select = pictures.read(validation, backbone.spec.preprocessing, say)
     metrics, read = {}, time.perf_counter()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _threads(config.threads):
         torch.manual_seed(config.seed)
         if config.identity_epochs:
             metrics |= steps.learn_identities(config, backbone, fit, say)
@@ -56,10 +58,20 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills, folder
             metrics |= steps.learn_expressions(config, backbone, fit, select, say)
     trained = time.perf_counter() - read
     card = {"name": name or Path(folder).name, "data_digest": fit.digest(), "stills": len(fit), "parent": parent,
-            "parent_hash": parent_hash, "metrics": metrics, "recipe": _plain(config)}
+            "parent_hash": parent_hash, "metrics": metrics, "recipe": {**_plain(config), "revision": REVISION}}
     backbones.save_checkpoint(Path(folder), backbone.eval(), card)
     seen = len(fit) * (config.identity_epochs + config.expression_epochs)
     return TrainedStills(Path(folder), metrics, time.perf_counter() - started, seen / trained)
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _plain(config: StillsConfig) -> dict[str, Any]:

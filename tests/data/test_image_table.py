@@ -82,7 +82,24 @@ def test_stills_for_training(tmp_path):
     stills = open_dataset(small(tmp_path)).stills("train")
     assert stills.subjects == ("ann", "bob") and stills.subject.tolist() == [0, 0, 1]
     assert stills.expression.tolist() == [0, 4, 7] and stills.images[2] == tmp_path / "a/3.jpg"
+    assert stills.va is None and stills.au is None
     assert open_dataset(tmp_path).stills("validation").expression.tolist() == [3, 1, -1]
+
+
+def test_stills_have_valence_arousal_and_action_units_where_the_table_has_all_their_columns(tmp_path):
+    zeros = ",".join("0" * 12)
+    header = f"image,expression,split,valence,arousal,{AUS}"
+    root = table(tmp_path / "whole", header, f"1.jpg,anger,train,-0.5,0.25,1{zeros[1:]}",
+                 f"2.jpg,,train,,,{',' * 11}", f"3.jpg,fear,val,1,,{zeros}")
+    stills = open_dataset(root).stills("train")
+    assert stills.va.tolist() == [[-0.5, 0.25], [-5, -5]] and stills.va.dtype == np.float32
+    assert stills.au.tolist() == [[1] + [0] * 11, [-1] * 12] and stills.au.dtype == np.int8
+    assert open_dataset(root).stills("validation").va.tolist() == [[1, -5]]
+    half = table(tmp_path / "half", "image,expression,split,valence,AU1", "1.jpg,anger,train,0.5,1")
+    assert open_dataset(half).stills("train").va is None and open_dataset(half).stills("train").au is None
+    wrong = table(tmp_path / "wrong", header, f"1.jpg,anger,train,2,0,{zeros}")
+    with pytest.raises(InputError, match=r"labels\.csv:2: valence is 2"):
+        open_dataset(wrong).stills("train")
 
 
 @pytest.mark.parametrize(("header", "rows", "words"), [

@@ -8,16 +8,21 @@ import numpy as np
 from PIL import Image
 
 from harness.data.image_table import ImageTable
-from harness.tasks import EXPRESSIONS
+from harness.tasks import ACTION_UNITS, EXPRESSIONS
 
 CLASSES = 4
 
 
-def draw(root: Path, subjects: int = 6, each: int = 16, seed: int = 0) -> ImageTable:
-    """Write images and labels.csv: every third subject is a validation subject, expressions are balanced."""
+def draw(root: Path, subjects: int = 6, each: int = 16, seed: int = 0, annotated: bool = False) -> ImageTable:
+    """Write images and labels.csv: every third subject is a validation subject, expressions are balanced.
+
+    annotated: valence, arousal and action units that follow from the expression are there too, some cells empty;
+    then every fourth expression is empty as well.
+    """
     random = np.random.default_rng(seed)
     (root / "images").mkdir(parents=True)
-    lines = ["image,expression,subject,split"]
+    columns = ["image", "expression", "subject", "split", *(("valence", "arousal", *ACTION_UNITS) if annotated else ())]
+    lines = [",".join(columns)]
     for subject in range(subjects):
         ground = np.array([40 + 170 * (subject % 2), 40 + 170 * (subject // 2 % 2), 40 + 60 * (subject % 3)])
         for number in range(each):
@@ -27,6 +32,14 @@ def draw(root: Path, subjects: int = 6, each: int = 16, seed: int = 0) -> ImageT
             name = f"images/s{subject}_{number:02d}.png"
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / name)
             split = "validation" if subject % 3 == 2 else "train"
-            lines.append(f"{name},{EXPRESSIONS[expression].lower()},s{subject},{split}")
+            said = "" if annotated and number % 4 == 3 and subject % 2 else EXPRESSIONS[expression].lower()
+            more = _annotations(expression, number) if annotated else []
+            lines.append(",".join([name, said, f"s{subject}", split, *more]))
     (root / "labels.csv").write_text("\n".join(lines) + "\n")
     return ImageTable(root)
+
+
+def _annotations(expression: int, number: int) -> list[str]:
+    affect = ["", ""] if number % 5 == 0 else [f"{expression / 3 - 0.5:.3f}", f"{0.5 - expression / 2:.3f}"]
+    units = [str(int(unit % CLASSES == expression)) for unit in range(len(ACTION_UNITS))]
+    return [*affect, *units[:2], "" if number % 7 == 0 else units[2], *units[3:]]
