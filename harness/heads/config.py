@@ -20,6 +20,7 @@ class HeadConfig:
     each output block of the task, side by side on the features, or on a shared hidden ReLU layer when hidden > 0).
     l2: added to the mean loss as l2 * sum of squared weights, biases excluded (Savchenko 2022 after Keras).
     schedule: Adam's rate falls to 0 along a half cosine over the whole training, or stays `constant` as in the paper.
+    hidden: width of the hidden layer; 0 where there is none, which is always so for `logistic_regression`.
     standardise: inputs are shifted and scaled by the mean and deviation of the fit rows.
     keep: weights of the `best` epoch on the selection rows, or of the `last` one.
     """
@@ -45,3 +46,5 @@ class HeadConfig:
             raise InputError(f"head {self.kind}: learning_rate must be positive, not {self.learning_rate}")
         if not (self.l2 >= 0 and math.isfinite(self.l2)):
             raise InputError(f"head {self.kind}: l2 must be 0 or more, not {self.l2}")
+        if self.kind == "logistic_regression":
+            object.__setattr__(self, "hidden", 0)  # one computation has one identity

@@ -3,6 +3,8 @@
 import pytest
 
 from harness.errors import InputError
+from harness.heads.config import HeadConfig
+from harness.identity import digest
 from harness.recipes import apply_settings, find_recipe, recipe_names
 
 
@@ -60,6 +62,10 @@ def test_heads_are_named():
     ("heads=multilayer", "unknown head"),
     ("backbones=", "has no backbones"),
     ("seeds=0,0", "same seeds twice"),
+    ("features=", "grid of task 'expr' has no features"),
+    ("features=scores,scores", "same features twice"),
+    ("heads=", "grid of task 'expr' has no heads"),
+    ("heads=mlp,mlp", "same heads twice"),
     ("smoothing=3", "has parts"),
     ("search.hidden=16", "expects 2 values"),
     ("baselines=perhaps", "true or false"),
@@ -72,6 +78,14 @@ def test_a_wrong_setting_says_what_to_do(recipe, setting, message):
         return
     with pytest.raises(InputError, match=message):
         apply_settings(recipe, [setting])
+
+
+def test_a_head_without_a_hidden_layer_has_no_hidden_width():
+    one, other = HeadConfig("logistic_regression"), HeadConfig("logistic_regression", hidden=64)
+    assert one == other and one.hidden == 0 and digest(one) == digest(other)
+    assert HeadConfig("multitask", hidden=0) != HeadConfig("multitask", hidden=64)
+    widened = apply_settings(find_recipe("abaw3_expr"), ["grids.heads.hidden=64"])
+    assert [(head.kind, head.hidden) for head in widened.grids[0].heads] == [("logistic_regression", 0), ("mlp", 64)]
 
 
 def test_unknown_recipe_suggests():
