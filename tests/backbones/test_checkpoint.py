@@ -1,6 +1,8 @@
 """Checkpoint folders: what is written comes back, and what was tampered with does not."""
 
 import json
+import os
+import threading
 from collections import OrderedDict
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 
 import backbones
 from backbones import BackboneError
+from backbones.aside import writing_folder
 from backbones.vggface import WIDTHS, VGGFace, convert, read_weights
 
 CLASSES = ("Neutral", "Anger", "Other")
@@ -94,6 +97,61 @@ def test_saving_again_replaces(saved):
     other = backbones.build("tiny_resnet", CLASSES, seed=9)
     backbones.save_checkpoint(checkpoints / "mine-0123", other, {"name": "mine"})
     assert backbones.load("mine", checkpoints).weights_hash == other.weights_hash
+    assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
+
+
+def test_while_it_is_replaced_there_is_always_one(saved):
+    """Whatever moment a kill picks, a whole checkpoint is at the path."""
+    checkpoints, _ = saved
+    path, done, absent = checkpoints / "mine-0123", threading.Event(), []
+
+    def watch():
+        while not done.is_set():
+            if not os.path.isdir(path):
+                absent.append(1)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for number in range(300):
+            with writing_folder(path) as aside:
+                (aside / "card.json").write_text(str(number))
+    finally:
+        done.set()
+        watcher.join()
+    assert not absent and (path / "card.json").read_text() == "299"
+    assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
+
+
+def test_what_was_there_stays_when_the_new_one_fails(saved):
+    checkpoints, network = saved
+    with pytest.raises(BackboneError, match="cannot write.*mine-0123"), writing_folder(checkpoints / "mine-0123"):
+        raise OSError("no space left")
+    assert backbones.load("mine", checkpoints).weights_hash == network.weights_hash
+    assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_replacing_where_names_cannot_be_exchanged(saved, monkeypatch, broken):
+    checkpoints, network = saved
+    path, rename = checkpoints / "mine-0123", os.rename
+    monkeypatch.setattr("backbones.aside._exchanged", lambda one, other: False)
+
+    def failing(source, target):
+        if source.name.endswith(".aside") and target == path:
+            raise OSError("the disk went away")
+        rename(source, target)
+
+    if broken:
+        monkeypatch.setattr("os.rename", failing)
+    other = backbones.build("tiny_mobilenet", CLASSES, seed=5)
+    if broken:
+        with pytest.raises(BackboneError, match="cannot write"):
+            backbones.save_checkpoint(path, other, {"name": "mine"})
+    else:
+        backbones.save_checkpoint(path, other, {"name": "mine"})
+    kept = network if broken else other
+    assert backbones.load("mine", checkpoints).weights_hash == kept.weights_hash
     assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
 
 
