@@ -11,32 +11,59 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+HOME = Path(__file__).resolve().parents[2]
+"""The folder that holds harness/, backbones/ and experiments/."""
+
+CODE = ("harness/*.py", "backbones/*.py", "experiments/*.py")
+ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+"""Set inside git's own hooks; they would answer for another repository."""
+
 PACKAGES = ("framelight", "bottleneck", "mlflow", "numpy", "optuna", "pandas", "pillow", "pytorch-lightning",
             "safetensors", "scikit-learn", "scipy", "simplejpeg", "timm", "torch", "torchvision")
 
 
 def environment(folder: Path | None = None) -> dict[str, Any]:
-    """JSON types: git commit and dirty flag of `folder` (the working directory), Python, packages, machine.
+    """JSON types: git commit and dirty flag of the code in `folder` (Framelight's own), Python, packages, machine.
 
-    git_commit and git_dirty are None outside a git checkout. Untracked files do not make a tree dirty: the store
-    often lies in it.
+    git_commit and git_dirty are None where no repository tracks that code. A tree is dirty when a tracked file was
+    changed or a Python file of harness/, backbones/ or experiments/ is not tracked. cwd_git_commit is there only when
+    the working directory lies in another repository.
     """
-    commit, dirty = _git(Path(folder or Path.cwd()))
-    return {"git_commit": commit, "git_dirty": dirty, **_machine()}
+    commit, dirty = _own() if folder is None else _git(Path(folder))
+    top, head = _head(Path())
+    elsewhere = head and (commit is None or top != _head(Path(folder or HOME))[0])
+    return {"git_commit": commit, "git_dirty": dirty, **({"cwd_git_commit": head} if elsewhere else {}), **_machine()}
+
+
+@functools.cache
+def _own() -> tuple[str | None, bool | None]:
+    """Asked once: what a process has loaded does not change when its files do."""
+    return _git(HOME)
 
 
 def _git(folder: Path) -> tuple[str | None, bool | None]:
-    command = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+    _, commit = _head(folder)
+    if commit is None or not _ask(folder, "ls-files", "--", "*.py"):
+        return None, None
+    changed = _ask(folder, "status", "--porcelain=v2", "--untracked-files=no", "--", ".")
+    return commit, bool(changed or _ask(folder, "ls-files", "--others", "--exclude-standard", "--", *CODE))
+
+
+def _head(folder: Path) -> tuple[str | None, str | None]:
+    """Top folder and commit of the repository that `folder` lies in; None where there is none, or no commit yet."""
+    lines = (_ask(folder, "rev-parse", "--show-toplevel", "--verify", "HEAD") or "").splitlines()
+    return (lines[0], lines[1]) if len(lines) == 2 else (None, None)
+
+
+def _ask(folder: Path, *command: str) -> str | None:
+    """What git prints; None when it fails or is not there."""
+    around = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10,
-                              env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"})
+        done = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, timeout=10,
+                              env={**around, "GIT_OPTIONAL_LOCKS": "0"})
     except (OSError, subprocess.TimeoutExpired):
-        return None, None
-    lines = done.stdout.splitlines()
-    commits = [line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")]
-    if done.returncode or not commits or commits[0] == "(initial)":
-        return None, None
-    return commits[0], any(not line.startswith("#") for line in lines)
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 @functools.cache

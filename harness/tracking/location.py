@@ -47,6 +47,7 @@ def locate(store: Path, tracking_uri: str | None = None) -> Location:
     if not tracking_uri:
         return Location(store, f"sqlite:///{store / 'mlflow.db'}")
     if urlparse(tracking_uri).scheme in ("", "file"):
+        folder = Path(unquote(urlparse(tracking_uri).path)).expanduser().absolute()
         raise InputError(f"tracking URI '{tracking_uri}' is a folder, which MLflow no longer tracks in; "
-                         f"give sqlite:///{Path(tracking_uri).name}/mlflow.db or http://HOST:PORT")
+                         f"give sqlite:///{folder / 'mlflow.db'} or http://HOST:PORT")
     return Location(store, tracking_uri)

@@ -1,0 +1,23 @@
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.tracking.location import locate
+
+
+@pytest.mark.parametrize("name", ["runs", "my runs", "deep/er/mlruns"])
+def test_a_folder_is_refused_with_an_address_that_works(tmp_path, monkeypatch, name):
+    folder = tmp_path / name
+    monkeypatch.chdir(tmp_path)
+    for uri in (name, str(folder), folder.as_uri(), f"{folder.as_uri()}/"):
+        with pytest.raises(InputError, match="is a folder, which MLflow no longer tracks in") as caught:
+            locate(tmp_path / "store", uri)
+        given = str(caught.value).partition("give ")[2].partition(" or http")[0]
+        assert given == f"sqlite:///{folder}/mlflow.db" and given.startswith("sqlite:////")
+        assert locate(tmp_path / "store", given).database == folder / "mlflow.db"
+
+
+def test_home_is_understood(tmp_path):
+    with pytest.raises(InputError, match=f"sqlite:///{Path.home()}/mlruns/mlflow.db"):
+        locate(tmp_path, "~/mlruns")
