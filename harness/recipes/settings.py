@@ -26,7 +26,7 @@ def apply_settings(recipe: Recipe, settings: list[str]) -> Recipe:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise InputError(f"--set {setting}: write KEY=VALUE, for instance --set seeds=0,1,2")
-        path = _resolve(key.strip(), dict(_paths(Recipe)))
+        path = _resolve(key.strip(), dict(_paths(Recipe)), recipe)
         recipe = _replaced(recipe, path, value.strip(), setting)
     return recipe
 
@@ -51,13 +51,15 @@ def _dataclass_in(hint: Any) -> type | None:
     return None
 
 
-def _resolve(key: str, paths: dict[tuple[str, ...], Any]) -> tuple[str, ...]:
+def _resolve(key: str, paths: dict[tuple[str, ...], Any], recipe: Recipe) -> tuple[str, ...]:
+    """The path that `key` ends; a part the recipe does not have (its search, say) must be written out."""
     wanted = tuple(key.split("."))
     if wanted in paths:
         return wanted
     ends = [path for path in paths if path[-len(wanted):] == wanted]
-    if len(ends) == 1:
-        return ends[0]
+    there = [path for path in ends if getattr(recipe, path[0]) not in (None, ())]
+    if len(there) == 1 or len(ends) == 1:
+        return (there or ends)[0]
     if ends:
         raise InputError(f"--set {key} could be {' or '.join('.'.join(p) for p in ends)}; write one of them out")
     raise unknown("key in --set", key, {".".join(p) for p in paths} | {p[-1] for p in paths})

@@ -29,6 +29,8 @@ def test_every_recipe_of_the_contract_is_there():
     ("protocol.fraction=0.4", lambda r: r.protocol.fraction == 0.4),
     ("grids.heads.epochs=3", lambda r: {h.epochs for g in r.grids for h in g.heads} == {3}),
     ("features=scores", lambda r: {g.features for g in r.grids} == {("scores",)}),
+    ("learning_rate=0.5", lambda r: {h.learning_rate for g in r.grids for h in g.heads} == {0.5}),
+    ("trials=9", lambda r: r.search.trials == 9),
     ("search.trials=9", lambda r: r.search.trials == 9 and r.search.pruner == "median"),
     ("search=none", lambda r: r.search is None),
     ("baselines=false", lambda r: r.baselines is False),
