@@ -141,7 +141,7 @@ class GridSearch:
         self._report(trial, {epoch: value})
         first, _ = trial.user_attrs["batch"]
         rivals = [t.intermediate_values for t in trials[:first] if t.state == TrialState.COMPLETE]
-        best = max([value, *(known for step, known in trial.intermediate_values.items() if step < epoch)])
+        best = max([value, *trial.intermediate_values.values()])
         return self.settings.pruner == "median" and below_median(best, rivals, epoch)
 
     def _report(self, trial: FrozenTrial, values: dict[int, float]) -> None:

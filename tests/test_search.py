@@ -90,13 +90,16 @@ class Killed(Exception):
 
 
 class Batches:
-    """Runs batches of jobs here, one job after the other, until a given epoch of its training is reported."""
+    """Runs batches of jobs here, one job after the other, until so many epochs were reported or one trial is left."""
 
-    def __init__(self, epochs=None):
-        self.epochs = epochs
+    def __init__(self, epochs=None, but=None):
+        self.epochs, self.but = epochs, but
 
     def __call__(self, jobs):
-        return [self.run(job, reporter) for job, reporter in jobs]
+        done = [self.run(job, reporter) for job, reporter in jobs if reporter is None or reporter.number != self.but]
+        if len(done) < len(jobs):
+            raise Killed
+        return done
 
     def run(self, job, reporter):
         if (job.folder / "record.json").is_file():
@@ -189,6 +192,20 @@ def test_a_search_that_broke_off_in_a_training_ends_as_if_it_had_not(uninterrupt
     assert outcome(search(expansion, tmp_path / "store", Batches())) == outcome(uninterrupted)
 
 
+def test_a_search_killed_while_it_told_a_batch_ends_as_if_it_had_not(expansion, tmp_path):
+    """The trial that is left meets its own batch's completed trials, which would have it pruned."""
+    whole = search(expansion, tmp_path / "whole", Batches(), workers=12)
+    worst = min(whole, key=lambda trial: max(trial.intermediate_values.values()))
+    with pytest.raises(Killed):
+        search(expansion, tmp_path / "store", Batches(but=worst.number), workers=12)
+    study, = studies(tmp_path / "store")
+    for trial in whole:
+        if trial is not worst:
+            study.tell(trial.number, trial.value)
+    resumed = search(expansion, tmp_path / "store", Batches(), workers=12)
+    assert outcome(resumed) == outcome(whole) and {trial.state for trial in whole} == {TrialState.COMPLETE}
+
+
 def test_a_search_goes_on_with_another_number_of_jobs(uninterrupted, expansion, tmp_path):
     with pytest.raises(Killed):
         search(expansion, tmp_path / "store", Batches(8), workers=2)
@@ -267,11 +284,13 @@ def test_a_killed_search_ends_as_an_uninterrupted_one_does(recipe, small_set, tm
     more = ("--set", "search.trials=14")
     assert main(arguments(recipe, small_set, tmp_path / "alone", *more, jobs=jobs)) == 0
     command = small.command(*arguments(recipe, small_set, tmp_path / "killed", *more, jobs=jobs))
-    for after in (9, 8, 8.5):
+    for trials in (1, 6, 11):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(after)
+        while len(list(tmp_path.glob("killed/artifacts/jobs/*/record.json"))) < trials:
+            assert process.poll() is None
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert process.wait() == -signal.SIGKILL
     assert subprocess.run(command, capture_output=True).returncode == 0
     (alone,), (killed,) = studies(tmp_path / "alone"), studies(tmp_path / "killed")
     assert outcome(alone.trials) == outcome(killed.trials)
