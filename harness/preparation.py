@@ -16,7 +16,7 @@ from harness.locks import making
 from harness.pretraining.config import REVISION
 from harness.recipes.recipe import Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
 from harness.soundness import require_sound
-from harness.splits import REPORTED, TRAINING
+from harness.splits import annotations_digest
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
@@ -69,7 +69,7 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say) -> Prepare
     tasks = list(dict.fromkeys(grid.task for grid in recipe.grids))
     for task in tasks:
         require_sound(recipe.protocol, dataset, task, say)
-    labels = {task: digest([dataset.labels_digest(task, split) for split in (TRAINING, REPORTED)]) for task in tasks}
+    labels = {task: annotations_digest(dataset, task) for task in tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
     name = "synthetic" if data is None else dataset.name
     prepared = tuple(_prepared(recipe, reference, dataset, images, store, say)

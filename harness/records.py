@@ -16,7 +16,6 @@ from typing import Any
 
 from harness.errors import FramelightError
 from harness.files import write_text
-from harness.identity import digest
 
 SCHEMA = 1
 KINDS = ("run", "baseline", "published", "trial")
@@ -24,15 +23,6 @@ KINDS = ("run", "baseline", "published", "trial")
 STATUSES = ("finished", "failed", "pruned")
 _TUPLES = ("thresholds", "expected_seeds", "undefined")
 _SCORES = ("metrics", "unsmoothed", "selection")
-
-
-def group_id(config: Any, data_digest: str, weights_hash: str) -> str:
-    """12 hex digits naming a configuration (without its seed) on these data with these weights."""
-    return digest({"config": config, "data": data_digest, "weights": weights_hash})
-
-
-def job_id(group: str, seed: int) -> str:
-    return f"{group}-s{seed}"
 
 
 @dataclass(frozen=True, kw_only=True)

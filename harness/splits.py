@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.data.dataset import Labels
+from harness.data.dataset import Dataset, Labels
+from harness.identity import digest
 from harness.recipes.recipe import Protocol
 from harness.selection import held_out
 
@@ -21,6 +22,11 @@ def fit_and_selection(protocol: Protocol, training: Labels) -> tuple[Labels, Lab
     selected = held_out(training.units, training.groups, protocol.fraction, protocol.seed)
     chosen = selected[training.unit]
     return _narrowed(training, ~chosen), _narrowed(training, chosen)
+
+
+def annotations_digest(dataset: Dataset, task: str) -> str:
+    """Hash of the annotation files of both splits; no label is read for it."""
+    return digest([dataset.labels_digest(task, split) for split in (TRAINING, REPORTED)])
 
 
 def _narrowed(labels: Labels, rows: np.ndarray) -> Labels:

@@ -1,12 +1,12 @@
 """Records for tests of tracking and leaderboard."""
 
-from harness.records import Record, job_id
+from harness.records import Record
 
 
 def record(group="0123456789ab", seed=0, value=0.5, **changes):
     """A finished expression run of group `group`; `changes` replace fields."""
     fields = dict(
-        job_id=job_id(group, int(seed)), group_id=group, kind="run", task="expr", dataset="rendered",
+        job_id=f"{group}-s{int(seed)}", group_id=group, kind="run", task="expr", dataset="rendered",
         data_digest="d0d0d0d0d0d0", split="validation", protocol="held-out", backbone="tiny_resnet",
         backbone_weights="checkpoint tiny_resnet_stills", weights_hash="ff" * 32, parameters=312_456,
         features="embeddings", head="logistic_regression", kernel="mean", radius=7, epoch=4, seed=seed,

@@ -74,12 +74,3 @@ def test_light_keeps_all_that_a_leaderboard_reads():
     light = full.light()
     assert not light.curve and not light.environment
     assert dataclasses.replace(light, curve=full.curve, environment=full.environment, duration=full.duration) == full
-
-
-def test_identity_is_content():
-    config = {"head": "mlp", "l2": 0.1}
-    assert records.group_id(config, "d", "w") == records.group_id(dict(reversed(config.items())), "d", "w")
-    others = {records.group_id({**config, "l2": 0.2}, "d", "w"), records.group_id(config, "e", "w"),
-              records.group_id(config, "d", "x"), records.group_id(config, "d", "w")}
-    assert len(others) == 4 and all(len(g) == 12 for g in others)
-    assert records.job_id("abc", 3) == "abc-s3"

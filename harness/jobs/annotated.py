@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
-from harness.data.dataset import Labels
+from harness.data.dataset import Dataset, Labels
 from harness.data.open import open_dataset
 from harness.errors import FramelightError
-from harness.identity import digest
-from harness.splits import REPORTED, TRAINING
+from harness.splits import REPORTED, TRAINING, annotations_digest
 
 KEPT = 4
 """Tasks whose annotations a process keeps."""
 
 
-@dataclass(frozen=True, eq=False)
 class Annotated:
-    """Labels of both splits of a task; members: the sequences of the reported one, labelled or not."""
+    """The annotations of one task. The reported split's labels are read when they are first asked for."""
 
-    temporal: bool
-    training: Labels
-    reported: Labels
-    members: tuple[str, ...]
+    def __init__(self, dataset: Dataset, task: str) -> None:
+        self._dataset, self._task = dataset, task
+        self.temporal = dataset.temporal
+        self.training = dataset.labels(task, TRAINING)
+        self.members = dataset.members(task, REPORTED)
+        """Sequences of the reported split, labelled or not."""
+
+    @cached_property
+    def reported(self) -> Labels:
+        return self._dataset.labels(self._task, REPORTED)
 
 
 @lru_cache(maxsize=KEPT)
@@ -33,8 +36,7 @@ def annotated(root: Path, task: str, labels: str) -> Annotated:
     FramelightError when they have another by now: a record must not name labels that it was not made with.
     """
     dataset = open_dataset(root)
-    found = Annotated(dataset.temporal, dataset.labels(task, TRAINING), dataset.labels(task, REPORTED),
-                      dataset.members(task, REPORTED))
-    if digest([dataset.labels_digest(task, split) for split in (TRAINING, REPORTED)]) != labels:
+    found = Annotated(dataset, task)
+    if annotations_digest(dataset, task) != labels:
         raise FramelightError(f"{root}: the annotations of task {task} changed while the recipe ran; run it again")
     return found

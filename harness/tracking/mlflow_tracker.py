@@ -93,7 +93,7 @@ class Tracker:
             return run_id
 
     def tracked(self) -> set[str]:
-        """job_ids that are finished at this location, whoever logged them."""
+        """job_ids that are finished or pruned at this location, whoever logged them."""
         with self._guard():
             return reading.finished_jobs(self.location, self.tagged_runs)
 

@@ -32,4 +32,4 @@ def read_records(location: Location, ask: Ask) -> list[Record]:
 
 
 def finished_jobs(location: Location, ask: Ask) -> set[str]:
-    return {tags[JOB] for _, status, tags in runs(location, ask) if status == "FINISHED" and JOB in tags}
+    return {tags[JOB] for _, status, tags in runs(location, ask) if status in ("FINISHED", "KILLED") and JOB in tags}

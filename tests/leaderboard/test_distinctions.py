@@ -92,7 +92,7 @@ def test_the_table_names_all_differences_where_there_is_room_and_the_needed_ones
 
 
 def test_heads_with_more_differences_than_room_fit_and_the_run_still_tells_them_apart():
-    grid = [run(f"{i:012x}", HeadConfig("logistic_regression", hidden=h, learning_rate=lr, l2=l2, epochs=e))
+    grid = [run(f"{i:012x}", HeadConfig("multitask", hidden=h, learning_rate=lr, l2=l2, epochs=e))
             for i, (h, lr, l2, e) in enumerate((h, lr, l2, e) for h in (0, 1) for lr in (1e-3, 1e-2)
                                                for l2 in (0.0, 1e-5) for e in (10, 20))]
     lines = render(rows(grid), width=100).splitlines()
