@@ -2,6 +2,7 @@
 
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -62,13 +63,14 @@ def test_sigkill_at_ten_moments_of_a_fresh_run(finished, small_set, recipe_file,
     whole = time.monotonic()
     arguments = ("run", recipe_file, "--data", small_set, "--jobs", 2, "--store")
     assert small.framelight(*arguments, tmp_path / "whole").returncode == 0
-    whole, hits = time.monotonic() - whole, 0
+    whole = time.monotonic() - whole
     for i in range(10):
-        store = tmp_path / f"store{i}"
-        hits += killed((*arguments, store), whole * (i + chance.random()) / 10)
+        store, after = tmp_path / f"store{i}", whole * (i + chance.random()) / 10
+        while not killed((*arguments, store), after):  # a quicker run than the measured one: sooner, afresh
+            shutil.rmtree(store)
+            after *= 0.8
         assert small.framelight(*arguments, store).returncode == 0
         assert board(store) == wanted
-    assert hits >= 8
 
 
 def test_workers_end_with_the_run(small_set, recipe_file, tmp_path):
