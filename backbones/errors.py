@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_LISTED = 20
+
 
 class BackboneError(ValueError):
     """A backbone, its weights or its checkpoint cannot be used.
@@ -22,5 +24,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BackboneError:
     """An error for a name that nothing answers to, with the nearest known names."""
     known = sorted(set(known))
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    some = ", ".join(known[:MOST_LISTED]) + (f" and {len(known) - MOST_LISTED} more" * (len(known) > MOST_LISTED))
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {some}"
     return BackboneError(f"unknown {kind} '{name}'", hint)

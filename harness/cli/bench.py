@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from harness.cli.run import say
+from harness.cli.saying import say
 
 COLUMNS = ("part", "what", "figure", "limit", "", "beside", "its figure", "ratio")
 

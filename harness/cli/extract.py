@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
+
+from harness.cli.saying import say
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -12,7 +13,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     dataset = open_dataset(arguments.data)
     entry, info = extracted(arguments.backbone, arguments.backbone, dataset, arguments.store, arguments.precision,
-                            lambda message: print(message, file=sys.stderr), threads=arguments.jobs)
+                            say, threads=arguments.jobs)
     print(f"{entry.path}: {sum(entry.sequences.values())} frames in {len(entry.sequences)} sequences, "
           f"{entry.widths['embeddings']} embedding and {entry.widths['scores']} score columns, {entry.dtype}; "
           f"weights: {info.weights}")

@@ -32,6 +32,9 @@ def main(argv: list[str] | None = None) -> int:
 def _message(error: Exception) -> str:
     if isinstance(error, FramelightError) or _is_backbone_error(error):
         return str(error)
+    if isinstance(error, OSError):
+        where = f" {error.filename}" if error.filename else ""
+        return f"cannot read or write{where}: {error.strerror or error}"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return (f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno}); "
             "this is a defect of Framelight or of a library: run again with --debug and report it")

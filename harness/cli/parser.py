@@ -112,7 +112,7 @@ def _bench(commands) -> None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = int(text) if text.lstrip("+-").isdecimal() else 0
     if value < 1:
         raise argparse.ArgumentTypeError("expects a whole number of at least 1")
     return value

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
 from harness.cli.boards import show
+from harness.cli.saying import say
+from harness.errors import InputError
 from harness.recipes import apply_settings, find_recipe
 
 
 def main(arguments: argparse.Namespace) -> int:
     recipe = apply_settings(find_recipe(arguments.recipe), arguments.settings)
+    if arguments.store.exists() and not arguments.store.is_dir():
+        raise InputError(f"--store {arguments.store} is a file; a store is a folder")
     from harness.runner import run
 
     began = time.monotonic()
@@ -26,7 +29,3 @@ def main(arguments: argparse.Namespace) -> int:
         say(f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "
             f"{record.error}")
     return 1 if outcome.failures or outcome.lost else 0
-
-
-def say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)

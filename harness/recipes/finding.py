@@ -29,6 +29,9 @@ def find_recipe(name: str) -> Recipe:
 
 
 def _from_file(path: Path) -> Recipe:
+    if path.is_dir() or (path.exists() and path.suffix != ".py"):
+        raise InputError(f"{path} is not a recipe; a recipe is a Python file (.py) with `recipe = Recipe(...)`, "
+                         f"or one of {', '.join(recipe_names())}")
     if not path.is_file():
         raise InputError(f"no such recipe file: {path}; name one of {', '.join(recipe_names())} or a Python file")
     spec = importlib.util.spec_from_file_location(f"framelight_recipe_{path.stem}", path)

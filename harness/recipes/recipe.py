@@ -14,6 +14,7 @@ KERNELS = ("mean", "median")
 PROTOCOLS = ("held-out", "published")
 PRUNERS = ("none", "median")
 LARGEST_RADIUS = 250
+MOST_SEEDS = 2**32
 
 
 def _require(condition: bool, message: str) -> None:
@@ -158,6 +159,8 @@ class Recipe:
     search: Search | None = field(default=None)
 
     def __post_init__(self) -> None:
+        _require(all(0 <= seed < MOST_SEEDS for seed in self.seeds),
+                 f"seeds {', '.join(map(str, self.seeds))}: a seed is a whole number from 0 to {MOST_SEEDS - 1}")
         if self.precision not in ("float16", "float32"):
             raise unknown("precision", self.precision, ("float16", "float32"))
         for name in ("grids", "backbones", "seeds"):

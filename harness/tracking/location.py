@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlparse
 
 from harness.errors import FramelightError, InputError
 
+SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
+
 
 class TrackingLost(FramelightError):
     """A result could not be sent; it is kept in the store and the next run sends it."""
@@ -50,4 +52,8 @@ def locate(store: Path, tracking_uri: str | None = None) -> Location:
         folder = Path(unquote(urlparse(tracking_uri).path)).expanduser().absolute()
         raise InputError(f"tracking URI '{tracking_uri}' is a folder, which MLflow no longer tracks in; "
                          f"give sqlite:///{folder / 'mlflow.db'} or http://HOST:PORT")
+    scheme = urlparse(tracking_uri).scheme.split("+")[0]
+    if scheme not in SCHEMES:
+        raise InputError(f"tracking URI '{tracking_uri}' has an unknown scheme '{scheme}'; "
+                         f"MLflow tracks at {', '.join(SCHEMES)}")
     return Location(store, tracking_uri)

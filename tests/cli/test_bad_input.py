@@ -170,3 +170,59 @@ def test_a_failed_job_is_told_tracked_and_run_again(capsys, recipe_file, small_s
     scores.write_bytes(whole)
     assert main(arguments) == 0
     assert "1 jobs run, 2 already finished" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
+def test_a_seed_that_is_none(capsys, recipe_file, small_set, tmp_path, seed):
+    assert "a seed is a whole number" in said(capsys, *run(recipe_file, small_set, tmp_path, "--set", f"seeds={seed}"))
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_store_that_is_a_file(capsys, recipe_file, small_set, tmp_path):
+    (tmp_path / "store").write_text("")
+    assert "is a file" in said(capsys, *run(recipe_file, small_set, tmp_path))
+    assert "is a file" in said(capsys, "leaderboard", "--store", tmp_path / "store")
+
+
+def test_a_leaderboard_written_to_a_folder(capsys, tmp_path):
+    assert "is a folder" in said(capsys, "leaderboard", "--store", tmp_path / "none", "--out", tmp_path)
+
+
+@pytest.mark.parametrize("uri", ["ftp://x", "garbage"])
+def test_a_tracking_uri_that_is_none(capsys, recipe_file, small_set, tmp_path, uri):
+    assert "tracking URI" in said(capsys, *run(recipe_file, small_set, tmp_path, "--tracking-uri", uri))
+
+
+def test_recipes_that_are_not_python(capsys, tmp_path):
+    (tmp_path / "recipe.txt").write_text("")
+    for path in (tmp_path / "recipe.txt", f"{tmp_path}/"):
+        assert "is not a recipe" in said(capsys, "run", path)
+
+
+def test_a_timm_model_that_is_none_lists_no_thousand_names(capsys, tmp_path):
+    message = said(capsys, "backbones", "timm:zzzzqqqq", "--store", tmp_path)
+    assert "zzzzqqqq" in message and len(message) < 1000
+
+
+def test_ports_of_the_ui(capsys, finished):
+    import socket
+
+    assert "1 to 65535" in said(capsys, "ui", "--store", finished[0], "--port", 99999)
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        assert "is in use" in said(capsys, "ui", "--store", finished[0], "--port", busy.getsockname()[1])
+
+
+def test_nobody_reading_is_no_reason_to_stop(recipe_file, small_set, tmp_path):
+    command = " ".join(map(str, small.command(*run(recipe_file, small_set, tmp_path))))
+    subprocess.run(["bash", "-c", f"{command} 2>&1 | true"], timeout=300)
+    board = small.framelight("leaderboard", "--store", tmp_path / "store", "--format", "json")
+    assert len(json.loads(board.stdout)) == small.JOBS
+
+
+def test_a_full_device_is_said_plainly(finished):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(small.command("leaderboard", "--store", finished[0]), stdout=full,
+                              stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "No space left" in done.stderr and "defect" not in done.stderr
