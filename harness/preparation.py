@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,10 +67,9 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say) -> Prepare
         sweep(store / "artifacts" / folder)
     root = data if data is not None else _synthetic_videos(recipe, store, say)
     dataset = open_dataset(root)
-    tasks = list(dict.fromkeys(grid.task for grid in recipe.grids))
-    for task in tasks:
+    for task in recipe.tasks:
         require_sound(recipe.protocol, dataset, task, say)
-    labels = {task: annotations_digest(dataset, task) for task in tasks}
+    labels = {task: annotations_digest(dataset, task) for task in recipe.tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
     name = "synthetic" if data is None else dataset.name
     prepared = tuple(_prepared(recipe, reference, dataset, images, store, say)
@@ -89,15 +89,8 @@ def synthetic_videos(wanted: SyntheticVideos, store: Path, say: Say) -> Path:
     from harness.data.synthetic import VERSION, make
 
     root = store / "artifacts" / "synthetic" / f"videos-{digest([wanted, VERSION])}"
-    with making(root):
-        if not root.is_dir():
-            from harness.progress import Progress
-
-            say(f"making the synthetic set: {wanted.videos} videos of {wanted.frames} frames")
-            with Progress("frames", unit="frame") as progress:
-                make(root, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0, progress=progress,
-                     workers=os.cpu_count() or 1)
-    return root
+    what = f"the synthetic set: {wanted.videos} videos of {wanted.frames} frames"
+    return _made(root, what, partial(make, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0), say)
 
 
 def synthetic_stills(wanted: SyntheticStills, store: Path, say: Say) -> Path:
@@ -105,14 +98,20 @@ def synthetic_stills(wanted: SyntheticStills, store: Path, say: Say) -> Path:
     from harness.data.synthetic import VERSION, make_stills
 
     root = store / "artifacts" / "synthetic" / f"stills-{digest([wanted, VERSION])}"
+    what = f"{wanted.images} synthetic stills of {wanted.identities} identities"
+    return _made(root, what, partial(make_stills, images=wanted.images, identities=wanted.identities,
+                                     seed=wanted.seed), say)
+
+
+def _made(root: Path, what: str, make: Callable[..., object], say: Say) -> Path:
+    """`root`, drawn on every core by whoever comes first."""
     with making(root):
         if not root.is_dir():
             from harness.progress import Progress
 
-            say(f"making {wanted.images} synthetic stills of {wanted.identities} identities")
-            with Progress("stills", unit="still") as progress:
-                make_stills(root, images=wanted.images, identities=wanted.identities, seed=wanted.seed,
-                            progress=progress, workers=os.cpu_count() or 1)
+            say(f"making {what}")
+            with Progress("images", unit="image") as progress:
+                make(root, progress=progress, workers=os.cpu_count() or 1)
     return root
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from harness import records
 from harness.errors import FramelightError
 from harness.identity import digest
-from harness.jobs.expand import Expansion, tasks_of
+from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
 from harness.preparation import Prepared, prepare
 from harness.recipes.recipe import Recipe
@@ -53,7 +53,7 @@ def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None
     opened = time.perf_counter() - began
     prepared = prepare(recipe, data, store, say)
     expansion = Expansion(recipe, prepared)
-    outcome = Outcome(prepared, {(task, expansion.data_of(task)) for task in tasks_of(recipe.grids)},
+    outcome = Outcome(prepared, {(task, expansion.data_of(task)) for task in recipe.tasks},
                       tracking_seconds=opened)
     with ExitStack() as stack:
         session = _Session(tracker, recipe, prepared, workers, force, stack, outcome)

@@ -72,13 +72,6 @@ class FeatureMatrix:
         if len(left[0]):
             yield left
 
-    def sequence_batches(self, sequence: str, size: int = 4096) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(frames int32 [B], float32 [B, D]) of every stored crop of a sequence, labelled or not, in frame order."""
-        frames, start = self.entry.frames(sequence), 0
-        for block in sequence_blocks(self.entry, self.features, sequence, size):
-            yield np.array(frames[start:start + len(block)]), block
-            start += len(block)
-
     def _shuffled(self, seed: int, epoch: int) -> Iterator[np.ndarray]:
         random = np.random.default_rng([seed, epoch, 0x5EED])
         blocks = random.permutation(-(-len(self.rows) // BLOCK_ROWS))

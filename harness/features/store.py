@@ -58,11 +58,6 @@ class FeatureEntry:
     sequences: dict[str, int]
     corrupt: tuple[dict[str, Any], ...]
 
-    @property
-    def missing(self) -> tuple[dict[str, Any], ...]:
-        """The crops that are on disk and yet have no features."""
-        return self.corrupt
-
     def width(self, features: str) -> int:
         """Columns of `embeddings`, `scores` or `embeddings+scores`."""
         return sum(self.widths[part] for part in _parts(features))

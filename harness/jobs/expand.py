@@ -9,7 +9,7 @@ from harness.heads.config import HeadConfig
 from harness.identity import digest
 from harness.jobs.job import Configuration, Job
 from harness.preparation import Prepared, PreparedBackbone
-from harness.recipes.recipe import Grid, Recipe, Smoothing
+from harness.recipes.recipe import Recipe, Smoothing
 
 NOISE = "noise"
 """Features of the random-feature baseline: standard normal numbers that know nothing of the image."""
@@ -63,7 +63,3 @@ class Expansion:
             for backbone, features, head, seed in product(self.prepared.backbones, grid.features, grid.heads,
                                                           self.recipe.seeds):
                 yield self.job("run", grid.task, backbone, features, head, self.recipe.smoothing, seed)
-
-
-def tasks_of(grids: tuple[Grid, ...]) -> list[str]:
-    return list(dict.fromkeys(grid.task for grid in grids))

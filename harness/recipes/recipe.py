@@ -158,6 +158,10 @@ class Recipe:
     baselines: bool = True
     search: Search | None = field(default=None)
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(grid.task for grid in self.grids))
+
     def __post_init__(self) -> None:
         _require(all(0 <= seed < MOST_SEEDS for seed in self.seeds),
                  f"seeds {', '.join(map(str, self.seeds))}: a seed is a whole number from 0 to {MOST_SEEDS - 1}")

@@ -148,7 +148,7 @@ def test_corrupt_crops_are_named_and_missing(tiny, tmp_path):
     (images / "a" / "00004.jpg").write_bytes((images / "a" / "00004.jpg").read_bytes()[:300])
     (images / "b" / "00001.jpg").write_text("not an image")
     entry = extract(crops, tiny, FeatureStore(tmp_path / "features"))
-    assert [(fault["image"], fault["frame"]) for fault in entry.missing] == [
+    assert [(fault["image"], fault["frame"]) for fault in entry.corrupt] == [
         ("a/00002.jpg", 2), ("a/00004.jpg", 4), ("b/00001.jpg", 1)]
     assert "empty" in entry.corrupt[0]["reason"] and "not an image" in entry.corrupt[2]["reason"]
     np.testing.assert_array_equal(entry.frames("a"), [1, 3, 5])

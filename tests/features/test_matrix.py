@@ -95,13 +95,12 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
     assert peak < 48 * 2**20
 
 
-def test_whole_sequences_for_prediction(entry, labels):
-    matrix = FeatureMatrix(entry, "embeddings", labels)
-    blocks = list(matrix.sequence_batches("a", 4))
-    assert [len(frames) for frames, _ in blocks] == [4, 4, 2]
-    np.testing.assert_array_equal(np.concatenate([frames for frames, _ in blocks]), np.arange(1, 20, 2))
-    np.testing.assert_array_equal(np.concatenate([values for _, values in blocks])[:, 0], np.arange(10))
-    assert list(matrix.sequence_batches("c")) == []
+def test_whole_sequences_for_prediction(entry):
+    blocks = list(sequence_blocks(entry, "embeddings", "a", 4))
+    assert [len(values) for values in blocks] == [4, 4, 2]
+    np.testing.assert_array_equal(entry.frames("a"), np.arange(1, 20, 2))
+    np.testing.assert_array_equal(np.concatenate(blocks)[:, 0], np.arange(10))
+    assert list(sequence_blocks(entry, "embeddings", "c")) == []
     np.testing.assert_array_equal(next(sequence_blocks(entry, "scores", "b")), [[-100] * 2, [-101] * 2, [-102] * 2,
                                                                                 [-103] * 2])
 
@@ -112,7 +111,7 @@ def test_noise_knows_the_frame_and_nothing_else(tmp_path, labels):
     rows = np.array([5, 0, 1])
     np.testing.assert_array_equal(one.gather(rows), other.gather(rows))
     np.testing.assert_array_equal(one.gather(rows)[0], one.gather(rows)[2])
-    frames, values = next(one.sequence_batches("a"))
+    frames, values = one.entry.frames("a"), next(sequence_blocks(one.entry, "noise", "a"))
     np.testing.assert_array_equal(values[frames == 3][0], one.gather(np.array([1]))[0])
 
 
