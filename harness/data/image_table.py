@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -16,6 +15,7 @@ from harness.data import table as tables
 from harness.data.dataset import Labels, Sequence
 from harness.data.layout import SPLITS, Layout
 from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.stills import Stills
 from harness.errors import InputError, unknown
 from harness.selection import held_out
 from harness.tasks import ACTION_UNITS, AFFECTS, TASKS
@@ -24,21 +24,6 @@ from harness.tasks import task as find_task
 BLOCK = 512
 VALIDATION_SHARE = 0.2
 COLUMNS = {"expr": ("expression",), "va": AFFECTS, "au": ACTION_UNITS}
-
-
-@dataclass(frozen=True, eq=False)
-class Stills:
-    """Images to train a backbone on: N paths; subject int64 [N] into subjects; expression int64 [N], -1 none.
-
-    va: float32 [N, 2], -5 none; au: int8 [N, 12], -1 none; None where the table has not all their columns.
-    """
-
-    images: tuple[Path, ...]
-    subject: np.ndarray
-    subjects: tuple[str, ...]
-    expression: np.ndarray
-    va: np.ndarray | None = None
-    au: np.ndarray | None = None
 
 
 class ImageTable(Layout):

@@ -1,0 +1,75 @@
+"""Stills: the images that a backbone learns from, with what is known of each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from harness.data.dataset import Sequence
+from harness.data.fingerprint import DigestCache, sequence_digest
+from harness.identity import digest
+from harness.tasks import EXPRESSIONS
+
+BLOCK = 512
+BLOCKS_BETWEEN_SAVES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Stills:
+    """N images: paths; subject int64 [N] into subjects; expression int64 [N] into classes, -1 none.
+
+    va: float32 [N, 2] valence, arousal in [-1, 1], -5 none; au: int8 [N, 12], -1 none;
+    boxes: float32 [N, 4] left, top, right, bottom of the face in pixels, NaN none; None where no image has any.
+    Where an image's subject is not known, the image is its own.
+    """
+
+    images: tuple[Path, ...]
+    subject: np.ndarray
+    subjects: tuple[str, ...]
+    expression: np.ndarray
+    va: np.ndarray | None = None
+    au: np.ndarray | None = None
+    classes: tuple[str, ...] = EXPRESSIONS
+    boxes: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, rows: np.ndarray) -> Stills:
+        """The images at `rows`, in that order; subjects and classes keep their numbers."""
+        rows = np.asarray(rows, np.int64)
+        images = tuple(self.images[row] for row in rows.tolist())
+        va, au, boxes = (None if part is None else part[rows] for part in (self.va, self.au, self.boxes))
+        return replace(self, images=images, subject=self.subject[rows], expression=self.expression[rows],
+                       va=va, au=au, boxes=boxes)
+
+    def digest(self, cache: Path | None = None, progress: Callable[[int, int], None] | None = None) -> str:
+        """16 hex digits over the images' names and bytes, and everything that is known of them, in row order.
+
+        cache: file that remembers the digests of images by their stat; progress: called with images done and in all.
+        """
+        kept, found = DigestCache(cache), []
+        for block, start in enumerate(range(0, len(self), BLOCK), start=1):
+            images = self.images[start:start + BLOCK]
+            frames = np.arange(1, len(images) + 1, dtype=np.int32)
+            found.append(sequence_digest(Sequence(f"{start}", frames, images), kept))
+            if block % BLOCKS_BETWEEN_SAVES == 0:
+                kept.save()
+            if progress is not None:
+                progress(start + len(images), len(self))
+        kept.save()
+        known = {name: _content(getattr(self, name)) for name in ("subject", "expression", "va", "au", "boxes")}
+        return digest({"images": found, "subjects": self.subjects, "classes": self.classes} | known, 16)
+
+
+def _content(values: np.ndarray | None) -> str | None:
+    if values is None:
+        return None
+    import hashlib
+
+    described = f"{values.dtype.str} {values.shape}\n".encode()
+    return hashlib.sha256(described + np.ascontiguousarray(values).tobytes()).hexdigest()
