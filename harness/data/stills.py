@@ -69,7 +69,5 @@ class Stills:
 def _content(values: np.ndarray | None) -> str | None:
     if values is None:
         return None
-    import hashlib
-
     described = f"{values.dtype.str} {values.shape}\n".encode()
     return hashlib.sha256(described + np.ascontiguousarray(values).tobytes()).hexdigest()
