@@ -22,7 +22,7 @@ from harness.features.matrix import FeatureMatrix
 from harness.heads.config import HeadConfig
 from harness.heads.training import train_head
 from harness.tasks import task
-import harness.heads.lightning
+import harness.learning.lightning
 peak = watch()
 if sys.argv[3] == "whole":
     import numpy as np

@@ -81,10 +81,3 @@ def build(config: HeadConfig, width: int, task: Task) -> Head:
     if config.kind not in HEADS:
         raise unknown("head", config.kind, HEADS)
     return Head(width, HEADS[config.kind](config, width, task))
-
-
-def penalty(module: nn.Module, l2: float) -> Tensor | float:
-    """l2 * sum of squares of every weight matrix of `module`; biases are left alone."""
-    if not l2:
-        return 0.0
-    return l2 * sum(p.square().sum() for p in module.parameters() if p.ndim > 1)

@@ -11,13 +11,14 @@ import torch
 
 from harness import tasks
 from harness.errors import FramelightError, InputError
-from harness.heads import losses, modules
+from harness.heads import modules
 from harness.heads.config import HeadConfig
 from harness.heads.trained import BLOCK, TrainedHead, predict
+from harness.learning import losses
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels
-    from harness.heads.losses import Targets
+    from harness.learning.losses import Targets
 
 __all__ = ["Matrix", "TrainedHead", "blocks", "moments", "predict", "train_head"]
 
@@ -45,7 +46,7 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
     Without selection rows the last epoch is kept. Same arguments and thread count, same bits.
     InputError: no labelled row, or a single class; FramelightError: features or loss are not finite.
     """
-    from harness.heads import lightning
+    from harness.learning import lightning
 
     started = time.perf_counter()
     rows = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
@@ -62,7 +63,7 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
                                    l2=config.l2),
             selection=_selection(lightning, task, config, select_matrix, select_labels, on_epoch))
         prepared = _targets(task, labels)
-        fitted = lightning.fit(model, lambda epoch: _batches(matrix, prepared, config.batch_size, seed, epoch),
+        fitted = lightning.fit(model, lambda epoch, _: _batches(matrix, prepared, config.batch_size, seed, epoch),
                                {"accelerator": accelerator})
     state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
     return TrainedHead(state, config, task.name, matrix.width, fitted.epoch, fitted.history,
@@ -132,5 +133,5 @@ def _selection(lightning, task: tasks.Task, config: HeadConfig, matrix: Matrix |
     def score(logits: np.ndarray) -> float:
         return statistics.score(collector(task.activate(logits))).metrics[task.metric]
 
-    return lightning.Selection(lambda: (torch.from_numpy(block) for _, block in blocks(matrix)), score, config.keep,
+    return lightning.Selection(lambda _: (torch.from_numpy(block) for _, block in blocks(matrix)), score, config.keep,
                                on_epoch)

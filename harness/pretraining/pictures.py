@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness import tasks
 from harness.errors import InputError
-from harness.heads.losses import Targets
+from harness.learning.losses import Targets
 from harness.pretraining.augmentation import augment
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from harness import tasks
 from harness.errors import InputError
-from harness.heads import losses
-from harness.heads.lightning import Fitted, FrameModel, Optimisation, Selection, fit
+from harness.learning import losses
+from harness.learning.lightning import Fitted, FrameModel, Optimisation, Selection, fit
 from harness.pretraining.config import StillsConfig
 from harness.pretraining.pictures import Batches, Pictures, plain_batches, targets_of
 
@@ -152,8 +152,8 @@ def _fit(model: FrameModel, batches: Batches, images: np.ndarray, score: Callabl
             f"{metric} {value:.3f}")
         return False
 
-    model.selection = Selection(lambda: plain_batches(images, batches.preprocessing), score, on_epoch=told)
+    model.selection = Selection(lambda _: plain_batches(images, batches.preprocessing), score, on_epoch=told)
     model.to(memory_format=torch.channels_last)
-    fitted = fit(model, batches.epoch)
+    fitted = fit(model, lambda epoch, _: batches.epoch(epoch))
     model.load_state_dict(fitted.state)
     return fitted

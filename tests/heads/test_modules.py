@@ -45,12 +45,3 @@ def test_unknown_head_is_met_with_the_nearest_name():
 def test_impossible_settings_are_refused(bad):
     with pytest.raises(InputError, match=next(k for k in reversed(bad))):
         HeadConfig(**bad)
-
-
-def test_penalty_counts_weights_but_not_biases():
-    head = modules.build(HeadConfig("mlp", hidden=4), 3, tasks.task("va"))
-    with torch.no_grad():
-        for parameter in head.parameters():
-            parameter.fill_(2.0)
-    assert modules.penalty(head, 0.5).item() == 0.5 * 4 * (3 * 4 + 4 * 2)
-    assert modules.penalty(head, 0.0) == 0

@@ -108,6 +108,13 @@ class BlockLosses(nn.Module):
                    for name, loss in self.losses.items() if name in targets)
 
 
+def penalty(module: nn.Module, l2: float) -> Tensor | float:
+    """l2 * sum of squares of every weight matrix of `module`; biases are left alone."""
+    if not l2:
+        return 0.0
+    return l2 * sum(p.square().sum() for p in module.parameters() if p.ndim > 1)
+
+
 def of_task(task: tasks.Task, targets: Mapping[str, np.ndarray]) -> BlockLosses:
     """The losses of a task, weighted by the fit rows' targets (arrays as in `harness.data.dataset.Labels`)."""
     losses = {}

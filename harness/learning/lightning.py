@@ -19,11 +19,22 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from harness.errors import FramelightError, unknown
-from harness.heads.losses import BlockLosses, Targets
-from harness.heads.modules import penalty
+from harness.learning.losses import BlockLosses, Targets, penalty
 
 Batch = tuple[Tensor, Targets]
 OnEpoch = Callable[[int, float], bool]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The share of rows that this process handles: rows[index::of]."""
+
+    index: int
+    of: int
+
+
+WHOLE = Part(0, 1)
+Batches = Callable[[int, Part], Iterable[Batch]]
 
 FEATURES = ("embeddings", "scores", "embeddings+scores")
 
@@ -68,9 +79,10 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows that choose the epoch: `batches()` gives inputs in row order, `score(logits [N, C])` their value."""
+    """Rows that choose the epoch: `batches(part)` gives the inputs of the part's rows in order, `score(logits [N, C])`
+    the value of them all."""
 
-    batches: Callable[[], Iterable[Tensor]]
+    batches: Callable[[Part], Iterable[Tensor]]
     score: Callable[[np.ndarray], float]
     keep: str = "best"
     on_epoch: OnEpoch | None = None
@@ -203,9 +215,8 @@ def _honest_signals() -> Iterator[None]:
         raise KeyboardInterrupt from error
 
 
-def fit(model: FrameModel, batches: Callable[[int], Iterable[Batch]], trainer: Mapping[str, Any] | None = None
-        ) -> Fitted:
-    """Train `model` on `batches(epoch)`, epochs counted from 0, and return the state that the selection kept.
+def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None = None) -> Fitted:
+    """Train `model` on `batches(epoch, part)`, epochs counted from 0, and return the state that the selection kept.
 
     trainer: arguments of Lightning's Trainer that replace the defaults (CPU, one device, deterministic, silent).
     FramelightError when the loss or the outputs stop being finite.
@@ -215,8 +226,8 @@ def fit(model: FrameModel, batches: Callable[[int], Iterable[Batch]], trainer: M
         "max_epochs": model.optimisation.epochs, "gradient_clip_val": model.optimisation.clip or None,
         "logger": False, "enable_checkpointing": False, "enable_progress_bar": False,
         "enable_model_summary": False, "num_sanity_val_steps": 0, **(trainer or {})}
-    validation = Stream(lambda _: model.selection.batches()) if model.selection else None
+    validation = Stream(lambda _: model.selection.batches(WHOLE)) if model.selection else None
     model.train()  # Lightning keeps the mode it finds, and a loaded backbone is in eval mode
     with _quiet(), _honest_signals():
-        pl.Trainer(**options).fit(model, Stream(batches), validation)
+        pl.Trainer(**options).fit(model, Stream(lambda epoch: batches(epoch, WHOLE)), validation)
     return model.fitted

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import tasks
-from harness.heads import losses
+from harness.learning import losses
 
-from .arrays import problem
+from ..heads.arrays import problem
 
 MTL = tasks.task("mtl")
 
@@ -124,3 +124,12 @@ def test_constant_targets_and_predictions_have_a_finite_gradient():
     loss = losses.OneMinusCCC()(logits, torch.zeros(10, 2), torch.ones(10, dtype=torch.bool))
     loss.backward()
     assert loss.item() == 1 and torch.isfinite(logits.grad).all()
+
+
+def test_penalty_counts_weights_but_not_biases():
+    head = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.fill_(2.0)
+    assert losses.penalty(head, 0.5).item() == 0.5 * 4 * (3 * 4 + 4 * 2)
+    assert losses.penalty(head, 0.0) == 0
