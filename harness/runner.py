@@ -108,7 +108,7 @@ class _Session:
     def end(self, failed: str | None) -> None:
         if self.outcome.lost is None:
             with self._tracking():
-                self.tracker.end_study(self.study, failed)
+                self.tracker.end(self.study, failed)
 
     def _records(self, jobs: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Record]]:
         pending = []

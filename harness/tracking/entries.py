@@ -11,11 +11,15 @@ from harness.records import Record, from_json, to_json
 from harness.splits import SELECTION
 
 RECORD, JOB, STUDY, WRITER = "framelight.record", "framelight.job_id", "framelight.study", "framelight.writer"
+TRAINING = "framelight.training"
 TAG_LENGTH = 5000
 """Characters of a record in one tag. MLflow cuts longer values silently (at 5,000 to 8,000, by version)."""
 
 Tagged = list[tuple[str, str, dict[str, str]]]
 """Runs as the leaderboard needs them: (run id, MLflow status, tags)."""
+
+Point = tuple[str, float, int]
+"""A metric's (name, value, step)."""
 
 MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 
@@ -27,12 +31,16 @@ def tags(record: Record) -> dict[str, str]:
     named = {RECORD if i == 0 else f"{RECORD}.{i + 1}": piece for i, piece in enumerate(pieces)}
     named |= {JOB: record.job_id, "framelight.group_id": record.group_id, "framelight.kind": record.kind,
               "framelight.task": record.task, "framelight.recipe": record.recipe}
-    for key, value in record.environment.items():
-        named[f"environment.{key}"] = _text(value)[:TAG_LENGTH]
-    if record.environment.get("git_commit"):
-        named["mlflow.source.git.commit"] = str(record.environment["git_commit"])
+    named |= environment_tags(record.environment)
     if record.error:
         named |= {"framelight.error": record.error[:TAG_LENGTH], "mlflow.note.content": record.error[:TAG_LENGTH]}
+    return named
+
+
+def environment_tags(environment: Mapping[str, Any]) -> dict[str, str]:
+    named = {f"environment.{key}": _text(value)[:TAG_LENGTH] for key, value in environment.items()}
+    if environment.get("git_commit"):
+        named["mlflow.source.git.commit"] = str(environment["git_commit"])
     return named
 
 
@@ -51,11 +59,15 @@ def params(record: Record) -> dict[str, str]:
     own = ("task", "dataset", "data_digest", "split", "protocol", "backbone", "backbone_weights", "weights_hash",
            "parameters", "features", "head", "kernel", "radius", "thresholds", "epoch", "seed", "metric", "units")
     flat = {name: getattr(record, name) for name in own}
-    flat |= {f"config.{name}": value for name, value in _flatten(record.config)}
-    return {name: _text(value) for name, value in flat.items()}
+    return {name: _text(value) for name, value in flat.items()} | flattened(record.config, "config.")
 
 
-def metrics(record: Record) -> list[tuple[str, float, int]]:
+def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as params with dotted names."""
+    return {name: _text(value) for name, value in _flatten(values, prefix)}
+
+
+def metrics(record: Record) -> list[Point]:
     """(name, value, step): final scores once at step 0, the smoothing curve with step = radius in frames.
 
     Score names are those of the contract for the reported split; those of the selection split have the prefix

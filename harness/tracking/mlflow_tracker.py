@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from harness.errors import FramelightError
 from harness.files import writing
-from harness.identity import digest
 from harness.records import Record
-from harness.tracking import entries, reading
+from harness.tracking import entries, experiment, reading
+from harness.tracking.artifacts import keep_files
 from harness.tracking.location import Location, TrackingLost
 from harness.tracking.writer import locked, make_folder, source_tags, writer
 
@@ -26,13 +25,12 @@ for _name, _value in {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_SUPPRESS_PRINTING
                       "MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}.items():
     os.environ.setdefault(_name, _value)
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, ViewType  # noqa: E402
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType  # noqa: E402
 from mlflow.tracking import MlflowClient  # noqa: E402
 
 for _name in ("mlflow", "alembic", "urllib3.connectionpool"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
-EXPERIMENT = "framelight"
 PAGE = 1000
 
 
@@ -52,24 +50,53 @@ class Tracker:
             if location.server:
                 self._require_answer()
             if not reading_only:
-                self._experiment = self._find_or_make_experiment()
+                self._experiment = experiment.find_or_make(self._client, location)
 
     def study(self, recipe: str, study_id: str, params: Mapping[str, Any] | None = None,
               tags: Mapping[str, str] | None = None) -> str:
         """Run id of the parent of a recipe's jobs; the one with this `study_id` is taken up again."""
         with self._guard(), locked(self.location):
             known = self._search(f"tags.`{entries.STUDY}` = '{study_id}'")
-            if known:
-                self._client.update_run(known[0].info.run_id, status="RUNNING")
-                return known[0].info.run_id
-            named = {**(tags or {}), **source_tags(self.location), entries.STUDY: study_id, "framelight.kind": "study",
-                     "framelight.recipe": recipe}
-            run_id = self._client.create_run(self._experiment, tags=named, run_name=recipe).info.run_id
-            self._log_params(run_id, {name: str(value) for name, value in (params or {}).items()})
-            return run_id
+            named = {**(tags or {}), entries.STUDY: study_id, "framelight.kind": "study", "framelight.recipe": recipe}
+            texts = {name: str(value) for name, value in (params or {}).items()}
+            return self._taken_up(known[0] if known else None, recipe, named, texts)
 
-    def end_study(self, run_id: str, failed: str | None = None) -> None:
-        """End a parent run: FINISHED, or FAILED with the text of `failed`."""
+    def training(self, key: str, name: str, params: Mapping[str, str], tags: Mapping[str, str],
+                 again: bool = False) -> str | None:
+        """Run id of the training of a backbone; one with this `key` that has not finished is taken up again.
+
+        None when one has finished there, unless the training is done `again`.
+        """
+        with self._guard(), locked(self.location):
+            known = self._search(f"tags.`{entries.TRAINING}` = '{key}'")
+            if not again and any(run.info.status == "FINISHED" for run in known):
+                return None
+            begun = next((run for run in known if run.info.status != "FINISHED" and self._is_ours(run)), None)
+            named = {**tags, entries.TRAINING: key, "framelight.kind": "backbone", "framelight.recipe": name}
+            return self._taken_up(begun, name, named, params)
+
+    def log_points(self, run_id: str, points: Iterable[entries.Point]) -> None:
+        """Send metrics of a run; a step that its curve has already is not sent again."""
+        with self._guard(), locked(self.location):
+            self._log_points(run_id, points)
+
+    def finish_training(self, run_id: str, key: str, points: Iterable[entries.Point], data: tuple[str, str],
+                        folder: Path) -> None:
+        """Complete a training's run: what its curves lack, its data (name, digest), its files; then it is FINISHED.
+
+        Whatever else this store left of the same training goes.
+        """
+        with self._guard(), locked(self.location):
+            self._log_points(run_id, points)
+            self._client.log_inputs(run_id, [_dataset(*data, "train", {})])
+            keep_files(self._client, self._client.get_run(run_id), folder)
+            self._client.set_terminated(run_id, "FINISHED")
+            for run in self._search(f"tags.`{entries.TRAINING}` = '{key}'"):
+                if run.info.run_id != run_id and self._is_ours(run):
+                    self._client.delete_run(run.info.run_id)
+
+    def end(self, run_id: str, failed: str | None = None) -> None:
+        """End a run: FINISHED, or FAILED with the text of `failed`."""
         with self._guard(), locked(self.location):
             if failed:
                 self._client.set_tag(run_id, "mlflow.note.content", failed[:entries.TAG_LENGTH])
@@ -121,30 +148,33 @@ class Tracker:
         self._client.log_batch(run_id, metrics=listed[:first], params=params)
         for i in range(first, len(listed), PAGE):
             self._client.log_batch(run_id, metrics=listed[i:i + PAGE])
-        self._client.log_inputs(run_id, [_dataset(record)])
+        profile = {"annotated": record.annotated, "scored": record.scored, "units": record.units}
+        self._client.log_inputs(run_id, [_dataset(record.dataset, record.data_digest, record.split, profile)])
         if folder is not None:
-            self._keep_files(run, Path(folder))
+            keep_files(self._client, run, Path(folder))
         self._client.set_terminated(run_id, entries.MLFLOW_STATUS[record.status], end)
         return run_id
 
-    def _log_params(self, run_id: str, params: Mapping[str, str]) -> None:
-        listed = [Param(name, value) for name, value in params.items()]
+    def _taken_up(self, run: Any, name: str, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
+        """The run set RUNNING again, or a new one; a kill may have come before its params were all sent."""
+        tags = {**tags, **source_tags(self.location)}
+        if run is None:
+            run = self._client.create_run(self._experiment, tags=tags, run_name=name)
+        else:
+            self._client.update_run(run.info.run_id, status="RUNNING")
+            self._client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
+        listed = [Param(name, value) for name, value in params.items() if name not in run.data.params]
         for i in range(0, len(listed), 100):
-            self._client.log_batch(run_id, params=listed[i:i + 100])
+            self._client.log_batch(run.info.run_id, params=listed[i:i + 100])
+        return run.info.run_id
 
-    def _keep_files(self, run: Any, folder: Path) -> None:
-        """Hard links where artifacts are local files: predictions are not stored twice."""
-        target = urlparse(run.info.artifact_uri)
-        if target.scheme not in ("", "file"):
-            self._client.log_artifacts(run.info.run_id, str(folder))
-            return
-        for file in (f for f in sorted(folder.rglob("*")) if f.is_file() and not f.name.endswith(".aside")):
-            kept = Path(unquote(target.path)) / file.relative_to(folder)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(file, kept)
-            except OSError:
-                shutil.copy2(file, kept)
+    def _log_points(self, run_id: str, points: Iterable[entries.Point]) -> None:
+        now, points = int(time.time() * 1000), list(points)
+        there = {name: {point.step for point in self._client.get_metric_history(run_id, name)}
+                 for name in dict.fromkeys(name for name, _, _ in points)}
+        new = [Metric(name, value, now, step) for name, value, step in points if step not in there[name]]
+        for i in range(0, len(new), PAGE):
+            self._client.log_batch(run_id, metrics=new[i:i + PAGE])
 
     def _is_ours(self, run: Any) -> bool:
         """Whether this lock's holder may clear the run away; on a server others log the same jobs."""
@@ -153,34 +183,6 @@ class Tracker:
     def _search(self, condition: str, experiments: list[str] | None = None) -> list[Any]:
         return _pages(partial(self._client.search_runs, experiments or [self._experiment], condition,
                               ViewType.ACTIVE_ONLY))
-
-    def _find_or_make_experiment(self) -> str:
-        """The experiment `framelight` (or $MLFLOW_EXPERIMENT_NAME).
-
-        MLflow fixes an experiment's artifact folder for good; a store that was moved gets an experiment of its own.
-        """
-        wanted = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
-        for name in (wanted, f"{wanted}-{digest(self.location.artifacts, 6)}"):
-            known = self._client.get_experiment_by_name(name)
-            if known is None:
-                return self._make_experiment(name)
-            if known.lifecycle_stage == "active" and self._keeps_here(known.artifact_location):
-                return known.experiment_id
-        raise FramelightError(f"the MLflow experiment '{wanted}' at {self.location.uri} was deleted; restore it in "
-                              "MLflow or name another in MLFLOW_EXPERIMENT_NAME")
-
-    def _make_experiment(self, name: str) -> str:
-        try:
-            return self._client.create_experiment(name, self.location.artifacts)
-        except Exception:  # another machine may have made it on the same server a moment ago
-            known = self._client.get_experiment_by_name(name)
-            if known is None:
-                raise
-            return known.experiment_id
-
-    def _keeps_here(self, artifact_location: str) -> bool:
-        wanted = self.location.artifacts
-        return wanted is None or self.location.database is None or unquote(urlparse(artifact_location).path) == wanted
 
     def _require_answer(self) -> None:
         cause = self._answer()
@@ -239,11 +241,10 @@ def _pages(search: Any) -> list[Any]:
             return found
 
 
-def _dataset(record: Record) -> DatasetInput:
-    profile = f'{{"annotated": {record.annotated}, "scored": {record.scored}, "units": {record.units}}}'
-    source = f'{{"uri": "{record.data_digest}"}}'
-    data = Dataset(record.dataset, record.data_digest[:36], "local", source, profile=profile)
-    return DatasetInput(data, [InputTag("mlflow.data.context", record.split)])
+def _dataset(name: str, digest: str, context: str, profile: Mapping[str, int]) -> DatasetInput:
+    source = json.dumps({"uri": digest})
+    data = Dataset(name, digest[:36], "local", source, profile=json.dumps(profile))
+    return DatasetInput(data, [InputTag("mlflow.data.context", context)])
 
 
 def _brief(error: BaseException) -> str:

@@ -25,7 +25,7 @@ tracker = open_tracker(store)
 parent = tracker.study(f"recipe{first}", f"study{first}")
 for number in range(first, first + 5):
     tracker.log(record(group=f"{number:012x}", value=number / 100), None, parent)
-tracker.end_study(parent)
+tracker.end(parent)
 """
 
 

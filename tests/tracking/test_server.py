@@ -76,7 +76,7 @@ def test_a_server_that_dies_midway_gets_the_rest_from_the_next_run(tmp_path, ser
     assert again.study("quickstart", "s") == parent and again.log(done[0], folder, parent) == run_id
     for job in done[1:]:
         again.log(job, folder, parent)
-    again.end_study(parent)
+    again.end(parent)
     expected = [job.light() for job in done]
     assert sorted(tracked_records(tmp_path / "elsewhere", server.uri), key=lambda r: r.group_id) == expected
     assert not (tmp_path / "elsewhere").exists(), "reading writes nothing"
@@ -86,7 +86,7 @@ def test_a_server_that_dies_midway_gets_the_rest_from_the_next_run(tmp_path, ser
 @pytest.mark.slow
 def test_the_ui_of_a_store_answers_on_loopback(tmp_path):
     tracker = open_tracker(tmp_path)
-    tracker.end_study(tracker.study("r", "s"))
+    tracker.end(tracker.study("r", "s"))
     argv, url = ui_command(locate(tmp_path), free_port())
     process = subprocess.Popen(argv, cwd=tmp_path, env={**os.environ, **ENVIRONMENT}, start_new_session=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

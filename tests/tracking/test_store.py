@@ -49,7 +49,7 @@ def test_a_job_is_logged_with_all_that_a_reader_of_mlflow_looks_for(store, tmp_p
     parent = tracker.study("quickstart", "study1", {"epochs": 3}, {"space": "abc"})
     run_id = tracker.log(record(curve=CURVE, environment={"git_commit": "c0ffee", "git_dirty": True, "cores": 2}),
                          folder, parent)
-    tracker.end_study(parent)
+    tracker.end(parent)
     client, _ = runs_of(store)
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED" and run.info.end_time - run.info.start_time == 3000
@@ -136,7 +136,7 @@ def test_what_a_killed_process_left_running_is_no_result_and_is_cleared(store):
 def test_a_study_is_taken_up_again_and_can_fail(store):
     tracker = open_tracker(store)
     parent = tracker.study("r", "one")
-    tracker.end_study(parent, failed="2 of 3 jobs failed")
+    tracker.end(parent, failed="2 of 3 jobs failed")
     client, [run] = runs_of(store)
     assert run.info.status == "FAILED" and run.data.tags["mlflow.note.content"] == "2 of 3 jobs failed"
     assert tracker.study("r", "one") == parent and tracker.study("r", "two") != parent
