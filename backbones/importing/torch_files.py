@@ -1,0 +1,90 @@
+"""Files that torch.save wrote, read without running what they hold: networks, state dicts, Lightning checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from backbones.errors import BackboneError
+from backbones.importing.allowed import Malformed
+from backbones.importing.containers import loaded, opened
+from backbones.importing.layers import Tree, is_tree, tree_of
+from backbones.importing.pickles import Refused
+from backbones.importing.values import StoredTensor
+
+STATES = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
+OWN = "framelight"
+"""The key under which this project's Lightning checkpoints say what their backbone is."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a file holds.
+
+    kind: `module` (a whole pickled network), `state` (a state dict) or `lightning` (a checkpoint of its Trainer).
+    state: its tensors by name. tree: the layers of a pickled network.
+    about: `architecture`, `classes` and `preprocessing` where a checkpoint of this project says them, else empty.
+    """
+
+    kind: str
+    state: Mapping[str, Tensor]
+    tree: Tree | None = None
+    about: Mapping[str, Any] | None = None
+
+
+def read(path: Path) -> Read:
+    """Read a file of torch.save (zip archives and the older format).
+
+    Nothing of it is executed. BackboneError for a file that holds anything but weights, naming what; for one that is
+    truncated or damaged; and for one that holds no network.
+    """
+    path = Path(path)
+    try:
+        with opened(path) as (value, fetch):
+            kind, found, about = _contents(value)
+            tree = tree_of(found) if kind == "module" else None
+            return Read(kind, loaded(tree.tensors if tree else found, fetch), tree, about)
+    except Refused as error:
+        raise BackboneError(f"{path} is refused: it contains {_listed(error.names)}, which weights have no need of; "
+                            "nothing of it was run",
+                            "if you trust its origin, save its state dict there: torch.save(model.state_dict(), FILE)"
+                            ) from error
+    except (Malformed, ValueError) as error:
+        raise BackboneError(f"{path} cannot be read as a file of torch.save: {error}",
+                            "get the file again, or save it as safetensors") from error
+    except OSError as error:
+        raise BackboneError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
+def _contents(value: Any) -> tuple[str, Any, Mapping[str, Any]]:
+    """What a file's value is, and the network or the state dict in it."""
+    if is_tree(value):
+        return "module", value, {}
+    if not isinstance(value, dict):
+        raise Malformed("it holds no network and no state dict")
+    if _is_state(value):
+        return "state", value, {}
+    for key in STATES:
+        found = value.get(key)
+        if is_tree(found):
+            return "module", found, {}
+        if isinstance(found, dict) and _is_state(found):
+            about = value.get(OWN)
+            kind = "lightning" if "pytorch-lightning_version" in value else "state"
+            return kind, found, about if isinstance(about, dict) else {}
+    keys = ", ".join(str(key) for key in list(value)[:5] if isinstance(key, str))
+    raise Malformed(f"it holds no network and no state dict, but {keys or 'something else'}")
+
+
+def _is_state(value: Mapping[Any, Any]) -> bool:
+    return bool(value) and all(isinstance(name, str) and isinstance(tensor, StoredTensor)
+                               for name, tensor in value.items())
