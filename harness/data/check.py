@@ -7,24 +7,34 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.data.check_stills import StillsReport, check_stills
+from harness.data.check_stills_text import render_stills
 from harness.data.check_text import render_report
 from harness.data.counts import Counts, count
 from harness.data.dataset import Sequence
 from harness.data.image_files import image_fault
+from harness.data.image_table import ImageTable
 from harness.data.layout import SPLITS, Layout
-from harness.data.open import open_dataset
+from harness.data.open import is_dataset, open_dataset
+from harness.data.open_stills import open_stills, stills_layout
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.report import Report, TestSplit
+from harness.data.table_stills import TableStills
 from harness.errors import InputError
 from harness.tasks import TASKS
 
 
-def check(root: Path, seed: int = 0, images: bool = True) -> Report:
+def check(root: Path, seed: int = 0, images: bool = True) -> Report | StillsReport:
     """Look at every annotation and, with `images`, at the first and last bytes of every image file.
 
+    A folder that only a backbone can learn from is reported on as stills.
     Raises InputError when the folder cannot be opened at all (see `open_dataset`).
     """
+    if not is_dataset(root) and stills_layout(root) is not None:
+        return check_stills(open_stills(root, seed), images)
     dataset = open_dataset(root, seed)
+    if isinstance(dataset, ImageTable) and not dataset.annotated:
+        return check_stills(TableStills(dataset), images)
     problems: list[Problem] = []
     crops, files = _crops(dataset, problems, images)
     counts = []
@@ -43,9 +53,9 @@ def check(root: Path, seed: int = 0, images: bool = True) -> Report:
                   tuple(ordered))
 
 
-def render(report: Report, limit: int | None = None) -> str:
+def render(report: Report | StillsReport, limit: int | None = None) -> str:
     """The report for a terminal of 100 columns; limit: at most that many problems of one kind are written out."""
-    return render_report(report, limit)
+    return render_stills(report, limit) if isinstance(report, StillsReport) else render_report(report, limit)
 
 
 def _crops(dataset: Layout, problems: list[Problem], images: bool) -> tuple[dict[str, np.ndarray], int]:

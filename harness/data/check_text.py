@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
+from harness.data.check_stills import StillsReport
 from harness.data.counts import Counts
 from harness.data.problems import Problem
 from harness.data.report import Report
@@ -18,7 +19,7 @@ TITLES = {"expr": "expressions of valid rows", "au": "action units present in va
 
 
 def render_report(report: Report, limit: int | None) -> str:
-    parts = [_head(report), _splits(report), *_spreads(report.counts), _problems(report, limit)]
+    parts = [_head(report), _splits(report), *_spreads(report.counts), problem_text(report, limit)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -29,8 +30,13 @@ def _head(report: Report) -> str:
              ("images", f"{report.images:,} in {_number(report.sequences, unit)}{good}")]
     lines += [("test", f"{test.task}: {_number(test.sequences, unit)}, {test.cropped:,} with crops")
               for test in report.tests]
+    return head(report.name, lines)
+
+
+def head(name: str, lines: list[tuple[str, str]]) -> str:
+    """The data set's name, and (word, text) lines under it."""
     width = max(len(word) for word, _ in lines)
-    return "\n".join([report.name, *(_hanging(f"  {word:<{width}}  ", text) for word, text in lines)])
+    return "\n".join([name, *(_hanging(f"  {word:<{width}}  ", text) for word, text in lines)])
 
 
 def _splits(report: Report) -> str:
@@ -43,13 +49,13 @@ def _splits(report: Report) -> str:
         name = counts.task if counts.task == counts.output else f"{counts.task} {counts.output}"
         table.append((name, counts.split, f"{counts.units:,}", f"{counts.rows:,}", f"{counts.valid:,}",
                       f"{counts.cropped:,}", f"{100 * counts.coverage:.1f} %"))
-    return _table(table)
+    return aligned(table, words=2)
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
-    """Two columns of words to the left, the rest of numbers to the right, a rule under the header."""
+def aligned(rows: list[tuple[str, ...]], words: int) -> str:
+    """The first columns, of words, to the left, the rest, of numbers, to the right, a rule under the header."""
     widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))
+    lines = ["  ".join(cell.ljust(w) if i < words else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))
              for row in rows]
     return "\n".join([lines[0].rstrip(), "-" * len(lines[0]), *(line.rstrip() for line in lines[1:])])
 
@@ -58,27 +64,35 @@ def _spreads(counts: tuple[Counts, ...]) -> Iterator[str]:
     for output, title in TITLES.items():
         found = [one for one in counts if one.output == output and one.valid]
         if found:
-            heads = [f"{one.task} {one.split}" for one in found]
-            rows = _ranges(found) if output == "va" else _shares(found)
-            first = max(len(name) for name, _ in rows)
-            lines = [title, "  ".join([" " * first, *(head.rjust(CELL) for head in heads)])]
-            lines += ["  ".join([name.ljust(first), *(cell.rjust(CELL) for cell in cells)]) for name, cells in rows]
-            yield "\n".join([lines[0], lines[1], "-" * len(lines[1]), *lines[2:]])
+            spreads = [one.spread for one in found]
+            rows = affect_rows(spreads) if output == "va" else class_rows(spreads, [one.valid for one in found])
+            yield spread_text(title, [f"{one.task} {one.split}" for one in found], rows)
 
 
-def _shares(found: list[Counts]) -> list[tuple[str, list[str]]]:
-    return [(name, [f"{one.spread[name]:,} {100 * one.spread[name] / one.valid:6.1f} %" for one in found])
-            for name in found[0].spread]
+def spread_text(title: str, heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
+    """A titled table of (name, one cell under each head)."""
+    first = max(len(name) for name, _ in rows)
+    lines = ["  ".join([" " * first, *(name.rjust(CELL) for name in heads)])]
+    lines += ["  ".join([name.ljust(first), *(cell.rjust(CELL) for cell in cells)]) for name, cells in rows]
+    return "\n".join([title, lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def _ranges(found: list[Counts]) -> list[tuple[str, list[str]]]:
+def class_rows(spreads: Sequence[Mapping[str, int]], totals: Sequence[int]) -> list[tuple[str, list[str]]]:
+    """Count and share of each class, a cell for each spread."""
+    return [(name, [f"{spread[name]:,} {100 * spread[name] / total:6.1f} %" for spread, total in zip(spreads, totals)])
+            for name in spreads[0]]
+
+
+def affect_rows(spreads: Sequence[Mapping[str, tuple]]) -> list[tuple[str, list[str]]]:
+    """Range, mean and deviation of valence and arousal, a cell for each spread."""
     formats: Mapping[str, Callable[[tuple], str]] = {
         "range": lambda v: f"{v[0]:+.3f} to {v[1]:+.3f}", "mean, std": lambda v: f"{v[2]:+.3f}, {v[3]:.3f}"}
-    return [(f"{name} {word}", [write(one.spread[name]) for one in found])
+    return [(f"{name} {word}", [write(spread[name]) for spread in spreads])
             for name in AFFECTS for word, write in formats.items()]
 
 
-def _problems(report: Report, limit: int | None) -> str:
+def problem_text(report: Report | StillsReport, limit: int | None) -> str:
+    """How many problems, and each of them; limit: at most that many of one kind."""
     if not report.problems:
         return "no problem found"
     lines = [f"{_number(len(report.errors), 'errors')}, {_number(len(report.warnings), 'warnings')}"]
@@ -91,7 +105,7 @@ def _problems(report: Report, limit: int | None) -> str:
     return "\n".join(lines)
 
 
-def _problem(problem: Problem, report: Report) -> str:
+def _problem(problem: Problem, report: Report | StillsReport) -> str:
     whole = problem.file == report.root and problem.line is None
     where = "" if whole else f"{problem.where(report.root)}: "
     start = f"{problem.severity:<7}  "

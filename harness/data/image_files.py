@@ -1,17 +1,22 @@
-"""A cheap look at an image file: is it there, of a known kind, and whole? Its pixels are not decoded."""
+"""A cheap look at image files: are they there, of a known kind, and whole? Their pixels are not decoded."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
+SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"))
 JPEG, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 PNG, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND"
+OTHER_KINDS = (b"BM", b"II*\0", b"MM\0*", b"RIFF")
 TAIL = 64
 
 
 def image_fault(path: Path) -> str | None:
-    """Why the file cannot be a whole JPEG or PNG image, or None when nothing speaks against it."""
+    """Why the file cannot be a whole JPEG, PNG, BMP, TIFF or WebP image, or None when nothing speaks against it."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError as error:
@@ -34,4 +39,35 @@ def _fault(size: int, head: bytes, tail: bytes) -> str | None:
         return None if JPEG_END in tail else "truncated: the JPEG's end marker is missing"
     if head.startswith(PNG):
         return None if PNG_END in tail else "truncated: the PNG's end chunk is missing"
-    return "neither a JPEG nor a PNG image"
+    return None if head.startswith(OTHER_KINDS) else "neither a JPEG nor a PNG image"
+
+
+def is_image_name(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def names_in(folder: Path | str) -> list[str]:
+    """Names of the image files in a folder, sorted, found without a look at any of them; none where it is absent."""
+    try:
+        return sorted(filter(is_image_name, os.listdir(folder)))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def present(folder: Path, names: Iterable[str]) -> np.ndarray:
+    """bool [N]: which of the files `sub/name.jpg` are in the folder; each sub-folder is listed once."""
+    held: dict[str, frozenset[str]] = {}
+    found = []
+    for name in names:
+        sub, _, file = name.rpartition("/")
+        if sub not in held:
+            held[sub] = _entries(os.path.join(folder, sub))
+        found.append(file in held[sub])
+    return np.array(found, bool)
+
+
+def _entries(folder: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))
+    except OSError:
+        return frozenset()

@@ -33,7 +33,7 @@ class ImageTable(Layout):
     Without a `split` column a fifth of the subjects, chosen by the seed, is the validation split.
     """
 
-    layout = "an image table (labels.csv with columns image,expression, or that CSV file itself)"
+    layout = "an image table (labels.csv with columns image and expression or subject, or that CSV file itself)"
     noun = "subject"
     temporal = False
 
@@ -53,6 +53,11 @@ class ImageTable(Layout):
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
         return cls(root, seed)
+
+    @property
+    def annotated(self) -> bool:
+        """Whether it has the columns of any task; subjects alone teach a backbone who is who."""
+        return "expression" in self.table.columns or bool(self.tasks())
 
     @cached_property
     def subjects(self) -> np.ndarray:
@@ -107,11 +112,7 @@ class ImageTable(Layout):
         self._sound(split, problems)
         rows, targets = self._rows(task, split), {}
         for output in TASKS[task].outputs:
-            targets[output.name], faults = tables.targets(self.table, output.name, rows)
-            if faults and problems is None:
-                raise faults[0].exception()
-            if faults:
-                problems.extend(faults)
+            targets[output.name] = self._targets(output.name, rows, problems)
         units, unit = np.unique(self.subjects[rows], return_inverse=True)
         names = tuple(units.tolist())
         return Labels(tuple(self.sequences), (rows // BLOCK).astype(np.int32), (rows % BLOCK + 1).astype(np.int32),
@@ -123,19 +124,18 @@ class ImageTable(Layout):
         seed = "" if "split" in self.table.columns else f"seed {self.seed}"
         return hashlib.sha256(self.csv.read_bytes() + seed.encode()).hexdigest()
 
-    def stills(self, split: str) -> Stills:
-        """The rows of a split whose image exists; InputError at the first malformed label."""
-        self._sound(split)
+    def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
+        """The rows of a split whose image exists; InputError at the first malformed label.
+
+        With `problems`, faulty cells are listed there and count as empty.
+        """
+        self._sound(split, problems)
         rows = np.flatnonzero((self.split == split) & self.present)
-        targets: dict[str, np.ndarray | None] = dict.fromkeys(COLUMNS)
-        for output, columns in COLUMNS.items():
-            if all(name in self.table.columns for name in columns):
-                targets[output], faults = tables.targets(self.table, output, rows)
-                if faults:
-                    raise faults[0].exception()
+        found: dict[str, np.ndarray | None] = {name: self._targets(name, rows, problems) for name in COLUMNS}
+        expression = np.full(len(rows), -1, np.int64) if found["expr"] is None else found["expr"]
         names, subject = np.unique(self.subjects[rows], return_inverse=True)
         return Stills(tuple(self.paths[row] for row in rows), subject.astype(np.int64), tuple(names.tolist()),
-                      targets["expr"], targets["va"], targets["au"])
+                      expression, found["va"], found["au"])
 
     def inspect(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
         yield from (*self.table.faults, *self.split_faults)
@@ -167,6 +167,17 @@ class ImageTable(Layout):
     def _rows(self, task: str, split: str) -> np.ndarray:
         names = [name for output in find_task(task).outputs for name in COLUMNS[output.name]]
         return np.flatnonzero((self.split == split) & self.table.annotated(*names))
+
+    def _targets(self, output: str, rows: np.ndarray, problems: list[Problem] | None) -> np.ndarray | None:
+        """The rows' targets of one output; None where the table has not all its columns."""
+        if not all(name in self.table.columns for name in COLUMNS[output]):
+            return None
+        values, faults = tables.targets(self.table, output, rows)
+        if faults and problems is None:
+            raise faults[0].exception()
+        if faults:
+            problems.extend(faults)
+        return values
 
     def _sound(self, split: str, problems: list[Problem] | None = None) -> None:
         faults = (*self.table.faults, *self.split_faults)

@@ -16,7 +16,6 @@ from harness.data.problems import ERROR, Problem
 from harness.errors import InputError
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 
-REQUIRED = ("image", "expression")
 EXPRESSION_NAMES = {name.lower(): code for code, name in enumerate(EXPRESSIONS)} | {"contempt": len(EXPRESSIONS) - 1}
 SPLIT_NAMES = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 
@@ -40,9 +39,11 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read the CSV; InputError when it is empty or has not the columns `image` and `expression`."""
+    """Read the CSV; InputError when it is empty, has no column `image`, or neither `expression` nor `subject`."""
     header, rows, lines, faults = _read_rows(path)
-    missing = [name for name in REQUIRED if name not in header]
+    missing = [] if "image" in header else ["image"]
+    if not {"expression", "subject"} & set(header):
+        missing.append("expression or subject")
     if not any(header):
         raise InputError(f"{path}: the table is empty; its first line names the columns image,expression,...")
     if missing:
@@ -87,7 +88,7 @@ def targets(table: Table, output: str, rows: np.ndarray) -> tuple[np.ndarray, tu
     names, rule, dtype = (AFFECTS, AFFECT_RULE, np.float32) if output == "va" else \
         (ACTION_UNITS, ACTION_UNIT_RULE, np.int8)
     missing = -5 if output == "va" else -1
-    found = [_numbers(table, name, rows, rule, missing) for name in names]
+    found = [numbers(table, name, rows, rule, missing) for name in names]
     values = np.stack([column for column, _ in found], axis=1).astype(dtype)
     return values, tuple(fault for _, faults in found for fault in faults)
 
@@ -111,8 +112,9 @@ def _unknown(column: str, cell: str, codes: Mapping) -> str:
     return f"unknown {column} '{cell}'; " + (f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}")
 
 
-def _numbers(table: Table, column: str, rows: np.ndarray, rule: Rule,
-             missing: float) -> tuple[np.ndarray, tuple[Problem, ...]]:
+def numbers(table: Table, column: str, rows: np.ndarray, rule: Rule,
+            missing: float) -> tuple[np.ndarray, tuple[Problem, ...]]:
+    """The column's numbers in the rows, [N]; `missing` in empty and in faulty cells, and where it is absent."""
     if column not in table.columns:
         return np.full(len(rows), missing), ()
     cells = np.where(table.columns[column][rows] == "", str(missing), table.columns[column][rows])

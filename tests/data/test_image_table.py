@@ -102,9 +102,20 @@ def test_stills_have_valence_arousal_and_action_units_where_the_table_has_all_th
         open_dataset(wrong).stills("train")
 
 
+def test_subjects_alone_make_stills_but_no_task(tmp_path):
+    rows = ("1.jpg,ann,train", "2.jpg,bob,train", "3.jpg,bob,train", "4.jpg,cleo,val")
+    dataset = open_dataset(table(tmp_path, "image,subject,split", *rows))
+    assert dataset.tasks() == () and not dataset.annotated
+    stills = dataset.stills("train")
+    assert stills.subject.tolist() == [0, 1, 1] and stills.subjects == ("ann", "bob")
+    assert stills.expression.tolist() == [-1, -1, -1] and stills.expression.dtype == np.int64
+    with pytest.raises(InputError, match="no labels of task 'expr'; it has none"):
+        dataset.labels("expr", "train")
+
+
 @pytest.mark.parametrize(("header", "rows", "words"), [
     ("file,expression", ["1.jpg,anger"], r"labels\.csv:1: no column image; the columns are file, expression"),
-    ("image,subject", ["1.jpg,ann"], r"labels\.csv:1: no column expression"),
+    ("image,valence", ["1.jpg,0"], r"labels\.csv:1: no column expression or subject; the columns are image, valence"),
     ("image,expression,image", ["1.jpg,anger,1.jpg"], "column image is there twice"),
     ("image,expression", [], r"labels\.csv:1: no row follows the header"),
     ("", [], "the table is empty"),

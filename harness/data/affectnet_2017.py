@@ -1,0 +1,160 @@
+"""AffectNet as first released: lists with face boxes, and the images they name in numbered folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from backbones.spec import AFFECTNET
+from harness.data import affectnet, image_files
+from harness.data.annotations import Rule
+from harness.data.boxes import corners
+from harness.data.listing import read_listing
+from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.stills import Stills
+from harness.data.stills_source import StillsSource, folder_name
+from harness.data.table import Table, numbers
+from harness.errors import InputError
+
+FILES = {"train": "training.csv", "validation": "validation.csv"}
+LIST_FOLDERS = ("Manually_Annotated_file_lists", ".", "Manually_Annotated")
+IMAGE_FOLDERS = ("Manually_Annotated_Images", "Manually_Annotated/Manually_Annotated_Images",
+                 "Manually_Annotated_compressed/Manually_Annotated_Images",
+                 "Manually_Annotated_compressed/Manually_Annotated/Manually_Annotated_Images")
+IMAGE, BOX = "subDirectory_filePath", ("face_x", "face_y", "face_width", "face_height")
+HEADER = (IMAGE, *BOX, "facial_landmarks", "expression", "valence", "arousal")
+WANTED = tuple(name for name in HEADER if name != "facial_landmarks")
+NO_NUMBER = ("", "null", "none", "nan")
+PIXELS = Rule(float, lambda v: ~np.isinf(v), "a number of pixels, or NULL for no box")
+
+
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """A list's rows. code: int64 [N] 0 to 10; there: bool [N], the image is on disk; sound: bool [N], no fault."""
+
+    table: Table
+    code: np.ndarray
+    va: np.ndarray
+    boxes: np.ndarray
+    there: np.ndarray
+    sound: np.ndarray
+    faults: tuple[Problem, ...]
+
+    @property
+    def names(self) -> np.ndarray:
+        return self.table.columns[IMAGE]
+
+    @property
+    def expressive(self) -> np.ndarray:
+        return self.code < len(AFFECTNET)
+
+
+class AffectNet2017(StillsSource):
+    """Every image is its own subject. The lists' landmarks are not read."""
+
+    layout = ("AffectNet of 2017 (Manually_Annotated_file_lists/training.csv and validation.csv, "
+              "Manually_Annotated_Images/<folder>/<image>)")
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+        self.name = folder_name(self.root)
+        self.images = next((self.root / folder for folder in IMAGE_FOLDERS if (self.root / folder).is_dir()),
+                           self.root / IMAGE_FOLDERS[0])
+        self._lists: dict[str, Listed] = {}
+
+    @classmethod
+    def recognises(cls, root: Path) -> bool:
+        return any(_list(root, split) for split in FILES) and any((root / name).is_dir() for name in IMAGE_FOLDERS)
+
+    @classmethod
+    def open(cls, root: Path, seed: int) -> Self:
+        return cls(root)
+
+    def splits(self) -> tuple[str, ...]:
+        return tuple(split for split in FILES if _list(self.root, split))
+
+    def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
+        """The images with one of the eight expressions, in the list's order, with their boxes."""
+        listed = self.listed(split)
+        if listed.faults and problems is None:
+            raise listed.faults[0].exception()
+        if problems is not None:
+            problems.extend(listed.faults)
+        if not listed.there.any():
+            raise InputError(f"{self.images}: none of the {len(listed.there):,} images that {listed.table.path} names "
+                             f"exists, nor the first, {listed.names[0] if len(listed.names) else ''}")
+        rows = np.flatnonzero(listed.there & listed.expressive & listed.sound)
+        names = tuple(listed.names[rows].tolist())
+        return Stills(tuple(self.images / name for name in names), np.arange(len(rows)), names,
+                      affectnet.expressions(listed.code[rows]), listed.va[rows], None, AFFECTNET, listed.boxes[rows])
+
+    def left_out(self, split: str) -> Mapping[str, int]:
+        listed = self.listed(split)
+        counts = {affectnet.NO_EXPRESSION: int((~listed.expressive & listed.sound).sum()),
+                  "no image file": int((~listed.there & listed.expressive).sum())}
+        return {why: count for why, count in counts.items() if count}
+
+    def listed(self, split: str) -> Listed:
+        """The list of a split, read once."""
+        if self.known(split) not in self._lists:
+            self._lists[split] = _listed(_list(self.root, split), self.images)
+        return self._lists[split]
+
+    def inspect(self) -> Iterator[Problem]:
+        for split in self.splits():
+            listed = self.listed(split)
+            path, lines = listed.table.path, listed.table.lines
+            absent = np.flatnonzero(~listed.there & listed.expressive)
+            if len(absent):
+                message = (f"{len(absent):,} of {len(lines):,} images are not there, the first "
+                           f"{listed.names[absent[0]]}; they are left out")
+                yield Problem(WARNING, "missing image", message, path, int(lines[absent[0]]))
+            bare = np.flatnonzero(np.isnan(listed.boxes[:, 0]) & listed.there & listed.expressive)
+            if len(bare):
+                message = f"{len(bare):,} images have no box, the first {listed.names[bare[0]]}; they are used whole"
+                yield Problem(WARNING, "no box", message, path, int(lines[bare[0]]))
+            _, first = np.unique(listed.names, return_index=True)
+            again = np.setdiff1d(np.arange(len(lines)), first)
+            if len(again):
+                message = f"{len(again):,} images are listed again, the first {listed.names[again[0]]}"
+                yield Problem(WARNING, "duplicate row", message, path, int(lines[again[0]]))
+        yield from self._leaks()
+
+    def contents(self) -> tuple[tuple[str, str], ...]:
+        lists = ", ".join(str(_list(self.root, split).relative_to(self.root)) for split in self.splits())
+        return (("lists", lists), ("image folder", str(self.images.relative_to(self.root))))
+
+    def _leaks(self) -> Iterator[Problem]:
+        if len(self.splits()) < 2:
+            return
+        train, validation = (self.listed(split) for split in affectnet.SPLITS)
+        shared = np.flatnonzero(np.isin(validation.names, train.names))
+        if len(shared):
+            message = f"{len(shared):,} images are in the training list too, the first {validation.names[shared[0]]}"
+            yield Problem(ERROR, "leak", message, validation.table.path, int(validation.table.lines[shared[0]]))
+
+
+def _list(root: Path, split: str) -> Path | None:
+    return next((path for folder in LIST_FOLDERS if (path := root / folder / FILES[split]).is_file()), None)
+
+
+def _listed(path: Path, images: Path) -> Listed:
+    table = read_listing(path, WANTED, HEADER)
+    boxes = {name: np.where(np.isin(np.char.lower(table.columns[name]), NO_NUMBER), "", table.columns[name])
+             for name in BOX}
+    table = replace(table, columns={**table.columns, **boxes})
+    rules = {"expression": (affectnet.CODE_RULE, 10), "valence": (affectnet.AFFECT_RULE, -2),
+             "arousal": (affectnet.AFFECT_RULE, -2)} | dict.fromkeys(BOX, (PIXELS, np.nan))
+    rows, values, faults = np.arange(len(table)), {}, list(table.faults)
+    for name, (rule, missing) in rules.items():
+        values[name], wrong = numbers(table, name, rows, rule, missing)
+        faults.extend(wrong)
+    faulty = {fault.line for fault in faults}
+    return Listed(table, values["expression"].astype(np.int64), affectnet.affects(values["valence"], values["arousal"]),
+                  corners(*(values[name] for name in BOX)),
+                  image_files.present(images, table.columns[IMAGE].tolist()),
+                  ~np.isin(table.lines, list(faulty)), tuple(sorted(faults, key=lambda fault: fault.line)))

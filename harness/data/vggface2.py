@@ -1,0 +1,204 @@
+"""VGGFace2: a folder for each identity, and a list of loose face boxes (Cao et al. 2018, arXiv 1710.08092)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from harness.data import image_files
+from harness.data.annotations import Rule
+from harness.data.boxes import corners
+from harness.data.listing import read_listing
+from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.stills import Stills
+from harness.data.stills_source import StillsSource, folder_name
+from harness.data.table import Table, numbers
+from harness.errors import InputError
+
+SPLITS = ("train", "test")
+BOX_FOLDERS = ("bb_landmark", "meta/bb_landmark", ".")
+COLUMNS = ("NAME_ID", "X", "Y", "W", "H")
+BOX_RULE = Rule(float, np.isfinite, "a number of pixels")
+
+
+@dataclass(frozen=True, eq=False)
+class Identities:
+    """One split's folders. subject: int64 [N] into names; keys: `identity/image` without the suffix, N of them.
+
+    empty: identities without an image; strays: files of identities that are no image.
+    """
+
+    images: tuple[Path, ...]
+    keys: tuple[str, ...]
+    subject: np.ndarray
+    names: tuple[str, ...]
+    empty: tuple[str, ...]
+    strays: int
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """One split's list. boxes: float32 [N, 4] for the images, NaN none; without: names in it that are no image."""
+
+    path: Path
+    boxes: np.ndarray
+    without: tuple[str, ...]
+    faults: tuple[Problem, ...]
+
+
+class VGGFace2(StillsSource):
+    """Identities of `test/` are unseen in training. Any folder of `train/<identity>/*.jpg` is read alike."""
+
+    layout = ("VGGFace2 (train/<identity>/*.jpg; where there are, test/<identity>/*.jpg and "
+              "bb_landmark/loose_bb_train.csv)")
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+        self.name = folder_name(self.root)
+        self._identities: dict[str, Identities] = {}
+        self._boxes: dict[str, Boxes | None] = {}
+
+    @classmethod
+    def recognises(cls, root: Path) -> bool:
+        """Whether the first of the folders in `train/` that is not empty holds an image."""
+        for folder in _folders(root / "train"):
+            with os.scandir(folder) as entries:
+                first = next(entries, None)
+            if first is not None:
+                return bool(image_files.names_in(folder))
+        return False
+
+    @classmethod
+    def open(cls, root: Path, seed: int) -> Self:
+        return cls(root)
+
+    def splits(self) -> tuple[str, ...]:
+        return tuple(split for split in SPLITS if _folders(self.root / split))
+
+    def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
+        """Every image; no expressions, and a box where the list has one."""
+        found, listed = self.identities(split), self.boxes(split)
+        if listed is not None and listed.faults and problems is None:
+            raise listed.faults[0].exception()
+        if listed is not None and problems is not None:
+            problems.extend(listed.faults)
+        none = np.full(len(found.images), -1, np.int64)
+        return Stills(found.images, found.subject, found.names, none, boxes=None if listed is None else listed.boxes)
+
+    def left_out(self, split: str) -> Mapping[str, int]:
+        listed = self.boxes(split)
+        return {"in the list of boxes without an image file": len(listed.without)} if listed and listed.without else {}
+
+    def identities(self, split: str) -> Identities:
+        """The folders of a split, looked at once."""
+        if self.known(split) not in self._identities:
+            found = _identities(self.root / split)
+            if not found.images:
+                raise InputError(f"{self.root / split}: no image in any of its {len(found.empty):,} folders; "
+                                 "each identity is a folder of .jpg files")
+            self._identities[split] = found
+        return self._identities[split]
+
+    def boxes(self, split: str) -> Boxes | None:
+        """The list of boxes of a split, read once; None where there is none."""
+        if split not in self._boxes:
+            found = self.identities(split)
+            path = next((path for folder in BOX_FOLDERS
+                         if (path := self.root / folder / f"loose_bb_{split}.csv").is_file()), None)
+            self._boxes[split] = None if path is None else _boxes(path, found.keys)
+        return self._boxes[split]
+
+    def inspect(self) -> Iterator[Problem]:
+        for split in self.splits():
+            yield from self._poor_folders(split)
+            yield from self._poor_boxes(split)
+        if len(self.splits()) == 2:
+            unseen = set(self.identities("test").names)
+            for name in sorted(unseen.intersection(self.identities("train").names)):
+                message = f"identity '{name}' is in train and in test, whose identities must be unseen; remove one"
+                yield Problem(ERROR, "leak", message, self.root / "test" / name)
+
+    def contents(self) -> tuple[tuple[str, str], ...]:
+        lists = [str(listed.path.relative_to(self.root)) for split in self.splits()
+                 if (listed := self.boxes(split)) is not None]
+        return (("boxes", ", ".join(lists) if lists else "none: whole images are used"),)
+
+    def _poor_folders(self, split: str) -> Iterator[Problem]:
+        found, folder = self.identities(split), self.root / split
+        counts = np.bincount(found.subject, minlength=len(found.names))
+        if found.empty:
+            message = f"{len(found.empty):,} identities have no image, the first {found.empty[0]}; they are left out"
+            yield Problem(WARNING, "empty identity", message, folder)
+        if len(alone := np.flatnonzero(counts == 1)):
+            message = f"{len(alone):,} identities have one image only, the first {found.names[alone[0]]}"
+            yield Problem(WARNING, "one image", message, folder)
+        if found.strays:
+            yield Problem(WARNING, "no image", f"{found.strays:,} files are no image; they are left out", folder)
+
+    def _poor_boxes(self, split: str) -> Iterator[Problem]:
+        listed, found = self.boxes(split), self.identities(split)
+        if listed is None:
+            return
+        if len(bare := np.flatnonzero(np.isnan(listed.boxes[:, 0]))):
+            message = (f"{len(bare):,} of {len(found.images):,} images have no box here, the first "
+                       f"{found.keys[bare[0]]}; they are used whole")
+            yield Problem(WARNING, "no box", message, listed.path)
+        if listed.without:
+            message = f"{len(listed.without):,} names are no image of {split}/, the first {listed.without[0]}"
+            yield Problem(WARNING, "no image", message, listed.path)
+
+
+def _folders(root: Path) -> list[str]:
+    """Paths of the folders in `root`, sorted; none where it is no folder."""
+    try:
+        with os.scandir(root) as entries:
+            return sorted(entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _identities(root: Path) -> Identities:
+    images, keys, counts, names, empty, strays = [], [], [], [], [], 0
+    for folder in _folders(root):
+        name, files = os.path.basename(folder), image_files.names_in(folder)
+        strays += len(os.listdir(folder)) - len(files)
+        if not files:
+            empty.append(name)
+            continue
+        place = Path(folder)
+        images += [place / file for file in files]
+        keys += [f"{name}/{os.path.splitext(file)[0]}" for file in files]
+        counts.append(len(files))
+        names.append(name)
+    return Identities(tuple(images), tuple(keys), np.repeat(np.arange(len(names)), counts), tuple(names), tuple(empty),
+                      strays)
+
+
+def _boxes(path: Path, keys: tuple[str, ...]) -> Boxes:
+    table = read_listing(path, COLUMNS)
+    found, faults = _measured(table)
+    rows = {key: row for row, key in enumerate(keys)}
+    place = np.array([rows.get(name, -1) for name in table.columns["NAME_ID"].tolist()], np.int64)
+    boxes = np.full((len(keys), 4), np.nan, np.float32)
+    boxes[place[place >= 0]] = found[place >= 0]
+    without = tuple(table.columns["NAME_ID"][place < 0].tolist())
+    return Boxes(path, boxes, without, (*table.faults, *faults))
+
+
+def _measured(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
+    """float32 [N, 4] of the list's rows, and what is wrong with them; a box without a size is a fault."""
+    columns, faults = [], []
+    for name in COLUMNS[1:]:
+        values, wrong = numbers(table, name, np.arange(len(table)), BOX_RULE, np.nan)
+        columns.append(values)
+        faults.extend(wrong)
+    x, y, width, height = columns
+    for row in np.flatnonzero((width <= 0) | (height <= 0)):
+        message = f"the box is {width[row]:g} wide and {height[row]:g} high; both must be above 0"
+        faults.append(Problem(ERROR, "box", message, table.path, int(table.lines[row])))
+    return corners(x, y, width, height), tuple(sorted(faults, key=lambda fault: fault.line))

@@ -1,0 +1,135 @@
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from backbones import AFFECTNET
+from harness.data.affectnet_2021 import AffectNet2021
+from harness.data.open_stills import open_stills
+from harness.errors import InputError
+from tests.data.building_stills import affectnet_2021, image, npy
+
+IN_CODE_ORDER = ["Neutral", "Happiness", "Sadness", "Surprise", "Fear", "Disgust", "Anger", "Contempt"]
+
+
+class Bomb:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_codes_become_the_classes_of_the_backbones_in_the_order_of_the_images(tmp_path):
+    source = open_stills(affectnet_2021(tmp_path))
+    assert isinstance(source, AffectNet2021) and source.splits() == ("train", "validation")
+    stills = source.stills("train")
+    assert stills.classes == AFFECTNET
+    assert [stills.classes[code] for code in stills.expression] == [*IN_CODE_ORDER, "Neutral", "Happiness"]
+    assert [path.stem for path in stills.images] == [*"01234567", "9", "10"]
+    assert stills.va.tolist() == [[-0.5, 0.25]] * 10 and stills.boxes is None and stills.au is None
+    assert stills.subject.tolist() == list(range(10)) and stills.subjects[-1] == "10.jpg"
+    assert source.left_out("train") == {"labelled as none, uncertain or no face": 1}
+    assert [source.stills("validation").classes[i] for i in source.stills("validation").expression] == IN_CODE_ORDER
+
+
+@pytest.mark.parametrize("code", [np.array("3"), np.array(b"3"), np.array(3), np.array([3]), np.array(3.0), np.int8(3),
+                                  np.array([["3"]]), np.array("3", ">U4"), np.float32(3)])
+def test_a_code_is_read_in_any_kind_of_npy(tmp_path, code):
+    image(tmp_path / "train_set/images/0.jpg")
+    npy(tmp_path / "train_set", 0, exp=code, val=np.float64(-2), aro=np.array("-2.0"))
+    stills = open_stills(tmp_path).stills("train")
+    assert AFFECTNET[stills.expression[0]] == "Surprise" and stills.va.tolist() == [[-5, -5]]
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_the_format_is_read(tmp_path, version):
+    image(tmp_path / "train_set/images/0.jpg")
+    npy(tmp_path / "train_set", 0, val=np.array("0.5"), aro=np.array("0"))
+    with open(tmp_path / "train_set/annotations/0_exp.npy", "wb") as file:
+        np.lib.format.write_array(file, np.array("6"), version)
+    assert AFFECTNET[open_stills(tmp_path).stills("train").expression[0]] == "Anger"
+
+
+@pytest.mark.parametrize(("label", "words"), [
+    (dict(exp=np.array("11")), "2_exp.npy: expression is 11; it must be a code from 0 to 10"),
+    (dict(exp=np.array(2.5)), "2_exp.npy: expression is 2.5"),
+    (dict(exp=np.array("happy")), "2_exp.npy: it holds 'happy', not a number"),
+    (dict(exp=np.array([1, 2])), r"2_exp.npy: it holds int64 values of shape (2,), not one number"),
+    (dict(exp=np.array(True)), "2_exp.npy: it holds bool values"),
+    (dict(exp=np.zeros((), [("a", "i4")])), "2_exp.npy: it holds [('a', '<i4')] values"),
+    (dict(val=np.array("1.01")), "2_val.npy: valence is 1.01; it must be a number from -1 to 1"),
+    (dict(aro=np.array(np.nan)), "2_aro.npy: arousal is nan"),
+])
+def test_a_malformed_label_is_named_and_the_rest_can_still_be_read(tmp_path, label, words):
+    npy(affectnet_2021(tmp_path) / "train_set", 2, **label)
+    source = open_stills(tmp_path)
+    with pytest.raises(InputError) as caught:
+        source.stills("train")
+    assert str(caught.value).startswith(f"{tmp_path / 'train_set/annotations'}/{words}")
+    problems = []
+    assert len(source.stills("train", problems)) == (9 if "exp" in label else 10) and len(problems) == 1
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    (b"", "the file is empty"),
+    (b"7", "not a .npy file"),
+    (b"\x93NUMPY\x01\x00v\x00{'descr'", "the .npy file is truncated"),
+    (b"\x93NUMPY\x01\x00\x10\x00{'descr': object", "its .npy header cannot be read"),
+    (b"\x93NUMPY\x01\x00\x02\x00{}", "its .npy header cannot be read"),
+    (b"\x93NUMPY\x01\x00\xd0\x07" + b"(" * 2000, "its .npy header cannot be read"),
+    (b"\x93NUMPY\x09\x00\x02\x00\x00\x00{}    ", "the .npy file is of version 9"),
+])
+def test_what_is_no_npy_file_is_named(tmp_path, content, words):
+    (affectnet_2021(tmp_path) / "train_set/annotations/4_exp.npy").write_bytes(content)
+    with pytest.raises(InputError, match=f"4_exp.npy: {words}"):
+        open_stills(tmp_path).stills("train")
+
+
+def test_a_value_cut_short_is_named(tmp_path):
+    path = affectnet_2021(tmp_path) / "train_set/annotations/4_val.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match="4_val.npy: the .npy file is truncated"):
+        open_stills(tmp_path).stills("train")
+
+
+def test_a_pickle_is_never_run(tmp_path):
+    path = affectnet_2021(tmp_path / "data") / "train_set/annotations/4_exp.npy"
+    bomb = np.empty((), object)
+    bomb[()] = Bomb(tmp_path / "boom")
+    np.save(path, bomb, allow_pickle=True)
+    with pytest.raises(InputError, match="4_exp.npy: it holds a pickled Python object, which is never read"):
+        open_stills(tmp_path / "data").stills("train")
+    path.write_bytes(pickle.dumps(Bomb(tmp_path / "boom")))
+    with pytest.raises(InputError, match="4_exp.npy: not a .npy file"):
+        open_stills(tmp_path / "data").stills("train")
+    assert not (tmp_path / "boom").exists()
+
+
+def test_absent_files_are_left_out_and_counted(tmp_path):
+    folder = affectnet_2021(tmp_path) / "train_set"
+    (folder / "annotations/1_exp.npy").unlink()
+    (folder / "annotations/2_aro.npy").unlink()
+    (folder / "images/3.jpg").unlink()
+    source = open_stills(tmp_path)
+    stills = source.stills("train")
+    assert len(stills) == 8 and stills.va[1].tolist() == [-0.5, -5]
+    assert source.left_out("train") == {"labelled as none, uncertain or no face": 1, "no _exp.npy file": 1,
+                                        "no image file": 1}
+    assert [problem.message.split(";")[0] for problem in source.inspect()] == [
+        "1 images have no _exp.npy, the first 1.jpg", "1 annotated images are not there, the first 3",
+        "1 images have no _val.npy or no _aro.npy, the first 2.jpg"]
+
+
+def test_train_alone_is_enough_and_no_image_is_refused(tmp_path):
+    affectnet_2021(tmp_path)
+    (tmp_path / "val_set/annotations").rename(tmp_path / "elsewhere")
+    source = open_stills(tmp_path)
+    assert source.splits() == ("train",)
+    for path in (tmp_path / "train_set/images").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match=r"train_set/images: no image; AffectNet's are named 0\.jpg"):
+        source.stills("train")

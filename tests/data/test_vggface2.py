@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from harness.data.open_stills import open_stills
+from harness.data.vggface2 import VGGFace2
+from harness.errors import InputError
+from tests.data.building import write
+from tests.data.building_stills import image, vggface2
+
+
+def test_each_folder_is_an_identity(tmp_path):
+    source = open_stills(vggface2(tmp_path / "faces"))
+    assert isinstance(source, VGGFace2) and source.name == "faces" and source.splits() == ("train", "test")
+    stills = source.stills("train")
+    assert stills.subjects == ("n000002", "n000009") and stills.subject.tolist() == [0, 0, 0, 1, 1]
+    assert stills.images[2] == tmp_path / "faces/train/n000002/0003_02.jpg"
+    assert stills.expression.tolist() == [-1] * 5 and stills.va is None and stills.au is None
+    assert source.stills("test").subjects == ("n000001",) and source.left_out("train") == {}
+
+
+def test_boxes_are_found_by_name_and_an_image_without_one_has_none(tmp_path):
+    boxes = open_stills(vggface2(tmp_path)).stills("train").boxes
+    assert boxes.dtype == np.float32 and boxes[0].tolist() == [2, 3, 12, 11] and boxes[1].tolist() == [-4, 0, 8, 12]
+    assert np.isnan(boxes[2]).all() and boxes[3].tolist() == [1, 1, 31, 41] and np.isnan(boxes[4]).all()
+    assert open_stills(vggface2(tmp_path / "bare", boxes=False)).stills("train").boxes is None
+
+
+def test_the_list_may_have_a_mark_windows_line_ends_blank_lines_and_any_order(tmp_path):
+    path = vggface2(tmp_path) / "bb_landmark/loose_bb_train.csv"
+    rows = ("NAME_ID,X,Y,W,H", '"n000009/0011_01", 5,6,7.5,8', "", '"n000002/0003_02",1,1,2,2', "")
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
+    boxes = open_stills(tmp_path).stills("train").boxes
+    assert boxes[4].tolist() == [5, 6, 12.5, 14] and boxes[2].tolist() == [1, 1, 3, 3] and np.isnan(boxes[0]).all()
+
+
+def test_the_list_may_lie_under_meta(tmp_path):
+    vggface2(tmp_path)
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "bb_landmark").rename(tmp_path / "meta/bb_landmark")
+    source = open_stills(tmp_path)
+    assert not np.isnan(source.stills("train").boxes[0]).any()
+    assert source.contents() == (("boxes", "meta/bb_landmark/loose_bb_train.csv, meta/bb_landmark/loose_bb_test.csv"),)
+
+
+@pytest.mark.parametrize(("rows", "words"), [
+    (["n000002/0001_01,1,2,3"], ":2: 4 columns, but there must be 5"),
+    (["n000002/0001_01,1,2,3,4", "n000002/0002_01,1,two,3,4"], ":3: Y is 'two', not a number; write a number of"),
+    (["n000002/0001_01,1,2,0,4"], ":2: the box is 0 wide and 4 high; both must be above 0"),
+    (["n000002/0001_01,1,2,,4"], ":2: W is "),
+    ([], ":1: no row follows the header"),
+])
+def test_a_malformed_row_is_named(tmp_path, rows, words):
+    path = write(vggface2(tmp_path) / "bb_landmark/loose_bb_train.csv", "NAME_ID,X,Y,W,H", *rows)
+    with pytest.raises(InputError) as caught:
+        open_stills(tmp_path).stills("train")
+    assert str(caught.value).startswith(f"{path}{words}")
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    (b"NAME_ID,X,Y,W\n", ":1: no column H; the columns are NAME_ID, X, Y, W"),
+    (b"", ":1: no column NAME_ID .*the file is empty"),
+    (b"NAME_ID,X,Y,W,H\n\xff\xfe,1,2,3,4\n", ": not a text file"),
+])
+def test_a_list_that_is_none_is_refused(tmp_path, content, words):
+    path = vggface2(tmp_path) / "bb_landmark/loose_bb_train.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"{path}{words}"):
+        open_stills(tmp_path).stills("train")
+
+
+def test_what_is_no_image_of_an_identity_is_left_out(tmp_path):
+    write(vggface2(tmp_path) / "train/n000002/notes.txt", "mine")
+    (tmp_path / "train/n000003").mkdir()
+    image(tmp_path / "train/n000010/0001_01.PNG")
+    image(tmp_path / "train/stray.jpg")
+    (tmp_path / "train/n000002/0002_01.jpg").unlink()
+    source = open_stills(tmp_path)
+    assert source.stills("train").subjects == ("n000002", "n000009", "n000010")
+    assert source.left_out("train") == {"in the list of boxes without an image file": 1}
+    said = {problem.kind: problem.message for problem in source.inspect()
+            if "test" not in problem.file.name}
+    assert said["empty identity"] == "1 identities have no image, the first n000003; they are left out"
+    assert said["one image"] == "1 identities have one image only, the first n000010"
+    assert said["no box"].startswith("3 of 5 images have no box here, the first n000002/0003_02")
+    assert said["no image"].startswith("1 names are no image of train/, the first n000002/0002_01")
+
+
+def test_an_identity_that_is_not_unseen_is_an_error(tmp_path):
+    image(vggface2(tmp_path) / "test/n000009/0001_01.jpg")
+    (leak,) = [problem for problem in open_stills(tmp_path).inspect() if problem.severity == "error"]
+    assert leak.kind == "leak" and "'n000009' is in train and in test" in leak.message
+
+
+def test_train_alone_is_enough_and_an_unknown_split_is_named(tmp_path):
+    source = open_stills(vggface2(tmp_path, boxes=False))
+    with pytest.raises(InputError, match="unknown split of .* 'validation'"):
+        source.stills("validation")
+    for path in (tmp_path / "test/n000001").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="test: no image in any of its 1 folders"):
+        source.stills("test")
+    (tmp_path / "test/n000001").rmdir()
+    assert open_stills(tmp_path).splits() == ("train",)
