@@ -66,7 +66,8 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
         fitted = lightning.fit(model, lambda epoch, _: _batches(matrix, prepared, config.batch_size, seed, epoch),
                                {"accelerator": accelerator})
     state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
-    return TrainedHead(state, config, task.name, matrix.width, fitted.epoch, fitted.history,
+    history = [{name: entry[name] for name in ("epoch", "loss", "value") if name in entry} for entry in fitted.history]
+    return TrainedHead(state, config, task.name, matrix.width, fitted.epoch, history,
                        time.perf_counter() - started, fitted.stopped)
 
 

@@ -2,104 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import signal
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 
 from harness.errors import FramelightError, unknown
-from harness.learning.losses import BlockLosses, Targets, penalty
-
-Batch = tuple[Tensor, Targets]
-OnEpoch = Callable[[int, float], bool]
-
-
-@dataclass(frozen=True)
-class Part:
-    """The share of rows that this process handles: rows[index::of]."""
-
-    index: int
-    of: int
-
-
-WHOLE = Part(0, 1)
-Batches = Callable[[int, Part], Iterable[Batch]]
+from harness.files import writing
+from harness.learning import checkpoints, processes, surroundings
+from harness.learning.averaging import Average
+from harness.learning.fitting import Batch, Batches, Fitted, Inputs, Optimisation, Part, Selection, Stream
+from harness.learning.losses import BlockLosses, penalty
+from harness.learning.sharpness import Sharpness
 
 FEATURES = ("embeddings", "scores", "embeddings+scores")
-
-
-@dataclass(frozen=True)
-class Optimisation:
-    """How weights move: AdamW (Adam when weight_decay is 0), its rate warmed up and then lowered to 0, or constant.
-
-    rows: rows seen in one epoch; the schedule follows the share of rows seen, however they are batched.
-    warmup: share of the training in which the rate rises from 0.
-    clip: largest gradient norm; 0 for none.
-    """
-
-    epochs: int
-    rows: int
-    learning_rate: float
-    schedule: str = "cosine"
-    warmup: float = 0.0
-    weight_decay: float = 0.0
-    l2: float = 0.0
-    clip: float = 0.0
-
-    def rate(self, seen: int) -> float:
-        """Learning rate after `seen` rows."""
-        done = min(seen / max(self.epochs * self.rows, 1), 1.0)
-        if done < self.warmup:
-            return self.learning_rate * max(done, 0.01 * self.warmup) / self.warmup
-        if self.schedule == "constant":
-            return self.learning_rate
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - self.warmup) / (1 - self.warmup)))
-
-
-@dataclass
-class Fitted:
-    """What a fit leaves. history: for each epoch `epoch` (from 1), `loss` and, with selection rows, `value`."""
-
-    state: dict[str, Tensor]
-    epoch: int
-    history: list[dict[str, float]]
-    stopped: bool
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Rows that choose the epoch: `batches(part)` gives the inputs of the part's rows in order, `score(logits [N, C])`
-    the value of them all."""
-
-    batches: Callable[[Part], Iterable[Tensor]]
-    score: Callable[[np.ndarray], float]
-    keep: str = "best"
-    on_epoch: OnEpoch | None = None
-
-
-class Stream:
-    """Batches that are already made; the n-th pass is epoch n, counted from 0.
-
-    A pass counts once its first batch is asked for: Lightning also opens iterators that it never reads.
-    """
-
-    def __init__(self, batches: Callable[[int], Iterable[Any]]) -> None:
-        self.batches, self.epoch = batches, -1
-
-    def __iter__(self) -> Iterator[Any]:
-        self.epoch += 1
-        yield from self.batches(self.epoch)
 
 
 class FrameModel(pl.LightningModule):
@@ -107,19 +33,29 @@ class FrameModel(pl.LightningModule):
 
     backbone: a module that returns (embeddings [B, D], scores [B, K]).
     features: what the head sits on: `embeddings`, `scores` or `embeddings+scores`, side by side in that order.
+    inputs: makes pixels of what the batches hold, on the model's device; None where they hold pixels.
+    frozen: of the backbone only its own classifier learns, and its batch statistics stay as they are.
     """
 
     def __init__(self, head: nn.Module, losses: BlockLosses, optimisation: Optimisation,
                  backbone: nn.Module | None = None, features: str = "embeddings",
-                 selection: Selection | None = None) -> None:
+                 selection: Selection | None = None, inputs: Inputs | None = None, frozen: bool = False) -> None:
         super().__init__()
         if features not in FEATURES:
             raise unknown("features", features, FEATURES)
         self.features = features
         self.backbone, self.head, self.losses = backbone, head, losses
-        self.optimisation, self.selection = optimisation, selection
+        self.optimisation, self.selection, self.inputs, self.frozen = optimisation, selection, inputs, frozen
+        self.sharpness = Sharpness(self, optimisation.sharpness) if optimisation.sharpness else None
+        self.average: Average | None = None
+        self.checkpoint: Path | None = None
+        self.resumed: Mapping[str, Any] = {}
         self.fitted = Fitted({}, 0, [], False)
-        self.best, self.seen, self.logits = -math.inf, 0, []
+        self.best, self.seen, self.rate, self.logits = -math.inf, 0, 0.0, []
+
+    @property
+    def part(self) -> Part:
+        return Part(self.trainer.global_rank, self.trainer.world_size)
 
     def forward(self, inputs: Tensor) -> Tensor:
         if self.backbone is not None:
@@ -127,107 +63,190 @@ class FrameModel(pl.LightningModule):
             inputs = torch.cat([parts[name] for name in self.features.split("+")], dim=1)
         return self.head(inputs)
 
+    def train(self, mode: bool = True) -> FrameModel:
+        super().train(mode)
+        if mode and self.frozen:
+            self.backbone.eval()
+        return self
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         how = self.optimisation
         matrices = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
         others = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": how.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        return torch.optim.AdamW([g for g in groups if g["params"]], how.learning_rate, fused=True)
+        fused = self._scaler is None  # a fused step unscales by itself, too late for clipping
+        return torch.optim.AdamW([g for g in groups if g["params"]], how.learning_rate, fused=fused)
+
+    @property
+    def _scaler(self) -> torch.amp.GradScaler | None:
+        return getattr(self.trainer.precision_plugin, "scaler", None)
+
+    def on_train_start(self) -> None:
+        if self.optimisation.average:
+            self.average = Average(self, self.optimisation.average)
+            if self.resumed:
+                self.average.load_state_dict(self.resumed["average"])
 
     def on_train_epoch_start(self) -> None:
         self.total, self.rows = torch.zeros((), device=self.device), 0
+        torch.manual_seed(self.optimisation.seed_of(self.current_epoch, self.part.index))
 
     def on_train_batch_start(self, batch: Batch, _: int) -> None:
-        rate = self.optimisation.rate(self.seen)
+        self.rate = self.optimisation.rate(self.seen)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate
+            group["lr"] = self.rate
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
+    def training_step(self, batch: Batch, index: int) -> Tensor:
         inputs, targets = batch
-        loss = self.losses(self(inputs), targets)
-        self.total += loss.detach() * len(inputs)
+        inputs, losses = self._prepared(inputs, index), []
+
+        def objective() -> Tensor:
+            losses.append(self.losses(self(inputs).float(), targets))
+            return losses[-1] + penalty(self.head, self.optimisation.l2)
+
+        if self.sharpness is None:
+            total = objective()
+        else:
+            total = self.sharpness.loss(objective, self._scaler.scale if self._scaler else lambda loss: loss)
+        self.total += losses[0].detach() * len(inputs)
         self.rows += len(inputs)
-        self.seen += len(inputs)
-        return loss + penalty(self.head, self.optimisation.l2)
+        self.seen += len(inputs) * self.part.of
+        return total
+
+    def _prepared(self, inputs: Tensor, batch: int | None = None) -> Tensor:
+        """The network's input; changed at random where `batch`, its number in the epoch, is given."""
+        if self.inputs is None:
+            return inputs
+        with torch.no_grad(), torch.autocast(inputs.device.type, enabled=False):
+            if batch is None:
+                pixels = self.inputs.plain(inputs)
+            else:
+                seed = self.optimisation.seed_of(self.current_epoch, self.part.index, batch)
+                pixels = self.inputs.train(inputs, torch.Generator(inputs.device).manual_seed(seed))
+        return self.trainer.precision_plugin.convert_input(pixels)
+
+    def on_after_backward(self) -> None:
+        if self.sharpness is not None:
+            self.sharpness.restore()
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        if self.average is not None:
+            self.average.update(self)
 
     def on_validation_epoch_start(self) -> None:
         self.logits = []
+        self._share_buffers()
+        if self.average is not None:
+            self.average.apply(self)
 
     def validation_step(self, inputs: Tensor, _: int) -> None:
-        self.logits.append(self(inputs).float().cpu())
+        self.logits.append(self(self._prepared(inputs)).float().cpu())
+
+    def on_validation_epoch_end(self) -> None:
+        if self.average is not None:
+            self.average.withdraw(self)
 
     def on_train_epoch_end(self) -> None:
-        loss, epoch = self.total.item() / max(self.rows, 1), self.current_epoch + 1
+        loss, epoch = processes.mean_loss(self.total, self.rows, self.part.of), self.current_epoch + 1
         if not math.isfinite(loss):
             raise FramelightError(f"the training loss became {loss} in epoch {epoch}; lower the learning rate")
-        self.fitted.history.append({"epoch": epoch, "loss": loss})
-        if self.selection is None or self._better(epoch, torch.cat(self.logits).numpy()):
+        self.fitted.history.append({"epoch": epoch, "loss": loss, "rate": self.rate})
+        self._share_buffers()
+        if self.selection is None or self._better(epoch):
             self.fitted.epoch = epoch
-            self.fitted.state = {name: value.detach().cpu().clone() for name, value in self.state_dict().items()}
+            averages = self.average.values if self.average is not None else {}
+            self.fitted.state = {name: averages.get(name, value).detach().to("cpu", value.dtype, copy=True)
+                                 for name, value in self.state_dict().items()}
+        if self.checkpoint is not None:
+            self._save(self.checkpoint)
 
-    def _better(self, epoch: int, logits: np.ndarray) -> bool:
-        if not np.isfinite(logits).all():
+    def _better(self, epoch: int) -> bool:
+        logits = processes.in_order(torch.cat(self.logits), self.part.of, self.device)
+        if not logits.isfinite().all():
             raise FramelightError(f"the outputs on the selection rows are not finite after epoch {epoch}; "
                                   "their features are not, or the learning rate is too high")
-        value = self.selection.score(logits)
+        value = self.selection.score(logits.numpy())
         self.fitted.history[-1]["value"] = value
         better = value > self.best or self.selection.keep == "last"
         self.best = max(self.best, value)
-        if self.selection.on_epoch is not None and self.selection.on_epoch(epoch, value):
+        tell = self.selection.on_epoch if self.trainer.is_global_zero else None
+        if self.trainer.strategy.broadcast(bool(tell and tell(epoch, value))):
             self.trainer.should_stop = self.fitted.stopped = True
         return better
 
+    def _share_buffers(self) -> None:
+        """Batch norm's running statistics are of each process's own rows: the first one's count."""
+        buffers = dict(self.named_buffers())
+        averages = self.average.values if self.average is not None else {}
+        processes.take_the_firsts([*buffers.values(), *(averages[name] for name in averages if name in buffers)],
+                                  self.part.of)
+
+    def _save(self, path: Path) -> None:
+        if not self.trainer.is_global_zero:
+            self.trainer.save_checkpoint(path)  # all take part, the first one writes
+            return
+        with writing(path) as aside:
+            self.trainer.save_checkpoint(aside)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[checkpoints.KEY] = checkpoints.entry(
+            self.optimisation, self.fitted, best=self.best, seen=self.seen,
+            average=self.average.state_dict() if self.average is not None else {})
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.resumed = checkpoint[checkpoints.KEY]
+        self.fitted = Fitted(**self.resumed["fitted"])
+        self.best, self.seen = self.resumed["best"], self.resumed["seen"]
+
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Neither Lightning's notes nor its advice reach the user; torch's global switches are put back."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch",
-                                                    "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory
-    torch.utils.deterministic.fill_uninitialized_memory = False
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric|torch)\b.*")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels):
-            logger.setLevel(level)
-        torch.use_deterministic_algorithms(deterministic)
-        torch.utils.deterministic.fill_uninitialized_memory = fill
-
-
-@contextmanager
-def _honest_signals() -> Iterator[None]:
-    """Ctrl-C stays a KeyboardInterrupt, SIGTERM ends with 143: Lightning turns them into exits with codes 1 and 0."""
-    before = signal.getsignal(signal.SIGINT)
+def _learning(model: FrameModel) -> Iterator[None]:
+    """In train mode; while it lasts, the body of a frozen backbone has no gradients."""
+    learns = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    if model.frozen:
+        model.backbone.requires_grad_(False)
+        model.backbone.network.get_classifier().requires_grad_(True)
+    model.train()  # Lightning keeps the mode it finds, and a loaded backbone is in eval mode
     try:
         yield
-    except SIGTERMException as error:
-        raise SystemExit(128 + signal.SIGTERM) from error
-    except SystemExit as error:
-        if not isinstance(error.__context__, KeyboardInterrupt):
-            raise
-        signal.signal(signal.SIGINT, before)
-        raise KeyboardInterrupt from error
+    finally:
+        for parameter, flag in learns:
+            parameter.requires_grad_(flag)
 
 
-def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None = None) -> Fitted:
+def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None = None,
+        checkpoint: Path | None = None) -> Fitted:
     """Train `model` on `batches(epoch, part)`, epochs counted from 0, and return the state that the selection kept.
 
     trainer: arguments of Lightning's Trainer that replace the defaults (CPU, one device, deterministic, silent).
-    FramelightError when the loss or the outputs stop being finite.
+    checkpoint: written after each epoch, and gone on from where it is there; the same bits come out as without a
+    break.
+    FramelightError when the loss or the outputs stop being finite, or the checkpoint is damaged or of another fit.
     """
-    options = {
-        "accelerator": "cpu", "devices": 1, "plugins": [LightningEnvironment()], "deterministic": True,
-        "max_epochs": model.optimisation.epochs, "gradient_clip_val": model.optimisation.clip or None,
-        "logger": False, "enable_checkpointing": False, "enable_progress_bar": False,
-        "enable_model_summary": False, "num_sanity_val_steps": 0, **(trainer or {})}
-    validation = Stream(lambda _: model.selection.batches(WHOLE)) if model.selection else None
-    model.train()  # Lightning keeps the mode it finds, and a loaded backbone is in eval mode
-    with _quiet(), _honest_signals():
-        pl.Trainer(**options).fit(model, Stream(lambda epoch: batches(epoch, WHOLE)), validation)
-    return model.fitted
+    options = surroundings.options(model.optimisation, trainer or {})
+    if surroundings.alone(options) and "plugins" not in options:
+        options["plugins"] = [LightningEnvironment()]
+    with surroundings.quiet(), surroundings.honest_signals(SIGTERMException), _learning(model), \
+            tempfile.TemporaryDirectory() as scratch:
+        lightning = pl.Trainer(**options)
+        apart = isinstance(lightning.strategy.launcher, _MultiProcessingLauncher)
+        path = Path(checkpoint) if checkpoint else Path(scratch) / "last.ckpt" if apart else None
+        before = path if path and path.exists() else None
+        if before and checkpoints.finished(
+                fitted := checkpoints.read(before, model.optimisation, model.state_dict()), model.optimisation):
+            return fitted
+        model.checkpoint = path
+        lightning.fit(model, Stream(partial(_drawn, model, batches)),
+                      Stream(partial(_selection_rows, model)) if model.selection else None,
+                      ckpt_path=before, weights_only=True)
+        # Processes that Lightning spawned have left what they fitted in the checkpoint alone.
+        return checkpoints.read(path, model.optimisation, model.state_dict()) if apart else model.fitted
+
+
+def _drawn(model: FrameModel, batches: Batches) -> Iterable[Batch]:
+    return batches(model.current_epoch, model.part)
+
+
+def _selection_rows(model: FrameModel) -> Iterable[Tensor]:
+    return model.selection.batches(model.part)

@@ -52,8 +52,13 @@ class CrossEntropy(nn.Module):
 class OneMinusCCC(nn.Module):
     """1 - mean over the columns of the concordance of tanh(logits) with the targets, over the valid rows of the batch.
 
-    Population moments; a batch with fewer than two valid rows has no concordance and contributes 0.
+    linear: of the logits themselves. Population moments; a batch with fewer than two valid rows has no concordance
+    and contributes 0.
     """
+
+    def __init__(self, linear: bool = False) -> None:
+        super().__init__()
+        self.linear = linear
 
     @classmethod
     def of(cls, labels: np.ndarray) -> OneMinusCCC:
@@ -63,7 +68,7 @@ class OneMinusCCC(nn.Module):
         logits, target = logits[valid], target[valid]
         if len(target) < 2:
             return nothing(logits)
-        prediction = torch.tanh(logits)
+        prediction = logits if self.linear else torch.tanh(logits)
         gap = prediction.mean(0) - target.mean(0)
         prediction, target = prediction - prediction.mean(0), target - target.mean(0)
         scale = (prediction**2).mean(0) + (target**2).mean(0) + gap**2

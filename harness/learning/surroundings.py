@@ -1,0 +1,83 @@
+"""The process around a fit: what Lightning may say, which signals it may take, where torch's switches stand."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from harness.learning.fitting import Optimisation
+
+DEFAULTS = {"accelerator": "cpu", "devices": 1, "num_nodes": 1, "strategy": "auto"}
+
+
+def options(optimisation: Optimisation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of Lightning's Trainer: the defaults (CPU, one device, silent), replaced by those given."""
+    chosen = {
+        **DEFAULTS, "max_epochs": optimisation.epochs, "gradient_clip_val": optimisation.clip or None, "logger": False,
+        "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False,
+        "num_sanity_val_steps": 0, **given}
+    accelerated = chosen["accelerator"] != "cpu" and torch.accelerator.is_available()
+    return {"deterministic": "warn" if accelerated else True, **chosen}
+
+
+def alone(trainer: Mapping[str, Any]) -> bool:
+    """Whether these arguments of Lightning's Trainer ask for this process only."""
+    chosen = {**DEFAULTS, **trainer}
+    return str(chosen["devices"]) == "1" and chosen["num_nodes"] == 1 and chosen["strategy"] == "auto"
+
+
+def first(trainer: Mapping[str, Any]) -> bool:
+    """Whether this process is the one that speaks and writes, known before a Trainer with these arguments exists.
+
+    Launchers, Lightning's own included, number the processes that they start in their environment.
+    """
+    ranks = (os.environ.get(name, "0") for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+    return alone(trainer) or all(rank == "0" for rank in ranks)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Neither Lightning's notes nor its advice reach the user; torch's switches and random state are put back."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch",
+                                                    "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+            warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric|torch)\b.*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
+        torch.use_deterministic_algorithms(deterministic, warn_only=only_warned)
+        torch.utils.deterministic.fill_uninitialized_memory = fill
+
+
+@contextmanager
+def honest_signals(terminated: type[BaseException]) -> Iterator[None]:
+    """Ctrl-C stays a KeyboardInterrupt, SIGTERM ends with 143: Lightning turns them into exits with codes 1 and 0.
+
+    terminated: what Lightning raises after a SIGTERM.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except terminated as error:
+        raise SystemExit(128 + signal.SIGTERM) from error
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from error
