@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from backbones.cost import cost
 from backbones.errors import BackboneError
+from backbones.onnx_network import OnnxNetwork, untrainable
 from backbones.spec import BackboneInfo, BackboneSpec
 
 
@@ -23,6 +24,11 @@ def hash_weights(state: Mapping[str, Tensor]) -> str:
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
         total.update(tensor.reshape(-1).view(torch.uint8).numpy())
     return total.hexdigest()
+
+
+def hash_network(network: nn.Module) -> str:
+    """Identity of a network's weights; of one that ONNX Runtime runs, its file's."""
+    return network.weights_hash if isinstance(network, OnnxNetwork) else hash_weights(network.state_dict())
 
 
 class Backbone(nn.Module):
@@ -59,19 +65,26 @@ class Backbone(nn.Module):
         return self.spec.score_labels
 
     @property
+    def trainable(self) -> bool:
+        """Whether its weights can be trained here; `train` and `set_classes` are refused where they cannot."""
+        return not isinstance(self.network, OnnxNetwork)
+
+    @property
     def weights_hash(self) -> str:
         """Identity of the weights as they are now; kept while the backbone is only evaluated."""
         if self._hash is None or self.training:
-            self._hash = hash_weights(self.network.state_dict())
+            self._hash = hash_network(self.network)
         return self._hash
 
     def train(self, mode: bool = True) -> Backbone:
         if mode:
+            self._require_trainable()
             self._hash = None
         return super().train(mode)
 
     def set_classes(self, labels: Sequence[str], seed: int = 0) -> None:
         """Replace the classifier by a fresh one (seeded) for these classes, in place."""
+        self._require_trainable()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network.reset_classifier(len(labels))
@@ -86,9 +99,17 @@ class Backbone(nn.Module):
                             self.embedding_width, self.score_width, self.score_labels, spent.parameters, spent.macs,
                             spent.size_mb, self.spec, self.checkpoints)
 
+    def _require_trainable(self) -> None:
+        if not self.trainable:
+            raise untrainable(self.label)
+
     @torch.no_grad()
     def _probe(self) -> None:
         """Widths by a dry forward: timm's `num_features` is not the width of what comes out."""
+        if isinstance(self.network, OnnxNetwork):
+            self.embedding_width, self.score_width = self.network.widths
+            self._direct = False
+            return
         weight, training = next(self.network.parameters()), self.training
         self.eval()
         size = self.spec.input_size

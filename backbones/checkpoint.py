@@ -1,8 +1,11 @@
-"""Checkpoint folders: `model.safetensors` beside `card.json`, which says all that is needed to use it rightly."""
+"""Checkpoint folders: `model.safetensors` or `model.onnx` beside `card.json`, which says all that is needed to use it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +19,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from backbones.backbone import Backbone
+    from backbones.onnx_network import OnnxNetwork
 
-MODEL, CARD = "model.safetensors", "card.json"
+MODEL, ONNX_MODEL, CARD = "model.safetensors", "model.onnx", "card.json"
+ENGINE = "onnxruntime"
+"""What a card names as `engine` where torch is not what runs the model."""
 FORMAT = 1
 REQUIRED = ("name", "architecture", "preprocessing", "classes", "embedding_width", "score_width", "parameters", "macs",
             "size_mb", "weights_hash", "licence")
@@ -30,26 +36,38 @@ def save_checkpoint(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -
     `licence`, `source`, ... as JSON types. Architecture, preprocessing, classes, widths, cost and the weights hash
     are filled in from the backbone and cannot be overridden.
     """
-    from safetensors.torch import save
-
     folder = Path(folder)
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in backbone.network.state_dict().items()}
     text = json.dumps(_card(folder, backbone, card), indent=1, sort_keys=True) + "\n"
     with writing_folder(folder) as aside:
-        (aside / MODEL).write_bytes(save(state))
+        _write_model(aside, backbone)
         (aside / CARD).write_text(text, encoding="utf-8")
     return folder
 
 
+def _write_model(folder: Path, backbone: Backbone) -> None:
+    from safetensors.torch import save
+
+    from backbones.onnx_network import OnnxNetwork
+
+    if isinstance(backbone.network, OnnxNetwork):
+        shutil.copyfile(backbone.network.path, folder / ONNX_MODEL)
+        return
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in backbone.network.state_dict().items()}
+    (folder / MODEL).write_bytes(save(state))
+
+
 def _card(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -> dict[str, Any]:
-    from backbones.backbone import hash_weights
+    from backbones.backbone import hash_network
+    from backbones.onnx_network import OnnxNetwork
 
     info = backbone.info()
     fixed = {"format": FORMAT, "architecture": backbone.spec.name,
              "preprocessing": backbone.spec.preprocessing.as_dict(), "classes": list(backbone.score_labels),
              "embedding_width": info.embedding_width, "score_width": info.score_width,
              "parameters": info.parameters, "macs": info.macs, "size_mb": info.size_mb,
-             "weights_hash": hash_weights(backbone.network.state_dict())}
+             "weights_hash": hash_network(backbone.network)}
+    if isinstance(backbone.network, OnnxNetwork):
+        fixed |= {"engine": ENGINE, "ports": backbone.network.ports.as_dict()}
     return {"name": folder.name, "licence": backbone.spec.licence, "source": backbone.spec.source, **card, **fixed}
 
 
@@ -95,11 +113,21 @@ def answering(checkpoints: Path | None) -> dict[str, Path]:
     return {name: paths[0] for name, paths in carded.items() if len(paths) == 1} | found
 
 
+def is_onnx(card: Mapping[str, Any]) -> bool:
+    """Whether ONNX Runtime runs the model; BackboneError for an engine that is not known."""
+    engine = card.get("engine")
+    if engine not in (None, ENGINE):
+        raise BackboneError(f"checkpoint {card['name']} is run by '{engine}', which this version does not know",
+                            "upgrade framelight")
+    return engine == ENGINE
+
+
 def spec_from(card: Mapping[str, Any]) -> BackboneSpec:
     """The spec of a checkpoint: its architecture with the preprocessing and classes of its own card."""
-    return BackboneSpec(card["architecture"], constructor(card["architecture"]),
-                        Preprocessing.from_dict(card["preprocessing"]), tuple(card["classes"]), card["licence"],
-                        str(card.get("source", "")), None, int(card["score_width"]))
+    made_by = "backbones.onnx_network:OnnxNetwork" if is_onnx(card) else constructor(card["architecture"])
+    return BackboneSpec(card["architecture"], made_by, Preprocessing.from_dict(card["preprocessing"]),
+                        tuple(card["classes"]), card["licence"], str(card.get("source", "")), None,
+                        int(card["score_width"]))
 
 
 def info_from(card: Mapping[str, Any], reference: str, checkpoints: Path | None) -> BackboneInfo:
@@ -107,7 +135,8 @@ def info_from(card: Mapping[str, Any], reference: str, checkpoints: Path | None)
     spec, name = spec_from(card), str(card["name"])
     return BackboneInfo(reference, name, f"checkpoint {name}", card["weights_hash"], False,
                         int(card["embedding_width"]), int(card["score_width"]), spec.score_labels,
-                        int(card["parameters"]), int(card["macs"]), float(card["size_mb"]), spec, checkpoints)
+                        int(card["parameters"]), None if card["macs"] is None else int(card["macs"]),
+                        float(card["size_mb"]), spec, checkpoints)
 
 
 def read_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -125,23 +154,60 @@ def read_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]:
     except (SafetensorError, OSError, ValueError) as error:
         raise BackboneError(f"{path} cannot be read: {error}",
                             "restore the file or save the checkpoint again") from error
-    if hash_weights(state) != card["weights_hash"]:
+    _require_unaltered(path, hash_weights(state), card)
+    return state
+
+
+def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
+    """The ONNX model of a checkpoint, its hash verified against the card; no session is made yet."""
+    from backbones.onnx_graph import read_graph
+    from backbones.onnx_network import OnnxNetwork, Ports
+
+    path = Path(folder) / ONNX_MODEL
+    try:
+        found = hash_file(path)
+    except FileNotFoundError as error:
+        raise BackboneError(f"no weights at {path}", "import the model again") from error
+    except OSError as error:
+        raise BackboneError(f"{path} cannot be read: {error.strerror or error}", "import the model again") from error
+    _require_unaltered(path, found, card)
+    read_graph(path).require_whole(path)
+    try:
+        ports = Ports(**card["ports"])
+    except (KeyError, TypeError) as error:
+        raise BackboneError(f"{Path(folder) / CARD} does not say which outputs to take: {error}",
+                            "import the model again") from error
+    widths = int(card["embedding_width"]), int(card["score_width"])
+    return OnnxNetwork(path, ports, widths, int(card["parameters"]), found)
+
+
+def hash_file(path: Path) -> str:
+    """sha256 hex of a file's bytes; OSError as `open` raises it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_unaltered(path: Path, found: str, card: Mapping[str, Any]) -> None:
+    if found != card["weights_hash"]:
         raise BackboneError(f"{path} was altered: its weights hash is not the one in {CARD}",
                             "restore the file or save the checkpoint again")
-    return state
 
 
 def fill(network: Any, state: Mapping[str, Tensor], where: str, architecture: str) -> None:
     """Put the tensors into a network; BackboneError naming the first that do not fit."""
-    expected = network.state_dict()
+    require_fitting(state, network.state_dict(), where, architecture)
+    network.load_state_dict(state)
+
+
+def require_fitting(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str, architecture: str,
+                    hint: str = "name the architecture it was made with") -> None:
+    """BackboneError naming the first tensors that are missing, surplus or of another shape than expected."""
     wrong = [f"{name}: {_shape(state.get(name))} in the file, {_shape(expected.get(name))} expected"
              for name in [*expected, *(name for name in state if name not in expected)]
              if _shape(state.get(name)) != _shape(expected.get(name))]
     if wrong:
         shown = "; ".join(wrong[:3])
-        raise BackboneError(f"{where} is not a {architecture}: {len(wrong)} of its tensors do not fit ({shown})",
-                            "name the architecture it was made with")
-    network.load_state_dict(state)
+        raise BackboneError(f"{where} is not a {architecture}: {len(wrong)} of its tensors do not fit ({shown})", hint)
 
 
 def _shape(tensor: Tensor | None) -> str:

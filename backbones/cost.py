@@ -7,15 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from backbones.onnx_network import OnnxNetwork
+
 COUNTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """parameters: trainable or not; macs: of convolutions and linear layers for one crop; size_mb: 10^6 bytes."""
+    """parameters: trainable or not; macs: of convolutions and linear layers for one crop; size_mb: 10^6 bytes.
+
+    Of a network that ONNX Runtime runs, macs is None and the size is its file's.
+    """
 
     parameters: int
-    macs: int
+    macs: int | None
     size_mb: float
 
 
@@ -25,6 +30,8 @@ def cost(network: nn.Module, input_size: int) -> Cost:
     A layer used twice counts twice. Norms, activations, pooling and the products inside attention are left out, as
     the usual MAC figures of convolutional networks do. Works on the meta device too, where nothing is computed.
     """
+    if isinstance(network, OnnxNetwork):
+        return Cost(network.stored_parameters, None, network.size_mb)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     tensors = [*network.parameters(), *network.buffers()]
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -8,9 +8,10 @@ pretrained where the spec has a tag, random where it has none.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -60,6 +61,8 @@ def load(reference: str, checkpoints: Path | None = None) -> Backbone:
 
 def _from_checkpoint(source: Source, checkpoints: Path | None) -> Backbone:
     card = checkpoint.read_card(source.folder)
+    if checkpoint.is_onnx(card):
+        return _from_onnx(source, card, checkpoints)
     state = checkpoint.read_state(source.folder, card)
     spec = checkpoint.spec_from(card)
     if source.name:
@@ -69,6 +72,16 @@ def _from_checkpoint(source: Source, checkpoints: Path | None) -> Backbone:
     name = str(card["name"])
     return Backbone(network, spec, f"checkpoint {name}", source.reference, name, spec.score_labels, False,
                     checkpoints).eval()
+
+
+def _from_onnx(source: Source, card: Mapping[str, Any], checkpoints: Path | None) -> Backbone:
+    name = str(card["name"])
+    if source.name:
+        raise BackboneError(f"{source.reference}: {name} runs through ONNX Runtime, it is not built as {source.name}",
+                            f"use {source.reference.partition('@')[2]} alone")
+    spec = checkpoint.spec_from(card)
+    return Backbone(checkpoint.read_onnx(source.folder, card), spec, f"checkpoint {name}", source.reference, name,
+                    spec.score_labels, False, checkpoints).eval()
 
 
 def _from_tag(source: Source) -> Backbone:
@@ -86,17 +99,13 @@ def _from_tag(source: Source) -> Backbone:
 
 
 def _from_file(source: Source) -> Backbone:
-    from backbones.vggface import read_weights
+    from backbones.importing.torch_files import read
+    from backbones.importing.vggface_files import backbone_of
 
     if source.name != "vggface":
         raise BackboneError(f"{source.folder} is a file, and {source.name} is read from checkpoint folders",
-                            "name the folder that holds model.safetensors and card.json")
-    state = read_weights(source.folder)
-    head = state.get("fc8.weight")
-    spec = replace(catalogue.VGGFACE, score_width=2622 if head is None else head.shape[0])
-    network = _empty(spec, spec.classes)
-    checkpoint.fill(network, state, str(source.folder), "vggface")
-    return Backbone(network, spec, f"file {source.folder.name}", source.reference, "vggface").eval()
+                            "name the folder that holds card.json, or import the file: framelight backbones import")
+    return backbone_of(read(source.folder).state, source.folder)
 
 
 def _empty(spec: BackboneSpec, classes: int) -> nn.Module:

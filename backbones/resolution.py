@@ -43,7 +43,7 @@ def resolve(reference: str, checkpoints: Path | None = None) -> Source:
         return Source(reference, "file", name, folder=path)
     if os.sep in weights or path.is_dir():
         raise BackboneError(f"no checkpoint at {path}: it has no card.json",
-                            "name a folder that holds model.safetensors and card.json")
+                            "name a folder that holds card.json and model.safetensors or model.onnx")
     if not catalogue.constructor(name).startswith(catalogue.TIMM):
         raise unknown(f"weights of {name}", weights, ["random", *known])
     return Source(reference, "tag", name, weights)

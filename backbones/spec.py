@@ -99,7 +99,8 @@ class BackboneInfo:
     """What is known of a backbone with its weights, without holding them.
 
     label: how results show it (random weights are named as such). weights: `random (seed 0)`,
-    `checkpoint <name>` or `timm <tag>`. macs: multiply-accumulates of one crop. size_mb: weights in 10^6 bytes.
+    `checkpoint <name>` or `timm <tag>`. macs: multiply-accumulates of one crop, None where they cannot be counted.
+    size_mb: weights in 10^6 bytes.
     `backbones.load(reference, checkpoints)` gives the backbone itself.
     """
 
@@ -112,7 +113,7 @@ class BackboneInfo:
     score_width: int
     score_labels: tuple[str, ...]
     parameters: int
-    macs: int
+    macs: int | None
     size_mb: float
     spec: BackboneSpec
     checkpoints: Path | None = dataclasses.field(default=None, compare=False)

@@ -1,18 +1,11 @@
-"""The VGG-16 face descriptor (Parkhi, Vedaldi, Zisserman 2015) and a reader of its weights, which the user supplies."""
+"""The VGG-16 face descriptor (Parkhi, Vedaldi, Zisserman 2015); its weights are supplied by the user."""
 
 from __future__ import annotations
-
-from collections import OrderedDict
-from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from backbones.errors import BackboneError
-
 WIDTHS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-DENSE = {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
 
 
 class VGGFace(nn.Module):
@@ -56,29 +49,3 @@ class VGGFace(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
-
-
-def convert(state: Mapping[str, Tensor]) -> OrderedDict[str, Tensor]:
-    """A state dict in the `vgg_face_dag` or the torchvision VGG-16 layout -> this module's names."""
-    if "fc6.weight" in state:
-        return OrderedDict((name, tensor) for name, tensor in state.items() if name != "meta")
-    convolutions = [f"conv{block}_{index}" for block, (_, count) in enumerate(WIDTHS, start=1)
-                    for index in range(1, count + 1)]
-    features = sorted({int(name.split(".")[1]) for name in state if name.startswith("features.")})
-    renamed = {f"features.{number}": name for number, name in zip(features, convolutions)} | DENSE
-    pairs = ((name.rsplit(".", 1), tensor) for name, tensor in state.items())
-    return OrderedDict((f"{renamed.get(layer, layer)}.{kind}", tensor) for (layer, kind), tensor in pairs)
-
-
-def read_weights(path: Path) -> OrderedDict[str, Tensor]:
-    """A PyTorch state dict file, read without running a pickle; BackboneError when it is something else."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise BackboneError(f"no weights at {path}") from error
-    except Exception as error:
-        raise BackboneError(f"{path} cannot be read as a PyTorch state dict ({type(error).__name__})",
-                            "save it as a state dict: torch.save(model.state_dict(), FILE)") from error
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise BackboneError(f"{path} holds no state dict of tensors")
-    return convert(state)

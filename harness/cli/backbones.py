@@ -24,8 +24,8 @@ def main(arguments: argparse.Namespace) -> None:
     for line in lines:
         print("  ".join(text.rjust(width) if 1 <= i <= 5 else text.ljust(width)
                         for i, (text, width) in enumerate(zip(line, widths))).rstrip())
-    print(f"\nMACs and size (float32) are of one face crop. Any timm model is a backbone too: timm:NAME. "
-          f"Trained entries are in {folder}.")
+    print(f"\nMACs are of one face crop, sizes of float32 weights or of an ONNX file, whose MACs are not known (-). "
+          f"Any timm model is a backbone too: timm:NAME. Trained and imported entries are in {folder}.")
 
 
 def _line(about: dict[str, Any]) -> tuple[str, ...]:
@@ -33,7 +33,9 @@ def _line(about: dict[str, Any]) -> tuple[str, ...]:
             str(about["embedding_width"]), f"{about['size_mb']:.1f} MB", about["weights"], about["licence"])
 
 
-def _short(number: float) -> str:
+def _short(number: float | None) -> str:
+    if number is None:
+        return "-"
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.2f} {unit}"
@@ -42,8 +44,10 @@ def _short(number: float) -> str:
 
 def _one(about: dict[str, Any]) -> str:
     card = about.pop("card", None)
-    shown = {**about, "parameters": f"{about['parameters']:,}", "macs": f"{about['macs']:,} for one crop",
-             "size_mb": f"{about['size_mb']} (float32)"}
+    macs = "not known" if about["macs"] is None else f"{about['macs']:,} for one crop"
+    stored = "the file" if card and card.get("engine") else "float32"
+    shown = {**about, "parameters": f"{about['parameters']:,}", "macs": macs,
+             "size_mb": f"{about['size_mb']} ({stored})"}
     if card:
         shown |= {key: json.dumps(value) if isinstance(value, (dict, list)) else value for key, value in card.items()
                   if key not in about and key != "name"}

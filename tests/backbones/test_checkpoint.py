@@ -3,16 +3,13 @@
 import json
 import os
 import threading
-from collections import OrderedDict
 
-import numpy as np
 import pytest
 import torch
 
 import backbones
 from backbones import BackboneError
 from backbones.aside import writing_folder
-from backbones.vggface import WIDTHS, VGGFace, convert, read_weights
 
 CLASSES = ("Neutral", "Anger", "Other")
 
@@ -197,33 +194,3 @@ def test_a_card_of_a_later_format(saved):
     path.write_text(json.dumps({**card_of(path.parent), "format": 99}))
     with pytest.raises(BackboneError, match="upgrade"):
         backbones.load("mine-0123", saved[0])
-
-
-def small_state(classes=3):
-    """A `vggface` state of the right names; shapes are what they may be."""
-    with torch.device("meta"):
-        return VGGFace(classes).state_dict()
-
-
-def test_vggface_reads_the_torchvision_layout():
-    """torchvision's VGG-16 numbers its convolutions 0, 2, 5, 7, ... inside `features`."""
-    numbers = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
-    layers = [f"conv{b}_{i}" for b, (_, n) in enumerate(WIDTHS, 1) for i in range(1, n + 1)]
-    theirs = {name: f"features.{n}" for name, n in zip(layers, numbers)}
-    theirs |= {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
-    ours = small_state()
-    state = OrderedDict((f"{theirs[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}", t) for name, t in ours.items())
-    assert {name: tensor.shape for name, tensor in convert(state).items()} == {n: t.shape for n, t in ours.items()}
-
-
-def test_vggface_weights_are_read_without_running_a_pickle(tmp_path):
-    state = {"fc6.weight": torch.arange(4.0), "fc6.bias": torch.zeros(1)}
-    torch.save(state, tmp_path / "w.pth")
-    np.testing.assert_array_equal(read_weights(tmp_path / "w.pth")["fc6.weight"], [0, 1, 2, 3])
-    torch.save(torch.nn.Linear(2, 2), tmp_path / "module.pth")
-    with pytest.raises(BackboneError, match="state dict"):
-        read_weights(tmp_path / "module.pth")
-    with pytest.raises(BackboneError, match="no weights"):
-        read_weights(tmp_path / "none.pth")
-    with pytest.raises(BackboneError, match="is not a vggface"):
-        backbones.load(f"vggface@{tmp_path / 'w.pth'}")

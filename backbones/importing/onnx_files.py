@@ -1,0 +1,215 @@
+"""ONNX emotion models become entries that ONNX Runtime runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backbones.backbone import Backbone
+from backbones.checkpoint import entries, hash_file, read_card, save_checkpoint
+from backbones.errors import BackboneError
+from backbones.onnx_graph import Graph, read_graph
+from backbones.onnx_network import OnnxNetwork, Ports, call, open_session
+from backbones.spec import AFFECTNET, BackboneSpec, Preprocessing
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+SEVEN = tuple(name for name in AFFECTNET if name != "Contempt")
+AFFECT = ("Valence", "Arousal")
+ORDERS = {len(order): order for order in (SEVEN, AFFECTNET, SEVEN + AFFECT, AFFECTNET + AFFECT)}
+"""Class orders of published emotion models by their number of columns; valence and arousal come last."""
+
+SCORE_WORDS = ("score", "logit", "prob", "class", "express", "emotion")
+EMBEDDING_WORDS = ("embed", "feature", "pool", "flatten", "penult", "pre_logits")
+WIDEST_SCORES = 64
+"""A single wider output is taken for an embedding in what an error says."""
+MOST_PIXELS = 2**26
+
+
+@dataclass(frozen=True)
+class Vector:
+    """An output that is one row of numbers for each picture."""
+
+    name: str
+    width: int
+
+    def called(self, words: Sequence[str]) -> bool:
+        return any(word in self.name.lower() for word in words)
+
+    def __str__(self) -> str:
+        return f"{self.name} [{self.width}]"
+
+
+def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str] | None,
+                say: Callable[[str], object]) -> Path:
+    """Make `path` the entry `name` of `checkpoints` and return its folder.
+
+    The model takes one float32 input [N, 3, S, S] and gives an embedding and scores for each picture; N may be fixed.
+    classes: names of the score columns; by default those of published models of that width (7 or 8 expressions, with
+    or without valence and arousal). say: told what was taken for what.
+    BackboneError when the file is broken, not whole, of another kind, lacks one of the two outputs, or when an entry of
+    that name has other weights.
+    """
+    path = Path(path)
+    graph = read_graph(path)
+    graph.require_whole(path)
+    session = open_session(path, threads=1)
+    size, batch = _input(session, path)
+    batch, samples = _samples(session, size, batch, path)
+    vectors = [Vector(output, array.shape[1]) for output, array in samples.items()]
+    embedding, scores = choose(vectors, classes, path, graph)
+    labels = _labels(scores, classes, path)
+    _require_finite(samples, (embedding, scores), path)
+    preprocessing = _preprocessing(path, size)
+    ports = Ports(session.get_inputs()[0].name, embedding.name, scores.name, batch)
+    network = OnnxNetwork(path, ports, (embedding.width, scores.width), graph.parameters, hash_file(path))
+    spec = BackboneSpec("onnx", "backbones.onnx_network:OnnxNetwork", preprocessing, labels, "unknown",
+                        f"imported from {path.name}", None, scores.width)
+    folder = _keep(Backbone(network, spec, f"checkpoint {name}", name, name, labels, False, checkpoints).eval(), path,
+                   name, checkpoints)
+    for line in _told(network, preprocessing, labels, vectors, embedding, scores, samples[scores.name]):
+        say(line)
+    return folder
+
+
+def choose(vectors: Sequence[Vector], classes: Sequence[str] | None, path: Path, graph: Graph) -> tuple[Vector, Vector]:
+    """Which outputs are the embedding and the scores: by their widths, and by their names where widths leave a choice.
+
+    BackboneError that says what is missing, or between which outputs the names do not decide.
+    """
+    shown = ", ".join(map(str, vectors)) or "none"
+    widths = {len(classes)} if classes else set(ORDERS)
+    scores = [v for v in vectors if v.width in widths] or [v for v in vectors if v.called(SCORE_WORDS)]
+    if not scores and len(vectors) == 1 and vectors[0].width <= WIDEST_SCORES:
+        scores = list(vectors)
+    if not scores:
+        wanted = " or ".join(map(str, sorted(widths)))
+        raise BackboneError(
+            f"{path} gives no scores: its outputs are {shown}, and none is {wanted} wide",
+            "export it with both outputs, or name the classes of its scores")
+    taken = _one(scores, SCORE_WORDS, "scores", shown, path)
+    embeddings = [v for v in vectors if v is not taken and v.width > taken.width]
+    if not embeddings:
+        raise BackboneError(f"{path} gives scores only ({taken}), and a backbone needs the embedding before them too",
+                            _remedy(path, graph.before_classifier(taken.name)))
+    return _one(embeddings, EMBEDDING_WORDS, "the embedding", shown, path), taken
+
+
+def _one(candidates: Sequence[Vector], words: Sequence[str], what: str, shown: str, path: Path) -> Vector:
+    named = [vector for vector in candidates if vector.called(words)]
+    for found in (candidates, named):
+        if len(found) == 1:
+            return found[0]
+    raise BackboneError(f"{path} does not say which output is {what}: its outputs are {shown}",
+                        "export it with two outputs, named embedding and scores")
+
+
+def _remedy(path: Path, tensor: str | None) -> str:
+    """How to get both outputs, from the network or, where the last layer is a linear one, from the file itself."""
+    export = ("export it so that forward() returns both, with output_names=['embedding', 'scores']")
+    if tensor is None:
+        return export
+    return (f"{export}; or make '{tensor}', which its last linear layer works on, an output: python -c "
+            f"\"import onnx; m = onnx.load('{path}'); m.graph.output.append(onnx.ValueInfoProto(name='{tensor}')); "
+            f"onnx.save(m, 'both.onnx')\"")
+
+
+def _input(session: InferenceSession, path: Path) -> tuple[int, int | None]:
+    """Width of the square input, and pictures of one run where the graph fixes them."""
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        raise BackboneError(f"{path} takes {len(inputs)} inputs ({', '.join(i.name for i in inputs)}), not one picture",
+                            "export the network that takes face crops alone")
+    given, shape = inputs[0], inputs[0].shape
+    shown = f"{given.name}: {given.type} [{', '.join('?' if n is None else str(n) for n in shape)}]"
+    if given.type != "tensor(float)" or len(shape) != 4 or shape[1] != 3:
+        raise BackboneError(f"{path} takes {shown}, not float32 [N, 3, S, S]", "export it for planes of RGB")
+    height, width = shape[2:]
+    if not isinstance(height, int) or not isinstance(width, int):
+        raise BackboneError(
+            f"{path} does not say how large its pictures are: it takes {shown}",
+            f"fix their size, 224 for example: python -m onnxruntime.tools.make_dynamic_shape_fixed "
+            f"--input_name {given.name} --input_shape 1,3,224,224 {path} fixed.onnx")
+    if height != width or height < 1:
+        raise BackboneError(f"{path} takes {shown}, and only square pictures are read", "export it for square pictures")
+    batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
+    if width**2 * (batch or 1) > MOST_PIXELS:
+        raise BackboneError(f"{path} takes {shown} at once, more than {MOST_PIXELS:,} pixels", "export it for fewer")
+    return width, batch
+
+
+def _samples(session: InferenceSession, size: int, batch: int | None,
+             path: Path) -> tuple[int | None, dict[str, np.ndarray]]:
+    """What the graph gives for noise: rows of every output that has one per picture; batch as it works, None any.
+
+    A graph may claim to take any batch and not do it; then it is run picture by picture.
+    """
+    names = tuple(output.name for output in session.get_outputs() if output.type == "tensor(float)")
+    for count, works in ((batch, batch),) if batch else ((2, None), (1, 1)):
+        pixels = np.random.default_rng(0).normal(size=(count, 3, size, size)).astype(np.float32)
+        try:
+            arrays = call(session, (session.get_inputs()[0].name, *names), pixels, path) if names else []
+        except BackboneError:
+            if works:
+                raise
+            continue
+        rows = {output: array.reshape(count, -1) for output, array in zip(names, arrays) if _is_vector(array, count)}
+        if rows or works:
+            return works, rows
+    raise AssertionError("a batch of one either works or raises")
+
+
+def _is_vector(array: np.ndarray, count: int) -> bool:
+    """[N, D], or [N, D, 1, 1] as a pooled map has it."""
+    return array.ndim >= 2 and len(array) == count and array.size == count * array.shape[1]
+
+
+def _labels(scores: Vector, classes: Sequence[str] | None, path: Path) -> tuple[str, ...]:
+    labels = tuple(classes) if classes else ORDERS.get(scores.width, ())
+    if len(labels) != scores.width:
+        named = f"{len(labels)} classes were named" if classes else "no published order has as many classes"
+        raise BackboneError(f"{path} gives {scores.width} scores ({scores}), and {named}",
+                            "name one class for each column, in the order of the columns")
+    return labels
+
+
+def _preprocessing(path: Path, size: int) -> Preprocessing:
+    """As HSEmotion's own reader chooses it: by the file's name; ImageNet's but for its MobileFaceNet."""
+    if path.name.startswith("mbf_"):
+        return Preprocessing(size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    return Preprocessing(size)
+
+
+def _require_finite(samples: dict[str, np.ndarray], vectors: Sequence[Vector], path: Path) -> None:
+    for vector in vectors:
+        if not np.isfinite(samples[vector.name]).all():
+            raise BackboneError(f"{path} gives values that are not finite in {vector}", "export it again")
+
+
+def _keep(backbone: Backbone, path: Path, name: str, checkpoints: Path) -> Path:
+    present = entries(checkpoints).get(name)
+    if present is not None:
+        if read_card(present)["weights_hash"] == backbone.weights_hash:
+            return present
+        raise BackboneError(f"there is a backbone '{name}' with other weights in {checkpoints}", "choose another name")
+    return save_checkpoint(Path(checkpoints) / name, backbone, {
+        "name": name, "file_sha256": backbone.weights_hash, "imported_from": path.name, "file_format": "onnx",
+        "data": "unknown", "parent": None, "metrics": {}})
+
+
+def _told(network: OnnxNetwork, preprocessing: Preprocessing, labels: Sequence[str], vectors: Sequence[Vector],
+          embedding: Vector, scores: Vector, rows: np.ndarray) -> list[str]:
+    size, batch = preprocessing.input_size, network.ports.batch
+    left = ", ".join(str(vector) for vector in vectors if vector not in (embedding, scores))
+    lines = [f"input {network.ports.input}: {size} x {size} RGB, {'any number' if batch is None else batch} a run",
+             f"embedding: {embedding}; scores: {scores}: {', '.join(labels)}" + (f"; left out: {left}" if left else ""),
+             f"pixels: 0..{preprocessing.value_range:g}, mean {preprocessing.mean}, std {preprocessing.std}; an ONNX "
+             "file does not say them: change `preprocessing` in card.json if it was trained on others"]
+    if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-4):
+        lines.append("its scores are probabilities, not logits; they are kept as they are")
+    return lines

@@ -1,0 +1,121 @@
+"""A network that ONNX Runtime runs, in the place of a torch one: it gives features and cannot be trained."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from backbones.errors import BackboneError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+SILENT = 4
+LONGEST_REASON = 300
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Names of a graph's input and of the two outputs taken; batch: pictures of one run where the graph fixes them."""
+
+    input: str
+    embedding: str
+    scores: str
+    batch: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class OnnxNetwork(nn.Module):
+    """Input float32 [N, 3, S, S]; embedding [N, D] and scores [N, K] from the two ports.
+
+    Sessions are made at the first forward, one for each number of torch threads that callers have: a worker thread
+    that torch gives one thread runs on that one alone, and two workers share its session.
+    """
+
+    def __init__(self, path: Path, ports: Ports, widths: tuple[int, int], parameters: int, weights_hash: str) -> None:
+        super().__init__()
+        self.path, self.ports, self.widths = Path(path), ports, widths
+        self.stored_parameters, self.weights_hash = parameters, weights_hash
+        self._sessions: dict[int, InferenceSession] = {}
+        self._lock = threading.Lock()
+        self.training = False
+
+    @property
+    def size_mb(self) -> float:
+        return round(self.path.stat().st_size / 1e6, 3)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """float32 [N, 3, S, S] -> embedding and scores side by side, [N, D + K], where the input lies."""
+        session = self._session(torch.get_num_threads())
+        pixels = np.ascontiguousarray(x.detach().float().cpu().numpy())
+        step = self.ports.batch or max(len(pixels), 1)
+        rows = [self._rows(session, pixels[start:start + step], step) for start in range(0, max(len(pixels), 1), step)]
+        return torch.from_numpy(np.concatenate(rows)[:len(pixels)]).to(x.device)
+
+    def _rows(self, session: InferenceSession, pixels: np.ndarray, count: int) -> np.ndarray:
+        """float32 [count, D + K]; a short batch is filled up with zeros, as a graph of a fixed batch needs."""
+        if len(pixels) < count:
+            pixels = np.concatenate([pixels, np.zeros((count - len(pixels), *pixels.shape[1:]), np.float32)])
+        arrays = call(session, (self.ports.input, self.ports.embedding, self.ports.scores), pixels, self.path)
+        if [array.size for array in arrays] != [count * width for width in self.widths]:
+            raise BackboneError(f"{self.path} gave {', '.join(str(array.shape) for array in arrays)} for {count} "
+                                f"pictures, not rows of {self.widths[0]} and {self.widths[1]}", "import it again")
+        return np.concatenate([array.reshape(count, -1).astype(np.float32, copy=False) for array in arrays], axis=1)
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        return x[:, :self.widths[0]] if pre_logits else x[:, self.widths[0]:]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forward_head(self.forward_features(x))
+
+    def train(self, mode: bool = True) -> OnnxNetwork:
+        if mode:
+            raise untrainable(self.path.parent.name)
+        return super().train(mode)
+
+    def _session(self, threads: int) -> InferenceSession:
+        with self._lock:
+            if threads not in self._sessions:
+                self._sessions[threads] = open_session(self.path, threads)
+            return self._sessions[threads]
+
+
+def untrainable(name: str) -> BackboneError:
+    return BackboneError(f"'{name}' runs through ONNX Runtime: it gives features and cannot be trained",
+                         "train on its features, or import the PyTorch file of the same network")
+
+
+def open_session(path: Path, threads: int) -> InferenceSession:
+    """A session on the CPU with that many threads; BackboneError with the runtime's reason when there can be none."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = SILENT
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's own exceptions have no common base
+        raise BackboneError(f"ONNX Runtime {onnxruntime.__version__} cannot open {path} ({_reason(error)})",
+                            "export it again, or upgrade onnxruntime") from error
+
+
+def call(session: InferenceSession, ports: tuple[str, ...], pixels: np.ndarray, path: Path) -> list[np.ndarray]:
+    """One run; ports: the input's name, then the outputs' names. BackboneError with the runtime's reason."""
+    try:
+        return [np.asarray(array) for array in session.run(list(ports[1:]), {ports[0]: pixels})]
+    except Exception as error:  # the runtime's own exceptions have no common base
+        raise BackboneError(f"{path} does not run on {' x '.join(map(str, pixels.shape))} values ({_reason(error)})",
+                            "export it again") from error
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."

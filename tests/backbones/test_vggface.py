@@ -1,0 +1,129 @@
+"""VGG-16 faces: both layouts that circulate give the network they were made from; others are told what does not fit.
+
+Most states here are of expanded scalars: the right names and shapes, and no memory.
+"""
+
+import numpy as np
+import pytest
+import torch
+from torchvision.models import vgg16
+
+import backbones
+from backbones import BackboneError
+from backbones.importing.vggface_files import backbone_of, matches
+
+CONVOLUTIONS = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7, "conv3_1": 10, "conv3_2": 12, "conv3_3": 14,
+                "conv4_1": 17, "conv4_2": 19, "conv4_3": 21, "conv5_1": 24, "conv5_2": 26, "conv5_3": 28}
+DAG = {f"features.{number}": name for name, number in CONVOLUTIONS.items()} | {
+    "classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
+"""torchvision's layer names -> those of vgg_face_dag."""
+
+
+def dag(state):
+    return {f"{DAG[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}": tensor for name, tensor in state.items()}
+
+
+def flat(classes=2622, **changes):
+    """A torchvision state of the right names and shapes, every tensor one number expanded; `changes` replace some."""
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in vgg16(num_classes=classes).state_dict().items()}
+    state = {name: torch.full((1,), 1e-3).expand(shape) for name, shape in shapes.items()}
+    return {name: tensor for name, tensor in (state | changes).items() if tensor is not None}
+
+
+@pytest.fixture(scope="module")
+def original():
+    torch.manual_seed(0)
+    return vgg16(weights=None, init_weights=False, num_classes=5).eval()
+
+
+@pytest.fixture(scope="module")
+def file(original, tmp_path_factory):
+    """Its state dict, in half precision, on disk."""
+    path = tmp_path_factory.mktemp("vgg") / "faces.pth"
+    torch.save({name: tensor.half() for name, tensor in original.state_dict().items()}, path)
+    yield path
+    path.unlink()
+
+
+def test_the_torchvision_layout_gives_torchvision_s_outputs(original):
+    state = original.state_dict()
+    assert matches(state)
+    backbone = backbone_of(state, "faces.pth")
+    pixels = torch.randn(1, 3, 224, 224) * 50
+    with torch.inference_mode():
+        embedding, scores = backbone(pixels)
+        torch.testing.assert_close(scores, original(pixels), rtol=1e-5, atol=1e-6)
+        before_last = original.classifier[:6](original.avgpool(original.features(pixels)).flatten(1))
+        torch.testing.assert_close(embedding, before_last, rtol=1e-5, atol=1e-6)
+    assert embedding.shape == (1, 4096) and backbone.score_labels == () and backbone.score_width == 5
+    assert backbone.spec.preprocessing.mean == (129.186, 104.762, 93.594)
+    assert backbone.spec.preprocessing.value_range == 255 and not backbone.training and backbone.trainable
+
+
+def test_both_layouts_are_the_same_backbone(original):
+    state = original.state_dict()
+    one, other = backbone_of(state, "a.pth"), backbone_of(dag(state), "b.pth")
+    assert matches(dag(state)) and set(one.network.state_dict()) == set(dag(state))
+    theirs = other.network.state_dict()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in one.network.state_dict().items())
+
+
+def test_a_file_is_read_by_reference(original, file):
+    backbone = backbones.load(f"vggface@{file}")
+    assert backbone.weights == "file faces.pth" and backbone.score_width == 5 and not backbone.is_random
+    theirs = original.state_dict()["classifier.6.weight"].half().float()
+    np.testing.assert_array_equal(backbone.network.fc8.weight.detach(), theirs)
+    assert backbone.reference == f"vggface@{file}"
+
+
+def test_classes_name_the_columns():
+    assert backbone_of(flat(3), "a.pth", ("anna", "berta", "carla")).score_labels == ("anna", "berta", "carla")
+    with pytest.raises(BackboneError, match="a.pth has a classifier of 2622 columns, and 2 classes were named"):
+        backbone_of(flat(), "a.pth", ("anna", "berta"))
+
+
+@pytest.mark.parametrize("layout", [lambda state: state, dag], ids=["torchvision", "dag"])
+@pytest.mark.parametrize("changes, wrong", [
+    ({"features.28.bias": None}, {"features.28.bias": "absent in the file, 512 expected"}),
+    ({"classifier.6.bias": None}, {"classifier.6.bias": "absent in the file, 2622 expected"}),
+    ({"classifier.6.bias": torch.zeros(7)}, {"classifier.6.weight": "2622x4096 in the file, 7x4096 expected"}),
+    ({"features.5.weight": torch.zeros(128, 64, 5, 5), "classifier.0.bias": torch.tensor(1.0)},
+     {"features.5.weight": "128x64x5x5 in the file, 128x64x3x3 expected",
+      "classifier.0.bias": "scalar in the file, 4096 expected"})])
+def test_what_does_not_fit_is_named_as_the_file_names_it(layout, changes, wrong):
+    state = layout(flat(**changes))
+    assert matches(state)
+    with pytest.raises(BackboneError) as error:
+        backbone_of(state, "faces.pth")
+    assert f"faces.pth is not a VGG-16 face network: {len(wrong)} of its tensors do not fit" in str(error.value)
+    for name, how in wrong.items():
+        layer, _, kind = name.rpartition(".")
+        assert f"{name if layout is not dag else f'{DAG[layer]}.{kind}'}: {how}" in str(error.value)
+
+
+def test_surplus_tensors_and_other_depths_are_named():
+    with pytest.raises(BackboneError, match=r"1 of its tensors do not fit \(head.weight: 3 in the file, absent"):
+        backbone_of(flat(**{"head.weight": torch.zeros(3)}), "faces.pth")
+    with torch.device("meta"):
+        from torchvision.models import vgg11
+
+        state = vgg11().state_dict()
+    assert matches(state)
+    with pytest.raises(BackboneError, match=r"vgg11.pth is not.*features.2.weight: absent.*layouts that are read"):
+        backbone_of(state, "vgg11.pth")
+
+
+@pytest.mark.parametrize("names", [["conv_stem.weight", "classifier.weight"], ["features.0.0.weight"], []])
+def test_other_networks_are_none_of_these(names):
+    assert not matches({name: torch.zeros(1) for name in names})
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(BackboneError, match="none.pth"):
+        backbones.load(f"vggface@{tmp_path / 'none.pth'}")
+    torch.save({"fc6.weight": torch.arange(4.0), "fc6.bias": torch.zeros(1)}, tmp_path / "w.pth")
+    with pytest.raises(BackboneError, match=r"w.pth is not a VGG-16 face network.*conv1_1.weight: absent"):
+        backbones.load(f"vggface@{tmp_path / 'w.pth'}")
+    with pytest.raises(BackboneError, match="tiny_resnet is read from checkpoint folders"):
+        backbones.load(f"tiny_resnet@{tmp_path / 'w.pth'}")
