@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"))
+SUFFIXES = frozenset(("jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"))
 JPEG, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 PNG, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND"
 OTHER_KINDS = (b"BM", b"II*\0", b"MM\0*", b"RIFF")
@@ -43,7 +43,7 @@ def _fault(size: int, head: bytes, tail: bytes) -> str | None:
 
 
 def is_image_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
+    return name.rpartition(".")[2].lower() in SUFFIXES and not name.startswith(".")
 
 
 def names_in(folder: Path | str) -> list[str]:

@@ -13,7 +13,7 @@ from harness.data.problems import ERROR, Problem
 from harness.data.table import Table
 from harness.errors import InputError
 
-BLOCK = 65_536
+BLOCK = 8192
 
 
 def read_listing(path: Path, wanted: tuple[str, ...], header: tuple[str, ...] = ()) -> Table:

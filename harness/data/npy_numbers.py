@@ -37,7 +37,7 @@ class NpyNumbers:
             kind = self._headers[data[:start]] = _header(data[:start])
         if len(data) - start != kind.itemsize:
             raise ValueError("the .npy file is truncated or holds more than its header says")
-        return _number(np.frombuffer(data, kind, 1, start)[0])
+        return _number(np.frombuffer(data, kind, 1, start))
 
 
 def _start(data: bytes) -> int:
@@ -68,9 +68,11 @@ def _header(data: bytes) -> np.dtype:
     return kind
 
 
-def _number(value: np.generic) -> float:
-    text = value.decode("latin-1") if isinstance(value, bytes) else value
+def _number(values: np.ndarray) -> float:
+    text = values.tobytes()
     try:
+        value = values[0]
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
         return float(text)
     except ValueError:
         raise ValueError(f"it holds '{text}', not a number") from None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from harness.tasks import EXPRESSIONS
 
 BLOCK = 512
 BLOCKS_BETWEEN_SAVES = 64
+READERS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +43,9 @@ class Stills:
         return len(self.images)
 
     def take(self, rows: np.ndarray) -> Stills:
-        """The images at `rows`, in that order; subjects and classes keep their numbers."""
-        rows = np.asarray(rows, np.int64)
+        """The rows of an index array, in its order, or of a mask; subjects and classes keep their numbers."""
+        rows = np.asarray(rows)
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
         images = tuple(self.images[row] for row in rows.tolist())
         va, au, boxes = (None if part is None else part[rows] for part in (self.va, self.au, self.boxes))
         return replace(self, images=images, subject=self.subject[rows], expression=self.expression[rows],
@@ -53,17 +57,20 @@ class Stills:
         cache: file that remembers the digests of images by their stat; progress: called with images done and in all.
         """
         kept, found = DigestCache(cache), []
-        for block, start in enumerate(range(0, len(self), BLOCK), start=1):
-            images = self.images[start:start + BLOCK]
-            frames = np.arange(1, len(images) + 1, dtype=np.int32)
-            found.append(sequence_digest(Sequence(f"{start}", frames, images), kept))
-            if block % BLOCKS_BETWEEN_SAVES == 0:
+        blocks = [self.images[start:start + BLOCK] for start in range(0, len(self), BLOCK)]
+        with ThreadPoolExecutor(READERS) as pool:
+            for start in range(0, len(blocks), BLOCKS_BETWEEN_SAVES):
+                for value in pool.map(partial(_digest, kept), blocks[start:start + BLOCKS_BETWEEN_SAVES]):
+                    found.append(value)
+                    if progress is not None:
+                        progress(min(len(found) * BLOCK, len(self)), len(self))
                 kept.save()
-            if progress is not None:
-                progress(start + len(images), len(self))
-        kept.save()
         known = {name: _content(getattr(self, name)) for name in ("subject", "expression", "va", "au", "boxes")}
         return digest({"images": found, "subjects": self.subjects, "classes": self.classes} | known, 16)
+
+
+def _digest(cache: DigestCache, images: tuple[Path, ...]) -> str:
+    return sequence_digest(Sequence("", np.arange(1, len(images) + 1, dtype=np.int32), images), cache)
 
 
 def _content(values: np.ndarray | None) -> str | None:

@@ -19,6 +19,7 @@ from harness.data.stills import Stills
 from harness.data.stills_source import StillsSource, folder_name
 from harness.data.table import Table, numbers
 from harness.errors import InputError
+from harness.progress import Progress
 
 SPLITS = ("train", "test")
 BOX_FOLDERS = ("bb_landmark", "meta/bb_landmark", ".")
@@ -28,13 +29,12 @@ BOX_RULE = Rule(float, np.isfinite, "a number of pixels")
 
 @dataclass(frozen=True, eq=False)
 class Identities:
-    """One split's folders. subject: int64 [N] into names; keys: `identity/image` without the suffix, N of them.
+    """One split's folders. subject: int64 [N] into names.
 
     empty: identities without an image; strays: files of identities that are no image.
     """
 
     images: tuple[Path, ...]
-    keys: tuple[str, ...]
     subject: np.ndarray
     names: tuple[str, ...]
     empty: tuple[str, ...]
@@ -60,8 +60,7 @@ class VGGFace2(StillsSource):
     def __init__(self, root: Path):
         self.root = Path(root)
         self.name = folder_name(self.root)
-        self._identities: dict[str, Identities] = {}
-        self._boxes: dict[str, Boxes | None] = {}
+        self._found: dict[str, tuple[Identities, Boxes | None]] = {}
 
     @classmethod
     def recognises(cls, root: Path) -> bool:
@@ -82,7 +81,7 @@ class VGGFace2(StillsSource):
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
         """Every image; no expressions, and a box where the list has one."""
-        found, listed = self.identities(split), self.boxes(split)
+        found, listed = self.found(split)
         if listed is not None and listed.faults and problems is None:
             raise listed.faults[0].exception()
         if listed is not None and problems is not None:
@@ -91,45 +90,38 @@ class VGGFace2(StillsSource):
         return Stills(found.images, found.subject, found.names, none, boxes=None if listed is None else listed.boxes)
 
     def left_out(self, split: str) -> Mapping[str, int]:
-        listed = self.boxes(split)
+        _, listed = self.found(split)
         return {"in the list of boxes without an image file": len(listed.without)} if listed and listed.without else {}
 
-    def identities(self, split: str) -> Identities:
-        """The folders of a split, looked at once."""
-        if self.known(split) not in self._identities:
-            found = _identities(self.root / split)
-            if not found.images:
-                raise InputError(f"{self.root / split}: no image in any of its {len(found.empty):,} folders; "
+    def found(self, split: str) -> tuple[Identities, Boxes | None]:
+        """The folders of a split and its list of boxes, None where there is none; looked at once."""
+        if self.known(split) not in self._found:
+            identities, keys = _identities(self.root / split)
+            if not identities.images:
+                raise InputError(f"{self.root / split}: no image in any of its {len(identities.empty):,} folders; "
                                  "each identity is a folder of .jpg files")
-            self._identities[split] = found
-        return self._identities[split]
-
-    def boxes(self, split: str) -> Boxes | None:
-        """The list of boxes of a split, read once; None where there is none."""
-        if split not in self._boxes:
-            found = self.identities(split)
             path = next((path for folder in BOX_FOLDERS
                          if (path := self.root / folder / f"loose_bb_{split}.csv").is_file()), None)
-            self._boxes[split] = None if path is None else _boxes(path, found.keys)
-        return self._boxes[split]
+            self._found[split] = identities, None if path is None else _boxes(path, keys)
+        return self._found[split]
 
     def inspect(self) -> Iterator[Problem]:
         for split in self.splits():
             yield from self._poor_folders(split)
             yield from self._poor_boxes(split)
         if len(self.splits()) == 2:
-            unseen = set(self.identities("test").names)
-            for name in sorted(unseen.intersection(self.identities("train").names)):
+            (train, _), (test, _) = self.found("train"), self.found("test")
+            for name in sorted(set(test.names).intersection(train.names)):
                 message = f"identity '{name}' is in train and in test, whose identities must be unseen; remove one"
                 yield Problem(ERROR, "leak", message, self.root / "test" / name)
 
     def contents(self) -> tuple[tuple[str, str], ...]:
         lists = [str(listed.path.relative_to(self.root)) for split in self.splits()
-                 if (listed := self.boxes(split)) is not None]
+                 if (listed := self.found(split)[1]) is not None]
         return (("boxes", ", ".join(lists) if lists else "none: whole images are used"),)
 
     def _poor_folders(self, split: str) -> Iterator[Problem]:
-        found, folder = self.identities(split), self.root / split
+        found, folder = self.found(split)[0], self.root / split
         counts = np.bincount(found.subject, minlength=len(found.names))
         if found.empty:
             message = f"{len(found.empty):,} identities have no image, the first {found.empty[0]}; they are left out"
@@ -141,12 +133,12 @@ class VGGFace2(StillsSource):
             yield Problem(WARNING, "no image", f"{found.strays:,} files are no image; they are left out", folder)
 
     def _poor_boxes(self, split: str) -> Iterator[Problem]:
-        listed, found = self.boxes(split), self.identities(split)
+        found, listed = self.found(split)
         if listed is None:
             return
         if len(bare := np.flatnonzero(np.isnan(listed.boxes[:, 0]))):
             message = (f"{len(bare):,} of {len(found.images):,} images have no box here, the first "
-                       f"{found.keys[bare[0]]}; they are used whole")
+                       f"{'/'.join(found.images[bare[0]].parts[-2:])}; they are used whole")
             yield Problem(WARNING, "no box", message, listed.path)
         if listed.without:
             message = f"{len(listed.without):,} names are no image of {split}/, the first {listed.without[0]}"
@@ -162,24 +154,27 @@ def _folders(root: Path) -> list[str]:
         return []
 
 
-def _identities(root: Path) -> Identities:
+def _identities(root: Path) -> tuple[Identities, list[str]]:
+    """The folders in `root`, and `identity/image` without its suffix of every image."""
     images, keys, counts, names, empty, strays = [], [], [], [], [], 0
-    for folder in _folders(root):
-        name, files = os.path.basename(folder), image_files.names_in(folder)
-        strays += len(os.listdir(folder)) - len(files)
-        if not files:
-            empty.append(name)
-            continue
-        place = Path(folder)
-        images += [place / file for file in files]
-        keys += [f"{name}/{os.path.splitext(file)[0]}" for file in files]
-        counts.append(len(files))
-        names.append(name)
-    return Identities(tuple(images), tuple(keys), np.repeat(np.arange(len(names)), counts), tuple(names), tuple(empty),
-                      strays)
+    folders = _folders(root)
+    with Progress("identities", unit="folder") as progress:
+        for done, folder in enumerate(folders, start=1):
+            name, place, files = os.path.basename(folder), Path(folder), image_files.names_in(folder)
+            strays += len(os.listdir(folder)) - len(files)
+            if files:
+                images += [place / file for file in files]
+                keys += [f"{name}/{file.rpartition('.')[0]}" for file in files]
+                counts.append(len(files))
+                names.append(name)
+            else:
+                empty.append(name)
+            progress(done, len(folders))
+    subject = np.repeat(np.arange(len(names)), counts)
+    return Identities(tuple(images), subject, tuple(names), tuple(empty), strays), keys
 
 
-def _boxes(path: Path, keys: tuple[str, ...]) -> Boxes:
+def _boxes(path: Path, keys: list[str]) -> Boxes:
     table = read_listing(path, COLUMNS)
     found, faults = _measured(table)
     rows = {key: row for row, key in enumerate(keys)}

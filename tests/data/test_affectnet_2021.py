@@ -3,9 +3,12 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from backbones import AFFECTNET
 from harness.data.affectnet_2021 import AffectNet2021
+from harness.data.npy_numbers import NpyNumbers
 from harness.data.open_stills import open_stills
 from harness.errors import InputError
 from tests.data.building_stills import affectnet_2021, image, npy
@@ -89,11 +92,31 @@ def test_what_is_no_npy_file_is_named(tmp_path, content, words):
         open_stills(tmp_path).stills("train")
 
 
+def test_bytes_that_are_no_text_are_named(tmp_path):
+    path = affectnet_2021(tmp_path) / "train_set/annotations/4_val.npy"
+    path.write_bytes(path.read_bytes()[:-4] + b"\xff\xff\xff\x7f")
+    with pytest.raises(InputError, match="4_val.npy: it holds .*, not a number"):
+        open_stills(tmp_path).stills("train")
+
+
 def test_a_value_cut_short_is_named(tmp_path):
     path = affectnet_2021(tmp_path) / "train_set/annotations/4_val.npy"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match="4_val.npy: the .npy file is truncated"):
         open_stills(tmp_path).stills("train")
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 131), st.binary(min_size=1, max_size=8), st.integers(0, 140))
+def test_a_damaged_file_is_a_number_or_a_reason(tmp_path, place, damage, length):
+    path = tmp_path / "0_exp.npy"
+    np.save(path, np.array("3"))
+    whole = path.read_bytes()
+    path.write_bytes((whole[:place] + damage + whole[place + len(damage):])[:length])
+    try:
+        assert isinstance(NpyNumbers().read(path), float)
+    except ValueError as error:
+        assert str(error).startswith(("it holds", "its .npy", "the .npy", "the file is empty", "not a .npy"))
 
 
 def test_a_pickle_is_never_run(tmp_path):

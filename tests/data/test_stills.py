@@ -27,6 +27,8 @@ def test_taken_rows_come_in_the_order_asked_for_with_all_that_is_known(tmp_path)
     assert taken.va.tolist() == [[1, 0], [0, 1]] and taken.au[:, 2].tolist() == [1, 0]
     assert taken.boxes.tolist() == boxes[[2, 0]].tolist()
     assert some(tmp_path).take([1]).va is None and len(some(tmp_path).take([])) == 0
+    masked = some(tmp_path).take(np.array([True, False, True]))
+    assert [path.name for path in masked.images] == ["0.jpg", "2.jpg"] and masked.expression.tolist() == [-1, 1]
 
 
 def test_the_digest_is_of_what_is_learned_from_wherever_it_lies(tmp_path):
