@@ -1,0 +1,50 @@
+"""ONNX files for tests: a small timm network as torch's exporter writes it, and graphs of a few nodes."""
+
+import onnx
+import timm
+import torch
+
+SIZE = 64
+
+
+class Both(torch.nn.Module):
+    """A timm network that gives its embedding and its scores."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels):
+        features = self.network.forward_features(pixels)
+        return self.network.forward_head(features, pre_logits=True), self.network.forward_head(features)
+
+
+def timm_network():
+    torch.manual_seed(0)
+    return timm.create_model("test_resnet", num_classes=8).eval()
+
+
+def export(module, batch, outputs, dynamic):
+    """The exporter's program of a module; dynamic: any number of pictures, else `batch` of them."""
+    shapes = ({0: torch.export.Dim("batch")},) if dynamic else None
+    return torch.onnx.export(module.eval(), (torch.randn(batch, 3, SIZE, SIZE),), dynamo=True, dynamic_shapes=shapes,
+                             input_names=["input"], output_names=outputs, verbose=False)
+
+
+def written(path, text):
+    """A model of one graph in ONNX's textual form, its weights inside, as a file."""
+    model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]>\n{text}')
+    onnx.save(model, path)
+    return path
+
+
+def pooled(path, outputs, pixels="float[N,3,8,8] x"):
+    """Outputs {name: width}, each the average colour [N, 3] times a matrix of ones."""
+    makers, ends = [], []
+    for name, width in outputs.items():
+        makers.append(f"shape_{name} = Constant <value = int64[2] {{3, {width}}}> () "
+                      f"ones_{name} = ConstantOfShape <value = float[1] {{1.0}}> (shape_{name}) "
+                      f"{name} = MatMul (mean, ones_{name})")
+        ends.append(f"float[N,{width}] {name}")
+    mean = "mean = ReduceMean <axes = [2, 3], keepdims = 0> (x)"
+    return written(path, f"g ({pixels}) => ({', '.join(ends)}) {{ {mean} {' '.join(makers)} }}")
