@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.errors import FramelightError
 from harness.tracking.entries import Point, environment_tags, flattened
 from harness.tracking.environment import environment
-from harness.tracking.location import TrackingLost
 
 if TYPE_CHECKING:
     from harness.tracking.mlflow_tracker import Tracker
@@ -56,7 +56,7 @@ class TrainingRun:
             return None
         try:
             return call(self.tracker)
-        except TrackingLost as error:
+        except FramelightError as error:
             self.lost = str(error)
             return None
 

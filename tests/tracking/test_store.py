@@ -1,7 +1,6 @@
 """Tracking in a store's own sqlite database, read back through MLflow itself."""
 
 import json
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -14,21 +13,6 @@ from harness.tracking.sqlite_reader import tagged_runs
 from tests.making import record
 
 CURVE = {"mean": {"radius": [0, 1, 2], "reported": [0.1, 0.3, 0.2], "selected": [0.2, 0.4, 0.3]}}
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory):
-    """A store whose database is made, to copy from: making one takes more than a second."""
-    store = tmp_path_factory.mktemp("fresh") / "store"
-    open_tracker(store)
-    return store
-
-
-@pytest.fixture
-def store(fresh, tmp_path):
-    (tmp_path / "store").mkdir()
-    shutil.copy(fresh / "mlflow.db", tmp_path / "store" / "mlflow.db")
-    return tmp_path / "store"
 
 
 def files(tmp_path):
