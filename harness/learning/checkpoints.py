@@ -32,8 +32,9 @@ def read(path: Path, optimisation: Optimisation, state: Mapping[str, Tensor]) ->
         kept, weights = checkpoint[KEY], checkpoint["state_dict"]
         fitted = Fitted(**kept["fitted"])
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        raise FramelightError(f"{path} is not a whole checkpoint ({str(error).splitlines()[0][:200]}); remove it to "
-                              "train from the start") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise FramelightError(f"{path} is not a whole checkpoint ({reason}); remove it to train from the start"
+                              ) from error
     wanted = dataclasses.asdict(optimisation)
     changed = [name for name in wanted if kept["optimisation"].get(name) != wanted[name]]
     if changed:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins import MixedPrecision
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -57,6 +58,12 @@ class FrameModel(pl.LightningModule):
     def part(self) -> Part:
         return Part(self.trainer.global_rank, self.trainer.world_size)
 
+    @property
+    def epoch(self) -> int:
+        """The present epoch, from 0; Lightning's own count is one behind when it draws the first batch of a resumed
+        fit."""
+        return len(self.fitted.history)
+
     def forward(self, inputs: Tensor) -> Tensor:
         if self.backbone is not None:
             parts = dict(zip(FEATURES, self.backbone(inputs)))
@@ -74,12 +81,15 @@ class FrameModel(pl.LightningModule):
         matrices = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
         others = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": how.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        fused = self._scaler is None  # a fused step unscales by itself, too late for clipping
+        fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)  # which then could not clip
         return torch.optim.AdamW([g for g in groups if g["params"]], how.learning_rate, fused=fused)
 
     @property
     def _scaler(self) -> torch.amp.GradScaler | None:
         return getattr(self.trainer.precision_plugin, "scaler", None)
+
+    def on_fit_start(self) -> None:
+        self.losses.float()  # they are computed in float32 whatever the network computes in
 
     def on_train_start(self) -> None:
         if self.optimisation.average:
@@ -89,7 +99,7 @@ class FrameModel(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.total, self.rows = torch.zeros((), device=self.device), 0
-        torch.manual_seed(self.optimisation.seed_of(self.current_epoch, self.part.index))
+        torch.manual_seed(self.optimisation.seed_of(self.epoch, self.part.index))
 
     def on_train_batch_start(self, batch: Batch, _: int) -> None:
         self.rate = self.optimisation.rate(self.seen)
@@ -121,7 +131,7 @@ class FrameModel(pl.LightningModule):
             if batch is None:
                 pixels = self.inputs.plain(inputs)
             else:
-                seed = self.optimisation.seed_of(self.current_epoch, self.part.index, batch)
+                seed = self.optimisation.seed_of(self.epoch, self.part.index, batch)
                 pixels = self.inputs.train(inputs, torch.Generator(inputs.device).manual_seed(seed))
         return self.trainer.precision_plugin.convert_input(pixels)
 
@@ -148,7 +158,7 @@ class FrameModel(pl.LightningModule):
             self.average.withdraw(self)
 
     def on_train_epoch_end(self) -> None:
-        loss, epoch = processes.mean_loss(self.total, self.rows, self.part.of), self.current_epoch + 1
+        loss, epoch = processes.mean_loss(self.total, self.rows, self.part.of), self.epoch + 1
         if not math.isfinite(loss):
             raise FramelightError(f"the training loss became {loss} in epoch {epoch}; lower the learning rate")
         self.fitted.history.append({"epoch": epoch, "loss": loss, "rate": self.rate})
@@ -245,7 +255,7 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
 
 
 def _drawn(model: FrameModel, batches: Batches) -> Iterable[Batch]:
-    return batches(model.current_epoch, model.part)
+    return batches(model.epoch, model.part)
 
 
 def _selection_rows(model: FrameModel) -> Iterable[Tensor]:
