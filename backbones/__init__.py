@@ -14,15 +14,17 @@ from backbones.spec import AFFECTNET, BackboneInfo, BackboneSpec, Preprocessing
 if TYPE_CHECKING:
     from backbones.backbone import Backbone, hash_weights
     from backbones.cost import cost
+    from backbones.importing.files import import_file
     from backbones.loading import build, load
     from backbones.preprocessing import normalise, prepare, resize
 
 LATE = {"Backbone": "backbone", "hash_weights": "backbone", "build": "loading", "load": "loading",
-        "prepare": "preprocessing", "resize": "preprocessing", "normalise": "preprocessing", "cost": "cost"}
+        "prepare": "preprocessing", "resize": "preprocessing", "normalise": "preprocessing", "cost": "cost",
+        "import_file": "importing.files"}
 
 __all__ = ["AFFECTNET", "Backbone", "BackboneError", "BackboneInfo", "BackboneSpec", "Preprocessing", "build", "cost",
-           "describe", "entries", "hash_weights", "load", "names", "normalise", "peek", "prepare", "read_card",
-           "resize", "save_checkpoint", "spec"]
+           "describe", "entries", "hash_weights", "import_file", "load", "names", "normalise", "peek", "prepare",
+           "read_card", "resize", "save_checkpoint", "spec"]
 
 
 def __getattr__(name: str) -> Any:

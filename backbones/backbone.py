@@ -32,7 +32,7 @@ def hash_network(network: nn.Module) -> str:
 
 
 class Backbone(nn.Module):
-    """Face crops -> embeddings and scores.
+    """Face crops -> embeddings and scores; a network without a classifier gives scores [N, 0].
 
     network: speaks timm's protocol (`forward_features`, `forward_head`, `get_classifier`, `reset_classifier`).
     weights: `random (seed 0)`, `checkpoint <name>` or `timm <tag>`; reference: what `load` takes to give it again.
@@ -56,6 +56,8 @@ class Backbone(nn.Module):
         """float32 [N, 3, S, S], prepared by the spec -> embeddings [N, D] and scores (logits) [N, K]."""
         features = self.network.forward_features(pixels)
         embeddings = self.network.forward_head(features, pre_logits=True)
+        if not self.score_width:
+            return embeddings, embeddings[:, :0]
         if self._direct:
             return embeddings, self.network.get_classifier()(embeddings)
         return embeddings, self.network.forward_head(features)
@@ -124,7 +126,8 @@ class Backbone(nn.Module):
         if embeddings.ndim != 2 or scores.ndim != 2:
             raise BackboneError(f"{self.spec.name} gives an embedding of shape {tuple(embeddings.shape)}, not [N, D]",
                                 "choose another backbone")
-        self.embedding_width, self.score_width = embeddings.shape[1], scores.shape[1]
+        bare = isinstance(self.network.get_classifier(), nn.Identity)
+        self.embedding_width, self.score_width = embeddings.shape[1], 0 if bare else scores.shape[1]
         self._direct = self._is_direct(embeddings, scores)
         self.train(training)
 

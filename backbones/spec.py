@@ -63,7 +63,7 @@ class BackboneSpec:
     tag: the timm pretrained tag that the bare name stands for; None when there is none.
     score_labels: names of the score columns of a classifier made here; () when the columns have no names
     (identities, ImageNet classes): such scores are usable as features but are not emotions.
-    score_width: number of columns when they have no names.
+    score_width: number of columns when they have no names; 0: no classifier.
     """
 
     name: str
@@ -82,7 +82,7 @@ class BackboneSpec:
     @property
     def classes(self) -> int:
         """Columns of the classifier of a network made from this spec."""
-        return len(self.score_labels) or self.score_width or 1
+        return len(self.score_labels) or (1 if self.score_width is None else self.score_width)
 
     def as_dict(self) -> dict[str, Any]:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}

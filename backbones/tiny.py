@@ -83,7 +83,8 @@ class TinyNetwork(nn.Module):
                                   nn.Conv2d(width, EMBEDDING_WIDTH, 1, bias=False), nn.BatchNorm2d(EMBEDDING_WIDTH))
         self.dropout = nn.Dropout(dropout)
         self.num_features = EMBEDDING_WIDTH
-        self.classifier = nn.Linear(EMBEDDING_WIDTH, classes)
+        self.classifier: nn.Module = nn.Identity()
+        self.reset_classifier(classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
         return self.body(self.contrast(x))
@@ -93,10 +94,12 @@ class TinyNetwork(nn.Module):
         return embedding if pre_logits else self.get_classifier()(embedding)
 
     def get_classifier(self) -> nn.Module:
-        return nn.Sequential(self.dropout, self.classifier)
+        bare = isinstance(self.classifier, nn.Identity)
+        return self.classifier if bare else nn.Sequential(self.dropout, self.classifier)
 
     def reset_classifier(self, num_classes: int) -> None:
-        self.classifier = nn.Linear(EMBEDDING_WIDTH, num_classes)
+        """0 classes: no classifier, as in timm."""
+        self.classifier = nn.Linear(EMBEDDING_WIDTH, num_classes) if num_classes else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))

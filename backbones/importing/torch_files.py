@@ -18,7 +18,8 @@ from backbones.importing.values import StoredTensor
 
 STATES = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
 OWN = "framelight"
-"""The key under which this project's Lightning checkpoints say what their backbone is."""
+"""Where this project's Lightning checkpoints keep what is theirs: `fitted`, with the state of the best epoch, and
+`backbone`, which says what it is."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Read:
     """What a file holds.
 
     kind: `module` (a whole pickled network), `state` (a state dict) or `lightning` (a checkpoint of its Trainer).
-    state: its tensors by name. tree: the layers of a pickled network.
+    state: its tensors by name; of a checkpoint of this project those of its best epoch so far. tree: the layers of a
+    pickled network.
     about: `architecture`, `classes` and `preprocessing` where a checkpoint of this project says them, else empty.
     """
 
@@ -78,11 +80,18 @@ def _contents(value: Any) -> tuple[str, Any, Mapping[str, Any]]:
         if is_tree(found):
             return "module", found, {}
         if isinstance(found, dict) and _is_state(found):
-            about = value.get(OWN)
             kind = "lightning" if "pytorch-lightning_version" in value else "state"
-            return kind, found, about if isinstance(about, dict) else {}
+            return kind, *_own(value.get(OWN), found)
     keys = ", ".join(str(key) for key in list(value)[:5] if isinstance(key, str))
     raise Malformed(f"it holds no network and no state dict, but {keys or 'something else'}")
+
+
+def _own(kept: Any, last: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The best state and what is said of the backbone, where this project wrote the checkpoint."""
+    parts = kept if isinstance(kept, dict) else {}
+    fitted, about = parts.get("fitted"), parts.get("backbone")
+    best = fitted.get("state") if isinstance(fitted, dict) else None
+    return (best if isinstance(best, dict) and _is_state(best) else last), about if isinstance(about, dict) else {}
 
 
 def _is_state(value: Mapping[Any, Any]) -> bool:

@@ -17,8 +17,8 @@ from backbones.cost import cost
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTHS = {"efficientnet_b0": (224, 1280), "efficientnet_b2": (260, 1408), "mobilenet_v1": (224, 1024),
-          "mobilenet_v3": (224, 1280), "mobilenet_v4_small": (224, 1280), "vggface": (224, 4096),
-          "tiny_resnet": (64, 128), "tiny_mobilenet": (64, 128)}
+          "mobilenet_v3": (224, 1280), "mobilenet_v4_small": (224, 1280), "mobilefacenet": (112, 512),
+          "vggface": (224, 4096), "tiny_resnet": (64, 128), "tiny_mobilenet": (64, 128)}
 
 
 def test_names_are_light_to_list():

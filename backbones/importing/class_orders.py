@@ -1,0 +1,27 @@
+"""What the columns of published emotion networks mean; a file of weights does not say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from backbones.errors import BackboneError
+from backbones.spec import AFFECTNET
+
+SEVEN = tuple(name for name in AFFECTNET if name != "Contempt")
+AFFECT = ("Valence", "Arousal")
+ORDERS = {len(order): order for order in (SEVEN, AFFECTNET, SEVEN + AFFECT, AFFECTNET + AFFECT)}
+"""By the number of columns: 7 or 8 expressions in alphabetical order, then valence and arousal (EmotiEffLib)."""
+
+
+def labels(width: int, classes: Sequence[str] | None, path: Path) -> tuple[str, ...]:
+    """Names of `width` score columns: those given, else the published ones; () where there are none."""
+    if classes is None:
+        return ORDERS.get(width, ())
+    if len(classes) != width:
+        raise BackboneError(f"{path} has a classifier of {width} columns, and {len(classes)} classes were named",
+                            "name one class for each column, in the order of the columns")
+    if len(set(classes)) != len(classes) or not all(name.strip() for name in classes):
+        raise BackboneError(f"the classes {', '.join(classes)} are not all different names",
+                            "name one class for each column, in the order of the columns")
+    return tuple(classes)

@@ -1,0 +1,128 @@
+"""Today's architectures as plans: names and shapes of their tensors, and where their classifier is."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from backbones import catalogue
+from backbones.errors import BackboneError, unknown
+from backbones.loading import construct
+
+COMMON = ("mobilevitv2_150", "tf_efficientnet_b1", "tf_efficientnet_b3", "tf_efficientnet_b4", "efficientnet_b0",
+          "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4", "tf_efficientnetv2_b0",
+          "tf_efficientnet_lite0", "efficientnet_lite0", "rexnet_100", "rexnet_130", "rexnet_150", "rexnet_200",
+          "mobilenetv2_100", "mobilenetv3_small_100", "tf_mobilenetv3_large_100", "mobilenetv4_conv_medium",
+          "mobilevit_xxs", "mobilevit_xs", "mobilevit_s", "mobilevitv2_050", "mobilevitv2_075", "mobilevitv2_100",
+          "mobilevitv2_125", "mobilevitv2_175", "mobilevitv2_200", "resnet18", "resnet34", "resnet50")
+"""timm's light networks that emotion weights are likely to be of, the likeliest first."""
+
+COUNTER = "num_batches_tracked"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An architecture with no weights. classifier: path of its last linear layer; `network` lies on no device."""
+
+    name: str
+    network: nn.Module
+    classifier: str
+
+    def expected(self, columns: int) -> dict[str, Tensor]:
+        """Its tensors, without values, for a classifier of that many columns; 0: without one."""
+        state = dict(self.network.state_dict())
+        head = {name: tensor for name, tensor in state.items() if name.startswith(f"{self.classifier}.")}
+        for name, tensor in head.items():
+            del state[name]
+            if columns:
+                state[name] = tensor.new_empty((columns, *tensor.shape[1:]))
+        return state
+
+    def named(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors called as here: a classifier wrapped in a Sequential, counters that old files lack."""
+        wrapped = re.compile(rf"{re.escape(self.classifier)}\.\d+\.(weight|bias)")
+        result: dict[str, Tensor] = {}
+        for name, tensor in state.items():
+            match = wrapped.fullmatch(name)
+            bare = f"{self.classifier}.{match[1]}" if match else name
+            result[name if bare in result or match and bare in state else bare] = tensor
+        for name, tensor in self.network.state_dict().items():
+            if name.endswith(f".{COUNTER}") and name not in result:
+                result[name] = torch.zeros(tensor.shape, dtype=tensor.dtype)
+        return result
+
+    def columns(self, state: Mapping[str, Tensor]) -> int:
+        """Width of the classifier of a state that is called as here; 0 where it has none."""
+        weight = state.get(f"{self.classifier}.weight")
+        return 0 if weight is None or weight.ndim < 1 else len(weight)
+
+    def misfits(self, state: Mapping[str, Tensor]) -> int:
+        """How many tensors are missing, surplus or of another shape."""
+        expected = self.expected(self.columns(state))
+        shapes = {name: tuple(tensor.shape) for name, tensor in expected.items()}
+        ours = {name: tuple(tensor.shape) for name, tensor in state.items()}
+        return sum(shapes.get(name) != ours.get(name) for name in {*shapes, *ours})
+
+    def converted(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors as timm's own conversion of old checkpoints of this architecture calls them."""
+        convert = getattr(sys.modules[type(self.network).__module__], "checkpoint_filter_fn", None)
+        if convert is None:
+            return dict(state)
+        try:
+            return dict(convert(dict(state), self.network))
+        except Exception:  # it is written for files of this architecture, and anything may come of others
+            return dict(state)
+
+
+@cache
+def plan(name: str) -> Plan:
+    """The plan of a catalogue name or of `timm:<model>`."""
+    with torch.device("meta"):
+        network = construct(catalogue.spec(name), 2)
+    linear = [layer for layer in network.get_classifier().modules() if isinstance(layer, nn.Linear)]
+    if not linear:
+        raise BackboneError(f"{name} has no linear classifier", "choose another architecture")
+    path = next(path for path, layer in network.named_modules() if layer is linear[-1])
+    return Plan(name, network, path)
+
+
+def canonical(architecture: str) -> str:
+    """The name that cards use for an architecture: the catalogue's where it has it, else `timm:<model>`.
+
+    A name of timm's, with or without `timm:` and a weights tag, old ones included, means timm's model.
+    """
+    if architecture in catalogue.SPECS:
+        return architecture
+    import timm
+
+    model = architecture.removeprefix(catalogue.TIMM).partition(".")[0]
+    known = timm.list_models()
+    while model not in known:
+        shorter = model.rpartition("_")[0]  # timm once named weights by a suffix: tf_efficientnet_b0_ns
+        if not shorter or not timm.is_model(architecture.removeprefix(catalogue.TIMM).partition(".")[0]):
+            raise unknown("architecture", architecture, [*catalogue.SPECS, *known])
+        model = shorter
+    return _catalogued(model)
+
+
+def _catalogued(model: str) -> str:
+    constructor = f"{catalogue.TIMM}{model}"
+    ours = (spec.name for spec in catalogue.SPECS.values() if spec.constructor == constructor)
+    return next(ours, constructor)
+
+
+def candidates(kinds: Sequence[Any] = ()) -> list[str]:
+    """Architectures to try, the likeliest first. kinds: names of layer classes, whose modules of timm are tried too."""
+    import timm
+
+    families = dict.fromkeys(kind.module.split(".")[2] for kind in kinds if kind.module.startswith("timm.models."))
+    related = [model for family in families for model in timm.list_models(module=family)]
+    ours = [name for name in catalogue.SPECS if name != catalogue.VGGFACE.name]
+    return list(dict.fromkeys([*ours, *map(_catalogued, COMMON), *map(_catalogued, related)]))
