@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.backbone import Backbone
-from backbones.checkpoint import entries, hash_file, read_card, save_checkpoint
+from backbones.checkpoint import hash_file
 from backbones.errors import BackboneError
+from backbones.importing.class_orders import ORDERS, labels
+from backbones.importing.entry import keep, require_name
 from backbones.onnx_graph import Graph, read_graph
 from backbones.onnx_network import OnnxNetwork, Ports, call, open_session
-from backbones.spec import AFFECTNET, BackboneSpec, Preprocessing
+from backbones.spec import BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-
-SEVEN = tuple(name for name in AFFECTNET if name != "Contempt")
-AFFECT = ("Valence", "Arousal")
-ORDERS = {len(order): order for order in (SEVEN, AFFECTNET, SEVEN + AFFECT, AFFECTNET + AFFECT)}
-"""Class orders of published emotion models by their number of columns; valence and arousal come last."""
 
 SCORE_WORDS = ("score", "logit", "prob", "class", "express", "emotion")
 EMBEDDING_WORDS = ("embed", "feature", "pool", "flatten", "penult", "pre_logits")
@@ -50,12 +48,12 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     """Make `path` the entry `name` of `checkpoints` and return its folder.
 
     The model takes one float32 input [N, 3, S, S] and gives an embedding and scores for each picture; N may be fixed.
-    classes: names of the score columns; by default those of published models of that width (7 or 8 expressions, with
-    or without valence and arousal). say: told what was taken for what.
-    BackboneError when the file is broken, not whole, of another kind, lacks one of the two outputs, or when an entry of
-    that name has other weights.
+    classes: names of the score columns; without them the published orders for 7 to 10 columns, else none.
+    say: told what was taken for what. BackboneError when the file is broken, not whole, of another kind, lacks one of
+    the two outputs, or when another entry has that name.
     """
     path = Path(path)
+    require_name(name)
     graph = read_graph(path)
     graph.require_whole(path)
     session = open_session(path, threads=1)
@@ -63,16 +61,16 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     batch, samples = _samples(session, size, batch, path)
     vectors = [Vector(output, array.shape[1]) for output, array in samples.items()]
     embedding, scores = choose(vectors, classes, path, graph)
-    labels = _labels(scores, classes, path)
+    names = labels(scores.width, classes, path)
     _require_finite(samples, (embedding, scores), path)
     preprocessing = _preprocessing(path, size)
     ports = Ports(session.get_inputs()[0].name, embedding.name, scores.name, batch)
     network = OnnxNetwork(path, ports, (embedding.width, scores.width), graph.parameters, hash_file(path))
-    spec = BackboneSpec("onnx", "backbones.onnx_network:OnnxNetwork", preprocessing, labels, "unknown",
+    spec = BackboneSpec("onnx", "backbones.onnx_network:OnnxNetwork", preprocessing, names, "unknown",
                         f"imported from {path.name}", None, scores.width)
-    folder = _keep(Backbone(network, spec, f"checkpoint {name}", name, name, labels, False, checkpoints).eval(), path,
-                   name, checkpoints)
-    for line in _told(network, preprocessing, labels, vectors, embedding, scores, samples[scores.name]):
+    backbone = Backbone(network, spec, f"checkpoint {name}", name, name, names, False, checkpoints).eval()
+    folder = keep(backbone, path, name, checkpoints, {"file_format": "ONNX"})
+    for line in _told(network, preprocessing, names, vectors, embedding, scores, samples[scores.name]):
         say(line)
     return folder
 
@@ -93,7 +91,7 @@ def choose(vectors: Sequence[Vector], classes: Sequence[str] | None, path: Path,
             f"{path} gives no scores: its outputs are {shown}, and none is {wanted} wide",
             "export it with both outputs, or name the classes of its scores")
     taken = _one(scores, SCORE_WORDS, "scores", shown, path)
-    embeddings = [v for v in vectors if v is not taken and v.width > taken.width]
+    embeddings = [v for v in vectors if v is not taken and (v.width > taken.width or v.called(EMBEDDING_WORDS))]
     if not embeddings:
         raise BackboneError(f"{path} gives scores only ({taken}), and a backbone needs the embedding before them too",
                             _remedy(path, graph.before_classifier(taken.name)))
@@ -111,7 +109,7 @@ def _one(candidates: Sequence[Vector], words: Sequence[str], what: str, shown: s
 
 def _remedy(path: Path, tensor: str | None) -> str:
     """How to get both outputs, from the network or, where the last layer is a linear one, from the file itself."""
-    export = ("export it so that forward() returns both, with output_names=['embedding', 'scores']")
+    export = "export it so that forward() returns both, with output_names=['embedding', 'scores']"
     if tensor is None:
         return export
     return (f"{export}; or make '{tensor}', which its last linear layer works on, an output: python -c "
@@ -134,7 +132,7 @@ def _input(session: InferenceSession, path: Path) -> tuple[int, int | None]:
         raise BackboneError(
             f"{path} does not say how large its pictures are: it takes {shown}",
             f"fix their size, 224 for example: python -m onnxruntime.tools.make_dynamic_shape_fixed "
-            f"--input_name {given.name} --input_shape 1,3,224,224 {path} fixed.onnx")
+            f"--input_name {given.name} --input_shape 1,3,224,224 {shlex.quote(str(path))} fixed.onnx")
     if height != width or height < 1:
         raise BackboneError(f"{path} takes {shown}, and only square pictures are read", "export it for square pictures")
     batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
@@ -169,15 +167,6 @@ def _is_vector(array: np.ndarray, count: int) -> bool:
     return array.ndim >= 2 and len(array) == count and array.size == count * array.shape[1]
 
 
-def _labels(scores: Vector, classes: Sequence[str] | None, path: Path) -> tuple[str, ...]:
-    labels = tuple(classes) if classes else ORDERS.get(scores.width, ())
-    if len(labels) != scores.width:
-        named = f"{len(labels)} classes were named" if classes else "no published order has as many classes"
-        raise BackboneError(f"{path} gives {scores.width} scores ({scores}), and {named}",
-                            "name one class for each column, in the order of the columns")
-    return labels
-
-
 def _preprocessing(path: Path, size: int) -> Preprocessing:
     """As HSEmotion's own reader chooses it: by the file's name; ImageNet's but for its MobileFaceNet."""
     if path.name.startswith("mbf_"):
@@ -191,23 +180,12 @@ def _require_finite(samples: dict[str, np.ndarray], vectors: Sequence[Vector], p
             raise BackboneError(f"{path} gives values that are not finite in {vector}", "export it again")
 
 
-def _keep(backbone: Backbone, path: Path, name: str, checkpoints: Path) -> Path:
-    present = entries(checkpoints).get(name)
-    if present is not None:
-        if read_card(present)["weights_hash"] == backbone.weights_hash:
-            return present
-        raise BackboneError(f"there is a backbone '{name}' with other weights in {checkpoints}", "choose another name")
-    return save_checkpoint(Path(checkpoints) / name, backbone, {
-        "name": name, "file_sha256": backbone.weights_hash, "imported_from": path.name, "file_format": "onnx",
-        "data": "unknown", "parent": None, "metrics": {}})
-
-
-def _told(network: OnnxNetwork, preprocessing: Preprocessing, labels: Sequence[str], vectors: Sequence[Vector],
+def _told(network: OnnxNetwork, preprocessing: Preprocessing, names: Sequence[str], vectors: Sequence[Vector],
           embedding: Vector, scores: Vector, rows: np.ndarray) -> list[str]:
     size, batch = preprocessing.input_size, network.ports.batch
-    left = ", ".join(str(vector) for vector in vectors if vector not in (embedding, scores))
+    left = "".join(f"; left out: {vector}" for vector in vectors if vector not in (embedding, scores))
     lines = [f"input {network.ports.input}: {size} x {size} RGB, {'any number' if batch is None else batch} a run",
-             f"embedding: {embedding}; scores: {scores}: {', '.join(labels)}" + (f"; left out: {left}" if left else ""),
+             f"embedding: {embedding}; scores: {scores}: {', '.join(names) or 'no names'}{left}",
              f"pixels: 0..{preprocessing.value_range:g}, mean {preprocessing.mean}, std {preprocessing.std}; an ONNX "
              "file does not say them: change `preprocessing` in card.json if it was trained on others"]
     if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-4):

@@ -16,7 +16,7 @@ from torch import Tensor
 from backbones.backbone import Backbone
 from backbones.catalogue import VGGFACE
 from backbones.checkpoint import require_fitting
-from backbones.errors import BackboneError
+from backbones.importing.class_orders import labels
 from backbones.vggface import WIDTHS, VGGFace
 
 DENSE = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
@@ -41,13 +41,13 @@ def backbone_of(state: Mapping[str, Tensor], path: Path, classes: Sequence[str] 
     ours = _expected(state, layers)
     theirs = {f"{layers[layer]}.{kind}": tensor for (layer, kind), tensor in _parts(ours)}
     require_fitting(state, theirs, str(path), "VGG-16 face network", HINT)
-    labels = _labels(len(ours["fc8.bias"]), classes, path)
+    names = labels(len(ours["fc8.bias"]), classes, path) if classes else ()
     with torch.device("meta"):
         network = VGGFace(len(ours["fc8.bias"]))
     named = {f"{layer}.{kind}": state[f"{layers[layer]}.{kind}"].to(torch.float32) for (layer, kind), _ in _parts(ours)}
     network.load_state_dict(named, assign=True)
     spec = replace(VGGFACE, score_width=len(ours["fc8.bias"]))
-    return Backbone(network, spec, f"file {path.name}", f"vggface@{path}", "vggface", labels).eval()
+    return Backbone(network, spec, f"file {path.name}", f"vggface@{path}", "vggface", names).eval()
 
 
 def _is_dag(names: set[str]) -> bool:
@@ -77,10 +77,3 @@ def _expected(state: Mapping[str, Tensor], layers: Mapping[str, str]) -> dict[st
 
 def _parts(state: Mapping[str, Tensor]) -> list[tuple[tuple[str, str], Tensor]]:
     return [(tuple(name.rsplit(".", 1)), tensor) for name, tensor in state.items()]
-
-
-def _labels(count: int, classes: Sequence[str] | None, path: Path) -> tuple[str, ...]:
-    if classes is not None and len(classes) != count:
-        raise BackboneError(f"{path} has a classifier of {count} columns, and {len(classes)} classes were named",
-                            "name every column, in its order, or none")
-    return tuple(classes or ())

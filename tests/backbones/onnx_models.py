@@ -34,6 +34,7 @@ def export(module, batch, outputs, dynamic):
 def written(path, text):
     """A model of one graph in ONNX's textual form, its weights inside, as a file."""
     model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]>\n{text}')
+    path.parent.mkdir(exist_ok=True)
     onnx.save(model, path)
     return path
 

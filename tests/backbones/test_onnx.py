@@ -202,7 +202,7 @@ def test_the_same_weights_again_are_no_error_others_are(both, entries, tmp_path)
     assert import_onnx(both, "mine", entries, None, silent) == entries / "mine"
     assert (entries / "mine" / "card.json").stat().st_mtime_ns == before
     other = pooled(tmp_path / "other.onnx", {"embedding": 20, "scores": 8})
-    with pytest.raises(BackboneError, match="'mine' with other weights"):
+    with pytest.raises(BackboneError, match="there is a backbone 'mine'"):
         import_onnx(other, "mine", entries, None, silent)
     assert [path.name for path in entries.iterdir()] == ["mine"]
 
