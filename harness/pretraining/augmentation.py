@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from harness.pretraining.geometry import jitter, mirrored, resample, window
+
 
 @dataclass(frozen=True)
 class Strengths:
@@ -35,39 +37,47 @@ class Strengths:
 CUTOUT_SIDE = (0.15, 0.4)
 
 
-def augment(pixels: Tensor, random: torch.Generator, strength: float = 1.0) -> Tensor:
-    """float32 [B, 3, S, S] in [0, 1] -> the same, changed; a pure function of its arguments and `random`."""
+def augment(pixels: Tensor, random: torch.Generator, strength: float = 1.0, flip: bool = True, crop: float = 1.0,
+            size: int | None = None) -> Tensor:
+    """float32 [B, 3, P, P] in [0, 1] -> [B, 3, size, size], changed; a pure function of its arguments and `random`.
+
+    flip: half of them are mirrored; crop: smallest share of the picture's area that a random crop keeps.
+    size: P where it is not given. `random` lives on the device of `pixels`.
+    """
+    size = size or pixels.shape[-1]
     most = Strengths().times(strength)
-    pixels = _move(pixels.contiguous(), random, most)
+    pixels = _placed(pixels, random, most if strength else None, flip, crop, size)
+    if not strength:
+        return pixels
     pixels = _soften(pixels, random, most)
     pixels = _light(pixels, random, most)
     pixels = _cut(pixels, random, most)
-    grain = torch.randn(len(pixels), 1, *pixels.shape[2:], generator=random)
+    grain = torch.randn(len(pixels), 1, *pixels.shape[2:], generator=random, device=random.device)
     return pixels.add_(_each(pixels, random, 0, most.noise) * grain).clamp_(0, 1)
+
+
+def _placed(pixels: Tensor, random: torch.Generator, most: Strengths | None, flip: bool, crop: float,
+            size: int) -> Tensor:
+    """Crop, flip, shift, scale, stretch and turn in one resampling; none where nothing but a flip is asked for."""
+    if most is None and crop == 1 and size == pixels.shape[-1]:
+        mirror = mirrored(len(pixels), random)[:, None, None, None] < 0 if flip else None
+        return pixels if mirror is None else torch.where(mirror, pixels.flip(3), pixels)
+    shift, scale, stretch, turn = (most.shift, most.scale, most.stretch, most.turn) if most else (0.0,) * 4
+    theta = jitter(len(pixels), random, shift, scale, stretch, turn, flip)
+    if crop < 1:
+        theta = window(theta, random, crop)
+    return resample(pixels.contiguous(), theta, size)
 
 
 def _each(pixels: Tensor, random: torch.Generator, low: float, high: float, channels: int = 1) -> Tensor:
     """Uniform [B, channels, 1, 1]."""
-    return torch.rand(len(pixels), channels, 1, 1, generator=random) * (high - low) + low
+    drawn = torch.rand(len(pixels), channels, 1, 1, generator=random, device=random.device)
+    return drawn * (high - low) + low
 
 
 def _happens(pixels: Tensor, random: torch.Generator, share: float) -> Tensor:
     """1 for that share of crops, else 0: [B, 1, 1, 1]."""
     return (_each(pixels, random, 0, 1) < share).float()
-
-
-def _move(pixels: Tensor, random: torch.Generator, most: Strengths) -> Tensor:
-    """Flip, shift, scale, stretch and turn, in one resampling; what comes in from outside repeats the border."""
-    def draw(width: float) -> Tensor:
-        return (torch.rand(len(pixels), generator=random) * 2 - 1) * width
-
-    flip = torch.where(torch.rand(len(pixels), generator=random) < 0.5, -1.0, 1.0)
-    scale, stretch, turn = 1 + draw(most.scale), 1 + draw(most.stretch), draw(most.turn)
-    cos, sin, right, down = scale * turn.cos(), scale * turn.sin(), 2 * draw(most.shift), 2 * draw(most.shift)
-    across = torch.stack([flip * cos * stretch, -flip * sin, right], dim=1)
-    along = torch.stack([sin * stretch, cos, down], dim=1)
-    grid = functional.affine_grid(torch.stack([across, along], dim=1), list(pixels.shape), align_corners=False)
-    return functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
 
 
 def _soften(pixels: Tensor, random: torch.Generator, most: Strengths) -> Tensor:
@@ -93,11 +103,11 @@ def _light(pixels: Tensor, random: torch.Generator, most: Strengths) -> Tensor:
 def _cut(pixels: Tensor, random: torch.Generator, most: Strengths) -> Tensor:
     """Cover a rectangle of some crops with one shade, as a hand or hair does."""
     size = pixels.shape[-1]
-    place = torch.arange(size) / size
+    place = torch.arange(size, device=pixels.device) / size
 
     def inside() -> Tensor:
         side = _each(pixels, random, *CUTOUT_SIDE)[:, 0, 0]
-        start = torch.rand(len(pixels), 1, generator=random) * (1 - side)
+        start = torch.rand(len(pixels), 1, generator=random, device=random.device) * (1 - side)
         return (place >= start) & (place < start + side)
 
     happens = _happens(pixels, random, most.cutout).bool()

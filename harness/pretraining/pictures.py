@@ -1,127 +1,131 @@
-"""Stills decoded and resized once, kept as uint8, and made into batches of pixels."""
+"""Stills as pictures: cut to the face, resized, kept as uint8 in memory or decoded each time they are asked for."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from harness import tasks
-from harness.errors import InputError
-from harness.learning.losses import Targets
-from harness.pretraining.augmentation import augment
+from harness.errors import FramelightError, InputError
+from harness.files import write_json
 
 if TYPE_CHECKING:
     from backbones import Preprocessing
-    from harness.data.image_table import Stills
+    from harness.data.stills import Stills
 
-BLOCK = 256
-"""Crops per forward when nothing is learned."""
+CHUNK = 64
+NAMED = 10
+"""Unreadable stills that are named one by one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Stills in memory. images: uint8 [N, S, S, 3]; subject: int64 [N] into `subjects`; targets: `expr` int64 [N]
-    and, where the table has them, `va` float32 [N, 2] and `au` int8 [N, 12], invalid values as in `harness.tasks`.
-    """
+    """Stills as uint8 [N, P, P, 3], P the preprocessing's input size; images None: decoded when asked for."""
 
-    images: np.ndarray
-    subject: np.ndarray
-    subjects: tuple[str, ...]
-    targets: dict[str, np.ndarray]
+    stills: Stills
+    preprocessing: Preprocessing
+    margin: tuple[float, float] = (0.0, 0.0)
+    images: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.stills)
 
-    def take(self, rows: np.ndarray) -> Pictures:
-        """The rows of an index array or a mask."""
-        return Pictures(self.images[rows], self.subject[rows], self.subjects,
-                        {name: values[rows] for name, values in self.targets.items()})
+    def empty(self, count: int) -> np.ndarray:
+        return np.empty((count, self.preprocessing.input_size, self.preprocessing.input_size, 3), np.uint8)
 
-    def digest(self) -> str:
-        """Hash of pixels, subjects and labels (the size they were resized to is part of it)."""
-        total = hashlib.sha256(repr((self.images.shape, self.subjects)).encode())
-        for values in (self.images, self.subject, *(self.targets[name] for name in sorted(self.targets))):
-            total.update(np.ascontiguousarray(values).view(np.uint8).reshape(-1))
-        return total.hexdigest()
+    def get(self, rows: np.ndarray) -> np.ndarray:
+        """uint8 [n, P, P, 3] of the rows, in their order."""
+        if self.images is not None:
+            return self.images[rows]
+        images = self.empty(len(rows))
+        self.fill(images, rows)
+        return images
 
+    def fill(self, images: np.ndarray, rows: np.ndarray) -> None:
+        """Write the pictures of the rows to `images`; FramelightError when one can no longer be read."""
+        if self.images is not None:
+            images[:] = self.images[rows]
+            return
+        for place, row in enumerate(rows.tolist()):
+            try:
+                images[place] = self.picture(row)
+            except ValueError as error:
+                raise FramelightError(f"{error}; it could be read when the training began") from error
 
-def read(stills: Stills, preprocessing: Preprocessing, say: Callable[[str], None], workers: int = 2) -> Pictures:
-    """Decode and resize every still; a corrupt one is named through `say` and left out. InputError when all are."""
-    from backbones import resize
-    from harness.features.decode import CorruptImage, decode
+    def picture(self, row: int) -> np.ndarray:
+        """The still cut to its box and resized as `backbones.resize` does; ValueError that names an unreadable one."""
+        from backbones import resize
+        from harness.data.boxes import cut
+        from harness.features.decode import CorruptImage, decode
 
-    def one(path: Path) -> np.ndarray | str:
+        path, boxes = self.stills.images[row], self.stills.boxes
         try:
-            return resize(decode(path), preprocessing)
+            image = decode(path)
         except CorruptImage as error:
-            return str(error)
+            raise ValueError(str(error)) from error
+        try:
+            return resize(image if boxes is None else cut(image, boxes[row], self.margin), self.preprocessing)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+
+def read(stills: Stills, preprocessing: Preprocessing, say: Callable[[str], None], margin: tuple[float, float] = (0, 0),
+         keep: bool = True, workers: int = 2, known: Path | None = None) -> Pictures:
+    """Pictures of every still that can be read; the others are named through `say` and left out.
+
+    keep: in memory; else every still is decoded once to know whether it can be. known: a JSON file that remembers
+    the answer. InputError when none can be read.
+    """
+    pictures = Pictures(stills, preprocessing, margin)
+    images = pictures.empty(len(stills)) if keep else None
+    faults = None if keep else _remembered(known)
+    if faults is None:
+        faults = _decode(pictures, images, workers)
+        if known is not None:
+            write_json(known, {"unreadable": {str(row): fault for row, fault in faults.items()}})
+    _name(faults, len(stills), say)
+    good = np.setdiff1d(np.arange(len(stills)), np.fromiter(faults, np.int64, len(faults)))
+    if images is not None and faults:
+        for place, row in enumerate(good.tolist()):  # in place: the set may fill most of the memory
+            images[place] = images[row]
+        images = images[:len(good)]
+    return Pictures(stills.take(good) if faults else stills, preprocessing, margin, images)
+
+
+def _decode(pictures: Pictures, images: np.ndarray | None, workers: int) -> dict[int, str]:
+    """Decode every still, to `images` where given: what is wrong with those that cannot be, by row."""
+    def one(start: int) -> dict[int, str]:
+        faults = {}
+        for row in range(start, min(start + CHUNK, len(pictures))):
+            try:
+                picture = pictures.picture(row)
+            except ValueError as error:
+                faults[row] = str(error)
+                continue
+            if images is not None:
+                images[row] = picture
+        return faults
 
     with ThreadPoolExecutor(workers) as pool:
-        decoded = list(pool.map(one, stills.images))
-    good = np.array([not isinstance(image, str) for image in decoded], bool)
-    faults = [image for image in decoded if isinstance(image, str)]
-    for fault in faults[:10]:
+        return {row: fault for part in pool.map(one, range(0, len(pictures), CHUNK)) for row, fault in part.items()}
+
+
+def _remembered(known: Path | None) -> dict[int, str] | None:
+    if known is None or not known.is_file():
+        return None
+    return {int(row): fault for row, fault in json.loads(known.read_text(encoding="utf-8"))["unreadable"].items()}
+
+
+def _name(faults: dict[int, str], count: int, say: Callable[[str], None]) -> None:
+    if len(faults) == count:
+        raise InputError(f"none of the {count} stills can be read" +
+                         (f"; first: {next(iter(faults.values()))}" if faults else ""))
+    for fault in list(faults.values())[:NAMED]:
         say(f"left out a still: {fault}")
-    if not good.any():
-        raise InputError(f"none of the {len(decoded)} stills can be read" + (f"; first: {faults[0]}" if faults else ""))
-    targets = {"expr": stills.expression, "va": stills.va, "au": stills.au}
-    return Pictures(np.stack([image for image in decoded if not isinstance(image, str)]), stills.subject[good],
-                    stills.subjects, {name: values[good] for name, values in targets.items() if values is not None})
-
-
-@dataclass(frozen=True, eq=False)
-class Batches:
-    """Batches of pixels, normalised by the preprocessing, with their targets."""
-
-    images: np.ndarray
-    preprocessing: Preprocessing
-    targets: Targets
-    size: int
-    seed: int
-    augmentation: float
-
-    @property
-    def rows(self) -> int:
-        """Rows of one epoch; an incomplete last batch is left out, since batch norm wants batches alike."""
-        return len(self.images) // self.size * self.size or len(self.images)
-
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Targets]]:
-        """Shuffled batches, a pure function of (seed, epoch)."""
-        random = torch.Generator().manual_seed(int(np.random.SeedSequence([self.seed, epoch]).generate_state(1)[0]))
-        order = torch.randperm(len(self.images), generator=random)[:self.rows]
-        for rows in order.split(self.size):
-            pixels = _float(self.images[rows.numpy()])
-            pixels = augment(pixels, random, self.augmentation) if self.augmentation else pixels
-            yield (_normalise(pixels, self.preprocessing),
-                   {name: (target[rows], valid[rows]) for name, (target, valid) in self.targets.items()})
-
-
-def plain_batches(images: np.ndarray, preprocessing: Preprocessing) -> Iterator[Tensor]:
-    """All rows in order, unchanged but for the preprocessing."""
-    for start in range(0, len(images), BLOCK):
-        yield _normalise(_float(images[start:start + BLOCK]), preprocessing)
-
-
-def targets_of(pictures: Pictures, outputs: Sequence[tasks.Output]) -> Targets:
-    return {output.name: (torch.from_numpy(pictures.targets[output.name]),
-                          torch.from_numpy(output.valid(pictures.targets[output.name]))) for output in outputs}
-
-
-def _float(images: np.ndarray) -> Tensor:
-    """uint8 [B, S, S, 3] -> float32 [B, 3, S, S] in [0, 1], channels last in memory."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float().mul_(1 / 255)
-
-
-def _normalise(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
-    std = torch.tensor(preprocessing.std).view(1, 3, 1, 1)
-    mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1)
-    scaled = pixels * (preprocessing.value_range / std) - mean / std
-    return scaled.contiguous(memory_format=torch.channels_last)
+    if len(faults) > NAMED:
+        say(f"left out {len(faults) - NAMED} more stills that cannot be read")

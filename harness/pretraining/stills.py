@@ -3,65 +3,174 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
-from harness.pretraining.config import REVISION, StillsConfig
+from harness.errors import InputError
+from harness.identity import digest
+from harness.pretraining.config import REVISION, Hardware, StillsConfig
 
 if TYPE_CHECKING:
-    from harness.data.image_table import Stills
+    from backbones import Backbone
+    from harness.data.stills import Stills
+    from harness.pretraining.evaluation import Error
+    from harness.pretraining.stages import Session
+
+HERE = Hardware()
+
+LOADING_SECONDS = 0.5
+"""How long loading and augmentation are timed alone."""
 
 
 @dataclass(frozen=True)
 class TrainedStills:
-    """folder: the checkpoint. metrics: those of its card. images_per_second: trained images, augmentation included."""
+    """folder: the checkpoint; metrics: those of its card.
+
+    seconds: this call took. images_per_second: of training, augmentation included; loading_images_per_second: of
+    decoding and augmentation alone. confusion: int64 [C, C] over `classes`, rows the truth, None without expressions;
+    errors: the surest first; both of the validation stills, of the selection slice where those have no expression.
+    history: for each epoch `stage`, `epoch` (from 1), `loss`, `value`, `rate` and, of those trained by this call,
+    `images_per_second`.
+    """
 
     folder: Path
     metrics: dict[str, float]
     seconds: float
     images_per_second: float
+    loading_images_per_second: float
+    confusion: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    errors: tuple[Error, ...] = ()
+    history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def train_stills(config: StillsConfig, train: Stills, validation: Stills, folder: Path, *, name: str | None = None,
-                 checkpoints: Path | None = None, say: Callable[[str], None] = lambda _: None) -> TrainedStills:
+def train_stills(config: StillsConfig, train: Stills, validation: Stills | None, folder: Path, *,
+                 name: str | None = None, checkpoints: Path | None = None, hardware: Hardware = HERE,
+                 work: Path | None = None, data: Mapping[str, Any] | None = None, licence: str = "",
+                 say: Callable[[str], None] = lambda _: None,
+                 tell: Callable[[str, int, dict[str, float]], None] | None = None) -> TrainedStills:
     """Train `config.backbone` on the stills and write it to `folder`, aside and renamed.
 
     name: what the checkpoint's card calls it (default: the folder's name); checkpoints: where trained entries that
-    `config.backbone` names are found. Its scores are logits of the eight expressions in Aff-Wild2's order (of the
-    training subjects when expression_epochs is 0).
-    `identity_accuracy` is on held-out stills of the training subjects, `expression_macro_f1` on the validation
-    stills, over the expressions that occur there. Deterministic: torch works on `config.threads` threads, whatever
-    the caller or the environment had set.
+    `config.backbone` names are found. work: what a killed training leaves (default: a hidden folder beside `folder`);
+    the same call goes on from its last epoch, and removes it when `folder` is in place. data: what the card says of
+    the stills (`name`, `digest`, ...); its digest, where given, stands for theirs. tell: called after each epoch with
+    the stage (`identities-head`, `identities-all`, `expressions-head`, `expressions-all`), the epoch from 1 and its
+    `loss`, `value`, `rate` and `images_per_second`. Of several processes of one training only the first speaks,
+    tells and writes.
+
+    The checkpoint's scores are logits of the stills' classes, then valence, arousal and action units where they are
+    learned (of the training subjects when there are no expressions). `identity_accuracy` is on held-out stills of
+    the training subjects; `expression_macro_f1` on the validation stills, over the expressions that occur there.
+    Deterministic: torch works on `config.threads` threads, whatever the caller or the environment had set.
     InputError when the stills cannot teach what is asked.
     """
     import backbones
-    from harness.pretraining import pictures, steps
+    from harness.learning.surroundings import first
+    from harness.pretraining.work import Work
 
-    started = time.perf_counter()
+    started, folder = time.perf_counter(), Path(folder)
+    _require_alike(train, validation)
+    hardware.batch(config.batch_size)
+    writes = first(hardware.trainer(config.precision))
+    say = say if writes else lambda _: None
     backbone = backbones.load(config.backbone, checkpoints)
     parent, parent_hash = backbone.weights, backbone.weights_hash
-    say(f"reading {len(train.images) + len(validation.images)} stills")
-    fit = pictures.read(train, backbone.spec.preprocessing, say)
-    select = pictures.read(validation, backbone.spec.preprocessing, say)
-    metrics, read = {}, time.perf_counter()
+    known = (data or {}).get("digest") or digest([part.digest() for part in (train, validation) if part is not None])
+    kept = Work(work or folder.parent / f".{folder.name}.work", digest([config, REVISION, parent_hash, known]), writes)
+    session = _session(config, hardware, backbone, kept, train, validation, say, tell)
     with torch.random.fork_rng(devices=[]), _threads(config.threads):
-        torch.manual_seed(config.seed)
-        if config.identity_epochs:
-            metrics |= steps.learn_identities(config, backbone, fit, say)
-        if config.expression_epochs:
-            metrics |= steps.learn_expressions(config, backbone, fit, select, say)
-    trained = time.perf_counter() - read
-    card = {"name": name or Path(folder).name, "data_digest": fit.digest(), "stills": len(fit), "parent": parent,
-            "parent_hash": parent_hash, "metrics": metrics, "recipe": {**_plain(config), "revision": REVISION}}
-    backbones.save_checkpoint(Path(folder), backbone.eval(), card)
-    seen = len(fit) * (config.identity_epochs + config.expression_epochs)
-    return TrainedStills(Path(folder), metrics, time.perf_counter() - started, seen / trained)
+        trained = _lessons(session, folder)
+    card = {"name": name or folder.name, "data": dict(data or {}), "data_digest": known, "stills": len(session.train),
+            "parent": parent, "parent_hash": parent_hash, "metrics": trained.metrics,
+            "selection": _selection(config), "recipe": {**_plain(config), "revision": REVISION},
+            **({"licence": licence} if licence else {})}
+    if writes:
+        backbones.save_checkpoint(folder, backbone.eval(), card)
+        kept.remove()
+    return replace(trained, seconds=time.perf_counter() - started)
+
+
+def _require_alike(train: Stills, validation: Stills | None) -> None:
+    if not len(train):
+        raise InputError("there are no training stills")
+    if validation is not None and validation.classes != train.classes:
+        raise InputError(f"the validation stills' classes are {', '.join(validation.classes)}, those of the training "
+                         f"stills {', '.join(train.classes)}; both need the same in the same order")
+
+
+def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work: Any, train: Stills,
+             validation: Stills | None, say: Callable[[str], None], tell: Any) -> Session:
+    """Pictures of everything, in memory where they fit, and what the stages share."""
+    from harness.pretraining.inputs import PictureInputs
+    from harness.pretraining.pictures import Pictures, read
+    from harness.pretraining.stages import Session
+
+    spec, how = backbone.spec.preprocessing, config.augmentation
+    larger = replace(spec, input_size=round(how.enlarge * spec.input_size))
+    size = 3 * (len(train) * larger.input_size ** 2 + len(validation or ()) * spec.input_size ** 2)
+    keep = size <= hardware.memory_gb * 1e9
+    workers = hardware.workers or len(os.sched_getaffinity(0))
+    say(f"reading {len(train) + len(validation or ())} stills" + ("" if keep else
+        f"; they take {size / 1e9:.1f} GB and are decoded anew in every epoch"))
+    known = [None if keep or not work.writes else work.folder / f"{split}-stills.json"
+             for split in ("train", "validation")]
+    fit = read(train, larger, say, config.margin, keep, workers, known[0])
+    select = None
+    if validation is not None and len(validation):
+        select = read(validation, spec, say, config.margin, keep, workers, known[1])
+    plain = fit if larger == spec else Pictures(fit.stills, spec, config.margin)
+    return Session(config, hardware, backbone, PictureInputs(spec, how), _device(hardware), work, fit, plain, select,
+                   workers, say, tell)
+
+
+def _lessons(session: Session, folder: Path) -> TrainedStills:
+    from harness.pretraining.expressions import learn_expressions
+    from harness.pretraining.identities import learn_identities
+
+    config, metrics, outcomes, report = session.config, {}, [], None
+    loading = _loading_rate(session)
+    if config.identities is not None:
+        found, outcome = learn_identities(session)
+        metrics, outcomes = found, [outcome]
+    if config.expressions is not None:
+        report, outcome = learn_expressions(session)
+        metrics, outcomes = metrics | report.metrics, [*outcomes, outcome]
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    rate = sum(outcome.images for outcome in outcomes) / seconds if seconds else 0.0
+    metrics |= {"loading_images_per_second": round(loading, 1), "training_images_per_second": round(rate, 1)}
+    session.say(f"training took in {rate:,.0f} images/s; loading and augmentation alone give {loading:,.0f}")
+    history = [epoch for outcome in outcomes for epoch in outcome.history]
+    shown = {} if report is None else {"confusion": report.confusion, "classes": report.classes,
+                                       "errors": report.errors}
+    return TrainedStills(folder, metrics, 0.0, rate, loading, history=history, **shown)
+
+
+def _loading_rate(session: Session) -> float:
+    from harness.pretraining.loading import Natural, loading_rate
+
+    rows = np.arange(len(session.train))
+    return loading_rate(session.loader(rows, {}, Natural(len(rows), 0)), session.inputs, session.device,
+                        LOADING_SECONDS)
+
+
+def _device(hardware: Hardware) -> torch.device:
+    """Where what is not trained runs: this process's device of those that Lightning will train on."""
+    wanted = hardware.accelerator
+    if wanted in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    if wanted in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
 
 
 @contextmanager
@@ -74,5 +183,18 @@ def _threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _selection(config: StillsConfig) -> str:
+    """What chose the epoch that the checkpoint holds."""
+    if config.expressions is None:
+        return "training subjects' held-out stills"
+    return "training subjects" if config.expressions.held_out else "validation"
+
+
 def _plain(config: StillsConfig) -> dict[str, Any]:
-    return dataclasses.asdict(config)
+    """As strict JSON types: infinity is a word there."""
+    def worded(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: worded(part) for name, part in value.items()}
+        return "inf" if isinstance(value, float) and math.isinf(value) else value
+
+    return worded(dataclasses.asdict(config))

@@ -51,3 +51,54 @@ def test_memory_layout_does_not_matter(channels_last):
     if channels_last:
         pixels = pixels.contiguous(memory_format=torch.channels_last)
     assert np.allclose(drawn(4, pixels=pixels), drawn(4), atol=1e-6)
+
+
+def test_without_strength_flip_or_crop_nothing_happens():
+    pixels = torch.rand(4, 3, 16, 16)
+    assert torch.equal(augment(pixels, torch.Generator(), 0.0, flip=False), pixels)
+    assert not torch.equal(drawn(0, 0.0, pixels), pixels)
+
+
+def gradient(count=256, size=64):
+    """Red grows to the right and green downwards, so that a crop's corners say where it was cut."""
+    along = (torch.arange(size) + 0.5) / size
+    return torch.stack([along[None, :].expand(size, size), along[:, None].expand(size, size),
+                        torch.zeros(size, size)]).expand(count, 3, size, size).clone()
+
+
+def windows(crop, size=32):
+    """Left, right, top, bottom of each random crop as shares of the picture."""
+    found = augment(gradient(), torch.Generator().manual_seed(0), 0.0, flip=False, crop=crop, size=size)
+    step_x, step_y = (found[:, 0, 0, 17] - found[:, 0, 0, 16]) * size, (found[:, 1, 17, 0] - found[:, 1, 16, 0]) * size
+    middle = (found[:, :2, 15, 15] + found[:, :2, 16, 16]) / 2
+    return step_x, step_y, middle
+
+
+def test_random_crops_keep_at_least_their_share_stay_inside_and_are_not_far_from_square():
+    wide, high, middle = windows(0.3)
+    area, ratio = wide * high, wide / high
+    assert 0.29 < area.min() < 0.34 and 0.9 < area.max() <= 1.001
+    assert 1 / 1.35 < ratio.min() < 0.8 and 1.25 < ratio.max() < 1.35
+    for extent, centre in ((wide, middle[:, 0]), (high, middle[:, 1])):
+        assert (centre - extent / 2).min() > -0.01 and (centre + extent / 2).max() < 1.01
+    assert middle.std(0).min() > 0.05
+
+
+def test_a_larger_picture_becomes_a_crop_of_the_backbones_size_in_one_resampling():
+    pixels = gradient(2, 73)
+    found = augment(pixels, torch.Generator(), 0.0, flip=False, size=64)
+    assert found.shape == (2, 3, 64, 64) and torch.allclose(found, gradient(2, 64), atol=0.01)
+
+
+@pytest.mark.parametrize("enlarge", [3, 4])
+def test_a_picture_much_larger_than_its_crop_is_averaged_not_sampled_in_points(enlarge):
+    fine = torch.zeros(1, 3, 32 * enlarge, 32 * enlarge)
+    fine[..., ::enlarge] = 1.0
+    found = augment(fine, torch.Generator(), 0.0, flip=False, size=32)
+    assert torch.allclose(found[..., 4:-4, 4:-4], torch.full((1, 3, 24, 24), 1 / enlarge), atol=0.2)
+
+
+def test_half_of_the_random_crops_are_mirrored():
+    found = augment(gradient(), torch.Generator().manual_seed(0), 0.0, crop=0.5, size=32)
+    mirrored = found[:, 0, 0, 0] > found[:, 0, 0, -1]
+    assert 90 < int(mirrored.sum()) < 166

@@ -8,16 +8,32 @@ import torch
 import backbones
 from harness.data.image_table import ImageTable
 from harness.errors import InputError
-from harness.pretraining import pictures
-from harness.pretraining.config import REVISION, StillsConfig
-from harness.pretraining.steps import present_f1
+from harness.pretraining.config import (
+    REVISION,
+    Augmentation,
+    Expressions,
+    Hardware,
+    Identities,
+    Schedule,
+    StillsConfig,
+)
+from harness.pretraining.evaluation import confusion, macro_f1
+from harness.pretraining.pictures import read
 from harness.pretraining.stills import train_stills
-from harness.tasks import EXPRESSIONS
+from harness.pretraining.verification import verify
+from harness.tasks import ACTION_UNITS, EXPRESSIONS
 
 from .drawing import draw
 
-QUICK = StillsConfig("tiny_mobilenet@random", identity_epochs=10, expression_epochs=8, batch_size=8, augmentation=0.0,
-                     threads=1)
+QUICK = StillsConfig(
+    "tiny_mobilenet@random", Identities(Schedule(10)), Expressions(Schedule(8), held_out=0.25),
+    Augmentation(0.0, flip=False), batch_size=8, threads=1)
+SHORT = dataclasses.replace(QUICK, identities=Identities(Schedule(1)), expressions=Expressions(Schedule(1)))
+CPU = Hardware("cpu")
+
+
+def expressions(**fields):
+    return dataclasses.replace(SHORT, identities=None, expressions=Expressions(**{"schedule": Schedule(1), **fields}))
 
 
 @pytest.fixture(scope="module")
@@ -25,115 +41,211 @@ def table(tmp_path_factory):
     return draw(tmp_path_factory.mktemp("stills") / "table")
 
 
+@pytest.fixture(scope="module")
+def annotated(tmp_path_factory):
+    return draw(tmp_path_factory.mktemp("stills") / "annotated", annotated=True)
+
+
 def train(table, folder, config=QUICK, **options):
-    return train_stills(config, table.stills("train"), table.stills("validation"), folder, **options)
+    return train_stills(config, table.stills("train"), table.stills("validation"), folder,
+                        **{"hardware": CPU, **options})
+
+
+def weights(trained):
+    return backbones.read_card(trained.folder)["weights_hash"]
+
+
+def outputs(name, checkpoints, stills):
+    """Embeddings and scores of a checkpoint, and the pictures it saw, by the backbone's own means."""
+    backbone = backbones.load(name, checkpoints)
+    pictures = read(stills, backbone.spec.preprocessing, print)
+    with torch.no_grad():
+        found = backbone(torch.from_numpy(backbones.normalise(pictures.images, backbone.spec.preprocessing)))
+    return found[0].numpy(), found[1].numpy(), pictures
 
 
 @pytest.fixture(scope="module")
 def trained(table, tmp_path_factory):
-    said = []
+    said, told = [], []
     folder = tmp_path_factory.mktemp("checkpoints") / "drawn-0"
-    return train(table, folder, name="drawn", say=said.append), said
+    result = train(table, folder, name="drawn", data={"name": "drawings", "digest": "d" * 16}, licence="CC0",
+                   say=said.append, tell=lambda *news: told.append(news))
+    return result, "\n".join(said), told
 
 
 def test_identities_and_expressions_are_learned_and_carried_to_unseen_subjects(trained):
     metrics = trained[0].metrics
     assert metrics["identities"] == 4 and metrics["identity_accuracy"] > 0.45
     assert metrics["expression_classes"] == 4 and metrics["expression_macro_f1"] > 0.6
+    assert metrics["expression_accuracy"] > 0.6 and metrics["selection_macro_f1"] > 0.6
 
 
-def test_every_epoch_is_told(trained):
-    said = "\n".join(trained[1])
-    for line in ("reading 96 stills", "identities: epoch 10 of 10, loss", "expressions: epoch 8 of 8, loss",
-                 "macro F1"):
+def test_every_epoch_is_said_and_told(trained):
+    result, said, told = trained
+    for line in ("reading 96 stills", "identities-all: epoch 10 of 10, loss", "expressions-all: epoch 8 of 8, loss",
+                 "macro F1", "images/s", "loading and augmentation alone give"):
         assert line in said
+    assert [news[:2] for news in told] == ([("identities-all", epoch + 1) for epoch in range(10)]
+                                           + [("expressions-all", epoch + 1) for epoch in range(8)])
+    for news, known in zip(told, result.history):
+        assert known == {"stage": news[0], "epoch": news[1], **news[2]}
+        assert set(news[2]) == {"loss", "value", "rate", "images_per_second"}
+    assert max(epoch["value"] for epoch in result.history[10:]) == result.metrics["selection_macro_f1"]
 
 
 def test_the_checkpoint_is_a_backbone_that_scores_expressions_as_its_card_says(table, trained):
-    folder = trained[0].folder
-    card = json.loads((folder / "card.json").read_text())
+    result = trained[0]
+    card = json.loads((result.folder / "card.json").read_text())
     assert card["name"] == "drawn" and tuple(card["classes"]) == EXPRESSIONS
     assert card["parent"] == "random (seed 0)" and card["architecture"] == "tiny_mobilenet"
-    assert card["metrics"] == trained[0].metrics and len(card["data_digest"]) == 64
-    assert card["recipe"] == {**dataclasses.asdict(QUICK), "revision": REVISION} and card["stills"] == 64
-    backbone = backbones.load("drawn", folder.parent)
-    read = pictures.read(table.stills("validation"), backbone.spec.preprocessing, print)
-    with torch.no_grad():
-        scores = torch.cat([backbone(p)[1] for p in pictures.plain_batches(read.images, backbone.spec.preprocessing)])
-    assert present_f1(read.targets["expr"], scores.argmax(1).numpy()) == pytest.approx(
-        card["metrics"]["expression_macro_f1"])
+    assert card["data"]["name"] == "drawings" and card["data_digest"] == "d" * 16 and card["licence"] == "CC0"
+    assert card["metrics"] == result.metrics and card["stills"] == 64 and card["selection"] == "training subjects"
+    assert card["recipe"] == {**json.loads(json.dumps(dataclasses.asdict(QUICK))), "revision": REVISION}
+    scores, pictures = outputs("drawn", result.folder.parent, table.stills("validation"))[1:]
+    truth, predicted = pictures.stills.expression, scores.argmax(1)
+    assert np.array_equal(result.confusion, confusion(truth, predicted, 8))
+    assert macro_f1(result.confusion) == pytest.approx(card["metrics"]["expression_macro_f1"])
 
 
-def test_pixels_of_training_are_those_of_the_backbones_own_preprocessing(table):
-    stills, spec = table.stills("validation"), backbones.spec("tiny_mobilenet")
-    read = pictures.read(stills, spec.preprocessing, print)
-    ours = torch.cat(list(pictures.plain_batches(read.images, spec.preprocessing))).numpy()
-    from harness.features.decode import decode
+def test_errors_are_the_surest_wrong_answers_with_their_images(table, tmp_path):
+    result, stills = train(table, tmp_path / "one", expressions()), table.stills("validation")
+    assert len(result.errors) == result.confusion.sum() - np.trace(result.confusion) > 0
+    sure = [error.probability for error in result.errors]
+    assert sure == sorted(sure, reverse=True) and 1 / 8 < sure[-1] <= sure[0] <= 1
+    for error in result.errors:
+        row = stills.images.index(error.path)
+        assert error.truth == EXPRESSIONS[stills.expression[row]] != error.predicted
+        assert error.predicted in result.classes
 
-    theirs = np.stack([backbones.prepare(decode(path), spec) for path in stills.images])
-    assert np.allclose(ours, theirs, atol=1e-5)
+
+def test_nothing_but_the_checkpoint_is_left(trained):
+    assert [path.name for path in trained[0].folder.parent.iterdir()] == ["drawn-0"]
 
 
 def test_the_same_training_gives_the_same_weights_and_another_seed_others(table, tmp_path):
-    short = dataclasses.replace(QUICK, identity_epochs=1, expression_epochs=1, augmentation=0.5)
-    hashes = [backbones.read_card(train(table, tmp_path / name, config).folder)["weights_hash"]
+    short = dataclasses.replace(SHORT, augmentation=Augmentation(0.5))
+    hashes = [weights(train(table, tmp_path / name, config))
               for name, config in (("a", short), ("b", short), ("c", dataclasses.replace(short, seed=1)))]
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_identities_alone_leave_scores_of_the_subjects(table, tmp_path):
-    train(table, tmp_path / "known", dataclasses.replace(QUICK, identity_epochs=1, expression_epochs=0))
+def test_streamed_stills_give_the_weights_of_those_in_memory(table, tmp_path):
+    config = dataclasses.replace(SHORT, augmentation=Augmentation(0.5, crop=0.5, enlarge=1.25))
+    said = []
+    hashes = [weights(train(table, tmp_path / str(gigabytes), config, say=said.append,
+                            hardware=Hardware("cpu", memory_gb=gigabytes, workers=2))) for gigabytes in (1.0, 0.0)]
+    assert hashes[0] == hashes[1] and any("decoded anew in every epoch" in line for line in said)
+
+
+def test_identities_alone_leave_scores_of_the_subjects_and_need_no_validation(table, tmp_path):
+    config = dataclasses.replace(SHORT, expressions=None)
+    result = train_stills(config, table.stills("train"), None, tmp_path / "known", hardware=CPU)
     assert backbones.read_card(tmp_path / "known")["classes"] == ["s0", "s1", "s3", "s4"]
+    assert "verification_auc" not in result.metrics and result.confusion is None
+
+
+def test_validation_subjects_are_verified_where_none_are_kept_out(table, tmp_path):
+    metrics = train(table, tmp_path / "known", dataclasses.replace(SHORT, expressions=None)).metrics
+    found = verify(outputs("known", tmp_path, table.stills("validation"))[0], table.stills("validation").subject)
+    assert metrics["verified_identities"] == 2 and metrics["verification_auc"] == pytest.approx(found.auc, abs=1e-3)
+
+
+def test_kept_out_subjects_are_no_classes_and_are_verified(table, tmp_path):
+    config = dataclasses.replace(SHORT, identities=Identities(Schedule(1), unseen=0.5), expressions=None)
+    metrics = train(table, tmp_path / "unseen", config).metrics
+    assert (metrics["identities"], metrics["verified_identities"], metrics["verified_images"]) == (2, 2, 32)
+    stills = table.stills("train")
+    known = [stills.subjects.index(name) for name in backbones.read_card(tmp_path / "unseen")["classes"]]
+    strangers = stills.take(np.flatnonzero(~np.isin(stills.subject, known)))
+    found = verify(outputs("unseen", tmp_path, strangers)[0], strangers.subject)
+    assert (found.auc, found.tar, found.nearest) == pytest.approx(
+        [metrics[name] for name in ("verification_auc", "verification_tar", "nearest_neighbour_accuracy")], abs=1e-3)
+    with pytest.raises(InputError, match="unseen=0.2 keeps 1 of 4 subjects"):
+        train(table, tmp_path / "few", dataclasses.replace(config, identities=Identities(Schedule(1), unseen=0.2)))
+
+
+def test_the_classifier_learns_first_on_a_body_that_stands_still(table, tmp_path):
+    config = dataclasses.replace(SHORT, expressions=None, identities=Identities(
+        Schedule(epochs=0, head_epochs=2, head_learning_rate=0.01)))
+    result = train(table, tmp_path / "head", config)
+    assert [epoch["stage"] for epoch in result.history] == ["identities-head"] * 2
+    before = backbones.load("tiny_mobilenet@random").network.state_dict()
+    after = backbones.load("head", tmp_path).network.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"classifier.weight", "classifier.bias"}
 
 
 def test_training_goes_on_from_a_checkpoint(table, trained, tmp_path):
-    config = dataclasses.replace(QUICK, backbone="drawn", identity_epochs=0, expression_epochs=1,
-                                 expression_learning_rate=1e-5)
-    result = train(table, tmp_path / "further", config, checkpoints=trained[0].folder.parent)
-    card = backbones.read_card(result.folder)
+    config = dataclasses.replace(expressions(schedule=Schedule(1, 1e-5)), backbone="drawn")
+    card = backbones.read_card(train(table, tmp_path / "further", config, checkpoints=trained[0].folder.parent).folder)
     assert card["parent"] == "checkpoint drawn"
     assert card["parent_hash"] == backbones.read_card(trained[0].folder)["weights_hash"]
 
 
-def test_valence_arousal_and_action_units_are_learned_where_they_are_annotated_and_wanted(tmp_path):
-    table = draw(tmp_path / "table", annotated=True)
-    config = dataclasses.replace(QUICK, identity_epochs=0, expression_epochs=2)
-    weights = []
-    for auxiliary in (True, False):
-        train(table, tmp_path / str(auxiliary), dataclasses.replace(config, auxiliary=auxiliary))
-        card = backbones.read_card(tmp_path / str(auxiliary))
-        assert tuple(card["classes"]) == EXPRESSIONS and card["score_width"] == 8
-        weights.append(card["weights_hash"])
-    assert weights[0] != weights[1] and config.auxiliary is False
+@pytest.mark.parametrize("also, more", [(("va",), ("Valence", "Arousal")),
+                                        (("va", "au"), ("Valence", "Arousal", *ACTION_UNITS))])
+def test_valence_arousal_and_action_units_are_columns_of_the_backbones_own_scores(annotated, tmp_path, also, more):
+    result = train(annotated, tmp_path / "multi", expressions(schedule=Schedule(3), also=also))
+    backbone = backbones.load("multi", tmp_path)
+    assert backbone.score_labels == EXPRESSIONS + more and backbone.score_width == 8 + len(more)
+    assert all(-1 <= result.metrics[name] <= 1 for name in ("CCC_V", "CCC_A"))
+    assert ("P_AU" in result.metrics) == ("au" in also)
+
+
+def test_valence_and_arousal_are_learned_as_the_columns_say_them(annotated, tmp_path):
+    config = dataclasses.replace(QUICK, identities=None, expressions=Expressions(Schedule(12), also=("va",)))
+    assert train(annotated, tmp_path / "multi", config).metrics["CCC_V"] > 0.3
+
+
+def test_targets_that_no_still_has_are_refused(table, tmp_path):
+    with pytest.raises(InputError, match="also asks for va, but no training still has valence and arousal"):
+        train(table, tmp_path / "out", expressions(also=("va",)))
+
+
+def test_seven_classes_leave_the_class_out_that_is_no_basic_expression(tmp_path):
+    draw(tmp_path / "table")
+    table = relabelled(tmp_path / "table", lambda cells: ",".join(
+        [cells[0], "other" if cells[1] == "fear" else cells[1], *cells[2:]]))
+    result = train(table, tmp_path / "seven", expressions(classes=7))
+    assert result.classes == EXPRESSIONS[:7] and result.confusion.shape == (7, 7) and result.confusion.sum() == 24
+
+
+def test_the_validation_stills_choose_the_epoch_where_none_are_held_out(table, tmp_path):
+    result = train(table, tmp_path / "published", expressions(held_out=0.0, keep="accuracy"))
+    assert backbones.read_card(result.folder)["selection"] == "validation"
+    assert result.history[-1]["value"] == result.metrics["expression_accuracy"]
+    assert not any(name.startswith("selection") for name in result.metrics)
+    with pytest.raises(InputError, match="no validation still has an expression, and expressions.held_out=0"):
+        train_stills(expressions(held_out=0.0), table.stills("train"), None, tmp_path / "none", hardware=CPU)
+
+
+def test_without_validation_stills_the_selection_slice_is_shown_and_called_so(table, tmp_path):
+    result = train_stills(expressions(), table.stills("train"), None, tmp_path / "alone", hardware=CPU)
+    assert "selection_macro_f1" in result.metrics and "expression_macro_f1" not in result.metrics
+    assert result.confusion.sum() == 16
+
+
+def test_sampling_sharpness_averages_and_accumulation_are_part_of_the_training(table, tmp_path):
+    hashes = {weights(train(table, tmp_path / name, config, hardware=hardware)) for name, config, hardware in (
+        ("natural", expressions(), CPU), ("balanced", expressions(sampling="balanced"), CPU),
+        ("sharp", dataclasses.replace(expressions(), sam=0.05), CPU),
+        ("averaged", dataclasses.replace(expressions(), average=0.5), CPU),
+        ("accumulated", expressions(), Hardware("cpu", accumulate=2)))}
+    assert len(hashes) == 5
 
 
 def test_one_number_of_threads_gives_one_result_whatever_was_set_before(table, tmp_path):
     """The environment's OMP_NUM_THREADS is what torch starts with."""
-    short, before = dataclasses.replace(QUICK, identity_epochs=1, expression_epochs=1), torch.get_num_threads()
-    hashes = {}
+    before, hashes = torch.get_num_threads(), {}
     try:
         for around, threads in ((1, 2), (2, 2), (2, 1)):
             torch.set_num_threads(around)
-            result = train(table, tmp_path / f"{around}-{threads}", dataclasses.replace(short, threads=threads))
-            hashes[around, threads] = backbones.read_card(result.folder)["weights_hash"]
+            config = dataclasses.replace(SHORT, threads=threads)
+            hashes[around, threads] = weights(train(table, tmp_path / f"{around}-{threads}", config))
             assert torch.get_num_threads() == around
     finally:
         torch.set_num_threads(before)
     assert hashes[1, 2] == hashes[2, 2] != hashes[2, 1]
-
-
-def test_corrupt_stills_are_named_and_left_out(tmp_path):
-    table = draw(tmp_path / "table")
-    stills = table.stills("train")
-    stills.images[3].write_bytes(b"not an image")
-    said = []
-    read = pictures.read(stills, backbones.spec("tiny_resnet").preprocessing, said.append)
-    assert len(read) == len(stills.images) - 1 and len(read.targets["expr"]) == len(read) == len(read.subject)
-    assert len(said) == 1 and stills.images[3].name in said[0]
-    for path in stills.images:
-        path.write_bytes(b"")
-    with pytest.raises(InputError, match="none of the 64 stills can be read"):
-        pictures.read(stills, backbones.spec("tiny_resnet").preprocessing, said.append)
 
 
 def relabelled(root, change):
@@ -146,18 +258,18 @@ def test_stills_that_cannot_teach_are_refused(tmp_path):
     draw(tmp_path / "one")
     one = relabelled(tmp_path / "one", lambda cells: ",".join([cells[0], "anger", *cells[2:]]))
     with pytest.raises(InputError, match="the training stills have 1 expressions"):
-        train(one, tmp_path / "out", dataclasses.replace(QUICK, identity_epochs=0))
+        train(one, tmp_path / "out", expressions())
     draw(tmp_path / "strangers", each=2)
     strangers = ImageTable(tmp_path / "strangers")
-    with pytest.raises(InputError, match="0 subjects have 4 stills or more.*identity_epochs=0"):
+    with pytest.raises(InputError, match="0 subjects have 4 stills or more.*identities=none"):
         train(strangers, tmp_path / "out")
+    with pytest.raises(InputError, match="are of 1 subjects.*held_out=0"):
+        train(relabelled(tmp_path / "one", lambda cells: ",".join([*cells[:2], "s0", cells[3]])), tmp_path / "out",
+              expressions())
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("bad", [{"identity_epochs": -1}, {"identity_epochs": 0, "expression_epochs": 0},
-                                 {"batch_size": 1}, {"threads": 0}, {"expression_learning_rate": 0.0},
-                                 {"augmentation": 1.5},
-                                 {"label_smoothing": 1.0}, {"weight_limit": 0.5}, {"weight_decay": -1.0}])
-def test_impossible_settings_are_refused(bad):
-    with pytest.raises(InputError, match=next(iter(bad))):
-        StillsConfig(**bad)
+def test_splits_of_other_classes_are_refused(table, tmp_path):
+    other = dataclasses.replace(table.stills("validation"), classes=backbones.AFFECTNET)
+    with pytest.raises(InputError, match="both need the same in the same order"):
+        train_stills(SHORT, table.stills("train"), other, tmp_path / "out")

@@ -1,0 +1,200 @@
+"""Learning which expression a still shows, and with it valence, arousal and action units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness import metrics, tasks
+from harness.data.stills import Stills
+from harness.errors import InputError
+from harness.learning import losses
+from harness.pretraining import evaluation
+from harness.pretraining.config import Expressions
+from harness.pretraining.loading import Balanced, Natural
+from harness.pretraining.pictures import Pictures
+from harness.pretraining.stages import Lesson, Outcome, Session, learn
+from harness.selection import held_out
+
+NAME = "expressions"
+BASIC = frozenset(tasks.EXPRESSIONS[:7])
+AFFECTS = ("Valence", "Arousal")
+MEANING = {"va": "valence and arousal", "au": "all twelve action units"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """Of the validation stills, of the selection slice where no validation still has an expression."""
+
+    metrics: dict[str, float]
+    classes: tuple[str, ...]
+    confusion: np.ndarray
+    errors: tuple[evaluation.Error, ...]
+
+
+def learn_expressions(session: Session) -> tuple[Report, Outcome]:
+    """Weighted cross entropy of the backbone's own scores and, with `also`, losses of the columns behind them."""
+    how, seed = session.config.expressions, session.config.seed
+    course = Course.of(how, session.train.stills.classes)
+    train = session.train.stills
+    targets = course.targets(train)
+    if how.held_out:
+        held = _selection(course, train, how.held_out, seed)
+        pictures, choosing = session.plain, np.flatnonzero(held & targets["expr"][1])
+    else:
+        held = np.zeros(len(train), bool)
+        pictures, choosing = _validation(session, course)
+    learned = np.flatnonzero(~held & np.logical_or.reduce([valid for _, valid in targets.values()]))
+    labels = targets["expr"][0][learned]
+    _require_two(labels)
+    truth = course.labels(pictures.stills)[choosing]
+    loader = session.loader(learned, _tensors(targets, learned), Balanced(labels, seed + 1)
+                            if how.sampling == "balanced" else Natural(len(learned), seed + 1))
+    value = evaluation.macro_f1 if how.keep == "macro_f1" else evaluation.accuracy
+
+    def score(outputs: np.ndarray) -> float:
+        return value(course.confusion(truth, outputs))
+
+    lesson = Lesson(NAME, course.columns, loader, _losses(course, how, targets, learned), how.schedule, pictures,
+                    choosing, score, how.keep.replace("macro_f1", "macro F1"), seed + 2)
+    outcome = learn(session, lesson)
+    chose = {f"selection_{how.keep}": outcome.value} if how.held_out else {}
+    return _report(session, course, pictures, choosing, chose), outcome
+
+
+@dataclass(frozen=True)
+class Course:
+    """The classes that are learned out of those the labels have, and the columns of the classifier."""
+
+    classes: tuple[str, ...]
+    number: np.ndarray
+    also: tuple[str, ...]
+
+    @classmethod
+    def of(cls, how: Expressions, known: tuple[str, ...]) -> Course:
+        """Eight classes, or the seven basic ones; `number` is the new number of each old one, -1 where left out."""
+        kept = tuple(name for name in known if how.classes == 8 or name in BASIC)
+        if len(kept) != how.classes:
+            raise InputError(f"expressions.classes={how.classes}, but the stills' classes are {', '.join(known)}")
+        return cls(kept, np.array([kept.index(name) if name in kept else -1 for name in known]), how.also)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        more = {"va": AFFECTS, "au": tasks.ACTION_UNITS}
+        return self.classes + tuple(name for block in self.also for name in more[block])
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        ends, found = len(self.classes), {"expr": slice(0, len(self.classes))}
+        for block in self.also:
+            found[block] = slice(ends, ends + (2 if block == "va" else 12))
+            ends = found[block].stop
+        return found
+
+    def labels(self, stills: Stills) -> np.ndarray:
+        """int64 [N] into `classes`, -1 none."""
+        return np.where(stills.expression >= 0, self.number[stills.expression], -1)
+
+    def targets(self, stills: Stills) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Target and bool mask of each block; InputError for one that the stills have no label of."""
+        labels = self.labels(stills)
+        found = {"expr": (labels, labels >= 0)}
+        for block, output in (("va", tasks.VA), ("au", tasks.AU)):
+            if block not in self.also:
+                continue
+            values = getattr(stills, block)
+            if values is None or not output.valid(values).any():
+                raise InputError(f"expressions.also asks for {block}, but no training still has {MEANING[block]}")
+            found[block] = values, output.valid(values)
+        return found
+
+    def confusion(self, truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        count = len(self.classes)
+        return evaluation.confusion(truth, outputs[:, :count].argmax(axis=1), count)
+
+
+def _selection(course: Course, stills: Stills, share: float, seed: int) -> np.ndarray:
+    """bool [N]: all stills of about that share of the training subjects; those with an expression choose the epoch."""
+    labelled = np.flatnonzero(course.labels(stills) >= 0)
+    names = [stills.subjects[subject] for subject in stills.subject[labelled].tolist()]
+    if len(set(names)) < 2:
+        raise InputError(f"the training stills with an expression are of {len(set(names))} subjects; holding some out "
+                         "to choose the epoch needs two: set expressions.held_out=0 to choose on the validation stills")
+    held = np.zeros(len(stills), bool)
+    held[labelled[held_out(names, names, share, seed)]] = True
+    return np.isin(stills.subject, stills.subject[held])
+
+
+def _validation(session: Session, course: Course) -> tuple[Pictures, np.ndarray]:
+    """The validation pictures and their rows that have an expression; InputError where there is none."""
+    rows = _labelled(session.validation, course)
+    if not len(rows):
+        raise InputError("no validation still has an expression, and expressions.held_out=0 leaves the choice of the "
+                         "epoch to them: set expressions.held_out to a share of the training stills")
+    return session.validation, rows
+
+
+def _labelled(pictures: Pictures | None, course: Course) -> np.ndarray:
+    return np.flatnonzero(course.labels(pictures.stills) >= 0) if pictures is not None else np.empty(0, np.int64)
+
+
+def _require_two(labels: np.ndarray) -> None:
+    seen = np.unique(labels[labels >= 0])
+    if len(seen) < 2:
+        raise InputError(f"the training stills have {len(seen)} expressions; learning them needs two at least")
+
+
+def _tensors(targets: dict[str, tuple[np.ndarray, np.ndarray]], rows: np.ndarray) -> dict[str, tuple[Tensor, Tensor]]:
+    return {name: (torch.from_numpy(target[rows]), torch.from_numpy(valid[rows]))
+            for name, (target, valid) in targets.items()}
+
+
+def _losses(course: Course, how: Expressions, targets: dict[str, Any], rows: np.ndarray) -> losses.BlockLosses:
+    weights = class_weights(targets["expr"][0][rows], len(course.classes), how.weight_limit)
+    if how.sampling == "balanced":
+        weights = np.ones(len(course.classes))
+    blocks = {"expr": losses.CrossEntropy(weights, how.label_smoothing)}
+    if "va" in course.also:
+        blocks["va"] = losses.OneMinusCCC(linear=True)
+    if "au" in course.also:
+        blocks["au"] = losses.BinaryCrossEntropy.of(targets["au"][0][rows])
+    return losses.BlockLosses(blocks, course.slices)
+
+
+def class_weights(labels: np.ndarray, classes: int, limit: float) -> np.ndarray:
+    """[classes] weights max count / count, the largest `limit`; 0 where there is none; their mean over rows is 1."""
+    weights = np.minimum(tasks.expression_weights(labels)[:classes], limit)
+    return weights / weights[labels[labels >= 0]].mean()
+
+
+def _report(session: Session, course: Course, pictures: Pictures, rows: np.ndarray, chose: dict[str, float]) -> Report:
+    reported = _labelled(session.validation, course)
+    if len(reported):
+        pictures, rows = session.validation, reported
+    scores = evaluation.outputs(session, pictures, rows)[1]
+    stills, truth = pictures.stills.take(rows), course.labels(pictures.stills)[rows]
+    counts = course.confusion(truth, scores)
+    found = {"expression_classes": int((counts.sum(axis=1) > 0).sum()), **chose}
+    if len(reported):
+        found |= {"expression_macro_f1": evaluation.macro_f1(counts),
+                  "expression_accuracy": evaluation.accuracy(counts), **_beside(course, stills, scores)}
+    errors = evaluation.errors(list(stills.images), truth, scores[:, :len(course.classes)], course.classes)
+    return Report(found, course.classes, counts, errors)
+
+
+def _beside(course: Course, stills: Stills, scores: np.ndarray) -> dict[str, float]:
+    """CCC of the columns behind the classes, and mean F1 of the action units (present above 0)."""
+    found = {}
+    if "va" in course.also and stills.va is not None:
+        rows = tasks.VA.valid(stills.va)
+        if rows.sum() >= 2:
+            said = scores[rows][:, course.slices["va"]]
+            found |= {name: metrics.ccc(stills.va[rows, column], said[:, column])
+                      for column, name in enumerate(("CCC_V", "CCC_A"))}
+    if "au" in course.also and stills.au is not None and tasks.AU.valid(stills.au).any():
+        found["P_AU"] = metrics.p_au(stills.au, (scores[:, course.slices["au"]] >= 0).astype(np.int8))
+    return found

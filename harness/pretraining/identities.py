@@ -1,0 +1,99 @@
+"""Learning whose face a still shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from harness.errors import InputError
+from harness.learning import losses
+from harness.pretraining import verification
+from harness.pretraining.evaluation import outputs
+from harness.pretraining.loading import Natural
+from harness.pretraining.pictures import Pictures
+from harness.pretraining.stages import Lesson, Outcome, Session, learn
+from harness.selection import held_out
+
+NAME = "identities"
+MOST_VERIFIED = 4000
+"""Images that are paired with one another to verify faces: eight million pairs."""
+
+
+def learn_identities(session: Session) -> tuple[dict[str, float], Outcome]:
+    """Cross entropy of the backbone's own scores, set to the subjects that have enough stills; metrics and outcome.
+
+    `identity_accuracy` is on held-out stills of those subjects; the verification is on subjects never trained on.
+    """
+    lesson, unseen = _lesson(session)
+    outcome = learn(session, lesson)
+    metrics = {"identity_accuracy": outcome.value, "identities": len(lesson.columns)}
+    return metrics | session.work.recall("verification", lambda: _verified(session, unseen)), outcome
+
+
+def _lesson(session: Session) -> tuple[Lesson, np.ndarray]:
+    """The lesson, and bool by subject: those kept out of it to be verified on."""
+    how, stills, seed = session.config.identities, session.train.stills, session.config.seed
+    counts = np.bincount(stills.subject, minlength=len(stills.subjects))
+    unseen = _unseen(counts, stills.subjects, how.unseen, seed)
+    known = np.flatnonzero((counts >= how.images) & ~unseen)
+    if len(known) < 2:
+        raise InputError(f"{len(known)} subjects have {how.images} stills or more; identities need two: leave them "
+                         "out (identities=none) or set a lower identities.images")
+    label = np.full(len(counts), -1)
+    label[known] = np.arange(len(known))
+    rows = np.flatnonzero(label[stills.subject] >= 0)
+    held = held_stills(stills.subject[rows], how.held_out, seed)
+    learned, chosen = rows[~held], rows[held]
+    truth, target = label[stills.subject[chosen]], torch.from_numpy(label[stills.subject[learned]])
+    loader = session.loader(learned, {NAME: (target, torch.ones(len(learned), dtype=torch.bool))},
+                            Natural(len(learned), seed))
+    loss = losses.CrossEntropy(np.ones(len(known)), how.label_smoothing)
+    return Lesson(NAME, tuple(stills.subjects[subject] for subject in known), loader,
+                  losses.BlockLosses({NAME: loss}, {NAME: slice(0, len(known))}), how.schedule, session.plain, chosen,
+                  lambda logits: float((logits.argmax(axis=1) == truth).mean()), "accuracy", seed), unseen
+
+
+def held_stills(subject: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """bool [N]: of every subject at least one still and about that share of them, never all."""
+    order = np.lexsort((np.random.default_rng(seed).random(len(subject)), subject))
+    sizes = np.bincount(subject)[subject[order]]
+    start = np.searchsorted(subject[order], subject[order])
+    held = np.zeros(len(subject), bool)
+    held[order] = np.arange(len(subject)) - start < np.maximum(1, np.round(share * sizes))
+    return held
+
+
+def _unseen(counts: np.ndarray, subjects: tuple[str, ...], share: float, seed: int) -> np.ndarray:
+    """bool by subject: about that share of the subjects that can be verified on."""
+    unseen = np.zeros(len(counts), bool)
+    if share:
+        paired = np.flatnonzero(counts >= 2)
+        names = [subjects[subject] for subject in paired]
+        if len(names) >= 2:
+            unseen[paired] = held_out(names, names, share, seed)
+        if unseen.sum() < 2:
+            raise InputError(f"identities.unseen={share:g} keeps {unseen.sum()} of {len(names)} subjects with two "
+                             "stills; verification needs two at least: set a larger share, or 0")
+    return unseen
+
+
+def _verified(session: Session, unseen: np.ndarray) -> dict[str, float]:
+    """Metrics of verification on the kept-out subjects, else on the validation's own; {} where there are no pairs."""
+    pictures, of_interest = session.plain, unseen
+    if not unseen.any():
+        if session.validation is None:
+            return {}
+        pictures, seen = session.validation, set(session.train.stills.subjects)
+        of_interest = np.array([name not in seen for name in pictures.stills.subjects], bool)
+    rows = _paired(pictures, of_interest, session.config.seed)
+    subject = pictures.stills.subject[rows]
+    if len(np.unique(subject)) < 2:
+        return {}
+    found = verification.verify(outputs(session, pictures, rows)[0], subject)
+    return {"verification_auc": found.auc, "verification_tar": found.tar, "nearest_neighbour_accuracy": found.nearest,
+            "verified_identities": len(np.unique(subject)), "verified_images": len(rows)}
+
+
+def _paired(pictures: Pictures, of_interest: np.ndarray, seed: int) -> np.ndarray:
+    rows = np.flatnonzero(of_interest[pictures.stills.subject])
+    return rows[verification.sample(pictures.stills.subject[rows], MOST_VERIFIED, seed)]

@@ -1,0 +1,48 @@
+"""What a backbone is fed from uint8 pictures, made on the device that trains it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from harness.pretraining.augmentation import augment
+
+if TYPE_CHECKING:
+    from backbones import Preprocessing
+    from harness.pretraining.config import Augmentation
+
+
+class PictureInputs:
+    """uint8 [B, P, P, 3] -> float32 [B, 3, S, S] as the preprocessing says, channels last in memory."""
+
+    def __init__(self, preprocessing: Preprocessing, augmentation: Augmentation) -> None:
+        self.preprocessing, self.augmentation = preprocessing, augmentation
+        self.scaling: dict[torch.device, tuple[Tensor, Tensor]] = {}
+
+    def train(self, images: Tensor, random: torch.Generator) -> Tensor:
+        """Augmented; a pure function of the images and `random`, which lives on their device."""
+        how = self.augmentation
+        return self._normalised(augment(_float(images), random, how.strength, how.flip, how.crop,
+                                        self.preprocessing.input_size))
+
+    def plain(self, images: Tensor) -> Tensor:
+        """As they are; P is S."""
+        return self._normalised(_float(images))
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        scale, offset = self._scaling(pixels.device)
+        return (pixels * scale - offset).contiguous(memory_format=torch.channels_last)
+
+    def _scaling(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        if device not in self.scaling:
+            std = torch.tensor(self.preprocessing.std).view(1, 3, 1, 1)
+            mean = torch.tensor(self.preprocessing.mean).view(1, 3, 1, 1)
+            self.scaling[device] = (self.preprocessing.value_range / std).to(device), (mean / std).to(device)
+        return self.scaling[device]
+
+
+def _float(images: Tensor) -> Tensor:
+    """uint8 [B, P, P, 3] -> float32 [B, 3, P, P] in [0, 1], channels last in memory."""
+    return images.permute(0, 3, 1, 2).float().mul_(1 / 255)

@@ -1,0 +1,163 @@
+"""A lesson's two stages, classifier and all layers, each a fit of the one Lightning module, kept when it is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harness.learning.fitting import Batch, Optimisation, Part, Selection
+from harness.learning.lightning import FrameModel, fit
+from harness.pretraining.config import Hardware, Schedule, StillsConfig
+from harness.pretraining.inputs import PictureInputs
+from harness.pretraining.loading import Loader, plain_batches
+from harness.pretraining.pictures import Pictures
+from harness.pretraining.work import Work
+
+if TYPE_CHECKING:
+    from backbones import Backbone
+    from harness.learning.losses import BlockLosses
+
+Say = Callable[[str], None]
+Tell = Callable[[str, int, dict[str, float]], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """What the stages of one training share.
+
+    train: pictures to learn from, larger than the backbone's input where crops are cut from them; plain: the same
+    stills as the backbone will see them; validation: likewise, of people of their own.
+    """
+
+    config: StillsConfig
+    hardware: Hardware
+    backbone: Backbone
+    inputs: PictureInputs
+    device: torch.device
+    work: Work
+    train: Pictures
+    plain: Pictures
+    validation: Pictures | None
+    workers: int
+    say: Say
+    tell: Tell | None
+
+    def ahead(self, pictures: Pictures) -> int:
+        """Threads that prepare batches; none where the pictures are in memory and the cores are what trains."""
+        return self.workers if pictures.images is None else int(self.device.type != "cpu")
+
+    def loader(self, rows: np.ndarray, targets: dict[str, tuple[Tensor, Tensor]], order: Callable[[int], np.ndarray]
+               ) -> Loader:
+        step = self.config.batch_size
+        return Loader(self.train, rows, targets, order, step, self.hardware.batch(step), self.ahead(self.train))
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What is learned: the classifier's columns, batches, losses, and the rows of `pictures` that choose the epoch.
+
+    score: outputs [n, columns] of those rows -> the value of an epoch, called `metric` where it is told.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    loader: Loader
+    losses: BlockLosses
+    schedule: Schedule
+    pictures: Pictures
+    rows: np.ndarray
+    score: Callable[[np.ndarray], float]
+    metric: str
+    seed: int
+
+
+@dataclass
+class Outcome:
+    """value: of the kept epoch; images, seconds: trained, and how long that took; history: of both stages."""
+
+    value: float = 0.0
+    images: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Meter:
+    """Batches passed on, and how long training on them took, without the selection that follows."""
+
+    loader: Loader
+    images: int = 0
+    seconds: float = 0.0
+    rate: float = 0.0
+
+    def batches(self, epoch: int, part: Part) -> Iterator[Batch]:
+        self.started = time.perf_counter()
+        yield from self.loader(epoch, part)
+
+    def stop(self) -> None:
+        taken = time.perf_counter() - self.started
+        self.rate = self.loader.used / taken
+        self.images, self.seconds = self.images + self.loader.used, self.seconds + taken
+
+
+def learn(session: Session, lesson: Lesson) -> Outcome:
+    """Teach the session's backbone the lesson, in place; a stage that was finished before is taken as it was left."""
+    how, outcome = lesson.schedule, Outcome()
+    session.backbone.set_classes(lesson.columns, session.config.seed)
+    for part, epochs, rate in (("head", how.head_epochs, how.head_learning_rate),
+                               ("all", how.epochs, how.learning_rate)):
+        if not epochs:
+            continue
+        name = f"{lesson.name}-{part}"
+        record = session.work.finished(name)
+        if record is None:
+            record = _fit(session, lesson, name, epochs, rate)
+            session.work.finish(name, session.backbone.network.state_dict(), record)
+        else:
+            session.say(f"{name}: {epochs} epochs were done before")
+            session.backbone.network.load_state_dict(session.work.state(name))
+        outcome.value = record["value"]
+        outcome.images, outcome.seconds = outcome.images + record["images"], outcome.seconds + record["seconds"]
+        outcome.history += [{"stage": name, **epoch} for epoch in record["history"]]
+    session.backbone.eval()
+    return outcome
+
+
+def _fit(session: Session, lesson: Lesson, name: str, epochs: int, rate: float) -> dict[str, Any]:
+    """Fit one stage and leave the kept weights in the backbone; its record."""
+    config, how, frozen = session.config, lesson.schedule, name.endswith("-head")
+    meter, rates = Meter(lesson.loader), {}
+    optimisation = Optimisation(
+        epochs, lesson.loader.used, rate, schedule=how.shape, warmup=how.warmup, weight_decay=config.weight_decay,
+        clip=config.clip, sharpness=config.sam, average=config.average, seed=lesson.seed + frozen)
+    model = FrameModel(nn.Identity(), lesson.losses, optimisation, session.backbone, "scores", inputs=session.inputs,
+                       frozen=frozen)
+
+    def chosen(part: Part) -> Iterable[Tensor]:
+        meter.stop()
+        rows = lesson.rows[part.index::part.of]
+        return plain_batches(lesson.pictures, rows, session.ahead(lesson.pictures))
+
+    def told(epoch: int, value: float) -> bool:
+        rates[epoch] = meter.rate
+        values = {**model.fitted.history[-1], "images_per_second": meter.rate}
+        session.say(f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {lesson.metric} {value:.3f}, "
+                    f"{meter.rate:,.0f} images/s")
+        if session.tell is not None:
+            session.tell(name, epoch, {key: number for key, number in values.items() if key != "epoch"})
+        return False
+
+    model.selection = Selection(chosen, lesson.score, keep="last" if frozen else "best", on_epoch=told)
+    model.to(memory_format=torch.channels_last)
+    fitted = fit(model, meter.batches, session.hardware.trainer(config.precision), session.work.checkpoint(name))
+    model.load_state_dict(fitted.state)
+    history = [{**epoch, **({"images_per_second": rates[epoch["epoch"]]} if epoch["epoch"] in rates else {})}
+               for epoch in fitted.history]
+    return {"epoch": fitted.epoch, "value": fitted.history[fitted.epoch - 1]["value"], "history": history,
+            "images": meter.images, "seconds": meter.seconds}

@@ -1,0 +1,75 @@
+"""What a training leaves while it runs, so that a killed one goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.files import write_json, writing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IDENTITY = "training.json"
+
+
+class Work:
+    """A folder of finished stages (`<stage>.safetensors`, then `<stage>.json`) and the running one's `<stage>.ckpt`.
+
+    identity: of the training; what another one left in the folder is removed.
+    writes: whether this process may change the folder (one of several that train together does).
+    """
+
+    def __init__(self, folder: Path, identity: str, writes: bool = True) -> None:
+        self.folder, self.writes = Path(folder), writes
+        if not writes:
+            return
+        if self._json(IDENTITY) != {"identity": identity}:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / IDENTITY, {"identity": identity})
+
+    def finished(self, stage: str) -> dict[str, Any] | None:
+        """The record of a finished stage, None of another."""
+        return self._json(f"{stage}.json")
+
+    def state(self, stage: str) -> dict[str, Tensor]:
+        """The weights that a finished stage left."""
+        from safetensors.torch import load_file
+
+        return load_file(self.folder / f"{stage}.safetensors")
+
+    def checkpoint(self, stage: str) -> Path:
+        return self.folder / f"{stage}.ckpt"
+
+    def finish(self, stage: str, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+        from safetensors.torch import save
+
+        if not self.writes:
+            return
+        with writing(self.folder / f"{stage}.safetensors") as aside:
+            aside.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
+        write_json(self.folder / f"{stage}.json", dict(record))
+        self.checkpoint(stage).unlink(missing_ok=True)
+
+    def recall(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What `compute` gave when it was first asked for."""
+        known = self._json(f"{name}.json")
+        if known is None:
+            known = compute()
+            if self.writes:
+                write_json(self.folder / f"{name}.json", known)
+        return known
+
+    def remove(self) -> None:
+        if self.writes:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _json(self, name: str) -> dict[str, Any] | None:
+        try:
+            return json.loads((self.folder / name).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
