@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.backbone_training import checkpoints, train_backbone
+from harness.built_in import synthetic_videos
 from harness.data.dataset import Dataset
 from harness.errors import InputError
 from harness.files import sweep
-from harness.identity import digest
-from harness.locks import making
-from harness.pretraining.config import REVISION
-from harness.recipes.recipe import Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
+from harness.recipes.backbone import BackboneRecipe
+from harness.recipes.recipe import Recipe, TrainedBackbone
 from harness.soundness import require_sound
 from harness.splits import annotations_digest
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
     from harness.features.store import FeatureEntry
+    from harness.tracking.mlflow_tracker import Tracker
 
 Say = Callable[[str], None]
 CORRUPT_SHOWN = 10
-WRITTEN = ("jobs", "predictions", "synthetic", "backbones")
+WRITTEN = ("jobs", "predictions", "synthetic", "backbones", "trainings")
 """Folders of `artifacts` whose entries are written aside; features are swept entry by entry."""
 
 
@@ -54,12 +53,8 @@ class Prepared:
     backbones: tuple[PreparedBackbone, ...]
 
 
-def checkpoints(store: Path) -> Path:
-    return store / "artifacts" / "backbones"
-
-
-def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say) -> Prepared:
-    """Make or check the data, train the recipe's own backbones, extract what is missing."""
+def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: Tracker | None = None) -> Prepared:
+    """Make or check the data, train the recipe's own backbones (tracked, with a tracker), extract what is missing."""
     from harness.data.fingerprint import dataset_digest
     from harness.data.open import open_dataset
 
@@ -73,7 +68,7 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say) -> Prepare
     images = dataset_digest(dataset, store / "features" / "digests.json")
     name = "synthetic" if data is None else dataset.name
     prepared = tuple(_prepared(recipe, reference, dataset, images, store, say)
-                     for reference in _references(recipe, store, say))
+                     for reference in _references(recipe, store, say, tracker))
     return Prepared(root.resolve(), store.resolve(), name, dataset.temporal, images, labels, prepared)
 
 
@@ -84,59 +79,16 @@ def _synthetic_videos(recipe: Recipe, store: Path, say: Say) -> Path:
     return synthetic_videos(recipe.synthetic, store, say)
 
 
-def synthetic_videos(wanted: SyntheticVideos, store: Path, say: Say) -> Path:
-    """The built-in video set in the store, made once."""
-    from harness.data.synthetic import VERSION, make
-
-    root = store / "artifacts" / "synthetic" / f"videos-{digest([wanted, VERSION])}"
-    what = f"the synthetic set: {wanted.videos} videos of {wanted.frames} frames"
-    return _made(root, what, partial(make, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0), say)
-
-
-def synthetic_stills(wanted: SyntheticStills, store: Path, say: Say) -> Path:
-    """The built-in table of stills in the store, made once."""
-    from harness.data.synthetic import VERSION, make_stills
-
-    root = store / "artifacts" / "synthetic" / f"stills-{digest([wanted, VERSION])}"
-    what = f"{wanted.images} synthetic stills of {wanted.identities} identities"
-    return _made(root, what, partial(make_stills, images=wanted.images, identities=wanted.identities,
-                                     seed=wanted.seed), say)
-
-
-def _made(root: Path, what: str, make: Callable[..., object], say: Say) -> Path:
-    """`root`, drawn on every core by whoever comes first."""
-    with making(root):
-        if not root.is_dir():
-            from harness.progress import Progress
-
-            say(f"making {what}")
-            with Progress("images", unit="image") as progress:
-                make(root, progress=progress, workers=os.cpu_count() or 1)
-    return root
-
-
-def _references(recipe: Recipe, store: Path, say: Say) -> list[tuple[str, str]]:
+def _references(recipe: Recipe, store: Path, say: Say, tracker: Tracker | None) -> list[tuple[str, str]]:
     """(label, reference) of each backbone; those that the recipe trains are trained first."""
     trained = {backbone.name: backbone for backbone in recipe.trained}
-    return [(name, str(_trained(trained[name], store, say)) if name in trained else name)
+    return [(name, _trained(trained[name], store, say, tracker) if name in trained else name)
             for name in recipe.backbones]
 
 
-def _trained(backbone: TrainedBackbone, store: Path, say: Say) -> str:
-    from harness.data.synthetic import VERSION
-
-    trained_by = digest([backbone.training, REVISION, backbone.stills, VERSION])
-    folder = checkpoints(store) / f"{backbone.name}-{trained_by}"
-    with making(folder):
-        if not folder.is_dir():
-            from harness.data.image_table import ImageTable
-            from harness.pretraining.stills import train_stills
-
-            table = ImageTable(synthetic_stills(backbone.stills, store, say))
-            say(f"training backbone {backbone.name} on stills: identities, then expressions")
-            train_stills(backbone.training, table.stills("train"), table.stills("validation"), folder,
-                         name=backbone.name, say=say)
-    return folder.name
+def _trained(backbone: TrainedBackbone, store: Path, say: Say, tracker: Tracker | None) -> str:
+    recipe = BackboneRecipe(backbone.name, backbone.training, stills=backbone.stills)
+    return train_backbone(recipe, None, store, say, tracker).folder.name
 
 
 def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Path,

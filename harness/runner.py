@@ -51,7 +51,7 @@ def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None
     began = time.perf_counter()
     tracker = open_tracker(store, tracking_uri)
     opened = time.perf_counter() - began
-    prepared = prepare(recipe, data, store, say)
+    prepared = prepare(recipe, data, store, say, tracker)
     expansion = Expansion(recipe, prepared)
     outcome = Outcome(prepared, {(task, expansion.data_of(task)) for task in recipe.tasks},
                       tracking_seconds=opened)

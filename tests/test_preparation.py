@@ -2,22 +2,24 @@
 
 import dataclasses
 import os
+import shutil
 import time
 
 import pytest
 
+from harness.built_in import synthetic_stills, synthetic_videos
 from harness.data.open import open_dataset
 from harness.errors import InputError
 from harness.heads.config import HeadConfig
-from harness.preparation import prepare, synthetic_stills, synthetic_videos
-from harness.pretraining.config import StillsConfig
-from harness.recipes import Grid, Protocol, Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
+from harness.preparation import prepare
+from harness.pretraining.config import Expressions, Schedule, StillsConfig
+from harness.recipes import BackboneRecipe, Grid, Protocol, Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
 from harness.soundness import require_sound
 from tests.data.building import AU, EXPR, annotate, crops, small_abaw3, table
 
 HELD_OUT = Protocol()
 STILLS = SyntheticStills(images=48, identities=12)
-TRAINING = StillsConfig("tiny_mobilenet@random", identity_epochs=0, expression_epochs=1)
+TRAINING = StillsConfig("tiny_mobilenet@random", identities=None, expressions=Expressions(Schedule(epochs=1)))
 
 
 def recipe(**changes):
@@ -92,7 +94,7 @@ def test_one_class_is_enough_to_choose_on(tmp_path):
 
 def test_what_kills_left_aside_is_swept(tmp_path):
     old = []
-    for folder in ("jobs", "predictions", "synthetic", "backbones"):
+    for folder in ("jobs", "predictions", "synthetic", "backbones", "trainings"):
         old.append(tmp_path / "store" / "artifacts" / folder / ".entry.x.aside")
         old[-1].mkdir(parents=True)
         os.utime(old[-1], (time.time() - 7200,) * 2)
@@ -112,18 +114,44 @@ def test_synthetic_sets_are_known_by_the_code_that_drew_them(tmp_path, monkeypat
     assert not set(made) & set(again) and all(path.is_dir() for path in (*made, *again))
 
 
+def recipe_of(training=TRAINING):
+    return recipe(trained=(TrainedBackbone("mine", training, STILLS),), backbones=("mine",))
+
+
 def test_checkpoints_are_known_by_all_that_made_them(tmp_path, monkeypatch):
     root, store = small_abaw3(tmp_path / "data"), tmp_path / "store"
 
     def trained(training=TRAINING):
         before = set((store / "artifacts").glob("backbones/mine-*"))
-        mine = recipe(trained=(TrainedBackbone("mine", training, STILLS),), backbones=("mine",))
-        prepare(mine, root, store, lambda _: None)
+        prepare(recipe_of(training), root, store, lambda _: None)
         return len(set((store / "artifacts").glob("backbones/mine-*")) - before)
 
     assert trained() == 1 and trained() == 0
     assert trained(dataclasses.replace(TRAINING, threads=1)) == 1
-    monkeypatch.setattr("harness.preparation.REVISION", 1_000)
+    monkeypatch.setattr("harness.backbone_training.REVISION", 1_000)
     assert trained() == 1 and trained() == 0
     monkeypatch.setattr("harness.data.synthetic.VERSION", 1_000)
     assert trained() == 1
+
+
+def test_a_recipes_own_backbone_is_the_one_that_its_command_trains_and_is_tracked_alike(tmp_path):
+    from harness.backbone_training import train_backbone
+    from harness.tracking import open_tracker
+
+    store, tracker = tmp_path / "store", open_tracker(tmp_path / "store")
+    alone = train_backbone(BackboneRecipe("mine", TRAINING, stills=STILLS), None, store, lambda _: None)
+    assert not alone.kept and alone.trained is not None
+    prepared = prepare(recipe_of(), small_abaw3(tmp_path / "data"), store, lambda _: None, tracker)
+    assert [path.name for path in (store / "artifacts").glob("backbones/mine-*")] == [alone.folder.name]
+    assert prepared.backbones[0].label == "mine"
+    assert tracker.training(alone.folder.name, "mine", {}, {}) is None, "it is finished there"
+
+
+def test_an_entry_is_found_without_the_stills_it_was_trained_on(tmp_path):
+    from harness.backbone_training import train_backbone
+
+    wanted = BackboneRecipe("mine", TRAINING, stills=STILLS)
+    folder = train_backbone(wanted, None, tmp_path, lambda _: None).folder
+    shutil.rmtree(tmp_path / "artifacts" / "synthetic")
+    again = train_backbone(wanted, None, tmp_path, lambda _: None)
+    assert again.kept and again.folder == folder and not (tmp_path / "artifacts" / "synthetic").exists()

@@ -13,6 +13,7 @@ examples:
   framelight run quickstart                       synthetic faces, no download, ends with a leaderboard
   framelight run abaw3_expr --data DIR            your videos in the ABAW3 layout
   framelight run abaw3_va --data DIR --set seeds=0,1,2 --set protocol=published
+  framelight train-backbone light_both            a light backbone of your own: add --data DIR for your faces
   framelight leaderboard --task expr --format csv --out expr.csv
 """
 
@@ -22,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
                                   formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _run(commands)
+    _train_backbone(commands)
     _leaderboard(commands)
     _data(commands)
     _backbones(commands)
@@ -56,10 +58,26 @@ def _run(commands) -> None:
     command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
     command.add_argument("--data", type=Path, metavar="DIR", help="a data set; without it the recipe's synthetic one")
     _store(command, tracking=True)
-    command.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
-                         help="change a field of the recipe, as often as needed")
+    _settings(command)
     _jobs(command, "jobs at a time")
     command.add_argument("--force", action="store_true", help="run finished jobs again (not the trials of a search)")
+
+
+def _train_backbone(commands) -> None:
+    command = _command(commands, "train-backbone", "train_backbone",
+                       "train a backbone on stills; it becomes an entry that recipes name. Killed, the same command "
+                       "goes on from the last epoch")
+    command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
+    command.add_argument("--data", type=Path, metavar="DIR",
+                         help="VGGFace2, AffectNet or an image table; without it the recipe's synthetic stills")
+    _store(command, tracking=True)
+    _settings(command)
+    command.add_argument("--force", action="store_true", help="train again what has been trained")
+
+
+def _settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
+                         help="change a field of the recipe, as often as needed")
 
 
 def _leaderboard(commands) -> None:

@@ -1,5 +1,6 @@
 """Recipes: typed, frozen descriptions of experiments."""
 
+from harness.recipes.backbone import BackboneRecipe
 from harness.recipes.finding import find_recipe, recipe_names
 from harness.recipes.recipe import (
     Grid,
@@ -13,5 +14,5 @@ from harness.recipes.recipe import (
 )
 from harness.recipes.settings import apply_settings
 
-__all__ = ["Grid", "Protocol", "Recipe", "Search", "Smoothing", "SyntheticStills", "SyntheticVideos",
-           "TrainedBackbone", "apply_settings", "find_recipe", "recipe_names"]
+__all__ = ["BackboneRecipe", "Grid", "Protocol", "Recipe", "Search", "Smoothing", "SyntheticStills",
+           "SyntheticVideos", "TrainedBackbone", "apply_settings", "find_recipe", "recipe_names"]

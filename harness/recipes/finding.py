@@ -1,4 +1,4 @@
-"""A recipe's name or file becomes a Recipe."""
+"""A recipe's name or file becomes a recipe, of the kind that the command runs."""
 
 from __future__ import annotations
 
@@ -6,34 +6,74 @@ import importlib.util
 import pkgutil
 import sys
 import traceback
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any, TypeVar
 
 from harness.errors import InputError, unknown
+from harness.recipes.backbone import BackboneRecipe
 from harness.recipes.recipe import Recipe
 
+AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 
-def recipe_names() -> list[str]:
+
+@dataclass(frozen=True)
+class Kind:
+    """What is said of a kind of recipe: its command, what it does, and one that shows how it is written."""
+
+    command: str
+    does: str
+    example: str
+
+
+KINDS: dict[type, Kind] = {Recipe: Kind("run", "compares backbones, features and heads", "quickstart"),
+                           BackboneRecipe: Kind("train-backbone", "trains a backbone", "light_both")}
+
+
+def recipe_names(kind: type | None = None) -> list[str]:
+    """Names of the recipes in `experiments`, of one kind or of both."""
     import experiments
 
-    return sorted(m.name for m in pkgutil.iter_modules(experiments.__path__) if not m.name.startswith("_"))
+    names = sorted(m.name for m in pkgutil.iter_modules(experiments.__path__) if not m.name.startswith("_"))
+    return [name for name in names if kind is None or isinstance(_named(name), kind)]
 
 
-def find_recipe(name: str) -> Recipe:
-    """The recipe of that name in `experiments`, or `recipe` of the Python file at that path."""
+def find_recipe(name: str, kind: type[AnyRecipe] = Recipe) -> AnyRecipe:
+    """The recipe of that name in `experiments`, or `recipe` of the Python file at that path.
+
+    InputError when there is none, and when it is of the other kind: then it names the command to use.
+    """
     if name.endswith(".py") or "/" in name:
-        return _from_file(Path(name))
-    if name not in recipe_names():
+        recipe = _from_file(Path(name), kind)
+    elif name in recipe_names():
+        recipe = _named(name)
+    else:
         raise unknown("recipe", name, recipe_names())
+    if not isinstance(recipe, kind):
+        its = KINDS[type(recipe)]
+        raise InputError(f"recipe '{name}' {its.does}, which `framelight {KINDS[kind].command}` does not do; "
+                         f"use: framelight {its.command} {name}")
+    return recipe
+
+
+def _named(name: str) -> Recipe | BackboneRecipe:
     return import_module(f"experiments.{name}").recipe
 
 
-def _from_file(path: Path) -> Recipe:
+def _from_file(path: Path, kind: type) -> Any:
+    what, known = f"`recipe = {kind.__name__}(...)`", ", ".join(recipe_names(kind))
     if path.is_dir() or (path.exists() and path.suffix != ".py"):
-        raise InputError(f"{path} is not a recipe; a recipe is a Python file (.py) with `recipe = Recipe(...)`, "
-                         f"or one of {', '.join(recipe_names())}")
+        raise InputError(f"{path} is not a recipe; a recipe is a Python file (.py) with {what}, or one of {known}")
     if not path.is_file():
-        raise InputError(f"no such recipe file: {path}; name one of {', '.join(recipe_names())} or a Python file")
+        raise InputError(f"no such recipe file: {path}; name one of {known} or a Python file")
+    recipe = getattr(_module(path), "recipe", None)
+    if not isinstance(recipe, tuple(KINDS)):
+        raise InputError(f"{path}:1: no {what} at the top level; see experiments/{KINDS[kind].example}.py")
+    return recipe
+
+
+def _module(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(f"framelight_recipe_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -46,7 +86,4 @@ def _from_file(path: Path) -> Recipe:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
         line = lines[-1] if lines else getattr(error, "lineno", None) or 1
         raise InputError(f"{path}:{line}: {type(error).__name__}: {error}") from error
-    recipe = getattr(module, "recipe", None)
-    if not isinstance(recipe, Recipe):
-        raise InputError(f"{path}:1: no `recipe = Recipe(...)` at the top level; see experiments/quickstart.py")
-    return recipe
+    return module

@@ -1,7 +1,8 @@
 """`--set KEY=VALUE`: typed replacement of a recipe's fields.
 
 KEY is a dotted path (`smoothing.largest`, `grids.heads.epochs`) or any unambiguous end of one (`largest`, `epochs`).
-A path through a tuple changes every element; a tuple's value is a comma-separated list.
+A path through a tuple changes every element; a tuple's value is a comma-separated list. A part that a recipe leaves
+out (its search, a training's identities) is there as soon as one of its fields is set, and gone when it is `none`.
 """
 
 from __future__ import annotations
@@ -10,23 +11,30 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.errors import InputError, unknown
 from harness.heads.config import HeadConfig
+from harness.recipes.backbone import BackboneRecipe
 from harness.recipes.recipe import Protocol, Recipe
 
+AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 BY_NAME = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text: Protocol(text)}
 """Types that a bare name stands for: `heads=mlp,logistic_regression`, `protocol=published`."""
 
 
-def apply_settings(recipe: Recipe, settings: list[str]) -> Recipe:
+DEEPER = 1
+"""An end of several paths means the shortest where the others have more parts than this besides."""
+
+
+def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
     """The recipe with each `KEY=VALUE` applied in order; InputError for an unknown key or an unfit value."""
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals or not key:
-            raise InputError(f"--set {setting}: write KEY=VALUE, for instance --set seeds=0,1,2")
-        path = _resolve(key.strip(), dict(_paths(Recipe)), recipe)
+            example = "seeds=0,1,2" if isinstance(recipe, Recipe) else "training.seed=1"
+            raise InputError(f"--set {setting}: write KEY=VALUE, for instance --set {example}")
+        path = _resolve(key.strip(), value.strip(), dict(_paths(type(recipe))), recipe)
         recipe = _replaced(recipe, path, value.strip(), setting)
     return recipe
 
@@ -51,18 +59,34 @@ def _dataclass_in(hint: Any) -> type | None:
     return None
 
 
-def _resolve(key: str, paths: dict[tuple[str, ...], Any], recipe: Recipe) -> tuple[str, ...]:
+def _resolve(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe: Any) -> tuple[str, ...]:
     """The path that `key` ends; a part the recipe does not have (its search, say) must be written out."""
     wanted = tuple(key.split("."))
     if wanted in paths:
         return wanted
     ends = [path for path in paths if path[-len(wanted):] == wanted]
-    there = [path for path in ends if getattr(recipe, path[0]) not in (None, ())]
-    if len(there) == 1 or len(ends) == 1:
-        return (there or ends)[0]
+    there = [path for path in ends if _has(recipe, path)]
+    near = [path for path in there if len(path) <= min(map(len, there)) + DEEPER]
+    near = [path for path in near if _takes(paths[path], text)] if len(near) > 1 else near
+    if len(near) == 1 or len(ends) == 1:
+        return (near or ends)[0]
     if ends:
         raise InputError(f"--set {key} could be {' or '.join('.'.join(p) for p in ends)}; write one of them out")
     raise unknown("key in --set", key, {".".join(p) for p in paths} | {p[-1] for p in paths})
+
+
+def _takes(hint: Any, text: str) -> bool:
+    """Whether such a field may have such a value: a part is only named or switched off, and nothing else is."""
+    if text.lower() == "none":
+        return type(None) in typing.get_args(hint)
+    return hint in BY_NAME or typing.get_origin(hint) is tuple or _dataclass_in(hint) is None
+
+
+def _has(value: Any, path: tuple[str, ...]) -> bool:
+    """Whether everything that `path` leads through is there."""
+    if isinstance(value, tuple):
+        return any(_has(element, path) for element in value)
+    return value is not None and (len(path) == 1 or _has(getattr(value, path[0]), path[1:]))
 
 
 def _replaced(value: Any, path: tuple[str, ...], text: str, setting: str) -> Any:

@@ -68,10 +68,11 @@ class Tracker:
         None when one has finished there, unless the training is done `again`.
         """
         with self._guard(), locked(self.location):
-            known = self._search(f"tags.`{entries.TRAINING}` = '{key}'")
+            known = self._trainings(key)
             if not again and any(run.info.status == "FINISHED" for run in known):
                 return None
-            begun = next((run for run in known if run.info.status != "FINISHED" and self._is_ours(run)), None)
+            begun = next((run for run in known if run.info.status != "FINISHED" and self._is_ours(run)
+                          and run.info.experiment_id == self._experiment), None)
             named = {**tags, entries.TRAINING: key, "framelight.kind": "backbone", "framelight.recipe": name}
             return self._taken_up(begun, name, named, params)
 
@@ -91,7 +92,7 @@ class Tracker:
             self._client.log_inputs(run_id, [_dataset(*data, "train", {})])
             keep_files(self._client, self._client.get_run(run_id), folder)
             self._client.set_terminated(run_id, "FINISHED")
-            for run in self._search(f"tags.`{entries.TRAINING}` = '{key}'"):
+            for run in self._trainings(key):
                 if run.info.run_id != run_id and self._is_ours(run):
                     self._client.delete_run(run.info.run_id)
 
@@ -132,8 +133,7 @@ class Tracker:
     def tagged_runs(self) -> entries.Tagged:
         """(run id, status, tags) of every live run that carries a record, through MLflow's own search."""
         with self._guard():
-            experiments = [e.experiment_id for e in _pages(self._client.search_experiments)]
-            found = self._search(f"tags.`{entries.RECORD}` LIKE '{{%'", experiments)
+            found = self._search(f"tags.`{entries.RECORD}` LIKE '{{%'", everywhere=True)
             return [(run.info.run_id, run.info.status, run.data.tags) for run in found]
 
     def _send(self, record: Record, folder: Path | None, parent: str) -> str:
@@ -180,9 +180,14 @@ class Tracker:
         """Whether this lock's holder may clear the run away; on a server others log the same jobs."""
         return bool(self.location.database) or run.data.tags.get(entries.WRITER) == writer(self.location)
 
-    def _search(self, condition: str, experiments: list[str] | None = None) -> list[Any]:
-        return _pages(partial(self._client.search_runs, experiments or [self._experiment], condition,
-                              ViewType.ACTIVE_ONLY))
+    def _trainings(self, key: str) -> list[Any]:
+        """Runs of a training; a store that was moved has some in the experiment of its old place."""
+        return self._search(f"tags.`{entries.TRAINING}` = '{key}'", everywhere=True)
+
+    def _search(self, condition: str, everywhere: bool = False) -> list[Any]:
+        experiments = [e.experiment_id for e in _pages(self._client.search_experiments)] if everywhere else \
+            [self._experiment]
+        return _pages(partial(self._client.search_runs, experiments, condition, ViewType.ACTIVE_ONLY))
 
     def _require_answer(self) -> None:
         cause = self._answer()

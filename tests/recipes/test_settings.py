@@ -5,7 +5,7 @@ import pytest
 from harness.errors import InputError
 from harness.heads.config import HeadConfig
 from harness.identity import digest
-from harness.recipes import apply_settings, find_recipe, recipe_names
+from harness.recipes import Recipe, apply_settings, find_recipe, recipe_names
 
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def recipe():
 
 def test_every_recipe_of_the_contract_is_there():
     contract = {"quickstart", "abaw3_expr", "abaw3_va", "abaw3_au", "abaw3_mtl", "real_faces"}
-    assert contract <= set(recipe_names())
-    for name in recipe_names():
+    assert contract <= set(recipe_names(Recipe))
+    for name in recipe_names(Recipe):
         assert find_recipe(name).name == name
 
 
@@ -30,6 +30,8 @@ def test_every_recipe_of_the_contract_is_there():
     ("grids.heads.epochs=3", lambda r: {h.epochs for g in r.grids for h in g.heads} == {3}),
     ("features=scores", lambda r: {g.features for g in r.grids} == {("scores",)}),
     ("learning_rate=0.5", lambda r: {h.learning_rate for g in r.grids for h in g.heads} == {0.5}),
+    ("trained.training.expressions=none", lambda r: {t.training.expressions for t in r.trained} == {None}),
+    ("trained.training.threads=1", lambda r: {t.training.threads for t in r.trained} == {1}),
     ("trials=9", lambda r: r.search.trials == 9),
     ("search.trials=9", lambda r: r.search.trials == 9 and r.search.pruner == "median"),
     ("search=none", lambda r: r.search is None),
@@ -53,6 +55,7 @@ def test_heads_are_named():
     ("seeds", "KEY=VALUE"),
     ("=3", "KEY=VALUE"),
     ("seed=3", "could be"),
+    ("shape=constant", "could be trained.training.identities.schedule.shape or trained.training.expressions"),
     ("smothing.largest=3", "did you mean smoothing"),
     ("largest=many", "expects a whole number"),
     ("largest=251", "between 0 and 250"),

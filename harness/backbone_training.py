@@ -1,0 +1,175 @@
+"""A backbone recipe becomes an entry of the store: trained where it is not there, taken up again where it was killed.
+
+Used by `framelight train-backbone` and by recipes that train their own backbones. All processes of one training (DDP)
+come through here; only the first of them speaks, locks, tracks and writes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.built_in import stills_identity, synthetic_stills
+from harness.errors import InputError
+from harness.files import sweep
+from harness.identity import digest, plain
+from harness.locks import making
+from harness.pretraining.config import REVISION, Hardware
+from harness.recipes.backbone import BackboneRecipe
+from harness.tracking.trainings import TrainingRun
+from harness.training_report import keep_report, read_report
+
+if TYPE_CHECKING:
+    from backbones import BackboneInfo
+    from harness.data.stills import Stills
+    from harness.pretraining.stills import TrainedStills
+    from harness.tracking.mlflow_tracker import Tracker
+
+    Splits = tuple[Stills, Stills | None]
+
+Say = Callable[[str], None]
+RANKS = ("RANK", "NODE_RANK", "LOCAL_RANK", "SLURM_PROCID")
+"""What the launchers of several processes (torchrun, Lightning, SLURM) number them by; the first one is 0 in all."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """folder: the entry; kept: it was there already; trained: what was done now; lost: why it could not be tracked."""
+
+    folder: Path
+    kept: bool
+    trained: TrainedStills | None = None
+    lost: str | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """The stills of a training: their name, what they are known by, and the two splits when they are asked for."""
+
+    name: str
+    digest: str
+    read: Callable[[], Splits]
+    licence: str
+
+
+def checkpoints(store: Path) -> Path:
+    """The folder of trained and imported backbones."""
+    return store / "artifacts" / "backbones"
+
+
+def first_process(hardware: Hardware) -> bool:
+    """Whether this is the first of the processes that train together on such hardware, or the only one."""
+    alone = hardware.devices == "1" and hardware.nodes == 1 and hardware.strategy == "auto"
+    return alone or all(os.environ.get(name) in (None, "", "0") for name in RANKS)
+
+
+def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: Say, tracker: Tracker | None = None,
+                   force: bool = False) -> Outcome:
+    """The recipe's entry `<name>-<key>`, trained on `data` or on the recipe's built-in stills.
+
+    The key is that of everything the weights follow from: settings, stills, the parent's weights, the code's revision.
+    force: trained again though it is there. InputError when the parent or the stills are not.
+    """
+    first = first_process(recipe.hardware)
+    if first:
+        for folder in (checkpoints(store), store / "artifacts" / "trainings"):
+            sweep(folder)
+    else:
+        say, tracker = _silence, None
+    parent = _parent(recipe, store)
+    material = _built_in(recipe, store, say) if data is None else _given(recipe, data, store, say)
+    settings = {"training": plain(recipe.training), "revision": REVISION, "data_digest": material.digest,
+                "parent_hash": parent.weights_hash}
+    entry = f"{recipe.name}-{digest(settings)}"
+    folder = checkpoints(store) / entry
+    run = TrainingRun(tracker, entry, recipe.name)
+    with making(folder) if first else nullcontext():
+        kept, trained = folder.is_dir() and not force, None
+        run.start(settings, again=force)
+        try:
+            if not kept:
+                splits = material.read()
+                trained = _trained(recipe, material, splits, folder, say, run)
+            if first:
+                report = keep_report(store, trained, splits, recipe) if trained else read_report(store, folder)
+                run.finish(report.points, report.metrics, (material.name, material.digest), report.folder)
+        except BaseException as error:
+            run.fail("interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}")
+            raise
+    return Outcome(folder, kept, trained, run.lost)
+
+
+def _trained(recipe: BackboneRecipe, material: Material, splits: Splits, folder: Path, say: Say, run: TrainingRun
+             ) -> TrainedStills:
+    from harness.pretraining.stills import train_stills
+
+    return train_stills(
+        recipe.training, *splits, folder, name=recipe.name, checkpoints=folder.parent, hardware=recipe.hardware,
+        work=folder.with_name(f".{folder.name}.work"), licence=material.licence, say=say, tell=run.epoch,
+        data={"name": material.name, "digest": material.digest})
+
+
+def _parent(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
+    """What the training starts from; where it is what another recipe trains, the message says how to get it."""
+    import backbones
+    from harness.recipes.finding import recipe_names
+
+    wanted = recipe.training.backbone
+    try:
+        return backbones.peek(wanted, checkpoints(store), store / "features" / "backbones.json")
+    except backbones.BackboneError as error:
+        if wanted not in recipe_names(BackboneRecipe):
+            raise
+        several = [name for name in backbones.entries(checkpoints(store)) if name.startswith(f"{wanted}-")]
+        if len(several) > 1:
+            raise InputError(f"{recipe.name} starts from the backbone '{wanted}', and the store has {len(several)} of "
+                             f"that name; choose one: --set backbone={several[0]} (or {', '.join(several[1:])})") \
+                from error
+        raise InputError(f"{recipe.name} starts from the backbone '{wanted}', which the store {store} does not have; "
+                         f"train it (framelight train-backbone {wanted} --store {store}), or start from other weights: "
+                         "--set backbone=efficientnet_b0, or the name of an imported one") from error
+
+
+def _built_in(recipe: BackboneRecipe, store: Path, say: Say) -> Material:
+    wanted = recipe.stills
+    if wanted is None:
+        raise InputError(f"recipe '{recipe.name}' is trained on images of yours: add --data DIR "
+                         f"(see experiments/{recipe.name}.py for what it holds)")
+
+    def read() -> Splits:
+        return _splits(recipe, synthetic_stills(wanted, store, say))[1]
+
+    return Material("synthetic stills", stills_identity(wanted), read, recipe.licence)
+
+
+def _given(recipe: BackboneRecipe, data: Path, store: Path, say: Say) -> Material:
+    from harness.progress import Progress
+
+    name, splits = _splits(recipe, data)
+    say(f"{name}: {' and '.join(f'{len(split):,}' for split in splits if split)} stills")
+    found: list[Any] = []
+    with Progress("images", unit="image") as progress:
+        for split in splits:
+            found.append(split and split.digest(store / "features" / "digests.json", progress))
+    return Material(name, digest(found, 16), lambda: splits, recipe.licence or f"see the terms of the images ({name})")
+
+
+def _splits(recipe: BackboneRecipe, root: Path) -> tuple[str, Splits]:
+    """The folder's name, its training stills and those that are held against them, if it has any.
+
+    People of a test split are unseen, which is what identities are verified on where there is no validation split.
+    """
+    from harness.data.open_stills import open_stills
+
+    source = open_stills(root)
+    beside = ("validation",) if recipe.training.expressions else ("validation", "test")
+    other = next((split for split in beside if split in source.splits()), None)
+    return source.name, (source.stills("train"), source.stills(other) if other else None)
+
+
+def _silence(_: str) -> None:
+    pass

@@ -1,0 +1,52 @@
+"""The sets this project draws, in the store, each made once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from harness.identity import digest
+from harness.locks import making
+from harness.recipes.recipe import SyntheticStills, SyntheticVideos
+
+Say = Callable[[str], None]
+
+
+def synthetic_videos(wanted: SyntheticVideos, store: Path, say: Say) -> Path:
+    """The built-in video set in the store, made once."""
+    from harness.data.synthetic import VERSION, make
+
+    root = store / "artifacts" / "synthetic" / f"videos-{digest([wanted, VERSION])}"
+    what = f"the synthetic set: {wanted.videos} videos of {wanted.frames} frames"
+    return _made(root, what, partial(make, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0), say)
+
+
+def synthetic_stills(wanted: SyntheticStills, store: Path, say: Say) -> Path:
+    """The built-in table of stills in the store, made once."""
+    from harness.data.synthetic import make_stills
+
+    root = store / "artifacts" / "synthetic" / f"stills-{stills_identity(wanted)}"
+    what = f"{wanted.images} synthetic stills of {wanted.identities} identities"
+    return _made(root, what, partial(make_stills, images=wanted.images, identities=wanted.identities,
+                                     seed=wanted.seed), say)
+
+
+def stills_identity(wanted: SyntheticStills) -> str:
+    """What those stills are known by, drawn or not: the settings and the code that draws them."""
+    from harness.data.synthetic import VERSION
+
+    return digest([wanted, VERSION])
+
+
+def _made(root: Path, what: str, make: Callable[..., object], say: Say) -> Path:
+    """`root`, drawn on every core by whoever comes first."""
+    with making(root):
+        if not root.is_dir():
+            from harness.progress import Progress
+
+            say(f"making {what}")
+            with Progress("images", unit="image") as progress:
+                make(root, progress=progress, workers=os.cpu_count() or 1)
+    return root

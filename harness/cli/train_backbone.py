@@ -1,0 +1,66 @@
+"""`framelight train-backbone`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.cli.saying import say
+from harness.errors import InputError
+from harness.recipes import BackboneRecipe, apply_settings, find_recipe
+
+
+def main(arguments: argparse.Namespace) -> None:
+    recipe = apply_settings(find_recipe(arguments.recipe, BackboneRecipe), arguments.settings)
+    if arguments.store.exists() and not arguments.store.is_dir():
+        raise InputError(f"--store {arguments.store} is a file; a store is a folder")
+    import backbones
+    from harness.backbone_training import first_process, train_backbone
+    from harness.tracking import open_tracker
+
+    began, first = time.monotonic(), first_process(recipe.hardware)
+    tracker = open_tracker(arguments.store, arguments.tracking_uri) if first else None
+    outcome = train_backbone(recipe, arguments.data, arguments.store, say, tracker, arguments.force)
+    if not first:
+        return
+    print(_told(backbones.read_card(outcome.folder), outcome.folder))
+    say("it was trained before; --force trains it again" if outcome.kept else
+        f"trained in {time.monotonic() - began:.0f} s")
+    if outcome.lost:
+        say(f"warning: {outcome.lost}; the backbone is whole in {outcome.folder}")
+
+
+def _told(card: dict[str, Any], folder: Path) -> str:
+    """What was trained on what, its figures, and how to use it."""
+    name = _answers_to(card, folder)
+    classes = card["classes"]
+    shown = {
+        "backbone": f"{name}: {card['architecture']} from {card['parent']}",
+        "entry": str(folder),
+        "trained on": f"{card['data']['name']}, {card['stills']:,} images",
+        "scores": ", ".join(classes) if len(classes) <= 24 else f"{len(classes):,} identities",
+        **{figure.replace("_", " "): _number(value) for figure, value in card["metrics"].items()},
+        "weights": f"{card['weights_hash'][:12]}, {card['size_mb']} MB, {card['licence']}",
+        "use it": f"framelight run RECIPE --data DIR --set backbones={name}",
+    }
+    width = max(map(len, shown))
+    return "\n".join(f"{key:<{width}}  {value}" for key, value in shown.items())
+
+
+def _answers_to(card: dict[str, Any], folder: Path) -> str:
+    """The short name, or the entry's where the store has several of that name."""
+    import backbones
+
+    try:
+        known = backbones.peek(card["name"], folder.parent)
+    except backbones.BackboneError:
+        return folder.name
+    return card["name"] if known.weights_hash == card["weights_hash"] else folder.name
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) > 1 else f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,82 @@
+"""What a training leaves beside its entry, for whoever looks at it later: curves, confusion matrix, surest errors."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.files import write_json, writing_directory
+from harness.tracking.entries import Point
+from harness.tracking.trainings import points
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from harness.data.stills import Stills
+    from harness.pretraining.stills import TrainedStills
+    from harness.recipes.backbone import BackboneRecipe
+
+CARD, HISTORY = "card.json", "history.json"
+
+
+@dataclass(frozen=True)
+class Report:
+    """points: of the curves; metrics: those of the card; folder: the files."""
+
+    points: list[Point]
+    metrics: Mapping[str, float]
+    folder: Path
+
+
+def keep_report(store: Path, trained: TrainedStills, splits: tuple[Stills, Stills | None], recipe: BackboneRecipe
+                ) -> Report:
+    """Write the report of a training: card.json, history.json and, where expressions were learned, two pictures."""
+    from harness.pretraining.figures import draw_confusion, draw_errors
+
+    place = _place(store, trained.folder)
+    shutil.rmtree(place, ignore_errors=True)
+    with writing_directory(place) as aside:
+        shutil.copy2(trained.folder / CARD, aside / CARD)
+        write_json(aside / HISTORY, trained.history)
+        if trained.confusion is not None:
+            shown = "validation" if "expression_macro_f1" in trained.metrics else "held-out training"
+            draw_confusion(aside / "confusion.png", trained.confusion, trained.classes,
+                           f"{recipe.name}: {int(trained.confusion.sum()):,} {shown} images")
+            draw_errors(aside / "errors.png", trained.errors, lambda path: _crop(path, splits, recipe.training.margin),
+                        f"{recipe.name}: the errors it is surest of, truth → predicted and its probability")
+    return read_report(store, trained.folder)
+
+
+def read_report(store: Path, folder: Path) -> Report:
+    """The report of the entry in `folder`; a kill may have come before it was written, then the card is all of it."""
+    place = _place(store, folder)
+    if not place.is_dir():
+        with writing_directory(place) as aside:
+            shutil.copy2(folder / CARD, aside / CARD)
+    history = _json(place / HISTORY) or []
+    curves = [point for epoch in history for point in points(
+        {name: value for name, value in epoch.items() if name not in ("stage", "epoch")}, epoch["epoch"],
+        f"{epoch['stage']}/")]
+    return Report(curves, _json(place / CARD)["metrics"], place)
+
+
+def _place(store: Path, folder: Path) -> Path:
+    return store / "artifacts" / "trainings" / folder.name
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _crop(path: Path, splits: tuple[Stills, Stills | None], margin: tuple[float, float]) -> np.ndarray:
+    from harness.data.boxes import cut
+    from harness.features.decode import decode
+
+    for stills in splits:
+        if stills is not None and stills.boxes is not None and path in stills.images:
+            return cut(decode(path), stills.boxes[stills.images.index(path)], margin)
+    return decode(path)
