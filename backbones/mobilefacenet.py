@@ -6,6 +6,8 @@ classifier `fc`. 2.06 M parameters before the classifier.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 EMBEDDING_WIDTH = 512
@@ -80,3 +82,16 @@ class MobileFaceNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
+
+
+def checkpoint_filter_fn(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """Names of a network that holds this one as a part, beside its classifier -> this module's names.
+
+    The name and the arguments are timm's, whose models have such functions too.
+    """
+    last = "features.layers.3.weight"
+    prefix = next((name.removesuffix(last) for name in state if name.endswith(f".{last}")), "")
+    own = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+    beside = {name.rpartition(".")[2]: tensor for name, tensor in state.items() if not name.startswith(prefix)}
+    surplus = len(state) - len(own) - len(beside)
+    return dict(state) if surplus else own | {f"fc.{kind}": tensor for kind, tensor in beside.items()}

@@ -104,7 +104,7 @@ def _backbone(found: Read, match: Match, classes: Sequence[str] | None, path: Pa
     said = _said(found, "classes", (list, tuple))
     if classes is None and said is not None and len(said) == match.columns:
         classes = tuple(map(str, said))
-    spec = catalogue.spec(match.architecture)
+    spec = catalogue.spec(match.plan.name)
     with torch.random.fork_rng(devices=[]):
         network = construct(spec, match.columns)
     network.load_state_dict(match.state)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from backbones import catalogue
 from backbones.errors import BackboneError, unknown
+from backbones.importing.values import Name
 from backbones.loading import construct
 
 COMMON = ("mobilevitv2_150", "tf_efficientnet_b1", "tf_efficientnet_b3", "tf_efficientnet_b4", "efficientnet_b0",
@@ -34,6 +34,10 @@ class Plan:
     name: str
     network: nn.Module
     classifier: str
+
+    @property
+    def is_timm(self) -> bool:
+        return type(self.network).__module__.startswith("timm.")
 
     def expected(self, columns: int) -> dict[str, Tensor]:
         """Its tensors, without values, for a classifier of that many columns; 0: without one."""
@@ -71,7 +75,7 @@ class Plan:
         return sum(shapes.get(name) != ours.get(name) for name in {*shapes, *ours})
 
     def converted(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors as timm's own conversion of old checkpoints of this architecture calls them."""
+        """The tensors as the architecture's own conversion of other checkpoints, timm's as a rule, calls them."""
         convert = getattr(sys.modules[type(self.network).__module__], "checkpoint_filter_fn", None)
         if convert is None:
             return dict(state)
@@ -118,11 +122,15 @@ def _catalogued(model: str) -> str:
     return next(ours, constructor)
 
 
-def candidates(kinds: Sequence[Any] = ()) -> list[str]:
-    """Architectures to try, the likeliest first. kinds: names of layer classes, whose modules of timm are tried too."""
+def likely() -> list[str]:
+    """Architectures to try, the likeliest first."""
+    ours = [name for name in catalogue.SPECS if name != catalogue.VGGFACE.name]
+    return list(dict.fromkeys([*ours, *map(_catalogued, COMMON)]))
+
+
+def related(kinds: Iterable[Name]) -> list[str]:
+    """All of timm's models that are defined where one of these classes of layers is."""
     import timm
 
     families = dict.fromkeys(kind.module.split(".")[2] for kind in kinds if kind.module.startswith("timm.models."))
-    related = [model for family in families for model in timm.list_models(module=family)]
-    ours = [name for name in catalogue.SPECS if name != catalogue.VGGFACE.name]
-    return list(dict.fromkeys([*ours, *map(_catalogued, COMMON), *map(_catalogued, related)]))
+    return [_catalogued(model) for family in families for model in timm.list_models(module=family)]

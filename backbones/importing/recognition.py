@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -18,18 +18,29 @@ from backbones.importing.torch_files import Read
 PREFIXES = ("module.", "_orig_mod.", "backbone.network.", "backbone.", "model.", "network.", "net.", "encoder.")
 """What wrappers put before the names of all tensors: DataParallel, torch.compile, this project, and people's own."""
 
+WRONG = "name the architecture it was made with"
+UNKNOWN = "name the architecture it was made with: --architecture ARCH, a name of timm's included"
 OWN = "backbone.network."
 """What this project's LightningModule calls its backbone's network; its heads and losses are beside it."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """architecture: as cards call it. state: its tensors, all of them and no others. columns: of the classifier."""
+    """An architecture tried on a file's tensors.
 
-    architecture: str
+    state: the tensors, called as the architecture calls them. misfits: how many of them do not fit; none once
+    recognised. left_out: names of the file's tensors that are beside the backbone.
+    """
+
+    plan: Plan
     state: Mapping[str, Tensor]
-    columns: int
+    misfits: int
     left_out: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> int:
+        """Width of its classifier; 0 where it has none."""
+        return self.plan.columns(self.state)
 
 
 def recognise(found: Read, architecture: str | None, path: Path) -> Match:
@@ -39,30 +50,48 @@ def recognise(found: Read, architecture: str | None, path: Path) -> Match:
     """
     state, left_out = bare(found.state)
     if architecture is not None:
-        plan = plans.plan(plans.canonical(architecture))
-        named = _named(plan, state)
-        require_fitting(named, plan.expected(plan.columns(named)), str(path), architecture)
-        _require_agreement(found, plan, path)
-        return Match(plan.name, named, plan.columns(named), left_out)
-    kinds = [layer.kind for layer in found.tree.layers.values()] if found.tree else []
-    disagreeing, nearest = [], []
-    for name in plans.candidates(kinds):
+        match, shown, hint = _named(plans.plan(plans.canonical(architecture)), state), architecture, WRONG
+    else:
+        match = _search(found, state)
+        shown, hint = f"{match.plan.name}, nor anything else known here", UNKNOWN
+    require_fitting(match.state, match.plan.expected(match.columns), str(path), shown, hint)
+    _require_agreement(found, match.plan, path)
+    return replace(match, left_out=left_out)
+
+
+def _search(found: Read, state: Mapping[str, Tensor]) -> Match:
+    """The first architecture that agrees in all, else the first whose tensors fit, else the nearest."""
+    best = _best(plans.likely(), found, state)
+    if best.misfits and found.tree is not None:
+        related = plans.related(layer.kind for layer in found.tree.layers.values())
+        known = set(plans.likely())
+        others = [name for name in related if name not in known]
+        best = min(best, _best(others, found, state), key=lambda match: match.misfits) if others else best
+    return best
+
+
+def _best(names: Sequence[str], found: Read, state: Mapping[str, Tensor]) -> Match:
+    matches = []
+    for name in names:
         plan = plans.plan(name)
-        named = plan.named(state)
-        misfits = plan.misfits(named)
-        nearest.append((misfits, len(nearest), plan, named))
-        if misfits:
-            continue
-        if found.tree is None or not differences(found.tree, plan.network):
-            _require_agreement(found, plan, path)
-            return Match(name, named, plan.columns(named), left_out)
-        disagreeing.append(plan)
-    if disagreeing:
-        _require_agreement(found, disagreeing[0], path)
-    _, _, plan, named = min(nearest)
-    require_fitting(named, plan.expected(plan.columns(named)), str(path), f"{plan.name}, nor any other known here",
-                    "name the architecture it was made with: --architecture ARCH, a name of timm's included")
-    raise AssertionError("a plan without misfits is a match")
+        # timm's conversions are for files known to be of that architecture; our own may be tried on any
+        match = _as_it_is(plan, state) if plan.is_timm else _named(plan, state)
+        if not match.misfits and (found.tree is None or not differences(found.tree, plan.network)):
+            return match
+        matches.append(match)
+    return min(matches, key=lambda match: match.misfits)
+
+
+def _as_it_is(plan: Plan, state: Mapping[str, Tensor]) -> Match:
+    named = plan.named(state)
+    return Match(plan, named, plan.misfits(named))
+
+
+def _named(plan: Plan, state: Mapping[str, Tensor]) -> Match:
+    """By the architecture's own conversion of other names, where that makes the tensors fit."""
+    match = _as_it_is(plan, state)
+    converted = _as_it_is(plan, plan.converted(state)) if match.misfits else match
+    return match if converted.misfits else converted
 
 
 def bare(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -74,16 +103,6 @@ def bare(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...
     while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in state)), None):
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state, ()
-
-
-def _named(plan: Plan, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors as the plan calls them, by timm's own conversion of old names where that makes them fit."""
-    named = plan.named(state)
-    if plan.misfits(named):
-        converted = plan.named(plan.converted(state))
-        if not plan.misfits(converted):
-            return converted
-    return named
 
 
 def _require_agreement(found: Read, plan: Plan, path: Path) -> None:

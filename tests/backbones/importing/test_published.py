@@ -1,0 +1,106 @@
+"""Networks pickled by the releases that published emotion weights were made with give what they gave there."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+import backbones
+from backbones import AFFECTNET, BackboneError
+from tests.backbones.importing.releases import computed
+from tests.backbones.importing.writer import pictures
+
+SEVEN = tuple(name for name in AFFECTNET if name != "Contempt")
+AFFECT = (*AFFECTNET, "Valence", "Arousal")
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Imports a file as `mine` into tmp_path/entries and loads the entry."""
+    def imported(path, **options):
+        folder = backbones.import_file(path, "mine", tmp_path / "entries", **options)
+        assert folder == tmp_path / "entries" / "mine"
+        return backbones.load("mine", tmp_path / "entries")
+
+    return imported
+
+
+def assert_same(network, path):
+    """The import computes what the file's network computed where it was written."""
+    expected, size = computed(path), network.spec.input_size
+    with torch.inference_mode():
+        embedding, scores = network(pictures(size))
+    assert np.ptp(expected["scores"]) > 1e-3
+    np.testing.assert_allclose(embedding.numpy(), expected["embedding"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(scores.numpy(), expected["scores"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("release, file, size, architecture, labels", [
+    ("timm==0.4.5", "enet_b0_8.pt", 224, "efficientnet_b0", AFFECTNET),
+    ("timm==0.4.12", "enet_b0_8_va_mtl.pt", 224, "efficientnet_b0", AFFECT),
+    ("timm==0.4.12", "mobilenet.pt", 224, "mobilenet_v3", ()),
+    ("timm==0.6.13", "enet_b0_8.legacy", 224, "efficientnet_b0", AFFECTNET),
+    ("timm==0.6.13", "enet_b2_7.pt", 260, "efficientnet_b2", SEVEN),
+    ("timm==0.6.13", "padded.pt", 224, "timm:efficientnet_b0", AFFECTNET),
+    ("timm==0.9.16", "enet_b2_8.pt", 260, "efficientnet_b2", AFFECTNET),
+    ("timm==0.9.16", "mobilevit_va_mtl.pt", 224, "timm:mobilevitv2_150", AFFECT),
+    ("timm", "enet_b0_7_va.pt", 224, "efficientnet_b0", (*SEVEN, "Valence", "Arousal"))])
+def test_whole_networks_of_timm(releases, imported, release, file, size, architecture, labels):
+    path = releases.file(release, file)
+    network = imported(path)
+    given = network.spec.preprocessing
+    assert (network.spec.name, network.score_labels) == (architecture, labels)
+    assert (given.input_size, given.interpolation, given.resize) == (size, "bilinear", "square")
+    assert (given.mean, given.std) == IMAGENET
+    assert_same(network, path)
+
+
+@pytest.mark.parametrize("file", ["mbf_va_mtl.pt", "mbf_sequential.pt"])
+def test_mobilefacenet_of_emotiefflib(releases, imported, file):
+    path = releases.file("emotiefflib==1.1.1", file)
+    network = imported(path)
+    given = network.spec.preprocessing
+    assert (network.spec.name, network.score_labels, network.embedding_width) == ("mobilefacenet", AFFECT, 512)
+    assert (given.input_size, given.mean, given.std) == (112, *HALF)
+    assert network.info().parameters == 2_064_650
+    assert_same(network, path)
+
+
+def test_the_card_says_where_it_came_from(releases, imported, tmp_path):
+    path = releases.file("timm==0.4.5", "enet_b0_8.pt")
+    imported(path)
+    card = backbones.read_card(tmp_path / "entries" / "mine")
+    assert card["imported_from"] == "enet_b0_8.pt" and card["licence"] == "unknown"
+    assert card["file_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert card["file_format"] == "torch module timm.models.efficientnet.EfficientNet"
+
+
+def test_what_the_tensors_do_not_tell_is_told_by_the_layers(releases, imported):
+    """EfficientNet-B0 with TensorFlow's padding has the same tensors as the one without."""
+    with pytest.raises(BackboneError, match="has the tensors of efficientnet_b0, but computes otherwise: conv_stem"):
+        imported(releases.file("timm==0.6.13", "padded.pt"), architecture="tf_efficientnet_b0")
+
+
+def test_another_pooling_is_refused(releases, imported):
+    with pytest.raises(BackboneError, match="global_pool has pool_type max where avg is expected"):
+        imported(releases.file("timm==0.9.16", "pooled.pt"))
+
+
+def test_a_classifier_whose_output_is_no_logits_is_refused(releases, imported):
+    with pytest.raises(BackboneError, match="classifier of .* has a Softmax"):
+        imported(releases.file("timm==0.6.13", "softmax.pt"))
+
+
+def test_the_wrong_architecture_lists_the_first_tensors(releases, imported, tmp_path):
+    path = releases.file("timm==0.6.13", "small.pt")
+    with pytest.raises(BackboneError, match=r"not a mobilenet_v3: \d+ of its tensors do not fit \(conv_stem.weight: "
+                                            "32x3x3x3 in the file, 16x3x3x3 expected; bn1.weight"):
+        imported(path, architecture="mobilenet_v3")
+    with pytest.raises(BackboneError, match="unknown architecture 'mobilenet_v9'; did you mean mobilenet"):
+        imported(path, architecture="mobilenet_v9")
+    with pytest.raises(BackboneError, match="classifier of 8 columns, and 2 classes were named"):
+        imported(path, classes=("yes", "no"))
+    assert not (tmp_path / "entries").exists()
