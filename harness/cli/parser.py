@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 DESCRIPTION = "Benchmark harness for frame-level facial affect: which backbone, features, head and smoothing read " \
               "faces best for what they cost."
@@ -18,9 +19,22 @@ examples:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that hands what follows certain first words to others: `backbones import`, beside `backbones NAME`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.others: dict[str, argparse.ArgumentParser] = {}
+
+    def parse_known_args(self, args=None, namespace=None):
+        if args and args[0] in self.others:
+            return self.others[args[0]].parse_known_args(args[1:], namespace)
+        return super().parse_known_args(args, namespace)
+
+
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser("framelight", description=DESCRIPTION, epilog=EXAMPLES,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    top = _Parser("framelight", description=DESCRIPTION, epilog=EXAMPLES,
+                  formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _run(commands)
     _train_backbone(commands)
@@ -104,8 +118,27 @@ def _data(commands) -> None:
 
 def _backbones(commands) -> None:
     command = _command(commands, "backbones", "backbones", "list backbones with their cost, or show one")
+    command.epilog = "framelight backbones import FILE --name NAME makes a file of weights a backbone (-h says more)"
     command.add_argument("name", nargs="?", metavar="NAME")
     _store(command)
+    command.others["import"] = _backbones_import()
+
+
+def _backbones_import() -> argparse.ArgumentParser:
+    command = argparse.ArgumentParser(
+        "framelight backbones import",
+        description="make a file of weights a backbone: a network or state dict of torch.save (HSEmotion, EmotiEffLib, "
+                    "VGGFace, timm), a Lightning checkpoint, safetensors or an ONNX model; nothing in it is run")
+    command.set_defaults(module="backbones_import")
+    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("--name", required=True, metavar="NAME", help="what recipes call it")
+    command.add_argument("--architecture", metavar="ARCH",
+                         help="a backbone's name or timm's; without it, it is found by the tensors")
+    command.add_argument("--classes", type=_names, metavar="A,B,...",
+                         help="names of the score columns (default: the published orders for 7 to 10 columns)")
+    _store(command)
+    return command
 
 
 def _extract(commands) -> None:
@@ -134,3 +167,7 @@ def _count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("expects a whole number of at least 1")
     return value
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))

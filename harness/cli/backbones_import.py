@@ -1,0 +1,15 @@
+"""`framelight backbones import`."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def main(arguments: argparse.Namespace) -> None:
+    import backbones
+    from harness.preparation import checkpoints
+
+    folder = backbones.import_file(arguments.file, arguments.name, checkpoints(arguments.store), arguments.architecture,
+                                   arguments.classes, say=print)
+    print(f"\n{arguments.name} is in {folder}.\nUse it: framelight extract --backbone {arguments.name} --data DIR "
+          f"--store {arguments.store}, or name it in a recipe.")
