@@ -18,7 +18,7 @@ ALSO = ("va", "au")
 KEEPS = ("macro_f1", "accuracy")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
-STRATEGIES = ("auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")
+STRATEGIES = ("auto", "ddp")
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,8 @@ class StillsConfig(Checked):
 class Hardware(Checked):
     """Where a training runs; no part of what it is.
 
-    devices: a number, or `auto` for all of them. accumulate: batches whose gradients make one step.
+    devices: a number, or `auto` for all of them. strategy: `auto` or `ddp`; both are distributed data parallel where
+    there are several devices. accumulate: batches whose gradients make one step.
     workers: threads that decode; 0 for one on each core. memory_gb: stills that take more, in 10^9 bytes and in each
     process, are decoded anew in every epoch instead of being kept.
     """

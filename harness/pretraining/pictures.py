@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.errors import FramelightError, InputError
-from harness.files import write_json
 
 if TYPE_CHECKING:
     from backbones import Preprocessing
@@ -75,19 +72,20 @@ class Pictures:
 
 
 def read(stills: Stills, preprocessing: Preprocessing, say: Callable[[str], None], margin: tuple[float, float] = (0, 0),
-         keep: bool = True, workers: int = 2, known: Path | None = None) -> Pictures:
+         keep: bool = True, workers: int = 2, recall: Callable[[Callable[[], Any]], Any] = lambda find: find()
+         ) -> Pictures:
     """Pictures of every still that can be read; the others are named through `say` and left out.
 
-    keep: in memory; else every still is decoded once to know whether it can be. known: a JSON file that remembers
-    the answer. InputError when none can be read.
+    keep: in memory; else every still is decoded once to know whether it can be. recall: gives what that found when
+    it was first asked for, as JSON types. InputError when none can be read.
     """
     pictures = Pictures(stills, preprocessing, margin)
     images = pictures.empty(len(stills)) if keep else None
-    faults = None if keep else _remembered(known)
-    if faults is None:
+    if keep:
         faults = _decode(pictures, images, workers)
-        if known is not None:
-            write_json(known, {"unreadable": {str(row): fault for row, fault in faults.items()}})
+    else:
+        found = recall(lambda: {str(row): fault for row, fault in _decode(pictures, None, workers).items()})
+        faults = {int(row): fault for row, fault in found.items()}
     _name(faults, len(stills), say)
     good = np.setdiff1d(np.arange(len(stills)), np.fromiter(faults, np.int64, len(faults)))
     if images is not None and faults:
@@ -113,12 +111,6 @@ def _decode(pictures: Pictures, images: np.ndarray | None, workers: int) -> dict
 
     with ThreadPoolExecutor(workers) as pool:
         return {row: fault for part in pool.map(one, range(0, len(pictures), CHUNK)) for row, fault in part.items()}
-
-
-def _remembered(known: Path | None) -> dict[int, str] | None:
-    if known is None or not known.is_file():
-        return None
-    return {int(row): fault for row, fault in json.loads(known.read_text(encoding="utf-8"))["unreadable"].items()}
 
 
 def _name(faults: dict[int, str], count: int, say: Callable[[str], None]) -> None:

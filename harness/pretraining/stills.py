@@ -6,9 +6,10 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +21,16 @@ from harness.identity import digest
 from harness.pretraining.config import REVISION, Hardware, StillsConfig
 
 if TYPE_CHECKING:
-    from backbones import Backbone
+    from backbones import Backbone, Preprocessing
     from harness.data.stills import Stills
     from harness.pretraining.evaluation import Error
-    from harness.pretraining.stages import Session
+    from harness.pretraining.stages import Say, Session, Tell
+    from harness.pretraining.work import Work
 
 HERE = Hardware()
 
-LOADING_SECONDS = 0.5
-"""How long loading and augmentation are timed alone."""
+LOADING_SECONDS = {True: 0.5, False: 2.0}
+"""How long loading and augmentation are timed alone, of pictures in memory and of others."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,7 @@ class TrainedStills:
 def train_stills(config: StillsConfig, train: Stills, validation: Stills | None, folder: Path, *,
                  name: str | None = None, checkpoints: Path | None = None, hardware: Hardware = HERE,
                  work: Path | None = None, data: Mapping[str, Any] | None = None, licence: str = "",
-                 say: Callable[[str], None] = lambda _: None,
-                 tell: Callable[[str, int, dict[str, float]], None] | None = None) -> TrainedStills:
+                 say: Say = lambda _: None, tell: Tell | None = None) -> TrainedStills:
     """Train `config.backbone` on the stills and write it to `folder`, aside and renamed.
 
     name: what the checkpoint's card calls it (default: the folder's name); checkpoints: where trained entries that
@@ -90,10 +91,10 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     session = _session(config, hardware, backbone, kept, train, validation, say, tell)
     with torch.random.fork_rng(devices=[]), _threads(config.threads):
         trained = _lessons(session, folder)
-    card = {"name": name or folder.name, "data": dict(data or {}), "data_digest": known, "stills": len(session.train),
-            "parent": parent, "parent_hash": parent_hash, "metrics": trained.metrics,
-            "selection": _selection(config), "recipe": {**_plain(config), "revision": REVISION},
-            **({"licence": licence} if licence else {})}
+    card = {"name": name or folder.name, "data_digest": known, "stills": len(session.train), "parent": parent,
+            "parent_hash": parent_hash, "metrics": trained.metrics, "selection": _selection(config),
+            "recipe": {**_plain(config), "revision": REVISION}}
+    card |= {key: value for key, value in (("data", dict(data or {})), ("licence", licence)) if value}
     if writes:
         backbones.save_checkpoint(folder, backbone.eval(), card)
         kept.remove()
@@ -108,8 +109,8 @@ def _require_alike(train: Stills, validation: Stills | None) -> None:
                          f"stills {', '.join(train.classes)}; both need the same in the same order")
 
 
-def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work: Any, train: Stills,
-             validation: Stills | None, say: Callable[[str], None], tell: Any) -> Session:
+def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work: Work, train: Stills,
+             validation: Stills | None, say: Say, tell: Tell | None) -> Session:
     """Pictures of everything, in memory where they fit, and what the stages share."""
     from harness.pretraining.inputs import PictureInputs
     from harness.pretraining.pictures import Pictures, read
@@ -119,15 +120,16 @@ def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work:
     larger = replace(spec, input_size=round(how.enlarge * spec.input_size))
     size = 3 * (len(train) * larger.input_size ** 2 + len(validation or ()) * spec.input_size ** 2)
     keep = size <= hardware.memory_gb * 1e9
-    workers = hardware.workers or len(os.sched_getaffinity(0))
+    workers = hardware.workers or os.cpu_count() or 1
     say(f"reading {len(train) + len(validation or ())} stills" + ("" if keep else
         f"; they take {size / 1e9:.1f} GB and are decoded anew in every epoch"))
-    known = [None if keep or not work.writes else work.folder / f"{split}-stills.json"
-             for split in ("train", "validation")]
-    fit = read(train, larger, say, config.margin, keep, workers, known[0])
-    select = None
-    if validation is not None and len(validation):
-        select = read(validation, spec, say, config.margin, keep, workers, known[1])
+
+    def pictures(stills: Stills, preprocessing: Preprocessing, split: str) -> Pictures:
+        recall = partial(work.recall, f"unreadable-{split}")
+        return read(stills, preprocessing, say, config.margin, keep, workers, recall)
+
+    fit = pictures(train, larger, "train")
+    select = pictures(validation, spec, "validation") if validation is not None and len(validation) else None
     plain = fit if larger == spec else Pictures(fit.stills, spec, config.margin)
     return Session(config, hardware, backbone, PictureInputs(spec, how), _device(hardware), work, fit, plain, select,
                    workers, say, tell)
@@ -160,7 +162,7 @@ def _loading_rate(session: Session) -> float:
 
     rows = np.arange(len(session.train))
     return loading_rate(session.loader(rows, {}, Natural(len(rows), 0)), session.inputs, session.device,
-                        LOADING_SECONDS)
+                        LOADING_SECONDS[session.train.images is not None])
 
 
 def _device(hardware: Hardware) -> torch.device:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import InputError
 from harness.files import write_json, writing
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ IDENTITY = "training.json"
 class Work:
     """A folder of finished stages (`<stage>.safetensors`, then `<stage>.json`) and the running one's `<stage>.ckpt`.
 
-    identity: of the training; what another one left in the folder is removed.
+    identity: of the training; what another one left in the folder is removed. InputError where something else is.
     writes: whether this process may change the folder (one of several that train together does).
     """
 
@@ -27,10 +28,12 @@ class Work:
         self.folder, self.writes = Path(folder), writes
         if not writes:
             return
-        if self._json(IDENTITY) != {"identity": identity}:
+        found = self._json(IDENTITY)
+        if found is None and self.folder.is_dir() and any(self.folder.iterdir()):
+            raise InputError(f"{self.folder} is not empty and no training's; name another folder to work in")
+        if found != {"identity": identity}:
             shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self.folder / IDENTITY, {"identity": identity})
+            write_json(self.folder / IDENTITY, {"identity": identity})
 
     def finished(self, stage: str) -> dict[str, Any] | None:
         """The record of a finished stage, None of another."""

@@ -1,4 +1,5 @@
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from harness.pretraining.config import Augmentation
 from harness.pretraining.inputs import PictureInputs
 from harness.pretraining.loading import plain_batches
 from harness.pretraining.pictures import read
+from harness.pretraining.work import Work
 
 from .drawing import draw
 
@@ -46,10 +48,10 @@ def test_corrupt_stills_are_named_and_left_out(tmp_path, keep):
 def test_what_could_not_be_read_is_remembered(tmp_path):
     stills = draw(tmp_path / "table").stills("train")
     stills.images[3].write_bytes(b"not an image")
-    known, said = tmp_path / "known.json", []
-    first = read(stills, SPEC, said.append, keep=False, known=known)
+    recall, said = partial(Work(tmp_path / "work", "a training").recall, "unreadable"), []
+    first = read(stills, SPEC, said.append, keep=False, recall=recall)
     stills.images[5].write_bytes(b"not an image either")
-    second = read(stills, SPEC, said.append, keep=False, known=known)
+    second = read(stills, SPEC, said.append, keep=False, recall=recall)
     assert first.stills.images == second.stills.images and said[0] == said[1]
 
 

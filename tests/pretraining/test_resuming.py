@@ -84,3 +84,35 @@ def test_each_finished_stage_leaves_its_weights_and_the_running_one_its_checkpoi
         for before in STAGES[:number]:
             assert f"'{before}.safetensors'" in left[number] and f"'{before}.ckpt'" not in left[number]
     assert not (runs[0] / "work" / "broken").exists()
+
+
+TOGETHER = '''
+import sys
+from pathlib import Path
+from harness.data.image_table import ImageTable
+from harness.pretraining.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
+from harness.pretraining.stills import train_stills
+
+root = Path(sys.argv[1])
+config = StillsConfig("tiny_mobilenet@random", Identities(Schedule(1)), Expressions(Schedule(1, head_epochs=1)),
+                      Augmentation(0.3), batch_size=16, threads=1)
+table = ImageTable(root / "table")
+trained = train_stills(config, table.stills("train"), table.stills("validation"), root / "together", say=print,
+                       hardware=Hardware("cpu", devices="2"))
+print("ended with", trained.metrics["expression_macro_f1"], trained.metrics["verification_auc"], flush=True)
+'''
+
+
+@pytest.mark.slow
+def test_of_two_processes_that_train_together_one_speaks_and_writes_and_both_know_the_outcome(tmp_path):
+    draw(tmp_path / "table")
+    (tmp_path / "together.py").write_text(TOGETHER)
+    done = subprocess.run([sys.executable, str(tmp_path / "together.py"), str(tmp_path)], capture_output=True,
+                          text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = done.stdout.splitlines()
+    ended = [line for line in lines if line.startswith("ended")]
+    assert len(ended) == 2 and ended[0] == ended[1]
+    assert sum("epoch 1 of 1" in line for line in lines) == 3
+    metrics = card(tmp_path, "together")["metrics"]
+    assert ended[0] == f"ended with {metrics['expression_macro_f1']} {metrics['verification_auc']}"

@@ -269,6 +269,24 @@ def test_stills_that_cannot_teach_are_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_to_work_in_is_never_one_of_the_users(table, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="is not empty and no training's"):
+        train(table, tmp_path / "out", SHORT, work=tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_what_another_training_left_is_not_gone_on_from(table, tmp_path):
+    def interrupted(stage, epoch, values):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(table, tmp_path / "out", dataclasses.replace(SHORT, seed=1), tell=interrupted)
+    assert (tmp_path / ".out.work").is_dir()
+    assert weights(train(table, tmp_path / "out", SHORT)) == weights(train(table, tmp_path / "fresh", SHORT))
+
+
 def test_splits_of_other_classes_are_refused(table, tmp_path):
     other = dataclasses.replace(table.stills("validation"), classes=backbones.AFFECTNET)
     with pytest.raises(InputError, match="both need the same in the same order"):
