@@ -178,6 +178,14 @@ def test_in_half_precision_it_ends_near_where_it_ends_in_full(trainer, tolerance
                            full.state["backbone.network.classifier.weight"])
 
 
+def test_a_loss_too_small_for_half_precision_still_perturbs():
+    how = {"weight": 1e-7, "norm": False, "dropout": 0.0, "selection": None, "learning_rate": 2e-3}
+    low, full, plain = fitted(half(), sharpness=1.0, **how), fitted(sharpness=1.0, **how), fitted(**how)
+    name = "backbone.network.classifier.weight"
+    moved = (full.state[name] - plain.state[name]).norm()
+    assert (low.state[name] - full.state[name]).norm() < 0.2 * moved
+
+
 def test_the_loss_told_is_that_of_the_unperturbed_weights():
     """Nothing moves at a rate of almost nothing, so that the first epoch's loss is that without SAM."""
     still = {"learning_rate": 1e-12, "epochs": 1, "dropout": 0.0}

@@ -69,10 +69,10 @@ BY_ACCURACY = Selection(selection_rows, accuracy)
 
 
 def model(norm: bool = True, dropout: float = 0.3, selection: Selection | None = BY_ACCURACY,
-          inputs=None, frozen: bool = False, **how) -> FrameModel:
+          inputs=None, frozen: bool = False, weight: float = 1.0, **how) -> FrameModel:
     torch.manual_seed(7)
     optimisation = Optimisation(**{"epochs": 3, "rows": ROWS, "learning_rate": 0.02, **how})
-    losses = BlockLosses({"class": CrossEntropy(np.ones(CLASSES))}, {"class": slice(0, CLASSES)})
+    losses = BlockLosses({"class": CrossEntropy(np.full(CLASSES, weight))}, {"class": slice(0, CLASSES)})
     return FrameModel(nn.Identity(), losses, optimisation, Backbone(Network(norm, dropout)), "scores", selection,
                       inputs, frozen)
 
