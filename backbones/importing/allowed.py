@@ -7,6 +7,7 @@ of torch, timm, torchvision and MobileFaceNet, types, functions a layer refers t
 from __future__ import annotations
 
 import re
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,8 @@ import torch
 
 from backbones.importing.values import Instance, Name, Storage, StoredTensor
 
-RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg", "numpy._core.multiarray": "numpy.core.multiarray"}
-"""Modules as Python 2 and numpy 2 call them, and as they are called here."""
+RENAMED = {**IMPORT_MAPPING, "numpy._core.multiarray": "numpy.core.multiarray"}
+"""Modules as Python 2 (whose names torch's pickles have) and numpy 2 call them, and as they are called here."""
 
 LAYERS = ("torch.nn.", "timm.", "torchvision.models.", "torchvision.ops.")
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
@@ -42,6 +43,8 @@ def printable(text: str) -> str:
 
 
 def name_of(module: str, name: str) -> Name:
+    """What pickle takes the two texts for."""
+    module, name = NAME_MAPPING.get((module, name), (module, name))
     return Name(RENAMED.get(module, module), name)
 
 

@@ -153,7 +153,7 @@ class Machine:
     def _named(self, module: str, name: str) -> Name:
         named = allowed.name_of(module, name)
         if not allowed.is_allowed(named):
-            self.refused[printable(f"{module}.{name}")] = None
+            self.refused[printable(str(named))] = None
         return named
 
     def _reduce(self, _: Any) -> None:

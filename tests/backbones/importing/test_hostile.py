@@ -1,0 +1,258 @@
+"""Files that would do something when unpickled are refused by name, and nothing of them is done."""
+
+import functools
+import importlib
+import operator
+import os
+import pickle
+import subprocess
+import time
+import types
+import zipfile
+from collections import OrderedDict
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import backbones
+from backbones import BackboneError
+from tests.backbones.importing.crafting import Call, Kept, archive, pickled
+
+
+@pytest.fixture
+def marker(tmp_path):
+    return tmp_path / "it was run"
+
+
+def refused(path, tmp_path):
+    """Why a file is refused; there is no entry afterwards."""
+    with pytest.raises(BackboneError) as error:
+        backbones.import_file(path, "mine", tmp_path / "entries")
+    assert not (tmp_path / "entries").exists()
+    return str(error.value)
+
+
+def touch(marker):
+    return f"touch '{marker}'"
+
+
+PAYLOADS = {
+    "posix.system": lambda marker: Call(os.system, touch(marker)),
+    "subprocess.Popen": lambda marker: Call(subprocess.Popen, ["touch", str(marker)]),
+    "subprocess.check_output": lambda marker: Call(subprocess.check_output, ["touch", str(marker)]),
+    "builtins.eval": lambda marker: Call(eval, f"open({str(marker)!r}, 'w')"),
+    "builtins.exec": lambda marker: Call(exec, f"open({str(marker)!r}, 'w')"),
+    "io.open": lambda marker: Call(open, str(marker), "w"),
+    "builtins.getattr": lambda marker: Call(Call(getattr, Path(marker), "touch")),
+    "builtins.__import__": lambda marker: Call(__import__, "this"),
+    "importlib.import_module": lambda marker: Call(importlib.import_module, "this"),
+    "operator.attrgetter": lambda marker: Call(Call(operator.attrgetter, "touch"), Path(marker)),
+    "torch.serialization.load": lambda marker: Call(torch.load, str(marker)),
+    "torch.hub.load": lambda marker: Call(torch.hub.load, str(marker), "x"),
+    "torch.storage._load_from_bytes": lambda marker: Call(
+        torch.storage._load_from_bytes, pickled(Call(os.system, touch(marker)))),
+    "timm.models._hub.load_custom_from_hf": lambda marker: Call(_named("timm.models._hub", "load_custom_from_hf"), "x"),
+    "torch.nn.modules.module.register_module_forward_hook": lambda marker: Call(
+        nn.modules.module.register_module_forward_hook, print),
+}
+LIVE = ("posix.system", "subprocess.Popen", "builtins.eval", "builtins.exec", "io.open")
+"""Of these the test shows that unpickling the same file does run them."""
+
+
+def _named(module, name):
+    return getattr(importlib.import_module(module), name)
+
+
+def in_module(payload, path):
+    network = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU()))
+    network[1].note = payload
+    torch.save(network, path)
+
+
+def in_module_legacy(payload, path):
+    network = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    network[1].note = payload
+    torch.save(network, path, _use_new_zipfile_serialization=False)
+
+
+def in_lightning(payload, path):
+    torch.save({"state_dict": OrderedDict(w=torch.ones(2)), "pytorch-lightning_version": "2.6.0",
+                "callbacks": {"EarlyStopping": {"best": payload}}}, path)
+
+
+PLACES = {
+    "zip": lambda payload, path: torch.save(payload, path),
+    "legacy": lambda payload, path: torch.save(payload, path, _use_new_zipfile_serialization=False),
+    "pickle": lambda payload, path: path.write_bytes(pickled(payload)),
+    "state dict": lambda payload, path: torch.save({"conv.weight": torch.ones(3), "conv.bias": payload}, path),
+    "module": in_module, "module, legacy": in_module_legacy, "lightning": in_lightning}
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_what_it_contains_is_named(name, marker, tmp_path):
+    path = tmp_path / "net.pt"
+    in_module(PAYLOADS[name](marker), path)
+    assert f"contains {name}" in refused(path, tmp_path) or f"a call of {name}" in refused(path, tmp_path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", LIVE)
+@pytest.mark.parametrize("place", PLACES)
+def test_wherever_it_is(name, place, marker, tmp_path):
+    path = tmp_path / "net.pt"
+    PLACES[place](PAYLOADS[name](marker), path)
+    said = refused(path, tmp_path)
+    assert name in said and "nothing of it was run" in said and not marker.exists()
+    with suppress(Exception):
+        pickle.loads(path.read_bytes()) if place == "pickle" else torch.load(path, weights_only=False)
+    for _ in range(100):
+        if marker.exists():
+            return
+        time.sleep(0.05)
+    pytest.fail("the payload was none: unpickling did not run it either")
+
+
+def test_in_the_type_of_a_storage(marker, tmp_path):
+    for kind, name in ((os.system, "posix.system"), (nn.Linear, "a storage of type torch.nn.modules.linear.Linear")):
+        tensor = Call(torch._utils._rebuild_tensor_v2, Kept(kind, "0", 4), 0, (4,), (1,), False, OrderedDict())
+        path = archive(tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(16)})
+        assert name in refused(path, tmp_path)
+
+
+def test_several_are_listed(marker, tmp_path):
+    torch.save({"a": Call(eval, "1"), "b": [Call(os.system, touch(marker))], "w": torch.ones(1)}, tmp_path / "net.pt")
+    assert "contains builtins.eval, posix.system" in refused(tmp_path / "net.pt", tmp_path)
+
+
+def test_partial_and_reduce_of_what_was_made(marker, tmp_path):
+    """Names may be kept, but what is kept is never called: neither a partial nor a tensor's hooks."""
+    torch.save({"w": torch.ones(1), "hook": functools.partial(os.system, touch(marker))}, tmp_path / "a.pt")
+    assert "posix.system" in refused(tmp_path / "a.pt", tmp_path)
+    torch.save({"w": torch.ones(1), "hook": Call(functools.partial(nn.Linear, 2), 2)}, tmp_path / "b.pt")
+    assert "a call of something that is no name" in refused(tmp_path / "b.pt", tmp_path)
+    hooks = OrderedDict(hook=Call(os.system, touch(marker)))
+    tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", 4), 0, (4,), (1,), False, hooks)
+    assert "posix.system" in refused(archive(tmp_path / "c.pt", pickled({"w": tensor}), {"0": bytes(16)}), tmp_path)
+    assert not marker.exists()
+
+
+def raw(marker):
+    """Pickles that no pickler writes, and what is said of them."""
+    shell = touch(marker).encode()
+    linear = b"ctorch.nn.modules.linear\nLinear\n"
+    deep = b"(" * 100_000 + b"t" * 100_000
+    return {
+        "global, protocol 0": (b"cos\nsystem\n(S\"" + shell + b"\"\ntR.", "contains os.system"),
+        "inst": (b"(S\"" + shell + b"\"\nios\nsystem\n.", "contains os.system"),
+        "obj": (b"(cos\nsystem\nS\"" + shell + b"\"\no.", "contains os.system"),
+        "newobj": (b"\x80\x02cos\nsystem\nS\"" + shell + b"\"\n\x85\x81.", "contains os.system"),
+        "a name with dots": (b"\x80\x04\x8c\x1btorch.nn.modules.activation\x8c\x0etorch.hub.load\x93.",
+                             "torch.nn.modules.activation.torch.hub.load"),
+        "a name that looks like a layer": (b"\x80\x02ctorch.nn.modules.linear\ntorch.os.system\n)R.",
+                                           "torch.nn.modules.linear.torch.os.system"),
+        "a name that is no text": (b"\x80\x04K\x01K\x02\x93.", "contains 1.2"),
+        "attributes set on a class": (linear + b"}S'__init__'\ncos\nsystem\nsb.",
+                                      "os.system, attributes set on torch.nn.modules.linear.Linear"),
+        "state of a class": (linear + b"(N}S'forward'\nI1\nstb.", "attributes set on torch.nn.modules.linear.Linear"),
+        "call of a layer": (linear + b"(I2\nI2\ntR.", "a call of torch.nn.modules.linear.Linear"),
+        "call of an instance": (b"\x80\x02" + linear + b")\x81)R.", "a call of something that is no name"),
+        "extension": (b"\x80\x02\x82\x01.", "an opcode that no file of weights has"),
+        "bytes of another encoding": (b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x05\x00\x00\x00rot13\x86R.",
+                                      "bytes in the encoding rot13"),
+        "numpy objects": (b"\x80\x02cnumpy\ndtype\nX\x02\x00\x00\x00O8\x85R.",
+                          "numpy values that are not plain numbers"),
+        "array of objects": (pickled(np.array([print], object)), "numpy"),
+        "a key as deep as the stack": (b"}" + deep + b"I1\ns.", "a tuple as a key"),
+        "empty stack": (b"\x80\x020.", "damaged"), "no mark": (b"\x80\x02t.", "damaged"),
+        "a memo that is not": (b"\x80\x02h\x07.", "damaged"),
+        "a text as long as memory": (b"\x80\x04\x8d" + (2**62).to_bytes(8, "little") + b"x.", "damaged")}
+
+
+@pytest.mark.parametrize("case", raw(Path("marker")))
+@pytest.mark.parametrize("zipped", [False, True])
+def test_pickles_that_no_pickler_writes(case, zipped, marker, tmp_path):
+    data, expected = raw(marker)[case]
+    path = tmp_path / "net.pt"
+    archive(path, data) if zipped else path.write_bytes(data)
+    assert expected in refused(path, tmp_path)
+    assert not marker.exists()
+
+
+def test_a_tree_that_holds_itself_ends(tmp_path):
+    network = nn.Sequential(nn.ReLU())
+    network._modules["0"]._modules["again"] = network
+    torch.save(network, tmp_path / "loop.pt")
+    assert "without end" in refused(tmp_path / "loop.pt", tmp_path)
+    network = nn.ReLU()
+    for _ in range(60):
+        network = nn.Sequential(network, network)
+    torch.save(network, tmp_path / "doubled.pt")
+    assert "without end" in refused(tmp_path / "doubled.pt", tmp_path)
+
+
+def test_layers_that_are_none(tmp_path):
+    network = nn.Sequential(nn.ReLU())
+    network._modules["0"] = {"weight": 1}
+    torch.save(network, tmp_path / "a.pt")
+    assert "no layer" in refused(tmp_path / "a.pt", tmp_path)
+    network = nn.Sequential(nn.ReLU())
+    network._parameters["weight"] = 3
+    torch.save(network, tmp_path / "b.pt")
+    assert "no tensor" in refused(tmp_path / "b.pt", tmp_path)
+
+
+def test_a_class_of_ones_own_is_named(tmp_path):
+    module = types.ModuleType("my_networks")
+    module.Mine = type("Mine", (nn.Linear,), {"__module__": "my_networks"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(__import__("sys").modules, "my_networks", module)
+        torch.save(module.Mine(2, 2), tmp_path / "net.pt")
+    said = refused(tmp_path / "net.pt", tmp_path)
+    assert "contains my_networks.Mine" in said and "torch.save(model.state_dict(), FILE)" in said
+
+
+def test_an_archive_that_unpacks_to_more_than_it_is(tmp_path):
+    tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", 10**6), 0, (10**6,), (1,), False,
+                  OrderedDict())
+    path = archive(tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(4 * 10**6)},
+                   compression=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 10**5 and "is compressed" in refused(path, tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_entries_that_are_there_twice(tmp_path):
+    path = archive(tmp_path / "net.pt", pickled({}), {"0": b"one"})
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("archive/data/0", b"two")
+    assert "overlap" in refused(path, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["../data.pkl", "../../../../etc/passwd", "/etc/passwd", "1"])
+def test_storages_are_looked_for_in_the_file_alone(key, tmp_path):
+    tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.ByteStorage, key, 4), 0, (4,), (1,), False, OrderedDict())
+    said = refused(archive(tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(16)}), tmp_path)
+    assert "are absent" in said or "bytes for 4 numbers" in said
+
+
+@pytest.mark.parametrize("numel, offset, shape, stride", [
+    (4, 0, (5,), (1,)), (4, 1, (4,), (1,)), (4, 0, (2, 2), (3, 1)), (4, 0, (2**40,), (0,)), (4, -1, (2,), (1,)),
+    (4, 0, (-4,), (1,)), (4, 0, (2,), (-1,)), (4, 0, (4,), ()), (4, 0, (2**62, 2**62), (1, 1)), (4, 0, (1.5,), (1,)),
+    (5, 0, (5,), (1,)), (2**60, 0, (4,), (1,)), (-1, 0, (1,), (1,)), (4, 0, (1,) * 40, (1,) * 40)])
+def test_tensors_beyond_their_storage(numel, offset, shape, stride, tmp_path):
+    tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", numel), offset, shape, stride, False,
+                  OrderedDict())
+    path = archive(tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(16)})
+    assert "net.pt" in refused(path, tmp_path)
+
+
+def test_pickle_itself_would_have_run_the_raw_ones(marker):
+    """So that the raw pickles above are what they claim to be."""
+    for case in ("global, protocol 0", "inst", "obj"):
+        with suppress(Exception):
+            pickle.loads(raw(marker)[case][0])
+        assert marker.exists(), case
+        marker.unlink()
