@@ -56,8 +56,6 @@ def _zipped(archive: zipfile.ZipFile) -> tuple[Any, Fetch]:
     if len(pickles) != 1:
         raise Malformed("its archive holds no data.pkl: torch.save did not write it")
     folder = pickles[0].removesuffix("data.pkl")
-    if f"{folder}constants.pkl" in names:
-        raise Malformed("it is a TorchScript program, whose layers are not to be told; save the state dict instead")
     order = archive.read(f"{folder}byteorder").strip() if f"{folder}byteorder" in names else b"little"
     if order not in (b"little", b"big"):
         raise Malformed("its byte order is neither little nor big")
@@ -76,6 +74,8 @@ def _checked(archive: zipfile.ZipFile) -> Mapping[str, zipfile.ZipInfo]:
     """The entries by name: stored as they are, each once, and no larger together than the file."""
     entries = archive.infolist()
     names = {entry.filename: entry for entry in entries}
+    if any(name.endswith("/constants.pkl") for name in names):
+        raise Malformed("it is a TorchScript program, of which the layers cannot be told; save the state dict instead")
     packed = next((e for e in entries if e.compress_type != zipfile.ZIP_STORED or e.file_size != e.compress_size), None)
     if packed is not None:
         raise Malformed(f"{allowed.printable(packed.filename)} is compressed, which torch.save never does")

@@ -1,0 +1,276 @@
+"""State dicts, safetensors and Lightning checkpoints: every tensor lands, or the first that do not are listed."""
+
+import re
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+import backbones
+from backbones import AFFECTNET, BackboneError
+from backbones.importing.torch_files import read
+from harness.learning.fitting import Optimisation, Selection
+from harness.learning.lightning import FrameModel, fit
+from harness.learning.losses import BlockLosses, CrossEntropy
+from tests.backbones.importing.crafting import Call, Kept, archive, pickled
+
+CLASSES = ("Anger", "Joy", "Rest")
+
+
+@pytest.fixture
+def tiny():
+    """A tiny network with the statistics of a trained one."""
+    network = backbones.build("tiny_mobilenet", CLASSES, seed=4)
+    with torch.no_grad():
+        for name, tensor in network.network.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.add_(0.1 * torch.rand(tensor.shape, generator=torch.Generator().manual_seed(len(name))))
+    return network
+
+
+@pytest.fixture
+def state(tiny):
+    return tiny.network.state_dict()
+
+
+@pytest.fixture
+def entries(tmp_path):
+    return tmp_path / "entries"
+
+
+def outputs(network, size=64):
+    pixels = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        return network(pixels)
+
+
+def assert_equal(network, other, size=64):
+    for one, two in zip(outputs(network, size), outputs(other, size)):
+        torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-6)
+
+
+WRITERS = {
+    "state dict": lambda state, path: torch.save(state, path),
+    "older format": lambda state, path: torch.save(state, path, _use_new_zipfile_serialization=False),
+    "safetensors": save_file,
+    "data parallel": lambda state, path: torch.save({f"module.{name}": t for name, t in state.items()}, path),
+    "compiled, in a model": lambda state, path: torch.save({f"_orig_mod.model.{k}": t for k, t in state.items()}, path),
+    "a training's": lambda state, path: torch.save(
+        {"epoch": 3, "state_dict": OrderedDict(state), "optimizer": {"state": {0: {"step": torch.ones(1)}}}}, path),
+    "with parameters": lambda state, path: torch.save({name: nn.Parameter(tensor) if tensor.is_floating_point()
+                                                       else tensor for name, tensor in state.items()}, path)}
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_the_forms_of_a_state_dict(form, tiny, state, entries, tmp_path):
+    WRITERS[form](state, tmp_path / "weights.bin")
+    backbones.import_file(tmp_path / "weights.bin", "mine", entries, classes=CLASSES)
+    loaded = backbones.load("mine", entries)
+    assert loaded.spec.name == "tiny_mobilenet" and loaded.score_labels == CLASSES
+    assert loaded.weights_hash == tiny.weights_hash
+    assert_equal(loaded, tiny)
+
+
+def test_plain_timm_weights_keep_timm_s_preprocessing(entries, tmp_path):
+    network = timm.create_model("resnet18", num_classes=12).eval()
+    save_file(network.state_dict(), tmp_path / "w.safetensors")
+    said = []
+    backbones.import_file(tmp_path / "w.safetensors", "mine", entries, "resnet18", say=said.append)
+    loaded = backbones.load("mine", entries)
+    assert loaded.spec.name == "timm:resnet18" and loaded.score_labels == () and loaded.score_width == 12
+    assert loaded.spec.preprocessing == backbones.spec("timm:resnet18").preprocessing
+    torch.testing.assert_close(outputs(loaded, 224)[1], outputs(network, 224))
+    assert any("timm:resnet18" in line for line in said) and any("512" in line for line in said)
+
+
+@pytest.mark.parametrize("named", [None, "tf_efficientnet_b0_ns", "tf_efficientnet_b0.ns_jft_in1k", "efficientnet_b0"])
+def test_identity_weights_without_a_classifier_give_embeddings_alone(named, entries, tmp_path):
+    """`state_vggface2_enet0_new.pt`: the state dict of tf_efficientnet_b0_ns less its classifier."""
+    network = timm.create_model("tf_efficientnet_b0", num_classes=0).eval()
+    torch.save(network.state_dict(), tmp_path / "state_vggface2_enet0_new.pt")
+    backbones.import_file(tmp_path / "state_vggface2_enet0_new.pt", "faces", entries, named)
+    loaded = backbones.load("faces", entries)
+    embedding, scores = outputs(loaded, 224)
+    torch.testing.assert_close(embedding, outputs(network, 224))
+    assert loaded.spec.name == "efficientnet_b0" and loaded.spec.input_size == 224
+    assert scores.shape == (2, 0) and loaded.score_width == 0 and loaded.score_labels == ()
+    assert backbones.peek("faces", entries) == loaded.info()
+    loaded.set_classes(AFFECTNET)
+    assert outputs(loaded, 224)[1].shape == (2, 8)
+
+
+@pytest.mark.parametrize("name, size", [("tiny_resnet", 64), ("mobilefacenet", 112)])
+def test_our_own_networks_without_a_classifier(name, size, entries, tmp_path):
+    network = backbones.build(name, ())
+    torch.save(network.network.state_dict(), tmp_path / "w.pt")
+    backbones.import_file(tmp_path / "w.pt", "faces", entries)
+    loaded = backbones.load("faces", entries)
+    assert loaded.spec.name == name and outputs(loaded, size)[1].shape == (2, 0)
+    assert_equal(loaded, network, size)
+
+
+def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path):
+    """Its best epoch's network; heads and losses are beside it."""
+    pixels = torch.randn(24, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    targets = {"class": (torch.arange(24) % 3, torch.ones(24, dtype=torch.bool))}
+    values = iter((0.2, 0.9, 0.5))
+    losses = BlockLosses({"class": CrossEntropy(np.ones(3))}, {"class": slice(0, 3)})
+    model = FrameModel(nn.Linear(3, 3), losses, Optimisation(3, 24, 1e-2), tiny, "scores",
+                       Selection(lambda part: [pixels[part.index::part.of]], lambda logits: next(values)))
+    fitted = fit(model, lambda epoch, part: [(pixels, targets)], checkpoint=tmp_path / "last.ckpt")
+    assert fitted.epoch == 2
+    said = []
+    backbones.import_file(tmp_path / "last.ckpt", "mine", entries, classes=CLASSES, say=said.append)
+    loaded, best = backbones.load("mine", entries), fitted.state
+    kept = loaded.network.state_dict()
+    assert all(torch.equal(kept[name], best[f"backbone.network.{name}"]) for name in kept)
+    assert any("head.weight" in line for line in said)
+    assert backbones.read_card(entries / "mine")["file_format"] == "Lightning checkpoint"
+
+
+def test_a_checkpoint_says_what_its_backbone_is(tiny, state, entries, tmp_path):
+    about = {"architecture": "tiny_mobilenet", "classes": list(CLASSES),
+             "preprocessing": {**tiny.spec.preprocessing.as_dict(), "mean": [0.25, 0.5, 0.75]}}
+    torch.save({"state_dict": {f"backbone.network.{name}": tensor for name, tensor in state.items()},
+                "pytorch-lightning_version": "2.6.0", "framelight": {"backbone": about}}, tmp_path / "last.ckpt")
+    backbones.import_file(tmp_path / "last.ckpt", "mine", entries)
+    loaded = backbones.load("mine", entries)
+    assert loaded.score_labels == CLASSES and loaded.spec.preprocessing.mean == (0.25, 0.5, 0.75)
+
+
+def test_half_precision_becomes_single(tiny, state, entries, tmp_path):
+    torch.save({name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()},
+               tmp_path / "w.pt")
+    backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
+    loaded = backbones.load("mine", entries)
+    assert all(tensor.dtype == state[name].dtype for name, tensor in loaded.network.state_dict().items())
+    torch.testing.assert_close(outputs(loaded), outputs(tiny), rtol=0.05, atol=0.05)
+
+
+def test_files_from_before_batches_were_counted(tiny, state, entries, tmp_path):
+    torch.save({name: tensor for name, tensor in state.items() if "num_batches" not in name}, tmp_path / "w.pt")
+    backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
+    assert_equal(backbones.load("mine", entries), tiny)
+
+
+def test_views_and_shared_storages(tmp_path):
+    whole = torch.arange(12.0).reshape(3, 4)
+    torch.save({"t": whole.T, "row": whole[1], "part": whole[1:, ::2], "none": torch.empty(0), "one": torch.tensor(7),
+                "flags": torch.tensor([True, False]), "b": torch.ones(2, dtype=torch.bfloat16)}, tmp_path / "w.pt")
+    for form in (True, False):
+        torch.save(torch.load(tmp_path / "w.pt"), tmp_path / "again.pt", _use_new_zipfile_serialization=form)
+        found = read(tmp_path / "again.pt")
+        for name, expected in torch.load(tmp_path / "w.pt").items():
+            assert torch.equal(found.state[name], expected) and found.state[name].dtype == expected.dtype
+
+
+def test_numbers_of_a_machine_of_the_other_byte_order(tmp_path):
+    numbers = torch.arange(4.0)
+    tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", 4), 0, (2, 2), (2, 1), False,
+                  OrderedDict())
+    for order, data in ((b"little", numbers.numpy().tobytes()), (b"big", numbers.numpy().byteswap().tobytes())):
+        path = archive(tmp_path / "w.pt", pickled({"w": tensor}), {"0": data}, order)
+        assert torch.equal(read(path).state["w"], numbers.reshape(2, 2))
+
+
+def altered(state, change):
+    state = dict(state)
+    change(state)
+    return state
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda s: s.pop("fold.0.weight"), r"1 of its tensors do not fit \(fold.0.weight: absent in the file, 160x1x4x4"),
+    (lambda s: s.update(more=torch.ones(3)), r"\(more: 3 in the file, absent expected"),
+    (lambda s: s.update({"body.0.0.weight": torch.ones(24, 1, 5, 5)}), r"body.0.0.weight: 24x1x5x5 in the file"),
+    (lambda s: s.update({"classifier.bias": torch.ones(4)}), r"classifier.bias: 4 in the file, 3 expected"),
+    (lambda s: s.pop("classifier.bias"), r"classifier.bias: absent in the file, 3 expected"),
+    (lambda s: s.update({"classifier.weight": torch.ones(3, 64)}), r"classifier.weight: 3x64 in the file, 3x128 exp"),
+    (lambda s: s["fold.0.weight"].fill_(float("nan")), r"not finite in 1 tensors: fold.0.weight")])
+@pytest.mark.parametrize("architecture", ["tiny_mobilenet", None])
+def test_tensors_that_do_not_fit_are_listed(change, message, architecture, state, entries, tmp_path):
+    torch.save(altered(state, change), tmp_path / "w.pt")
+    with pytest.raises(BackboneError, match=message):
+        backbones.import_file(tmp_path / "w.pt", "mine", entries, architecture)
+    assert not entries.exists()
+
+
+def test_an_architecture_that_nothing_here_has(entries, tmp_path):
+    torch.save(nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2)).state_dict(), tmp_path / "w.pt")
+    with pytest.raises(BackboneError, match="nor anything else known here.*--architecture ARCH"):
+        backbones.import_file(tmp_path / "w.pt", "mine", entries)
+
+
+@pytest.mark.parametrize("form", ["zip", "older", "safetensors"])
+def test_truncated_and_damaged_files(form, state, entries, tmp_path):
+    path = tmp_path / "w.pt"
+    save_file(state, path) if form == "safetensors" else torch.save(
+        state, path, _use_new_zipfile_serialization=form == "zip")
+    whole = path.read_bytes()
+    for share in (0, 0.0001, 0.02, 0.2, 0.5, 0.9, 0.999):
+        path.write_bytes(whole[:int(share * len(whole))])
+        with pytest.raises(BackboneError, match=re.escape(str(path))):
+            backbones.import_file(path, "mine", entries, "tiny_mobilenet", CLASSES)
+    if form == "zip":
+        damaged = bytearray(whole)
+        damaged[len(whole) // 2] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(BackboneError, match="broken off or damaged"):
+            backbones.import_file(path, "mine", entries, "tiny_mobilenet", CLASSES)
+    assert not entries.exists()
+
+
+@pytest.mark.parametrize("data, message", [
+    (b"", "empty"), (b"hello, these are no weights", "nothing that is read here"), (b"\x89HDF\r\n\x1a\n1234", "Keras"),
+    (b"PK\x03\x04 and no more", "broken off or damaged"), (b"\x80\x02}q\x00.", "torch.save did not write it"),
+    (b"\x08\x07hello", "cannot|not")])
+def test_files_of_other_kinds(data, message, entries, tmp_path):
+    (tmp_path / "w.pt").write_bytes(data)
+    with pytest.raises(BackboneError, match=message):
+        backbones.import_file(tmp_path / "w.pt", "mine", entries)
+
+
+def test_more_that_holds_no_network(state, entries, tmp_path):
+    for value, message in (({"epoch": 3, "loss": 0.5}, "no state dict, but epoch, loss"), ([1, 2], "no network"),
+                           ({}, "no network"), (torch.ones(3), "no network")):
+        torch.save(value, tmp_path / "w.pt")
+        with pytest.raises(BackboneError, match=message):
+            backbones.import_file(tmp_path / "w.pt", "mine", entries)
+    torch.jit.save(torch.jit.script(nn.Linear(2, 2)), tmp_path / "w.pt")
+    with pytest.raises(BackboneError, match="TorchScript"):
+        backbones.import_file(tmp_path / "w.pt", "mine", entries)
+    for path in (tmp_path, tmp_path / "nothing.pt"):
+        with pytest.raises(BackboneError, match="cannot be read"):
+            backbones.import_file(path, "mine", entries)
+
+
+def test_importing_again(state, entries, tmp_path):
+    torch.save(state, tmp_path / "w.pt")
+    first = backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
+    written = (first / "card.json").stat().st_mtime_ns
+    assert backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES) == first
+    assert (first / "card.json").stat().st_mtime_ns == written
+    with pytest.raises(BackboneError, match="already, and its classes are not this file's"):
+        backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=("a", "b", "c"))
+    torch.save(altered(state, lambda s: s["fold.0.weight"].add_(1)), tmp_path / "w.pt")
+    with pytest.raises(BackboneError, match="'mine' in .* already, and its weights hash is not"):
+        backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../up", ".hidden", "a@b", "timm:x", "vggface", "random", "import", "ä ö"])
+def test_names_that_no_entry_can_have(name, state, entries, tmp_path):
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(BackboneError, match="cannot be the name|means something already"):
+        backbones.import_file(tmp_path / "w.pt", name, entries)
+    assert not entries.exists()
+
+
+@pytest.mark.parametrize("classes", [("a", "b"), ("a", "a", "b"), ("a", "", "b")])
+def test_classes_that_do_not_name_the_columns(classes, state, entries, tmp_path):
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(BackboneError, match="name one class for each column"):
+        backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=classes)
