@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import mmap
+import struct
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -46,7 +47,7 @@ def _archive(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, EOFError, RuntimeError, struct.error) as error:
         raise Malformed(f"its archive is broken off or damaged ({error})") from error
 
 

@@ -24,6 +24,7 @@ from backbones.spec import BackboneSpec, Preprocessing
 
 Say = Callable[[str], object]
 PICKLES = tuple(b"\x80c(]}")
+LONGEST_NAME = 300
 FACE_SIZES = {"timm:mobilevitv2_150": 224}
 """Input sizes of published emotion weights where they are not those timm's own weights have (EmotiEffLib)."""
 
@@ -43,13 +44,17 @@ def import_file(path: Path, name: str, checkpoints: Path, architecture: str | No
     if is_onnx(path):
         return _onnx(path, name, Path(checkpoints), architecture, classes, say)
     found, what = _read(path)
+    _require_names(found.state, path)
     state, _ = bare(found.state)
     _require_finite(state, path)
     if vggface_files.matches(state) and architecture in (None, catalogue.VGGFACE.name):
         backbone = vggface_files.backbone_of(state, path, classes)
     else:
-        backbone = _backbone(found, recognise(found, architecture or _said(found, "architecture", str), path), classes,
-                             path, name, say)
+        named = architecture or _said(found, "architecture", str)
+        match = recognise(found, named, path)
+        if named is None and found.tree is None:
+            _tell_twin(match, say)
+        backbone = _backbone(found, match, classes, path, name, say)
     _require_forward(backbone, path)
     folder = keep(backbone, path, name, Path(checkpoints), {"file_format": what})
     _tell(backbone, what, say)
@@ -127,6 +132,11 @@ def _preprocessing(found: Read, spec: BackboneSpec, columns: int) -> Preprocessi
     return spec.preprocessing
 
 
+def _require_names(state: Mapping[str, Tensor], path: Path) -> None:
+    if not all(name.isprintable() and len(name) < LONGEST_NAME for name in state):
+        raise BackboneError(f"{path} has tensors whose names are no names", "get the file again")
+
+
 def _require_finite(state: Mapping[str, Tensor], path: Path) -> None:
     wrong = [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if wrong:
@@ -151,3 +161,12 @@ def _tell(backbone: Backbone, what: str, say: Say) -> None:
     names = ", ".join(backbone.score_labels) or "no names"
     say(f"embedding: {backbone.embedding_width}; scores: " +
         (f"{backbone.score_width} ({names})" if backbone.score_width else "none, it has no classifier"))
+
+
+def _tell_twin(match: Match, say: Say) -> None:
+    """TensorFlow's padding leaves no trace in the tensors; published face weights have it."""
+    constructor = catalogue.spec(match.plan.name).constructor
+    if constructor.startswith(f"{catalogue.TIMM}tf_"):
+        model = constructor.removeprefix(catalogue.TIMM)
+        say(f"taken for timm's {model}, not {model[3:]}, which has the same tensors and pads otherwise; name it by "
+            f"--architecture {catalogue.TIMM}{model[3:]} if it is that one")

@@ -100,20 +100,21 @@ def plan(name: str) -> Plan:
 def canonical(architecture: str) -> str:
     """The name that cards use for an architecture: the catalogue's where it has it, else `timm:<model>`.
 
-    A name of timm's, with or without `timm:` and a weights tag, old ones included, means timm's model.
+    A name of timm's, with or without `timm:` and a weights tag, means timm's model; so does an old one, in which timm
+    named the weights by a suffix (`tf_efficientnet_b0_ns`).
     """
     if architecture in catalogue.SPECS:
         return architecture
     import timm
 
+    known = set(timm.list_models())
     model = architecture.removeprefix(catalogue.TIMM).partition(".")[0]
-    known = timm.list_models()
-    while model not in known:
-        shorter = model.rpartition("_")[0]  # timm once named weights by a suffix: tf_efficientnet_b0_ns
-        if not shorter or not timm.is_model(architecture.removeprefix(catalogue.TIMM).partition(".")[0]):
-            raise unknown("architecture", architecture, [*catalogue.SPECS, *known])
-        model = shorter
-    return _catalogued(model)
+    words = model.split("_") if timm.is_model(model) else []
+    shorter = ("_".join(words[:count]) for count in range(len(words), 0, -1))
+    found = next((name for name in shorter if name in known), None)
+    if found is None:
+        raise unknown("architecture", architecture, [*catalogue.SPECS, *known])
+    return _catalogued(found)
 
 
 def _catalogued(model: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from backbones.errors import BackboneError
-from backbones.importing.allowed import Malformed
+from backbones.importing.allowed import Malformed, printable
 from backbones.importing.containers import loaded, opened
 from backbones.importing.layers import Tree, is_tree, tree_of
 from backbones.importing.pickles import Refused
@@ -82,7 +82,7 @@ def _contents(value: Any) -> tuple[str, Any, Mapping[str, Any]]:
         if isinstance(found, dict) and _is_state(found):
             kind = "lightning" if "pytorch-lightning_version" in value else "state"
             return kind, *_own(value.get(OWN), found)
-    keys = ", ".join(str(key) for key in list(value)[:5] if isinstance(key, str))
+    keys = ", ".join(printable(key)[:50] for key in list(value)[:5] if isinstance(key, str))
     raise Malformed(f"it holds no network and no state dict, but {keys or 'something else'}")
 
 

@@ -92,7 +92,9 @@ def test_identity_weights_without_a_classifier_give_embeddings_alone(named, entr
     """`state_vggface2_enet0_new.pt`: the state dict of tf_efficientnet_b0_ns less its classifier."""
     network = timm.create_model("tf_efficientnet_b0", num_classes=0).eval()
     torch.save(network.state_dict(), tmp_path / "state_vggface2_enet0_new.pt")
-    backbones.import_file(tmp_path / "state_vggface2_enet0_new.pt", "faces", entries, named)
+    said = []
+    backbones.import_file(tmp_path / "state_vggface2_enet0_new.pt", "faces", entries, named, say=said.append)
+    assert any("not efficientnet_b0, which has the same tensors" in line for line in said) == (named is None)
     loaded = backbones.load("faces", entries)
     embedding, scores = outputs(loaded, 224)
     torch.testing.assert_close(embedding, outputs(network, 224))
@@ -267,6 +269,14 @@ def test_names_that_no_entry_can_have(name, state, entries, tmp_path):
     with pytest.raises(BackboneError, match="cannot be the name|means something already"):
         backbones.import_file(tmp_path / "w.pt", name, entries)
     assert not entries.exists()
+
+
+@pytest.mark.parametrize("key", ["w\x1b[2J", "w" * 1000])
+@pytest.mark.parametrize("write", [torch.save, save_file])
+def test_tensors_whose_names_would_spoil_a_terminal(key, write, entries, tmp_path):
+    write({key: torch.ones(2)}, tmp_path / "w.pt")
+    with pytest.raises(BackboneError, match="names are no names"):
+        backbones.import_file(tmp_path / "w.pt", "mine", entries)
 
 
 @pytest.mark.parametrize("classes", [("a", "b"), ("a", "a", "b"), ("a", "", "b")])
