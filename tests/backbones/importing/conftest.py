@@ -1,8 +1,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+import backbones
 from tests.backbones.importing.releases import Releases
+
+CLASSES = ("Anger", "Joy", "Rest")
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +16,24 @@ def releases(tmp_path_factory):
     folder = Path(shared) / "releases"
     folder.mkdir(exist_ok=True)
     return Releases(folder)
+
+
+@pytest.fixture
+def tiny():
+    """A tiny network with the statistics of a trained one."""
+    network = backbones.build("tiny_mobilenet", CLASSES, seed=4)
+    with torch.no_grad():
+        for name, tensor in network.network.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.add_(0.1 * torch.rand(tensor.shape, generator=torch.Generator().manual_seed(len(name))))
+    return network
+
+
+@pytest.fixture
+def state(tiny):
+    return tiny.network.state_dict()
+
+
+@pytest.fixture
+def entries(tmp_path):
+    return tmp_path / "entries"

@@ -8,6 +8,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+import backbones
+from backbones import BackboneError
+
 
 class Call:
     """Unpickled, it becomes what calling `function` gives."""
@@ -50,3 +55,11 @@ def archive(path: Path, data: bytes, storages: dict[str, bytes] | None = None, o
             file.writestr(f"archive/data/{key}", numbers)
         file.writestr("archive/version", b"3\n")
     return path
+
+
+def refused(path: Path, tmp_path: Path) -> str:
+    """Why a file is refused; there is no entry afterwards."""
+    with pytest.raises(BackboneError) as error:
+        backbones.import_file(path, "mine", tmp_path / "entries")
+    assert not (tmp_path / "entries").exists()
+    return str(error.value)

@@ -1,6 +1,5 @@
-"""State dicts, safetensors and Lightning checkpoints: every tensor lands, or the first that do not are listed."""
+"""State dicts, safetensors and Lightning checkpoints: every tensor lands."""
 
-import re
 from collections import OrderedDict
 
 import numpy as np
@@ -11,35 +10,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 import backbones
-from backbones import AFFECTNET, BackboneError
+from backbones import AFFECTNET
 from backbones.importing.torch_files import read
 from harness.learning.fitting import Optimisation, Selection
 from harness.learning.lightning import FrameModel, fit
 from harness.learning.losses import BlockLosses, CrossEntropy
+from tests.backbones.importing.conftest import CLASSES
 from tests.backbones.importing.crafting import Call, Kept, archive, pickled
-
-CLASSES = ("Anger", "Joy", "Rest")
-
-
-@pytest.fixture
-def tiny():
-    """A tiny network with the statistics of a trained one."""
-    network = backbones.build("tiny_mobilenet", CLASSES, seed=4)
-    with torch.no_grad():
-        for name, tensor in network.network.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.add_(0.1 * torch.rand(tensor.shape, generator=torch.Generator().manual_seed(len(name))))
-    return network
-
-
-@pytest.fixture
-def state(tiny):
-    return tiny.network.state_dict()
-
-
-@pytest.fixture
-def entries(tmp_path):
-    return tmp_path / "entries"
 
 
 def outputs(network, size=64):
@@ -177,110 +154,3 @@ def test_numbers_of_a_machine_of_the_other_byte_order(tmp_path):
     for order, data in ((b"little", numbers.numpy().tobytes()), (b"big", numbers.numpy().byteswap().tobytes())):
         path = archive(tmp_path / "w.pt", pickled({"w": tensor}), {"0": data}, order)
         assert torch.equal(read(path).state["w"], numbers.reshape(2, 2))
-
-
-def altered(state, change):
-    state = dict(state)
-    change(state)
-    return state
-
-
-@pytest.mark.parametrize("change, message", [
-    (lambda s: s.pop("fold.0.weight"), r"1 of its tensors do not fit \(fold.0.weight: absent in the file, 160x1x4x4"),
-    (lambda s: s.update(more=torch.ones(3)), r"\(more: 3 in the file, absent expected"),
-    (lambda s: s.update({"body.0.0.weight": torch.ones(24, 1, 5, 5)}), r"body.0.0.weight: 24x1x5x5 in the file"),
-    (lambda s: s.update({"classifier.bias": torch.ones(4)}), r"classifier.bias: 4 in the file, 3 expected"),
-    (lambda s: s.pop("classifier.bias"), r"classifier.bias: absent in the file, 3 expected"),
-    (lambda s: s.update({"classifier.weight": torch.ones(3, 64)}), r"classifier.weight: 3x64 in the file, 3x128 exp"),
-    (lambda s: s["fold.0.weight"].fill_(float("nan")), r"not finite in 1 tensors: fold.0.weight")])
-@pytest.mark.parametrize("architecture", ["tiny_mobilenet", None])
-def test_tensors_that_do_not_fit_are_listed(change, message, architecture, state, entries, tmp_path):
-    torch.save(altered(state, change), tmp_path / "w.pt")
-    with pytest.raises(BackboneError, match=message):
-        backbones.import_file(tmp_path / "w.pt", "mine", entries, architecture)
-    assert not entries.exists()
-
-
-def test_an_architecture_that_nothing_here_has(entries, tmp_path):
-    torch.save(nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2)).state_dict(), tmp_path / "w.pt")
-    with pytest.raises(BackboneError, match="nor anything else known here.*--architecture ARCH"):
-        backbones.import_file(tmp_path / "w.pt", "mine", entries)
-
-
-@pytest.mark.parametrize("form", ["zip", "older", "safetensors"])
-def test_truncated_and_damaged_files(form, state, entries, tmp_path):
-    path = tmp_path / "w.pt"
-    save_file(state, path) if form == "safetensors" else torch.save(
-        state, path, _use_new_zipfile_serialization=form == "zip")
-    whole = path.read_bytes()
-    for share in (0, 0.0001, 0.02, 0.2, 0.5, 0.9, 0.999):
-        path.write_bytes(whole[:int(share * len(whole))])
-        with pytest.raises(BackboneError, match=re.escape(str(path))):
-            backbones.import_file(path, "mine", entries, "tiny_mobilenet", CLASSES)
-    if form == "zip":
-        damaged = bytearray(whole)
-        damaged[len(whole) // 2] ^= 1
-        path.write_bytes(damaged)
-        with pytest.raises(BackboneError, match="broken off or damaged"):
-            backbones.import_file(path, "mine", entries, "tiny_mobilenet", CLASSES)
-    assert not entries.exists()
-
-
-@pytest.mark.parametrize("data, message", [
-    (b"", "empty"), (b"hello, these are no weights", "nothing that is read here"), (b"\x89HDF\r\n\x1a\n1234", "Keras"),
-    (b"PK\x03\x04 and no more", "broken off or damaged"), (b"\x80\x02}q\x00.", "torch.save did not write it"),
-    (b"\x08\x07hello", "cannot|not")])
-def test_files_of_other_kinds(data, message, entries, tmp_path):
-    (tmp_path / "w.pt").write_bytes(data)
-    with pytest.raises(BackboneError, match=message):
-        backbones.import_file(tmp_path / "w.pt", "mine", entries)
-
-
-def test_more_that_holds_no_network(state, entries, tmp_path):
-    for value, message in (({"epoch": 3, "loss": 0.5}, "no state dict, but epoch, loss"), ([1, 2], "no network"),
-                           ({}, "no network"), (torch.ones(3), "no network")):
-        torch.save(value, tmp_path / "w.pt")
-        with pytest.raises(BackboneError, match=message):
-            backbones.import_file(tmp_path / "w.pt", "mine", entries)
-    torch.jit.save(torch.jit.script(nn.Linear(2, 2)), tmp_path / "w.pt")
-    with pytest.raises(BackboneError, match="TorchScript"):
-        backbones.import_file(tmp_path / "w.pt", "mine", entries)
-    for path in (tmp_path, tmp_path / "nothing.pt"):
-        with pytest.raises(BackboneError, match="cannot be read"):
-            backbones.import_file(path, "mine", entries)
-
-
-def test_importing_again(state, entries, tmp_path):
-    torch.save(state, tmp_path / "w.pt")
-    first = backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
-    written = (first / "card.json").stat().st_mtime_ns
-    assert backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES) == first
-    assert (first / "card.json").stat().st_mtime_ns == written
-    with pytest.raises(BackboneError, match="already, and its classes are not this file's"):
-        backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=("a", "b", "c"))
-    torch.save(altered(state, lambda s: s["fold.0.weight"].add_(1)), tmp_path / "w.pt")
-    with pytest.raises(BackboneError, match="'mine' in .* already, and its weights hash is not"):
-        backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
-
-
-@pytest.mark.parametrize("name", ["", "a/b", "../up", ".hidden", "a@b", "timm:x", "vggface", "random", "import", "ä ö"])
-def test_names_that_no_entry_can_have(name, state, entries, tmp_path):
-    torch.save(state, tmp_path / "w.pt")
-    with pytest.raises(BackboneError, match="cannot be the name|means something already"):
-        backbones.import_file(tmp_path / "w.pt", name, entries)
-    assert not entries.exists()
-
-
-@pytest.mark.parametrize("key", ["w\x1b[2J", "w" * 1000])
-@pytest.mark.parametrize("write", [torch.save, save_file])
-def test_tensors_whose_names_would_spoil_a_terminal(key, write, entries, tmp_path):
-    write({key: torch.ones(2)}, tmp_path / "w.pt")
-    with pytest.raises(BackboneError, match="names are no names"):
-        backbones.import_file(tmp_path / "w.pt", "mine", entries)
-
-
-@pytest.mark.parametrize("classes", [("a", "b"), ("a", "a", "b"), ("a", "", "b")])
-def test_classes_that_do_not_name_the_columns(classes, state, entries, tmp_path):
-    torch.save(state, tmp_path / "w.pt")
-    with pytest.raises(BackboneError, match="name one class for each column"):
-        backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=classes)
