@@ -67,8 +67,9 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: T
     labels = {task: annotations_digest(dataset, task) for task in recipe.tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
     name = "synthetic" if data is None else dataset.name
-    prepared = tuple(_prepared(recipe, reference, dataset, images, store, say)
-                     for reference in _references(recipe, store, say, tracker))
+    references = _references(recipe, store, say, tracker)
+    _require_scores(recipe, references, store)
+    prepared = tuple(_prepared(recipe, reference, dataset, images, store, say) for reference in references)
     return Prepared(root.resolve(), store.resolve(), name, dataset.temporal, images, labels, prepared)
 
 
@@ -91,6 +92,22 @@ def _trained(backbone: TrainedBackbone, store: Path, say: Say, tracker: Tracker 
     return train_backbone(recipe, None, store, say, tracker).folder.name
 
 
+def _require_scores(recipe: Recipe, references: list[tuple[str, str]], store: Path) -> None:
+    """Before hours of extraction: a head on the scores of a backbone that has none would learn nothing."""
+    if not any("scores" in features for grid in recipe.grids for features in grid.features):
+        return
+    without = [label for label, reference in references if not _peek(reference, store).score_width]
+    if without:
+        raise InputError(f"{', '.join(without)}: no classifier, so no scores for the recipe's features; "
+                         "add --set features=embeddings")
+
+
+def _peek(reference: str, store: Path) -> BackboneInfo:
+    import backbones
+
+    return backbones.peek(reference, checkpoints(store), store / "features" / "backbones.json")
+
+
 def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Path,
               say: Say) -> PreparedBackbone:
     label, reference = named
@@ -102,7 +119,6 @@ def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: 
 def extracted(label: str, reference: str, dataset: Dataset, store: Path, precision: str, say: Say,
               threads: int | None = None, images: str | None = None) -> tuple[FeatureEntry, BackboneInfo]:
     """The feature entry of one backbone on a data set, extracted where the store has none."""
-    import backbones
     from harness.data.fingerprint import dataset_digest
     from harness.features.extract import extract
     from harness.features.store import FeatureStore
@@ -110,7 +126,7 @@ def extracted(label: str, reference: str, dataset: Dataset, store: Path, precisi
 
     kept = FeatureStore(store / "features")
     images = images or dataset_digest(dataset, kept.digests)
-    info = backbones.peek(reference, checkpoints(store), store / "features" / "backbones.json")
+    info = _peek(reference, store)
     if kept.find(info, images, precision) is None:
         say(f"extracting the features of {label} ({info.weights}) from {dataset.name}")
     with Progress("frames", unit="frame") as progress:

@@ -27,6 +27,20 @@ def recipe(**changes):
                      "backbones": ("tiny_mobilenet@random",), **changes})
 
 
+def test_scores_of_a_backbone_without_a_classifier_are_refused_before_extraction(tmp_path):
+    import backbones
+
+    network = backbones.build("tiny_mobilenet")
+    network.set_classes(())
+    backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
+    grids = (Grid("expr", ("embeddings", "embeddings+scores"), (HeadConfig("logistic_regression"),)),)
+    with pytest.raises(InputError, match="bare: no classifier.*--set features=embeddings"):
+        prepare(recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+    assert not list((tmp_path / "store" / "features").glob("*/*"))
+    prepared = prepare(recipe(backbones=("bare",)), tmp_path / "data", tmp_path / "store", print)
+    assert prepared.backbones[0].label == "bare"
+
+
 def warnings(root, task="expr", protocol=HELD_OUT):
     said = []
     require_sound(protocol, open_dataset(root), task, said.append)
