@@ -38,15 +38,16 @@ CUTOUT_SIDE = (0.15, 0.4)
 
 
 def augment(pixels: Tensor, random: torch.Generator, strength: float = 1.0, flip: bool = True, crop: float = 1.0,
-            size: int | None = None) -> Tensor:
+            size: int | None = None, geometry: float | None = None) -> Tensor:
     """float32 [B, 3, P, P] in [0, 1] -> [B, 3, size, size], changed; a pure function of its arguments and `random`.
 
     flip: half of them are mirrored; crop: smallest share of the picture's area that a random crop keeps.
-    size: P where it is not given. `random` lives on the device of `pixels`.
+    size: P where it is not given. geometry: strength of shift, scale, stretch and turn where theirs is another than
+    `strength`. `random` lives on the device of `pixels`.
     """
     size = size or pixels.shape[-1]
-    most = Strengths().times(strength)
-    pixels = _placed(pixels, random, most if strength else None, flip, crop, size)
+    most, moved = Strengths().times(strength), strength if geometry is None else geometry
+    pixels = _placed(pixels, random, Strengths().times(moved) if moved else None, flip, crop, size)
     if not strength:
         return pixels
     pixels = _soften(pixels, random, most)

@@ -121,6 +121,8 @@ class Augmentation(Checked):
     """Random changes of each training still.
 
     strength: of shift, scale, light, colour, grey, blur, noise and cutout, between 0 and 1; more wants more epochs.
+    geometry: strength of shift, scale, stretch and turn where theirs is another, up to 4, for crops that are framed
+    otherwise than the stills; None: `strength`.
     flip: half of them are mirrored.
     crop: smallest share of the area that a random crop keeps; 1 for no such crops.
     enlarge: stills are kept at that many times the backbone's input size, for crops to be cut from (256 / 224 as
@@ -131,11 +133,14 @@ class Augmentation(Checked):
     flip: bool = True
     crop: float = 1.0
     enlarge: float = 1.0
+    geometry: float | None = None
 
     _what = "augmentation of backbone training"
 
     def __post_init__(self) -> None:
         self._number("strength", 0, 1)
+        if self.geometry is not None:
+            self._number("geometry", 0, 4)
         self._number("crop", 0, 1, above=True)
         self._number("enlarge", 1, 4)
 

@@ -25,7 +25,7 @@ class PictureInputs:
         """Augmented; a pure function of the images and `random`, which lives on their device."""
         how = self.augmentation
         return self._normalised(augment(_float(images), random, how.strength, how.flip, how.crop,
-                                        self.preprocessing.input_size))
+                                        self.preprocessing.input_size, how.geometry))
 
     def plain(self, images: Tensor) -> Tensor:
         """As they are; P is S."""

@@ -4,7 +4,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import backbones
 from harness.pretraining.augmentation import augment
+from harness.pretraining.config import Augmentation
+from harness.pretraining.inputs import PictureInputs
 
 
 def face(count=8, size=32):
@@ -102,3 +105,25 @@ def test_half_of_the_random_crops_are_mirrored():
     found = augment(gradient(), torch.Generator().manual_seed(0), 0.0, crop=0.5, size=32)
     mirrored = found[:, 0, 0, 0] > found[:, 0, 0, -1]
     assert 90 < int(mirrored.sum()) < 166
+
+
+def test_geometry_has_a_strength_of_its_own():
+    """Its draws come first, so that light and noise do not move what is where."""
+    def changed(strength, geometry, flip=False):
+        return augment(gradient(64), torch.Generator().manual_seed(5), strength, flip=flip, geometry=geometry)
+
+    for flip in (False, True):
+        assert torch.equal(changed(0.5, None, flip), changed(0.5, 0.5, flip))
+    assert torch.equal(changed(0.0, 0.0), gradient(64))
+    moved = [(changed(0.0, geometry) - gradient(64)).abs().mean().item() for geometry in (0.5, 1.0, 2.0, 4.0)]
+    assert 0 < moved[0] < moved[1] < moved[2] < moved[3]
+    assert changed(0.0, 4.0)[:, 2].abs().max() == 0 and changed(1.0, 0.0)[:, 2].abs().max() > 0
+    assert torch.isfinite(changed(1.0, 4.0)).all()
+
+
+def test_inputs_are_augmented_by_the_geometry_that_is_asked_for():
+    images = (gradient(8) * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    spec = backbones.spec("tiny_resnet").preprocessing
+    found = [PictureInputs(spec, Augmentation(0.0, flip=False, geometry=geometry)).train(
+        images, torch.Generator().manual_seed(0)) for geometry in (None, 0.0, 2.0)]
+    assert torch.equal(found[0], found[1]) and not torch.allclose(found[1], found[2], atol=0.05)
