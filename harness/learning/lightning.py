@@ -12,13 +12,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.accelerators import CPUAccelerator
 from pytorch_lightning.plugins import MixedPrecision
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
-from pytorch_lightning.utilities.exceptions import SIGTERMException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch import Tensor, nn
 
-from harness.errors import FramelightError, unknown
+from harness.errors import FramelightError, InputError, unknown
 from harness.files import writing
 from harness.learning import checkpoints, processes, surroundings
 from harness.learning.averaging import Average
@@ -96,13 +97,15 @@ class FrameModel(pl.LightningModule):
             self.average = Average(self, self.optimisation.average)
             if self.resumed:
                 self.average.load_state_dict(self.resumed["average"])
+        self.resumed = {}
 
     def on_train_epoch_start(self) -> None:
         self.total, self.rows = torch.zeros((), device=self.device), 0
         torch.manual_seed(self.optimisation.seed_of(self.epoch, self.part.index))
 
-    def on_train_batch_start(self, batch: Batch, _: int) -> None:
-        self.rate = self.optimisation.rate(self.seen)
+    def on_train_batch_start(self, batch: Batch, index: int) -> None:
+        if index % self.trainer.accumulate_grad_batches == 0:  # the rate of a step is that of its first batch
+            self.rate = self.optimisation.rate(self.seen)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = self.rate
 
@@ -232,14 +235,15 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
     trainer: arguments of Lightning's Trainer that replace the defaults (CPU, one device, deterministic, silent).
     checkpoint: written after each epoch, and gone on from where it is there; the same bits come out as without a
     break.
-    FramelightError when the loss or the outputs stop being finite, or the checkpoint is damaged or of another fit.
+    FramelightError when the loss or the outputs stop being finite, or the checkpoint is damaged or of another fit;
+    InputError when this machine has no such accelerator, devices or precision.
     """
     options = surroundings.options(model.optimisation, trainer or {})
     if surroundings.alone(options) and "plugins" not in options:
         options["plugins"] = [LightningEnvironment()]
     with surroundings.quiet(), surroundings.honest_signals(SIGTERMException), _learning(model), \
             tempfile.TemporaryDirectory() as scratch:
-        lightning = pl.Trainer(**options)
+        lightning = _trainer(options)
         apart = isinstance(lightning.strategy.launcher, _MultiProcessingLauncher)
         path = Path(checkpoint) if checkpoint else Path(scratch) / "last.ckpt" if apart else None
         before = path if path and path.exists() else None
@@ -252,6 +256,18 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
                       ckpt_path=before, weights_only=True)
         # Processes that Lightning spawned have left what they fitted in the checkpoint alone.
         return checkpoints.read(path, model.optimisation, model.state_dict()) if apart else model.fitted
+
+
+def _trainer(options: Mapping[str, Any]) -> pl.Trainer:
+    """Lightning's Trainer; InputError for what this machine lacks, and where half precision would be another."""
+    try:
+        trainer = pl.Trainer(**options)
+    except MisconfigurationException as error:
+        raise InputError(f"this machine cannot train on accelerator {options['accelerator']}, devices "
+                         f"{options['devices']}: {error}") from error
+    if options.get("precision") == "16-mixed" and isinstance(trainer.accelerator, CPUAccelerator):
+        raise InputError("precision 16-mixed needs a GPU; on the CPU choose bf16-mixed or 32-true")
+    return trainer
 
 
 def _drawn(model: FrameModel, batches: Batches) -> Iterable[Batch]:

@@ -28,7 +28,10 @@ def nothing(logits: Tensor) -> Tensor:
 
 
 class CrossEntropy(nn.Module):
-    """Mean over the valid rows of weight[class] * cross entropy; `smoothing` spreads that share over all classes."""
+    """Mean over the valid rows of weight[class] * cross entropy.
+
+    `smoothing` spreads that share of a row's target over all classes, each of which then counts by its own weight.
+    """
 
     def __init__(self, weights: np.ndarray, smoothing: float = 0.0) -> None:
         super().__init__()

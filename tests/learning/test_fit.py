@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from harness.errors import FramelightError
+from harness.errors import FramelightError, InputError
 from harness.learning import surroundings
 from harness.learning.fitting import Optimisation, Selection
 from harness.learning.lightning import fit
@@ -67,9 +67,10 @@ def test_inputs_are_prepared_on_the_device_with_draws_of_their_own_for_each_batc
 
 
 def test_accumulated_halves_of_batches_equal_whole_batches():
-    how = {"norm": False, "dropout": 0.0, "selection": None, "schedule": "constant"}
+    how = {"norm": False, "dropout": 0.0, "selection": None, "warmup": 0.3}
     whole = fitted(**how)
     halves = fitted({"accumulate_grad_batches": 2}, draw=lambda epoch, part: batches(epoch, part, 8), **how)
+    assert [entry["rate"] for entry in halves.history] == [entry["rate"] for entry in whole.history]
     assert all(torch.allclose(value, halves.state[name], atol=1e-5) for name, value in whole.state.items())
 
 
@@ -100,6 +101,14 @@ def test_everything_at_once_is_silent(capfd, caplog, recwarn):
 def test_outputs_that_are_not_finite_end_the_fit():
     with pytest.raises(FramelightError, match="not finite after epoch 1|the training loss became"):
         fitted(learning_rate=1e30, schedule="constant", norm=False)
+
+
+@pytest.mark.parametrize("lacking, words", [
+    ({"accelerator": "mps", "devices": 3}, "cannot train on accelerator mps, devices 3: "),
+    ({"precision": "16-mixed"}, "16-mixed needs a GPU; on the CPU choose bf16-mixed")])
+def test_what_this_machine_lacks_is_said_and_not_replaced(lacking, words):
+    with pytest.raises(InputError, match=words):
+        fitted(lacking)
 
 
 def test_what_the_trainer_is_given():
