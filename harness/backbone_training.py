@@ -84,21 +84,22 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
     material = _built_in(recipe, store, say) if data is None else _given(recipe, data, store, say)
     settings = {"training": plain(recipe.training), "revision": REVISION, "data_digest": material.digest,
                 "parent_hash": parent.weights_hash}
-    entry = f"{recipe.name}-{digest(settings)}"
-    folder = checkpoints(store) / entry
-    run = TrainingRun(tracker, entry, recipe.name)
+    folder = checkpoints(store) / f"{recipe.name}-{digest(settings)}"
+    run = TrainingRun(tracker, folder.name, recipe.name)
     with making(folder) if first else nullcontext():
         kept, trained = folder.is_dir() and not force, None
         run.start(settings, again=force)
         try:
             if not kept:
+                say(f"training backbone {recipe.name} from {parent.weights} on {material.name}")
                 splits = material.read()
                 trained = _trained(recipe, material, splits, folder, say, run)
             if first:
                 report = keep_report(store, trained, splits, recipe) if trained else read_report(store, folder)
                 run.finish(report.points, report.metrics, (material.name, material.digest), report.folder)
         except BaseException as error:
-            run.fail("interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}")
+            ended = isinstance(error, (KeyboardInterrupt, SystemExit))
+            run.fail("interrupted" if ended else f"{type(error).__name__}: {error}")
             raise
     return Outcome(folder, kept, trained, run.lost)
 
@@ -122,10 +123,10 @@ def _parent(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
     try:
         return backbones.peek(wanted, checkpoints(store), store / "features" / "backbones.json")
     except backbones.BackboneError as error:
-        if wanted not in recipe_names(BackboneRecipe):
-            raise
         several = [name for name in backbones.entries(checkpoints(store)) if name.startswith(f"{wanted}-")]
-        if len(several) > 1:
+        if wanted not in recipe_names(BackboneRecipe) or len(several) == 1:
+            raise
+        if several:
             raise InputError(f"{recipe.name} starts from the backbone '{wanted}', and the store has {len(several)} of "
                              f"that name; choose one: --set backbone={several[0]} (or {', '.join(several[1:])})") \
                 from error
