@@ -248,6 +248,17 @@ def test_a_parent_that_was_not_trained_yet_is_said_with_the_way_to_it(capsys, ta
     assert "framelight train-backbone vggface2_identities" in message and "--set backbone=efficientnet_b0" in message
 
 
+def test_a_parent_of_which_there_are_several_is_to_be_chosen(capsys, copied, table):
+    for letter in "ab":
+        folder = entry_of(copied) if letter == "a" else copied / "artifacts/backbones/light_both-a"
+        shutil.copytree(folder, copied / f"artifacts/backbones/light_both-{letter}")
+        card = copied / f"artifacts/backbones/light_both-{letter}/card.json"
+        card.write_text(json.dumps({**json.loads(card.read_text()), "name": "light_both"}))
+    message = said(capsys, "train-backbone", "light_expressions", "--data", table, "--store", copied, "--set",
+                   "backbone=light_both")
+    assert "2 of that name" in message and "--set backbone=light_both-a (or light_both-b)" in message
+
+
 def test_a_malformed_label_is_named_with_its_line_and_the_run_says_why(capsys, drawn, table, tmp_path):
     shutil.copytree(table, tmp_path / "faces")
     labels = tmp_path / "faces/labels.csv"
