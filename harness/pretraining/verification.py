@@ -59,10 +59,17 @@ def tar_at_far(positive: np.ndarray, scores: np.ndarray, far: float) -> float:
 def sample(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
     """Rows to verify on, ascending: up to `most`, of subjects with two or more, as evenly as they allow.
 
-    Pairs grow with the square of the rows. A pure function of its arguments.
+    Pairs grow with the square of the rows. Of more subjects than two rows each allow, some are drawn. A pure function
+    of its arguments.
     """
-    rows = np.flatnonzero(np.bincount(subject, minlength=1)[subject] >= 2)
-    order = rows[np.lexsort((np.random.default_rng(seed).random(len(rows)), subject[rows]))]
+    random = np.random.default_rng(seed)
+    paired = np.bincount(subject, minlength=1) >= 2
+    if paired.sum() > most // 2:
+        drawn = random.permutation(np.flatnonzero(paired))[:most // 2]
+        paired[:] = False
+        paired[drawn] = True
+    rows = np.flatnonzero(paired[subject])
+    order = rows[np.lexsort((random.random(len(rows)), subject[rows]))]
     start = np.searchsorted(subject[order], subject[order])
     turn = np.arange(len(order)) - start
     kept = order[np.lexsort((subject[order], turn))][:most]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
-from harness.files import write_json, writing
+from harness.files import sweep, write_json, writing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,11 +29,12 @@ class Work:
         if not writes:
             return
         found = self._json(IDENTITY)
-        if found is None and self.folder.is_dir() and any(self.folder.iterdir()):
+        if found is None and not all(path.match(".*.aside") for path in self._left()):
             raise InputError(f"{self.folder} is not empty and no training's; name another folder to work in")
         if found != {"identity": identity}:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.remove()
             write_json(self.folder / IDENTITY, {"identity": identity})
+        sweep(self.folder)
 
     def finished(self, stage: str) -> dict[str, Any] | None:
         """The record of a finished stage, None of another."""
@@ -68,8 +69,18 @@ class Work:
         return known
 
     def remove(self) -> None:
-        if self.writes:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """All of it, what says whose it is last: a process killed meanwhile leaves a folder that is still known."""
+        if not self.writes:
+            return
+        for path in sorted(self._left(), key=lambda path: path.name == IDENTITY):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _left(self) -> list[Path]:
+        return list(self.folder.iterdir()) if self.folder.is_dir() else []
 
     def _json(self, name: str) -> dict[str, Any] | None:
         try:

@@ -65,3 +65,11 @@ def test_a_sample_is_even_over_subjects_with_two_images_or_more():
     assert (rows == sample(subject, 10, seed=0)).all() and len(set(rows)) == 10
     assert not (rows[:4] == sample(subject, 10, seed=1)[:4]).all()
     assert len(sample(subject, 100, seed=0)) == 28
+
+
+def test_of_more_subjects_than_pairs_some_are_sampled_two_images_each():
+    subject = np.repeat(np.arange(30), 3)
+    rows = sample(subject, 20, seed=0)
+    counts = np.bincount(subject[rows], minlength=30)
+    assert len(rows) == 20 and sorted(set(counts)) == [0, 2]
+    assert set(subject[rows]) != set(subject[sample(subject, 20, seed=1)])
