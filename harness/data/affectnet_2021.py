@@ -50,7 +50,10 @@ class Annotated:
 
 
 class AffectNet2021(StillsSource):
-    """Every image is its own subject. The images are faces already, and landmarks are not read."""
+    """Every image is its own subject, named with its folder, since both have a 0.jpg.
+
+    The images are faces already, and landmarks are not read.
+    """
 
     layout = ("AffectNet of 2021 (train_set/images/0.jpg, train_set/annotations/0_exp.npy, 0_val.npy and 0_aro.npy, "
               "val_set alike)")
@@ -79,7 +82,7 @@ class AffectNet2021(StillsSource):
         if problems is not None:
             problems.extend(found.faults)
         rows = np.flatnonzero(found.expressive)
-        names = tuple(found.names[row] for row in rows)
+        names = tuple(f"{FOLDERS[split]}/{found.names[row]}" for row in rows)
         return Stills(tuple(found.images[row] for row in rows), np.arange(len(rows)), names,
                       affectnet.expressions(found.labels[rows, 0].astype(np.int64)),
                       affectnet.affects(found.labels[rows, 1], found.labels[rows, 2]), None, AFFECTNET)

@@ -34,7 +34,8 @@ def test_codes_become_the_classes_of_the_backbones_in_the_order_of_the_images(tm
     assert [stills.classes[code] for code in stills.expression] == [*IN_CODE_ORDER, "Neutral", "Happiness"]
     assert [path.stem for path in stills.images] == [*"01234567", "9", "10"]
     assert stills.va.tolist() == [[-0.5, 0.25]] * 10 and stills.boxes is None and stills.au is None
-    assert stills.subject.tolist() == list(range(10)) and stills.subjects[-1] == "10.jpg"
+    assert stills.subject.tolist() == list(range(10)) and stills.subjects[-1] == "train_set/10.jpg"
+    assert not set(stills.subjects) & set(source.stills("validation").subjects)
     assert source.left_out("train") == {"labelled as none, uncertain or no face": 1}
     assert [source.stills("validation").classes[i] for i in source.stills("validation").expression] == IN_CODE_ORDER
 
