@@ -23,6 +23,7 @@ from harness.selection import held_out
 NAME = "expressions"
 BASIC = frozenset(tasks.EXPRESSIONS[:7])
 AFFECTS = ("Valence", "Arousal")
+OUTPUTS = {"va": tasks.VA, "au": tasks.AU}
 MEANING = {"va": "valence and arousal", "au": "all twelve action units"}
 
 
@@ -101,15 +102,19 @@ class Course:
 
     def targets(self, stills: Stills) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Target and bool mask of each block; InputError for one that the stills have no label of."""
-        labels = self.labels(stills)
-        found = {"expr": (labels, labels >= 0)}
-        for block, output in (("va", tasks.VA), ("au", tasks.AU)):
-            if block not in self.also:
-                continue
-            values = getattr(stills, block)
-            if values is None or not output.valid(values).any():
+        valid = self.valid(stills)
+        for block in self.also:
+            if not valid[block].any():
                 raise InputError(f"expressions.also asks for {block}, but no training still has {MEANING[block]}")
-            found[block] = values, output.valid(values)
+        return {"expr": (self.labels(stills), valid["expr"])} | {
+            block: (getattr(stills, block), valid[block]) for block in self.also}
+
+    def valid(self, stills: Stills) -> dict[str, np.ndarray]:
+        """bool [N] for each block: the stills that have its label."""
+        found = {"expr": self.labels(stills) >= 0}
+        for block in self.also:
+            values = getattr(stills, block)
+            found[block] = np.zeros(len(stills), bool) if values is None else OUTPUTS[block].valid(values)
         return found
 
     def confusion(self, truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -172,29 +177,31 @@ def class_weights(labels: np.ndarray, classes: int, limit: float) -> np.ndarray:
 
 
 def _report(session: Session, course: Course, pictures: Pictures, rows: np.ndarray, chose: dict[str, float]) -> Report:
-    reported = _labelled(session.validation, course)
-    if len(reported):
-        pictures, rows = session.validation, reported
+    reported = len(_labelled(session.validation, course)) > 0
+    if reported:
+        pictures = session.validation
+        rows = np.flatnonzero(np.logical_or.reduce(list(course.valid(pictures.stills).values())))
     scores = evaluation.outputs(session, pictures, rows)[1]
-    stills, truth = pictures.stills.take(rows), course.labels(pictures.stills)[rows]
-    counts = course.confusion(truth, scores)
+    stills = pictures.stills.take(rows)
+    shown = np.flatnonzero(course.labels(stills) >= 0)
+    truth, said = course.labels(stills)[shown], scores[shown, :len(course.classes)]
+    counts = course.confusion(truth, said)
     found = {"expression_classes": int((counts.sum(axis=1) > 0).sum()), **chose}
-    if len(reported):
+    if reported:
         found |= {"expression_macro_f1": evaluation.macro_f1(counts),
                   "expression_accuracy": evaluation.accuracy(counts), **_beside(course, stills, scores)}
-    errors = evaluation.errors(list(stills.images), truth, scores[:, :len(course.classes)], course.classes)
+    errors = evaluation.errors([stills.images[row] for row in shown], truth, said, course.classes)
     return Report(found, course.classes, counts, errors)
 
 
 def _beside(course: Course, stills: Stills, scores: np.ndarray) -> dict[str, float]:
-    """CCC of the columns behind the classes, and mean F1 of the action units (present above 0)."""
-    found = {}
-    if "va" in course.also and stills.va is not None:
-        rows = tasks.VA.valid(stills.va)
-        if rows.sum() >= 2:
-            said = scores[rows][:, course.slices["va"]]
-            found |= {name: metrics.ccc(stills.va[rows, column], said[:, column])
-                      for column, name in enumerate(("CCC_V", "CCC_A"))}
-    if "au" in course.also and stills.au is not None and tasks.AU.valid(stills.au).any():
+    """CCC of the columns behind the classes, and mean F1 of the action units (present above 0), of all stills that
+    have them, with an expression or without."""
+    found, valid = {}, course.valid(stills)
+    if "va" in course.also and valid["va"].sum() >= 2:
+        said = scores[valid["va"], course.slices["va"]]
+        found |= {name: metrics.ccc(stills.va[valid["va"], column], said[:, column])
+                  for column, name in enumerate(("CCC_V", "CCC_A"))}
+    if "au" in course.also and valid["au"].any():
         found["P_AU"] = metrics.p_au(stills.au, (scores[:, course.slices["au"]] >= 0).astype(np.int8))
     return found

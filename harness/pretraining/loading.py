@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.errors import InputError
 from harness.learning.fitting import Part
 from harness.pretraining.pictures import Pictures
 
@@ -87,6 +88,10 @@ class Loader:
 
     def __call__(self, epoch: int, part: Part) -> Iterator[tuple[Tensor, Targets]]:
         """uint8 [b, P, P, 3] and targets of the part's share of each batch; a pure function of (epoch, part)."""
+        rows = min(self.batch, self.used)
+        if rows % part.of:
+            raise InputError(f"batches of {rows} stills cannot be shared equally by {part.of} processes; choose a "
+                             f"batch_size that is a multiple of {part.of}, or fewer devices")
         order = self.order(epoch)
         shares = [order[start:min(start + self.batch, self.used)][part.index::part.of]
                   for start in range(0, self.used, self.batch)]

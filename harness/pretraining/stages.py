@@ -95,6 +95,7 @@ class Meter:
     images: int = 0
     seconds: float = 0.0
     rate: float = 0.0
+    started: float = 0.0
 
     def batches(self, epoch: int, part: Part) -> Iterator[Batch]:
         self.started = time.perf_counter()
@@ -153,7 +154,8 @@ def _fit(session: Session, lesson: Lesson, name: str, epochs: int, rate: float) 
             session.tell(name, epoch, {key: number for key, number in values.items() if key != "epoch"})
         return False
 
-    model.selection = Selection(chosen, lesson.score, keep="last" if frozen else "best", on_epoch=told)
+    passing = frozen and how.epochs > 0  # all layers go on from its last epoch
+    model.selection = Selection(chosen, lesson.score, keep="last" if passing else "best", on_epoch=told)
     model.to(memory_format=torch.channels_last)
     fitted = fit(model, meter.batches, session.hardware.trainer(config.precision), session.work.checkpoint(name))
     model.load_state_dict(fitted.state)

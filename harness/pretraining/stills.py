@@ -71,7 +71,8 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
 
     The checkpoint's scores are logits of the stills' classes, then valence, arousal and action units where they are
     learned (of the training subjects when there are no expressions). `identity_accuracy` is on held-out stills of
-    the training subjects; `expression_macro_f1` on the validation stills, over the expressions that occur there.
+    the training subjects; it and the verification are of the weights that the identities left, before expressions.
+    `expression_macro_f1` is on the validation stills, over the expressions that occur there.
     Deterministic: torch works on `config.threads` threads, whatever the caller or the environment had set.
     InputError when the stills cannot teach what is asked.
     """
@@ -82,8 +83,10 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     started, folder = time.perf_counter(), Path(folder)
     _require_alike(train, validation)
     hardware.batch(config.batch_size)
+    _require_device(config, hardware)
     writes = first(hardware.trainer(config.precision))
     say = say if writes else lambda _: None
+    _say_shared(train, validation, say)
     backbone = backbones.load(config.backbone, checkpoints)
     parent, parent_hash = backbone.weights, backbone.weights_hash
     known = (data or {}).get("digest") or digest([part.digest() for part in (train, validation) if part is not None])
@@ -107,6 +110,26 @@ def _require_alike(train: Stills, validation: Stills | None) -> None:
     if validation is not None and validation.classes != train.classes:
         raise InputError(f"the validation stills' classes are {', '.join(validation.classes)}, those of the training "
                          f"stills {', '.join(train.classes)}; both need the same in the same order")
+
+
+def _require_device(config: StillsConfig, hardware: Hardware) -> None:
+    """Before hours of decoding; what Lightning refuses or would replace by something else."""
+    device = _device(hardware).type
+    if device == "cpu" and hardware.accelerator not in ("auto", "cpu"):
+        raise InputError(f"hardware.accelerator={hardware.accelerator}, but torch finds none on this machine; choose "
+                         "auto or cpu")
+    if config.precision == "16-mixed" and device == "cpu":
+        raise InputError("precision=16-mixed needs a GPU; on the CPU choose bf16-mixed or 32-true")
+
+
+def _say_shared(train: Stills, validation: Stills | None, say: Say) -> None:
+    """A validation of people who were trained on is told from an honest one."""
+    if validation is None:
+        return
+    seen, tried = ({part.subjects[subject] for subject in np.unique(part.subject)} for part in (train, validation))
+    if shared := sorted(seen & tried):
+        say(f"{len(shared)} of the {len(tried)} validation subjects are in the training stills too, the first "
+            f"{shared[0]}: the validation figures are not of unseen people")
 
 
 def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work: Work, train: Stills,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import backbones
-from harness.errors import FramelightError
+from harness.errors import FramelightError, InputError
 from harness.learning.fitting import Part
 from harness.pretraining.loading import Balanced, Loader, Natural, plain_batches
 from harness.pretraining.pictures import read
@@ -60,6 +60,12 @@ def test_parts_share_every_batch(stills):
     parts = [flat(loader(pictures)(2, Part(index, 2)))[1] for index in (0, 1)]
     for batch, left, right in zip(whole, *parts):
         assert batch[0::2].tolist() == left.tolist() and batch[1::2].tolist() == right.tolist()
+
+
+def test_batches_that_processes_cannot_share_equally_are_refused_before_the_first(stills):
+    source = loader(read(stills, SPEC, print, keep=False))
+    with pytest.raises(InputError, match="batches of 8 stills cannot be shared equally by 3 processes; choose"):
+        next(source(0, Part(0, 3)))
 
 
 def test_an_epoch_is_whole_steps_of_other_rows_each_time(stills):

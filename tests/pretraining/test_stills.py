@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 import backbones
 from harness.data.image_table import ImageTable
 from harness.errors import InputError
+from harness.metrics import ccc
 from harness.pretraining.config import (
     REVISION,
     Augmentation,
@@ -21,6 +23,7 @@ from harness.pretraining.evaluation import confusion, macro_f1
 from harness.pretraining.pictures import read
 from harness.pretraining.stills import train_stills
 from harness.pretraining.verification import verify
+from harness.pretraining.work import Work
 from harness.tasks import ACTION_UNITS, EXPRESSIONS
 
 from .drawing import draw
@@ -188,7 +191,11 @@ def test_valence_arousal_and_action_units_are_columns_of_the_backbones_own_score
     result = train(annotated, tmp_path / "multi", expressions(schedule=Schedule(3), also=also))
     backbone = backbones.load("multi", tmp_path)
     assert backbone.score_labels == EXPRESSIONS + more and backbone.score_width == 8 + len(more)
-    assert all(-1 <= result.metrics[name] <= 1 for name in ("CCC_V", "CCC_A"))
+    stills = annotated.stills("validation")
+    scores, rows = outputs("multi", tmp_path, stills)[1], (stills.va >= -1).all(axis=1)
+    assert (rows & (stills.expression < 0)).any()
+    for column, name in enumerate(("CCC_V", "CCC_A")):
+        assert result.metrics[name] == pytest.approx(ccc(stills.va[rows, column], scores[rows, 8 + column]), abs=1e-4)
     assert ("P_AU" in result.metrics) == ("au" in also)
 
 
@@ -285,6 +292,47 @@ def test_what_another_training_left_is_not_gone_on_from(table, tmp_path):
         train(table, tmp_path / "out", dataclasses.replace(SHORT, seed=1), tell=interrupted)
     assert (tmp_path / ".out.work").is_dir()
     assert weights(train(table, tmp_path / "out", SHORT)) == weights(train(table, tmp_path / "fresh", SHORT))
+
+
+def test_people_in_both_splits_are_said(table, tmp_path):
+    said = []
+    train_stills(expressions(), table.stills("train"), table.stills("train").take(np.arange(32)), tmp_path / "out",
+                 hardware=CPU, say=said.append)
+    assert any("2 of the 2 validation subjects are in the training stills too, the first s0" in line for line in said)
+
+
+def test_what_the_machine_lacks_is_said_before_a_still_is_read(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    said = []
+    with pytest.raises(InputError, match="hardware.accelerator=cuda, but torch finds none on this machine"):
+        train(table, tmp_path / "out", SHORT, hardware=Hardware("cuda"), say=said.append)
+    with pytest.raises(InputError, match="16-mixed needs a GPU; on the CPU choose"):
+        train(table, tmp_path / "out", dataclasses.replace(SHORT, precision="16-mixed"), say=said.append)
+    assert not said and not list(tmp_path.iterdir())
+
+
+def test_a_work_folder_that_was_being_removed_is_taken_for_what_it_is(table, tmp_path):
+    config, work = dataclasses.replace(SHORT, identities=None), tmp_path / "work"
+    work.mkdir()
+    (work / ".training.json.x.aside").write_text("{")  # killed as it was made
+    first = weights(train(table, tmp_path / "a", config, work=work))
+    assert not work.exists()
+    old = Work(work, "another training")
+    (work / "expressions-all.json").write_text("{}")
+    (work / "folder").mkdir()
+    removed, unlink = [], Path.unlink
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda path, **how: (removed.append(path.name), unlink(path, **how)))
+        old.remove()
+    assert removed == ["expressions-all.json", "training.json"] and not work.exists()
+    assert weights(train(table, tmp_path / "b", config, work=work)) == first
+
+
+def test_a_head_alone_is_kept_at_its_best_epoch(table, tmp_path):
+    lone = expressions(schedule=Schedule(epochs=0, head_epochs=8, head_learning_rate=0.3, shape="constant"))
+    result = train(table, tmp_path / "head", lone)
+    values = [epoch["value"] for epoch in result.history]
+    assert result.metrics["selection_macro_f1"] == max(values) > values[-1]
 
 
 def test_splits_of_other_classes_are_refused(table, tmp_path):
