@@ -71,8 +71,12 @@ def _header(data: bytes) -> np.dtype:
 def _number(values: np.ndarray) -> float:
     text = values.tobytes()
     try:
-        value = values[0]
-        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        if values.dtype.kind == "U":  # numpy itself fails with a SystemError at what is no character
+            text = values.astype(values.dtype.newbyteorder("<")).tobytes().decode("utf-32-le").rstrip("\0")
+        elif values.dtype.kind == "S":
+            text = values[0].decode("latin-1")
+        else:
+            text = values[0]
         return float(text)
     except ValueError:
         raise ValueError(f"it holds '{text}', not a number") from None

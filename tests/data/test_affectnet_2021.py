@@ -93,9 +93,11 @@ def test_what_is_no_npy_file_is_named(tmp_path, content, words):
         open_stills(tmp_path).stills("train")
 
 
-def test_bytes_that_are_no_text_are_named(tmp_path):
+@pytest.mark.parametrize("place", [-4, -8, -16])
+def test_bytes_that_are_no_text_are_named(tmp_path, place):
     path = affectnet_2021(tmp_path) / "train_set/annotations/4_val.npy"
-    path.write_bytes(path.read_bytes()[:-4] + b"\xff\xff\xff\x7f")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:place] + b"\xff\xff\xff\x7f" + whole[len(whole) + place + 4:])
     with pytest.raises(InputError, match="4_val.npy: it holds .*, not a number"):
         open_stills(tmp_path).stills("train")
 
