@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,6 +94,11 @@ class Backbone(nn.Module):
         self.spec = replace(self.spec, score_labels=tuple(labels), score_width=len(labels))
         self._hash = None
         self._probe()
+
+    def about(self) -> dict[str, Any]:
+        """What a training's checkpoint keeps of it, so that an import knows it again."""
+        return {"architecture": self.spec.name, "classes": list(self.score_labels),
+                "preprocessing": self.spec.preprocessing.as_dict()}
 
     def info(self) -> BackboneInfo:
         """Everything about it but the weights."""

@@ -2,7 +2,8 @@
 
     framelight train-backbone light_both [--data DIR]
 
-DIR is an image table (labels.csv with image, expression and subject); without it, 3,000 stills that this project draws.
+DIR is an image table (labels.csv with image, expression and subject); without it, 12,000 stills that this project
+draws. Valence, arousal and action units are learned beside the expression where the table has them.
 A slice of the training subjects chooses the epoch; the validation split is only reported. With light_identities and
 light_expressions it shows what each of the two steps is worth:
 

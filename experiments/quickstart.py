@@ -8,7 +8,7 @@ them for the four tasks: three feature choices and two heads for EXPR, one head 
 """
 
 from experiments._heads import LINEAR
-from experiments._stills import NAMES, TRAINED
+from experiments._stills import QUICK, QUICK_NAMES
 from harness.heads.config import HeadConfig
 from harness.recipes import Grid, Recipe, Smoothing, SyntheticVideos
 from harness.recipes.recipe import FEATURES
@@ -16,8 +16,8 @@ from harness.recipes.recipe import FEATURES
 recipe = Recipe(
     name="quickstart",
     synthetic=SyntheticVideos(videos=40, frames=150),
-    trained=TRAINED,
-    backbones=NAMES,
+    trained=QUICK,
+    backbones=QUICK_NAMES,
     grids=(
         Grid("expr", FEATURES, (LINEAR, HeadConfig("mlp"))),
         Grid("va", ("embeddings",), (HeadConfig("mlp", epochs=20),)),

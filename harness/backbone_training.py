@@ -6,10 +6,9 @@ come through here; only the first of them speaks, locks, tracks and writes.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,9 @@ from harness.built_in import stills_identity, synthetic_stills
 from harness.errors import InputError
 from harness.files import sweep
 from harness.identity import digest, plain
+from harness.learning import ranks
 from harness.locks import making
-from harness.pretraining.config import REVISION, Hardware
+from harness.pretraining.config import REVISION
 from harness.recipes.backbone import BackboneRecipe
 from harness.tracking.trainings import TrainingRun
 from harness.training_report import keep_report, read_report
@@ -26,14 +26,13 @@ from harness.training_report import keep_report, read_report
 if TYPE_CHECKING:
     from backbones import BackboneInfo
     from harness.data.stills import Stills
+    from harness.data.stills_source import StillsSource
     from harness.pretraining.stills import TrainedStills
     from harness.tracking.mlflow_tracker import Tracker
 
     Splits = tuple[Stills, Stills | None]
 
 Say = Callable[[str], None]
-RANKS = ("RANK", "NODE_RANK", "LOCAL_RANK", "SLURM_PROCID")
-"""What the launchers of several processes (torchrun, Lightning, SLURM) number them by; the first one is 0 in all."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +47,21 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Material:
-    """The stills of a training: their name, what they are known by, and the two splits when they are asked for."""
+    """The stills of a training: their name, what they are known by, and the two splits when they are asked for.
+
+    left_out: how many of the training split are not among them, by reason.
+    """
 
     name: str
     digest: str
     read: Callable[[], Splits]
     licence: str
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def checkpoints(store: Path) -> Path:
     """The folder of trained and imported backbones."""
     return store / "artifacts" / "backbones"
-
-
-def first_process(hardware: Hardware) -> bool:
-    """Whether this is the first of the processes that train together on such hardware, or the only one."""
-    alone = hardware.devices == "1" and hardware.nodes == 1 and hardware.strategy == "auto"
-    return alone or all(os.environ.get(name) in (None, "", "0") for name in RANKS)
 
 
 def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: Say, tracker: Tracker | None = None,
@@ -74,7 +71,7 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
     The key is that of everything the weights follow from: settings, stills, the parent's weights, the code's revision.
     force: trained again though it is there. InputError when the parent or the stills are not.
     """
-    first = first_process(recipe.hardware)
+    first = ranks.first(recipe.hardware.trainer(recipe.training.precision))
     if first:
         for folder in (checkpoints(store), store / "artifacts" / "trainings"):
             sweep(folder)
@@ -111,7 +108,7 @@ def _trained(recipe: BackboneRecipe, material: Material, splits: Splits, folder:
     return train_stills(
         recipe.training, *splits, folder, name=recipe.name, checkpoints=folder.parent, hardware=recipe.hardware,
         work=folder.with_name(f".{folder.name}.work"), licence=material.licence, say=say, tell=run.epoch,
-        data={"name": material.name, "digest": material.digest})
+        data={"name": material.name, "digest": material.digest, "left_out": dict(material.left_out)})
 
 
 def _parent(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
@@ -141,35 +138,39 @@ def _built_in(recipe: BackboneRecipe, store: Path, say: Say) -> Material:
         raise InputError(f"recipe '{recipe.name}' is trained on images of yours: add --data DIR "
                          f"(see experiments/{recipe.name}.py for what it holds)")
 
+    from harness.data.open_stills import open_stills
+
     def read() -> Splits:
-        return _splits(recipe, synthetic_stills(wanted, store, say))[1]
+        return _splits(recipe, open_stills(synthetic_stills(wanted, store, say)))
 
     return Material("synthetic stills", stills_identity(wanted), read, recipe.licence)
 
 
 def _given(recipe: BackboneRecipe, data: Path, store: Path, say: Say) -> Material:
+    from harness.data.open_stills import open_stills
     from harness.progress import Progress
 
-    name, splits = _splits(recipe, data)
-    say(f"{name}: {' and '.join(f'{len(split):,}' for split in splits if split)} stills")
+    source = open_stills(data)
+    splits, left_out = _splits(recipe, source), source.left_out("train")
+    without = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+    say(f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split)} stills"
+        + (f"; left out of the training ones: {without}" if without else ""))
     found: list[Any] = []
     with Progress("images", unit="image") as progress:
         for split in splits:
             found.append(split and split.digest(store / "features" / "digests.json", progress))
-    return Material(name, digest(found, 16), lambda: splits, recipe.licence or f"{name}'s terms")
+    licence = recipe.licence or f"{source.name}'s terms"
+    return Material(source.name, digest(found, 16), lambda: splits, licence, left_out)
 
 
-def _splits(recipe: BackboneRecipe, root: Path) -> tuple[str, Splits]:
-    """The folder's name, its training stills and those that are held against them, if it has any.
+def _splits(recipe: BackboneRecipe, source: StillsSource) -> Splits:
+    """The training stills and those that are held against them, if there are any.
 
     People of a test split are unseen, which is what identities are verified on where there is no validation split.
     """
-    from harness.data.open_stills import open_stills
-
-    source = open_stills(root)
     beside = ("validation",) if recipe.training.expressions else ("validation", "test")
     other = next((split for split in beside if split in source.splits()), None)
-    return source.name, (source.stills("train"), source.stills(other) if other else None)
+    return source.stills("train"), source.stills(other) if other else None
 
 
 def _silence(_: str) -> None:

@@ -20,10 +20,11 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.store.exists() and not arguments.store.is_dir():
         raise InputError(f"--store {arguments.store} is a file; a store is a folder")
     import backbones
-    from harness.backbone_training import first_process, train_backbone
+    from harness.backbone_training import train_backbone
+    from harness.learning import ranks
     from harness.tracking import open_tracker
 
-    began, first = time.monotonic(), first_process(recipe.hardware)
+    began, first = time.monotonic(), ranks.first(recipe.hardware.trainer(recipe.training.precision))
     tracker = open_tracker(arguments.store, arguments.tracking_uri) if first else None
     outcome = train_backbone(recipe, arguments.data, arguments.store, say, tracker, arguments.force)
     if not first:

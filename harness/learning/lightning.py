@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from harness.errors import FramelightError, InputError, unknown
 from harness.files import writing
-from harness.learning import checkpoints, processes, surroundings
+from harness.learning import checkpoints, processes, ranks, surroundings
 from harness.learning.averaging import Average
 from harness.learning.fitting import Batch, Batches, Fitted, Inputs, Optimisation, Part, Selection, Stream
 from harness.learning.losses import BlockLosses, penalty
@@ -33,7 +33,7 @@ FEATURES = ("embeddings", "scores", "embeddings+scores")
 class FrameModel(pl.LightningModule):
     """Pixels [B, 3, S, S] through `backbone` and `head`, or features [B, D] through `head` alone; logits [B, C].
 
-    backbone: a module that returns (embeddings [B, D], scores [B, K]).
+    backbone: a module that returns (embeddings [B, D], scores [B, K]); what its `about()` says is in the checkpoints.
     features: what the head sits on: `embeddings`, `scores` or `embeddings+scores`, side by side in that order.
     inputs: makes pixels of what the batches hold, on the model's device; None where they hold pixels.
     frozen: of the backbone only its own classifier learns, and its batch statistics stay as they are.
@@ -203,8 +203,9 @@ class FrameModel(pl.LightningModule):
             self.trainer.save_checkpoint(aside)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        about = getattr(self.backbone, "about", dict)
         checkpoint[checkpoints.KEY] = checkpoints.entry(
-            self.optimisation, self.fitted, best=self.best, seen=self.seen,
+            self.optimisation, self.fitted, best=self.best, seen=self.seen, backbone=about(),
             average=self.average.state_dict() if self.average is not None else {})
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -239,7 +240,7 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
     InputError when this machine has no such accelerator, devices or precision.
     """
     options = surroundings.options(model.optimisation, trainer or {})
-    if surroundings.alone(options) and "plugins" not in options:
+    if ranks.alone(options) and "plugins" not in options:
         options["plugins"] = [LightningEnvironment()]
     with surroundings.quiet(), surroundings.honest_signals(SIGTERMException), _learning(model), \
             tempfile.TemporaryDirectory() as scratch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,8 +12,7 @@ from typing import Any
 import torch
 
 from harness.learning.fitting import Optimisation
-
-DEFAULTS = {"accelerator": "cpu", "devices": 1, "num_nodes": 1, "strategy": "auto"}
+from harness.learning.ranks import DEFAULTS
 
 
 def options(optimisation: Optimisation, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,21 +23,6 @@ def options(optimisation: Optimisation, given: Mapping[str, Any]) -> dict[str, A
         "num_sanity_val_steps": 0, **given}
     accelerated = chosen["accelerator"] != "cpu" and torch.accelerator.is_available()
     return {"deterministic": "warn" if accelerated else True, **chosen}
-
-
-def alone(trainer: Mapping[str, Any]) -> bool:
-    """Whether these arguments of Lightning's Trainer ask for this process only."""
-    chosen = {**DEFAULTS, **trainer}
-    return str(chosen["devices"]) == "1" and chosen["num_nodes"] == 1 and chosen["strategy"] == "auto"
-
-
-def first(trainer: Mapping[str, Any]) -> bool:
-    """Whether this process is the one that speaks and writes, known before a Trainer with these arguments exists.
-
-    Launchers, Lightning's own included, number the processes that they start in their environment.
-    """
-    ranks = (os.environ.get(name, "0") for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
-    return alone(trainer) or all(rank == "0" for rank in ranks)
 
 
 @contextmanager

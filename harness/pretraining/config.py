@@ -77,7 +77,8 @@ class Identities(Checked):
 
 @dataclass(frozen=True)
 class Expressions(Checked):
-    """Which expression it shows, and with `also` its valence and arousal (`va`) and action units (`au`).
+    """Which expression it shows, and with `also` its valence and arousal (`va`) and action units (`au`), where the
+    stills have them.
 
     classes: 8, or 7 without the class that is no basic expression (AffectNet's Contempt, Aff-Wild2's Other).
     sampling: `natural` shows every still once in an epoch, `balanced` every expression equally often; the loss is

@@ -40,8 +40,10 @@ class Report:
 def learn_expressions(session: Session) -> tuple[Report, Outcome]:
     """Weighted cross entropy of the backbone's own scores and, with `also`, losses of the columns behind them."""
     how, seed = session.config.expressions, session.config.seed
-    course = Course.of(how, session.train.stills.classes)
     train = session.train.stills
+    course = Course.of(how, train)
+    for block in sorted(set(how.also) - set(course.also)):
+        session.say(f"no training still has {MEANING[block]}; expressions are learned without")
     targets = course.targets(train)
     if how.held_out:
         held = _selection(course, train, how.held_out, seed)
@@ -76,12 +78,14 @@ class Course:
     also: tuple[str, ...]
 
     @classmethod
-    def of(cls, how: Expressions, known: tuple[str, ...]) -> Course:
+    def of(cls, how: Expressions, stills: Stills) -> Course:
         """Eight classes, or the seven basic ones; `number` is the new number of each old one, -1 where left out."""
+        known = stills.classes
         kept = tuple(name for name in known if how.classes == 8 or name in BASIC)
         if len(kept) != how.classes:
             raise InputError(f"expressions.classes={how.classes}, but the stills' classes are {', '.join(known)}")
-        return cls(kept, np.array([kept.index(name) if name in kept else -1 for name in known]), how.also)
+        return cls(kept, np.array([kept.index(name) if name in kept else -1 for name in known]),
+                   tuple(block for block in how.also if _annotated(stills, block).any()))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -101,25 +105,24 @@ class Course:
         return np.where(stills.expression >= 0, self.number[stills.expression], -1)
 
     def targets(self, stills: Stills) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Target and bool mask of each block; InputError for one that the stills have no label of."""
+        """Target and bool mask of each block."""
         valid = self.valid(stills)
-        for block in self.also:
-            if not valid[block].any():
-                raise InputError(f"expressions.also asks for {block}, but no training still has {MEANING[block]}")
         return {"expr": (self.labels(stills), valid["expr"])} | {
             block: (getattr(stills, block), valid[block]) for block in self.also}
 
     def valid(self, stills: Stills) -> dict[str, np.ndarray]:
         """bool [N] for each block: the stills that have its label."""
-        found = {"expr": self.labels(stills) >= 0}
-        for block in self.also:
-            values = getattr(stills, block)
-            found[block] = np.zeros(len(stills), bool) if values is None else OUTPUTS[block].valid(values)
-        return found
+        return {"expr": self.labels(stills) >= 0} | {block: _annotated(stills, block) for block in self.also}
 
     def confusion(self, truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         count = len(self.classes)
         return evaluation.confusion(truth, outputs[:, :count].argmax(axis=1), count)
+
+
+def _annotated(stills: Stills, block: str) -> np.ndarray:
+    """bool [N]: the stills that have this label besides the expression."""
+    values = getattr(stills, block)
+    return np.zeros(len(stills), bool) if values is None else OUTPUTS[block].valid(values)
 
 
 def _selection(course: Course, stills: Stills, share: float, seed: int) -> np.ndarray:

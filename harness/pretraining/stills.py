@@ -77,7 +77,7 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     InputError when the stills cannot teach what is asked.
     """
     import backbones
-    from harness.learning.surroundings import first
+    from harness.learning.ranks import first
     from harness.pretraining.work import Work
 
     started, folder = time.perf_counter(), Path(folder)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from harness.errors import FramelightError, InputError
-from harness.learning import surroundings
+from harness.learning import ranks, surroundings
 from harness.learning.fitting import Optimisation, Selection
 from harness.learning.lightning import fit
 
@@ -116,19 +116,19 @@ def test_what_the_trainer_is_given():
     chosen = surroundings.options(how, {"precision": "bf16-mixed", "accumulate_grad_batches": 4})
     assert (chosen["precision"], chosen["accumulate_grad_batches"], chosen["gradient_clip_val"], chosen["max_epochs"],
             chosen["deterministic"]) == ("bf16-mixed", 4, 3.0, 2, True)
-    assert surroundings.alone({}) and surroundings.alone({"devices": "1"})
-    assert not any(surroundings.alone(several) for several in (
+    assert ranks.alone({}) and ranks.alone({"devices": "1"})
+    assert not any(ranks.alone(several) for several in (
         {"devices": 2}, {"devices": "auto"}, {"num_nodes": 2}, {"strategy": "ddp"}))
 
 
 def test_only_one_of_several_processes_is_the_first(monkeypatch):
     several = {"devices": 2}
-    assert surroundings.first(several)
+    assert ranks.first(several)
     for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"):
         monkeypatch.setenv(name, "1")
-        assert not surroundings.first(several) and surroundings.first({})
+        assert not ranks.first(several) and ranks.first({})
         monkeypatch.setenv(name, "0")
-    assert surroundings.first(several)
+    assert ranks.first(several)
 
 
 def test_seeds_differ_by_epoch_process_and_batch():

@@ -204,9 +204,11 @@ def test_valence_and_arousal_are_learned_as_the_columns_say_them(annotated, tmp_
     assert train(annotated, tmp_path / "multi", config).metrics["CCC_V"] > 0.3
 
 
-def test_targets_that_no_still_has_are_refused(table, tmp_path):
-    with pytest.raises(InputError, match="also asks for va, but no training still has valence and arousal"):
-        train(table, tmp_path / "out", expressions(also=("va",)))
+def test_targets_that_no_still_has_are_said_and_left_out(table, tmp_path):
+    said, quick = [], dataclasses.replace(QUICK, identities=None, expressions=Expressions(Schedule(1), also=("va",)))
+    train(table, tmp_path / "out", quick, say=said.append)
+    assert "no training still has valence and arousal; expressions are learned without" in said
+    assert backbones.read_card(tmp_path / "out")["score_width"] == 8
 
 
 def test_seven_classes_leave_the_class_out_that_is_no_basic_expression(tmp_path):

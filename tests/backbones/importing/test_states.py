@@ -103,11 +103,12 @@ def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path):
     fitted = fit(model, lambda epoch, part: [(pixels, targets)], checkpoint=tmp_path / "last.ckpt")
     assert fitted.epoch == 2
     said = []
-    backbones.import_file(tmp_path / "last.ckpt", "mine", entries, classes=CLASSES, say=said.append)
+    backbones.import_file(tmp_path / "last.ckpt", "mine", entries, say=said.append)
     loaded, best = backbones.load("mine", entries), fitted.state
     kept = loaded.network.state_dict()
     assert all(torch.equal(kept[name], best[f"backbone.network.{name}"]) for name in kept)
     assert any("head.weight" in line for line in said)
+    assert loaded.score_labels == tiny.score_labels and loaded.spec.preprocessing == tiny.spec.preprocessing
     assert backbones.read_card(entries / "mine")["file_format"] == "Lightning checkpoint"
 
 
