@@ -20,6 +20,11 @@ class BackboneError(ValueError):
         self.hint = hint
 
 
+def printable(text: str, most: int = 200) -> str:
+    """Text from a file, fit for a message: one line, no control characters, no more than that long."""
+    return "".join(c if c.isprintable() else "?" for c in text[:most])
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> BackboneError:
     """An error for a name that nothing answers to, with the nearest known names."""
     known = sorted(set(known))

@@ -37,11 +37,6 @@ class Malformed(ValueError):
     """A pickle that is broken, or that means something no file of weights means."""
 
 
-def printable(text: str) -> str:
-    """Text from a file, fit for a message."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:200]
-
-
 def name_of(module: str, name: str) -> Name:
     """What pickle takes the two texts for."""
     module, name = NAME_MAPPING.get((module, name), (module, name))
@@ -78,7 +73,7 @@ def call(name: Name, args: tuple[Any, ...]) -> Any:
         except (TypeError, ValueError, AttributeError) as error:
             raise Malformed(f"{name} is called wrongly ({error})") from error
     if str(name) in INERT:
-        if str(name) == "numpy.dtype" and (not args or not re.fullmatch(r"[|<>=]?[biufc]\d{1,2}", str(args[0]))):
+        if str(name) == "numpy.dtype" and (not args or not re.fullmatch(r"[|<>=]?[biufc]\d{1,2}", _text(args[0]))):
             raise Malformed("numpy values that are not plain numbers")
         return Instance(name, args)
     raise Malformed(f"a call of {name}")
@@ -104,14 +99,21 @@ def _parameter(data: Any, *_: Any) -> StoredTensor:
 def _typed_tensor(rebuild: Any, kind: Any, args: Any, *_: Any) -> StoredTensor:
     """A tensor with attributes of its own, which are left out."""
     if rebuild != Name("torch._utils", "_rebuild_tensor_v2"):
-        raise Malformed(f"a tensor rebuilt by {rebuild}")
+        raise Malformed(f"a tensor rebuilt by {rebuild if isinstance(rebuild, Name) else 'no function'}")
     return tensor(*args)
 
 
 def _encoded(text: str, encoding: str = "latin1") -> bytes:
-    if encoding not in ("latin1", "latin-1"):
+    if _text(encoding) not in ("latin1", "latin-1"):
         raise Malformed(f"bytes in the encoding {encoding[:20]}")
     return text.encode("latin1")
+
+
+def _text(value: Any) -> str:
+    """The value, where it is a text: what is nested without end would be as long to write."""
+    if not isinstance(value, str):
+        raise Malformed("something else where a text belongs")
+    return value
 
 
 def _dictionary(pairs: Any = ()) -> dict[Any, Any]:
@@ -153,5 +155,5 @@ CALLS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,
     "torch._tensor._rebuild_from_type_v2": _typed_tensor,
-    "torch.serialization._get_layout": lambda layout: str(layout),
+    "torch.serialization._get_layout": _text,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from backbones.errors import BackboneError
+from backbones.errors import BackboneError, printable
 from backbones.spec import AFFECTNET
 
 SEVEN = tuple(name for name in AFFECTNET if name != "Contempt")
@@ -21,7 +21,7 @@ def labels(width: int, classes: Sequence[str] | None, path: Path) -> tuple[str, 
     if len(classes) != width:
         raise BackboneError(f"{path} has a classifier of {width} columns, and {len(classes)} classes were named",
                             "name one class for each column, in the order of the columns")
-    if len(set(classes)) != len(classes) or not all(name.strip() for name in classes):
-        raise BackboneError(f"the classes {', '.join(classes)} are not all different names",
+    if len(set(classes)) != len(classes) or not all(name.strip() and name.isprintable() for name in classes):
+        raise BackboneError(f"the classes {printable(', '.join(classes))} are not all different names",
                             "name one class for each column, in the order of the columns")
     return tuple(classes)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backbones.errors import printable
 from backbones.importing import allowed
 from backbones.importing.allowed import Malformed
 from backbones.importing.pickles import Machine
@@ -79,7 +80,7 @@ def _checked(archive: zipfile.ZipFile) -> Mapping[str, zipfile.ZipInfo]:
         raise Malformed("it is a TorchScript program, of which the layers cannot be told; save the state dict instead")
     packed = next((e for e in entries if e.compress_type != zipfile.ZIP_STORED or e.file_size != e.compress_size), None)
     if packed is not None:
-        raise Malformed(f"{allowed.printable(packed.filename)} is compressed, which torch.save never does")
+        raise Malformed(f"{printable(packed.filename)} is compressed, which torch.save never does")
     archive.fp.seek(0, io.SEEK_END)
     if len(names) != len(entries) or sum(entry.file_size for entry in entries) > archive.fp.tell():
         raise Malformed("entries of its archive overlap")

@@ -10,8 +10,9 @@ import pickletools
 from collections.abc import Callable
 from typing import IO, Any
 
+from backbones.errors import printable
 from backbones.importing import allowed
-from backbones.importing.allowed import Malformed, hashable, printable
+from backbones.importing.allowed import Malformed, hashable
 from backbones.importing.values import Instance, Name
 
 MOST_OPCODES = 20_000_000
@@ -148,7 +149,9 @@ class Machine:
 
     def _stack_global(self, _: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(self._named(str(module), str(name)))
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise Malformed("a name that is no text")
+        self.stack.append(self._named(module, name))
 
     def _named(self, module: str, name: str) -> Name:
         named = allowed.name_of(module, name)

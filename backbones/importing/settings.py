@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from backbones.errors import printable
 from backbones.importing.layers import Layer, Tree
 
 COMPARED = ("kernel_size", "stride", "padding", "dilation", "groups", "padding_mode", "eps", "num_groups", "num_heads",
@@ -57,7 +58,7 @@ def _even(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return printable("x".join(map(str, value)) if isinstance(value, tuple) else str(value), 50)
 
 
 def _activations(kinds: Mapping[str, str]) -> set[str]:

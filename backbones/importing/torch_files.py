@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
-from backbones.errors import BackboneError
-from backbones.importing.allowed import Malformed, printable
+from backbones.errors import BackboneError, printable
+from backbones.importing.allowed import Malformed
 from backbones.importing.containers import loaded, opened
 from backbones.importing.layers import Tree, is_tree, tree_of
 from backbones.importing.pickles import Refused
@@ -56,7 +56,7 @@ def read(path: Path) -> Read:
                             "if you trust its origin, save its state dict there: torch.save(model.state_dict(), FILE)"
                             ) from error
     except (Malformed, ValueError) as error:
-        raise BackboneError(f"{path} cannot be read as a file of torch.save: {error}",
+        raise BackboneError(f"{path} cannot be read as a file of torch.save: {printable(str(error))}",
                             "get the file again, or save it as safetensors") from error
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -82,7 +82,7 @@ def _contents(value: Any) -> tuple[str, Any, Mapping[str, Any]]:
         if isinstance(found, dict) and _is_state(found):
             kind = "lightning" if "pytorch-lightning_version" in value else "state"
             return kind, *_own(value.get(OWN), found)
-    keys = ", ".join(printable(key)[:50] for key in list(value)[:5] if isinstance(key, str))
+    keys = ", ".join(printable(key, 50) for key in list(value)[:5] if isinstance(key, str))
     raise Malformed(f"it holds no network and no state dict, but {keys or 'something else'}")
 
 
@@ -91,7 +91,16 @@ def _own(kept: Any, last: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping
     parts = kept if isinstance(kept, dict) else {}
     fitted, about = parts.get("fitted"), parts.get("backbone")
     best = fitted.get("state") if isinstance(fitted, dict) else None
-    return (best if isinstance(best, dict) and _is_state(best) else last), about if isinstance(about, dict) else {}
+    said = about if isinstance(about, dict) and all(map(_is_plain, about.values())) else {}
+    return (best if isinstance(best, dict) and _is_state(best) else last), said
+
+
+def _is_plain(value: Any, depth: int = 2) -> bool:
+    """Whether it is a text, a number, or few levels of them: what is nested without end cannot be written out."""
+    if isinstance(value, (dict, list, tuple)):
+        return depth > 0 and all(_is_plain(part, depth - 1) for part in
+                                 (value.values() if isinstance(value, dict) else value))
+    return value is None or isinstance(value, (str, int, float))
 
 
 def _is_state(value: Mapping[Any, Any]) -> bool:

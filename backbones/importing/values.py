@@ -55,7 +55,7 @@ class StoredTensor:
     def __post_init__(self) -> None:
         numbers = (self.offset, *self.shape, *self.stride)
         if not all(type(number) is int and 0 <= number < 2**48 for number in numbers):
-            raise ValueError(f"a tensor of offset {self.offset}, shape {self.shape} and stride {self.stride}")
+            raise ValueError("a tensor whose offset, shape or stride is none")
         if len(self.shape) != len(self.stride) or len(self.shape) > 16:
             raise ValueError(f"a tensor of shape {self.shape} and stride {self.stride}")
         last = self.offset + sum((size - 1) * step for size, step in zip(self.shape, self.stride))

@@ -133,6 +133,7 @@ def raw(marker):
     """Pickles that no pickler writes, and what is said of them."""
     shell = touch(marker).encode()
     linear = b"ctorch.nn.modules.linear\nLinear\n"
+    doubled = b"]" + b"2\x86" * 60
     deep = b"(" * 100_000 + b"t" * 100_000
     return {
         "global, protocol 0": (b"cos\nsystem\n(S\"" + shell + b"\"\ntR.", "contains os.system"),
@@ -143,7 +144,17 @@ def raw(marker):
                              "torch.nn.modules.activation.torch.hub.load"),
         "a name that looks like a layer": (b"\x80\x02ctorch.nn.modules.linear\ntorch.os.system\n)R.",
                                            "torch.nn.modules.linear.torch.os.system"),
-        "a name that is no text": (b"\x80\x04K\x01K\x02\x93.", "contains 1.2"),
+        "a name that is no text": (b"\x80\x04K\x01K\x02\x93.", "a name that is no text"),
+        "a name without end": (b"\x80\x04" + doubled + b"\x8c\x01n\x93.", "a name that is no text"),
+        "a name as deep as the stack": (b"\x80\x04" + deep + b"\x8c\x01n\x93.", "a name that is no text"),
+        "an encoding without end": (b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00a" + doubled + b"\x86R.",
+                                    "something else where a text belongs"),
+        "a layout without end": (b"\x80\x02ctorch.serialization\n_get_layout\n" + doubled + b"\x85R.",
+                                 "something else where a text belongs"),
+        "a type without end": (b"\x80\x02cnumpy\ndtype\n" + doubled + b"\x85R.",
+                               "something else where a text belongs"),
+        "a function without end": (b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n" + doubled + b"K\x00K\x00\x87R.",
+                                   "rebuilt by no function"),
         "attributes set on a class": (linear + b"}S'__init__'\ncos\nsystem\nsb.",
                                       "os.system, attributes set on torch.nn.modules.linear.Linear"),
         "state of a class": (linear + b"(N}S'forward'\nI1\nstb.", "attributes set on torch.nn.modules.linear.Linear"),
