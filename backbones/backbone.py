@@ -70,7 +70,7 @@ class Backbone(nn.Module):
     @property
     def trainable(self) -> bool:
         """Whether its weights can be trained here; `train` and `set_classes` are refused where they cannot."""
-        return not isinstance(self.network, OnnxNetwork)
+        return self.spec.trainable
 
     @property
     def weights_hash(self) -> str:

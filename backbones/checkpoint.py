@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from backbones.aside import writing_folder
 from backbones.catalogue import constructor
 from backbones.errors import BackboneError
-from backbones.spec import BackboneInfo, BackboneSpec, Preprocessing
+from backbones.spec import ONNX, BackboneInfo, BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -90,6 +90,10 @@ def read_card(folder: Path) -> dict[str, Any]:
     if card.get("format", FORMAT) > FORMAT:
         raise BackboneError(f"{path} is of format {card['format']}, newer than this version reads ({FORMAT})",
                             "upgrade framelight")
+    try:
+        Preprocessing.from_dict(card["preprocessing"])
+    except BackboneError as error:
+        raise BackboneError(f"{path}: {error.message}", "correct it there, or save the checkpoint again") from error
     return card
 
 
@@ -103,14 +107,19 @@ def entries(checkpoints: Path | None) -> dict[str, Path]:
 
 def answering(checkpoints: Path | None) -> dict[str, Path]:
     """Entries by every name they answer to: the folder's, and the card's where one entry alone has it."""
-    found = entries(checkpoints)
-    carded: dict[str, list[Path]] = {}
-    for path in found.values():
+    alone = {name: paths[0] for name, paths in carded(checkpoints).items() if len(paths) == 1}
+    return alone | entries(checkpoints)
+
+
+def carded(checkpoints: Path | None) -> dict[str, list[Path]]:
+    """Entries by the names on their cards, which several trainings of one recipe share."""
+    found: dict[str, list[Path]] = {}
+    for path in entries(checkpoints).values():
         try:
-            carded.setdefault(str(read_card(path)["name"]), []).append(path)
+            found.setdefault(str(read_card(path)["name"]), []).append(path)
         except BackboneError:
             continue  # said when that entry is asked for; the others are sound
-    return {name: paths[0] for name, paths in carded.items() if len(paths) == 1} | found
+    return found
 
 
 def is_onnx(card: Mapping[str, Any]) -> bool:
@@ -124,7 +133,7 @@ def is_onnx(card: Mapping[str, Any]) -> bool:
 
 def spec_from(card: Mapping[str, Any]) -> BackboneSpec:
     """The spec of a checkpoint: its architecture with the preprocessing and classes of its own card."""
-    made_by = "backbones.onnx_network:OnnxNetwork" if is_onnx(card) else constructor(card["architecture"])
+    made_by = ONNX if is_onnx(card) else constructor(card["architecture"])
     return BackboneSpec(card["architecture"], made_by, Preprocessing.from_dict(card["preprocessing"]),
                         tuple(card["classes"]), card["licence"], str(card.get("source", "")), None,
                         int(card["score_width"]))
@@ -201,13 +210,22 @@ def fill(network: Any, state: Mapping[str, Tensor], where: str, architecture: st
 
 def require_fitting(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str, architecture: str,
                     hint: str = "name the architecture it was made with") -> None:
-    """BackboneError naming the first tensors that are missing, surplus or of another shape than expected."""
-    wrong = [f"{name}: {_shape(state.get(name))} in the file, {_shape(expected.get(name))} expected"
-             for name in [*expected, *(name for name in state if name not in expected)]
-             if _shape(state.get(name)) != _shape(expected.get(name))]
+    """BackboneError naming the first tensors that are missing, surplus or not of the shape and kind expected."""
+    names = [*expected, *(name for name in state if name not in expected)]
+    pairs = [(name, *_described(state.get(name), expected.get(name))) for name in names]
+    wrong = [f"{name}: {theirs} in the file, {ours} expected" for name, theirs, ours in pairs if theirs != ours]
     if wrong:
         shown = "; ".join(wrong[:3])
         raise BackboneError(f"{where} is not a {architecture}: {len(wrong)} of its tensors do not fit ({shown})", hint)
+
+
+def _described(found: Tensor | None, expected: Tensor | None) -> tuple[str, str]:
+    """The two in words; quantised or complex numbers where real ones belong are no values of those."""
+    theirs, ours = _shape(found), _shape(expected)
+    if found is None or expected is None or not expected.is_floating_point():
+        return theirs, ours
+    real = found.is_floating_point() and found.element_size() > 1
+    return (theirs, ours) if real else (f"{theirs} of {str(found.dtype).removeprefix('torch.')}", f"{ours} of float32")
 
 
 def _shape(tensor: Tensor | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sa
 
 TIMM_SOURCE = "https://huggingface.co/timm/"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+LARGEST_INPUT = 8192
+ONNX = "backbones.onnx_network:OnnxNetwork"
+"""The constructor of networks that ONNX Runtime runs."""
+
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
 
 
@@ -38,8 +43,13 @@ class Preprocessing:
             raise BackboneError(f"unknown interpolation '{self.interpolation}'", f"known: {', '.join(INTERPOLATIONS)}")
         if self.resize != "square":
             raise BackboneError(f"unknown resize rule '{self.resize}'", "known: square")
-        if self.input_size < 1:
-            raise BackboneError(f"input size {self.input_size} is not positive")
+        if not isinstance(self.input_size, int) or not 1 <= self.input_size <= LARGEST_INPUT:
+            raise BackboneError(f"input size {self.input_size!r} is no whole number from 1 to {LARGEST_INPUT}")
+        numbers = (self.value_range, *self.mean, *self.std)
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(map(_is_finite, numbers)):
+            raise BackboneError(f"mean {self.mean} and std {self.std} are not three numbers each")
+        if min(self.value_range, *self.std) <= 0:
+            raise BackboneError(f"value range {self.value_range} and std {self.std} are not all positive")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON types; part of the key of a feature entry."""
@@ -51,8 +61,12 @@ class Preprocessing:
         """The inverse of `as_dict`; BackboneError for an unknown or missing key."""
         try:
             return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             raise BackboneError(f"preprocessing is not understood: {error}") from error
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,11 @@ class BackboneSpec:
     @property
     def input_size(self) -> int:
         return self.preprocessing.input_size
+
+    @property
+    def trainable(self) -> bool:
+        """Whether a network made from this spec can be trained here."""
+        return self.constructor != ONNX
 
     @property
     def classes(self) -> int:

@@ -13,7 +13,7 @@ from torch import Tensor
 from backbones import catalogue
 from backbones.backbone import Backbone
 from backbones.errors import BackboneError
-from backbones.importing import vggface_files
+from backbones.importing import plans, vggface_files
 from backbones.importing.class_orders import ORDERS, labels
 from backbones.importing.entry import keep, require_name
 from backbones.importing.recognition import Match, bare, recognise
@@ -44,7 +44,7 @@ def import_file(path: Path, name: str, checkpoints: Path, architecture: str | No
     if is_onnx(path):
         return _onnx(path, name, Path(checkpoints), architecture, classes, say)
     found, what = _read(path)
-    _require_names(found.state, path)
+    _require_tensors(found.state, path)
     state, _ = bare(found.state)
     _require_finite(state, path)
     if vggface_files.matches(state) and architecture in (None, catalogue.VGGFACE.name):
@@ -107,8 +107,8 @@ def _said(found: Read, key: str, kind: type | tuple[type, ...]) -> Any:
 
 def _backbone(found: Read, match: Match, classes: Sequence[str] | None, path: Path, name: str, say: Say) -> Backbone:
     said = _said(found, "classes", (list, tuple))
-    if classes is None and said is not None and len(said) == match.columns:
-        classes = tuple(map(str, said))
+    if classes is None and said and len(said) == match.columns and all(isinstance(label, str) for label in said):
+        classes = tuple(said)
     spec = catalogue.spec(match.plan.name)
     with torch.random.fork_rng(devices=[]):
         network = construct(spec, match.columns)
@@ -132,7 +132,9 @@ def _preprocessing(found: Read, spec: BackboneSpec, columns: int) -> Preprocessi
     return spec.preprocessing
 
 
-def _require_names(state: Mapping[str, Tensor], path: Path) -> None:
+def _require_tensors(state: Mapping[str, Tensor], path: Path) -> None:
+    if not state:
+        raise BackboneError(f"{path} holds no tensors", "get the file again")
     if not all(name.isprintable() and len(name) < LONGEST_NAME for name in state):
         raise BackboneError(f"{path} has tensors whose names are no names", "get the file again")
 
@@ -165,8 +167,8 @@ def _tell(backbone: Backbone, what: str, say: Say) -> None:
 
 def _tell_twin(match: Match, say: Say) -> None:
     """TensorFlow's padding leaves no trace in the tensors; published face weights have it."""
-    constructor = catalogue.spec(match.plan.name).constructor
-    if constructor.startswith(f"{catalogue.TIMM}tf_"):
-        model = constructor.removeprefix(catalogue.TIMM)
-        say(f"taken for timm's {model}, not {model[3:]}, which has the same tensors and pads otherwise; name it by "
-            f"--architecture {catalogue.TIMM}{model[3:]} if it is that one")
+    module, _, model = catalogue.spec(match.plan.name).constructor.partition(":")
+    twin = model.removeprefix("tf_") if model.startswith("tf_") else f"tf_{model}"
+    if module == "timm" and plans.is_timm_model(twin):
+        say(f"taken for timm's {model}, not {twin}, which has the same tensors and pads otherwise; name it by "
+            f"--architecture {catalogue.TIMM}{twin} if it is that one")

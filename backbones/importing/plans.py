@@ -117,6 +117,12 @@ def canonical(architecture: str) -> str:
     return _catalogued(found)
 
 
+def is_timm_model(model: str) -> bool:
+    import timm
+
+    return timm.is_model(model)
+
+
 def _catalogued(model: str) -> str:
     constructor = f"{catalogue.TIMM}{model}"
     ours = (spec.name for spec in catalogue.SPECS.values() if spec.constructor == constructor)

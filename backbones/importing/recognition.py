@@ -100,7 +100,7 @@ def bare(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...
     if own:
         return own, tuple(name for name in state if not name.startswith(OWN))
     state = dict(state)
-    while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in state)), None):
+    while state and (prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in state)), None)):
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state, ()
 

@@ -89,6 +89,17 @@ def test_its_preprocessing_is_the_card_s(saved):
     assert backbones.load("mine", checkpoints).spec.preprocessing.mean == (0.25, 0.5, 0.75)
 
 
+@pytest.mark.parametrize("change", [{"mean": [0.5]}, {"std": [0, 1, 1]}, {"input_size": "64"}, {"crop": True}])
+def test_pixels_that_a_card_cannot_mean_are_said_with_the_file(saved, change):
+    checkpoints, _ = saved
+    path = checkpoints / "mine-0123" / "card.json"
+    card = card_of(path.parent)
+    path.write_text(json.dumps({**card, "preprocessing": {**card["preprocessing"], **change}}))
+    for look in (backbones.peek, backbones.load):
+        with pytest.raises(BackboneError, match=f"{path}: .*correct it there"):
+            look("mine-0123", checkpoints)
+
+
 def test_saving_again_replaces(saved):
     checkpoints, _ = saved
     other = backbones.build("tiny_resnet", CLASSES, seed=9)

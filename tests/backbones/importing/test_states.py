@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import backbones
-from backbones import AFFECTNET
+from backbones import AFFECTNET, BackboneError
 from backbones.importing.torch_files import read
 from harness.learning.fitting import Optimisation, Selection
 from harness.learning.lightning import FrameModel, fit
@@ -120,6 +120,27 @@ def test_a_checkpoint_says_what_its_backbone_is(tiny, state, entries, tmp_path):
     backbones.import_file(tmp_path / "last.ckpt", "mine", entries)
     loaded = backbones.load("mine", entries)
     assert loaded.score_labels == CLASSES and loaded.spec.preprocessing.mean == (0.25, 0.5, 0.75)
+
+
+@pytest.mark.parametrize("preprocessing, message", [
+    ({"input_size": 10**9}, "input size"), ({"input_size": "64"}, "input size"), ({"std": [1.0, 0.0, 1.0]}, "positive"),
+    ({"mean": [0.5, 0.5]}, "three numbers"), ({"mean": ["0", 0.5, 0.5]}, "three numbers")])
+def test_pixels_that_cannot_be_are_refused(preprocessing, message, tiny, state, entries, tmp_path):
+    about = {**tiny.about(), "preprocessing": {**tiny.spec.preprocessing.as_dict(), **preprocessing}}
+    torch.save({"state_dict": {f"backbone.network.{name}": tensor for name, tensor in state.items()},
+                "pytorch-lightning_version": "2.6.0", "framelight": {"backbone": about}}, tmp_path / "last.ckpt")
+    with pytest.raises(BackboneError, match=message):
+        backbones.import_file(tmp_path / "last.ckpt", "mine", entries)
+    assert not entries.exists()
+
+
+def test_which_of_two_paddings_was_taken_is_said_whichever_it_is(entries, tmp_path):
+    for model, other in (("mobilenetv3_large_100", "tf_mobilenetv3_large_100"), ("resnet18", None)):
+        save_file(timm.create_model(model, num_classes=0).state_dict(), tmp_path / "w.safetensors")
+        said = []
+        backbones.import_file(tmp_path / "w.safetensors", model, entries, say=said.append)
+        assert any(f"not {other}, which has the same tensors" in line for line in said) == (other is not None)
+        assert any("has the same tensors" in line for line in said) == (other is not None)
 
 
 def test_half_precision_becomes_single(tiny, state, entries, tmp_path):

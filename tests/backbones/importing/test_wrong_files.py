@@ -34,6 +34,24 @@ def test_tensors_that_do_not_fit_are_listed(change, message, architecture, state
     assert not entries.exists()
 
 
+def test_whole_numbers_are_no_weights(state, entries, tmp_path):
+    """torch would copy them, scale and all lost."""
+    weight = state["fold.0.weight"]
+    for kind, name in ((torch.int8, "int8"), (torch.complex64, "complex64"), (torch.float8_e5m2, "float8_e5m2")):
+        save_file({**state, "fold.0.weight": weight.to(kind)}, tmp_path / "w.safetensors")
+        with pytest.raises(BackboneError, match=f"fold.0.weight: 160x1x4x4 of {name} in the file, .* of float32 exp"):
+            backbones.import_file(tmp_path / "w.safetensors", "mine", entries, "tiny_mobilenet")
+    assert not entries.exists()
+
+
+def test_files_without_any_tensor(entries, tmp_path):
+    save_file({}, tmp_path / "none.safetensors")
+    torch.save(nn.Sequential(nn.ReLU()), tmp_path / "none.pt")
+    for name in ("none.safetensors", "none.pt"):
+        with pytest.raises(BackboneError, match="holds no tensors"):
+            backbones.import_file(tmp_path / name, "mine", entries)
+
+
 def test_an_architecture_that_nothing_here_has(entries, tmp_path):
     torch.save(nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2)).state_dict(), tmp_path / "w.pt")
     with pytest.raises(BackboneError, match="nor anything else known here.*--architecture ARCH"):
@@ -62,7 +80,7 @@ def test_truncated_and_damaged_files(form, state, entries, tmp_path):
 @pytest.mark.parametrize("data, message", [
     (b"", "empty"), (b"hello, these are no weights", "nothing that is read here"), (b"\x89HDF\r\n\x1a\n1234", "Keras"),
     (b"PK\x03\x04 and no more", "broken off or damaged"), (b"\x80\x02}q\x00.", "torch.save did not write it"),
-    (b"\x08\x07hello", "cannot|not")])
+    (b"\x08\x07hello", "nothing that is read here")])
 def test_files_of_other_kinds(data, message, entries, tmp_path):
     (tmp_path / "w.pt").write_bytes(data)
     with pytest.raises(BackboneError, match=message):
@@ -96,6 +114,23 @@ def test_importing_again(state, entries, tmp_path):
         backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
 
 
+def test_the_same_tensors_of_another_architecture_are_another_backbone(entries, tmp_path):
+    """With and without TensorFlow's padding, EfficientNet-B0 has the same tensors."""
+    save_file(backbones.build("efficientnet_b0", ()).network.state_dict(), tmp_path / "w.safetensors")
+    backbones.import_file(tmp_path / "w.safetensors", "mine", entries, "tf_efficientnet_b0")
+    with pytest.raises(BackboneError, match="'mine' in .* already, and its architecture is not this file's"):
+        backbones.import_file(tmp_path / "w.safetensors", "mine", entries, "timm:efficientnet_b0")
+
+
+@pytest.mark.parametrize("trainings", [1, 2])
+def test_the_name_of_a_trained_backbone_is_taken(trainings, tiny, state, entries, tmp_path):
+    for number in range(trainings):
+        backbones.save_checkpoint(entries / f"mine-{number}", tiny, {"name": "mine"})
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(BackboneError, match="'mine' is what the trained backbone mine-0 in .* is called"):
+        backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "../up", ".hidden", "a@b", "timm:x", "vggface", "random", "import", "ä ö"])
 def test_names_that_no_entry_can_have(name, state, entries, tmp_path):
     torch.save(state, tmp_path / "w.pt")
@@ -112,7 +147,7 @@ def test_tensors_whose_names_would_spoil_a_terminal(key, write, entries, tmp_pat
         backbones.import_file(tmp_path / "w.pt", "mine", entries)
 
 
-@pytest.mark.parametrize("classes", [("a", "b"), ("a", "a", "b"), ("a", "", "b")])
+@pytest.mark.parametrize("classes", [("a", "b"), ("a", "a", "b"), ("a", "", "b"), ("a", "b", "\x1b[2J")])
 def test_classes_that_do_not_name_the_columns(classes, state, entries, tmp_path):
     torch.save(state, tmp_path / "w.pt")
     with pytest.raises(BackboneError, match="name one class for each column"):
