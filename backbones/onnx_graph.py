@@ -6,18 +6,21 @@ and a value. The few fields that matter here are read, the rest, weights above a
 
 from __future__ import annotations
 
+import json
 import math
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backbones.errors import BackboneError
+from backbones.errors import BackboneError, printable
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 WEIGHTS = {1, 2, 3, 10, 11, 16, *range(17, 25)}
 """Element types of tensors that count as parameters: floating point and 8-bit or smaller quantised ones."""
 MOST_NESTED = 8
 SNIFFED = 4096
+LARGEST_KEY = 2**32 - 1
 LARGEST = 2**31
 """A protocol buffer is never larger."""
 
@@ -40,16 +43,15 @@ class Graph:
     parameters: int = 0
     external: list[str] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
 
     def require_whole(self, path: Path) -> None:
         """BackboneError when tensors lie in other files: a hash of this one would not vouch for them."""
         if self.external:
-            others = ", ".join(name or "(unnamed)" for name in self.external[:3])
+            others = ", ".join(printable(name) or "(unnamed)" for name in self.external[:3])
+            code = f"import onnx; onnx.save(onnx.load({json.dumps(str(path))}), \"whole.onnx\")"
             raise BackboneError(
                 f"{path} is not whole: tensors of it lie in {others}",
-                f"put all into one file: torch.onnx.export(..., external_data=False), or python -c "
-                f"\"import onnx; onnx.save(onnx.load('{path}'), 'whole.onnx')\"")
+                f"put all into one file: torch.onnx.export(..., external_data=False), or python -c {shlex.quote(code)}")
 
     def before_classifier(self, scores: str) -> str | None:
         """The tensor that the last linear layer before the output `scores` works on; None when there is none."""
@@ -96,7 +98,7 @@ def read_graph(path: Path) -> Graph:
             if number == 7:
                 _read_graph(graph, _message(value), MOST_NESTED)
             elif number == 25:
-                _read_nodes(graph, _message(value), 7, MOST_NESTED)
+                _read_function(graph, _message(value))
     except OSError as error:
         raise BackboneError(f"cannot read {path}: {error.strerror or error}") from error
     except (_Malformed, UnicodeDecodeError) as error:
@@ -110,13 +112,16 @@ def _read_graph(graph: Graph, message: memoryview, depth: int) -> None:
     for number, value in _fields(message):
         if number == 5:
             _read_tensor(graph, _message(value))
-        elif number == 12 and depth == MOST_NESTED:
-            graph.outputs += [_text(name) for at, name in _fields(_message(value)) if at == 1]
         elif number == 15:
-            for at, tensor in _fields(_message(value)):
-                if at in (1, 2):
-                    _read_tensor(graph, _message(tensor))
+            _read_sparse(graph, _message(value))
     _read_nodes(graph, message, 1, depth)
+
+
+def _read_function(graph: Graph, message: memoryview) -> None:
+    _read_nodes(graph, message, 7, MOST_NESTED)
+    for number, value in _fields(message):
+        if number == 11:  # values of attributes that a call of it leaves out
+            _read_attribute(graph, _message(value), MOST_NESTED)
 
 
 def _read_nodes(graph: Graph, message: memoryview, nodes: int, depth: int) -> None:
@@ -136,8 +141,17 @@ def _read_attribute(graph: Graph, message: memoryview, depth: int) -> None:
     for number, value in _fields(message):
         if number in (5, 10):
             _read_tensor(graph, _message(value))
+        elif number in (22, 23):
+            _read_sparse(graph, _message(value))
         elif number in (6, 11):
             _read_graph(graph, _message(value), depth - 1)
+
+
+def _read_sparse(graph: Graph, message: memoryview) -> None:
+    """A sparse tensor is two: its values and their places."""
+    for number, value in _fields(message):
+        if number in (1, 2):
+            _read_tensor(graph, _message(value))
 
 
 def _read_tensor(graph: Graph, message: memoryview) -> None:
@@ -165,6 +179,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     position, end = 0, len(message)
     while position < end:
         key, position = _varint(message, position)
+        if key > LARGEST_KEY:  # others cut such a number to 32 bits, and see another field than this would
+            raise _Malformed("the number of a field is too large")
         number, kind = key >> 3, key & 7
         if kind == VARINT:
             value, position = _varint(message, position)

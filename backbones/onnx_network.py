@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backbones.errors import BackboneError
+from backbones.errors import BackboneError, printable
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -117,5 +117,5 @@ def call(session: InferenceSession, ports: tuple[str, ...], pixels: np.ndarray, 
 
 
 def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = printable(" ".join(str(error).split()), LONGEST_REASON + 1)
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,12 +13,12 @@ import numpy as np
 
 from backbones.backbone import Backbone
 from backbones.checkpoint import hash_file
-from backbones.errors import BackboneError
+from backbones.errors import BackboneError, printable
 from backbones.importing.class_orders import ORDERS, labels
 from backbones.importing.entry import keep, require_name
 from backbones.onnx_graph import Graph, read_graph
 from backbones.onnx_network import OnnxNetwork, Ports, call, open_session
-from backbones.spec import BackboneSpec, Preprocessing
+from backbones.spec import ONNX, BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -40,7 +41,7 @@ class Vector:
         return any(word in self.name.lower() for word in words)
 
     def __str__(self) -> str:
-        return f"{self.name} [{self.width}]"
+        return f"{printable(self.name)} [{self.width}]"
 
 
 def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str] | None,
@@ -66,7 +67,7 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     preprocessing = _preprocessing(path, size)
     ports = Ports(session.get_inputs()[0].name, embedding.name, scores.name, batch)
     network = OnnxNetwork(path, ports, (embedding.width, scores.width), graph.parameters, hash_file(path))
-    spec = BackboneSpec("onnx", "backbones.onnx_network:OnnxNetwork", preprocessing, names, "unknown",
+    spec = BackboneSpec("onnx", ONNX, preprocessing, names, "unknown",
                         f"imported from {path.name}", None, scores.width)
     backbone = Backbone(network, spec, f"checkpoint {name}", name, name, names, False, checkpoints).eval()
     folder = keep(backbone, path, name, checkpoints, {"file_format": "ONNX"})
@@ -112,27 +113,30 @@ def _remedy(path: Path, tensor: str | None) -> str:
     export = "export it so that forward() returns both, with output_names=['embedding', 'scores']"
     if tensor is None:
         return export
-    return (f"{export}; or make '{tensor}', which its last linear layer works on, an output: python -c "
-            f"\"import onnx; m = onnx.load('{path}'); m.graph.output.append(onnx.ValueInfoProto(name='{tensor}')); "
-            f"onnx.save(m, 'both.onnx')\"")
+    code = (f"import onnx; m = onnx.load({json.dumps(str(path))}); "
+            f"m.graph.output.append(onnx.ValueInfoProto(name={json.dumps(tensor)})); onnx.save(m, \"both.onnx\")")
+    return (f"{export}; or make '{printable(tensor)}', which its last linear layer works on, an output: "
+            f"python -c {shlex.quote(code)}")
 
 
 def _input(session: InferenceSession, path: Path) -> tuple[int, int | None]:
     """Width of the square input, and pictures of one run where the graph fixes them."""
     inputs = session.get_inputs()
     if len(inputs) != 1:
-        raise BackboneError(f"{path} takes {len(inputs)} inputs ({', '.join(i.name for i in inputs)}), not one picture",
+        named = printable(", ".join(given.name for given in inputs))
+        raise BackboneError(f"{path} takes {len(inputs)} inputs ({named}), not one picture",
                             "export the network that takes face crops alone")
     given, shape = inputs[0], inputs[0].shape
-    shown = f"{given.name}: {given.type} [{', '.join('?' if n is None else str(n) for n in shape)}]"
+    shown = printable(f"{given.name}: {given.type} [{', '.join('?' if n is None else str(n) for n in shape)}]")
     if given.type != "tensor(float)" or len(shape) != 4 or shape[1] != 3:
         raise BackboneError(f"{path} takes {shown}, not float32 [N, 3, S, S]", "export it for planes of RGB")
     height, width = shape[2:]
     if not isinstance(height, int) or not isinstance(width, int):
         raise BackboneError(
             f"{path} does not say how large its pictures are: it takes {shown}",
-            f"fix their size, 224 for example: python -m onnxruntime.tools.make_dynamic_shape_fixed "
-            f"--input_name {given.name} --input_shape 1,3,224,224 {shlex.quote(str(path))} fixed.onnx")
+            "fix their size, 224 for example: python -m onnxruntime.tools.make_dynamic_shape_fixed "
+            f"--input_name {shlex.quote(printable(given.name))} --input_shape 1,3,224,224 {shlex.quote(str(path))} "
+            "fixed.onnx")
     if height != width or height < 1:
         raise BackboneError(f"{path} takes {shown}, and only square pictures are read", "export it for square pictures")
     batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
@@ -184,7 +188,8 @@ def _told(network: OnnxNetwork, preprocessing: Preprocessing, names: Sequence[st
           embedding: Vector, scores: Vector, rows: np.ndarray) -> list[str]:
     size, batch = preprocessing.input_size, network.ports.batch
     left = "".join(f"; left out: {vector}" for vector in vectors if vector not in (embedding, scores))
-    lines = [f"input {network.ports.input}: {size} x {size} RGB, {'any number' if batch is None else batch} a run",
+    count = "any number" if batch is None else batch
+    lines = [f"input {printable(network.ports.input)}: {size} x {size} RGB, {count} a run",
              f"embedding: {embedding}; scores: {scores}: {', '.join(names) or 'no names'}{left}",
              f"pixels: 0..{preprocessing.value_range:g}, mean {preprocessing.mean}, std {preprocessing.std}; an ONNX "
              "file does not say them: change `preprocessing` in card.json if it was trained on others"]

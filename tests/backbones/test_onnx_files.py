@@ -1,6 +1,8 @@
 """ONNX files that are broken, of another kind or unclear: one message each; and which outputs are taken."""
 
+import ast
 import re
+import subprocess
 
 import numpy as np
 import onnx
@@ -147,7 +149,8 @@ def external(tensor, location):
     return tensor
 
 
-@pytest.mark.parametrize("where", ["initializer", "constant", "branch", "sparse", "function"])
+@pytest.mark.parametrize("where", ["initializer", "constant", "branch", "sparse", "sparse constant", "function",
+                                   "default of a function"])
 def test_no_other_file_is_opened_wherever_the_graph_names_it(tmp_path, where):
     tensor = external(onnx.TensorProto(name="w", dims=[8], data_type=1), "/etc/hostname")
     model = onnx.load(pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32}))
@@ -160,10 +163,71 @@ def test_no_other_file_is_opened_wherever_the_graph_names_it(tmp_path, where):
         model.graph.node.append(onnx.helper.make_node("If", ["b"], ["c"], then_branch=onnx.GraphProto(node=[constant])))
     elif where == "sparse":
         model.graph.sparse_initializer.append(onnx.SparseTensorProto(values=tensor))
+    elif where == "sparse constant":
+        value = onnx.SparseTensorProto(values=tensor, dims=[8])
+        model.graph.node.append(onnx.helper.make_node("Constant", [], ["w"], sparse_value=value))
+    elif where == "default of a function":
+        given = onnx.helper.make_attribute("value", tensor)
+        model.functions.append(onnx.FunctionProto(name="f", attribute_proto=[given]))
     else:
         model.functions.append(onnx.FunctionProto(name="f", node=[constant]))
     onnx.save(model, tmp_path / "m.onnx")
     assert "tensors of it lie in /etc/hostname" in refusal(tmp_path / "m.onnx")
+
+
+def test_no_field_is_hidden_behind_a_number_of_more_than_32_bits(tmp_path):
+    """Protobuf's own reader cuts such a number, and would find tensors that lie elsewhere in it."""
+    path = pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32})
+    plain, wide = b"\x3a\x00", b"\xba\x80\x80\x80\x10\x00"  # an empty graph, field 7
+    assert onnx.ModelProto.FromString(plain).HasField("graph")
+    path.write_bytes(path.read_bytes() + wide)
+    assert "number of a field is too large" in refusal(path)
+
+
+HOSTILE = ["a'); print(1); ('", '"; touch spoiled; "', "$(touch spoiled)", "`touch spoiled`", "a\nb; touch spoiled",
+           "\x1b[2J", "a b"]
+
+
+def words_of(command, folder):
+    """What a shell makes of it, in `folder`."""
+    told = subprocess.run(["sh", "-c", f"printf '%s\\0' {command}"], cwd=folder, capture_output=True, check=True)
+    assert not (folder / "spoiled").exists()
+    return told.stdout.decode().split("\0")[:-1]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_a_user_is_told_to_run_is_one_command_whatever_the_file_calls_its_tensors(tmp_path, name):
+    model = onnx.load(pooled(tmp_path / "m.onnx", {"output": 8}))
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [name if given == "mean" else given for given in names]
+    onnx.save(model, tmp_path / "m.onnx")
+    said = refusal(tmp_path / "m.onnx")
+    assert said.isprintable()
+    command, flag, code = words_of(said[said.index("python -c"):], tmp_path)
+    assert (command, flag) == ("python", "-c")
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.keyword) and node.arg == "name"]
+    assert [call.value.value for call in calls] == [name]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_so_it_is_for_a_size_that_is_not_fixed_and_for_tensors_elsewhere(tmp_path, name):
+    model = onnx.load(pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32}, "float[N,3,H,W] x"))
+    model.graph.input[0].name = name
+    model.graph.node[0].input[0] = name
+    onnx.save(model, tmp_path / "m.onnx")
+    said = refusal(tmp_path / "m.onnx")
+    words = words_of(said[said.index("python -m"):], tmp_path)
+    assert said.isprintable() and len(words) == 9 and words[3] == "--input_name" and words[-1] == "fixed.onnx"
+    model.graph.initializer.append(external(onnx.TensorProto(name="w", dims=[8], data_type=1), name))
+    path = tmp_path / f"{name.replace('/', '')}.onnx"
+    onnx.save(model, path)
+    with pytest.raises(BackboneError) as error:
+        read_graph(path).require_whole(path)
+    command, flag, code = words_of(error.value.hint[error.value.hint.index("python -c"):], tmp_path)
+    assert (command, flag) == ("python", "-c")
+    texts = [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]
+    assert sorted(texts) == sorted([str(path), "whole.onnx"])
 
 
 def test_graphs_nested_without_end(tmp_path):
