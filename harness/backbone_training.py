@@ -80,7 +80,7 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
     parent = _parent(recipe, store)
     material = _built_in(recipe, store, say) if data is None else _given(recipe, data, store, say)
     settings = {"training": plain(recipe.training), "revision": REVISION, "data_digest": material.digest,
-                "parent_hash": parent.weights_hash}
+                "parent_hash": parent.weights_hash} | _use(parent)
     folder = checkpoints(store) / f"{recipe.name}-{digest(settings)}"
     run = TrainingRun(tracker, folder.name, recipe.name)
     with making(folder) if first else nullcontext():
@@ -90,7 +90,7 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
             if not kept:
                 say(f"training backbone {recipe.name} from {parent.weights} on {material.name}")
                 splits = material.read()
-                trained = _trained(recipe, material, splits, folder, say, run)
+                trained = _trained(recipe, parent, material, splits, folder, say, run)
             if first:
                 report = keep_report(store, trained, splits, recipe) if trained else read_report(store, folder)
                 run.finish(report.points, report.metrics, (material.name, material.digest), report.folder)
@@ -101,18 +101,41 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
     return Outcome(folder, kept, trained, run.lost)
 
 
-def _trained(recipe: BackboneRecipe, material: Material, splits: Splits, folder: Path, say: Say, run: TrainingRun
-             ) -> TrainedStills:
+def _use(parent: BackboneInfo) -> dict[str, Any]:
+    """What else the parent's outputs follow from; a random one's reference, which the settings hold, says it."""
+    if parent.is_random:
+        return {}
+    return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}
+
+
+def _trained(recipe: BackboneRecipe, parent: BackboneInfo, material: Material, splits: Splits, folder: Path, say: Say,
+             run: TrainingRun) -> TrainedStills:
     from harness.pretraining.stills import train_stills
 
     return train_stills(
         recipe.training, *splits, folder, name=recipe.name, checkpoints=folder.parent, hardware=recipe.hardware,
-        work=folder.with_name(f".{folder.name}.work"), licence=material.licence, say=say, tell=run.epoch,
+        work=folder.with_name(f".{folder.name}.work"), licence=_licence(parent, material), say=say,
+        tell=run.epoch,
         data={"name": material.name, "digest": material.digest, "left_out": dict(material.left_out)})
 
 
+def _licence(parent: BackboneInfo, material: Material) -> str:
+    """Terms of the weights: those of what they were trained on, beside those of the weights they started from."""
+    terms = ("" if parent.is_random else parent.spec.licence, material.licence)
+    return "; ".join(dict.fromkeys(term for term in terms if term))
+
+
 def _parent(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
-    """What the training starts from; where it is what another recipe trains, the message says how to get it."""
+    """What the training starts from; InputError before any work where that cannot be trained."""
+    parent = _found(recipe, store)
+    if not parent.spec.trainable:
+        raise InputError(f"'{recipe.training.backbone}' runs through ONNX Runtime and cannot be trained; import the "
+                         "PyTorch file of the same network, or start from another with --set backbone=NAME")
+    return parent
+
+
+def _found(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
+    """Where the parent is what another recipe trains and is not there, the message says how to get it."""
     import backbones
     from harness.recipes.finding import recipe_names
 
@@ -153,12 +176,12 @@ def _given(recipe: BackboneRecipe, data: Path, store: Path, say: Say) -> Materia
     source = open_stills(data)
     splits, left_out = _splits(recipe, source), source.left_out("train")
     without = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
-    say(f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split)} stills"
+    say(f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} stills"
         + (f"; left out of the training ones: {without}" if without else ""))
     found: list[Any] = []
     with Progress("images", unit="image") as progress:
         for split in splits:
-            found.append(split and split.digest(store / "features" / "digests.json", progress))
+            found.append(None if split is None else split.digest(store / "features" / "digests.json", progress))
     licence = recipe.licence or f"{source.name}'s terms"
     return Material(source.name, digest(found, 16), lambda: splits, licence, left_out)
 

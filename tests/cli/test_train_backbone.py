@@ -146,6 +146,15 @@ def test_a_store_that_was_moved_knows_its_trainings(copied, drawn, table):
     assert len(tracked(copied)[1]) == 1
 
 
+def test_a_broken_entry_hides_no_other(copied, capsys):
+    (copied / "artifacts/backbones/broken").mkdir()
+    (copied / "artifacts/backbones/broken/card.json").write_text("{half")
+    assert main(["backbones", "--store", str(copied)]) == 0
+    told = capsys.readouterr()
+    assert f"\n{entry_of_name(copied, 'drawn').name} " in told.out
+    assert "warning: broken: " in told.err and "cannot be read" in told.err
+
+
 def test_the_entry_is_listed_and_recipes_use_it(copied, small_set, recipe_file, capsys):
     assert main(["backbones", "--store", str(copied)]) == 0
     assert f"\n{entry_of(copied).name} " in capsys.readouterr().out
@@ -167,8 +176,12 @@ def test_what_is_trained_further_names_its_parent(copied, drawn, table, capsys):
     assert card["parent_hash"] == card_of_named(copied, "drawn")["weights_hash"]
 
 
+def entry_of_name(store, name):
+    return next((store / "artifacts/backbones").glob(f"{name}-*"))
+
+
 def card_of_named(store, name):
-    return backbones.read_card(next((store / "artifacts/backbones").glob(f"{name}-*")))
+    return backbones.read_card(entry_of_name(store, name))
 
 
 def killed_at(store, recipe, table, stage, how=signal.SIGKILL):
@@ -257,6 +270,34 @@ def test_a_parent_of_which_there_are_several_is_to_be_chosen(capsys, copied, tab
     message = said(capsys, "train-backbone", "light_expressions", "--data", table, "--store", copied, "--set",
                    "backbone=light_both")
     assert "2 of that name" in message and "--set backbone=light_both-a (or light_both-b)" in message
+
+
+def test_a_parent_that_cannot_be_trained_is_said_before_any_work(capsys, drawn, table, tmp_path):
+    from backbones.importing.onnx_files import import_onnx
+    from tests.backbones.onnx_models import pooled
+
+    model = pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32})
+    import_onnx(model, "fixed", tmp_path / "store/artifacts/backbones", None, lambda line: None)
+    message = said(capsys, "train-backbone", drawn, "--data", table, "--store", tmp_path / "store", "--set",
+                   "backbone=fixed")
+    assert "'fixed' runs through ONNX Runtime and cannot be trained" in message
+    assert not (tmp_path / "store/features/digests.json").exists()
+
+
+def test_a_parent_used_otherwise_is_another_parent(copied, drawn, table, capsys):
+    """The same weights with other pixels teach otherwise."""
+    further = ("train-backbone", drawn, "--data", table, "--store", copied, "--set", "name=further", "--set",
+               "backbone=drawn", "--set", "identities=none", "--set", "expressions.schedule.epochs=1")
+    assert main([str(argument) for argument in further]) == 0
+    path = entry_of_name(copied, "drawn") / "card.json"
+    card = json.loads(path.read_text())
+    path.write_text(json.dumps({**card, "preprocessing": {**card["preprocessing"], "mean": [0.25, 0.5, 0.75]},
+                                "licence": "mine alone"}))
+    assert main([str(argument) for argument in further]) == 0
+    assert "trained before" not in capsys.readouterr().err
+    cards = [backbones.read_card(path) for path in (copied / "artifacts/backbones").glob("further-*")]
+    assert len(cards) == 2 and len({card["weights_hash"] for card in cards}) == 2
+    assert "mine alone; faces's terms" in {card["licence"] for card in cards}
 
 
 def test_a_malformed_label_is_named_with_its_line_and_the_run_says_why(capsys, drawn, table, tmp_path):
