@@ -89,7 +89,10 @@ def _references(recipe: Recipe, store: Path, say: Say, tracker: Tracker | None) 
 
 def _trained(backbone: TrainedBackbone, store: Path, say: Say, tracker: Tracker | None) -> str:
     recipe = BackboneRecipe(backbone.name, backbone.training, stills=backbone.stills)
-    return train_backbone(recipe, None, store, say, tracker).folder.name
+    outcome = train_backbone(recipe, None, store, say, tracker)
+    if outcome.lost:
+        say(f"warning: {outcome.lost}")
+    return outcome.folder.name
 
 
 def _require_scores(recipe: Recipe, references: list[tuple[str, str]], store: Path) -> None:

@@ -15,6 +15,7 @@ from harness.preparation import prepare
 from harness.pretraining.config import Expressions, Schedule, StillsConfig
 from harness.recipes import BackboneRecipe, Grid, Protocol, Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
 from harness.soundness import require_sound
+from harness.tracking import TrackingLost
 from tests.data.building import AU, EXPR, annotate, crops, small_abaw3, table
 
 HELD_OUT = Protocol()
@@ -130,6 +131,19 @@ def test_synthetic_sets_are_known_by_the_code_that_drew_them(tmp_path, monkeypat
 
 def recipe_of(training=TRAINING):
     return recipe(trained=(TrainedBackbone("mine", training, STILLS),), backbones=("mine",))
+
+
+class Silent:
+    """A tracker whose server has died."""
+
+    def training(self, *_):
+        raise TrackingLost("no longer answers")
+
+
+def test_a_training_that_could_not_be_tracked_is_said(tmp_path):
+    said = []
+    prepare(recipe_of(), small_abaw3(tmp_path / "data"), tmp_path / "store", said.append, Silent())
+    assert "warning: no longer answers" in said
 
 
 def test_checkpoints_are_known_by_all_that_made_them(tmp_path, monkeypatch):

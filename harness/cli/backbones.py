@@ -6,6 +6,8 @@ import argparse
 import json
 from typing import Any
 
+from harness.cli.saying import say
+
 COLUMNS = ("name", "input", "parameters", "MACs", "width", "size", "weights", "licence")
 
 
@@ -18,14 +20,20 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.name:
         print(_one(backbones.describe(arguments.name, folder, cache)))
         return
-    names = [*backbones.names(), *sorted(backbones.entries(folder))]
-    lines = [COLUMNS, *(_line(backbones.describe(name, folder, cache)) for name in names)]
+    lines, faults = [COLUMNS], []
+    for name in [*backbones.names(), *sorted(backbones.entries(folder))]:
+        try:
+            lines.append(_line(backbones.describe(name, folder, cache)))
+        except backbones.BackboneError as error:
+            faults.append(f"{name}: {error}")
     widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
     for line in lines:
         print("  ".join(text.rjust(width) if 1 <= i <= 5 else text.ljust(width)
                         for i, (text, width) in enumerate(zip(line, widths))).rstrip())
     print(f"\nMACs are of one face crop, sizes of float32 weights or of an ONNX file, whose MACs are not known (-). "
           f"Any timm model is a backbone too: timm:NAME. Trained and imported entries are in {folder}.")
+    for fault in faults:
+        say(f"warning: {fault}")
 
 
 def _line(about: dict[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,9 @@ from harness.errors import InputError
 from harness.pretraining.config import Hardware, StillsConfig
 from harness.recipes.recipe import SyntheticStills
 
+MEANT = ("random", "pretrained", "import")
+"""Words that references and commands have in a backbone's place."""
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -32,6 +35,6 @@ class BackboneRecipe:
 
         if not NAME.fullmatch(self.name):
             raise InputError(f"'{self.name}' cannot be a backbone's name: letters, digits and . _ - make one")
-        if self.name in backbones.names():
-            raise InputError(f"'{self.name}' is the name of a built-in backbone; give the trained one another, "
+        if self.name in (*backbones.names(), *MEANT):
+            raise InputError(f"'{self.name}' means something already among backbones; give the trained one another, "
                              f"--set name=my_{self.name}")

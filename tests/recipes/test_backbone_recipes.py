@@ -116,7 +116,8 @@ def test_a_part_that_was_off_is_switched_on_with_its_own_defaults_and_off_again(
     ("training.identities=on", "has parts, set one of them: schedule"),
     ("sam=-1", "sam"),
     ("name=a/b", "cannot be a backbone's name"),
-    ("name=efficientnet_b0", "built-in backbone"),
+    ("name=efficientnet_b0", "means something already"),
+    ("name=pretrained", "means something already"),
     ("name=", "cannot be a backbone's name"),
 ])
 def test_a_wrong_setting_says_what_to_do(setting, message):
