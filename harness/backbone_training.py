@@ -71,6 +71,8 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
     The key is that of everything the weights follow from: settings, stills, the parent's weights, the code's revision.
     force: trained again though it is there. InputError when the parent or the stills are not.
     """
+    import backbones
+
     first = ranks.first(recipe.hardware.trainer(recipe.training.precision))
     if first:
         for folder in (checkpoints(store), store / "artifacts" / "trainings"):
@@ -84,7 +86,7 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
     folder = checkpoints(store) / f"{recipe.name}-{digest(settings)}"
     run = TrainingRun(tracker, folder.name, recipe.name)
     with making(folder) if first else nullcontext():
-        kept, trained = folder.is_dir() and not force, None
+        kept, trained = folder.name in backbones.entries(folder.parent) and not force, None
         run.start(settings, again=force)
         try:
             if not kept:

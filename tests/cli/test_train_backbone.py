@@ -141,6 +141,12 @@ def test_done_is_said_at_once(trained, drawn, table, capsys):
     assert len(tracked(store)[1]) == 1
 
 
+def test_a_folder_that_is_no_entry_is_not_taken_for_one(copied, drawn, table, capsys):
+    (entry_of(copied) / "card.json").unlink()
+    assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(copied)]) == 0
+    assert "was trained before" not in capsys.readouterr().err and card_of(copied)["name"] == "drawn"
+
+
 def test_a_store_that_was_moved_knows_its_trainings(copied, drawn, table):
     assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(copied)]) == 0
     assert len(tracked(copied)[1]) == 1
