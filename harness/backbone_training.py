@@ -79,6 +79,9 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
             sweep(folder)
     else:
         say, tracker = _silence, None
+    if recipe.name in backbones.entries(checkpoints(store)):
+        raise InputError(f"the store {store} has an imported backbone called '{recipe.name}', which would hide the "
+                         "trained one; train it under another name: --set name=NAME")
     parent = _parent(recipe, store)
     material = _built_in(recipe, store, say) if data is None else _given(recipe, data, store, say)
     settings = {"training": plain(recipe.training), "revision": REVISION, "data_digest": material.digest,

@@ -55,6 +55,9 @@ def learn_expressions(session: Session) -> tuple[Report, Outcome]:
     labels = targets["expr"][0][learned]
     _require_two(labels)
     truth = course.labels(pictures.stills)[choosing]
+    if (seen := len(np.unique(truth))) < 2:
+        session.say(f"warning: the {len(truth)} stills that choose the epoch have {seen} expression; "
+                    "they tell little, see expressions.held_out")
     loader = session.loader(learned, _tensors(targets, learned), Balanced(labels, seed + 1)
                             if how.sampling == "balanced" else Natural(len(learned), seed + 1))
     value = evaluation.macro_f1 if how.keep == "macro_f1" else evaluation.accuracy

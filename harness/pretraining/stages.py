@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +147,7 @@ def _fit(session: Session, lesson: Lesson, name: str, epochs: int, rate: float) 
 
     def told(epoch: int, value: float) -> bool:
         rates[epoch] = meter.rate
-        values = {**model.fitted.history[-1], "images_per_second": meter.rate}
+        values = {**_named(lesson, model.fitted.history[-1]), "images_per_second": meter.rate}
         session.say(f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {lesson.metric} {value:.3f}, "
                     f"{meter.rate:,.0f} images/s")
         if session.tell is not None:
@@ -157,9 +157,17 @@ def _fit(session: Session, lesson: Lesson, name: str, epochs: int, rate: float) 
     passing = frozen and how.epochs > 0  # all layers go on from its last epoch
     model.selection = Selection(chosen, lesson.score, keep="last" if passing else "best", on_epoch=told)
     model.to(memory_format=torch.channels_last)
+    if session.work.checkpoint(name).exists():
+        session.say(f"{name}: taken up again after its last kept epoch")
     fitted = fit(model, meter.batches, session.hardware.trainer(config.precision), session.work.checkpoint(name))
     model.load_state_dict(fitted.state)
-    history = [{**epoch, **({"images_per_second": rates[epoch["epoch"]]} if epoch["epoch"] in rates else {})}
-               for epoch in fitted.history]
+    speeds = {epoch: {"images_per_second": rate} for epoch, rate in rates.items()}
+    history = [{**_named(lesson, epoch), **speeds.get(epoch["epoch"], {})} for epoch in fitted.history]
     return {"epoch": fitted.epoch, "value": fitted.history[fitted.epoch - 1]["value"], "history": history,
             "images": meter.images, "seconds": meter.seconds}
+
+
+def _named(lesson: Lesson, epoch: Mapping[str, float]) -> dict[str, float]:
+    """An epoch of a fit's history under the names that curves are shown by."""
+    names = {"value": lesson.metric.replace(" ", "_").lower(), "rate": "learning_rate"}
+    return {names.get(key, key): number for key, number in epoch.items()}

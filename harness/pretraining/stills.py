@@ -40,8 +40,8 @@ class TrainedStills:
     seconds: this call took. images_per_second: of training, augmentation included; loading_images_per_second: of
     decoding and augmentation alone. confusion: int64 [C, C] over `classes`, rows the truth, None without expressions;
     errors: the surest first; both of the validation stills, of the selection slice where those have no expression.
-    history: for each epoch `stage`, `epoch` (from 1), `loss`, `value`, `rate` and, of those trained by this call,
-    `images_per_second`.
+    history: for each epoch `stage`, `epoch` (from 1), `loss`, `accuracy` or `macro_f1`, `learning_rate` and, of
+    those trained by this call, `images_per_second`.
     """
 
     folder: Path
@@ -66,8 +66,8 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     the same call goes on from its last epoch, and removes it when `folder` is in place. data: what the card says of
     the stills (`name`, `digest`, ...); its digest, where given, stands for theirs. tell: called after each epoch with
     the stage (`identities-head`, `identities-all`, `expressions-head`, `expressions-all`), the epoch from 1 and its
-    `loss`, `value`, `rate` and `images_per_second`. Of several processes of one training only the first speaks,
-    tells and writes.
+    `loss`, `accuracy` or `macro_f1`, `learning_rate` and `images_per_second`. Of several processes of one training
+    only the first speaks, tells and writes.
 
     The checkpoint's scores are logits of the stills' classes, then valence, arousal and action units where they are
     learned (of the training subjects when there are no expressions). `identity_accuracy` is on held-out stills of
@@ -84,6 +84,7 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     _require_alike(train, validation)
     hardware.batch(config.batch_size)
     _require_device(config, hardware)
+    _require_labels(config, train)
     writes = first(hardware.trainer(config.precision))
     say = say if writes else lambda _: None
     _say_shared(train, validation, say)
@@ -118,8 +119,19 @@ def _require_device(config: StillsConfig, hardware: Hardware) -> None:
     if device == "cpu" and hardware.accelerator not in ("auto", "cpu"):
         raise InputError(f"hardware.accelerator={hardware.accelerator}, but torch finds none on this machine; choose "
                          "auto or cpu")
+    cores = os.cpu_count() or 1
+    if device == "cpu" and hardware.devices.isdecimal() and int(hardware.devices) > cores:
+        raise InputError(f"hardware.devices={hardware.devices}, but this machine has {cores} cores and no accelerator "
+                         "for torch; a process on a core each is the most that is useful")
     if config.precision == "16-mixed" and device == "cpu":
         raise InputError("precision=16-mixed needs a GPU; on the CPU choose bf16-mixed or 32-true")
+
+
+def _require_labels(config: StillsConfig, train: Stills) -> None:
+    if config.expressions is not None and not (train.expression >= 0).any():
+        without = "; identities alone can be learned: --set expressions=none" if config.identities else ""
+        raise InputError(f"none of the {len(train):,} training stills has an expression: give AffectNet, or a table "
+                         f"with the column expression{without}")
 
 
 def _say_shared(train: Stills, validation: Stills | None, say: Say) -> None:

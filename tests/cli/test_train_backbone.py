@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+import torch
 from PIL import Image
 
 import backbones
@@ -90,7 +91,7 @@ def require_whole_run(store):
     client, [run] = tracked(store)
     assert run.info.status == "FINISHED"
     for stage, epochs in STAGES.items():
-        for value in ("loss", "value", "rate"):
+        for value in ("loss", "accuracy" if stage == "identities-all" else "macro_f1", "learning_rate"):
             assert steps(client, run, f"{stage}/{value}") == list(range(1, epochs + 1)), (stage, value)
     return client, run
 
@@ -322,6 +323,15 @@ def test_stills_that_cannot_teach_fail_the_run_and_not_silently(capsys, drawn, t
     assert "identities" in message
     [run] = tracked(tmp_path / "store")[1]
     assert run.info.status == "FAILED" and "InputError" in run.data.tags["mlflow.note.content"]
+
+
+def test_a_name_that_an_imported_backbone_has_is_refused_before_any_work(drawn, table, tmp_path, capsys):
+    entries = tmp_path / "store/artifacts/backbones"
+    torch.save(backbones.build("tiny_resnet").network.state_dict(), tmp_path / "weights.pt")
+    backbones.import_file(tmp_path / "weights.pt", "drawn", entries)
+    assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(tmp_path / "store")]) == 2
+    assert "has an imported backbone called 'drawn'" in capsys.readouterr().err
+    assert [path.name for path in entries.iterdir() if not path.name.startswith(".")] == ["drawn"]
 
 
 def test_several_entries_of_one_name_are_told_apart(copied, drawn, table, capsys):

@@ -92,8 +92,9 @@ def test_every_epoch_is_said_and_told(trained):
                                            + [("expressions-all", epoch + 1) for epoch in range(8)])
     for news, known in zip(told, result.history):
         assert known == {"stage": news[0], "epoch": news[1], **news[2]}
-        assert set(news[2]) == {"loss", "value", "rate", "images_per_second"}
-    assert max(epoch["value"] for epoch in result.history[10:]) == result.metrics["selection_macro_f1"]
+        chosen_by = "accuracy" if news[0] == "identities-all" else "macro_f1"
+        assert set(news[2]) == {"loss", chosen_by, "learning_rate", "images_per_second"}
+    assert max(epoch["macro_f1"] for epoch in result.history[10:]) == result.metrics["selection_macro_f1"]
 
 
 def test_the_checkpoint_is_a_backbone_that_scores_expressions_as_its_card_says(table, trained):
@@ -211,6 +212,25 @@ def test_targets_that_no_still_has_are_said_and_left_out(table, tmp_path):
     assert backbones.read_card(tmp_path / "out")["score_width"] == 8
 
 
+def test_what_cannot_be_learned_is_refused_before_a_still_is_read(table, tmp_path):
+    stills = table.stills("train")
+    bare = dataclasses.replace(stills, expression=np.full(len(stills), -1))
+    with pytest.raises(InputError, match="none of the 64 training stills has an expression.*expressions=none"):
+        train_stills(QUICK, bare, None, tmp_path / "out")
+    with pytest.raises(InputError, match="devices=999, but this machine has"):
+        train_stills(QUICK, stills, None, tmp_path / "out", hardware=Hardware("cpu", devices="999"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_stills_of_one_expression_that_choose_the_epoch_are_said(tmp_path):
+    draw(tmp_path / "table")
+    one = relabelled(tmp_path / "table", lambda cells: ",".join(
+        [cells[0], "anger" if "validation" in cells else cells[1], *cells[2:]]))
+    said = []
+    train(one, tmp_path / "out", expressions(schedule=Schedule(1), held_out=0.0), say=said.append)
+    assert any("the 32 stills that choose the epoch have 1 expression" in line for line in said)
+
+
 def test_seven_classes_leave_the_class_out_that_is_no_basic_expression(tmp_path):
     draw(tmp_path / "table")
     table = relabelled(tmp_path / "table", lambda cells: ",".join(
@@ -222,7 +242,7 @@ def test_seven_classes_leave_the_class_out_that_is_no_basic_expression(tmp_path)
 def test_the_validation_stills_choose_the_epoch_where_none_are_held_out(table, tmp_path):
     result = train(table, tmp_path / "published", expressions(held_out=0.0, keep="accuracy"))
     assert backbones.read_card(result.folder)["selection"] == "validation"
-    assert result.history[-1]["value"] == result.metrics["expression_accuracy"]
+    assert result.history[-1]["accuracy"] == result.metrics["expression_accuracy"]
     assert not any(name.startswith("selection") for name in result.metrics)
     with pytest.raises(InputError, match="no validation still has an expression, and expressions.held_out=0"):
         train_stills(expressions(held_out=0.0), table.stills("train"), None, tmp_path / "none", hardware=CPU)
@@ -333,7 +353,7 @@ def test_a_work_folder_that_was_being_removed_is_taken_for_what_it_is(table, tmp
 def test_a_head_alone_is_kept_at_its_best_epoch(table, tmp_path):
     lone = expressions(schedule=Schedule(epochs=0, head_epochs=8, head_learning_rate=0.3, shape="constant"))
     result = train(table, tmp_path / "head", lone)
-    values = [epoch["value"] for epoch in result.history]
+    values = [epoch["macro_f1"] for epoch in result.history]
     assert result.metrics["selection_macro_f1"] == max(values) > values[-1]
 
 
