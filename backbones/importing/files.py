@@ -49,6 +49,8 @@ def import_file(path: Path, name: str, checkpoints: Path, architecture: str | No
     _require_finite(state, path)
     if vggface_files.matches(state) and architecture in (None, catalogue.VGGFACE.name):
         backbone = vggface_files.backbone_of(state, path, classes)
+        if architecture is None:
+            vggface_files.tell_pixels(state, say)
     else:
         named = architecture or _said(found, "architecture", str)
         match = recognise(found, named, path)

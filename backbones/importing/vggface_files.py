@@ -6,7 +6,7 @@ torchvision numbers them inside `features` and `classifier`, counting activation
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def backbone_of(state: Mapping[str, Tensor], path: Path, classes: Sequence[str] 
     layers = _layers(set(state))
     ours = _expected(state, layers)
     theirs = {f"{layers[layer]}.{kind}": tensor for (layer, kind), tensor in _parts(ours)}
-    require_fitting(state, theirs, str(path), "VGG-16 face network", HINT)
+    require_fitting(state, theirs, str(path), "a VGG-16 face network", HINT)
     names = labels(len(ours["fc8.bias"]), classes, path) if classes else ()
     with torch.device("meta"):
         network = VGGFace(len(ours["fc8.bias"]))
@@ -48,6 +48,14 @@ def backbone_of(state: Mapping[str, Tensor], path: Path, classes: Sequence[str] 
     network.load_state_dict(named, assign=True)
     spec = replace(VGGFACE, score_width=len(ours["fc8.bias"]))
     return Backbone(network, spec, f"file {path.name}", f"vggface@{path}", "vggface", names).eval()
+
+
+def tell_pixels(state: Mapping[str, Tensor], say: Callable[[str], object]) -> None:
+    """Say it where the layout alone decides the pixels: torchvision's own ImageNet weights have the same tensors."""
+    if not _is_dag(set(state)):
+        given = VGGFACE.preprocessing
+        say(f"taken for VGGFace by torchvision's layout alone: pixels 0..{given.value_range:g} minus {given.mean}; "
+            "torchvision's own ImageNet weights want other pixels, and are the backbone timm:vgg16@tv_in1k")
 
 
 def _is_dag(names: set[str]) -> bool:
