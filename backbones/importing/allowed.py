@@ -156,4 +156,5 @@ CALLS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_parameter_with_state": _parameter,
     "torch._tensor._rebuild_from_type_v2": _typed_tensor,
     "torch.serialization._get_layout": _text,
+    "timm.layers.format.Format": _text,
 }

@@ -45,6 +45,7 @@ FILES = {
                      "small.pt": ("timm", "mobilenetv2_100", 8, 224, "linear")},
     "timm==0.9.16": {"enet_b2_8.pt": ("timm", "tf_efficientnet_b2_ns", 8, 260, "sequential"),
                      "mobilevit_va_mtl.pt": ("timm", "mobilevitv2_150", 10, 224, "linear"),
+                     "vit_8.pt": ("timm", "vit_tiny_patch16_224", 8, 224, "linear"),
                      "pooled.pt": ("timm", "mobilenetv2_100", 8, 224, "pool:max")},
     "timm": {"enet_b0_7_va.pt": ("timm", "tf_efficientnet_b0", 9, 224, "linear")},
     "emotiefflib==1.1.1": {"mbf_va_mtl.pt": ("mobilefacenet", "attribute"),
