@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backbones.errors import BackboneError
+from backbones.errors import WriteError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 """Constants of renameat2(2); Python offers no call of its own for it."""
@@ -80,4 +80,4 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BackboneError(f"cannot write {path}: {error.strerror or error}", "choose another folder") from error
+        raise WriteError(f"cannot write {path}: {error.strerror or error}", "choose another folder") from error

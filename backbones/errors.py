@@ -1,4 +1,4 @@
-"""The one error of this package: a backbone that cannot be had, and what to do about it."""
+"""The errors of this package: a backbone that cannot be had or written, and what to do about it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,22 @@ MOST_LISTED = 20
 class BackboneError(ValueError):
     """A backbone, its weights or its checkpoint cannot be used.
 
-    hint: what the user can do about it ("" when the message says it all); str() joins the two.
+    hint: what the user can do about it ("" when the message says it all); str() joins the two. exit_code: what a
+    command that fails by it ends with.
     """
+
+    exit_code = 2
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(f"{message}; {hint}" if hint else message)
         self.message = message
         self.hint = hint
+
+
+class WriteError(BackboneError):
+    """A file cannot be written: the disk is full, the folder is read-only. What was to be written is sound."""
+
+    exit_code = 1
 
 
 def printable(text: str, most: int = 200) -> str:
