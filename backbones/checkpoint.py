@@ -216,7 +216,8 @@ def require_fitting(state: Mapping[str, Tensor], expected: Mapping[str, Tensor],
     wrong = [f"{name}: {theirs} in the file, {ours} expected" for name, theirs, ours in pairs if theirs != ours]
     if wrong:
         shown = "; ".join(wrong[:3])
-        raise BackboneError(f"{where} is not a {architecture}: {len(wrong)} of its tensors do not fit ({shown})", hint)
+        count = "1 tensor does" if len(wrong) == 1 else f"{len(wrong)} tensors do"
+        raise BackboneError(f"{where} does not hold the weights of {architecture}: {count} not fit ({shown})", hint)
 
 
 def _described(found: Tensor | None, expected: Tensor | None) -> tuple[str, str]:

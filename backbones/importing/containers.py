@@ -49,7 +49,9 @@ def _archive(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(file) as archive:
             yield archive
     except (zipfile.BadZipFile, EOFError, RuntimeError, struct.error) as error:
-        raise Malformed(f"its archive is broken off or damaged ({error})") from error
+        # what zipfile says of a file whose end is absent is that it is no archive
+        what = "broken off" if "not a zip file" in str(error) else f"damaged ({error})"
+        raise Malformed(f"its archive is {what}") from error
 
 
 def _zipped(archive: zipfile.ZipFile) -> tuple[Any, Fetch]:
@@ -106,7 +108,7 @@ def _legacy(whole: mmap.mmap) -> tuple[Any, Fetch]:
 
     def fetch(storage: Storage) -> Tensor:
         if storage.key not in places:
-            raise Malformed(f"the numbers of storage {storage.key} are absent")
+            raise Malformed("the numbers of one of its storages are absent")
         start = places[storage.key]
         return _tensor(whole[start:start + storage.numel * storage.dtype.itemsize], storage, "little")
 
@@ -123,7 +125,7 @@ def _places(whole: mmap.mmap, keys: Any, found: Mapping[str, Storage]) -> dict[s
         if storage is None:
             raise Malformed("it lists a storage that no tensor has")
         if int.from_bytes(whole[position:position + 8], "little") != storage.numel:
-            raise Malformed(f"storage {key} is broken off or of another length than its tensors say")
+            raise Malformed("it is broken off, or a storage is of another length than its tensors say")
         places[key] = position + 8
         position += 8 + storage.numel * storage.dtype.itemsize
     if position > len(whole):
@@ -147,7 +149,7 @@ def _storage_of(identity: Any) -> Storage | Name:
 
 def _tensor(data: bytes, storage: Storage, order: str) -> Tensor:
     if len(data) < storage.numel * storage.dtype.itemsize:
-        raise Malformed(f"storage {storage.key} holds {len(data)} bytes for {storage.numel} numbers")
+        raise Malformed(f"one of its storages holds {len(data)} bytes for {storage.numel} numbers")
     if not storage.numel:
         return torch.empty(0, dtype=storage.dtype)
     numbers = np.frombuffer(data, f"u{storage.dtype.itemsize}", storage.numel)

@@ -53,7 +53,7 @@ def recognise(found: Read, architecture: str | None, path: Path) -> Match:
         match, shown, hint = _named(plans.plan(plans.canonical(architecture)), state), architecture, WRONG
     else:
         match = _search(found, state)
-        shown, hint = f"{match.plan.name}, nor anything else known here", UNKNOWN
+        shown, hint = f"{match.plan.name}, nor of anything else known here", UNKNOWN
     require_fitting(match.state, match.plan.expected(match.columns), str(path), shown, hint)
     _require_agreement(found, match.plan, path)
     return replace(match, left_out=left_out)

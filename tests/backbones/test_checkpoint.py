@@ -10,6 +10,7 @@ import torch
 import backbones
 from backbones import BackboneError
 from backbones.aside import writing_folder
+from backbones.errors import WriteError
 
 CLASSES = ("Neutral", "Anger", "Other")
 
@@ -133,7 +134,7 @@ def test_while_it_is_replaced_there_is_always_one(saved):
 
 def test_what_was_there_stays_when_the_new_one_fails(saved):
     checkpoints, network = saved
-    with pytest.raises(BackboneError, match="cannot write.*mine-0123"), writing_folder(checkpoints / "mine-0123"):
+    with pytest.raises(WriteError, match="cannot write.*mine-0123"), writing_folder(checkpoints / "mine-0123"):
         raise OSError("no space left")
     assert backbones.load("mine", checkpoints).weights_hash == network.weights_hash
     assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
@@ -178,11 +179,11 @@ def test_an_altered_file_is_refused(saved):
 
 def test_another_architecture_names_the_tensors_that_do_not_fit(saved):
     checkpoints, _ = saved
-    with pytest.raises(BackboneError, match=r"is not a tiny_resnet: \d+ of its tensors.*body\.0\.0\.weight: 24x1x3x3"):
+    with pytest.raises(BackboneError, match=r"weights of tiny_resnet: \d+ tensors.*body\.0\.0\.weight: 24x1x3x3"):
         backbones.load("tiny_resnet@mine", checkpoints)
     path = checkpoints / "mine-0123" / "card.json"
     path.write_text(json.dumps({**card_of(path.parent), "architecture": "tiny_resnet"}))
-    with pytest.raises(BackboneError, match="is not a tiny_resnet"):
+    with pytest.raises(BackboneError, match="weights of tiny_resnet"):
         backbones.load("mine", checkpoints)
 
 

@@ -10,7 +10,7 @@ from torchvision.models import vgg16
 
 import backbones
 from backbones import BackboneError
-from backbones.importing.vggface_files import backbone_of, matches
+from backbones.importing.vggface_files import backbone_of, matches, tell_pixels
 
 CONVOLUTIONS = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7, "conv3_1": 10, "conv3_2": 12, "conv3_3": 14,
                 "conv4_1": 17, "conv4_2": 19, "conv4_3": 21, "conv5_1": 24, "conv5_2": 26, "conv5_3": 28}
@@ -83,6 +83,15 @@ def test_classes_name_the_columns():
         backbone_of(flat(), "a.pth", ("anna", "berta"))
 
 
+def test_it_is_said_where_the_layout_alone_tells_the_pixels():
+    """torchvision's own weights, which want other pixels, have its names too."""
+    said = []
+    tell_pixels(dag(flat()), said.append)
+    assert not said
+    tell_pixels(flat(), said.append)
+    assert len(said) == 1 and "0..255 minus (129.186, 104.762, 93.594)" in said[0] and "timm:vgg16@tv_in1k" in said[0]
+
+
 @pytest.mark.parametrize("layout", [lambda state: state, dag], ids=["torchvision", "dag"])
 @pytest.mark.parametrize("changes, wrong", [
     ({"features.28.bias": None}, {"features.28.bias": "absent in the file, 512 expected"}),
@@ -96,21 +105,21 @@ def test_what_does_not_fit_is_named_as_the_file_names_it(layout, changes, wrong)
     assert matches(state)
     with pytest.raises(BackboneError) as error:
         backbone_of(state, "faces.pth")
-    assert f"faces.pth is not a VGG-16 face network: {len(wrong)} of its tensors do not fit" in str(error.value)
+    assert f"faces.pth does not hold the weights of a VGG-16 face network: {len(wrong)} tensor" in str(error.value)
     for name, how in wrong.items():
         layer, _, kind = name.rpartition(".")
         assert f"{name if layout is not dag else f'{DAG[layer]}.{kind}'}: {how}" in str(error.value)
 
 
 def test_surplus_tensors_and_other_depths_are_named():
-    with pytest.raises(BackboneError, match=r"1 of its tensors do not fit \(head.weight: 3 in the file, absent"):
+    with pytest.raises(BackboneError, match=r"1 tensor does not fit \(head.weight: 3 in the file, absent"):
         backbone_of(flat(**{"head.weight": torch.zeros(3)}), "faces.pth")
     with torch.device("meta"):
         from torchvision.models import vgg11
 
         state = vgg11().state_dict()
     assert matches(state)
-    with pytest.raises(BackboneError, match=r"vgg11.pth is not.*features.2.weight: absent.*layouts that are read"):
+    with pytest.raises(BackboneError, match=r"vgg11.pth does not.*features.2.weight: absent.*layouts that are read"):
         backbone_of(state, "vgg11.pth")
 
 
@@ -123,7 +132,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(BackboneError, match="none.pth"):
         backbones.load(f"vggface@{tmp_path / 'none.pth'}")
     torch.save({"fc6.weight": torch.arange(4.0), "fc6.bias": torch.zeros(1)}, tmp_path / "w.pth")
-    with pytest.raises(BackboneError, match=r"w.pth is not a VGG-16 face network.*conv1_1.weight: absent"):
+    with pytest.raises(BackboneError, match=r"w.pth does not hold .* VGG-16 face network.*conv1_1.weight: absent"):
         backbones.load(f"vggface@{tmp_path / 'w.pth'}")
     with pytest.raises(BackboneError, match="tiny_resnet is read from checkpoint folders"):
         backbones.load(f"tiny_resnet@{tmp_path / 'w.pth'}")

@@ -46,6 +46,7 @@ def assert_same(network, path):
     ("timm==0.6.13", "enet_b2_7.pt", 260, "efficientnet_b2", SEVEN),
     ("timm==0.6.13", "padded.pt", 224, "timm:efficientnet_b0", AFFECTNET),
     ("timm==0.9.16", "enet_b2_8.pt", 260, "efficientnet_b2", AFFECTNET),
+    ("timm==0.9.16", "vit_8.pt", 224, "timm:vit_tiny_patch16_224", AFFECTNET),
     ("timm==0.9.16", "mobilevit_va_mtl.pt", 224, "timm:mobilevitv2_150", AFFECT),
     ("timm", "enet_b0_7_va.pt", 224, "efficientnet_b0", (*SEVEN, "Valence", "Arousal"))])
 def test_whole_networks_of_timm(releases, imported, release, file, size, architecture, labels):
@@ -96,7 +97,7 @@ def test_a_classifier_whose_output_is_no_logits_is_refused(releases, imported):
 
 def test_the_wrong_architecture_lists_the_first_tensors(releases, imported, tmp_path):
     path = releases.file("timm==0.6.13", "small.pt")
-    with pytest.raises(BackboneError, match=r"not a mobilenet_v3: \d+ of its tensors do not fit \(conv_stem.weight: "
+    with pytest.raises(BackboneError, match=r"weights of mobilenet_v3: \d+ tensors do not fit \(conv_stem.weight: "
                                             "32x3x3x3 in the file, 16x3x3x3 expected; bn1.weight"):
         imported(path, architecture="mobilenet_v3")
     with pytest.raises(BackboneError, match="unknown architecture 'mobilenet_v9'; did you mean mobilenet"):

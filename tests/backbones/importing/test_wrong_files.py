@@ -19,7 +19,7 @@ def altered(state, change):
 
 
 @pytest.mark.parametrize("change, message", [
-    (lambda s: s.pop("fold.0.weight"), r"1 of its tensors do not fit \(fold.0.weight: absent in the file, 160x1x4x4"),
+    (lambda s: s.pop("fold.0.weight"), r"1 tensor does not fit \(fold.0.weight: absent in the file, 160x1x4x4"),
     (lambda s: s.update(more=torch.ones(3)), r"\(more: 3 in the file, absent expected"),
     (lambda s: s.update({"body.0.0.weight": torch.ones(24, 1, 5, 5)}), r"body.0.0.weight: 24x1x5x5 in the file"),
     (lambda s: s.update({"classifier.bias": torch.ones(4)}), r"classifier.bias: 4 in the file, 3 expected"),
@@ -54,7 +54,7 @@ def test_files_without_any_tensor(entries, tmp_path):
 
 def test_an_architecture_that_nothing_here_has(entries, tmp_path):
     torch.save(nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2)).state_dict(), tmp_path / "w.pt")
-    with pytest.raises(BackboneError, match="nor anything else known here.*--architecture ARCH"):
+    with pytest.raises(BackboneError, match="nor of anything else known here.*--architecture ARCH"):
         backbones.import_file(tmp_path / "w.pt", "mine", entries)
 
 
@@ -66,20 +66,21 @@ def test_truncated_and_damaged_files(form, state, entries, tmp_path):
     whole = path.read_bytes()
     for share in (0, 0.0001, 0.02, 0.2, 0.5, 0.9, 0.999):
         path.write_bytes(whole[:int(share * len(whole))])
-        with pytest.raises(BackboneError, match=re.escape(str(path))):
+        with pytest.raises(BackboneError, match=re.escape(str(path))) as error:
             backbones.import_file(path, "mine", entries, "tiny_mobilenet", CLASSES)
+        assert not re.search(r"\d{6}|not a zip", str(error.value).removeprefix(str(path)))
     if form == "zip":
         damaged = bytearray(whole)
         damaged[len(whole) // 2] ^= 1
         path.write_bytes(damaged)
-        with pytest.raises(BackboneError, match="broken off or damaged"):
+        with pytest.raises(BackboneError, match=r"damaged \(Bad CRC-32"):
             backbones.import_file(path, "mine", entries, "tiny_mobilenet", CLASSES)
     assert not entries.exists()
 
 
 @pytest.mark.parametrize("data, message", [
     (b"", "empty"), (b"hello, these are no weights", "nothing that is read here"), (b"\x89HDF\r\n\x1a\n1234", "Keras"),
-    (b"PK\x03\x04 and no more", "broken off or damaged"), (b"\x80\x02}q\x00.", "torch.save did not write it"),
+    (b"PK\x03\x04 and no more", "archive is broken off"), (b"\x80\x02}q\x00.", "torch.save did not write it"),
     (b"\x08\x07hello", "nothing that is read here")])
 def test_files_of_other_kinds(data, message, entries, tmp_path):
     (tmp_path / "w.pt").write_bytes(data)
