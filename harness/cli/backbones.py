@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from harness.cli.saying import say
+from harness.errors import InputError
 
 COLUMNS = ("name", "input", "parameters", "MACs", "width", "size", "weights", "licence")
 
 
 def main(arguments: argparse.Namespace) -> None:
     import backbones
-    from harness.preparation import checkpoints
 
-    folder = checkpoints(arguments.store)
+    folder = entries_of(arguments.store)
     cache = arguments.store / "features" / "backbones.json" if arguments.store.is_dir() else None
     if arguments.name:
         print(_one(backbones.describe(arguments.name, folder, cache)))
@@ -36,9 +37,24 @@ def main(arguments: argparse.Namespace) -> None:
         say(f"warning: {fault}")
 
 
+def entries_of(store: Path) -> Path:
+    """Where the store keeps backbones; InputError where it cannot keep any."""
+    from harness.preparation import checkpoints
+
+    if store.exists() and not store.is_dir():
+        raise InputError(f"--store {store} is a file; a store is a folder")
+    return checkpoints(store)
+
+
 def _line(about: dict[str, Any]) -> tuple[str, ...]:
     return (about["name"], str(about["input_size"]), _short(about["parameters"]), _short(about["macs"]),
-            str(about["embedding_width"]), f"{about['size_mb']:.1f} MB", about["weights"], about["licence"])
+            str(about["embedding_width"]), f"{about['size_mb']:.1f} MB", _origin(about), about["licence"])
+
+
+def _origin(about: dict[str, Any]) -> str:
+    """Where the weights are from: the file of an imported entry, else what results call them."""
+    file = about.get("card", {}).get("imported_from")
+    return f"imported {file}" if file else about["weights"]
 
 
 def _short(number: float | None) -> str:
@@ -51,13 +67,29 @@ def _short(number: float | None) -> str:
 
 
 def _one(about: dict[str, Any]) -> str:
-    card = about.pop("card", None)
+    card = about.pop("card", None) or {}
     macs = "not known" if about["macs"] is None else f"{about['macs']:,} for one crop"
-    stored = "the file" if card and card.get("engine") else "float32"
+    stored = "the file" if card.get("engine") else "float32"
     shown = {**about, "parameters": f"{about['parameters']:,}", "macs": macs,
              "size_mb": f"{about['size_mb']} ({stored})"}
-    if card:
-        shown |= {key: json.dumps(value) if isinstance(value, (dict, list)) else value for key, value in card.items()
-                  if key not in about and key != "name"}
-    width = max(map(len, shown))
-    return "\n".join(f"{key.replace('_', ' '):<{width}}  {value}" for key, value in shown.items())
+    lines = list(_lines({**shown, **{key: value for key, value in card.items() if key not in shown}}))
+    width = max(len(key) for key, _ in lines)
+    return "\n".join(f"{key:<{width}}  {value}" for key, value in lines)
+
+
+def _lines(fields: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """One for each figure, parts of parts by dotted names; what there is nothing to say of is left out."""
+    for key, value in fields.items():
+        name = f"{above}{key.replace('_', ' ')}"
+        if isinstance(value, dict):
+            yield from _lines(value, f"{name}.")
+        elif value not in (None, [], ""):
+            yield name, _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return str(value)

@@ -93,7 +93,7 @@ def test_it_is_listed_and_shown(both, tmp_path, capsys):
     import_onnx(both, "mine", checkpoints(store), None, silent)
     assert main(["backbones", "--store", str(store)]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mine "))
-    assert " - " in line and "checkpoint mine" in line
+    assert " - " in line and "imported both.onnx" in line
     assert main(["backbones", "mine", "--store", str(store)]) == 0
     shown = capsys.readouterr().out
     assert "onnxruntime" in shown and "not known" in shown

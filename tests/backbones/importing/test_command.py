@@ -1,6 +1,6 @@
 """`framelight backbones import`."""
 
-import json
+import re
 
 import pytest
 import torch
@@ -21,10 +21,11 @@ def test_an_imported_entry_is_listed_shown_and_loaded(weights, tmp_path, capsys)
     said = capsys.readouterr().out
     assert "tiny_resnet" in said and "2 (no, yes)" in said and "64 x 64" in said and "--backbone mine" in said
     assert main(["backbones", *store]) == 0
-    assert "\nmine " in capsys.readouterr().out
+    assert re.search(r"\nmine .* imported w.pt ", capsys.readouterr().out)
     assert main(["backbones", "mine", *store]) == 0
     shown = capsys.readouterr().out
-    assert "w.pt" in shown and json.dumps(["no", "yes"]) in shown
+    assert re.search("imported from +w.pt\n", shown) and re.search("\nclasses +no, yes\n", shown)
+    assert re.search("\npreprocessing.mean +0.485, 0.456, 0.406\n", shown) and "None" not in shown
     assert backbones.load("mine", tmp_path / "store" / "artifacts" / "backbones").score_labels == ("no", "yes")
 
 
@@ -38,3 +39,21 @@ def test_what_is_wrong_ends_with_2(weights, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["backbones", "import", str(weights), *store])
     assert ended.value.code == 2 and "--name" in capsys.readouterr().err
+
+
+def test_figures_of_a_card_are_a_line_each_to_four_digits(tmp_path, capsys):
+    backbones.save_checkpoint(tmp_path / "artifacts/backbones/mine", backbones.build("tiny_resnet", seed=1), {
+        "metrics": {"expression_macro_f1": 0.829907013804901, "images_per_second": 1234.5678}, "parent": None,
+        "recipe": {"expressions": {"schedule": {"epochs": 3}, "weight_limit": 20.0}}})
+    assert main(["backbones", "mine", "--store", str(tmp_path)]) == 0
+    shown = dict(re.split("  +", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert shown["metrics.expression macro f1"] == "0.8299" and shown["metrics.images per second"] == "1,235"
+    assert shown["recipe.expressions.schedule.epochs"] == "3" and shown["recipe.expressions.weight limit"] == "20"
+    assert "parent" not in shown
+
+
+def test_a_store_that_is_a_file_ends_with_2(weights, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for command in (["backbones"], ["backbones", "mine"], ["backbones", "import", str(weights), "--name", "mine"]):
+        assert main([*command, "--store", str(tmp_path / "file")]) == 2
+        assert "is a file; a store is a folder" in capsys.readouterr().err
