@@ -41,9 +41,7 @@ def _message(error: Exception) -> str:
 
 
 def _exit_code(error: Exception) -> int:
-    if isinstance(error, FramelightError):
-        return error.exit_code
-    return 2 if _is_backbone_error(error) else 1
+    return error.exit_code if isinstance(error, FramelightError) or _is_backbone_error(error) else 1
 
 
 def _is_backbone_error(error: Exception) -> bool:

@@ -136,7 +136,8 @@ def _backbones_import() -> argparse.ArgumentParser:
     command.add_argument("--architecture", metavar="ARCH",
                          help="a backbone's name or timm's; without it, it is found by the tensors")
     command.add_argument("--classes", type=_names, metavar="A,B,...",
-                         help="names of the score columns (default: the published orders for 7 to 10 columns)")
+                         help="names of the score columns (default: the published orders for 7 to 10 columns; none for "
+                              "VGGFace, whose columns are people)")
     _store(command)
     return command
 

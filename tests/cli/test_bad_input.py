@@ -5,7 +5,9 @@ import shutil
 import subprocess
 
 import pytest
+import torch
 
+import backbones
 from harness.cli import main
 from tests import small
 
@@ -226,3 +228,11 @@ def test_a_full_device_is_said_plainly(finished):
         done = subprocess.run(small.command("leaderboard", "--store", finished[0]), stdout=full,
                               stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1 and "No space left" in done.stderr and "defect" not in done.stderr
+
+
+def test_what_cannot_be_written_while_importing_is_no_fault_of_the_command(capsys, tmp_path):
+    torch.save(backbones.build("tiny_resnet").network.state_dict(), tmp_path / "weights.pt")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/artifacts").write_text("in the way")
+    assert "cannot write" in said(capsys, "backbones", "import", tmp_path / "weights.pt", "--name", "mine", "--store",
+                                  tmp_path / "store", code=1)
