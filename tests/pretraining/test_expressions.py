@@ -1,9 +1,11 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from harness.data.stills import Stills
 from harness.learning.losses import OneMinusCCC
 from harness.metrics import ccc
 from harness.pretraining.config import Expressions
@@ -32,7 +34,9 @@ def test_linear_columns_lose_by_half_of_what_each_concordance_lacks():
 @pytest.mark.parametrize("known, left_out", [(EXPRESSIONS, "Other"), (
     ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise"), "Contempt")])
 def test_seven_classes_are_the_basic_ones_in_the_order_of_the_eight(known, left_out):
-    course = Course.of(Expressions(classes=7, also=("va",)), known)
+    stills = Stills((Path("a.jpg"),), np.zeros(1, int), ("s",), np.zeros(1, int), np.zeros((1, 2), np.float32),
+                    classes=known)
+    course = Course.of(Expressions(classes=7, also=("va", "au")), stills)
     assert course.classes == tuple(name for name in known if name != left_out)
     assert course.columns == (*course.classes, "Valence", "Arousal")
     assert [known[old] for old in range(8) if course.number[old] >= 0] == list(course.classes)
