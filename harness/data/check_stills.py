@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.image_files import image_fault
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import ERROR, WARNING, Problem, WithProblems
 from harness.data.stills import Stills
 from harness.data.stills_source import StillsSource
 from harness.errors import InputError
@@ -38,7 +38,7 @@ class StillsCounts:
 
 
 @dataclass(frozen=True)
-class StillsReport:
+class StillsReport(WithProblems):
     """What was found. whole: images without a fault, None where none was looked at; problems: errors first."""
 
     root: Path
@@ -52,14 +52,6 @@ class StillsReport:
     @property
     def images(self) -> int:
         return sum(one.images for one in self.counts)
-
-    @property
-    def errors(self) -> tuple[Problem, ...]:
-        return tuple(problem for problem in self.problems if problem.severity == ERROR)
-
-    @property
-    def warnings(self) -> tuple[Problem, ...]:
-        return tuple(problem for problem in self.problems if problem.severity == WARNING)
 
 
 def check_stills(source: StillsSource, images: bool = True) -> StillsReport:

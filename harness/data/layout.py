@@ -4,35 +4,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
 from harness.data.dataset import Dataset, Labels
+from harness.data.openable import Openable
 from harness.data.problems import Problem
 
 SPLITS = ("train", "validation")
 
 
-class Layout(Dataset):
+class Layout(Dataset, Openable):
     """A data set in a known layout; `harness.data.open` holds the list of them."""
-
-    layout: ClassVar[str]
-    """One line for messages: the layout's name and what lies in its folder."""
 
     noun: ClassVar[str]
     """What a unit is called: `video`, `subject`."""
-
-    @classmethod
-    @abstractmethod
-    def recognises(cls, root: Path) -> bool:
-        """Whether `root` has this layout (cheap; reads no label)."""
-
-    @classmethod
-    @abstractmethod
-    def open(cls, root: Path, seed: int) -> Self:
-        """Open `root`; the seed makes splits where the folder has none."""
 
     @abstractmethod
     def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:

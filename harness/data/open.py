@@ -8,6 +8,7 @@ from harness.data.affwild2 import AffWild2
 from harness.data.image_table import ImageTable
 from harness.data.layout import Layout
 from harness.data.open_stills import stills_layout
+from harness.data.openable import known, layout_of
 from harness.errors import InputError
 
 LAYOUTS: tuple[type[Layout], ...] = (
@@ -24,21 +25,16 @@ def open_dataset(root: Path, seed: int = 0) -> Layout:
     root = Path(root)
     if not root.exists():
         raise InputError(f"no such data folder: {root}; `framelight data make {root}` makes a synthetic one there")
-    found = _layout(root)
+    found = layout_of(root, LAYOUTS)
     if found is not None:
         return found.open(root, seed)
-    known = "; ".join(layout.layout for layout in LAYOUTS)
     stills = stills_layout(root)
     if stills is not None:
         raise InputError(f"{root}: {stills.layout}: a backbone can be trained on it (framelight train-backbone), "
-                         f"but heads learn from {known}")
-    raise InputError(f"{root}: not in a layout that is known here. Known: {known}")
+                         f"but heads learn from {known(LAYOUTS)}")
+    raise InputError(f"{root}: not in a layout that is known here. Known: {known(LAYOUTS)}")
 
 
 def is_dataset(root: Path) -> bool:
     """Whether `open_dataset` knows the layout of `root`."""
-    return _layout(Path(root)) is not None
-
-
-def _layout(root: Path) -> type[Layout] | None:
-    return next((layout for layout in LAYOUTS if layout.recognises(root)), None)
+    return layout_of(Path(root), LAYOUTS) is not None

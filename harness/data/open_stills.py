@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.data.affectnet_2017 import AffectNet2017
 from harness.data.affectnet_2021 import AffectNet2021
+from harness.data.openable import known, layout_of
 from harness.data.stills_source import StillsSource
 from harness.data.table_stills import TableStills
 from harness.data.vggface2 import VGGFace2
@@ -29,11 +30,10 @@ def open_stills(root: Path, seed: int = 0) -> StillsSource:
         raise InputError(f"no such data folder: {root}")
     layout = stills_layout(root)
     if layout is None:
-        known = "; ".join(layout.layout for layout in LAYOUTS)
-        raise InputError(f"{root}: no stills in a layout that is known here. Known: {known}")
+        raise InputError(f"{root}: no stills in a layout that is known here. Known: {known(LAYOUTS)}")
     return layout.open(root, seed)
 
 
 def stills_layout(root: Path) -> type[StillsSource] | None:
     """The layout of stills that `root` has, if any."""
-    return next((layout for layout in LAYOUTS if layout.recognises(Path(root))), None)
+    return layout_of(Path(root), LAYOUTS)

@@ -31,3 +31,18 @@ class Problem:
 
     def exception(self) -> InputError:
         return InputError(f"{self.where()}: {self.message}")
+
+
+class WithProblems:
+    """A report's problems by how bad they are."""
+
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Faults that a run must not go on with; the command exits with 2 when there are any."""
+        return tuple(problem for problem in self.problems if problem.severity == ERROR)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == WARNING)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.counts import Counts
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import Problem, WithProblems
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class TestSplit:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(WithProblems):
     """What was found. images: files looked at; crops: those without a fault; problems: errors first."""
 
     root: Path
@@ -36,12 +36,3 @@ class Report:
     counts: tuple[Counts, ...]
     tests: tuple[TestSplit, ...]
     problems: tuple[Problem, ...]
-
-    @property
-    def errors(self) -> tuple[Problem, ...]:
-        """Faults that a run must not go on with; the command exits with 2 when there are any."""
-        return tuple(problem for problem in self.problems if problem.severity == ERROR)
-
-    @property
-    def warnings(self) -> tuple[Problem, ...]:
-        return tuple(problem for problem in self.problems if problem.severity == WARNING)

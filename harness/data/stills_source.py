@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar, Self
 
+from harness.data.openable import Openable
 from harness.data.problems import Problem
 from harness.data.stills import Stills
 from harness.errors import unknown
 
 
-class StillsSource(ABC):
+class StillsSource(Openable):
     """A folder of stills in a known layout; `harness.data.open_stills` holds the list of them."""
-
-    layout: ClassVar[str]
-    """One line for messages: the layout's name and what lies in its folder."""
 
     name: str
     root: Path
-
-    @classmethod
-    @abstractmethod
-    def recognises(cls, root: Path) -> bool:
-        """Whether `root` has this layout (cheap; reads no label)."""
-
-    @classmethod
-    @abstractmethod
-    def open(cls, root: Path, seed: int) -> Self:
-        """Open `root`; the seed makes splits where the folder has none."""
 
     @abstractmethod
     def splits(self) -> tuple[str, ...]:
