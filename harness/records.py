@@ -21,7 +21,10 @@ SCHEMA = 1
 KINDS = ("run", "baseline", "published", "trial")
 """A trial is a step of a search: it is scored on the selection split only, and is on no leaderboard."""
 STATUSES = ("finished", "failed", "pruned")
-_TUPLES = ("thresholds", "expected_seeds", "undefined")
+FLAGS = {"uses_labels": "reads labels of the reported split",
+         "own_scores": "features hold scores of the classes that are predicted"}
+"""What a reader must know of a result, and why."""
+_TUPLES = ("thresholds", "expected_seeds", "undefined", "flags")
 _SCORES = ("metrics", "unsmoothed", "selection")
 
 
@@ -34,6 +37,7 @@ class Record:
     parameters: backbone and head together, 0 for a constant; units: number of videos scored, or of what
     `unit` names instead ("subject" for stills).
     curve: {kernel: {"radius": [...], "reported": [...], "selected": [...]}}; duration: seconds by stage.
+    flags: of FLAGS.
     ci_low, ci_high: 95 % interval of this seed, resampling videos; config: every other setting of the job.
     Raises FramelightError for a kind or status that does not exist and for a score that is not finite.
     """
@@ -65,6 +69,7 @@ class Record:
     unsmoothed: Mapping[str, float] = field(default_factory=dict)
     selection: Mapping[str, float] = field(default_factory=dict)
     undefined: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     coverage: float | None = None
     annotated: int = 0
     scored: int = 0

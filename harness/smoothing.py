@@ -15,6 +15,7 @@ import numpy as np
 from harness.errors import InputError, unknown
 
 MAX_RADIUS = 250
+GAPS = ("linear", "nearest", "published")
 
 Kernel = Callable[[list[np.ndarray], list[int]], Iterator[np.ndarray]]
 """Videos as contiguous float64 [C, T], ascending radii -> for each radius a fresh [C, sum of T]."""

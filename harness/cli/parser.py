@@ -39,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
     _run(commands)
     _train_backbone(commands)
     _leaderboard(commands)
+    _compare(commands)
+    _submit(commands)
     _data(commands)
     _backbones(commands)
     _extract(commands)
@@ -100,6 +102,35 @@ def _leaderboard(commands) -> None:
     _store(command, tracking=True)
     command.add_argument("--format", choices=("table", "csv", "json", "md"), default="table")
     command.add_argument("--out", type=Path, metavar="FILE", help="write to a file instead of the terminal")
+    command.add_argument("--optimism", action="store_true",
+                         help="what choosing on the reported split adds: each configuration under both protocols")
+    command.add_argument("--published", action="store_true", help="published figures beside the runs, without a rank")
+
+
+def _compare(commands) -> None:
+    command = _command(commands, "compare", "compare", "compare two runs on the same videos: difference, interval, "
+                       "p-value, per class, and the videos that moved most")
+    for name in ("first", "second"):
+        command.add_argument(name, metavar="RUN", help="a run id, the beginning of one, or best:TASK")
+    _store(command, tracking=True)
+    command.add_argument("--format", choices=("table", "json"), default="table")
+
+
+def _submit(commands) -> None:
+    command = _command(commands, "submit", "submit", "write a challenge's submission files with a run's model, "
+                       "smoothing and thresholds")
+    command.add_argument("run", metavar="RUN", help="a run id, the beginning of one, or best:TASK")
+    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set with the challenge's lists")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder to make")
+    _store(command, tracking=True)
+    command.add_argument("--split", choices=("test", "validation", "train"), default="test",
+                         help="whose videos (default: test); a labelled split is scored from the files too")
+    command.add_argument("--format", choices=("challenge", "frames"), default="challenge", help="the third challenge's "
+                         "files (default), or one file with a line for each frame, as from the fifth on")
+    command.add_argument("--frames", type=Path, metavar="FILE", help="frames of each video, as video,frames lines; "
+                         "default: the video file's count plus one, else the last crop")
+    command.add_argument("--videos", type=Path, metavar="DIR", help="where the video files are (default: DIR/videos)")
+    command.add_argument("--seed", type=int, metavar="N", help="which seed of the run (default: its first)")
 
 
 def _data(commands) -> None:
@@ -114,6 +145,8 @@ def _data(commands) -> None:
     _jobs(make, "processes")
     check = _command(actions, "check", "data_check", "recognise a data set, count it, list every problem")
     check.add_argument("folder", type=Path, metavar="DIR")
+    check.add_argument("--against", type=Path, metavar="LIST",
+                       help="DIR is a submission: check it against this test list, or the lists of this data set")
 
 
 def _backbones(commands) -> None:

@@ -7,22 +7,54 @@ from dataclasses import dataclass
 
 from harness.errors import InputError, unknown
 
-KINDS = ("logistic_regression", "mlp", "multitask")
+KINDS = ("logistic_regression", "mlp", "multitask", "separate")
 SCHEDULES = ("cosine", "constant")
-KEEP = ("best", "last")
+KEEP = ("best", "accuracy", "loss", "last")
+CLASS_WEIGHTS = ("inverse", "none")
+VA_LOSSES = ("ccc", "mse")
+TASK_WEIGHTS = ("equal", "balanced")
+INVALID = ("dropped", "zeroed")
+OUTPUTS = ("va", "expr", "au")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the network of one output does otherwise than its `separate` head says; None: as that says.
+
+    features: columns of the job's features it reads, such as `scores` of `embeddings+scores`.
+    """
+
+    output: str
+    features: str | None = None
+    hidden: int | None = None
+    l2: float | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    keep: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.output not in OUTPUTS:
+            raise unknown("output", self.output, OUTPUTS)
 
 
 @dataclass(frozen=True)
 class HeadConfig:
     """Features [N, D] -> logits [N, C] of a task.
 
-    kind: `logistic_regression` (one linear layer), `mlp` (one hidden ReLU layer) or `multitask` (a linear head for
-    each output block of the task, side by side on the features, or on a shared hidden ReLU layer when hidden > 0).
+    kind: `logistic_regression` (one linear layer), `mlp` (one hidden ReLU layer), `multitask` (a linear head for
+    each output block of the task, side by side on the features, or on a shared hidden ReLU layer when hidden > 0) or
+    `separate` (a network for each output block, trained for itself; `parts` say what is different in one).
     l2: added to the mean loss as l2 * sum of squared weights, biases excluded (Savchenko 2022 after Keras).
     schedule: Adam's rate falls to 0 along a half cosine over the whole training, or stays `constant` as in the paper.
     hidden: width of the hidden layer; 0 where there is none, which is always so for `logistic_regression`.
     standardise: inputs are shifted and scaled by the mean and deviation of the fit rows.
-    keep: weights of the `best` epoch on the selection rows, or of the `last` one.
+    keep: weights of the epoch with the `best` task metric on the selection rows, the best `accuracy` (EXPR, as the
+    paper did) or the smallest `loss` there (VA, AU, MTL, as the paper did), or of the `last` epoch.
+    class_weights: rare classes and action units count more (`inverse` frequency, as the paper), or `none`.
+    label_smoothing: share of an expression's target that is spread over all classes. va_loss: `ccc` (1 - mean CCC of a
+    batch) or `mse`. task_weights: of the outputs of MTL, `equal` or `balanced` (most valid rows / valid rows).
+    invalid: rows without a valid label for an output are `dropped` from its loss, or `zeroed` as the paper did: output
+    and target are 0 there.
     """
 
     kind: str = "mlp"
@@ -34,9 +66,16 @@ class HeadConfig:
     standardise: bool = True
     schedule: str = "cosine"
     keep: str = "best"
+    class_weights: str = "inverse"
+    label_smoothing: float = 0.0
+    va_loss: str = "ccc"
+    task_weights: str = "equal"
+    invalid: str = "dropped"
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
-        for field, known in (("kind", KINDS), ("schedule", SCHEDULES), ("keep", KEEP)):
+        for field, known in (("kind", KINDS), ("schedule", SCHEDULES), ("keep", KEEP), ("class_weights", CLASS_WEIGHTS),
+                             ("va_loss", VA_LOSSES), ("task_weights", TASK_WEIGHTS), ("invalid", INVALID)):
             if getattr(self, field) not in known:
                 raise unknown(f"head {field}" if field != "kind" else "head", getattr(self, field), known)
         for field, least in (("epochs", 1), ("batch_size", 1), ("hidden", 1 if self.kind == "mlp" else 0)):
@@ -46,5 +85,7 @@ class HeadConfig:
             raise InputError(f"head {self.kind}: learning_rate must be positive, not {self.learning_rate}")
         if not (self.l2 >= 0 and math.isfinite(self.l2)):
             raise InputError(f"head {self.kind}: l2 must be 0 or more, not {self.l2}")
+        if not 0 <= self.label_smoothing < 1:
+            raise InputError(f"head {self.kind}: label_smoothing is {self.label_smoothing}; it lies from 0 to below 1")
         if self.kind == "logistic_regression":
             object.__setattr__(self, "hidden", 0)  # one computation has one identity

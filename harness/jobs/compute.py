@@ -125,6 +125,7 @@ def _record(job: Job, task: Task, split: str, **results: object) -> Record:
         backbone_weights=job.weights, backbone_random=job.random_weights, weights_hash=job.weights_hash,
         features=configuration.features, head=head.kind if head else "constant", seed=job.seed,
         expected_seeds=list(job.expected_seeds), metric=task.metric, config=plain(configuration), recipe=job.recipe,
+        flags=job.flags,
         **results)
 
 

@@ -35,9 +35,9 @@ class Expansion:
             smoothing: Smoothing, seed: int) -> Job:
         entry = backbone.entry if backbone else ""
         if not self.prepared.temporal:
-            smoothing = Smoothing(kernels=smoothing.kernels[:1], smallest=0, largest=0)
+            smoothing = Smoothing(kernels=smoothing.kernels[:1], smallest=0, largest=0, gaps=smoothing.gaps)
         configuration = Configuration(kind, task, self.data_of(task), entry, features, head, smoothing,
-                                      self.recipe.protocol)
+                                      self.recipe.protocol, self.recipe.thresholds, self.recipe.missing)
         first = self.prepared.backbones[0]
         seeds = self.recipe.seeds if kind == "run" else (seed,)
         return Job(configuration, seed, self.recipe.name, self.prepared.dataset,

@@ -10,7 +10,7 @@ from harness.heads.config import HeadConfig
 from harness.identity import digest
 from harness.recipes.recipe import Protocol, Smoothing
 
-REVISION = 2
+REVISION = 3
 """Raised when the arithmetic of a job changes, so that old records are not taken for new ones."""
 
 
@@ -19,7 +19,8 @@ class Configuration:
     """All that a result depends on but the seed.
 
     kind: `run`, `baseline` or `trial`; data: digest of images and labels; entry: key of the feature entry
-    (weights, preprocessing, images, precision; empty for a baseline that reads no image); head: None for a constant.
+    (weights, preprocessing, images, precision; empty for a baseline that reads no image); head: None where nothing is
+    trained (a constant, scores read as they are, the previous label). thresholds, missing: as of `Recipe`.
     """
 
     kind: str
@@ -30,6 +31,8 @@ class Configuration:
     head: HeadConfig | None
     smoothing: Smoothing
     protocol: Protocol
+    thresholds: str = "chosen"
+    missing: str = "dropped"
     revision: int = REVISION
 
     @property
@@ -42,7 +45,8 @@ class Job:
     """One configuration and seed, with the words it is shown by and the places it reads and writes.
 
     labels: digest of the task's annotations in both splits, which the configuration's `data` covers together with
-    the images.
+    the images. flags: what a reader must know of the result, of `harness.records.FLAGS`. pictures: whether the
+    analysis is drawn.
     """
 
     configuration: Configuration
@@ -59,6 +63,8 @@ class Job:
     labels: str
     store: Path
     entry: str
+    flags: tuple[str, ...] = ()
+    pictures: bool = False
 
     @property
     def group_id(self) -> str:
@@ -70,8 +76,9 @@ class Job:
 
     @property
     def training_id(self) -> str:
-        """Identity of the kept predictions: jobs that differ only in smoothing or kind share them."""
-        trained = dataclasses.replace(self.configuration, smoothing=Smoothing(), kind="training")
+        """Identity of the kept predictions: jobs that differ only in what is done with outputs share them."""
+        trained = dataclasses.replace(self.configuration, smoothing=Smoothing(), kind="training",
+                                      thresholds="chosen", missing="dropped")
         return f"{digest(trained)}-s{self.seed}"
 
     @property

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from harness.errors import InputError, unknown
 from harness.heads.config import HeadConfig
 from harness.pretraining.config import StillsConfig
+from harness.smoothing import GAPS
 from harness.tasks import TASKS
 
 FEATURES = ("embeddings", "scores", "embeddings+scores")
 KERNELS = ("mean", "median")
 PROTOCOLS = ("held-out", "published")
 PRUNERS = ("none", "median")
+THRESHOLDS = ("chosen", "half")
+MISSING = ("dropped", "filled")
 LARGEST_RADIUS = 250
 MOST_SEEDS = 2**32
 
@@ -63,11 +66,13 @@ class Smoothing:
     """Candidate filters: every radius from `smallest` to `largest` frames each side, for each kernel.
 
     The selection split chooses among them; radius 0 is the unsmoothed output.
+    gaps: how frames without a crop get outputs before the filter runs, as of `harness.smoothing.fill_gaps`.
     """
 
     kernels: tuple[str, ...] = KERNELS
     smallest: int = 0
     largest: int = 50
+    gaps: str = "linear"
 
     def __post_init__(self) -> None:
         for kernel in self.kernels:
@@ -77,6 +82,8 @@ class Smoothing:
         _require(0 <= self.smallest <= self.largest <= LARGEST_RADIUS,
                  f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {LARGEST_RADIUS}, "
                  "smallest first")
+        if self.gaps not in GAPS:
+            raise unknown("gaps", self.gaps, GAPS)
 
     def radii(self) -> range:
         return range(self.smallest, self.largest + 1)
@@ -86,27 +93,43 @@ class Smoothing:
 class Protocol:
     """How epochs, thresholds, windows and hyperparameters are chosen.
 
-    held-out: on `fraction` of the training videos, a pure function of `seed` and their names.
+    held-out: on `fraction` of the training videos, a pure function of `seed`, their names and which labels they hold;
+    or, with `folds` of 2 or more, on every training video once, each predicted by a model that never saw it.
+    refit: what was chosen is then trained again on all training videos (always so with folds).
     published: on the reported split itself, as the paper did; optimistic, and marked so.
     """
 
     name: str = "held-out"
     fraction: float = 0.25
+    folds: int = 0
     seed: int = 0
+    refit: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in PROTOCOLS:
             raise unknown("protocol", self.name, PROTOCOLS)
         _require(0 < self.fraction < 1, f"protocol.fraction is {self.fraction}; it lies between 0 and 1")
+        _require(self.folds == 0 or self.folds >= 2, f"protocol.folds is {self.folds}; 0 for a fraction, or 2 or more")
+        if self.name == "published":  # one computation has one identity
+            for name in ("fraction", "folds", "seed", "refit"):
+                object.__setattr__(self, name, getattr(type(self), name))
+        elif self.folds:
+            object.__setattr__(self, "fraction", type(self).fraction)
+            object.__setattr__(self, "refit", True)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Every combination of the recipe's backbones with these features and heads, for one task."""
+    """Every combination of backbones with these features, heads and filters, for one task.
+
+    backbones, smoothings: empty for those of the recipe; several smoothings are replayed from one training.
+    """
 
     task: str
     features: tuple[str, ...] = ("embeddings",)
     heads: tuple[HeadConfig, ...] = (HeadConfig("mlp"),)
+    backbones: tuple[str, ...] = ()
+    smoothings: tuple[Smoothing, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -144,7 +167,12 @@ class Search:
 
 @dataclass(frozen=True)
 class Recipe:
-    """An experiment: which backbones, features, heads and filters are compared, on what, by which rules."""
+    """An experiment: which backbones, features, heads and filters are compared, on what, by which rules.
+
+    thresholds: of action units, `chosen` on a grid for each, or `half` (0.5). missing: annotated frames without a crop
+    are `dropped` from scoring, as the paper did, or `filled` from their neighbours and scored. pictures: whether each
+    run draws its analysis.
+    """
 
     name: str
     grids: tuple[Grid, ...]
@@ -156,6 +184,9 @@ class Recipe:
     seeds: tuple[int, ...] = (0,)
     precision: str = "float16"
     baselines: bool = True
+    thresholds: str = "chosen"
+    missing: str = "dropped"
+    pictures: bool = True
     search: Search | None = field(default=None)
 
     @property
@@ -165,7 +196,8 @@ class Recipe:
     def __post_init__(self) -> None:
         _require(all(0 <= seed < MOST_SEEDS for seed in self.seeds),
                  f"seeds {', '.join(map(str, self.seeds))}: a seed is a whole number from 0 to {MOST_SEEDS - 1}")
-        if self.precision not in ("float16", "float32"):
-            raise unknown("precision", self.precision, ("float16", "float32"))
+        for name, known in (("precision", ("float16", "float32")), ("thresholds", THRESHOLDS), ("missing", MISSING)):
+            if getattr(self, name) not in known:
+                raise unknown(name, getattr(self, name), known)
         for name in ("grids", "backbones", "seeds"):
             _require_distinct(getattr(self, name), name, f"recipe '{self.name}'")
