@@ -120,7 +120,7 @@ def _submit(commands) -> None:
     command = _command(commands, "submit", "submit", "write a challenge's submission files with a run's model, "
                        "smoothing and thresholds")
     command.add_argument("run", metavar="RUN", help="a run id, the beginning of one, or best:TASK")
-    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set with the challenge's lists")
+    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set with test lists")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder to make")
     _store(command, tracking=True)
     command.add_argument("--split", choices=("test", "validation", "train"), default="test",
