@@ -30,7 +30,10 @@ WRITTEN = ("jobs", "predictions", "synthetic", "backbones", "trainings")
 
 @dataclass(frozen=True)
 class PreparedBackbone:
-    """A backbone whose features are in the store under `entry`."""
+    """A backbone whose features are in the store under `entry`.
+
+    score_labels: names of its score columns, () where they have none or the weights are random.
+    """
 
     label: str
     weights: str
@@ -38,6 +41,7 @@ class PreparedBackbone:
     is_random: bool
     parameters: int
     entry: str
+    score_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: 
     label, reference = named
     entry, info = extracted(label, reference, dataset, store, recipe.precision, say, images=images)
     return PreparedBackbone(label.removesuffix("@random"), info.weights, info.weights_hash, info.is_random,
-                            info.parameters, entry.key)
+                            info.parameters, entry.key, () if info.is_random else tuple(info.score_labels))
 
 
 def extracted(label: str, reference: str, dataset: Dataset, store: Path, precision: str, say: Say,
