@@ -1,0 +1,83 @@
+"""How every picture looks: fonts, colours, a title above, panels placed in inches, bytes that depend on nothing else.
+
+Figures are made without pyplot, whose figures are global and whose back end may want a display, and laid out by hand:
+an automatic layout draws every figure several times.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.files import writing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 120
+TEXT: dict[str, Any] = {"family": "DejaVu Sans", "parse_math": False}
+"""A font that comes with matplotlib, so that every machine draws the same; a `$` in a name is a `$`."""
+INK, GREY, PALE, GRID, ALARM = "#1f2933", "#52606d", "#9aa5b1", "#e4e7eb", "#b3261e"
+BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"
+"""Told apart by colour-blind readers (Okabe and Ito 2008), as are CLASS_COLOURS."""
+CLASS_COLOURS = ("#c3c9d0", ORANGE, GREEN, PURPLE, "#e69f00", BLUE, SKY, "#3a3f45")
+"""Of the eight expressions in their order."""
+HEADER = 0.78
+"""Inches above the panels that the title takes."""
+
+
+def figure(width: float, height: float, layout: str | None = None) -> Figure:
+    """An empty white figure, in inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
+    FigureCanvasAgg(made)
+    return made
+
+
+def titled(width: float, height: float, title: str, lines: tuple[str, ...] = (), warning: str = "") -> Figure:
+    """A figure whose panels have `height` inches, under a title, up to two lines and a warning in red."""
+    made = figure(width, height + HEADER + (0.2 if warning else 0))
+    top = made.get_figheight()
+    made.text(0.14 / width, 1 - 0.12 / top, title, fontsize=11.5, weight="bold", color=INK, va="top", **TEXT)
+    for number, line in enumerate((*lines, warning) if warning else lines):
+        colour = ALARM if warning and number == len(lines) else GREY
+        made.text(0.14 / width, 1 - (0.37 + 0.19 * number) / top, line, fontsize=8.5, color=colour, va="top", **TEXT)
+    return made
+
+
+def panel(made: Figure, left: float, bottom: float, width: float, height: float, **options: Any) -> Axes:
+    """Axes with their lower left corner at (left, bottom), all in inches, in the quiet style of every picture."""
+    across, up = made.get_figwidth(), made.get_figheight()
+    axes = made.add_axes((left / across, bottom / up, width / across, height / up), **options)
+    axes.tick_params(labelsize=8.5, colors=INK, length=0)
+    axes.spines[:].set_color(GRID)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def describe(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
+    """The words along the axes and above them."""
+    if x:
+        axes.set_xlabel(x, fontsize=9, color=INK, labelpad=5, **TEXT)
+    if y:
+        axes.set_ylabel(y, fontsize=9, color=INK, labelpad=5, **TEXT)
+    if title:
+        axes.set_title(title, fontsize=9.5, color=INK, loc="left", pad=6, **TEXT)
+
+
+def short(name: str, most: int = 16) -> str:
+    return name if len(name) <= most else f"{name[:most - 1]}…"
+
+
+def counted(number: int) -> str:
+    """A count in five characters or about."""
+    return f"{number:,}" if number < 100_000 else f"{number / 1000:,.0f}k"
+
+
+def save(made: Figure, path: Path, **options: Any) -> None:
+    """Write a PNG, whole or not at all; the same figure gives the same bytes."""
+    with writing(path) as aside:
+        made.savefig(aside, format="png", metadata={"Software": None}, **options)
