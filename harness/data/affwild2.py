@@ -103,8 +103,7 @@ class AffWild2(Layout):
             if find_task(task).name not in self.folders.lists:
                 wanted = affwild2_folders.CHALLENGES[task][1]
                 raise InputError(f"{self.root}: no test list of task '{task}'; put {wanted} there")
-            path = self.folders.lists[task]
-            return annotations.read_images(path).videos if task == "mtl" else annotations.read_test_list(path)
+            return annotations.read_listed(self.folders.lists[task])
         files = self.files(task, split)
         return annotations.read_images(files[0]).videos if task == "mtl" else tuple(path.stem for path in files)
 

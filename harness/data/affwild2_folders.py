@@ -18,6 +18,8 @@ CHALLENGES = {
     "mtl": ("MTL_Challenge", "Multi_Task_Learning_Challenge_test_set_release.txt"),
 }
 SPLIT_FOLDERS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validation_Set",)}
+LATER_MTL_LIST = "MTL_Challenge_test_set_release.txt"
+"""The multi-task test list since the fourth challenge."""
 MTL_FILES = {"train": ("train_set.txt", "training_set_annotations.txt"),
              "validation": ("validation_set.txt", "validation_set_annotations.txt")}
 CROPS = ("cropped", "cropped_aligned")
@@ -29,7 +31,8 @@ CROP = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
 class Folders:
     """annotations: the folder that holds the challenges' folders; crops: that of the video folders.
 
-    files: the annotation files of (task, split), sorted by name; lists: the test list of a task.
+    files: the annotation files of (task, split), sorted by name; lists: the test list of a task; frame_lists: that of
+    the fifth challenge and later, which names every frame (`lists` has it too where there is no list of videos).
     """
 
     root: Path
@@ -37,6 +40,7 @@ class Folders:
     crops: Path
     files: Mapping[tuple[str, str], tuple[Path, ...]]
     lists: Mapping[str, Path]
+    frame_lists: Mapping[str, Path]
 
 
 def locate(root: Path) -> Folders:
@@ -48,7 +52,10 @@ def locate(root: Path) -> Folders:
     if crops is None:
         raise InputError(f"{root}: annotations but no face crops; unpack them as {root}/cropped/<video>/00001.jpg "
                          "(or cropped_aligned/)")
-    return Folders(root, annotations, crops, _annotation_files(annotations), _test_lists(root, annotations))
+    places = _list_folders(root, annotations)
+    frame_lists = _frame_lists(places)
+    return Folders(root, annotations, crops, _annotation_files(annotations), frame_lists | _test_lists(places),
+                   frame_lists)
 
 
 def source_video(name: str) -> str:
@@ -76,11 +83,22 @@ def _annotation_files(annotations: Path) -> dict[tuple[str, str], tuple[Path, ..
     return files
 
 
-def _test_lists(root: Path, annotations: Path) -> dict[str, Path]:
-    """A list at the root goes before one in a release folder of its own."""
-    places = [root, *(f for f in _folders(root) if "test" in _plain(f.name)), annotations.parent, annotations]
-    found = {task: [path for place in places if (path := _child(place, name))] for task, (_, name) in
-             CHALLENGES.items()}
+def _list_folders(root: Path, annotations: Path) -> list[Path]:
+    """Where test lists may lie; one at the root goes before one in a release folder of its own."""
+    return [root, *(f for f in _folders(root) if "test" in _plain(f.name)), annotations.parent, annotations]
+
+
+def _test_lists(places: list[Path]) -> dict[str, Path]:
+    names = {task: (name, LATER_MTL_LIST) if task == "mtl" else (name,) for task, (_, name) in CHALLENGES.items()}
+    found = {task: [path for place in places for name in names[task] if (path := _child(place, name))]
+             for task in names}
+    return {task: paths[0] for task, paths in found.items() if paths}
+
+
+def _frame_lists(places: list[Path]) -> dict[str, Path]:
+    """`CVPR_5th_ABAW_EXPR_test_set_sample.txt` and its like of other tasks and editions."""
+    found = {task: [path for place in places for path in _texts(place)
+                    if _plain(path.name).endswith(f"abaw{task}testsetsampletxt")] for task in ("expr", "va", "au")}
     return {task: paths[0] for task, paths in found.items() if paths}
 
 

@@ -52,12 +52,12 @@ def inspect(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Iterator[Pro
 
 def _source(dataset: Inspected, task: str, split: str, video: str) -> tuple[Path, int | None]:
     """The file, and in an MTL file the first line, that names a video."""
-    if split == "test" and task != "mtl":
-        path = dataset.folders.lists[task]
-        lines = [line.strip() for line in annotations.read_text(path).splitlines()]
-        return path, lines.index(video) + 1
-    if task == "mtl":
-        path = dataset.folders.lists[task] if split == "test" else dataset.files(task, split)[0]
+    listed = dataset.folders.lists[task] if split == "test" else None
+    if listed is not None and not annotations.names_images(listed):
+        lines = [line.strip() for line in annotations.read_text(listed).splitlines()]
+        return listed, lines.index(video) + 1
+    if listed is not None or task == "mtl":
+        path = listed or dataset.files(task, split)[0]
         rows = annotations.read_images(path)
         return path, int(np.argmax(rows.index == rows.videos.index(video))) + 2
     return next(path for path in dataset.files(task, split) if path.stem == video), None

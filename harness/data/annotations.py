@@ -154,6 +154,16 @@ def read_test_list(path: Path) -> tuple[str, ...]:
     return names
 
 
+def names_images(path: Path) -> bool:
+    """Whether a test list has a header and names images, as that of MTL and those since the fifth challenge do."""
+    return _cells(read_text(path).partition("\n")[0])[0].lower() in ("image", "image_location")
+
+
+def read_listed(path: Path) -> tuple[str, ...]:
+    """Names of a test list's videos, once each: as listed, or sorted where it names images."""
+    return read_images(path).videos if names_images(path) else read_test_list(path)
+
+
 def _cells(line: str) -> tuple[str, ...]:
     return tuple(cell.strip() for cell in line.split(","))
 
