@@ -193,6 +193,11 @@ class Recipe:
     def tasks(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(grid.task for grid in self.grids))
 
+    def every_backbone(self) -> tuple[str, ...]:
+        """Names of the backbones that the grids use, each once: those of the recipe before those of single grids."""
+        own = () if all(grid.backbones for grid in self.grids) else self.backbones
+        return tuple(dict.fromkeys([*own, *(name for grid in self.grids for name in grid.backbones)]))
+
     def __post_init__(self) -> None:
         _require(all(0 <= seed < MOST_SEEDS for seed in self.seeds),
                  f"seeds {', '.join(map(str, self.seeds))}: a seed is a whole number from 0 to {MOST_SEEDS - 1}")
