@@ -21,13 +21,19 @@ Kernel = Callable[[list[np.ndarray], list[int]], Iterator[np.ndarray]]
 """Videos as contiguous float64 [C, T], ascending radii -> for each radius a fresh [C, sum of T]."""
 
 
-def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int) -> np.ndarray:
+def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int, method: str = "linear") -> np.ndarray:
     """Outputs of the frames that have a crop -> float64 [length, C], one row for each of the frames 1 to `length`.
 
-    frames: [n] ascending 1-based frame numbers; outputs: [n, C], n at least 1. Between two crops the values are
-    interpolated linearly, before the first and after the last they are held. Frames beyond `length` take part in
-    the interpolation and are cut off.
+    frames: [n] ascending 1-based frame numbers; outputs: [n, C], n at least 1. Before the first crop and after the
+    last the values are held. Frames beyond `length` take part in what lies between and are cut off.
+    method: between two crops the values are interpolated (`linear`), or are those of the `nearest` crop, the earlier
+    one of two equally near. `published` is the interpolation with its weights exchanged, so that a gap runs backwards
+    from the later crop to the earlier: what the published figures of the third ABAW challenge were computed with
+    (Savchenko 2022), for nothing but to repeat them.
+    InputError for another method, frame numbers that do not ascend from 1 on, or NaN.
     """
+    if method not in GAPS:
+        raise unknown("gaps", method, GAPS)
     frames, outputs = np.asarray(frames), _matrix(outputs, "outputs")
     if frames.shape != (len(outputs),):
         raise InputError(f"{frames.size} frame numbers for {len(outputs)} rows of outputs; give one for each row")
@@ -41,8 +47,16 @@ def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int) -> np.ndarra
     right = np.searchsorted(frames, dense).clip(max=len(frames) - 1)
     left = np.where(frames[right] > dense, right - 1, right).clip(min=0)
     span = frames[right] - frames[left]
-    weight = np.where(span > 0, (dense - frames[left]) / np.maximum(span, 1), 0.0)[:, None]
+    weight = _later(dense - frames[left], span, method)[:, None]
     return outputs[left] * (1 - weight) + outputs[right] * weight
+
+
+def _later(gone: np.ndarray, span: np.ndarray, method: str) -> np.ndarray:
+    """Weight of the later of two crops, `gone` frames after the earlier one; 0 where they are the same (span 0)."""
+    if method == "nearest":
+        return (2 * gone > span).astype(np.float64)
+    linear = gone / np.maximum(span, 1)
+    return np.where(span > 0, 1 - linear, 0.0) if method == "published" else linear
 
 
 def smooth(outputs: np.ndarray, kernel: str, radius: int) -> np.ndarray:

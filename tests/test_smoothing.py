@@ -106,6 +106,32 @@ def test_filled_gaps_equal_linear_interpolation_with_held_ends(present, length, 
     np.testing.assert_array_equal(dense[inside - 1], outputs[:len(inside)])
 
 
+def test_published_gaps_run_backwards_and_nothing_else_differs():
+    """Savchenko 2022: crops 3 and 8 that hold 3 and 8 give 7, 6, 5, 4 between them."""
+    assert fill_gaps([3, 8], [[3.0], [8.0]], 10, "published")[:, 0].tolist() == pytest.approx(
+        [3, 3, 3, 7, 6, 5, 4, 8, 8, 8])
+
+
+@given(st.sets(st.integers(1, 40), min_size=1, max_size=15), st.integers(1, 50))
+def test_the_nearest_crop_is_the_earlier_of_two_equally_near(present, length):
+    frames = np.array(sorted(present))
+    dense = fill_gaps(frames, frames[:, None].astype(float), length, "nearest")[:, 0]
+    distance = np.abs(frames - np.arange(1, length + 1)[:, None])
+    np.testing.assert_array_equal(dense, frames[distance.argmin(axis=1)])
+
+
+@given(st.sets(st.integers(1, 40), min_size=1, max_size=15), st.sampled_from(["linear", "nearest", "published"]))
+def test_frames_with_a_crop_keep_their_outputs_however_gaps_are_filled(present, method):
+    frames = np.array(sorted(present))
+    outputs = np.random.default_rng(0).normal(size=(len(frames), 2))
+    np.testing.assert_array_equal(fill_gaps(frames, outputs, 40, method)[frames - 1], outputs)
+
+
+def test_an_unknown_way_to_fill_gaps_is_named():
+    with pytest.raises(InputError, match="unknown gaps 'publised'; did you mean published"):
+        fill_gaps([1], [[0.0]], 1, "publised")
+
+
 def test_a_crop_beyond_the_length_still_guides_the_last_gap():
     np.testing.assert_allclose(fill_gaps([1, 9], [[1.0], [9.0]], 4)[:, 0], [1, 2, 3, 4])
 

@@ -19,36 +19,50 @@ Thresholds = np.ndarray | float
 class Replay:
     """Kept predictions of one split beside its labels.
 
-    Only rows with a valid label count; `coverage` is the share of them that had a crop. Gaps of a temporal sequence
-    are interpolated before smoothing, from frame 1 on; stills are neither filled nor smoothed.
+    Only rows with a valid label count; `coverage` is the share of them that had a crop. The gaps of a temporal
+    sequence are filled before smoothing, from frame 1 on, as `gaps` says (see `harness.smoothing.fill_gaps`); stills
+    are neither filled nor smoothed.
+    missing: rows without a crop are `dropped`, or `filled`: scored as the smoothed sequence has them, beyond its last
+    crop as at the last crop, and in a sequence without any crop as the mean output of all crops of the split. Stills
+    are always dropped.
+    annotated: rows with a valid label; scored: N of them, in file order; targets: their labels; frames: int32 [N];
+    units: V names; unit: int [N] into them.
     """
 
-    def __init__(self, task: Task, predictions: Predictions, labels: Labels, temporal: bool) -> None:
-        self.task, self.temporal = task, temporal
+    def __init__(self, task: Task, predictions: Predictions, labels: Labels, temporal: bool, gaps: str = "linear",
+                 missing: str = "dropped") -> None:
+        self.task, self.temporal, self.gaps = task, temporal, gaps
         labels = labels.take(np.flatnonzero(np.logical_or.reduce(list(task.valid(labels.targets).values()))))
         position = predictions.locate(labels)
-        self.annotated, self.scored = len(labels), int((position >= 0).sum())
-        labels = labels.take(np.flatnonzero(position >= 0))
-        self._position, self._predictions = position[position >= 0], predictions
-        self.targets = labels.targets
-        present, self._unit = np.unique(labels.unit, return_inverse=True)
+        self.annotated, self._cropped = len(labels), int((position >= 0).sum())
+        self.filled = temporal and missing == "filled" and len(predictions.frames) > 0
+        rows = np.arange(len(labels)) if self.filled else np.flatnonzero(position >= 0)
+        self._labels, self._position, self._predictions = labels.take(rows), position[rows], predictions
+        self.scored, self.targets, self.frames = len(rows), self._labels.targets, self._labels.frame
+        present, self.unit = np.unique(self._labels.unit, return_inverse=True)
         self.units = tuple(labels.units[i] for i in present)
 
     @property
     def coverage(self) -> float:
-        return self.scored / self.annotated if self.annotated else 0.0
+        return self._cropped / self.annotated if self.annotated else 0.0
 
     def raw(self) -> np.ndarray:
         """[N, C] unsmoothed outputs of the scored rows."""
-        return self._predictions.outputs[self._position]
+        return self.smoothed("none", 0) if self.filled else self._predictions.outputs[self._position]
+
+    def smoothed(self, kernel: str, radius: int) -> np.ndarray:
+        """float64 [N, C] outputs of the scored rows after the filter."""
+        videos, rows = self._dense
+        _, outputs = next(curve(videos, kernel if self.temporal else "none", [radius]))
+        return outputs[rows]
 
     def statistics(self, kernel: str, radius: int, thresholds: Thresholds) -> UnitStatistics:
         """Statistics of the scored rows, for each of `units`."""
-        return next(self._counted(kernel, [radius], thresholds, self._unit, len(self.units)))
+        return next(self._counted(kernel, [radius], thresholds, self.unit, len(self.units)))
 
     def scores(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> Iterator[Score]:
         """The scores at each radius, ascending; pooled as they are, they need no statistics by unit."""
-        pooled = self._counted(kernel, radii, thresholds, np.zeros_like(self._unit), 1)
+        pooled = self._counted(kernel, radii, thresholds, np.zeros_like(self.unit), 1)
         return (score(counted) for counted in pooled)
 
     def curve(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> list[float]:
@@ -66,19 +80,30 @@ class Replay:
         """Dense sequences, and the row of each scored label in their concatenation.
 
         A sequence ends with its last crop, or where no window reaches that holds a scored row: one stray crop of a
-        high number would make millions of frames.
+        high number would make millions of frames. After them comes a frame with the mean output of all crops, for the
+        rows of sequences that have none.
         """
         kept = self._predictions
         if not self.temporal:
             return [kept.outputs], self._position
         filled = np.flatnonzero(kept.lengths)
         ends = np.cumsum(kept.lengths)
-        sequence, frame = np.searchsorted(ends, self._position, side="right"), kept.frames[self._position]
+        sequence, frame = self._sequence_of_rows, self.frames.astype(np.int64)
+        there = sequence >= 0
         reach = np.full(len(ends), MAX_RADIUS, dtype=np.int64)
-        np.maximum.at(reach, sequence, frame.astype(np.int64) + MAX_RADIUS)
-        last = np.minimum(kept.frames[ends[filled] - 1], reach[filled])
-        videos = [fill_gaps(kept.frames[rows], kept.outputs[rows], int(length))
-                  for rows, length in zip(kept.slices(filled), last)]
-        offsets = np.zeros(len(ends), dtype=np.int64)
-        offsets[filled] = np.cumsum(last) - last
-        return videos, offsets[sequence] + frame - 1
+        np.maximum.at(reach, sequence[there], frame[there] + MAX_RADIUS)
+        last = np.zeros(len(ends), dtype=np.int64)
+        last[filled] = np.minimum(kept.frames[ends[filled] - 1], reach[filled])
+        videos = [fill_gaps(kept.frames[rows], kept.outputs[rows], int(last[i]), self.gaps)
+                  for i, rows in zip(filled, kept.slices(filled))]
+        if self.filled:
+            videos.append(kept.outputs.mean(axis=0, dtype=np.float64)[None])
+        rows = np.cumsum(last)[sequence] - last[sequence] + np.minimum(frame, last[sequence]) - 1
+        return videos, np.where(there & (last[sequence] > 0), rows, last.sum())
+
+    @property
+    def _sequence_of_rows(self) -> np.ndarray:
+        """int [N]: the sequence of each scored row among those predicted, -1 where it is not."""
+        number = {name: i for i, name in enumerate(self._predictions.sequences)}
+        names = np.array([number.get(name, -1) for name in self._labels.sequences], dtype=np.int64)
+        return names[self._labels.sequence]

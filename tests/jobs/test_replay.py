@@ -96,6 +96,56 @@ def test_an_annotated_video_without_any_crop_lowers_coverage_only():
     assert replay.curve("mean", [0], 0.5) == [pytest.approx(3 / 8)]
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(["none", "mean", "median"]), st.integers(0, 9),
+       st.sampled_from(["linear", "nearest", "published"]))
+def test_filled_rows_are_scored_as_the_dense_sequence_has_them(seed, kernel, radius, gaps):
+    random = np.random.default_rng(seed)
+    crops, outputs, frames, targets = random_expr(random)
+    frames = [np.arange(1, len(f) + 7) for f in frames]
+    targets = [np.concatenate([t, random.integers(0, 8, 6)]) for t in targets]
+    replay = Replay(task("expr"), predicted(crops, outputs), labelled("expr", frames, targets), True, gaps, "filled")
+    expected = []
+    for c, o, f, t in zip(crops, outputs, frames, targets):
+        dense = smooth(fill_gaps(c, o.astype(np.float32), int(c[-1]), gaps), kernel, radius)
+        expected.append(dense[np.minimum(f[t >= 0], c[-1]) - 1])
+    expected, truth = np.concatenate(expected), np.concatenate(targets)
+    np.testing.assert_allclose(replay.smoothed(kernel, radius), expected, atol=1e-12)
+    assert replay.scored == replay.annotated == (truth >= 0).sum() and replay.coverage < 1
+    assert next(replay.scores(kernel, [radius], 0.5)).metrics["P_EXPR"] == pytest.approx(
+        p_expr(truth[truth >= 0], expected.argmax(axis=1)), abs=1e-12)
+
+
+def test_a_video_without_any_crop_is_filled_with_the_mean_of_all():
+    labels = labelled("expr", [np.arange(1, 4), np.arange(1, 4)], [np.arange(3), np.arange(3)])
+    crops, none = np.eye(8)[[0, 0, 1]], np.zeros(0, np.int32)
+    for kept in (predicted([np.arange(1, 4), none], [crops, np.zeros((0, 8))]), predicted([np.arange(1, 4)], [crops])):
+        replay = Replay(task("expr"), kept, labels, True, missing="filled")
+        assert (replay.coverage, replay.scored, replay.units) == (0.5, 6, ("v0", "v1"))
+        np.testing.assert_allclose(replay.smoothed("mean", 0)[3:], np.tile(crops.mean(axis=0), (3, 1)))
+        np.testing.assert_array_equal(replay.raw()[:3], crops)
+
+
+def test_stills_without_a_crop_are_never_filled():
+    labels = labelled("expr", [np.arange(1, 5)], [np.arange(4)])
+    kept = predicted([np.array([1, 3])], [np.eye(8)[:2]])
+    replay = Replay(task("expr"), kept, labels, temporal=False, missing="filled")
+    assert (replay.scored, replay.annotated, replay.coverage) == (2, 4, 0.5)
+    np.testing.assert_array_equal(replay.smoothed("mean", 7), np.eye(8)[:2])
+
+
+def test_smoothed_rows_are_those_that_are_counted():
+    random = np.random.default_rng(5)
+    crops, outputs, frames, targets = random_expr(random)
+    replay = Replay(task("expr"), predicted(crops, outputs), labelled("expr", frames, targets), temporal=True)
+    smoothed = replay.smoothed("mean", 3)
+    counted = np.zeros((len(replay.units), 8, 8))
+    np.add.at(counted, (replay.unit, replay.targets["expr"], smoothed.argmax(axis=1)), 1)
+    assert smoothed.shape == (replay.scored, 8)
+    assert replay.statistics("mean", 3, 0.5).arrays["expr"].tolist() == counted.tolist()
+    np.testing.assert_array_equal(replay.raw(), replay.smoothed("none", 0))
+
+
 def test_duplicate_rows_count_twice():
     labels = labelled("expr", [np.array([1, 1, 2])], [np.array([0, 0, 1])])
     replay = Replay(task("expr"), predicted([np.array([1, 2])], [np.eye(8)[[0, 0]]]), labels, True)
