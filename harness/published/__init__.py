@@ -1,0 +1,113 @@
+"""Figures that others have published on Aff-Wild2, with their sources, to be set beside runs.
+
+`figures.csv` holds what was read in the training notebooks of sb-ai-lab/EmotiEffLib (`abaw3_train [42]` is cell 42 of
+abaw3_train.ipynb; with a date, the version of that day), in abstracts (by their arXiv numbers) and in the READMEs of
+other teams; `costs.csv` what the README of EmotiEffLib says of size and speed. Left out: scores known only from memory,
+among them the paper's own on the test sets; runs that were trained on the validation set too (cells 106 and 110); a
+figure of enet_b2_7 that repeats, by a slip, that of enet_b2_8; a zero-shot F1 over seven classes, which is no P_EXPR.
+
+Most validation figures were chosen on the validation set itself, and the best of several runs were the ones published.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from harness.identity import digest
+from harness.records import Record
+from harness.tasks import TASKS
+
+DATASET = "Aff-Wild2"
+ANNOTATED = {"expr": 284_230, "va": 344_714, "au": 445_845, "mtl": 27_087}
+"""Validly labelled rows of the validation split of the third ABAW challenge, by task, with a crop or without."""
+
+SCORED = {"expr": 280_532, "va": 338_755, "au": 445_836, "mtl": 26_876}
+"""Of these, the rows that have a crop, on which the paper scored."""
+
+TERMS = {"P_VA": ("CCC_V", "CCC_A"), "P_MTL": ("P_VA", "P_EXPR", "P_AU")}
+"""What a metric is computed of where the source prints its terms alone: the mean of two, the sum of three."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a published network costs: 10^6 bytes of weights, and milliseconds a face (mean, standard deviation) on a
+    Samsung Fold 3 (Qualcomm 888, Android 12); pixels a side; columns of its embedding."""
+
+    backbone: str
+    size_mb: float
+    milliseconds: float
+    deviation: float
+    input_size: int
+    embedding_width: int
+
+
+@cache
+def figures() -> tuple[Record, ...]:
+    """Every published figure as a record of kind `published`, in the order of the file.
+
+    dataset: `Aff-Wild2`, or with the edition in brackets for another release than the third challenge's. config:
+    `head` (kind, hidden), `thresholds` (chosen or half), `source`, and `note` where there is something to say.
+    annotated, scored: rows of the split where it is the one the paper scored on.
+    """
+    found: list[Record] = []
+    for place, row in enumerate(_rows("figures.csv")):
+        found.append(_record(row, f"published-{place + 1}"))
+    return tuple(found)
+
+
+@cache
+def costs() -> tuple[Cost, ...]:
+    """Size and speed of the published networks."""
+    return tuple(Cost(row["backbone"], float(row["size_mb"]), float(row["milliseconds"]), float(row["deviation"]),
+                      int(row["input_size"]), int(row["embedding_width"])) for row in _rows("costs.csv"))
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    with files(__name__).joinpath(name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _record(row: dict[str, str], name: str) -> Record:
+    task, split = TASKS[row["task"]], row["split"]
+    dataset = DATASET if row["edition"] == "ABAW3" else f"{DATASET} ({row['edition']})"
+    of_the_paper = dataset == DATASET and split == "validation" and bool(row["head"])
+    thresholds = _thresholds(row["thresholds"])
+    metrics = _metrics(row["metrics"], task.metric)
+    return Record(
+        job_id=name, group_id=f"{name}-{digest(row, 6)}", kind="published", task=task.name, dataset=dataset,
+        data_digest="", split=split, protocol="published", backbone=row["backbone"], features=row["features"],
+        head=row["head"], kernel=row["kernel"], radius=int(row["radius"]), thresholds=thresholds, metric=task.metric,
+        metrics=metrics, unsmoothed=metrics if row["radius"] == "0" and row["head"] else {}, seed=0,
+        expected_seeds=(0,), annotated=ANNOTATED[task.name] if of_the_paper else 0,
+        scored=SCORED[task.name] if of_the_paper else 0,
+        coverage=SCORED[task.name] / ANNOTATED[task.name] if of_the_paper else None, config=_config(row, thresholds))
+
+
+def _metrics(text: str, metric: str) -> dict[str, float]:
+    """`NAME=VALUE ...`, the task's own metric first."""
+    found = {name: float(value) for name, value in (pair.split("=") for pair in text.split())}
+    for name, terms in TERMS.items():
+        if name not in found and all(term in found for term in terms):
+            total = sum(found[term] for term in terms)
+            found[name] = total / 2 if name == "P_VA" else total
+    return {metric: found[metric], **found}
+
+
+def _thresholds(text: str) -> tuple[float, ...] | None:
+    return tuple(map(float, text.split())) if text[:1].isdigit() else None
+
+
+def _config(row: dict[str, str], thresholds: tuple[float, ...] | None) -> dict[str, Any]:
+    config: dict[str, Any] = {"source": row["source"]}
+    if row["note"]:
+        config["note"] = row["note"]
+    if row["hidden"]:
+        config["head"] = {"kind": row["head"], "hidden": int(row["hidden"])}
+    if row["thresholds"]:
+        config["thresholds"] = "chosen" if thresholds else row["thresholds"]
+    return config
