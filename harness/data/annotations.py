@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,48 +86,49 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def read_frames(path: Path, task: str) -> np.ndarray:
+def read_frames(path: Path, task: str, formats: Mapping[str, Format] = FORMATS) -> np.ndarray:
     """Labels of one video: `va` float32 [T, 2], `expr` int64 [T], `au` int8 [T, 12]; row i is frame i + 1.
 
-    Raises InputError with file and line at the first fault.
+    formats: what the cells may hold, by task. Raises InputError with file and line at the first fault.
     """
-    layout, text = FORMATS[task], read_text(path)
+    layout, text = formats[task], read_text(path)
     values = None
-    if _cells(text.partition("\n")[0]) == layout.header:
-        values = _numbers(text, layout.rule, len(layout.names), None)
+    if cells_of(text.partition("\n")[0]) == layout.header:
+        values = numbers(text, layout.rule, len(layout.names), None)
     if values is None:
-        raise _first(frame_faults(path, task), path)
+        raise first_fault(frame_faults(path, task, formats), path)
     return values[:, 0].astype(layout.dtype) if task == "expr" else values.astype(layout.dtype)
 
 
-def frame_faults(path: Path, task: str) -> Iterator[Problem]:
+def frame_faults(path: Path, task: str, formats: Mapping[str, Format] = FORMATS) -> Iterator[Problem]:
     """Every fault of one video's file, in line order; a wrong header ends the list."""
-    layout = FORMATS[task]
-    yield from _faults(path, (layout.header,), lambda cells: _row_fault(cells, layout.names, layout.rule))
+    layout = formats[task]
+    yield from faults(path, (layout.header,), lambda cells: row_fault(cells, layout.names, layout.rule))
 
 
-def read_multitask(path: Path) -> tuple[ImageRows, dict[str, np.ndarray]]:
+def read_multitask(path: Path,
+                   formats: Mapping[str, Format] = FORMATS) -> tuple[ImageRows, dict[str, np.ndarray]]:
     """The rows of an MTL file in file order, duplicates kept, and targets `va`, `expr`, `au` as `Labels` has them.
 
-    Raises InputError with file and line at the first fault.
+    formats: what the cells may hold, by output. Raises InputError with file and line at the first fault.
     """
     text = read_text(path)
     header, _, body = text.rstrip().partition("\n")
     affects = wholes = rows = None
-    if _cells(header) in MTL_HEADERS and body.count(",") == (body.count("\n") + 1) * (len(MTL_COLUMNS) - 1):
-        affects = _numbers(text, AFFECT_RULE, 2, range(1, 3))
-        wholes = _numbers(text, ACTION_UNIT_RULE, 12, range(4, 16))
-        expressions = _numbers(text, EXPRESSION_RULE, 1, range(3, 4))
+    if cells_of(header) in MTL_HEADERS and body.count(",") == (body.count("\n") + 1) * (len(MTL_COLUMNS) - 1):
+        affects = numbers(text, formats["va"].rule, 2, range(1, 3))
+        wholes = numbers(text, formats["au"].rule, 12, range(4, 16))
+        expressions = numbers(text, formats["expr"].rule, 1, range(3, 4))
         rows = _image_rows(body)
     if affects is None or wholes is None or expressions is None or len(rows.frame) != len(affects):
-        raise _first(multitask_faults(path), path)
+        raise first_fault(multitask_faults(path, formats), path)
     targets = {"va": affects.astype(np.float32), "expr": expressions[:, 0], "au": wholes.astype(np.int8)}
     return rows, targets
 
 
-def multitask_faults(path: Path) -> Iterator[Problem]:
+def multitask_faults(path: Path, formats: Mapping[str, Format] = FORMATS) -> Iterator[Problem]:
     """Every fault of an MTL file, in line order; a wrong header ends the list."""
-    yield from _faults(path, MTL_HEADERS, _multitask_row_fault)
+    yield from faults(path, MTL_HEADERS, lambda cells: _multitask_row_fault(cells, formats))
 
 
 def read_images(path: Path) -> ImageRows:
@@ -156,7 +157,7 @@ def read_test_list(path: Path) -> tuple[str, ...]:
 
 def names_images(path: Path) -> bool:
     """Whether a test list has a header and names images, as that of MTL and those since the fifth challenge do."""
-    return _cells(read_text(path).partition("\n")[0])[0].lower() in ("image", "image_location")
+    return cells_of(read_text(path).partition("\n")[0])[0].lower() in ("image", "image_location")
 
 
 def read_listed(path: Path) -> tuple[str, ...]:
@@ -164,11 +165,11 @@ def read_listed(path: Path) -> tuple[str, ...]:
     return read_images(path).videos if names_images(path) else read_test_list(path)
 
 
-def _cells(line: str) -> tuple[str, ...]:
+def cells_of(line: str) -> tuple[str, ...]:
     return tuple(cell.strip() for cell in line.split(","))
 
 
-def _numbers(text: str, rule: Rule, width: int, columns: range | None) -> np.ndarray | None:
+def numbers(text: str, rule: Rule, width: int, columns: range | None) -> np.ndarray | None:
     """[N, width] of the lines after the header, or None when anything in them is not as the rule says."""
     lines = text.rstrip().split("\n")
     if len(lines) < 2:
@@ -192,13 +193,15 @@ def _image_rows(body: str) -> ImageRows:
     return ImageRows(tuple(names.tolist()), index.astype(np.int32), frame)
 
 
-def _first(faults: Iterator[Problem], path: Path) -> InputError:
-    fault = next(faults, None)
+def first_fault(found: Iterator[Problem], path: Path) -> InputError:
+    """The error for the first of the faults."""
+    fault = next(found, None)
     return fault.exception() if fault else InputError(f"{path}: cannot be read as an annotation file")
 
 
-def _faults(path: Path, headers: tuple[tuple[str, ...], ...],
-            row_fault: Callable[[list[str]], str | None]) -> Iterator[Problem]:
+def faults(path: Path, headers: tuple[tuple[str, ...], ...],
+           row_fault: Callable[[list[str]], str | None]) -> Iterator[Problem]:
+    """Every fault of a file with one of these headers, in line order; row_fault: what is wrong with a line's cells."""
     try:
         text = read_text(path)
     except InputError as error:
@@ -209,7 +212,7 @@ def _faults(path: Path, headers: tuple[tuple[str, ...], ...],
     if not text.strip():
         yield Problem(ERROR, "annotation", f"the annotation is empty; its first line must be '{expected}'", path)
         return
-    if _cells(lines[0]) not in headers:
+    if cells_of(lines[0]) not in headers:
         found = lines[0] if len(lines[0]) <= 80 else lines[0][:77] + "..."
         yield Problem(ERROR, "annotation", f"the header is '{found}'; it must be '{expected}'", path, 1)
         return
@@ -222,17 +225,19 @@ def _faults(path: Path, headers: tuple[tuple[str, ...], ...],
             yield Problem(ERROR, "annotation", message, path, number)
 
 
-def _row_fault(cells: list[str], names: tuple[str, ...], rule: Rule) -> str | None:
+def row_fault(cells: list[str], names: tuple[str, ...], rule: Rule) -> str | None:
+    """What is wrong with a line's cells, if anything is."""
     if len(cells) != len(names):
         noun = "column" if len(cells) == 1 else "columns"
         return f"{len(cells)} {noun}, but {len(names)} are needed ({','.join(names)})"
     return next((fault for name, cell in zip(names, cells) if (fault := rule.fault(name, cell))), None)
 
 
-def _multitask_row_fault(cells: list[str]) -> str | None:
+def _multitask_row_fault(cells: list[str], formats: Mapping[str, Format]) -> str | None:
     if len(cells) != len(MTL_COLUMNS):
         return f"{len(cells)} columns, but {len(MTL_COLUMNS)} are needed ({','.join(MTL_COLUMNS)})"
     if not IMAGE.fullmatch(cells[0]):
         return f"image is '{cells[0]}'; it must be video/frame, such as video1/00001.jpg"
-    return (_row_fault(cells[1:3], AFFECTS, AFFECT_RULE) or _row_fault(cells[3:4], ("expression",), EXPRESSION_RULE)
-            or _row_fault(cells[4:], ACTION_UNITS, ACTION_UNIT_RULE))
+    blocks = (("va", cells[1:3]), ("expr", cells[3:4]), ("au", cells[4:]))
+    found = (row_fault(block, formats[name].names, formats[name].rule) for name, block in blocks)
+    return next((fault for fault in found if fault), None)

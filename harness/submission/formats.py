@@ -1,0 +1,63 @@
+"""The files of a submission: their names, what their cells may hold, and decoded predictions as their text.
+
+Decoded predictions are as the targets of `harness.data.dataset.Labels`: `va` float32 [N, 2], `expr` int64 [N], `au`
+int8 [N, 12]; a submission has a prediction for every frame, so that no mark for "no label" is valid in it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from harness.data.annotations import FORMATS, Rule
+from harness.tasks import EXPRESSIONS, Task
+
+MTL_FILE = "MTL_predictions.txt"
+FRAMES_FILE = "predictions.txt"
+NOTE = "submission.json"
+"""Where a submission comes from; lies beside its files and is no part of what is handed in."""
+MTL_HEADER = "image,valence,arousal,expression,aus"
+IMAGE_COLUMN = "image_location"
+
+_RULES = {
+    "va": Rule(float, lambda v: (v >= -1) & (v <= 1), "a number from -1 to 1"),
+    "expr": Rule(int, lambda v: (v >= 0) & (v < len(EXPRESSIONS)), f"a class from 0 to {len(EXPRESSIONS) - 1}"),
+    "au": Rule(int, lambda v: (v >= 0) & (v <= 1), "0 or 1"),
+}
+PREDICTED = {task: dataclasses.replace(layout, rule=_RULES[task]) for task, layout in FORMATS.items()}
+"""The annotation formats, with predictions in them."""
+
+
+def video_text(task: str, decoded: Mapping[str, np.ndarray]) -> str:
+    """The file of one video: the annotations' header, then a line for each frame."""
+    return _text(",".join(PREDICTED[task].header), _cells(task, decoded[task]))
+
+
+def image_text(task: Task, header: str, images: np.ndarray, decoded: Mapping[str, np.ndarray]) -> str:
+    """One file for all videos: under `header`, for each image [N] its name and predictions."""
+    lines = np.asarray(images, dtype=object)
+    for output in task.outputs:
+        lines = lines + "," + _cells(output.name, decoded[output.name])
+    return _text(header, lines)
+
+
+def image_header(task: str) -> str:
+    """The header of the file of all videos where no list gives one."""
+    return MTL_HEADER if task == "mtl" else ",".join((IMAGE_COLUMN, *PREDICTED[task].header))
+
+
+def _text(header: str, lines: np.ndarray) -> str:
+    return "\n".join([header, *lines.tolist()]) + "\n"
+
+
+def _cells(output: str, values: np.ndarray) -> np.ndarray:
+    """Object array [N] of comma-separated text. Nine digits give the very float32 back."""
+    if output == "va":
+        columns = [np.char.mod("%.9g", column).astype(object) for column in values.T]
+        return columns[0] + "," + columns[1]
+    if output == "expr":
+        return np.array([str(i) for i in range(len(EXPRESSIONS))], dtype=object)[values]
+    patterns, row = np.unique(values, axis=0, return_inverse=True)
+    return np.array([",".join(map(str, pattern)) for pattern in patterns.tolist()], dtype=object)[row.ravel()]

@@ -1,0 +1,105 @@
+"""How many lines the file of each video has.
+
+The organisers count one frame more than a video file says (CAP_PROP_FRAME_COUNT + 1). In Aff-Wild2 a few videos have
+a crop one past even that: such a crop takes part in smoothing and has no line. A crop further out means that count and
+crops are not of the same video, which is an error.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.data.affwild2_folders import source_video
+from harness.data.annotations import read_text
+from harness.errors import InputError
+from harness.submission.videos import frame_count, video_of
+
+PAST = 1
+"""Crops that may lie past a video's last line."""
+SOURCES = ("frames file", "video file", "annotation", "last crop")
+"""Where a number of lines comes from, the best first."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Places to count in, by name of the sequence or of the video it was cut from.
+
+    given: lines, as of `read_lines`; videos: files; annotated: lines of a labelled split's own files.
+    """
+
+    given: Mapping[str, int]
+    videos: Mapping[str, Path]
+    annotated: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Length:
+    """lines: of the video's file; source: of SOURCES; past: crops beyond the last line."""
+
+    lines: int
+    source: str
+    past: int = 0
+
+
+def lengths(names: Sequence[str], last: Mapping[str, int], sources: Sources) -> dict[str, Length]:
+    """The length of each video; last: the frame number of its last crop, 0 without one.
+
+    InputError for a video about which nothing is known, and for a count that its crops outrun.
+    """
+    return {name: _length(name, last[name], sources) for name in names}
+
+
+def counts(found: Mapping[str, Length]) -> dict[str, int]:
+    """How many videos each source counted, in the order of SOURCES."""
+    counted = Counter(length.source for length in found.values())
+    return {source: counted[source] for source in SOURCES if counted[source]}
+
+
+def read_lines(path: Path) -> dict[str, int]:
+    """Lines of each video from `video,frames` lines; a first line without a number is a header.
+
+    The numbers are those of the files' lines, the organisers' extra one included. InputError with the line at fault.
+    """
+    found: dict[str, int] = {}
+    for number, video, lines in _pairs(path):
+        if found.setdefault(video, lines) != lines:
+            raise InputError(f"{path}:{number}: '{video}' has {found[video]} frames further up and {lines} here")
+    if not found:
+        raise InputError(f"{path}: names no video; write lines such as video1,1506")
+    return found
+
+
+def _pairs(path: Path) -> Iterator[tuple[int, str, int]]:
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        video, _, count = (cell.strip() for cell in line.rpartition(","))
+        if count.isascii() and count.isdecimal() and int(count) > 0 and video:
+            yield number, video, int(count)
+        elif line.strip() and not (number == 1 and not any(map(str.isdigit, count))):
+            raise InputError(f"{path}:{number}: '{line[:60]}' is not a video and its number of frames; "
+                             "write video1,1506")
+
+
+def _length(name: str, last: int, sources: Sources) -> Length:
+    if (given := sources.given.get(name, sources.given.get(source_video(name)))) is not None:
+        return _checked(name, given, "frames file", last, f"the frames file gives it {given:,} lines")
+    path = video_of(name, sources.videos)
+    if path is not None:
+        frames = frame_count(path)
+        said = f"{path} has {frames:,} frames, so its file would have {frames + 1:,} lines"
+        return _checked(name, frames + 1, "video file", last, said)
+    annotated = sources.annotated.get(name, 0)
+    if not annotated and not last:
+        raise InputError(f"video '{name}' has no crop, no video file and no count of frames; "
+                         "name its frames with --frames FILE, or its video file's folder with --videos DIR")
+    return Length(max(annotated, last), "annotation" if annotated >= last else "last crop")
+
+
+def _checked(name: str, lines: int, source: str, last: int, said: str) -> Length:
+    past = max(0, last - lines)
+    if past > PAST:
+        raise InputError(f"video '{name}': {said}, but its last crop is of frame {last:,}; crops and count are not "
+                         "of one video: correct the count, or take out the crops that are not its own")
+    return Length(lines, source, past)
