@@ -8,7 +8,7 @@ from harness.data.dataset import Dataset, Labels
 from harness.data.usable import require_usable
 from harness.errors import InputError
 from harness.recipes.recipe import Protocol
-from harness.splits import REPORTED, TRAINING, fit_and_selection
+from harness.splits import REPORTED, TRAINING, divided
 from harness.tasks import task as find_task
 
 SHOWN = 3
@@ -29,10 +29,11 @@ def require_sound(protocol: Protocol, dataset: Dataset, task: str, say: Callable
         found[split] = dataset.labels(task, split)
         require_usable(found[split], task, f"{split} split of {dataset.root}")
     _require_disjoint(dataset, task, found[TRAINING], found[REPORTED], say)
-    fit, selection = fit_and_selection(protocol, found[TRAINING])
-    require_usable(fit, task, f"{TRAINING} split of {dataset.root}, without the videos held out")
-    if selection is not None:
-        _require_choice(protocol, dataset, task, selection)
+    if protocol.name == "published":
+        return
+    for division in divided(protocol, find_task(task), found[TRAINING]):
+        require_usable(division.fit, task, f"{TRAINING} split of {dataset.root}, without the videos held out")
+        _require_choice(protocol, dataset, task, division.selection)
 
 
 def _require_disjoint(dataset: Dataset, task: str, training: Labels, reported: Labels,

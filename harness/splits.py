@@ -2,26 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from harness.data.dataset import Dataset, Labels
 from harness.identity import digest
 from harness.recipes.recipe import Protocol
-from harness.selection import held_out
+from harness.selection import folds, held_out
+from harness.tasks import EXPRESSIONS, Output, Task
 
 TRAINING = "train"
 REPORTED = "validation"
 SELECTION = "selection"
-"""A slice of the training videos (`held-out`) or the reported split itself (`published`)."""
+"""Training videos held out (`held-out`), or the reported split itself (`published`)."""
 
 
-def fit_and_selection(protocol: Protocol, training: Labels) -> tuple[Labels, Labels | None]:
-    """The rows to fit on and the rows to choose on; None where the protocol chooses on the reported split itself."""
-    if protocol.name == "published":
-        return training, None
-    selected = held_out(training.units, training.groups, protocol.fraction, protocol.seed)
-    chosen = selected[training.unit]
-    return _narrowed(training, ~chosen), _narrowed(training, chosen)
+@dataclass(frozen=True, eq=False)
+class Division:
+    """Training videos in two: the rows to fit on, and those to choose on."""
+
+    fit: Labels
+    selection: Labels
+
+
+def divided(protocol: Protocol, task: Task, training: Labels) -> tuple[Division, ...]:
+    """The divisions that the held-out protocol chooses by: one, or one for each fold.
+
+    The selection rows of folds are all training rows, once each.
+    """
+    known = (training.units, training.groups)
+    if protocol.folds:
+        fold = folds(*known, presence(task, training), protocol.folds, protocol.seed)
+        sides = [fold == number for number in range(protocol.folds)]
+    else:
+        sides = [held_out(*known, protocol.fraction, protocol.seed, presence(task, training))]
+    rows = [side[training.unit] for side in sides]
+    return tuple(Division(_narrowed(training, ~chosen), _narrowed(training, chosen)) for chosen in rows)
+
+
+def presence(task: Task, labels: Labels) -> np.ndarray:
+    """int64 [V, K]: of each unit its valid rows of every output, and of them those of every class, action unit and
+    quadrant of valence and arousal."""
+    columns = []
+    for output in task.outputs:
+        valid = output.valid(labels.targets[output.name])
+        traits = _traits(output, labels.targets[output.name][valid])
+        columns += [np.bincount(labels.unit[valid][trait], minlength=len(labels.units)) for trait in traits]
+    return np.stack(columns, axis=1)
+
+
+def _traits(output: Output, target: np.ndarray) -> list[np.ndarray]:
+    """bool [N] each: which valid rows have a trait, the first being all of them."""
+    everything = np.ones(len(target), bool)
+    if output.name == "expr":
+        return [everything, *(target == code for code in range(len(EXPRESSIONS)))]
+    if output.name == "au":
+        return [everything, *(target.T == 1)]
+    quadrant = (target >= 0) @ np.array([2, 1])
+    return [everything, *(quadrant == code for code in range(4))]
 
 
 def annotations_digest(dataset: Dataset, task: str) -> str:

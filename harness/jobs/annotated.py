@@ -1,8 +1,9 @@
-"""The annotations a job works on: read once in a process, and those that the job is known by."""
+"""The annotations a job may know before its choice is frozen, and those that it is known by."""
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from harness.data.dataset import Dataset, Labels
@@ -11,22 +12,16 @@ from harness.errors import FramelightError
 from harness.splits import REPORTED, TRAINING, annotations_digest
 
 KEPT = 4
-"""Tasks whose annotations a process keeps."""
+"""Tasks whose training labels a process keeps."""
 
 
+@dataclass(frozen=True, eq=False)
 class Annotated:
-    """The annotations of one task. The reported split's labels are read when they are first asked for."""
+    """The labels of the training split, and of the reported split the names of its sequences, labelled or not."""
 
-    def __init__(self, dataset: Dataset, task: str) -> None:
-        self._dataset, self._task = dataset, task
-        self.temporal = dataset.temporal
-        self.training = dataset.labels(task, TRAINING)
-        self.members = dataset.members(task, REPORTED)
-        """Sequences of the reported split, labelled or not."""
-
-    @cached_property
-    def reported(self) -> Labels:
-        return self._dataset.labels(self._task, REPORTED)
+    training: Labels
+    reported: tuple[str, ...]
+    temporal: bool
 
 
 @lru_cache(maxsize=KEPT)
@@ -36,7 +31,12 @@ def annotated(root: Path, task: str, labels: str) -> Annotated:
     FramelightError when they have another by now: a record must not name labels that it was not made with.
     """
     dataset = open_dataset(root)
-    found = Annotated(dataset, task)
-    if annotations_digest(dataset, task) != labels:
-        raise FramelightError(f"{root}: the annotations of task {task} changed while the recipe ran; run it again")
+    found = Annotated(dataset.labels(task, TRAINING), dataset.members(task, REPORTED), dataset.temporal)
+    require_unchanged(dataset, task, labels)
     return found
+
+
+def require_unchanged(dataset: Dataset, task: str, labels: str) -> None:
+    if annotations_digest(dataset, task) != labels:
+        raise FramelightError(f"{dataset.root}: the annotations of task {task} changed while the recipe ran; "
+                              "run it again")

@@ -13,7 +13,7 @@ from harness.statistics import best_thresholds
 
 @dataclass(frozen=True)
 class Choice:
-    """kernel: `none` at radius 0; thresholds: 12 values, None for a task without action units.
+    """kernel: `none` at radius 0; thresholds: 12 values, None where 0.5 is kept and for a task without action units.
 
     value: the task's metric on the selection split; curves: the same at each radius, by kernel.
     """
@@ -25,12 +25,12 @@ class Choice:
     curves: dict[str, list[float]]
 
 
-def choose(replay: Replay, smoothing: Smoothing, thresholds: bool = True) -> Choice:
+def choose(replay: Replay, smoothing: Smoothing, thresholds: str = "chosen") -> Choice:
     """The smallest radius with the best metric. Thresholds are chosen before smoothing, then kept (the paper's order).
 
-    thresholds: False keeps 0.5 for every action unit.
+    thresholds: `chosen` for each action unit, or `half`, which keeps 0.5.
     """
-    chosen = _thresholds(replay) if thresholds else None
+    chosen = _thresholds(replay) if thresholds == "chosen" else None
     radii = smoothing.radii() if replay.temporal else range(1)
     applied = 0.5 if chosen is None else np.array(chosen)
     curves = {kernel: replay.curve(kernel, radii, applied) for kernel in smoothing.kernels}

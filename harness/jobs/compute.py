@@ -1,14 +1,16 @@
-"""One job from its feature entry to its record. Runs in a worker; talks to no tracker."""
+"""One job from its feature entry to its record. Runs in a worker; talks to no tracker.
+
+The order is the seal: what trains and chooses is given the training labels alone, the choice is frozen on disk, and
+only then are the labels of the reported split opened and scored.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +19,22 @@ import numpy as np
 from harness import records
 from harness.data.dataset import Labels
 from harness.files import writing_directory
-from harness.identity import plain
-from harness.jobs.annotated import Annotated, annotated
-from harness.jobs.choice import Choice, choose
+from harness.jobs.annotated import annotated
+from harness.jobs.choice import choose
+from harness.jobs.frozen import freeze
 from harness.jobs.job import Job
-from harness.jobs.models import fit_model
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
+from harness.jobs.scoring import record_of, scored
+from harness.jobs.sealed import Sealed
+from harness.jobs.training import REPORTED as REPORTED_FILE
+from harness.jobs.training import SELECTION as SELECTION_FILE
+from harness.jobs.training import OnEpoch, train
 from harness.records import Record
-from harness.splits import REPORTED, SELECTION, fit_and_selection
-from harness.statistics import UnitStatistics, bootstrap, score
-from harness.tasks import Task
+from harness.splits import REPORTED, SELECTION, Division, divided
+from harness.statistics import UnitStatistics
 from harness.tasks import task as task_named
 from harness.tracking.environment import environment
-
-REPLICATES = 10_000
-
-
-Kept = tuple[tuple[str, ...], UnitStatistics]
-"""Names of the units, and their sufficient statistics."""
-
-OnEpoch = Callable[[int, float], bool]
-"""Called with the epoch and the selection metric; True stops the training as pruned."""
 
 
 def compute(job: Job, on_epoch: OnEpoch | None = None) -> Record:
@@ -47,92 +43,66 @@ def compute(job: Job, on_epoch: OnEpoch | None = None) -> Record:
     A trial of a search stops at the selection split. The job's folder appears whole, record and all, or not at all.
     """
     began = time.time()
-    task = task_named(job.configuration.task)
-    data = annotated(job.data, task.name, job.labels)
-    fit, selection = fit_and_selection(job.configuration.protocol, data.training)
-    if selection is None:
-        selection = data.reported
-    kept = _trained(job, task, data, fit, selection, on_epoch)
+    work = _Work(job)
+    work.train(on_epoch)
     trained = time.time()
-    statistics = None
-    if kept["pruned"]:
-        record = _record(job, task, SELECTION, status="pruned", selection={task.metric: kept["value"]},
-                         epoch=kept["epoch"])
-    else:
-        replay = Replay(task, Predictions.load(job.predictions / "selection.npz"), selection, data.temporal)
-        choice = choose(replay, job.configuration.smoothing, thresholds=job.configuration.head is not None)
-        if job.configuration.kind == "trial":
-            record, statistics = _score(job, task, SELECTION, replay, choice, kept)
-        else:
-            reported = Replay(task, Predictions.load(job.predictions / "reported.npz"), data.reported, data.temporal)
-            record, statistics = _score(job, task, REPORTED, reported, choice, kept)
-    duration = {"total": time.time() - began, "training": trained - began, "replay": time.time() - trained}
-    record = dataclasses.replace(record, duration=duration, environment=_environment(os.getcwd()))
-    _keep(job, record, statistics)
+    with writing_directory(job.folder) as aside:
+        record = work.pruned() if work.summary["pruned"] else work.finished(aside)
+        duration = {"total": time.time() - began, "training": trained - began, "replay": time.time() - trained}
+        record = dataclasses.replace(record, duration=duration, environment=_environment(os.getcwd()))
+        records.write(aside / "record.json", record)
     return record
 
 
-def _trained(job: Job, task: Task, data: Annotated, fit: Labels, selection: Labels,
-             on_epoch: OnEpoch | None) -> dict:
-    """The summary of the training; predictions are kept beside it unless it was pruned."""
-    if not job.predictions.is_dir():
-        model = fit_model(job, task, fit, selection, on_epoch)
-        if model.summary["pruned"]:
-            return model.summary
-        with writing_directory(job.predictions) as aside:
-            model.predict(selection.sequences).save(aside / "selection.npz")
-            model.predict(data.members).save(aside / "reported.npz")
-            model.save(aside)
-            (aside / "training.json").write_text(json.dumps(model.summary, indent=1, sort_keys=True))
-    return json.loads((job.predictions / "training.json").read_text())
+class _Work:
+    """The steps of one job."""
 
+    def __init__(self, job: Job) -> None:
+        self.job, self.task = job, task_named(job.configuration.task)
+        self.data = annotated(job.data, self.task.name, job.labels)
+        protocol = job.configuration.protocol
+        if protocol.name == "published":
+            self.divisions = (Division(self.data.training, Sealed(job).published()),)
+        else:
+            self.divisions = divided(protocol, self.task, self.data.training)
+        self.summary: dict[str, Any] = {}
 
-def _score(job: Job, task: Task, split: str, replay: Replay, choice: Choice, kept: dict) -> tuple[Record, Kept]:
-    """The record of a frozen choice on one split."""
-    thresholds = 0.5 if choice.thresholds is None else np.array(choice.thresholds)
+    def train(self, on_epoch: OnEpoch | None) -> None:
+        self.summary = train(self.job, self.task, self.data.training, self.divisions, self.data.reported, on_epoch)
 
-    def scores(radius: int, thresholds: np.ndarray | float) -> dict[str, float]:
-        return next(replay.scores(choice.kernel, [radius], thresholds)).metrics
+    def pruned(self) -> Record:
+        return record_of(self.job, self.task, SELECTION, status="pruned", epoch=self.summary["epoch"],
+                         selection={self.task.metric: self.summary["value"]})
 
-    statistics = replay.statistics(choice.kernel, choice.radius, thresholds)
-    scored = score(statistics)
-    metrics = dict(scored.metrics)
-    if choice.thresholds is not None:
-        at_half = scores(choice.radius, 0.5)
-        metrics |= {f"{name}/threshold_0.5": at_half[name] for name in ("P_AU", "P_MTL") if name in at_half}
-    low, high = np.percentile(bootstrap(statistics, task.metric, REPLICATES, seed=0), [2.5, 97.5])
-    radii = job.configuration.smoothing.radii() if replay.temporal else range(1)
-    curves = {name: {"radius": list(radii), "selected": selected} for name, selected in choice.curves.items()}
-    if split == REPORTED:
-        for name, columns in curves.items():
-            columns["reported"] = replay.curve(name, radii, thresholds)
-    record = _record(
-        job, task, split, status="finished", metrics=metrics, undefined=list(scored.undefined),
-        unsmoothed=dict(scores(0, thresholds)), selection={task.metric: choice.value},
-        kernel=choice.kernel, radius=choice.radius,
-        thresholds=None if choice.thresholds is None else list(choice.thresholds), epoch=kept["epoch"],
-        parameters=job.backbone_parameters + kept["parameters"] if kept["parameters"] else 0,
-        coverage=replay.coverage, annotated=replay.annotated, scored=replay.scored, units=len(replay.units),
-        unit="video" if replay.temporal else "subject", ci_low=float(low), ci_high=float(high), curve=curves)
-    return record, (replay.units, statistics)
+    def finished(self, folder: Path) -> Record:
+        """Everything but the record is written into the folder."""
+        job, settings = self.job, self.job.configuration
+        for kept in sorted(job.predictions.iterdir()):
+            _link(kept, folder / kept.name)
+        replay = self._replay(SELECTION_FILE, self._selection())
+        choice = choose(replay, settings.smoothing, "half" if settings.head is None else settings.thresholds)
+        frozen = freeze(folder, job.job_id, self.summary["epoch"], choice, folder / REPORTED_FILE)
+        split = SELECTION
+        if settings.kind != "trial":
+            split, replay = REPORTED, self._replay(REPORTED_FILE, Sealed(job).open(frozen))
+        record, statistics = scored(job, self.task, split, replay, choice, self.summary)
+        _save(folder / "statistics.npz", replay.units, statistics)
+        return record
 
+    def _selection(self) -> Labels:
+        """The rows that are chosen on: of folds, all training rows."""
+        return self.divisions[0].selection if len(self.divisions) == 1 else self.data.training
 
-def _record(job: Job, task: Task, split: str, **results: object) -> Record:
-    configuration, head = job.configuration, job.configuration.head
-    return Record(
-        job_id=job.job_id, group_id=job.group_id, kind=configuration.kind, task=task.name, dataset=job.dataset,
-        data_digest=configuration.data, split=split, protocol=configuration.protocol.name, backbone=job.backbone,
-        backbone_weights=job.weights, backbone_random=job.random_weights, weights_hash=job.weights_hash,
-        features=configuration.features, head=head.kind if head else "constant", seed=job.seed,
-        expected_seeds=list(job.expected_seeds), metric=task.metric, config=plain(configuration), recipe=job.recipe,
-        flags=job.flags,
-        **results)
+    def _replay(self, file: str, labels: Labels) -> Replay:
+        settings = self.job.configuration
+        return Replay(self.task, Predictions.load(self.job.predictions / file), labels, self.data.temporal,
+                      settings.smoothing.gaps, settings.missing)
 
 
 def failed(job: Job, error: BaseException) -> Record:
     """The record of a job that raised."""
-    return _record(job, task_named(job.configuration.task), REPORTED, status="failed",
-                   error=f"{type(error).__name__}: {error}", environment=_environment(os.getcwd()))
+    return record_of(job, task_named(job.configuration.task), REPORTED, status="failed",
+                     error=f"{type(error).__name__}: {error}", environment=_environment(os.getcwd()))
 
 
 @functools.cache
@@ -141,15 +111,8 @@ def _environment(_folder: str) -> dict[str, Any]:
     return environment()
 
 
-def _keep(job: Job, record: Record, statistics: Kept | None) -> None:
-    with writing_directory(job.folder) as aside:
-        if record.status == "finished":
-            for kept in sorted(job.predictions.iterdir()):
-                _link(kept, aside / kept.name)
-        if statistics is not None:
-            units, per_unit = statistics
-            np.savez_compressed(aside / "statistics.npz", units=np.array(units, dtype=np.str_), **per_unit.arrays)
-        records.write(aside / "record.json", record)
+def _save(path: Path, units: tuple[str, ...], statistics: UnitStatistics) -> None:
+    np.savez_compressed(path, units=np.array(units, dtype=np.str_), **statistics.arrays)
 
 
 def _link(source: Path, target: Path) -> None:

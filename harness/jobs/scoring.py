@@ -1,0 +1,61 @@
+"""A frozen choice on one split becomes a record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.identity import plain
+from harness.jobs.choice import Choice
+from harness.jobs.job import Job
+from harness.jobs.replay import Replay
+from harness.records import Record
+from harness.splits import REPORTED
+from harness.statistics import UnitStatistics, bootstrap, score
+from harness.tasks import Task
+
+REPLICATES = 10_000
+
+
+def scored(job: Job, task: Task, split: str, replay: Replay, choice: Choice,
+           summary: dict[str, Any]) -> tuple[Record, UnitStatistics]:
+    """The record of a frozen choice on one split, and the statistics of each of its units."""
+    thresholds = 0.5 if choice.thresholds is None else np.array(choice.thresholds)
+
+    def scores(radius: int, thresholds: np.ndarray | float) -> dict[str, float]:
+        return next(replay.scores(choice.kernel, [radius], thresholds)).metrics
+
+    statistics = replay.statistics(choice.kernel, choice.radius, thresholds)
+    found = score(statistics)
+    metrics = dict(found.metrics)
+    if choice.thresholds is not None:
+        at_half = scores(choice.radius, 0.5)
+        metrics |= {f"{name}/threshold_0.5": at_half[name] for name in ("P_AU", "P_MTL") if name in at_half}
+    low, high = np.percentile(bootstrap(statistics, task.metric, REPLICATES, seed=0), [2.5, 97.5])
+    radii = job.configuration.smoothing.radii() if replay.temporal else range(1)
+    curves = {name: {"radius": list(radii), "selected": selected} for name, selected in choice.curves.items()}
+    if split == REPORTED:
+        for name, columns in curves.items():
+            columns["reported"] = replay.curve(name, radii, thresholds)
+    record = record_of(
+        job, task, split, status="finished", metrics=metrics, undefined=list(found.undefined),
+        unsmoothed=dict(scores(0, thresholds)), selection={task.metric: choice.value},
+        kernel=choice.kernel, radius=choice.radius,
+        thresholds=None if choice.thresholds is None else list(choice.thresholds), epoch=summary["epoch"],
+        parameters=job.backbone_parameters + summary["parameters"] if summary["parameters"] else 0,
+        coverage=replay.coverage, annotated=replay.annotated, scored=replay.scored, units=len(replay.units),
+        unit="video" if replay.temporal else "subject", ci_low=float(low), ci_high=float(high), curve=curves)
+    return record, statistics
+
+
+def record_of(job: Job, task: Task, split: str, **results: object) -> Record:
+    """A record that says what the job is, with these results."""
+    configuration, head = job.configuration, job.configuration.head
+    return Record(
+        job_id=job.job_id, group_id=job.group_id, kind=configuration.kind, task=task.name, dataset=job.dataset,
+        data_digest=configuration.data, split=split, protocol=configuration.protocol.name, backbone=job.backbone,
+        backbone_weights=job.weights, backbone_random=job.random_weights, weights_hash=job.weights_hash,
+        features=configuration.features, head=head.kind if head else "constant", seed=job.seed,
+        expected_seeds=list(job.expected_seeds), metric=task.metric, config=plain(configuration), recipe=job.recipe,
+        flags=job.flags, **results)
