@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.style import INK, PALE, TEXT, counted, short
+from harness.analysis.scored import ScoredRun
+from harness.analysis.style import INK, PALE, TEXT, counted, panel, save, short, titled
+from harness.tasks import EXPRESSIONS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
 DARK = 0.55
 """Shares above it are written in white."""
+
+
+def draw_expressions(path: Path, run: ScoredRun) -> None:
+    """Write the picture of task `expr` or `mtl`."""
+    made = titled(8.2, 6.6, "Confusion of expressions", run.heading, run.warning)
+    image = confusion_panel(panel(made, 1.75, 1.2, 5.3, 5.3), run.statistics.arrays["expr"].sum(axis=0), EXPRESSIONS,
+                            run.rows)
+    share_bar(made, image, cax=panel(made, 7.25, 1.2, 0.15, 5.3))
+    save(made, path)
 
 
 def confusion_panel(axes: Axes, counts: np.ndarray, classes: Sequence[str], what: str) -> AxesImage:
@@ -39,3 +52,12 @@ def confusion_panel(axes: Axes, counts: np.ndarray, classes: Sequence[str], what
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="both", length=0)
     return image
+
+
+def share_bar(figure: Figure, image: AxesImage, **place: object) -> None:
+    """The colour bar of a matrix."""
+    bar = figure.colorbar(image, ticks=[0, 0.5, 1], **place)
+    bar.ax.set_yticklabels(["0 %", "50 %", "100 %"], fontsize=8)
+    bar.ax.tick_params(length=0)
+    bar.outline.set_visible(False)
+    bar.set_label("share of the true class", fontsize=8.5)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.analysis.confusion import confusion_panel
-from harness.analysis.style import panel, save, titled
-from harness.tasks import EXPRESSIONS
+from harness.analysis.concordance import draw_ccc
+from harness.analysis.confusion import draw_expressions
+from harness.analysis.reliability import draw_reliability
+from harness.analysis.scored import ScoredRun
+from harness.analysis.scores import draw_f1
+from harness.analysis.smoothing_curve import draw_smoothing
 
 if TYPE_CHECKING:
     from harness.jobs.choice import Choice
@@ -25,10 +28,19 @@ def draw_run(folder: Path, record: Record, replay: Replay, choice: Choice, stati
     replay: of the split that is reported; choice: kernel, radius and thresholds it was scored with, and the curves of
     the selection split; statistics: what that gave, by unit of `replay.units`.
     """
+    run = ScoredRun(record, replay, choice, statistics)
+    held = run.blocks
+    wanted = {
+        "confusion.png": (draw_expressions, "expr" in held),
+        "f1.png": (draw_f1, "expr" in held or "au" in held),
+        "ccc.png": (draw_ccc, "va" in held),
+        "smoothing.png": (draw_smoothing, replay.temporal and any(len(curve["radius"]) > 1
+                                                                  for curve in record.curve.values())),
+        "reliability.png": (draw_reliability, bool(held)),
+    }
     written = []
-    if "expr" in statistics.arrays:
-        written.append(folder / FOLDER / "confusion.png")
-        made = titled(7.2, 6.4, f"{record.backbone}: expressions")
-        confusion_panel(panel(made, 1.9, 1.3, 4.9, 4.9), statistics.arrays["expr"].sum(axis=0), EXPRESSIONS, "frames")
-        save(made, written[-1])
+    for name, (draw, has) in wanted.items():
+        if has:
+            written.append(folder / FOLDER / name)
+            draw(written[-1], run)
     return tuple(written)

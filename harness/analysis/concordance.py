@@ -1,0 +1,71 @@
+"""Valence and arousal: the density of truth against prediction, about the line on which they are equal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.analysis.resampled import bracket, interval, metric_replicates
+from harness.analysis.scored import ScoredRun
+from harness.analysis.style import ALARM, GREY, INK, ORANGE, TEXT, describe, panel, save, titled
+from harness.metrics import concordance
+from harness.tasks import AFFECTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIDE, CELLS = 3.45, 50
+METRICS = ("CCC_V", "CCC_A")
+
+
+def draw_ccc(path: Path, run: ScoredRun) -> None:
+    """Write the picture of task `va` or `mtl`."""
+    from matplotlib.colors import LogNorm
+
+    block = run.blocks["va"]
+    counts = [np.histogram2d(block.smoothed[:, i], block.target[:, i], bins=CELLS, range=[[-1, 1], [-1, 1]])[0]
+              for i in range(2)]
+    made = titled(8.9, SIDE + 1.05, "Valence and arousal, truth against prediction", run.heading, run.warning)
+    norm = LogNorm(1, max(2, *(float(count.max()) for count in counts)))
+    pooled = run.statistics.total()["va"]
+    for i, (name, metric, count) in enumerate(zip(AFFECTS, METRICS, counts)):
+        axes = panel(made, 0.75 + i * (SIDE + 0.6), 0.6, SIDE, SIDE)
+        image = axes.imshow(np.where(count > 0, count, np.nan), origin="lower", extent=(-1, 1, -1, 1), cmap=_colours(),
+                            norm=norm, interpolation="nearest", zorder=2)
+        _annotate(axes, name, pooled[i], interval(metric_replicates(run.statistics, metric), run.units))
+    side = panel(made, 8.2, 0.6, 0.13, SIDE)
+    bar = made.colorbar(image, cax=side)
+    bar.outline.set_visible(False)
+    bar.set_label(run.rows, fontsize=8.5)
+    bar.ax.tick_params(labelsize=8, length=0, which="both")
+    save(made, path)
+
+
+def _colours():
+    """Blues without its palest part, which is lost on white."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["Blues"](np.linspace(0.25, 1, 256)))
+
+
+def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) -> None:
+    axes.plot([-1, 1], [-1, 1], color=ORANGE, linewidth=1.1, linestyle=(0, (4, 3)), zorder=3)
+    axes.axhline(0, color="#d5dae0", linewidth=0.8, zorder=1)
+    axes.axvline(0, color="#d5dae0", linewidth=0.8, zorder=1)
+    axes.set_xticks([-1, -0.5, 0, 0.5, 1])
+    axes.set_yticks([-1, -0.5, 0, 0.5, 1])
+    value, defined = concordance(moments)
+    said = f"CCC {value:.3f}{bracket(bounds, 3)}" if defined else "CCC undefined (a constant), counts as 0"
+    describe(axes, f"true {name}", f"predicted {name}", said)
+    axes.title.set_color(INK if defined else ALARM)
+    axes.title.set_weight("bold")
+    n, mean_true, mean_pred, ss_true, ss_pred, ss_both = moments
+    spread = np.sqrt([ss_true / max(n, 1), ss_pred / max(n, 1)])
+    lines = [f"truth {mean_true:+.2f} ± {spread[0]:.2f}", f"prediction {mean_pred:+.2f} ± {spread[1]:.2f}"]
+    if defined:
+        lines.append(f"correlation {ss_both / np.sqrt(ss_true * ss_pred):.2f}")
+    axes.text(0.03, 0.97, "\n".join(lines), transform=axes.transAxes, fontsize=8, color=GREY, va="top",
+              linespacing=1.35, zorder=5, bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 2}, **TEXT)

@@ -1,0 +1,157 @@
+"""Whether outputs mean what they say: confidence against how often it is right, values against the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.analysis.resampled import interval, resampled
+from harness.analysis.scored import Block, ScoredRun
+from harness.analysis.style import (
+    BLUE,
+    GREY,
+    GRID,
+    INK,
+    ORANGE,
+    PALE,
+    SKY,
+    TEXT,
+    counted,
+    describe,
+    panel,
+    save,
+    titled,
+)
+from harness.tasks import ACTION_UNITS, AFFECTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BINS = 10
+SIDE, BAR = 3.3, 0.6
+LEFT, APART, BELOW = 0.75, 0.75, 0.65
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Sums over the rows of each unit in each of `BINS` equal bins: count, predicted, true. float64 [V, BINS, 3]."""
+
+    sums: np.ndarray
+    low: float
+
+    @staticmethod
+    def of(predicted: np.ndarray, true: np.ndarray, unit: np.ndarray, units: int, low: float) -> Bins:
+        """predicted, true: [M] values in [low, 1]."""
+        place = np.clip(((predicted - low) / (1 - low) * BINS).astype(int), 0, BINS - 1) + BINS * unit
+        sums = [np.bincount(place, weights=values, minlength=units * BINS) for values in
+                (np.ones(len(place)), predicted, true)]
+        return Bins(np.stack(sums, axis=-1).reshape(units, BINS, 3), low)
+
+    @property
+    def pooled(self) -> np.ndarray:
+        return self.sums.sum(axis=0)
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: the bins' distances of truth and prediction, by their counts (Naeini 2015)."""
+        n, predicted, true = self.pooled.T
+        return float(np.abs(true - predicted).sum() / max(n.sum(), 1))
+
+
+Draw = Callable[["Axes", "Axes"], None]
+
+
+def draw_reliability(path: Path, run: ScoredRun) -> None:
+    """Write the picture of any task: one panel for expressions and for action units, two for valence and arousal."""
+    panels: list[Draw] = []
+    for name, block in run.blocks.items():
+        panels += {"expr": _expressions, "va": _affects, "au": _action_units}[name](run, block)
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    height = SIDE + BAR + 0.12 + 1.05
+    width = max(LEFT + columns * (SIDE + APART) - 0.4, 7.4)
+    made = titled(width, rows * height, f"Reliability of the outputs, 95 % intervals over {run.noun}", run.heading,
+                  run.warning)
+    for number, draw in enumerate(panels):
+        left = LEFT + (number % columns) * (SIDE + APART)
+        bottom = (rows - 1 - number // columns) * height + BELOW
+        main = panel(made, left, bottom + BAR + 0.12, SIDE, SIDE)
+        draw(main, panel(made, left, bottom, SIDE, BAR, sharex=main))
+    save(made, path)
+
+
+def _expressions(run: ScoredRun, block: Block) -> list[Draw]:
+    confidence, right = block.smoothed.max(axis=1), block.smoothed.argmax(axis=1) == block.target
+    bins = Bins.of(confidence, right, block.unit, run.units, 0.0)
+
+    def draw(main: Axes, below: Axes) -> None:
+        _fill(main, bins, BLUE)
+        _count(below, bins, run.rows, "confidence: output of the class that is predicted")
+        describe(main, "", "share that is right", f"Expressions, top class: calibration error {bins.error:.3f}")
+    return [draw]
+
+
+def _action_units(run: ScoredRun, block: Block) -> list[Draw]:
+    units = run.units
+    each = [Bins.of(block.smoothed[:, i], block.target[:, i], block.unit, units, 0.0)
+            for i in range(len(ACTION_UNITS))]
+    bins = Bins(np.sum([one.sums for one in each], axis=0), 0.0)
+
+    def draw(main: Axes, below: Axes) -> None:
+        for number, one in enumerate(each):
+            held = one.pooled[one.pooled[:, 0] > 0]
+            main.plot(held[:, 1] / held[:, 0], held[:, 2] / held[:, 0], color=PALE, linewidth=0.8, alpha=0.75, zorder=2,
+                      label=None if number else "each action unit")
+        _fill(main, bins, BLUE)
+        main.legend(loc="upper left", fontsize=8, frameon=False)
+        _count(below, bins, f"{run.rows} × AUs", "predicted probability")
+        describe(main, "", "share that is present", f"Action units, pooled: calibration error {bins.error:.3f}")
+    return [draw]
+
+
+def _affects(run: ScoredRun, block: Block) -> list[Draw]:
+    def panel_of(i: int) -> Draw:
+        bins = Bins.of(block.smoothed[:, i], block.target[:, i], block.unit, run.units, -1.0)
+
+        def draw(main: Axes, below: Axes) -> None:
+            _fill(main, bins, BLUE)
+            _count(below, bins, run.rows, f"predicted {AFFECTS[i]}")
+            describe(main, "", f"mean true {AFFECTS[i]}", f"{AFFECTS[i].capitalize()} by prediction")
+        return draw
+    return [panel_of(0), panel_of(1)]
+
+
+def _fill(axes: Axes, bins: Bins, colour: str) -> None:
+    low, pooled = bins.low, bins.pooled
+    held = pooled[:, 0] > 0
+    n, predicted, true = pooled[held].T
+    with np.errstate(invalid="ignore"):
+        drawn = resampled(bins.sums[:, held])
+        bounds = interval(drawn[..., 2] / drawn[..., 0], len(bins.sums))
+    x, y = predicted / n, true / n
+    axes.plot([low, 1], [low, 1], color=ORANGE, linewidth=1.1, linestyle=(0, (4, 3)), zorder=3)
+    axes.vlines(x, bounds[0], bounds[1], color=INK, linewidth=1.2, zorder=4)
+    axes.plot(x, y, color=colour, linewidth=1.6, marker="o", markersize=5, zorder=5)
+    axes.set_xlim(low, 1)
+    axes.set_ylim(low, 1)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.tick_params(labelbottom=False)
+
+
+def _count(axes: Axes, bins: Bins, rows: str, x: str) -> None:
+    counts = bins.pooled[:, 0]
+    width = (1 - bins.low) / BINS
+    left = bins.low + width * np.arange(BINS)
+    axes.bar(left + width / 2, counts, width=0.9 * width, color=SKY, alpha=0.6)
+    axes.set_ylim(0, 1.45 * counts.max())
+    for place, count in zip(left + width / 2, counts):
+        if count:
+            axes.text(place, count + 0.06 * counts.max(), counted(int(count)), fontsize=7, color=GREY, ha="center",
+                      **TEXT)
+    axes.set_yticks([])
+    axes.spines[["left", "top", "right"]].set_visible(False)
+    describe(axes, x, rows)

@@ -1,0 +1,98 @@
+"""One scored run as its pictures need it: outputs and labels row by row, and the words above each picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.analysis.style import short
+from harness.tasks import ACTION_UNITS
+
+if TYPE_CHECKING:
+    from harness.jobs.choice import Choice
+    from harness.jobs.replay import Replay
+    from harness.records import Record
+    from harness.statistics import UnitStatistics
+
+OPTIMISTIC = "optimistic: epoch, thresholds and filter were chosen on the very split that is reported"
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The rows of one output (`expr`, `va`, `au`) whose label counts, M of them.
+
+    target: as in `Labels`; raw, smoothed: float [M, C]; unit: int [M]; frame: int [M], 1-based.
+    """
+
+    target: np.ndarray
+    raw: np.ndarray
+    smoothed: np.ndarray
+    unit: np.ndarray
+    frame: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Block:
+        return Block(self.target[rows], self.raw[rows], self.smoothed[rows], self.unit[rows], self.frame[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRun:
+    """What `draw_run` was given."""
+
+    record: Record
+    replay: Replay
+    choice: Choice
+    statistics: UnitStatistics
+
+    @property
+    def noun(self) -> str:
+        """What is resampled, plural."""
+        return f"{self.record.unit}s"
+
+    @property
+    def rows(self) -> str:
+        """What is counted, plural."""
+        return "frames" if self.replay.temporal else "images"
+
+    @cached_property
+    def thresholds(self) -> np.ndarray:
+        """[12] decisions on an action unit."""
+        chosen = self.choice.thresholds
+        return np.full(len(ACTION_UNITS), 0.5) if chosen is None else np.array(chosen)
+
+    @property
+    def units(self) -> int:
+        return len(self.replay.units)
+
+    @cached_property
+    def blocks(self) -> Mapping[str, Block]:
+        """By name of the output, in the order of the task; none for an output without a label that counts."""
+        replay, slices = self.replay, self.replay.task.slices()
+        raw, smoothed = replay.raw(), replay.smoothed(self.choice.kernel, self.choice.radius)
+        valid = replay.task.valid(replay.targets)
+        return {name: Block(replay.targets[name][rows], raw[rows, slices[name]], smoothed[rows, slices[name]],
+                            replay.unit[rows], replay.frames[rows])
+                for name, rows in valid.items() if rows.any()}
+
+    @cached_property
+    def heading(self) -> tuple[str, str]:
+        """Two lines: what was run, and on what it was scored."""
+        record = self.record
+        smoothed = "no smoothing" if record.kernel == "none" else \
+            f"{record.kernel} of {2 * record.radius + 1} frames (radius {record.radius})"
+        parts = [short(record.backbone, 32), record.features, f"head {record.head}"]
+        if self.replay.temporal:
+            parts.append(smoothed)
+        value = f"{record.metric} {record.metrics[record.metric]:.3f}"
+        if record.ci_low is not None and record.ci_high is not None:
+            value += f" [{record.ci_low:.3f}, {record.ci_high:.3f}]"
+        return (" · ".join(parts),
+                f"{short(record.dataset, 24)}, {record.split} · {record.protocol} · run {record.group_id} · "
+                f"seed {record.seed} · {value}")
+
+    @property
+    def warning(self) -> str:
+        return OPTIMISTIC if self.record.protocol == "published" else ""

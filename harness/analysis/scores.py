@@ -1,0 +1,115 @@
+"""F1 of each class and action unit: its interval over units, precision, recall, and what is undefined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.analysis.resampled import bracket, interval, resampled
+from harness.analysis.scored import ScoredRun
+from harness.analysis.style import (
+    ALARM,
+    BLUE,
+    GREY,
+    GRID,
+    INK,
+    ORANGE,
+    PALE,
+    SKY,
+    TEXT,
+    counted,
+    describe,
+    panel,
+    save,
+    titled,
+)
+from harness.metrics import f1
+from harness.tasks import ACTION_UNITS, EXPRESSIONS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MUSCLES = {"AU1": "inner brow raiser", "AU2": "outer brow raiser", "AU4": "brow lowerer", "AU6": "cheek raiser",
+           "AU7": "lid tightener", "AU10": "upper lip raiser", "AU12": "lip corner puller",
+           "AU15": "lip corner depressor", "AU23": "lip tightener", "AU24": "lip pressor", "AU25": "lips part",
+           "AU26": "jaw drop"}
+"""Names of the Facial Action Coding System (Ekman and Friesen 1978)."""
+ROW, WIDTH = 0.3, 8.2
+
+
+def draw_f1(path: Path, run: ScoredRun) -> None:
+    """Write the picture of task `expr`, `au` or `mtl`."""
+    arrays = run.statistics.arrays
+    parts = []
+    if "expr" in arrays:
+        parts.append(("expressions", EXPRESSIONS, _expression_counts(arrays["expr"])))
+    if "au" in arrays:
+        names = [f"{unit} {MUSCLES[unit]}" for unit in ACTION_UNITS]
+        parts.append(("action units", names, arrays["au"][..., :3]))
+    heights = [ROW * len(names) + 0.95 for _, names, _ in parts]
+    title = f"F1 of {' and '.join(what for what, _, _ in parts)}, 95 % intervals over {run.noun}"
+    made = titled(WIDTH, sum(heights), title, run.heading, run.warning)
+    top = sum(heights)
+    for (what, names, counts), height in zip(parts, heights):
+        top -= height
+        axes = panel(made, 2.15, top + 0.5, 3.7, height - 0.95)
+        thresholds = run.thresholds if what == "action units" else None
+        _fill(axes, names, counts, run, thresholds)
+    save(made, path)
+
+
+def _expression_counts(confusion: np.ndarray) -> np.ndarray:
+    """[V, 8, 8] -> [V, 8, 3]: tp, fp, fn."""
+    tp = np.diagonal(confusion, axis1=1, axis2=2)
+    return np.stack([tp, confusion.sum(axis=1) - tp, confusion.sum(axis=2) - tp], axis=-1)
+
+
+def _fill(axes: Axes, names: Sequence[str], counts: np.ndarray, run: ScoredRun, thresholds: np.ndarray | None) -> None:
+    tp, fp, fn = np.moveaxis(counts.sum(axis=0), -1, 0)
+    values, defined = f1(tp, fp, fn)
+    drawn = resampled(counts)
+    bounds = interval(f1(drawn[..., 0], drawn[..., 1], drawn[..., 2])[0], run.units)
+    rows = np.arange(len(names))
+    axes.barh(rows, values, height=0.62, color=SKY, alpha=0.55, zorder=2)
+    axes.hlines(rows[defined], bounds[0, defined], bounds[1, defined], color=INK, linewidth=1.3, zorder=4,
+                label="95 % interval")
+    held, said = tp + fn > 0, tp + fp > 0
+    axes.plot(tp[said] / (tp + fp)[said], rows[said], ">", color=BLUE, markersize=5, zorder=5, label="precision")
+    axes.plot(tp[held] / (tp + fn)[held], rows[held], "D", color=ORANGE, markersize=4, zorder=5, label="recall")
+    mean = values.mean()
+    axes.axvline(mean, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=3, label=f"mean F1 {mean:.3f}")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_yticks(rows, names, fontsize=9, **TEXT)
+    axes.grid(axis="x", color=GRID, linewidth=0.8)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=4, fontsize=8, frameon=False, handlelength=1.4,
+                columnspacing=1.1, handletextpad=0.5)
+    describe(axes, "F1, precision, recall")
+    _columns(axes, values, defined, bounds, counts, thresholds, run)
+
+
+def _columns(axes: Axes, values: np.ndarray, defined: np.ndarray, bounds: np.ndarray, counts: np.ndarray,
+             thresholds: np.ndarray | None, run: ScoredRun) -> None:
+    """Beside the bars: the numbers, and how much truth is behind them."""
+    place = axes.get_yaxis_transform()
+    true = counts[..., 0] + counts[..., 2]
+    frames, units = true.sum(axis=0), (true > 0).sum(axis=0)
+    words = {1.03: "F1", 1.36: run.rows, 1.51: run.noun} | ({} if thresholds is None else {1.6: "p ≥"})
+    for x, word in words.items():
+        axes.text(x, -0.9, word, transform=place, fontsize=8, color=GREY, ha="left" if x < 1.1 else "right", **TEXT)
+    for row, value in enumerate(values):
+        if defined[row]:
+            axes.text(1.03, row, f"{value:.2f}{bracket(bounds[:, row])}", transform=place, fontsize=8.5, color=INK,
+                      va="center", **TEXT)
+        else:
+            axes.text(1.03, row, "undefined, 0", transform=place, fontsize=8.5, color=ALARM, va="center", **TEXT)
+            axes.text(0.012, row, "neither labelled nor predicted", fontsize=8, color=PALE, va="center", **TEXT)
+        for x, number in ((1.36, frames[row]), (1.51, units[row])):
+            axes.text(x, row, counted(int(number)), transform=place, fontsize=8.5, va="center", ha="right",
+                      color=INK if number else ALARM, **TEXT)
+        if thresholds is not None:
+            axes.text(1.6, row, f"{thresholds[row]:.1f}", transform=place, fontsize=8.5, color=INK, va="center",
+                      ha="right", **TEXT)

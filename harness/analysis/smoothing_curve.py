@@ -1,0 +1,78 @@
+"""The metric against the filter's radius, and what smoothing changes, paired over the same units."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.analysis.resampled import interval, metric_replicates
+from harness.analysis.scored import ScoredRun
+from harness.analysis.style import BLUE, GREEN, GREY, GRID, INK, ORANGE, TEXT, describe, panel, save, titled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH, UPPER, LOWER = 7.6, 2.9, 1.75
+COLOURS = {"mean": BLUE, "median": ORANGE}
+KNOTS = 13
+"""Radii at which units are resampled; between them the band is interpolated."""
+
+
+def draw_smoothing(path: Path, run: ScoredRun) -> None:
+    """Write the picture of a run that tried more than one radius."""
+    record = run.record
+    made = titled(WIDTH, UPPER + LOWER + 1.25, f"{record.metric} against the radius of the filter", run.heading,
+                  run.warning)
+    upper = panel(made, 0.8, LOWER + 1.0, WIDTH - 1.05, UPPER)
+    lower = panel(made, 0.8, 0.6, WIDTH - 1.05, LOWER, sharex=upper)
+    for kernel, columns in record.curve.items():
+        radii, reported = np.array(columns["radius"]), np.array(columns["reported"])
+        knots = _knots(radii, record.radius)
+        drawn = np.stack([metric_replicates(run.replay.statistics(kernel, int(radius), run.thresholds), record.metric)
+                          for radius in knots], axis=1)
+        _curve(upper, radii, reported, knots, interval(drawn, run.units), kernel)
+        change = interval(drawn - drawn[:, :1], run.units)
+        _curve(lower, radii, reported - reported[0], knots, change, kernel)
+        if record.protocol != "published":
+            upper.plot(radii, columns["selected"], color=COLOURS[kernel], linewidth=1.1, linestyle=(0, (4, 2)),
+                       alpha=0.85, label=f"{kernel}, selection split")
+    _choice(upper, run)
+    lower.axvline(record.radius, color=GREY, linewidth=1, linestyle=(0, (1, 2)))
+    lower.axhline(0, color=GREY, linewidth=0.8)
+    for axes in (upper, lower):
+        axes.grid(color=GRID, linewidth=0.8)
+    upper.tick_params(labelbottom=False)
+    upper.set_xlim(radii[0], radii[-1])
+    upper.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=5, fontsize=8, frameon=False, handlelength=1.6,
+                 columnspacing=1.2, handletextpad=0.5)
+    describe(upper, "", f"{record.metric}, {record.split}")
+    describe(lower, "radius r, frames each side (window 2r + 1)",
+             "change" if radii[0] == 0 else f"change from r = {radii[0]}")
+    lower.text(0.012, 0.94, f"change from radius {radii[0]}, same {run.noun}; bands: 95 % over {run.noun}",
+               transform=lower.transAxes, fontsize=8, color=GREY, va="top", **TEXT)
+    save(made, path)
+
+
+def _knots(radii: np.ndarray, chosen: int) -> np.ndarray:
+    """About `KNOTS` of the radii, denser where they are small; both ends and the chosen one among them."""
+    last = len(radii) - 1
+    spaced = np.round(last * np.linspace(0, 1, KNOTS) ** 2).astype(int)
+    return np.union1d(radii[np.maximum(spaced, np.minimum(np.arange(KNOTS), last))], radii[radii == chosen])
+
+
+def _curve(axes: Axes, radii: np.ndarray, values: np.ndarray, knots: np.ndarray, band: np.ndarray,
+           kernel: str) -> None:
+    colour = COLOURS.get(kernel, GREEN)
+    axes.fill_between(knots, band[0], band[1], color=colour, alpha=0.13, linewidth=0)
+    axes.plot(radii, values, color=colour, linewidth=1.8, label=kernel)
+
+
+def _choice(axes: Axes, run: ScoredRun) -> None:
+    record = run.record
+    value = record.metrics[record.metric]
+    axes.axvline(record.radius, color=GREY, linewidth=1, linestyle=(0, (1, 2)))
+    what = "no filter" if record.kernel == "none" else f"{record.kernel}, radius {record.radius}"
+    axes.plot([record.radius], [value], "o", markersize=7, markerfacecolor="white", markeredgecolor=INK,
+              markeredgewidth=1.6, zorder=6, clip_on=False, label=f"chosen: {what}")
