@@ -7,21 +7,18 @@ arousal, centred within the unit; `au` int64 [V, 12, 4] `metrics.COUNTS`. Task `
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.errors import InputError, unknown
+from harness.errors import InputError
 from harness.metrics import action_unit_f1, concordance, expression_f1, f1
-from harness.resampling import kinds_of, weights
+from harness.pooled import Pooled
+from harness.resampling import draws
 from harness.tallies import ActionUnitTally, AffectTally, ExpressionTally, Tally
 from harness.tasks import ACTION_UNITS, AU, EXPRESSIONS, THRESHOLD_GRID, Output, Task
 from harness.tasks import task as task_named
-
-REPLICATE_CELLS = 1 << 22
-"""Weights drawn at once by `bootstrap`; bounds its memory and does not change what it draws."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,32 +117,13 @@ def score(statistics: UnitStatistics) -> Score:
 def bootstrap(statistics: UnitStatistics, metric: str, replicates: int = 10_000, seed: int = 0) -> np.ndarray:
     """float64 [replicates]: the metric when whole units are drawn with replacement.
 
-    Units without a row that counts are not drawn. A pure function of its arguments.
+    Units without a row that counts are not drawn; many are drawn in random groups. A pure function of its arguments.
     """
-    sums = {block: _sums(block, values) for block, values in statistics.arrays.items()}
-    parts = [values.reshape(len(values), -1) for values, _ in sums.values()]
-    flat = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
-    held = flat.any(axis=1)
-    flat = flat if held.all() else flat[held]
-    if not len(flat):
+    pooled = Pooled([statistics])
+    if not pooled.units:
         raise InputError("no unit has a row that counts, so there is nothing to resample")
-    known, _ = _metrics(statistics.task, statistics.total())
-    if metric not in known:
-        raise unknown("metric", metric, known)
-    units, (kinds, multiplicity) = len(flat), kinds_of(flat)
-    kinds = kinds.astype(np.float64)
-    generator, drawn = np.random.default_rng(seed), np.empty(replicates)
-    step = max(1, REPLICATE_CELLS // len(kinds))
-    for start in range(0, replicates, step):
-        part = drawn[start:start + step]
-        pooled = weights(generator, units, multiplicity, len(part)) @ kinds
-        totals, column = {}, 0
-        for block, (values, centre) in sums.items():
-            width = math.prod(values.shape[1:])
-            own = pooled[:, column:column + width].reshape(len(part), *values.shape[1:])
-            totals[block], column = _restore(block, own, centre), column + width
-        part[:] = _metrics(statistics.task, totals)[0][metric]
-    return drawn
+    parts = [pooled.of(metric, pooled.weighted(part))[0] for part in draws(pooled.shape[2], replicates, seed)]
+    return np.concatenate(parts)
 
 
 def best_thresholds(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:

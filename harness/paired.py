@@ -1,0 +1,135 @@
+"""Two runs on the same units: how far they are apart, how sure that is, and which units make the difference.
+
+Lists of statistics hold one entry for each seed, seed i of one run beside seed i of the other; every entry counts the
+same units in the same order. A difference is the first's mean over seeds less the second's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from harness.errors import InputError, unknown
+from harness.intervals import LEVEL, REPLICATES
+from harness.pooled import Pooled
+from harness.resampling import drawn_seeds, draws, swaps
+from harness.statistics import UnitStatistics
+
+PERMUTATIONS = 10_000
+EQUAL = 1e-9
+"""Differences closer than this are equal: they differ by rounding."""
+
+
+@dataclass(frozen=True)
+class Paired:
+    """difference: first less second; low, high: its 95 % interval (None below two units); p: two-sided.
+
+    deviation: standard deviation of the difference between runs that are equally good.
+    """
+
+    difference: float
+    low: float | None
+    high: float | None
+    p: float
+    deviation: float
+
+
+def paired(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], metric: str,
+           permutations: int = PERMUTATIONS, seed: int = 0) -> Paired:
+    """The difference in one metric; arguments and errors as for `differences`."""
+    both = _Both(first, second)
+    both.check(metric)
+    return both.compared(permutations, seed, (metric,))[metric]
+
+
+def differences(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], permutations: int = PERMUTATIONS,
+                seed: int = 0) -> dict[str, Paired]:
+    """The difference in every metric of the task, its own first, from the same draws.
+
+    p: units are swapped between the runs, whole, in all seeds at once, each with chance 1/2, and
+    (1 + differences at least as large) / (1 + permutations) is returned. The interval resamples units and seeds, in
+    pairs. A pure function of its arguments. InputError when the lists do not fit each other or have no unit in common.
+    """
+    both = _Both(first, second)
+    return both.compared(permutations, seed, both.names)
+
+
+def influence(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], metric: str) -> np.ndarray:
+    """float64 [V]: the difference less what it is without that unit; positive where a unit speaks for the first."""
+    both = _Both(first, second, many_in_groups=False)
+    both.check(metric)
+    found = np.zeros(both.pooled.held.shape)
+    found[both.pooled.held] = both.observed()[metric] - both.values(both.pooled.without_each())[metric].mean(axis=0)
+    return found
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """p-values adjusted for all of them being looked at (Holm 1979), in the order given."""
+    p = np.asarray(p, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
+    return adjusted.tolist()
+
+
+def detectable(deviation: float, level: float = 0.05, power: float = 0.8) -> float:
+    """The true difference that a two-sided test at `level` finds with chance `power` (normal approximation)."""
+    return float((ndtri(1 - level / 2) + ndtri(power)) * deviation)
+
+
+class _Both:
+    """Statistics of both runs: sets 0 to S - 1 are the first's seeds, the others the second's."""
+
+    def __init__(self, first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], many_in_groups: bool = True):
+        if not first or len(first) != len(second):
+            raise InputError(f"runs are compared seed by seed; got {len(first)} and {len(second)} seeds")
+        self.seeds = len(first)
+        self.pooled = Pooled([*first, *second], many_in_groups)
+        if not self.pooled.units:
+            raise InputError("no unit has a row that counts in either run, so there is nothing to compare")
+        self.names = tuple(self.observed())
+
+    def check(self, metric: str) -> None:
+        if metric not in self.names:
+            raise unknown("metric", metric, self.names)
+
+    def values(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """Sums [2 S, K, R] -> difference of each seed in each metric, [S, R]."""
+        return {name: value[:self.seeds] - value[self.seeds:] for name, value in self.pooled.metrics(sums).items()}
+
+    def observed(self) -> dict[str, float]:
+        return {name: float(value.mean()) for name, value in self.values(self.pooled.total()).items()}
+
+    def compared(self, permutations: int, seed: int, names: Sequence[str]) -> dict[str, Paired]:
+        observed, units = self.observed(), self.pooled.shape[2]
+        evenly = np.full((self.seeds, 1), 1 / self.seeds)
+        swapped = self._means(names, map(self._swapped, swaps(units, permutations, seed)), evenly)
+        ends = dict.fromkeys(names, (None, None))
+        if self.pooled.units > 1:
+            drawn = self._means(names, map(self.pooled.weighted, draws(units, REPLICATES, seed)),
+                                drawn_seeds(self.seeds, REPLICATES, seed))
+            tails = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+            ends = {name: tuple(map(float, np.quantile(drawn[name], tails))) for name in names}
+        return {name: Paired(observed[name], *ends[name], _p(observed[name], swapped[name]),
+                             float(np.sqrt(np.mean(swapped[name] ** 2)))) for name in names}
+
+    def _means(self, names: Sequence[str], parts: Iterable[np.ndarray], weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Of parts of sums the difference [R] in each metric, averaged over seeds with weights [S, R or 1]."""
+        found = [self.values(sums) for sums in parts]
+        return {name: (np.concatenate([part[name] for part in found], axis=-1) * weights).sum(axis=0)
+                for name in names}
+
+    def _swapped(self, part: np.ndarray) -> np.ndarray:
+        """Sums [2 S, K, r] of both runs when the units of `part` [r, V] have changed places."""
+        own, other = self.pooled.rows[:self.seeds], self.pooled.rows[self.seeds:]
+        apart = (other - own).reshape(-1, self.pooled.shape[2])
+        moved = (apart @ part.T).reshape(self.seeds, -1, len(part))
+        total = self.pooled.total()
+        return np.concatenate([total[:self.seeds] + moved, total[self.seeds:] - moved])
+
+
+def _p(observed: float, swapped: np.ndarray) -> float:
+    return float((1 + np.sum(np.abs(swapped) >= abs(observed) - EQUAL)) / (1 + len(swapped)))

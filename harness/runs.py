@@ -1,0 +1,93 @@
+"""Which run a command's RUN means: a run id, a job id, the beginning of one, or `best:TASK`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from harness.errors import InputError, unknown
+from harness.leaderboard.rows import Row, rows
+from harness.records import Record
+from harness.tasks import task
+
+BEST = "best:"
+SHOWN = 8
+"""Candidates listed in an error."""
+_JOB = re.compile(r"(?P<run>.+)-s(?P<seed>\d+)")
+
+
+def find(records: Iterable[Record], text: str) -> list[Record]:
+    """The finished records of RUN, in order of seeds: all seeds of a run, or the one of a job id.
+
+    text: a run id, a job id (`<run id>-s<seed>`), either with only the beginning of the run id, or `best:TASK`: the
+    best run of that task's board, held-out before published, never a baseline or a result that reads labels.
+    InputError for an unknown run, a beginning that several runs share, a run without a finished seed, a task without
+    a run, and `best:TASK` where several data sets have a board.
+    """
+    records = [record for record in records if record.kind in ("run", "baseline")]
+    if not records:
+        raise InputError(f"there is no run '{text}': nothing was tracked in this store; "
+                         "start with: framelight run quickstart")
+    if text.startswith(BEST):
+        return _seeds(records, _best(records, text.removeprefix(BEST)))
+    named = _JOB.fullmatch(text)
+    run = _whole(records, named["run"] if named else text)
+    return _seeds(records, run, int(named["seed"]) if named else None)
+
+
+def _whole(records: Sequence[Record], beginning: str) -> str:
+    known = sorted({record.group_id for record in records})
+    matching = [run for run in known if run.startswith(beginning)] if beginning else []
+    if beginning in known:
+        return beginning
+    if not matching:
+        raise unknown("run", beginning, known) if len(known) <= SHOWN or _near(beginning, known) else InputError(
+            f"unknown run '{beginning}'; run ids are in the last column of: framelight leaderboard")
+    if len(matching) > 1:
+        raise InputError(f"'{beginning}' begins {len(matching)} runs; say more of it:\n"
+                         + _listed([next(r for r in records if r.group_id == run) for run in matching]))
+    return matching[0]
+
+
+def _near(beginning: str, known: Sequence[str]) -> bool:
+    import difflib
+
+    return bool(difflib.get_close_matches(beginning, known, n=1, cutoff=0.5))
+
+
+def _seeds(records: Sequence[Record], run: str, seed: int | None = None) -> list[Record]:
+    found = [record for record in records if record.group_id == run]
+    done = sorted((record for record in found if record.status == "finished"), key=lambda record: record.seed)
+    if seed is not None:
+        if not any(record.seed == seed for record in done):
+            raise InputError(f"run {run} has no finished seed {seed}; "
+                             f"finished: {', '.join(str(record.seed) for record in done) or 'none'}")
+        return [record for record in done if record.seed == seed][:1]
+    if not done:
+        raise InputError(f"run {run} has no finished seed: {found[0].error or found[0].status}")
+    return list({record.seed: record for record in done}.values())
+
+
+def _best(records: Sequence[Record], name: str) -> str:
+    task(name)
+    able = [row for row in rows(records, name)
+            if row["kind"] == "run" and row["value"] is not None and "uses_labels" not in row.get("flags", ())]
+    if not able:
+        raise InputError(f"no run of task {name} is finished; framelight leaderboard lists what there is")
+    able = [row for row in able if row["protocol"] == "held-out"] or able
+    boards: dict[tuple[str, str], Row] = {}
+    for row in able:
+        first = boards.setdefault((row["data_digest"] or row["dataset"], row["split"]), row)
+        if row["value"] > first["value"]:
+            boards[row["data_digest"] or row["dataset"], row["split"]] = row
+    if len(boards) > 1:
+        raise InputError(f"{BEST}{name} is not one run: {len(boards)} data sets have a board of it. Name a run; "
+                         "the best of each:\n" + _listed([next(r for r in records if r.group_id == row["run_id"])
+                                                          for row in boards.values()]))
+    return next(iter(boards.values()))["run_id"]
+
+
+def _listed(records: Sequence[Record]) -> str:
+    lines = [f"  {record.group_id}  {record.task} on {record.dataset}, {record.protocol}: "
+             f"{record.backbone or 'no backbone'}, {record.features}, {record.head}" for record in records[:SHOWN]]
+    return "\n".join(lines + ([f"  and {len(records) - SHOWN} more"] if len(records) > SHOWN else []))
