@@ -66,8 +66,7 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: T
         sweep(store / "artifacts" / folder)
     root = data if data is not None else _synthetic_videos(recipe, store, say)
     dataset = open_dataset(root)
-    for task in recipe.tasks:
-        require_sound(recipe.protocol, dataset, task, say)
+    require_sound(recipe.protocol, root, recipe.tasks, say)
     labels = {task: annotations_digest(dataset, task) for task in recipe.tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
     name = "synthetic" if data is None else dataset.name

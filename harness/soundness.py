@@ -1,62 +1,40 @@
-"""What is asked of data before any work is done on it: both splits, disjoint, and labels enough on every side."""
+"""Data are judged before any work is done on them, by a process that reads the labels and gives back only messages.
+
+So the process that selects never holds the labels of the reported split.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from harness.data.dataset import Dataset, Labels
-from harness.data.usable import require_usable
-from harness.errors import InputError
+from harness.errors import FramelightError, InputError
 from harness.recipes.recipe import Protocol
-from harness.splits import REPORTED, TRAINING, divided
-from harness.tasks import task as find_task
 
-SHOWN = 3
+HOME = Path(__file__).resolve().parents[1]
 
 
-def require_sound(protocol: Protocol, dataset: Dataset, task: str, say: Callable[[str], None]) -> None:
-    """InputError for a split that is missing, poor or shares a unit with the other, or cannot be divided.
+def require_sound(protocol: Protocol, root: Path, tasks: Sequence[str], say: Callable[[str], None]) -> None:
+    """InputError for a split that is missing, malformed, poor, shares a unit with the other, or cannot be divided.
 
     `say` is told of units that differ and yet come from one video, such as `_left` and `_right` of it.
     """
-    if task not in dataset.tasks():
-        raise InputError(f"{dataset.root}: no annotations for task '{task}'; it has {', '.join(dataset.tasks())}")
-    found = {}
-    for split in (TRAINING, REPORTED):
-        if split not in dataset.splits(task):
-            raise InputError(f"{dataset.root}: no {split} split for task '{task}'; "
-                             "look at it with `framelight data check`")
-        found[split] = dataset.labels(task, split)
-        require_usable(found[split], task, f"{split} split of {dataset.root}")
-    _require_disjoint(dataset, task, found[TRAINING], found[REPORTED], say)
-    if protocol.name == "published":
-        return
-    for division in divided(protocol, find_task(task), found[TRAINING]):
-        require_usable(division.fit, task, f"{TRAINING} split of {dataset.root}, without the videos held out")
-        _require_choice(protocol, dataset, task, division.selection)
-
-
-def _require_disjoint(dataset: Dataset, task: str, training: Labels, reported: Labels,
-                      say: Callable[[str], None]) -> None:
-    noun = "video" if dataset.temporal else "subject"
-    shared = sorted(set(training.units) & set(reported.units))
-    if shared:
-        others = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
-        raise InputError(f"{dataset.root}: {noun} '{shared[0]}'{others} in both {TRAINING} and {REPORTED} of task "
-                         f"'{task}', so what is scored would have been trained on; take it out of one "
-                         "(`framelight data check` says where it is named)")
-    groups = sorted(set(training.groups) & set(reported.groups))
-    if groups:
-        rest = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
-        say(f"warning: {dataset.root}: parts of one {noun} are in both {TRAINING} and {REPORTED} of task '{task}': "
-            f"{', '.join(groups[:SHOWN])}{rest}")
-
-
-def _require_choice(protocol: Protocol, dataset: Dataset, task: str, selection: Labels) -> None:
-    """A valid label for each output: without one, every epoch and window would look alike."""
-    for output in find_task(task).outputs:
-        if not output.valid(selection.targets[output.name]).any():
-            raise InputError(f"{dataset.root}: the part of the {TRAINING} split held out for choosing has no valid "
-                             f"{output.name} label of task '{task}' among its {len(selection):,} rows; hold out "
-                             f"another with --set protocol.seed={protocol.seed + 1} or a larger protocol.fraction "
-                             f"than {protocol.fraction:g}")
+    places = [str(HOME), os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "harness.soundness_checks", str(root), json.dumps(dataclasses.asdict(protocol)),
+         *tasks],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))})
+    if done.returncode:
+        cause = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise FramelightError(f"{root}: the check of its labels ended with {cause}; look at the folder with "
+                              "`framelight data check`")
+    found = json.loads(done.stdout)
+    for warning in found["warnings"]:
+        say(warning)
+    if "error" in found:
+        raise (InputError if found["exit_code"] == InputError.exit_code else FramelightError)(found["error"])

@@ -8,7 +8,6 @@ import time
 import pytest
 
 from harness.built_in import synthetic_stills, synthetic_videos
-from harness.data.open import open_dataset
 from harness.errors import InputError
 from harness.heads.config import HeadConfig
 from harness.preparation import prepare
@@ -44,7 +43,7 @@ def test_scores_of_a_backbone_without_a_classifier_are_refused_before_extraction
 
 def warnings(root, task="expr", protocol=HELD_OUT):
     said = []
-    require_sound(protocol, open_dataset(root), task, said.append)
+    require_sound(protocol, root, [task], said.append)
     return said
 
 

@@ -1,0 +1,87 @@
+"""What is asked of data before any work is done on it: both splits, disjoint, and labels enough on every side.
+
+Run as a process of its own by `harness.soundness`: it reads the labels of the reported split and gives back messages.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.data.dataset import Dataset, Labels
+from harness.data.open import open_dataset
+from harness.data.usable import require_usable
+from harness.errors import FramelightError, InputError
+from harness.recipes.recipe import Protocol
+from harness.splits import REPORTED, TRAINING, divided
+from harness.tasks import task as find_task
+
+SHOWN = 3
+
+
+def check(protocol: Protocol, dataset: Dataset, task: str, say: Callable[[str], None]) -> None:
+    """InputError for a split that is missing, poor or shares a unit with the other, or cannot be divided.
+
+    `say` is told of units that differ and yet come from one video, such as `_left` and `_right` of it.
+    """
+    if task not in dataset.tasks():
+        raise InputError(f"{dataset.root}: no annotations for task '{task}'; it has {', '.join(dataset.tasks())}")
+    found = {}
+    for split in (TRAINING, REPORTED):
+        if split not in dataset.splits(task):
+            raise InputError(f"{dataset.root}: no {split} split for task '{task}'; "
+                             "look at it with `framelight data check`")
+        found[split] = dataset.labels(task, split)
+        require_usable(found[split], task, f"{split} split of {dataset.root}")
+    _require_disjoint(dataset, task, found[TRAINING], found[REPORTED], say)
+    if protocol.name == "published":
+        return
+    for division in divided(protocol, find_task(task), found[TRAINING]):
+        require_usable(division.fit, task, f"{TRAINING} split of {dataset.root}, without the videos held out")
+        _require_choice(protocol, dataset, task, division.selection)
+
+
+def _require_disjoint(dataset: Dataset, task: str, training: Labels, reported: Labels,
+                      say: Callable[[str], None]) -> None:
+    noun = "video" if dataset.temporal else "subject"
+    shared = sorted(set(training.units) & set(reported.units))
+    if shared:
+        others = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+        raise InputError(f"{dataset.root}: {noun} '{shared[0]}'{others} in both {TRAINING} and {REPORTED} of task "
+                         f"'{task}', so what is scored would have been trained on; take it out of one "
+                         "(`framelight data check` says where it is named)")
+    groups = sorted(set(training.groups) & set(reported.groups))
+    if groups:
+        rest = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
+        say(f"warning: {dataset.root}: parts of one {noun} are in both {TRAINING} and {REPORTED} of task '{task}': "
+            f"{', '.join(groups[:SHOWN])}{rest}")
+
+
+def _require_choice(protocol: Protocol, dataset: Dataset, task: str, selection: Labels) -> None:
+    """A valid label for each output: without one, every epoch and window would look alike."""
+    for output in find_task(task).outputs:
+        if not output.valid(selection.targets[output.name]).any():
+            remedy = (f"fewer than {protocol.folds} protocol.folds" if protocol.folds else
+                      f"a larger protocol.fraction than {protocol.fraction:g}")
+            raise InputError(f"{dataset.root}: the part of the {TRAINING} split held out for choosing has no valid "
+                             f"{output.name} label of task '{task}' among its {len(selection):,} rows; hold out "
+                             f"another with --set protocol.seed={protocol.seed + 1} or {remedy}")
+
+
+def main(root: str, protocol: str, *tasks: str) -> None:
+    """Print what was found as JSON: `warnings`, and `error` with `exit_code` where the data are refused."""
+    found: dict[str, Any] = {"warnings": []}
+    try:
+        dataset = open_dataset(Path(root))
+        for task in tasks:
+            check(Protocol(**json.loads(protocol)), dataset, task, found["warnings"].append)
+    except FramelightError as error:
+        found |= {"error": str(error), "exit_code": error.exit_code}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
