@@ -1,0 +1,70 @@
+"""`framelight submit`."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.cli.saying import say
+from harness.errors import InputError
+
+NAMED = 3
+"""Videos that a line names before it counts the rest."""
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from harness.data.affwild2 import AffWild2
+    from harness.data.open import open_dataset
+    from harness.submission.chosen import chosen_run
+    from harness.submission.submit import Places, require_free, submit
+    from harness.tracking import tracked_records
+
+    require_free(arguments.out)
+    dataset = open_dataset(arguments.data)
+    if not isinstance(dataset, AffWild2):
+        raise InputError(f"{arguments.data}: a submission is of videos, but this is {dataset.layout}")
+    chosen = chosen_run(tracked_records(arguments.store, arguments.tracking_uri), arguments.run, arguments.seed,
+                        arguments.store)
+    places = Places(arguments.frames, arguments.videos)
+    done = submit(chosen, dataset, arguments.split, arguments.format, places, arguments.out, arguments.store, say)
+    print("\n".join(_lines(done)))
+
+
+def _lines(done) -> list[str]:
+    note = done.note
+    window = f"{note['kernel']} of radius {note['radius']}" if note["radius"] else "no smoothing"
+    mark = ", optimistic: it was chosen on the labels it was scored on" if note["optimistic"] else ""
+    said = [f"{done.folder}: {_number(note['files'], 'file')}, {note['rows']:,} predictions of task {note['task']}, "
+            f"{note['split']} split of {note['dataset']}",
+            f"run {note['job_id']}: {note['backbone']}, {note['features']}, {note['head']}, {window}, "
+            f"{note['protocol']}{mark}"]
+    if note["frame_counts"]:
+        counted = ", ".join(f"{_number(videos, 'video')} by {_SOURCES[source]}"
+                            for source, videos in note["frame_counts"].items())
+        said.append(f"lines: {counted}")
+    if note["past_the_end"]:
+        said.append(f"a crop past the last line, which takes part in smoothing alone: {_some(note['past_the_end'])}")
+    if note["without_crop"]:
+        said.append(f"no crop, so the mean output of all crops: {_some(note['without_crop'])}")
+    return [*said, _scored(done.round_trip)]
+
+
+_SOURCES = {"frames file": "the frames file", "video file": "the video file (its frames and one more)",
+            "annotation": "the annotation", "last crop": "the last crop"}
+
+
+def _scored(trip) -> str:
+    if trip is None:
+        return "round trip: the files read back are the predictions in memory"
+    known = "the run was scored on other data" if trip.record is None else f"{trip.record:.6f} in the run's record"
+    return (f"round trip: {trip.metric} {trip.files:.6f} from the files, {trip.memory:.6f} in memory, {known}; "
+            f"{trip.frames:,} frames")
+
+
+def _some(names) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - NAMED:,} more" if len(listed) > NAMED else ""
+    return ", ".join(listed[:NAMED]) + more
+
+
+def _number(number: int, word: str) -> str:
+    return f"{number:,} {word}{'s' * (number != 1)}"

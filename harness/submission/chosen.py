@@ -1,0 +1,79 @@
+"""The run that a submission is made with: one seed's record, its configuration and where its model is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import FramelightError, InputError
+from harness.heads.config import HeadConfig, Part
+from harness.jobs.job import Configuration
+from harness.recipes.recipe import Protocol, Smoothing
+from harness.records import Record
+from harness.runs import find
+from harness.submission.outputs import Filter
+
+TYPES = {kind.__name__: kind for kind in (Configuration, HeadConfig, Part, Protocol, Smoothing)}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A finished job; folder: what it left in the store."""
+
+    record: Record
+    configuration: Configuration
+    folder: Path
+
+    @property
+    def filter(self) -> Filter:
+        record = self.record
+        return Filter(record.kernel, record.radius, self.configuration.smoothing.gaps, record.thresholds)
+
+    @property
+    def optimistic(self) -> bool:
+        """Whether it was chosen on the very labels it was scored on."""
+        return self.configuration.protocol.name == "published"
+
+
+def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Path) -> Chosen:
+    """The job that RUN and a seed (default: the first) name.
+
+    InputError for a run that cannot predict, a seed it does not have, or one whose model is not in this store.
+    """
+    found = sorted(find(records, text), key=lambda record: record.seed)
+    of_seed = {record.seed: record for record in found}
+    if seed is not None and seed not in of_seed:
+        raise InputError(f"run {found[0].group_id} has no finished seed {seed}; it has {', '.join(map(str, of_seed))}")
+    record = found[0] if seed is None else of_seed[seed]
+    if record.kind == "published":
+        raise InputError(f"{text} is a published figure; there is no model behind it here")
+    if "uses_labels" in record.flags:
+        raise InputError(f"run {record.group_id} ({record.backbone}) predicts from the labels of the videos "
+                         "themselves, and a test list has none; take another run")
+    folder = store / "artifacts" / "jobs" / record.job_id
+    if not folder.is_dir():
+        raise InputError(f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store "
+                         "that it ran in with --store DIR")
+    return Chosen(record, configuration_of(record), folder)
+
+
+def configuration_of(record: Record) -> Configuration:
+    """The configuration a record was made with; FramelightError where this version has no such configurations."""
+    made = _made(record.config)
+    if not isinstance(made, Configuration) or made.group_id != record.group_id:
+        raise FramelightError(f"run {record.group_id} was made by another version of Framelight, whose settings this "
+                              "one does not know; run its recipe again")
+    return made
+
+
+def _made(value: Any) -> Any:
+    """The inverse of `harness.identity.plain`; None for what does not fit."""
+    if isinstance(value, dict):
+        fields = {name: _made(part) for name, part in value.items() if name != "type"}
+        try:
+            return TYPES[value["type"]](**fields)
+        except (KeyError, TypeError):
+            return None
+    return tuple(map(_made, value)) if isinstance(value, list) else value

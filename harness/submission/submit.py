@@ -1,0 +1,156 @@
+"""`framelight submit`: a run's predictions on the videos of a split, as the challenge's files, read back and scored."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.data.affwild2 import AffWild2
+from harness.data.layout import SPLITS
+from harness.errors import InputError
+from harness.files import write_json, writing_directory
+from harness.identity import digest
+from harness.jobs.predictions import Predictions
+from harness.splits import annotations_digest
+from harness.submission import files
+from harness.submission.chosen import Chosen
+from harness.submission.features import features_of
+from harness.submission.formats import NOTE
+from harness.submission.lengths import Length, Sources, counts, lengths, read_lines
+from harness.submission.outputs import decoded, outputs_at
+from harness.submission.rows import Rows, every_frame, listed_images
+from harness.submission.scoring import RoundTrip, require_equal, round_trip
+from harness.submission.videos import find_videos
+from harness.tasks import Task
+from harness.tasks import task as task_named
+
+NOTE_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where frames are counted: a file of `video,frames` lines, and a folder of video files (default: videos/)."""
+
+    frames: Path | None = None
+    videos: Path | None = None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was written. rows: frames predicted; lengths: of each video, where each has a file of its own lines;
+    without_crop: videos that got the mean output; note: what `submission.json` says; round_trip: None on a test
+    split."""
+
+    folder: Path
+    rows: Rows
+    lengths: dict[str, Length]
+    without_crop: tuple[str, ...]
+    round_trip: RoundTrip | None
+    note: dict[str, Any]
+
+
+def submit(chosen: Chosen, dataset: AffWild2, split: str, form: str, places: Places, out: Path, store: Path,
+           say: Callable[[str], None]) -> Submission:
+    """Predict, write aside, read back, score where there are labels; the folder appears whole or not at all.
+
+    form: `challenge` or `frames`. InputError for what the data set does not have, an `out` that is not empty, and
+    counts of frames that do not fit the crops.
+    """
+    from harness.data.fingerprint import dataset_digest
+    from harness.jobs.models import load_model
+
+    task = task_named(chosen.configuration.task)
+    require_free(out)
+    shape = files.shape_of(task.name, form)
+    members = dataset.members(task.name, split)
+    found = {} if shape == "mtl" else _lengths(dataset, task, split, members, places)
+    rows = _rows(dataset, task, split, shape, found)
+    images = dataset_digest(dataset, store / "features" / "digests.json")
+    entry = features_of(chosen, dataset, images, store, say)
+    predictions = load_model(chosen.folder, entry, chosen.configuration).predict(members)
+    meant = decoded(task, outputs_at(rows, predictions, chosen.filter), chosen.filter)
+    empty = tuple(name for name, crops in zip(predictions.sequences, predictions.lengths) if not crops)
+    with writing_directory(out) as aside:
+        written = files.write(aside, task, shape, rows, meant)
+        read_back = files.read(aside, task, shape, rows)
+        require_equal(task, read_back, meant)
+        scored = _scored(chosen, dataset, task, split, images, predictions, rows, read_back, meant)
+        note = _note(chosen, dataset, split, form, images, rows, found, empty, written, scored)
+        write_json(aside / NOTE, note)
+    return Submission(out, rows, found, empty, scored, note)
+
+
+def require_free(out: Path) -> None:
+    """InputError for a file, or a folder that holds something."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"--out {out} is there already; name a folder that is not, or an empty one")
+
+
+def _lengths(dataset: AffWild2, task: Task, split: str, members: tuple[str, ...], places: Places) -> dict[str, Length]:
+    videos = places.videos or dataset.root / "videos"
+    last = {name: int(frames[-1]) if len(frames := dataset.sequences[name].frames) else 0 for name in members}
+    sources = Sources(read_lines(places.frames) if places.frames else {},
+                      find_videos(videos) if places.videos or videos.is_dir() else {},
+                      annotated_lines(dataset, task.name, split))
+    return lengths(members, last, sources)
+
+
+def annotated_lines(dataset: AffWild2, task: str, split: str) -> dict[str, int]:
+    """Lines of each video's annotation in a labelled split; none for the test split."""
+    if split not in SPLITS:
+        return {}
+    labels = dataset.labels(task, split)
+    last = np.zeros(len(labels.sequences), np.int64)
+    np.maximum.at(last, labels.sequence, labels.frame)
+    return dict(zip(labels.sequences, last.tolist()))
+
+
+def _rows(dataset: AffWild2, task: Task, split: str, shape: str, found: dict[str, Length]) -> Rows:
+    listed = list_of_images(dataset, task.name, split, shape)
+    if listed is None:
+        return every_frame(task.name, {name: length.lines for name, length in found.items()})
+    return listed_images(listed)
+
+
+def list_of_images(dataset: AffWild2, task: str, split: str, shape: str) -> Path | None:
+    """The list whose images are the rows of such files, where there is one."""
+    folders = dataset.folders
+    if shape == "mtl":
+        return folders.lists[task] if split == "test" else dataset.files(task, split)[0]
+    return folders.frame_lists.get(task) if shape == "frames" and split == "test" else None
+
+
+def _scored(chosen: Chosen, dataset: AffWild2, task: Task, split: str, images: str, predictions: Predictions,
+            rows: Rows, read_back: files.Decoded, meant: files.Decoded) -> RoundTrip | None:
+    if split not in SPLITS:
+        return None
+    data = digest([images, annotations_digest(dataset, task.name)])
+    same = data == chosen.configuration.data and split == chosen.record.split
+    return round_trip(task, dataset.labels(task.name, split), predictions, rows, read_back, meant,
+                      chosen.configuration.missing, chosen.record if same else None)
+
+
+def _note(chosen: Chosen, dataset: AffWild2, split: str, form: str, images: str, rows: Rows,
+          found: dict[str, Length], empty: tuple[str, ...], written: tuple[str, ...],
+          scored: RoundTrip | None) -> dict[str, Any]:
+    record, applied = chosen.record, chosen.filter
+    return {
+        "format": NOTE_FORMAT, "run_id": record.group_id, "job_id": record.job_id, "seed": record.seed,
+        "recipe": record.recipe, "task": record.task, "backbone": record.backbone,
+        "backbone_weights": record.backbone_weights, "weights_hash": record.weights_hash,
+        "features": record.features, "head": record.head, "kernel": applied.kernel, "radius": applied.radius,
+        "gaps": applied.gaps, "thresholds": applied.thresholds and list(applied.thresholds), "epoch": record.epoch,
+        "protocol": record.protocol, "optimistic": chosen.optimistic, "flags": list(record.flags),
+        "run_dataset": record.dataset, "run_data_digest": record.data_digest,
+        "dataset": dataset.name, "images_digest": images, "split": split, "files_as": form, "files": len(written),
+        "rows": len(rows), "frame_counts": counts(found),
+        "lines": {name: length.lines for name, length in found.items()},
+        "past_the_end": {name: length.past for name, length in found.items() if length.past},
+        "without_crop": list(empty),
+        "round_trip": None if scored is None else dataclasses.asdict(scored),
+    }
