@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.analysis.resampled import bracket, interval, metric_replicates
 from harness.analysis.scored import ScoredRun
-from harness.analysis.style import ALARM, GREY, INK, ORANGE, TEXT, describe, panel, save, titled
+from harness.analysis.style import ALARM, GREY, INK, ORANGE, TEXT, counted, describe, panel, save, titled
 from harness.metrics import concordance
 from harness.tasks import AFFECTS
 
@@ -27,7 +27,7 @@ def draw_ccc(path: Path, run: ScoredRun) -> None:
     block = run.blocks["va"]
     counts = [np.histogram2d(block.smoothed[:, i], block.target[:, i], bins=CELLS, range=[[-1, 1], [-1, 1]])[0]
               for i in range(2)]
-    made = titled(8.9, SIDE + 1.05, "Valence and arousal, truth against prediction", run.heading, run.warning)
+    made = titled(9.1, SIDE + 1.05, "Valence and arousal, truth against prediction", run.heading, run.warning)
     norm = LogNorm(1, max(2, *(float(count.max()) for count in counts)))
     pooled = run.statistics.total()["va"]
     for i, (name, metric, count) in enumerate(zip(AFFECTS, METRICS, counts)):
@@ -35,10 +35,11 @@ def draw_ccc(path: Path, run: ScoredRun) -> None:
         image = axes.imshow(np.where(count > 0, count, np.nan), origin="lower", extent=(-1, 1, -1, 1), cmap=_colours(),
                             norm=norm, interpolation="nearest", zorder=2)
         _annotate(axes, name, pooled[i], interval(metric_replicates(run.statistics, metric), run.units))
-    side = panel(made, 8.2, 0.6, 0.13, SIDE)
+    side = panel(made, 8.42, 0.6, 0.13, SIDE)
     bar = made.colorbar(image, cax=side)
     bar.outline.set_visible(False)
     bar.set_label(run.rows, fontsize=8.5)
+    bar.ax.yaxis.set_major_formatter(lambda value, _: counted(int(value)))
     bar.ax.tick_params(labelsize=8, length=0, which="both")
     save(made, path)
 
@@ -59,12 +60,12 @@ def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) ->
     axes.set_yticks([-1, -0.5, 0, 0.5, 1])
     value, defined = concordance(moments)
     said = f"CCC {value:.3f}{bracket(bounds, 3)}" if defined else "CCC undefined (a constant), counts as 0"
-    describe(axes, f"true {name}", f"predicted {name}", said)
+    describe(axes, f"true {name}", f"predicted {name}", f"{name.capitalize()}: {said}")
     axes.title.set_color(INK if defined else ALARM)
-    axes.title.set_weight("bold")
     n, mean_true, mean_pred, ss_true, ss_pred, ss_both = moments
     spread = np.sqrt([ss_true / max(n, 1), ss_pred / max(n, 1)])
-    lines = [f"truth {mean_true:+.2f} ± {spread[0]:.2f}", f"prediction {mean_pred:+.2f} ± {spread[1]:.2f}"]
+    lines = [f"truth: mean {mean_true:.2f}, sd {spread[0]:.2f}",
+             f"prediction: mean {mean_pred:.2f}, sd {spread[1]:.2f}"]
     if defined:
         lines.append(f"correlation {ss_both / np.sqrt(ss_true * ss_pred):.2f}")
     axes.text(0.03, 0.97, "\n".join(lines), transform=axes.transAxes, fontsize=8, color=GREY, va="top",

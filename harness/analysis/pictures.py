@@ -11,6 +11,7 @@ from harness.analysis.reliability import draw_reliability
 from harness.analysis.scored import ScoredRun
 from harness.analysis.scores import draw_f1
 from harness.analysis.smoothing_curve import draw_smoothing
+from harness.analysis.traces import draw_traces
 
 if TYPE_CHECKING:
     from harness.jobs.choice import Choice
@@ -34,6 +35,7 @@ def draw_run(folder: Path, record: Record, replay: Replay, choice: Choice, stati
         "confusion.png": (draw_expressions, "expr" in held),
         "f1.png": (draw_f1, "expr" in held or "au" in held),
         "ccc.png": (draw_ccc, "va" in held),
+        "traces.png": (draw_traces, replay.temporal and bool(held)),
         "smoothing.png": (draw_smoothing, replay.temporal and any(len(curve["radius"]) > 1
                                                                   for curve in record.curve.values())),
         "reliability.png": (draw_reliability, bool(held)),

@@ -108,7 +108,7 @@ def _action_units(run: ScoredRun, block: Block) -> list[Draw]:
                       label=None if number else "each action unit")
         _fill(main, bins, BLUE)
         main.legend(loc="upper left", fontsize=8, frameon=False)
-        _count(below, bins, f"{run.rows} × AUs", "predicted probability")
+        _count(below, bins, "decisions", "predicted probability")
         describe(main, "", "share that is present", f"Action units, pooled: calibration error {bins.error:.3f}")
     return [draw]
 
@@ -132,12 +132,15 @@ def _fill(axes: Axes, bins: Bins, colour: str) -> None:
     with np.errstate(invalid="ignore"):
         drawn = resampled(bins.sums[:, held])
         bounds = interval(drawn[..., 2] / drawn[..., 0], len(bins.sums))
+    several = (bins.sums[:, held, 0] > 0).sum(axis=0) > 1
     x, y = predicted / n, true / n
     axes.plot([low, 1], [low, 1], color=ORANGE, linewidth=1.1, linestyle=(0, (4, 3)), zorder=3)
-    axes.vlines(x, bounds[0], bounds[1], color=INK, linewidth=1.2, zorder=4)
-    axes.plot(x, y, color=colour, linewidth=1.6, marker="o", markersize=5, zorder=5)
-    axes.set_xlim(low, 1)
-    axes.set_ylim(low, 1)
+    axes.vlines(x[several], *bounds[:, several], color=INK, linewidth=1.2, zorder=4)
+    axes.plot(x, y, color=colour, linewidth=1.6, marker="o", markersize=5, zorder=5, clip_on=False)
+    axes.plot(x[~several], y[~several], "o", color=colour, markersize=5, markerfacecolor="white", zorder=6,
+              clip_on=False)
+    ticks = np.linspace(low, 1, 5 if low else 6)
+    axes.set(xlim=(low, 1), ylim=(low, 1), xticks=ticks, yticks=ticks)
     axes.grid(color=GRID, linewidth=0.8)
     axes.tick_params(labelbottom=False)
 

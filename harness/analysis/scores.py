@@ -37,7 +37,9 @@ MUSCLES = {"AU1": "inner brow raiser", "AU2": "outer brow raiser", "AU4": "brow 
            "AU15": "lip corner depressor", "AU23": "lip tightener", "AU24": "lip pressor", "AU25": "lips part",
            "AU26": "jaw drop"}
 """Names of the Facial Action Coding System (Ekman and Friesen 1978)."""
-ROW, WIDTH = 0.3, 8.2
+ROW, PANEL = 0.3, 3.5
+COLUMNS = (1.035, 1.47, 1.63, 1.74)
+"""Of the numbers beside the bars, in widths of the panel: F1, frames, videos, threshold."""
 
 
 def draw_f1(path: Path, run: ScoredRun) -> None:
@@ -51,11 +53,12 @@ def draw_f1(path: Path, run: ScoredRun) -> None:
         parts.append(("action units", names, arrays["au"][..., :3]))
     heights = [ROW * len(names) + 0.95 for _, names, _ in parts]
     title = f"F1 of {' and '.join(what for what, _, _ in parts)}, 95 % intervals over {run.noun}"
-    made = titled(WIDTH, sum(heights), title, run.heading, run.warning)
+    made = titled(8.45 if "au" in arrays else 6.95, sum(heights), title, run.heading, run.warning)
     top = sum(heights)
+    left = 2.15 if "au" in arrays else 1.0
     for (what, names, counts), height in zip(parts, heights):
         top -= height
-        axes = panel(made, 2.15, top + 0.5, 3.7, height - 0.95)
+        axes = panel(made, left, top + 0.5, PANEL, height - 0.95)
         thresholds = run.thresholds if what == "action units" else None
         _fill(axes, names, counts, run, thresholds)
     save(made, path)
@@ -77,8 +80,10 @@ def _fill(axes: Axes, names: Sequence[str], counts: np.ndarray, run: ScoredRun, 
     axes.hlines(rows[defined], bounds[0, defined], bounds[1, defined], color=INK, linewidth=1.3, zorder=4,
                 label="95 % interval")
     held, said = tp + fn > 0, tp + fp > 0
-    axes.plot(tp[said] / (tp + fp)[said], rows[said], ">", color=BLUE, markersize=5, zorder=5, label="precision")
-    axes.plot(tp[held] / (tp + fn)[held], rows[held], "D", color=ORANGE, markersize=4, zorder=5, label="recall")
+    axes.plot(tp[said] / (tp + fp)[said], rows[said], ">", color=BLUE, markersize=5, zorder=5,
+              clip_on=False, label="precision")
+    axes.plot(tp[held] / (tp + fn)[held], rows[held], "D", color=ORANGE, markersize=4, zorder=5,
+              clip_on=False, label="recall")
     mean = values.mean()
     axes.axvline(mean, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=3, label=f"mean F1 {mean:.3f}")
     axes.set_xlim(0, 1)
@@ -97,19 +102,19 @@ def _columns(axes: Axes, values: np.ndarray, defined: np.ndarray, bounds: np.nda
     place = axes.get_yaxis_transform()
     true = counts[..., 0] + counts[..., 2]
     frames, units = true.sum(axis=0), (true > 0).sum(axis=0)
-    words = {1.03: "F1", 1.36: run.rows, 1.51: run.noun} | ({} if thresholds is None else {1.6: "p ≥"})
+    words = dict(zip(COLUMNS, ("F1 [95 %]", run.rows, run.noun, *(() if thresholds is None else ("p ≥",)))))
     for x, word in words.items():
         axes.text(x, -0.9, word, transform=place, fontsize=8, color=GREY, ha="left" if x < 1.1 else "right", **TEXT)
     for row, value in enumerate(values):
         if defined[row]:
-            axes.text(1.03, row, f"{value:.2f}{bracket(bounds[:, row])}", transform=place, fontsize=8.5, color=INK,
-                      va="center", **TEXT)
+            axes.text(COLUMNS[0], row, f"{value:.2f}{bracket(bounds[:, row])}", transform=place, fontsize=8.5,
+                      color=INK, va="center", **TEXT)
         else:
-            axes.text(1.03, row, "undefined, 0", transform=place, fontsize=8.5, color=ALARM, va="center", **TEXT)
+            axes.text(COLUMNS[0], row, "undefined, 0", transform=place, fontsize=8.5, color=ALARM, va="center", **TEXT)
             axes.text(0.012, row, "neither labelled nor predicted", fontsize=8, color=PALE, va="center", **TEXT)
-        for x, number in ((1.36, frames[row]), (1.51, units[row])):
+        for x, number in ((COLUMNS[1], frames[row]), (COLUMNS[2], units[row])):
             axes.text(x, row, counted(int(number)), transform=place, fontsize=8.5, va="center", ha="right",
                       color=INK if number else ALARM, **TEXT)
         if thresholds is not None:
-            axes.text(1.6, row, f"{thresholds[row]:.1f}", transform=place, fontsize=8.5, color=INK, va="center",
+            axes.text(COLUMNS[3], row, f"{thresholds[row]:.1f}", transform=place, fontsize=8.5, color=INK, va="center",
                       ha="right", **TEXT)

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.analysis.resampled import interval, metric_replicates
 from harness.analysis.scored import ScoredRun
-from harness.analysis.style import BLUE, GREEN, GREY, GRID, INK, ORANGE, TEXT, describe, panel, save, titled
+from harness.analysis.style import BLUE, GREEN, GREY, GRID, INK, ORANGE, describe, panel, save, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,9 +23,9 @@ KNOTS = 13
 def draw_smoothing(path: Path, run: ScoredRun) -> None:
     """Write the picture of a run that tried more than one radius."""
     record = run.record
-    made = titled(WIDTH, UPPER + LOWER + 1.25, f"{record.metric} against the radius of the filter", run.heading,
+    made = titled(WIDTH, UPPER + LOWER + 1.28, f"{record.metric} against the radius of the filter", run.heading,
                   run.warning)
-    upper = panel(made, 0.8, LOWER + 1.0, WIDTH - 1.05, UPPER)
+    upper = panel(made, 0.8, LOWER + 0.98, WIDTH - 1.05, UPPER)
     lower = panel(made, 0.8, 0.6, WIDTH - 1.05, LOWER, sharex=upper)
     for kernel, columns in record.curve.items():
         radii, reported = np.array(columns["radius"]), np.array(columns["reported"])
@@ -49,9 +49,7 @@ def draw_smoothing(path: Path, run: ScoredRun) -> None:
                  columnspacing=1.2, handletextpad=0.5)
     describe(upper, "", f"{record.metric}, {record.split}")
     describe(lower, "radius r, frames each side (window 2r + 1)",
-             "change" if radii[0] == 0 else f"change from r = {radii[0]}")
-    lower.text(0.012, 0.94, f"change from radius {radii[0]}, same {run.noun}; bands: 95 % over {run.noun}",
-               transform=lower.transAxes, fontsize=8, color=GREY, va="top", **TEXT)
+             "change", f"Change from radius {radii[0]} on the same {run.noun}; bands hold 95 % of resampled {run.noun}")
     save(made, path)
 
 
@@ -65,6 +63,8 @@ def _knots(radii: np.ndarray, chosen: int) -> np.ndarray:
 def _curve(axes: Axes, radii: np.ndarray, values: np.ndarray, knots: np.ndarray, band: np.ndarray,
            kernel: str) -> None:
     colour = COLOURS.get(kernel, GREEN)
+    for edge in band:
+        axes.plot(knots, edge, color=colour, linewidth=0.7, alpha=0.6)
     axes.fill_between(knots, band[0], band[1], color=colour, alpha=0.13, linewidth=0)
     axes.plot(radii, values, color=colour, linewidth=1.8, label=kernel)
 

@@ -1,0 +1,137 @@
+"""Panels over the frames of one video: lines of valence and arousal, strips of classes, strips of action units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.analysis.scored import Block, ScoredRun
+from harness.analysis.style import BLUE, CLASS_COLOURS, GRID, INK, PALE, TEXT
+from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 1600
+"""Pixels of a strip at most; of more frames the nearest ones are shown."""
+STRIP, LINE, UNIT = 0.2, 0.85, 0.165
+"""Inches of a class strip, of a panel of lines, of one action unit."""
+Draw = Callable[["Axes", int, int], None]
+Panels = list[tuple[Draw, float]]
+
+
+def heights(name: str, several: bool) -> float:
+    """Inches of all panels of an output; `several`: beside others, so that the probability is left out."""
+    return {"va": 2 * LINE, "expr": 3 * STRIP + 0.08 + (0 if several else LINE), "au": 12 * UNIT + 0.08}[name]
+
+
+def affects(run: ScoredRun, block: Block, several: bool) -> Panels:
+    return [(partial(_affect, block, i), LINE) for i in range(len(AFFECTS))]
+
+
+def expressions(run: ScoredRun, block: Block, several: bool) -> Panels:
+    panels: Panels = [(partial(_classes, block), 3 * STRIP + 0.08)]
+    return panels if several else [*panels, (partial(_probability, block), LINE)]
+
+
+def action_units(run: ScoredRun, block: Block, several: bool) -> Panels:
+    return [(partial(_units, run, block), 12 * UNIT + 0.08)]
+
+
+PANELS: dict[str, Callable[[ScoredRun, Block, bool], Panels]] = {
+    "va": affects, "expr": expressions, "au": action_units}
+
+
+def draw_legends(made: Figure, names: tuple[str, ...], run: ScoredRun, top: float, height: float) -> None:
+    """One line of colours for each output, from `top` inches downwards."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    lines = {
+        "va": [Line2D([], [], color=INK, linewidth=1.4, label="truth"),
+               Line2D([], [], color=PALE, linewidth=1, label="raw"),
+               Line2D([], [], color=BLUE, linewidth=1.6, label="smoothed")],
+        "expr": [Patch(color=colour, label=name) for name, colour in zip(EXPRESSIONS, CLASS_COLOURS)],
+        "au": [Patch(color=colour, label=f"{what} present") for what, colour in
+               (("truth:", INK), ("raw decision:", PALE), ("smoothed decision:", BLUE))]}
+    for number, name in enumerate(names):
+        made.legend(handles=lines[name], loc="upper left", ncols=8, fontsize=8.5, frameon=False, handlelength=1.2,
+                    bbox_to_anchor=(0.005, (top - number * height + 0.08) / made.get_figheight()), columnspacing=1.3,
+                    handletextpad=0.5, borderaxespad=0)
+
+
+def _affect(block: Block, i: int, axes: Axes, first: int, last: int) -> None:
+    axes.axhline(0, color=GRID, linewidth=0.8)
+    for values, colour, width in ((block.raw, PALE, 0.8), (block.target, INK, 1.4), (block.smoothed, BLUE, 1.5)):
+        _line(axes, block.frame, values[:, i], colour, width)
+    axes.set_ylim(-1.05, 1.05)
+    axes.set_yticks([-1, 0, 1])
+    axes.set_ylabel(AFFECTS[i], fontsize=8.5, color=INK, **TEXT)
+
+
+def _probability(block: Block, axes: Axes, first: int, last: int) -> None:
+    own = (np.arange(len(block.target)), block.target)
+    for values, colour, width in ((block.raw, PALE, 0.8), (block.smoothed, BLUE, 1.5)):
+        _line(axes, block.frame, values[own], colour, width)
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_yticks([0, 0.5, 1])
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_ylabel("p of truth", fontsize=8.5, color=INK, **TEXT)
+
+
+def _classes(block: Block, axes: Axes, first: int, last: int) -> None:
+    rows = np.stack([block.target, block.raw.argmax(axis=1), block.smoothed.argmax(axis=1)])
+    _strip(axes, np.array([_rgb(colour) for colour in CLASS_COLOURS])[rows], block.frame, first, last)
+    axes.set_yticks([0, 1, 2], ["truth", "raw", "smoothed"], fontsize=8.5, **TEXT)
+    axes.hlines([0.5, 1.5], first - 0.5, last + 0.5, color="white", linewidth=1.5)
+
+
+def _units(run: ScoredRun, block: Block, axes: Axes, first: int, last: int) -> None:
+    """Three thin rows for each action unit, and a white one between."""
+    decided = [block.target == 1, block.raw >= run.thresholds, block.smoothed >= run.thresholds]
+    colours = np.ones((len(ACTION_UNITS), 4, len(block.frame), 3))
+    colours[:, :3] = _rgb("#f4f6f8")
+    for row, (present, colour) in enumerate(zip(decided, (INK, PALE, BLUE))):
+        colours[:, row][present.T] = _rgb(colour)
+    _strip(axes, colours.reshape(-1, len(block.frame), 3), block.frame, first, last)
+    axes.set_yticks(4 * np.arange(len(ACTION_UNITS)) + 1, ACTION_UNITS, fontsize=8, **TEXT)
+
+
+def _strip(axes: Axes, colours: np.ndarray, frames: np.ndarray, first: int, last: int) -> None:
+    """colours [rows, M, 3] at their frames; white where no labelled frame is near."""
+    order = np.argsort(frames, kind="stable")
+    frames, colours = frames[order], colours[:, order]
+    width = min(last - first + 1, COLUMNS)
+    wanted = first - 0.5 + (np.arange(width) + 0.5) * (last - first + 1) / width
+    right = np.searchsorted(frames, wanted).clip(max=len(frames) - 1)
+    left = (right - 1).clip(min=0)
+    nearest = np.where(np.abs(frames[left] - wanted) <= np.abs(frames[right] - wanted), left, right)
+    image = colours[:, nearest]
+    image[:, np.abs(frames[nearest] - wanted) > _reach(frames) / 2] = 1
+    axes.imshow(image, aspect="auto", interpolation="nearest", extent=(first - 0.5, last + 0.5, len(image) - 0.5, -0.5))
+    axes.spines[:].set_visible(False)
+
+
+def _line(axes: Axes, frames: np.ndarray, values: np.ndarray, colour: str, width: float) -> None:
+    """A line that is broken where frames are missing."""
+    order = np.argsort(frames, kind="stable")
+    frames, values = frames[order], values[order]
+    gaps = np.flatnonzero(np.diff(frames) > _reach(frames)) + 1
+    axes.plot(np.insert(frames.astype(float), gaps, np.nan), np.insert(values.astype(float), gaps, np.nan),
+              color=colour, linewidth=width, solid_capstyle="round")
+
+
+def _reach(frames: np.ndarray) -> float:
+    """Frames that belong together: as far apart as is usual in this video, and a little more."""
+    apart = np.diff(frames)
+    return 1.6 * max(1.0, float(np.median(apart))) if len(apart) else 1.6
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    from matplotlib.colors import to_rgb
+
+    return to_rgb(colour)

@@ -1,0 +1,110 @@
+"""Truth, raw and smoothed outputs over the frames of the best, the median and the worst video."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.analysis.scored import Block, ScoredRun
+from harness.analysis.strips import PANELS, draw_legends, heights
+from harness.analysis.style import INK, TEXT, panel, save, short, titled
+from harness.metrics import concordance, f1
+
+FEWEST = 10
+"""Scored frames of a video that is shown, if any has so many."""
+LEFT, WIDTH = 0.95, 9.0
+ABOVE, BETWEEN, LEGEND = 0.42, 0.5, 0.34
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One video: its number in `units`, its place in words, its value."""
+
+    unit: int
+    place: str
+    value: float
+
+
+def draw_traces(path: Path, run: ScoredRun) -> None:
+    """Write the picture of a run on videos."""
+    values, measure = per_video(run)
+    shown = chosen(values, np.bincount(np.concatenate([block.unit for block in run.blocks.values()]),
+                                       minlength=run.units))
+    blocks = run.blocks
+    each = sum(heights(name, len(blocks) > 1) for name in blocks)
+    total = len(shown) * (each + ABOVE + BETWEEN) + LEGEND * len(blocks)
+    made = titled(WIDTH, total, f"Truth, raw and smoothed outputs by video, ranked by {measure}", run.heading,
+                  run.warning)
+    draw_legends(made, tuple(blocks), run, total, LEGEND)
+    top = total - LEGEND * len(blocks)
+    for video in shown:
+        top -= ABOVE
+        _label(made, run, video, top, measure)
+        held = {name: block.take(block.unit == video.unit) for name, block in blocks.items()}
+        _video(made, run, held, top)
+        top -= each + BETWEEN
+    save(made, path)
+
+
+def per_video(run: ScoredRun) -> tuple[np.ndarray, str]:
+    """float64 [V] by which videos are ranked, NaN where undefined, and its name.
+
+    Share of right frames, mean CCC, F1 over all action units together; their mean where a task has several.
+    """
+    arrays, values, names = run.statistics.arrays, [], []
+    with np.errstate(invalid="ignore"):
+        if "va" in arrays:
+            ccc, defined = concordance(arrays["va"])
+            values.append(np.where(defined.all(axis=1), ccc.mean(axis=1), np.nan))
+            names.append("mean CCC")
+        if "expr" in arrays:
+            values.append(np.trace(arrays["expr"], axis1=1, axis2=2) / arrays["expr"].sum(axis=(1, 2)))
+            names.append("accuracy")
+        if "au" in arrays:
+            together, defined = f1(*np.moveaxis(arrays["au"][..., :3].sum(axis=1), -1, 0))
+            values.append(np.where(defined, together, np.nan))
+            names.append("F1 over all AUs")
+    held = np.stack(values)
+    count = (~np.isnan(held)).sum(axis=0)
+    mean = np.divide(np.nansum(held, axis=0), count, out=np.full(held.shape[1], np.nan), where=count == len(held))
+    return mean, names[0] if len(names) == 1 else f"the mean of {', '.join(names)}"
+
+
+def chosen(values: np.ndarray, frames: np.ndarray) -> list[Shown]:
+    """The best, the median and the worst of the videos that have a value; fewer where there are fewer."""
+    able = np.flatnonzero(~np.isnan(values) & (frames >= min(FEWEST, frames.max(initial=0))))
+    if not len(able):
+        return [Shown(int(frames.argmax()), "the longest", float("nan"))]
+    order = able[np.argsort(-values[able], kind="stable")]
+    places = {"best": 0, "median": len(order) // 2, "worst": len(order) - 1}
+    if len(order) == 1:
+        places = {"only": 0}
+    elif len(order) == 2:
+        del places["median"]
+    return [Shown(int(order[at]), f"{place} of {len(order)}", float(values[order[at]]))
+            for place, at in places.items()]
+
+
+def _label(made, run: ScoredRun, video: Shown, top: float, measure: str) -> None:
+    value = "undefined" if np.isnan(video.value) else f"{video.value:.3f}"
+    name = short(run.replay.units[video.unit], 60)
+    made.text(0.14 / WIDTH, (top + 0.12) / made.get_figheight(),
+              f"{name}   {video.place}: {value}", fontsize=9.5, color=INK, weight="bold", va="bottom", **TEXT)
+
+
+def _video(made, run: ScoredRun, held: Mapping[str, Block], top: float) -> None:
+    frames = np.concatenate([block.frame for block in held.values()])
+    first, last = int(frames.min()), int(frames.max())
+    several = len(held) > 1
+    for name, block in held.items():
+        for draw, height in PANELS[name](run, block, several):
+            axes = panel(made, LEFT, top - height, WIDTH - LEFT - 0.25, height - 0.08)
+            draw(axes, first, last)
+            axes.set_xlim(first - 0.5, last + 0.5)
+            axes.tick_params(labelbottom=False)
+            top -= height
+    axes.tick_params(labelbottom=True)
+    axes.set_xlabel("frame", fontsize=8.5, color=INK, labelpad=2, **TEXT)
