@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from harness.tasks import Task
 
 KINDS = ("logistic_regression", "mlp", "multitask", "separate")
 SCHEDULES = ("cosine", "constant")
@@ -89,3 +95,53 @@ class HeadConfig:
             raise InputError(f"head {self.kind}: label_smoothing is {self.label_smoothing}; it lies from 0 to below 1")
         if self.kind == "logistic_regression":
             object.__setattr__(self, "hidden", 0)  # one computation has one identity
+        self._require_parts()
+
+    def _require_parts(self) -> None:
+        if self.parts and self.kind != "separate":
+            raise InputError(f"head {self.kind}: parts are of a separate head; use kind separate")
+        outputs = [part.output for part in self.parts]
+        if len(set(outputs)) < len(outputs):
+            raise InputError(f"head {self.kind}: parts name an output twice: {', '.join(outputs)}")
+        for output in outputs:
+            self.part(output)
+
+    def part(self, output: str) -> HeadConfig:
+        """The network of one output of a `separate` head: linear without a hidden layer, otherwise an `mlp`."""
+        own = {name: value for name, value in self._own(output).items() if name not in ("output", "features")}
+        hidden = own.get("hidden", self.hidden)
+        return dataclasses.replace(self, kind="mlp" if hidden else "logistic_regression", parts=(), **own)
+
+    def features(self, output: str, features: str) -> str:
+        """What the network of one output reads of these features of the job."""
+        return self._own(output).get("features", features)
+
+    def _own(self, output: str) -> dict[str, Any]:
+        """What the part of that output says otherwise."""
+        return {name: value for part in self.parts if part.output == output
+                for name, value in vars(part).items() if value is not None}
+
+    @classmethod
+    def from_plain(cls, fields: Mapping[str, Any]) -> HeadConfig:
+        """From JSON values, with or without the name of the class; TypeError or KeyError where they do not fit."""
+        return cls(**{**_untyped(fields), "parts": tuple(Part(**_untyped(part)) for part in fields["parts"])})
+
+
+def require_fit(config: HeadConfig, task: Task) -> None:
+    """InputError where a task has nothing that the head needs: several outputs, or expressions to be right about."""
+    outputs = [output.name for output in task.outputs]
+    if config.kind == "separate":
+        if len(outputs) == 1:
+            raise InputError(f"head separate: task {task.name} has one output, nothing to separate; use mlp")
+        for part in config.parts:
+            if part.output not in outputs:
+                raise InputError(f"head separate: task {task.name} has no output {part.output}")
+    networks = [(outputs, config)] if config.kind != "separate" else [([o], config.part(o)) for o in outputs]
+    for predicted, network in networks:
+        if network.keep == "accuracy" and "expr" not in predicted:
+            raise InputError(f"head {config.kind}: keep accuracy is of expressions, and {', '.join(predicted)} has "
+                             "none; keep best or loss")
+
+
+def _untyped(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name != "type"}

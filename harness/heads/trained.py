@@ -1,4 +1,4 @@
-"""A trained head: its outputs, and its files `head.safetensors` (tensors) and `head.json` (the rest)."""
+"""A trained head: its outputs, and its two files, `.safetensors` (tensors) and `.json` (the rest)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from harness.files import write_json, writing
 from harness.heads import modules
 from harness.heads.config import HeadConfig
 
-TENSORS, CARD = "head.safetensors", "head.json"
+NAME = "head"
+"""What a head's files are called where nothing else is said."""
 
 BLOCK = 8192
 """Rows per forward when nothing is learned; fixed, so that outputs do not depend on who asks."""
@@ -28,7 +29,8 @@ class TrainedHead:
     """A trained head: its tensors by name, what it was built from, and how training went.
 
     epoch: the epoch (from 1) whose weights these are; history: per epoch `epoch`, `loss` and, when there were
-    selection rows, `value` (the task's metric on them, unsmoothed); pruned: `on_epoch` ended the training early.
+    selection rows, `value` (the task's metric on them, unsmoothed) and, where something else chose the epoch,
+    `criterion` (the greatest is best); pruned: `on_epoch` ended the training early.
     """
 
     state: dict[str, np.ndarray]
@@ -50,32 +52,37 @@ class TrainedHead:
         """Learned numbers: every tensor but the standardisation's."""
         return sum(v.size for name, v in self.state.items() if not name.startswith("standardise."))
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, name: str = NAME) -> None:
         """Write both files into `folder`, each aside and renamed, the card last."""
         from safetensors.numpy import save_file
 
-        with writing(Path(folder) / TENSORS) as aside:
+        tensors, path = _files(folder, name)
+        with writing(tensors) as aside:
             save_file(self.state, aside)
         card = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "state"}
-        write_json(Path(folder) / CARD, {**card, "config": dataclasses.asdict(self.config)})
+        write_json(path, {**card, "config": dataclasses.asdict(self.config)})
 
 
-def load(folder: Path) -> TrainedHead:
+def load(folder: Path, name: str = NAME) -> TrainedHead:
     """The head saved in `folder`; InputError when there is none, FramelightError when its files are damaged."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    folder = Path(folder)
+    tensors, path = _files(folder, name)
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        trained = TrainedHead(load_file(folder / TENSORS), **{**card, "config": HeadConfig(**card["config"])})
+        card = json.loads(path.read_text(encoding="utf-8"))
+        trained = TrainedHead(load_file(tensors), **{**card, "config": HeadConfig.from_plain(card["config"])})
         _module(trained)
         return trained
     except FileNotFoundError as error:
-        raise InputError(f"no trained head in {folder}: {CARD} and {TENSORS} are needed") from error
+        raise InputError(f"no trained head in {folder}: {path.name} and {tensors.name} are needed") from error
     except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise FramelightError(f"the trained head in {folder} is damaged ({error}); run its job again with --force"
                               ) from error
+
+
+def _files(folder: Path, name: str) -> tuple[Path, Path]:
+    return Path(folder) / f"{name}.safetensors", Path(folder) / f"{name}.json"
 
 
 def predict(trained: TrainedHead, features: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:

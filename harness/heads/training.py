@@ -12,13 +12,15 @@ import torch
 from harness import tasks
 from harness.errors import FramelightError, InputError
 from harness.heads import modules
-from harness.heads.config import HeadConfig
+from harness.heads.config import HeadConfig, require_fit
 from harness.heads.trained import BLOCK, TrainedHead, predict
 from harness.learning import losses
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels
     from harness.learning.losses import Targets
+
+HISTORY = ("epoch", "loss", "value", "criterion")
 
 __all__ = ["Matrix", "TrainedHead", "blocks", "moments", "predict", "train_head"]
 
@@ -39,16 +41,21 @@ class Matrix(Protocol):
 
 def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, select_matrix: Matrix | None,
                select_labels: Labels | None, seed: int, on_epoch: Callable[[int, float], bool] | None = None,
-               accelerator: str = "cpu") -> TrainedHead:
+               accelerator: str = "cpu", epochs: int | None = None) -> TrainedHead:
     """Train on the rows of `matrix` (targets from `labels`), choosing the epoch on `select_matrix`.
 
-    on_epoch(epoch from 1, value): called after each epoch; True ends the training (see TrainedHead.pruned).
+    on_epoch(epoch from 1, the task's metric there): called after each epoch; True ends the training (see
+    TrainedHead.pruned). epochs: stop after so many of the schedule's `config.epochs`, and keep the last.
     Without selection rows the last epoch is kept. Same arguments and thread count, same bits.
-    InputError: no labelled row, or a single class; FramelightError: features or loss are not finite.
+    InputError: no labelled row, a single class, a head of several networks, or a choice that the task has no value
+    for; FramelightError: features or loss are not finite.
     """
     from harness.learning import lightning
 
     started = time.perf_counter()
+    require_fit(config, task)
+    length = config.epochs if epochs is None else min(max(epochs, 1), config.epochs)
+    keep = config.keep if epochs is None else "last"
     rows = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
     _require_something_to_learn(task, labels, matrix, rows)
     with torch.random.fork_rng(devices=[]):
@@ -58,15 +65,17 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
         if config.standardise:
             head.standardise.set(mean, deviation)
         model = lightning.FrameModel(
-            head, losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}),
+            head, losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, config),
             lightning.Optimisation(config.epochs, len(matrix.rows), config.learning_rate, config.schedule,
                                    l2=config.l2),
-            selection=_selection(lightning, task, config, select_matrix, select_labels, on_epoch))
+            selection=None if select_matrix is None else _selection(
+                lightning, task, keep, select_matrix, select_labels,
+                losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, config), on_epoch))
         prepared = _targets(task, labels)
         fitted = lightning.fit(model, lambda epoch, _: _batches(matrix, prepared, config.batch_size, seed, epoch),
-                               {"accelerator": accelerator})
+                               {"accelerator": accelerator, "max_epochs": length})
     state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
-    history = [{name: entry[name] for name in ("epoch", "loss", "value") if name in entry} for entry in fitted.history]
+    history = [{name: entry[name] for name in HISTORY if name in entry} for entry in fitted.history]
     return TrainedHead(state, config, task.name, matrix.width, fitted.epoch, history,
                        time.perf_counter() - started, fitted.stopped)
 
@@ -119,10 +128,8 @@ def _batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int)
         yield torch.from_numpy(features), {n: (target[index], valid[index]) for n, (target, valid) in targets.items()}
 
 
-def _selection(lightning, task: tasks.Task, config: HeadConfig, matrix: Matrix | None, labels: Labels | None,
-               on_epoch: Callable[[int, float], bool] | None):
-    if matrix is None:
-        return None
+def _selection(lightning, task: tasks.Task, keep: str, matrix: Matrix, labels: Labels,
+               loss: losses.BlockLosses, on_epoch: Callable[[int, float], bool] | None):
     from harness import statistics
 
     rows = matrix.rows
@@ -130,9 +137,16 @@ def _selection(lightning, task: tasks.Task, config: HeadConfig, matrix: Matrix |
         raise InputError(f"nothing to choose the epoch of {task.name} on: no selection row has a crop")
     collector = statistics.Collector(task, {name: values[rows] for name, values in labels.targets.items()},
                                      unit=np.zeros(len(rows), np.int64), units=1)
+    targets = {name: (target[rows], valid[rows]) for name, (target, valid) in _targets(task, labels).items()}
 
-    def score(logits: np.ndarray) -> float:
-        return statistics.score(collector(task.activate(logits))).metrics[task.metric]
+    def metric(name: str) -> Callable[[np.ndarray], float]:
+        return lambda logits: statistics.score(collector(task.activate(logits))).metrics[name]
 
-    return lightning.Selection(lambda _: (torch.from_numpy(block) for _, block in blocks(matrix)), score, config.keep,
-                               on_epoch)
+    def gain(logits: np.ndarray) -> float:
+        """Minus the loss of all rows together, without the l2 term."""
+        with torch.inference_mode():
+            return -float(loss(torch.from_numpy(logits), targets))
+
+    criterion = {"accuracy": metric("accuracy"), "loss": gain}.get(keep)
+    return lightning.Selection(lambda _: (torch.from_numpy(block) for _, block in blocks(matrix)),
+                               metric(task.metric), "last" if keep == "last" else "best", on_epoch, criterion)

@@ -10,6 +10,9 @@ from harness.heads.config import HeadConfig
 from harness.identity import digest
 from harness.recipes.recipe import Protocol, Smoothing
 
+LABELS = "labels"
+"""Features of the baseline that repeats the previous label."""
+
 REVISION = 3
 """Raised when the arithmetic of a job changes, so that old records are not taken for new ones."""
 

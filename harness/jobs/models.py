@@ -1,8 +1,9 @@
-"""What a job predicts with: a trained head, or a constant."""
+"""What a job predicts with: trained heads, a constant, or a backbone's own scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,98 +11,116 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.features.matrix import FeatureMatrix
+from harness.errors import FramelightError, InputError
 from harness.features.store import FeatureEntry, FeatureStore
-from harness.jobs.job import Job
-from harness.jobs.predictions import Predictions
+from harness.jobs.job import LABELS, Configuration, Job
+from harness.jobs.predictions import Predictions, crops, predictions
+from harness.jobs.zero_shot import ZeroShotModel
 from harness.tasks import EXPRESSIONS, Task
+from harness.tasks import task as task_named
+
+Epochs = Mapping[str, int]
+"""How long each network of a model is trained; nothing for a model that is not."""
 
 
 class Model(Protocol):
+    """summary: JSON values: `epoch` and `epochs` (those kept, by network), `parameters` (learned numbers), `history`,
+    `pruned`, and for a trained head its `value` on the selection rows."""
+
     summary: dict[str, Any]
 
-    def predict(self, sequences: Sequence[str]) -> Predictions: ...
+    def predict(self, sequences: Sequence[str]) -> Predictions:
+        """Outputs of every crop of these sequences of the model's feature entry."""
 
-    def save(self, folder: Path) -> None: ...
+    def save(self, folder: Path) -> None:
+        """Write what `load_model` needs besides the summary, which is kept as training.json."""
 
 
-def fit_model(job: Job, task: Task, fit: Labels, selection: Labels,
-              on_epoch: Callable[[int, float], bool] | None) -> Model:
+def fit_model(job: Job, task: Task, fit: Labels, selection: Labels | None,
+              on_epoch: Callable[[int, float], bool] | None = None, epochs: Epochs | None = None) -> Model:
+    """The model of a job, fitted on `fit`; `selection` chooses the epochs that are kept.
+
+    on_epoch(epoch from 1, the task's metric on the selection rows): True ends the training as pruned; not asked by a
+    model of several networks. epochs: train so long, on the schedule of the whole length, and keep the last weights
+    whatever the selection rows say (`selection` may then be None).
+    """
     entry = FeatureStore(job.store / "features").entry(job.entry)
-    if job.configuration.head is None:
-        return ConstantModel(task, entry, fit)
-    return HeadModel(job, task, entry, fit, selection, on_epoch)
+    configuration = job.configuration
+    if configuration.head is None:
+        return _untrained(configuration, task, entry, lambda: constant(task, fit))
+    from harness.jobs.heads import fit_heads
+
+    return fit_heads(configuration, task, entry, fit, selection, job.seed, on_epoch, epochs)
 
 
-def _predictions(entry: FeatureEntry, sequences: Sequence[str],
-                 outputs_of: Callable[[str, int], np.ndarray], width: int) -> Predictions:
-    frames = [np.asarray(entry.frames(name)) for name in sequences]
-    lengths = np.array([len(f) for f in frames], dtype=np.int64)
-    outputs = [outputs_of(name, len(f)) for name, f in zip(sequences, frames)]
-    return Predictions(tuple(sequences), lengths, np.concatenate([*frames, np.zeros(0, np.int32)]).astype(np.int32),
-                       np.concatenate([*outputs, np.zeros((0, width), np.float32)]).astype(np.float32))
+def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) -> Model:
+    """The model kept in a job's folder, on the features of `entry`: any images, the same backbone.
+
+    InputError when it reads labels, which new images have not, or the entry is of features it was not trained on;
+    FramelightError when its files are damaged.
+    """
+    folder, task = Path(folder), task_named(configuration.task)
+    if configuration.head is None:
+        return _untrained(configuration, task, entry, lambda: _kept_constant(folder))
+    from harness.jobs.heads import load_heads
+
+    return load_heads(folder, configuration, task, entry, _summary(folder))
+
+
+def median_epochs(summaries: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """For each network the median of the epochs that were kept, the earlier of the middle two."""
+    return {name: int(np.median([summary["epochs"][name] for summary in summaries]))
+            for name in summaries[0]["epochs"]}
+
+
+def constant(task: Task, fit: Labels) -> np.ndarray:
+    """float32 [C]: the commonest expression (one-hot), the mean valence and arousal, each action unit's rate."""
+    blocks = []
+    for name, valid in task.valid(fit.targets).items():
+        target = fit.targets[name][valid]
+        if name == "expr":
+            counts = np.bincount(target, minlength=len(EXPRESSIONS))
+            blocks.append((np.arange(len(EXPRESSIONS)) == counts.argmax()).astype(np.float32))
+        else:
+            blocks.append(target.mean(axis=0))
+    return np.concatenate(blocks).astype(np.float32)
 
 
 @dataclass
 class ConstantModel:
-    """The baseline that looks at nothing: the commonest expression, the mean valence and arousal, each AU's rate."""
+    """The baseline that looks at nothing."""
 
     task: Task
     entry: FeatureEntry
-    fit: Labels
+    constant: np.ndarray
 
     def __post_init__(self) -> None:
-        blocks = []
-        for name, valid in self.task.valid(self.fit.targets).items():
-            target = self.fit.targets[name][valid]
-            if name == "expr":
-                counts = np.bincount(target, minlength=len(EXPRESSIONS))
-                blocks.append((np.arange(len(EXPRESSIONS)) == counts.argmax()).astype(np.float32))
-            else:
-                blocks.append(target.mean(axis=0))
-        self.constant = np.concatenate(blocks).astype(np.float32)
-        self.summary = {"epoch": 0, "parameters": 0, "history": [], "pruned": False,
+        self.summary = {"epoch": 0, "epochs": {}, "parameters": 0, "history": [], "pruned": False,
                         "constant": [float(value) for value in self.constant]}
 
     def predict(self, sequences: Sequence[str]) -> Predictions:
-        return _predictions(self.entry, sequences, lambda _, n: np.tile(self.constant, (n, 1)), self.task.width)
+        return predictions(crops(self.entry, sequences), lambda _, frames: np.tile(self.constant, (len(frames), 1)),
+                           self.task.width)
 
     def save(self, folder: Path) -> None:
         """The constant is in the summary."""
 
 
-class HeadModel:
-    """A head trained on cached features."""
+def _untrained(configuration: Configuration, task: Task, entry: FeatureEntry,
+               constant_of: Callable[[], np.ndarray]) -> Model:
+    if configuration.features == LABELS:
+        raise InputError("the previous label is read from annotations; it predicts nothing on images alone")
+    return ZeroShotModel(entry) if configuration.features == "scores" else ConstantModel(task, entry, constant_of())
 
-    def __init__(self, job: Job, task: Task, entry: FeatureEntry, fit: Labels, selection: Labels,
-                 on_epoch: Callable[[int, float], bool] | None) -> None:
-        from harness.heads.training import train_head
 
-        self.task, self.entry, self.features = task, entry, job.configuration.features
-        assert job.configuration.head is not None
-        fit, selection = self._annotated(fit), self._annotated(selection)
-        self.trained = train_head(task, job.configuration.head, self._matrix(fit), fit, self._matrix(selection),
-                                  selection, job.seed, on_epoch)
-        self.summary = {"epoch": self.trained.epoch, "parameters": self.trained.parameters,
-                        "history": self.trained.history, "pruned": self.trained.pruned, "value": self.trained.value}
+def _kept_constant(folder: Path) -> np.ndarray:
+    return np.array(_summary(folder)["constant"], dtype=np.float32)
 
-    def _annotated(self, labels: Labels) -> Labels:
-        valid = np.logical_or.reduce(list(self.task.valid(labels.targets).values()))
-        return labels.take(np.flatnonzero(valid))
 
-    def _matrix(self, labels: Labels) -> FeatureMatrix:
-        return FeatureMatrix(self.entry, self.features, labels)
-
-    def predict(self, sequences: Sequence[str]) -> Predictions:
-        from harness.features.matrix import sequence_blocks
-        from harness.heads.training import predict
-
-        def outputs_of(name: str, count: int) -> np.ndarray:
-            if not count:
-                return np.zeros((0, self.task.width), np.float32)
-            return predict(self.trained, sequence_blocks(self.entry, self.features, name))
-
-        return _predictions(self.entry, sequences, outputs_of, self.task.width)
-
-    def save(self, folder: Path) -> None:
-        self.trained.save(folder)
+def _summary(folder: Path) -> dict[str, Any]:
+    path = folder / "training.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FramelightError(f"{path} cannot be read ({error}); run the recipe of this run again with --force"
+                              ) from error

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from harness.data.dataset import Labels
+from harness.features.store import FeatureEntry
+
+Crops = Mapping[str, np.ndarray]
+"""Frame numbers of the crops of each sequence, int32 [n], ascending."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,3 +53,16 @@ class Predictions:
         found = (sequence_of[labels.sequence] >= 0) & (position < len(held))
         found[found] = held[position[found]] == wanted[found]
         return np.where(found, position, -1)
+
+
+def crops(entry: FeatureEntry, sequences: Sequence[str]) -> Crops:
+    """The crops of these sequences that have features."""
+    return {name: np.asarray(entry.frames(name)) for name in sequences}
+
+
+def predictions(frames: Crops, outputs_of: Callable[[str, np.ndarray], np.ndarray], width: int) -> Predictions:
+    """outputs_of(sequence, its frames [n]) -> [n, width], asked of each sequence in the order of `frames`."""
+    outputs = [outputs_of(name, own) if len(own) else np.zeros((0, width), np.float32) for name, own in frames.items()]
+    return Predictions(tuple(frames), np.array([len(own) for own in frames.values()], dtype=np.int64),
+                       np.concatenate([*frames.values(), np.zeros(0, np.int32)]).astype(np.int32),
+                       np.concatenate([*outputs, np.zeros((0, width), np.float32)]).astype(np.float32))

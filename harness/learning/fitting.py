@@ -87,7 +87,7 @@ class Fitted:
 
     state: the weights that were kept, on the CPU; epoch: the one (from 1) that they are of. history: for each epoch
     `epoch` (from 1), `loss` (of the unperturbed weights), `rate` (the last step's learning rate) and, with selection
-    rows, `value`. stopped: `on_epoch` ended the training.
+    rows, `value` and, with a criterion of its own, `criterion`. stopped: `on_epoch` ended the training.
     """
 
     state: dict[str, Tensor]
@@ -101,14 +101,16 @@ class Selection:
     """Rows that choose the epoch: `batches(part)` gives the inputs of the part's rows in order, `score(logits [N, C])`
     the value of them all.
 
-    keep: the weights of the `best` epoch, or of the `last`. on_epoch(epoch from 1, value): called after each epoch,
-    by the first process only, when the history holds the epoch; True ends the training.
+    keep: the weights of the `best` epoch, or of the `last`. criterion(logits): what the best epoch has most of, where
+    that is not the value. on_epoch(epoch from 1, value): called after each epoch, by the first process only, when the
+    history holds the epoch; True ends the training.
     """
 
     batches: Callable[[Part], Iterable[Tensor]]
     score: Callable[[np.ndarray], float]
     keep: str = "best"
     on_epoch: OnEpoch | None = None
+    criterion: Callable[[np.ndarray], float] | None = None
 
 
 class Stream:

@@ -179,10 +179,12 @@ class FrameModel(pl.LightningModule):
         if not logits.isfinite().all():
             raise FramelightError(f"the outputs on the selection rows are not finite after epoch {epoch}; "
                                   "their features are not, or the learning rate is too high")
-        value = self.selection.score(logits.numpy())
+        value = criterion = self.selection.score(logits.numpy())
         self.fitted.history[-1]["value"] = value
-        better = value > self.best or self.selection.keep == "last"
-        self.best = max(self.best, value)
+        if self.selection.criterion is not None:
+            criterion = self.fitted.history[-1]["criterion"] = self.selection.criterion(logits.numpy())
+        better = criterion > self.best or self.selection.keep == "last"
+        self.best = max(self.best, criterion)
         tell = self.selection.on_epoch if self.trainer.is_global_zero else None
         if self.trainer.strategy.broadcast(bool(tell and tell(epoch, value))):
             self.trainer.should_stop = self.fitted.stopped = True

@@ -1,12 +1,15 @@
 """Masked losses, looked up by the names that `harness.tasks.Output.loss` gives.
 
 Each is a module called with logits [B, c], targets [B] or [B, c] and `valid` bool [B]. Rows that are not valid are
-dropped before anything is computed, so they get exactly no gradient and do not move a batch statistic.
+dropped before anything is computed, so they get exactly no gradient and do not move a batch statistic; or, where a loss
+is `zeroed`, they stay, output and target 0, as in the published multi-task training (Savchenko 2022): still without a
+gradient, but counted in every mean and, as pairs of zeros, in the concordance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -15,11 +18,14 @@ from torch.nn import functional
 
 from harness import tasks
 from harness.errors import unknown
+from harness.heads.config import HeadConfig
 
 Targets = Mapping[str, tuple[Tensor, Tensor]]
 """For each output block its target and the bool mask of rows where it counts."""
 
 CCC_EPSILON = 1e-7
+USUAL = HeadConfig()
+"""The losses of a head that says nothing of them."""
 
 
 def nothing(logits: Tensor) -> Tensor:
@@ -31,88 +37,130 @@ class CrossEntropy(nn.Module):
     """Mean over the valid rows of weight[class] * cross entropy.
 
     `smoothing` spreads that share of a row's target over all classes, each of which then counts by its own weight.
+    zeroed: a row that is not valid is of the first class and all classes are equally likely there.
     """
 
-    def __init__(self, weights: np.ndarray, smoothing: float = 0.0) -> None:
+    def __init__(self, weights: np.ndarray, smoothing: float = 0.0, zeroed: bool = False) -> None:
         super().__init__()
-        self.smoothing = smoothing
+        self.smoothing, self.zeroed = smoothing, zeroed
         self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32), persistent=False)
 
     @classmethod
-    def of(cls, labels: np.ndarray, smoothing: float = 0.0) -> CrossEntropy:
+    def of(cls, labels: np.ndarray, how: HeadConfig = USUAL) -> CrossEntropy:
         """Expression weights of the fit labels, scaled so that their mean over the valid rows is 1."""
-        weights = tasks.expression_weights(labels)
-        present = labels[labels >= 0]
-        return cls(weights / weights[present].mean() if len(present) else weights, smoothing)
+        weights, present = tasks.expression_weights(labels), labels[labels >= 0]
+        if how.class_weights == "none":
+            weights = np.ones_like(weights)
+        elif len(present):
+            weights = weights / weights[present].mean()
+        return cls(weights, how.label_smoothing, how.invalid == "zeroed")
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        rows = len(target)
         logits, target = logits[valid], target[valid]
         total = functional.cross_entropy(
             logits, target, self.weights, reduction="sum", label_smoothing=self.smoothing)
-        return total / max(len(target), 1)
+        if not self.zeroed:
+            return total / max(len(target), 1)
+        return (total + (rows - len(target)) * self.weights[0] * math.log(logits.shape[1])) / max(rows, 1)
 
 
 class OneMinusCCC(nn.Module):
     """1 - mean over the columns of the concordance of tanh(logits) with the targets, over the valid rows of the batch.
 
-    linear: of the logits themselves. Population moments; a batch with fewer than two valid rows has no concordance
-    and contributes 0.
+    linear: of the logits themselves. Population moments; a batch with fewer than two rows that count has no
+    concordance and contributes 0.
     """
 
-    def __init__(self, linear: bool = False) -> None:
+    def __init__(self, linear: bool = False, zeroed: bool = False) -> None:
         super().__init__()
-        self.linear = linear
-
-    @classmethod
-    def of(cls, labels: np.ndarray) -> OneMinusCCC:
-        return cls()
+        self.linear, self.zeroed = linear, zeroed
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        logits, target = logits[valid], target[valid]
+        prediction, target, _ = _values(logits, target, valid, self.linear, self.zeroed)
         if len(target) < 2:
             return nothing(logits)
-        prediction = logits if self.linear else torch.tanh(logits)
         gap = prediction.mean(0) - target.mean(0)
         prediction, target = prediction - prediction.mean(0), target - target.mean(0)
         scale = (prediction**2).mean(0) + (target**2).mean(0) + gap**2
         return 1 - (2 * (prediction * target).mean(0) / (scale + CCC_EPSILON)).mean()
 
 
-class BinaryCrossEntropy(nn.Module):
-    """Mean over the valid rows and the columns of weight[column, label] * binary cross entropy."""
+class SquaredError(nn.Module):
+    """Mean over the valid rows and the columns of (tanh(logits) - target)^2."""
 
-    def __init__(self, weights: np.ndarray) -> None:
+    def __init__(self, zeroed: bool = False) -> None:
         super().__init__()
+        self.zeroed = zeroed
+
+    def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        prediction, target, count = _values(logits, target, valid, False, self.zeroed)
+        return (prediction - target).square().sum() / max(count * logits.shape[1], 1)
+
+
+def _values(logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed: bool) -> tuple[Tensor, Tensor, int]:
+    """Predicted values and targets of the rows that count, and how many those are."""
+    if not zeroed:
+        logits, target = logits[valid], target[valid]
+    prediction = logits if linear else torch.tanh(logits)
+    if zeroed:
+        prediction, target = prediction * valid[:, None], target * valid[:, None]
+    return prediction, target, len(target)
+
+
+def affect_loss(labels: np.ndarray, how: HeadConfig) -> nn.Module:
+    """The loss of valence and arousal; it needs nothing of the fit labels."""
+    return (SquaredError if how.va_loss == "mse" else OneMinusCCC)(zeroed=how.invalid == "zeroed")
+
+
+class BinaryCrossEntropy(nn.Module):
+    """Mean over the valid rows and the columns of weight[column, label] * binary cross entropy.
+
+    zeroed: a row that is not valid has a loss of 0.
+    """
+
+    def __init__(self, weights: np.ndarray, zeroed: bool = False) -> None:
+        super().__init__()
+        self.zeroed = zeroed
         self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32), persistent=False)
 
     @classmethod
-    def of(cls, labels: np.ndarray) -> BinaryCrossEntropy:
-        return cls(tasks.action_unit_weights(labels))
+    def of(cls, labels: np.ndarray, how: HeadConfig = USUAL) -> BinaryCrossEntropy:
+        """Weights of absent and present action units of the fit labels."""
+        weights = tasks.action_unit_weights(labels)
+        return cls(weights if how.class_weights == "inverse" else np.ones_like(weights), how.invalid == "zeroed")
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        count = target.numel() if self.zeroed else int(valid.sum()) * target.shape[1]
         logits, target = logits[valid], target[valid].to(logits.dtype)
         weights = torch.lerp(self.weights[:, 0].expand_as(target), self.weights[:, 1].expand_as(target), target)
         total = functional.binary_cross_entropy_with_logits(logits, target, weights, reduction="sum")
-        return total / max(target.numel(), 1)
+        return total / max(count, 1)
 
 
-LOSSES = {
-    "weighted_cross_entropy": CrossEntropy,
-    "one_minus_ccc": OneMinusCCC,
-    "weighted_binary_cross_entropy": BinaryCrossEntropy,
+Make = Callable[[np.ndarray, HeadConfig], nn.Module]
+LOSSES: dict[str, Make] = {
+    "weighted_cross_entropy": CrossEntropy.of,
+    "one_minus_ccc": affect_loss,
+    "weighted_binary_cross_entropy": BinaryCrossEntropy.of,
 }
+"""From the fit labels and the settings of the head."""
 
 
 class BlockLosses(nn.Module):
-    """Sum of the losses of named blocks of columns; a block whose target the batch lacks is left out."""
+    """Sum of the losses of named blocks of columns; a block whose target the batch lacks is left out.
 
-    def __init__(self, losses: Mapping[str, nn.Module], columns: Mapping[str, slice]) -> None:
+    weights: of the blocks, 1 where none is given.
+    """
+
+    def __init__(self, losses: Mapping[str, nn.Module], columns: Mapping[str, slice],
+                 weights: Mapping[str, float] | None = None) -> None:
         super().__init__()
         self.losses = nn.ModuleDict(losses)
-        self.columns = dict(columns)
+        self.columns, self.weights = dict(columns), dict(weights or {})
 
     def forward(self, logits: Tensor, targets: Targets) -> Tensor:
-        return sum(loss(logits[:, self.columns[name]], *targets[name])
+        return sum(self.weights.get(name, 1.0) * loss(logits[:, self.columns[name]], *targets[name])
                    for name, loss in self.losses.items() if name in targets)
 
 
@@ -123,11 +171,18 @@ def penalty(module: nn.Module, l2: float) -> Tensor | float:
     return l2 * sum(p.square().sum() for p in module.parameters() if p.ndim > 1)
 
 
-def of_task(task: tasks.Task, targets: Mapping[str, np.ndarray]) -> BlockLosses:
-    """The losses of a task, weighted by the fit rows' targets (arrays as in `harness.data.dataset.Labels`)."""
+def of_task(task: tasks.Task, targets: Mapping[str, np.ndarray], how: HeadConfig = USUAL) -> BlockLosses:
+    """The losses of a task as the head's settings say, weighted by the fit rows' targets (arrays as in
+    `harness.data.dataset.Labels`)."""
     losses = {}
     for output in task.outputs:
         if output.loss not in LOSSES:
             raise unknown("loss", output.loss, LOSSES)
-        losses[output.name] = LOSSES[output.loss].of(targets[output.name])
-    return BlockLosses(losses, task.slices())
+        losses[output.name] = LOSSES[output.loss](targets[output.name], how)
+    return BlockLosses(losses, task.slices(), _balanced(task, targets) if how.task_weights == "balanced" else None)
+
+
+def _balanced(task: tasks.Task, targets: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Most valid rows of any output / valid rows of each (Savchenko 2022, fourth challenge)."""
+    counts = {name: int(valid.sum()) for name, valid in task.valid(targets).items()}
+    return {name: max(counts.values()) / max(count, 1) for name, count in counts.items()}

@@ -4,11 +4,11 @@ import torch
 from harness import tasks
 from harness.errors import InputError
 from harness.heads import modules
-from harness.heads.config import KINDS, HeadConfig
+from harness.heads.config import HeadConfig
 
 
 @pytest.mark.parametrize("task", tasks.TASKS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", modules.HEADS)
 def test_every_head_gives_logits_of_the_tasks_width(kind, task):
     head = modules.build(HeadConfig(kind), 20, tasks.task(task))
     assert head(torch.randn(5, 20)).shape == (5, tasks.task(task).width)

@@ -1,0 +1,117 @@
+"""Models that are trained on cached features: one head, or one for each output of the task."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.data.dataset import Labels
+from harness.errors import InputError
+from harness.features.matrix import FeatureMatrix, sequence_blocks
+from harness.features.noise import NOISE_WIDTH
+from harness.features.store import FeatureEntry
+from harness.heads.config import HeadConfig
+from harness.heads.trained import TrainedHead, load, predict
+from harness.heads.training import train_head
+from harness.jobs.job import Configuration
+from harness.jobs.predictions import Predictions, crops, predictions
+from harness.tasks import Task
+from harness.tasks import task as task_named
+
+WHOLE = "head"
+"""Name of the only network of a model; those of several are called `head_` and the output they predict."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network of a model: what it predicts, from which features, and how it is built and trained."""
+
+    name: str
+    task: Task
+    features: str
+    head: HeadConfig
+
+
+def networks(configuration: Configuration, task: Task) -> list[Network]:
+    """The networks that the head of a configuration consists of, in the order of the task's outputs."""
+    head, features = configuration.head, configuration.features
+    assert head is not None
+    if head.kind != "separate":
+        return [Network(WHOLE, task, features, head)]
+    return [Network(f"{WHOLE}_{output.name}", task_named(output.name), head.features(output.name, features),
+                    head.part(output.name)) for output in task.outputs]
+
+
+def fit_heads(configuration: Configuration, task: Task, entry: FeatureEntry, fit: Labels, selection: Labels | None,
+              seed: int, on_epoch: Callable[[int, float], bool] | None = None,
+              epochs: Mapping[str, int] | None = None) -> HeadModel:
+    """As `harness.jobs.models.fit_model`; each network is trained for itself, on the rows with a valid label."""
+    parts = networks(configuration, task)
+    trained = {part.name: _trained(part, entry, fit, selection, seed, on_epoch if len(parts) == 1 else None,
+                                   None if epochs is None else epochs[part.name]) for part in parts}
+    return HeadModel(task, entry, parts, trained, _summary(trained))
+
+
+def load_heads(folder: Path, configuration: Configuration, task: Task, entry: FeatureEntry,
+               summary: dict[str, Any]) -> HeadModel:
+    """As `harness.jobs.models.load_model`."""
+    parts = networks(configuration, task)
+    trained = {part.name: load(folder, part.name) for part in parts}
+    for part in parts:
+        width = NOISE_WIDTH if part.features == "noise" else entry.width(part.features)
+        if width != trained[part.name].in_width:
+            raise InputError(f"{folder}: the head was trained on {trained[part.name].in_width} columns of "
+                             f"{part.features}; the features of {entry.backbone['label']} have {width}")
+    return HeadModel(task, entry, parts, trained, summary)
+
+
+@dataclass
+class HeadModel:
+    """Trained networks on the features of an entry; their outputs side by side are the task's columns."""
+
+    task: Task
+    entry: FeatureEntry
+    parts: list[Network]
+    trained: dict[str, TrainedHead]
+    summary: dict[str, Any]
+
+    def predict(self, sequences: Sequence[str]) -> Predictions:
+        def outputs_of(name: str, _: np.ndarray) -> np.ndarray:
+            return np.concatenate([predict(self.trained[part.name], sequence_blocks(self.entry, part.features, name))
+                                   for part in self.parts], axis=1)
+
+        return predictions(crops(self.entry, sequences), outputs_of, self.task.width)
+
+    def save(self, folder: Path) -> None:
+        for name, trained in self.trained.items():
+            trained.save(folder, name)
+
+
+def _trained(part: Network, entry: FeatureEntry, fit: Labels, selection: Labels | None, seed: int,
+             on_epoch: Callable[[int, float], bool] | None, epochs: int | None) -> TrainedHead:
+    fit = _annotated(part.task, fit)
+    chosen = None if selection is None else _annotated(part.task, selection)
+    return train_head(part.task, part.head, FeatureMatrix(entry, part.features, fit), fit,
+                      None if chosen is None else FeatureMatrix(entry, part.features, chosen), chosen, seed, on_epoch,
+                      epochs=epochs)
+
+
+def _annotated(task: Task, labels: Labels) -> Labels:
+    valid = np.logical_or.reduce(list(task.valid(labels.targets).values()))
+    taken = labels.take(np.flatnonzero(valid))
+    return dataclasses.replace(taken, targets={output.name: taken.targets[output.name] for output in task.outputs})
+
+
+def _summary(trained: Mapping[str, TrainedHead]) -> dict[str, Any]:
+    common = {"epoch": max(head.epoch for head in trained.values()),
+              "epochs": {name: head.epoch for name, head in trained.items()},
+              "parameters": sum(head.parameters for head in trained.values()), "pruned": False}
+    if len(trained) > 1:
+        return {**common, "history": [], "histories": {name: head.history for name, head in trained.items()}}
+    head, = trained.values()
+    return {**common, "history": head.history, "pruned": head.pruned, "value": head.value}
