@@ -15,14 +15,19 @@ from harness.statistics import best_thresholds
 class Choice:
     """kernel: `none` at radius 0; thresholds: 12 values, None where 0.5 is kept and for a task without action units.
 
-    value: the task's metric on the selection split; curves: the same at each radius, by kernel.
+    value: the task's metric on the selection split, None where nothing was chosen; curves: the same at each radius,
+    by kernel.
     """
 
     kernel: str
     radius: int
     thresholds: tuple[float, ...] | None
-    value: float
+    value: float | None
     curves: dict[str, list[float]]
+
+
+NOTHING = Choice("none", 0, None, None, {})
+"""Where there is nothing to choose."""
 
 
 def choose(replay: Replay, smoothing: Smoothing, thresholds: str = "chosen") -> Choice:

@@ -18,36 +18,39 @@ import numpy as np
 
 from harness import records
 from harness.data.dataset import Labels
+from harness.features.store import FeatureStore
 from harness.files import writing_directory
+from harness.jobs import training
 from harness.jobs.annotated import annotated
-from harness.jobs.choice import choose
+from harness.jobs.choice import NOTHING, Choice, choose
 from harness.jobs.frozen import freeze
-from harness.jobs.job import Job
-from harness.jobs.predictions import Predictions
+from harness.jobs.job import LABELS, Job
+from harness.jobs.models import constant
+from harness.jobs.predictions import Predictions, crops
+from harness.jobs.previous import previous_label
 from harness.jobs.replay import Replay
 from harness.jobs.scoring import record_of, scored
 from harness.jobs.sealed import Sealed
-from harness.jobs.training import REPORTED as REPORTED_FILE
-from harness.jobs.training import SELECTION as SELECTION_FILE
-from harness.jobs.training import OnEpoch, train
 from harness.records import Record
 from harness.splits import REPORTED, SELECTION, Division, divided
 from harness.statistics import UnitStatistics
 from harness.tasks import task as task_named
 from harness.tracking.environment import environment
 
+UNTRAINED = {"epoch": 0, "parameters": 0, "history": [], "pruned": False}
 
-def compute(job: Job, on_epoch: OnEpoch | None = None) -> Record:
+
+def compute(job: Job, on_epoch: training.OnEpoch | None = None) -> Record:
     """Train if no predictions are kept, choose on the selection split, then score the reported one.
 
     A trial of a search stops at the selection split. The job's folder appears whole, record and all, or not at all.
     """
     began = time.time()
-    work = _Work(job)
-    work.train(on_epoch)
+    work = (_LabelWork if job.configuration.features == LABELS else _Work)(job)
+    summary = work.train(on_epoch)
     trained = time.time()
     with writing_directory(job.folder) as aside:
-        record = work.pruned() if work.summary["pruned"] else work.finished(aside)
+        record = work.pruned(summary) if summary["pruned"] else work.finished(aside, summary)
         duration = {"total": time.time() - began, "training": trained - began, "replay": time.time() - trained}
         record = dataclasses.replace(record, duration=duration, environment=_environment(os.getcwd()))
         records.write(aside / "record.json", record)
@@ -55,48 +58,76 @@ def compute(job: Job, on_epoch: OnEpoch | None = None) -> Record:
 
 
 class _Work:
-    """The steps of one job."""
+    """The steps of a job that chooses."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.task = job, task_named(job.configuration.task)
         self.data = annotated(job.data, self.task.name, job.labels)
-        protocol = job.configuration.protocol
+
+    def train(self, on_epoch: training.OnEpoch | None) -> dict[str, Any]:
+        return training.train(self.job, self.task, self.data.training, self.divisions, self.data.reported, on_epoch)
+
+    @functools.cached_property
+    def divisions(self) -> tuple[Division, ...]:
+        protocol = self.job.configuration.protocol
         if protocol.name == "published":
-            self.divisions = (Division(self.data.training, Sealed(job).published()),)
-        else:
-            self.divisions = divided(protocol, self.task, self.data.training)
-        self.summary: dict[str, Any] = {}
+            return (Division(self.data.training, Sealed(self.job).published()),)
+        return divided(protocol, self.task, self.data.training)
 
-    def train(self, on_epoch: OnEpoch | None) -> None:
-        self.summary = train(self.job, self.task, self.data.training, self.divisions, self.data.reported, on_epoch)
+    def pruned(self, summary: dict[str, Any]) -> Record:
+        return record_of(self.job, self.task, SELECTION, status="pruned", epoch=summary["epoch"],
+                         selection={self.task.metric: summary["value"]})
 
-    def pruned(self) -> Record:
-        return record_of(self.job, self.task, SELECTION, status="pruned", epoch=self.summary["epoch"],
-                         selection={self.task.metric: self.summary["value"]})
-
-    def finished(self, folder: Path) -> Record:
+    def finished(self, folder: Path, summary: dict[str, Any]) -> Record:
         """Everything but the record is written into the folder."""
-        job, settings = self.job, self.job.configuration
+        job = self.job
         for kept in sorted(job.predictions.iterdir()):
             _link(kept, folder / kept.name)
-        replay = self._replay(SELECTION_FILE, self._selection())
-        choice = choose(replay, settings.smoothing, "half" if settings.head is None else settings.thresholds)
-        frozen = freeze(folder, job.job_id, self.summary["epoch"], choice, folder / REPORTED_FILE)
-        split = SELECTION
-        if settings.kind != "trial":
-            split, replay = REPORTED, self._replay(REPORTED_FILE, Sealed(job).open(frozen))
-        record, statistics = scored(job, self.task, split, replay, choice, self.summary)
+        selected = self.replay(Predictions.load(folder / training.SELECTED), self._selection())
+        choice = choose(selected, job.configuration.smoothing, self._thresholds())
+        frozen = freeze(folder, job.job_id, summary["epoch"], choice, folder / training.REPORTED)
+        if job.configuration.kind == "trial":
+            return self.score(folder, SELECTION, selected, choice, summary)
+        reported = self.replay(Predictions.load(folder / training.REPORTED), Sealed(job).open(frozen))
+        return self.score(folder, REPORTED, reported, choice, summary)
+
+    def replay(self, predictions: Predictions, labels: Labels) -> Replay:
+        settings = self.job.configuration
+        return Replay(self.task, predictions, labels, self.data.temporal, settings.smoothing.gaps, settings.missing)
+
+    def score(self, folder: Path, split: str, replay: Replay, choice: Choice, summary: dict[str, Any]) -> Record:
+        """The record; beside it the statistics, and the pictures where the job has them."""
+        job = self.job
+        record, statistics = scored(job, self.task, split, replay, choice, summary)
         _save(folder / "statistics.npz", replay.units, statistics)
+        if job.pictures and job.configuration.kind == "run" and job.seed == job.expected_seeds[0]:
+            from harness.analysis import draw_run
+
+            draw_run(folder, record, replay, choice, statistics)
         return record
 
     def _selection(self) -> Labels:
         """The rows that are chosen on: of folds, all training rows."""
         return self.divisions[0].selection if len(self.divisions) == 1 else self.data.training
 
-    def _replay(self, file: str, labels: Labels) -> Replay:
+    def _thresholds(self) -> str:
         settings = self.job.configuration
-        return Replay(self.task, Predictions.load(self.job.predictions / file), labels, self.data.temporal,
-                      settings.smoothing.gaps, settings.missing)
+        return "half" if settings.head is None else settings.thresholds
+
+
+class _LabelWork(_Work):
+    """The baseline that repeats the previous label: nothing is trained or chosen, and no model is kept."""
+
+    def train(self, on_epoch: training.OnEpoch | None) -> dict[str, Any]:
+        return UNTRAINED
+
+    def finished(self, folder: Path, summary: dict[str, Any]) -> Record:
+        labels = Sealed(self.job).open(freeze(folder, self.job.job_id, 0, NOTHING, None))
+        entry = FeatureStore(self.job.store / "features").entry(self.job.entry)
+        outputs = previous_label(self.task, crops(entry, self.data.reported), labels,
+                                 constant(self.task, self.data.training))
+        outputs.save(folder / training.REPORTED)
+        return self.score(folder, REPORTED, self.replay(outputs, labels), NOTHING, summary)
 
 
 def failed(job: Job, error: BaseException) -> Record:

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 
 from harness.identity import plain
+from harness.intervals import interval
 from harness.jobs.choice import Choice
 from harness.jobs.job import Job
 from harness.jobs.replay import Replay
 from harness.records import Record
 from harness.splits import REPORTED
-from harness.statistics import UnitStatistics, bootstrap, score
+from harness.statistics import UnitStatistics, score
 from harness.tasks import Task
 
-REPLICATES = 10_000
+_NO_HEAD = {"none": "constant"}
+"""What predicts where no head is trained, by the features it reads."""
 
 
 def scored(job: Job, task: Task, split: str, replay: Replay, choice: Choice,
@@ -32,7 +34,7 @@ def scored(job: Job, task: Task, split: str, replay: Replay, choice: Choice,
     if choice.thresholds is not None:
         at_half = scores(choice.radius, 0.5)
         metrics |= {f"{name}/threshold_0.5": at_half[name] for name in ("P_AU", "P_MTL") if name in at_half}
-    low, high = np.percentile(bootstrap(statistics, task.metric, REPLICATES, seed=0), [2.5, 97.5])
+    ends = interval([statistics], task.metric)
     radii = job.configuration.smoothing.radii() if replay.temporal else range(1)
     curves = {name: {"radius": list(radii), "selected": selected} for name, selected in choice.curves.items()}
     if split == REPORTED:
@@ -40,12 +42,12 @@ def scored(job: Job, task: Task, split: str, replay: Replay, choice: Choice,
             columns["reported"] = replay.curve(name, radii, thresholds)
     record = record_of(
         job, task, split, status="finished", metrics=metrics, undefined=list(found.undefined),
-        unsmoothed=dict(scores(0, thresholds)), selection={task.metric: choice.value},
+        unsmoothed=dict(scores(0, thresholds)), selection={} if choice.value is None else {task.metric: choice.value},
         kernel=choice.kernel, radius=choice.radius,
         thresholds=None if choice.thresholds is None else list(choice.thresholds), epoch=summary["epoch"],
         parameters=job.backbone_parameters + summary["parameters"] if summary["parameters"] else 0,
         coverage=replay.coverage, annotated=replay.annotated, scored=replay.scored, units=len(replay.units),
-        unit="video" if replay.temporal else "subject", ci_low=float(low), ci_high=float(high), curve=curves)
+        unit="video" if replay.temporal else "subject", ci_low=ends.low, ci_high=ends.high, curve=curves)
     return record, statistics
 
 
@@ -56,6 +58,7 @@ def record_of(job: Job, task: Task, split: str, **results: object) -> Record:
         job_id=job.job_id, group_id=job.group_id, kind=configuration.kind, task=task.name, dataset=job.dataset,
         data_digest=configuration.data, split=split, protocol=configuration.protocol.name, backbone=job.backbone,
         backbone_weights=job.weights, backbone_random=job.random_weights, weights_hash=job.weights_hash,
-        features=configuration.features, head=head.kind if head else "constant", seed=job.seed,
+        features=configuration.features, head=head.kind if head else _NO_HEAD.get(configuration.features, "none"),
+        seed=job.seed,
         expected_seeds=list(job.expected_seeds), metric=task.metric, config=plain(configuration), recipe=job.recipe,
         flags=job.flags, **results)

@@ -13,12 +13,12 @@ from harness.heads.config import HeadConfig
 from harness.jobs.compute import compute
 from harness.jobs.expand import Expansion
 from harness.preparation import prepare
-from harness.recipes import Grid, Recipe, Smoothing
+from harness.recipes import Grid, Protocol, Recipe, Smoothing
 from harness.tracking.entries import metrics
 
 HEAD = HeadConfig("logistic_regression", hidden=0, epochs=2)
 RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(Grid("expr", ("scores",), (HEAD,)),),
-                smoothing=Smoothing(largest=3))
+                smoothing=Smoothing(largest=3), protocol=Protocol(fraction=0.5))
 
 
 @pytest.fixture(scope="module")
