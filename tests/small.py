@@ -20,8 +20,8 @@ recipe = Recipe(
     smoothing=Smoothing(largest=6),
 )
 '''
-JOBS = 3 + 2 * 2
-"""Jobs of the recipe: three configurations, and two baselines for each of two tasks."""
+JOBS = 3 + 3 * 2
+"""Jobs of the recipe: three configurations, and three baselines for each of two tasks."""
 
 
 def make_set(folder: Path) -> Path:

@@ -7,15 +7,20 @@ from itertools import product
 
 from harness.heads.config import HeadConfig
 from harness.identity import digest
-from harness.jobs.job import Configuration, Job
+from harness.jobs.job import LABELS, Configuration, Job
+from harness.jobs.zero_shot import expression_columns
+from harness.leaks import own_scores
 from harness.preparation import Prepared, PreparedBackbone
-from harness.recipes.recipe import Recipe, Smoothing
+from harness.recipes.recipe import Grid, Protocol, Recipe, Smoothing
 
 NOISE = "noise"
 """Features of the random-feature baseline: standard normal numbers that know nothing of the image."""
 
 CONSTANT = {"expr": "majority class", "va": "mean value", "au": "majority of each AU", "mtl": "majority and mean"}
 """What the constant baseline of a task is called."""
+
+PREVIOUS = "previous label"
+UNSMOOTHED = Smoothing(kernels=("mean",), smallest=0, largest=0)
 
 
 class Expansion:
@@ -31,35 +36,73 @@ class Expansion:
             jobs += self._grid()
         return list({job.job_id: job for job in jobs}.values())
 
+    def backbones(self, grid: Grid) -> tuple[PreparedBackbone, ...]:
+        """Those of the grid, or of the recipe where it names none."""
+        prepared = dict(zip(self.recipe.every_backbone(), self.prepared.backbones))
+        return tuple(prepared[name] for name in grid.backbones or self.recipe.backbones)
+
+    def smoothings(self, grid: Grid) -> tuple[Smoothing, ...]:
+        """Those of the grid, or that of the recipe where it names none."""
+        return grid.smoothings or (self.recipe.smoothing,)
+
     def job(self, kind: str, task: str, backbone: PreparedBackbone | None, features: str, head: HeadConfig | None,
             smoothing: Smoothing, seed: int) -> Job:
-        entry = backbone.entry if backbone else ""
-        if not self.prepared.temporal:
-            smoothing = Smoothing(kernels=smoothing.kernels[:1], smallest=0, largest=0, gaps=smoothing.gaps)
-        configuration = Configuration(kind, task, self.data_of(task), entry, features, head, smoothing,
-                                      self.recipe.protocol, self.recipe.thresholds, self.recipe.missing)
-        first = self.prepared.backbones[0]
-        seeds = self.recipe.seeds if kind == "run" else (seed,)
-        return Job(configuration, seed, self.recipe.name, self.prepared.dataset,
-                   backbone.label if backbone else "random features" if head else CONSTANT[task],
+        entry, recipe, prepared = backbone.entry if backbone else "", self.recipe, self.prepared
+        configuration = Configuration(
+            kind, task, self.data_of(task), entry, features, head, self._usable(smoothing),
+            recipe.protocol if features != LABELS else Protocol(recipe.protocol.name),
+            recipe.thresholds if head and task in ("au", "mtl") else Configuration.thresholds,
+            recipe.missing if prepared.temporal else Configuration.missing)
+        run = kind == "run"
+        return Job(configuration, seed, recipe.name, prepared.dataset,
+                   backbone.label if backbone else _shown(task, features),
                    backbone.weights if backbone else "",
                    backbone.weights_hash if backbone else "", bool(backbone and backbone.is_random),
-                   backbone.parameters if backbone else 0, tuple(seeds), self.prepared.root,
-                   self.prepared.labels[task], self.prepared.store, entry or first.entry)
+                   backbone.parameters if backbone else 0, recipe.seeds if run else (seed,), prepared.root,
+                   prepared.labels[task], prepared.store, entry or prepared.backbones[0].entry,
+                   _flags(kind, task, features, backbone), run and recipe.pictures)
 
     def data_of(self, task: str) -> str:
         """Digest of the images and of the task's labels in both splits."""
         return digest([self.prepared.images, self.prepared.labels[task]])
 
+    def _usable(self, smoothing: Smoothing) -> Smoothing:
+        """Stills have no neighbours: what is said of their smoothing is one and the same."""
+        if self.prepared.temporal:
+            return smoothing
+        return Smoothing(kernels=smoothing.kernels[:1], smallest=0, largest=0)
+
     def _baselines(self) -> Iterator[Job]:
-        none = Smoothing(kernels=("mean",), smallest=0, largest=0)
         for grid in self.recipe.grids:
-            yield self.job("baseline", grid.task, None, "none", None, none, 0)
+            yield self.job("baseline", grid.task, None, "none", None, UNSMOOTHED, 0)
+            if self.prepared.temporal:
+                yield self.job("baseline", grid.task, None, LABELS, None, UNSMOOTHED, 0)
             head = HeadConfig("multitask" if grid.task == "mtl" else "logistic_regression", hidden=0)
             yield self.job("baseline", grid.task, None, NOISE, head, self.recipe.smoothing, 0)
+            for backbone in self.backbones(grid) if grid.task == "expr" else ():
+                if expression_columns(_named_columns(backbone)) is not None:
+                    yield self.job("baseline", grid.task, backbone, "scores", None, self.recipe.smoothing, 0)
 
     def _grid(self) -> Iterator[Job]:
+        """Smoothings change slowest: the first trains, the others replay its predictions."""
         for grid in self.recipe.grids:
-            for backbone, features, head, seed in product(self.prepared.backbones, grid.features, grid.heads,
-                                                          self.recipe.seeds):
-                yield self.job("run", grid.task, backbone, features, head, self.recipe.smoothing, seed)
+            for smoothing, backbone, features, head, seed in product(
+                    self.smoothings(grid), self.backbones(grid), grid.features, grid.heads, self.recipe.seeds):
+                yield self.job("run", grid.task, backbone, features, head, smoothing, seed)
+
+
+def _shown(task: str, features: str) -> str:
+    """What a baseline that reads no image is called in a backbone's place."""
+    return {NOISE: "random features", LABELS: PREVIOUS}.get(features, CONSTANT[task])
+
+
+def _flags(kind: str, task: str, features: str, backbone: PreparedBackbone | None) -> tuple[str, ...]:
+    if features == LABELS:
+        return ("uses_labels",)
+    own = kind == "run" and backbone is not None and own_scores(task, features, _named_columns(backbone))
+    return ("own_scores",) if own else ()
+
+
+def _named_columns(backbone: PreparedBackbone) -> tuple[str, ...]:
+    """Names of the score columns; random weights give columns no meaning, whatever they are called."""
+    return () if backbone.is_random else backbone.score_labels

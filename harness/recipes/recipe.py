@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.errors import InputError, unknown
-from harness.heads.config import HeadConfig
+from harness.heads.config import HeadConfig, require_fit
 from harness.pretraining.config import StillsConfig
 from harness.smoothing import GAPS
 from harness.tasks import TASKS
@@ -137,8 +137,26 @@ class Grid:
         for features in self.features:
             if features not in FEATURES:
                 raise unknown("features", features, FEATURES)
+        where = f"the grid of task '{self.task}'"
         for name in ("features", "heads"):
-            _require_distinct(getattr(self, name), name, f"the grid of task '{self.task}'")
+            _require_distinct(getattr(self, name), name, where)
+        for name in ("backbones", "smoothings"):
+            if getattr(self, name):
+                _require_distinct(getattr(self, name), name, where)
+        for head in self.heads:
+            require_fit(head, TASKS[self.task])
+            self._require_features(head)
+
+    def _require_features(self, head: HeadConfig) -> None:
+        """A part of a separate head reads columns of the job's features."""
+        for part in head.parts:
+            if part.features is not None and part.features not in FEATURES:
+                raise unknown("features", part.features, FEATURES)
+            for features in self.features:
+                needed = head.features(part.output, features).split("+")
+                _require(set(needed) <= set(features.split("+")),
+                         f"head separate: its {part.output} network reads {'+'.join(needed)}, which are not all among "
+                         f"the features {features} of the grid of task '{self.task}'; write features=embeddings+scores")
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def test_rows_have_what_the_contract_names(finished, capsys):
         assert -1 <= row["value"] <= 1 and 0.8 < row["coverage"] <= 1
     assert {row["kind"] for row in rows} == {"run", "baseline"}
     assert {row["parameters"] > 0 for row in rows if row["kind"] == "run"} == {True}
-    assert len(board(finished[0], capsys, "--task", "au")) == 3
+    assert len(board(finished[0], capsys, "--task", "au")) == 4
 
 
 def test_a_second_run_does_nothing_and_prints_the_same(finished, small_set, recipe_file, capsys):
