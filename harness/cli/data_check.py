@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import argparse
 
+from harness.errors import InputError
+
 
 def main(arguments: argparse.Namespace) -> int:
+    if arguments.against is not None:
+        return _submission(arguments)
     from harness.data.check import check, render
+    from harness.submission.formats import NOTE
 
+    if (arguments.folder / NOTE).is_file():
+        raise InputError(f"{arguments.folder} is a submission; name what it answers with --against LIST, "
+                         "a test list or its data set")
     report = check(arguments.folder)
+    print(render(report))
+    return 2 if report.errors else 0
+
+
+def _submission(arguments: argparse.Namespace) -> int:
+    from harness.submission.check import check_submission, render
+
+    report = check_submission(arguments.folder, arguments.against)
     print(render(report))
     return 2 if report.errors else 0

@@ -55,14 +55,16 @@ _SOURCES = {"frames file": "the frames file", "video file": "the video file (its
 def _scored(trip) -> str:
     if trip is None:
         return "round trip: the files read back are the predictions in memory"
-    known = "the run was scored on other data" if trip.record is None else f"{trip.record:.6f} in the run's record"
+    known = "the run itself was scored on another split or data"
+    if trip.record is not None:
+        known = f"{trip.record:.6f} in the run's record"
     return (f"round trip: {trip.metric} {trip.files:.6f} from the files, {trip.memory:.6f} in memory, {known}; "
             f"{trip.frames:,} frames")
 
 
 def _some(names) -> str:
     listed = list(names)
-    more = f" and {len(listed) - NAMED:,} more" if len(listed) > NAMED else ""
+    more = f" and {len(listed) - NAMED:,} more (all in submission.json)" if len(listed) > NAMED else ""
     return ", ".join(listed[:NAMED]) + more
 
 

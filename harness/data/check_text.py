@@ -6,9 +6,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from harness.data.check_stills import StillsReport
 from harness.data.counts import Counts
-from harness.data.problems import Problem
+from harness.data.problems import Problem, WithProblems
 from harness.data.report import Report
 from harness.tasks import AFFECTS
 
@@ -91,7 +90,7 @@ def affect_rows(spreads: Sequence[Mapping[str, tuple]]) -> list[tuple[str, list[
             for name in AFFECTS for word, write in formats.items()]
 
 
-def problem_text(report: Report | StillsReport, limit: int | None) -> str:
+def problem_text(report: WithProblems, limit: int | None) -> str:
     """How many problems, and each of them; limit: at most that many of one kind."""
     if not report.problems:
         return "no problem found"
@@ -105,7 +104,7 @@ def problem_text(report: Report | StillsReport, limit: int | None) -> str:
     return "\n".join(lines)
 
 
-def _problem(problem: Problem, report: Report | StillsReport) -> str:
+def _problem(problem: Problem, report: WithProblems) -> str:
     whole = problem.file == report.root and problem.line is None
     where = "" if whole else f"{problem.where(report.root)}: "
     start = f"{problem.severity:<7}  "

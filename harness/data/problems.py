@@ -36,6 +36,7 @@ class Problem:
 class WithProblems:
     """A report's problems by how bad they are."""
 
+    root: Path
     problems: tuple[Problem, ...]
 
     @property

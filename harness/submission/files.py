@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from harness.data.annotations import (
     cells_of,
     faults,
     first_fault,
-    frame_faults,
-    multitask_faults,
     numbers,
     read_frames,
     read_multitask,
@@ -24,7 +21,7 @@ from harness.data.annotations import (
 )
 from harness.data.problems import Problem
 from harness.errors import FramelightError
-from harness.submission.formats import FRAMES_FILE, IMAGE_COLUMN, MTL_FILE, PREDICTED, image_text, video_text
+from harness.submission.formats import FRAMES_FILE, MTL_FILE, PREDICTED, image_text, video_text
 from harness.submission.rows import Rows
 from harness.tasks import Task
 
@@ -61,46 +58,32 @@ def read(folder: Path, task: Task, shape: str, rows: Rows) -> Decoded:
         listed, targets = read_multitask(folder / MTL_FILE, PREDICTED)
         _require_same("images", listed.frame, rows.frame)
         return targets
-    images, values = read_image_predictions(folder / FRAMES_FILE, task.name)
+    images, values = read_image_predictions(folder / FRAMES_FILE, task.name, rows.header)
     _require_same("images", images, rows.names())
     return {task.name: values}
 
 
-def read_image_predictions(path: Path, task: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images [N] and predictions (as of `read_frames`) of a file with a line for each frame.
+def read_image_predictions(path: Path, task: str, header: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images [N] and predictions (as of `read_frames`) of a file with a line for each frame under `header`.
 
     InputError with file and line at the first fault.
     """
     layout, text = PREDICTED[task], read_text(path)
-    header, _, body = text.rstrip().partition("\n")
+    first, _, body = text.rstrip().partition("\n")
     values, images = None, []
-    if cells_of(header) == (IMAGE_COLUMN, *layout.header):
+    if cells_of(first) == cells_of(header):
         values = numbers(text, layout.rule, len(layout.names), range(1, len(layout.names) + 1))
         images = [match[0] for match in IMAGE.finditer(body)]
     if values is None or len(images) != len(values) or body.count(",") != len(values) * len(layout.names):
-        raise first_fault(image_faults(path, task), path)
+        raise first_fault(image_faults(path, task, header), path)
     values = values[:, 0] if task == "expr" else values
     return np.array(images, dtype=object), values.astype(layout.dtype)
 
 
-def image_faults(path: Path, task: str) -> Iterator[Problem]:
+def image_faults(path: Path, task: str, header: str) -> Iterator[Problem]:
     """Every fault of a file with a line for each frame, in line order; a wrong header ends the list."""
     layout = PREDICTED[task]
-    yield from faults(path, ((IMAGE_COLUMN, *layout.header),), lambda cells: _image_row_fault(cells, layout))
-
-
-def video_task(header: tuple[str, ...]) -> str | None:
-    """The task whose files of one video have this header."""
-    return next((task for task, layout in PREDICTED.items() if layout.header == header), None)
-
-
-def all_faults(path: Path, task: str, shape: str) -> Iterator[Problem]:
-    """Every fault of one file of a submission."""
-    if shape == "videos":
-        found = frame_faults(path, task, PREDICTED)
-    else:
-        found = multitask_faults(path, PREDICTED) if shape == "mtl" else image_faults(path, task)
-    return (dataclasses.replace(fault, kind="submission") for fault in found)
+    yield from faults(path, (cells_of(header),), lambda cells: _image_row_fault(cells, layout))
 
 
 def _image_row_fault(cells: list[str], layout: Format) -> str | None:

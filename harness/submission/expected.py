@@ -1,0 +1,90 @@
+"""What a submission is checked against: the videos or images of a list, and how many lines each video needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.data.affwild2 import AffWild2
+from harness.data.annotations import names_images, read_test_list
+from harness.data.open import open_dataset
+from harness.errors import InputError
+from harness.submission.formats import IMAGE_COLUMN
+from harness.submission.lengths import Sources, lengths
+from harness.submission.rows import Rows, listed_images
+from harness.submission.submit import annotated_lines, list_of_images
+from harness.submission.videos import find_videos, video_of
+
+EXACT = ("video file", "annotation")
+"""Sources that say how many lines a file has; the last crop only says how many it has at least."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """videos: names; lines: of each video whose number is known; least: the last crop of others.
+
+    rows: the images of a list, None without one. list_name, said: what messages and the report call it.
+    """
+
+    videos: tuple[str, ...]
+    list_name: str
+    said: str
+    rows: Rows | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
+    least: Mapping[str, int] = field(default_factory=dict)
+
+
+def expected(against: Path, task: str, shape: str, split: str) -> Expected:
+    """shape: one of `harness.submission.files.SHAPES`; split: whose videos, where `against` is a data set.
+
+    InputError for a list or data set that cannot be read or has no such list.
+    """
+    if not against.exists():
+        raise InputError(f"no such list or data set: {against}")
+    if against.is_file():
+        return _of_list(against, shape)
+    dataset = open_dataset(against)
+    if not isinstance(dataset, AffWild2):
+        raise InputError(f"{against}: submissions are of videos, but this is {dataset.layout}")
+    members = dataset.members(task, split)
+    listed = list_of_images(dataset, task, split, shape)
+    where = f"the {split} split of {dataset.name}"
+    if listed is not None:
+        return Expected(members, where, f"{where}, {_number(len(members))}", listed_images(listed))
+    return _of_videos(dataset, task, split, members, where)
+
+
+def _of_list(path: Path, shape: str) -> Expected:
+    if not names_images(path):
+        names = read_test_list(path)
+        return Expected(names, path.name, f"{path}, {_number(len(names))}; their numbers of lines are not known")
+    rows = listed_images(path)
+    said = f"{path}, {len(rows):,} images of {_number(len(rows.videos))}"
+    if shape == "videos":
+        last = dict(zip(rows.videos, rows.last.tolist()))
+        every = rows.header.lower().startswith(IMAGE_COLUMN)
+        return Expected(rows.videos, path.name, said, lines=last if every else {}, least=last)
+    return Expected(rows.videos, path.name, said, rows)
+
+
+def _of_videos(dataset: AffWild2, task: str, split: str, members: tuple[str, ...], where: str) -> Expected:
+    last = {name: int(frames[-1]) if len(frames := dataset.sequences[name].frames) else 0 for name in members}
+    folder = dataset.root / "videos"
+    files = find_videos(folder) if folder.is_dir() else {}
+    listed = dataset.folders.frame_lists.get(task) if split == "test" else None
+    if listed is not None:
+        rows = listed_images(listed)
+        exact = dict(zip(rows.videos, rows.last.tolist()))
+    else:
+        sources = Sources({}, files, annotated_lines(dataset, task, split))
+        known = [name for name in members if last[name] or name in sources.annotated or video_of(name, files)]
+        found = lengths(known, last, sources)
+        exact = {name: length.lines for name, length in found.items() if length.source in EXACT}
+    rest = len(members) - len(exact)
+    said = f"{where}, {_number(len(members))}" + (f"; of {rest} only the last crop is known" if rest else "")
+    return Expected(members, where, said, lines=exact, least=last)
+
+
+def _number(videos: int) -> str:
+    return f"{videos:,} video{'s' * (videos != 1)}"
