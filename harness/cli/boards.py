@@ -4,28 +4,70 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness import records
-from harness.leaderboard import render, rows
+from harness.evidence import Evidence
+from harness.leaderboard import beside, optimism, render, render_optimism, rows
 from harness.records import Record
-from harness.tracking import tracked_records
+from harness.tracking import statistics_elsewhere, tracked_records
 
 WIDEST = 140
 
 
 def show(store: Path, tracking_uri: str | None, task: str | None = None, format: str = "table", plain: bool = False,
-         boards: set[tuple[str, str]] | None = None, from_store: bool = False) -> str:
+         boards: set[tuple[str, str]] | None = None, from_store: bool = False, published: bool = False) -> str:
     """The boards of the tracked runs; `boards` narrows them to some (task, data digest).
 
     from_store: read the records of this store, where the tracking server cannot be asked. plain: no terminal.
+    published: set published figures beside them.
     """
     found = _kept(store) if from_store else tracked_records(store, tracking_uri)
     if boards is not None:
         found = [record for record in found if (record.task, record.data_digest) in boards]
+    if published:
+        found = _with_figures(found)
+    width, bold = _room(plain)
+    listed = rows(found, task, _evidence(store, None if from_store else tracking_uri))
+    return render(listed, format, width, bold).rstrip("\n")
+
+
+def show_optimism(store: Path, tracking_uri: str | None, task: str | None = None, format: str = "table",
+                  plain: bool = False) -> str:
+    """Each configuration under both protocols; where there is none, what makes one."""
+    found = tracked_records(store, tracking_uri)
+    listed = optimism(found, task, _evidence(store, tracking_uri))
+    if not listed and format in ("table", "md"):
+        return _other_half(store, [record for record in found if task in (None, record.task)])
+    return render_optimism(listed, format, _room(plain)[0]).rstrip("\n")
+
+
+def _room(plain: bool) -> tuple[int, bool]:
+    """Columns to fill, and whether they are those of a terminal."""
     terminal = sys.stdout.isatty() and not plain
-    width = min(shutil.get_terminal_size((100, 24)).columns, WIDEST) if terminal else 100
-    return render(rows(found, task), format, width, bold=terminal).rstrip("\n")
+    return min(shutil.get_terminal_size((100, 24)).columns, WIDEST) if terminal else 100, terminal
+
+
+def _evidence(store: Path, tracking_uri: str | None) -> Evidence:
+    return Evidence(store, statistics_elsewhere(store, tracking_uri))
+
+
+def _with_figures(found: list[Record]) -> list[Record]:
+    from harness.published import ANNOTATED, DATASET, figures
+
+    return beside(found, figures(), ANNOTATED, DATASET)
+
+
+def _other_half(store: Path, found: Iterable[Record]) -> str:
+    """What to run so that a configuration is there under both protocols."""
+    runs = [record for record in found if record.kind == "run" and record.status == "finished"]
+    have = {record.protocol for record in runs}
+    lacking = "published" if have != {"published"} else "held-out"
+    recipe = min((record.recipe for record in runs if record.recipe), default="RECIPE")
+    return (f"no configuration was run under both protocols; run the same recipe with the same data and settings\n"
+            f"under the other one too, for instance:\n"
+            f"  framelight run {recipe} --data DIR --store {store} --set protocol={lacking}")
 
 
 def _kept(store: Path) -> list[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from harness.cli.boards import show
+from harness.cli.boards import show, show_optimism
 from harness.cli.saying import say
 from harness.errors import InputError
 from harness.files import write_text
@@ -15,8 +15,11 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.task is not None:
         task(arguments.task)
     _look_at(arguments)
-    text = show(arguments.store, arguments.tracking_uri, task=arguments.task, format=arguments.format,
-                plain=arguments.out is not None)
+    if arguments.optimism and arguments.published:
+        raise InputError("--optimism compares your own runs; leave --published out, or ask for it in a second command")
+    asked = {"task": arguments.task, "format": arguments.format, "plain": arguments.out is not None}
+    text = show_optimism(arguments.store, arguments.tracking_uri, **asked) if arguments.optimism else \
+        show(arguments.store, arguments.tracking_uri, published=arguments.published, **asked)
     if arguments.out is None:
         print(text)
     else:

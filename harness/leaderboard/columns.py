@@ -2,69 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from harness.leaderboard.distinctions import briefly
-from harness.leaderboard.rows import Row, look
+from harness.leaderboard.layout import Column, Row
+from harness.leaderboard.rows import look, name
 
 RANDOM = " (random)"
+SHORT_WORDS = {"logistic_regression": "logistic", "embeddings": "emb", "embeddings+scores": "emb+scores"}
+"""Words of cells in a table that is short of room."""
+MARKS = {"=": "tied: its difference to the best may be chance (paired test, 5 %, Holm)",
+         "b": "baseline", "p": "published figure, not ranked",
+         "l": "labels: it reads those of the reported split; not ranked",
+         "s": "scores: its features hold scores of what is predicted",
+         "u": "some metric is undefined and counts as 0"}
 
 
-@dataclass(frozen=True)
-class Column:
-    """text: the cell; end: the part of it that says most, which stays when a cell that `shrinks` is cut."""
+def columns(listed: list[Row], run_length: int, brief: bool = False, short: bool = False,
+            numbered: bool = False) -> list[Column]:
+    """Every column of a board; run ids are cut to `run_length` characters, brief and short as of `naming`.
 
-    name: str
-    text: Callable[[Row], str]
-    right: bool = False
-    shrinks: bool = False
-    end: Callable[[Row], str] = lambda row: ""
-
-
-def columns(listed: list[Row], run_length: int, brief: bool = False) -> list[Column]:
-    """Every column of a board; run ids are cut to `run_length` characters.
-
-    brief: of the settings in which rows that look alike differ, name only as many as tell them apart.
+    numbered: of the notes, only their numbers in `notes`.
     """
-    distinction = _distinctions(listed, brief)
+    number_of = {note: str(place) for place, note in enumerate(notes(listed), 1)}
     shown = [
         _rank_column(listed),
-        Column("backbone", _backbone, shrinks=True, end=_weights),
-        Column("features", lambda row: row["features"] or "-", shrinks=True),
-        Column("head", lambda row: (row["head"] or "-") + distinction(row), shrinks=True, end=distinction),
-        Column("smoothing", _smoothing),
-        Column(listed[0]["metric"], partial(_value, sign=_sign(listed, "value"))),
-        Column("95 % interval", partial(_interval, sign=_sign(listed, "ci_low"))),
-        Column("raw", lambda row: _number(row["unsmoothed"]), right=True),
+        *naming(listed, brief, short),
+        Column("smoothing", partial(smoothing, short=short)),
+        Column(listed[0]["metric"], partial(_value, sign=sign(listed, "value"))),
+        Column("95 % interval", partial(interval, sign=sign(listed, "ci_low"))),
+        Column("p", lambda row: probability(row["p_value"])),
+        Column("raw", lambda row: number(row["unsmoothed"]), right=True),
         Column("seeds", _seeds, right=True),
-        Column("protocol", lambda row: row["protocol"]),
         Column("cover", lambda row: _percent(row["coverage"]), right=True),
         Column("params", lambda row: _count(row["parameters"]), right=True),
-        Column("run", lambda row: row["run_id"][:run_length]),
+        Column("note", lambda row: number_of.get(row["note"], "-") if numbered else row["note"] or "-"),
+        Column("source" if all(row["source"] for row in listed) else "run",
+               lambda row: row["source"] or row["run_id"][:run_length], shrinks=True),
     ]
     return [column for column in shown if column.name != "raw" or _smoothing_matters(listed)]
 
 
-def optimistic(row: Row) -> bool:
-    return row["protocol"] == "published" and row["kind"] == "run"
+def naming(listed: list[Row], brief: bool, short: bool) -> list[Column]:
+    """Backbone, features and head with what tells rows apart.
+
+    brief: of the settings in which rows that look alike differ, name only as many as tell them apart; short: the
+    longest words in fewer letters.
+    """
+    distinction = _distinctions(listed, brief)
+    words = SHORT_WORDS if short else {}
+    return [
+        Column("backbone", _backbone, shrinks=True, end=_weights),
+        Column("features", lambda row: _word(row["features"], words), shrinks=True),
+        Column("head", lambda row: _word(row["head"], words) + distinction(row), shrinks=True, end=distinction),
+    ]
 
 
-def _marks(row: Row) -> str:
-    kind = {"baseline": "b", "published": "p"}.get(row["kind"], "")
-    return kind + "o" * optimistic(row) + "u" * bool(row["undefined"])
+def notes(listed: list[Row]) -> list[str]:
+    """What publications say of their figures, each once."""
+    return list(dict.fromkeys(row["note"] for row in listed if row["note"]))
+
+
+def marks(row: Row) -> str:
+    """The letters of MARKS that hold of the row."""
+    held = {"=": bool(row["tied_with_best"]) and row["p_value"] is not None, "b": row["kind"] == "baseline",
+            "p": row["kind"] == "published", "l": "uses_labels" in row["flags"], "s": "own_scores" in row["flags"],
+            "u": bool(row["undefined"])}
+    return "".join(mark for mark, holds in held.items() if holds)
 
 
 def _rank_column(listed: list[Row]) -> Column:
     """Ranks right-aligned, their marks left-aligned after them."""
-    width = max(len(_marks(row)) for row in listed)
+    width = max(len(marks(row)) for row in listed)
     room = width + 1 if width else 0
 
     def text(row: Row) -> str:
-        return ("-" if row["rank"] is None else str(row["rank"])) + f" {_marks(row)}"[:room].ljust(room)
+        return ("-" if row["rank"] is None else str(row["rank"])) + f" {marks(row)}"[:room].ljust(room)
 
     return Column("#" + " " * room, text, right=True)
+
+
+def _word(text: str, words: Mapping[str, str]) -> str:
+    return words.get(text, text) or "-"
 
 
 def _backbone(row: Row) -> str:
@@ -78,21 +98,23 @@ def _weights(row: Row) -> str:
 def _distinctions(listed: list[Row], brief: bool) -> Callable[[Row], str]:
     words = [row["distinction"] for row in listed]
     words = briefly([look(row) for row in listed], words) if brief else words
-    texts = {row["run_id"]: "".join(f" {word}" for word in said) for row, said in zip(listed, words)}
-    return lambda row: texts[row["run_id"]]
+    texts = {name(row): "".join(f" {word}" for word in said) for row, said in zip(listed, words)}
+    return lambda row: texts[name(row)]
 
 
-def _smoothing(row: Row) -> str:
+def smoothing(row: Row, short: bool = False) -> str:
+    """Kernel and radius."""
     if row["kernel"] is None:
         return "-"
-    return "none" if row["kernel"] == "none" or row["radius"] == 0 else f"{row['kernel']} r={row['radius']:g}"
+    return "none" if row["kernel"] == "none" or row["radius"] == 0 else \
+        f"{row['kernel']} {'' if short else 'r='}{row['radius']:g}"
 
 
 def _smoothing_matters(listed: list[Row]) -> bool:
     return any(row["unsmoothed"] not in (None, row["value"]) for row in listed)
 
 
-def _sign(listed: list[Row], name: str) -> str:
+def sign(listed: list[Row], name: str) -> str:
     """The format's sign option: a blank where some number of the board is negative, so that points align."""
     return " " if any(round(row[name] or 0.0, 3) < 0 for row in listed) else "-"
 
@@ -103,7 +125,7 @@ def _value(row: Row, sign: str) -> str:
     return f"{round(row['value'], 3) + 0.0:{sign}.3f}" + (f" ± {row['std']:.3f}" if row["std"] is not None else "")
 
 
-def _interval(row: Row, sign: str) -> str:
+def interval(row: Row, sign: str) -> str:
     low, high = row["ci_low"], row["ci_high"]
     return "-" if low is None or high is None else f"{round(low, 3) + 0.0:{sign}.3f} to {round(high, 3) + 0.0:.3f}"
 
@@ -113,8 +135,12 @@ def _seeds(row: Row) -> str:
     return f"{done} of {done + missing}" if missing else str(done)
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     return "-" if value is None else f"{round(value, 3) + 0.0:.3f}"
+
+
+def probability(p: float | None) -> str:
+    return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _percent(share: float | None) -> str:

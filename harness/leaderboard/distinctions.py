@@ -9,15 +9,24 @@ from typing import Any
 from harness.records import Record
 
 SHORT = {"hidden": "hidden", "learning_rate": "lr", "l2": "l2", "epochs": "epochs", "batch_size": "batch",
-         "standardise": "standardise", "schedule": "schedule", "keep": "keep"}
+         "standardise": "standardise", "schedule": "schedule", "keep": "keep", "class_weights": "class_weights",
+         "label_smoothing": "label_smoothing", "va_loss": "va_loss", "task_weights": "task_weights",
+         "invalid": "invalid", "parts": "parts"}
 """Settings of a head in the order they are listed in, with the names they have on a board."""
+PROTOCOL = {"protocol.fraction": "fraction", "protocol.folds": "folds", "protocol.refit": "refit"}
 Settings = dict[str, Any]
 
 
 def head_settings(record: Record) -> Settings:
-    """The settings of the record's head without its kind, in the order of SHORT; {} for a head that has none."""
+    """The settings of the record's head without its kind, in the order of SHORT; {} for a head that has none.
+
+    `parts`: {output: its own settings}.
+    """
     head = record.config.get("head")
     settings = _untagged(head, "kind") if isinstance(head, Mapping) else {}
+    if "parts" in settings:
+        settings["parts"] = {part["output"]: {key: value for key, value in _untagged(part, "output").items()
+                                              if value is not None} for part in settings["parts"]}
     known = [name for name in SHORT if name in settings]
     return {name: settings[name] for name in [*known, *sorted(settings.keys() - SHORT.keys())]}
 
@@ -77,7 +86,8 @@ def _smoothing(record: Record) -> Settings:
 
 
 def _rest(record: Record) -> Settings:
-    return _flat({name: value for name, value in record.config.items() if name not in ("head", "entry", "smoothing")})
+    named_elsewhere = ("head", "entry", "smoothing", "source", "note")
+    return _flat({name: value for name, value in record.config.items() if name not in named_elsewhere})
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Settings:
@@ -103,7 +113,7 @@ def _say_values(several: list[Settings]) -> list[list[str]]:
     for name in _differing(several):
         texts = _values([settings.get(name) for settings in several])
         for words, settings, text in zip(said, several, texts):
-            words += [f"{SHORT.get(name, name)}={text}"] if name in settings else []
+            words += [f"{(SHORT | PROTOCOL).get(name, name)}={text}"] if name in settings else []
     return said
 
 
@@ -118,7 +128,7 @@ def _say_hashes(several: list[Settings]) -> list[list[str]]:
 
 
 def _say_candidates(several: list[Settings]) -> list[list[str]]:
-    """Smoothing: kernels when they differ, `r<=50` when radii do."""
+    """Smoothing: kernels when they differ, `r<=50` when radii do, how gaps are filled when that does."""
     differing = _differing(several)
     return [_candidates(settings, differing) if settings else [] for settings in several]
 
@@ -129,7 +139,7 @@ def _candidates(smoothing: Settings, differing: list[str]) -> list[str]:
         smallest, largest = smoothing.get("smallest", 0), smoothing.get("largest", 0)
         words.append(f"r={largest}" if smallest == largest
                      else f"r<={largest}" if smallest == 0 else f"r={smallest}..{largest}")
-    return words
+    return words + ([f"gaps={smoothing['gaps']}"] if "gaps" in differing and "gaps" in smoothing else [])
 
 
 def _values(values: list[Any]) -> list[str]:
@@ -144,7 +154,12 @@ def _value(value: Any, digits: int) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.{digits}g}"
-    return "+".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}({_value(item, digits)})" if isinstance(item, Mapping) else
+                        f"{name}={_value(item, digits)}" for name, item in value.items()) or "none"
+    if isinstance(value, (list, tuple)):
+        return "+".join(_value(item, digits) for item in value) or "none"
+    return str(value)
 
 
 ASPECTS: tuple[tuple[Callable[[Record], Settings], Callable[[list[Settings]], list[list[str]]]], ...] = (

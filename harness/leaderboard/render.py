@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from harness.errors import unknown
-from harness.leaderboard.rows import Row
+from harness.leaderboard.layout import Row
 from harness.leaderboard.table import markdown, table
 
 FORMATS = ("table", "csv", "json", "md")
-COLUMNS = ("rank", "run_id", "task", "dataset", "split", "protocol", "kind", "backbone", "weights", "random_weights",
-           "features", "head", "settings", "distinction", "kernel", "radius", "seeds", "seeds_missing", "metric",
-           "value", "std", "ci_low", "ci_high", "tied_with_best", "unsmoothed", "undefined", "coverage", "units",
-           "unit", "parameters", "data_digest")
+COLUMNS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
+           "weights", "random_weights", "features", "head", "settings", "distinction", "kernel", "radius", "seeds",
+           "seeds_missing", "metric", "value", "std", "ci_low", "ci_high", "tied_with_best", "p_value", "detectable",
+           "unsmoothed", "undefined", "coverage", "units", "unit", "parameters", "data_digest", "source", "note")
 """Columns of the CSV; one for each metric any row has follows, as `metrics.NAME`."""
 
 
@@ -28,22 +29,23 @@ def render(rows: list[Row], form: str = "table", width: int = 100, bold: bool = 
         raise unknown("format", form, FORMATS)
     if form == "table":
         return table(rows, width, bold)
-    return {"csv": _csv, "json": _json, "md": markdown}[form](rows)
+    return markdown(rows) if form == "md" else as_json(rows) if form == "json" else as_csv(rows, COLUMNS)
 
 
-def _json(rows: list[Row]) -> str:
+def as_json(rows: list[Row]) -> str:
+    """A list of objects, floats with six decimals; settings of heads as they are."""
     exact = [_rounded(row) | {"settings": row["settings"]} for row in rows]
     return json.dumps(exact, indent=1, sort_keys=True) + "\n"
 
 
-def _csv(rows: list[Row]) -> str:
+def as_csv(rows: list[Row], columns: Sequence[str]) -> str:
     """Floats with six decimals, lists and settings separated by blanks, nothing for null."""
-    names = sorted({name for row in rows for name in row["metrics"]})
+    names = sorted({name for row in rows for name in row.get("metrics", ())})
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(f"metrics.{name}" for name in names)])
+    writer.writerow([*columns, *(f"metrics.{name}" for name in names)])
     for row in rows:
-        values = [row[column] for column in COLUMNS] + [row["metrics"].get(name) for name in names]
+        values = [row[column] for column in columns] + [row["metrics"].get(name) for name in names]
         writer.writerow([_cell(value) for value in values])
     return out.getvalue()
 

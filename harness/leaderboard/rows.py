@@ -1,95 +1,126 @@
-"""Records become ranked rows: a pure function of the records, in whatever order they come."""
+"""Records become ranked rows: a pure function of the records and their evidence, in whatever order they come."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from harness.leaderboard.distinctions import distinctions, head_settings
+from harness.leaderboard.layout import Row
+from harness.leaderboard.ranking import ranked
 from harness.records import Record, to_json
 from harness.tasks import TASKS
 
+if TYPE_CHECKING:
+    from harness.evidence import Difference
+
 TASK_ORDER = {name: i for i, name in enumerate(TASKS)}
-Row = dict[str, Any]
+PUBLISHED = "published"
 
 
-def rows(records: Iterable[Record], task: str | None = None) -> list[Row]:
+class Evidence(Protocol):
+    """What rows are told of jobs beyond their records; `harness.evidence` has it from their statistics."""
+
+    def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None: ...
+
+    def difference(self, first: Sequence[Record], second: Sequence[Record]) -> Difference | None: ...
+
+
+def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None) -> list[Row]:
     """One row for each configuration (`run_id` is its group id), boards one after another, best first.
 
-    A board is a task, a data set (by digest) and a split; the protocol is a column. Within a board runs and
-    baselines are ranked by value, equal values by run id; published figures and rows without a finished seed follow
-    with rank None.
+    A board is a task, a data set (by digest), a split and a protocol; a row is `optimistic` when it was chosen on the
+    split it reports. Within a board runs and baselines are ranked by value, equal values by run id; rows that use
+    labels of the reported split, published figures and rows without a finished seed follow with rank None.
     `value` is the mean over the finished `seeds`, `std` their sample standard deviation (None for one seed),
     `unsmoothed` and `metrics` are means likewise; `seeds_missing` are those some record of the group expects.
-    `ci_low`/`ci_high` are means of the seeds' intervals over videos (None unless each has one); `tied_with_best` is
-    None as long as no paired test was made. Seeds may have chosen different smoothing: then `kernel` is "mixed"
-    when kernels differ, and `radius` is the median.
+    `ci_low`/`ci_high`: 95 % interval from `evidence`, where it has none the means of the seeds' own (None unless each
+    has one). `p_value`: of the paired test against the board's best row, Holm-adjusted for the board; `tied_with_best`
+    when it is 0.05 or more (the best row is tied with itself; None where no test could be made); `detectable`: the
+    smallest difference to the best that such a pair shows with 80 % power. Tied rows share rank 1, the others keep
+    their place, which equal values share.
+    Seeds may have chosen different smoothing: then `kernel` is "mixed" when kernels differ, and `radius` is the median.
     `settings` are those of the head; `distinction` is what the row has different from others of its board that
-    agree in backbone, features and head, in words; [] when there are none.
+    agree in backbone, features and head, in words; [] when there are none. `source`, `note`: of a
+    published figure.
     """
-    groups: dict[str, list[Record]] = defaultdict(list)
-    for record in _one_for_each_job(records):
-        if record.status != "pruned" and record.kind != "trial" and task in (None, record.task):
-            groups[record.group_id].append(record)
+    groups = grouped(records, task)
     boards: dict[tuple, list[Row]] = defaultdict(list)
-    for group in groups.values():
-        group.sort(key=lambda record: (record.seed, record.job_id))
-        row = _row(group)
+    jobs: dict[tuple, list[Record]] = {}
+    for group in groups:
+        row = _row(group, evidence)
         boards[board(row)].append(row)
+        jobs[name(row)] = group
     for listed in boards.values():
-        firsts = [_first(groups[row["run_id"]]) for row in listed]
+        firsts = [_first(jobs[name(row)]) for row in listed]
         for row, words in zip(listed, distinctions([look(row) for row in listed], firsts)):
             row["distinction"] = words
-    return [row for key in sorted(boards, key=lambda key: _board_order(key, boards[key]))
-            for row in _ranked(boards[key])]
+
+    def against(row: Row, other: Row) -> Difference | None:
+        return evidence.difference(finished(jobs[name(row)]), finished(jobs[name(other)])) if evidence else None
+
+    return [row for listed in sorted(boards.values(), key=_board_order)
+            for row in ranked(listed, against if evidence is not None else None)]
 
 
-def board(row: Row) -> tuple[str, str, str]:
-    """The key of a row's board: rows that share it are scored on the same labels."""
-    return row["task"], row["data_digest"] or row["dataset"], row["split"]
+def grouped(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:
+    """The jobs of each configuration, one record a job, in order of seeds; trials and pruned jobs left out."""
+    groups: dict[tuple, list[Record]] = defaultdict(list)
+    for record in _one_for_each_job(records):
+        if record.status != "pruned" and record.kind != "trial" and task in (None, record.task):
+            groups[record.group_id, record.data_digest].append(record)
+    for group in groups.values():
+        group.sort(key=lambda record: (record.seed, record.job_id))
+    return list(groups.values())
+
+
+def finished(group: Iterable[Record]) -> list[Record]:
+    return [record for record in group if record.status == "finished"]
+
+
+def board(row: Row) -> tuple[str, str, str, str]:
+    """The key of a row's board: rows that share it are scored on the same labels and chosen by the same rules."""
+    return row["task"], row["data_digest"] or row["dataset"], row["split"], row["protocol"]
+
+
+def name(row: Row) -> tuple[str, str]:
+    """The key of a row: a published figure stands on several boards."""
+    return row["run_id"], row["data_digest"]
 
 
 def look(row: Row) -> tuple:
     """What a board shows of a row's configuration before any settings are named."""
-    return tuple(row[name] for name in ("backbone", "random_weights", "features", "head", "protocol", "kind"))
+    shown = tuple(row[name] for name in ("backbone", "random_weights", "features", "head", "protocol", "kind"))
+    return (*shown, row["kernel"], row["radius"]) if row["kind"] == "published" else shown
 
 
-def _board_order(key: tuple, board_rows: list[Row]) -> tuple:
-    task, data, split = key
-    return TASK_ORDER.get(task, len(TASK_ORDER)), task, min(row["dataset"] for row in board_rows), data, split
+def _board_order(board_rows: list[Row]) -> tuple:
+    """Tasks in their usual order, own runs before others' figures alone, held-out before published."""
+    task, data, split, protocol = board(board_rows[0])
+    alone = all(row["kind"] == "published" for row in board_rows)
+    return (TASK_ORDER.get(task, len(TASK_ORDER)), task, alone, min(row["dataset"] for row in board_rows), data, split,
+            protocol == PUBLISHED, protocol)
 
 
 def _one_for_each_job(records: Iterable[Record]) -> list[Record]:
     """A finished record before any other; between equals the same one whatever the order."""
-    jobs: dict[str, list[Record]] = defaultdict(list)
+    jobs: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
-        jobs[record.job_id].append(record)
+        jobs[record.job_id, record.data_digest].append(record)
     return [min(same, key=lambda record: (record.status != "finished", to_json(record))) if len(same) > 1 else same[0]
             for same in jobs.values()]
 
 
-def _ranked(board_rows: list[Row]) -> list[Row]:
-    def order(row: Row) -> tuple:
-        value = row["value"]
-        return value is None, row["kind"] == "published", 0.0 if value is None else -value, row["run_id"]
-
-    ordered, rank = sorted(board_rows, key=order), 0
-    for row in ordered:
-        if row["value"] is not None and row["kind"] != "published":
-            rank += 1
-            row["rank"] = rank
-    return ordered
-
-
-def _row(group: list[Record]) -> Row:
+def _row(group: list[Record], evidence: Evidence | None) -> Row:
     """The row of one configuration; `group` is in order of seeds."""
-    done = [record for record in group if record.status == "finished"]
+    done = finished(group)
     seeds = [record.seed for record in done]
     first = _first(group)
     values = [record.metrics[record.metric] for record in done]
+    low, high = _interval(done, evidence)
     return {
         "rank": None,
         "run_id": first.group_id,
@@ -98,7 +129,9 @@ def _row(group: list[Record]) -> Row:
         "data_digest": first.data_digest,
         "split": first.split,
         "protocol": first.protocol,
+        "optimistic": _optimistic(first),
         "kind": first.kind,
+        "flags": sorted({flag for record in group for flag in record.flags}),
         "backbone": first.backbone,
         "weights": first.backbone_weights,
         "random_weights": first.backbone_random,
@@ -113,9 +146,11 @@ def _row(group: list[Record]) -> Row:
         "metric": first.metric,
         "value": _mean(values),
         "std": statistics.stdev(values) if len(values) > 1 else None,
-        "ci_low": _mean_of(done, lambda record: record.ci_low),
-        "ci_high": _mean_of(done, lambda record: record.ci_high),
+        "ci_low": low,
+        "ci_high": high,
         "tied_with_best": None,
+        "p_value": None,
+        "detectable": None,
         "unsmoothed": _mean_of(done, lambda record: record.unsmoothed.get(record.metric)),
         "metrics": _means(done),
         "undefined": sorted({name for record in done for name in record.undefined}),
@@ -123,7 +158,19 @@ def _row(group: list[Record]) -> Row:
         "units": max(record.units for record in group),
         "unit": first.unit,
         "parameters": first.parameters,
+        "source": first.config.get("source"),
+        "note": first.config.get("note"),
     }
+
+
+def _interval(done: list[Record], evidence: Evidence | None) -> tuple[float | None, float | None]:
+    found = evidence.interval(done) if evidence is not None and done and done[0].kind != "published" else None
+    return found or (_mean_of(done, lambda record: record.ci_low), _mean_of(done, lambda record: record.ci_high))
+
+
+def _optimistic(record: Record) -> bool:
+    """Whether it was chosen on the split it reports. Nobody can choose on a challenge's test split."""
+    return record.protocol == PUBLISHED and not (record.kind == "published" and record.split == "test")
 
 
 def _first(group: list[Record]) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from harness.tracking.entries import Tagged
     from harness.tracking.mlflow_tracker import Tracker
 
-__all__ = ["Location", "TrackingLost", "locate", "open_tracker", "tracked_records"]
+__all__ = ["Location", "TrackingLost", "locate", "open_tracker", "statistics_elsewhere", "tracked_records"]
 
 
 def open_tracker(store: Path, tracking_uri: str | None = None) -> Tracker:
@@ -43,3 +44,17 @@ def tracked_records(store: Path, tracking_uri: str | None = None) -> list[Record
         return Tracker(location, reading_only=True).tagged_runs()
 
     return read_records(location, ask)
+
+
+def statistics_elsewhere(store: Path, tracking_uri: str | None = None) -> Callable[[str, Path], bool] | None:
+    """Writes the statistics that were tracked of a job (its id) to a path, False where there are none.
+
+    None for the store's own database: what the store's folders lack, it has not. MLflow is imported at the first
+    call, which raises FramelightError when a server does not answer.
+    """
+    location = locate(store, tracking_uri)
+    if location.uri == locate(store).uri:
+        return None
+    from harness.tracking.elsewhere import Elsewhere
+
+    return Elsewhere(location)

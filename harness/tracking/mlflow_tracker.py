@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -125,6 +127,15 @@ class Tracker:
         """job_ids that are finished or pruned at this location, whoever logged them."""
         with self._guard():
             return reading.finished_jobs(self.location, self.tagged_runs)
+
+    def fetch(self, run_id: str, name: str, path: Path) -> bool:
+        """A file of a run, written to `path`; False when the run has none of that name."""
+        with self._guard(FramelightError):
+            if name not in {file.path for file in self._client.list_artifacts(run_id)}:
+                return False
+            with tempfile.TemporaryDirectory() as folder, writing(path) as aside:
+                shutil.copyfile(self._client.download_artifacts(run_id, name, folder), aside)
+            return True
 
     def records(self) -> list[Record]:
         """Light records of all finished and failed jobs of all experiments at this location."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.heads.config import HeadConfig
+from harness.heads.config import HeadConfig, Part
 from harness.identity import plain
 from harness.jobs.job import Configuration
 from harness.leaderboard import render, rows
@@ -21,11 +21,13 @@ WIDE = 200
 
 
 def run(group, head=SHARED, value=0.5, entry="69a765976f5c", largest=50, kernels=("mean", "median"), fraction=0.25,
-        **changes):
+        gaps="linear", thresholds="chosen", missing="dropped", protocol=None, **changes):
     """A record with a configuration as jobs write it."""
+    protocol = protocol or Protocol(fraction=fraction)
     configuration = Configuration(
         kind="run", task="expr", data="d0d0d0d0d0d0", entry=entry, features="embeddings", head=head,
-        smoothing=Smoothing(kernels, 0, largest), protocol=Protocol(fraction=fraction))
+        smoothing=Smoothing(kernels, 0, largest, gaps), protocol=protocol, thresholds=thresholds, missing=missing)
+    changes = {"protocol": protocol.name, **changes}
     return record(group=group, value=value, config=plain(configuration), head=head.kind if head else "constant",
                   **changes)
 
@@ -35,7 +37,6 @@ def said(*records):
     return {row["run_id"]: row["distinction"] for row in rows(records)}
 
 
-
 def test_rows_that_look_alike_say_every_head_setting_they_differ_in():
     assert said(run("a", DIRECT), run("b", SHARED)) == {"a": ["hidden=0", "lr=0.005"], "b": ["hidden=128", "lr=0.001"]}
 
@@ -43,7 +44,7 @@ def test_rows_that_look_alike_say_every_head_setting_they_differ_in():
 def test_rows_that_look_different_say_nothing():
     different = [run("a"), run("b", HeadConfig("mlp", hidden=64)), run("c", features="scores"),
                  run("d", DIRECT, backbone="tiny_mobilenet"), run("e", DIRECT, backbone_random=True),
-                 run("f", DIRECT, protocol="published"), run("g", DIRECT, split="test"), run("h", None)]
+                 run("f", DIRECT, protocol=Protocol("published")), run("g", DIRECT, split="test"), run("h", None)]
     assert set(map(tuple, said(*different).values())) == {()}
 
 
@@ -59,8 +60,32 @@ def test_without_head_settings_between_them_weights_then_smoothing_then_the_rest
         "a": ["entry 69a76597"], "b": ["entry 69a76591"]}
     assert said(run("a"), run("b", largest=25), run("c", largest=0)) == {"a": ["r<=50"], "b": ["r<=25"], "c": ["r=0"]}
     assert said(run("a"), run("b", kernels=("mean",))) == {"a": ["mean/median"], "b": ["mean"]}
-    assert said(run("a"), run("b", fraction=0.125)) == {"a": ["protocol.fraction=0.25"],
-                                                       "b": ["protocol.fraction=0.125"]}
+    assert said(run("a"), run("b", fraction=0.125)) == {"a": ["fraction=0.25"], "b": ["fraction=0.125"]}
+
+
+@pytest.mark.parametrize("one, other, words", [
+    ({}, {"head": HeadConfig("multitask", va_loss="mse")}, (["va_loss=ccc"], ["va_loss=mse"])),
+    ({}, {"head": HeadConfig("multitask", class_weights="none", label_smoothing=0.1)},
+     (["class_weights=inverse", "label_smoothing=0"], ["class_weights=none", "label_smoothing=0.1"])),
+    ({}, {"head": HeadConfig("multitask", invalid="zeroed")}, (["invalid=dropped"], ["invalid=zeroed"])),
+    ({}, {"head": HeadConfig("multitask", task_weights="balanced", keep="loss")},
+     (["keep=best", "task_weights=equal"], ["keep=loss", "task_weights=balanced"])),
+    ({}, {"thresholds": "half"}, (["thresholds=chosen"], ["thresholds=half"])),
+    ({}, {"missing": "filled"}, (["missing=dropped"], ["missing=filled"])),
+    ({}, {"gaps": "nearest"}, (["gaps=linear"], ["gaps=nearest"])),
+    ({}, {"protocol": Protocol(refit=True)}, (["refit=false"], ["refit=true"])),
+    ({}, {"protocol": Protocol(folds=5)}, (["folds=0", "refit=false"], ["folds=5", "refit=true"])),
+])
+def test_every_switch_of_the_paper_tells_rows_apart(one, other, words):
+    defaults = {"head": HeadConfig("multitask")}
+    told = said(run("a", **defaults | one), run("b", **defaults | other))
+    assert (told["a"], told["b"]) == words
+
+
+def test_the_parts_of_separate_networks_are_said_by_output():
+    head = HeadConfig("separate", parts=(Part("va", features="scores"), Part("au", hidden=64, keep="last")))
+    told = said(run("a", head), run("b", HeadConfig("separate")))
+    assert told == {"a": ["parts=va(features=scores) au(hidden=64 keep=last)"], "b": ["parts=none"]}
 
 
 def test_what_is_left_alike_after_the_head_goes_on_to_the_next_difference():
@@ -123,10 +148,11 @@ def test_settings_are_in_json_and_csv_unrounded_and_the_head_stays_its_kind():
     first, second = json.loads(render(board, "json"))
     assert first["head"] == "mlp" and second["settings"] == {} and second["distinction"] == []
     assert first["settings"] == {name: value for name, value in asdict(HeadConfig("mlp", l2=1e-7)).items()
-                                 if name != "kind"}
+                                 if name not in ("kind", "parts")} | {"parts": {}}
     first, second = csv.DictReader(io.StringIO(render(board, "csv")))
-    assert first["settings"] == ("hidden=128 learning_rate=0.001 l2=1e-07 epochs=10 batch_size=256 standardise=true "
-                                 "schedule=cosine keep=best")
+    assert first["settings"].startswith("hidden=128 learning_rate=0.001 l2=1e-07 epochs=10 batch_size=256 "
+                                        "standardise=true schedule=cosine keep=best ")
+    assert " va_loss=ccc " in first["settings"]
     assert first["head"] == "mlp" and second["settings"] == ""
 
 

@@ -29,7 +29,8 @@ def test_the_table_says_what_a_reader_must_know(board):
     text = render(board, width=160)
     for said in ("Expression on rendered", "validation split", "P_EXPR", "12 videos", "held-out protocol",
                  "0.440 ± 0.010", "0.400 to 0.500", "2 of 3", "mean r=7", "tiny_resnet (random)", "312k", "failed",
-                 "b baseline", "u an undefined metric counts as 0", "(random) backbone weights are random"):
+                 "b baseline", "u some metric is undefined and counts as 0",
+                 "Undefined, counted as 0: F1/Fear in 1 row.", "(random) backbone weights are random"):
         assert said in text
     assert " 0.000" in text and "-0.000" not in text
     assert "3fa9c1d" in text and "3fa9c1f" in text, "runs must be told apart by the prefix shown"
@@ -57,9 +58,43 @@ def test_only_the_best_row_is_bold_and_only_when_asked(board):
     assert len(bold) == 1 and "0.440" in bold[0] and bold[0].endswith("\033[0m")
 
 
-def test_the_published_protocol_is_marked_optimistic():
-    text = render(rows(seeds("a", [0.5], protocol="published")))
-    assert "1 o" in text and "o optimistic" in text
+@pytest.mark.parametrize("form", ["table", "md"])
+def test_the_published_protocol_is_marked_optimistic_and_comes_after_the_held_out(form):
+    text = render(rows([*seeds("a", [0.5], protocol="published"), *seeds("b", [0.4])]), form)
+    titles = [line.strip("# ") for line in text.splitlines() if "Expression on" in line]
+    assert len(titles) == 2 and "OPTIMISTIC" not in titles[0]
+    assert titles[1].endswith("OPTIMISTIC: chosen on the split it reports")
+
+
+@pytest.mark.parametrize("form, say", [("json", "true"), ("csv", "true")])
+def test_machines_read_which_rows_are_optimistic(form, say):
+    both = rows([*seeds("a", [0.5], protocol="published"), *seeds("b", [0.4])])
+    text = render(both, form)
+    read = json.loads(text) if form == "json" else list(csv.DictReader(io.StringIO(text)))
+    assert [str(row["optimistic"]).lower() for row in read] == ["false", say]
+
+
+def test_names_that_differ_at_their_ends_stay_apart_when_they_are_cut():
+    names = ("drawn_expressions_and_identities", "drawn_expressions_and_identities_1")
+    text = render(rows([record(group=f"{i:012x}", backbone=name, features="embeddings+scores", ci_low=0.1, ci_high=0.9)
+                        for i, name in enumerate(names)]), width=70)
+    cells = [line.split()[1] for line in text.splitlines() if "drawn" in line]
+    assert len(set(cells)) == 2 and all("…" in cell for cell in cells)
+
+
+def test_the_interval_is_still_there_in_a_hundred_columns():
+    text = render(rows(seeds("a" * 12, [0.4, 0.5], backbone="drawn_expressions_1", features="embeddings+scores",
+                             ci_low=0.3, ci_high=0.6)
+                       + seeds("b" * 12, [0.3, 0.4], backbone="drawn_expressions", kernel="median", radius=12)))
+    assert "0.300 to 0.600" in text and "aaaaaa" in text and max(map(len, text.splitlines())) <= 100
+
+
+def test_what_a_publication_notes_is_numbered_in_the_table_and_whole_in_markdown():
+    figures = [record(group=f"p{i}", kind="published", config={"source": "a notebook [4]", **note}) note in
+               enumerate([{"note": "crops of 224 pixels"}, {"note": "another run"}, {}])]
+    text, markdown = render(rows(figures)), render(rows(figures), "md")
+    assert "Notes: (1) crops of 224 pixels (2) another run" in text and "a notebook [4]" in text
+    assert "| crops of 224 pixels |" in markdown and "source" in markdown
 
 
 def test_two_data_sets_of_one_name_are_told_apart():

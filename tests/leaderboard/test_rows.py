@@ -11,7 +11,7 @@ from tests.making import record
 
 CONTRACT = {"rank", "run_id", "task", "dataset", "split", "protocol", "backbone", "features", "head", "kernel",
             "radius", "seeds", "metric", "value", "std", "ci_low", "ci_high", "tied_with_best", "coverage",
-            "parameters", "kind", "settings"}
+            "parameters", "kind", "settings", "optimistic", "flags", "p_value", "detectable"}
 
 
 def seeds(group, values, expected=None, **changes):
@@ -55,18 +55,18 @@ def test_a_pruned_trial_is_no_row():
     assert rows([record(status="pruned", metrics={})]) == []
 
 
-def test_ranks_are_by_value_then_run_id_baselines_in_place_published_unranked():
+def test_ranks_are_by_value_then_run_id_equal_ones_shared_baselines_in_place_published_unranked():
     board = rows([*seeds("b", [0.5]), *seeds("a", [0.5]), *seeds("c", [0.6], kind="baseline"),
                   *seeds("p", [0.9], kind="published"), *seeds("d", [0.1])])
-    assert [(r["run_id"], r["rank"]) for r in board] == [("c", 1), ("a", 2), ("b", 3), ("d", 4), ("p", None)]
+    assert [(r["run_id"], r["rank"]) for r in board] == [("c", 1), ("a", 2), ("b", 2), ("d", 4), ("p", None)]
 
 
-def test_boards_are_kept_apart_by_task_data_and_split():
+def test_boards_are_kept_apart_by_task_data_split_and_protocol():
     mixed = [*seeds("a", [0.1]), *seeds("b", [0.2], data_digest="other"), *seeds("c", [0.3], split="test"),
              *seeds("d", [0.4], task="va", metric="P_VA", metrics={"P_VA": 0.4}),
              *seeds("e", [0.05], protocol="published"), *seeds("f", [0.02], dataset="another name")]
     board = rows(mixed)
-    assert {r["run_id"]: r["rank"] for r in board} == {"a": 1, "b": 1, "c": 1, "d": 1, "e": 2, "f": 3}
+    assert {r["run_id"]: r["rank"] for r in board} == {"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 2}
     assert [r["run_id"] for r in rows(mixed, "va")] == ["d"]
 
 

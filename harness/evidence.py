@@ -1,0 +1,175 @@
+"""What the jobs' own statistics say of a row and of two rows, worked out once and kept in the store.
+
+A job keeps its sufficient statistics per unit (`artifacts/jobs/<job id>/statistics.npz`); what a tracking server has
+of others' jobs is fetched to `artifacts/evidence/statistics/`. Results are files in `artifacts/evidence/`, named by the
+digest of all they follow from. numpy is imported only when something has not been worked out yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+from harness.errors import FramelightError
+from harness.files import write_json
+from harness.identity import digest
+from harness.records import Record
+
+if TYPE_CHECKING:
+    from harness.statistics import UnitStatistics
+
+REVISION = 1
+"""Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
+FILE = "statistics.npz"
+OPEN = 32
+"""Files of statistics kept in memory: those of the best row and of the one it is compared with."""
+
+Fetch = Callable[[str, Path], bool]
+"""Writes the statistics of a job id to a path; False where they are not to be had."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First minus second on the units and seeds both have: `value`, its 95 % interval, two-sided `p` (not adjusted)
+    and the smallest difference that such a pair shows with 80 % power; `seeds` those of both."""
+
+    value: float
+    low: float | None
+    high: float | None
+    p: float | None
+    detectable: float | None
+    seeds: tuple[int, ...]
+
+
+class Evidence:
+    """The evidence of one store. Equal statistics give equal answers, in whatever store and process."""
+
+    def __init__(self, store: Path, fetch: Fetch | None = None) -> None:
+        self._jobs = Path(store) / "artifacts" / "jobs"
+        self._kept = Path(store) / "artifacts" / "evidence"
+        self._fetch = fetch
+        self._paths: dict[str, tuple[Path, str] | None] = {}
+        self._loaded = lru_cache(OPEN)(load)
+
+    def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None:
+        """95 % interval of the mean metric of finished jobs, one for each seed, resampling units and seeds.
+
+        None where the statistics of some seed are missing, or one unit alone gives no interval.
+        """
+        found = self._found(jobs)
+        if not found:
+            return None
+
+        def work_out() -> dict[str, Any]:
+            from harness.intervals import interval
+
+            statistics = self._aligned(found)
+            if statistics is None:
+                return {"low": None, "high": None}
+            made = interval(statistics, jobs[0].metric)
+            return {"low": _finite(made.low), "high": _finite(made.high)}
+
+        made = self._remembered(["interval", jobs[0].metric, [key for _, key in found]], work_out)
+        return None if made["low"] is None or made["high"] is None else (made["low"], made["high"])
+
+    def difference(self, first: Sequence[Record], second: Sequence[Record]) -> Difference | None:
+        """Paired difference of two configurations' finished jobs, seed by seed.
+
+        None where no seed is in both, nothing was scored, statistics are missing, or they are of other units or rows.
+        """
+        one, other = ({job.seed: job for job in jobs} for jobs in (first, second))
+        seeds = sorted(one.keys() & other.keys())
+        pairs = [job for seed in seeds for job in (one[seed], other[seed])]
+        scored = {(job.task, job.metric, job.annotated, job.scored) for job in pairs}
+        if len(scored) != 1 or not pairs[0].scored:
+            return None
+        found = self._found(pairs)
+        if not found:
+            return None
+
+        def work_out() -> dict[str, Any]:
+            from harness.paired import detectable, paired
+
+            statistics = self._aligned(found)
+            if statistics is None:
+                return {}
+            made = paired(statistics[::2], statistics[1::2], pairs[0].metric)
+            return {"value": float(made.difference), "low": _finite(made.low), "high": _finite(made.high),
+                    "p": _finite(made.p), "detectable": _finite(detectable(made.deviation))}
+
+        made = self._remembered(["difference", pairs[0].metric, [key for _, key in found]], work_out)
+        return Difference(**made, seeds=tuple(seeds)) if made else None
+
+    def _found(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
+        """(file, digest of it) of each job; [] unless every one is there."""
+        found = []
+        for job in jobs:
+            if job.job_id not in self._paths:
+                self._paths[job.job_id] = self._find(job.job_id)
+            found.append(self._paths[job.job_id])
+        return [] if None in found else found
+
+    def _find(self, job_id: str) -> tuple[Path, str] | None:
+        own, fetched = self._jobs / job_id / FILE, self._kept / "statistics" / f"{job_id}.npz"
+        path = own if own.is_file() else fetched
+        if not path.is_file() and (self._fetch is None or not self._fetch(job_id, path)):
+            return None
+        with suppress(OSError):
+            return path, hashlib.sha256(path.read_bytes()).hexdigest()
+        return None
+
+    def _aligned(self, found: Sequence[tuple[Path, str]]) -> list[UnitStatistics] | None:
+        """Statistics with the units of all in one order; None where they are not the same units."""
+        loaded = [self._loaded(path) for path, _ in found]
+        units = sorted(loaded[0][0])
+        if any(sorted(names) != units for names, _ in loaded):
+            return None
+        return [ordered(names, statistics, units) for names, statistics in loaded]
+
+    def _remembered(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        path = self._kept / f"{digest([REVISION, *about], 24)}.json"
+        with suppress(OSError, ValueError):
+            return json.loads(path.read_text(encoding="utf-8"))
+        made = work_out()
+        with suppress(FramelightError):  # a store that cannot be written is read all the same
+            write_json(path, made)
+        return made
+
+
+def load(path: Path) -> tuple[tuple[str, ...], UnitStatistics]:
+    """(names of the units, their statistics) of a job's file; FramelightError where it cannot be read."""
+    import numpy as np
+
+    from harness.statistics import UnitStatistics
+
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            arrays = {name: kept[name] for name in kept.files}
+        units = tuple(map(str, arrays.pop("units")))
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise FramelightError(f"{path}: cannot read a job's statistics ({error}); delete its folder and run its "
+                              "recipe again") from error
+    return units, UnitStatistics("mtl" if len(arrays) > 1 else next(iter(arrays)), arrays)
+
+
+def ordered(names: Sequence[str], statistics: UnitStatistics, units: Sequence[str]) -> UnitStatistics:
+    """The statistics with their units in the order of `units`."""
+    from harness.statistics import UnitStatistics
+
+    if list(names) == list(units):
+        return statistics
+    place = {name: i for i, name in enumerate(names)}
+    order = [place[name] for name in units]
+    return UnitStatistics(statistics.task, {block: values[order] for block, values in statistics.arrays.items()})
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -1,0 +1,122 @@
+"""Columns of text within a width: what is dropped, what is shortened, what stays readable."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SHORTEST, LONGEST_END = 12, 24
+"""Characters to which names are shortened, and the most of a cell's end that this spares as long as it can."""
+GAP = "  "
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """text: the cell; end: the part of it that says most, which stays when a cell that `shrinks` is cut."""
+
+    name: str
+    text: Callable[[Row], str]
+    right: bool = False
+    shrinks: bool = False
+    end: Callable[[Row], str] = lambda row: ""
+
+
+Cells = dict[Column, list[str]]
+
+
+def fitted(listed: list[Row], tries: Sequence[Callable[[], list[Column]]], dropped: Sequence[str],
+           dropped_last: Sequence[str], width: int) -> Cells:
+    """Each column's name and texts. The first of `tries` (wordy to terse) that fits within `width` characters.
+
+    Where none does, columns of the last one are dropped in the order of `dropped`, names are shortened, and then
+    `dropped_last` go; what tells rows apart is cut last. Columns that say nothing are left out.
+    """
+    cells: Cells = {}
+    for columns in tries:
+        cells = _cells(listed, columns())
+        if total(cells) <= width:
+            return cells
+    for name in dropped:
+        cells = {c: texts for c, texts in cells.items() if c.name != name}
+        if total(cells) <= width:
+            return cells
+    shortest = {c: max(SHORTEST, min(LONGEST_END, max(len(c.end(row)) for row in listed) + 3)) for c in cells}
+    for gone in range(len(dropped_last) + 1):
+        kept = {c: texts for c, texts in cells.items() if c.name not in dropped_last[:gone]}
+        shortened = _shortened(kept, listed, width, shortest)
+        if total(shortened) <= width:
+            return shortened
+    return _shortened(kept, listed, width, dict.fromkeys(kept, SHORTEST))
+
+
+def lines(cells: Cells) -> list[str]:
+    """The header, a rule, and a line for each row."""
+    padded = [_padded(column, texts) for column, texts in cells.items()]
+    header, *body = [GAP.join(line).rstrip() for line in zip(*padded)]
+    return [header, "-" * total(cells), *body]
+
+
+def markdown_table(listed: list[Row], columns: Sequence[Column]) -> str:
+    """Every column, whatever its width."""
+    written = [[c.name.strip() for c in columns], ["---:" if c.right else "---" for c in columns]]
+    written += [[c.text(row).strip().replace("|", "\\|") for c in columns] for row in listed]
+    return "\n".join(f"| {' | '.join(line)} |" for line in written)
+
+
+def joined(parts: Sequence[str], width: int) -> str:
+    """Parts separated by semicolons, broken between parts where a line would be too long."""
+    wrapped: list[str] = []
+    for part in parts:
+        if wrapped and len(wrapped[-1]) + len(part) + 3 <= width:
+            wrapped[-1] += f"; {part}"
+        else:
+            wrapped.append(part)
+    return "\n".join(wrapped)
+
+
+def filled(text: str, width: int) -> str:
+    """A sentence within `width`, what goes on indented."""
+    return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def total(cells: Cells) -> int:
+    return sum(max(map(len, texts)) for texts in cells.values()) + len(GAP) * (len(cells) - 1)
+
+
+def _cells(listed: list[Row], columns: list[Column]) -> Cells:
+    cells = {c: [c.name, *(c.text(row) for row in listed)] for c in columns}
+    return {c: texts for c, texts in cells.items() if any(text.strip() != "-" for text in texts[1:])}
+
+
+def _shortened(cells: Cells, listed: list[Row], width: int, shortest: dict[Column, int]) -> Cells:
+    whole, cells = cells, dict(cells)
+    while total(cells) > width and (long := _longest(cells, shortest)) is not None:
+        limit = max(map(len, cells[long])) - 1
+        ends = ["", *map(long.end, listed)]
+        cells[long] = [_cut(text, limit, end) for text, end in zip(whole[long], ends)]
+    return cells
+
+
+def _longest(cells: Cells, shortest: dict[Column, int]) -> Column | None:
+    wide = [c for c, texts in cells.items() if c.shrinks and max(map(len, texts)) > shortest[c]]
+    return max(wide, key=lambda c: max(map(len, cells[c])), default=None)
+
+
+def _cut(text: str, limit: int, end: str) -> str:
+    """At most `limit` characters. The end stays readable as long as two characters of the name fit before it; a name
+    without one keeps its own end, in which names of a family differ."""
+    if len(text) <= limit:
+        return text
+    name, room = text.removesuffix(end), limit - len(end) - 1
+    if room < 2:
+        return f"{text[:limit - 1]}…"
+    tail = 0 if end else room * 2 // 5
+    return f"{name[:room - tail]}…{name[len(name) - tail:]}{end}"
+
+
+def _padded(column: Column, texts: list[str]) -> list[str]:
+    width = max(map(len, texts))
+    return [text.rjust(width) if column.right else text.ljust(width) for text in texts]

@@ -1,0 +1,71 @@
+"""What choosing on the reported split adds: each configuration under both protocols, side by side."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from harness.identity import digest
+from harness.leaderboard.layout import Row
+from harness.leaderboard.rows import Evidence, board, finished, grouped, rows
+from harness.records import Record
+
+HELD_OUT, PUBLISHED = "held-out", "published"
+SHARED = ("task", "dataset", "data_digest", "split", "protocol", "optimistic", "metric", "kind", "flags", "backbone",
+          "weights", "random_weights", "features", "head", "settings", "distinction", "units", "unit")
+"""Fields of a leaderboard row that a row here has too: those of the held-out one."""
+
+
+def optimism(records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None) -> list[Row]:
+    """One row for each held-out configuration that was also run under the published protocol.
+
+    Everything but the protocol is the same. `held_out` and `published` are means over the seeds both have, `gap` is
+    published less held-out, `ci_low`, `ci_high` and `p_value` (not adjusted) those of the paired test, None without
+    statistics. `refit`: whether the held-out model was trained again on all training videos, as the published one is.
+    `run_id` and `published_run_id` name the two; `chosen` is what each chose: kernel and radius. Boards one after
+    another, best held-out row first.
+    """
+    records = list(records)
+    listed = {row["run_id"]: row for row in rows(records, task)}
+    sides: dict[str, dict[str, list[list[Record]]]] = {HELD_OUT: defaultdict(list), PUBLISHED: defaultdict(list)}
+    for group in grouped(records, task):
+        done = finished(group)
+        if done and done[0].kind != "published" and done[0].protocol in sides and done[0].config:
+            sides[done[0].protocol][_without_protocol(done[0])].append(done)
+    pairs = [(own, other) for key, found in sides[HELD_OUT].items() for own in found
+             for other in sides[PUBLISHED].get(key, ())]
+    made = [_row(listed[own[0].group_id], listed[other[0].group_id], own, other, evidence) for own, other in pairs
+            if {job.seed for job in own} & {job.seed for job in other}]
+    places = {key: place for place, key in enumerate(dict.fromkeys(map(board, listed.values())))}
+    return sorted(made, key=lambda row: (places[board(row)], -row["held_out"], row["run_id"], row["published_run_id"]))
+
+
+def _row(own: Row, other: Row, held_out: list[Record], published: list[Record], evidence: Evidence | None) -> Row:
+    seeds = sorted({job.seed for job in held_out} & {job.seed for job in published})
+    found = evidence.difference(published, held_out) if evidence is not None else None
+    held_out, published = ([job for job in jobs if job.seed in seeds] for jobs in (held_out, published))
+    below, above = (sum(job.metrics[job.metric] for job in jobs) / len(seeds) for jobs in (held_out, published))
+    return {
+        **{name: own[name] for name in SHARED},
+        "run_id": own["run_id"],
+        "published_run_id": other["run_id"],
+        "seeds": seeds,
+        "held_out": below,
+        "published": above,
+        "gap": above - below,
+        "ci_low": found.low if found else None,
+        "ci_high": found.high if found else None,
+        "p_value": found.p if found else None,
+        "chosen": {HELD_OUT: [own["kernel"], own["radius"]], PUBLISHED: [other["kernel"], other["radius"]]},
+        "refit": _refit(held_out[0].config),
+    }
+
+
+def _without_protocol(record: Record) -> str:
+    return digest({name: value for name, value in record.config.items() if name != "protocol"}, 24)
+
+
+def _refit(config: Mapping[str, Any]) -> bool:
+    protocol = config.get("protocol")
+    return isinstance(protocol, Mapping) and bool(protocol.get("refit"))

@@ -1,0 +1,32 @@
+"""Files of jobs that another store ran and a tracking server has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.tracking.entries import JOB
+from harness.tracking.location import Location
+
+if TYPE_CHECKING:
+    from harness.tracking.mlflow_tracker import Tracker
+
+STATISTICS = "statistics.npz"
+
+
+class Elsewhere:
+    """Asks a location for the statistics of jobs; who ran what is asked once, with the first of them."""
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._tracker: Tracker | None = None
+        self._runs: dict[str, str] = {}
+
+    def __call__(self, job_id: str, path: Path) -> bool:
+        if self._tracker is None:
+            from harness.tracking.mlflow_tracker import Tracker
+
+            self._tracker = Tracker(self._location, reading_only=True)
+            self._runs = {tags[JOB]: run for run, status, tags in self._tracker.tagged_runs()
+                          if status == "FINISHED" and JOB in tags}
+        return job_id in self._runs and self._tracker.fetch(self._runs[job_id], STATISTICS, path)
