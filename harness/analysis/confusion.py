@@ -23,10 +23,10 @@ DARK = 0.55
 
 def draw_expressions(path: Path, run: ScoredRun) -> None:
     """Write the picture of task `expr` or `mtl`."""
-    made = titled(8.2, 6.6, "Confusion of expressions", run.heading, run.warning)
-    image = confusion_panel(panel(made, 1.75, 1.2, 5.3, 5.3), run.statistics.arrays["expr"].sum(axis=0), EXPRESSIONS,
+    made = titled(8.2, 6.45, "Confusion of expressions", run.heading, run.warning)
+    image = confusion_panel(panel(made, 1.75, 1.1, 5.3, 5.3), run.statistics.arrays["expr"].sum(axis=0), EXPRESSIONS,
                             run.rows)
-    share_bar(made, image, cax=panel(made, 7.25, 1.2, 0.15, 5.3))
+    share_bar(made, image, cax=panel(made, 7.25, 1.1, 0.15, 5.3))
     save(made, path)
 
 

@@ -70,17 +70,17 @@ def draw_reliability(path: Path, run: ScoredRun) -> None:
     panels: list[Draw] = []
     for name, block in run.blocks.items():
         panels += {"expr": _expressions, "va": _affects, "au": _action_units}[name](run, block)
-    columns = min(2, len(panels))
+    columns, side = (1, 6.3) if len(panels) == 1 else (2, SIDE)
     rows = -(-len(panels) // columns)
     height = SIDE + BAR + 0.12 + 1.05
-    width = max(LEFT + columns * (SIDE + APART) - 0.4, 7.4)
+    width = LEFT + columns * (side + APART) - 0.4
     made = titled(width, rows * height, f"Reliability of the outputs, 95 % intervals over {run.noun}", run.heading,
                   run.warning)
     for number, draw in enumerate(panels):
-        left = LEFT + (number % columns) * (SIDE + APART)
+        left = LEFT + (number % columns) * (side + APART)
         bottom = (rows - 1 - number // columns) * height + BELOW
-        main = panel(made, left, bottom + BAR + 0.12, SIDE, SIDE)
-        draw(main, panel(made, left, bottom, SIDE, BAR, sharex=main))
+        main = panel(made, left, bottom + BAR + 0.12, side, SIDE)
+        draw(main, panel(made, left, bottom, side, BAR, sharex=main))
     save(made, path)
 
 

@@ -83,7 +83,7 @@ class ScoredRun:
         record = self.record
         smoothed = "no smoothing" if record.kernel == "none" else \
             f"{record.kernel} of {2 * record.radius + 1} frames (radius {record.radius})"
-        parts = [short(record.backbone, 32), record.features, f"head {record.head}"]
+        parts = [short(record.backbone, 28), record.features, f"head {record.head}"]
         if self.replay.temporal:
             parts.append(smoothed)
         value = f"{record.metric} {record.metrics[record.metric]:.3f}"

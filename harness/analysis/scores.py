@@ -38,7 +38,7 @@ MUSCLES = {"AU1": "inner brow raiser", "AU2": "outer brow raiser", "AU4": "brow 
            "AU26": "jaw drop"}
 """Names of the Facial Action Coding System (Ekman and Friesen 1978)."""
 ROW, PANEL = 0.3, 3.5
-COLUMNS = (1.035, 1.47, 1.63, 1.74)
+COLUMNS = (1.06, 1.49, 1.65, 1.76)
 """Of the numbers beside the bars, in widths of the panel: F1, frames, videos, threshold."""
 
 
@@ -53,9 +53,9 @@ def draw_f1(path: Path, run: ScoredRun) -> None:
         parts.append(("action units", names, arrays["au"][..., :3]))
     heights = [ROW * len(names) + 0.95 for _, names, _ in parts]
     title = f"F1 of {' and '.join(what for what, _, _ in parts)}, 95 % intervals over {run.noun}"
-    made = titled(8.45 if "au" in arrays else 6.95, sum(heights), title, run.heading, run.warning)
+    made = titled(8.5 if "au" in arrays else 7.0, sum(heights), title, run.heading, run.warning)
     top = sum(heights)
-    left = 2.15 if "au" in arrays else 1.0
+    left = 2.2 if "au" in arrays else 1.05
     for (what, names, counts), height in zip(parts, heights):
         top -= height
         axes = panel(made, left, top + 0.5, PANEL, height - 0.95)
@@ -89,6 +89,7 @@ def _fill(axes: Axes, names: Sequence[str], counts: np.ndarray, run: ScoredRun, 
     axes.set_xlim(0, 1)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_yticks(rows, names, fontsize=9, **TEXT)
+    axes.tick_params(axis="y", pad=7)
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=4, fontsize=8, frameon=False, handlelength=1.4,
                 columnspacing=1.1, handletextpad=0.5)

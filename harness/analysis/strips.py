@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 COLUMNS = 1600
 """Pixels of a strip at most; of more frames the nearest ones are shown."""
-STRIP, LINE, UNIT = 0.2, 0.85, 0.165
+BRIDGED = 5.5
+"""Usual distances of two frames that a gap spans before it is shown as one."""
+STRIP, LINE, UNIT = 0.2, 0.95, 0.165
 """Inches of a class strip, of a panel of lines, of one action unit."""
 Draw = Callable[["Axes", int, int], None]
 Panels = list[tuple[Draw, float]]
@@ -30,7 +32,7 @@ def heights(name: str, several: bool) -> float:
 
 
 def affects(run: ScoredRun, block: Block, several: bool) -> Panels:
-    return [(partial(_affect, block, i), LINE) for i in range(len(AFFECTS))]
+    return [(partial(_affect, block, i, _range(run)), LINE) for i in range(len(AFFECTS))]
 
 
 def expressions(run: ScoredRun, block: Block, several: bool) -> Panels:
@@ -60,16 +62,23 @@ def draw_legends(made: Figure, names: tuple[str, ...], run: ScoredRun, top: floa
                (("truth:", INK), ("raw decision:", PALE), ("smoothed decision:", BLUE))]}
     for number, name in enumerate(names):
         made.legend(handles=lines[name], loc="upper left", ncols=8, fontsize=8.5, frameon=False, handlelength=1.2,
-                    bbox_to_anchor=(0.005, (top - number * height + 0.08) / made.get_figheight()), columnspacing=1.3,
-                    handletextpad=0.5, borderaxespad=0)
+                    bbox_to_anchor=(0.14 / made.get_figwidth(), (top - number * height) / made.get_figheight()),
+                    columnspacing=1.3, handletextpad=0.5, borderaxespad=0)
 
 
-def _affect(block: Block, i: int, axes: Axes, first: int, last: int) -> None:
+def _range(run: ScoredRun) -> tuple[float, float]:
+    """That of every label and output, to quarters, so that videos are seen at one scale."""
+    block = run.blocks["va"]
+    values = np.stack([block.raw, block.smoothed, block.target])
+    return float(np.floor(4 * values.min().clip(max=-0.1)) / 4), float(np.ceil(4 * values.max().clip(min=0.1)) / 4)
+
+
+def _affect(block: Block, i: int, limits: tuple[float, float], axes: Axes, first: int, last: int) -> None:
     axes.axhline(0, color=GRID, linewidth=0.8)
     for values, colour, width in ((block.raw, PALE, 0.8), (block.target, INK, 1.4), (block.smoothed, BLUE, 1.5)):
         _line(axes, block.frame, values[:, i], colour, width)
-    axes.set_ylim(-1.05, 1.05)
-    axes.set_yticks([-1, 0, 1])
+    axes.set_ylim(*limits)
+    axes.set_yticks([limits[0], 0, limits[1]])
     axes.set_ylabel(AFFECTS[i], fontsize=8.5, color=INK, **TEXT)
 
 
@@ -126,9 +135,9 @@ def _line(axes: Axes, frames: np.ndarray, values: np.ndarray, colour: str, width
 
 
 def _reach(frames: np.ndarray) -> float:
-    """Frames that belong together: as far apart as is usual in this video, and a little more."""
+    """Frames that belong together: so far apart that a few crops of the usual distance are missing between them."""
     apart = np.diff(frames)
-    return 1.6 * max(1.0, float(np.median(apart))) if len(apart) else 1.6
+    return BRIDGED * (max(1.0, float(np.median(apart))) if len(apart) else 1.0)
 
 
 def _rgb(colour: str) -> tuple[float, float, float]:

@@ -23,6 +23,8 @@ BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "
 """Told apart by colour-blind readers (Okabe and Ito 2008), as are CLASS_COLOURS."""
 CLASS_COLOURS = ("#c3c9d0", ORANGE, GREEN, PURPLE, "#e69f00", BLUE, SKY, "#3a3f45")
 """Of the eight expressions in their order."""
+COMPRESSION = 3
+"""Of zlib: files a tenth larger than at its default 6, in half the time."""
 HEADER = 0.78
 """Inches above the panels that the title takes."""
 
@@ -80,4 +82,5 @@ def counted(number: int) -> str:
 def save(made: Figure, path: Path, **options: Any) -> None:
     """Write a PNG, whole or not at all; the same figure gives the same bytes."""
     with writing(path) as aside:
-        made.savefig(aside, format="png", metadata={"Software": None}, **options)
+        made.savefig(aside, format="png", metadata={"Software": None},
+                     pil_kwargs={"compress_level": COMPRESSION}, **options)

@@ -16,7 +16,7 @@ from harness.metrics import concordance, f1
 FEWEST = 10
 """Scored frames of a video that is shown, if any has so many."""
 LEFT, WIDTH = 0.95, 9.0
-ABOVE, BETWEEN, LEGEND = 0.42, 0.5, 0.34
+ABOVE, BETWEEN, LEGEND = 0.34, 0.55, 0.26
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ def draw_traces(path: Path, run: ScoredRun) -> None:
                                        minlength=run.units))
     blocks = run.blocks
     each = sum(heights(name, len(blocks) > 1) for name in blocks)
-    total = len(shown) * (each + ABOVE + BETWEEN) + LEGEND * len(blocks)
-    made = titled(WIDTH, total, f"Truth, raw and smoothed outputs by video, ranked by {measure}", run.heading,
+    total = len(shown) * (each + ABOVE + BETWEEN) + LEGEND * len(blocks) + 0.05
+    made = titled(WIDTH, total, "Truth, raw and smoothed outputs of single videos", run.heading,
                   run.warning)
     draw_legends(made, tuple(blocks), run, total, LEGEND)
-    top = total - LEGEND * len(blocks)
+    top = total - LEGEND * len(blocks) - 0.05
     for video in shown:
         top -= ABOVE
         _label(made, run, video, top, measure)
@@ -70,14 +70,14 @@ def per_video(run: ScoredRun) -> tuple[np.ndarray, str]:
     held = np.stack(values)
     count = (~np.isnan(held)).sum(axis=0)
     mean = np.divide(np.nansum(held, axis=0), count, out=np.full(held.shape[1], np.nan), where=count == len(held))
-    return mean, names[0] if len(names) == 1 else f"the mean of {', '.join(names)}"
+    return mean, names[0] if len(names) == 1 else "the mean of CCC, accuracy and F1"
 
 
 def chosen(values: np.ndarray, frames: np.ndarray) -> list[Shown]:
     """The best, the median and the worst of the videos that have a value; fewer where there are fewer."""
     able = np.flatnonzero(~np.isnan(values) & (frames >= min(FEWEST, frames.max(initial=0))))
     if not len(able):
-        return [Shown(int(frames.argmax()), "the longest", float("nan"))]
+        return [Shown(int(frames.argmax()), "longest", float("nan"))]
     order = able[np.argsort(-values[able], kind="stable")]
     places = {"best": 0, "median": len(order) // 2, "worst": len(order) - 1}
     if len(order) == 1:
@@ -91,8 +91,8 @@ def chosen(values: np.ndarray, frames: np.ndarray) -> list[Shown]:
 def _label(made, run: ScoredRun, video: Shown, top: float, measure: str) -> None:
     value = "undefined" if np.isnan(video.value) else f"{video.value:.3f}"
     name = short(run.replay.units[video.unit], 60)
-    made.text(0.14 / WIDTH, (top + 0.12) / made.get_figheight(),
-              f"{name}   {video.place}: {value}", fontsize=9.5, color=INK, weight="bold", va="bottom", **TEXT)
+    made.text(0.14 / WIDTH, (top + 0.07) / made.get_figheight(),
+              f"{name}:  {video.place}, {measure} {value}", fontsize=9.5, color=INK, weight="bold", va="bottom", **TEXT)
 
 
 def _video(made, run: ScoredRun, held: Mapping[str, Block], top: float) -> None:
