@@ -1,16 +1,38 @@
-"""Ways in which an answer can reach the features of a run."""
+"""Ways in which an answer can reach the features of a run, looked for before its jobs start."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from harness.data.dataset import Dataset
+from harness.errors import InputError
+from harness.files import write_text, writing
+from harness.identity import digest
+from harness.splits import REPORTED, TRAINING
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.tasks import task as find_task
+
+if TYPE_CHECKING:
+    from harness.data.lookalikes import Hashes, Pair
 
 NAMES = {"expr": frozenset(name.lower() for name in (*EXPRESSIONS, "Contempt") if name != "Other"),
          "va": frozenset(name.lower() for name in AFFECTS),
          "au": frozenset(name.lower() for name in ACTION_UNITS)}
 """What score columns are called that predict an output; `Other` is what any classifier may call its rest."""
+
+OTHERS = (REPORTED, "test")
+COLUMNS = ("split", "image", "training_image", "tasks")
+SHOWN = 3
+VERSION = 1
+"""Of hashes and comparisons; raised when either changes."""
+
+Say = Callable[[str], None]
 
 
 def own_scores(task: str, features: str, score_labels: Sequence[str]) -> bool:
@@ -24,3 +46,89 @@ def own_scores(task: str, features: str, score_labels: Sequence[str]) -> bool:
         return False
     columns = {name.lower() for name in score_labels}
     return any(not columns.isdisjoint(NAMES[output.name]) for output in find_task(task).outputs)
+
+
+def warn_of_own_scores(features: Iterable[tuple[str, str, str, Sequence[str]]], say: Say) -> None:
+    """One line for the jobs (task, features, backbone, its score labels) whose features predict their own task."""
+    found: dict[str, list[str]] = {}
+    for task, columns, backbone, labels in features:
+        if own_scores(task, columns, labels):
+            found.setdefault(task, []).append(backbone)
+    if found:
+        named = "; ".join(f"{task}: {', '.join(dict.fromkeys(names))}" for task, names in found.items())
+        say(f"warning: features hold scores that already predict what the task asks for ({named}); "
+            "their rows are flagged own_scores")
+
+
+def warn_of_lookalikes(dataset: Dataset, tasks: Sequence[str], images: str, store: Path, say: Say) -> list[Pair]:
+    """Crops of the reported or the test split that show the picture of a training crop; one line for each split.
+
+    images: digest of the data set's crops. Hashes and findings are kept in <store>/artifacts/leaks, the findings as
+    a CSV file of every pair, so that another run only reads them.
+    """
+    folder = store / "artifacts" / "leaks"
+    path = folder / f"{digest([images, VERSION, _splits(dataset, tasks)])}.csv"
+    if not path.is_file():
+        from harness.data.lookalikes import lookalikes
+
+        _write(path, lookalikes(dataset, tasks, _hashes(dataset, folder / f"{images}-{VERSION}.npz"), TRAINING, OTHERS))
+    pairs = _read(path)
+    for split in OTHERS:
+        found = [pair for pair in pairs if pair.split == split]
+        if found:
+            say(_warning(dataset, found, path))
+    return pairs
+
+
+def _warning(dataset: Dataset, found: list[Pair], path: Path) -> str:
+    tasks = ", ".join(dict.fromkeys(task for pair in found for task in pair.tasks))
+    shown = ", ".join(f"{pair.image} = {pair.training_image}" for pair in found[:SHOWN])
+    rest = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    crops = "1 crop shows" if len(found) == 1 else f"{len(found):,} crops show"
+    return (f"warning: {dataset.root}: {crops} in {found[0].split} the very picture of a crop in {TRAINING} "
+            f"(task {tasks}), so part of what is scored was trained on: {shown}{rest}; all pairs: {path}")
+
+
+def _splits(dataset: Dataset, tasks: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What is in which split, by task; a digest of each split that there is."""
+    found: dict[str, dict[str, str]] = {task: {} for task in tasks}
+    for task in tasks:
+        for split in (TRAINING, *OTHERS):
+            with suppress(InputError):
+                frames = dataset.frames(task, split)
+                found[task][split] = digest({name: sha256(held.tobytes()).hexdigest() for name, held in frames.items()})
+    return found
+
+
+def _hashes(dataset: Dataset, path: Path) -> Hashes:
+    """The hashes of every crop, kept at `path`."""
+    import numpy as np
+
+    from harness.data.lookalikes import Hashes, hash_crops
+    from harness.progress import Progress
+
+    with suppress(OSError, ValueError, KeyError):
+        with np.load(path, allow_pickle=False) as kept:
+            return Hashes(tuple(kept["names"].tolist()), kept["ends"], kept["hashes"], kept["shows"])
+    with Progress("looking for identical crops", unit="sequence") as progress:
+        hashes = hash_crops(dataset, progress)
+    with writing(path) as aside, open(aside, "wb") as file:
+        np.savez(file, names=np.array(hashes.names, dtype=np.str_), ends=hashes.ends, hashes=hashes.hashes,
+                 shows=hashes.shows)
+    return hashes
+
+
+def _write(path: Path, pairs: list[Pair]) -> None:
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(COLUMNS)
+    lines.writerows((pair.split, pair.image, pair.training_image, "+".join(pair.tasks)) for pair in pairs)
+    write_text(path, text.getvalue())
+
+
+def _read(path: Path) -> list[Pair]:
+    from harness.data.lookalikes import Pair
+
+    with open(path, encoding="utf-8", newline="") as file:
+        return [Pair(row["split"], row["image"], row["training_image"], tuple(row["tasks"].split("+")))
+                for row in csv.DictReader(file)]

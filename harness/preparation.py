@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from harness.built_in import synthetic_videos
 from harness.data.dataset import Dataset
 from harness.errors import InputError
 from harness.files import sweep
+from harness.leaks import warn_of_lookalikes, warn_of_own_scores
 from harness.recipes.backbone import BackboneRecipe
 from harness.recipes.recipe import Recipe, TrainedBackbone
 from harness.soundness import require_sound
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 CORRUPT_SHOWN = 10
-WRITTEN = ("jobs", "predictions", "synthetic", "backbones", "trainings")
+WRITTEN = ("jobs", "predictions", "synthetic", "backbones", "trainings", "leaks")
 """Folders of `artifacts` whose entries are written aside; features are swept entry by entry."""
 
 
@@ -64,15 +66,18 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: T
 
     for folder in WRITTEN:
         sweep(store / "artifacts" / folder)
+    _require_known(recipe, store)
     root = data if data is not None else _synthetic_videos(recipe, store, say)
     dataset = open_dataset(root)
     require_sound(recipe.protocol, root, recipe.tasks, say)
     labels = {task: annotations_digest(dataset, task) for task in recipe.tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
     name = "synthetic" if data is None else dataset.name
+    warn_of_lookalikes(dataset, recipe.tasks, images, store, say)
     references = _references(recipe, store, say, tracker)
     _require_scores(recipe, references, store)
     prepared = tuple(_prepared(recipe, reference, dataset, images, store, say) for reference in references)
+    warn_of_own_scores(_features(recipe, prepared), say)
     return Prepared(root.resolve(), store.resolve(), name, dataset.temporal, images, labels, prepared)
 
 
@@ -87,7 +92,26 @@ def _references(recipe: Recipe, store: Path, say: Say, tracker: Tracker | None) 
     """(label, reference) of each backbone; those that the recipe trains are trained first."""
     trained = {backbone.name: backbone for backbone in recipe.trained}
     return [(name, _trained(trained[name], store, say, tracker) if name in trained else name)
-            for name in recipe.backbones]
+            for name in recipe.every_backbone()]
+
+
+def _require_known(recipe: Recipe, store: Path) -> None:
+    """Before any work: names that neither an entry of the store nor the catalogue answers to, and how to get them."""
+    import backbones
+    from backbones.checkpoint import carded
+
+    known = {*backbones.names(), *backbones.entries(checkpoints(store)), *carded(checkpoints(store)),
+             *(backbone.name for backbone in recipe.trained)}
+    unknown = [name for name in recipe.every_backbone() if name.partition("@")[0] not in known]
+    if not unknown:
+        return
+    try:
+        _peek(unknown[0], store)
+    except backbones.BackboneError as error:
+        others = f"; the store lacks {', '.join(unknown[1:])} too" if unknown[1:] else ""
+        raise InputError(f"{error} Weights in a file of yours get that name by framelight backbones import FILE "
+                         f"--name {unknown[0]} --store {store}, or name other backbones: --set backbones=NAME,..."
+                         f"{others}") from error
 
 
 def _trained(backbone: TrainedBackbone, store: Path, say: Say, tracker: Tracker | None) -> str:
@@ -100,12 +124,21 @@ def _trained(backbone: TrainedBackbone, store: Path, say: Say, tracker: Tracker 
 
 def _require_scores(recipe: Recipe, references: list[tuple[str, str]], store: Path) -> None:
     """Before hours of extraction: a head on the scores of a backbone that has none would learn nothing."""
-    if not any("scores" in features for grid in recipe.grids for features in grid.features):
-        return
-    without = [label for label, reference in references if not _peek(reference, store).score_width]
+    wanted = {name for grid in recipe.grids for name in grid.backbones or recipe.backbones
+              if any("scores" in features for features in grid.features)}
+    without = [label for label, reference in references
+               if label in wanted and not _peek(reference, store).score_width]
     if without:
         raise InputError(f"{', '.join(without)}: no classifier, so no scores for the recipe's features; "
                          "add --set features=embeddings")
+
+
+def _features(recipe: Recipe, prepared: tuple[PreparedBackbone, ...]) -> Iterator[tuple[str, str, str, Sequence[str]]]:
+    """(task, features, backbone, its score labels) of every combination of the grids."""
+    labels = dict(zip(recipe.every_backbone(), prepared))
+    for grid in recipe.grids:
+        for features, name in product(grid.features, grid.backbones or recipe.backbones):
+            yield grid.task, features, labels[name].label, labels[name].score_labels
 
 
 def _peek(reference: str, store: Path) -> BackboneInfo:

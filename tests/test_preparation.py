@@ -182,3 +182,25 @@ def test_an_entry_is_found_without_the_stills_it_was_trained_on(tmp_path):
     shutil.rmtree(tmp_path / "artifacts" / "synthetic")
     again = train_backbone(wanted, None, tmp_path, lambda _: None)
     assert again.kept and again.folder == folder and not (tmp_path / "artifacts" / "synthetic").exists()
+
+
+def test_a_backbone_that_is_not_there_is_named_before_any_work_with_the_command_that_imports_it(tmp_path):
+    grids = (Grid("expr", heads=(HeadConfig("logistic_regression"),), backbones=("enet_b2_8",)),
+             Grid("au", heads=(HeadConfig("logistic_regression"),)))
+    wanted = recipe(grids=grids, backbones=("enet_b0_8_best_vgaf", "tiny_mobilenet@random"))
+    with pytest.raises(InputError, match="unknown backbone 'enet_b0_8_best_vgaf'.*backbones import FILE --name "
+                                         "enet_b0_8_best_vgaf.*lacks enet_b2_8 too"):
+        prepare(wanted, small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+    assert not (tmp_path / "store" / "features").exists()
+
+
+def test_backbones_of_single_grids_are_prepared_and_asked_for_scores_where_they_are_used(tmp_path):
+    import backbones
+
+    network = backbones.build("tiny_mobilenet")
+    network.set_classes(())
+    backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
+    head = (HeadConfig("logistic_regression"),)
+    grids = Grid("expr", ("scores",), head), Grid("au", ("embeddings",), head, backbones=("bare",))
+    prepared = prepare(recipe(grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+    assert [backbone.label for backbone in prepared.backbones] == ["tiny_mobilenet", "bare"]

@@ -72,6 +72,10 @@ class Dataset(ABC):
     def members(self, task: str, split: str) -> tuple[str, ...]:
         """Names of the sequences of a split (also `test`), found without reading a label."""
 
+    def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
+        """Ascending frame numbers of a split's crops by sequence (also `test`), found without reading a label."""
+        return {name: self.sequences[name].frames for name in self.members(task, split)}
+
     @abstractmethod
     def labels(self, task: str, split: str) -> Labels:
         """The annotated rows; raises InputError with file and line when an annotation is malformed."""

@@ -101,6 +101,11 @@ class ImageTable(Layout):
         self._sound(split)
         return tuple(_block_name(block) for block in np.unique(np.flatnonzero(self.split == split) // BLOCK))
 
+    def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
+        rows = np.flatnonzero((self.split == split) & self.present)
+        return {name: rows[rows // BLOCK == int(name.rpartition("-")[2])] % BLOCK + 1
+                for name in self.members(task, split)}
+
     def test_members(self, task: str) -> tuple[str, ...]:
         rows = self._rows(task, "test") if task in self.tasks() else ()
         return tuple(_block_name(block) for block in np.unique(np.asarray(rows, np.int64) // BLOCK))
