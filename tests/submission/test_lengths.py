@@ -1,0 +1,106 @@
+"""How many lines the file of a video has, and what says so."""
+
+import av
+import numpy as np
+import pytest
+
+from harness.errors import InputError
+from harness.submission.lengths import Sources, counts, lengths, read_lines
+from harness.submission.videos import find_videos, frame_count, video_of
+
+
+def film(path, frames):
+    """A real video file of so many frames."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width = stream.height = 32
+        for i in range(frames):
+            picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), i % 255, np.uint8), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return path
+
+
+def sources(given=None, videos=None, annotated=None):
+    return Sources(given or {}, videos or {}, annotated or {})
+
+
+@pytest.mark.parametrize("ending", ["mp4", "avi"])
+def test_frames_of_a_real_video_file(tmp_path, ending):
+    assert frame_count(film(tmp_path / f"video1.{ending}", 23)) == 23
+
+
+def test_frames_as_opencv_counts_them(tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    for frames in (1, 30, 77):
+        path = film(tmp_path / f"{frames}.mp4", frames)
+        assert frame_count(path) == int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT))
+
+
+def test_a_container_without_a_count_is_read_by_its_duration(tmp_path):
+    path = film(tmp_path / "video1.mkv", 60)
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].frames == 0
+    assert frame_count(path) == 60
+
+
+def test_what_is_no_video_is_named(tmp_path):
+    (tmp_path / "video1.mp4").write_text("nothing")
+    with pytest.raises(InputError, match="video1.mp4.*--frames"):
+        frame_count(tmp_path / "video1.mp4")
+
+
+def test_videos_are_found_in_batches_and_by_the_name_without_a_side(tmp_path):
+    film(tmp_path / "batch1" / "30-30-1920x1080.mp4", 2)
+    film(tmp_path / "batch2" / "video2_left.avi", 2)
+    (tmp_path / "notes.txt").write_text("no video")
+    found = find_videos(tmp_path)
+    assert video_of("30-30-1920x1080_left", found) == tmp_path / "batch1" / "30-30-1920x1080.mp4"
+    assert video_of("video2_left", found).stem == "video2_left"
+    assert video_of("video3", found) is None
+    film(tmp_path / "batch3" / "video2_left.mp4", 2)
+    with pytest.raises(InputError, match="both video 'video2_left'"):
+        find_videos(tmp_path)
+
+
+def test_the_best_source_counts_and_a_file_has_one_line_more_than_the_video(tmp_path):
+    videos = {"a": film(tmp_path / "a.mp4", 10), "b": film(tmp_path / "b.mp4", 10)}
+    known = sources({"a": 14}, videos, {"c_left": 9, "d": 8, "e": 7})
+    last = {"a": 11, "b": 11, "b_right": 3, "c_left": 8, "d": 12, "e": 0, "f": 6}
+    found = lengths(tuple(last), last, known)
+    assert {name: (one.lines, one.source) for name, one in found.items()} == {
+        "a": (14, "frames file"), "b": (11, "video file"), "b_right": (11, "video file"), "c_left": (9, "annotation"),
+        "d": (12, "last crop"), "e": (7, "annotation"), "f": (6, "last crop")}
+    assert counts(found) == {"frames file": 1, "video file": 2, "annotation": 2, "last crop": 2}
+
+
+def test_one_crop_may_lie_past_the_organisers_count_but_not_two(tmp_path):
+    film(tmp_path / "a.mp4", 10)
+    found = lengths(("a",), {"a": 12}, sources(videos=find_videos(tmp_path)))
+    assert (found["a"].lines, found["a"].past) == (11, 1)
+    with pytest.raises(InputError, match="video 'a'.*10 frames.*11 lines.*last crop is of frame 13"):
+        lengths(("a",), {"a": 13}, sources(videos=find_videos(tmp_path)))
+    with pytest.raises(InputError, match="video 'a'.*frames file gives it 5 lines.*frame 13"):
+        lengths(("a",), {"a": 13}, sources({"a": 5}))
+
+
+def test_a_video_of_which_nothing_is_known_is_an_error():
+    with pytest.raises(InputError, match="'a' has no crop, no video file and no count.*--frames"):
+        lengths(("a",), {"a": 0}, sources())
+
+
+def test_a_frames_file_with_and_without_a_header(tmp_path):
+    path = tmp_path / "frames.csv"
+    for header in ("", "video,frames\n"):
+        path.write_text(f"{header}video1,1506\n\n10-60-1280x720_right, 12\n")
+        assert read_lines(path) == {"video1": 1506, "10-60-1280x720_right": 12}
+
+
+@pytest.mark.parametrize("text, said", [("video1,10\nvideo2\n", ":2: 'video2'"), ("video1,0\n", ":1:"),
+                                        ("video1,10\nvideo1,11\n", ":2: 'video1' has 10 frames further up and 11"),
+                                        ("video1,1.5\n", ":1:"), ("video,frames\n", "names no video")])
+def test_a_faulty_frames_file_is_refused_with_the_line(tmp_path, text, said):
+    (tmp_path / "frames.csv").write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_lines(tmp_path / "frames.csv")

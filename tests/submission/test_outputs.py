@@ -1,0 +1,104 @@
+"""Predictions at every frame of a submission: filled, smoothed and decided as the run's own score was."""
+
+import numpy as np
+import pytest
+
+from harness.data.dataset import Labels
+from harness.errors import InputError
+from harness.jobs.predictions import Predictions
+from harness.jobs.replay import Replay
+from harness.smoothing import GAPS
+from harness.submission.outputs import Filter, decoded, outputs_at
+from harness.submission.rows import every_frame, listed_images
+from harness.tasks import softmax, task
+
+NONE = Filter("none", 0, "linear")
+
+
+def predictions(crops):
+    """Outputs [n, C] at frames [n] of each video."""
+    names = tuple(crops)
+    return Predictions(names, np.array([len(frames) for frames, _ in crops.values()]),
+                       np.concatenate([frames for frames, _ in crops.values()]).astype(np.int32),
+                       np.concatenate([outputs for _, outputs in crops.values()]).astype(np.float32))
+
+
+def ramp(frames):
+    return np.stack([np.asarray(frames) / 100, -np.asarray(frames) / 100], axis=1)
+
+
+def random_videos(random, counts, width=8):
+    made = {}
+    for i, count in enumerate(counts):
+        frames = np.sort(random.choice(np.arange(1, 81), count, replace=False))
+        made[f"v{i}"] = (frames, softmax(random.normal(size=(count, width))))
+    return predictions(made)
+
+
+def test_gaps_of_a_ramp_are_the_ramp_and_its_ends_are_held():
+    frames = [3, 4, 9, 20]
+    found = outputs_at(every_frame("va", {"v": 25}), predictions({"v": (frames, ramp(frames))}), NONE)
+    np.testing.assert_allclose(found, ramp(np.clip(np.arange(1, 26), 3, 20)), atol=1e-7)
+
+
+@pytest.mark.parametrize("gaps", GAPS)
+@pytest.mark.parametrize("kernel, radius", [("none", 0), ("mean", 7), ("median", 3), ("mean", 200)])
+def test_outputs_are_those_that_the_run_was_scored_on(kernel, radius, gaps):
+    random = np.random.default_rng(5)
+    kept = random_videos(random, [40, 7, 60, 0])
+    lines = {"v2": 80, "v0": 80, "v1": 80, "v3": 80}
+    frame = np.tile(np.arange(1, 81, dtype=np.int32), 4)
+    video = np.repeat(np.arange(4, dtype=np.int32), 80)
+    names = ("v0", "v1", "v2", "v3")
+    labels = Labels(names, video, frame, names, video, names, {"expr": random.integers(0, 8, 320)})
+    replay = Replay(task("expr"), kept, labels, True, gaps, "filled")
+    rows = every_frame("expr", lines)
+    at = rows.position(labels.sequences, labels.sequence, labels.frame)
+    found = outputs_at(rows, kept, Filter(kernel, radius, gaps))
+    assert (found[at] == replay.smoothed(kernel, radius)).all()
+
+
+def test_a_file_shorter_or_longer_than_the_crops_has_the_same_frames_in_it():
+    kept = random_videos(np.random.default_rng(0), [50])
+    chosen = Filter("mean", 9, "linear")
+    whole = outputs_at(every_frame("expr", {"v0": 80}), kept, chosen)
+    last = int(kept.frames[-1])
+    assert (outputs_at(every_frame("expr", {"v0": last - 1}), kept, chosen) == whole[:last - 1]).all()
+    assert (whole[last:] == whole[last - 1]).all()
+
+
+def test_a_video_without_a_crop_has_the_mean_output_of_all_crops():
+    kept = random_videos(np.random.default_rng(1), [9, 0, 4])
+    found = outputs_at(every_frame("expr", {"v0": 5, "v1": 3, "v2": 5}), kept, Filter("median", 2, "linear"))
+    np.testing.assert_allclose(found[5:8], np.tile(kept.outputs.mean(axis=0), (3, 1)), rtol=1e-6)
+    with pytest.raises(InputError, match="none of the videos has a crop"):
+        outputs_at(every_frame("expr", {"v": 5}), predictions({"v": ([], np.zeros((0, 8)))}), NONE)
+
+
+def test_a_stray_crop_of_a_high_number_costs_nothing():
+    frames = [*range(1, 11), 500_000_000]
+    outputs = softmax(np.random.default_rng(2).normal(size=(11, 8)))
+    kept = predictions({"v": (frames, outputs)})
+    found = outputs_at(every_frame("expr", {"v": 12}), kept, Filter("mean", 2, "linear"))
+    assert found.shape == (12, 8)
+
+
+def test_the_expression_is_the_most_probable_and_action_units_reach_their_thresholds():
+    outputs = np.array([[.1, .05, .05, .1, .5, .1, .05, .05], [.0, .9, .1, 0, 0, 0, 0, 0]])
+    assert decoded(task("expr"), outputs, NONE)["expr"].tolist() == [4, 1]
+    au = np.full((1, 12), 0.5)
+    thresholds = tuple([0.5] * 6 + [0.6] * 6)
+    chosen = Filter("none", 0, "linear", thresholds)
+    assert decoded(task("au"), au, chosen)["au"].tolist() == [[1] * 6 + [0] * 6]
+    assert decoded(task("au"), au, NONE)["au"].all()
+    assert decoded(task("va"), np.full((1, 2), 0.1), NONE)["va"].dtype == np.float32
+
+
+def test_rows_of_a_list_are_in_its_order_with_its_duplicates_and_missing_images_filled(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("image,valence,arousal,expression,aus\nb/00009.jpg\na/00002.jpg\nb/00001.jpg\na/00002.jpg\n")
+    rows = listed_images(path)
+    kept = predictions({"a": ([1, 3], ramp([1, 3])), "b": ([1, 2], ramp([1, 2]))})
+    found = outputs_at(rows, kept, NONE)
+    np.testing.assert_allclose(found, ramp([2, 2, 1, 2]), atol=1e-7)
+    assert rows.names().tolist() == ["b/00009.jpg", "a/00002.jpg", "b/00001.jpg", "a/00002.jpg"]
