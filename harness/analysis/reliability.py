@@ -74,7 +74,7 @@ def draw_reliability(path: Path, run: ScoredRun) -> None:
     rows = -(-len(panels) // columns)
     height = SIDE + BAR + 0.12 + 1.05
     width = LEFT + columns * (side + APART) - 0.4
-    made = titled(width, rows * height, f"Reliability of the outputs, 95 % intervals over {run.noun}", run.heading,
+    made = titled(width, rows * height, f"Reliability of the outputs, {run.intervals}", run.heading,
                   run.warning)
     for number, draw in enumerate(panels):
         left = LEFT + (number % columns) * (side + APART)
@@ -153,8 +153,8 @@ def _count(axes: Axes, bins: Bins, rows: str, x: str) -> None:
     axes.set_ylim(0, 1.45 * counts.max())
     for place, count in zip(left + width / 2, counts):
         if count:
-            axes.text(place, count + 0.06 * counts.max(), counted(int(count)), fontsize=7, color=GREY, ha="center",
-                      **TEXT)
+            axes.text(place, count + 0.06 * counts.max(), counted(int(count), 10_000), fontsize=7, color=GREY,
+                      ha="center", **TEXT)
     axes.set_yticks([])
     axes.spines[["left", "top", "right"]].set_visible(False)
     describe(axes, x, rows)

@@ -53,6 +53,10 @@ class ScoredRun:
         return f"{self.record.unit}s"
 
     @property
+    def intervals(self) -> str:
+        return f"95 % intervals over {self.noun}" if self.units > 1 else f"one {self.record.unit}, so no intervals"
+
+    @property
     def rows(self) -> str:
         """What is counted, plural."""
         return "frames" if self.replay.temporal else "images"
@@ -90,7 +94,7 @@ class ScoredRun:
         if record.ci_low is not None and record.ci_high is not None:
             value += f" [{record.ci_low:.3f}, {record.ci_high:.3f}]"
         return (" · ".join(parts),
-                f"{short(record.dataset, 24)}, {record.split} · {record.protocol} · run {record.group_id} · "
+                f"{short(record.dataset, 24)}, {record.split} · protocol {record.protocol} · run {record.group_id} · "
                 f"seed {record.seed} · {value}")
 
     @property

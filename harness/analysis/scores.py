@@ -17,7 +17,6 @@ from harness.analysis.style import (
     GRID,
     INK,
     ORANGE,
-    PALE,
     SKY,
     TEXT,
     counted,
@@ -52,7 +51,7 @@ def draw_f1(path: Path, run: ScoredRun) -> None:
         names = [f"{unit} {MUSCLES[unit]}" for unit in ACTION_UNITS]
         parts.append(("action units", names, arrays["au"][..., :3]))
     heights = [ROW * len(names) + 0.95 for _, names, _ in parts]
-    title = f"F1 of {' and '.join(what for what, _, _ in parts)}, 95 % intervals over {run.noun}"
+    title = f"F1 of {' and '.join(what for what, _, _ in parts)}, {run.intervals}"
     made = titled(8.5 if "au" in arrays else 7.0, sum(heights), title, run.heading, run.warning)
     top = sum(heights)
     left = 2.2 if "au" in arrays else 1.05
@@ -112,7 +111,8 @@ def _columns(axes: Axes, values: np.ndarray, defined: np.ndarray, bounds: np.nda
                       color=INK, va="center", **TEXT)
         else:
             axes.text(COLUMNS[0], row, "undefined, 0", transform=place, fontsize=8.5, color=ALARM, va="center", **TEXT)
-            axes.text(0.012, row, "neither labelled nor predicted", fontsize=8, color=PALE, va="center", **TEXT)
+            axes.text(0.012, row, "neither labelled nor predicted", fontsize=8, color=GREY, va="center", zorder=6,
+                      bbox={"facecolor": "white", "linewidth": 0, "pad": 1}, **TEXT)
         for x, number in ((COLUMNS[1], frames[row]), (COLUMNS[2], units[row])):
             axes.text(x, row, counted(int(number)), transform=place, fontsize=8.5, va="center", ha="right",
                       color=INK if number else ALARM, **TEXT)

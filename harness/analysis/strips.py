@@ -20,6 +20,8 @@ COLUMNS = 1600
 """Pixels of a strip at most; of more frames the nearest ones are shown."""
 BRIDGED = 5.5
 """Usual distances of two frames that a gap spans before it is shown as one."""
+DENSE = 1200
+"""Frames of a video that is long."""
 STRIP, LINE, UNIT = 0.2, 0.95, 0.165
 """Inches of a class strip, of a panel of lines, of one action unit."""
 Draw = Callable[["Axes", int, int], None]
@@ -75,17 +77,21 @@ def _range(run: ScoredRun) -> tuple[float, float]:
 
 def _affect(block: Block, i: int, limits: tuple[float, float], axes: Axes, first: int, last: int) -> None:
     axes.axhline(0, color=GRID, linewidth=0.8)
-    for values, colour, width in ((block.raw, PALE, 0.8), (block.target, INK, 1.4), (block.smoothed, BLUE, 1.5)):
-        _line(axes, block.frame, values[:, i], colour, width)
+    _raw(axes, block.frame, block.raw[:, i])
+    _line(axes, block.frame, block.target[:, i], INK, 1.4)
+    _line(axes, block.frame, block.smoothed[:, i], BLUE, 1.5)
     axes.set_ylim(*limits)
     axes.set_yticks([limits[0], 0, limits[1]])
+    low, _, high = axes.get_yticklabels()
+    low.set_va("bottom")
+    high.set_va("top")
     axes.set_ylabel(AFFECTS[i], fontsize=8.5, color=INK, **TEXT)
 
 
 def _probability(block: Block, axes: Axes, first: int, last: int) -> None:
     own = (np.arange(len(block.target)), block.target)
-    for values, colour, width in ((block.raw, PALE, 0.8), (block.smoothed, BLUE, 1.5)):
-        _line(axes, block.frame, values[own], colour, width)
+    _raw(axes, block.frame, block.raw[own])
+    _line(axes, block.frame, block.smoothed[own], BLUE, 1.5)
     axes.set_ylim(-0.03, 1.03)
     axes.set_yticks([0, 0.5, 1])
     axes.grid(axis="y", color=GRID, linewidth=0.8)
@@ -125,13 +131,18 @@ def _strip(axes: Axes, colours: np.ndarray, frames: np.ndarray, first: int, last
     axes.spines[:].set_visible(False)
 
 
-def _line(axes: Axes, frames: np.ndarray, values: np.ndarray, colour: str, width: float) -> None:
+def _raw(axes: Axes, frames: np.ndarray, values: np.ndarray) -> None:
+    """Fainter in a long video, where it would hide all else."""
+    _line(axes, frames, values, PALE, 0.8 if len(frames) < DENSE else 0.5, 1.0 if len(frames) < DENSE else 0.45)
+
+
+def _line(axes: Axes, frames: np.ndarray, values: np.ndarray, colour: str, width: float, alpha: float = 1.0) -> None:
     """A line that is broken where frames are missing."""
     order = np.argsort(frames, kind="stable")
     frames, values = frames[order], values[order]
     gaps = np.flatnonzero(np.diff(frames) > _reach(frames)) + 1
     axes.plot(np.insert(frames.astype(float), gaps, np.nan), np.insert(values.astype(float), gaps, np.nan),
-              color=colour, linewidth=width, solid_capstyle="round")
+              color=colour, linewidth=width, alpha=alpha, solid_capstyle="round")
 
 
 def _reach(frames: np.ndarray) -> float:

@@ -74,9 +74,9 @@ def short(name: str, most: int = 16) -> str:
     return name if len(name) <= most else f"{name[:most - 1]}…"
 
 
-def counted(number: int) -> str:
-    """A count in five characters or about."""
-    return f"{number:,}" if number < 100_000 else f"{number / 1000:,.0f}k"
+def counted(number: int, most: int = 100_000) -> str:
+    """A count; from `most` on in thousands."""
+    return f"{number:,}" if number < most else f"{number / 1000:,.0f}k"
 
 
 def save(made: Figure, path: Path, **options: Any) -> None:

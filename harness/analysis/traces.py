@@ -81,8 +81,8 @@ def chosen(values: np.ndarray, frames: np.ndarray) -> list[Shown]:
     order = able[np.argsort(-values[able], kind="stable")]
     places = {"best": 0, "median": len(order) // 2, "worst": len(order) - 1}
     if len(order) == 1:
-        places = {"only": 0}
-    elif len(order) == 2:
+        return [Shown(int(order[0]), "the only one", float(values[order[0]]))]
+    if len(order) == 2:
         del places["median"]
     return [Shown(int(order[at]), f"{place} of {len(order)}", float(values[order[at]]))
             for place, at in places.items()]
@@ -104,7 +104,7 @@ def _video(made, run: ScoredRun, held: Mapping[str, Block], top: float) -> None:
             axes = panel(made, LEFT, top - height, WIDTH - LEFT - 0.25, height - 0.08)
             draw(axes, first, last)
             axes.set_xlim(first - 0.5, last + 0.5)
-            axes.tick_params(labelbottom=False)
+            axes.xaxis.set_visible(False)
             top -= height
-    axes.tick_params(labelbottom=True)
+    axes.xaxis.set_visible(True)
     axes.set_xlabel("frame", fontsize=8.5, color=INK, labelpad=2, **TEXT)
