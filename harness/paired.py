@@ -6,7 +6,7 @@ same units in the same order. A difference is the first's mean over seeds less t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,9 @@ from scipy.special import ndtri
 from harness.errors import InputError, unknown
 from harness.intervals import LEVEL, REPLICATES
 from harness.pooled import Pooled
-from harness.resampling import drawn_seeds, draws, swaps
+from harness.resampling import draws, swaps
 from harness.statistics import UnitStatistics
+from harness.studentized import limits, seeds_error, widened
 
 PERMUTATIONS = 10_000
 EQUAL = 1e-9
@@ -50,8 +51,11 @@ def differences(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics
     """The difference in every metric of the task, its own first, from the same draws.
 
     p: units are swapped between the runs, whole, in all seeds at once, each with chance 1/2, and
-    (1 + differences at least as large) / (1 + permutations) is returned. The interval resamples units and seeds, in
-    pairs. A pure function of its arguments. InputError when the lists do not fit each other or have no unit in common.
+    (1 + differences at least as large) / (1 + permutations) is returned, so that with one seed it is exact for two
+    models that units treat alike. Of several seeds, what they differ in on all units alike is added to each swapped
+    difference as Student's t of S - 1 degrees of freedom: two trainings of one recipe would else be told apart.
+    The interval is that of `harness.intervals`, of the difference. A pure function of its arguments.
+    InputError when the lists do not fit each other or nothing counts.
     """
     both = _Both(first, second)
     return both.compared(permutations, seed, both.names)
@@ -104,23 +108,24 @@ class _Both:
         return {name: float(value.mean()) for name, value in self.values(self.pooled.total()).items()}
 
     def compared(self, permutations: int, seed: int, names: Sequence[str]) -> dict[str, Paired]:
-        observed, units = self.observed(), self.pooled.shape[2]
-        evenly = np.full((self.seeds, 1), 1 / self.seeds)
-        swapped = self._means(names, map(self._swapped, swaps(units, permutations, seed)), evenly)
-        ends = dict.fromkeys(names, (None, None))
-        if self.pooled.units > 1:
-            drawn = self._means(names, map(self.pooled.weighted, draws(units, REPLICATES, seed)),
-                                drawn_seeds(self.seeds, REPLICATES, seed))
-            tails = (1 - LEVEL) / 2, (1 + LEVEL) / 2
-            ends = {name: tuple(map(float, np.quantile(drawn[name], tails))) for name in names}
-        return {name: Paired(observed[name], *ends[name], _p(observed[name], swapped[name]),
-                             float(np.sqrt(np.mean(swapped[name] ** 2)))) for name in names}
+        values, without = self.values(self.pooled.total()), self.values(self.pooled.without_each())
+        parts = [self.values(self._swapped(part)) for part in swaps(self.pooled.shape[2], permutations, seed)]
+        chance = np.random.default_rng(seed).standard_t(max(self.seeds - 1, 1), permutations)
+        ends, found = self._ends(names, seed), {}
+        for name in names:
+            value, error = float(values[name].mean()), seeds_error(values[name][:, 0], without[name])
+            swapped = np.concatenate([part[name].mean(axis=0) for part in parts])
+            low, high = widened(value, *ends[name], error, self.seeds, LEVEL) if ends else (None, None)
+            found[name] = Paired(value, _rounded(low), _rounded(high), _p(value, swapped + error * chance),
+                                 float(np.sqrt(np.mean(swapped ** 2) + error ** 2)))
+        return found
 
-    def _means(self, names: Sequence[str], parts: Iterable[np.ndarray], weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Of parts of sums the difference [R] in each metric, averaged over seeds with weights [S, R or 1]."""
-        found = [self.values(sums) for sums in parts]
-        return {name: (np.concatenate([part[name] for part in found], axis=-1) * weights).sum(axis=0)
-                for name in names}
+    def _ends(self, names: Sequence[str], seed: int) -> dict[str, tuple[float, float]]:
+        """Intervals over units; none where there is only one."""
+        if self.pooled.units < 2:
+            return {}
+        weights = np.repeat([1 / self.seeds, -1 / self.seeds], self.seeds)
+        return limits(self.pooled, names, weights, draws(self.pooled.shape[2], REPLICATES, seed), LEVEL)
 
     def _swapped(self, part: np.ndarray) -> np.ndarray:
         """Sums [2 S, K, r] of both runs when the units of `part` [r, V] have changed places."""
@@ -133,3 +138,8 @@ class _Both:
 
 def _p(observed: float, swapped: np.ndarray) -> float:
     return float((1 + np.sum(np.abs(swapped) >= abs(observed) - EQUAL)) / (1 + len(swapped)))
+
+
+def _rounded(end: float | None) -> float | None:
+    """To ten decimals, which do not depend on the machine."""
+    return None if end is None else round(end, 10)

@@ -1,4 +1,4 @@
-"""Statistics of units as columns that add up, and the task's metrics of any sum of them.
+"""Statistics of units as columns that add up, the task's metrics of any sum of them, and the metrics' slopes.
 
 S: sets of statistics (seeds, or seeds of two runs) of the same V units; K: columns. Of a class or an action unit the
 columns are true positives, labelled and predicted; of valence and arousal the count, sums, squares and product about
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 EXACT_BITS = 52
 """Columns are rounded so that any sum of them fits a float64 exactly: then its bits do not depend on the order of
 summation, which differs between machines and numbers of threads."""
+COUNTED = {"expr": ("P_EXPR", EXPRESSIONS), "au": ("P_AU", ACTION_UNITS)}
+AFFECT = ("CCC_V", "CCC_A")
 
 
 class Pooled:
@@ -32,7 +34,8 @@ class Pooled:
     def __init__(self, sets: Sequence[UnitStatistics], many_in_groups: bool = True):
         """held: bool, the units of the statistics that are in `rows`; units: their number, before any grouping.
 
-        InputError unless all sets are of one task and the same number of units."""
+        InputError unless all sets are of one task and the same number of units.
+        """
         kinds = {(one.task, *(values.shape for values in one.arrays.values())) for one in sets}
         if len(kinds) != 1:
             raise InputError("statistics can be put side by side when all count the same units of the same task")
@@ -59,6 +62,49 @@ class Pooled:
         sets, columns, units = self.shape
         return (self.rows.reshape(-1, units) @ weights.T).reshape(sets, columns, -1)
 
+    def total(self) -> np.ndarray:
+        """[S, K, 1]: sums over all units."""
+        return self.rows.sum(axis=-1, keepdims=True)
+
+    def without_each(self) -> np.ndarray:
+        """[S, K, V]: sums over all units but one."""
+        return self.total() - self.rows
+
+    def of(self, metric: str, sums: np.ndarray) -> np.ndarray:
+        """One metric [..., R] of sums [..., K, R]; InputError for a name that is none of the task's."""
+        values = self.metrics(sums)
+        if metric not in values:
+            raise unknown("metric", metric, values)
+        return values[metric]
+
+    def metrics(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """Sums [..., K, R] -> each metric of the task [..., R], its own first; what is undefined is 0."""
+        values: dict[str, np.ndarray] = {}
+        for block, columns in self.columns.items():
+            part = sums[..., columns, :]
+            if block == "va":
+                scores = [self._concordance(part, i) for i in range(2)]
+                values |= {"P_VA": (scores[0] + scores[1]) / 2, **dict(zip(AFFECT, scores))}
+                continue
+            right, labelled, predicted = np.split(part, 3, axis=-2)
+            scores, _ = f1(right, predicted - right, labelled - right)
+            primary, names = COUNTED[block]
+            values[primary] = scores.mean(axis=-2)
+            if block == "expr":
+                values["accuracy"] = _ratio(right.sum(axis=-2), labelled.sum(axis=-2))
+            values |= {f"F1/{name}": scores[..., i, :] for i, name in enumerate(names)}
+        if self.task == "mtl":
+            values = {"P_MTL": values["P_VA"] + values["P_EXPR"] + values["P_AU"], **values}
+        return values
+
+    def slopes(self, metric: str, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How a metric changes with its columns at sums [S, K, R]: (int [k] the columns, float64 [S, k, R]).
+
+        No metric changes when all sums grow alike, so that slopes times a unit's columns is its influence.
+        """
+        parts = [found for block in self.columns if (found := self._slopes(block, metric, sums)) is not None]
+        return np.concatenate([columns for columns, _ in parts]), np.concatenate([slope for _, slope in parts], axis=1)
+
     def _columns(self, block: str, values: np.ndarray) -> np.ndarray:
         """Statistics [S, V, ...] of a block -> float64 [S, k, V]."""
         if block == "va":
@@ -72,65 +118,72 @@ class Pooled:
         return np.concatenate(parts, axis=-1).astype(np.float64).transpose(0, 2, 1)
 
     def _moments(self, values: np.ndarray) -> np.ndarray:
-        n, means = values[..., 0], values[..., 1:3]
-        self.centre = _centre(n, means)
+        n, means = values[..., :1], values[..., 1:3]
+        self.centre = _centre(n[..., 0], means)
         away = means - self.centre
-        sums = [n[..., None], n[..., None] * away,
-                values[..., 3:] + n[..., None] * np.stack([*np.moveaxis(away ** 2, -1, 0), away.prod(-1)], axis=-1)]
-        columns = np.concatenate(sums, axis=-1)
+        squares = values[..., 3:] + n * np.stack([away[..., 0] ** 2, away[..., 1] ** 2, away.prod(axis=-1)], axis=-1)
+        columns = np.concatenate([n, n * away, squares], axis=-1)
         columns = columns.reshape(*columns.shape[:2], -1).transpose(0, 2, 1)
-        total = np.abs(columns).sum(axis=-1).max(initial=1.0) * 4
+        total = 4 * np.abs(columns).sum(axis=-1).max(initial=1.0)
         grid = 2.0 ** (math.ceil(math.log2(total)) - EXACT_BITS)
         self.floor = 4 * grid * columns.shape[-1]
         return np.round(columns / grid) * grid
 
-    def of(self, metric: str, sums: np.ndarray) -> np.ndarray:
-        """One metric [..., R] of sums [..., K, R]; InputError for a name that is none of the task's."""
-        values = self.metrics(sums)
-        if metric not in values:
-            raise unknown("metric", metric, values)
-        return values[metric]
-
-    def total(self) -> np.ndarray:
-        """[S, K, 1]: sums over all units."""
-        return self.rows.sum(axis=-1, keepdims=True)
-
-    def without_each(self) -> np.ndarray:
-        """[S, K, V]: sums over all units but one."""
-        return self.total() - self.rows
-
-    def metrics(self, sums: np.ndarray) -> dict[str, np.ndarray]:
-        """Sums [..., K, R] -> each metric of the task [..., R], its own first; what is undefined is 0."""
-        values: dict[str, np.ndarray] = {}
-        for block, columns in self.columns.items():
-            part = sums[..., columns, :]
-            if block == "va":
-                values |= self._affect(part)
-                continue
-            primary, names = ("P_EXPR", EXPRESSIONS) if block == "expr" else ("P_AU", ACTION_UNITS)
-            right, labelled, predicted = np.split(part, 3, axis=-2)
-            scores, _ = f1(right, predicted - right, labelled - right)
-            values[primary] = scores.mean(axis=-2)
-            if block == "expr":
-                rows = labelled.sum(axis=-2)
-                values["accuracy"] = np.divide(right.sum(axis=-2), rows, out=np.zeros(rows.shape), where=rows > 0)
-            values |= {f"F1/{name}": scores[..., i, :] for i, name in enumerate(names)}
-        if self.task == "mtl":
-            values = {"P_MTL": values["P_VA"] + values["P_EXPR"] + values["P_AU"], **values}
-        return values
-
-    def _affect(self, part: np.ndarray) -> dict[str, np.ndarray]:
-        scores = [self._concordance(part[..., start:start + 6, :], self.centre[i]) for i, start in enumerate((0, 6))]
-        return {"P_VA": (scores[0] + scores[1]) / 2, "CCC_V": scores[0], "CCC_A": scores[1]}
-
-    def _concordance(self, sums: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        """Sums [..., 6, R] about `centre` -> CCC [..., R]; a square within rounding of 0 is 0."""
-        n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(sums, -2, 0)
+    def _concordance(self, part: np.ndarray, which: int) -> np.ndarray:
+        """Sums [..., 12, R] -> CCC [..., R] of valence or arousal; a square within rounding of 0 is 0."""
+        n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[..., 6 * which:6 * which + 6, :], -2, 0)
         some = np.maximum(n, 1)
         squares = [ss_true - true * true / some, ss_pred - pred * pred / some]
         squares = [np.where(square > self.floor, square, 0) for square in squares]
-        means = [centre[0] + true / some, centre[1] + pred / some]
+        means = [self.centre[which, 0] + true / some, self.centre[which, 1] + pred / some]
         return concordance(np.stack([n, *means, *squares, ss_both - true * pred / some], axis=-1))[0]
+
+    def _slopes(self, block: str, metric: str, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """The part of `slopes` that lies in a block; None where the metric does not look at it."""
+        start, part = self.columns[block].start, sums[:, self.columns[block]]
+        if block == "va":
+            whole = {"P_MTL": 1 / 2, "P_VA": 1 / 2}.get(metric, 1)
+            asked = [i for i in range(2) if metric in ("P_MTL", "P_VA", AFFECT[i])]
+            found = [(np.arange(6) + 6 * i, self._concordance_slopes(part, i) * whole) for i in asked]
+            return (start + np.concatenate([c for c, _ in found]),
+                    np.concatenate([s for _, s in found], axis=1)) if found else None
+        primary, names = COUNTED[block]
+        right, labelled, predicted = np.split(part, 3, axis=1)
+        if metric == "accuracy" and block == "expr":
+            rows = labelled.sum(axis=1, keepdims=True)
+            slope = _ratio(np.ones_like(rows), rows)
+            parts = [slope, -slope * _ratio(right.sum(axis=1, keepdims=True), rows)]
+            return start + np.arange(2 * len(names)), np.concatenate(np.broadcast_arrays(
+                *[parts[0]] * len(names), *[parts[1]] * len(names)), axis=1)
+        asked = [i for i, name in enumerate(names) if metric in ("P_MTL", primary, f"F1/{name}")]
+        if not asked:
+            return None
+        right, counted = right[:, asked], (labelled + predicted)[:, asked]
+        slope = _ratio(2 * np.ones_like(counted), counted) / len(asked)
+        other = -slope * _ratio(right, counted)
+        columns = np.concatenate([np.array(asked) + len(names) * i for i in range(3)])
+        return start + columns, np.concatenate([slope, other, other], axis=1)
+
+    def _concordance_slopes(self, part: np.ndarray, which: int) -> np.ndarray:
+        """Sums [S, 12, R] -> slopes of a CCC [S, 6, R] in its six columns; 0 where it is undefined."""
+        n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[:, 6 * which:6 * which + 6], 1, 0)
+        some = np.maximum(n, 1)
+        apart = true - pred + n * (self.centre[which, 0] - self.centre[which, 1])
+        spread = ss_true - true ** 2 / some + ss_pred - pred ** 2 / some + apart ** 2 / some
+        score = self._concordance(part, which)
+        gap = 2 * apart / some
+        squared = (true ** 2 + pred ** 2 - apart ** 2) / some ** 2
+        rises = [2 * true * pred / some ** 2, -2 * pred / some, -2 * true / some, 0, 0, 2]
+        spreads = [squared + gap * (self.centre[which, 0] - self.centre[which, 1]), gap - 2 * true / some,
+                   -gap - 2 * pred / some, 1, 1, 0]
+        slopes = np.stack([rise - score * wide for rise, wide in zip(rises, spreads)], axis=1)
+        return _ratio(slopes, np.where(score != 0, spread, 0)[:, None])
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole, 0 where the whole is 0."""
+    part, whole = np.broadcast_arrays(part, whole)
+    return np.divide(part, whole, out=np.zeros(whole.shape), where=whole != 0)
 
 
 def _centre(n: np.ndarray, means: np.ndarray) -> np.ndarray:

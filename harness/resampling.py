@@ -1,6 +1,6 @@
 """How units are drawn with replacement and swapped: the same draws in every process, shared by all that ask for them.
 
-V: units; many units are first put into random groups, so that 200,000 subjects cost no more than a thousand videos.
+V: units; many units are first put into random groups, so that 200,000 subjects cost no more than a few hundred videos.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-GROUPS = 1024
+GROUPS = 512
 """Above it units are put into that many random groups, which are then drawn and swapped in their place. Groups of
 independent units are independent, and of equal size, so that a bootstrap over them has the same spread in expectation
-(random groups: Wolter, Introduction to Variance Estimation, ch. 2); a thousand of them know it within 2 %."""
+(random groups: Wolter, Introduction to Variance Estimation, ch. 2); five hundred know it within 3 %."""
 CELLS = 1 << 22
 """Weights held at once."""
 
@@ -36,18 +36,6 @@ def draws(units: int, replicates: int, seed: int = 0) -> Iterator[np.ndarray]:
 def swaps(units: int, permutations: int, seed: int = 0) -> Iterator[np.ndarray]:
     """float64 [r, V] of 0 and 1, in parts of r, `permutations` in all: the units swapped, each with chance 1/2."""
     return _parts(_swapped, units, permutations, seed)
-
-
-def drawn_seeds(seeds: int, replicates: int, seed: int = 0) -> np.ndarray:
-    """float64 [S, replicates]: weights of S seeds drawn with replacement, that sum to 1 in each replicate.
-
-    They are spread by sqrt(S / (S - 1)) about 1 / S, without which few seeds would seem to vary too little (Rao and
-    Wu 1988). One seed has weight 1.
-    """
-    if seeds == 1:
-        return np.ones((1, replicates))
-    counts = np.concatenate(list(_parts(_drawn, seeds, replicates, seed + 1_000_003)))
-    return 1 / seeds + np.sqrt(seeds / (seeds - 1)) * (counts.T / seeds - 1 / seeds)
 
 
 def _parts(draw, units: int, number: int, seed: int) -> Iterator[np.ndarray]:
