@@ -27,7 +27,7 @@ def draw_ccc(path: Path, run: ScoredRun) -> None:
     block = run.blocks["va"]
     counts = [np.histogram2d(block.smoothed[:, i], block.target[:, i], bins=CELLS, range=[[-1, 1], [-1, 1]])[0]
               for i in range(2)]
-    made = titled(9.1, SIDE + 1.05, "Valence and arousal, truth against prediction", run.heading, run.warning)
+    made = titled(9.1, SIDE + 1.12, "Valence and arousal, truth against prediction", run.heading, run.warning)
     norm = LogNorm(1, max(2, *(float(count.max()) for count in counts)))
     pooled = run.statistics.total()["va"]
     for i, (name, metric, count) in enumerate(zip(AFFECTS, METRICS, counts)):
@@ -60,13 +60,17 @@ def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) ->
     axes.set_yticks([-1, -0.5, 0, 0.5, 1])
     value, defined = concordance(moments)
     said = f"CCC {value:.3f}{bracket(bounds, 3)}" if defined else "CCC undefined (a constant), counts as 0"
-    describe(axes, f"true {name}", f"predicted {name}", f"{name.capitalize()}: {said}")
-    axes.title.set_color(INK if defined else ALARM)
+    describe(axes, f"true {name}", f"predicted {name}")
+    axes.set_title(f"{name.capitalize()}: {said}", fontsize=9.5, color=INK if defined else ALARM, loc="left", pad=19,
+                   **TEXT)
+    axes.text(0, 1.015, _moments(moments, defined), transform=axes.transAxes, fontsize=8, color=GREY,
+              va="bottom", **TEXT)
+
+
+def _moments(moments: np.ndarray, defined: bool) -> str:
     n, mean_true, mean_pred, ss_true, ss_pred, ss_both = moments
     spread = np.sqrt([ss_true / max(n, 1), ss_pred / max(n, 1)])
-    lines = [f"truth: mean {mean_true:.2f}, sd {spread[0]:.2f}",
-             f"prediction: mean {mean_pred:.2f}, sd {spread[1]:.2f}"]
-    if defined:
-        lines.append(f"correlation {ss_both / np.sqrt(ss_true * ss_pred):.2f}")
-    axes.text(0.03, 0.97, "\n".join(lines), transform=axes.transAxes, fontsize=8, color=GREY, va="top",
-              linespacing=1.35, zorder=5, bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 2}, **TEXT)
+    words = [f"{name} {round(mean, 2) + 0.0:.2f} ± {one:.2f}"
+             for name, mean, one in zip(("truth", "prediction"), (mean_true, mean_pred), spread)]
+    correlation = f", r {ss_both / np.sqrt(ss_true * ss_pred):.2f}" if defined else ""
+    return f"mean ± sd: {', '.join(words)}{correlation}"

@@ -11,6 +11,7 @@ from harness.analysis.reliability import draw_reliability
 from harness.analysis.scored import ScoredRun
 from harness.analysis.scores import draw_f1
 from harness.analysis.smoothing_curve import draw_smoothing
+from harness.analysis.style import own_settings
 from harness.analysis.traces import draw_traces
 
 if TYPE_CHECKING:
@@ -40,9 +41,8 @@ def draw_run(folder: Path, record: Record, replay: Replay, choice: Choice, stati
                                                                   for curve in record.curve.values())),
         "reliability.png": (draw_reliability, bool(held)),
     }
-    written = []
-    for name, (draw, has) in wanted.items():
-        if has:
-            written.append(folder / FOLDER / name)
-            draw(written[-1], run)
-    return tuple(written)
+    drawn = {folder / FOLDER / name: draw for name, (draw, has) in wanted.items() if has}
+    with own_settings():
+        for path, draw in drawn.items():
+            draw(path, run)
+    return tuple(drawn)

@@ -29,7 +29,7 @@ def draw_smoothing(path: Path, run: ScoredRun) -> None:
     lower = panel(made, 0.8, 0.6, WIDTH - 1.05, LOWER, sharex=upper)
     for kernel, columns in record.curve.items():
         radii, reported = np.array(columns["radius"]), np.array(columns["reported"])
-        knots = _knots(radii, record.radius)
+        knots = knots_of(radii, record.radius)
         drawn = np.stack([metric_replicates(run.replay.statistics(kernel, int(radius), run.thresholds), record.metric)
                           for radius in knots], axis=1)
         _curve(upper, radii, reported, knots, interval(drawn, run.units), kernel)
@@ -48,12 +48,13 @@ def draw_smoothing(path: Path, run: ScoredRun) -> None:
     upper.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=5, fontsize=8, frameon=False, handlelength=1.6,
                  columnspacing=1.2, handletextpad=0.5)
     describe(upper, "", f"{record.metric}, {record.split}")
+    bands = f"; bands hold 95 % of resampled {run.noun}" if run.units > 1 else ""
     describe(lower, "radius r, frames each side (window 2r + 1)",
-             "change", f"Change from radius {radii[0]} on the same {run.noun}; bands hold 95 % of resampled {run.noun}")
+             "change", f"Change from radius {radii[0]} on the same {run.noun}{bands}")
     save(made, path)
 
 
-def _knots(radii: np.ndarray, chosen: int) -> np.ndarray:
+def knots_of(radii: np.ndarray, chosen: int) -> np.ndarray:
     """About `KNOTS` of the radii, denser where they are small; both ends and the chosen one among them."""
     last = len(radii) - 1
     spaced = np.round(last * np.linspace(0, 1, KNOTS) ** 2).astype(int)

@@ -6,6 +6,8 @@ an automatic layout draws every figure several times.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,15 @@ COMPRESSION = 3
 """Of zlib: files a tenth larger than at its default 6, in half the time."""
 HEADER = 0.78
 """Inches above the panels that the title takes."""
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Matplotlib as it comes, whatever a matplotlibrc on this machine says."""
+    from matplotlib import rc_context, rcParamsDefault
+
+    with rc_context({name: value for name, value in rcParamsDefault.items() if not name.startswith("backend")}):
+        yield
 
 
 def figure(width: float, height: float, layout: str | None = None) -> Figure:
