@@ -1,0 +1,211 @@
+"""`framelight submit` on real runs: every task, both forms, and what it refuses."""
+
+import json
+import shutil
+
+import pytest
+
+from harness.cli import main
+from tests import small
+from tests.submission.test_lengths import film
+
+RECIPE = '''
+from harness.heads.config import HeadConfig
+from harness.recipes import Grid, Recipe, Smoothing
+
+linear = HeadConfig("logistic_regression", hidden=0, epochs=2)
+recipe = Recipe(
+    name="four",
+    backbones=("tiny_mobilenet@random",),
+    grids=(
+        Grid("expr", ("embeddings",), (linear,)),
+        Grid("va", ("scores",), (linear,)),
+        Grid("au", ("embeddings+scores",), (HeadConfig("mlp", hidden=8, epochs=2),)),
+        Grid("mtl", ("embeddings",), (HeadConfig("multitask", hidden=0, epochs=2),)),
+    ),
+    seeds=(0, 1),
+    smoothing=Smoothing(smallest=1, largest=3),
+    pictures=False,
+)
+'''
+PUBLISHED = RECIPE + '''
+import dataclasses
+from harness.recipes import Protocol
+
+recipe = dataclasses.replace(recipe, name="one", grids=recipe.grids[:1], seeds=(5,), protocol=Protocol("published"))
+'''
+TASKS = ("expr", "va", "au", "mtl")
+METRICS = {"expr": "P_EXPR", "va": "P_VA", "au": "P_AU", "mtl": "P_MTL"}
+
+
+@pytest.fixture(scope="module")
+def store(small_set, tmp_path_factory):
+    """A store in which the four challenges have run, and expressions also under the published protocol."""
+    folder = tmp_path_factory.mktemp("four")
+    for text in (RECIPE, PUBLISHED):
+        recipe = small.write_recipe(folder, text)
+        done = small.framelight("run", recipe, "--data", small_set, "--store", folder / "store", "--jobs", 2)
+        assert done.returncode == 0, done.stderr
+    return folder / "store"
+
+
+@pytest.fixture
+def data(small_set, tmp_path):
+    """A copy of the data, to be changed; its crops are the same, so its features are in the store."""
+    return shutil.copytree(small_set, tmp_path / "data")
+
+
+@pytest.fixture
+def submit(store, small_set, tmp_path, capsys):
+    """Run the command; its exit code, what it printed, and what it said."""
+    def run(which, *arguments, data=small_set, out="out", store=store):
+        code = main(["submit", which, "--data", str(data), "--store", str(store), "--out", str(tmp_path / out),
+                     *map(str, arguments)])
+        return code, *capsys.readouterr()
+    return run
+
+
+def kept(store, **wanted):
+    found = [json.loads(path.read_text()) for path in sorted((store / "artifacts/jobs").glob("*/record.json"))]
+    return [record for record in found if all(record[name] == value for name, value in wanted.items())]
+
+
+def names_in(data):
+    return (data / "Expression_Classification_Challenge_test_set_release.txt").read_text().split()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_labelled_split_scores_from_the_files_what_the_record_says(submit, store, tmp_path, task):
+    code, printed, _ = submit(f"best:{task}", "--split", "validation", "--seed", 1)
+    note = json.loads((tmp_path / "out" / "submission.json").read_text())
+    record = kept(store, job_id=note["job_id"])[0]
+    assert code == 0 and note["seed"] == 1 and note["task"] == task
+    trip = note["round_trip"]
+    assert trip["files"] == trip["memory"] == pytest.approx(record["metrics"][METRICS[task]], abs=1e-6)
+    assert f"{METRICS[task]} {trip['files']:.6f} from the files" in printed
+    assert f"{record['metrics'][METRICS[task]]:.6f} in the run's record" in printed
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_test_lists_are_answered_and_pass_the_check(submit, small_set, tmp_path, capsys, task):
+    code, printed, _ = submit(f"best:{task}")
+    assert code == 0 and "the files read back are the predictions in memory" in printed
+    assert main(["data", "check", str(tmp_path / "out"), "--against", str(small_set)]) == 0
+    assert "no problem found" in capsys.readouterr().out
+    found = {path.name for path in (tmp_path / "out").iterdir()}
+    files = {"MTL_predictions.txt"} if task == "mtl" else {f"{name}.txt" for name in names_in(small_set)}
+    assert found == files | {"submission.json"}
+
+
+def test_the_note_says_where_everything_comes_from(submit, store, tmp_path):
+    submit("best:au", "--split", "validation")
+    note = json.loads((tmp_path / "out" / "submission.json").read_text())
+    record = kept(store, job_id=note["job_id"])[0]
+    for name in ("backbone", "weights_hash", "features", "head", "kernel", "radius", "thresholds", "protocol"):
+        assert note[name] == record[name]
+    assert note["run_id"] == record["group_id"] and note["run_data_digest"] == record["data_digest"]
+    assert note["optimistic"] is False and note["frame_counts"] == {"annotation": note["files"]}
+    assert sum(note["lines"].values()) == note["rows"]
+
+
+def test_a_run_of_the_published_protocol_is_marked_optimistic(submit, store, tmp_path):
+    run = kept(store, task="expr", protocol="published", kind="run")[0]["group_id"]
+    code, printed, _ = submit(run)
+    assert code == 0 and "published, optimistic" in printed
+    assert json.loads((tmp_path / "out" / "submission.json").read_text())["optimistic"] is True
+
+
+def test_lines_are_those_of_the_video_files_and_one_more(submit, data, tmp_path):
+    first, second = names_in(data)
+    film(data / "videos" / f"{first}.mp4", 40)
+    frames = tmp_path / "frames.csv"
+    frames.write_text(f"video,frames\n{second},44\n")
+    code, printed, _ = submit("best:va", "--frames", frames, data=data)
+    assert code == 0 and "1 video by the frames file, 1 video by the video file" in printed
+    lines = {name: (tmp_path / "out" / f"{name}.txt").read_text().splitlines() for name in (first, second)}
+    assert {name: len(found) - 1 for name, found in lines.items()} == {first: 41, second: 44}
+    assert lines[first][0] == "valence,arousal" and lines[first][-1] == lines[first][-2]
+
+
+def test_a_count_that_the_crops_outrun_is_refused_before_anything_is_written(submit, data, tmp_path):
+    first = names_in(data)[0]
+    film(data / "videos" / f"{first}.mp4", 9)
+    code, _, said = submit("best:au", data=data)
+    assert code == 2 and f"video '{first}'" in said and "9 frames" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_list_of_frames_is_answered_by_one_file_in_its_order(submit, data, tmp_path, capsys):
+    first, second = names_in(data)
+    images = [f"{second}/{frame:05d}.jpg" for frame in range(1, 41)] + [f"{first}/00003.jpg", f"{first}/00002.jpg"]
+    listed = data / "test_set" / "CVPR_5th_ABAW_EXPR_test_set_sample.txt"
+    listed.parent.mkdir()
+    header = "image_location,Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other"
+    listed.write_text("\n".join([header, *(f"{image}," for image in images)]) + "\n")
+    code, printed, _ = submit("best:expr", "--format", "frames", data=data)
+    text = (tmp_path / "out" / "predictions.txt").read_text().splitlines()
+    assert code == 0 and text[0] == header
+    assert [line.split(",")[0] for line in text[1:]] == images
+    assert main(["data", "check", str(tmp_path / "out"), "--against", str(listed)]) == 0
+    (tmp_path / "out" / "predictions.txt").write_text("\n".join(text[:-1]) + "\n")
+    assert main(["data", "check", str(tmp_path / "out"), "--against", str(listed)]) == 2
+    assert f"1 images are missing, first {first}/00002.jpg" in capsys.readouterr().out
+
+
+def test_other_images_are_extracted_and_a_video_without_crops_is_said(submit, store, data, tmp_path):
+    copied = shutil.copytree(store, tmp_path / "store")
+    first, second = names_in(data)
+    shutil.rmtree(data / "cropped_aligned" / first)
+    frames = tmp_path / "frames.csv"
+    frames.write_text(f"{first},12\n")
+    code, printed, said = submit("best:expr", "--frames", frames, data=data, store=copied)
+    assert code == 0 and "extracting the features" in said
+    assert f"no crop, so the mean output of all crops: {first}" in printed
+    lines = (tmp_path / "out" / f"{first}.txt").read_text().splitlines()[1:]
+    assert len(lines) == 12 and len(set(lines)) == 1
+    code, printed, _ = submit("best:expr", "--split", "validation", data=data, store=copied, out="again")
+    assert code == 0 and "another split or data" in printed
+
+
+def test_the_same_command_writes_the_same_bytes(submit, tmp_path):
+    submit("best:au", out="one")
+    submit("best:au", out="two")
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_a_constant_and_random_features_can_be_submitted(submit, store, tmp_path):
+    for number, record in enumerate(kept(store, task="va", kind="baseline", protocol="held-out")):
+        if not record["flags"]:
+            code, printed, said = submit(record["job_id"], "--split", "validation", out=f"out{number}")
+            assert code == 0 and "in the run's record" in printed, said
+
+
+def test_a_baseline_that_reads_labels_is_refused(submit, store):
+    reading = [record for record in kept(store, kind="baseline") if "uses_labels" in record["flags"]]
+    assert reading
+    code, _, said = submit(reading[0]["group_id"])
+    assert code == 2 and "predicts from the labels" in said
+
+
+def test_what_is_refused(submit, store, data, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "kept.txt").write_text("mine")
+    assert submit("best:expr")[::2] == (2, f"framelight: --out {tmp_path / 'out'} is there already; name a folder "
+                                           "that is not, or an empty one\n")
+    assert (tmp_path / "out" / "kept.txt").read_text() == "mine"
+    code, _, said = submit("best:expr", "--seed", 7, out="other")
+    assert code == 2 and "no finished seed 7; it has 0, 1" in said
+    code, _, said = submit("nothing", out="other")
+    assert code == 2 and "unknown run 'nothing'" in said
+    (data / "Multi_Task_Learning_Challenge_test_set_release.txt").unlink()
+    code, _, said = submit("best:mtl", data=data, out="other")
+    assert code == 2 and "no test list of task 'mtl'" in said
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_run_whose_model_is_elsewhere_is_refused(submit, store, tmp_path):
+    copied = shutil.copytree(store, tmp_path / "store")
+    shutil.rmtree(copied / "artifacts" / "jobs")
+    code, _, said = submit("best:expr", store=copied)
+    assert code == 2 and "is not in" in said and "--store" in said
