@@ -130,12 +130,8 @@ class HeadConfig:
 def require_fit(config: HeadConfig, task: Task) -> None:
     """InputError where a task has nothing that the head needs: several outputs, or expressions to be right about."""
     outputs = [output.name for output in task.outputs]
-    if config.kind == "separate":
-        if len(outputs) == 1:
-            raise InputError(f"head separate: task {task.name} has one output, nothing to separate; use mlp")
-        for part in config.parts:
-            if part.output not in outputs:
-                raise InputError(f"head separate: task {task.name} has no output {part.output}")
+    if config.kind == "separate" and len(outputs) == 1:
+        raise InputError(f"head separate: task {task.name} has one output, nothing to separate; use mlp")
     networks = [(outputs, config)] if config.kind != "separate" else [([o], config.part(o)) for o in outputs]
     for predicted, network in networks:
         if network.keep == "accuracy" and "expr" not in predicted:

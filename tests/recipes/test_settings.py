@@ -38,6 +38,19 @@ def test_every_recipe_of_the_contract_is_there():
     ("baselines=false", lambda r: r.baselines is False),
     ("backbones=efficientnet_b0,timm:resnet18@random",
      lambda r: r.backbones == ("efficientnet_b0", "timm:resnet18@random")),
+    ("folds=4", lambda r: (r.protocol.folds, r.protocol.refit) == (4, True)),
+    ("refit=true", lambda r: r.protocol.refit and r.protocol.name == "held-out"),
+    ("gaps=nearest", lambda r: r.smoothing.gaps == "nearest"),
+    ("thresholds=half", lambda r: r.thresholds == "half"),
+    ("missing=filled", lambda r: r.missing == "filled"),
+    ("pictures=false", lambda r: r.pictures is False),
+    ("class_weights=none", lambda r: {h.class_weights for g in r.grids for h in g.heads} == {"none"}),
+    ("heads.label_smoothing=0.1", lambda r: {h.label_smoothing for g in r.grids for h in g.heads} == {0.1}),
+    ("va_loss=mse", lambda r: {h.va_loss for g in r.grids for h in g.heads} == {"mse"}),
+    ("task_weights=balanced", lambda r: {h.task_weights for g in r.grids for h in g.heads} == {"balanced"}),
+    ("invalid=zeroed", lambda r: {h.invalid for g in r.grids for h in g.heads} == {"zeroed"}),
+    ("heads.keep=loss", lambda r: {h.keep for g in r.grids for h in g.heads} == {"loss"}),
+    ("grids.backbones=a,b", lambda r: {g.backbones for g in r.grids} == {("a", "b")}),
     ("search.hidden=16,64", lambda r: r.search.hidden == (16, 64)),
 ])
 def test_set_replaces_one_field(recipe, setting, found):
@@ -57,6 +70,11 @@ def test_heads_are_named():
     ("seed=3", "could be"),
     ("shape=constant", "could be trained.training.identities.schedule.shape or trained.training.expressions"),
     ("smothing.largest=3", "did you mean smoothing"),
+    ("keep=best", "could be grids.heads.keep or trained.training.expressions.keep; write one of them out"),
+    ("heads.keep=accuracy", "keep accuracy is of expressions, and va has none"),
+    ("heads=separate", "task expr has one output, nothing to separate"),
+    ("gaps=publised", "did you mean published"),
+    ("missing=fill", "did you mean filled"),
     ("largest=many", "expects a whole number"),
     ("largest=251", "between 0 and 250"),
     ("smallest=9", None),
@@ -91,6 +109,14 @@ def test_a_head_without_a_hidden_layer_has_no_hidden_width():
     assert HeadConfig("multitask", hidden=0) != HeadConfig("multitask", hidden=64)
     widened = apply_settings(find_recipe("abaw3_expr"), ["grids.heads.hidden=64"])
     assert [(head.kind, head.hidden) for head in widened.grids[0].heads] == [("logistic_regression", 0), ("mlp", 64)]
+
+
+def test_parts_of_a_separate_head_are_set_by_their_own_path():
+    recipe = find_recipe("abaw4_mtl")
+    changed = apply_settings(recipe, ["heads.parts.epochs=1", "grids.heads.epochs=2"])
+    heads = [head for grid in changed.grids for head in grid.heads]
+    assert {head.epochs for head in heads} == {2}
+    assert {part.epochs for head in heads for part in head.parts} == {1}
 
 
 def test_unknown_recipe_suggests():

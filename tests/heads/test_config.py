@@ -1,0 +1,48 @@
+"""Heads as data: their parts, and what cannot be."""
+
+import dataclasses
+import json
+
+import pytest
+
+from harness.errors import InputError
+from harness.heads.config import HeadConfig, Part, require_fit
+from harness.identity import plain
+from harness.tasks import task
+
+ABAW4 = HeadConfig("separate", hidden=0, l2=1 / 512, batch_size=512, keep="loss", parts=(
+    Part("expr", keep="accuracy"), Part("va", features="scores", epochs=20), Part("au", hidden=128, l2=0.0)))
+"""The separate networks of the fourth challenge (Savchenko 2022)."""
+
+
+def test_a_part_replaces_what_it_says_and_nothing_else():
+    assert ABAW4.part("expr") == HeadConfig("logistic_regression", l2=1 / 512, batch_size=512, keep="accuracy")
+    assert ABAW4.part("va") == HeadConfig("logistic_regression", l2=1 / 512, batch_size=512, keep="loss", epochs=20)
+    assert ABAW4.part("au") == HeadConfig("mlp", hidden=128, l2=0.0, batch_size=512, keep="loss")
+    read = [ABAW4.features(output, "embeddings+scores") for output in ("va", "expr", "au")]
+    assert read == ["scores", "embeddings+scores", "embeddings+scores"]
+
+
+def test_a_separate_head_without_parts_is_as_many_equal_networks():
+    head = HeadConfig("separate", hidden=32, epochs=3)
+    assert {head.part(output) for output in ("va", "expr", "au")} == {HeadConfig("mlp", hidden=32, epochs=3)}
+
+
+def test_heads_come_back_from_json():
+    for written in (dataclasses.asdict(ABAW4), plain(ABAW4)):
+        assert HeadConfig.from_plain(json.loads(json.dumps(written))) == ABAW4
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: HeadConfig("mlp", parts=(Part("va"),)), "parts are of a separate head"),
+    (lambda: HeadConfig("separate", parts=(Part("va"), Part("va"))), "name an output twice: va, va"),
+    (lambda: HeadConfig("separate", parts=(Part("va", epochs=0),)), "epochs must be at least 1"),
+    (lambda: HeadConfig("separate", parts=(Part("au", keep="first"),)), "unknown head keep 'first'"),
+    (lambda: Part("expression"), "unknown output 'expression'; did you mean expr"),
+    (lambda: HeadConfig(label_smoothing=1.0), "label_smoothing is 1.0"),
+    (lambda: HeadConfig(invalid="zeroe"), "did you mean zeroed"),
+    (lambda: require_fit(HeadConfig("separate", keep="accuracy"), task("mtl")), "va has none"),
+])
+def test_impossible_heads_are_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()

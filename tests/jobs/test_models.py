@@ -1,0 +1,123 @@
+"""Models of jobs: fitted, kept, and used again on the features of other images."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from harness.data.open import open_dataset
+from harness.errors import FramelightError, InputError
+from harness.features.store import FeatureStore
+from harness.heads.config import HeadConfig, Part
+from harness.jobs.expand import Expansion
+from harness.jobs.models import fit_model, load_model, median_epochs
+from harness.preparation import prepare
+from harness.recipes import Grid, Recipe
+from harness.splits import REPORTED, TRAINING
+from harness.tasks import task as task_named
+
+LINEAR = HeadConfig("logistic_regression", hidden=0, epochs=2)
+SEPARATE = HeadConfig("separate", hidden=0, epochs=2, parts=(
+    Part("va", features="scores", epochs=3), Part("au", hidden=16), Part("expr", keep="accuracy")))
+RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(
+    Grid("expr", ("embeddings",), (LINEAR,)), Grid("mtl", ("embeddings+scores",), (SEPARATE,))))
+
+
+@pytest.fixture(scope="module")
+def prepared(small_set, tmp_path_factory):
+    return prepare(RECIPE, small_set, tmp_path_factory.mktemp("models"), print)
+
+
+@pytest.fixture(scope="module")
+def data(small_set):
+    return open_dataset(small_set)
+
+
+def job_of(prepared, task, features, head, kind="run", backbone=True):
+    return Expansion(RECIPE, prepared).job(kind, task, prepared.backbones[0] if backbone else None, features, head,
+                                           RECIPE.smoothing, 0)
+
+
+def fitted(job, data, **more):
+    task = job.configuration.task
+    return fit_model(job, task_named(task), data.labels(task, TRAINING), data.labels(task, REPORTED), **more)
+
+
+def kept(model, folder):
+    folder.mkdir()
+    model.save(folder)
+    (folder / "training.json").write_text(json.dumps(model.summary))
+    return folder
+
+
+JOBS = {"head": ("expr", "embeddings", LINEAR), "noise": ("expr", "noise", LINEAR),
+        "constant": ("mtl", "none", None), "zero-shot": ("expr", "scores", None),
+        "separate": ("mtl", "embeddings+scores", SEPARATE)}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_kept_model_predicts_what_the_fitted_one_did(name, prepared, data, tmp_path):
+    task, features, head = JOBS[name]
+    job = job_of(prepared, task, features, head)
+    model, entry = fitted(job, data), FeatureStore(job.store / "features").entry(job.entry)
+    back = load_model(kept(model, tmp_path / "job"), entry, job.configuration)
+    sequences = data.members(task, "test") or data.members(task, REPORTED)
+    expected, found = model.predict(sequences), back.predict(sequences)
+    assert found.outputs.shape == (found.lengths.sum(), task_named(task).width) and len(found.outputs)
+    np.testing.assert_array_equal(found.outputs, expected.outputs)
+    assert back.summary["epochs"] == model.summary["epochs"]
+
+
+def test_a_separate_model_is_its_networks_side_by_side(prepared, data):
+    whole = fitted(job_of(prepared, "mtl", "embeddings+scores", SEPARATE), data)
+    assert whole.summary["epochs"].keys() == {"head_va", "head_expr", "head_au"}
+    assert {name: len(history) for name, history in whole.summary["histories"].items()} == {
+        "head_va": 3, "head_expr": 2, "head_au": 2}
+    width = whole.trained["head_expr"].in_width
+    assert (whole.trained["head_va"].in_width, whole.summary["parameters"]) == (
+        8, 9 * 2 + (width + 1) * 8 + (width + 1) * 16 + 17 * 12)
+    sequences, slices = data.members("mtl", REPORTED), task_named("mtl").slices()
+    said = whole.predict(sequences).outputs
+    for output, part in (("va", "scores"), ("expr", "embeddings+scores"), ("au", "embeddings+scores")):
+        job = job_of(prepared, "mtl", part, None)
+        alone = dataclasses.replace(job.configuration, task=output, head=SEPARATE.part(output))
+        task, labels = task_named(output), [data.labels("mtl", split) for split in (TRAINING, REPORTED)]
+        single = fit_model(dataclasses.replace(job, configuration=alone), task, *labels)
+        np.testing.assert_array_equal(said[:, slices[output]], single.predict(sequences).outputs)
+
+
+def test_what_chose_an_epoch_can_be_trained_again_without_selection_rows(prepared, data):
+    job = job_of(prepared, "mtl", "embeddings+scores", SEPARATE)
+    first = fitted(job, data)
+    epochs = {"head_va": 2, "head_expr": 1, "head_au": 2}
+    again = fit_model(job, task_named("mtl"), data.labels("mtl", TRAINING), None, epochs=epochs)
+    assert again.summary["epochs"] == epochs and again.summary["epoch"] == 2
+    assert first.summary["histories"]["head_au"][0]["loss"] == again.summary["histories"]["head_au"][0]["loss"]
+
+
+def test_the_median_epoch_of_two_is_the_earlier():
+    folds = [{"epochs": {"a": 2, "b": 9}}, {"epochs": {"a": 5, "b": 1}}, {"epochs": {"a": 3, "b": 1}}]
+    assert median_epochs(folds) == {"a": 3, "b": 1} and median_epochs(folds[:2]) == {"a": 3, "b": 5}
+    assert median_epochs([{"epochs": {}}] * 2) == {}
+
+
+def test_what_cannot_be_loaded_is_said(prepared, data, tmp_path):
+    job = job_of(prepared, "expr", "embeddings", LINEAR)
+    entry = FeatureStore(job.store / "features").entry(job.entry)
+    folder = kept(fitted(job, data), tmp_path / "job")
+    narrow = dataclasses.replace(job.configuration, features="scores")
+    with pytest.raises(InputError, match="columns of scores; the features of .* have 8"):
+        load_model(folder, entry, narrow)
+    with pytest.raises(InputError, match="previous label is read from annotations"):
+        load_model(folder, entry, dataclasses.replace(job.configuration, features="labels", head=None))
+    unnamed = dataclasses.replace(entry, backbone={**entry.backbone, "score_labels": []})
+    with pytest.raises(InputError, match="not named after emotions"):
+        load_model(folder, unnamed, dataclasses.replace(job.configuration, features="scores", head=None))
+    (folder / "training.json").write_text("{")
+    with pytest.raises(FramelightError, match="run the recipe of this run again with --force"):
+        load_model(folder, entry, job.configuration)
+    shutil.rmtree(folder)
+    with pytest.raises(FramelightError, match="training.json cannot be read"):
+        load_model(folder, entry, dataclasses.replace(job.configuration, features="none", head=None))
