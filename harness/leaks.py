@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,18 +59,20 @@ def warn_of_own_scores(features: Iterable[tuple[str, str, str, Sequence[str]]], 
             "their rows are flagged own_scores")
 
 
-def warn_of_lookalikes(dataset: Dataset, tasks: Sequence[str], images: str, store: Path, say: Say) -> list[Pair]:
+def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str, store: Path, say: Say) -> list[Pair]:
     """Crops of the reported or the test split that show the picture of a training crop; one line for each split.
 
-    images: digest of the data set's crops. Hashes and findings are kept in <store>/artifacts/leaks, the findings as
-    a CSV file of every pair, so that another run only reads them.
+    labels: digests of the annotations, which say what is in which split, by task; images: digest of the data set's
+    crops. Hashes and findings are kept in <store>/artifacts/leaks, the findings as a CSV file of every pair, so that
+    another run only reads them.
     """
     folder = store / "artifacts" / "leaks"
-    path = folder / f"{digest([images, VERSION, _splits(dataset, tasks)])}.csv"
+    path = folder / f"{digest([images, dict(labels), _tested(dataset, labels), VERSION])}.csv"
     if not path.is_file():
         from harness.data.lookalikes import lookalikes
 
-        _write(path, lookalikes(dataset, tasks, _hashes(dataset, folder / f"{images}-{VERSION}.npz"), TRAINING, OTHERS))
+        hashes = _hashes(dataset, folder / f"{images}-{VERSION}.npz")
+        _write(path, lookalikes(dataset, labels, hashes, TRAINING, OTHERS))
     pairs = _read(path)
     for split in OTHERS:
         found = [pair for pair in pairs if pair.split == split]
@@ -89,14 +90,12 @@ def _warning(dataset: Dataset, found: list[Pair], path: Path) -> str:
             f"(task {tasks}), so part of what is scored was trained on: {shown}{rest}; all pairs: {path}")
 
 
-def _splits(dataset: Dataset, tasks: Sequence[str]) -> dict[str, dict[str, str]]:
-    """What is in which split, by task; a digest of each split that there is."""
-    found: dict[str, dict[str, str]] = {task: {} for task in tasks}
+def _tested(dataset: Dataset, tasks: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The sequences of the test split of each task that has one."""
+    found = {}
     for task in tasks:
-        for split in (TRAINING, *OTHERS):
-            with suppress(InputError):
-                frames = dataset.frames(task, split)
-                found[task][split] = digest({name: sha256(held.tobytes()).hexdigest() for name, held in frames.items()})
+        with suppress(InputError):
+            found[task] = dataset.members(task, "test")
     return found
 
 

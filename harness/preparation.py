@@ -73,7 +73,7 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: T
     labels = {task: annotations_digest(dataset, task) for task in recipe.tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
     name = "synthetic" if data is None else dataset.name
-    warn_of_lookalikes(dataset, recipe.tasks, images, store, say)
+    warn_of_lookalikes(dataset, labels, images, store, say)
     references = _references(recipe, store, say, tracker)
     _require_scores(recipe, references, store)
     prepared = tuple(_prepared(recipe, reference, dataset, images, store, say) for reference in references)

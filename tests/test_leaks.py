@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.data.fingerprint import dataset_digest
 from harness.data.open import open_dataset
 from harness.heads.config import HeadConfig
 from harness.leaks import own_scores, warn_of_lookalikes
 from harness.preparation import prepare
 from harness.recipes import Grid, Recipe
+from harness.splits import annotations_digest
 from tests.data.building import TEST_LISTS, crops, small_abaw3, table, write
 
 TASKS = ("expr", "va", "au", "mtl")
@@ -38,7 +40,9 @@ def videos(tmp_path):
 
 def warned(root, store, tasks=TASKS):
     said = []
-    pairs = warn_of_lookalikes(open_dataset(root), tasks, "0123", store, said.append)
+    dataset = open_dataset(root)
+    labels = {task: annotations_digest(dataset, task) for task in tasks}
+    pairs = warn_of_lookalikes(dataset, labels, dataset_digest(dataset), store, said.append)
     return pairs, said
 
 
