@@ -9,7 +9,7 @@ from harness.heads.config import HeadConfig
 from harness.identity import digest
 from harness.jobs.expand import Expansion
 from harness.jobs.job import REVISION, Job
-from harness.recipes.recipe import Grid, Search, Smoothing
+from harness.recipes.recipe import Grid, Search
 
 
 class Trial(Protocol):
@@ -26,32 +26,33 @@ class Space:
     """Backbone, features, head, its hyperparameters, kernel and radius of one grid of a recipe.
 
     What is not searched of a head is that of the grid's first head of its kind. Backbones are the keys of their
-    feature entries: names are labels.
+    feature entries: names are labels. Kernels and radii are those of the grid's first smoothing.
     """
 
     def __init__(self, expansion: Expansion, grid: Grid) -> None:
         assert expansion.recipe.search is not None
         self.expansion, self.grid = expansion, grid
         self.settings: Search = expansion.recipe.search
-        self.backbones = {backbone.entry: backbone for backbone in expansion.prepared.backbones}
+        self.backbones = {backbone.entry: backbone for backbone in expansion.backbones(grid)}
+        self.smoothing = expansion.smoothings(grid)[0]
         self.heads = {head.kind: head for head in reversed(grid.heads)}
 
     def identity(self) -> str:
         """Digest of all that the outcome of a search depends on but its length and the number of workers."""
-        recipe = self.expansion.recipe
-        return digest([dataclasses.replace(self.settings, trials=1), self.grid, recipe.smoothing, recipe.protocol,
-                       recipe.seeds[0], REVISION, self.expansion.data_of(self.grid.task), sorted(self.backbones)])
+        recipe, grid = self.expansion.recipe, dataclasses.replace(self.grid, backbones=(), smoothings=())
+        return digest([dataclasses.replace(self.settings, trials=1), grid, self.smoothing, recipe.protocol,
+                       recipe.thresholds, recipe.missing, recipe.seeds[0], REVISION,
+                       self.expansion.data_of(grid.task), sorted(self.backbones)])
 
     def job(self, trial: Trial, kind: str, seed: int) -> Job:
         """The job of a trial; asks it for every parameter."""
-        smoothing = self.expansion.recipe.smoothing
-        head = self._head(trial)
+        head, smoothing = self._head(trial), self.smoothing
         radius = trial.suggest_int("radius", smoothing.smallest, smoothing.largest)
         kernel = trial.suggest_categorical("kernel", list(smoothing.kernels))
         backbone = self.backbones[trial.suggest_categorical("backbone", sorted(self.backbones))]
         features = trial.suggest_categorical("features", list(self.grid.features))
-        return self.expansion.job(kind, self.grid.task, backbone, features, head, Smoothing((kernel,), radius, radius),
-                                  seed)
+        fixed = dataclasses.replace(smoothing, kernels=(kernel,), smallest=radius, largest=radius)
+        return self.expansion.job(kind, self.grid.task, backbone, features, head, fixed, seed)
 
     def _head(self, trial: Trial) -> HeadConfig:
         settings, kind = self.settings, trial.suggest_categorical("head", sorted(self.heads))

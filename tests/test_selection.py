@@ -1,4 +1,5 @@
 import random
+import time
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import InputError
-from harness.selection import held_out
+from harness.selection import folds, held_out
 
 NAMES = st.lists(st.text("abcxyz0189-_", min_size=1, max_size=6), min_size=2, max_size=40, unique=True)
 
@@ -72,3 +73,88 @@ def test_two_subjects_of_one_video_stay_together():
 def test_a_split_that_cannot_be_is_explained(units, groups, fraction, message):
     with pytest.raises(InputError, match=message):
         held_out(units, groups, fraction, 0)
+
+
+def videos(random, units=60, rare=3):
+    """Rows of 8 classes in each video, as annotators leave them: few classes a video, two of them rare."""
+    common = random.integers(0, 400, (units, 6)) * (random.random((units, 6)) < 0.4)
+    scarce = np.zeros((units, 2), int)
+    for column in range(2):
+        scarce[random.choice(units, rare, replace=False), column] = random.integers(1, 300, rare)
+    return np.concatenate([common, scarce], axis=1)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([2, 3, 5]), st.sampled_from([0.1, 0.25, 0.5]))
+def test_rare_classes_are_on_both_sides_and_the_share_stays(seed, rare, fraction):
+    presence = videos(np.random.default_rng(seed), rare=rare)
+    names = [f"video{i}" for i in range(len(presence))]
+    held = held_out(names, names, fraction, seed, presence)
+    assert (presence[held].sum(axis=0) > 0).all() and (presence[~held].sum(axis=0) > 0).all()
+    assert abs(held.sum() - fraction * len(names)) <= 2
+
+
+@given(st.integers(0, 10_000))
+def test_a_class_is_held_out_in_proportion(seed):
+    presence = videos(np.random.default_rng(seed), rare=12)
+    names = [f"video{i}" for i in range(len(presence))]
+    held = held_out(names, names, 0.25, seed, presence)
+    shares = presence[held].sum(axis=0) / presence.sum(axis=0)
+    assert np.abs(shares - 0.25).mean() < 0.1
+
+
+@given(st.integers(0, 10_000), st.randoms(use_true_random=False))
+def test_a_stratified_split_depends_on_no_order(seed, shuffler):
+    presence = videos(np.random.default_rng(seed))
+    names = [f"video{i}{side}" for i in range(len(presence) // 2) for side in ("_left", "_right")]
+    order = list(range(len(names)))
+    shuffler.shuffle(order)
+    shuffled = [names[i] for i in order]
+    for divide in (lambda units, held: held_out(units, [base(u) for u in units], 0.25, seed, held),
+                   lambda units, held: folds(units, [base(u) for u in units], held, 4, seed)):
+        first = dict(zip(names, divide(names, presence)))
+        assert dict(zip(shuffled, divide(shuffled, presence[order]))) == first
+        assert all(first[name] == first[name.replace("_left", "_right")] for name in names)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([2, 3, 5]))
+def test_folds_are_of_one_size_and_each_has_what_enough_videos_have(seed, k):
+    presence = videos(np.random.default_rng(seed), rare=k)
+    names = [f"video{i}" for i in range(len(presence))]
+    fold = folds(names, names, presence, k, seed)
+    sizes = np.bincount(fold, minlength=k)
+    assert len(sizes) == k and sizes.max() - sizes.min() <= 4
+    assert all((presence[fold == number].sum(axis=0) > 0).all() for number in range(k))
+
+
+def test_the_stratified_split_is_the_same_in_every_process_and_release():
+    names = [f"video{i}" for i in range(12)]
+    presence = np.eye(4, dtype=int)[np.arange(12) % 4] * 10
+    assert np.flatnonzero(held_out(names, names, 0.25, 0, presence)).tolist() == [0, 2, 3, 9]
+    assert folds(names, names, presence, 3, 0).tolist() == [0, 1, 0, 0, 2, 2, 1, 1, 1, 0, 2, 2]
+
+
+def test_seeds_differ_in_stratified_splits_too():
+    presence = videos(np.random.default_rng(0))
+    names = [f"video{i}" for i in range(len(presence))]
+    assert len({held_out(names, names, 0.25, seed, presence).tobytes() for seed in range(10)}) > 5
+
+
+def test_thousands_of_subjects_are_divided_in_no_time():
+    random = np.random.default_rng(0)
+    presence = np.eye(8, dtype=int)[random.choice(8, 50_000, p=[0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.0499, 0.0001])]
+    names = [f"subject{i}" for i in range(len(presence))]
+    began = time.perf_counter()
+    held = held_out(names, names, 0.25, 0, presence)
+    assert time.perf_counter() - began < 2
+    assert held.sum() == 12_500 and 0 < presence[held, 7].sum() < presence[:, 7].sum()
+
+
+@pytest.mark.parametrize("k", [0, 1, 3])
+def test_folds_that_cannot_be_are_explained(k):
+    with pytest.raises(InputError, match=f"cannot make {k} folds of 3 units in 2 groups.*protocol.folds"):
+        folds(["a_left", "a_right", "b"], ["a", "a", "b"], None, k, 0)
+
+
+def test_without_anything_to_stratify_by_folds_are_dealt_by_name_alone():
+    names = [f"video{i}" for i in range(20)]
+    assert np.bincount(folds(names, names, None, 4, 0)).tolist() == [5, 5, 5, 5]
