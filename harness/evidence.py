@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 REVISION = 1
 """Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
 FILE = "statistics.npz"
+PATIENCE_S = 2.0
 OPEN = 32
 """Files of statistics kept in memory: those of the best row and of the one it is compared with."""
 
@@ -52,10 +54,11 @@ class Difference:
 class Evidence:
     """The evidence of one store. Equal statistics give equal answers, in whatever store and process."""
 
-    def __init__(self, store: Path, fetch: Fetch | None = None) -> None:
+    def __init__(self, store: Path, fetch: Fetch | None = None, say: Callable[[str], None] | None = None) -> None:
+        """say: told once when working out takes longer than a reader waits without a word."""
         self._jobs = Path(store) / "artifacts" / "jobs"
         self._kept = Path(store) / "artifacts" / "evidence"
-        self._fetch = fetch
+        self._fetch, self._say, self._spent = fetch, say, 0.0
         self._paths: dict[str, tuple[Path, str] | None] = {}
         self._loaded = lru_cache(OPEN)(load)
 
@@ -138,10 +141,18 @@ class Evidence:
         path = self._kept / f"{digest([REVISION, *about], 24)}.json"
         with suppress(OSError, ValueError):
             return json.loads(path.read_text(encoding="utf-8"))
+        began = time.perf_counter()
         made = work_out()
+        self._spend(time.perf_counter() - began)
         with suppress(FramelightError):  # a store that cannot be written is read all the same
             write_json(path, made)
         return made
+
+    def _spend(self, seconds: float) -> None:
+        self._spent += seconds
+        if self._say is not None and self._spent > PATIENCE_S:
+            self._say("working out intervals and paired tests of the boards; they are kept for the next time")
+            self._say = None
 
 
 def load(path: Path) -> tuple[tuple[str, ...], UnitStatistics]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness import records
+from harness.cli.saying import say
 from harness.evidence import Evidence
 from harness.leaderboard import beside, optimism, render, render_optimism, rows
 from harness.records import Record
@@ -50,7 +51,7 @@ def _room(plain: bool) -> tuple[int, bool]:
 
 
 def _evidence(store: Path, tracking_uri: str | None) -> Evidence:
-    return Evidence(store, statistics_elsewhere(store, tracking_uri))
+    return Evidence(store, statistics_elsewhere(store, tracking_uri), say)
 
 
 def _with_figures(found: list[Record]) -> list[Record]:

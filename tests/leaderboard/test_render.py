@@ -90,8 +90,9 @@ def test_the_interval_is_still_there_in_a_hundred_columns():
 
 
 def test_what_a_publication_notes_is_numbered_in_the_table_and_whole_in_markdown():
-    figures = [record(group=f"p{i}", kind="published", config={"source": "a notebook [4]", **note}) note in
-               enumerate([{"note": "crops of 224 pixels"}, {"note": "another run"}, {}])]
+    notes = [{"note": "crops of 224 pixels"}, {"note": "another run"}, {}]
+    figures = [record(group=f"p{i}", kind="published", config={"source": "a notebook [4]", **note})
+               for i, note in enumerate(notes)]
     text, markdown = render(rows(figures)), render(rows(figures), "md")
     assert "Notes: (1) crops of 224 pixels (2) another run" in text and "a notebook [4]" in text
     assert "| crops of 224 pixels |" in markdown and "source" in markdown

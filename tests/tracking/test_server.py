@@ -9,8 +9,10 @@ import time
 import pytest
 
 from harness.errors import FramelightError, InputError
-from harness.tracking import TrackingLost, locate, open_tracker, tracked_records
+from harness.evidence import Evidence
+from harness.tracking import TrackingLost, locate, open_tracker, statistics_elsewhere, tracked_records
 from harness.tracking.ui import ENVIRONMENT, ui_command
+from tests.keeping import keep
 from tests.making import record
 from tests.server import free_port, wait_for
 
@@ -116,3 +118,30 @@ def test_the_ui_takes_a_free_port(tmp_path):
             pass
         argv, url = ui_command(locate(tmp_path))
         assert url.startswith("http://127.0.0.1:50") and not url.endswith(":5000") and "--host" in argv
+
+
+def test_statistics_of_another_stores_jobs_come_with_the_tracking(tmp_path, store):
+    """One machine ran the job and tracked it in a database that both see; the other has never seen its folder."""
+    ran, elsewhere, uri = tmp_path / "ran", tmp_path / "elsewhere", f"sqlite:///{store / 'mlflow.db'}"
+    own, lacking = keep(ran, "a", 0.6, seeds=(0, 1)), keep(ran, "b", 0.4, seeds=(0,))
+    tracker = open_tracker(ran, uri)
+    study = tracker.study("r", "s")
+    for job in own:
+        tracker.log(job, ran / "artifacts" / "jobs" / job.job_id, study)
+    tracker.log(lacking[0], None, study)
+    asked = Evidence(elsewhere, statistics_elsewhere(elsewhere, uri))
+    assert asked.interval(own) == Evidence(ran).interval(own) is not None
+    assert asked.interval(lacking) is None, "tracked without its files"
+    assert Evidence(elsewhere).interval(own) is not None, "fetched once, kept in the store"
+    assert statistics_elsewhere(ran) is None, "what a store's own database lacks, nobody has"
+
+
+@pytest.mark.slow
+def test_statistics_come_from_a_server(tmp_path, server):
+    own = keep(tmp_path / "ran", "a", 0.6, seeds=(0, 1))
+    tracker = open_tracker(tmp_path / "ran", server.uri)
+    study = tracker.study("r", "s")
+    for job in own:
+        tracker.log(job, tmp_path / "ran" / "artifacts" / "jobs" / job.job_id, study)
+    there = Evidence(tmp_path / "elsewhere", statistics_elsewhere(tmp_path / "elsewhere", server.uri))
+    assert there.interval(own) == Evidence(tmp_path / "ran").interval(own) is not None

@@ -1,0 +1,126 @@
+"""What choosing on the reported split adds: the same configuration under both protocols."""
+
+import csv
+import io
+import json
+import shutil
+
+import pytest
+
+from harness.cli import main
+from harness.evidence import Evidence
+from harness.heads.config import HeadConfig
+from harness.identity import plain
+from harness.jobs.job import Configuration
+from harness.leaderboard import optimism, render_optimism
+from harness.recipes.recipe import Protocol, Smoothing
+from harness.tracking import open_tracker
+from tests.keeping import keep
+
+PUBLISHED = Protocol("published")
+
+
+def run(store, group, right, protocol=None, hidden=128, **changes):
+    protocol = protocol or Protocol()
+    configuration = Configuration(kind="run", task="expr", data="d0d0d0d0d0d0", entry="69a765976f5c",
+                                  features="embeddings", head=HeadConfig("mlp", hidden=hidden), smoothing=Smoothing(),
+                                  protocol=protocol)
+    return keep(store, group, right, protocol=protocol.name, config=plain(configuration), head="mlp", **changes)
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    return [*run(tmp_path, "held", 0.4), *run(tmp_path, "open", 0.45, PUBLISHED),
+            *run(tmp_path, "wide", 0.5, hidden=512), *run(tmp_path, "alone", 0.5, PUBLISHED, hidden=64),
+            *run(tmp_path, "openwide", 0.5, PUBLISHED, hidden=512, seeds=(1, 2, 3))]
+
+
+def test_each_configuration_is_paired_with_itself_under_the_other_protocol(jobs, tmp_path):
+    listed = optimism(jobs, evidence=Evidence(tmp_path))
+    assert [(row["run_id"], row["published_run_id"], row["seeds"]) for row in listed] == [
+        ("wide", "openwide", [1, 2]), ("held", "open", [0, 1, 2])]
+    gap = listed[1]
+    assert gap["gap"] == pytest.approx(gap["published"] - gap["held_out"]) and gap["gap"] > 0
+    assert gap["ci_low"] < gap["gap"] < gap["ci_high"] and gap["p_value"] < 0.05
+    found = Evidence(tmp_path).difference([j for j in jobs if j.group_id == "open"],
+                                          [j for j in jobs if j.group_id == "held"])
+    assert (found.value, found.p) == (pytest.approx(gap["gap"]), gap["p_value"])
+
+
+def test_without_statistics_the_gap_is_there_and_its_interval_is_not(jobs):
+    row = optimism(jobs)[1]
+    assert row["gap"] > 0 and row["ci_low"] is row["ci_high"] is row["p_value"] is None
+
+
+def test_every_held_out_variant_is_paired_and_says_what_it_is(tmp_path):
+    jobs = [*run(tmp_path, "slice", 0.4), *run(tmp_path, "folds", 0.42, Protocol(folds=5)),
+            *run(tmp_path, "open", 0.45, PUBLISHED)]
+    listed = {row["run_id"]: row for row in optimism(jobs)}
+    assert {run: row["refit"] for run, row in listed.items()} == {"slice": False, "folds": True}
+    assert "folds=5" in listed["folds"]["distinction"]
+    text = render_optimism(list(listed.values()))
+    assert "folds=5" in text and "trained on the held-out videos as well" in text
+    assert "held-out videos as well" not in render_optimism([listed["folds"]]), "refit: the same training videos"
+
+
+def test_another_task_or_data_set_is_no_pair(tmp_path):
+    jobs = [*run(tmp_path, "held", 0.4), *run(tmp_path, "open", 0.45, PUBLISHED)]
+    assert optimism(jobs, task="va") == [] and len(optimism(jobs, task="expr")) == 1
+
+
+def test_the_table_fits_and_says_what_is_in_the_gap(jobs, tmp_path):
+    listed = optimism(jobs, evidence=Evidence(tmp_path))
+    text = render_optimism(listed)
+    assert max(map(len, text.splitlines())) <= 100
+    for said in ("Expression on rendered", "held-out against published protocol", "held-out", "published", "gap",
+                 "95 % interval", "chooses epochs, thresholds and smoothing on the reported split", "Median gap of 2"):
+        assert said in text
+    assert f"{listed[1]['gap']:+.3f}" in text and "OPTIMISTIC" not in text
+
+
+def test_all_four_formats_say_the_same(jobs, tmp_path):
+    listed = optimism(jobs, evidence=Evidence(tmp_path))
+    as_json, as_csv = json.loads(render_optimism(listed, "json")), list(
+        csv.DictReader(io.StringIO(render_optimism(listed, "csv"))))
+    for row, one, other in zip(listed, as_json, as_csv):
+        assert one["gap"] == pytest.approx(row["gap"], abs=1e-6) == pytest.approx(float(other["gap"]), abs=1e-6)
+        assert one["chosen"] == {"held-out": ["mean", 7], "published": ["mean", 7]}
+    markdown = render_optimism(listed, "md")
+    assert markdown.startswith("### Expression on rendered") and f"| {listed[1]['gap']:+.3f} |" in markdown
+
+
+def track(store, records):
+    tracker = open_tracker(store)
+    study = tracker.study("abaw3_expr", "s")
+    for one in records:
+        tracker.log(one, None, study)
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory):
+    """A store in which one held-out run was tracked."""
+    store = tmp_path_factory.mktemp("tracked") / "store"
+    track(store, run(store, "held", 0.4, seeds=(0,)))
+    return store
+
+
+def test_the_command_prints_the_gap_and_without_pairs_what_makes_the_other_half(tracked, tmp_path, capsys):
+    store = tmp_path / "store"
+    shutil.copytree(tracked, store)
+    assert main(["leaderboard", "--optimism", "--store", str(store)]) == 0
+    assert "framelight run abaw3_expr --data DIR" in (said := capsys.readouterr().out)
+    assert "--set protocol=published" in said
+    track(store, run(store, "open", 0.45, PUBLISHED, seeds=(0,)))
+    assert main(["leaderboard", "--optimism", "--store", str(store)]) == 0
+    assert "held-out against published protocol" in capsys.readouterr().out
+    assert main(["leaderboard", "--optimism", "--published", "--store", str(store)]) == 2
+
+
+def test_the_command_sets_published_figures_beside_runs_without_a_rank(tracked, capsys):
+    assert main(["leaderboard", "--published", "--format", "json", "--store", str(tracked)]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    figures = [row for row in listed if row["kind"] == "published"]
+    assert figures and all(row["rank"] is None and row["source"] for row in figures)
+    assert [row["rank"] for row in listed if row["kind"] == "run"] == [1]
+    assert main(["leaderboard", "--store", str(tracked), "--format", "json"]) == 0
+    assert all(row["kind"] == "run" for row in json.loads(capsys.readouterr().out))

@@ -1,0 +1,95 @@
+"""Ranks, ties and intervals from the statistics that jobs keep."""
+
+import json
+
+import pytest
+
+from harness.evidence import Evidence
+from harness.leaderboard import render, rows
+from harness.paired import holm
+from tests.keeping import VIDEOS, keep
+from tests.making import record
+
+
+@pytest.fixture
+def store(tmp_path):
+    return tmp_path
+
+
+def board(store, *groups):
+    return rows([job for group in groups for job in group], evidence=Evidence(store))
+
+
+def test_runs_that_cannot_be_told_apart_share_the_first_rank_and_others_keep_their_place(store):
+    best, twin, poor = keep(store, "best", 0.6), keep(store, "twin", 0.598), keep(store, "poor", 0.3)
+    listed = board(store, best, twin, poor, keep(store, "last", 0.1))
+    assert [row["run_id"] for row in listed[2:]] == ["poor", "last"]
+    assert [(row["rank"], row["tied_with_best"]) for row in listed] == [(1, True), (1, True), (3, False), (4, False)]
+    assert listed[0]["p_value"] is None and listed[1]["p_value"] >= 0.05 > listed[2]["p_value"]
+    assert all(row["detectable"] > 0 for row in listed[1:]) and listed[0]["detectable"] is None
+
+
+def test_p_values_are_adjusted_for_the_whole_board(store):
+    groups = {name: keep(store, name, right) for name, right in (("a", 0.6), ("b", 0.57), ("c", 0.56), ("d", 0.55))}
+    listed = board(store, *groups.values())
+    asked = Evidence(store)
+    raw = [asked.difference(groups[row["run_id"]], groups["a"]).p for row in listed[1:]]
+    assert [row["p_value"] for row in listed[1:]] == pytest.approx(holm(raw))
+    assert any(row["p_value"] > p for row, p in zip(listed[1:], raw))
+
+
+def test_the_interval_is_of_the_mean_over_seeds_and_not_the_mean_of_their_intervals(store):
+    [row] = board(store, keep(store, "a", 0.6, ci_low=0.0, ci_high=1.0))
+    assert 0.1 < row["ci_low"] < row["value"] < row["ci_high"] < 0.9
+
+
+def test_without_statistics_the_records_say_what_they_can_and_nothing_is_tied(store):
+    listed = board(store, [record(group="a", value=0.5, ci_low=0.4, ci_high=0.6)], [record(group="b", value=0.4)])
+    assert [row["rank"] for row in listed] == [1, 2]
+    assert all(row["tied_with_best"] is row["p_value"] is None for row in listed)
+    assert (listed[0]["ci_low"], listed[0]["ci_high"]) == (0.4, 0.6)
+
+
+def test_a_run_alone_is_tied_with_itself(store):
+    assert board(store, keep(store, "a", 0.6))[0]["tied_with_best"] is True
+
+
+def test_what_reads_labels_has_no_rank_and_is_nobodys_best(store):
+    oracle = keep(store, "oracle", 0.95, kind="baseline", flags=("uses_labels",))
+    listed = board(store, oracle, keep(store, "a", 0.6), keep(store, "b", 0.2))
+    assert [(row["run_id"], row["rank"]) for row in listed] == [("a", 1), ("b", 2), ("oracle", None)]
+    assert listed[2]["tied_with_best"] is None and listed[0]["tied_with_best"] is True
+    text = render(listed)
+    assert "- bl" in text and "l labels: it reads those of the reported split; not ranked" in text
+
+
+def test_features_that_hold_the_tasks_own_scores_are_marked(store):
+    listed = board(store, keep(store, "a", 0.6, flags=("own_scores",)), keep(store, "b", 0.2))
+    text = render(listed)
+    assert "1 s" in text and "s scores: its features hold scores of what is predicted" in text
+    assert json.loads(render(listed, "json"))[0]["flags"] == ["own_scores"]
+
+
+def test_the_table_marks_ties_and_says_what_the_split_can_show(store):
+    text = render(board(store, keep(store, "best", 0.6), keep(store, "twin", 0.598), keep(store, "poor", 0.3)))
+    lines = text.splitlines()
+    assert sum(line.startswith("1 =") for line in lines) == 1 and sum(line.startswith("3  ") for line in lines) == 1
+    assert f"Smallest difference to the best that {len(VIDEOS)} videos show with 80 % power: 0." in text
+    assert "median of 2 runs" in text and "= tied: its difference to the best may be chance" in text
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "md"])
+def test_machines_read_p_and_what_can_be_detected(store, form):
+    text = render(board(store, keep(store, "best", 0.6), keep(store, "poor", 0.3)), form)
+    assert ("p_value" in text and "detectable" in text) if form != "md" else "| p |" in text
+
+
+def test_the_protocols_do_not_share_a_best(store):
+    listed = board(store, keep(store, "a", 0.6, protocol="published"), keep(store, "b", 0.3),
+                   keep(store, "c", 0.1))
+    assert [(row["run_id"], row["rank"]) for row in listed] == [("b", 1), ("c", 2), ("a", 1)]
+
+
+def test_equally_good_runs_are_all_tied(store):
+    listed = board(store, *(keep(store, f"equal{i}", 0.5 + i * 1e-3) for i in range(8)))
+    assert {row["rank"] for row in listed} == {1} and all(row["tied_with_best"] for row in listed)
