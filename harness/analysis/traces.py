@@ -14,7 +14,7 @@ from harness.analysis.style import INK, TEXT, panel, save, short, titled
 from harness.metrics import concordance, f1
 
 FEWEST = 10
-"""Scored frames of a video that is shown, if any has so many."""
+"""Scored frames of a video that is shown, where any has so many."""
 LEFT, WIDTH = 0.95, 9.0
 ABOVE, BETWEEN, LEGEND = 0.34, 0.55, 0.26
 
@@ -75,7 +75,9 @@ def per_video(run: ScoredRun) -> tuple[np.ndarray, str]:
 
 def chosen(values: np.ndarray, frames: np.ndarray) -> list[Shown]:
     """The best, the median and the worst of the videos that have a value; fewer where there are fewer."""
-    able = np.flatnonzero(~np.isnan(values) & (frames >= min(FEWEST, frames.max(initial=0))))
+    able = np.flatnonzero(~np.isnan(values))
+    long = able[frames[able] >= FEWEST]
+    able = long if len(long) else able
     if not len(able):
         return [Shown(int(frames.argmax()), "longest", float("nan"))]
     order = able[np.argsort(-values[able], kind="stable")]
