@@ -7,13 +7,14 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.data.dataset import Dataset
 from harness.errors import InputError
 from harness.files import write_text, writing
 from harness.identity import digest
 from harness.splits import REPORTED, TRAINING
+from harness.stills_digest import stills_digest
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.tasks import task as find_task
 
@@ -57,6 +58,20 @@ def warn_of_own_scores(features: Iterable[tuple[str, str, str, Sequence[str]]], 
         named = "; ".join(f"{task}: {', '.join(dict.fromkeys(names))}" for task, names in found.items())
         say(f"warning: features hold scores that already predict what the task asks for ({named}); "
             "their rows are flagged own_scores")
+
+
+def warn_of_tuned(cards: Mapping[str, Mapping[str, Any]], root: Path, cache: Path, say: Say) -> None:
+    """One line for the backbones whose training chose its epoch by the very stills that are reported.
+
+    cards: of trained and imported backbones, by name; only a card that says what chose the epoch, and on which data,
+    tells. cache: file that remembers the digests of images.
+    """
+    tuned = {name: card for name, card in cards.items() if card.get("selection") == REPORTED}
+    known = stills_digest(root, cache) if tuned else None
+    named = [name for name, card in tuned.items() if known and card.get("data_digest") == known]
+    if named:
+        say(f"warning: the epoch of {', '.join(named)} was chosen by the {REPORTED} split of {root} itself, so what it "
+            "scores there is optimistic under any protocol; train it with --set expressions.held_out=0.1")
 
 
 def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str, store: Path, say: Say) -> list[Pair]:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.backbone_training import checkpoints, train_backbone
 from harness.built_in import synthetic_videos
 from harness.data.dataset import Dataset
 from harness.errors import InputError
 from harness.files import sweep
-from harness.leaks import warn_of_lookalikes, warn_of_own_scores
+from harness.leaks import warn_of_lookalikes, warn_of_own_scores, warn_of_tuned
 from harness.recipes.backbone import BackboneRecipe
 from harness.recipes.recipe import Recipe, TrainedBackbone
 from harness.soundness import require_sound
@@ -78,6 +78,7 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: T
     _require_scores(recipe, references, store)
     prepared = tuple(_prepared(recipe, reference, dataset, images, store, say) for reference in references)
     warn_of_own_scores(_features(recipe, prepared), say)
+    warn_of_tuned(_cards(references, store), root, store / "features" / "digests.json", say)
     return Prepared(root.resolve(), store.resolve(), name, dataset.temporal, images, labels, prepared)
 
 
@@ -120,6 +121,15 @@ def _trained(backbone: TrainedBackbone, store: Path, say: Say, tracker: Tracker 
     if outcome.lost:
         say(f"warning: {outcome.lost}")
     return outcome.folder.name
+
+
+def _cards(references: list[tuple[str, str]], store: Path) -> dict[str, dict[str, Any]]:
+    """The cards of those backbones that have one, by label."""
+    import backbones
+    from backbones.checkpoint import answering
+
+    folders = answering(checkpoints(store))
+    return {label: backbones.read_card(folders[reference]) for label, reference in references if reference in folders}
 
 
 def _require_scores(recipe: Recipe, references: list[tuple[str, str]], store: Path) -> None:

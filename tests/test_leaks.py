@@ -151,3 +151,28 @@ def test_a_run_says_once_which_backbones_bring_their_own_answer(videos, tmp_path
     assert len(warnings) == 2 and "cropped/video2/00004.jpg = cropped/video1_left/00001.jpg" in warnings[0]
     assert "(expr: emotions);" in warnings[1] and "va" not in warnings[1]
     assert [backbone.score_labels != () for backbone in prepared.backbones] == [True, False]
+
+
+@pytest.mark.parametrize(("held_out", "told"), [(0.0, True), (0.3, False)])
+def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path, held_out, told):
+    from harness.backbone_training import train_backbone
+    from harness.pretraining.config import Expressions, Schedule, StillsConfig
+    from harness.recipes import BackboneRecipe
+
+    words = ("anger", "fear", "happiness")
+    rows = [f"{n}.jpg,{words[n % 3]},s{n // 3},{'validation' if n > 29 else 'train'}" for n in range(45)]
+    root, store, said = table(tmp_path / "data", "image,expression,subject,split", *rows), tmp_path / "store", []
+    for n in range(45):
+        (root / f"{n}.jpg").write_bytes(picture(n, size=32))
+    training = StillsConfig("tiny_mobilenet@random", identities=None, batch_size=8,
+                            expressions=Expressions(Schedule(epochs=1), held_out=held_out))
+    train_backbone(BackboneRecipe("mine", training), root, store, lambda _: None)
+    head = (HeadConfig("logistic_regression"),)
+    prepare(Recipe("small", (Grid("expr", heads=head),), ("mine", "tiny_mobilenet@random")), root, store, said.append)
+    assert [line for line in said if "epoch of mine was chosen by the validation split" in line] == (
+        [line for line in said if line.startswith("warning")] if told else [])
+    assert any("optimistic" in line for line in said) is told
+    shutil.move(root / "44.jpg", root / "45.jpg")
+    said.clear()
+    prepare(Recipe("small", (Grid("expr", heads=head),), ("mine",)), root, store, said.append)
+    assert not [line for line in said if "epoch" in line], "other images are not those"
