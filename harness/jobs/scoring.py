@@ -9,15 +9,12 @@ import numpy as np
 from harness.identity import plain
 from harness.intervals import interval
 from harness.jobs.choice import Choice
-from harness.jobs.job import Job
+from harness.jobs.job import Configuration, Job
 from harness.jobs.replay import Replay
 from harness.records import Record
 from harness.splits import REPORTED
 from harness.statistics import UnitStatistics, score
 from harness.tasks import Task
-
-_NO_HEAD = {"none": "constant"}
-"""What predicts where no head is trained, by the features it reads."""
 
 
 def scored(job: Job, task: Task, split: str, replay: Replay, choice: Choice,
@@ -53,12 +50,18 @@ def scored(job: Job, task: Task, split: str, replay: Replay, choice: Choice,
 
 def record_of(job: Job, task: Task, split: str, **results: object) -> Record:
     """A record that says what the job is, with these results."""
-    configuration, head = job.configuration, job.configuration.head
+    configuration = job.configuration
     return Record(
         job_id=job.job_id, group_id=job.group_id, kind=configuration.kind, task=task.name, dataset=job.dataset,
         data_digest=configuration.data, split=split, protocol=configuration.protocol.name, backbone=job.backbone,
         backbone_weights=job.weights, backbone_random=job.random_weights, weights_hash=job.weights_hash,
-        features=configuration.features, head=head.kind if head else _NO_HEAD.get(configuration.features, "none"),
-        seed=job.seed,
+        features=configuration.features, head=_shown(configuration), seed=job.seed,
         expected_seeds=list(job.expected_seeds), metric=task.metric, config=plain(configuration), recipe=job.recipe,
         flags=job.flags, **results)
+
+
+def _shown(configuration: Configuration) -> str:
+    """What predicts, where no head is trained too."""
+    if configuration.head is not None:
+        return configuration.head.kind
+    return "constant" if configuration.features == "none" else "none"

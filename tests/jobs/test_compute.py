@@ -12,6 +12,7 @@ from harness.errors import FramelightError
 from harness.heads.config import HeadConfig
 from harness.jobs.compute import compute
 from harness.jobs.expand import Expansion
+from harness.jobs.predictions import Predictions
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
 from harness.tracking.entries import metrics
@@ -57,6 +58,45 @@ def test_kept_statistics_have_a_row_for_each_video(prepared):
     record = compute(job)
     with np.load(job.folder / "statistics.npz") as kept:
         assert kept["expr"].shape == (record.units, 8, 8) and kept["expr"].sum() == record.scored
+
+
+def test_pictures_are_drawn_of_the_first_seed_of_a_run_alone(prepared):
+    expansion = Expansion(dataclasses.replace(RECIPE, seeds=(3, 4)), prepared)
+    first, second = (expansion.job("run", "expr", prepared.backbones[0], "scores", HEAD, RECIPE.smoothing, seed)
+                     for seed in (3, 4))
+    for job in (first, second, dataclasses.replace(first, seed=5, expected_seeds=(5,), pictures=False)):
+        compute(job)
+    assert (first.folder / "pictures" / "confusion.png").is_file() and not (second.folder / "pictures").exists()
+    assert not list(first.folder.parent.glob("*-s5/pictures"))
+
+
+def test_the_previous_label_is_scored_without_a_choice_and_marked(prepared):
+    job, = (job for job in Expansion(RECIPE, prepared).jobs() if job.configuration.features == "labels")
+    record = compute(job)
+    assert record.flags == ("uses_labels",) and record.selection == {} and record.kernel == "none"
+    assert (record.backbone, record.head, record.epoch, record.parameters) == ("previous label", "none", 0, 0)
+    labels = open_dataset(prepared.root).labels("expr", "validation")
+    kept = Predictions.load(job.folder / "reported.npz")
+    for name in kept.sequences:
+        own = labels.sequence == labels.sequences.index(name)
+        truth = dict(zip(labels.frame[own].tolist(), labels.targets["expr"][own].tolist()))
+        frames, = (kept.frames[rows] for rows in kept.slices([kept.sequences.index(name)]))
+        said, = (kept.outputs[rows].argmax(axis=1) for rows in kept.slices([kept.sequences.index(name)]))
+        after = [i for i, frame in enumerate(frames.tolist()) if truth.get(frame - 1, -1) >= 0]
+        assert [said[i] for i in after] == [truth[frames[i] - 1] for i in after] and len(after) > 10
+
+
+def test_thresholds_may_stay_at_half(small_set, tmp_path):
+    head, found = HeadConfig("mlp", hidden=8, epochs=2), {}
+    recipe = Recipe(name="half", backbones=("tiny_mobilenet@random",), grids=(Grid("au", ("scores",), (head,)),),
+                    smoothing=Smoothing(largest=2), baselines=False, pictures=False)
+    ready = prepare(recipe, small_set, tmp_path / "store", print)
+    for thresholds in ("chosen", "half"):
+        job, = Expansion(dataclasses.replace(recipe, thresholds=thresholds), ready).jobs()
+        found[thresholds] = compute(job)
+    assert len(found["chosen"].thresholds) == 12 and "P_AU/threshold_0.5" in found["chosen"].metrics
+    assert found["half"].thresholds is None and "P_AU/threshold_0.5" not in found["half"].metrics
+    assert found["half"].unsmoothed["P_AU"] != found["chosen"].unsmoothed["P_AU"]
 
 
 def test_annotations_that_changed_while_the_recipe_ran_are_refused(prepared, tmp_path):

@@ -39,14 +39,20 @@ HELD_OUT = Protocol()
 CHOICE = Choice("mean", 3, (0.5,) * 12, 0.4, {"mean": [0.3, 0.4]})
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """One for all recipes here: no job of one is a job of another."""
+    return tmp_path_factory.mktemp("recipes") / "store"
+
+
 @pytest.fixture
-def poisoned(monkeypatch, tmp_path):
+def poisoned(monkeypatch, store):
     """The reader of labels raises when it is asked for the reported split while no choice is being scored."""
     read, asked = annotations.read_frames, []
 
     def read_frames(path, task):
         if "Validation_Set" in path.parts:
-            assert list(tmp_path.glob("store/artifacts/jobs/.*.aside/choice.json")), f"{path} was read before a choice"
+            assert list(store.glob("artifacts/jobs/.*.aside/choice.json")), f"{path} was read before a choice"
             asked.append(path)
         return read(path, task)
 
@@ -54,29 +60,29 @@ def poisoned(monkeypatch, tmp_path):
     return asked
 
 
-def run(recipe, data, store, *settings):
-    """What failed when a recipe ran in this process."""
+def run(text, data, store, *settings):
+    """Run a recipe in this process."""
+    recipe = small.write_recipe(store.parent, text)
     wanted = apply_settings(find_recipe(str(recipe)), ["pictures=false", *settings])
-    outcome = runner.run(wanted, data, store, None, 1, False, lambda _: None)
-    assert outcome.computed > 0
-    return outcome.failures
+    return runner.run(wanted, data, store, None, 1, False, lambda _: None)
 
 
 @pytest.mark.parametrize("text, settings", [
     (RECIPE, []), (RECIPE, ["protocol.folds=2"]), (RECIPE, ["protocol.refit=true"]), (SEARCHED, []),
 ], ids=["fraction", "folds", "refit", "search"])
-def test_no_reported_label_is_read_before_the_choice_is_on_disk(small_set, tmp_path, poisoned, text, settings):
-    recipe = small.write_recipe(tmp_path, text)
-    assert run(recipe, small_set, tmp_path / "store", *settings) == []
-    finished = [path for path in tmp_path.glob("store/artifacts/jobs/*/record.json")
-                if records.read(path).kind != "trial"]
+def test_no_reported_label_is_read_before_the_choice_is_on_disk(small_set, store, poisoned, text, settings):
+    before = set(store.glob("artifacts/jobs/*/record.json"))
+    assert run(text, small_set, store, *settings).failures == []
+    scored = [path for path in set(store.glob("artifacts/jobs/*/record.json")) - before
+              if records.read(path).kind != "trial"]
     videos = len(list(small_set.glob("Third ABAW Annotations/EXPR*/Validation_Set/*.txt")))
-    assert len(finished) >= 6 and len(poisoned) == videos * len(finished)
+    assert len(scored) >= 2 and len(poisoned) == videos * len(scored)
 
 
-def test_the_published_protocol_is_the_one_that_the_poison_reaches(small_set, tmp_path, poisoned):
-    failures = run(small.write_recipe(tmp_path, RECIPE), small_set, tmp_path / "store", "protocol=published")
-    assert failures and all("was read before a choice" in record.error for record in failures)
+def test_the_published_protocol_is_the_one_that_the_poison_reaches(small_set, store, poisoned):
+    outcome = run(RECIPE, small_set, store, "protocol=published")
+    reached = [record for record in outcome.failures if "was read before a choice" in record.error]
+    assert len(reached) == outcome.computed - 2 > 0, "all but the two baselines that choose nothing"
 
 
 @pytest.fixture(scope="module")
@@ -92,21 +98,21 @@ def reversed_set(small_set, tmp_path_factory):
 
 @pytest.mark.parametrize("text, settings", [(RECIPE, []), (RECIPE, ["protocol.folds=2"]), (SEARCHED, [])],
                          ids=["fraction", "folds", "search"])
-def test_other_reported_labels_change_scores_and_nothing_that_is_chosen(small_set, reversed_set, tmp_path, text,
+def test_other_reported_labels_change_scores_and_nothing_that_is_chosen(small_set, reversed_set, store, text,
                                                                          settings):
-    recipe, found = small.write_recipe(tmp_path, text), {}
+    found = {}
     for data in (small_set, reversed_set):
-        assert run(recipe, data, tmp_path / "store", *settings) == []
-    for path in tmp_path.glob("store/artifacts/jobs/*/record.json"):
+        assert run(text, data, store, *settings).failures == []
+    for path in store.glob("artifacts/jobs/*/record.json"):
         record = records.read(path)
         choice = {**json.loads(path.with_name("choice.json").read_text()), "job": None}
         kept = [path.with_name(name).read_bytes() for name in ("selection.npz", "reported.npz")
                 if record.backbone != "previous label"]
         config = json.dumps({**record.config, "data": None}, sort_keys=True)
         found.setdefault(config, []).append((choice, kept, record.selection, record.metrics))
-    assert len(found) >= 8 and all(len(pair) == 2 for pair in found.values())
-    assert all(here[:3] == there[:3] for here, there in found.values())
-    assert sum(here[3] != there[3] for here, there in found.values()) >= 4
+    pairs = [pair for pair in found.values() if len(pair) == 2]
+    assert len(pairs) >= 8 and all(here[:3] == there[:3] for here, there in pairs)
+    assert sum(here[3] != there[3] for here, there in pairs) >= 4
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,144 @@
+"""Which model predicts what: one slice, folds, and the model that is trained again on all training videos."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from harness.data.dataset import Labels
+from harness.data.open import open_dataset
+from harness.heads.config import HeadConfig
+from harness.heads.trained import load
+from harness.jobs import training
+from harness.jobs.compute import compute
+from harness.jobs.expand import Expansion
+from harness.jobs.models import fit_model
+from harness.jobs.pooling import pooled
+from harness.jobs.predictions import Predictions
+from harness.preparation import prepare
+from harness.recipes import Grid, Protocol, Recipe, Smoothing
+from harness.splits import divided
+from harness.tasks import task
+
+HEAD = HeadConfig("mlp", hidden=8, epochs=6, learning_rate=3e-3)
+RECIPE = Recipe(name="trained", backbones=("tiny_mobilenet@random",), grids=(Grid("va", ("embeddings",), (HEAD,)),),
+                smoothing=Smoothing(largest=3), pictures=False, baselines=False)
+FOLDS = Protocol(folds=3)
+
+
+@pytest.fixture(scope="module")
+def prepared(small_set, tmp_path_factory):
+    return prepare(RECIPE, small_set, tmp_path_factory.mktemp("trained") / "store", print)
+
+
+def job_of(prepared, protocol):
+    job, = Expansion(dataclasses.replace(RECIPE, protocol=protocol), prepared).jobs()
+    return job
+
+
+def trial_of(prepared, protocol):
+    job = job_of(prepared, protocol)
+    return dataclasses.replace(job, configuration=dataclasses.replace(job.configuration, kind="trial"))
+
+
+@pytest.fixture(scope="module")
+def folded(prepared):
+    job = job_of(prepared, FOLDS)
+    return job, compute(job)
+
+
+def summary(job):
+    return json.loads((job.folder / training.SUMMARY).read_text())
+
+
+def outputs(predictions):
+    ends = np.cumsum(predictions.lengths)
+    return {name: predictions.outputs[end - length:end]
+            for name, end, length in zip(predictions.sequences, ends, predictions.lengths)}
+
+
+def test_every_training_video_is_predicted_by_the_fold_that_never_saw_it(prepared, folded):
+    job, record = folded
+    labels = open_dataset(prepared.root).labels("va", "train")
+    kept = outputs(Predictions.load(job.folder / training.SELECTED))
+    assert sorted(kept) == sorted(labels.sequences)
+    for division in divided(FOLDS, task("va"), labels):
+        model = fit_model(job, task("va"), division.fit, division.selection)
+        for name, expected in outputs(model.predict(division.selection.sequences)).items():
+            assert np.array_equal(kept[name], expected)
+
+
+def test_the_reported_split_is_predicted_after_the_median_epoch_of_the_same_schedule(prepared, folded):
+    job, record = folded
+    epochs = [fold["epoch"] for fold in summary(job)["folds"]]
+    assert record.epoch == sorted(epochs)[1] and len(epochs) == 3
+    final = load(job.folder)
+    assert (final.epoch, len(final.history), final.config.epochs) == (record.epoch, record.epoch, HEAD.epochs)
+    labels = open_dataset(prepared.root).labels("va", "train")
+    again = fit_model(job, task("va"), labels, None, epochs={"head": record.epoch})
+    reported = Predictions.load(job.folder / training.REPORTED)
+    assert np.array_equal(again.predict(reported.sequences).outputs, reported.outputs)
+
+
+def test_a_refit_keeps_the_choice_of_the_slice_and_changes_the_model(prepared):
+    plain, refit = job_of(prepared, Protocol()), job_of(prepared, Protocol(refit=True))
+    first, second = compute(plain), compute(refit)
+    assert plain.job_id != refit.job_id
+    assert (first.epoch, first.kernel, first.radius, first.selection) == \
+        (second.epoch, second.kernel, second.radius, second.selection)
+    kept = [(job.folder / training.SELECTED).read_bytes() for job in (plain, refit)]
+    assert kept[0] == kept[1]
+    reported = [Predictions.load(job.folder / training.REPORTED).outputs for job in (plain, refit)]
+    assert not np.array_equal(*reported)
+    assert load(refit.folder).epoch == len(load(refit.folder).history) == first.epoch
+
+
+def test_what_is_kept_is_not_trained_again_and_gives_the_same_record(folded, monkeypatch):
+    job, record = folded
+
+    def never(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(training, "fit_model", never)
+    again = compute(job)
+    same = {"duration": {}, "environment": {}}
+    assert dataclasses.replace(again, **same) == dataclasses.replace(record, **same)
+
+
+def test_a_search_prunes_by_the_first_fold_alone(prepared):
+    asked = []
+    trial = trial_of(prepared, Protocol(folds=3, seed=7))
+    record = compute(trial, lambda epoch, value: asked.append((epoch, value)))
+    assert [epoch for epoch, _ in asked] == [1, 2, 3, 4, 5, 6]
+    assert summary(trial)["history"] == summary(trial)["folds"][0]["history"]
+    assert [value for _, value in asked] == [epoch["value"] for epoch in summary(trial)["history"]]
+    assert record.split == "selection" and record.units > 2, "scored on the videos of all folds"
+
+
+def test_a_pruned_trial_fits_no_further_fold(prepared, monkeypatch):
+    fit, fitted = training.fit_model, []
+
+    def counted(*arguments, **more):
+        fitted.append(fit(*arguments, **more))
+        return fitted[-1]
+
+    monkeypatch.setattr(training, "fit_model", counted)
+    trial = trial_of(prepared, Protocol(folds=3, seed=8))
+    record = compute(trial, lambda epoch, value: epoch == 2)
+    assert record.status == "pruned" and len(fitted) == 1 and not trial.predictions.exists()
+    assert record.selection["P_VA"] == fitted[0].summary["value"]
+
+
+def test_blocks_of_stills_are_pooled_row_by_row():
+    """Two folds predict the whole block; each counts for the rows that its labels name."""
+    frames = np.arange(1, 7, dtype=np.int32)
+
+    def fold(value, rows):
+        labels = Labels(("images-00000",), np.zeros(len(rows), np.int32), np.array(rows, np.int32), ("a",),
+                        np.zeros(len(rows), np.int32), ("a",), {})
+        return Predictions(("images-00000",), np.array([6]), frames, np.full((6, 2), value, np.float32)), labels
+
+    found = pooled([fold(1, [2, 5]), fold(2, [1, 3])])
+    assert found.frames.tolist() == [1, 2, 3, 5] and found.lengths.tolist() == [4]
+    assert found.outputs[:, 0].tolist() == [2, 1, 2, 1]
