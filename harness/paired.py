@@ -17,7 +17,7 @@ from harness.intervals import LEVEL, REPLICATES
 from harness.pooled import Pooled
 from harness.resampling import draws, swaps
 from harness.statistics import UnitStatistics
-from harness.studentized import limits, seeds_error, widened
+from harness.studentized import limits, seeds_error, widened, within
 
 PERMUTATIONS = 10_000
 EQUAL = 1e-9
@@ -115,8 +115,10 @@ class _Both:
         for name in names:
             value, error = float(values[name].mean()), seeds_error(values[name][:, 0], without[name])
             swapped = np.concatenate([part[name].mean(axis=0) for part in parts])
-            low, high = widened(value, *ends[name], error, self.seeds, LEVEL) if ends else (None, None)
-            found[name] = Paired(value, _rounded(low), _rounded(high), _p(value, swapped + error * chance),
+            low, high = None, None
+            if ends:
+                low, high = within(name, *widened(value, *ends[name], error, self.seeds, LEVEL), difference=True)
+            found[name] = Paired(value, low, high, _p(value, swapped + error * chance),
                                  float(np.sqrt(np.mean(swapped ** 2) + error ** 2)))
         return found
 
@@ -138,8 +140,3 @@ class _Both:
 
 def _p(observed: float, swapped: np.ndarray) -> float:
     return float((1 + np.sum(np.abs(swapped) >= abs(observed) - EQUAL)) / (1 + len(swapped)))
-
-
-def _rounded(end: float | None) -> float | None:
-    """To ten decimals, which do not depend on the machine."""
-    return None if end is None else round(end, 10)

@@ -1,0 +1,23 @@
+"""`framelight compare`."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.errors import InputError
+from harness.runs import find
+from harness.tracking import tracked_records
+
+
+def main(arguments: argparse.Namespace) -> None:
+    store = arguments.store
+    if not arguments.tracking_uri and not (store / "mlflow.db").is_file():
+        raise InputError(f"nothing was tracked in {store}; name the store of the runs with --store, "
+                         "or start with: framelight run quickstart")
+    records = tracked_records(store, arguments.tracking_uri)
+    first, second = find(records, arguments.first), find(records, arguments.second)
+    from harness.comparison import compare, kept_statistics
+    from harness.comparison_text import text, to_json
+
+    found = compare(first, second, kept_statistics(store))
+    print(to_json(found) if arguments.format == "json" else text(found))

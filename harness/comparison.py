@@ -1,0 +1,185 @@
+"""Two runs beside each other on the same units: what differs, how sure that is, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.comparable import Kept, in_order, paired_seeds, refuse_other_rows, refuse_unlike, seeds_of
+from harness.errors import InputError
+from harness.evidence import load
+from harness.leaderboard.rows import Row, rows
+from harness.paired import Paired, detectable, differences, holm, influence
+from harness.pooled import Pooled
+from harness.records import FLAGS, Record
+from harness.statistics import UnitStatistics, score
+
+MOVED = 5
+"""Units shown for each side."""
+LEVEL = 0.05
+OWN = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
+"""What a unit is scored by on its own: a mean over classes says little of a video that shows one."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A metric of both runs; values are means over the compared seeds. p_adjusted: by Holm, over the parts shown.
+
+    undefined: whether it is undefined, and counts as 0, in some seed of either run.
+    """
+
+    name: str
+    first: float
+    second: float
+    paired: Paired
+    p_adjusted: float
+    undefined: bool
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A unit and how much it moves the difference; first, second: its own values, None where undefined."""
+
+    unit: str
+    influence: float
+    first: float | None
+    second: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """first, second: leaderboard rows; seeds: pairs of those compared; metric: the task's, parts: all others.
+
+    for_first, for_second: the units that speak most for each, most first; own: what `Moved` values are.
+    differing: settings that differ, {name: (first, second)}; notes: what a reader must know.
+    """
+
+    first: Row
+    second: Row
+    seeds: tuple[tuple[int, int], ...]
+    units: int
+    metric: Part
+    parts: tuple[Part, ...]
+    for_first: tuple[Moved, ...]
+    for_second: tuple[Moved, ...]
+    own: str | None
+    differing: Mapping[str, tuple[Any, Any]]
+    notes: tuple[str, ...]
+
+    @property
+    def detectable(self) -> float:
+        """The smallest difference that the test finds with 80 % power."""
+        return detectable(self.metric.paired.deviation)
+
+
+def kept_statistics(store: Path) -> Callable[[Record], Kept]:
+    """Reads a job's units and their statistics from a store, wherever that was moved to."""
+    def read(record: Record) -> Kept:
+        places = [store / "artifacts" / "jobs" / record.job_id / "statistics.npz",
+                  store / "artifacts" / "evidence" / "statistics" / f"{record.job_id}.npz"]
+        for path in places:
+            if path.is_file():
+                return load(path)
+        raise InputError(f"job {record.job_id} is tracked, but its statistics are not in this store ({places[0]}); "
+                         "name the store it ran in with --store, or run its recipe again")
+    return read
+
+
+def compare(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], Kept]) -> Comparison:
+    """Records of the finished seeds of each run, as of `harness.runs.find`.
+
+    Seeds that both have are paired; a single seed of each is compared whatever its number. InputError for the same
+    run twice, for no seed in common, and for runs of different task, data, split, coverage or treatment of missing
+    crops, naming each.
+    """
+    pairs = paired_seeds(first, second)
+    refuse_unlike(pairs)
+    kept = [(statistics(one), statistics(other)) for one, other in pairs]
+    units = kept[0][0][0]
+    sides = [[in_order(units, one[side], pair[side]) for one, pair in zip(kept, pairs)] for side in (0, 1)]
+    refuse_other_rows(units, sides, pairs)
+    metric, parts = _parts(pairs[0][0].metric, *sides)
+    moved = _moved(units, pairs[0][0], *sides)
+    own_rows = [rows([pair[side] for pair in pairs])[0] for side in (0, 1)]
+    return Comparison(
+        first=own_rows[0], second=own_rows[1], seeds=tuple((one.seed, other.seed) for one, other in pairs),
+        units=len(units), metric=metric, parts=parts,
+        for_first=tuple(one for one in moved if one.influence > 0)[:MOVED],
+        for_second=tuple(one for one in reversed(moved) if one.influence < 0)[:MOVED],
+        own=OWN.get(pairs[0][0].task), differing=_differing(*pairs[0]), notes=tuple(_notes(first, second, pairs)))
+
+
+def _parts(metric: str, first: Sequence[UnitStatistics], second: Sequence[UnitStatistics]
+           ) -> tuple[Part, tuple[Part, ...]]:
+    found = differences(first, second)
+    scores = [[score(one) for one in side] for side in (first, second)]
+    means = [{name: float(np.mean([one.metrics[name] for one in side])) for name in found} for side in scores]
+    undefined = {name for side in scores for one in side for name in one.undefined}
+    others = [name for name in found if name != metric]
+    adjusted = dict(zip(others, holm([found[name].p for name in others]))) | {metric: found[metric].p}
+    parts = {name: Part(name, means[0][name], means[1][name], one, adjusted[name], name in undefined)
+             for name, one in found.items()}
+    return parts[metric], tuple(parts[name] for name in others)
+
+
+def _moved(units: Sequence[str], record: Record, first: Sequence[UnitStatistics],
+           second: Sequence[UnitStatistics]) -> list[Moved]:
+    """All units, those that speak most for the first run first."""
+    moves = influence(first, second, record.metric)
+    own = [_own(side) for side in (first, second)]
+    order = np.argsort(-moves, kind="stable")
+    return [Moved(units[i], float(moves[i]), *(None if np.isnan(side[i]) else float(side[i]) for side in own))
+            for i in order]
+
+
+def _own(side: Sequence[UnitStatistics]) -> np.ndarray:
+    """float64 [V]: the score of each unit by itself, mean over seeds; NaN where undefined and for a multi-task run."""
+    pooled = Pooled(side, many_in_groups=False)
+    values = np.full(pooled.held.shape, np.nan)
+    if pooled.task == "expr":
+        values[pooled.held] = pooled.metrics(pooled.rows)["accuracy"].mean(axis=0)
+    elif pooled.task == "va":
+        scores = [pooled.metrics(pooled.rows)[name] for name in ("CCC_V", "CCC_A")]
+        known = np.all([one != 0 for one in scores], axis=(0, 1))  # exactly 0 only where undefined
+        values[pooled.held] = np.where(known, np.mean(scores, axis=(0, 1)), np.nan)
+    elif pooled.task == "au":
+        right, labelled, predicted = (part.sum(axis=1) for part in np.split(pooled.rows, 3, axis=1))
+        counted = labelled + predicted
+        share = np.divide(2 * right, counted, out=np.full(right.shape, np.nan), where=counted > 0)
+        values[pooled.held] = share.mean(axis=0)
+    return values
+
+
+def _differing(one: Record, other: Record) -> dict[str, tuple[Any, Any]]:
+    """Settings by dotted name that differ, those that only identify the same thing left out."""
+    sides = [{"backbone": record.backbone, "weights": record.backbone_weights,
+              **{name: value for name, value in _flat(record.config)
+                 if name not in ("entry", "data", "kind", "revision")}} for record in (one, other)]
+    return {name: (sides[0].get(name), sides[1].get(name)) for name in {**sides[0], **sides[1]}
+            if sides[0].get(name) != sides[1].get(name)}
+
+
+def _flat(config: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
+
+
+def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tuple[Record, Record]]) -> Iterator[str]:
+    for name, side in (("A", first), ("B", second)):
+        if side[0].protocol == "published":
+            yield f"{name} was chosen on the reported split itself: its score is optimistic"
+        yield from (f"{name} {FLAGS[flag]}" for flag in side[0].flags if flag in FLAGS)
+        left = sorted({record.seed for record in side} - {pair[0 if name == "A" else 1].seed for pair in pairs})
+        if left:
+            yield f"{name} also has {seeds_of(left)}, which the other lacks"
+    if len(pairs) == 1:
+        yield "one seed of each: the p-value is about these two trainings, not about the recipes"
+    if 2.0 ** (1 - pairs[0][0].units) > LEVEL:
+        yield f"{pairs[0][0].units} {pairs[0][0].unit}s are too few for any difference to be shown"

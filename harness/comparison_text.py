@@ -1,0 +1,134 @@
+"""A comparison as a reader sees it, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from harness.comparison import LEVEL, Comparison, Moved, Part
+from harness.leaderboard.rows import Row
+
+TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
+SHOWN = 6
+"""Differing settings named; JSON has all."""
+
+
+def text(found: Comparison) -> str:
+    """The comparison in lines of at most about 100 characters, the verdict last but for the notes."""
+    parts = [_title(found), "\n".join([_run("A", found.first), _run("B", found.second), *_differing(found)]),
+             _table(found), _moved(found), verdict(found)]
+    if found.notes:
+        parts.append("\n".join(f"note: {note}" for note in found.notes))
+    return "\n\n".join(parts)
+
+
+def verdict(found: Comparison) -> str:
+    """One sentence: which run is better and how sure that is, or that no difference is shown."""
+    one, name = found.metric.paired, found.metric.name
+    if one.p <= LEVEL:
+        better, worse = ("A", "B") if one.difference > 0 else ("B", "A")
+        return (f"{better} is better than {worse} by {abs(one.difference):.3f} {name} "
+                f"(95 % interval of A - B {_interval(found.metric)}, p = {_p(one.p)}).")
+    return (f"No difference in {name} is shown (p = {_p(one.p)}); {_counted(found.units, found.first['unit'])} would "
+            f"show one of {found.detectable:.3f} with 80 % power.")
+
+
+def to_json(found: Comparison) -> str:
+    return json.dumps({
+        "task": found.first["task"], "dataset": found.first["dataset"], "split": found.first["split"],
+        "units": found.units, "unit": found.first["unit"], "metric": found.metric.name,
+        "seeds": [list(pair) for pair in found.seeds],
+        "first": _row(found.first), "second": _row(found.second),
+        "differing": {name: list(pair) for name, pair in found.differing.items()},
+        "difference": _part(found.metric), "detectable": found.detectable,
+        "parts": [_part(part) for part in found.parts], "unit_value": found.own,
+        "for_first": [vars(one) for one in found.for_first], "for_second": [vars(one) for one in found.for_second],
+        "verdict": verdict(found), "notes": list(found.notes)}, indent=1, allow_nan=False)
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in ("run_id", "kind", "protocol", "backbone", "features", "head", "kernel",
+                                         "radius", "value", "std")} | {"optimistic": row["protocol"] == "published"}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {"name": part.name, "first": part.first, "second": part.second, "difference": part.paired.difference,
+            "low": part.paired.low, "high": part.paired.high, "p": part.paired.p, "p_adjusted": part.p_adjusted,
+            "undefined": part.undefined}
+
+
+def _title(found: Comparison) -> str:
+    row, same = found.first, all(one == other for one, other in found.seeds)
+    pairs = [str(one) if same else f"{one} beside {other}" for one, other in found.seeds]
+    seeds = f"seed{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}"
+    return (f"{TITLES[row['task']]} on {row['dataset']}; {row['split']} split; {_counted(found.units, row['unit'])}; "
+            f"{seeds}")
+
+
+def _run(name: str, row: Row) -> str:
+    smoothing = "no smoothing" if not row["radius"] else f"{row['kernel']} radius {row['radius']:g}"
+    words = [row["backbone"] or "no backbone", row["features"], row["head"], smoothing, row["protocol"]]
+    return f"{name}  {row['run_id']}  {', '.join(words)}"
+
+
+def _differing(found: Comparison) -> list[str]:
+    told = [f"{name} {_value(one)} / {_value(other)}" for name, (one, other) in found.differing.items()]
+    if not told:
+        return []
+    more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    return [f"A / B differ in: {'; '.join(told[:SHOWN])}{more}"]
+
+
+def _value(value: Any) -> str:
+    return "-" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _table(found: Comparison) -> str:
+    lines = [["", "A", "B", "A - B", "95 % interval", "p", ""]]
+    for part in (found.metric, *found.parts):
+        sure = "*" if part is not found.metric and part.p_adjusted <= LEVEL else ""
+        lines.append([part.name, f"{part.first:.3f}", f"{part.second:.3f}", f"{part.paired.difference:+.3f}",
+                      _interval(part), _p(part.paired.p), sure + ("u" if part.undefined else "")])
+    legend = ["* p of at most 0.05 also after Holm's correction for the parts shown"] if _any(lines, "*") else []
+    legend += ["u undefined, counted as 0, in some seed"] if _any(lines, "u") else []
+    return "\n".join([*_aligned(lines, left=1), *legend])
+
+
+def _any(lines: Sequence[Sequence[str]], mark: str) -> bool:
+    return any(mark in line[-1] for line in lines)
+
+
+def _moved(found: Comparison) -> str:
+    """The units that speak most for each run, with what each run scores on them alone."""
+    noun, heads = found.first["unit"], ["moves A - B by"] + ([f"{found.own}: A", "B"] if found.own else [])
+    parts = []
+    for name, units in (("A", found.for_first), ("B", found.for_second)):
+        if units:
+            lines = [[f"{noun}s that speak most for {name}", *heads], *(_unit(one, bool(found.own)) for one in units)]
+            parts.append("\n".join(_aligned(lines, left=1)))
+    return "\n\n".join(parts) or f"no {noun} moves the difference"
+
+
+def _unit(one: Moved, own: bool) -> list[str]:
+    values = ["-" if value is None else f"{value:.3f}" for value in (one.first, one.second)]
+    return [f"  {one.unit}", f"{one.influence:+.4f}", *(values if own else [])]
+
+
+def _aligned(lines: Sequence[Sequence[str]], left: int) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return ["  ".join(text.ljust(width) if i < left else text.rjust(width)
+                      for i, (text, width) in enumerate(zip(line, widths))).rstrip() for line in lines]
+
+
+def _interval(part: Part) -> str:
+    one = part.paired
+    return "-" if one.low is None or one.high is None else f"[{one.low:+.3f}, {one.high:+.3f}]"
+
+
+def _p(p: float) -> str:
+    return f"{p:.4f}" if p < 0.001 else f"{p:.3f}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
