@@ -39,6 +39,7 @@ def draw_ccc(path: Path, run: ScoredRun) -> None:
     bar = made.colorbar(image, cax=side)
     bar.outline.set_visible(False)
     bar.set_label(run.rows, fontsize=8.5)
+    bar.minorticks_off()
     bar.ax.yaxis.set_major_formatter(lambda value, _: counted(int(value)))
     bar.ax.tick_params(labelsize=8, length=0, which="both")
     save(made, path)

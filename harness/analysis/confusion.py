@@ -47,10 +47,10 @@ def confusion_panel(axes: Axes, counts: np.ndarray, classes: Sequence[str], what
     axes.set_ylabel(f"truth ({what})", fontsize=9.5, labelpad=6)
     axes.spines[:].set_visible(False)
     edges = np.arange(len(classes) + 1) - 0.5
-    axes.set_xticks(edges, minor=True)
-    axes.set_yticks(edges, minor=True)
-    axes.grid(which="minor", color="white", linewidth=1.5)
-    axes.tick_params(which="both", length=0)
+    axes.set(xlim=edges[[0, -1]], ylim=edges[[-1, 0]])
+    axes.hlines(edges, edges[0], edges[-1], color="white", linewidth=1.5)
+    axes.vlines(edges, edges[0], edges[-1], color="white", linewidth=1.5)
+    axes.tick_params(length=0)
     return image
 
 

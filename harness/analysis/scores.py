@@ -21,6 +21,7 @@ from harness.analysis.style import (
     TEXT,
     counted,
     describe,
+    name_rows,
     panel,
     save,
     titled,
@@ -87,8 +88,7 @@ def _fill(axes: Axes, names: Sequence[str], counts: np.ndarray, run: ScoredRun, 
     axes.axvline(mean, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=3, label=f"mean F1 {mean:.3f}")
     axes.set_xlim(0, 1)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_yticks(rows, names, fontsize=9, **TEXT)
-    axes.tick_params(axis="y", pad=7)
+    name_rows(axes, rows, names, 0.1, 9)
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=4, fontsize=8, frameon=False, handlelength=1.4,
                 columnspacing=1.1, handletextpad=0.5)

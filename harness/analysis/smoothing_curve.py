@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WIDTH, UPPER, LOWER = 7.6, 2.9, 1.75
 COLOURS = {"mean": BLUE, "median": ORANGE}
-KNOTS = 13
+KNOTS = 11
 """Radii at which units are resampled; between them the band is interpolated."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis.scored import Block, ScoredRun
-from harness.analysis.style import BLUE, CLASS_COLOURS, GRID, INK, PALE, TEXT
+from harness.analysis.style import BLUE, CLASS_COLOURS, GRID, INK, PALE, TEXT, name_rows
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 COLUMNS = 1600
 """Pixels of a strip at most; of more frames the nearest ones are shown."""
-BRIDGED = 5.5
-"""Usual distances of two frames that a gap spans before it is shown as one."""
+BRIDGED, SPARSE = 5.5, 2.2
+"""A gap is shown where more frames are missing, and more than so many usual distances of two labelled frames."""
 DENSE = 1200
 """Frames of a video that is long."""
 STRIP, LINE, UNIT = 0.2, 0.95, 0.165
@@ -69,10 +69,12 @@ def draw_legends(made: Figure, names: tuple[str, ...], run: ScoredRun, top: floa
 
 
 def _range(run: ScoredRun) -> tuple[float, float]:
-    """That of every label and output, to quarters, so that videos are seen at one scale."""
+    """That of all videos, to quarters, so that they are seen at one scale; a few raw outputs may lie outside."""
     block = run.blocks["va"]
-    values = np.stack([block.raw, block.smoothed, block.target])
-    return float(np.floor(4 * values.min().clip(max=-0.1)) / 4), float(np.ceil(4 * values.max().clip(min=0.1)) / 4)
+    low, high = np.percentile(block.raw, [1, 99])
+    low = min(low, block.smoothed.min(), block.target.min(), -0.1)
+    high = max(high, block.smoothed.max(), block.target.max(), 0.1)
+    return float(np.floor(4 * low) / 4), float(np.ceil(4 * high) / 4)
 
 
 def _affect(block: Block, i: int, limits: tuple[float, float], axes: Axes, first: int, last: int) -> None:
@@ -101,7 +103,7 @@ def _probability(block: Block, axes: Axes, first: int, last: int) -> None:
 def _classes(block: Block, axes: Axes, first: int, last: int) -> None:
     rows = np.stack([block.target, block.raw.argmax(axis=1), block.smoothed.argmax(axis=1)])
     _strip(axes, np.array([_rgb(colour) for colour in CLASS_COLOURS])[rows], block.frame, first, last)
-    axes.set_yticks([0, 1, 2], ["truth", "raw", "smoothed"], fontsize=8.5, **TEXT)
+    name_rows(axes, range(3), ("truth", "raw", "smoothed"), 0.05)
     axes.hlines([0.5, 1.5], first - 0.5, last + 0.5, color="white", linewidth=1.5)
 
 
@@ -113,7 +115,7 @@ def _units(run: ScoredRun, block: Block, axes: Axes, first: int, last: int) -> N
     for row, (present, colour) in enumerate(zip(decided, (INK, PALE, BLUE))):
         colours[:, row][present.T] = _rgb(colour)
     _strip(axes, colours.reshape(-1, len(block.frame), 3), block.frame, first, last)
-    axes.set_yticks(4 * np.arange(len(ACTION_UNITS)) + 1, ACTION_UNITS, fontsize=8, **TEXT)
+    name_rows(axes, 4 * np.arange(len(ACTION_UNITS)) + 1, ACTION_UNITS, 0.05, 8)
 
 
 def _strip(axes: Axes, colours: np.ndarray, frames: np.ndarray, first: int, last: int) -> None:
@@ -146,9 +148,8 @@ def _line(axes: Axes, frames: np.ndarray, values: np.ndarray, colour: str, width
 
 
 def _reach(frames: np.ndarray) -> float:
-    """Frames that belong together: so far apart that a few crops of the usual distance are missing between them."""
-    apart = np.diff(frames)
-    return BRIDGED * (max(1.0, float(np.median(apart))) if len(apart) else 1.0)
+    """The distance up to which two frames are drawn as neighbours."""
+    return max(BRIDGED, SPARSE * float(np.median(np.diff(frames)))) if len(frames) > 1 else BRIDGED
 
 
 def _rgb(colour: str) -> tuple[float, float, float]:

@@ -6,7 +6,7 @@ an automatic layout draws every figure several times.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,15 @@ def describe(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
         axes.set_ylabel(y, fontsize=9, color=INK, labelpad=5, **TEXT)
     if title:
         axes.set_title(title, fontsize=9.5, color=INK, loc="left", pad=6, **TEXT)
+
+
+def name_rows(axes: Axes, rows: Iterable[float], names: Iterable[str], away: float, size: float = 8.5) -> None:
+    """Names left of the panel, `away` inches from it; many times faster to draw than ticks."""
+    width = axes.get_position().width * axes.figure.get_figwidth()
+    axes.yaxis.set_visible(False)
+    for row, name in zip(rows, names):
+        axes.text(-away / width, row, name, transform=axes.get_yaxis_transform(), fontsize=size, color=INK, ha="right",
+                  va="center_baseline", **TEXT)
 
 
 def short(name: str, most: int = 16) -> str:
