@@ -41,7 +41,8 @@ def columns(listed: list[Row], run_length: int, brief: bool = False, short: bool
         Column("source" if all(row["source"] for row in listed) else "run",
                lambda row: row["source"] or row["run_id"][:run_length], shrinks=True),
     ]
-    return [column for column in shown if column.name != "raw" or _smoothing_matters(listed)]
+    silent = {"raw": not _smoothing_matters(listed), "note": not number_of}
+    return [column for column in shown if not silent.get(column.name)]
 
 
 def naming(listed: list[Row], brief: bool, short: bool) -> list[Column]:

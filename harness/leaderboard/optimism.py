@@ -31,7 +31,7 @@ def optimism(records: Iterable[Record], task: str | None = None, evidence: Evide
     sides: dict[str, dict[str, list[list[Record]]]] = {HELD_OUT: defaultdict(list), PUBLISHED: defaultdict(list)}
     for group in grouped(records, task):
         done = finished(group)
-        if done and done[0].kind != "published" and done[0].protocol in sides and done[0].config:
+        if done and done[0].protocol in sides and done[0].config and _chooses(done[0]):
             sides[done[0].protocol][_without_protocol(done[0])].append(done)
     pairs = [(own, other) for key, found in sides[HELD_OUT].items() for own in found
              for other in sides[PUBLISHED].get(key, ())]
@@ -60,6 +60,11 @@ def _row(own: Row, other: Row, held_out: list[Record], published: list[Record], 
         "chosen": {HELD_OUT: [own["kernel"], own["radius"]], PUBLISHED: [other["kernel"], other["radius"]]},
         "refit": _refit(held_out[0].config),
     }
+
+
+def _chooses(record: Record) -> bool:
+    """Whether a protocol has any say: published figures are not ours, and what repeats labels chooses nothing."""
+    return record.kind != "published" and "uses_labels" not in record.flags
 
 
 def _without_protocol(record: Record) -> str:

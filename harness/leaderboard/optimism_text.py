@@ -31,10 +31,11 @@ def render_optimism(rows: list[Row], form: str = "table", width: int = 100) -> s
 
 
 def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
-    middle = statistics.median(row["gap"] for row in listed)
     more = "" if all(row["refit"] for row in listed) else MORE_VIDEOS
-    notes = [EXPLAINED.format(videos=more),
-             f"Median gap of {len(listed)} configuration{'s' * (len(listed) > 1)}: {middle:+.3f}."]
+    gaps = [row["gap"] for row in listed if row["kind"] == "run"]
+    notes = [EXPLAINED.format(videos=more)]
+    if gaps:
+        notes.append(f"Median gap of {len(gaps)} run{'s' * (len(gaps) > 1)}: {statistics.median(gaps):+.3f}.")
     heading = [*title(listed, rows), "held-out against published protocol"]
     if form == "md":
         return "\n\n".join([f"### {'; '.join(heading)}", markdown_table(listed, _columns(listed)), *notes])

@@ -68,6 +68,11 @@ def test_another_task_or_data_set_is_no_pair(tmp_path):
     assert optimism(jobs, task="va") == [] and len(optimism(jobs, task="expr")) == 1
 
 
+def test_what_repeats_labels_chooses_nothing_and_has_no_gap(tmp_path):
+    oracle = {"kind": "baseline", "flags": ("uses_labels",)}
+    assert optimism([*run(tmp_path, "held", 0.9, **oracle), *run(tmp_path, "open", 0.9, PUBLISHED, **oracle)]) == []
+
+
 def test_the_table_fits_and_says_what_is_in_the_gap(jobs, tmp_path):
     listed = optimism(jobs, evidence=Evidence(tmp_path))
     text = render_optimism(listed)
