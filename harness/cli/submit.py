@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from harness.cli.saying import say
 from harness.errors import InputError
 
+if TYPE_CHECKING:
+    from harness.submission.scoring import RoundTrip
+    from harness.submission.submit import Submission
+
 NAMED = 3
 """Videos that a line names before it counts the rest."""
+SOURCES = {"frames file": "the frames file", "video file": "the video file (its frames and one more)",
+            "annotation": "the annotation", "last crop": "the last crop"}
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -29,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
     print("\n".join(_lines(done)))
 
 
-def _lines(done) -> list[str]:
+def _lines(done: Submission) -> list[str]:
     note = done.note
     window = f"{note['kernel']} of radius {note['radius']}" if note["radius"] else "no smoothing"
     mark = ", optimistic: it was chosen on the labels it was scored on" if note["optimistic"] else ""
@@ -37,8 +45,10 @@ def _lines(done) -> list[str]:
             f"{note['split']} split of {note['dataset']}",
             f"run {note['job_id']}: {note['backbone']}, {note['features']}, {note['head']}, {window}, "
             f"{note['protocol']}{mark}"]
+    if note["list"]:
+        said.append(f"rows: the images of {note['list']}, in its order")
     if note["frame_counts"]:
-        counted = ", ".join(f"{_number(videos, 'video')} by {_SOURCES[source]}"
+        counted = ", ".join(f"{_number(videos, 'video')} by {SOURCES[source]}"
                             for source, videos in note["frame_counts"].items())
         said.append(f"lines: {counted}")
     if note["past_the_end"]:
@@ -48,11 +58,7 @@ def _lines(done) -> list[str]:
     return [*said, _scored(done.round_trip)]
 
 
-_SOURCES = {"frames file": "the frames file", "video file": "the video file (its frames and one more)",
-            "annotation": "the annotation", "last crop": "the last crop"}
-
-
-def _scored(trip) -> str:
+def _scored(trip: RoundTrip | None) -> str:
     if trip is None:
         return "round trip: the files read back are the predictions in memory"
     known = "the run itself was scored on another split or data"
@@ -62,7 +68,7 @@ def _scored(trip) -> str:
             f"{trip.frames:,} frames")
 
 
-def _some(names) -> str:
+def _some(names: Iterable[str]) -> str:
     listed = list(names)
     more = f" and {len(listed) - NAMED:,} more (all in submission.json)" if len(listed) > NAMED else ""
     return ", ".join(listed[:NAMED]) + more

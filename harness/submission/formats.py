@@ -59,5 +59,5 @@ def _cells(output: str, values: np.ndarray) -> np.ndarray:
         return columns[0] + "," + columns[1]
     if output == "expr":
         return np.array([str(i) for i in range(len(EXPRESSIONS))], dtype=object)[values]
-    patterns, row = np.unique(values, axis=0, return_inverse=True)
-    return np.array([",".join(map(str, pattern)) for pattern in patterns.tolist()], dtype=object)[row.ravel()]
+    _, first, row = np.unique(values @ (1 << np.arange(values.shape[1])), return_index=True, return_inverse=True)
+    return np.array([",".join(map(str, pattern)) for pattern in values[first].tolist()], dtype=object)[row]

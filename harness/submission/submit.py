@@ -68,8 +68,9 @@ def submit(chosen: Chosen, dataset: AffWild2, split: str, form: str, places: Pla
     require_free(out)
     shape = files.shape_of(task.name, form)
     members = dataset.members(task.name, split)
-    found = {} if shape == "mtl" else _lengths(dataset, task, split, members, places)
-    rows = _rows(dataset, task, split, shape, found)
+    listed = list_of_images(dataset, task.name, split, shape)
+    found = _lengths(dataset, task, split, members, places) if listed is None else {}
+    rows = _rows(task, found, listed, places)
     images = dataset_digest(dataset, store / "features" / "digests.json")
     entry = features_of(chosen, dataset, images, store, say)
     predictions = load_model(chosen.folder, entry, chosen.configuration).predict(members)
@@ -80,7 +81,9 @@ def submit(chosen: Chosen, dataset: AffWild2, split: str, form: str, places: Pla
         read_back = files.read(aside, task, shape, rows)
         require_equal(task, read_back, meant)
         scored = _scored(chosen, dataset, task, split, images, predictions, rows, read_back, meant)
-        note = _note(chosen, dataset, split, form, images, rows, found, empty, written, scored)
+        note = {**_origin(chosen), **_written(dataset, split, form, images, rows, listed), "files": len(written),
+                "without_crop": list(empty), **_counted(found),
+                "round_trip": None if scored is None else dataclasses.asdict(scored)}
         write_json(aside / NOTE, note)
     return Submission(out, rows, found, empty, scored, note)
 
@@ -110,10 +113,11 @@ def annotated_lines(dataset: AffWild2, task: str, split: str) -> dict[str, int]:
     return dict(zip(labels.sequences, last.tolist()))
 
 
-def _rows(dataset: AffWild2, task: Task, split: str, shape: str, found: dict[str, Length]) -> Rows:
-    listed = list_of_images(dataset, task.name, split, shape)
+def _rows(task: Task, found: dict[str, Length], listed: Path | None, places: Places) -> Rows:
     if listed is None:
         return every_frame(task.name, {name: length.lines for name, length in found.items()})
+    if places != Places():
+        raise InputError(f"{listed} names every row, so that no frame is counted; leave out --frames and --videos")
     return listed_images(listed)
 
 
@@ -135,22 +139,22 @@ def _scored(chosen: Chosen, dataset: AffWild2, task: Task, split: str, images: s
                       chosen.configuration.missing, chosen.record if same else None)
 
 
-def _note(chosen: Chosen, dataset: AffWild2, split: str, form: str, images: str, rows: Rows,
-          found: dict[str, Length], empty: tuple[str, ...], written: tuple[str, ...],
-          scored: RoundTrip | None) -> dict[str, Any]:
+def _origin(chosen: Chosen) -> dict[str, Any]:
     record, applied = chosen.record, chosen.filter
-    return {
-        "format": NOTE_FORMAT, "run_id": record.group_id, "job_id": record.job_id, "seed": record.seed,
-        "recipe": record.recipe, "task": record.task, "backbone": record.backbone,
-        "backbone_weights": record.backbone_weights, "weights_hash": record.weights_hash,
-        "features": record.features, "head": record.head, "kernel": applied.kernel, "radius": applied.radius,
-        "gaps": applied.gaps, "thresholds": applied.thresholds and list(applied.thresholds), "epoch": record.epoch,
-        "protocol": record.protocol, "optimistic": chosen.optimistic, "flags": list(record.flags),
-        "run_dataset": record.dataset, "run_data_digest": record.data_digest,
-        "dataset": dataset.name, "images_digest": images, "split": split, "files_as": form, "files": len(written),
-        "rows": len(rows), "frame_counts": counts(found),
-        "lines": {name: length.lines for name, length in found.items()},
-        "past_the_end": {name: length.past for name, length in found.items() if length.past},
-        "without_crop": list(empty),
-        "round_trip": None if scored is None else dataclasses.asdict(scored),
-    }
+    return {"run_id": record.group_id, "job_id": record.job_id, "seed": record.seed, "recipe": record.recipe,
+            "task": record.task, "backbone": record.backbone, "backbone_weights": record.backbone_weights,
+            "weights_hash": record.weights_hash, "features": record.features, "head": record.head,
+            "epoch": record.epoch, "kernel": applied.kernel, "radius": applied.radius, "gaps": applied.gaps,
+            "thresholds": None if applied.thresholds is None else list(applied.thresholds),
+            "protocol": record.protocol, "optimistic": chosen.optimistic, "flags": list(record.flags),
+            "run_dataset": record.dataset, "run_data_digest": record.data_digest}
+
+
+def _written(dataset: AffWild2, split: str, form: str, images: str, rows: Rows, listed: Path | None) -> dict[str, Any]:
+    return {"format": NOTE_FORMAT, "dataset": dataset.name, "images_digest": images, "split": split,
+            "files_as": form, "list": None if listed is None else listed.name, "rows": len(rows)}
+
+
+def _counted(found: dict[str, Length]) -> dict[str, Any]:
+    return {"frame_counts": counts(found), "lines": {name: length.lines for name, length in found.items()},
+            "past_the_end": {name: length.past for name, length in found.items() if length.past}}

@@ -144,7 +144,7 @@ def test_a_list_of_frames_is_answered_by_one_file_in_its_order(submit, data, tmp
     listed.write_text("\n".join([header, *(f"{image}," for image in images)]) + "\n")
     code, printed, _ = submit("best:expr", "--format", "frames", data=data)
     text = (tmp_path / "out" / "predictions.txt").read_text().splitlines()
-    assert code == 0 and text[0] == header
+    assert code == 0 and text[0] == header and f"rows: the images of {listed.name}, in its order" in printed
     assert [line.split(",")[0] for line in text[1:]] == images
     assert main(["data", "check", str(tmp_path / "out"), "--against", str(listed)]) == 0
     (tmp_path / "out" / "predictions.txt").write_text("\n".join(text[:-1]) + "\n")
@@ -196,6 +196,8 @@ def test_what_is_refused(submit, store, data, tmp_path):
     assert (tmp_path / "out" / "kept.txt").read_text() == "mine"
     code, _, said = submit("best:expr", "--seed", 7, out="other")
     assert code == 2 and "no finished seed 7; it has 0, 1" in said
+    code, _, said = submit("best:mtl", "--videos", tmp_path, out="other")
+    assert code == 2 and "names every row" in said
     code, _, said = submit("nothing", out="other")
     assert code == 2 and "unknown run 'nothing'" in said
     (data / "Multi_Task_Learning_Challenge_test_set_release.txt").unlink()

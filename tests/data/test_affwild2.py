@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from harness.data.affwild2 import AffWild2
+from harness.data.check import check
 from harness.data.open import open_dataset
 from harness.errors import InputError
 from tests.data.building import ABSENT, ANNOTATIONS, EXPR, MTL_HEADER, TEST_LISTS, annotate, crops, small_abaw3, write
@@ -95,6 +96,35 @@ def test_test_lists_at_the_root_or_in_their_release_folder(tmp_path, place):
     assert "video8" in dataset.sequences
     with pytest.raises(InputError, match="no test list of task 'va'; put Valence_Arousal"):
         dataset.members("va", "test")
+
+
+FRAME_LIST = ("image_location,valence,arousal", "video9/00001.jpg,", "video9/00002.jpg,", "video8_left/00001.jpg,")
+
+
+@pytest.mark.parametrize("place", ["", "test_set"])
+def test_a_list_of_frames_as_since_the_fifth_challenge_is_a_test_list(tmp_path, place):
+    small_abaw3(tmp_path)
+    path = write(tmp_path / place / "CVPR_5th_ABAW_VA_test_set_sample.txt", *FRAME_LIST)
+    dataset = open_dataset(tmp_path)
+    assert dataset.members("va", "test") == dataset.test_members("va") == ("video8_left", "video9")
+    assert dict(dataset.folders.frame_lists) == {"va": path}
+    report = check(tmp_path, images=False)
+    assert [(test.task, test.sequences, test.cropped) for test in report.tests] == [("va", 2, 0)]
+    assert any(problem.where(tmp_path) == f"{path.relative_to(tmp_path)}:4" and "video8_left" in problem.message
+               for problem in report.warnings)
+
+
+def test_a_list_of_videos_goes_before_a_list_of_frames(tmp_path):
+    small_abaw3(tmp_path)
+    write(tmp_path / "CVPR_5th_ABAW_EXPR_test_set_sample.txt", "image_location,Neutral", "video9/00001.jpg,")
+    write(tmp_path / TEST_LISTS["expr"], "video7", "video6")
+    assert open_dataset(tmp_path).members("expr", "test") == ("video7", "video6")
+
+
+def test_the_multi_task_list_of_the_fourth_challenge(tmp_path):
+    small_abaw3(tmp_path)
+    write(tmp_path / "MTL_Challenge_test_set_release.txt", MTL_HEADER, "video9/00001.jpg")
+    assert open_dataset(tmp_path).members("mtl", "test") == ("video9",)
 
 
 def test_members_need_no_label(tmp_path):
