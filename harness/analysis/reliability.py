@@ -89,7 +89,7 @@ def _expressions(run: ScoredRun, block: Block) -> list[Draw]:
     bins = Bins.of(confidence, right, block.unit, run.units, 0.0)
 
     def draw(main: Axes, below: Axes) -> None:
-        _fill(main, bins, BLUE)
+        _fill(main, bins, run.record.unit)
         _count(below, bins, run.rows, "confidence: output of the class that is predicted")
         describe(main, "", "share that is right", f"Expressions, top class: calibration error {bins.error:.3f}")
     return [draw]
@@ -106,7 +106,7 @@ def _action_units(run: ScoredRun, block: Block) -> list[Draw]:
             held = one.pooled[one.pooled[:, 0] > 0]
             main.plot(held[:, 1] / held[:, 0], held[:, 2] / held[:, 0], color=PALE, linewidth=0.8, alpha=0.75, zorder=2,
                       label=None if number else "each action unit")
-        _fill(main, bins, BLUE)
+        _fill(main, bins, run.record.unit)
         main.legend(loc="upper left", fontsize=8, frameon=False)
         _count(below, bins, "decisions", "predicted probability")
         describe(main, "", "share that is present", f"Action units, pooled: calibration error {bins.error:.3f}")
@@ -118,14 +118,14 @@ def _affects(run: ScoredRun, block: Block) -> list[Draw]:
         bins = Bins.of(block.smoothed[:, i], block.target[:, i], block.unit, run.units, -1.0)
 
         def draw(main: Axes, below: Axes) -> None:
-            _fill(main, bins, BLUE)
+            _fill(main, bins, run.record.unit)
             _count(below, bins, run.rows, f"predicted {AFFECTS[i]}")
             describe(main, "", f"mean true {AFFECTS[i]}", f"{AFFECTS[i].capitalize()} by prediction")
         return draw
     return [panel_of(0), panel_of(1)]
 
 
-def _fill(axes: Axes, bins: Bins, colour: str) -> None:
+def _fill(axes: Axes, bins: Bins, unit: str) -> None:
     low, pooled = bins.low, bins.pooled
     held = pooled[:, 0] > 0
     n, predicted, true = pooled[held].T
@@ -136,9 +136,12 @@ def _fill(axes: Axes, bins: Bins, colour: str) -> None:
     x, y = predicted / n, true / n
     axes.plot([low, 1], [low, 1], color=ORANGE, linewidth=1.1, linestyle=(0, (4, 3)), zorder=3)
     axes.vlines(x[several], *bounds[:, several], color=INK, linewidth=1.2, zorder=4)
-    axes.plot(x, y, color=colour, linewidth=1.6, marker="o", markersize=5, zorder=5, clip_on=False)
-    axes.plot(x[~several], y[~several], "o", color=colour, markersize=5, markerfacecolor="white", zorder=6,
+    axes.plot(x, y, color=BLUE, linewidth=1.6, marker="o", markersize=5, zorder=5, clip_on=False)
+    axes.plot(x[~several], y[~several], "o", color=BLUE, markersize=5, markerfacecolor="white", zorder=6,
               clip_on=False)
+    if not several.all():
+        axes.text(0.98, 0.03, f"hollow: one {unit} only", transform=axes.transAxes, fontsize=8, color=GREY, ha="right",
+                  **TEXT)
     ticks = np.linspace(low, 1, 5 if low else 6)
     axes.set(xlim=(low, 1), ylim=(low, 1), xticks=ticks, yticks=ticks)
     axes.grid(color=GRID, linewidth=0.8)

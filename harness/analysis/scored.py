@@ -94,7 +94,7 @@ class ScoredRun:
         if record.ci_low is not None and record.ci_high is not None:
             value += f" [{record.ci_low:.3f}, {record.ci_high:.3f}]"
         return (" · ".join(parts),
-                f"{short(record.dataset, 24)}, {record.split} · protocol {record.protocol} · run {record.group_id} · "
+                f"{short(record.dataset, 20)}, {record.split} · protocol {record.protocol} · run {record.group_id} · "
                 f"seed {record.seed} · {value}")
 
     @property

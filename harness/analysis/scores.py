@@ -37,7 +37,7 @@ MUSCLES = {"AU1": "inner brow raiser", "AU2": "outer brow raiser", "AU4": "brow 
            "AU15": "lip corner depressor", "AU23": "lip tightener", "AU24": "lip pressor", "AU25": "lips part",
            "AU26": "jaw drop"}
 """Names of the Facial Action Coding System (Ekman and Friesen 1978)."""
-ROW, PANEL = 0.3, 3.5
+ROW = 0.3
 COLUMNS = (1.06, 1.49, 1.65, 1.76)
 """Of the numbers beside the bars, in widths of the panel: F1, frames, videos, threshold."""
 
@@ -53,12 +53,12 @@ def draw_f1(path: Path, run: ScoredRun) -> None:
         parts.append(("action units", names, arrays["au"][..., :3]))
     heights = [ROW * len(names) + 0.95 for _, names, _ in parts]
     title = f"F1 of {' and '.join(what for what, _, _ in parts)}, {run.intervals}"
-    made = titled(8.5 if "au" in arrays else 7.0, sum(heights), title, run.heading, run.warning)
+    width, left, across = (8.5, 2.2, 3.5) if "au" in arrays else (8.2, 1.05, 4.2)
+    made = titled(width, sum(heights), title, run.heading, run.warning)
     top = sum(heights)
-    left = 2.2 if "au" in arrays else 1.05
     for (what, names, counts), height in zip(parts, heights):
         top -= height
-        axes = panel(made, left, top + 0.5, PANEL, height - 0.95)
+        axes = panel(made, left, top + 0.5, across, height - 0.95)
         thresholds = run.thresholds if what == "action units" else None
         _fill(axes, names, counts, run, thresholds)
     save(made, path)

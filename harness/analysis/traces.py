@@ -93,8 +93,8 @@ def chosen(values: np.ndarray, frames: np.ndarray) -> list[Shown]:
 def _label(made, run: ScoredRun, video: Shown, top: float, measure: str) -> None:
     value = "undefined" if np.isnan(video.value) else f"{video.value:.3f}"
     name = short(run.replay.units[video.unit], 60)
-    made.text(0.14 / WIDTH, (top + 0.07) / made.get_figheight(),
-              f"{name}   {video.place}, {measure}: {value}", fontsize=9.5, color=INK, weight="bold", va="bottom", **TEXT)
+    made.text(0.14 / WIDTH, (top + 0.07) / made.get_figheight(), f"{name}   {video.place}, {measure}: {value}",
+              fontsize=9.5, color=INK, weight="bold", va="bottom", **TEXT)
 
 
 def _video(made, run: ScoredRun, held: Mapping[str, Block], top: float) -> None:
