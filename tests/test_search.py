@@ -234,7 +234,8 @@ def test_what_decides_an_outcome_is_in_the_identity(expansion):
 
     assert identity("search.trials=99") == identity() == identity("seeds=0,5")
     assert len({identity(), identity("seeds=1"), identity("search.pruner=none"), identity("heads.batch_size=32"),
-                identity("search.seed=1"), identity("smoothing.largest=5")}) == 6
+                identity("search.seed=1"), identity("smoothing.largest=5"), identity("protocol.folds=2"),
+                identity("thresholds=half"), identity("missing=filled")}) == 9
 
 
 def test_a_head_keeps_what_is_not_searched_and_multitask_may_be_direct(expansion):
