@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
@@ -58,6 +59,7 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
     keep = config.keep if epochs is None else "last"
     rows = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
     _require_something_to_learn(task, labels, matrix, rows)
+    loss = losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = modules.build(config, matrix.width, task)
@@ -65,12 +67,11 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
         if config.standardise:
             head.standardise.set(mean, deviation)
         model = lightning.FrameModel(
-            head, losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, config),
+            head, loss,
             lightning.Optimisation(config.epochs, len(matrix.rows), config.learning_rate, config.schedule,
                                    l2=config.l2),
             selection=None if select_matrix is None else _selection(
-                lightning, task, keep, select_matrix, select_labels,
-                losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, config), on_epoch))
+                lightning, task, keep, select_matrix, select_labels, copy.deepcopy(loss), on_epoch))
         prepared = _targets(task, labels)
         fitted = lightning.fit(model, lambda epoch, _: _batches(matrix, prepared, config.batch_size, seed, epoch),
                                {"accelerator": accelerator, "max_epochs": length})

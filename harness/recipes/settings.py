@@ -71,7 +71,8 @@ def _resolve(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe: Any
     if len(near) == 1 or len(ends) == 1:
         return (near or ends)[0]
     if ends:
-        raise InputError(f"--set {key} could be {' or '.join('.'.join(p) for p in there or ends)}; write one of them out")
+        could = " or ".join(".".join(path) for path in there or ends)
+        raise InputError(f"--set {key} could be {could}; write one of them out")
     raise unknown("key in --set", key, {".".join(p) for p in paths} | {p[-1] for p in paths})
 
 
