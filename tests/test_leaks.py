@@ -108,6 +108,14 @@ def test_black_and_tiny_crops_are_no_false_alarm(videos, tmp_path):
     assert warned(videos, tmp_path) == ([], [])
 
 
+def test_a_video_without_any_crop_is_passed_over(videos, tmp_path):
+    shutil.copyfile(crop(videos, "7-30-640x480", 2), crop(videos, "video3", 1))
+    for name in ("video1_left", "video2"):
+        shutil.rmtree(videos / "cropped" / name)
+    pairs, _ = warned(videos, tmp_path)
+    assert [pair.image for pair in pairs] == ["cropped/video3/00001.jpg"]
+
+
 def test_crops_of_one_hash_and_other_pixels_are_not_alike(videos, tmp_path):
     """Half the contrast leaves every comparison of neighbours, and so the hash, as it was."""
     sharp = Image.open(io.BytesIO(picture(77, quality=100)))

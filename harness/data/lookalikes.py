@@ -21,6 +21,7 @@ from harness.data.dataset import Dataset, Sequence
 from harness.errors import InputError
 
 THUMBNAIL = (9, 8)
+HASH_BITS = 64
 DECODED = (54, 48)
 """A JPEG is decoded at least so large, so that a copy of another size gives the same thumbnail."""
 
@@ -187,5 +188,5 @@ def _hashes(thumbnails: list[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray
     blank = np.zeros(THUMBNAIL[::-1], np.uint8)
     stacked = np.array([blank if each is None else each for each in thumbnails], np.int16).reshape(-1, *blank.shape)
     darker = stacked[:, :, :-1] < stacked[:, :, 1:]
-    packed = np.packbits(darker.reshape(len(stacked), -1), axis=1)
+    packed = np.packbits(darker.reshape(len(stacked), HASH_BITS), axis=1)
     return packed.view(">u8").reshape(-1).astype(np.uint64), stacked.std(axis=(1, 2)) >= LEAST_CONTRAST
