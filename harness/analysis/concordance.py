@@ -28,7 +28,8 @@ def draw_ccc(path: Path, run: ScoredRun) -> None:
     counts = [np.histogram2d(block.smoothed[:, i], block.target[:, i], bins=CELLS, range=[[-1, 1], [-1, 1]])[0]
               for i in range(2)]
     made = titled(9.1, SIDE + 1.12, "Valence and arousal, truth against prediction", run.heading, run.warning)
-    norm = LogNorm(1, max(2, *(float(count.max()) for count in counts)))
+    most = max(2, *(int(count.max()) for count in counts))
+    norm = LogNorm(1, most)
     pooled = run.statistics.total()["va"]
     for i, (name, metric, count) in enumerate(zip(AFFECTS, METRICS, counts)):
         axes = panel(made, 0.75 + i * (SIDE + 0.6), 0.6, SIDE, SIDE)
@@ -36,11 +37,10 @@ def draw_ccc(path: Path, run: ScoredRun) -> None:
                             norm=norm, interpolation="nearest", zorder=2)
         _annotate(axes, name, pooled[i], interval(metric_replicates(run.statistics, metric), run.units))
     side = panel(made, 8.42, 0.6, 0.13, SIDE)
-    bar = made.colorbar(image, cax=side)
+    bar = made.colorbar(image, cax=side, ticks=_ticks(most), format=lambda value, _: counted(int(value)))
     bar.outline.set_visible(False)
     bar.set_label(run.rows, fontsize=8.5)
     bar.minorticks_off()
-    bar.ax.yaxis.set_major_formatter(lambda value, _: counted(int(value)))
     bar.ax.tick_params(labelsize=8, length=0, which="both")
     save(made, path)
 
@@ -51,6 +51,13 @@ def _colours():
     from matplotlib.colors import ListedColormap
 
     return ListedColormap(colormaps["Blues"](np.linspace(0.25, 1, 256)))
+
+
+def _ticks(most: int) -> list[int]:
+    """Powers of ten up to `most`, and 2 and 5 times those where there are few."""
+    powers = [10 ** power for power in range(len(str(most)))]
+    return powers if most >= 50 else [factor * power for power in powers for factor in (1, 2, 5)
+                                      if factor * power <= most]
 
 
 def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) -> None:

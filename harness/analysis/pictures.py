@@ -11,7 +11,7 @@ from harness.analysis.reliability import draw_reliability
 from harness.analysis.scored import ScoredRun
 from harness.analysis.scores import draw_f1
 from harness.analysis.smoothing_curve import draw_smoothing
-from harness.analysis.style import own_settings
+from harness.analysis.style import drawing
 from harness.analysis.traces import draw_traces
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def draw_run(folder: Path, record: Record, replay: Replay, choice: Choice, stati
         "reliability.png": (draw_reliability, bool(held)),
     }
     drawn = {folder / FOLDER / name: draw for name, (draw, has) in wanted.items() if has}
-    with own_settings():
+    with drawing():
         for path, draw in drawn.items():
             draw(path, run)
     return tuple(drawn)

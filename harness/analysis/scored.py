@@ -87,7 +87,8 @@ class ScoredRun:
         record = self.record
         smoothed = "no smoothing" if record.kernel == "none" else \
             f"{record.kernel} of {2 * record.radius + 1} frames (radius {record.radius})"
-        parts = [short(record.backbone, 28), record.features, f"head {record.head}"]
+        backbone = short(record.backbone, 28) + (" (random)" if record.backbone_random else "")
+        parts = [backbone, record.features, f"head {record.head}"]
         if self.replay.temporal:
             parts.append(smoothed)
         value = f"{record.metric} {record.metrics[record.metric]:.3f}"

@@ -6,6 +6,7 @@ an automatic layout draws every figure several times.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,12 +33,21 @@ HEADER = 0.78
 
 
 @contextmanager
-def own_settings() -> Iterator[None]:
-    """Matplotlib as it comes, whatever a matplotlibrc on this machine says."""
+def drawing() -> Iterator[None]:
+    """Matplotlib as it comes, whatever a matplotlibrc on this machine says; and no garbage collection meanwhile.
+
+    A figure is thousands of short-lived objects, for which all that the process holds would be visited many times.
+    """
     from matplotlib import rc_context, rcParamsDefault
 
-    with rc_context({name: value for name, value in rcParamsDefault.items() if not name.startswith("backend")}):
-        yield
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with rc_context({name: value for name, value in rcParamsDefault.items() if not name.startswith("backend")}):
+            yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def figure(width: float, height: float, layout: str | None = None) -> Figure:

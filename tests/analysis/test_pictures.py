@@ -1,5 +1,6 @@
 """Which pictures a run has, that they are the same everywhere, and what they say at once."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from harness.analysis import draw_run
 from harness.analysis.confusion import draw_expressions
 from harness.analysis.scored import ScoredRun
 from harness.analysis.style import ALARM
+from harness.errors import FramelightError
 from tests.analysis.drawn import amount, pixels, scored_run
 
 HELD = {"expr": {"confusion", "f1", "traces", "smoothing", "reliability"},
@@ -75,6 +77,13 @@ def test_the_same_bytes_in_every_process_whatever_its_matplotlibrc(tmp_path):
                             check=True, env={**os.environ, **environment}).stdout
              for number, environment in enumerate(({}, {"MATPLOTLIBRC": str(settings), "TZ": "Asia/Tokyo"}))]
     assert drawn[0] == drawn[1] and drawn[0].count("\n") == 6
+
+
+def test_garbage_is_collected_afterwards_even_where_drawing_failed(tmp_path):
+    (tmp_path / "pictures").write_text("in the way")
+    with pytest.raises(FramelightError, match="cannot write"):
+        draw_run(tmp_path, *scored_run(largest=0))
+    assert gc.isenabled()
 
 
 def test_importing_the_pictures_does_not_import_what_draws_them():
