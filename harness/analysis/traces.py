@@ -104,7 +104,8 @@ def _video(made, run: ScoredRun, held: Mapping[str, Block], top: float) -> None:
     for name, block in held.items():
         for draw, height in PANELS[name](run, block, several):
             axes = panel(made, LEFT, top - height, WIDTH - LEFT - 0.25, height - 0.08)
-            draw(axes, first, last)
+            if len(block.frame):
+                draw(axes, first, last)
             axes.set_xlim(first - 0.5, last + 0.5)
             axes.xaxis.set_visible(False)
             top -= height

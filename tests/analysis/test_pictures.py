@@ -13,7 +13,8 @@ from harness.analysis.confusion import draw_expressions
 from harness.analysis.scored import ScoredRun
 from harness.analysis.style import ALARM
 from harness.errors import FramelightError
-from tests.analysis.drawn import amount, pixels, scored_run
+from harness.tasks import task
+from tests.analysis.drawn import amount, pixels, scored_run, targets_of
 
 HELD = {"expr": {"confusion", "f1", "traces", "smoothing", "reliability"},
         "va": {"ccc", "traces", "smoothing", "reliability"},
@@ -29,28 +30,28 @@ assert "matplotlib.pyplot" not in sys.modules
 """
 
 
-@pytest.mark.parametrize("task", HELD)
-def test_a_run_has_the_pictures_of_its_task(tmp_path, task):
-    drawn = draw_run(tmp_path, *scored_run(task))
-    assert {path.stem for path in drawn} == HELD[task]
+@pytest.mark.parametrize("name", HELD)
+def test_a_run_has_the_pictures_of_its_task(tmp_path, name):
+    drawn = draw_run(tmp_path, *scored_run(name))
+    assert {path.stem for path in drawn} == HELD[name]
     assert set((tmp_path / "pictures").iterdir()) == set(drawn)
     assert all(500 < pixels(path).shape[1] < 1300 for path in drawn)
 
 
-@pytest.mark.parametrize("task", HELD)
-def test_stills_have_neither_traces_nor_smoothing(tmp_path, task):
-    drawn = draw_run(tmp_path, *scored_run(task, units=80, frames=1, temporal=False))
-    assert {path.stem for path in drawn} == HELD[task] - {"traces", "smoothing"}
+@pytest.mark.parametrize("name", HELD)
+def test_stills_have_neither_traces_nor_smoothing(tmp_path, name):
+    drawn = draw_run(tmp_path, *scored_run(name, units=80, frames=1, temporal=False))
+    assert {path.stem for path in drawn} == HELD[name] - {"traces", "smoothing"}
 
 
 def test_a_single_radius_has_no_curve(tmp_path):
     assert "smoothing.png" not in {path.name for path in draw_run(tmp_path, *scored_run(largest=0))}
 
 
-@pytest.mark.parametrize(("task", "units"), [("mtl", 1), ("expr", 2), ("va", 2)])
+@pytest.mark.parametrize(("name", "units"), [("mtl", 1), ("expr", 2), ("va", 2)])
 @pytest.mark.filterwarnings("error")
-def test_a_video_or_two_are_drawn_without_a_warning(tmp_path, task, units):
-    assert len(draw_run(tmp_path, *scored_run(task, units=units))) == len(HELD[task])
+def test_a_video_or_two_are_drawn_without_a_warning(tmp_path, name, units):
+    assert len(draw_run(tmp_path, *scored_run(name, units=units))) == len(HELD[name])
 
 
 @pytest.mark.filterwarnings("error")
@@ -61,6 +62,15 @@ def test_constant_outputs_and_absent_classes_are_drawn_without_a_warning(tmp_pat
     run = scored_run("mtl", units=3, targets=targets, outputs=np.full((rows, 22), 0.1, np.float32))
     drawn = draw_run(tmp_path, *run)
     assert len(drawn) == 6 and all(amount(path, ALARM) for path in drawn if path.stem in ("f1", "ccc"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_video_without_a_label_of_one_output_is_drawn(tmp_path):
+    targets = targets_of(np.random.default_rng(0), task("mtl"), 80)
+    targets["expr"][:40] = -1
+    targets["va"][40:] = -5
+    drawn = draw_run(tmp_path, *scored_run("mtl", units=2, targets=targets))
+    assert len(drawn) == 6
 
 
 def test_optimistic_runs_are_marked_on_every_picture(tmp_path):
