@@ -175,7 +175,7 @@ def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tu
     for name, side in (("A", first), ("B", second)):
         if side[0].protocol == "published":
             yield f"{name} was chosen on the reported split itself: its score is optimistic"
-        yield from (f"{name} {FLAGS[flag]}" for flag in side[0].flags if flag in FLAGS)
+        yield from (f"{name}: {FLAGS[flag]}" for flag in side[0].flags if flag in FLAGS)
         left = sorted({record.seed for record in side} - {pair[0 if name == "A" else 1].seed for pair in pairs})
         if left:
             yield f"{name} also has {seeds_of(left)}, which the other lacks"

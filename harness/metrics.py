@@ -1,7 +1,10 @@
 """The challenge's scores as pure functions on arrays, pooled over all the frames they are given.
 
-Denominators are fixed (8 expressions, 12 action units). A score that is undefined (a class that neither labels nor
-predictions hold, a constant column, no frame at all) counts as 0 and is named in an UndefinedMetricWarning.
+One rule for what is undefined, here and wherever scores are summed, resampled or compared: it counts as 0 and is named.
+Undefined are the F1 of a class or action unit that neither labels nor predictions hold, a CCC of which either column is
+constant, and anything of no frame at all. Denominators are fixed (8 expressions, 12 action units), so that such a class
+takes its share of the mean. The functions here name it in an UndefinedMetricWarning, `harness.statistics.score` in
+`Score.undefined`, records and boards in their field `undefined`. Of a drawn or swapped set of videos it is 0 likewise.
 Moments are population moments (Lin 1989). Rows whose label is invalid by `harness.tasks` are left out.
 """
 

@@ -55,7 +55,7 @@ def differences(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics
     models that units treat alike. Of several seeds, what they differ in on all units alike is added to each swapped
     difference as Student's t of S - 1 degrees of freedom: two trainings of one recipe would else be told apart. (Where
     nothing differs, 3 to 8 % of p are then below 0.05 with three seeds, 4 to 7 % with five, by how much seeds matter.)
-    The interval is that of `harness.intervals`, of the difference, from as many draws. A pure function of its arguments.
+    The interval is that of `harness.intervals`, of the difference, from as many draws. A pure function.
     InputError when the lists do not fit each other or nothing counts.
     """
     both = _Both(first, second)

@@ -60,7 +60,7 @@ class Pooled:
     def weighted(self, weights: np.ndarray) -> np.ndarray:
         """[S, K, R]: sums over units with weights [R, V]."""
         sets, columns, units = self.shape
-        return (self.rows.reshape(-1, units) @ weights.T).reshape(sets, columns, -1)
+        return (self.rows.reshape(sets * columns, units) @ weights.T).reshape(sets, columns, -1)
 
     def total(self) -> np.ndarray:
         """[S, K, 1]: sums over all units."""

@@ -18,8 +18,8 @@ from scipy.special import stdtrit
 from harness.pooled import Pooled
 
 SMALLEST = 0.25
-"""A draw's standard error is at least this part of the score's: a draw without the units that show a class knows nothing
-of its error. Simulated intervals of mean scores hold the truth as often as without this, and are shorter."""
+"""A draw's standard error is at least this part of the score's: a draw without the units that show a class knows
+nothing of its error. Simulated intervals of mean scores hold the truth as often as without this, and are shorter."""
 
 
 def limits(pooled: Pooled, metrics: Sequence[str], weights: np.ndarray, drawn: Iterable[np.ndarray],
