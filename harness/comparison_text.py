@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 from harness.comparison import LEVEL, Comparison, Moved, Part
 from harness.leaderboard.rows import Row
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
+WIDTH = 100
 SHOWN = 6
 """Differing settings named; JSON has all."""
 
@@ -77,7 +79,7 @@ def _differing(found: Comparison) -> list[str]:
     if not told:
         return []
     more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-    return [f"A / B differ in: {'; '.join(told[:SHOWN])}{more}"]
+    return wrap(f"A / B differ in: {'; '.join(told[:SHOWN])}{more}", WIDTH, subsequent_indent="   ", break_long_words=False)
 
 
 def _value(value: Any) -> str:
