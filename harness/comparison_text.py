@@ -79,7 +79,8 @@ def _differing(found: Comparison) -> list[str]:
     if not told:
         return []
     more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-    return wrap(f"A / B differ in: {'; '.join(told[:SHOWN])}{more}", WIDTH, subsequent_indent="   ", break_long_words=False)
+    line = f"A / B differ in: {'; '.join(told[:SHOWN])}{more}"
+    return wrap(line, WIDTH, subsequent_indent="   ", break_long_words=False)
 
 
 def _value(value: Any) -> str:
