@@ -16,6 +16,9 @@ from harness.splits import REPORTED
 from harness.statistics import UnitStatistics, score
 from harness.tasks import Task
 
+UNTRAINED = {"none": "constant", "scores": "zero-shot"}
+"""What stands for a head where none is trained, by features."""
+
 
 def scored(job: Job, task: Task, split: str, replay: Replay, choice: Choice,
            summary: dict[str, Any]) -> tuple[Record, UnitStatistics]:
@@ -42,7 +45,7 @@ def scored(job: Job, task: Task, split: str, replay: Replay, choice: Choice,
         unsmoothed=dict(scores(0, thresholds)), selection={} if choice.value is None else {task.metric: choice.value},
         kernel=choice.kernel, radius=choice.radius,
         thresholds=None if choice.thresholds is None else list(choice.thresholds), epoch=summary["epoch"],
-        parameters=job.backbone_parameters + summary["parameters"] if summary["parameters"] else 0,
+        parameters=job.backbone_parameters + summary["parameters"],
         coverage=replay.coverage, annotated=replay.annotated, scored=replay.scored, units=len(replay.units),
         unit="video" if replay.temporal else "subject", ci_low=ends.low, ci_high=ends.high, curve=curves)
     return record, statistics
@@ -64,4 +67,4 @@ def _shown(configuration: Configuration) -> str:
     """What predicts, where no head is trained too."""
     if configuration.head is not None:
         return configuration.head.kind
-    return "constant" if configuration.features == "none" else "none"
+    return UNTRAINED.get(configuration.features, "none")

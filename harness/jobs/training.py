@@ -18,6 +18,7 @@ from harness.jobs.job import Job
 from harness.jobs.models import Model, fit_model, median_epochs
 from harness.jobs.pooling import pooled
 from harness.jobs.predictions import Predictions
+from harness.locks import making
 from harness.splits import Division
 from harness.tasks import Task
 
@@ -37,17 +38,27 @@ def train(job: Job, task: Task, training: Labels, divisions: Sequence[Division],
     """
     job = dataclasses.replace(job, data=Path(os.devnull))  # whatever trains is not told where the labels lie
     if not job.predictions.is_dir():
-        models = _fitted(job, task, divisions, on_epoch)
-        if models[0].summary["pruned"]:
-            return models[0].summary
-        selected = pooled([(model.predict(division.selection.sequences), division.selection)
-                           for model, division in zip(models, divisions)])
-        final, summary = models[0], _summary(models)
-        if job.configuration.protocol.refit:
-            final = fit_model(job, task, training, None, epochs=summary["epochs"])
-            summary = {**summary, "refit": final.summary}
-        _keep(job, selected, final, reported, summary)
+        with making(job.predictions):  # jobs that differ in smoothing alone want the same predictions at once
+            if not job.predictions.is_dir():
+                summary = _made(job, task, training, divisions, reported, on_epoch)
+                if summary["pruned"]:
+                    return summary
     return json.loads((job.predictions / SUMMARY).read_text())
+
+
+def _made(job: Job, task: Task, training: Labels, divisions: Sequence[Division], reported: Sequence[str],
+          on_epoch: OnEpoch | None) -> dict[str, Any]:
+    models = _fitted(job, task, divisions, on_epoch)
+    if models[0].summary["pruned"]:
+        return models[0].summary
+    selected = pooled([(model.predict(division.selection.sequences), division.selection)
+                       for model, division in zip(models, divisions)])
+    final, summary = models[0], _summary(models)
+    if job.configuration.protocol.refit:
+        final = fit_model(job, task, training, None, epochs=summary["epochs"])
+        summary = {**summary, "refit": final.summary}
+    _keep(job, selected, final, reported, summary)
+    return summary
 
 
 def _fitted(job: Job, task: Task, divisions: Sequence[Division], on_epoch: OnEpoch | None) -> list[Model]:
