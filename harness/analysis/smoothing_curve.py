@@ -30,8 +30,8 @@ def draw_smoothing(path: Path, run: ScoredRun) -> None:
     for kernel, columns in record.curve.items():
         radii, reported = np.array(columns["radius"]), np.array(columns["reported"])
         knots = knots_of(radii, record.radius)
-        drawn = np.stack([metric_replicates(run.replay.statistics(kernel, int(radius), run.thresholds), record.metric)
-                          for radius in knots], axis=1)
+        counted = run.replay.units_curve(kernel, knots.tolist(), run.thresholds)
+        drawn = np.stack([metric_replicates(statistics, record.metric) for statistics in counted], axis=1)
         _curve(upper, radii, reported, knots, interval(drawn, run.units), kernel)
         change = interval(drawn - drawn[:, :1], run.units)
         _curve(lower, radii, reported - reported[0], knots, change, kernel)

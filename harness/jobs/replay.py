@@ -58,7 +58,11 @@ class Replay:
 
     def statistics(self, kernel: str, radius: int, thresholds: Thresholds) -> UnitStatistics:
         """Statistics of the scored rows, for each of `units`."""
-        return next(self._counted(kernel, [radius], thresholds, self.unit, len(self.units)))
+        return next(self.units_curve(kernel, [radius], thresholds))
+
+    def units_curve(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> Iterator[UnitStatistics]:
+        """As `statistics` at each radius, ascending; much faster together than one by one."""
+        return self._counted(kernel, radii, thresholds, self.unit, len(self.units))
 
     def scores(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> Iterator[Score]:
         """The scores at each radius, ascending; pooled as they are, they need no statistics by unit."""

@@ -146,6 +146,17 @@ def test_smoothed_rows_are_those_that_are_counted():
     np.testing.assert_array_equal(replay.raw(), replay.smoothed("none", 0))
 
 
+@pytest.mark.parametrize("missing", ["dropped", "filled"])
+@pytest.mark.parametrize("kernel", ["mean", "median"])
+def test_statistics_of_many_radii_are_those_of_each(kernel, missing):
+    crops, outputs, frames, targets = random_expr(np.random.default_rng(6))
+    replay = Replay(task("expr"), predicted(crops, outputs), labelled("expr", frames, targets), True, missing=missing)
+    radii = [0, 1, 4, 9, 40]
+    together = [counted.arrays["expr"].tolist() for counted in replay.units_curve(kernel, radii, 0.5)]
+    assert together == [replay.statistics(kernel, radius, 0.5).arrays["expr"].tolist() for radius in radii]
+    assert len({str(counted) for counted in together}) > 3
+
+
 def test_duplicate_rows_count_twice():
     labels = labelled("expr", [np.array([1, 1, 2])], [np.array([0, 0, 1])])
     replay = Replay(task("expr"), predicted([np.array([1, 2])], [np.eye(8)[[0, 0]]]), labels, True)
