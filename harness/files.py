@@ -20,7 +20,8 @@ ABANDONED_SECONDS = 3600
 
 def _explain(error: OSError, path: Path) -> FramelightError:
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return FramelightError(f"cannot write {path}: {error.strerror}; choose another store with --store DIR")
+        return FramelightError(f"cannot write {path}: {error.strerror}; choose another store with "
+                               "--store DIR, or for what goes to --out another place")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return FramelightError(f"cannot write {path}: the disk is full; free some space and run the command again")
     return FramelightError(f"cannot write {path}: {error.strerror or error}")

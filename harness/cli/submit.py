@@ -15,18 +15,20 @@ if TYPE_CHECKING:
 
 NAMED = 3
 """Videos that a line names before it counts the rest."""
-SOURCES = {"frames file": "the frames file", "video file": "the video file (its frames and one more)",
-            "annotation": "the annotation", "last crop": "the last crop"}
+SOURCES = {"frames file": "the frames file", "list of frames": "the list of frames",
+           "video file": "the video file (its frames and one more)", "annotation": "the annotation",
+           "last crop": "the last crop"}
 
 
 def main(arguments: argparse.Namespace) -> None:
     from harness.data.affwild2 import AffWild2
     from harness.data.open import open_dataset
     from harness.submission.chosen import chosen_run
-    from harness.submission.submit import Places, require_free, submit
+    from harness.submission.sources import Places
+    from harness.submission.submit import require_free, submit
     from harness.tracking import tracked_records
 
-    require_free(arguments.out)
+    require_free(arguments.out, arguments.data)
     dataset = open_dataset(arguments.data)
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{arguments.data}: a submission is of videos, but this is {dataset.layout}")
@@ -64,6 +66,8 @@ def _scored(trip: RoundTrip | None) -> str:
     known = "the run itself was scored on another split or data"
     if trip.record is not None:
         known = f"{trip.record:.6f} in the run's record"
+        if trip.moved:
+            known += f" (outputs here differ by up to {trip.moved:.1g}, by rounding)"
     return (f"round trip: {trip.metric} {trip.files:.6f} from the files, {trip.memory:.6f} in memory, {known}; "
             f"{trip.frames:,} frames")
 

@@ -55,9 +55,12 @@ class CropFolders(Mapping[str, Sequence]):
 
 
 class AffWild2(Layout):
-    """Units are videos; `_left` and `_right` of one video share a group. Crops may be missing for any frame."""
+    """Units are videos; `_left` and `_right` of one video share a group. Crops may be missing for any frame.
 
-    layout = "Aff-Wild2 in the ABAW3 layout (cropped/ or cropped_aligned/, Third ABAW Annotations/)"
+    Without annotations there is no task and no labelled split, and the videos of the test lists can be predicted.
+    """
+
+    layout = "Aff-Wild2 in the ABAW3 layout (cropped/ or cropped_aligned/, Third ABAW Annotations/ or test lists)"
     noun = "video"
     temporal = True
 
@@ -68,7 +71,7 @@ class AffWild2(Layout):
 
     @classmethod
     def recognises(cls, root: Path) -> bool:
-        return root.is_dir() and affwild2_folders.find_annotations(root) is not None
+        return root.is_dir() and affwild2_folders.is_released(root)
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
@@ -115,7 +118,8 @@ class AffWild2(Layout):
     def files(self, task: str, split: str) -> tuple[Path, ...]:
         """The annotation files of a split; one alone for `mtl`."""
         if not self.splits(task):
-            raise InputError(f"{self.root}: no annotations of task '{task}'; it has {', '.join(self.tasks())}")
+            have = ", ".join(self.tasks()) or "none"
+            raise InputError(f"{self.root}: no annotations of task '{task}'; it has {have}")
         if split not in self.splits(task):
             raise unknown(f"split of task '{task}' in {self.root}", split, self.splits(task))
         return self.folders.files[task, split]
@@ -138,7 +142,9 @@ class AffWild2(Layout):
         return affwild2_inspection.inspect(self, crops)
 
     def contents(self) -> tuple[tuple[str, str], ...]:
-        def place(folder: Path) -> str:
+        def place(folder: Path | None) -> str:
+            if folder is None:
+                return "none: nothing to train on or to score; `framelight submit` predicts the test lists"
             return "in the folder itself" if folder == self.root else f"{folder.relative_to(self.root)}/"
 
         lists = {path.parent: [] for path in self.folders.lists.values()}

@@ -29,14 +29,14 @@ CROP = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Folders:
-    """annotations: the folder that holds the challenges' folders; crops: that of the video folders.
+    """annotations: the folder that holds the challenges' folders, None without one; crops: that of the video folders.
 
     files: the annotation files of (task, split), sorted by name; lists: the test list of a task; frame_lists: that of
     the fifth challenge and later, which names every frame (`lists` has it too where there is no list of videos).
     """
 
     root: Path
-    annotations: Path
+    annotations: Path | None
     crops: Path
     files: Mapping[tuple[str, str], tuple[Path, ...]]
     lists: Mapping[str, Path]
@@ -44,18 +44,28 @@ class Folders:
 
 
 def locate(root: Path) -> Folders:
-    """Find every part; InputError when there are annotations but no crops."""
-    annotations = find_annotations(root)
-    if annotations is None:
-        raise InputError(f"{root}: no folder 'Third ABAW Annotations' with a challenge in it")
-    crops = next((root / name for name in CROPS if _has_folders(root / name)), None)
-    if crops is None:
-        raise InputError(f"{root}: annotations but no face crops; unpack them as {root}/cropped/<video>/00001.jpg "
-                         "(or cropped_aligned/)")
+    """Find every part; InputError without crops, and where there are neither annotations nor test lists."""
+    annotations, crops = find_annotations(root), find_crops(root)
     places = _list_folders(root, annotations)
     frame_lists = _frame_lists(places)
-    return Folders(root, annotations, crops, _annotation_files(annotations), frame_lists | _test_lists(places),
-                   frame_lists)
+    lists = frame_lists | _test_lists(places)
+    if annotations is None and not lists:
+        raise InputError(f"{root}: no folder 'Third ABAW Annotations' with a challenge in it, and no test list")
+    if crops is None:
+        found = "annotations" if annotations else "test lists"
+        raise InputError(f"{root}: {found} but no face crops; unpack them as {root}/cropped/<video>/00001.jpg "
+                         "(or cropped_aligned/)")
+    return Folders(root, annotations, crops, _annotation_files(annotations) if annotations else {}, lists, frame_lists)
+
+
+def is_released(root: Path) -> bool:
+    """Whether `root` holds annotations, or crops and the lists of those to be submitted."""
+    if find_annotations(root) is not None:
+        return True
+    if find_crops(root) is None:
+        return False
+    places = _list_folders(root, None)
+    return bool(_test_lists(places) or _frame_lists(places))
 
 
 def source_video(name: str) -> str:
@@ -71,6 +81,11 @@ def find_annotations(root: Path) -> Path | None:
     return next((folder for folder in inside if folder), None)
 
 
+def find_crops(root: Path) -> Path | None:
+    """The first of the folders of crops that has folders in it."""
+    return next((root / name for name in CROPS if _folders(root / name)), None)
+
+
 def _annotation_files(annotations: Path) -> dict[tuple[str, str], tuple[Path, ...]]:
     files: dict[tuple[str, str], tuple[Path, ...]] = {}
     for task, (folder_name, _) in CHALLENGES.items():
@@ -83,9 +98,10 @@ def _annotation_files(annotations: Path) -> dict[tuple[str, str], tuple[Path, ..
     return files
 
 
-def _list_folders(root: Path, annotations: Path) -> list[Path]:
+def _list_folders(root: Path, annotations: Path | None) -> list[Path]:
     """Where test lists may lie; one at the root goes before one in a release folder of its own."""
-    return [root, *(f for f in _folders(root) if "test" in _plain(f.name)), annotations.parent, annotations]
+    beside = [annotations.parent, annotations] if annotations else []
+    return [root, *(f for f in _folders(root) if "test" in _plain(f.name)), *beside]
 
 
 def _test_lists(places: list[Path]) -> dict[str, Path]:
@@ -124,10 +140,6 @@ def _folders(folder: Path) -> list[Path]:
             return sorted(Path(entry.path) for entry in entries if entry.is_dir())
     except OSError:
         return []
-
-
-def _has_folders(folder: Path) -> bool:
-    return bool(_folders(folder))
 
 
 def _texts(folder: Path) -> tuple[Path, ...]:

@@ -44,13 +44,13 @@ def check(root: Path, seed: int = 0, images: bool = True) -> Report | StillsRepo
             found = tuple(count(task, split, dataset.labels(task, split, problems), crops))
             problems.extend(_poor(dataset, found))
             counts.extend(found)
-    if not counts:
+    tests = tuple(_tests(dataset, crops))
+    if not counts and (dataset.tasks() or not tests):
         problems.append(Problem(ERROR, "empty split", "there is no annotated row at all", dataset.root))
     problems.extend(dataset.inspect(crops))
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
     return Report(dataset.root, dataset.name, dataset.layout, dataset.noun, dataset.temporal, dataset.contents(),
-                  len(crops), files, sum(map(len, crops.values())), tuple(counts), tuple(_tests(dataset, crops)),
-                  tuple(ordered))
+                  len(crops), files, sum(map(len, crops.values())), tuple(counts), tests, tuple(ordered))
 
 
 def render(report: Report | StillsReport, limit: int | None = None) -> str:

@@ -114,7 +114,9 @@ def _untrained(configuration: Configuration, task: Task, entry: FeatureEntry,
 
 
 def _kept_constant(folder: Path) -> np.ndarray:
-    return np.array(_summary(folder)["constant"], dtype=np.float32)
+    """That of the model that predicted the reported split: of all training rows, where the protocol refits."""
+    summary = _summary(folder)
+    return np.array(summary.get("refit", summary)["constant"], dtype=np.float32)
 
 
 def _summary(folder: Path) -> dict[str, Any]:

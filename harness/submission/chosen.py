@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from harness.errors import FramelightError, InputError
 from harness.heads.config import HeadConfig, Part
 from harness.jobs.job import Configuration
+from harness.jobs.predictions import Predictions
+from harness.jobs.training import REPORTED
 from harness.recipes.recipe import Protocol, Smoothing
 from harness.records import Record
 from harness.runs import find
@@ -30,6 +33,15 @@ class Chosen:
     def filter(self) -> Filter:
         record = self.record
         return Filter(record.kernel, record.radius, self.configuration.smoothing.gaps, record.thresholds)
+
+    def kept(self) -> Predictions:
+        """What it predicted of the split it was scored on; FramelightError where that cannot be read."""
+        path = self.folder / REPORTED
+        try:
+            return Predictions.load(path)
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise FramelightError(f"{path} cannot be read ({error}); run the recipe of this run again with --force"
+                                  ) from error
 
     @property
     def optimistic(self) -> bool:

@@ -11,12 +11,11 @@ from harness.data.annotations import names_images, read_test_list
 from harness.data.open import open_dataset
 from harness.errors import InputError
 from harness.submission.formats import IMAGE_COLUMN
-from harness.submission.lengths import Sources, lengths
+from harness.submission.lengths import lengths
 from harness.submission.rows import Rows, listed_images
-from harness.submission.submit import annotated_lines, list_of_images
-from harness.submission.videos import find_videos, video_of
+from harness.submission.sources import Places, last_crops, list_of_images, sources_of
 
-EXACT = ("video file", "annotation")
+EXACT = ("list of frames", "video file", "annotation")
 """Sources that say how many lines a file has; the last crop only says how many it has at least."""
 
 
@@ -69,18 +68,9 @@ def _of_list(path: Path, shape: str) -> Expected:
 
 
 def _of_videos(dataset: AffWild2, task: str, split: str, members: tuple[str, ...], where: str) -> Expected:
-    last = {name: int(frames[-1]) if len(frames := dataset.sequences[name].frames) else 0 for name in members}
-    folder = dataset.root / "videos"
-    files = find_videos(folder) if folder.is_dir() else {}
-    listed = dataset.folders.frame_lists.get(task) if split == "test" else None
-    if listed is not None:
-        rows = listed_images(listed)
-        exact = dict(zip(rows.videos, rows.last.tolist()))
-    else:
-        sources = Sources({}, files, annotated_lines(dataset, task, split))
-        known = [name for name in members if last[name] or name in sources.annotated or video_of(name, files)]
-        found = lengths(known, last, sources)
-        exact = {name: length.lines for name, length in found.items() if length.source in EXACT}
+    sources, last = sources_of(dataset, task, split, Places()), last_crops(dataset, members)
+    known = [name for name in members if last[name] or sources.knows(name)]
+    exact = {name: length.lines for name, length in lengths(known, last, sources).items() if length.source in EXACT}
     rest = len(members) - len(exact)
     said = f"{where}, {_number(len(members))}" + (f"; of {rest} only the last crop is known" if rest else "")
     return Expected(members, where, said, lines=exact, least=last)

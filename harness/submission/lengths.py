@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data.affwild2_folders import source_video
@@ -19,7 +19,7 @@ from harness.submission.videos import frame_count, video_of
 
 PAST = 1
 """Crops that may lie past a video's last line."""
-SOURCES = ("frames file", "video file", "annotation", "last crop")
+SOURCES = ("frames file", "list of frames", "video file", "annotation", "last crop")
 """Where a number of lines comes from, the best first."""
 
 
@@ -27,12 +27,19 @@ SOURCES = ("frames file", "video file", "annotation", "last crop")
 class Sources:
     """Places to count in, by name of the sequence or of the video it was cut from.
 
-    given: lines, as of `read_lines`; videos: files; annotated: lines of a labelled split's own files.
+    given: lines, as of `read_lines`; videos: files; annotated: lines of a labelled split's own files; listed: by the
+    organisers' list of every frame.
     """
 
-    given: Mapping[str, int]
-    videos: Mapping[str, Path]
-    annotated: Mapping[str, int]
+    given: Mapping[str, int] = field(default_factory=dict)
+    videos: Mapping[str, Path] = field(default_factory=dict)
+    annotated: Mapping[str, int] = field(default_factory=dict)
+    listed: Mapping[str, int] = field(default_factory=dict)
+
+    def knows(self, name: str) -> bool:
+        """Whether one of them counts the video."""
+        counted = any(name in known for known in (self.given, self.annotated, self.listed))
+        return counted or source_video(name) in self.given or video_of(name, self.videos) is not None
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,8 @@ def _pairs(path: Path) -> Iterator[tuple[int, str, int]]:
 def _length(name: str, last: int, sources: Sources) -> Length:
     if (given := sources.given.get(name, sources.given.get(source_video(name)))) is not None:
         return _checked(name, given, "frames file", last, f"the frames file gives it {given:,} lines")
+    if (listed := sources.listed.get(name)) is not None:
+        return _checked(name, listed, "list of frames", last, f"the list of frames has {listed:,} of it")
     path = video_of(name, sources.videos)
     if path is not None:
         frames = frame_count(path)

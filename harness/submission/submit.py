@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness.data.affwild2 import AffWild2
 from harness.data.layout import SPLITS
 from harness.errors import InputError
-from harness.files import write_json, writing_directory
+from harness.files import sweep, write_json, writing_directory
 from harness.identity import digest
 from harness.jobs.predictions import Predictions
 from harness.splits import annotations_digest
@@ -21,23 +19,15 @@ from harness.submission import files
 from harness.submission.chosen import Chosen
 from harness.submission.features import features_of
 from harness.submission.formats import NOTE
-from harness.submission.lengths import Length, Sources, counts, lengths, read_lines
+from harness.submission.lengths import Length, counts, lengths
 from harness.submission.outputs import decoded, outputs_at
 from harness.submission.rows import Rows, every_frame, listed_images
-from harness.submission.scoring import RoundTrip, require_equal, round_trip
-from harness.submission.videos import find_videos
+from harness.submission.scoring import Own, RoundTrip, require_equal, round_trip
+from harness.submission.sources import Places, last_crops, list_of_images, sources_of
 from harness.tasks import Task
 from harness.tasks import task as task_named
 
 NOTE_FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where frames are counted: a file of `video,frames` lines, and a folder of video files (default: videos/)."""
-
-    frames: Path | None = None
-    videos: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -65,15 +55,17 @@ def submit(chosen: Chosen, dataset: AffWild2, split: str, form: str, places: Pla
     from harness.jobs.models import load_model
 
     task = task_named(chosen.configuration.task)
-    require_free(out)
+    require_free(out, dataset.root)
+    sweep(out.parent)
     shape = files.shape_of(task.name, form)
     members = dataset.members(task.name, split)
     listed = list_of_images(dataset, task.name, split, shape)
     found = _lengths(dataset, task, split, members, places) if listed is None else {}
     rows = _rows(task, found, listed, places)
+    _require_known(dataset, rows, listed)
     images = dataset_digest(dataset, store / "features" / "digests.json")
     entry = features_of(chosen, dataset, images, store, say)
-    predictions = load_model(chosen.folder, entry, chosen.configuration).predict(members)
+    predictions = load_model(chosen.folder, entry, chosen.configuration).predict(rows.videos)
     meant = decoded(task, outputs_at(rows, predictions, chosen.filter), chosen.filter)
     empty = tuple(name for name, crops in zip(predictions.sequences, predictions.lengths) if not crops)
     with writing_directory(out) as aside:
@@ -88,29 +80,17 @@ def submit(chosen: Chosen, dataset: AffWild2, split: str, form: str, places: Pla
     return Submission(out, rows, found, empty, scored, note)
 
 
-def require_free(out: Path) -> None:
-    """InputError for a file, or a folder that holds something."""
+def require_free(out: Path, data: Path) -> None:
+    """InputError for a file, a folder that holds something, or one within the data, of which it would become part."""
+    if out.resolve().is_relative_to(data.resolve()):
+        raise InputError(f"--out {out} is within the data folder {data}; a submission is no part of the data: "
+                         "name a folder elsewhere")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"--out {out} is there already; name a folder that is not, or an empty one")
 
 
 def _lengths(dataset: AffWild2, task: Task, split: str, members: tuple[str, ...], places: Places) -> dict[str, Length]:
-    videos = places.videos or dataset.root / "videos"
-    last = {name: int(frames[-1]) if len(frames := dataset.sequences[name].frames) else 0 for name in members}
-    sources = Sources(read_lines(places.frames) if places.frames else {},
-                      find_videos(videos) if places.videos or videos.is_dir() else {},
-                      annotated_lines(dataset, task.name, split))
-    return lengths(members, last, sources)
-
-
-def annotated_lines(dataset: AffWild2, task: str, split: str) -> dict[str, int]:
-    """Lines of each video's annotation in a labelled split; none for the test split."""
-    if split not in SPLITS:
-        return {}
-    labels = dataset.labels(task, split)
-    last = np.zeros(len(labels.sequences), np.int64)
-    np.maximum.at(last, labels.sequence, labels.frame)
-    return dict(zip(labels.sequences, last.tolist()))
+    return lengths(members, last_crops(dataset, members), sources_of(dataset, task.name, split, places))
 
 
 def _rows(task: Task, found: dict[str, Length], listed: Path | None, places: Places) -> Rows:
@@ -121,12 +101,11 @@ def _rows(task: Task, found: dict[str, Length], listed: Path | None, places: Pla
     return listed_images(listed)
 
 
-def list_of_images(dataset: AffWild2, task: str, split: str, shape: str) -> Path | None:
-    """The list whose images are the rows of such files, where there is one."""
-    folders = dataset.folders
-    if shape == "mtl":
-        return folders.lists[task] if split == "test" else dataset.files(task, split)[0]
-    return folders.frame_lists.get(task) if shape == "frames" and split == "test" else None
+def _require_known(dataset: AffWild2, rows: Rows, listed: Path | None) -> None:
+    strangers = [name for name in rows.videos if name not in dataset.sequences]
+    if strangers:
+        raise InputError(f"{listed} names video '{strangers[0]}', which has no folder of crops and is in no list of "
+                         f"videos of {dataset.root}")
 
 
 def _scored(chosen: Chosen, dataset: AffWild2, task: Task, split: str, images: str, predictions: Predictions,
@@ -134,9 +113,10 @@ def _scored(chosen: Chosen, dataset: AffWild2, task: Task, split: str, images: s
     if split not in SPLITS:
         return None
     data = digest([images, annotations_digest(dataset, task.name)])
-    same = data == chosen.configuration.data and split == chosen.record.split
+    own = Own(chosen.record, chosen.kept()) if (data, split) == (chosen.configuration.data, chosen.record.split) \
+        else None
     return round_trip(task, dataset.labels(task.name, split), predictions, rows, read_back, meant,
-                      chosen.configuration.missing, chosen.record if same else None)
+                      chosen.configuration.missing, own)
 
 
 def _origin(chosen: Chosen) -> dict[str, Any]:

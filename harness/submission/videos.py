@@ -6,9 +6,13 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.data.affwild2_folders import source_video
 from harness.errors import InputError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
 
@@ -41,19 +45,29 @@ def video_of(name: str, videos: Mapping[str, Path]) -> Path | None:
 def frame_count(path: Path) -> int:
     """Frames as OpenCV's CAP_PROP_FRAME_COUNT has them: what the container says, else its duration times its rate.
 
-    A container that says neither is read through and its packets counted. InputError for what is no video.
+    A container that says neither is read through and its packets counted. InputError for what is no video, and for
+    one without a frame.
     """
     import av
 
     try:
         with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise InputError(f"{path}: holds no video stream")
-            stream = container.streams.video[0]
-            if stream.frames:
-                return stream.frames
-            if container.duration and stream.average_rate:
-                return math.floor(container.duration / av.time_base * float(stream.average_rate) + 0.5)
-            return sum(packet.size > 0 for packet in container.demux(stream))
+            frames = _counted(container)
     except (av.FFmpegError, OSError) as error:
         raise InputError(f"{path}: cannot be read as a video ({error}); give its frames with --frames FILE") from error
+    if not frames:
+        raise InputError(f"{path}: holds no frame of a video; give its frames with --frames FILE")
+    return frames
+
+
+def _counted(container: InputContainer) -> int:
+    import av
+
+    if not container.streams.video:
+        return 0
+    stream = container.streams.video[0]
+    if stream.frames:
+        return stream.frames
+    if container.duration and stream.average_rate:
+        return math.floor(container.duration / av.time_base * float(stream.average_rate) + 0.5)
+    return sum(packet.size > 0 for packet in container.demux(stream))

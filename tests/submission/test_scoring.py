@@ -11,7 +11,7 @@ from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.submission.outputs import Filter, decoded, outputs_at
 from harness.submission.rows import every_frame
-from harness.submission.scoring import round_trip
+from harness.submission.scoring import Own, round_trip
 from harness.tasks import softmax, task
 from tests.making import record
 
@@ -36,15 +36,27 @@ def test_the_files_score_what_the_run_scored(trial, missing):
     expr, labels, kept, rows, meant = trial
     replay = Replay(expr, kept, labels, True, "linear", missing)
     value = next(replay.scores("mean", [1], 0.5)).metrics["P_EXPR"]
-    trip = round_trip(expr, labels, kept, rows, meant, meant, missing, record(metrics={"P_EXPR": value}))
+    trip = round_trip(expr, labels, kept, rows, meant, meant, missing, own(kept, value))
     assert trip.files == trip.memory == pytest.approx(value, abs=1e-12)
-    assert trip.frames == replay.scored
+    assert trip.frames == replay.scored and trip.moved == 0
+
+
+def own(kept, value, change=0.0):
+    return Own(record(metrics={"P_EXPR": value}), dataclasses.replace(kept, outputs=kept.outputs + np.float32(change)))
 
 
 def test_a_record_of_another_value_is_an_error(trial):
     expr, labels, kept, rows, meant = trial
-    with pytest.raises(FramelightError, match="from the files, but the record of the run says 0.900000"):
-        round_trip(expr, labels, kept, rows, meant, meant, "dropped", record(metrics={"P_EXPR": 0.9}))
+    for other in (own(kept, 0.9, 0.05), Own(record(metrics={"P_EXPR": 0.9}), Predictions(
+            kept.sequences[:1], kept.lengths[:1], kept.frames[:5], kept.outputs[:5]))):
+        with pytest.raises(FramelightError, match="from the files, but the record of the run says 0.900000"):
+            round_trip(expr, labels, kept, rows, meant, meant, "dropped", other)
+
+
+def test_another_processors_rounding_is_said_and_no_error(trial):
+    expr, labels, kept, rows, meant = trial
+    trip = round_trip(expr, labels, kept, rows, meant, meant, "dropped", own(kept, 0.9, 1e-5))
+    assert trip.record == 0.9 and trip.files != 0.9 and 0 < trip.moved < 1e-4
 
 
 def test_files_that_score_otherwise_than_memory_are_an_error(trial):
