@@ -7,12 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.errors import InputError
-from harness.evidence import ordered
+from harness.evidence import Kept, ordered
 from harness.records import Record
 from harness.statistics import UnitStatistics
-
-Kept = tuple[tuple[str, ...], UnitStatistics]
-"""Names of a job's units, and their statistics."""
 
 
 def paired_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
@@ -63,19 +60,13 @@ def in_order(units: Sequence[str], kept: Kept, record: Record) -> UnitStatistics
 
 
 def refuse_other_rows(units: Sequence[str], sides: Sequence[Sequence[UnitStatistics]],
-                       pairs: Sequence[tuple[Record, Record]]) -> None:
-    counts = [[_rows(one) for one in side] for side in sides]
+                      pairs: Sequence[tuple[Record, Record]]) -> None:
+    counts = [[one.rows() for one in side] for side in sides]
     for (one, other), first, second in zip(pairs, *counts):
         unlike = np.flatnonzero((first != second).any(axis=0))
         if len(unlike):
             raise InputError(f"{one.group_id} and {other.group_id} are not scored on the same rows of {one.unit} "
                              f"{units[unlike[0]]}; one of them was scored on other crops or labels")
-
-
-def _rows(statistics: UnitStatistics) -> np.ndarray:
-    """int64 [blocks, V]: rows that count."""
-    return np.stack([values[:, 0, 0] if block == "va" else values[:, 0].sum(axis=-1) if block == "au"
-                     else values.sum(axis=(1, 2)) for block, values in statistics.arrays.items()])
 
 
 def seeds_of(seeds: Sequence[int]) -> str:

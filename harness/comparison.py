@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.comparable import Kept, in_order, paired_seeds, refuse_other_rows, refuse_unlike, seeds_of
-from harness.errors import InputError
-from harness.evidence import load
+from harness.comparable import in_order, paired_seeds, refuse_other_rows, refuse_unlike, seeds_of
+from harness.evidence import Kept
 from harness.leaderboard.rows import Row, rows
 from harness.paired import Paired, detectable, differences, holm, influence
 from harness.pooled import Pooled
@@ -76,21 +74,8 @@ class Comparison:
         return detectable(self.metric.paired.deviation)
 
 
-def kept_statistics(store: Path) -> Callable[[Record], Kept]:
-    """Reads a job's units and their statistics from a store, wherever that was moved to."""
-    def read(record: Record) -> Kept:
-        places = [store / "artifacts" / "jobs" / record.job_id / "statistics.npz",
-                  store / "artifacts" / "evidence" / "statistics" / f"{record.job_id}.npz"]
-        for path in places:
-            if path.is_file():
-                return load(path)
-        raise InputError(f"job {record.job_id} is tracked, but its statistics are not in this store ({places[0]}); "
-                         "name the store it ran in with --store, or run its recipe again")
-    return read
-
-
 def compare(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], Kept]) -> Comparison:
-    """Records of the finished seeds of each run, as of `harness.runs.find`.
+    """Records of the finished seeds of each run, as of `harness.runs.find`; statistics: as `Evidence.statistics`.
 
     Seeds that both have are paired; a single seed of each is compared whatever its number. InputError for the same
     run twice, for no seed in common, and for runs of different task, data, split, coverage or treatment of missing

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
-from harness.errors import FramelightError
+from harness.errors import FramelightError, InputError
 from harness.files import write_json
 from harness.identity import digest
 from harness.records import Record
@@ -27,7 +27,7 @@ from harness.records import Record
 if TYPE_CHECKING:
     from harness.statistics import UnitStatistics
 
-REVISION = 2
+REVISION = 3
 """Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
 FILE = "statistics.npz"
 PATIENCE_S = 2.0
@@ -36,6 +36,9 @@ OPEN = 32
 
 Fetch = Callable[[str, Path], bool]
 """Writes the statistics of a job id to a path; False where they are not to be had."""
+
+Kept = tuple[tuple[str, ...], "UnitStatistics"]
+"""Names of a job's units, and their statistics."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,14 @@ class Difference:
 class Evidence:
     """The evidence of one store. Equal statistics give equal answers, in whatever store and process."""
 
-    def __init__(self, store: Path, fetch: Fetch | None = None, say: Callable[[str], None] | None = None) -> None:
-        """say: told once when working out takes longer than a reader waits without a word."""
+    def __init__(self, store: Path, fetch: Fetch | None = None, say: Callable[[str], None] | None = None,
+                 method: str = "studentized") -> None:
+        """say: told once when working out takes longer than a reader waits without a word, and when what `fetch` asks
+        cannot be asked; method: of the intervals of scores, one of `harness.intervals.METHODS`."""
+        self.method = method
         self._jobs = Path(store) / "artifacts" / "jobs"
         self._kept = Path(store) / "artifacts" / "evidence"
-        self._fetch, self._say, self._spent = fetch, say, 0.0
+        self._fetch, self._say, self._spent, self._silent = fetch, say, 0.0, False
         self._paths: dict[str, tuple[Path, str] | None] = {}
         self._loaded = lru_cache(OPEN)(load)
 
@@ -77,10 +83,10 @@ class Evidence:
             statistics = self._aligned(found)
             if statistics is None:
                 return {"low": None, "high": None}
-            made = interval(statistics, jobs[0].metric)
+            made = interval(statistics, jobs[0].metric, self.method)
             return {"low": _finite(made.low), "high": _finite(made.high)}
 
-        made = self._remembered(["interval", jobs[0].metric, [key for _, key in found]], work_out)
+        made = self._remembered(["interval", self.method, jobs[0].metric, [key for _, key in found]], work_out)
         return None if made["low"] is None or made["high"] is None else (made["low"], made["high"])
 
     def difference(self, first: Sequence[Record], second: Sequence[Record]) -> Difference | None:
@@ -102,7 +108,7 @@ class Evidence:
             from harness.paired import detectable, paired
 
             statistics = self._aligned(found)
-            if statistics is None:
+            if statistics is None or any((one.rows() != statistics[0].rows()).any() for one in statistics):
                 return {}
             made = paired(statistics[::2], statistics[1::2], pairs[0].metric)
             return {"value": float(made.difference), "low": _finite(made.low), "high": _finite(made.high),
@@ -110,6 +116,16 @@ class Evidence:
 
         made = self._remembered(["difference", pairs[0].metric, [key for _, key in found]], work_out)
         return Difference(**made, seeds=tuple(seeds)) if made else None
+
+    def statistics(self, job: Record) -> Kept:
+        """The units of a finished job and their statistics; InputError where they are nowhere to be had."""
+        path = self._path(job.job_id)
+        if path is None:
+            where = f"this store ({self._jobs / job.job_id / FILE})"
+            raise InputError(f"job {job.job_id} is tracked, but its statistics are not in {where}"
+                             f"{' nor on the tracking server' if self._fetch is not None else ''}; "
+                             "name the store it ran in with --store, or run its recipe again")
+        return self._loaded(path)
 
     def _found(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
         """(file, digest of it) of each job; [] unless every one is there."""
@@ -121,13 +137,28 @@ class Evidence:
         return [] if None in found else found
 
     def _find(self, job_id: str) -> tuple[Path, str] | None:
-        own, fetched = self._jobs / job_id / FILE, self._kept / "statistics" / f"{job_id}.npz"
-        path = own if own.is_file() else fetched
-        if not path.is_file() and (self._fetch is None or not self._fetch(job_id, path)):
+        """Where nobody can be asked any more, a board is read without what it lacks."""
+        try:
+            path = None if self._silent and not self._own(job_id).is_file() else self._path(job_id)
+        except FramelightError as error:
+            self._silent = True
+            if self._say is not None:
+                self._say(f"warning: boards are without intervals and tests that this store has no statistics for: "
+                          f"{error}")
             return None
         with suppress(OSError):
-            return path, hashlib.sha256(path.read_bytes()).hexdigest()
+            return (path, hashlib.sha256(path.read_bytes()).hexdigest()) if path else None
         return None
+
+    def _path(self, job_id: str) -> Path | None:
+        """The file of a job's statistics, fetched where only a server has it; None where nobody has."""
+        path = self._own(job_id)
+        return path if path.is_file() or self._fetch is not None and self._fetch(job_id, path) else None
+
+    def _own(self, job_id: str) -> Path:
+        """Where the store has a job's statistics, or those of another store's job once they are fetched."""
+        own = self._jobs / job_id / FILE
+        return own if own.is_file() else self._kept / "statistics" / f"{job_id}.npz"
 
     def _aligned(self, found: Sequence[tuple[Path, str]]) -> list[UnitStatistics] | None:
         """Statistics with the units of all in one order; None where they are not the same units."""
@@ -155,7 +186,7 @@ class Evidence:
             self._say = None
 
 
-def load(path: Path) -> tuple[tuple[str, ...], UnitStatistics]:
+def load(path: Path) -> Kept:
     """(names of the units, their statistics) of a job's file; FramelightError where it cannot be read."""
     import numpy as np
 

@@ -6,11 +6,10 @@ their mean, and what seeds differ in widens the interval.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from harness.errors import InputError
 from harness.pooled import Pooled
@@ -53,7 +52,7 @@ def interval(seeds: Sequence[UnitStatistics], metric: str, method: str = METHOD,
     if method == "studentized":
         ends = limits(pooled, (metric,), np.full(len(values), 1 / len(values)), drawn, level)[metric]
     else:
-        scores = np.concatenate([pooled.of(metric, pooled.weighted(part)).mean(axis=0) for part in drawn])
+        scores = _scores(pooled, metric, drawn)
         tails = np.array([(1 - level) / 2, (1 + level) / 2])
         if method == "bca":
             tails = _corrected(tails, scores, values.mean(), without.mean(axis=0))
@@ -62,8 +61,26 @@ def interval(seeds: Sequence[UnitStatistics], metric: str, method: str = METHOD,
     return Interval(*within(metric, *ends), method)
 
 
+def resampled(seeds: Sequence[UnitStatistics], metric: str, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
+    """float64 [replicates]: the mean of `metric` over seeds when whole units are drawn with replacement.
+
+    Units without a row that counts are not drawn; many are drawn in random groups. A pure function of its arguments;
+    InputError where no unit has a row that counts.
+    """
+    pooled = Pooled(seeds)
+    if not pooled.units:
+        raise InputError("no unit has a row that counts, so there is nothing to resample")
+    return _scores(pooled, metric, draws(pooled.shape[2], replicates, seed))
+
+
+def _scores(pooled: Pooled, metric: str, drawn: Iterable[np.ndarray]) -> np.ndarray:
+    return np.concatenate([pooled.of(metric, pooled.weighted(part)).mean(axis=0) for part in drawn])
+
+
 def _corrected(tails: np.ndarray, scores: np.ndarray, value: float, without: np.ndarray) -> np.ndarray:
     """The probabilities whose quantiles BCa takes in place of `tails`."""
+    from scipy.special import ndtr, ndtri
+
     below = (np.sum(scores < value) + np.sum(scores == value) / 2) / len(scores)
     bias = ndtri(np.clip(below, 1 / len(scores), 1 - 1 / len(scores)))
     away = without.mean() - without

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from harness.errors import InputError, unknown
 from harness.intervals import LEVEL
@@ -82,6 +81,8 @@ def holm(p: Sequence[float]) -> list[float]:
 
 def detectable(deviation: float, level: float = 0.05, power: float = 0.8) -> float:
     """The true difference that a two-sided test at `level` finds with chance `power` (normal approximation)."""
+    from scipy.special import ndtri
+
     return float((ndtri(1 - level / 2) + ndtri(power)) * deviation)
 
 

@@ -14,8 +14,6 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.metrics import action_unit_f1, concordance, expression_f1, f1
-from harness.pooled import Pooled
-from harness.resampling import draws
 from harness.tallies import ActionUnitTally, AffectTally, ExpressionTally, Tally
 from harness.tasks import ACTION_UNITS, AU, EXPRESSIONS, THRESHOLD_GRID, Output, Task
 from harness.tasks import task as task_named
@@ -35,6 +33,11 @@ class UnitStatistics:
             sums, centre = _sums(block, values)
             totals[block] = _restore(block, sums.sum(axis=0), centre)
         return totals
+
+    def rows(self) -> np.ndarray:
+        """int64 [blocks, V]: rows that count, those with a valid label for the block."""
+        return np.stack([values[:, 0, 0].astype(np.int64) if block == "va" else values[:, 0].sum(axis=-1)
+                         if block == "au" else values.sum(axis=(1, 2)) for block, values in self.arrays.items()])
 
 
 @dataclass(frozen=True)
@@ -112,18 +115,6 @@ def score(statistics: UnitStatistics) -> Score:
     values, defined = _metrics(statistics.task, statistics.total())
     undefined = tuple(name for name, one in defined.items() if not one)
     return Score({name: float(value) for name, value in values.items()}, undefined)
-
-
-def bootstrap(statistics: UnitStatistics, metric: str, replicates: int = 10_000, seed: int = 0) -> np.ndarray:
-    """float64 [replicates]: the metric when whole units are drawn with replacement.
-
-    Units without a row that counts are not drawn; many are drawn in random groups. A pure function of its arguments.
-    """
-    pooled = Pooled([statistics])
-    if not pooled.units:
-        raise InputError("no unit has a row that counts, so there is nothing to resample")
-    parts = [pooled.of(metric, pooled.weighted(part))[0] for part in draws(pooled.shape[2], replicates, seed)]
-    return np.concatenate(parts)
 
 
 def best_thresholds(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from scipy.special import stdtrit
 
 from harness.pooled import Pooled
 
@@ -84,6 +83,8 @@ def widened(value: float, low: float, high: float, error: float, seeds: int, lev
     """Ends over units widened by the seeds' standard error, as independent parts of one error (Zou and Donner 2008)."""
     if error == 0:
         return low, high
+    from scipy.special import stdtrit
+
     margin = stdtrit(seeds - 1, (1 + level) / 2) * error
     return float(value - np.hypot(value - low, margin)), float(value + np.hypot(high - value, margin))
 

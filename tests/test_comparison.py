@@ -6,9 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
-from harness.comparison import compare, kept_statistics
+from harness.comparison import compare
 from harness.comparison_text import text, verdict
 from harness.errors import InputError
+from harness.evidence import Evidence
 from harness.statistics import UnitStatistics, score
 from tests.stores import VIDEOS, better, put, simulated
 
@@ -22,7 +23,7 @@ def runs(tmp_path):
 
 
 def compared(first, second, store):
-    return compare(first, second, kept_statistics(store))
+    return compare(first, second, Evidence(store).statistics)
 
 
 def test_a_better_run_is_found_with_what_makes_it_better(runs):
@@ -43,7 +44,7 @@ def test_the_units_that_move_most_are_named_with_what_each_run_scores_on_them(ru
     moves = [one.influence for one in found.for_first]
     assert len(moves) == 5 and moves == sorted(moves, reverse=True) and moves[-1] > 0
     assert all(one.influence < 0 for one in found.for_second) and found.own == "accuracy"
-    kept = [[kept_statistics(runs[2])(record)[1].arrays["expr"] for record in side] for side in runs[:2]]
+    kept = [[Evidence(runs[2]).statistics(record)[1].arrays["expr"] for record in side] for side in runs[:2]]
     for moved in found.for_first:
         place = VIDEOS.index(moved.unit)
         own = [np.mean([np.trace(one[place]) / one[place].sum() for one in side]) for side in kept]
@@ -64,7 +65,7 @@ def test_units_are_matched_by_name(runs):
     first, second, store = runs
     order = np.random.default_rng(0).permutation(len(VIDEOS))
     for record in second:
-        names, found = kept_statistics(store)(record)
+        names, found = Evidence(store).statistics(record)
         np.savez(store / "artifacts/jobs" / record.job_id / "statistics.npz", units=np.array(names)[order],
                  expr=found.arrays["expr"][order])
     shuffled = compared(first, second, store)
@@ -109,7 +110,7 @@ def test_runs_that_are_not_scored_on_the_same_labels_are_refused(runs, changes, 
 def test_other_videos_or_rows_are_refused_even_where_the_totals_agree(runs):
     first, second, store = runs
     path = store / "artifacts/jobs" / second[0].job_id / "statistics.npz"
-    names, found = kept_statistics(store)(second[0])
+    names, found = Evidence(store).statistics(second[0])
     np.savez(path, units=np.array([*names[:-1], "another"]), expr=found.arrays["expr"])
     with pytest.raises(InputError, match="bbbb-s0 is scored on other videos than .* beside it: another, video39"):
         compared(first, second, store)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from harness import resampling
+from harness.intervals import resampled
 from harness.pooled import Pooled
 from harness.resampling import draws, grouped, swaps
-from harness.statistics import UnitStatistics, bootstrap, collect
+from harness.statistics import UnitStatistics, collect
 from harness.tasks import TASKS
 from tests.test_statistics import NAMES, rows_of
 
@@ -40,9 +41,9 @@ def test_parts_hold_as_many_replicates_as_are_asked_for(monkeypatch):
 def test_a_bootstrap_over_random_groups_has_the_spread_of_one_over_units(name, monkeypatch):
     outputs, targets, _ = rows_of(name, n=2700)
     found = collect(name, outputs, targets, np.arange(2700) % 900, 900)
-    one_by_one = bootstrap(found, TASKS[name].metric, 3000)
+    one_by_one = resampled([found], TASKS[name].metric, 3000)
     monkeypatch.setattr(resampling, "GROUPS", 300)
-    in_groups = bootstrap(found, TASKS[name].metric, 3000)
+    in_groups = resampled([found], TASKS[name].metric, 3000)
     assert (one_by_one != in_groups).any()
     assert in_groups.std() == pytest.approx(one_by_one.std(), rel=0.12)
     assert in_groups.mean() == pytest.approx(one_by_one.mean(), abs=one_by_one.std() / 5)
@@ -61,7 +62,7 @@ def test_two_hundred_thousand_units_of_one_image_take_no_time():
     arrays = np.zeros((200_000, 8, 8), np.int64)
     arrays[np.arange(200_000), rng.integers(0, 8, 200_000), rng.integers(0, 8, 200_000)] = 1
     began = time.process_time()
-    drawn = bootstrap(UnitStatistics("expr", {"expr": arrays}), "accuracy")
+    drawn = resampled([UnitStatistics("expr", {"expr": arrays})], "accuracy")
     assert time.process_time() - began < 2
     assert drawn.std() == pytest.approx(np.sqrt(1 / 8 * 7 / 8 / 200_000), rel=0.1)
 

@@ -8,10 +8,11 @@ from sklearn.metrics import f1_score
 
 from harness import metrics
 from harness.errors import InputError
+from harness.intervals import resampled
 from harness.metrics import UndefinedMetricWarning, p_au, p_expr, p_mtl, p_va
 from harness.resampling import draws
 from harness.smoothing import curve
-from harness.statistics import Collector, UnitStatistics, best_thresholds, bootstrap, collect, merge, score
+from harness.statistics import Collector, UnitStatistics, best_thresholds, collect, merge, score
 from harness.tasks import TASKS, THRESHOLD_GRID
 
 pytestmark = pytest.mark.filterwarnings("ignore::harness.metrics.UndefinedMetricWarning")
@@ -123,7 +124,7 @@ def test_a_constant_output_is_undefined_to_the_last_bit_even_over_units_and_shar
               for part in (slice(0, 400), slice(400, None))]
     for found in (score(whole), score(merge(halves))):
         assert found.undefined == ("CCC_V", "CCC_A") and found.metrics == {"P_VA": 0, "CCC_V": 0, "CCC_A": 0}
-    assert (bootstrap(whole, "P_VA", 50, 0) == 0).all()
+    assert (resampled([whole], "P_VA", 50, 0) == 0).all()
 
 
 def test_what_is_undefined_is_named_and_counts_as_zero():
@@ -138,7 +139,7 @@ def test_what_is_undefined_is_named_and_counts_as_zero():
 @pytest.mark.parametrize("name", NAMES)
 def test_bootstrap_equals_scoring_the_drawn_units_rows(name):
     outputs, targets, unit = rows_of(name, n=200, units=6, seed=3)
-    drawn = bootstrap(collect(name, outputs, targets, unit, 6, THRESHOLDS), TASKS[name].metric, 12, seed=5)
+    drawn = resampled([collect(name, outputs, targets, unit, 6, THRESHOLDS)], TASKS[name].metric, 12, seed=5)
     held = np.unique(unit)
     weights = np.concatenate(list(draws(len(held), 12, seed=5)))
     for value, weight in zip(drawn, weights):
@@ -150,24 +151,24 @@ def test_bootstrap_equals_scoring_the_drawn_units_rows(name):
 def test_bootstrap_is_a_pure_function():
     outputs, targets, unit = rows_of("expr")
     found = collect("expr", outputs, targets, unit, 7)
-    whole = bootstrap(found, "accuracy", 100, seed=2)
+    whole = resampled([found], "accuracy", 100, seed=2)
     np.random.seed(0)
-    np.testing.assert_array_equal(bootstrap(found, "accuracy", 100, seed=2), whole)
-    assert (bootstrap(found, "accuracy", 100, seed=3) != whole).any()
+    np.testing.assert_array_equal(resampled([found], "accuracy", 100, seed=2), whole)
+    assert (resampled([found], "accuracy", 100, seed=3) != whole).any()
 
 
 def test_error_bars_come_from_units_not_from_frames():
     unit = np.repeat(np.arange(20), 500)
     targets = {"expr": np.zeros(len(unit), dtype=int)}
     outputs = np.eye(8)[(unit % 2)]  # ten videos all right, ten all wrong
-    spread = bootstrap(collect("expr", outputs, targets, unit, 20), "accuracy", 4000, seed=0).std()
+    spread = resampled([collect("expr", outputs, targets, unit, 20)], "accuracy", 4000, seed=0).std()
     assert spread == pytest.approx(np.sqrt(0.25 / 20), rel=0.05)
 
 
 def test_units_without_a_row_are_not_drawn():
     outputs, targets, unit = rows_of("va", units=2)
-    few = bootstrap(collect("va", outputs, targets, unit, 2), "CCC_V", 50, seed=1)
-    np.testing.assert_allclose(bootstrap(collect("va", outputs, targets, unit, 500), "CCC_V", 50, seed=1), few)
+    few = resampled([collect("va", outputs, targets, unit, 2)], "CCC_V", 50, seed=1)
+    np.testing.assert_allclose(resampled([collect("va", outputs, targets, unit, 500)], "CCC_V", 50, seed=1), few)
 
 
 @settings(max_examples=12, deadline=None)
@@ -216,8 +217,8 @@ def test_wrong_input_is_named():
     with pytest.raises(InputError, match="same units of the same task"):
         merge([collect("expr", outputs, targets, unit, 7), collect("expr", outputs, targets, unit, 8)])
     with pytest.raises(InputError, match="unknown metric 'P_EXP'; did you mean P_EXPR"):
-        bootstrap(collect("expr", outputs, targets, unit, 7), "P_EXP")
+        resampled([collect("expr", outputs, targets, unit, 7)], "P_EXP")
     with pytest.raises(InputError, match="nothing to resample"):
-        bootstrap(collect("expr", outputs, {"expr": np.full(20, -1)}, unit, 7), "P_EXPR")
+        resampled([collect("expr", outputs, {"expr": np.full(20, -1)}, unit, 7)], "P_EXPR")
     with pytest.raises(InputError, match="at least one frame"):
         best_thresholds(np.zeros((2, 12)), np.full((2, 12), -1))

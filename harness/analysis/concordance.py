@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.resampled import bracket, interval, metric_replicates
+from harness.analysis.resampled import bracket, metric_interval
 from harness.analysis.scored import ScoredRun
 from harness.analysis.style import ALARM, GREY, INK, ORANGE, TEXT, counted, describe, panel, save, titled
 from harness.metrics import concordance
@@ -35,7 +35,7 @@ def draw_ccc(path: Path, run: ScoredRun) -> None:
         axes = panel(made, 0.75 + i * (SIDE + 0.6), 0.6, SIDE, SIDE)
         image = axes.imshow(np.where(count > 0, count, np.nan), origin="lower", extent=(-1, 1, -1, 1), cmap=_colours(),
                             norm=norm, interpolation="nearest", zorder=2)
-        _annotate(axes, name, pooled[i], interval(metric_replicates(run.statistics, metric), run.units))
+        _annotate(axes, name, pooled[i], metric_interval(run.statistics, metric))
     side = panel(made, 8.42, 0.6, 0.13, SIDE)
     bar = made.colorbar(image, cax=side, ticks=_ticks(most), format=lambda value, _: counted(int(value)))
     bar.outline.set_visible(False)

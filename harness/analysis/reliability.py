@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.resampled import interval, resampled
+from harness.analysis.resampled import ratio_interval
 from harness.analysis.scored import Block, ScoredRun
 from harness.analysis.style import (
     BLUE,
@@ -129,9 +129,7 @@ def _fill(axes: Axes, bins: Bins, unit: str) -> None:
     low, pooled = bins.low, bins.pooled
     held = pooled[:, 0] > 0
     n, predicted, true = pooled[held].T
-    with np.errstate(invalid="ignore"):
-        drawn = resampled(bins.sums[:, held])
-        bounds = interval(drawn[..., 2] / drawn[..., 0], len(bins.sums))
+    bounds = ratio_interval(bins.sums[:, held, 2], bins.sums[:, held, 0], low)
     several = (bins.sums[:, held, 0] > 0).sum(axis=0) > 1
     x, y = predicted / n, true / n
     axes.plot([low, 1], [low, 1], color=ORANGE, linewidth=1.1, linestyle=(0, (4, 3)), zorder=3)

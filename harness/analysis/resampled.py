@@ -1,44 +1,65 @@
-"""Intervals of pictures: whole units drawn with replacement, the same draws for everything in a picture."""
+"""Intervals of pictures: over whole units, by the method of the boards, from fewer draws."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from harness.intervals import interval
+from harness.paired import paired
 from harness.resampling import draws, grouped
-from harness.statistics import UnitStatistics, bootstrap
+from harness.statistics import UnitStatistics
+from harness.studentized import SMALLEST
 
 REPLICATES = 1000
 LEVEL = 0.95
 
 
-def resampled(values: np.ndarray) -> np.ndarray:
-    """Additive statistics [V, ...] of V units -> float64 [REPLICATES, ...], their sums in each draw."""
-    flat = grouped(np.asarray(values, dtype=np.float64).reshape(len(values), -1).T).T
-    drawn = np.concatenate([part @ flat for part in draws(len(flat), REPLICATES)])
-    return drawn.reshape(REPLICATES, *values.shape[1:])
+def metric_interval(statistics: UnitStatistics, metric: str) -> np.ndarray:
+    """[2]: low and high, NaN where fewer than two units have a row that counts."""
+    made = interval([statistics], metric, level=LEVEL, replicates=REPLICATES)
+    return _bounds(made.low, made.high)
 
 
-def metric_replicates(statistics: UnitStatistics, metric: str) -> np.ndarray:
-    """float64 [REPLICATES]: the metric in each draw."""
-    return bootstrap(statistics, metric, REPLICATES)
+def change_interval(after: UnitStatistics, before: UnitStatistics, metric: str) -> np.ndarray:
+    """[2]: low and high of the difference on the same units, NaN below two."""
+    made = paired([after], [before], metric, permutations=REPLICATES)
+    return _bounds(made.low, made.high)
 
 
-def interval(replicates: np.ndarray, units: int) -> np.ndarray:
-    """[REPLICATES, ...] -> [2, ...], low and high percentile of the draws of some units, NaN where there is only one.
+def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.ndarray:
+    """[2, B]: low and high of sum(part) / sum(whole) over units; values are in [low, 1].
 
-    NaN replicates are left out.
+    part, whole: [V, B]. The studentised bootstrap as of `harness.studentized`; NaN where fewer than two units are in
+    a sum. Draws in which nothing is left of a sum are left out.
     """
-    edge = 50 * (1 - LEVEL)
-    bounds = np.full((2, *replicates.shape[1:]), np.nan)
-    if units < 2:
+    bounds = np.full((2, whole.shape[1]), np.nan)
+    several = (whole > 0).sum(axis=0) > 1
+    if not several.any():
         return bounds
-    if not np.isnan(replicates).any():
-        return np.percentile(replicates, [edge, 100 - edge], axis=0)
-    held = ~np.isnan(replicates).all(axis=0)
-    bounds[:, held] = np.nanpercentile(replicates[:, held], [edge, 100 - edge], axis=0)
+    part, whole = (grouped(np.asarray(values, dtype=np.float64).T[several]).T for values in (part, whole))
+    value, without = part.sum(0) / whole.sum(0), (part.sum(0) - part) / (whole.sum(0) - whole)
+    units = len(part)
+    error = np.sqrt((units - 1) / units * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
+    away = []
+    for drawn in draws(units, REPLICATES):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            count, own = drawn @ whole, (drawn @ part) / (drawn @ whole)
+            squares = drawn @ part ** 2 - 2 * own * (drawn @ (part * whole)) + own ** 2 * (drawn @ whole ** 2)
+            spread = np.sqrt(np.maximum(squares, 0) * units / (units - 1)) / count
+        scale = np.maximum(spread, SMALLEST * error)
+        away.append(np.divide(own - value, scale, out=np.where(count > 0, 0, np.nan), where=(count > 0) & (scale > 0)))
+    tails = [(1 + LEVEL) / 2, (1 - LEVEL) / 2]
+    above, below = np.nanquantile(np.concatenate(away), tails, axis=0) * error
+    bounds[:, several] = np.clip([np.minimum(value - above, value), np.maximum(value - below, value)], low, 1)
     return bounds
 
 
-def bracket(bounds: np.ndarray, digits: int = 2) -> str:
+def bracket(bounds: Sequence[float], digits: int = 2) -> str:
     """` [low, high]`; nothing where there is no interval."""
     return "" if np.isnan(bounds).any() else f" [{bounds[0]:.{digits}f}, {bounds[1]:.{digits}f}]"
+
+
+def _bounds(low: float | None, high: float | None) -> np.ndarray:
+    return np.array([np.nan if end is None else end for end in (low, high)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.resampled import bracket, interval, resampled
+from harness.analysis.resampled import bracket, metric_interval
 from harness.analysis.scored import ScoredRun
 from harness.analysis.style import (
     ALARM,
@@ -47,20 +47,21 @@ def draw_f1(path: Path, run: ScoredRun) -> None:
     arrays = run.statistics.arrays
     parts = []
     if "expr" in arrays:
-        parts.append(("expressions", EXPRESSIONS, _expression_counts(arrays["expr"])))
+        parts.append(("expressions", EXPRESSIONS, EXPRESSIONS, _expression_counts(arrays["expr"])))
     if "au" in arrays:
         names = [f"{unit} {MUSCLES[unit]}" for unit in ACTION_UNITS]
-        parts.append(("action units", names, arrays["au"][..., :3]))
-    heights = [ROW * len(names) + 0.95 for _, names, _ in parts]
-    title = f"F1 of {' and '.join(what for what, _, _ in parts)}, {run.intervals}"
+        parts.append(("action units", ACTION_UNITS, names, arrays["au"][..., :3]))
+    heights = [ROW * len(names) + 0.95 for _, _, names, _ in parts]
+    title = f"F1 of {' and '.join(what for what, *_ in parts)}, {run.intervals}"
     width, left, across = (8.5, 2.2, 3.5) if "au" in arrays else (8.2, 1.05, 4.2)
     made = titled(width, sum(heights), title, run.heading, run.warning)
     top = sum(heights)
-    for (what, names, counts), height in zip(parts, heights):
+    for (what, metrics, names, counts), height in zip(parts, heights):
         top -= height
         axes = panel(made, left, top + 0.5, across, height - 0.95)
         thresholds = run.thresholds if what == "action units" else None
-        _fill(axes, names, counts, run, thresholds)
+        bounds = np.stack([metric_interval(run.statistics, f"F1/{metric}") for metric in metrics], axis=1)
+        _fill(axes, names, counts, bounds, run, thresholds)
     save(made, path)
 
 
@@ -70,11 +71,10 @@ def _expression_counts(confusion: np.ndarray) -> np.ndarray:
     return np.stack([tp, confusion.sum(axis=1) - tp, confusion.sum(axis=2) - tp], axis=-1)
 
 
-def _fill(axes: Axes, names: Sequence[str], counts: np.ndarray, run: ScoredRun, thresholds: np.ndarray | None) -> None:
+def _fill(axes: Axes, names: Sequence[str], counts: np.ndarray, bounds: np.ndarray, run: ScoredRun,
+          thresholds: np.ndarray | None) -> None:
     tp, fp, fn = np.moveaxis(counts.sum(axis=0), -1, 0)
     values, defined = f1(tp, fp, fn)
-    drawn = resampled(counts)
-    bounds = interval(f1(drawn[..., 0], drawn[..., 1], drawn[..., 2])[0], run.units)
     rows = np.arange(len(names))
     axes.barh(rows, values, height=0.62, color=SKY, alpha=0.55, zorder=2)
     axes.hlines(rows[defined], bounds[0, defined], bounds[1, defined], color=INK, linewidth=1.3, zorder=4,

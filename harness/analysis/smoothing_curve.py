@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.resampled import interval, metric_replicates
+from harness.analysis.resampled import change_interval, metric_interval
 from harness.analysis.scored import ScoredRun
 from harness.analysis.style import BLUE, GREEN, GREY, GRID, INK, ORANGE, describe, panel, save, titled
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WIDTH, UPPER, LOWER = 7.6, 2.9, 1.75
 COLOURS = {"mean": BLUE, "median": ORANGE}
 KNOTS = 11
-"""Radii at which units are resampled; between them the band is interpolated."""
+"""Radii at which units are resampled; between them the band's distance from the curve is interpolated."""
 
 
 def draw_smoothing(path: Path, run: ScoredRun) -> None:
@@ -30,10 +30,10 @@ def draw_smoothing(path: Path, run: ScoredRun) -> None:
     for kernel, columns in record.curve.items():
         radii, reported = np.array(columns["radius"]), np.array(columns["reported"])
         knots = knots_of(radii, record.radius)
-        counted = run.replay.units_curve(kernel, knots.tolist(), run.thresholds)
-        drawn = np.stack([metric_replicates(statistics, record.metric) for statistics in counted], axis=1)
-        _curve(upper, radii, reported, knots, interval(drawn, run.units), kernel)
-        change = interval(drawn - drawn[:, :1], run.units)
+        counted = list(run.replay.units_curve(kernel, knots.tolist(), run.thresholds))
+        band = np.stack([metric_interval(one, record.metric) for one in counted], axis=1)
+        change = np.stack([change_interval(one, counted[0], record.metric) for one in counted], axis=1)
+        _curve(upper, radii, reported, knots, band, kernel)
         _curve(lower, radii, reported - reported[0], knots, change, kernel)
         if record.protocol != "published":
             upper.plot(radii, columns["selected"], color=COLOURS[kernel], linewidth=1.1, linestyle=(0, (4, 2)),
@@ -48,7 +48,7 @@ def draw_smoothing(path: Path, run: ScoredRun) -> None:
     upper.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=5, fontsize=8, frameon=False, handlelength=1.6,
                  columnspacing=1.2, handletextpad=0.5)
     describe(upper, "", f"{record.metric}, {record.split}")
-    bands = f"; bands hold 95 % of resampled {run.noun}" if run.units > 1 else ""
+    bands = f"; bands: {run.intervals}" if run.units > 1 else ""
     describe(lower, "radius r, frames each side (window 2r + 1)",
              "change", f"Change from radius {radii[0]} on the same {run.noun}{bands}")
     save(made, path)
@@ -64,9 +64,11 @@ def knots_of(radii: np.ndarray, chosen: int) -> np.ndarray:
 def _curve(axes: Axes, radii: np.ndarray, values: np.ndarray, knots: np.ndarray, band: np.ndarray,
            kernel: str) -> None:
     colour = COLOURS.get(kernel, GREEN)
-    for edge in band:
-        axes.plot(knots, edge, color=colour, linewidth=0.7, alpha=0.6)
-    axes.fill_between(knots, band[0], band[1], color=colour, alpha=0.13, linewidth=0)
+    away = band - values[np.searchsorted(radii, knots)]
+    edges = [values + np.interp(radii, knots, one) for one in away]
+    for edge in edges:
+        axes.plot(radii, edge, color=colour, linewidth=0.7, alpha=0.6)
+    axes.fill_between(radii, *edges, color=colour, alpha=0.13, linewidth=0)
     axes.plot(radii, values, color=colour, linewidth=1.8, label=kernel)
 
 

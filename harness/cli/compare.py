@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from harness.errors import InputError
+from harness.evidence import Evidence
 from harness.runs import find
-from harness.tracking import tracked_records
+from harness.tracking import statistics_elsewhere, tracked_records
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -16,8 +17,9 @@ def main(arguments: argparse.Namespace) -> None:
                          "or start with: framelight run quickstart")
     records = tracked_records(store, arguments.tracking_uri)
     first, second = find(records, arguments.first), find(records, arguments.second)
-    from harness.comparison import compare, kept_statistics
+    from harness.comparison import compare
     from harness.comparison_text import text, to_json
 
-    found = compare(first, second, kept_statistics(store))
+    kept = Evidence(store, statistics_elsewhere(store, arguments.tracking_uri))
+    found = compare(first, second, kept.statistics)
     print(to_json(found) if arguments.format == "json" else text(found))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.evidence import FILE
 from harness.tracking.entries import JOB
 from harness.tracking.location import Location
 
 if TYPE_CHECKING:
     from harness.tracking.mlflow_tracker import Tracker
-
-STATISTICS = "statistics.npz"
 
 
 class Elsewhere:
@@ -29,4 +28,4 @@ class Elsewhere:
             self._tracker = Tracker(self._location, reading_only=True)
             self._runs = {tags[JOB]: run for run, status, tags in self._tracker.tagged_runs()
                           if status == "FINISHED" and JOB in tags}
-        return job_id in self._runs and self._tracker.fetch(self._runs[job_id], STATISTICS, path)
+        return job_id in self._runs and self._tracker.fetch(self._runs[job_id], FILE, path)

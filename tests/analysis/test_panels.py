@@ -4,32 +4,48 @@ import numpy as np
 import pytest
 
 from harness.analysis.reliability import Bins
-from harness.analysis.resampled import interval, metric_replicates, resampled
+from harness.analysis.resampled import change_interval, metric_interval, ratio_interval
 from harness.analysis.scored import ScoredRun
 from harness.analysis.scores import draw_f1
 from harness.analysis.smoothing_curve import draw_smoothing, knots_of
 from harness.analysis.style import ALARM, CLASS_COLOURS
 from harness.analysis.traces import chosen, draw_traces, per_video
-from harness.metrics import f1
+from harness.intervals import interval
+from harness.paired import paired
+from harness.statistics import UnitStatistics
 from tests.analysis.drawn import amount, pixels, scored_run
 
 BAR = "#a2d6f3"
 """Of the bars of F1 on white."""
 
 
-def test_intervals_resample_the_units_as_the_bootstrap_of_the_metric_does():
-    _, _, _, statistics = scored_run("au")
-    drawn = resampled(statistics.arrays["au"])
-    values = f1(drawn[..., 0], drawn[..., 1], drawn[..., 2])[0].mean(axis=1)
-    np.testing.assert_allclose(values, metric_replicates(statistics, "P_AU"), atol=1e-12)
+def test_intervals_are_those_of_the_boards_from_fewer_draws():
+    _, replay, _, statistics = scored_run("expr", units=30)
+    for metric in ("P_EXPR", "F1/Anger"):
+        board = interval([statistics], metric)
+        ends = metric_interval(statistics, metric)
+        np.testing.assert_allclose(ends, (board.low, board.high), atol=0.1 * (board.high - board.low))
+    wider = replay.statistics("mean", 6, 0.5)
+    test = paired([wider], [statistics], "P_EXPR")
+    np.testing.assert_allclose(change_interval(wider, statistics, "P_EXPR"), (test.low, test.high),
+                               atol=0.1 * (test.high - test.low))
 
 
-def test_one_unit_has_no_interval_and_undefined_draws_are_left_out():
-    drawn = np.stack([np.arange(1000.0), np.where(np.arange(1000) < 500, np.nan, 7.0), np.full(1000, np.nan)], axis=1)
-    assert np.isnan(interval(drawn, units=1)).all()
-    low, high = interval(drawn, units=2)
-    assert (low[0], high[0]) == (pytest.approx(24.975), pytest.approx(974.025))
-    assert low[1] == high[1] == 7 and np.isnan([low[2], high[2]]).all()
+def test_a_share_has_the_interval_of_the_score_that_it_is():
+    """Accuracy is a ratio of sums too, and has an interval of its own."""
+    counts = scored_run("expr", units=30)[3].arrays["expr"]
+    right, rows = np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2))
+    board = interval([UnitStatistics("expr", {"expr": counts})], "accuracy", replicates=1000)
+    np.testing.assert_allclose(ratio_interval(right[:, None], rows[:, None])[:, 0], (board.low, board.high), atol=1e-6)
+
+
+def test_fewer_than_two_units_have_no_interval():
+    one = scored_run("expr", units=1)[3]
+    assert np.isnan(metric_interval(one, "P_EXPR")).all() and np.isnan(change_interval(one, one, "P_EXPR")).all()
+    whole, part = np.array([[4, 4, 0], [4, 0, 0], [2, 0, 0]]), np.array([[4, 2, 0], [1, 0, 0], [2, 0, 0]])
+    bounds = ratio_interval(part, whole)
+    assert 0 <= bounds[0, 0] < 0.7 < bounds[1, 0] <= 1 and np.isnan(bounds[:, 1:]).all()
+    assert np.isnan(ratio_interval(part[:1], whole[:1])).all()
 
 
 def test_an_undefined_class_is_marked_and_a_bar_is_as_long_as_its_score(tmp_path):
