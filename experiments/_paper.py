@@ -16,7 +16,7 @@ SUBMITTED = ("enet_b0_8_best_vgaf",)
 PUBLISHED = Protocol("published")
 FRAME_LEVEL = Smoothing(kernels=("mean",), smallest=0, largest=0)
 
-_ADAM = HeadConfig(standardise=False, schedule="constant")
+_ADAM = HeadConfig(standardise=False, schedule="constant", class_weights="published")
 EXPR_MLP = replace(_ADAM, keep="accuracy", epochs=10, batch_size=256)
 EXPR_LINEAR = replace(EXPR_MLP, kind="logistic_regression", l2=1 / 256)
 MLP = replace(_ADAM, keep="loss", epochs=20, batch_size=512)

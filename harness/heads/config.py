@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 KINDS = ("logistic_regression", "mlp", "multitask", "separate")
 SCHEDULES = ("cosine", "constant")
 KEEP = ("best", "accuracy", "loss", "last")
-CLASS_WEIGHTS = ("inverse", "none")
+CLASS_WEIGHTS = ("inverse", "published", "none")
 VA_LOSSES = ("ccc", "mse")
 TASK_WEIGHTS = ("equal", "balanced")
 INVALID = ("dropped", "zeroed")
@@ -56,7 +56,9 @@ class HeadConfig:
     standardise: inputs are shifted and scaled by the mean and deviation of the fit rows.
     keep: weights of the epoch with the `best` task metric on the selection rows, the best `accuracy` (EXPR, as the
     paper did) or the smallest `loss` there (VA, AU, MTL, as the paper did), or of the `last` epoch.
-    class_weights: rare classes and action units count more (`inverse` frequency, as the paper), or `none`.
+    class_weights: rare classes and action units count more (`inverse` frequency), or `none`. Those of expressions have
+    a mean of 1 over the fit rows; `published` leaves the commonest class at 1, as the paper did, so that expressions
+    weigh more against l2 and the other outputs of MTL.
     label_smoothing: share of an expression's target that is spread over all classes. va_loss: `ccc` (1 - mean CCC of a
     batch) or `mse`. task_weights: of the outputs of MTL, `equal` or `balanced` (most valid rows / valid rows).
     invalid: rows without a valid label for an output are `dropped` from its loss, or `zeroed` as the paper did: output

@@ -47,11 +47,11 @@ class CrossEntropy(nn.Module):
 
     @classmethod
     def of(cls, labels: np.ndarray, how: HeadConfig = USUAL) -> CrossEntropy:
-        """Expression weights of the fit labels, scaled so that their mean over the valid rows is 1."""
+        """Expression weights of the fit labels; those of `inverse` frequency have a mean of 1 over the valid rows."""
         weights, present = tasks.expression_weights(labels), labels[labels >= 0]
         if how.class_weights == "none":
             weights = np.ones_like(weights)
-        elif len(present):
+        elif how.class_weights == "inverse" and len(present):
             weights = weights / weights[present].mean()
         return cls(weights, how.label_smoothing, how.invalid == "zeroed")
 
@@ -128,7 +128,7 @@ class BinaryCrossEntropy(nn.Module):
     def of(cls, labels: np.ndarray, how: HeadConfig = USUAL) -> BinaryCrossEntropy:
         """Weights of absent and present action units of the fit labels."""
         weights = tasks.action_unit_weights(labels)
-        return cls(weights if how.class_weights == "inverse" else np.ones_like(weights), how.invalid == "zeroed")
+        return cls(np.ones_like(weights) if how.class_weights == "none" else weights, how.invalid == "zeroed")
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         count = target.numel() if self.zeroed else int(valid.sum()) * target.shape[1]

@@ -70,7 +70,7 @@ def test_the_heads_are_the_papers():
     paper = importlib.import_module("experiments._paper")
     for head in (paper.EXPR_MLP, paper.EXPR_LINEAR, paper.MLP, paper.LINEAR, paper.DIRECT, paper.DENSE):
         assert (head.learning_rate, head.schedule, head.standardise) == (1e-3, "constant", False)
-        assert (head.class_weights, head.va_loss, head.task_weights) == ("inverse", "ccc", "equal")
+        assert (head.class_weights, head.va_loss, head.task_weights) == ("published", "ccc", "equal")
         assert head.l2 == (0 if head.kind == "mlp" else 1 / head.batch_size)
     assert (paper.EXPR_MLP.keep, paper.EXPR_MLP.batch_size, paper.EXPR_MLP.epochs) == ("accuracy", 256, 10)
     assert (paper.MLP.keep, paper.MLP.batch_size, paper.MLP.epochs) == ("loss", 512, 20)

@@ -27,6 +27,20 @@ def test_without_class_weights_every_class_and_unit_counts_alike():
         assert not torch.equal(losses.of_task(MTL, targets).losses[name].weights, weights)
 
 
+def test_published_class_weights_leave_the_commonest_class_at_one():
+    """Training rows of the third challenge's EXPR, and the weights that its notebook prints for them."""
+    counts = (177_198, 16_573, 10_771, 9_080, 95_463, 78_751, 31_615, 165_866)
+    labels = np.append(np.repeat(np.arange(8), counts), -1)
+    published, ours = (losses.CrossEntropy.of(labels, HeadConfig(class_weights=name)).weights.double()
+                       for name in ("published", "inverse"))
+    assert [round(weight, 3) for weight in published.tolist()] == [1, 10.692, 16.451, 19.515, 1.856, 2.25, 5.605, 1.068]
+    assert torch.allclose(published / ours, torch.full((8,), 8 * max(counts) / sum(counts), dtype=torch.float64))
+    _, targets, _ = batch()
+    units = [losses.of_task(MTL, targets, HeadConfig(class_weights=name)).losses["au"].weights
+             for name in ("published", "inverse")]
+    assert torch.equal(*units)
+
+
 def test_squared_error_equals_the_formula():
     logits, targets, pairs = batch()
     keep, said = pairs["va"][1].numpy(), np.tanh(logits[:, MTL.slices()["va"]].detach().numpy())
