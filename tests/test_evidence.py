@@ -2,6 +2,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from harness import evidence
@@ -47,6 +48,18 @@ def test_what_was_not_scored_on_the_same_units_and_rows_has_no_difference(tmp_pa
     assert Evidence(tmp_path).difference(good, keep(tmp_path, "c", 0.4, scored=17)) is None, "another coverage"
     other_names = tuple(f"other{i}" for i in range(len(VIDEOS)))
     assert Evidence(tmp_path).difference(good, keep(tmp_path, "d", 0.4, videos=other_names)) is None
+
+
+def test_other_rows_of_the_same_units_have_no_difference_though_their_number_is_the_same(tmp_path):
+    good, poor = keep(tmp_path, "a", 0.6), keep(tmp_path, "b", 0.4)
+    path = tmp_path / "artifacts" / "jobs" / poor[0].job_id / evidence.FILE
+    with np.load(path) as kept:
+        units, counts = kept["units"], kept["expr"]
+    counts[0, 0, 0] += 1
+    counts[1, counts[1].nonzero()[0][0], counts[1].nonzero()[1][0]] -= 1
+    np.savez(path, units=units, expr=counts)
+    assert Evidence(tmp_path).difference(good, poor) is None
+    assert Evidence(tmp_path).difference(good[1:], poor[1:]) is not None
 
 
 def test_units_are_matched_by_name_whatever_their_order(tmp_path):
@@ -122,6 +135,23 @@ def test_what_the_store_lacks_is_fetched_once(pair, tmp_path):
     again = Evidence(tmp_path / "here", fetch)
     assert again.interval(good) == here.interval(good) and len(asked) == 3
     assert Evidence(tmp_path / "there", lambda job_id, path: False).interval(good) is None
+
+
+def test_a_server_that_is_lost_costs_the_evidence_and_not_the_board(pair, tmp_path):
+    store, good, poor = pair
+    asked, heard = [], []
+
+    def fetch(job_id, path):
+        asked.append(job_id)
+        raise FramelightError("tracking at http://there no longer answers")
+
+    shutil.copytree(store / "artifacts" / "jobs" / good[0].job_id, tmp_path / "h/artifacts/jobs" / good[0].job_id)
+    here = Evidence(tmp_path / "h", fetch, heard.append)
+    assert here.interval(poor) is None and here.difference(good, poor) is None
+    assert here.interval(good[:1]) is not None, "what the store has is used"
+    assert len(asked) == len(heard) == 1 and "http://there no longer answers" in heard[0]
+    with pytest.raises(FramelightError, match="no longer answers"):
+        here.statistics(poor[0])
 
 
 def test_a_long_wait_is_explained_once(pair, monkeypatch):

@@ -18,11 +18,12 @@ WIDEST = 140
 
 
 def show(store: Path, tracking_uri: str | None, task: str | None = None, format: str = "table", plain: bool = False,
-         boards: set[tuple[str, str]] | None = None, from_store: bool = False, published: bool = False) -> str:
+         boards: set[tuple[str, str]] | None = None, from_store: bool = False, published: bool = False,
+         interval: str = "studentized") -> str:
     """The boards of the tracked runs; `boards` narrows them to some (task, data digest).
 
     from_store: read the records of this store, where the tracking server cannot be asked. plain: no terminal.
-    published: set published figures beside them.
+    published: set published figures beside them. interval: the method of intervals (`harness.intervals.METHODS`).
     """
     found = _kept(store) if from_store else tracked_records(store, tracking_uri)
     if boards is not None:
@@ -30,7 +31,7 @@ def show(store: Path, tracking_uri: str | None, task: str | None = None, format:
     if published:
         found = _with_figures(found)
     width, bold = _room(plain)
-    listed = rows(found, task, _evidence(store, None if from_store else tracking_uri))
+    listed = rows(found, task, _evidence(store, None if from_store else tracking_uri, interval))
     return render(listed, format, width, bold).rstrip("\n")
 
 
@@ -38,7 +39,7 @@ def show_optimism(store: Path, tracking_uri: str | None, task: str | None = None
                   plain: bool = False) -> str:
     """Each configuration under both protocols; where there is none, what makes one."""
     found = tracked_records(store, tracking_uri)
-    listed = optimism(found, task, _evidence(store, tracking_uri))
+    listed = optimism(found, task, _evidence(store, tracking_uri, "studentized"))
     if not listed and format in ("table", "md"):
         return _other_half(store, [record for record in found if task in (None, record.task)])
     return render_optimism(listed, format, _room(plain)[0]).rstrip("\n")
@@ -50,8 +51,8 @@ def _room(plain: bool) -> tuple[int, bool]:
     return min(shutil.get_terminal_size((100, 24)).columns, WIDEST) if terminal else 100, terminal
 
 
-def _evidence(store: Path, tracking_uri: str | None) -> Evidence:
-    return Evidence(store, statistics_elsewhere(store, tracking_uri), say)
+def _evidence(store: Path, tracking_uri: str | None, method: str) -> Evidence:
+    return Evidence(store, statistics_elsewhere(store, tracking_uri), say, method)
 
 
 def _with_figures(found: list[Record]) -> list[Record]:

@@ -17,9 +17,13 @@ def main(arguments: argparse.Namespace) -> None:
     _look_at(arguments)
     if arguments.optimism and arguments.published:
         raise InputError("--optimism compares your own runs; leave --published out, or ask for it in a second command")
+    if arguments.optimism and arguments.interval != "studentized":
+        raise InputError(f"--optimism shows differences, whose intervals are studentized; leave --interval "
+                         f"{arguments.interval} out")
     asked = {"task": arguments.task, "format": arguments.format, "plain": arguments.out is not None}
     text = show_optimism(arguments.store, arguments.tracking_uri, **asked) if arguments.optimism else \
-        show(arguments.store, arguments.tracking_uri, published=arguments.published, **asked)
+        show(arguments.store, arguments.tracking_uri, published=arguments.published, interval=arguments.interval,
+             **asked)
     if arguments.out is None:
         print(text)
     else:

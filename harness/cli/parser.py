@@ -105,6 +105,9 @@ def _leaderboard(commands) -> None:
     command.add_argument("--optimism", action="store_true",
                          help="what choosing on the reported split adds: each configuration under both protocols")
     command.add_argument("--published", action="store_true", help="published figures beside the runs, without a rank")
+    command.add_argument("--interval", choices=("studentized", "percentile", "bca"), default="studentized",
+                         help="how 95 %% intervals are made (default: studentized, which holds the truth where videos "
+                              "are few)")
 
 
 def _compare(commands) -> None:

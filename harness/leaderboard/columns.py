@@ -12,7 +12,7 @@ from harness.leaderboard.rows import look, name
 RANDOM = " (random)"
 SHORT_WORDS = {"logistic_regression": "logistic", "embeddings": "emb", "embeddings+scores": "emb+scores"}
 """Words of cells in a table that is short of room."""
-MARKS = {"=": "tied: its difference to the best may be chance (paired test, 5 %, Holm)",
+MARKS = {"=": "tied, so ranked 1: these {units} cannot tell it from the best (paired test, 5 %, Holm)",
          "b": "baseline", "p": "published figure, not ranked",
          "l": "labels: it reads those of the reported split; not ranked",
          "s": "scores: its features hold scores of what is predicted",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +11,7 @@ from harness.records import Record
 SHORT = {"hidden": "hidden", "learning_rate": "lr", "l2": "l2", "epochs": "epochs", "batch_size": "batch",
          "standardise": "standardise", "schedule": "schedule", "keep": "keep", "class_weights": "class_weights",
          "label_smoothing": "label_smoothing", "va_loss": "va_loss", "task_weights": "task_weights",
-         "invalid": "invalid", "parts": "parts"}
+         "invalid": "invalid"}
 """Settings of a head in the order they are listed in, with the names they have on a board."""
 PROTOCOL = {"protocol.fraction": "fraction", "protocol.folds": "folds", "protocol.refit": "refit"}
 Settings = dict[str, Any]
@@ -20,7 +20,7 @@ Settings = dict[str, Any]
 def head_settings(record: Record) -> Settings:
     """The settings of the record's head without its kind, in the order of SHORT; {} for a head that has none.
 
-    `parts`: {output: its own settings}.
+    `parts`, the last: {output: its own settings}.
     """
     head = record.config.get("head")
     settings = _untagged(head, "kind") if isinstance(head, Mapping) else {}
@@ -72,6 +72,13 @@ def unique_prefix(names: Iterable[str], shortest: int = 6) -> int:
     return next((n for n in range(shortest, longest) if len({name[:n] for name in known}) == len(known)), longest)
 
 
+def _head(record: Record) -> Settings:
+    """`head_settings` with those of each part as `va:hidden`."""
+    settings = head_settings(record)
+    parts = settings.pop("parts", {})
+    return settings | {f"{output}:{name}": value for output, own in parts.items() for name, value in own.items()}
+
+
 def _weights(record: Record) -> Settings:
     return {"weights": record.weights_hash}
 
@@ -81,8 +88,13 @@ def _entry(record: Record) -> Settings:
 
 
 def _smoothing(record: Record) -> Settings:
+    """The candidates, and what the column of the filter shows where there is only one."""
     smoothing = record.config.get("smoothing")
-    return _untagged(smoothing) if isinstance(smoothing, Mapping) else {}
+    if not isinstance(smoothing, Mapping):
+        return {}
+    kernels, smallest, largest = (smoothing.get(name) for name in ("kernels", "smallest", "largest"))
+    only = "none" if largest == 0 else kernels[0] if smallest == largest and len(kernels) == 1 else None
+    return _untagged(smoothing) | {"only": only and (only, largest)}
 
 
 def _rest(record: Record) -> Settings:
@@ -113,8 +125,14 @@ def _say_values(several: list[Settings]) -> list[list[str]]:
     for name in _differing(several):
         texts = _values([settings.get(name) for settings in several])
         for words, settings, text in zip(said, several, texts):
-            words += [f"{(SHORT | PROTOCOL).get(name, name)}={text}"] if name in settings else []
+            words += [_called(name) + text] if name in settings else []
     return said
+
+
+def _called(name: str) -> str:
+    """`lr=`; of a part of a head `va:lr=`, and `va:` of the features it reads."""
+    part, colon, setting = name.rpartition(":")
+    return part + colon + ("" if colon and setting == "features" else f"{(SHORT | PROTOCOL).get(setting, setting)}=")
 
 
 def _say_hashes(several: list[Settings]) -> list[list[str]]:
@@ -128,9 +146,15 @@ def _say_hashes(several: list[Settings]) -> list[list[str]]:
 
 
 def _say_candidates(several: list[Settings]) -> list[list[str]]:
-    """Smoothing: kernels when they differ, `r<=50` when radii do, how gaps are filled when that does."""
+    """Smoothing: kernels when they differ, `r<=50` when radii do, how gaps are filled when that does.
+
+    A filter without a choice is in a column of its own, and is only said here where two of them would read alike.
+    """
     differing = _differing(several)
-    return [_candidates(settings, differing) if settings else [] for settings in several]
+    only = {(settings["only"], tuple(settings["kernels"])) for settings in several if settings and settings["only"]}
+    alike = Counter(shown for shown, _ in only)
+    return [_candidates(settings, [name for name in differing if name == "gaps" or alike[settings["only"]] != 1])
+            if settings else [] for settings in several]
 
 
 def _candidates(smoothing: Settings, differing: list[str]) -> list[str]:
@@ -154,14 +178,11 @@ def _value(value: Any, digits: int) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.{digits}g}"
-    if isinstance(value, Mapping):
-        return " ".join(f"{name}({_value(item, digits)})" if isinstance(item, Mapping) else
-                        f"{name}={_value(item, digits)}" for name, item in value.items()) or "none"
     if isinstance(value, (list, tuple)):
         return "+".join(_value(item, digits) for item in value) or "none"
     return str(value)
 
 
 ASPECTS: tuple[tuple[Callable[[Record], Settings], Callable[[list[Settings]], list[list[str]]]], ...] = (
-    (head_settings, _say_values), (_weights, _say_hashes), (_entry, _say_hashes), (_smoothing, _say_candidates),
+    (_head, _say_values), (_weights, _say_hashes), (_entry, _say_hashes), (_smoothing, _say_candidates),
     (_rest, _say_values))

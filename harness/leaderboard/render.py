@@ -15,8 +15,9 @@ from harness.leaderboard.table import markdown, table
 FORMATS = ("table", "csv", "json", "md")
 COLUMNS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
            "weights", "random_weights", "features", "head", "settings", "distinction", "kernel", "radius", "seeds",
-           "seeds_missing", "metric", "value", "std", "ci_low", "ci_high", "tied_with_best", "p_value", "detectable",
-           "unsmoothed", "undefined", "coverage", "units", "unit", "parameters", "data_digest", "source", "note")
+           "seeds_missing", "metric", "value", "std", "ci_low", "ci_high", "ci_method", "tied_with_best", "p_value",
+           "detectable", "unsmoothed", "undefined", "coverage", "units", "unit", "parameters", "data_digest", "source",
+           "note")
 """Columns of the CSV; one for each metric any row has follows, as `metrics.NAME`."""
 
 

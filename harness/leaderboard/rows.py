@@ -24,6 +24,9 @@ PUBLISHED = "published"
 class Evidence(Protocol):
     """What rows are told of jobs beyond their records; `harness.evidence` has it from their statistics."""
 
+    method: str
+    """Of its intervals."""
+
     def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None: ...
 
     def difference(self, first: Sequence[Record], second: Sequence[Record]) -> Difference | None: ...
@@ -37,8 +40,9 @@ def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence 
     labels of the reported split, published figures and rows without a finished seed follow with rank None.
     `value` is the mean over the finished `seeds`, `std` their sample standard deviation (None for one seed),
     `unsmoothed` and `metrics` are means likewise; `seeds_missing` are those some record of the group expects.
-    `ci_low`/`ci_high`: 95 % interval from `evidence`, where it has none the means of the seeds' own (None unless each
-    has one). `p_value`: of the paired test against the board's best row, Holm-adjusted for the board; `tied_with_best`
+    `ci_low`/`ci_high`: 95 % interval from `evidence`, by its method `ci_method`; where it has none the means of the
+    seeds' own, `ci_method` then "records" (all None unless each has one).
+    `p_value`: of the paired test against the board's best row, Holm-adjusted for the board; `tied_with_best`
     when it is 0.05 or more (the best row is tied with itself; None where no test could be made); `detectable`: the
     smallest difference to the best that such a pair shows with 80 % power. Tied rows share rank 1, the others keep
     their place, which equal values share.
@@ -120,7 +124,7 @@ def _row(group: list[Record], evidence: Evidence | None) -> Row:
     seeds = [record.seed for record in done]
     first = _first(group)
     values = [record.metrics[record.metric] for record in done]
-    low, high = _interval(done, evidence)
+    low, high, method = _interval(done, evidence)
     return {
         "rank": None,
         "run_id": first.group_id,
@@ -148,6 +152,7 @@ def _row(group: list[Record], evidence: Evidence | None) -> Row:
         "std": statistics.stdev(values) if len(values) > 1 else None,
         "ci_low": low,
         "ci_high": high,
+        "ci_method": method,
         "tied_with_best": None,
         "p_value": None,
         "detectable": None,
@@ -163,9 +168,13 @@ def _row(group: list[Record], evidence: Evidence | None) -> Row:
     }
 
 
-def _interval(done: list[Record], evidence: Evidence | None) -> tuple[float | None, float | None]:
+def _interval(done: list[Record], evidence: Evidence | None) -> tuple[float | None, float | None, str | None]:
+    """Low, high, method."""
     found = evidence.interval(done) if evidence is not None and done and done[0].kind != "published" else None
-    return found or (_mean_of(done, lambda record: record.ci_low), _mean_of(done, lambda record: record.ci_high))
+    if found:
+        return *found, evidence.method
+    low, high = _mean_of(done, lambda record: record.ci_low), _mean_of(done, lambda record: record.ci_high)
+    return low, high, None if low is None or high is None else "records"
 
 
 def _optimistic(record: Record) -> bool:

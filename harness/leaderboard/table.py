@@ -15,6 +15,10 @@ TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units
 DROPPED = ("params", "cover", "p", "raw")
 """Columns left out of a narrow table, in this order; long names are shortened next, then these go:"""
 DROPPED_LAST = ("note", "run", "source", "seeds", "95 % interval", "smoothing", "features")
+METHODS = {"studentized": "studentised bootstrap of {units} and seeds",
+           "percentile": "percentiles over resampled {units}, and seeds", "bca": "BCa bootstrap of {units}, and seeds",
+           "records": "mean of the seeds' own intervals"}
+"""Of intervals, in words."""
 LIFTED = ("seeds", "smoothing", "cover")
 """Columns that move into the title when all rows of a board agree."""
 
@@ -133,6 +137,8 @@ def _numbered_notes(listed: list[Row]) -> list[str]:
 
 def _legend(rows: list[Row], width: int, shown: list[Column]) -> str:
     held, names = {mark for row in rows for mark in marks(row)}, {column.name for column in shown}
+    methods = {row["ci_method"] for row in rows}
+    units = " or ".join(dict.fromkeys(f"{row['unit']}s" for row in rows))
     explained = [
         *((mark, meaning, mark in held) for mark, meaning in MARKS.items()),
         ("(random)", "backbone weights are random", any(row["random_weights"] for row in rows)),
@@ -140,6 +146,8 @@ def _legend(rows: list[Row], width: int, shown: list[Column]) -> str:
          any(row["kernel"] == "mixed" for row in rows)),
         ("raw", "without smoothing", "raw" in names),
         ("±", "standard deviation over seeds", any(row["std"] is not None for row in rows)),
+        *(("95 % interval", meaning, "95 % interval" in names and method in methods)
+          for method, meaning in METHODS.items()),
         ("p", "of the paired test against the best, Holm-adjusted", "p" in names),
     ]
-    return joined([f"{mark} {meaning}" for mark, meaning, used in explained if used], width)
+    return joined([f"{mark} {meaning.format(units=units)}" for mark, meaning, used in explained if used], width)

@@ -21,12 +21,13 @@ WIDE = 200
 
 
 def run(group, head=SHARED, value=0.5, entry="69a765976f5c", largest=50, kernels=("mean", "median"), fraction=0.25,
-        gaps="linear", thresholds="chosen", missing="dropped", protocol=None, **changes):
+        smallest=0, gaps="linear", thresholds="chosen", missing="dropped", protocol=None, **changes):
     """A record with a configuration as jobs write it."""
     protocol = protocol or Protocol(fraction=fraction)
     configuration = Configuration(
         kind="run", task="expr", data="d0d0d0d0d0d0", entry=entry, features="embeddings", head=head,
-        smoothing=Smoothing(kernels, 0, largest, gaps), protocol=protocol, thresholds=thresholds, missing=missing)
+        smoothing=Smoothing(kernels, smallest, largest, gaps), protocol=protocol, thresholds=thresholds,
+        missing=missing)
     changes = {"protocol": protocol.name, **changes}
     return record(group=group, value=value, config=plain(configuration), head=head.kind if head else "constant",
                   **changes)
@@ -58,7 +59,7 @@ def test_without_head_settings_between_them_weights_then_smoothing_then_the_rest
         "a": ["weights ab12cd"], "b": ["weights ef34ab"]}
     assert said(run("a", entry="69a765976f5c"), run("b", entry="69a765911111")) == {
         "a": ["entry 69a76597"], "b": ["entry 69a76591"]}
-    assert said(run("a"), run("b", largest=25), run("c", largest=0)) == {"a": ["r<=50"], "b": ["r<=25"], "c": ["r=0"]}
+    assert said(run("a"), run("b", largest=25), run("c", largest=0)) == {"a": ["r<=50"], "b": ["r<=25"], "c": []}
     assert said(run("a"), run("b", kernels=("mean",))) == {"a": ["mean/median"], "b": ["mean"]}
     assert said(run("a"), run("b", fraction=0.125)) == {"a": ["fraction=0.25"], "b": ["fraction=0.125"]}
 
@@ -85,7 +86,26 @@ def test_every_switch_of_the_paper_tells_rows_apart(one, other, words):
 def test_the_parts_of_separate_networks_are_said_by_output():
     head = HeadConfig("separate", parts=(Part("va", features="scores"), Part("au", hidden=64, keep="last")))
     told = said(run("a", head), run("b", HeadConfig("separate")))
-    assert told == {"a": ["parts=va(features=scores) au(hidden=64 keep=last)"], "b": ["parts=none"]}
+    assert told == {"a": ["va:scores", "au:hidden=64", "au:keep=last"], "b": []}
+    wider = HeadConfig("separate", parts=(Part("va", features="scores"), Part("au", hidden=128, keep="last")))
+    assert said(run("a", head), run("b", wider)) == {"a": ["au:hidden=64"], "b": ["au:hidden=128"]}
+
+
+def fixed(group, kernel, radius, **changes):
+    """A run whose filter leaves nothing to choose."""
+    shown = {"kernel": kernel if radius else "none", "radius": radius}
+    return run(group, smallest=radius, largest=radius, kernels=(kernel,), **shown, **changes)
+
+
+def test_a_filter_that_the_columns_show_is_not_said_again():
+    filters = [("mean", 0), ("mean", 2), ("mean", 7), ("median", 7)]
+    listed = [fixed(f"run{i}", *one) for i, one in enumerate(filters)]
+    assert set(map(tuple, said(*listed).values())) == {()}
+    told = said(*listed, run("searched"))
+    assert told.pop("searched") == ["mean/median", "r<=50"] and set(map(tuple, told.values())) == {()}
+    assert said(listed[0], fixed("b", "median", 0)) == {"run0": ["mean"], "b": ["median"]}, "both are shown as none"
+    assert said(listed[1], fixed("b", "mean", 2, gaps="nearest"))["b"] == ["gaps=nearest"]
+    assert said(listed[1], fixed("b", "mean", 7, head=DIRECT))["b"] == ["hidden=0", "lr=0.005"]
 
 
 def test_what_is_left_alike_after_the_head_goes_on_to_the_next_difference():

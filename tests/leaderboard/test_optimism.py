@@ -8,9 +8,11 @@ import shutil
 import pytest
 
 from harness.cli import main
+from harness.cli.parser import parser
 from harness.evidence import Evidence
 from harness.heads.config import HeadConfig
 from harness.identity import plain
+from harness.intervals import METHOD, METHODS
 from harness.jobs.job import Configuration
 from harness.leaderboard import optimism, render_optimism
 from harness.recipes.recipe import Protocol, Smoothing
@@ -118,7 +120,21 @@ def test_the_command_prints_the_gap_and_without_pairs_what_makes_the_other_half(
     track(store, run(store, "open", 0.45, PUBLISHED, seeds=(0,)))
     assert main(["leaderboard", "--optimism", "--store", str(store)]) == 0
     assert "held-out against published protocol" in capsys.readouterr().out
-    assert main(["leaderboard", "--optimism", "--published", "--store", str(store)]) == 2
+    for other in (["--published"], ["--interval", "bca"]):
+        assert main(["leaderboard", "--optimism", *other, "--store", str(store)]) == 2
+    assert "--interval bca" in capsys.readouterr().err
+
+
+def test_the_command_takes_every_method_of_intervals_and_that_of_the_records_by_default(tracked, capsys):
+    asked = parser().parse_args(["leaderboard"])
+    assert asked.interval == METHOD
+    made = {}
+    for method in METHODS:
+        assert main(["leaderboard", "--interval", method, "--format", "json", "--store", str(tracked)]) == 0
+        [row] = json.loads(capsys.readouterr().out)
+        assert row["ci_method"] == method
+        made[method] = row["ci_low"], row["ci_high"]
+    assert len(set(made.values())) == len(METHODS)
 
 
 def test_the_command_sets_published_figures_beside_runs_without_a_rank(tracked, capsys):

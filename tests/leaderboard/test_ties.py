@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from harness.evidence import Evidence
+from harness.evidence import FILE, Evidence, load
+from harness.intervals import interval
 from harness.leaderboard import render, rows
+from harness.leaderboard.table import METHODS
 from harness.paired import holm
 from tests.keeping import VIDEOS, keep
 from tests.making import record
@@ -43,11 +45,24 @@ def test_the_interval_is_of_the_mean_over_seeds_and_not_the_mean_of_their_interv
     assert 0.1 < row["ci_low"] < row["value"] < row["ci_high"] < 0.9
 
 
+@pytest.mark.parametrize("method", ["studentized", "percentile", "bca"])
+def test_the_interval_is_made_as_asked_and_the_row_and_the_table_say_how(store, method):
+    jobs = keep(store, "a", 0.6)
+    first = Evidence(store).interval(jobs)
+    for asked in (Evidence(store, method=method), Evidence(store, method=method)):
+        [row] = rows(jobs, evidence=asked)
+        made = interval([load(store / "artifacts" / "jobs" / job.job_id / FILE)[1] for job in jobs], "P_EXPR", method)
+        assert (row["ci_low"], row["ci_high"], row["ci_method"]) == (made.low, made.high, method)
+        assert (asked.interval(jobs) == first) == (method == "studentized")
+        assert f"95 % interval {METHODS[method].format(units='videos')}" in render([row])
+
+
 def test_without_statistics_the_records_say_what_they_can_and_nothing_is_tied(store):
     listed = board(store, [record(group="a", value=0.5, ci_low=0.4, ci_high=0.6)], [record(group="b", value=0.4)])
     assert [row["rank"] for row in listed] == [1, 2]
     assert all(row["tied_with_best"] is row["p_value"] is None for row in listed)
-    assert (listed[0]["ci_low"], listed[0]["ci_high"]) == (0.4, 0.6)
+    assert (listed[0]["ci_low"], listed[0]["ci_high"], listed[0]["ci_method"]) == (0.4, 0.6, "records")
+    assert listed[1]["ci_method"] is None
 
 
 def test_a_run_alone_is_tied_with_itself(store):
@@ -75,7 +90,8 @@ def test_the_table_marks_ties_and_says_what_the_split_can_show(store):
     lines = text.splitlines()
     assert sum(line.startswith("1 =") for line in lines) == 1 and sum(line.startswith("3  ") for line in lines) == 1
     assert f"Smallest difference to the best that {len(VIDEOS)} videos show with 80 % power: 0." in text
-    assert "median of 2 runs" in text and "= tied: its difference to the best may be chance" in text
+    assert "median of 2 runs" in text
+    assert "= tied, so ranked 1: these videos cannot tell it from the best" in text
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "md"])

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from harness.cli import main
 from harness.errors import FramelightError, InputError
 from harness.evidence import Evidence
 from harness.tracking import TrackingLost, locate, open_tracker, statistics_elsewhere, tracked_records
@@ -134,6 +135,23 @@ def test_statistics_of_another_stores_jobs_come_with_the_tracking(tmp_path, stor
     assert asked.interval(lacking) is None, "tracked without its files"
     assert Evidence(elsewhere).interval(own) is not None, "fetched once, kept in the store"
     assert statistics_elsewhere(ran) is None, "what a store's own database lacks, nobody has"
+
+
+def test_runs_of_another_store_are_compared_through_the_tracking(tmp_path, store, capsys):
+    ran, elsewhere, uri = tmp_path / "ran", tmp_path / "elsewhere", f"sqlite:///{store / 'mlflow.db'}"
+    tracker = open_tracker(ran, uri)
+    study = tracker.study("r", "s")
+    for job in [*keep(ran, "aaaa", 0.6), *keep(ran, "bbbb", 0.4)]:
+        tracker.log(job, ran / "artifacts" / "jobs" / job.job_id, study)
+    tracker.log(keep(ran, "cccc", 0.4, seeds=(0,))[0], None, study)
+    at = ["--store", str(elsewhere), "--tracking-uri", uri]
+    assert main(["compare", "aaaa", "bbbb", *at]) == 0
+    there = capsys.readouterr().out
+    assert main(["compare", "aaaa", "bbbb", "--store", str(ran), "--tracking-uri", uri]) == 0
+    assert capsys.readouterr().out == there and "A is better than B" in there
+    assert main(["compare", "aaaa", "cccc", *at]) == 2
+    assert "cccc-s0 is tracked, but its statistics are not in this store" in (said := capsys.readouterr().err)
+    assert "nor on the tracking server" in said
 
 
 @pytest.mark.slow
