@@ -1,4 +1,4 @@
-"""What is asked of data before any work is done on it: both splits, disjoint, and labels enough on every side.
+"""What is asked of data before any work is done on it: both splits, disjoint, and labels and crops on every side.
 
 Run as a process of its own by `harness.soundness`: it reads the labels of the reported split and gives back messages.
 """
@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from harness.data.dataset import Dataset, Labels
 from harness.data.open import open_dataset
@@ -36,6 +38,10 @@ def check(protocol: Protocol, dataset: Dataset, task: str, say: Callable[[str], 
                              "look at it with `framelight data check`")
         found[split] = dataset.labels(task, split)
         require_usable(found[split], task, f"{split} split of {dataset.root}")
+        if not _has_crop(dataset, task, found[split]):
+            raise InputError(f"{dataset.root}: none of the labelled rows of the {split} split of task '{task}' has a "
+                             "crop, so nothing can be read from them; put the crops there, or look with `framelight "
+                             "data check` at how they are named")
     _require_disjoint(dataset, task, found[TRAINING], found[REPORTED], say)
     if protocol.name == "published":
         return
@@ -61,14 +67,24 @@ def _require_disjoint(dataset: Dataset, task: str, training: Labels, reported: L
 
 
 def _require_choice(protocol: Protocol, dataset: Dataset, task: str, selection: Labels) -> None:
-    """A valid label for each output: without one, every epoch and window would look alike."""
-    for output in find_task(task).outputs:
-        if not output.valid(selection.targets[output.name]).any():
-            remedy = (f"fewer than {protocol.folds} protocol.folds" if protocol.folds else
-                      f"a larger protocol.fraction than {protocol.fraction:g}")
-            raise InputError(f"{dataset.root}: the part of the {TRAINING} split held out for choosing has no valid "
-                             f"{output.name} label of task '{task}' among its {len(selection):,} rows; hold out "
-                             f"another with --set protocol.seed={protocol.seed + 1} or {remedy}")
+    """A crop, and a valid label for each output: without one, every epoch and window would look alike."""
+    lacking = [f"no valid {output.name} label of task '{task}' among its {len(selection):,} rows"
+               for output in find_task(task).outputs if not output.valid(selection.targets[output.name]).any()]
+    if not lacking and not _has_crop(dataset, task, selection):
+        lacking = [f"no crop for any of its {len(selection):,} rows of task '{task}'"]
+    for what in lacking:
+        remedy = (f"fewer than {protocol.folds} protocol.folds" if protocol.folds else
+                  f"a larger protocol.fraction than {protocol.fraction:g}")
+        raise InputError(f"{dataset.root}: the part of the {TRAINING} split held out for choosing has {what}; hold out "
+                         f"another with --set protocol.seed={protocol.seed + 1} or {remedy}")
+
+
+def _has_crop(dataset: Dataset, task: str, labels: Labels) -> bool:
+    """Whether any valid row has one; folders of crops are listed until it is found."""
+    labels = labels.take(np.logical_or.reduce(list(find_task(task).valid(labels.targets).values())))
+    sequences = dataset.sequences
+    return any(np.isin(labels.frame[labels.sequence == number], sequences[labels.sequences[number]].frames).any()
+               for number in np.unique(labels.sequence))
 
 
 def main(root: str, protocol: str, *tasks: str) -> None:

@@ -1,6 +1,7 @@
 """The check of the data runs in a process of its own; what it finds wrong is told in `test_preparation`."""
 
 import os
+import shutil
 import sys
 
 import pytest
@@ -33,6 +34,27 @@ def test_a_malformed_reported_label_is_refused_with_file_and_line(tmp_path, monk
 def test_folds_are_judged_before_any_work(tmp_path):
     with pytest.raises(InputError, match="cannot make 5 folds of 2 units.*protocol.folds"):
         require_sound(Protocol(folds=5), small_abaw3(tmp_path), ["expr"], pytest.fail)
+
+
+@pytest.mark.parametrize("videos, protocol, message", [
+    (("video2", "video3"), Protocol(), "labelled rows of the validation split of task 'expr' has a crop"),
+    (("7-30-640x480", "video1_left"), Protocol(), "labelled rows of the train split of task 'expr' has a crop"),
+    (("video1_left",), Protocol(folds=2), "held out for choosing has no crop for any of its 5 rows.*protocol.folds"),
+])
+def test_labels_without_any_crop_are_refused(tmp_path, videos, protocol, message):
+    root = small_abaw3(tmp_path)
+    for video in videos:
+        shutil.rmtree(root / "cropped" / video)
+    with pytest.raises(InputError, match=message):
+        require_sound(protocol, root, ["expr"], pytest.fail)
+
+
+def test_one_crop_of_a_labelled_frame_is_enough_to_begin(tmp_path):
+    root = small_abaw3(tmp_path)
+    shutil.rmtree(root / "cropped" / "video2")
+    for image in sorted((root / "cropped" / "video3").iterdir())[1:]:
+        image.unlink()
+    require_sound(Protocol(), root, ["expr"], pytest.fail)
 
 
 def test_a_folder_of_the_users_called_harness_is_not_in_the_way(tmp_path, monkeypatch):
