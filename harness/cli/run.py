@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import TYPE_CHECKING
 
 from harness.cli.boards import show
 from harness.cli.saying import say
 from harness.errors import InputError
 from harness.recipes import apply_settings, find_recipe
+
+if TYPE_CHECKING:
+    from harness.runner import Outcome
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -25,7 +29,21 @@ def main(arguments: argparse.Namespace) -> int:
         f"results in {arguments.store}")
     if outcome.lost:
         say(f"warning: {outcome.lost}")
+    else:
+        _say_pictures(arguments, outcome)
     for record in outcome.failures:
         say(f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "
             f"{record.error}")
     return 1 if outcome.failures or outcome.lost else 0
+
+
+def _say_pictures(arguments: argparse.Namespace, outcome: Outcome) -> None:
+    """A line for each board of the recipe: the folder of its best run's pictures."""
+    from harness.cli.pictures import best_pictures
+    from harness.tracking import tracked_records
+
+    found = [record for record in tracked_records(arguments.store, arguments.tracking_uri)
+             if (record.task, record.data_digest) in outcome.boards]
+    lines = best_pictures(arguments.store, found)
+    if lines:
+        say("\n".join(["pictures of the best run of each board:", *lines]))

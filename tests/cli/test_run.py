@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from harness.cli import main
+from harness.cli.pictures import best_pictures
 from tests import small
+from tests.making import record
 
 CONTRACT = {"rank", "run_id", "task", "dataset", "split", "protocol", "backbone", "features", "head", "kernel",
             "radius", "seeds", "metric", "value", "std", "ci_low", "ci_high", "tied_with_best", "coverage",
@@ -26,6 +28,26 @@ def test_run_ends_with_its_leaderboard(finished):
     assert "tiny_mobilenet (random)" in done.stdout
     assert f"{small.JOBS} jobs run, 0 already finished" in done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_run_ends_with_where_the_pictures_of_each_boards_best_run_lie(finished, capsys):
+    store, done = finished
+    first = {row["task"]: row["run_id"] for row in reversed(board(store, capsys)) if row["kind"] == "run"}
+    assert len(first) == 2
+    folders = {task: store / "artifacts/jobs" / f"{run}-s0" / "pictures" for task, run in first.items()}
+    lines = [f"  {task}, held-out: {folder}" for task, folder in folders.items()]
+    told = done.stderr.split("pictures of the best run of each board:\n")[1].splitlines()
+    assert sorted(told) == sorted(lines)
+    assert all((folder / "f1.png").is_file() for folder in folders.values())
+
+
+def test_a_board_without_pictures_or_without_a_run_is_not_named(tmp_path):
+    runs = [record("a" * 12, value=0.3), record("b" * 12, value=0.4), record("c" * 12, value=0.9, kind="baseline"),
+            record("d" * 12, value=0.5, protocol="published")]
+    assert best_pictures(tmp_path, runs) == []
+    for name in ("a", "b", "c"):
+        (tmp_path / "artifacts/jobs" / f"{name * 12}-s0" / "pictures").mkdir(parents=True)
+    assert best_pictures(tmp_path, runs) == [f"  expr, held-out: {tmp_path}/artifacts/jobs/{'b' * 12}-s0/pictures"]
 
 
 def test_rows_have_what_the_contract_names(finished, capsys):
@@ -136,6 +158,6 @@ def test_published_protocol_is_marked_and_is_no_worse_than_chosen_elsewhere(smal
     records = [json.loads(p.read_text()) for p in (tmp_path / "store/artifacts/jobs").glob("*/record.json")]
     learned = [r for r in records if r["config"]["head"]]
     assert {r["protocol"] for r in records} == {"published"} and learned
-    for record in learned:
-        best = max(max(curve["reported"]) for curve in record["curve"].values())
-        assert record["metrics"][record["metric"]] == pytest.approx(best)
+    for kept in learned:
+        best = max(max(curve["reported"]) for curve in kept["curve"].values())
+        assert kept["metrics"][kept["metric"]] == pytest.approx(best)

@@ -1,7 +1,11 @@
 """`framelight submit` on real runs: every task, both forms, and what it refuses."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -34,18 +38,26 @@ from harness.recipes import Protocol
 
 recipe = dataclasses.replace(recipe, name="one", grids=recipe.grids[:1], seeds=(5,), protocol=Protocol("published"))
 '''
+FOLDED = RECIPE + '''
+import dataclasses
+from harness.recipes import Protocol
+
+separate = Grid("mtl", ("embeddings+scores",), (HeadConfig("separate", epochs=1),))
+recipe = dataclasses.replace(recipe, name="folded", grids=(*recipe.grids[1:3], separate), seeds=(5,), missing="filled",
+                             smoothing=Smoothing(smallest=2, largest=3, gaps="published"), thresholds="half",
+                             protocol=Protocol(folds=2, refit=True))
+'''
 TASKS = ("expr", "va", "au", "mtl")
 METRICS = {"expr": "P_EXPR", "va": "P_VA", "au": "P_AU", "mtl": "P_MTL"}
 
 
 @pytest.fixture(scope="module")
 def store(small_set, tmp_path_factory):
-    """A store in which the four challenges have run, and expressions also under the published protocol."""
+    """A store in which the four challenges have run; others under the published protocol, and by folds and filled."""
     folder = tmp_path_factory.mktemp("four")
-    for text in (RECIPE, PUBLISHED):
-        recipe = small.write_recipe(folder, text)
-        done = small.framelight("run", recipe, "--data", small_set, "--store", folder / "store", "--jobs", 2)
-        assert done.returncode == 0, done.stderr
+    for text in (RECIPE, PUBLISHED, FOLDED):
+        run = ["run", small.write_recipe(folder, text), "--data", small_set, "--store", folder / "store", "--jobs", 1]
+        assert main([str(word) for word in run]) == 0
     return folder / "store"
 
 
@@ -174,11 +186,19 @@ def test_the_same_command_writes_the_same_bytes(submit, tmp_path):
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
-def test_a_constant_and_random_features_can_be_submitted(submit, store, tmp_path):
-    for number, record in enumerate(kept(store, task="va", kind="baseline", protocol="held-out")):
-        if not record["flags"]:
-            code, printed, said = submit(record["job_id"], "--split", "validation", out=f"out{number}")
-            assert code == 0 and "in the run's record" in printed, said
+@pytest.mark.parametrize("form", ["challenge", "frames"])
+@pytest.mark.parametrize("recipe", ["four", "one", "folded"])
+def test_every_result_of_every_protocol_comes_back_from_its_files(submit, store, tmp_path, recipe, form):
+    """Constants and random features too; by folds, refitted and with frames without a crop scored."""
+    found = [record for record in kept(store, recipe=recipe) if "uses_labels" not in record["flags"]]
+    assert {record["kind"] for record in found} == {"run", "baseline"}
+    for record in found:
+        out = record["job_id"]
+        code, _, said = submit(out, "--split", "validation", "--format", form, out=out)
+        assert code == 0, said
+        trip = json.loads((tmp_path / out / "submission.json").read_text())["round_trip"]
+        assert trip["files"] == trip["memory"] and trip["moved"] == 0 and trip["frames"] == record["scored"]
+        assert trip["record"] == record["metrics"][record["metric"]] == pytest.approx(trip["files"], abs=1e-6)
 
 
 def test_a_baseline_that_reads_labels_is_refused(submit, store):
@@ -204,6 +224,53 @@ def test_what_is_refused(submit, store, data, tmp_path):
     code, _, said = submit("best:mtl", data=data, out="other")
     assert code == 2 and "no test list of task 'mtl'" in said
     assert not (tmp_path / "other").exists()
+
+
+def test_an_out_within_the_data_is_refused(submit, data, tmp_path):
+    for out in ("data/cropped_aligned/mine", "data/mine", "data"):
+        code, _, said = submit("best:expr", data=data, out=out)
+        assert code == 2 and "is within the data folder" in said
+    assert not (data / "mine").exists() and not (data / "cropped_aligned" / "mine").exists()
+
+
+def test_a_video_file_that_cannot_be_read_is_named(submit, data, tmp_path):
+    path = film(data / "videos" / f"{names_in(data)[0]}.mp4", 40)
+    path.write_bytes(path.read_bytes()[:200])
+    code, _, said = submit("best:expr", data=data)
+    assert code == 2 and f"{path}: cannot be read as a video" in said and "--frames FILE" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_crops_and_test_lists_without_annotations_are_enough(submit, data, tmp_path, capsys):
+    shutil.rmtree(data / "Third ABAW Annotations")
+    assert main(["data", "check", str(data)]) == 0
+    printed = capsys.readouterr().out
+    assert "annotations  none: nothing to train on" in printed and "no problem found" in printed
+    code, printed, _ = submit("best:expr", data=data)
+    assert code == 0 and sorted(names_in(data)) == sorted(
+        path.stem for path in (tmp_path / "out").glob("*.txt"))
+    assert main(["data", "check", str(tmp_path / "out"), "--against", str(data)]) == 0
+    code, _, said = submit("best:expr", "--split", "validation", data=data, out="other")
+    assert code == 2 and "no annotations of task 'expr'; it has none" in said
+
+
+def test_a_killed_command_leaves_no_folder_and_the_next_takes_away_what_it_left(submit, store, small_set, tmp_path):
+    out = tmp_path / "out"
+    stopped = ("import os, signal; from harness.submission import files; from harness.cli import main\n"
+               "files.read = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+               f"main(['submit', 'best:expr', '--data', {str(small_set)!r}, '--store', {str(store)!r}, "
+               f"'--out', {str(out)!r}])")
+    assert subprocess.run([sys.executable, "-c", stopped]).returncode == -signal.SIGKILL
+    (aside,) = tmp_path.iterdir()
+    assert aside.name.startswith(".out.") and list(aside.glob("*.txt")), "it was killed as it wrote"
+    os.utime(aside, (0, 0))
+    assert submit("best:expr")[0] == 0
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_place_that_cannot_be_written_to_is_said(submit):
+    code, _, said = submit("best:expr", out="/sys/framelight")
+    assert code == 1 and "cannot write /sys/framelight" in said and "--out" in said
 
 
 def test_a_run_whose_model_is_elsewhere_is_refused(submit, store, tmp_path):

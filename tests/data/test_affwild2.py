@@ -5,7 +5,7 @@ import pytest
 
 from harness.data.affwild2 import AffWild2
 from harness.data.check import check
-from harness.data.open import open_dataset
+from harness.data.open import is_dataset, open_dataset
 from harness.errors import InputError
 from tests.data.building import ABSENT, ANNOTATIONS, EXPR, MTL_HEADER, TEST_LISTS, annotate, crops, small_abaw3, write
 from tests.paths import shared_data
@@ -181,3 +181,23 @@ def test_the_rendered_set():
     labels = dataset.labels("mtl", "train")
     pairs = set(zip(labels.sequence.tolist(), labels.frame.tolist()))
     assert len(labels) == 959 and len(pairs) == 958
+
+
+@pytest.mark.parametrize("name", [TEST_LISTS["expr"], "CVPR_5th_ABAW_EXPR_test_set_sample.txt"])
+def test_crops_and_a_test_list_are_a_data_set_without_labels(tmp_path, name):
+    crops(tmp_path, "video9", range(1, 4))
+    assert not is_dataset(tmp_path)
+    lines = ["video9", "video8"] if name == TEST_LISTS["expr"] else ["image_location,Neutral", "video9/00001.jpg,",
+                                                                      "video8/00001.jpg,"]
+    write(tmp_path / name, *lines)
+    dataset = open_dataset(tmp_path)
+    assert dataset.tasks() == () and dataset.splits("expr") == ()
+    assert sorted(dataset.members("expr", "test")) == ["video8", "video9"]
+    assert [len(dataset.sequences[video].frames) for video in ("video9", "video8")] == [3, 0]
+    with pytest.raises(InputError, match="no annotations of task 'expr'; it has none"):
+        dataset.labels("expr", "train")
+
+
+def test_test_lists_without_crops_are_not(tmp_path):
+    write(tmp_path / TEST_LISTS["expr"], "video9")
+    assert not is_dataset(tmp_path)

@@ -233,3 +233,20 @@ def test_the_shared_sets_have_no_error(name, errors):
     assert len(report.errors) == errors
     assert {(p.kind) for p in report.warnings} <= {"absent class", "duplicate row", "extra lines"}
     assert all(len(line) <= 100 for line in render(report).splitlines())
+
+
+def test_a_folder_of_test_videos_alone_is_no_error(tmp_path):
+    crops(tmp_path, "video9", range(1, 4))
+    write(tmp_path / TEST_LISTS["expr"], "video9", "video8")
+    report = check(tmp_path)
+    assert report.counts == () and report.errors == () and [test.cropped for test in report.tests] == [1]
+    assert [problem.kind for problem in report.problems] == ["no crop"]
+    text = render(report)
+    assert "annotations  none: nothing to train on or to score" in text and "expr: 2 videos, 1 with crops" in text
+
+
+def test_a_folder_whose_annotations_are_empty_is_an_error(tmp_path):
+    crops(tmp_path, "video9", range(1, 4))
+    write(tmp_path / TEST_LISTS["expr"], "video9")
+    (tmp_path / ANNOTATIONS / EXPR / "Train_Set").mkdir(parents=True)
+    assert "train split of task expr is empty: no annotated row for expr; a run of that task stops here" in [problem.message for problem in check(tmp_path).errors]

@@ -104,3 +104,25 @@ def test_a_faulty_frames_file_is_refused_with_the_line(tmp_path, text, said):
     (tmp_path / "frames.csv").write_text(text)
     with pytest.raises(InputError, match=said):
         read_lines(tmp_path / "frames.csv")
+
+
+def test_a_list_of_every_frame_goes_before_the_video_file(tmp_path):
+    known = Sources(videos={"a": film(tmp_path / "a.mp4", 10)}, listed={"a": 14, "b": 5})
+    found = lengths(("a", "b"), {"a": 14, "b": 6}, known)
+    assert [(one.lines, one.source, one.past) for one in found.values()] == [(14, "list of frames", 0),
+                                                                            (5, "list of frames", 1)]
+    with pytest.raises(InputError, match="video 'b'.*list of frames has 5 of it.*frame 9"):
+        lengths(("b",), {"b": 9}, known)
+    assert known.knows("a_left") and known.knows("b") and not known.knows("c")
+
+
+def test_a_file_without_a_picture_is_named(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    with pytest.raises(InputError, match="a.mkv: holds no frame.*--frames"):
+        frame_count(path)
