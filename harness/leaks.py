@@ -29,8 +29,8 @@ NAMES = {"expr": frozenset(name.lower() for name in (*EXPRESSIONS, "Contempt") i
 OTHERS = (REPORTED, "test")
 COLUMNS = ("split", "image", "training_image", "tasks")
 SHOWN = 3
-VERSION = 1
-"""Of hashes and comparisons; raised when either changes."""
+HASHED, COMPARED = 1, 2
+"""Versions of the hashes and of what is done with them; raised when either changes."""
 
 Say = Callable[[str], None]
 
@@ -82,11 +82,11 @@ def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str,
     another run only reads them.
     """
     folder = store / "artifacts" / "leaks"
-    path = folder / f"{digest([images, dict(labels), _tested(dataset, labels), VERSION])}.csv"
+    path = folder / f"{digest([images, dict(labels), _tested(dataset, labels), HASHED, COMPARED])}.csv"
     if not path.is_file():
         from harness.data.lookalikes import lookalikes
 
-        hashes = _hashes(dataset, folder / f"{images}-{VERSION}.npz")
+        hashes = _hashes(dataset, folder / f"{images}-{HASHED}.npz")
         _write(path, lookalikes(dataset, labels, hashes, TRAINING, OTHERS))
     pairs = _read(path)
     for split in OTHERS:

@@ -1,8 +1,8 @@
 """Crops of one split that show the very picture of a crop of another: what is scored would have been trained on.
 
 Every crop gets a difference hash of 64 bits (Krawetz 2013): of a thumbnail of 9 x 8 grey pixels, whether each is darker
-than its right neighbour. Copies share it, and most that were compressed or scaled again. So do some crops that merely
-resemble each other, so crops with equal hashes are compared pixel by pixel.
+than its right neighbour. Copies share it, those that were compressed or scaled again but for a bit or two. So do some
+crops that merely resemble each other, so crops whose hashes differ in at most two bits are compared pixel by pixel.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from harness.data.dataset import Dataset, Sequence
+from harness.data.hamming import near_pairs
 from harness.errors import InputError
 
 THUMBNAIL = (9, 8)
@@ -113,10 +114,12 @@ class _Crops:
 
     def same(self, ours: np.ndarray, trained: np.ndarray) -> Iterator[tuple[int, int]]:
         """(crop, training crop) of one picture."""
-        shared = np.intersect1d(self.hashes.hashes[ours], self.hashes.hashes[trained])
-        for value in shared:
-            candidates = trained[self.hashes.hashes[trained] == value]
-            for crop in ours[self.hashes.hashes[ours] == value].tolist():
+        own, theirs = (_Groups(places, self.hashes.hashes[places]) for places in (ours, trained))
+        pairs = near_pairs(own.values, theirs.values)
+        firsts, begin = np.unique(pairs[:, 0], return_index=True)
+        for first, near in zip(firsts.tolist(), np.split(pairs[:, 1], begin[1:])):
+            candidates = np.concatenate([theirs.of(value) for value in near.tolist()])
+            for crop in own.of(first).tolist():
                 likest = self._likest(crop, candidates)
                 if crop != likest and self._alike(crop, likest):
                     yield crop, likest
@@ -128,13 +131,13 @@ class _Crops:
     def _likest(self, crop: int, candidates: np.ndarray) -> int:
         if len(candidates) == 1:
             return int(candidates[0])
-        pictures = np.stack([self._picture(place) for place in candidates.tolist()])
+        pictures = np.stack([self._picture(place) for place in candidates.tolist()]).astype(np.float32)
         return int(candidates[np.square(pictures - self._picture(crop)).sum(axis=1).argmin()])
 
     def _picture(self, place: int) -> np.ndarray:
         if place not in self.pictures:
             picture = _grey(self._path(place)).resize((COMPARED, COMPARED))
-            self.pictures[place] = np.asarray(picture, np.float32).reshape(-1)
+            self.pictures[place] = np.asarray(picture, np.uint8).reshape(-1)
         return self.pictures[place]
 
     def _alike(self, one: int, other: int) -> bool:
@@ -164,6 +167,20 @@ class _Crops:
         if name not in self.sequences:
             self.sequences[name] = self.dataset.sequences[name]
         return self.sequences[name]
+
+
+class _Groups:
+    """Places by their hashes; values: the distinct ones, ascending."""
+
+    def __init__(self, places: np.ndarray, hashes: np.ndarray) -> None:
+        order = np.argsort(hashes, kind="stable")
+        self.places = places[order]
+        self.values, self.begin = np.unique(hashes[order], return_index=True)
+
+    def of(self, value: int) -> np.ndarray:
+        """The places of values[value]."""
+        end = self.begin[value + 1] if value + 1 < len(self.begin) else None
+        return self.places[self.begin[value]:end]
 
 
 def _grey(path: Path) -> Image.Image:

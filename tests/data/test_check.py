@@ -249,4 +249,5 @@ def test_a_folder_whose_annotations_are_empty_is_an_error(tmp_path):
     crops(tmp_path, "video9", range(1, 4))
     write(tmp_path / TEST_LISTS["expr"], "video9")
     (tmp_path / ANNOTATIONS / EXPR / "Train_Set").mkdir(parents=True)
-    assert "train split of task expr is empty: no annotated row for expr; a run of that task stops here" in [problem.message for problem in check(tmp_path).errors]
+    message = "train split of task expr is empty: no annotated row for expr; a run of that task stops here"
+    assert [problem.message for problem in check(tmp_path).errors] == [message]
