@@ -25,7 +25,7 @@ EQUAL = 1e-9
 
 @dataclass(frozen=True)
 class Paired:
-    """difference: first less second; low, high: its 95 % interval (None below two units); p: two-sided.
+    """difference: first less second; low, high: its 95 % interval (None below two units, or not asked); p: two-sided.
 
     deviation: standard deviation of the difference between runs that are equally good.
     """
@@ -38,11 +38,11 @@ class Paired:
 
 
 def paired(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], metric: str,
-           permutations: int = PERMUTATIONS, seed: int = 0) -> Paired:
-    """The difference in one metric; arguments and errors as for `differences`."""
+           permutations: int = PERMUTATIONS, seed: int = 0, interval: bool = True) -> Paired:
+    """The difference in one metric; arguments and errors as for `differences`. interval: False for the test alone."""
     both = _Both(first, second)
     both.check(metric)
-    return both.compared(permutations, seed, (metric,))[metric]
+    return both.compared(permutations, seed, (metric,), interval)[metric]
 
 
 def differences(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], permutations: int = PERMUTATIONS,
@@ -109,11 +109,11 @@ class _Both:
     def observed(self) -> dict[str, float]:
         return {name: float(value.mean()) for name, value in self.values(self.pooled.total()).items()}
 
-    def compared(self, permutations: int, seed: int, names: Sequence[str]) -> dict[str, Paired]:
+    def compared(self, permutations: int, seed: int, names: Sequence[str], interval: bool = True) -> dict[str, Paired]:
         values, without = self.values(self.pooled.total()), self.values(self.pooled.without_each())
         parts = [self.values(self._swapped(part)) for part in swaps(self.pooled.shape[2], permutations, seed)]
         chance = np.random.default_rng(seed).standard_t(max(self.seeds - 1, 1), permutations)
-        ends, found = self._ends(names, permutations, seed), {}
+        ends, found = self._ends(names, permutations, seed) if interval else {}, {}
         for name in names:
             value, error = float(values[name].mean()), seeds_error(values[name][:, 0], without[name])
             swapped = np.concatenate([part[name].mean(axis=0) for part in parts])

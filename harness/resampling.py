@@ -39,27 +39,21 @@ def swaps(units: int, permutations: int, seed: int = 0) -> Iterator[np.ndarray]:
 
 
 def _parts(draw, units: int, number: int, seed: int) -> Iterator[np.ndarray]:
-    step = max(1, CELLS // units)
-    if number <= step:
-        yield _kept(draw, units, number, seed)
-        return
-    generator = np.random.default_rng(seed)
-    for start in range(0, number, step):
-        yield draw(generator, units, min(step, number - start))
+    for part in _kept(draw, units, number, seed):
+        yield part.astype(np.float64)
 
 
 @functools.lru_cache(maxsize=4)
-def _kept(draw, units: int, number: int, seed: int) -> np.ndarray:
-    """Drawn once for all the runs of a board."""
-    part = draw(np.random.default_rng(seed), units, number)
-    part.setflags(write=False)
-    return part
+def _kept(draw, units: int, number: int, seed: int) -> list[np.ndarray]:
+    """Drawn once for all the runs of a board, as small integers: a quarter of the memory of weights."""
+    generator, step = np.random.default_rng(seed), max(1, CELLS // units)
+    return [draw(generator, units, min(step, number - start)) for start in range(0, number, step)]
 
 
 def _drawn(generator: np.random.Generator, units: int, number: int) -> np.ndarray:
     code = generator.integers(units, size=(number, units)) + np.arange(number)[:, None] * units
-    return np.bincount(code.ravel(), minlength=number * units).reshape(number, units).astype(np.float64)
+    return np.bincount(code.ravel(), minlength=number * units).reshape(number, units).astype(np.int16)
 
 
 def _swapped(generator: np.random.Generator, units: int, number: int) -> np.ndarray:
-    return generator.integers(2, size=(number, units), dtype=np.int8).astype(np.float64)
+    return generator.integers(2, size=(number, units), dtype=np.int8)

@@ -32,6 +32,8 @@ def test_a_difference_is_that_of_the_means_and_its_p_tells_what_is_sure(pair):
     found = Evidence(store).difference(good, poor)
     assert found.value == pytest.approx(mean(good) - mean(poor)) and found.low < found.value < found.high
     assert found.p < 0.01 and 0 < found.detectable < found.value and found.seeds == (0, 1, 2)
+    alone = Evidence(store).difference(good, poor, interval=False)
+    assert (alone.p, alone.detectable, alone.low, alone.high) == (found.p, found.detectable, None, None)
     against_itself = Evidence(store).difference(good, good)
     assert against_itself.value == 0 and against_itself.p == 1
 

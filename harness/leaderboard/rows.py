@@ -29,7 +29,8 @@ class Evidence(Protocol):
 
     def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None: ...
 
-    def difference(self, first: Sequence[Record], second: Sequence[Record]) -> Difference | None: ...
+    def difference(self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
+                   ) -> Difference | None: ...
 
 
 def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None) -> list[Row]:
@@ -64,7 +65,8 @@ def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence 
             row["distinction"] = words
 
     def against(row: Row, other: Row) -> Difference | None:
-        return evidence.difference(finished(jobs[name(row)]), finished(jobs[name(other)])) if evidence else None
+        pair = (finished(jobs[name(one)]) for one in (row, other))
+        return evidence.difference(*pair, interval=False) if evidence else None
 
     return [row for listed in sorted(boards.values(), key=_board_order)
             for row in ranked(listed, against if evidence is not None else None)]
