@@ -22,7 +22,7 @@ KINDS = ("run", "baseline", "published", "trial")
 """A trial is a step of a search: it is scored on the selection split only, and is on no leaderboard."""
 STATUSES = ("finished", "failed", "pruned")
 FLAGS = {"uses_labels": "reads labels of the reported split",
-         "own_scores": "features hold scores of the classes that are predicted"}
+         "own_scores": "features hold scores of what is predicted"}
 """What a reader must know of a result, and why."""
 _TUPLES = ("thresholds", "expected_seeds", "undefined", "flags")
 _SCORES = ("metrics", "unsmoothed", "selection")

@@ -138,7 +138,7 @@ def test_what_a_reader_must_know_is_said(tmp_path):
     first = put(tmp_path, "aaaa", 0, made[0], units, protocol="published", flags=("own_scores",))
     notes = " | ".join(compared([first], [put(tmp_path, "bbbb", 0, made[1], units)], tmp_path).notes)
     assert "A was chosen on the reported split itself: its score is optimistic" in notes
-    assert "A: features hold scores of the classes that are predicted" in notes
+    assert "A: features hold scores of what is predicted" in notes
     assert "4 videos are too few for any difference to be shown" in notes
 
 

@@ -10,7 +10,8 @@ from harness.leaderboard.layout import Column, Row
 from harness.leaderboard.rows import look, name
 
 RANDOM = " (random)"
-SHORT_WORDS = {"logistic_regression": "logistic", "embeddings": "emb", "embeddings+scores": "emb+scores"}
+SHORT_WORDS = {"logistic_regression": "logistic", "multitask": "multi", "embeddings": "emb",
+               "embeddings+scores": "emb+scores"}
 """Words of cells in a table that is short of room."""
 MARKS = {"=": "tied, so ranked 1: these {units} cannot tell it from the best (paired test, 5 %, Holm)",
          "b": "baseline", "p": "published figure, not ranked",

@@ -17,7 +17,7 @@ COLUMNS = ("task", "dataset", "split", "metric", "kind", "flags", "backbone", "w
 EXPLAINED = ("Published chooses epochs, thresholds and smoothing on the reported split itself{videos}. Gap: published "
              "less held-out on the same videos and seeds, with its 95 % interval and p of the paired test.")
 MORE_VIDEOS = ", and its models are trained on the held-out videos as well"
-DROPPED, DROPPED_LAST = ("seeds", "p", "smoothing"), ("run", "features")
+DROPPED, DROPPED_LAST = ("seeds", "smoothing", "p"), ("run", "features")
 
 
 def render_optimism(rows: list[Row], form: str = "table", width: int = 100) -> str:
@@ -47,9 +47,10 @@ def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
 
 
 def _columns(listed: list[Row], brief: bool = False, short: bool = False) -> list[Column]:
+    smoothed = any(_chosen(row) != "none" for row in listed)
     return [
         *naming(listed, brief, short),
-        Column("smoothing", _chosen),
+        *([Column("smoothing", _chosen)] if smoothed else []),
         Column("held-out", lambda row: f"{row['held_out']:.3f}", right=True),
         Column("published", lambda row: f"{row['published']:.3f}", right=True),
         Column("gap", lambda row: f"{row['gap']:+.3f}", right=True),

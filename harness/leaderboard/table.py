@@ -17,7 +17,7 @@ DROPPED = ("params", "cover", "p", "raw")
 DROPPED_LAST = ("note", "run", "source", "seeds", "95 % interval", "smoothing", "features")
 METHODS = {"studentized": "studentised bootstrap of {units} and seeds",
            "percentile": "percentiles over resampled {units}, and seeds", "bca": "BCa bootstrap of {units}, and seeds",
-           "records": "mean of the seeds' own intervals"}
+           "records": "of runs without statistics in this store: mean of the seeds' own"}
 """Of intervals, in words."""
 LIFTED = ("seeds", "smoothing", "cover")
 """Columns that move into the title when all rows of a board agree."""
@@ -120,9 +120,9 @@ def _said(listed: list[Row]) -> list[str]:
     seen = [row["detectable"] for row in listed if row["detectable"] is not None and row["kind"] == "run"]
     if seen:
         most = max(listed, key=lambda row: row["units"])
-        middle = f"{statistics.median(seen):.3f} (paired test at 5 %, median of {_counted(len(seen), 'run')})"
         sentences.append(f"Smallest difference to the best that {_counted(most['units'], most['unit'])} show with 80 % "
-                     f"power: {middle}.")
+                         f"power, in one paired test at 5 %: {statistics.median(seen):.3f} "
+                         f"(median of {_counted(len(seen), 'run')}).")
     undefined = Counter(name for row in listed for name in row["undefined"])
     if undefined:
         named = ", ".join(f"{name} in {_counted(count, 'row')}" for name, count in sorted(undefined.items()))

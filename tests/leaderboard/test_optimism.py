@@ -96,6 +96,18 @@ def test_all_four_formats_say_the_same(jobs, tmp_path):
     assert markdown.startswith("### Expression on rendered") and f"| {listed[1]['gap']:+.3f} |" in markdown
 
 
+def test_p_goes_after_the_filter_and_stills_have_none(tmp_path):
+    long = {"backbone": "drawn_expressions_1", "radius": 125}
+    jobs = [*run(tmp_path, "held", 0.4, **long), *run(tmp_path, "open", 0.45, PUBLISHED, **long)]
+    listed = optimism(jobs, evidence=Evidence(tmp_path))
+    text = render_optimism(listed)
+    assert "mean r=125" in render_optimism(listed, width=140) and "mean r=125" not in text
+    assert f"{listed[0]['p_value']:.3f}" in text or "<0.001" in text
+    stills = optimism([*run(tmp_path, "s", 0.4, kernel="none", radius=0, unit="subject"),
+                       *run(tmp_path, "t", 0.45, PUBLISHED, kernel="none", radius=0, unit="subject")])
+    assert "smoothing" not in render_optimism(stills, width=140).split("Published")[0]
+
+
 def track(store, records):
     tracker = open_tracker(store)
     study = tracker.study("abaw3_expr", "s")
