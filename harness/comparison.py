@@ -11,14 +11,13 @@ import numpy as np
 from harness.comparable import in_order, paired_seeds, refuse_other_rows, refuse_unlike, seeds_of
 from harness.evidence import Kept
 from harness.leaderboard.rows import Row, rows
-from harness.paired import Paired, detectable, differences, holm, influence
+from harness.paired import Paired, detectable, differences, holm, influence, too_few
 from harness.pooled import Pooled
 from harness.records import FLAGS, Record
 from harness.statistics import UnitStatistics, score
 
 MOVED = 5
 """Units shown for each side."""
-LEVEL = 0.05
 OWN = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
 """What a unit is scored by on its own: a mean over classes says little of a video that shows one."""
 
@@ -69,9 +68,9 @@ class Comparison:
     notes: tuple[str, ...]
 
     @property
-    def detectable(self) -> float:
-        """The smallest difference that the test finds with 80 % power."""
-        return detectable(self.metric.paired.deviation)
+    def detectable(self) -> float | None:
+        """The smallest difference that the test finds with 80 % power; None where units are too few for any."""
+        return None if too_few(self.units) else detectable(self.metric.paired.deviation)
 
 
 def compare(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], Kept]) -> Comparison:
@@ -166,5 +165,3 @@ def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tu
             yield f"{name} also has {seeds_of(left)}, which the other lacks"
     if len(pairs) == 1:
         yield "one seed of each: the p-value is about these two trainings, not about the recipes"
-    if 2.0 ** (1 - pairs[0][0].units) > LEVEL:
-        yield f"{pairs[0][0].units} {pairs[0][0].unit}s are too few for any difference to be shown"

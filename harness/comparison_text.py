@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import Any
 
-from harness.comparison import LEVEL, Comparison, Moved, Part
+from harness.comparison import Comparison, Moved, Part
+from harness.leaderboard.ranking import LEVEL
 from harness.leaderboard.rows import Row
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
@@ -32,8 +33,10 @@ def verdict(found: Comparison) -> str:
         better, worse = ("A", "B") if one.difference > 0 else ("B", "A")
         return (f"{better} is better than {worse} by {abs(one.difference):.3f} {name} "
                 f"(95 % interval of A - B {_interval(found.metric)}, p = {_p(one.p)}).")
-    return (f"No difference in {name} is shown (p = {_p(one.p)}); {_counted(found.units, found.first['unit'])} would "
-            f"show one of {found.detectable:.3f} with 80 % power.")
+    units = _counted(found.units, found.first["unit"])
+    able = f"{units} would show one of {found.detectable:.3f} with 80 % power" if found.detectable is not None else \
+        f"{units} cannot show any"
+    return f"No difference in {name} is shown (p = {_p(one.p)}); {able}."
 
 
 def to_json(found: Comparison) -> str:

@@ -27,7 +27,7 @@ from harness.records import Record
 if TYPE_CHECKING:
     from harness.statistics import UnitStatistics
 
-REVISION = 3
+REVISION = 4
 """Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
 FILE = "statistics.npz"
 PATIENCE_S = 2.0
@@ -45,7 +45,7 @@ Kept = tuple[tuple[str, ...], "UnitStatistics"]
 class Difference:
     """First minus second on the units and seeds both have: `value`, its 95 % interval (None where only the test was
     asked for, or there is one unit), two-sided `p` (not adjusted) and the smallest difference that such a pair shows
-    with 80 % power; `seeds` those of both."""
+    with 80 % power, None where units are too few for any; `seeds` those of both."""
 
     value: float
     low: float | None
@@ -106,14 +106,15 @@ class Evidence:
             return None
 
         def work_out() -> dict[str, Any]:
-            from harness.paired import detectable, paired
+            from harness.paired import detectable, paired, too_few
 
             statistics = self._aligned(found)
             if statistics is None or any((one.rows() != statistics[0].rows()).any() for one in statistics):
                 return {}
             made = paired(statistics[::2], statistics[1::2], pairs[0].metric, interval=interval)
+            able = None if too_few(statistics[0].rows().any(axis=0).sum()) else detectable(made.deviation)
             return {"value": float(made.difference), "low": _finite(made.low), "high": _finite(made.high),
-                    "p": _finite(made.p), "detectable": _finite(detectable(made.deviation))}
+                    "p": _finite(made.p), "detectable": _finite(able)}
 
         what = "difference" if interval else "test"
         made = self._remembered([what, pairs[0].metric, [key for _, key in found]], work_out)

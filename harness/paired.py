@@ -86,6 +86,11 @@ def detectable(deviation: float, level: float = 0.05, power: float = 0.8) -> flo
     return float((ndtri(1 - level / 2) + ndtri(power)) * deviation)
 
 
+def too_few(units: int, level: float = 0.05) -> bool:
+    """Whether no difference on so many units can have a p of `level`: swapped all at once they differ as much."""
+    return 2.0 ** (1 - units) > level
+
+
 class _Both:
     """Statistics of both runs: sets 0 to S - 1 are the first's seeds, the others the second's."""
 

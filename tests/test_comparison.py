@@ -1,13 +1,14 @@
 """Two runs on the same videos: what compare finds, and what it refuses."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
 import pytest
 
 from harness.comparison import compare
-from harness.comparison_text import text, verdict
+from harness.comparison_text import text, to_json, verdict
 from harness.errors import InputError
 from harness.evidence import Evidence
 from harness.statistics import UnitStatistics, score
@@ -136,10 +137,12 @@ def test_what_a_reader_must_know_is_said(tmp_path):
     made = simulated("expr", 2, videos=4)
     units = VIDEOS[:4]
     first = put(tmp_path, "aaaa", 0, made[0], units, protocol="published", flags=("own_scores",))
-    notes = " | ".join(compared([first], [put(tmp_path, "bbbb", 0, made[1], units)], tmp_path).notes)
+    found = compared([first], [put(tmp_path, "bbbb", 0, made[1], units)], tmp_path)
+    notes = " | ".join(found.notes)
     assert "A was chosen on the reported split itself: its score is optimistic" in notes
     assert "A: features hold scores of what is predicted" in notes
-    assert "4 videos are too few for any difference to be shown" in notes
+    assert verdict(found).endswith("; 4 videos cannot show any.") and found.detectable is None
+    assert found.metric.paired.p > 0.05 and json.loads(to_json(found))["detectable"] is None
 
 
 def test_undefined_parts_are_marked(tmp_path):

@@ -8,6 +8,7 @@ from harness.evidence import Difference
 from harness.leaderboard.layout import Row
 
 LEVEL = 0.05
+"""A difference with a p up to it is shown."""
 Against = Callable[[Row, Row], Difference | None]
 """The paired difference of a row to another, None where no test can be made."""
 
@@ -41,5 +42,5 @@ def _test(best: Row, others: Sequence[Row], against: Against) -> None:
         adjusted = holm([made.p for _, made in tested])
         for (row, made), p in zip(tested, adjusted):
             row["p_value"], row["detectable"] = float(p), made.detectable
-            row["tied_with_best"] = bool(p >= LEVEL)
+            row["tied_with_best"] = bool(p > LEVEL)
     best["tied_with_best"] = True if tested or not others else None

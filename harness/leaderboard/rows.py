@@ -44,7 +44,7 @@ def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence 
     `ci_low`/`ci_high`: 95 % interval from `evidence`, by its method `ci_method`; where it has none the means of the
     seeds' own, `ci_method` then "records" (all None unless each has one).
     `p_value`: of the paired test against the board's best row, Holm-adjusted for the board; `tied_with_best`
-    when it is 0.05 or more (the best row is tied with itself; None where no test could be made); `detectable`: the
+    when it is above 0.05 (the best row is tied with itself; None where no test could be made); `detectable`: the
     smallest difference to the best that such a pair shows with 80 % power. Tied rows share rank 1, the others keep
     their place, which equal values share.
     Seeds may have chosen different smoothing: then `kernel` is "mixed" when kernels differ, and `radius` is the median.

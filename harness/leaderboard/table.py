@@ -117,12 +117,15 @@ def _telling(column: Column, listed: list[Row]) -> list[Row]:
 def _said(listed: list[Row]) -> list[str]:
     """What this board's rows cannot say each for itself."""
     sentences = []
-    seen = [row["detectable"] for row in listed if row["detectable"] is not None and row["kind"] == "run"]
+    tested = [row["detectable"] for row in listed if row["p_value"] is not None and row["kind"] == "run"]
+    seen = [one for one in tested if one is not None]
+    most = max(listed, key=lambda row: row["units"])
+    units = _counted(most["units"], most["unit"])
     if seen:
-        most = max(listed, key=lambda row: row["units"])
-        sentences.append(f"Smallest difference to the best that {_counted(most['units'], most['unit'])} show with 80 % "
-                         f"power, in one paired test at 5 %: {statistics.median(seen):.3f} "
-                         f"(median of {_counted(len(seen), 'run')}).")
+        sentences.append(f"Smallest difference to the best that {units} show with 80 % power, in one paired test at "
+                         f"5 %: {statistics.median(seen):.3f} (median of {_counted(len(seen), 'run')}).")
+    elif tested:
+        sentences.append(f"No difference to the best, however large, can be shown by {units}.")
     undefined = Counter(name for row in listed for name in row["undefined"])
     if undefined:
         named = ", ".join(f"{name} in {_counted(count, 'row')}" for name, count in sorted(undefined.items()))

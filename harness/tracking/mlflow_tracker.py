@@ -61,8 +61,7 @@ class Tracker:
         with self._guard(), locked(self.location):
             known = self._search(f"tags.`{entries.STUDY}` = '{study_id}'")
             named = {**(tags or {}), entries.STUDY: study_id, "framelight.kind": "study", "framelight.recipe": recipe}
-            texts = {name: str(value) for name, value in (params or {}).items()}
-            return self._taken_up(known[0] if known else None, recipe, named, texts)
+            return self._taken_up(known[0] if known else None, recipe, named, dict(params or {}))
 
     def training(self, key: str, name: str, params: Mapping[str, str], tags: Mapping[str, str],
                  again: bool = False) -> str | None:
@@ -167,7 +166,7 @@ class Tracker:
         self._client.set_terminated(run_id, entries.MLFLOW_STATUS[record.status], end)
         return run_id
 
-    def _taken_up(self, run: Any, name: str, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
+    def _taken_up(self, run: Any, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> str:
         """The run set RUNNING again, or a new one; a kill may have come before its params were all sent."""
         tags = {**tags, **source_tags(self.location)}
         if run is None:
@@ -175,7 +174,7 @@ class Tracker:
         else:
             self._client.update_run(run.info.run_id, status="RUNNING")
             self._client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
-        listed = [Param(name, value) for name, value in params.items() if name not in run.data.params]
+        listed = [Param(name, str(value)) for name, value in params.items() if name not in run.data.params]
         for i in range(0, len(listed), 100):
             self._client.log_batch(run.info.run_id, params=listed[i:i + 100])
         return run.info.run_id

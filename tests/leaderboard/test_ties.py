@@ -95,6 +95,15 @@ def test_the_table_marks_ties_and_says_what_the_split_can_show(store):
     assert "= tied, so ranked 1: these videos cannot tell it from the best" in text
 
 
+@pytest.mark.parametrize("videos, able", [(1, False), (5, False), (7, True)])
+def test_a_few_videos_cannot_show_any_difference_and_the_table_says_so(store, videos, able):
+    listed = board(store, keep(store, "best", 0.9, videos=VIDEOS[:videos]), keep(store, "poor", 0.1,
+                                                                                videos=VIDEOS[:videos]))
+    assert (listed[1]["detectable"] is not None) == able and listed[1]["tied_with_best"] is not able
+    none = f"No difference to the best, however large, can be shown by {videos} video"
+    assert (none in render(listed)) == (not able)
+
+
 @pytest.mark.parametrize("form", ["csv", "json", "md"])
 def test_machines_read_p_and_what_can_be_detected(store, form):
     text = render(board(store, keep(store, "best", 0.6), keep(store, "poor", 0.3)), form)
