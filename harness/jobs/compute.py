@@ -37,7 +37,7 @@ from harness.statistics import UnitStatistics
 from harness.tasks import task as task_named
 from harness.tracking.environment import environment
 
-UNTRAINED = {"epoch": 0, "parameters": 0, "history": [], "pruned": False}
+NO_TRAINING = {"epoch": 0, "parameters": 0, "pruned": False}
 
 
 def compute(job: Job, on_epoch: training.OnEpoch | None = None) -> Record:
@@ -119,7 +119,7 @@ class _LabelWork(_Work):
     """The baseline that repeats the previous label: nothing is trained or chosen, and no model is kept."""
 
     def train(self, on_epoch: training.OnEpoch | None) -> dict[str, Any]:
-        return UNTRAINED
+        return NO_TRAINING
 
     def finished(self, folder: Path, summary: dict[str, Any]) -> Record:
         labels = Sealed(self.job).open(freeze(folder, self.job.job_id, 0, NOTHING, None))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import FramelightError
 from harness.files import write_json
 from harness.jobs.choice import Choice
 
@@ -47,17 +46,6 @@ def freeze(folder: Path, job_id: str, epoch: int, choice: Choice, predictions: P
     frozen = Frozen(folder / FILE, job_id, epoch, choice, "" if predictions is None else _sha256(predictions))
     write_json(frozen.path, frozen.document())
     return frozen
-
-
-def read_choice(folder: Path) -> Choice:
-    """The choice that a finished job left in its folder; FramelightError where there is none."""
-    path = folder / FILE
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        thresholds = None if kept["thresholds"] is None else tuple(kept["thresholds"])
-        return Choice(kept["kernel"], kept["radius"], thresholds, kept["value"], kept["curves"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FramelightError(f"{path}: not the choice of a finished job ({error}); run its recipe again") from error
 
 
 def _sha256(path: Path) -> str:

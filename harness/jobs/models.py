@@ -68,7 +68,7 @@ def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) 
 
 
 def median_epochs(summaries: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """For each network the median of the epochs that were kept, the earlier of the middle two."""
+    """For each network the median of the epochs that were kept; between two, the mean rounded down."""
     return {name: int(np.median([summary["epochs"][name] for summary in summaries]))
             for name in summaries[0]["epochs"]}
 

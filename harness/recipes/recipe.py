@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from harness.errors import InputError, unknown
 from harness.heads.config import HeadConfig, require_fit
 from harness.pretraining.config import StillsConfig
-from harness.smoothing import GAPS
+from harness.smoothing import GAPS, MAX_RADIUS
 from harness.tasks import TASKS
 
 FEATURES = ("embeddings", "scores", "embeddings+scores")
@@ -16,7 +16,6 @@ PROTOCOLS = ("held-out", "published")
 PRUNERS = ("none", "median")
 THRESHOLDS = ("chosen", "half")
 MISSING = ("dropped", "filled")
-LARGEST_RADIUS = 250
 MOST_SEEDS = 2**32
 
 
@@ -79,8 +78,8 @@ class Smoothing:
             if kernel not in KERNELS:
                 raise unknown("kernel", kernel, KERNELS)
         _require(len(self.kernels) > 0, "smoothing.kernels is empty; name mean, median or both")
-        _require(0 <= self.smallest <= self.largest <= LARGEST_RADIUS,
-                 f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {LARGEST_RADIUS}, "
+        _require(0 <= self.smallest <= self.largest <= MAX_RADIUS,
+                 f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {MAX_RADIUS}, "
                  "smallest first")
         if self.gaps not in GAPS:
             raise unknown("gaps", self.gaps, GAPS)

@@ -16,7 +16,7 @@ from harness.jobs import training
 from harness.jobs.choice import Choice
 from harness.jobs.compute import compute
 from harness.jobs.expand import Expansion
-from harness.jobs.frozen import freeze, read_choice
+from harness.jobs.frozen import freeze
 from harness.jobs.sealed import Sealed
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
@@ -40,7 +40,9 @@ def job_of(prepared, protocol=HELD_OUT):
 def test_a_frozen_choice_opens_the_labels(prepared, tmp_path):
     job = job_of(prepared)
     labels = Sealed(job).open(freeze(tmp_path, job.job_id, 1, CHOICE, None))
-    assert len(labels) > 0 and read_choice(tmp_path) == CHOICE
+    kept = json.loads((tmp_path / "choice.json").read_text())
+    assert len(labels) > 0 and kept == {"job": job.job_id, "epoch": 1, "predictions": "", "kernel": "mean", "radius": 3,
+                                        "thresholds": [0.5] * 12, "value": 0.4, "curves": {"mean": [0.3, 0.4]}}
 
 
 def test_what_is_not_frozen_on_disk_opens_nothing(prepared, tmp_path):
