@@ -12,6 +12,7 @@ from harness.cli.saying import say
 from harness.evidence import Evidence
 from harness.leaderboard import beside, optimism, render, render_optimism, rows
 from harness.records import Record
+from harness.tasks import TASKS
 from harness.tracking import statistics_elsewhere, tracked_records
 
 WIDEST = 140
@@ -23,13 +24,14 @@ def show(store: Path, tracking_uri: str | None, task: str | None = None, format:
     """The boards of the tracked runs; `boards` narrows them to some (task, data digest).
 
     from_store: read the records of this store, where the tracking server cannot be asked. plain: no terminal.
-    published: set published figures beside them. interval: the method of intervals (`harness.intervals.METHODS`).
+    published: set published figures beside them, with `boards` those of their tasks. interval: the method of intervals
+    (`harness.intervals.METHODS`).
     """
     found = _kept(store) if from_store else tracked_records(store, tracking_uri)
     if boards is not None:
         found = [record for record in found if (record.task, record.data_digest) in boards]
     if published:
-        found = _with_figures(found)
+        found = _with_figures(found, {task for task, _ in boards} if boards is not None else set(TASKS))
     width, bold = _room(plain)
     listed = rows(found, task, _evidence(store, None if from_store else tracking_uri, interval))
     return render(listed, format, width, bold).rstrip("\n")
@@ -55,10 +57,10 @@ def _evidence(store: Path, tracking_uri: str | None, method: str) -> Evidence:
     return Evidence(store, statistics_elsewhere(store, tracking_uri), say, method)
 
 
-def _with_figures(found: list[Record]) -> list[Record]:
+def _with_figures(found: list[Record], tasks: set[str]) -> list[Record]:
     from harness.published import ANNOTATED, DATASET, figures
 
-    return beside(found, figures(), ANNOTATED, DATASET)
+    return beside(found, [figure for figure in figures() if figure.task in tasks], ANNOTATED, DATASET)
 
 
 def _other_half(store: Path, found: Iterable[Record]) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from harness.cli.boards import show
+from harness.cli.pictures import best_pictures
 from harness.cli.saying import say
 from harness.errors import InputError
 from harness.recipes import apply_settings, find_recipe
-
-if TYPE_CHECKING:
-    from harness.runner import Outcome
+from harness.records import Record
+from harness.tracking import tracked_records
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -23,27 +23,24 @@ def main(arguments: argparse.Namespace) -> int:
 
     began = time.monotonic()
     outcome = run(recipe, arguments.data, arguments.store, arguments.tracking_uri, arguments.jobs, arguments.force, say)
+    found = [] if outcome.lost else [record for record in tracked_records(arguments.store, arguments.tracking_uri)
+                                     if (record.task, record.data_digest) in outcome.boards]
     print(show(arguments.store, None if outcome.lost else arguments.tracking_uri, boards=outcome.boards,
-               from_store=outcome.lost is not None))
+               from_store=outcome.lost is not None, published=_as_published(found)))
     say(f"{outcome.computed} jobs run, {outcome.kept} already finished, in {time.monotonic() - began:.0f} s; "
         f"results in {arguments.store}")
     if outcome.lost:
         say(f"warning: {outcome.lost}")
-    else:
-        _say_pictures(arguments, outcome)
+    if pictures := best_pictures(arguments.store, found):
+        say("\n".join(["pictures of the best run of each board:", *pictures]))
     for record in outcome.failures:
         say(f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "
             f"{record.error}")
     return 1 if outcome.failures or outcome.lost else 0
 
 
-def _say_pictures(arguments: argparse.Namespace, outcome: Outcome) -> None:
-    """A line for each board of the recipe: the folder of its best run's pictures."""
-    from harness.cli.pictures import best_pictures
-    from harness.tracking import tracked_records
+def _as_published(found: Iterable[Record]) -> bool:
+    """Whether a board is of the data and the protocol of the published figures, which are then shown on it."""
+    from harness.published import ANNOTATED
 
-    found = [record for record in tracked_records(arguments.store, arguments.tracking_uri)
-             if (record.task, record.data_digest) in outcome.boards]
-    lines = best_pictures(arguments.store, found)
-    if lines:
-        say("\n".join(["pictures of the best run of each board:", *lines]))
+    return any(record.protocol == "published" and record.annotated == ANNOTATED[record.task] for record in found)

@@ -8,6 +8,7 @@ import pytest
 
 from harness.cli import main
 from harness.cli.pictures import best_pictures
+from harness.published import ANNOTATED
 from tests import small
 from tests.making import record
 
@@ -150,14 +151,24 @@ def test_leaderboards_are_byte_stable_files(finished, form, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != b""
 
 
-def test_published_protocol_is_marked_and_is_no_worse_than_chosen_elsewhere(small_set, recipe_file, tmp_path, capsys):
+def test_published_protocol_is_marked_and_is_no_worse_than_chosen_elsewhere(small_set, recipe_file, tmp_path, capsys,
+                                                                            monkeypatch):
     store = str(tmp_path / "store")
-    assert main(["run", str(recipe_file), "--data", str(small_set), "--store", store, "--jobs", "1",
-                 "--set", "protocol=published"]) == 0
-    assert "published" in capsys.readouterr().out
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", store, "--jobs", "1",
+           "--set", "protocol=published"]
+    assert main(run) == 0
+    printed = capsys.readouterr().out
+    assert "published" in printed and "enet_b0_7" not in printed
     records = [json.loads(p.read_text()) for p in (tmp_path / "store/artifacts/jobs").glob("*/record.json")]
     learned = [r for r in records if r["config"]["head"]]
     assert {r["protocol"] for r in records} == {"published"} and learned
     for kept in learned:
         best = max(max(curve["reported"]) for curve in kept["curve"].values())
         assert kept["metrics"][kept["metric"]] == pytest.approx(best)
+    for kept in records:  # as if the data were Aff-Wild2's
+        monkeypatch.setitem(ANNOTATED, kept["task"], kept["annotated"])
+    assert main(run) == 0
+    printed = capsys.readouterr().out
+    first = printed.partition("on Aff-Wild2")[0]
+    assert "enet_b0_7" in first and "tiny_mobilenet" in first, "figures stand beside the runs"
+    assert "Action units" in printed and "Valence" not in printed and "Multi-task" not in printed
