@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from harness.learning.losses import Targets
 
@@ -74,6 +74,13 @@ class Optimisation:
         if self.schedule == "constant":
             return self.learning_rate
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - self.warmup) / (1 - self.warmup)))
+
+    def groups(self, module: nn.Module) -> list[dict[str, Any]]:
+        """Those of its parameters that learn, as an optimiser takes them: only matrices decay."""
+        learns = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        groups = [{"params": [p for p in learns if p.ndim > 1], "weight_decay": self.weight_decay},
+                  {"params": [p for p in learns if p.ndim <= 1], "weight_decay": 0.0}]
+        return [group for group in groups if group["params"]]
 
     def seed_of(self, epoch: int, process: int, batch: int = -1) -> int:
         """A seed for one batch of an epoch on one process, or, without `batch`, for that epoch as a whole."""

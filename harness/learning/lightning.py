@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,16 +77,8 @@ class FrameModel(pl.LightningModule):
         return self
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        how = self.optimisation
-        matrices = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
-        others = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
-        groups = [{"params": matrices, "weight_decay": how.weight_decay}, {"params": others, "weight_decay": 0.0}]
         fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)  # which then could not clip
-        return torch.optim.AdamW([g for g in groups if g["params"]], how.learning_rate, fused=fused)
-
-    @property
-    def _scaler(self) -> torch.amp.GradScaler | None:
-        return getattr(self.trainer.precision_plugin, "scaler", None)
+        return torch.optim.AdamW(self.optimisation.groups(self), self.optimisation.learning_rate, fused=fused)
 
     def on_fit_start(self) -> None:
         self.losses.float()  # they are computed in float32 whatever the network computes in
@@ -120,7 +111,8 @@ class FrameModel(pl.LightningModule):
         if self.sharpness is None:
             total = objective()
         else:
-            total = self.sharpness.loss(objective, self._scaler.scale if self._scaler else lambda loss: loss)
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+            total = self.sharpness.loss(objective, scaler.scale if scaler else lambda loss: loss)
         self.total += losses[0].detach() * len(inputs)
         self.rows += len(inputs)
         self.seen += len(inputs) * self.part.of
@@ -216,21 +208,6 @@ class FrameModel(pl.LightningModule):
         self.best, self.seen = self.resumed["best"], self.resumed["seen"]
 
 
-@contextmanager
-def _learning(model: FrameModel) -> Iterator[None]:
-    """In train mode; while it lasts, the body of a frozen backbone has no gradients."""
-    learns = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    if model.frozen:
-        model.backbone.requires_grad_(False)
-        model.backbone.network.get_classifier().requires_grad_(True)
-    model.train()  # Lightning keeps the mode it finds, and a loaded backbone is in eval mode
-    try:
-        yield
-    finally:
-        for parameter, flag in learns:
-            parameter.requires_grad_(flag)
-
-
 def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None = None,
         checkpoint: Path | None = None) -> Fitted:
     """Train `model` on `batches(epoch, part)`, epochs counted from 0, and return the state that the selection kept.
@@ -244,7 +221,8 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
     options = surroundings.options(model.optimisation, trainer or {})
     if ranks.alone(options) and "plugins" not in options:
         options["plugins"] = [LightningEnvironment()]
-    with surroundings.quiet(), surroundings.honest_signals(SIGTERMException), _learning(model), \
+    with surroundings.quiet(), surroundings.honest_signals(SIGTERMException), \
+            surroundings.learning(model, model.backbone if model.frozen else None), \
             tempfile.TemporaryDirectory() as scratch:
         lightning = _trainer(options)
         apart = isinstance(lightning.strategy.launcher, _MultiProcessingLauncher)

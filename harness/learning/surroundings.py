@@ -1,4 +1,5 @@
-"""The process around a fit: what Lightning may say, which signals it may take, where torch's switches stand."""
+"""The process around a fit: what Lightning may say, which signals it may take, where torch's switches stand, and
+what learns."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import nn
 
 from harness.learning.fitting import Optimisation
 from harness.learning.ranks import DEFAULTS
@@ -64,3 +66,21 @@ def honest_signals(terminated: type[BaseException]) -> Iterator[None]:
             raise
         signal.signal(signal.SIGINT, before)
         raise KeyboardInterrupt from error
+
+
+@contextmanager
+def learning(model: nn.Module, frozen: nn.Module | None) -> Iterator[None]:
+    """In train mode; while it lasts, the body of a frozen backbone has no gradients.
+
+    frozen: the backbone that is; its classifier learns nevertheless.
+    """
+    learns = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    if frozen is not None:
+        frozen.requires_grad_(False)
+        frozen.network.get_classifier().requires_grad_(True)
+    model.train()  # Lightning keeps the mode it finds, and a loaded backbone is in eval mode
+    try:
+        yield
+    finally:
+        for parameter, flag in learns:
+            parameter.requires_grad_(flag)
