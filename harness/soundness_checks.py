@@ -30,7 +30,8 @@ def check(protocol: Protocol, dataset: Dataset, task: str, say: Callable[[str], 
     `say` is told of units that differ and yet come from one video, such as `_left` and `_right` of it.
     """
     if task not in dataset.tasks():
-        raise InputError(f"{dataset.root}: no annotations for task '{task}'; it has {', '.join(dataset.tasks())}")
+        have = ", ".join(dataset.tasks()) or "none"
+        raise InputError(f"{dataset.root}: no annotations for task '{task}'; it has {have}")
     found = {}
     for split in (TRAINING, REPORTED):
         if split not in dataset.splits(task):

@@ -39,7 +39,7 @@ class Chosen:
         path = self.folder / REPORTED
         try:
             return Predictions.load(path)
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise FramelightError(f"{path} cannot be read ({error}); run the recipe of this run again with --force"
                                   ) from error
 

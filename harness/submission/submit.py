@@ -32,16 +32,11 @@ NOTE_FORMAT = 1
 
 @dataclass(frozen=True)
 class Submission:
-    """What was written. rows: frames predicted; lengths: of each video, where each has a file of its own lines;
-    without_crop: videos that got the mean output; note: what `submission.json` says; round_trip: None on a test
-    split."""
+    """What was written. note: what `submission.json` says; round_trip: None on a test split."""
 
     folder: Path
-    rows: Rows
-    lengths: dict[str, Length]
-    without_crop: tuple[str, ...]
-    round_trip: RoundTrip | None
     note: dict[str, Any]
+    round_trip: RoundTrip | None
 
 
 def submit(chosen: Chosen, dataset: AffWild2, split: str, form: str, places: Places, out: Path, store: Path,
@@ -77,7 +72,7 @@ def submit(chosen: Chosen, dataset: AffWild2, split: str, form: str, places: Pla
                 "without_crop": list(empty), **_counted(found),
                 "round_trip": None if scored is None else dataclasses.asdict(scored)}
         write_json(aside / NOTE, note)
-    return Submission(out, rows, found, empty, scored, note)
+    return Submission(out, note, scored)
 
 
 def require_free(out: Path, data: Path) -> None:

@@ -273,6 +273,17 @@ def test_a_place_that_cannot_be_written_to_is_said(submit):
     assert code == 1 and "cannot write /sys/framelight" in said and "--out" in said
 
 
+@pytest.mark.parametrize("size", [0, 100])
+def test_damaged_predictions_of_the_run_are_named(submit, store, tmp_path, size):
+    copied = shutil.copytree(store, tmp_path / "store")
+    for path in (copied / "artifacts/jobs").glob("*/reported.npz"):
+        content = path.read_bytes()[:size]
+        path.unlink()
+        path.write_bytes(content)
+    code, _, said = submit("best:expr", "--split", "validation", store=copied)
+    assert code == 1 and "reported.npz cannot be read" in said and not (tmp_path / "out").exists()
+
+
 def test_a_run_whose_model_is_elsewhere_is_refused(submit, store, tmp_path):
     copied = shutil.copytree(store, tmp_path / "store")
     shutil.rmtree(copied / "artifacts" / "jobs")
