@@ -23,7 +23,8 @@ SOURCES = {"frames file": "the frames file", "list of frames": "the list of fram
 def main(arguments: argparse.Namespace) -> None:
     from harness.data.affwild2 import AffWild2
     from harness.data.open import open_dataset
-    from harness.submission.chosen import chosen_run
+    from harness.runs import BEST
+    from harness.submission.chosen import chosen_run, of_data
     from harness.submission.sources import Places
     from harness.submission.submit import require_free, submit
     from harness.tracking import tracked_records
@@ -32,8 +33,10 @@ def main(arguments: argparse.Namespace) -> None:
     dataset = open_dataset(arguments.data)
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{arguments.data}: a submission is of videos, but this is {dataset.layout}")
-    chosen = chosen_run(tracked_records(arguments.store, arguments.tracking_uri), arguments.run, arguments.seed,
-                        arguments.store)
+    records = tracked_records(arguments.store, arguments.tracking_uri)
+    if arguments.run.startswith(BEST):
+        records = of_data(records, dataset, arguments.store)
+    chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store)
     places = Places(arguments.frames, arguments.videos)
     done = submit(chosen, dataset, arguments.split, arguments.format, places, arguments.out, arguments.store, say)
     print("\n".join(_lines(done)))

@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
+from harness.data.dataset import Dataset
+from harness.data.fingerprint import dataset_digest
 from harness.errors import FramelightError, InputError
 from harness.heads.config import HeadConfig, Part
+from harness.identity import digest
 from harness.jobs.job import Configuration
 from harness.jobs.predictions import Predictions
 from harness.jobs.training import REPORTED
 from harness.recipes.recipe import Protocol, Smoothing
 from harness.records import Record
 from harness.runs import find
+from harness.splits import REPORTED as VALIDATION
+from harness.splits import TRAINING, annotations_digest
 from harness.submission.outputs import Filter
 
 TYPES = {kind.__name__: kind for kind in (Configuration, HeadConfig, Part, Protocol, Smoothing)}
@@ -47,6 +52,14 @@ class Chosen:
     def optimistic(self) -> bool:
         """Whether it was chosen on the very labels it was scored on."""
         return self.configuration.protocol.name == "published"
+
+
+def of_data(records: Sequence[Record], dataset: Dataset, store: Path) -> list[Record]:
+    """Those on the very images and annotations of `dataset`; all of them where there is none."""
+    images = dataset_digest(dataset, store / "features" / "digests.json")
+    here = {task: digest([images, annotations_digest(dataset, task)]) for task in dataset.tasks()
+            if {TRAINING, VALIDATION} <= set(dataset.splits(task))}
+    return [record for record in records if record.data_digest == here.get(record.task)] or list(records)
 
 
 def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Path) -> Chosen:

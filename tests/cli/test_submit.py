@@ -289,3 +289,16 @@ def test_a_run_whose_model_is_elsewhere_is_refused(submit, store, tmp_path):
     shutil.rmtree(copied / "artifacts" / "jobs")
     code, _, said = submit("best:expr", store=copied)
     assert code == 2 and "is not in" in said and "--store" in said
+
+
+def test_best_is_of_the_board_of_the_data_that_is_given(store, small_set, data, submit, tmp_path):
+    copied = shutil.copytree(store, tmp_path / "copied")
+    labels = next((data / "Third ABAW Annotations/EXPR_Classification_Challenge/Train_Set").iterdir())
+    labels.write_text(labels.read_text().rstrip("\n") + "\n0\n")
+    run = ["run", small.write_recipe(tmp_path, PUBLISHED), "--data", data, "--store", copied, "--jobs", 1]
+    assert main([str(word) for word in run]) == 0
+    codes, boards = [], {}
+    for name, folder in (("first", small_set), ("other", data)):
+        codes.append(submit("best:expr", data=folder, store=copied, out=name)[0])
+        boards[name] = json.loads((tmp_path / name / "submission.json").read_text())["protocol"]
+    assert codes == [0, 0] and boards == {"first": "held-out", "other": "published"}
