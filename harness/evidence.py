@@ -27,7 +27,7 @@ from harness.records import Record
 if TYPE_CHECKING:
     from harness.statistics import UnitStatistics
 
-REVISION = 4
+REVISION = 5
 """Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
 FILE = "statistics.npz"
 PATIENCE_S = 2.0

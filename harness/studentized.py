@@ -11,6 +11,7 @@ which does not underrate what the slopes miss. Weights c [S] say what is looked 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,28 +22,75 @@ SMALLEST = 0.25
 nothing of its error. Simulated intervals of mean scores hold the truth as often as without this, and are shorter."""
 
 
+EDGE = 1e-3
+"""Of a metric's range: a draw's score counts as at least this far from the ends."""
+
+
 def limits(pooled: Pooled, metrics: Sequence[str], weights: np.ndarray, drawn: Iterable[np.ndarray],
            level: float) -> dict[str, tuple[float, float]]:
-    """Ends of the interval over units of sum(c * metric), for each metric, from draws [r, V] in parts; V >= 2."""
+    """Ends of the interval over units of sum(c * metric), for each metric, from draws [r, V] in parts; V >= 2.
+
+    A score is looked at as the log odds of its place in the metric's range, which keeps the ends within it and the
+    interval shorter at the same coverage; a difference (weights that sum to 0) as it is.
+    """
     def weighed(sums: np.ndarray) -> dict[str, np.ndarray]:
         values = pooled.metrics(sums)
         return {name: weights @ values[name] for name in metrics}
 
     value, without = weighed(pooled.total()), weighed(pooled.without_each())
     errors = {name: jackknife_error(without[name]) for name in metrics}
+    score = weights.sum() > 0.5
+    scales = {name: scale_of(name, float(value[name][0])) if score else Scale() for name in metrics}
     away: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
     for part in drawn:
         sums = pooled.weighted(part)
         scores = weighed(sums)
         for name in metrics:
-            own = np.maximum(_errors(pooled, name, weights, part, sums), SMALLEST * errors[name])
-            away[name].append(_ratio(scores[name] - value[name], own))
+            own, scale = np.maximum(_errors(pooled, name, weights, part, sums), SMALLEST * errors[name]), scales[name]
+            away[name].append(_ratio(scale.to(scores[name]) - scale.to(value[name]), own * scale.slope(scores[name])))
     found = {}
     for name in metrics:
-        above, below = np.quantile(np.concatenate(away[name]), [(1 + level) / 2, (1 - level) / 2]) * errors[name]
-        at = float(value[name][0])
-        found[name] = float(min(at - above, at)), float(max(at - below, at))
+        at, scale = value[name], scales[name]
+        tails = np.quantile(np.concatenate(away[name]), [(1 + level) / 2, (1 - level) / 2])
+        low, high = scale.back(scale.to(at) - tails * errors[name] * scale.slope(at))
+        found[name] = float(min(low, at[0])), float(max(high, at[0]))
     return found
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What errors are studentised on: scores as they are, or as log odds of their place between `least` and `most`."""
+
+    least: float = 0.0
+    most: float = 0.0
+
+    def to(self, scores: np.ndarray) -> np.ndarray:
+        place = self._place(scores)
+        return scores if self.most == self.least else np.log(place / (1 - place))
+
+    def slope(self, scores: np.ndarray) -> np.ndarray | float:
+        """Of `to`."""
+        if self.most == self.least:
+            return 1.0
+        place = self._place(scores)
+        return 1 / (place * (1 - place)) / (self.most - self.least)
+
+    def back(self, values: np.ndarray) -> np.ndarray:
+        """The inverse of `to`."""
+        if self.most == self.least:
+            return values
+        return self.least + (self.most - self.least) / (1 + np.exp(-values))
+
+    def _place(self, scores: np.ndarray) -> np.ndarray:
+        span = (self.most - self.least) or 1.0
+        return np.clip((scores - self.least) / span, EDGE, 1 - EDGE)
+
+
+def scale_of(metric: str, value: float) -> Scale:
+    """Log odds for a score; as it is where the score stands at the edge of its range, where odds say nothing."""
+    least, most = range_of(metric)
+    place = (value - least) / (most - least)
+    return Scale(least, most) if EDGE < place < 1 - EDGE else Scale()
 
 
 def _errors(pooled: Pooled, metric: str, weights: np.ndarray, drawn: np.ndarray, sums: np.ndarray) -> np.ndarray:
@@ -89,9 +137,14 @@ def widened(value: float, low: float, high: float, error: float, seeds: int, lev
     return float(value - np.hypot(value - low, margin)), float(value + np.hypot(high - value, margin))
 
 
+def range_of(metric: str) -> tuple[int, int]:
+    """The least and the most that a metric can be."""
+    return (-1, 3) if metric == "P_MTL" else (-1, 1) if metric in ("P_VA", "CCC_V", "CCC_A") else (0, 1)
+
+
 def within(metric: str, low: float, high: float, difference: bool = False) -> tuple[float, float]:
     """The ends within the range of the metric, or of its differences, to ten decimals, the same on every machine."""
-    least, most = (-1, 3) if metric == "P_MTL" else (-1, 1) if metric in ("P_VA", "CCC_V", "CCC_A") else (0, 1)
+    least, most = range_of(metric)
     if difference:
         least, most = least - most, most - least
     return round(max(low, least), 10), round(min(high, most), 10)
