@@ -81,6 +81,11 @@ class Scale:
             return values
         return self.least + (self.most - self.least) / (1 + np.exp(-values))
 
+    def inside(self, scores: np.ndarray) -> np.ndarray:
+        """Whether log odds say anything: not at the edges of the range."""
+        place = self._place(scores)
+        return (place > EDGE) & (place < 1 - EDGE)
+
     def _place(self, scores: np.ndarray) -> np.ndarray:
         span = (self.most - self.least) or 1.0
         return np.clip((scores - self.least) / span, EDGE, 1 - EDGE)
@@ -88,9 +93,8 @@ class Scale:
 
 def scale_of(metric: str, value: float) -> Scale:
     """Log odds for a score; as it is where the score stands at the edge of its range, where odds say nothing."""
-    least, most = range_of(metric)
-    place = (value - least) / (most - least)
-    return Scale(least, most) if EDGE < place < 1 - EDGE else Scale()
+    scale = Scale(*range_of(metric))
+    return scale if scale.inside(np.float64(value)) else Scale()
 
 
 def _errors(pooled: Pooled, metric: str, weights: np.ndarray, drawn: np.ndarray, sums: np.ndarray) -> np.ndarray:

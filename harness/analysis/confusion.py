@@ -1,24 +1,13 @@
-"""A confusion matrix: rows the truth, coloured by their shares, counts in the cells."""
+"""Which expressions a run takes for which."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from harness.analysis.scored import ScoredRun
-from harness.analysis.style import INK, PALE, TEXT, counted, panel, save, short, titled
+from harness.drawing.matrix import confusion_panel, share_bar
+from harness.drawing.style import panel, save, titled
 from harness.tasks import EXPRESSIONS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
-
-DARK = 0.55
-"""Shares above it are written in white."""
 
 
 def draw_expressions(path: Path, run: ScoredRun) -> None:
@@ -28,36 +17,3 @@ def draw_expressions(path: Path, run: ScoredRun) -> None:
                             run.rows)
     share_bar(made, image, cax=panel(made, 7.25, 1.1, 0.15, 5.3))
     save(made, path)
-
-
-def confusion_panel(axes: Axes, counts: np.ndarray, classes: Sequence[str], what: str) -> AxesImage:
-    """Fill `axes` with counts int [C, C]; `what` is counted (images, frames). Gives the image, for a colour bar."""
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(counts.shape):
-        colour = "white" if shares[row, column] > DARK else INK if counts[row, column] else PALE
-        axes.text(column, row, counted(counts[row, column]), ha="center", va="center", fontsize=8.5, color=colour,
-                  **TEXT)
-    ticks = range(len(classes))
-    axes.set_xticks(ticks, [short(name) for name in classes], rotation=40, ha="right", rotation_mode="anchor",
-                    fontsize=9, **TEXT)
-    axes.set_yticks(ticks, [f"{short(name)} ({counted(total)})" for name, total in zip(classes, counts.sum(axis=1))],
-                    fontsize=9, **TEXT)
-    axes.set_xlabel("predicted", fontsize=9.5, labelpad=6)
-    axes.set_ylabel(f"truth ({what})", fontsize=9.5, labelpad=6)
-    axes.spines[:].set_visible(False)
-    edges = np.arange(len(classes) + 1) - 0.5
-    axes.set(xlim=edges[[0, -1]], ylim=edges[[-1, 0]])
-    axes.hlines(edges, edges[0], edges[-1], color="white", linewidth=1.5)
-    axes.vlines(edges, edges[0], edges[-1], color="white", linewidth=1.5)
-    axes.tick_params(length=0)
-    return image
-
-
-def share_bar(figure: Figure, image: AxesImage, **place: object) -> None:
-    """The colour bar of a matrix."""
-    bar = figure.colorbar(image, ticks=[0, 0.5, 1], **place)
-    bar.ax.set_yticklabels(["0 %", "50 %", "100 %"], fontsize=8)
-    bar.ax.tick_params(length=0)
-    bar.outline.set_visible(False)
-    bar.set_label("share of the true class", fontsize=8.5)

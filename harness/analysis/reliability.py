@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.analysis.resampled import ratio_interval
 from harness.analysis.scored import Block, ScoredRun
-from harness.analysis.style import (
+from harness.drawing.style import (
     BLUE,
     GREY,
     GRID,

@@ -10,7 +10,7 @@ from harness.intervals import interval
 from harness.paired import paired
 from harness.resampling import draws, grouped
 from harness.statistics import UnitStatistics
-from harness.studentized import SMALLEST
+from harness.studentized import SMALLEST, Scale
 
 REPLICATES = 1000
 LEVEL = 0.95
@@ -42,17 +42,19 @@ def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.
     value, without = part.sum(0) / whole.sum(0), (part.sum(0) - part) / (whole.sum(0) - whole)
     units = len(part)
     error = np.sqrt((units - 1) / units * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
-    away = []
+    scale, away = Scale(low, 1), []
+    odds = scale.inside(value)
     for drawn in draws(units, REPLICATES):
         with np.errstate(invalid="ignore", divide="ignore"):
             count, own = drawn @ whole, (drawn @ part) / (drawn @ whole)
             squares = drawn @ part ** 2 - 2 * own * (drawn @ (part * whole)) + own ** 2 * (drawn @ whole ** 2)
             spread = np.sqrt(np.maximum(squares, 0) * units / (units - 1)) / count
-        scale = np.maximum(spread, SMALLEST * error)
-        away.append(np.divide(own - value, scale, out=np.where(count > 0, 0, np.nan), where=(count > 0) & (scale > 0)))
-    tails = [(1 + LEVEL) / 2, (1 - LEVEL) / 2]
-    above, below = np.nanquantile(np.concatenate(away), tails, axis=0) * error
-    bounds[:, several] = np.clip([np.minimum(value - above, value), np.maximum(value - below, value)], low, 1)
+        least = np.maximum(spread, SMALLEST * error)
+        moved = np.where(odds, (scale.to(own) - scale.to(value)) / scale.slope(own), own - value)
+        away.append(np.divide(moved, least, out=np.where(count > 0, 0, np.nan), where=(count > 0) & (least > 0)))
+    tails = np.nanquantile(np.concatenate(away), [(1 + LEVEL) / 2, (1 - LEVEL) / 2], axis=0) * error
+    ends = np.where(odds, scale.back(scale.to(value) - tails * scale.slope(value)), value - tails)
+    bounds[:, several] = np.clip([np.minimum(ends[0], value), np.maximum(ends[1], value)], low, 1)
     return bounds
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.style import short
+from harness.drawing.style import short
 from harness.tasks import ACTION_UNITS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.analysis.resampled import bracket, metric_interval
 from harness.analysis.scored import ScoredRun
-from harness.analysis.style import (
+from harness.drawing.style import (
     ALARM,
     BLUE,
     GREY,

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.analysis.resampled import change_interval, metric_interval
 from harness.analysis.scored import ScoredRun
-from harness.analysis.style import BLUE, GREEN, GREY, GRID, INK, ORANGE, describe, panel, save, titled
+from harness.drawing.style import BLUE, GREEN, GREY, GRID, INK, ORANGE, describe, panel, save, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis.scored import Block, ScoredRun
-from harness.analysis.style import BLUE, CLASS_COLOURS, GRID, INK, PALE, TEXT, name_rows
+from harness.drawing.style import BLUE, CLASS_COLOURS, GRID, INK, PALE, TEXT, name_rows
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 
 if TYPE_CHECKING:

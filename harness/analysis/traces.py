@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.analysis.scored import Block, ScoredRun
 from harness.analysis.strips import PANELS, draw_legends, heights
-from harness.analysis.style import INK, TEXT, panel, save, short, titled
+from harness.drawing.style import INK, TEXT, panel, save, short, titled
 from harness.metrics import concordance, f1
 
 FEWEST = 10

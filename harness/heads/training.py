@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
@@ -59,7 +60,8 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
     keep = config.keep if epochs is None else "last"
     rows = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
     _require_something_to_learn(task, labels, matrix, rows)
-    loss = losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, config)
+    terms = losses.Terms(**{f.name: getattr(config, f.name) for f in dataclasses.fields(losses.Terms)})
+    loss = losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, terms)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = modules.build(config, matrix.width, task)

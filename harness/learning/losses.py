@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,14 +19,25 @@ from torch.nn import functional
 
 from harness import tasks
 from harness.errors import unknown
-from harness.heads.config import HeadConfig
 
 Targets = Mapping[str, tuple[Tensor, Tensor]]
 """For each output block its target and the bool mask of rows where it counts."""
 
 CCC_EPSILON = 1e-7
-USUAL = HeadConfig()
-"""The losses of a head that says nothing of them."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a head may say of its losses; `harness.heads.config.HeadConfig` explains the fields."""
+
+    class_weights: str = "inverse"
+    label_smoothing: float = 0.0
+    va_loss: str = "ccc"
+    task_weights: str = "equal"
+    invalid: str = "dropped"
+
+
+USUAL = Terms()
 
 
 def nothing(logits: Tensor) -> Tensor:
@@ -46,7 +58,7 @@ class CrossEntropy(nn.Module):
         self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32), persistent=False)
 
     @classmethod
-    def of(cls, labels: np.ndarray, how: HeadConfig = USUAL) -> CrossEntropy:
+    def of(cls, labels: np.ndarray, how: Terms = USUAL) -> CrossEntropy:
         """Expression weights of the fit labels; those of `inverse` frequency have a mean of 1 over the valid rows."""
         weights, present = tasks.expression_weights(labels), labels[labels >= 0]
         if how.class_weights == "none":
@@ -108,7 +120,7 @@ def _values(logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed:
     return prediction, target, len(target)
 
 
-def affect_loss(labels: np.ndarray, how: HeadConfig) -> nn.Module:
+def affect_loss(labels: np.ndarray, how: Terms) -> nn.Module:
     """The loss of valence and arousal; it needs nothing of the fit labels."""
     return (SquaredError if how.va_loss == "mse" else OneMinusCCC)(zeroed=how.invalid == "zeroed")
 
@@ -125,7 +137,7 @@ class BinaryCrossEntropy(nn.Module):
         self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32), persistent=False)
 
     @classmethod
-    def of(cls, labels: np.ndarray, how: HeadConfig = USUAL) -> BinaryCrossEntropy:
+    def of(cls, labels: np.ndarray, how: Terms = USUAL) -> BinaryCrossEntropy:
         """Weights of absent and present action units of the fit labels."""
         weights = tasks.action_unit_weights(labels)
         return cls(np.ones_like(weights) if how.class_weights == "none" else weights, how.invalid == "zeroed")
@@ -138,7 +150,7 @@ class BinaryCrossEntropy(nn.Module):
         return total / max(count, 1)
 
 
-Make = Callable[[np.ndarray, HeadConfig], nn.Module]
+Make = Callable[[np.ndarray, Terms], nn.Module]
 LOSSES: dict[str, Make] = {
     "weighted_cross_entropy": CrossEntropy.of,
     "one_minus_ccc": affect_loss,
@@ -171,7 +183,7 @@ def penalty(module: nn.Module, l2: float) -> Tensor | float:
     return l2 * sum(p.square().sum() for p in module.parameters() if p.ndim > 1)
 
 
-def of_task(task: tasks.Task, targets: Mapping[str, np.ndarray], how: HeadConfig = USUAL) -> BlockLosses:
+def of_task(task: tasks.Task, targets: Mapping[str, np.ndarray], how: Terms = USUAL) -> BlockLosses:
     """The losses of a task as the head's settings say, weighted by the fit rows' targets (arrays as in
     `harness.data.dataset.Labels`)."""
     losses = {}

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.analysis.confusion import confusion_panel, share_bar
-from harness.analysis.style import ALARM, GREY, TEXT, figure, save, short
+from harness.drawing.matrix import confusion_panel, share_bar
+from harness.drawing.style import ALARM, GREY, TEXT, figure, save, short
 
 COLUMNS, MOST_ERRORS = 6, 24
 TIGHT = {"bbox_inches": "tight", "pad_inches": 0.12}

@@ -8,8 +8,8 @@ from harness.analysis.resampled import change_interval, metric_interval, ratio_i
 from harness.analysis.scored import ScoredRun
 from harness.analysis.scores import draw_f1
 from harness.analysis.smoothing_curve import draw_smoothing, knots_of
-from harness.analysis.style import ALARM, CLASS_COLOURS
 from harness.analysis.traces import chosen, draw_traces, per_video
+from harness.drawing.style import ALARM, CLASS_COLOURS
 from harness.intervals import interval
 from harness.paired import paired
 from harness.statistics import UnitStatistics

@@ -11,7 +11,7 @@ import pytest
 from harness.analysis import draw_run
 from harness.analysis.confusion import draw_expressions
 from harness.analysis.scored import ScoredRun
-from harness.analysis.style import ALARM
+from harness.drawing.style import ALARM
 from harness.errors import FramelightError
 from harness.tasks import task
 from tests.analysis.drawn import amount, pixels, scored_run, targets_of
