@@ -13,6 +13,7 @@ RANDOM = " (random)"
 SHORT_WORDS = {"logistic_regression": "logistic", "multitask": "multi", "embeddings": "emb",
                "embeddings+scores": "emb+scores"}
 """Words of cells in a table that is short of room."""
+SHORT_SETTINGS = {"hidden=": "h="}
 MARKS = {"=": "tied, so ranked 1: these {units} cannot tell it from the best (paired test, 5 %, Holm)",
          "b": "baseline", "p": "published figure, not ranked",
          "l": "labels: it reads those of the reported split; not ranked",
@@ -52,7 +53,7 @@ def naming(listed: list[Row], brief: bool, short: bool) -> list[Column]:
     brief: of the settings in which rows that look alike differ, name only as many as tell them apart; short: the
     longest words in fewer letters.
     """
-    distinction = _distinctions(listed, brief)
+    distinction = _distinctions(listed, brief, SHORT_SETTINGS if short else {})
     words = SHORT_WORDS if short else {}
     return [
         Column("backbone", _backbone, shrinks=True, end=_weights),
@@ -97,10 +98,12 @@ def _weights(row: Row) -> str:
     return RANDOM if row["random_weights"] else ""
 
 
-def _distinctions(listed: list[Row], brief: bool) -> Callable[[Row], str]:
+def _distinctions(listed: list[Row], brief: bool, shorter: Mapping[str, str]) -> Callable[[Row], str]:
     words = [row["distinction"] for row in listed]
     words = briefly([look(row) for row in listed], words) if brief else words
     texts = {name(row): "".join(f" {word}" for word in said) for row, said in zip(listed, words)}
+    for long, short in shorter.items():
+        texts = {row: text.replace(long, short) for row, text in texts.items()}
     return lambda row: texts[name(row)]
 
 

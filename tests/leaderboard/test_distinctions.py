@@ -132,7 +132,7 @@ def test_the_table_names_all_differences_where_there_is_room_and_the_needed_ones
     wide, usual, narrow = (render(board, width=width) for width in (140, 100, 60))
     assert "multitask hidden=0 lr=0.005" in wide and "multitask hidden=128 lr=0.001" in wide
     assert "multitask hidden=0 " in usual and "multitask hidden=128 " in usual and "lr=" not in usual
-    assert " hidden=0 " in narrow and " hidden=128 " in narrow and "…" in narrow
+    assert " h=0 " in narrow and " h=128 " in narrow and "…" in narrow
     assert "multitask hidden=128 lr=0.001" in render(board, "md")
 
 
@@ -142,7 +142,7 @@ def test_heads_with_more_differences_than_room_fit_and_the_run_still_tells_them_
                                                for l2 in (0.0, 1e-5) for e in (10, 20))]
     lines = render(rows(grid), width=100).splitlines()
     assert max(map(len, lines)) <= 100
-    body = [line.split(maxsplit=1)[1] for line in lines if " hidden=" in line]
+    body = [line.split(maxsplit=1)[1] for line in lines if " h=" in line]
     assert len(body) == len(set(body)) == 16
 
 
