@@ -14,7 +14,7 @@ from harness.leaderboard.rows import board
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
 DROPPED = ("params", "cover", "p", "raw")
 """Columns left out of a narrow table, in this order; long names are shortened next, then these go:"""
-DROPPED_LAST = ("note", "run", "source", "seeds", "95 % interval", "smoothing", "features")
+DROPPED_LAST = ("note", "source", "seeds", "95 % interval", "smoothing", "run", "features")
 METHODS = {"studentized": "studentised bootstrap of {units} and seeds",
            "percentile": "percentiles over resampled {units}, and seeds", "bca": "BCa bootstrap of {units}, and seeds",
            "records": "of runs without statistics in this store: mean of the seeds' own"}

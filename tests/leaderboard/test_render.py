@@ -89,6 +89,18 @@ def test_the_interval_is_still_there_in_a_hundred_columns():
     assert "0.300 to 0.600" in text and "aaaaaa" in text and max(map(len, text.splitlines())) <= 100
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_rows_that_many_settings_tell_apart_keep_their_run_ids(width):
+    """Their settings are cut alike; without the id nothing would name a row."""
+    told = {"heads.learning_rate": 0.001, "heads.l2": 0.0001, "smoothing.largest": 100, "protocol.fraction": 0.25}
+    listed = rows([record(group=f"{i}" * 12, backbone="drawn_expressions", features="embeddings+scores", ci_low=0.1,
+                          ci_high=0.9) for i in range(1, 4)])
+    for i, row in enumerate(listed):
+        row["distinction"] = [f"{name.split('.')[1]}={value}" for name, value in told.items()] + [f"last={i}"]
+    text = render(listed, width=width)
+    assert all(f"{i}" * 6 in text for i in range(1, 4)), text
+
+
 def test_what_a_publication_notes_is_numbered_in_the_table_and_whole_in_markdown():
     notes = [{"note": "crops of 224 pixels"}, {"note": "another run"}, {}]
     figures = [record(group=f"p{i}", kind="published", config={"source": "a notebook [4]", **note})
