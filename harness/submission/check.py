@@ -149,6 +149,8 @@ def _image_file(path: Path, task: str, shape: str, wanted: Expected, problems: l
     except InputError:
         return 0  # the line at fault is among the faults
     problems += _wrong_rows(found, wanted, path)
+    if wanted.rows is None and shape == "frames":  # a list of images compares them itself; MTL skips frames
+        problems += _not_each_once(found, path)
     return max(len(found) - len({fault.line for fault in faults}), 0)
 
 
@@ -171,6 +173,23 @@ def _wrong_rows(found: Rows, wanted: Expected, path: Path) -> Iterator[Problem]:
     if have == need and (names != asked).any():
         row = int(np.argmax(names != asked))
         yield _fault(f"image is {names[row]}, but the list has {asked[row]} here; keep the list's order", path, row + 2)
+
+
+def _not_each_once(found: Rows, path: Path) -> Iterator[Problem]:
+    """Frames of a video that come twice or, up to its last, not at all."""
+    for number, video in enumerate(found.videos):
+        frames = found.frame[found.index == number]
+        times = np.bincount(frames)[1:]
+        absent, twice = np.flatnonzero(times == 0) + 1, np.flatnonzero(times > 1) + 1
+        if len(absent):
+            yield _fault(f"{_number_of_frames(absent)} of video '{video}' without a line, first {absent[0]}", path)
+        if len(twice):
+            line = int(np.flatnonzero((found.index == number) & (found.frame == twice[0]))[1]) + 2
+            yield _fault(f"{_number_of_frames(twice)} of video '{video}' more than once, first {twice[0]}", path, line)
+
+
+def _number_of_frames(frames: np.ndarray) -> str:
+    return f"{len(frames):,} frame{'s' * (len(frames) != 1)}"
 
 
 def _faults(read: Callable[[], object], slow: Iterator[Problem]) -> list[Problem]:

@@ -121,6 +121,22 @@ def test_a_file_of_frames_against_its_list(tmp_path, rows, message):
         assert message in only(tmp_path / "sub", listed)
 
 
+@pytest.mark.parametrize("frames, message", [
+    ((1, 2, 3), None),
+    ((1, 3, 4), "predictions.txt: 1 frame of video 'b' without a line, first 2"),
+    ((2, 3, 4), "predictions.txt: 1 frame of video 'b' without a line, first 1"),
+    ((1, 2, 2, 3, 3), "predictions.txt:4: 2 frames of video 'b' more than once, first 2"),
+])
+def test_every_frame_comes_once_where_no_list_names_the_frames(tmp_path, frames, message):
+    listed = write(tmp_path / "Expression_Classification_Challenge_test_set_release.txt", "b")
+    write(tmp_path / "sub" / "predictions.txt", f"image_location,{HEADERS[EXPR]}",
+          *(f"b/{frame:05d}.jpg,0" for frame in frames))
+    if message is None:
+        assert said(tmp_path / "sub", listed) == []
+    else:
+        assert only(tmp_path / "sub", listed) == message
+
+
 def test_a_multi_task_file_keeps_duplicates(tmp_path):
     header, cells = "image,valence,arousal,expression,aus", "0,0,3" + ",1" * 12
     images = ("a/00001.jpg", "b/00001.jpg", "a/00001.jpg")
