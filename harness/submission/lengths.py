@@ -19,6 +19,8 @@ from harness.submission.videos import frame_count, video_of
 
 PAST = 1
 """Crops that may lie past a video's last line."""
+MOST = 10_000_000
+"""Frames of a video: days of them. A count beyond is a slip of the pen, and would fill the memory."""
 SOURCES = ("frames file", "list of frames", "video file", "annotation", "last crop")
 """Where a number of lines comes from, the best first."""
 
@@ -82,8 +84,11 @@ def read_lines(path: Path) -> dict[str, int]:
 def _pairs(path: Path) -> Iterator[tuple[int, str, int]]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         video, _, count = (cell.strip() for cell in line.rpartition(","))
-        if count.isascii() and count.isdecimal() and int(count) > 0 and video:
-            yield number, video, int(count)
+        digits = count.lstrip("0") if count.isascii() and count.isdecimal() and video else ""
+        if len(digits) > len(str(MOST)) or digits and int(digits) > MOST:
+            raise InputError(f"{path}:{number}: {digits[:30]} frames of '{video[:60]}' are more than any video has")
+        if digits:
+            yield number, video, int(digits)
         elif line.strip() and not (number == 1 and not any(map(str.isdigit, count))):
             raise InputError(f"{path}:{number}: '{line[:60]}' is not a video and its number of frames; "
                              "write video1,1506")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.affwild2 import AffWild2
+from harness.data.affwild2_folders import source_video
 from harness.data.layout import SPLITS
 from harness.errors import InputError
 from harness.files import sweep, write_json, writing_directory
@@ -85,7 +86,11 @@ def require_free(out: Path, data: Path) -> None:
 
 
 def _lengths(dataset: AffWild2, task: Task, split: str, members: tuple[str, ...], places: Places) -> dict[str, Length]:
-    return lengths(members, last_crops(dataset, members), sources_of(dataset, task.name, split, places))
+    sources = sources_of(dataset, task.name, split, places)
+    if sources.given and not any(name in sources.given or source_video(name) in sources.given for name in members):
+        raise InputError(f"{places.frames}: names no video of the {split} split, such as {members[0]}; "
+                         f"it names {next(iter(sources.given))}")
+    return lengths(members, last_crops(dataset, members), sources)
 
 
 def _rows(task: Task, found: dict[str, Length], listed: Path | None, places: Places) -> Rows:

@@ -139,6 +139,15 @@ def test_lines_are_those_of_the_video_files_and_one_more(submit, data, tmp_path)
     assert lines[first][0] == "valence,arousal" and lines[first][-1] == lines[first][-2]
 
 
+def test_a_frames_file_that_names_none_of_the_videos_is_refused(submit, data, tmp_path):
+    """Not read and forgotten: its lines would be the last crop's."""
+    first, frames = names_in(data)[0], tmp_path / "frames.csv"
+    frames.write_text(f"{first}.mp4,44\n")
+    code, _, said = submit("best:va", "--frames", frames, data=data)
+    assert code == 2 and f"names no video of the test split, such as {first}; it names {first}.mp4" in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_count_that_the_crops_outrun_is_refused_before_anything_is_written(submit, data, tmp_path):
     first = names_in(data)[0]
     film(data / "videos" / f"{first}.mp4", 9)

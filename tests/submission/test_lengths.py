@@ -99,7 +99,9 @@ def test_a_frames_file_with_and_without_a_header(tmp_path):
 
 @pytest.mark.parametrize("text, said", [("video1,10\nvideo2\n", ":2: 'video2'"), ("video1,0\n", ":1:"),
                                         ("video1,10\nvideo1,11\n", ":2: 'video1' has 10 frames further up and 11"),
-                                        ("video1,1.5\n", ":1:"), ("video,frames\n", "names no video")])
+                                        ("video1,1.5\n", ":1:"), ("video,frames\n", "names no video"),
+                                        ("video1,99999999999\n", ":1: 99999999999 frames of 'video1' are more"),
+                                        ("video1," + "9" * 5000, ":1: 9{30} frames of 'video1' are more")])
 def test_a_faulty_frames_file_is_refused_with_the_line(tmp_path, text, said):
     (tmp_path / "frames.csv").write_text(text)
     with pytest.raises(InputError, match=said):
