@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 REVISION = 5
 """Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
+HELD = ({"low", "high"}, {"value", "low", "high", "p", "detectable"}, set())
+"""What a file of results holds: an interval, a difference, or that there is none. Any other is worked out anew."""
 FILE = "statistics.npz"
 PATIENCE_S = 2.0
 OPEN = 32
@@ -88,7 +90,8 @@ class Evidence:
             return {"low": _finite(made.low), "high": _finite(made.high)}
 
         made = self._remembered(["interval", self.method, jobs[0].metric, [key for _, key in found]], work_out)
-        return None if made["low"] is None or made["high"] is None else (made["low"], made["high"])
+        low, high = made.get("low"), made.get("high")
+        return None if low is None or high is None else (low, high)
 
     def difference(self, first: Sequence[Record], second: Sequence[Record], interval: bool = True) -> Difference | None:
         """Paired difference of two configurations' finished jobs, seed by seed; without its interval in half the time.
@@ -174,7 +177,9 @@ class Evidence:
     def _remembered(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path = self._kept / f"{digest([REVISION, *about], 24)}.json"
         with suppress(OSError, ValueError):
-            return json.loads(path.read_text(encoding="utf-8"))
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(kept, dict) and kept.keys() in HELD:
+                return kept
         began = time.perf_counter()
         made = work_out()
         self._spend(time.perf_counter() - began)

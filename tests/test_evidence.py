@@ -166,3 +166,12 @@ def test_a_long_wait_is_explained_once(pair, monkeypatch):
     assert len(heard) == 1 and "kept" in heard[0]
     Evidence(store, say=heard.append).interval(good)
     assert len(heard) == 1, "nothing was worked out"
+
+
+@pytest.mark.parametrize("text", ["", "{\"low\": 0.1", "[]", "null", "{\"low\": 0.1}", "{\"other\": 1}"])
+def test_a_kept_result_that_was_damaged_is_worked_out_anew(pair, text):
+    store, good, poor = pair
+    made = Evidence(store).interval(good), Evidence(store).difference(good, poor)
+    for path in (store / "artifacts" / "evidence").glob("*.json"):
+        path.write_text(text)
+    assert (Evidence(store).interval(good), Evidence(store).difference(good, poor)) == made
