@@ -27,12 +27,15 @@ def text(found: Comparison) -> str:
 
 
 def verdict(found: Comparison) -> str:
-    """One sentence: which run is better and how sure that is, or that no difference is shown."""
+    """Which run is better and how sure that is, or that no difference is shown; whether test and interval agree."""
     one, name = found.metric.paired, found.metric.name
     if one.p <= LEVEL:
         better, worse = ("A", "B") if one.difference > 0 else ("B", "A")
-        return (f"{better} is better than {worse} by {abs(one.difference):.3f} {name} "
+        said = (f"{better} is better than {worse} by {abs(one.difference):.3f} {name} "
                 f"(95 % interval of A - B {_interval(found.metric)}, p = {_p(one.p)}).")
+        if one.low is not None and one.high is not None and one.low <= 0 <= one.high:
+            said += "\nThe interval holds 0 though the test does not expect it: take the difference as unsettled."
+        return said
     units = _counted(found.units, found.first["unit"])
     able = f"{units} would show one of {found.detectable:.3f} with 80 % power" if found.detectable is not None else \
         f"{units} cannot show any"

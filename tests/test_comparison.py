@@ -40,6 +40,15 @@ def test_a_better_run_is_found_with_what_makes_it_better(runs):
     assert verdict(found).startswith("A is better than B by 0.") and found.notes == ()
 
 
+def test_a_test_and_an_interval_that_disagree_are_not_passed_over(runs):
+    found = compared(*runs)
+    assert "unsettled" not in verdict(found)
+    wide = dataclasses.replace(found.metric, paired=dataclasses.replace(found.metric.paired, low=-0.2, high=0.3))
+    said = verdict(dataclasses.replace(found, metric=wide)).splitlines()
+    assert said[0].startswith("A is better than B by 0.") and "interval holds 0" in said[1]
+    assert max(map(len, said)) <= 100
+
+
 def test_the_units_that_move_most_are_named_with_what_each_run_scores_on_them(runs):
     found = compared(*runs)
     moves = [one.influence for one in found.for_first]
