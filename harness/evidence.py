@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 from harness.errors import FramelightError, InputError
 from harness.files import write_json
@@ -27,11 +27,12 @@ from harness.records import Record
 if TYPE_CHECKING:
     from harness.statistics import UnitStatistics
 
-REVISION = 5
+REVISION = 6
 """Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
 HELD = ({"low", "high"}, {"value", "low", "high", "p", "detectable"}, set())
 """What a file of results holds: an interval, a difference, or that there is none. Any other is worked out anew."""
 FILE = "statistics.npz"
+AGAIN = "run its recipe again"
 PATIENCE_S = 2.0
 OPEN = 32
 """Files of statistics kept in memory: those of the best row and of the one it is compared with."""
@@ -89,7 +90,7 @@ class Evidence:
             made = interval(statistics, jobs[0].metric, self.method)
             return {"low": _finite(made.low), "high": _finite(made.high)}
 
-        made = self._remembered(["interval", self.method, jobs[0].metric, [key for _, key in found]], work_out)
+        made = self._told(["interval", self.method, jobs[0].metric, [key for _, key in found]], work_out)
         low, high = made.get("low"), made.get("high")
         return None if low is None or high is None else (low, high)
 
@@ -120,7 +121,7 @@ class Evidence:
                     "p": _finite(made.p), "detectable": _finite(able)}
 
         what = "difference" if interval else "test"
-        made = self._remembered([what, pairs[0].metric, [key for _, key in found]], work_out)
+        made = self._told([what, pairs[0].metric, [key for _, key in found]], work_out)
         return Difference(**made, seeds=tuple(seeds)) if made else None
 
     def statistics(self, job: Record) -> Kept:
@@ -152,6 +153,9 @@ class Evidence:
                 self._say(f"warning: boards are without intervals and tests that this store has no statistics for: "
                           f"{error}")
             return None
+        if path is not None and not is_zipfile(path):
+            self._warn(f"{path}: cannot read a job's statistics; {AGAIN}")
+            return None
         with suppress(OSError):
             return (path, hashlib.sha256(path.read_bytes()).hexdigest()) if path else None
         return None
@@ -173,6 +177,18 @@ class Evidence:
         if any(sorted(names) != units for names, _ in loaded):
             return None
         return [ordered(names, statistics, units) for names, statistics in loaded]
+
+    def _told(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What was worked out; nothing, and a warning, where statistics cannot be read."""
+        try:
+            return self._remembered(about, work_out)
+        except FramelightError as error:
+            self._warn(str(error))
+            return {}
+
+    def _warn(self, fault: str) -> None:
+        if self._say is not None:
+            self._say(f"warning: a board lacks an interval and a test: {fault}")
 
     def _remembered(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path = self._kept / f"{digest([REVISION, *about], 24)}.json"
@@ -205,8 +221,7 @@ def load(path: Path) -> Kept:
             arrays = {name: kept[name] for name in kept.files}
         units = tuple(map(str, arrays.pop("units")))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise FramelightError(f"{path}: cannot read a job's statistics ({error}); delete its folder and run its "
-                              "recipe again") from error
+        raise FramelightError(f"{path}: cannot read a job's statistics ({error}); {AGAIN}") from error
     return units, UnitStatistics("mtl" if len(arrays) > 1 else next(iter(arrays)), arrays)
 
 

@@ -125,7 +125,7 @@ class _Both:
             low, high = None, None
             if ends:
                 low, high = within(name, *widened(value, *ends[name], error, self.seeds, LEVEL), difference=True)
-            found[name] = Paired(value, low, high, _p(value, swapped + error * chance),
+            found[name] = Paired(value, low, high, _p(value, swapped, error * chance),
                                  float(np.sqrt(np.mean(swapped ** 2) + error ** 2)))
         return found
 
@@ -145,5 +145,7 @@ class _Both:
         return np.concatenate([total[:self.seeds] + moved, total[self.seeds:] - moved])
 
 
-def _p(observed: float, swapped: np.ndarray) -> float:
-    return float((1 + np.sum(np.abs(swapped) >= abs(observed) - EQUAL)) / (1 + len(swapped)))
+def _p(observed: float, swapped: np.ndarray, luck: np.ndarray) -> float:
+    """luck: of the seeds, for each swap; taken both ways, so that the order of the runs does not matter."""
+    larger = [np.mean(np.abs(swapped + sign * luck) >= abs(observed) - EQUAL) for sign in (1, -1)]
+    return float((1 + len(swapped) * np.mean(larger)) / (1 + len(swapped)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import is_zipfile
 
 from harness import records
 from harness.errors import FramelightError
@@ -113,7 +114,7 @@ class _Session:
     def _records(self, jobs: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Record]]:
         pending = []
         for job, reporter in jobs:
-            if not self._forced(job) and (job.folder / "record.json").is_file():
+            if not self._forced(job) and _finished(job):
                 self.outcome.kept += 1
                 record = records.read(job.folder / "record.json")
                 if job.job_id not in self.tracked:
@@ -170,6 +171,16 @@ class _Session:
         folder = job.folder if job.folder.is_dir() else None
         with self._tracking():
             self.tracker.log(record, folder, self.study, replace=self.force and record.status == "finished")
+
+
+def _finished(job: Job) -> bool:
+    """Whether the job's folder is whole; what is damaged is given up, so that it is computed again."""
+    if not (job.folder / "record.json").is_file():
+        return False
+    if all(map(is_zipfile, job.folder.glob("*.npz"))):
+        return True
+    _forget(job)
+    return False
 
 
 def _forget(job: Job) -> None:

@@ -35,6 +35,17 @@ def find(records: Iterable[Record], text: str) -> list[Record]:
     return _seeds(records, run, int(named["seed"]) if named else None)
 
 
+def pair(records: Iterable[Record], first: str, second: str) -> tuple[list[Record], list[Record]]:
+    """The finished records of two RUNs; `best:TASK` beside a run means the best on the data and split of that run."""
+    records = list(records)
+    if first.startswith(BEST) == second.startswith(BEST):
+        return find(records, first), find(records, second)
+    named = find(records, second if first.startswith(BEST) else first)
+    on = [record for record in records if (record.data_digest, record.split) == (named[0].data_digest, named[0].split)]
+    best = find(on, first if first.startswith(BEST) else second)
+    return (best, named) if first.startswith(BEST) else (named, best)
+
+
 def _whole(records: Sequence[Record], beginning: str) -> str:
     known = sorted({record.group_id for record in records})
     matching = [run for run in known if run.startswith(beginning)] if beginning else []

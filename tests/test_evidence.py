@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 import sys
@@ -117,9 +118,14 @@ def test_a_copy_of_the_store_gives_the_same_evidence(pair, tmp_path):
 def test_a_broken_file_says_which_and_what_to_do(pair):
     store, good, _ = pair
     path = store / "artifacts" / "jobs" / good[0].job_id / evidence.FILE
-    path.write_bytes(b"not an archive")
-    with pytest.raises(FramelightError, match=f"{path}: cannot read.*run its recipe again"):
-        Evidence(store).interval(good)
+    whole = path.read_bytes()
+    for broken in (b"not an archive", whole[:len(whole) // 2], whole[50:]):
+        path.write_bytes(broken)
+        said = []
+        assert Evidence(store, say=said.append).interval(good) is None, "a board is read without it"
+        assert re.search(f"{path}: cannot read.*run its recipe again", said[0])
+        with pytest.raises(FramelightError, match=f"{path}: cannot read.*run its recipe again"):
+            Evidence(store).statistics(good[0])
 
 
 def test_what_the_store_lacks_is_fetched_once(pair, tmp_path):

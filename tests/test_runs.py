@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import InputError
-from harness.runs import find
+from harness.runs import find, pair
 from tests.making import record
 
 RECORDS = [
@@ -76,3 +76,12 @@ def test_best_needs_one_board():
         found("best:au")
     with pytest.raises(InputError, match="unknown task 'exrp'; did you mean expr"):
         found("best:exrp")
+
+
+def test_the_best_beside_a_run_is_the_best_on_its_data():
+    faces = [record("0099", 0, 0.7, dataset="faces", data_digest="f0f0f0f0f0f0"),
+             record("0077", 0, 0.6, dataset="faces", data_digest="f0f0f0f0f0f0")]
+    for first, second, ids in (("best:expr", "0077", ["0099", "0077"]), ("ab33", "best:expr", ["ab33", "aa11"])):
+        assert [side[0].group_id for side in pair([*RECORDS, *faces], first, second)] == ids
+    with pytest.raises(InputError, match="2 data sets have a board"):
+        pair([*RECORDS, *faces], "best:expr", "best:expr")

@@ -91,7 +91,7 @@ def chosen(values: np.ndarray, frames: np.ndarray) -> list[Shown]:
 
 
 def _label(made, run: ScoredRun, video: Shown, top: float, measure: str) -> None:
-    value = "undefined" if np.isnan(video.value) else f"{video.value:.3f}"
+    value = "undefined" if np.isnan(video.value) else f"{round(video.value, 3) + 0.0:.3f}"
     name = short(run.replay.units[video.unit], 60)
     made.text(0.14 / WIDTH, (top + 0.07) / made.get_figheight(), f"{name}   {video.place}, {measure}: {value}",
               fontsize=9.5, color=INK, weight="bold", va="bottom", **TEXT)

@@ -6,7 +6,7 @@ import argparse
 
 from harness.errors import InputError
 from harness.evidence import Evidence
-from harness.runs import find
+from harness.runs import pair
 from harness.tracking import statistics_elsewhere, tracked_records
 
 
@@ -16,7 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
         raise InputError(f"nothing was tracked in {store}; name the store of the runs with --store, "
                          "or start with: framelight run quickstart")
     records = tracked_records(store, arguments.tracking_uri)
-    first, second = find(records, arguments.first), find(records, arguments.second)
+    first, second = pair(records, arguments.first, arguments.second)
     from harness.comparison import compare
     from harness.comparison_text import text, to_json
 

@@ -15,6 +15,7 @@ SHORT_WORDS = {"logistic_regression": "logistic", "multitask": "multi", "embeddi
 """Words of cells in a table that is short of room."""
 SHORT_SETTINGS = {"hidden=": "h="}
 MARKS = {"=": "tied, so ranked 1: these {units} cannot tell it from the best (paired test, 5 %, Holm)",
+         "n": "not tested: it was scored on other frames than the best, or its counts are not kept",
          "b": "baseline", "p": "published figure, not ranked",
          "l": "labels: it reads those of the reported split; not ranked",
          "s": "scores: its features hold scores of what is predicted",
@@ -69,7 +70,8 @@ def notes(listed: list[Row]) -> list[str]:
 
 def marks(row: Row) -> str:
     """The letters of MARKS that hold of the row."""
-    held = {"=": bool(row["tied_with_best"]) and row["p_value"] is not None, "b": row["kind"] == "baseline",
+    held = {"=": bool(row["tied_with_best"]) and row["p_value"] is not None, "n": row["untested"],
+            "b": row["kind"] == "baseline",
             "p": row["kind"] == "published", "l": "uses_labels" in row["flags"], "s": "own_scores" in row["flags"],
             "u": bool(row["undefined"])}
     return "".join(mark for mark, holds in held.items() if holds)

@@ -14,7 +14,10 @@ Against = Callable[[Row, Row], Difference | None]
 
 
 def ranked(board_rows: list[Row], against: Against | None) -> list[Row]:
-    """The rows in order with `rank`, and with `tied_with_best`, `p_value` and `detectable` where `against` tells."""
+    """The rows in order with `rank`, and with `tied_with_best`, `p_value` and `detectable` where `against` tells.
+
+    `untested` are those of which it cannot tell, on a board of which it can.
+    """
     ordered = sorted(board_rows, key=_order)
     placed = [row for row in ordered if _order(row)[0] == 0]
     if placed and against is not None:
@@ -43,4 +46,6 @@ def _test(best: Row, others: Sequence[Row], against: Against) -> None:
         for (row, made), p in zip(tested, adjusted):
             row["p_value"], row["detectable"] = float(p), made.detectable
             row["tied_with_best"] = bool(p > LEVEL)
+        for row in others:
+            row["untested"] = row["p_value"] is None
     best["tied_with_best"] = True if tested or not others else None

@@ -157,6 +157,7 @@ def _row(group: list[Record], evidence: Evidence | None) -> Row:
         "ci_method": method,
         "tied_with_best": None,
         "p_value": None,
+        "untested": False,
         "detectable": None,
         "unsmoothed": _mean_of(done, lambda record: record.unsmoothed.get(record.metric)),
         "metrics": _means(done),

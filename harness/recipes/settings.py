@@ -29,6 +29,7 @@ DEEPER = 1
 
 def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
     """The recipe with each `KEY=VALUE` applied in order; InputError for an unknown key or an unfit value."""
+    changed: dict[tuple[str, ...], str] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals or not key:
@@ -36,7 +37,17 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
             raise InputError(f"--set {setting}: write KEY=VALUE, for instance --set {example}")
         path = _resolve(key.strip(), value.strip(), dict(_paths(type(recipe))), recipe)
         recipe = _replaced(recipe, path, value.strip(), setting)
+        changed[path] = setting
+    _require_effect(recipe, changed)
     return recipe
+
+
+def _require_effect(recipe: AnyRecipe, changed: dict[tuple[str, ...], str]) -> None:
+    """InputError for a setting of the slice that chooses under a protocol that has none."""
+    idle = [setting for path, setting in changed.items() if path[0] == "protocol" and path[1:] not in ((), ("name",))]
+    if idle and isinstance(recipe, Recipe) and recipe.protocol.name == "published":
+        raise InputError(f"--set {idle[0]}: the protocol published chooses on the reported split itself and holds "
+                         "nothing out; leave it out, or use the protocol held-out")
 
 
 def _paths(cls: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -71,6 +71,19 @@ def test_a_second_run_does_nothing_and_prints_the_same(finished, small_set, reci
     assert f"0 jobs run, {small.JOBS} already finished" in again.err
 
 
+@pytest.mark.parametrize("file", ["statistics.npz", "reported.npz"])
+def test_a_job_whose_files_are_damaged_is_computed_again(finished, small_set, recipe_file, tmp_path, capsys, file):
+    store = shutil.copytree(finished[0], tmp_path / "store", copy_function=shutil.copy2)
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", str(store), "--jobs", "1"]
+    before = board(store, capsys)
+    job = next(row["run_id"] for row in before if row["kind"] == "run") + "-s0"
+    damaged = store / "artifacts/jobs" / job / file
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert main(run) == 0
+    assert f"1 jobs run, {small.JOBS - 1} already finished" in capsys.readouterr().err
+    assert board(store, capsys) == before
+
+
 def test_forced_in_one_process_gives_the_same_bytes_as_two_workers(finished, small_set, recipe_file, tmp_path, capsys):
     store, done = finished
     copy = tmp_path / "store"

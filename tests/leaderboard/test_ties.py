@@ -78,6 +78,14 @@ def test_what_reads_labels_has_no_rank_and_is_nobodys_best(store):
     assert "- bl" in text and "l labels: it reads those of the reported split; not ranked" in text
 
 
+def test_a_row_that_cannot_be_tested_is_marked_and_not_taken_for_worse(store):
+    listed = board(store, keep(store, "best", 0.6), keep(store, "poor", 0.2), keep(store, "other", 0.5, scored=1))
+    assert [(row["run_id"], row["tied_with_best"], row["untested"]) for row in listed] == [
+        ("best", True, False), ("other", None, True), ("poor", False, False)]
+    text = " ".join(render(listed).split())
+    assert "2 n" in text and "n not tested: it was scored on other frames than the best" in text
+
+
 def test_features_that_hold_the_tasks_own_scores_are_marked(store):
     listed = board(store, keep(store, "a", 0.6, flags=("own_scores",)), keep(store, "b", 0.2))
     text = render(listed)

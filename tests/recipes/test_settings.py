@@ -103,6 +103,13 @@ def test_a_wrong_setting_says_what_to_do(recipe, setting, message):
         apply_settings(recipe, [setting])
 
 
+@pytest.mark.parametrize("settings", [["folds=3", "protocol=published"], ["protocol=published", "refit=true"]])
+def test_a_slice_is_not_set_where_none_is_held_out(recipe, settings):
+    with pytest.raises(InputError, match="published chooses on the reported split itself and holds nothing out"):
+        apply_settings(recipe, settings)
+    assert apply_settings(recipe, ["protocol=published"]).protocol.name == "published"
+
+
 def test_a_head_without_a_hidden_layer_has_no_hidden_width():
     one, other = HeadConfig("logistic_regression"), HeadConfig("logistic_regression", hidden=64)
     assert one == other and one.hidden == 0 and digest(one) == digest(other)
