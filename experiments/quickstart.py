@@ -4,7 +4,7 @@
 
 Makes 40 videos and 3,000 stills, trains two light backbones on the stills (identities, then expressions), and compares
 them for the four tasks: three feature choices and two heads for EXPR, one head each for VA, AU and MTL, every radius
-0 to 50 of the mean and the median filter. About two minutes on two cores; seconds when it is run again.
+0 to 50 of the mean and the median filter. About two and a half minutes on two cores; seconds when it is run again.
 """
 
 from experiments._heads import LINEAR
