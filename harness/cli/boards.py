@@ -34,7 +34,8 @@ def show(store: Path, tracking_uri: str | None, task: str | None = None, format:
         found = _with_figures(found, {task for task, _ in boards} if boards is not None else set(TASKS))
     width, bold = _room(plain)
     listed = rows(found, task, _evidence(store, None if from_store else tracking_uri, interval))
-    return render(listed, format, width, bold).rstrip("\n")
+    text = render(listed, format, width, bold).rstrip("\n")
+    return f"{text}\n\n{_costs(format)}" if published and not (boards or task) and format in ("table", "md") else text
 
 
 def show_optimism(store: Path, tracking_uri: str | None, task: str | None = None, format: str = "table",
@@ -61,6 +62,12 @@ def _with_figures(found: list[Record], tasks: set[str]) -> list[Record]:
     from harness.published import ANNOTATED, DATASET, figures
 
     return beside(found, [figure for figure in figures() if figure.task in tasks], ANNOTATED, DATASET)
+
+
+def _costs(format: str) -> str:
+    from harness.cli.costs import costs_text
+
+    return costs_text(markdown=format == "md")
 
 
 def _other_half(store: Path, found: Iterable[Record]) -> str:

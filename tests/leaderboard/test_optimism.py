@@ -157,3 +157,14 @@ def test_the_command_sets_published_figures_beside_runs_without_a_rank(tracked, 
     assert [row["rank"] for row in listed if row["kind"] == "run"] == [1]
     assert main(["leaderboard", "--store", str(tracked), "--format", "json"]) == 0
     assert all(row["kind"] == "run" for row in json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize("form, start", [("table", "enet_b2_8 "), ("md", "| enet_b2_8 |")])
+def test_all_published_figures_end_with_what_their_networks_cost(tracked, capsys, form, start):
+    asked = ["leaderboard", "--published", "--format", form, "--store", str(tracked)]
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    line = next(line for line in said[said.index("Published cost"):].splitlines() if line.startswith(start))
+    assert "30 MB" in line and "191 ± 18 ms" in line
+    assert main([*asked, "--task", "expr"]) == 0
+    assert "Published cost" not in capsys.readouterr().out
