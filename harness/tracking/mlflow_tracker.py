@@ -24,8 +24,9 @@ from harness.tracking.location import Location, TrackingLost
 from harness.tracking.writer import locked, make_folder, source_tags, writer
 
 for _name, _value in {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-                      "MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet",
-                      "MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}.items():
+                      "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+                      "GIT_PYTHON_REFRESH": "quiet", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+                      "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}.items():
     os.environ.setdefault(_name, _value)
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType  # noqa: E402
