@@ -2,10 +2,19 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are imported: tests run side by side
 
+import signal  # noqa: E402
+
 import pytest  # noqa: E402
 
 from tests import small  # noqa: E402
 from tests.server import server  # noqa: E402, F401 (a fixture)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts():
+    """Heard here and by the processes that tests start: a shell's background jobs begin with them ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -217,18 +217,10 @@ def test_torch_switches_and_random_state_are_left_as_they_were():
     assert torch.equal(before, torch.get_rng_state()) and torch.are_deterministic_algorithms_enabled() == deterministic
 
 
-@pytest.fixture
-def heard():
-    """The handler of interrupts: a shell's background jobs start with them ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield signal.default_int_handler
-    signal.signal(signal.SIGINT, before)
-
-
-def test_an_interrupt_stays_one_and_the_next_is_heard_too(heard):
+def test_an_interrupt_stays_one_and_the_next_is_heard_too():
     with pytest.raises(KeyboardInterrupt):
         train(on_epoch=lambda epoch, value: os.kill(os.getpid(), signal.SIGINT))
-    assert signal.getsignal(signal.SIGINT) is heard
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_termination_ends_with_its_own_code():
