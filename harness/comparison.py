@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.comparable import in_order, paired_seeds, refuse_other_rows, refuse_unlike, seeds_of
 from harness.evidence import Kept
+from harness.identity import dotted
 from harness.leaderboard.rows import Row, rows
 from harness.paired import Paired, detectable, differences, holm, influence, too_few
 from harness.pooled import Pooled
@@ -141,18 +142,10 @@ def _own(side: Sequence[UnitStatistics]) -> np.ndarray:
 def _differing(one: Record, other: Record) -> dict[str, tuple[Any, Any]]:
     """Settings by dotted name that differ, those that only identify the same thing left out."""
     sides = [{"backbone": record.backbone, "weights": record.backbone_weights,
-              **{name: value for name, value in _flat(record.config)
+              **{name: value for name, value in dotted(record.config)
                  if name not in ("entry", "data", "kind", "revision")}} for record in (one, other)]
     return {name: (sides[0].get(name), sides[1].get(name)) for name in {**sides[0], **sides[1]}
             if sides[0].get(name) != sides[1].get(name)}
-
-
-def _flat(config: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value
 
 
 def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tuple[Record, Record]]) -> Iterator[str]:

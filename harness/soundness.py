@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from harness.child import run_module
 from harness.errors import FramelightError, InputError
 from harness.recipes.recipe import Protocol
-
-HOME = Path(__file__).resolve().parents[1]
 
 
 def require_sound(protocol: Protocol, root: Path, tasks: Sequence[str], say: Callable[[str], None]) -> None:
@@ -24,11 +20,7 @@ def require_sound(protocol: Protocol, root: Path, tasks: Sequence[str], say: Cal
 
     `say` is told of units that differ and yet come from one video, such as `_left` and `_right` of it.
     """
-    places = [str(HOME), os.environ.get("PYTHONPATH", "")]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "harness.soundness_checks", str(root), json.dumps(dataclasses.asdict(protocol)),
-         *tasks],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))})
+    done = run_module("harness.soundness_checks", root, json.dumps(dataclasses.asdict(protocol)), *tasks)
     if done.returncode:
         cause = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise FramelightError(f"{root}: the check of its labels ended with {cause}; look at the folder with "

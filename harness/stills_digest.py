@@ -7,15 +7,12 @@ The digest covers the labels of every split, so it is taken by a process of its 
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
+from harness.child import run_module
 from harness.errors import InputError
 from harness.identity import digest
-
-HOME = Path(__file__).resolve().parents[1]
 
 
 def stills_digest(root: Path, cache: Path) -> str | None:
@@ -23,11 +20,7 @@ def stills_digest(root: Path, cache: Path) -> str | None:
 
     cache: file that remembers the digests of images.
     """
-    places = [str(HOME), os.environ.get("PYTHONPATH", "")]
-    done = subprocess.run([sys.executable, "-P", "-m", "harness.stills_digest", str(root), str(cache)], text=True,
-                          capture_output=True,
-                          env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))})
-    return done.stdout.strip() or None
+    return run_module("harness.stills_digest", root, cache).stdout.strip() or None
 
 
 def _digest(root: Path, cache: Path) -> str:

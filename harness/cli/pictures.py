@@ -8,8 +8,6 @@ from pathlib import Path
 from harness.leaderboard import rows
 from harness.records import Record
 
-FOLDER = "pictures"
-
 
 def best_pictures(store: Path, records: Iterable[Record]) -> list[str]:
     """A line for each board whose best run has pictures in this store; baselines and published figures have none."""
@@ -24,4 +22,6 @@ def best_pictures(store: Path, records: Iterable[Record]) -> list[str]:
 
 def _drawn(store: Path, run: str) -> Iterator[Path]:
     """The folder of the first of a run's seeds that has one: one seed of a run is drawn."""
+    from harness.analysis import FOLDER
+
     yield from sorted((store / "artifacts" / "jobs").glob(f"{run}-s*/{FOLDER}"))[:1]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from harness.identity import dotted
 from harness.records import Record, from_json, to_json
 from harness.splits import SELECTION
 
@@ -64,7 +65,7 @@ def params(record: Record) -> dict[str, str]:
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested settings as params with dotted names."""
-    return {name: _text(value) for name, value in _flatten(values, prefix)}
+    return {name: _text(value) for name, value in dotted(values, prefix)}
 
 
 def metrics(record: Record) -> list[Point]:
@@ -94,11 +95,3 @@ def seconds(record: Record) -> float:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
