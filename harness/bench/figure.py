@@ -4,29 +4,66 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
 class Figure:
-    """what was done; value and limit in `unit`; rival: the naive way, its value beside ours from the same run."""
+    """What was done, what it took, and what that is held against.
 
-    name: str
+    part: name of the row, unique and the same in every run, so that it can be followed over time. value: ours, in
+    `unit`. rival: what it is held against, and its value in the same unit from the same rounds; ratio: how many times
+    as fast as the rival (1: equally fast), as the median over interleaved rounds; least: what the ratio must reach.
+    limit: instead of a rival, what the value must not exceed. floor: the least time, in the same unit, that the
+    machine's measured ceilings allow for the bytes and operations counted. note: what a reader must know besides.
+    """
+
+    part: str
     what: str
     value: float
-    limit: float
     unit: str
-    rival: str
-    rival_value: float
+    rival: str = ""
+    rival_value: float | None = None
+    ratio: float | None = None
+    least: float | None = None
+    limit: float | None = None
+    floor: float | None = None
+    note: str = ""
 
     @property
     def reached(self) -> bool:
-        return self.value <= self.limit
+        """True where nothing is required."""
+        return ((self.limit is None or self.value <= self.limit)
+                and (self.least is None or self.ratio is not None and self.ratio >= self.least))
 
-    @property
-    def ratio(self) -> float:
-        return self.rival_value / self.value if self.value else float("inf")
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of each round, by contestant."""
+
+    rounds: Mapping[str, tuple[float, ...]]
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.rounds[name])
+
+    def ratio(self, ours: str, rival: str) -> float:
+        """How many times as fast as the rival: the median over rounds of its time divided by ours."""
+        return statistics.median(theirs / own for own, theirs in zip(self.rounds[ours], self.rounds[rival]))
+
+
+def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> Times:
+    """Each contestant once a round, every second round in reverse order, after one round that does not count."""
+    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    for round in range(rounds + 1):
+        for name in list(contestants)[::-1 if round % 2 else 1]:
+            began = time.perf_counter()
+            contestants[name]()
+            if round:
+                taken[name].append(time.perf_counter() - began)
+    return Times({name: tuple(values) for name, values in taken.items()})
 
 
 def seconds(work: Callable[[], object], rounds: int = 1) -> float:

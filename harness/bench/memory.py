@@ -38,8 +38,8 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         small, large, whole = (_peak(folder, rows, how) for rows, how in
                                ((SMALL, "mapped"), (LARGE, "mapped"), (LARGE, "whole")))
-    yield Figure("memory", f"growth of unmapped memory, {SMALL:,} to {LARGE:,} x {WIDTH} rows", large - small, 100.0,
-                 "MB", "features read whole as float32", whole - small)
+    yield Figure("memory", f"growth of unmapped memory, {SMALL:,} to {LARGE:,} x {WIDTH} rows", large - small, "MB",
+                 "features read whole as float32", whole - small, limit=100.0)
 
 
 def _peak(folder: str, rows: int, how: str) -> float:

@@ -16,13 +16,13 @@ SLICE, EVERY = 400, 25
 def measure(say: Callable[[str], None]) -> Iterator[Figure]:
     random = np.random.default_rng(0)
     videos = [random.random((FRAMES, CLASSES), np.float32) for _ in range(VIDEOS)]
-    for kernel, limit in (("mean", 5.0), ("median", 60.0)):
+    for kernel, least in (("mean", 200), ("median", 50)):
         ours = seconds(lambda kernel=kernel: [None for _ in curve(videos, kernel, RADII)])
         some = RADII[::EVERY]
         scale = VIDEOS * FRAMES / SLICE * len(RADII) / len(some)
         naive = scale * seconds(lambda kernel=kernel, some=some: [_loop(videos[0][:SLICE], kernel, r) for r in some])
-        yield Figure("smoothing", f"{kernel}, 251 radii, 280,000 x 8", ours, limit, "s",
-                     f"plain loop over frames ({SLICE} frames, {len(some)} radii, scaled)", naive)
+        yield Figure(f"smoothing {kernel}", "251 radii, 280,000 x 8", ours, "s",
+                     f"plain loop over frames ({SLICE} frames, {len(some)} radii, scaled)", naive, naive / ours, least)
 
 
 def _loop(outputs: np.ndarray, kernel: str, radius: int) -> np.ndarray:
