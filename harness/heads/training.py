@@ -17,6 +17,7 @@ from harness.heads import modules
 from harness.heads.config import HeadConfig, require_fit
 from harness.heads.trained import BLOCK, TrainedHead, predict
 from harness.learning import losses
+from harness.learning.fitting import Optimisation, Selection
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 HISTORY = ("epoch", "loss", "value", "criterion")
 
-__all__ = ["Matrix", "TrainedHead", "blocks", "moments", "predict", "train_head"]
+__all__ = ["Matrix", "TrainedHead", "blocks", "losses_of", "moments", "predict", "require_something_to_learn",
+           "selection_of", "targets_of", "train_head"]
 
 
 class Matrix(Protocol):
@@ -58,10 +60,8 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
     require_fit(config, task)
     length = config.epochs if epochs is None else min(max(epochs, 1), config.epochs)
     keep = config.keep if epochs is None else "last"
-    rows = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
-    _require_something_to_learn(task, labels, matrix, rows)
-    terms = losses.Terms(**{f.name: getattr(config, f.name) for f in dataclasses.fields(losses.Terms)})
-    loss = losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, terms)
+    require_something_to_learn(task, labels, matrix)
+    loss = losses_of(task, config, matrix, labels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = modules.build(config, matrix.width, task)
@@ -70,11 +70,10 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
             head.standardise.set(mean, deviation)
         model = lightning.FrameModel(
             head, loss,
-            lightning.Optimisation(config.epochs, len(matrix.rows), config.learning_rate, config.schedule,
-                                   l2=config.l2),
-            selection=None if select_matrix is None else _selection(
-                lightning, task, keep, select_matrix, select_labels, copy.deepcopy(loss), on_epoch))
-        prepared = _targets(task, labels)
+            Optimisation(config.epochs, len(matrix.rows), config.learning_rate, config.schedule, l2=config.l2),
+            selection=None if select_matrix is None else selection_of(
+                task, keep, select_matrix, select_labels, copy.deepcopy(loss), on_epoch))
+        prepared = targets_of(task, labels)
         fitted = lightning.fit(model, lambda epoch, _: _batches(matrix, prepared, config.batch_size, seed, epoch),
                                {"accelerator": accelerator, "max_epochs": length})
     state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
@@ -108,7 +107,9 @@ def moments(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt(squares / max(count, 1))
 
 
-def _require_something_to_learn(task: tasks.Task, labels: Labels, matrix: Matrix, valid: dict[str, np.ndarray]) -> None:
+def require_something_to_learn(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:
+    """InputError where an output of the task has no row with both a crop and a label, or only one class."""
+    valid = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
     for output in task.outputs:
         if not valid[output.name].any():
             raise InputError(f"nothing to train {task.name} on: none of the {len(labels)} annotated rows has both "
@@ -119,7 +120,14 @@ def _require_something_to_learn(task: tasks.Task, labels: Labels, matrix: Matrix
                 raise InputError(f"every training row is {tasks.EXPRESSIONS[seen[0]]}; a classifier needs two classes")
 
 
-def _targets(task: tasks.Task, labels: Labels) -> Targets:
+def losses_of(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels) -> losses.BlockLosses:
+    """The losses as the head's settings say, weighted by the targets of the rows of `matrix`."""
+    terms = losses.Terms(**{f.name: getattr(config, f.name) for f in dataclasses.fields(losses.Terms)})
+    return losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, terms)
+
+
+def targets_of(task: tasks.Task, labels: Labels) -> Targets:
+    """Targets and masks of every row of `labels`, as the losses take them."""
     valid = task.valid(labels.targets)
     return {o.name: (torch.from_numpy(np.ascontiguousarray(labels.targets[o.name])), torch.from_numpy(valid[o.name]))
             for o in task.outputs}
@@ -131,8 +139,12 @@ def _batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int)
         yield torch.from_numpy(features), {n: (target[index], valid[index]) for n, (target, valid) in targets.items()}
 
 
-def _selection(lightning, task: tasks.Task, keep: str, matrix: Matrix, labels: Labels,
-               loss: losses.BlockLosses, on_epoch: Callable[[int, float], bool] | None):
+def selection_of(task: tasks.Task, keep: str, matrix: Matrix, labels: Labels, loss: losses.BlockLosses,
+                 on_epoch: Callable[[int, float], bool] | None = None) -> Selection:
+    """What chooses the epoch on the rows of `matrix`, as `keep` says (see HeadConfig); InputError without a row.
+
+    loss: of the fit rows, a copy that training does not touch.
+    """
     from harness import statistics
 
     rows = matrix.rows
@@ -140,7 +152,7 @@ def _selection(lightning, task: tasks.Task, keep: str, matrix: Matrix, labels: L
         raise InputError(f"nothing to choose the epoch of {task.name} on: no selection row has a crop")
     collector = statistics.Collector(task, {name: values[rows] for name, values in labels.targets.items()},
                                      unit=np.zeros(len(rows), np.int64), units=1)
-    targets = {name: (target[rows], valid[rows]) for name, (target, valid) in _targets(task, labels).items()}
+    targets = {name: (target[rows], valid[rows]) for name, (target, valid) in targets_of(task, labels).items()}
 
     def metric(name: str) -> Callable[[np.ndarray], float]:
         return lambda logits: statistics.score(collector(task.activate(logits))).metrics[name]
@@ -151,5 +163,5 @@ def _selection(lightning, task: tasks.Task, keep: str, matrix: Matrix, labels: L
             return -float(loss(torch.from_numpy(logits), targets))
 
     criterion = {"accuracy": metric("accuracy"), "loss": gain}.get(keep)
-    return lightning.Selection(lambda _: (torch.from_numpy(block) for _, block in blocks(matrix)),
-                               metric(task.metric), "last" if keep == "last" else "best", on_epoch, criterion)
+    return Selection(lambda _: (torch.from_numpy(block) for _, block in blocks(matrix)), metric(task.metric),
+                     "last" if keep == "last" else "best", on_epoch, criterion)
