@@ -1,0 +1,36 @@
+"""Torch on the CPU: as it comes, and with channels-last weights and activations."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from backbones.backbone import Backbone
+
+
+class TorchEngine:
+    """A copy of the backbone in float32 or bf16 (autocast); each call keeps to the caller's torch threads.
+
+    channels_last: else rows of whole colour planes, as torch lays out what it is not told about.
+    """
+
+    concurrent = True
+
+    def __init__(self, backbone: Backbone, channels_last: bool, precision: str = "float32") -> None:
+        self.name = "torch channels-last" if channels_last else "torch"
+        self.precision = precision
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.backbone = copy.deepcopy(backbone).eval().to(memory_format=self.layout)
+
+    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with torch.inference_mode(), self._arithmetic():
+            embeddings, scores = self.backbone(torch.from_numpy(pixels).contiguous(memory_format=self.layout))
+        return embeddings.float().numpy(), scores.float().numpy()
+
+    def _arithmetic(self) -> AbstractContextManager:
+        return torch.autocast("cpu", torch.bfloat16) if self.precision == "bf16" else nullcontext()
