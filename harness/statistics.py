@@ -59,7 +59,7 @@ class Collector:
     def __init__(self, task: Task | str, targets: Mapping[str, np.ndarray], unit: np.ndarray, units: int,
                  thresholds: np.ndarray | float = 0.5, rows: np.ndarray | None = None):
         self.task = task_named(task) if isinstance(task, str) else task
-        unit = _checked_unit(np.asarray(unit), units)
+        unit = checked_unit(np.asarray(unit), units)
         rows = np.arange(len(unit)) if rows is None else np.asarray(rows)
         order = np.argsort(unit, kind="stable")
         slices = self.task.slices()
@@ -145,7 +145,8 @@ def _tally(block: str, target: np.ndarray, unit: np.ndarray, units: int, thresho
     return ActionUnitTally(target, unit, units, np.broadcast_to(thresholds, len(ACTION_UNITS)))
 
 
-def _checked_unit(unit: np.ndarray, units: int) -> np.ndarray:
+def checked_unit(unit: np.ndarray, units: int) -> np.ndarray:
+    """The index [N]; InputError where it does not point into `units` names."""
     if unit.ndim != 1 or (unit.size and not 0 <= unit.min() <= unit.max() < units):
         raise InputError(f"unit is an index [N] into {units} unit names")
     return unit

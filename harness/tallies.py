@@ -45,8 +45,9 @@ class Segments:
 
     def sum(self, values: np.ndarray) -> np.ndarray:
         """[..., N] -> [..., number of units present]; counts of bools are int64."""
-        dtype = np.int64 if values.dtype == bool else None
-        return np.add.reduceat(values, self.starts, axis=-1, dtype=dtype)
+        if values.dtype != bool:
+            return np.add.reduceat(values, self.starts, axis=-1)
+        return np.add.reduceat(values.view(np.int8), self.starts, axis=-1, dtype=np.int32).astype(np.int64)
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """[..., number of units present] -> [..., N]."""

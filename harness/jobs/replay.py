@@ -7,10 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
+from harness.curves import curve_statistics
 from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
 from harness.smoothing import MAX_RADIUS, curve, fill_gaps
-from harness.statistics import Collector, Score, UnitStatistics, score
+from harness.statistics import Score, UnitStatistics, score
 from harness.tasks import Task
 
 Thresholds = np.ndarray | float
@@ -76,8 +77,8 @@ class Replay:
     def _counted(self, kernel: str, radii: Sequence[int], thresholds: Thresholds, unit: np.ndarray,
                  units: int) -> Iterator[UnitStatistics]:
         videos, rows = self._dense
-        collect = Collector(self.task, self.targets, unit, units, thresholds, rows=rows)
-        return (collect(outputs) for _, outputs in curve(videos, kernel if self.temporal else "none", radii))
+        kernel = kernel if self.temporal else "none"
+        return curve_statistics(self.task, videos, kernel, radii, self.targets, unit, units, thresholds, rows)
 
     @cached_property
     def _dense(self) -> tuple[list[np.ndarray], np.ndarray]:
