@@ -29,16 +29,17 @@ PARTS = {"embeddings": ("embeddings",), "scores": ("scores",), "embeddings+score
 
 
 def entry_key(architecture: str, weights_hash: str, preprocessing: dict[str, Any], data_digest: str,
-              dtype: str) -> str:
+              dtype: str, compute: str = "float32") -> str:
     """The key of an entry: 16 hex digits over everything its arrays depend on.
 
     architecture: the spec's constructor. Two networks may hold the same tensors and compute different things with
-    them (timm's efficientnet_b0 and tf_efficientnet_b0 pad differently).
+    them (timm's efficientnet_b0 and tf_efficientnet_b0 pad differently). compute: what the forward passes compute in.
     """
     if dtype not in PRECISIONS:
         raise unknown("precision", dtype, PRECISIONS)
+    reduced = {} if compute == "float32" else {"compute": compute}
     return digest({"format": FORMAT, "architecture": architecture, "weights": weights_hash,
-                   "preprocessing": preprocessing, "data": data_digest, "dtype": dtype}, 16)
+                   "preprocessing": preprocessing, "data": data_digest, "dtype": dtype, **reduced}, 16)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class FeatureEntry:
     """The features of every crop of a dataset by one backbone.
 
     widths: columns of `embeddings` and `scores`; sequences: crops stored, by name; corrupt: crops that could not be
-    decoded, each with `sequence`, `frame`, `image` and `reason`; they are treated as missing.
+    decoded, each with `sequence`, `frame`, `image` and `reason`; they are treated as missing. dtype: as stored; compute:
+    what the forward passes computed in.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class FeatureEntry:
     widths: dict[str, int]
     sequences: dict[str, int]
     corrupt: tuple[dict[str, Any], ...]
+    compute: str = "float32"
 
     def width(self, features: str) -> int:
         """Columns of `embeddings`, `scores` or `embeddings+scores`."""
@@ -92,13 +95,15 @@ class FeatureStore:
         """Cache of content digests of images, kept beside the entries."""
         return self.root / "digests.json"
 
-    def key(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str) -> str:
+    def key(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str, compute: str = "float32") -> str:
         spec = backbone.spec
-        return entry_key(spec.constructor, backbone.weights_hash, spec.preprocessing.as_dict(), data_digest, dtype)
+        return entry_key(spec.constructor, backbone.weights_hash, spec.preprocessing.as_dict(), data_digest, dtype,
+                         compute)
 
-    def find(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str) -> FeatureEntry | None:
+    def find(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str,
+             compute: str = "float32") -> FeatureEntry | None:
         """The complete entry of a backbone on a dataset's images, or None; reads one small file."""
-        key = self.key(backbone, data_digest, dtype)
+        key = self.key(backbone, data_digest, dtype, compute)
         return self.entry(key) if (self.root / key / "entry.json").is_file() else None
 
     def entry(self, key: str) -> FeatureEntry:
@@ -107,7 +112,8 @@ class FeatureStore:
         try:
             fields = json.loads((path / "entry.json").read_text(encoding="utf-8"))
             return FeatureEntry(path, key, fields["backbone"], fields["data_digest"], fields["dtype"],
-                                fields["widths"], fields["sequences"], tuple(fields["corrupt"]))
+                                fields["widths"], fields["sequences"], tuple(fields["corrupt"]),
+                                fields.get("engine", {}).get("precision", "float32"))
         except FileNotFoundError as error:
             raise InputError(f"no complete feature entry at {path}; run framelight extract") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
