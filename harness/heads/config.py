@@ -129,6 +129,16 @@ class HeadConfig:
         return cls(**{**_untyped(fields), "parts": tuple(Part(**_untyped(part)) for part in fields["parts"])})
 
 
+OWN = ("learning_rate", "l2", "epochs", "schedule", "keep")
+"""What heads that are trained together may each have of its own."""
+
+
+def alike(config: HeadConfig) -> HeadConfig:
+    """The same for configurations that differ in what a head of several may have of its own, and in nothing else."""
+    usual = {f.name: f.default for f in dataclasses.fields(HeadConfig) if f.name in OWN}
+    return dataclasses.replace(config, **usual)
+
+
 def require_fit(config: HeadConfig, task: Task) -> None:
     """InputError where a task has nothing that the head needs: several outputs, or expressions to be right about."""
     outputs = [output.name for output in task.outputs]

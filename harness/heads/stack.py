@@ -1,0 +1,121 @@
+"""Heads of one shape as one batched module: what they read is multiplied with all their weights in one product.
+
+Gradients of the heads do not meet, so each is trained as if it were alone: by Adam, with its own rate and its own l2.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from harness.heads.modules import Head, Parallel
+from harness.learning.losses import BlockLosses, Targets
+from harness.learning.stacked_losses import stacked
+
+COLUMNS = 128
+"""Columns of the product of one stack on a CPU: more do not make it faster, and their weights leave the cache."""
+
+
+def heads_of_a_stack(head: Head, device: torch.device) -> int:
+    """How many heads like this one a stack should hold: as many as there are on a GPU, where one is fed at once."""
+    if device.type != "cpu":
+        return sys.maxsize
+    columns = head.layers[0].out_features if _hidden(head) else len(_joined(head, "bias"))
+    return max(1, COLUMNS // columns)
+
+
+class Stack:
+    """J heads that begin with the weights of `head`.
+
+    l2: of each; tensors: by name `hidden.weight` [J, H, D], `hidden.bias` [J, H] (where there is a hidden layer),
+    `output.weight` [J, C, H or D], `output.bias` [J, C].
+    """
+
+    def __init__(self, head: Head, l2: Sequence[float], losses: BlockLosses, device: torch.device) -> None:
+        self.head, self.losses, self.device = head, losses, device
+        tensors = {"output.weight": _joined(head, "weight"), "output.bias": _joined(head, "bias")}
+        if _hidden(head):
+            tensors |= {f"hidden.{name}": value for name, value in head.layers[0].named_parameters()}
+        self.l2 = torch.tensor(l2, dtype=torch.float32, device=device)
+        self._hold({name: value.detach().to(device).expand(len(l2), *value.shape).clone()
+                    for name, value in tensors.items()}, {})
+
+    def _hold(self, tensors: dict[str, Tensor], states: dict[str, dict[str, Tensor]]) -> None:
+        """Adam steps move a zero beside each tensor, at rate 1: what it moves by, times its own rate, is a head's
+        step."""
+        self.tensors = {name: value.requires_grad_() for name, value in tensors.items()}
+        self._steps = {name: torch.zeros_like(value, requires_grad=False) for name, value in tensors.items()}
+        self._adam = torch.optim.AdamW(self._steps.values(), lr=1.0, weight_decay=0.0, fused=True)
+        for name, state in states.items():
+            self._adam.state[self._steps[name]] = state
+
+    def __len__(self) -> int:
+        return len(self.l2)
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Standardised inputs [B, D] -> [B, C, J]."""
+        weight, bias = self.tensors["output.weight"], self.tensors["output.bias"]
+        if "hidden.weight" not in self.tensors:
+            flat = functional.linear(inputs, weight.flatten(0, 1), bias.flatten())
+            return flat.view(len(inputs), len(self), -1).transpose(1, 2).contiguous()
+        hidden = functional.linear(inputs, self.tensors["hidden.weight"].flatten(0, 1),
+                                   self.tensors["hidden.bias"].flatten()).relu()
+        own = hidden.view(len(inputs), len(self), -1).transpose(0, 1)
+        return torch.baddbmm(bias[:, None], own, weight.transpose(1, 2)).permute(1, 2, 0).contiguous()
+
+    def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
+        """One step of every head at its own rate; the losses [J] before it, without the l2 term."""
+        losses = stacked(self.losses, self.logits(inputs), targets)
+        losses.sum().backward()
+        by_head = torch.tensor(rates, dtype=torch.float32, device=self.device)
+        with torch.no_grad():
+            for name, value in self.tensors.items():
+                if name.endswith("weight"):
+                    value.grad.addcmul_(value, 2 * self.l2[:, None, None])
+                self._steps[name].grad = value.grad
+            self._adam.step()
+            for name, value in self.tensors.items():
+                value.addcmul_(self._steps[name], by_head.view(-1, *[1] * (value.ndim - 1)))
+                self._steps[name].zero_()
+                value.grad = None
+        return losses.detach()
+
+    def keep(self, heads: Sequence[int]) -> None:
+        """Leave the other heads out from now on."""
+        index = torch.tensor(heads, dtype=torch.int64, device=self.device)
+        states = {name: {key: value if key == "step" else value[index]
+                         for key, value in self._adam.state[moved].items()} for name, moved in self._steps.items()}
+        self.l2 = self.l2[index]
+        self._hold({name: value.detach()[index] for name, value in self.tensors.items()}, states)
+
+    def state(self, head: int) -> dict[str, Tensor]:
+        """A copy of one head's tensors, on the CPU, named as those of a head that was trained alone."""
+        own = {name: value.detach()[head] for name, value in self.tensors.items()}
+        state = {f"standardise.{name}": value for name, value in self.head.standardise.named_buffers()}
+        if _hidden(self.head):
+            state |= {"layers.0.weight": own["hidden.weight"], "layers.0.bias": own["hidden.bias"]}
+        start = 0
+        for name, block in _blocks(self.head).items():
+            rows = slice(start, start := start + block.out_features)
+            state |= {f"{name}.weight": own["output.weight"][rows], f"{name}.bias": own["output.bias"][rows]}
+        return {name: value.to("cpu", copy=True).contiguous() for name, value in state.items()}
+
+
+def _hidden(head: Head) -> bool:
+    return len(head.layers) > 1
+
+
+def _blocks(head: Head) -> dict[str, nn.Linear]:
+    """The linear layers that give the output, side by side, by their names in the head's state."""
+    name, last = f"layers.{len(head.layers) - 1}", head.layers[-1]
+    if isinstance(last, Parallel):
+        return {f"{name}.blocks.{output}": block for output, block in last.blocks.items()}
+    return {name: last}
+
+
+def _joined(head: Head, tensor: str) -> Tensor:
+    return torch.cat([getattr(block, tensor) for block in _blocks(head).values()])

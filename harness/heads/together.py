@@ -1,0 +1,199 @@
+"""Heads that differ in their rates, l2 and epochs alone, trained together: one read of the data for all of them.
+
+Each has its own hyperparameters, its own end and its own best epoch, and comes out as if it were trained alone, but for
+rounding (1e-5). Its steps are not those of Lightning, whose fit has one optimiser step, one loss and one end.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.errors import InputError
+from harness.heads import modules
+from harness.heads.config import HeadConfig, alike, require_fit
+from harness.heads.stack import Stack, heads_of_a_stack
+from harness.heads.trained import TrainedHead
+from harness.heads.training import (
+    Matrix,
+    losses_of,
+    moments,
+    require_something_to_learn,
+    selection_of,
+    targets_of,
+)
+from harness.learning.fitting import Optimisation, Part, Selection
+from harness.learning.losses import Targets
+from harness.tasks import Task
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Labels
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One head to train: on_epoch and epochs as of `harness.heads.training.train_head`."""
+
+    config: HeadConfig
+    on_epoch: Callable[[int, float], bool] | None = None
+    epochs: int | None = None
+
+
+def train_together(task: Task, wanted: Sequence[Wanted], matrix: Matrix, labels: Labels,
+                   select_matrix: Matrix | None, select_labels: Labels | None, seed: int,
+                   device: str = "cpu") -> list[TrainedHead | None]:
+    """As `harness.heads.training.train_head` for each; None where the loss or an output stopped being finite.
+
+    `seconds` of each is its share of the whole. InputError for configurations that are not `alike`, and as there.
+    """
+    began = time.perf_counter()
+    config = wanted[0].config
+    if any(alike(one.config) != alike(config) for one in wanted):
+        raise InputError("heads that are trained together differ in more than their rate, l2, epochs, schedule and "
+                         "the epoch they keep")
+    for one in wanted:
+        require_fit(one.config, task)
+    require_something_to_learn(task, labels, matrix)
+    loss = losses_of(task, config, matrix, labels)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = modules.build(config, matrix.width, task)
+    mean, deviation = moments(matrix, labels)
+    if config.standardise:
+        head.standardise.set(mean, deviation)
+    fits = [_Fit(one, len(matrix.rows)) for one in wanted]
+    choosing = {} if select_matrix is None else {
+        keep: selection_of(task, keep, select_matrix, select_labels, copy.deepcopy(loss))
+        for keep in {fit.keep for fit in fits}}
+    place = torch.device(device)
+    size = heads_of_a_stack(head, place)
+    tiles = [_Tile(Stack(head, [fit.wanted.config.l2 for fit in some], loss.to(place), place), some)
+             for some in (fits[start:start + size] for start in range(0, len(fits), size))]
+    targets = targets_of(task, labels)
+    _train(tiles, head.standardise.to(place), place, choosing,
+           lambda epoch: _batches(matrix, targets, config.batch_size, seed, epoch, place))
+    share = (time.perf_counter() - began) / len(fits)
+    return [fit.trained(task, matrix.width, share) for fit in fits]
+
+
+@dataclass
+class _Fit:
+    """Where the training of one head stands."""
+
+    wanted: Wanted
+    rows: int
+    best: float = -math.inf
+    epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    state: dict[str, Tensor] = field(default_factory=dict)
+    pruned: bool = False
+    failed: bool = False
+
+    def __post_init__(self) -> None:
+        config, epochs = self.wanted.config, self.wanted.epochs
+        self.keep = config.keep if epochs is None else "last"
+        self.length = config.epochs if epochs is None else min(max(epochs, 1), config.epochs)
+        self.optimisation = Optimisation(config.epochs, self.rows, config.learning_rate, config.schedule, l2=config.l2)
+
+    @property
+    def over(self) -> bool:
+        return self.failed or self.pruned or len(self.history) >= self.length
+
+    def end_epoch(self, loss: float, selection: Selection | None, logits: np.ndarray | None,
+                  state: Callable[[], dict[str, Tensor]]) -> None:
+        """Take in what an epoch gave: its mean loss, and the logits [N, C] of the selection rows where there are."""
+        self.failed = not math.isfinite(loss) or logits is not None and not np.isfinite(logits).all()
+        if self.failed:
+            return
+        self.history.append({"epoch": len(self.history) + 1, "loss": loss})
+        if selection is None or self._better(selection, logits):
+            self.epoch, self.state = len(self.history), state()
+
+    def _better(self, selection: Selection, logits: np.ndarray) -> bool:
+        entry = self.history[-1]
+        entry["value"] = criterion = selection.score(logits)
+        if selection.criterion is not None:
+            criterion = entry["criterion"] = selection.criterion(logits)
+        better = criterion > self.best or selection.keep == "last"
+        self.best = max(self.best, criterion)
+        on_epoch = self.wanted.on_epoch
+        self.pruned = bool(on_epoch and on_epoch(entry["epoch"], entry["value"]))
+        return better
+
+    def trained(self, task: Task, width: int, seconds: float) -> TrainedHead | None:
+        if self.failed:
+            return None
+        return TrainedHead({name: value.numpy() for name, value in self.state.items()}, self.wanted.config, task.name,
+                           width, self.epoch, self.history, seconds, self.pruned)
+
+
+@dataclass
+class _Tile:
+    """The heads whose weights are multiplied in one product, and where each stands."""
+
+    stack: Stack
+    fits: list[_Fit]
+    total: Tensor | float = 0.0
+
+    def step(self, inputs: Tensor, targets: Targets, seen: int) -> None:
+        rates = [fit.optimisation.rate(seen) for fit in self.fits]
+        self.total = self.total + self.stack.step(inputs, targets, rates) * len(inputs)
+
+    def end_epoch(self, rows: int, choosing: dict[str, Selection], logits: np.ndarray | None) -> None:
+        """logits: [N, C, J] of the selection rows; heads that are over leave the stack."""
+        losses = (self.total / max(rows, 1)).tolist()
+        for i, (fit, loss) in enumerate(zip(self.fits, losses)):
+            own = None if logits is None else np.ascontiguousarray(logits[:, :, i])
+            fit.end_epoch(loss, choosing.get(fit.keep), own, lambda i=i: self.stack.state(i))
+        going = [i for i, fit in enumerate(self.fits) if not fit.over]
+        if 0 < len(going) < len(self.fits):
+            self.stack.keep(going)
+        self.fits, self.total = [self.fits[i] for i in going], 0.0
+
+
+def _train(tiles: list[_Tile], standardise: torch.nn.Module, device: torch.device, choosing: dict[str, Selection],
+           batches: Callable[[int], Iterator[tuple[Tensor, Targets]]]) -> None:
+    epoch, seen = 0, 0
+    while tiles:
+        before = seen
+        for inputs, targets in batches(epoch):
+            with torch.no_grad():
+                inputs = standardise(inputs)
+            for tile in tiles:
+                tile.step(inputs, targets, seen)
+            seen += len(inputs)
+        logits = _selection_logits(tiles, standardise, device, next(iter(choosing.values()), None))
+        for tile, own in zip(tiles, logits):
+            tile.end_epoch(seen - before, choosing, own)
+        tiles = [tile for tile in tiles if tile.fits]
+        epoch += 1
+
+
+@torch.no_grad()
+def _selection_logits(tiles: list[_Tile], standardise: torch.nn.Module, device: torch.device,
+                      selection: Selection | None) -> list[np.ndarray | None]:
+    """For each tile float32 [N, C, J]; the rows are read once for all of them."""
+    if selection is None:
+        return [None] * len(tiles)
+    found: list[list[Tensor]] = [[] for _ in tiles]
+    for block in selection.batches(Part()):
+        inputs = standardise(block.to(device))
+        for tile, logits in zip(tiles, found):
+            logits.append(tile.stack.logits(inputs).cpu())
+    return [torch.cat(logits).numpy() for logits in found]
+
+
+def _batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int,
+             device: torch.device) -> Iterator[tuple[Tensor, Targets]]:
+    for rows, features in matrix.batches(size, seed, epoch):
+        index = torch.from_numpy(np.asarray(rows, np.int64))
+        yield torch.from_numpy(features).to(device), {
+            name: (target[index].to(device), valid[index].to(device)) for name, (target, valid) in targets.items()}
