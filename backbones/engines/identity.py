@@ -1,0 +1,51 @@
+"""What a kept export or measurement belongs to: one network with its weights, one machine with its libraries."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backbones.backbone import Backbone
+
+LIBRARIES = ("torch", "onnxruntime", "openvino")
+
+
+def identity(backbone: Backbone) -> str:
+    """16 hex digits of its architecture, weights, input size and widths."""
+    spec = backbone.spec
+    parts = (spec.constructor, backbone.weights_hash, spec.input_size, backbone.embedding_width, backbone.score_width)
+    return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:16]
+
+
+@cache
+def machine() -> str:
+    """The processor, its cores, the GPU and the versions of what runs networks, in words."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    libraries = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
+    return f"{processor()}, {os.cpu_count()} cores, {gpu}, {libraries}"
+
+
+@cache
+def processor() -> str:
+    """The processor's model as the system names it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,55 @@
+"""What an engine needs and takes long to make: files kept in a folder, and small facts remembered in one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from backbones.aside import write_text, writing_folder
+from backbones.checkpoint import CARD, hash_file
+
+
+def kept_file(folder: Path, name: str, about: Mapping[str, Any], make: Callable[[Path], None]) -> tuple[Path, str]:
+    """`folder`/`name` and its sha256; made by `make(path)` where it is absent, altered or not of these facts.
+
+    about: JSON types, kept beside it in card.json. The folder appears whole or not at all.
+    """
+    path = Path(folder) / name
+    found = _intact(path, about)
+    if found:
+        return path, found
+    with writing_folder(path.parent) as aside:
+        make(aside / name)
+        digest = hash_file(aside / name)
+        (aside / CARD).write_text(json.dumps({**about, "sha256": digest}, indent=1, sort_keys=True) + "\n",
+                                  encoding="utf-8")
+    return path, digest
+
+
+def _intact(path: Path, about: Mapping[str, Any]) -> str | None:
+    try:
+        card, digest = json.loads((path.parent / CARD).read_text(encoding="utf-8")), hash_file(path)
+    except (OSError, ValueError):
+        return None
+    return digest if card == {**about, "sha256": digest} else None
+
+
+def recall(path: Path, key: str) -> Any:
+    """What `remember` was told under that key; None where there is nothing, or the file is not sound."""
+    return _facts(path).get(key)
+
+
+def remember(path: Path, key: str, fact: Any) -> None:
+    """Keep a fact (JSON types) in a file of many. One of two that write at the same moment is forgotten, as a fact
+    that can be found out again may be."""
+    write_text(path, json.dumps({**_facts(path), key: fact}, indent=1, sort_keys=True) + "\n")
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}

@@ -1,0 +1,89 @@
+"""ONNX Runtime: on the file of a backbone that came as ONNX, or on an export of a torch one."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from backbones.engines.identity import identity
+from backbones.engines.kept import kept_file
+from backbones.errors import BackboneError, printable
+from backbones.onnx_network import OnnxNetwork, Ports
+
+if TYPE_CHECKING:
+    from backbones.backbone import Backbone
+
+MODEL = "model.onnx"
+PORTS = Ports("pixels", "embeddings", "scores")
+LONGEST_REASON = 300
+
+
+class OnnxEngine:
+    """Float32 on one core a call; all callers share one session."""
+
+    name, precision, concurrent = "onnxruntime", "float32", True
+
+    def __init__(self, network: OnnxNetwork) -> None:
+        self.network = network
+        self.source = network.weights_hash
+
+    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.network.run(np.ascontiguousarray(pixels), threads=1)
+
+
+def exported(backbone: Backbone, cache: Path) -> OnnxNetwork:
+    """The backbone as ONNX Runtime runs it; exported into `cache` when that has no sound export of these weights.
+
+    BackboneError when the network cannot be exported.
+    """
+    if isinstance(backbone.network, OnnxNetwork):
+        return backbone.network
+    about = {"backbone": identity(backbone), "torch": torch.__version__}
+    path, digest = kept_file(Path(cache) / f"onnx-{identity(backbone)}", MODEL, about,
+                             lambda path: _export(backbone, path))
+    widths = (backbone.embedding_width, backbone.score_width)
+    return OnnxNetwork(path, PORTS, widths, sum(p.numel() for p in backbone.parameters()), digest)
+
+
+def _export(backbone: Backbone, path: Path) -> None:
+    """Any number of crops; embeddings [N, D] and scores [N, K]."""
+    size, plain = backbone.spec.input_size, copy.deepcopy(backbone).eval().to(memory_format=torch.contiguous_format)
+    try:
+        with torch.no_grad(), quiet():
+            program = torch.onnx.export(
+                plain, (torch.zeros(2, 3, size, size),), dynamo=True, verbose=False,
+                dynamic_shapes=({0: torch.export.Dim("batch")},), input_names=[PORTS.input],
+                output_names=[PORTS.embedding, PORTS.scores])
+            program.save(path, external_data=False)
+    except OSError:
+        raise
+    except Exception as error:  # the exporter's own exceptions have no common base
+        raise unexportable(backbone, "onnxruntime", error) from error
+
+
+def unexportable(backbone: Backbone, engine: str, error: Exception) -> BackboneError:
+    reason = printable(" ".join(str(error).split()), LONGEST_REASON) or type(error).__name__
+    return BackboneError(f"{backbone.label} cannot be prepared for {engine} ({reason})",
+                         "let another engine run it: torch channels-last")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Exporters and compilers talk of their own insides."""
+    before = logging.root.manager.disable
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(before)
