@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from typing import Any
 
 from harness.bench.figure import Figure
 from harness.errors import unknown
 
-NAMES = ("startup", "smoothing", "leaderboard", "memory", "tracking")
+SCALE = "scale"
+"""The benchmark that is run only by its name: it writes gigabytes."""
+NAMES = ("startup", "smoothing", "bootstrap", "leaderboard", "memory", "tracking")
 """One module each, in the order they run; `measure(say)` yields its figures."""
 
 
-def measurements(name: str | None, say: Callable[[str], None]) -> Iterator[Figure]:
-    """The figures of one benchmark, or of all."""
-    if name is not None and name not in NAMES:
-        raise unknown("benchmark", name, NAMES)
-    for chosen in NAMES if name is None else (name,):
-        say(f"measuring {chosen}")
-        yield from import_module(f"harness.bench.{chosen}").measure(say)
+def measurements(name: str | None, say: Callable[[str], None], **options: Any) -> Iterator[Figure]:
+    """The figures of one benchmark, or of all of NAMES; options: what its `measure` takes besides.
+
+    InputError for an unknown name, at once.
+    """
+    if name is not None and name not in (*NAMES, SCALE):
+        raise unknown("benchmark", name, (*NAMES, SCALE))
+    return _measured(NAMES if name is None else (name,), say, options)
+
+
+def _measured(names: tuple[str, ...], say: Callable[[str], None], options: dict[str, Any]) -> Iterator[Figure]:
+    for name in names:
+        say(f"measuring {name}")
+        yield from import_module(f"harness.bench.{name}").measure(say, **options)

@@ -5,28 +5,29 @@ from __future__ import annotations
 import argparse
 
 from harness.cli.saying import say
-
-COLUMNS = ("part", "what", "figure", "floor", "held against", "its figure", "ratio", "at least", "")
+from harness.errors import InputError
 
 
 def main(arguments: argparse.Namespace) -> int:
-    from harness.bench import measurements
+    from harness.bench import SCALE, measurements
+    from harness.bench.ceilings import ceilings
+    from harness.bench.report import ceilings_text, cells, render
+    from harness.tracking.environment import environment
 
-    figures = list(measurements(arguments.name, say))
-    lines = [COLUMNS]
-    for f in figures:
-        lines.append((f.part, f.what, f"{f.value:.3g} {f.unit}", _given(f.floor, f.unit), f.rival,
-                      _given(f.rival_value, f.unit), _given(f.ratio, "x"),
-                      _given(f.least, "x") if f.limit is None else f"<= {f.limit:g} {f.unit}",
-                      "reached" if f.reached else "MISSED"))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
-    for line in lines:
-        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
-    for f in figures:
-        if f.note:
-            print(f"{f.part}: {f.note}")
-    return 0 if all(f.reached for f in figures) else 1
+    if arguments.plot is not None and arguments.name != SCALE:
+        raise InputError(f"--plot draws what `framelight bench {SCALE}` measures; name that, or leave --plot out")
+    options = {"folder": arguments.store, "plot": arguments.plot} if arguments.name == SCALE else {}
+    found = measurements(arguments.name, say, **options)
+    machine = ceilings()
+    say(ceilings_text(machine))
+    figures = []
+    for one in found:
+        figures.append(one)
+        say("  ".join(text for text in cells(one) if text != "-"))
+    print(render(figures, machine, environment()["processor"], arguments.format))
+    if arguments.save:
+        from harness.bench.saving import EXPERIMENT, save
 
-
-def _given(value: float | None, unit: str) -> str:
-    return "-" if value is None else f"{value:.3g} {unit}"
+        step = save(figures, arguments.store, arguments.tracking_uri)
+        say(f"saved as step {step} of this machine's curves, MLflow experiment {EXPERIMENT}")
+    return 0 if all(one.reached for one in figures) else 1

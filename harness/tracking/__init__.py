@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Location", "TrackingLost", "locate", "open_tracker", "statistics_elsewhere", "tracked_records"]
 
 
-def open_tracker(store: Path, tracking_uri: str | None = None) -> Tracker:
-    """A tracker on the store's database or on a server; imports MLflow.
+def open_tracker(store: Path, tracking_uri: str | None = None, experiment: str | None = None) -> Tracker:
+    """A tracker on the store's database or on a server; imports MLflow. experiment: another than that of runs.
 
     The schema of a new database is made here, so open it before anything fans out. Raises FramelightError at once
     when a server does not answer or the store cannot be written, InputError for a URI MLflow cannot track in.
@@ -25,7 +25,7 @@ def open_tracker(store: Path, tracking_uri: str | None = None) -> Tracker:
     location = locate(store, tracking_uri)
     from harness.tracking.mlflow_tracker import Tracker
 
-    return Tracker(location)
+    return Tracker(location, experiment=experiment)
 
 
 def tracked_records(store: Path, tracking_uri: str | None = None) -> list[Record]:

@@ -13,6 +13,8 @@ from harness.splits import SELECTION
 
 RECORD, JOB, STUDY, WRITER = "framelight.record", "framelight.job_id", "framelight.study", "framelight.writer"
 TRAINING = "framelight.training"
+APPENDED = "appended"
+"""The metric that has a point for each time that curves of a run were appended to."""
 TAG_LENGTH = 5000
 """Characters of a record in one tag. MLflow cuts longer values silently (at 5,000 to 8,000, by version)."""
 

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 EXPERIMENT = "framelight"
 
 
-def find_or_make(client: MlflowClient, location: Location) -> str:
-    """Id of the experiment `framelight` (or $MLFLOW_EXPERIMENT_NAME).
+def find_or_make(client: MlflowClient, location: Location, name: str | None = None) -> str:
+    """Id of the experiment with this name; by default `framelight` (or $MLFLOW_EXPERIMENT_NAME).
 
     MLflow fixes an experiment's artifact folder for good; a store that was moved gets an experiment of its own.
     """
-    wanted = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
-    for name in (wanted, f"{wanted}-{digest(location.artifacts, 6)}"):
-        known = client.get_experiment_by_name(name)
+    wanted = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+    for known_as in (wanted, f"{wanted}-{digest(location.artifacts, 6)}"):
+        known = client.get_experiment_by_name(known_as)
         if known is None:
-            return _make(client, location, name)
+            return _make(client, location, known_as)
         if known.lifecycle_stage == "active" and _keeps_here(location, known.artifact_location):
             return known.experiment_id
     raise FramelightError(f"the MLflow experiment '{wanted}' at {location.uri} was deleted; restore it in MLflow or "

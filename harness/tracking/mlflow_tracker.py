@@ -17,10 +17,12 @@ from typing import Any
 from harness.errors import FramelightError
 from harness.files import writing
 from harness.records import Record
-from harness.tracking import entries, experiment, reading
+from harness.tracking import entries, reading
 from harness.tracking.answering import brief, why_silent
 from harness.tracking.artifacts import keep_files
+from harness.tracking.experiment import find_or_make
 from harness.tracking.location import Location, TrackingLost
+from harness.tracking.paging import PAGE, pages
 from harness.tracking.writer import locked, make_folder, source_tags, writer
 
 for _name, _value in {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -35,13 +37,12 @@ from mlflow.tracking import MlflowClient  # noqa: E402
 for _name in ("mlflow", "alembic", "urllib3.connectionpool"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
-PAGE = 1000
-
 
 class Tracker:
     """Sends records to one MLflow location. Use it from one process, the parent; any number may do so at once."""
 
-    def __init__(self, location: Location, reading_only: bool = False) -> None:
+    def __init__(self, location: Location, reading_only: bool = False, experiment: str | None = None) -> None:
+        """experiment: the name of another than that of Framelight's runs."""
         self.location = location
         self._lost = False
         if not reading_only:
@@ -54,7 +55,7 @@ class Tracker:
             if location.server:
                 self._require_answer()
             if not reading_only:
-                self._experiment = experiment.find_or_make(self._client, location)
+                self._experiment = find_or_make(self._client, location, experiment)
 
     def study(self, recipe: str, study_id: str, params: Mapping[str, Any] | None = None,
               tags: Mapping[str, str] | None = None) -> str:
@@ -83,6 +84,15 @@ class Tracker:
         """Send metrics of a run; a step that its curve has already is not sent again."""
         with self._guard(), locked(self.location):
             self._log_points(run_id, points)
+
+    def append(self, run_id: str, values: Mapping[str, float], tags: Mapping[str, str]) -> int:
+        """Send the next point of each curve of a run; all are at the same step, which is returned and ends each tag's
+        name."""
+        with self._guard(), locked(self.location):
+            step = len(self._client.get_metric_history(run_id, entries.APPENDED))
+            self._log_points(run_id, [(name, value, step) for name, value in {entries.APPENDED: 1, **values}.items()])
+            self._client.log_batch(run_id, tags=[RunTag(f"{name}.{step}", value) for name, value in tags.items()])
+            return step
 
     def finish_training(self, run_id: str, key: str, points: Iterable[entries.Point], data: tuple[str, str],
                         folder: Path) -> None:
@@ -197,9 +207,9 @@ class Tracker:
         return self._search(f"tags.`{entries.TRAINING}` = '{key}'", everywhere=True)
 
     def _search(self, condition: str, everywhere: bool = False) -> list[Any]:
-        experiments = [e.experiment_id for e in _pages(self._client.search_experiments)] if everywhere else \
+        experiments = [e.experiment_id for e in pages(self._client.search_experiments)] if everywhere else \
             [self._experiment]
-        return _pages(partial(self._client.search_runs, experiments, condition, ViewType.ACTIVE_ONLY))
+        return pages(partial(self._client.search_runs, experiments, condition, ViewType.ACTIVE_ONLY))
 
     def _require_answer(self) -> None:
         cause = why_silent(self._client)
@@ -233,16 +243,6 @@ def _make_database(database: Path) -> None:
         left.unlink(missing_ok=True)
     with writing(database) as aside:
         MlflowClient(f"sqlite:///{aside}").search_experiments(max_results=1)
-
-
-def _pages(search: Any) -> list[Any]:
-    found, token = [], None
-    while True:
-        page = search(max_results=PAGE, page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            return found
 
 
 def _dataset(name: str, digest: str, context: str, profile: Mapping[str, int]) -> DatasetInput:

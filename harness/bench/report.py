@@ -1,0 +1,82 @@
+"""Figures as text: a table for the terminal, one for Markdown, and JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import textwrap
+from collections.abc import Sequence
+
+from harness.bench.ceilings import Ceilings
+from harness.bench.figure import Figure
+
+FORMATS = ("table", "md", "json")
+COLUMNS = ("part", "what", "figure", "floor", "held against", "its figure", "ratio", "at least", "")
+WRAPPED = {"part": 26, "what": 34, "held against": 34}
+"""Characters a line, of columns that are broken over lines in a table."""
+GAP = "  "
+
+
+def render(figures: Sequence[Figure], machine: Ceilings, processor: str, form: str = "table") -> str:
+    """The figures in one of FORMATS under what the machine can do, without a newline at the end."""
+    if form == "json":
+        return json.dumps({"processor": processor, "ceilings": dataclasses.asdict(machine), "figures": [
+            {**dataclasses.asdict(one), "reached": one.reached} for one in figures]}, indent=1)
+    head = f"{processor}, {machine.cores} cores. {ceilings_text(machine)}"
+    lines = [COLUMNS, *map(cells, figures)]
+    notes = [f"{one.part}: {one.note}" for one in figures if one.note]
+    if form == "md":
+        rows = [f"| {' | '.join(text.replace('|', '/') for text in line)} |" for line in lines]
+        rows.insert(1, f"|{'---|' * len(COLUMNS)}")
+        return "\n".join([head, "", *rows, *(["", *(f"- {note}" for note in notes)] if notes else [])])
+    filled = [textwrap.fill(note, 156, subsequent_indent="  ", break_on_hyphens=False) for note in notes]
+    return "\n".join([head, "", *_aligned(lines), *(["", *filled] if notes else []), "", _summary(figures)])
+
+
+def ceilings_text(machine: Ceilings) -> str:
+    """The measured ceilings in a sentence."""
+    return (f"Measured ceilings: copying {machine.copy_bytes_per_s / 1e9:.1f} GB/s, read plus written (one thread "
+            f"{machine.copy_bytes_per_s_one / 1e9:.1f}); float32 matrix products {machine.flops_per_s / 1e9:.0f} "
+            f"GFLOP/s (one thread {machine.flops_per_s_one / 1e9:.0f}).")
+
+
+def cells(one: Figure) -> tuple[str, ...]:
+    """The text of each of COLUMNS."""
+    required = f"<= {number(one.limit)} {one.unit}" if one.limit is not None else _times(one.least)
+    asked = one.limit is not None or one.least is not None
+    return (one.part, one.what, f"{number(one.value)} {one.unit}", _with(one.floor, one.unit), one.rival or "-",
+            _with(one.rival_value, one.unit), _times(one.ratio), required,
+            "-" if not asked else "reached" if one.reached else "MISSED")
+
+
+def number(value: float) -> str:
+    """Three digits that count, thousands apart."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _with(value: float | None, unit: str) -> str:
+    return "-" if value is None else f"{number(value)} {unit}"
+
+
+def _times(value: float | None) -> str:
+    return "-" if value is None else f"{number(value)}x"
+
+
+def _aligned(lines: Sequence[tuple[str, ...]]) -> list[str]:
+    broken = [[textwrap.wrap(text, WRAPPED.get(name, 40), break_on_hyphens=False) or [""]
+               for name, text in zip(COLUMNS, line)] for line in lines]
+    widths = [max(len(piece) for line in broken for piece in line[i]) for i in range(len(COLUMNS))]
+    written = []
+    for line in broken:
+        for row in range(max(map(len, line))):
+            pieces = [cell[row] if row < len(cell) else "" for cell in line]
+            written.append(GAP.join(piece.ljust(width) for piece, width in zip(pieces, widths)).rstrip())
+        if line is broken[0]:
+            written.append("-" * (sum(widths) + len(GAP) * (len(widths) - 1)))
+    return written
+
+
+def _summary(figures: Sequence[Figure]) -> str:
+    asked = [one for one in figures if one.limit is not None or one.least is not None]
+    missed = [one.part for one in asked if not one.reached]
+    return f"{len(asked) - len(missed)} of {len(asked)} reached" + (f"; missed: {', '.join(missed)}" if missed else "")
