@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from harness.errors import FramelightError
 
 Chunk = TypeVar("Chunk")
+FOLDER = ".claims"
+"""In an entry, for as long as somebody works on it."""
 
 
 class Claims:
@@ -19,7 +21,7 @@ class Claims:
     """
 
     def __init__(self, entry: Path) -> None:
-        self.folder = entry / ".claims"
+        self.folder = entry / FOLDER
         self.held: dict[int, Any] = {}
 
     def __enter__(self) -> Claims:

@@ -28,7 +28,8 @@ def decode(path: Path) -> np.ndarray:
     applied (crops are cut from decoded video). CorruptImage when the file is absent, empty, truncated or no image.
     """
     try:
-        data = Path(path).read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            data = file.readall()
     except OSError as error:
         raise CorruptImage(path, error.strerror or str(error)) from error
     if not data:

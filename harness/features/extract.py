@@ -20,6 +20,7 @@ from harness.data.dataset import Dataset, Sequence
 from harness.data.fingerprint import dataset_digest
 from harness.errors import FramelightError
 from harness.features.claims import Claims
+from harness.features.computing import Computing
 from harness.features.store import FeatureEntry, FeatureStore
 
 if TYPE_CHECKING:
@@ -32,30 +33,35 @@ Progress = Callable[[int, int, float, float], None]
 
 
 def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureStore, dtype: str = "float16",
-            progress: Progress | None = None, threads: int | None = None, images: str | None = None) -> FeatureEntry:
+            progress: Progress | None = None, threads: int | None = None, images: str | None = None,
+            computing: Computing | None = None) -> FeatureEntry:
     """The features of every crop of `dataset`; what the store already has is not computed again.
 
     backbone: loaded, or what `backbones.peek` says of it: then torch is imported only if there is work to do.
     dtype: float16 or float32, as stored. threads: workers of one core each (default: every core); the results do not
-    depend on them.
-    images: the dataset's digest where the caller has it. Corrupt crops are listed in the entry and left out.
-    Raises FramelightError for features that are not finite (the sequence is named) or a store that cannot be written.
+    depend on them. images: the dataset's digest where the caller has it. computing: by which engine and in which
+    precision the network runs (default: the soonest, in float32, with what it exports kept beside the entries).
+    Corrupt crops are listed in the entry and left out. Raises FramelightError for features that are not finite (the
+    sequence is named) or a store that cannot be written, BackboneError for an engine that cannot be had.
     """
+    computing = computing or Computing(store.root / ".engines")
     images = dataset_digest(dataset, store.digests) if images is None else images
-    found = store.find(backbone, images, dtype)
+    found = store.find(backbone, images, dtype, computing.compute)
     if found is not None:
         return found
     known = isinstance(backbone, backbones.BackboneInfo)
     loaded = backbones.load(backbone.reference, backbone.checkpoints) if known else backbone
-    key, names = store.key(loaded, images, dtype), sorted(dataset.sequences)
-    if store.find(loaded, images, dtype) is None:
-        _run(dataset, _chunks(dataset, names), _Destination(store, key, dtype, dataset.root), loaded,
-             threads or os.cpu_count() or 1, progress)
+    key, names = store.key(loaded, images, dtype, computing.compute), sorted(dataset.sequences)
+    found = store.find(loaded, images, dtype, computing.compute)
+    if found is not None:
+        return found
+    _run(dataset, _chunks(dataset, names), _Destination(store, key, dtype, dataset.root), loaded, computing,
+         threads or os.cpu_count() or 1, progress)
     return store.complete(key, names, {
         "backbone": {"reference": loaded.reference, "label": loaded.label, "weights": loaded.weights,
                      "weights_hash": loaded.weights_hash, "is_random": loaded.is_random,
                      "preprocessing": loaded.spec.preprocessing.as_dict(), "score_labels": list(loaded.score_labels)},
-        "data_digest": images, "dtype": dtype,
+        "data_digest": images, "dtype": dtype, "engine": computing.note(store.root / key),
         "widths": {"embeddings": loaded.embedding_width, "scores": loaded.score_width}})
 
 
@@ -137,13 +143,14 @@ class _Work:
         self.to.store.write_sequence(self.to.key, sequence.name, {**stored, "frames": frames}, corrupt)
 
 
-def _run(dataset: Dataset, chunks: list[_Chunk], to: _Destination, backbone: Backbone, threads: int,
-         progress: Progress | None) -> None:
+def _run(dataset: Dataset, chunks: list[_Chunk], to: _Destination, backbone: Backbone, computing: Computing,
+         threads: int, progress: Progress | None) -> None:
     from harness.features.pipeline import Pipeline
 
-    meter = _Meter(progress, sum(chunk.crops for chunk in chunks),
-                   sum(chunk.crops for chunk in chunks if to.has(chunk)))
-    with Claims(to.store.root / to.key) as claims, Pipeline(backbone, threads) as pipeline:
+    crops = sum(chunk.crops for chunk in chunks)  # of all, done or not: who resumes must come to the same choice
+    engine = computing.engine(to.store.root / to.key, backbone, threads, crops)
+    meter = _Meter(progress, crops, sum(chunk.crops for chunk in chunks if to.has(chunk)))
+    with Claims(to.store.root / to.key) as claims, Pipeline(engine, backbone, threads) as pipeline:
         for claimed in (claims.free, claims.left):
             works = (_Work(number, tuple(dataset.sequences[name] for name in chunk.names), to)
                      for number, chunk in claimed(chunks, to.has))

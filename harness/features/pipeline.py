@@ -1,29 +1,34 @@
-"""Worker threads that take a batch of crops from disk to features, each on one core.
+"""Crops on disk become features, batch by batch: worker threads decode, resize and normalise, and an engine computes.
 
-Every worker decodes, resizes, normalises and runs the network with one torch thread. Workers wait for nobody, where
-a network spread over the cores waits at every layer for the slowest of them; and what comes out does not depend on
-their number.
+An engine whose calls keep to one core is called by the workers themselves: they wait for nobody, where a network
+spread over the cores waits at every layer for the slowest of them. An engine that wants one caller (a GPU) is fed by
+a thread of its own while the workers prepare what comes next. What comes out does not depend on the number of workers.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 
-from backbones.preprocessing import normalise, resize
+from backbones.preprocessing import normalise
+from backbones.resizing import resize_all
 from harness.features.decode import CorruptImage, decode
 
 if TYPE_CHECKING:
-    from backbones import Backbone, Preprocessing
+    from backbones import Backbone, BackboneInfo, Preprocessing
+    from backbones.engines.engine import Engine
 
 BATCH_PIXELS = 64 * 64 * 64
+DEVICE, DEVICE_BATCHES = "cuda", 16
+"""The engine that wants one caller, and how many times as large its batches are."""
 
 
 class HasPaths(Protocol):
@@ -43,27 +48,44 @@ class Batch:
     faults: dict[int, str]
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """Sound crops as the network expects them, float32 [B, 3, S, S], in the `memory` they borrow."""
+
+    pixels: np.ndarray
+    memory: np.ndarray
+    faults: dict[int, str]
+
+
 def batch_size(preprocessing: Preprocessing) -> int:
     """Crops of a batch: a function of the input size alone, since rounding depends on it."""
     return int(np.clip(BATCH_PIXELS // preprocessing.input_size**2, 8, 64))
 
 
 class Pipeline(Generic[Work]):
-    """The workers of one backbone, for as long as the context lasts."""
+    """The workers of one engine, for as long as the context lasts.
 
-    def __init__(self, backbone: Backbone, workers: int) -> None:
-        self.backbone = backbone.eval().to(memory_format=torch.channels_last)
+    backbone: whose engine it is, or what is known of it.
+    """
+
+    def __init__(self, engine: Engine, backbone: Backbone | BackboneInfo, workers: int) -> None:
+        self.engine = engine
         self.preprocessing = backbone.spec.preprocessing
-        self.size = batch_size(self.preprocessing)
+        self.widths = backbone.embedding_width, backbone.score_width
+        self.size = batch_size(self.preprocessing) * (DEVICE_BATCHES if engine.name == DEVICE else 1)
         self.workers = workers
+        self.memories: SimpleQueue[np.ndarray] = SimpleQueue()
 
     def __enter__(self) -> Pipeline[Work]:
         self.threads_before = torch.get_num_threads()
         self.pool = ThreadPoolExecutor(self.workers, "extract", initializer=torch.set_num_threads, initargs=(1,))
+        self.feeder = None if self.engine.concurrent else ThreadPoolExecutor(1, "feed")
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self.pool.shutdown(cancel_futures=True)
+        for pool in (self.pool, self.feeder):
+            if pool is not None:
+                pool.shutdown(cancel_futures=True)
         torch.set_num_threads(self.threads_before)
 
     def batches(self, works: Iterable[Work]) -> Iterator[tuple[Work, Batch]]:
@@ -72,28 +94,42 @@ class Pipeline(Generic[Work]):
         for work in works:
             for start in range(0, max(len(work.paths), 1), self.size):
                 stop = min(start + self.size, len(work.paths))
-                ahead.append((work, self.pool.submit(self._batch, work.paths, start, stop).result))
+                ahead.append((work, self._started(work.paths[start:stop], start, stop).result))
                 if len(ahead) > 2 * self.workers:
                     ready, result = ahead.popleft()
                     yield ready, result()
         for ready, result in ahead:
             yield ready, result()
 
-    def _batch(self, paths: list[Path], start: int, stop: int) -> Batch:
-        size = self.preprocessing.input_size
-        images, count, faults = np.empty((stop - start, size, size, 3), np.uint8), 0, {}
-        for row in range(start, stop):
+    def _started(self, paths: list[Path], start: int, stop: int) -> Future[Batch]:
+        if self.feeder is None:
+            return self.pool.submit(lambda: self._computed(self._prepared(paths, start), start, stop))
+        prepared = self.pool.submit(self._prepared, paths, start)
+        return self.feeder.submit(lambda: self._computed(prepared.result(), start, stop))
+
+    def _prepared(self, paths: list[Path], start: int) -> _Prepared:
+        images, faults = [], {}
+        for row, path in enumerate(paths, start):
             try:
-                images[count] = resize(decode(paths[row]), self.preprocessing)
-                count += 1
+                images.append(decode(path))
             except CorruptImage as error:
                 faults[row] = error.reason
-        return Batch(start, stop, self._forward(images[:count]), faults)
+        memory = self._memory()
+        if not images:
+            return _Prepared(memory[:0].transpose(0, 3, 1, 2), memory, faults)
+        resized = resize_all(images, self.preprocessing)
+        return _Prepared(normalise(resized, self.preprocessing, memory[:len(images)]), memory, faults)
 
-    def _forward(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        if not len(images):
-            return {"embeddings": np.zeros((0, self.backbone.embedding_width), np.float32),
-                    "scores": np.zeros((0, self.backbone.score_width), np.float32)}
-        with torch.inference_mode():
-            embeddings, scores = self.backbone(torch.from_numpy(normalise(images, self.preprocessing)))
-        return {"embeddings": embeddings.numpy(), "scores": scores.numpy()}
+    def _computed(self, prepared: _Prepared, start: int, stop: int) -> Batch:
+        arrays = self.engine(prepared.pixels) if len(prepared.pixels) else [
+            np.zeros((0, width), np.float32) for width in self.widths]
+        self.memories.put(prepared.memory)
+        return Batch(start, stop, dict(zip(("embeddings", "scores"), arrays)), prepared.faults)
+
+    def _memory(self) -> np.ndarray:
+        """float32 [size, S, S, 3] that no batch uses at the moment: fresh memory costs a page fault every 4 KB."""
+        try:
+            return self.memories.get_nowait()
+        except Empty:
+            side = self.preprocessing.input_size
+            return np.empty((self.size, side, side, 3), np.float32)

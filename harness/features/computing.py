@@ -1,0 +1,94 @@
+"""Which engine computes an entry: the one it was begun with, else the one asked for, else the soonest measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backbones.errors import BackboneError
+from harness.features.claims import FOLDER
+from harness.files import write_json
+from harness.locks import making
+
+if TYPE_CHECKING:
+    from backbones import Backbone
+    from backbones.engines.engine import Engine
+
+NOTE = "engine.json"
+"""In the folder of an entry, written before its first features."""
+
+
+@dataclass(frozen=True)
+class Computing:
+    """How forward passes are to be computed.
+
+    cache: the folder where engines keep what they export, and what was measured of them. name: an engine's, "" for
+    the soonest here. compute: float32, bf16 or fp16; the difference that a reduced one makes is said and recorded.
+    """
+
+    cache: Path
+    name: str = ""
+    compute: str = "float32"
+    say: Callable[[str], None] = lambda text: None
+
+    def engine(self, entry: Path, backbone: Backbone, workers: int, crops: int) -> Engine:
+        """The engine for an entry of `crops` crops, noted in its folder: whoever goes on with it uses the same one.
+
+        An engine that is not there any more is replaced, which is said and recorded. BackboneError, which says what to
+        do, for one asked for that is unknown, not there, or cannot run this backbone in this precision.
+        """
+        with making(entry / FOLDER / NOTE):
+            note = self.note(entry)
+            begun = self._begun(note, backbone) if note else None
+            if begun is not None:
+                return begun
+            engine = self._own(backbone, workers, crops)
+            write_json(entry / NOTE, {"name": engine.name, "precision": engine.precision,
+                                      **self._difference(engine, backbone), **({"begun_with": note} if note else {})})
+        return engine
+
+    def note(self, entry: Path) -> dict[str, Any]:
+        """What is known of the engine of an entry that is being computed: JSON types, {} where nothing is."""
+        try:
+            note = json.loads((entry / NOTE).read_text(encoding="utf-8"))
+            return note if isinstance(note["name"], str) and note["precision"] == self.compute else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _begun(self, note: dict[str, Any], backbone: Backbone) -> Engine | None:
+        name = note["name"]
+        if self.name not in ("", name):
+            self.say(f"these features were begun with {name}, which goes on with them")
+        try:
+            return self._opened(name, backbone)
+        except BackboneError as error:
+            self.say(f"warning: these features were begun with {name}, and another engine goes on with them: {error}")
+            return None
+
+    def _own(self, backbone: Backbone, workers: int, crops: int) -> Engine:
+        from backbones.engines.choosing import choose
+        from harness.features.pipeline import batch_size
+
+        name = self.name or choose(backbone, self.cache, batch_size(backbone.spec.preprocessing), workers, crops,
+                                   self.say, precision=self.compute)
+        return self._opened(name, backbone)
+
+    def _opened(self, name: str, backbone: Backbone) -> Engine:
+        from backbones.engines.choosing import open_engine
+        from harness.features.pipeline import DEVICE, DEVICE_BATCHES, batch_size
+
+        batch = batch_size(backbone.spec.preprocessing) * (DEVICE_BATCHES if name == DEVICE else 1)
+        return open_engine(name, backbone, self.cache, batch, self.compute)
+
+    def _difference(self, engine: Engine, backbone: Backbone) -> dict[str, Any]:
+        """Of a reduced precision to float32, measured and said."""
+        if self.compute == "float32":
+            return {}
+        from backbones.engines.choosing import engine_difference
+
+        found = engine_difference(engine, backbone)
+        self.say(f"{backbone.label} in {self.compute} by {engine.name}, against float32: {found}")
+        return {"difference": asdict(found)}
