@@ -6,23 +6,21 @@ import dataclasses
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
 from harness import records
-from harness.errors import FramelightError
 from harness.identity import digest
 from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
 from harness.preparation import Prepared, prepare
 from harness.recipes.recipe import Recipe
 from harness.records import Record
+from harness.schedule import Schedule
 from harness.tracking import TrackingLost, open_tracker
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None
     outcome = Outcome(prepared, {(task, expansion.data_of(task)) for task in recipe.tasks},
                       tracking_seconds=opened)
     with ExitStack() as stack:
-        session = _Session(tracker, recipe, prepared, workers, force, stack, outcome)
+        session = _Session(tracker, recipe, prepared, workers, force, stack, outcome, say)
         try:
             session.run(expansion.jobs())
             if recipe.search is not None:
@@ -77,8 +75,9 @@ class _Session:
     """The jobs of one `framelight run`: what is computed, kept, sent and lost."""
 
     def __init__(self, tracker: Tracker, recipe: Recipe, prepared: Prepared, workers: int, force: bool,
-                 stack: ExitStack, outcome: Outcome) -> None:
+                 stack: ExitStack, outcome: Outcome, say: Say) -> None:
         self.tracker, self.workers, self.force, self.stack, self.outcome = tracker, workers, force, stack, outcome
+        self.say = say
         self._executor: Executor | None = None
         self.study, self.tracked = "", set()
         with self._tracking():
@@ -112,7 +111,7 @@ class _Session:
                 self.tracker.end(self.study, failed)
 
     def _records(self, jobs: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Record]]:
-        pending = []
+        pending: dict[Job, Reporter | None] = {}
         for job, reporter in jobs:
             if not self._forced(job) and _finished(job):
                 self.outcome.kept += 1
@@ -121,35 +120,32 @@ class _Session:
                     self._send(job, record)
                 yield job, record
             else:
-                pending.append((job, reporter))
+                pending.setdefault(job, reporter)
         if pending:
             yield from self._compute(pending)
 
-    def _compute(self, pending: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Record]]:
-        from harness.jobs.compute import compute, failed
+    def _compute(self, pending: dict[Job, Reporter | None]) -> Iterator[tuple[Job, Record]]:
+        from harness.jobs.compute import failed
         from harness.progress import Progress
 
+        schedule = Schedule(self._workers(), self.workers, pending, self._trained, self._begin, self.say)
         with Progress("jobs", unit="job") as progress:
-            stream = _stream(self._workers(), self.workers, compute, self._begun(pending))
-            for done, (job, future) in enumerate(stream, 1):
-                error = future.exception()
-                if isinstance(error, BrokenProcessPool):
-                    raise FramelightError(f"a worker process died while it ran job {job.job_id} (out of memory?); "
-                                          "run the command again, with fewer --jobs") from error
-                record = future.result() if error is None else failed(job, error)
-                if error is not None:
+            for done, (job, record) in enumerate(schedule, 1):
+                if isinstance(record, BaseException):
+                    record = failed(job, record)
                     self.outcome.failures.append(record)
                 self.outcome.computed += 1
                 self._send(job, record)
                 progress(done, len(pending))
                 yield job, record
 
-    def _begun(self, pending: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Reporter | None]]:
-        """Jobs as they are handed out; a forced one gives up its old result only now."""
-        for job, reporter in pending:
-            if self._forced(job):
-                _forget(job)
-            yield job, reporter
+    def _trained(self, job: Job) -> bool:
+        return not self._forced(job) and job.predictions.is_dir()
+
+    def _begin(self, job: Job) -> None:
+        """A forced job gives up its old result only when it is handed out."""
+        if self._forced(job):
+            _forget(job)
 
     def _forced(self, job: Job) -> bool:
         """A search's trials stand: what was told to its study is not unsaid."""
@@ -186,21 +182,3 @@ def _finished(job: Job) -> bool:
 def _forget(job: Job) -> None:
     for folder in (job.folder, job.predictions):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _stream(executor: Executor, workers: int, compute: Callable[..., Record],
-            jobs: Iterator[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Future]]:
-    """Finished futures as they come; no more are submitted ahead than keep the workers busy."""
-    ahead = workers + 1 if workers > 1 else 1
-    running: dict[Future, Job] = {}
-    try:
-        while True:
-            for job, reporter in islice(jobs, ahead - len(running)):
-                running[executor.submit(compute, job, reporter)] = job
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield running.pop(future), future
-    finally:
-        for future in running:
-            future.cancel()

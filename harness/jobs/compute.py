@@ -11,6 +11,7 @@ import functools
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,36 @@ def compute(job: Job, on_epoch: training.OnEpoch | None = None) -> Record:
     """
     began = time.time()
     work = (_LabelWork if job.configuration.features == LABELS else _Work)(job)
-    summary = work.train(on_epoch)
+    return _recorded(work, work.train(on_epoch), began)
+
+
+def compute_together(jobs: Sequence[Job], on_epochs: Sequence[training.OnEpoch | None]) -> dict[str, Record]:
+    """Train a group of `harness.jobs.together`: the records of the jobs that were pruned, by job id.
+
+    The others' predictions are kept, so that `compute` does the rest of each; but not of a job that cannot be trained.
+    A training that several jobs share is pruned when all of them say so.
+    """
+    began = time.time()
+    work, asked = _Work(jobs[0]), dict[str, list[training.OnEpoch]]()
+    for job, on_epoch in zip(jobs, on_epochs):
+        asked.setdefault(job.training_id, []).extend([on_epoch] if on_epoch else [])
+    first = {job.training_id: job for job in reversed(jobs)}
+    pruned = training.train_together(
+        list(first.values()), work.task, work.data.training, work.divisions, work.data.reported,
+        [functools.partial(_all, asked[name]) if asked[name] else None for name in first])
+    return {job.job_id: _recorded(_Work(job), pruned[job.training_id], began)
+            for job in jobs if job.training_id in pruned}
+
+
+def _all(asked: Sequence[training.OnEpoch], epoch: int, value: float) -> bool:
+    """Each is told, whatever the others answer."""
+    return all([on_epoch(epoch, value) for on_epoch in asked])
+
+
+def _recorded(work: _Work, summary: dict[str, Any], began: float) -> Record:
+    """What is left to do after the training, and the folder of the job."""
     trained = time.time()
-    with writing_directory(job.folder) as aside:
+    with writing_directory(work.job.folder) as aside:
         record = work.pruned(summary) if summary["pruned"] else work.finished(aside, summary)
         duration = {"total": time.time() - began, "training": trained - began, "replay": time.time() - trained}
         record = dataclasses.replace(record, duration=duration, environment=_environment(os.getcwd()))

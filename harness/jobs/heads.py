@@ -14,11 +14,12 @@ from harness.data.dataset import Labels
 from harness.errors import InputError
 from harness.features.matrix import FeatureMatrix, sequence_blocks
 from harness.features.noise import NOISE_WIDTH
-from harness.features.store import FeatureEntry
+from harness.features.store import FeatureEntry, FeatureStore
 from harness.heads.config import HeadConfig
+from harness.heads.together import Wanted, train_together
 from harness.heads.trained import TrainedHead, load, predict
 from harness.heads.training import train_head
-from harness.jobs.job import Configuration
+from harness.jobs.job import Configuration, Job
 from harness.jobs.predictions import Predictions, crops, predictions
 from harness.tasks import Task
 from harness.tasks import task as task_named
@@ -55,6 +56,33 @@ def fit_heads(configuration: Configuration, task: Task, entry: FeatureEntry, fit
     trained = {part.name: _trained(part, entry, fit, selection, seed, on_epoch if len(parts) == 1 else None,
                                    None if epochs is None else epochs[part.name]) for part in parts}
     return HeadModel(task, entry, parts, trained, _summary(trained))
+
+
+def fit_heads_together(jobs: Sequence[Job], task: Task, fit: Labels, selection: Labels | None,
+                       on_epochs: Sequence[Callable[[int, float], bool] | None],
+                       epochs: Sequence[Mapping[str, int] | None]) -> list[HeadModel | None]:
+    """As `fit_heads` for each of a group's jobs, which read the same features; None for one that stopped being finite.
+    """
+    entry = FeatureStore(jobs[0].store / "features").entry(jobs[0].entry)
+    parts = [networks(job.configuration, task) for job in jobs]
+    wanted = [Wanted(part.head, on_epoch, None if length is None else length[part.name])
+              for (part,), on_epoch, length in zip(parts, on_epochs, epochs)]
+    first, = parts[0]
+    chosen = (None, None) if selection is None else _matrix(first, entry, selection)
+    trained = train_together(first.task, wanted, *_matrix(first, entry, fit), *chosen, jobs[0].seed)
+    return [None if head is None else HeadModel(task, entry, own, {own[0].name: head}, _summary({own[0].name: head}))
+            for own, head in zip(parts, trained)]
+
+
+def predict_together(models: Sequence[HeadModel], sequences: Sequence[str]) -> list[Predictions]:
+    """As `predict` of each of a group's models, which read the same features: once for all of them."""
+    (part,), entry, task = models[0].parts, models[0].entry, models[0].task
+    outputs: list[dict[str, np.ndarray]] = [{} for _ in models]
+    for name in sequences:
+        blocks = list(sequence_blocks(entry, part.features, name))
+        for own, model in zip(outputs, models):
+            own[name] = predict(model.trained[part.name], blocks)
+    return [predictions(crops(entry, sequences), lambda name, _, own=own: own[name], task.width) for own in outputs]
 
 
 def load_heads(folder: Path, configuration: Configuration, task: Task, entry: FeatureEntry,
@@ -94,11 +122,14 @@ class HeadModel:
 
 def _trained(part: Network, entry: FeatureEntry, fit: Labels, selection: Labels | None, seed: int,
              on_epoch: Callable[[int, float], bool] | None, epochs: int | None) -> TrainedHead:
-    fit = _annotated(part.task, fit)
-    chosen = None if selection is None else _annotated(part.task, selection)
-    return train_head(part.task, part.head, FeatureMatrix(entry, part.features, fit), fit,
-                      None if chosen is None else FeatureMatrix(entry, part.features, chosen), chosen, seed, on_epoch,
-                      epochs=epochs)
+    chosen = (None, None) if selection is None else _matrix(part, entry, selection)
+    return train_head(part.task, part.head, *_matrix(part, entry, fit), *chosen, seed, on_epoch, epochs=epochs)
+
+
+def _matrix(part: Network, entry: FeatureEntry, labels: Labels) -> tuple[FeatureMatrix, Labels]:
+    """The rows with a valid label of what the network predicts, and their features."""
+    annotated = _annotated(part.task, labels)
+    return FeatureMatrix(entry, part.features, annotated), annotated
 
 
 def _annotated(task: Task, labels: Labels) -> Labels:

@@ -78,11 +78,15 @@ class Job:
         return f"{self.group_id}-s{self.seed}"
 
     @property
+    def training_configuration(self) -> Configuration:
+        """The same for jobs that differ only in what is done with outputs."""
+        return dataclasses.replace(self.configuration, smoothing=Smoothing(), kind="training", thresholds="chosen",
+                                   missing="dropped")
+
+    @property
     def training_id(self) -> str:
-        """Identity of the kept predictions: jobs that differ only in what is done with outputs share them."""
-        trained = dataclasses.replace(self.configuration, smoothing=Smoothing(), kind="training",
-                                      thresholds="chosen", missing="dropped")
-        return f"{digest(trained)}-s{self.seed}"
+        """Identity of the kept predictions, which those jobs share."""
+        return f"{digest(self.training_configuration)}-s{self.seed}"
 
     @property
     def folder(self) -> Path:

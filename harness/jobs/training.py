@@ -1,4 +1,4 @@
-"""Kept predictions of a job: models are fitted for choosing, and one predicts the reported split. Sees no label of it.
+"""Kept predictions of jobs: models are fitted for choosing, and one predicts the reported split. Sees no label of it.
 
 What is kept, whole or not at all: `selection.npz`, `reported.npz`, `training.json` and the model's own files.
 """
@@ -9,13 +9,15 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.data.dataset import Labels
 from harness.files import write_json, writing_directory
 from harness.jobs.job import Job
-from harness.jobs.models import Model, fit_model, median_epochs
+from harness.jobs.models import Epochs, Model, fit_model, median_epochs
 from harness.jobs.pooling import pooled
 from harness.jobs.predictions import Predictions
 from harness.locks import making
@@ -36,53 +38,103 @@ def train(job: Job, task: Task, training: Labels, divisions: Sequence[Division],
     one also predicts the sequences of the reported split, unless the protocol refits: then a model fitted on all of
     `training` does, for the median of their epochs on the same schedule.
     """
-    job = dataclasses.replace(job, data=Path(os.devnull))  # whatever trains is not told where the labels lie
     if not job.predictions.is_dir():
-        with making(job.predictions):  # jobs that differ in smoothing alone want the same predictions at once
-            if not job.predictions.is_dir():
-                summary = _made(job, task, training, divisions, reported, on_epoch)
-                if summary["pruned"]:
-                    return summary
+        pruned = train_together([job], task, training, divisions, reported, [on_epoch])
+        if pruned:
+            return pruned[job.training_id]
     return json.loads((job.predictions / SUMMARY).read_text())
 
 
-def _made(job: Job, task: Task, training: Labels, divisions: Sequence[Division], reported: Sequence[str],
-          on_epoch: OnEpoch | None) -> dict[str, Any]:
-    models = _fitted(job, task, divisions, on_epoch)
-    if models[0].summary["pruned"]:
-        return models[0].summary
-    selected = pooled([(model.predict(division.selection.sequences), division.selection)
-                       for model, division in zip(models, divisions)])
-    final, summary = models[0], _summary(models)
-    if job.configuration.protocol.refit:
-        final = fit_model(job, task, training, None, epochs=summary["epochs"])
-        summary = {**summary, "refit": final.summary}
-    _keep(job, selected, final, reported, summary)
-    return summary
+def train_together(jobs: Sequence[Job], task: Task, training: Labels, divisions: Sequence[Division],
+                   reported: Sequence[str], on_epochs: Sequence[OnEpoch | None]) -> dict[str, dict[str, Any]]:
+    """As `train` for jobs of different trainings, a group of `harness.jobs.together`: the summaries of the pruned ones.
+
+    The predictions of the others are kept at the end, one right after the other. One whose loss or outputs stopped
+    being finite among others leaves nothing; trained alone it says why.
+    """
+    with ExitStack() as locks:
+        for job in sorted(jobs, key=lambda job: job.predictions):
+            locks.enter_context(making(job.predictions))  # jobs that differ in smoothing alone want the same at once
+        courses = [_Course(dataclasses.replace(job, data=Path(os.devnull)), on_epoch)  # not told where the labels lie
+                   for job, on_epoch in zip(jobs, on_epochs) if not job.predictions.is_dir()]
+        for division in divisions:
+            going = [course for course in courses if course.going]
+            for course, model in zip(going, _fitted(going, task, division.fit, division.selection)):
+                course.models.append(model)
+        _keep([course for course in courses if course.going], task, training, divisions, reported)
+        return {course.job.training_id: course.models[-1].summary for course in courses if course.pruned}
 
 
-def _fitted(job: Job, task: Task, divisions: Sequence[Division], on_epoch: OnEpoch | None) -> list[Model]:
-    """A model for each division; a search prunes by the first one, alone."""
-    models: list[Model] = []
-    for division in divisions:
-        models.append(fit_model(job, task, division.fit, division.selection, None if models else on_epoch))
-        if models[0].summary["pruned"]:
-            break
-    return models
+@dataclass
+class _Course:
+    """How far the training of a job has come: the model of each division, None once one stopped being finite."""
+
+    job: Job
+    on_epoch: OnEpoch | None
+    models: list[Model | None] = field(default_factory=list)
+
+    @property
+    def asks(self) -> OnEpoch | None:
+        """A search prunes by the first division, alone."""
+        return None if self.models else self.on_epoch
+
+    @property
+    def pruned(self) -> bool:
+        return any(model is not None and model.summary["pruned"] for model in self.models)
+
+    @property
+    def going(self) -> bool:
+        return None not in self.models and not self.pruned
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """That of the first model, with the epochs that all of them together choose."""
+        summaries = [model.summary for model in self.models]
+        if len(summaries) == 1:
+            return summaries[0]
+        epochs = median_epochs(summaries)
+        return {**summaries[0], "epochs": epochs, "epoch": max(epochs.values(), default=0), "folds": summaries}
 
 
-def _summary(models: Sequence[Model]) -> dict[str, Any]:
-    """That of the first model, with the epochs that all of them together choose."""
-    summaries = [model.summary for model in models]
-    if len(summaries) == 1:
-        return summaries[0]
-    epochs = median_epochs(summaries)
-    return {**summaries[0], "epochs": epochs, "epoch": max(epochs.values(), default=0), "folds": summaries}
+def _fitted(courses: Sequence[_Course], task: Task, fit: Labels, selection: Labels | None,
+            epochs: Sequence[Epochs | None] | None = None) -> list[Model | None]:
+    """The next model of each."""
+    epochs = epochs or [None] * len(courses)
+    if len(courses) == 1:
+        return [fit_model(courses[0].job, task, fit, selection, courses[0].asks, epochs[0])]
+    if not courses:
+        return []
+    from harness.jobs.heads import fit_heads_together
+
+    return fit_heads_together([course.job for course in courses], task, fit, selection,
+                              [course.asks for course in courses], epochs)
 
 
-def _keep(job: Job, selected: Predictions, final: Model, reported: Sequence[str], summary: dict[str, Any]) -> None:
-    with writing_directory(job.predictions) as aside:
-        selected.save(aside / SELECTED)
-        final.predict(reported).save(aside / REPORTED)
-        final.save(aside)
-        write_json(aside / SUMMARY, summary)
+def _predicted(models: Sequence[Model], sequences: Sequence[str]) -> list[Predictions]:
+    if len(models) == 1:
+        return [models[0].predict(sequences)]
+    from harness.jobs.heads import predict_together
+
+    return predict_together(models, sequences)
+
+
+def _keep(courses: Sequence[_Course], task: Task, training: Labels, divisions: Sequence[Division],
+          reported: Sequence[str]) -> None:
+    if not courses:
+        return
+    parts = [_predicted([course.models[i] for course in courses], division.selection.sequences)
+             for i, division in enumerate(divisions)]
+    selected = [pooled([(part, division.selection) for part, division in zip(own, divisions)]) for own in zip(*parts)]
+    summaries, finals = [course.summary for course in courses], [course.models[0] for course in courses]
+    if courses[0].job.configuration.protocol.refit:
+        finals = _fitted(courses, task, training, None, [summary["epochs"] for summary in summaries])
+        summaries = [{**summary, "refit": final and final.summary} for summary, final in zip(summaries, finals)]
+    whole = [i for i, final in enumerate(finals) if final is not None]
+    outputs = _predicted([finals[i] for i in whole], reported) if whole else []
+    with ExitStack() as asides:  # all are written before the first is put in place
+        for i, predictions in zip(whole, outputs):
+            aside = asides.enter_context(writing_directory(courses[i].job.predictions))
+            selected[i].save(aside / SELECTED)
+            predictions.save(aside / REPORTED)
+            finals[i].save(aside)
+            write_json(aside / SUMMARY, summaries[i])
