@@ -1,19 +1,27 @@
-"""Labelled rows over the stored features: gathered from memory maps, never all in memory unless they are small."""
+"""Labelled rows over the stored features: read in blocks as they are asked for, never all in memory unless they are
+few."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 
 import numpy as np
 
 from harness.data.dataset import Labels
 from harness.errors import unknown
-from harness.features.noise import NOISE_WIDTH, noise
+from harness.features.noise import noise
+from harness.features.rows import NoiseRows, StoredRows, side_by_side, widened
 from harness.features.store import PARTS, FeatureEntry
 
 BLOCK_ROWS = 64
 BUFFER_BLOCKS = 32
-CACHED_BYTES = 64 * 2**20
+BUFFERS = 3
+"""At most so many buffers of a pass: one in use, the others being read meanwhile."""
+
+MEMORY = 64 * 2**20
 KINDS = (*PARTS, "noise")
 
 
@@ -22,22 +30,23 @@ class FeatureMatrix:
 
     features: `embeddings`, `scores`, `embeddings+scores`, or `noise` (random columns that know nothing of the image).
     rows: int64 [M], the rows of `labels` that have features, ascending; every method speaks of rows of `labels`.
-    coverage: M / N, 0.0 without a label. width: columns. Up to CACHED_BYTES the matrix is gathered once and kept;
-    beyond that only a buffer of BUFFER_BLOCKS * BLOCK_ROWS rows is ever in memory.
+    coverage: M / N, 0.0 without a label. width: columns. memory: bytes of features this may hold. Features that take
+    no more, in stored precision, are read once and kept; of others a pass holds up to BUFFERS buffers of
+    BUFFER_BLOCKS * BLOCK_ROWS rows, as many as `memory` allows and at least one.
     """
 
-    def __init__(self, entry: FeatureEntry, features: str, labels: Labels) -> None:
+    def __init__(self, entry: FeatureEntry, features: str, labels: Labels, memory: int = MEMORY) -> None:
         if features not in KINDS:
             raise unknown("features", features, KINDS)
-        self.entry, self.features, self.names = entry, features, labels.sequences
-        self.width = NOISE_WIDTH if features == "noise" else entry.width(features)
-        self._sequence = np.asarray(labels.sequence, np.int32)
+        self.entry, self.features, self.memory = entry, features, memory
+        sequence = np.asarray(labels.sequence, np.int32)
         self._position = _positions(entry, labels)
-        self._frame = labels.frame
+        self._source = (NoiseRows(labels.sequences, sequence, labels.frame) if features == "noise" else
+                        StoredRows(entry, features, labels.sequences, sequence, self._position))
+        self.width = self._source.width
         self.rows = np.flatnonzero(self._position >= 0)
         self.coverage = len(self.rows) / len(labels) if len(labels) else 0.0
-        self._maps: dict[int, tuple[np.ndarray, ...]] = {}
-        self._kept: np.ndarray | None = None
+        self._kept: list[np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -47,11 +56,9 @@ class FeatureMatrix:
         rows = np.asarray(rows, np.int64)
         if (self._position[rows] < 0).any():
             raise ValueError("a row without a crop has no features; take rows from .rows")
-        if len(self.rows) * self.width * 4 > CACHED_BYTES:
-            return self._read(rows)
-        if self._kept is None:
-            self._kept = self._read(self.rows)
-        return self._kept[np.searchsorted(self.rows, rows)]
+        if (kept := self._whole()) is None:
+            return widened(self._source.fill(self._source.empty(len(rows)), rows))
+        return widened([_taken(part, np.searchsorted(self.rows, rows)) for part in kept])
 
     def batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """One epoch: (rows of the labels int64 [B], float32 [B, D]), every row once, the last batch may be short.
@@ -59,41 +66,57 @@ class FeatureMatrix:
         Blocks of BLOCK_ROWS neighbouring rows are shuffled, then the rows inside each buffer of BUFFER_BLOCKS blocks:
         reading stays near-sequential and memory bounded. A pure function of seed and epoch.
         """
-        left = np.zeros(0, np.int64), np.zeros((0, self.width), np.float32)
-        for rows in self._shuffled(seed, epoch):
-            order = np.argsort(rows)
-            values = np.empty((len(rows), self.width), np.float32)
-            values[order] = self.gather(rows[order])
-            rows, values = np.concatenate([left[0], rows]), np.concatenate([left[1], values])
-            whole = len(rows) - len(rows) % size
-            for start in range(0, whole, size):
-                yield rows[start:start + size], values[start:start + size]
-            left = rows[whole:], values[whole:]
-        if len(left[0]):
-            yield left
+        return ((rows, widened([values])) for rows, values in self.stored(size, seed, epoch))
 
-    def _shuffled(self, seed: int, epoch: int) -> Iterator[np.ndarray]:
+    def stored(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """As `batches`, in stored precision: half the bytes, for who widens a batch where it is used."""
+        pieces: list[tuple[np.ndarray, np.ndarray]] = []
+        missing = size
+        for rows, parts, index in self._buffers(seed, epoch):
+            at = 0
+            while at < len(rows):
+                end = min(at + missing, len(rows))
+                pieces.append((rows[at:end], side_by_side([_taken(part, index[at:end]) for part in parts])))
+                missing, at = missing - (end - at), end
+                if not missing:
+                    yield _joined(pieces)
+                    pieces, missing = [], size
+        if pieces:
+            yield _joined(pieces)
+
+    def _whole(self) -> list[np.ndarray] | None:
+        """All rows, where there is memory for them."""
+        if self._kept is None and len(self.rows) * self._source.row_bytes <= self.memory:
+            self._kept = self._source.fill(self._source.empty(len(self.rows)), self.rows)
+        return self._kept
+
+    def _buffers(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, list[np.ndarray], np.ndarray]]:
+        """(rows [B] as shuffled, parts in memory, where in them each row is); parts hold until the next is asked."""
+        if (kept := self._whole()) is not None:
+            for chosen, order in self._shuffled(seed, epoch):
+                yield self.rows[chosen[order]], kept, chosen[order]
+            return
+        height = BLOCK_ROWS * BUFFER_BLOCKS
+        count = max(1, min(BUFFERS, self.memory // (height * self._source.row_bytes)))
+        rooms = cycle([self._source.empty(height) for _ in range(count)])
+        coming: deque = deque()
+        with ThreadPoolExecutor(1, "features") as reader:
+            for chosen, order in self._shuffled(seed, epoch):
+                rows = self.rows[chosen]
+                coming.append((rows[order], reader.submit(self._source.fill, next(rooms), rows), order))
+                if len(coming) == count:
+                    yield _read(*coming.popleft())
+            while coming:
+                yield _read(*coming.popleft())
+
+    def _shuffled(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each buffer, which of `rows` it holds and the order they are given in."""
         random = np.random.default_rng([seed, epoch, 0x5EED])
         blocks = random.permutation(-(-len(self.rows) // BLOCK_ROWS))
         for start in range(0, len(blocks), BUFFER_BLOCKS):
-            chosen = [self.rows[b * BLOCK_ROWS:(b + 1) * BLOCK_ROWS] for b in blocks[start:start + BUFFER_BLOCKS]]
-            yield random.permutation(np.concatenate(chosen))
-
-    def _read(self, rows: np.ndarray) -> np.ndarray:
-        values = np.empty((len(rows), self.width), np.float32)
-        sequence = self._sequence[rows]
-        order = np.argsort(sequence, kind="stable")
-        bounds = np.flatnonzero(np.diff(sequence[order])) + 1
-        for group in np.split(order, bounds) if len(order) else ():
-            values[group] = self._columns(int(sequence[group[0]]), rows[group])
-        return values
-
-    def _columns(self, sequence: int, rows: np.ndarray) -> np.ndarray:
-        if self.features == "noise":
-            return noise(self.names[sequence], self._frame[rows])
-        if sequence not in self._maps:
-            self._maps[sequence] = self.entry.read(self.names[sequence], self.features)
-        return np.concatenate([part[self._position[rows]] for part in self._maps[sequence]], axis=1)
+            chosen = (blocks[start:start + BUFFER_BLOCKS, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
+            chosen = chosen[chosen < len(self.rows)]
+            yield chosen, random.permutation(len(chosen))
 
 
 def sequence_blocks(entry: FeatureEntry, features: str, sequence: str, size: int = 4096) -> Iterator[np.ndarray]:
@@ -104,7 +127,23 @@ def sequence_blocks(entry: FeatureEntry, features: str, sequence: str, size: int
         if parts is None:
             yield noise(sequence, frames[start:start + size])
         else:
-            yield np.concatenate([part[start:start + size] for part in parts], axis=1).astype(np.float32)
+            yield widened([np.array(part[start:start + size]) for part in parts])
+
+
+def _taken(part: np.ndarray, index: np.ndarray) -> np.ndarray:
+    return np.take(part, index, axis=0, mode="clip")  # an index is never outside; looking first costs a copy
+
+
+def _joined(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """One batch of its pieces."""
+    if len(pieces) == 1:
+        return pieces[0]
+    rows, values = zip(*pieces)
+    return np.concatenate(rows), np.concatenate(values)
+
+
+def _read(rows: np.ndarray, coming, order: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    return rows, coming.result(), order
 
 
 def _positions(entry: FeatureEntry, labels: Labels) -> np.ndarray:

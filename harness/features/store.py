@@ -8,18 +8,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from harness.errors import FramelightError, InputError, unknown
+from harness.features.stored import StoredArray
 from harness.files import sweep, write_json, writing_directory
 from harness.identity import digest
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo
+
+Opened = TypeVar("Opened")
 
 FORMAT = 2
 """Of the key and of entry.json; raised when either changes its meaning."""
@@ -47,8 +52,8 @@ class FeatureEntry:
     """The features of every crop of a dataset by one backbone.
 
     widths: columns of `embeddings` and `scores`; sequences: crops stored, by name; corrupt: crops that could not be
-    decoded, each with `sequence`, `frame`, `image` and `reason`; they are treated as missing. dtype: as stored; compute:
-    what the forward passes computed in.
+    decoded, each with `sequence`, `frame`, `image` and `reason`; they are treated as missing. dtype: as stored;
+    compute: what the forward passes computed in.
     """
 
     path: Path
@@ -63,22 +68,29 @@ class FeatureEntry:
 
     def width(self, features: str) -> int:
         """Columns of `embeddings`, `scores` or `embeddings+scores`."""
-        return sum(self.widths[part] for part in _parts(features))
+        return sum(self.widths[part] for part in parts_of(features))
 
     def read(self, sequence: str, features: str) -> tuple[np.ndarray, ...]:
         """Memory maps [T, D], one for each part of `features`, rows as in `frames(sequence)`."""
-        return tuple(self._map(sequence, part) for part in _parts(features))
+        return tuple(self._map(sequence, part) for part in parts_of(features))
+
+    def open(self, sequence: str, part: str) -> StoredArray:
+        """`embeddings` or `scores` [T, D] of a sequence, to be read by position, rows as in `frames(sequence)`."""
+        return self._opened(partial(StoredArray, width=self.widths[part], dtype=self.dtype), sequence, part)
 
     def frames(self, sequence: str) -> np.ndarray:
         """int32 [T] memory map: frame numbers, ascending."""
         return self._map(sequence, "frames")
 
     def _map(self, sequence: str, part: str) -> np.ndarray:
+        return self._opened(partial(np.load, mmap_mode="r", allow_pickle=False), sequence, part)
+
+    def _opened(self, how: Callable[[Path], Opened], sequence: str, part: str) -> Opened:
         if sequence not in self.sequences:
             raise unknown("sequence", sequence, self.sequences)
         path = self.path / sequence / f"{part}.npy"
         try:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            return how(path)
         except (OSError, ValueError) as error:
             raise FramelightError(f"{path} cannot be read ({error}); remove {self.path} and run the command again") \
                 from error
@@ -140,7 +152,7 @@ class FeatureStore:
         return self.entry(key)
 
     def sequence_path(self, key: str, sequence: str) -> Path:
-        if "/" in sequence or sequence.startswith(".") or sequence == "entry.json":
+        if "/" in sequence or sequence.startswith(".") or sequence in ("entry.json", "engine.json"):
             raise InputError(f"sequence name '{sequence}' cannot be a folder name; rename it")
         return self.root / key / sequence
 
@@ -149,7 +161,8 @@ class FeatureStore:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
 
 
-def _parts(features: str) -> tuple[str, ...]:
+def parts_of(features: str) -> tuple[str, ...]:
+    """The stored arrays that `embeddings`, `scores` or `embeddings+scores` are made of; InputError for others."""
     if features not in PARTS:
         raise unknown("features", features, PARTS)
     return PARTS[features]

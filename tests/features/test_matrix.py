@@ -1,14 +1,16 @@
 """Rows of labels over stored features: who is there, in what order, and how much memory that takes."""
 
 import itertools
+import os
+import threading
 import tracemalloc
 
 import numpy as np
 import pytest
 
-from harness.errors import InputError
-from harness.features import matrix as matrix_module
+from harness.errors import FramelightError, InputError
 from harness.features.matrix import FeatureMatrix, sequence_blocks
+from harness.features.rows import widened
 from harness.features.store import FeatureStore
 from tests.features.crops import labels_of
 
@@ -62,19 +64,19 @@ def test_unknown_features(entry, labels):
         FeatureMatrix(entry, "score", labels)
 
 
-@pytest.mark.parametrize("cached", [True, False])
-def test_batches_are_one_pass_and_a_function_of_seed_and_epoch(tmp_path, monkeypatch, cached):
-    monkeypatch.setattr(matrix_module, "CACHED_BYTES", 2**30 if cached else 0)
-    entry = make_entry(tmp_path, {"a": 3000, "b": 2000}, dtype="float32")
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("memory", [2**30, 150_000, 0])
+def test_batches_are_one_pass_and_a_function_of_seed_and_epoch(tmp_path, memory, dtype):
+    entry = make_entry(tmp_path, {"a": 3000, "b": 2000}, dtype=dtype)
     labels = labels_of([(name, frame) for name in "ab" for frame in range(1, 2001)])
-    matrix = FeatureMatrix(entry, "embeddings", labels)
+    matrix = FeatureMatrix(entry, "embeddings+scores", labels, memory)
     passes = {key: list(matrix.batches(300, *key)) for key in [(0, 0), (0, 1), (1, 0)]}
     for batches in passes.values():
         assert [len(rows) for rows, _ in batches] == [300] * 13 + [100]
         rows = np.concatenate([rows for rows, _ in batches])
         np.testing.assert_array_equal(np.sort(rows), matrix.rows)
         np.testing.assert_array_equal(np.concatenate([values for _, values in batches]), matrix.gather(rows))
-    again = list(FeatureMatrix(entry, "embeddings", labels).batches(300, 0, 0))
+    again = list(FeatureMatrix(entry, "embeddings+scores", labels).batches(300, 0, 0))
     np.testing.assert_array_equal(again[5][0], passes[0, 0][5][0])
     for one, other in itertools.combinations(passes.values(), 2):
         assert not np.array_equal(one[0][0], other[0][0])
@@ -82,17 +84,99 @@ def test_batches_are_one_pass_and_a_function_of_seed_and_epoch(tmp_path, monkeyp
     assert np.ptp(first) > 2000 and np.abs(np.diff(first)).mean() > 500
 
 
+def test_the_order_of_rows_is_that_of_kept_trainings(tmp_path):
+    """Pinned: another order would be another training under the identity of the old one."""
+    matrix = FeatureMatrix(make_entry(tmp_path, {"a": 3000}), "noise", labels_of([("a", t) for t in range(1, 3001)]))
+    rows = np.concatenate([rows for rows, _ in matrix.batches(256, 3, 2)])
+    assert rows[[0, 1, 2, 255, 256, 2047, 2048, 2999]].tolist() == [421, 1808, 2912, 1681, 2384, 2807, 52, 2293]
+
+
+@pytest.mark.parametrize("size", [1, 64, 2048, 5000])
+def test_batches_in_stored_precision_are_the_same_rows(tmp_path, size):
+    entry = make_entry(tmp_path, {"a": 4200}, dtype="float16")
+    labels = labels_of([("a", frame) for frame in range(1, 4201)])
+    for memory in (0, 2**30):
+        matrix = FeatureMatrix(entry, "embeddings", labels, memory)
+        for (rows, values), (other, stored) in zip(matrix.batches(size, 5, 1), matrix.stored(size, 5, 1), strict=True):
+            assert (values.dtype, stored.dtype) == (np.float32, np.float16)
+            np.testing.assert_array_equal(rows, other)
+            np.testing.assert_array_equal(values, stored)
+
+
+def test_rows_may_jump_repeat_and_go_backwards(tmp_path):
+    """Missing crops, frames annotated every so often, duplicates and unsorted rows all find their crop."""
+    entry = make_entry(tmp_path, {"a": 5000, "b": 300}, width=3, dtype="float32")
+    random = np.random.default_rng(0)
+    pairs = [("a", t) for t in range(1, 5001) if t % 7 and t % 64 < 40] + [("b", t) for t in range(300, 0, -1)]
+    pairs += [("a", t) for t in range(1, 5001, 100)] + [("b", 5)] * 10 + [("a", int(t)) for t in
+                                                                         random.integers(1, 5001, 300)]
+    matrix = FeatureMatrix(entry, "embeddings", labels_of(pairs), memory=0)
+    expected = np.array([(100 if name == "b" else 0) + frame - 1 for name, frame in pairs], np.float32)
+    np.testing.assert_array_equal(matrix.gather(matrix.rows)[:, 0], expected)
+    for rows, values in matrix.batches(100, 0, 0):
+        np.testing.assert_array_equal(values[:, 0], expected[rows])
+
+
 def test_memory_does_not_grow_with_the_rows(tmp_path):
     entry = make_entry(tmp_path, {"a": 40_000}, width=1024)
     labels = labels_of([("a", frame) for frame in range(1, 40_001)])
-    matrix = FeatureMatrix(entry, "embeddings", labels)
-    assert len(matrix.rows) * matrix.width * 4 > matrix_module.CACHED_BYTES
+    allowed = 40_000 * 1024 * 2 // 4
+    matrix = FeatureMatrix(entry, "embeddings", labels, allowed)
     tracemalloc.start()
     for _ in matrix.batches(256, 0, 0):
         pass
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 48 * 2**20
+    assert peak < allowed
+
+
+def test_a_pass_that_is_left_early_leaves_nothing_running(tmp_path):
+    matrix = FeatureMatrix(make_entry(tmp_path, {"a": 9000}), "embeddings",
+                           labels_of([("a", frame) for frame in range(1, 9001)]), memory=80_000)
+    before = threading.active_count()
+    batches = matrix.batches(100, 0, 0)
+    next(batches)
+    assert threading.active_count() == before + 1
+    batches.close()
+    assert threading.active_count() == before
+
+
+def test_many_sequences_are_read_with_few_files_open(tmp_path):
+    names = {f"v{i:03d}": 3 for i in range(600)}
+    entry = make_entry(tmp_path, names)
+    matrix = FeatureMatrix(entry, "embeddings", labels_of([(name, frame) for name in names for frame in (1, 2, 3)]), 0)
+    before = len(os.listdir("/proc/self/fd"))
+    read = {int(row): float(value[0]) for rows, values in matrix.batches(64, 0, 0) for row, value in zip(rows, values)}
+    assert len(os.listdir("/proc/self/fd")) - before <= 3 * 1024 // 8
+    assert len(read) == 1800 and read[1799] == np.float16(100 * 599 + 2)
+
+
+@pytest.mark.parametrize("spoil, words", [
+    (lambda path: path.write_bytes(path.read_bytes()[:-500]), "embeddings.npy ends before its row"),
+    (lambda path: path.write_bytes(b"nonsense"), "embeddings.npy cannot be read"),
+    (lambda path: path.write_bytes(b""), "embeddings.npy cannot be read"),
+    (lambda path: np.save(path, np.zeros(7, np.float16)), r"\(holds \[7\] of float16, not \[T, 5\] of float16\)"),
+    (lambda path: np.save(path, np.zeros((4000, 6), np.float16)), r"holds \[4000, 6\] of float16, not \[T, 5\]"),
+    (lambda path: np.save(path, np.zeros((4000, 5))), "of float64, not"),
+    (lambda path: np.save(path, np.asfortranarray(np.zeros((4000, 5), np.float16))), "of float16 by columns"),
+    (lambda path: path.unlink(), "embeddings.npy cannot be read")])
+@pytest.mark.parametrize("memory", [0, 2**30])
+def test_damaged_arrays_are_named_with_what_to_do(tmp_path, spoil, words, memory):
+    entry = make_entry(tmp_path, {"a": 4000})
+    spoil(entry.path / "a" / "embeddings.npy")
+    matrix = FeatureMatrix(entry, "embeddings", labels_of([("a", frame) for frame in range(1, 4001)]), memory)
+    with pytest.raises(FramelightError, match=words) as raised:
+        list(matrix.batches(256, 0, 0))
+    assert f"remove {entry.path} and run the command again" in str(raised.value)
+
+
+def test_every_half_is_widened_exactly():
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)[:, None]
+    with np.errstate(invalid="ignore"):
+        expected = halves.astype(np.float32)
+    values = widened([halves])
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, expected)
 
 
 def test_whole_sequences_for_prediction(entry):
