@@ -16,6 +16,7 @@ from harness.pooled import Pooled
 from harness.resampling import draws
 from harness.statistics import UnitStatistics
 from harness.studentized import limits, seeds_error, widened, within
+from harness.threads import one_blas_thread
 
 METHODS = ("studentized", "percentile", "bca")
 METHOD = "studentized"
@@ -44,7 +45,11 @@ def interval(seeds: Sequence[UnitStatistics], metric: str, method: str = METHOD,
     """
     if method not in METHODS:
         raise InputError(f"an interval's method is one of {', '.join(METHODS)}; got '{method}'")
-    pooled = Pooled(seeds)
+    with one_blas_thread():
+        return _interval(Pooled(seeds), metric, method, level, replicates, seed)
+
+
+def _interval(pooled: Pooled, metric: str, method: str, level: float, replicates: int, seed: int) -> Interval:
     values, without = pooled.of(metric, pooled.total())[:, 0], pooled.of(metric, pooled.without_each())
     if pooled.units < 2:
         return Interval(None, None, method)
@@ -70,7 +75,8 @@ def resampled(seeds: Sequence[UnitStatistics], metric: str, replicates: int = RE
     pooled = Pooled(seeds)
     if not pooled.units:
         raise InputError("no unit has a row that counts, so there is nothing to resample")
-    return _scores(pooled, metric, draws(pooled.shape[2], replicates, seed))
+    with one_blas_thread():
+        return _scores(pooled, metric, draws(pooled.shape[2], replicates, seed))
 
 
 def _scores(pooled: Pooled, metric: str, drawn: Iterable[np.ndarray]) -> np.ndarray:

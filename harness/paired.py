@@ -17,6 +17,7 @@ from harness.pooled import Pooled
 from harness.resampling import draws, swaps
 from harness.statistics import UnitStatistics
 from harness.studentized import limits, seeds_error, widened, within
+from harness.threads import one_blas_thread
 
 PERMUTATIONS = 10_000
 EQUAL = 1e-9
@@ -42,7 +43,8 @@ def paired(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], me
     """The difference in one metric; arguments and errors as for `differences`. interval: False for the test alone."""
     both = _Both(first, second)
     both.check(metric)
-    return both.compared(permutations, seed, (metric,), interval)[metric]
+    with one_blas_thread():
+        return both.compared(permutations, seed, (metric,), interval)[metric]
 
 
 def differences(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], permutations: int = PERMUTATIONS,
@@ -58,7 +60,8 @@ def differences(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics
     InputError when the lists do not fit each other or nothing counts.
     """
     both = _Both(first, second)
-    return both.compared(permutations, seed, both.names)
+    with one_blas_thread():
+        return both.compared(permutations, seed, both.names)
 
 
 def influence(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], metric: str) -> np.ndarray:

@@ -15,7 +15,9 @@ GROUPS = 512
 independent units are independent, and of equal size, so that a bootstrap over them has the same spread in expectation
 (random groups: Wolter, Introduction to Variance Estimation, ch. 2); five hundred know it within 3 %."""
 CELLS = 1 << 22
-"""Weights held at once."""
+"""Weights drawn at once."""
+CACHED_CELLS = 1 << 17
+"""Weights given at once: what is worked out for them stays in the cache."""
 
 
 def grouped(rows: np.ndarray) -> np.ndarray:
@@ -39,8 +41,10 @@ def swaps(units: int, permutations: int, seed: int = 0) -> Iterator[np.ndarray]:
 
 
 def _parts(draw, units: int, number: int, seed: int) -> Iterator[np.ndarray]:
+    step = max(1, CACHED_CELLS // units)
     for part in _kept(draw, units, number, seed):
-        yield part.astype(np.float64)
+        for start in range(0, len(part), step):
+            yield part[start:start + step].astype(np.float64)
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,0 +1,46 @@
+"""The interval of one row: 10,000 replicates over 70 videos of 4,000 frames, from the statistics that a job keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from harness.bench.ceilings import ceilings
+from harness.bench.figure import ROUNDS, Figure, interleaved
+from harness.intervals import METHOD, REPLICATES, interval
+from harness.metrics import expression_f1
+from harness.statistics import collect
+
+VIDEOS, FRAMES, CLASSES = 70, 4000, 8
+TIMED, REPEATED = 20, 20
+"""Replicates that the frames are resampled in, and intervals made, in a round."""
+
+
+def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+    random = np.random.default_rng(0)
+    unit = np.repeat(np.arange(VIDEOS), FRAMES)
+    truth, outputs = random.integers(0, CLASSES, len(unit)), random.random((len(unit), CLASSES))
+    kept = collect("expr", outputs, {"expr": truth}, unit, VIDEOS)
+    predicted, frames = outputs.argmax(axis=1), np.split(np.arange(len(unit)), VIDEOS)
+
+    def ours() -> None:
+        for _ in range(REPEATED):
+            interval([kept], "P_EXPR")
+
+    def resampled() -> tuple[float, float]:
+        scores = []
+        for _ in range(TIMED):
+            drawn = np.concatenate([frames[video] for video in random.integers(VIDEOS, size=VIDEOS)])
+            counts = np.bincount(truth[drawn] * CLASSES + predicted[drawn], minlength=CLASSES ** 2)
+            scores.append(expression_f1(counts.reshape(CLASSES, CLASSES))[0].mean())
+        return tuple(np.quantile(scores, (0.025, 0.975)))
+
+    times = interleaved({"ours": ours, "frames": resampled}, ROUNDS)
+    scale = REPLICATES / TIMED
+    yield Figure("bootstrap", f"{METHOD} interval of P_EXPR, {REPLICATES:,} replicates over {VIDEOS} videos",
+                 times.median("ours") / REPEATED, "s", "numpy: the frames of drawn videos gathered and counted anew",
+                 times.median("frames") * scale, times.ratio("ours", "frames") * scale * REPEATED, 1000,
+                 floor=ceilings().floor(flops=2 * REPLICATES * VIDEOS * 3 * CLASSES * 2, threads=1),
+                 note=f"one seed, from counts that the job keeps; the frames are resampled {TIMED} times, and their time "
+                      "scaled. The floor is two products of draws and counts, at the speed of float32")
