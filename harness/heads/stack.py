@@ -1,31 +1,85 @@
-"""Heads of one shape as one batched module: what they read is multiplied with all their weights in one product.
+"""Heads of one shape that learn from the same batches, each by Adam with its own rate and its own l2.
 
-Gradients of the heads do not meet, so each is trained as if it were alone: by Adam, with its own rate and its own l2.
+A `Stack` is one batched module: what is read is multiplied with the weights of all its heads in one product. Their
+gradients do not meet, so that each learns as if it were alone, but for rounding. A `Single` is one head, its arithmetic
+that of a head trained alone to the last bit.
 """
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.heads.modules import Head, Parallel
-from harness.learning.losses import BlockLosses, Targets
+from harness.learning.losses import BlockLosses, Targets, penalty
 from harness.learning.stacked_losses import stacked
 
 COLUMNS = 128
 """Columns of the product of one stack on a CPU: more do not make it faster, and their weights leave the cache."""
 
 
+class Learners(Protocol):
+    """Heads that take their steps side by side."""
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Standardised inputs [B, D] -> [B, C, J]."""
+
+    def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
+        """One step of every head at its own rate; the losses [J] before it, without the l2 term."""
+
+    def keep(self, heads: Sequence[int]) -> None:
+        """Leave the other heads out from now on; at least one is kept."""
+
+    def state(self, head: int) -> dict[str, Tensor]:
+        """A copy of one head's tensors, on the CPU, named as those of a head that was trained alone."""
+
+
 def heads_of_a_stack(head: Head, device: torch.device) -> int:
-    """How many heads like this one a stack should hold: as many as there are on a GPU, where one is fed at once."""
+    """How many heads like this one are best multiplied in one product.
+
+    On a GPU, which one head does not keep busy, all there are. On a CPU as many as fill COLUMNS; but one where there is
+    a hidden layer: its product alone is large enough, and where rounding decides on which side of 0 a unit lies, a head
+    among others would not stay within 1e-5 of the head alone.
+    """
     if device.type != "cpu":
         return sys.maxsize
-    columns = head.layers[0].out_features if _hidden(head) else len(_joined(head, "bias"))
-    return max(1, COLUMNS // columns)
+    return 1 if _hidden(head) else max(1, COLUMNS // len(_joined(head, "bias")))
+
+
+def learners(head: Head, l2: Sequence[float], losses: BlockLosses, device: torch.device) -> Learners:
+    """As many heads as there are values of l2, which begin with the weights of `head`."""
+    return Single(head, l2[0], losses, device) if len(l2) == 1 else Stack(head, l2, losses, device)
+
+
+class Single:
+    """One head."""
+
+    def __init__(self, head: Head, l2: float, losses: BlockLosses, device: torch.device) -> None:
+        self.head, self.l2, self.losses = copy.deepcopy(head).to(device), l2, losses
+        self._adam = torch.optim.AdamW(self.head.parameters(), weight_decay=0.0, fused=True)
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        return self.head.layers(inputs)[:, :, None]
+
+    def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
+        loss = self.losses(self.head.layers(inputs), targets)
+        (loss + penalty(self.head, self.l2)).backward()
+        self._adam.param_groups[0]["lr"], = rates
+        self._adam.step()
+        self._adam.zero_grad()
+        return loss.detach()[None]
+
+    def keep(self, heads: Sequence[int]) -> None:
+        """There is no other."""
+
+    def state(self, head: int) -> dict[str, Tensor]:
+        return {name: value.detach().to("cpu", copy=True) for name, value in self.head.state_dict().items()}
 
 
 class Stack:
@@ -57,7 +111,6 @@ class Stack:
         return len(self.l2)
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Standardised inputs [B, D] -> [B, C, J]."""
         weight, bias = self.tensors["output.weight"], self.tensors["output.bias"]
         if "hidden.weight" not in self.tensors:
             flat = functional.linear(inputs, weight.flatten(0, 1), bias.flatten())
@@ -68,7 +121,6 @@ class Stack:
         return torch.baddbmm(bias[:, None], own, weight.transpose(1, 2)).permute(1, 2, 0).contiguous()
 
     def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
-        """One step of every head at its own rate; the losses [J] before it, without the l2 term."""
         losses = stacked(self.losses, self.logits(inputs), targets)
         losses.sum().backward()
         by_head = torch.tensor(rates, dtype=torch.float32, device=self.device)
@@ -85,7 +137,6 @@ class Stack:
         return losses.detach()
 
     def keep(self, heads: Sequence[int]) -> None:
-        """Leave the other heads out from now on."""
         index = torch.tensor(heads, dtype=torch.int64, device=self.device)
         states = {name: {key: value if key == "step" else value[index]
                          for key, value in self._adam.state[moved].items()} for name, moved in self._steps.items()}
@@ -93,7 +144,6 @@ class Stack:
         self._hold({name: value.detach()[index] for name, value in self.tensors.items()}, states)
 
     def state(self, head: int) -> dict[str, Tensor]:
-        """A copy of one head's tensors, on the CPU, named as those of a head that was trained alone."""
         own = {name: value.detach()[head] for name, value in self.tensors.items()}
         state = {f"standardise.{name}": value for name, value in self.head.standardise.named_buffers()}
         if _hidden(self.head):

@@ -20,7 +20,7 @@ from torch import Tensor
 from harness.errors import InputError
 from harness.heads import modules
 from harness.heads.config import HeadConfig, alike, require_fit
-from harness.heads.stack import Stack, heads_of_a_stack
+from harness.heads.stack import Learners, heads_of_a_stack, learners
 from harness.heads.trained import TrainedHead
 from harness.heads.training import (
     Matrix,
@@ -75,7 +75,7 @@ def train_together(task: Task, wanted: Sequence[Wanted], matrix: Matrix, labels:
         for keep in {fit.keep for fit in fits}}
     place = torch.device(device)
     size = heads_of_a_stack(head, place)
-    tiles = [_Tile(Stack(head, [fit.wanted.config.l2 for fit in some], loss.to(place), place), some)
+    tiles = [_Tile(learners(head, [fit.wanted.config.l2 for fit in some], loss.to(place), place), some)
              for some in (fits[start:start + size] for start in range(0, len(fits), size))]
     targets = targets_of(task, labels)
     _train(tiles, head.standardise.to(place), place, choosing,
@@ -137,25 +137,24 @@ class _Fit:
 
 @dataclass
 class _Tile:
-    """The heads whose weights are multiplied in one product, and where each stands."""
+    """Heads that take their steps side by side, and where each stands."""
 
-    stack: Stack
+    heads: Learners
     fits: list[_Fit]
     total: Tensor | float = 0.0
 
     def step(self, inputs: Tensor, targets: Targets, seen: int) -> None:
         rates = [fit.optimisation.rate(seen) for fit in self.fits]
-        self.total = self.total + self.stack.step(inputs, targets, rates) * len(inputs)
+        self.total = self.total + self.heads.step(inputs, targets, rates) * len(inputs)
 
     def end_epoch(self, rows: int, choosing: dict[str, Selection], logits: np.ndarray | None) -> None:
         """logits: [N, C, J] of the selection rows; heads that are over leave the stack."""
-        losses = (self.total / max(rows, 1)).tolist()
-        for i, (fit, loss) in enumerate(zip(self.fits, losses)):
+        for i, (fit, total) in enumerate(zip(self.fits, self.total.tolist())):
             own = None if logits is None else np.ascontiguousarray(logits[:, :, i])
-            fit.end_epoch(loss, choosing.get(fit.keep), own, lambda i=i: self.stack.state(i))
+            fit.end_epoch(total / rows, choosing.get(fit.keep), own, lambda i=i: self.heads.state(i))
         going = [i for i, fit in enumerate(self.fits) if not fit.over]
         if 0 < len(going) < len(self.fits):
-            self.stack.keep(going)
+            self.heads.keep(going)
         self.fits, self.total = [self.fits[i] for i in going], 0.0
 
 
@@ -187,7 +186,7 @@ def _selection_logits(tiles: list[_Tile], standardise: torch.nn.Module, device: 
     for block in selection.batches(Part()):
         inputs = standardise(block.to(device))
         for tile, logits in zip(tiles, found):
-            logits.append(tile.stack.logits(inputs).cpu())
+            logits.append(tile.heads.logits(inputs).cpu())
     return [torch.cat(logits).numpy() for logits in found]
 
 
