@@ -1,0 +1,206 @@
+"""Jobs that are alike train together: the same predictions as alone, whole ones, and failures that stay alone."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from harness.executors import local_executor
+from harness.heads.config import HeadConfig, Part
+from harness.jobs import training
+from harness.jobs.compute import compute, compute_together
+from harness.jobs.expand import Expansion
+from harness.jobs.predictions import Predictions
+from harness.jobs.together import MOST, MOST_HIDDEN, groups
+from harness.preparation import prepare
+from harness.recipes import Grid, Protocol, Recipe, Smoothing
+from harness.schedule import Schedule
+
+LINEAR = tuple(HeadConfig("logistic_regression", l2=l2, learning_rate=rate, epochs=epochs)
+               for l2, rate, epochs in ((0.0, 1e-2, 3), (1e-3, 3e-3, 4), (1e-2, 1e-2, 2)))
+DEEP = tuple(HeadConfig("mlp", hidden=8, l2=l2, epochs=2) for l2 in (0.0, 1e-3))
+RECIPE = Recipe(name="together", backbones=("tiny_mobilenet@random",), smoothing=Smoothing(largest=3), seeds=(0, 1),
+                grids=(Grid("va", ("embeddings",), (*LINEAR, *DEEP, HeadConfig("mlp", hidden=9))),),
+                pictures=False, baselines=False)
+FOLDS = Protocol(folds=3)
+
+
+@pytest.fixture(scope="module")
+def prepared(small_set, tmp_path_factory):
+    return prepare(RECIPE, small_set, tmp_path_factory.mktemp("together") / "store", print)
+
+
+@pytest.fixture
+def fresh(prepared, tmp_path):
+    """A store without a job that has the features."""
+    store = tmp_path / "store"
+    store.mkdir()
+    (store / "features").symlink_to(prepared.store / "features")
+    return dataclasses.replace(prepared, store=store)
+
+
+def jobs_of(prepared, **changes):
+    return Expansion(dataclasses.replace(RECIPE, **changes), prepared).jobs()
+
+
+def linear(prepared, **changes):
+    return jobs_of(prepared, **{"grids": (Grid("va", ("embeddings",), LINEAR),), "seeds": (0,), **changes})
+
+
+def kept(job):
+    found = [Predictions.load(job.predictions / name).outputs for name in (training.SELECTED, training.REPORTED)]
+    return found, json.loads((job.predictions / training.SUMMARY).read_text())
+
+
+def require_same(ours, alone):
+    (mine, summary), (theirs, other) = kept(ours), kept(alone)
+    for one, expected in zip(mine, theirs):
+        np.testing.assert_allclose(one, expected, rtol=0, atol=1e-5)
+    assert summary["epochs"] == other["epochs"] and summary["parameters"] == other["parameters"]
+    assert set(summary) == set(other)
+
+
+def scheduled(jobs, workers=1, say=print):
+    with local_executor(workers) as executor:
+        schedule = Schedule(executor, workers, dict.fromkeys(jobs), lambda job: job.predictions.is_dir(),
+                            lambda job: None, say)
+        return dict(schedule)
+
+
+def shape(found):
+    return [[(job.configuration.head.kind, job.seed) for job in group] for group in found]
+
+
+def test_a_group_is_of_one_seed_and_of_heads_that_differ_in_their_own_settings(prepared):
+    assert shape(groups(jobs_of(prepared))) == [[("logistic_regression", 0)] * 3, [("logistic_regression", 1)] * 3,
+                                                [("mlp", 0)] * 2, [("mlp", 1)] * 2]
+
+
+def test_what_is_different_besides_keeps_jobs_apart(prepared):
+    for other in (dict(batch_size=64), dict(standardise=False), dict(va_loss="mse"), dict(kind="multitask")):
+        heads = (LINEAR[0], dataclasses.replace(LINEAR[1], **other))
+        assert groups(linear(prepared, grids=(Grid("va", ("embeddings",), heads),))) == []
+    features = Grid("va", ("embeddings", "scores"), LINEAR[:1])
+    assert groups(linear(prepared, grids=(features,))) == []
+    assert groups([*linear(prepared)[:1], *linear(prepared, protocol=FOLDS)[1:2]]) == []
+
+
+def test_heads_of_several_networks_and_what_trains_no_head_are_in_no_group(prepared):
+    separate = tuple(HeadConfig("separate", l2=l2, parts=(Part("va"),)) for l2 in (0.0, 1e-3))
+    recipe = dataclasses.replace(RECIPE, grids=(Grid("mtl", ("embeddings",), separate),), baselines=True)
+    everything = dataclasses.replace(prepared, labels={**prepared.labels, "mtl": "0"})
+    assert groups(Expansion(recipe, everything).jobs()) == []
+
+
+def test_jobs_that_share_a_training_are_in_one_group_and_are_no_group_by_themselves(prepared):
+    smoothings = (Smoothing(largest=1), Smoothing(largest=2))
+    jobs = linear(prepared, smoothing=Smoothing(), grids=(Grid("va", ("embeddings",), LINEAR[:2],
+                                                               smoothings=smoothings),))
+    group, = groups(jobs)
+    assert len(group) == 4 and len({job.training_id for job in group}) == 2
+    assert groups([job for job in jobs if job.configuration.head == LINEAR[0]]) == []
+
+
+def test_groups_are_full_but_for_the_last_and_those_with_a_hidden_layer_are_small(prepared):
+    for kind, most in (("logistic_regression", MOST), ("mlp", MOST_HIDDEN)):
+        heads = tuple(HeadConfig(kind, l2=l2 / 100) for l2 in range(2 * most + 3))
+        jobs = linear(prepared, grids=(Grid("va", ("embeddings",), heads),))
+        first, second, last = groups(jobs)
+        assert [len(first), len(second), len(last)] == [most, most, 3]
+        assert groups([*first, *last]) == [first, last], "a run that was killed goes on with the same groups"
+
+
+@pytest.mark.parametrize("protocol", [Protocol(), FOLDS, Protocol(refit=True), Protocol("published")],
+                         ids=["held-out", "folds", "refit", "published"])
+def test_jobs_of_a_group_keep_what_each_alone_would(prepared, fresh, protocol):
+    ours, alone = linear(prepared, protocol=protocol), linear(fresh, protocol=protocol)
+    assert compute_together(ours, [None] * len(ours)) == {}
+    for job, expected in zip(ours, alone):
+        record, other = compute(job), compute(expected)
+        require_same(job, expected)
+        assert record.metrics == pytest.approx(other.metrics, abs=1e-5) and record.radius == other.radius
+
+
+def test_a_schedule_trains_groups_and_gives_every_job_its_record(prepared, fresh):
+    jobs = jobs_of(fresh)
+    found = scheduled(jobs)
+    assert set(found) == set(jobs) and {record.status for record in found.values()} == {"finished"}
+    assert not list(fresh.store.glob("artifacts/*/*.aside"))
+    deep = [job for job in jobs if job.configuration.head.hidden][0]
+    alone = dataclasses.replace(deep, store=prepared.store)
+    compute(alone)
+    assert all(np.array_equal(one, other) for one, other in zip(kept(deep)[0], kept(alone)[0]))
+
+
+def test_results_do_not_depend_on_the_workers(fresh, prepared, tmp_path):
+    jobs = [job for job in jobs_of(fresh, seeds=(0,)) if job.configuration.head in LINEAR]
+    scheduled(jobs)
+    again = tmp_path / "again"
+    again.mkdir()
+    (again / "features").symlink_to(prepared.store / "features")
+    moved = [dataclasses.replace(job, store=again) for job in jobs]
+    scheduled(moved, workers=2)
+    for job, other in zip(jobs, moved):
+        assert all(np.array_equal(one, expected) for one, expected in zip(kept(job)[0], kept(other)[0]))
+
+
+def test_one_that_diverges_fails_alone_with_its_own_reason(fresh):
+    wild = HeadConfig("logistic_regression", va_loss="mse", learning_rate=1e38, epochs=2)
+    tame = tuple(dataclasses.replace(wild, learning_rate=rate) for rate in (1e-3, 1e-2))
+    said = []
+    jobs = linear(fresh, grids=(Grid("va", ("embeddings",), (tame[0], wild, tame[1])),))
+    assert len(groups(jobs)) == 1
+    found = scheduled(jobs, say=said.append)
+    first, failed, last = (found[job] for job in jobs)
+    assert (first.status, last.status) == ("finished", "finished") and said == []
+    assert "lower the learning rate" in str(failed) or "not finite" in str(failed)
+    assert not jobs[1].predictions.exists()
+
+
+def test_a_group_that_cannot_be_trained_is_left_to_its_jobs(fresh):
+    """Its place is taken, so that nothing is kept; each job then says so itself."""
+    said, jobs = [], linear(fresh)
+    in_the_way = fresh.store / "artifacts" / "predictions"
+    in_the_way.parent.mkdir()
+    in_the_way.write_text("not a folder")
+    found = scheduled(jobs, say=said.append)
+    assert all(str(in_the_way) in str(found[job]) for job in jobs) and len(said) == 1
+    assert "trained one by one" in said[0]
+
+
+def trials(prepared):
+    return [dataclasses.replace(job, configuration=dataclasses.replace(job.configuration, kind="trial"))
+            for job in linear(prepared)]
+
+
+def test_pruned_trials_have_a_record_and_keep_nothing(fresh):
+    jobs, told = trials(fresh), []
+
+    def stops(epoch, value):
+        told.append((epoch, value))
+        return epoch == 2
+
+    pruned = compute_together(jobs, [None, stops, None])
+    record = pruned.pop(jobs[1].job_id)
+    assert not pruned and record.status == "pruned" and record.selection["P_VA"] == max(value for _, value in told)
+    assert [epoch for epoch, _ in told] == [1, 2] and not jobs[1].predictions.exists()
+    assert (jobs[1].folder / "record.json").is_file()
+    assert [job.predictions.is_dir() for job in jobs] == [True, False, True]
+
+
+def test_trials_that_share_a_training_are_pruned_when_all_of_them_say_so(fresh):
+    one, two, _ = trials(fresh)
+    other = dataclasses.replace(one, configuration=dataclasses.replace(
+        one.configuration, smoothing=Smoothing(largest=1)))
+    asked = []
+
+    def says(name, at):
+        def on_epoch(epoch, value):
+            asked.append((name, epoch))
+            return epoch >= at
+        return on_epoch
+
+    pruned = compute_together([one, other, two], [says("one", 1), says("other", 2), None])
+    assert set(pruned) == {one.job_id, other.job_id}
+    assert asked == [("one", 1), ("other", 1), ("one", 2), ("other", 2)]
