@@ -61,9 +61,12 @@ def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None
             if recipe.search is not None:
                 from harness.search import GridSearch
 
+                if workers > recipe.search.batch:
+                    say(f"{recipe.search.batch} trials run at once; --set search.batch={workers} keeps {workers} jobs "
+                        "busy")
                 for grid in recipe.grids:
                     say(f"searching {grid.task}: {recipe.search.trials} trials")
-                    session.run(GridSearch(expansion, grid, store).run(workers, session.batch))
+                    session.run(GridSearch(expansion, grid, store).run(session.batch))
         except BaseException as error:
             session.end(f"{type(error).__name__}: {error}")
             raise

@@ -1,8 +1,9 @@
 """The Optuna search of a recipe: one study a task, kept in the store, resumed where it was left.
 
-Trials run in batches as large as the number of workers. What a trial is and whether it is pruned follow from its
-number and from the trials of earlier batches, and a batch that was begun is ended as it was planned: a search that was
-killed goes on as if it had not been. The objective is the selection split's metric.
+Trials run in batches, whose size the recipe says, so that those that are alike train together and the outcome does not
+depend on the number of workers. What a trial is and whether it is pruned follow from its number and from the trials of
+earlier batches, and a batch that was begun is ended as it was planned: a search that was killed goes on as if it had
+not been. The objective is the selection split's metric.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class GridSearch:
         self.lock = store / "artifacts" / "studies" / identity
         self.database = store / "optuna.db"
 
-    def run(self, workers: int, run_batch: RunBatch) -> list[Job]:
+    def run(self, run_batch: RunBatch) -> list[Job]:
         """Search until the recipe's number of trials has completed or was pruned; the best one's job for each seed.
 
         FramelightError when trials fail one after the other; a single failed one is replaced by another.
@@ -61,11 +62,11 @@ class GridSearch:
             self._send_again(run_batch)
             failures: list[Record] = []
             while self._missing(self._trials()) > 0:
-                trials = self._batch(workers)
+                trials = self._batch()
                 for trial, record in zip(trials, self._run(trials, run_batch)):
                     self._tell(trial, record)
                     failures = [*failures, record] if record.status == "failed" else []
-                if len(failures) >= max(FAILURES, workers):
+                if len(failures) >= max(FAILURES, len(trials)):
                     raise FramelightError(f"search {self.name}: {len(failures)} trials in a row failed, the first with "
                                           f"{failures[0].error}; mend that and run the command again")
             return [self.space.job(self._best(), "run", seed) for seed in self.recipe.seeds]
@@ -99,13 +100,13 @@ class GridSearch:
         jobs = {job.job_id: job for job in (self._job(trial) for trial in self._trials() if trial.state.is_finished())}
         run_batch([(job, None) for job in jobs.values() if (job.folder / "record.json").is_file()])
 
-    def _batch(self, workers: int) -> list[FrozenTrial]:
+    def _batch(self) -> list[FrozenTrial]:
         """The trials to run now: what is left of the batch that a killed search began, or a new one."""
         trials = self._trials()
         if any(trial.state == TrialState.RUNNING for trial in trials):
             first, size = trials[-1].user_attrs["batch"]
         else:
-            first, size = len(trials), min(workers, self._missing(trials))
+            first, size = len(trials), min(self.settings.batch, self._missing(trials))
         while len(trials) < first + size:
             self.study.add_trial(self._proposal(trials, {"batch": [first, size]}))
             trials = self._trials()

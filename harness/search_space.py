@@ -6,10 +6,11 @@ import dataclasses
 from typing import Any, Protocol
 
 from harness.heads.config import HeadConfig
-from harness.identity import digest
+from harness.identity import digest, plain
 from harness.jobs.expand import Expansion
 from harness.jobs.job import REVISION, Job
 from harness.recipes.recipe import Grid, Search
+from harness.tasks import TASKS
 
 
 class Trial(Protocol):
@@ -23,10 +24,11 @@ class Trial(Protocol):
 
 
 class Space:
-    """Backbone, features, head, its hyperparameters, kernel and radius of one grid of a recipe.
+    """Backbone, features, head, its hyperparameters, kernel, radius, gaps and thresholds of one grid of a recipe.
 
     What is not searched of a head is that of the grid's first head of its kind. Backbones are the keys of their
-    feature entries: names are labels. Kernels and radii are those of the grid's first smoothing.
+    feature entries: names are labels. Kernels and radii are those of the grid's first smoothing. Gaps and thresholds
+    are parameters only where there is a choice.
     """
 
     def __init__(self, expansion: Expansion, grid: Grid) -> None:
@@ -38,11 +40,13 @@ class Space:
         self.heads = {head.kind: head for head in reversed(grid.heads)}
 
     def identity(self) -> str:
-        """Digest of all that the outcome of a search depends on but its length and the number of workers."""
+        """Digest of all that the outcome of a search depends on but its length and the size of its batches."""
+        settings = plain(dataclasses.replace(self.settings, trials=1))
+        for name in ("batch", *(name for name in ("gaps", "thresholds") if not settings[name])):
+            del settings[name]
         recipe, grid = self.expansion.recipe, dataclasses.replace(self.grid, backbones=(), smoothings=())
-        return digest([dataclasses.replace(self.settings, trials=1), grid, self.smoothing, recipe.protocol,
-                       recipe.thresholds, recipe.missing, recipe.seeds[0], REVISION,
-                       self.expansion.data_of(grid.task), sorted(self.backbones)])
+        return digest([settings, grid, self.smoothing, recipe.protocol, recipe.thresholds, recipe.missing,
+                       recipe.seeds[0], REVISION, self.expansion.data_of(grid.task), sorted(self.backbones)])
 
     def job(self, trial: Trial, kind: str, seed: int) -> Job:
         """The job of a trial; asks it for every parameter."""
@@ -51,8 +55,13 @@ class Space:
         kernel = trial.suggest_categorical("kernel", list(smoothing.kernels))
         backbone = self.backbones[trial.suggest_categorical("backbone", sorted(self.backbones))]
         features = trial.suggest_categorical("features", list(self.grid.features))
-        fixed = dataclasses.replace(smoothing, kernels=(kernel,), smallest=radius, largest=radius)
-        return self.expansion.job(kind, self.grid.task, backbone, features, head, fixed, seed)
+        gaps = _choice(trial, "gaps", self.settings.gaps or (smoothing.gaps,))
+        fixed = dataclasses.replace(smoothing, kernels=(kernel,), smallest=radius, largest=radius, gaps=gaps)
+        job = self.expansion.job(kind, self.grid.task, backbone, features, head, fixed, seed)
+        if "au" not in TASKS[self.grid.task].slices():
+            return job
+        thresholds = _choice(trial, "thresholds", self.settings.thresholds or (job.configuration.thresholds,))
+        return dataclasses.replace(job, configuration=dataclasses.replace(job.configuration, thresholds=thresholds))
 
     def _head(self, trial: Trial) -> HeadConfig:
         settings, kind = self.settings, trial.suggest_categorical("head", sorted(self.heads))
@@ -62,3 +71,7 @@ class Space:
             learning_rate=trial.suggest_float("learning_rate", *settings.learning_rate, log=True),
             l2=trial.suggest_float("l2", *settings.l2, log=True),
             epochs=trial.suggest_int("epochs", *settings.epochs, log=True))
+
+
+def _choice(trial: Trial, name: str, choices: tuple[str, ...]) -> str:
+    return choices[0] if len(choices) == 1 else trial.suggest_categorical(name, list(choices))

@@ -12,7 +12,7 @@ recipe = Recipe(
     grids=(Grid("va", ("embeddings", "scores"), (HeadConfig("logistic_regression", batch_size=64),
                                                  HeadConfig("mlp", standardise=False))),),
     smoothing=Smoothing(largest=6),
-    search=Search(trials=8, hidden=(8, 16), learning_rate=(1e-5, 1e-1), epochs=(2, 4)),
+    search=Search(trials=8, batch=2, hidden=(8, 16), learning_rate=(1e-5, 1e-1), epochs=(2, 4)),
     baselines=False,
     pictures=False,
 )

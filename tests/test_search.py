@@ -1,5 +1,6 @@
 """The Optuna search on real sqlite studies, chosen on the selection split only."""
 
+import dataclasses
 import json
 import shutil
 
@@ -9,9 +10,14 @@ from optuna.trial import TrialState
 
 from harness import records
 from harness.cli import main
+from harness.errors import InputError
+from harness.identity import digest, plain
+from harness.jobs import compute
 from harness.jobs.expand import Expansion
+from harness.jobs.job import REVISION
 from harness.preparation import prepare
 from harness.recipes import apply_settings, find_recipe
+from harness.runner import run
 from harness.search_space import Space
 from harness.tracking import open_tracker
 from tests import small
@@ -137,10 +143,92 @@ def test_what_decides_an_outcome_is_in_the_identity(expansion):
         changed = Expansion(apply_settings(expansion.recipe, list(settings)), expansion.prepared)
         return Space(changed, changed.recipe.grids[0]).identity()
 
-    assert identity("search.trials=99") == identity() == identity("seeds=0,5")
+    assert identity("search.trials=99") == identity() == identity("seeds=0,5") == identity("search.batch=5")
     assert len({identity(), identity("seeds=1"), identity("search.pruner=none"), identity("heads.batch_size=32"),
                 identity("search.seed=1"), identity("smoothing.largest=5"), identity("protocol.folds=2"),
-                identity("thresholds=half"), identity("missing=filled")}) == 9
+                identity("thresholds=half"), identity("missing=filled"), identity("search.gaps=linear,nearest"),
+                identity("search.thresholds=chosen,half")}) == 11
+
+
+def test_a_study_of_before_there_were_batches_goes_on(expansion):
+    """What was not searched then has no part in the name of a study."""
+    recipe, grid = expansion.recipe, expansion.recipe.grids[0]
+    before = plain(dataclasses.replace(recipe.search, trials=1))
+    for name in ("batch", "gaps", "thresholds"):
+        del before[name]
+    assert Space(expansion, grid).identity() == digest([
+        before, grid, recipe.smoothing, recipe.protocol, recipe.thresholds, recipe.missing, recipe.seeds[0], REVISION,
+        expansion.data_of(grid.task), sorted(backbone.entry for backbone in expansion.prepared.backbones)])
+
+
+def space_of(expansion, task, *settings):
+    """The space of the first grid, for another task, and what 40 random trials of it are."""
+    recipe = apply_settings(expansion.recipe, [*settings, f"grids.task={task}"])
+    labels = {task: "0" for task in ("va", "au", "mtl")}
+    space = Space(Expansion(recipe, dataclasses.replace(expansion.prepared, labels=labels)), recipe.grids[0])
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    trials = [study.ask() for _ in range(40)]
+    return trials, [space.job(trial, "trial", 0) for trial in trials]
+
+
+def test_gaps_and_thresholds_are_searched_where_there_is_a_choice(expansion):
+    choices = ("search.gaps=linear,nearest", "search.thresholds=chosen,half")
+    trials, jobs = space_of(expansion, "au", *choices)
+    said = {(job.configuration.smoothing.gaps, job.configuration.thresholds) for job in jobs}
+    assert said == {(gaps, way) for gaps in ("linear", "nearest") for way in ("chosen", "half")}
+    for trial, job in zip(trials, jobs):
+        assert trial.params["gaps"] == job.configuration.smoothing.gaps
+        assert trial.params["thresholds"] == job.configuration.thresholds
+    outputs = {"gaps", "thresholds", "radius", "kernel"}
+    trainings = {str(sorted((name, trial.params[name]) for name in trial.params.keys() - outputs)) for trial in trials}
+    assert len({job.training_id for job in jobs}) == len(trainings)
+    trials, jobs = space_of(expansion, "au", "search.gaps=nearest", "search.thresholds=half")
+    assert {(job.configuration.smoothing.gaps, job.configuration.thresholds) for job in jobs} == {("nearest", "half")}
+    assert not {"gaps", "thresholds"} & set(trials[0].params)
+    trials, jobs = space_of(expansion, "va", *choices)
+    assert "thresholds" not in trials[0].params and "gaps" in trials[0].params
+    assert {job.configuration.thresholds for job in jobs} == {"chosen"}
+
+
+@pytest.mark.parametrize("setting, says", [
+    ("search.batch=0", "search.batch is 0"), ("search.gaps=linear,linaer", "linaer"),
+    ("search.thresholds=half,half", "lists one twice"), ("search.thresholds=quarter", "quarter")])
+def test_what_cannot_be_searched_is_refused(recipe, setting, says):
+    with pytest.raises(InputError, match=says):
+        apply_settings(find_recipe(str(recipe)), [setting])
+
+
+@pytest.mark.slow
+def test_the_outcome_does_not_depend_on_the_number_of_jobs(searched, fresh, recipe, small_set):
+    assert main(arguments(recipe, small_set, fresh, jobs=2)) == 0
+    (here,), (there,) = studies(searched), studies(fresh)
+    assert outcome(here.get_trials()) == outcome(there.get_trials())
+
+
+def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_alone(expansion, fresh, monkeypatch):
+    """Linear heads alone, so that all of a batch are alike, or nearly."""
+    settings = ["search.batch=6", "search.trials=12", "search.pruner=none", "heads=logistic_regression",
+                "grids.features=embeddings"]
+    recipe = apply_settings(expansion.recipe, settings)
+    trained, train = [], compute.training.train_together
+
+    def counted(jobs, *others):
+        trained.append(len(jobs))
+        return train(jobs, *others)
+
+    monkeypatch.setattr(compute.training, "train_together", counted)
+    prepared = dataclasses.replace(expansion.prepared, store=fresh)
+    run(recipe, prepared.root, fresh, None, 1, False, lambda _: None)
+    study, = studies(fresh)
+    assert trained[:2] == [6, 6]
+    for trial in study.get_trials():
+        job = Space(Expansion(recipe, prepared), recipe.grids[0]).job(trial, "trial", 0)
+        alone = dataclasses.replace(job, store=fresh / "alone")
+        alone.store.mkdir(exist_ok=True)
+        if not (alone.store / "features").exists():
+            (alone.store / "features").symlink_to(fresh / "features")
+        record = compute.compute(alone)
+        assert record.selection["P_VA"] == pytest.approx(trial.value, abs=1e-5)
 
 
 def test_a_head_keeps_what_is_not_searched_and_multitask_may_be_direct(expansion):
@@ -161,15 +249,15 @@ def test_failing_trials_end_the_search_and_do_not_count(fresh, recipe, small_set
     in_the_way = fresh / "artifacts" / "predictions"
     in_the_way.parent.mkdir(exist_ok=True)
     in_the_way.write_text("not a folder")
-    command = arguments(recipe, small_set, fresh, "--set", "search.trials=4", jobs=1)
+    command = arguments(recipe, small_set, fresh, "--set", "search.trials=4", "--set", "search.batch=4")
     assert main(command) == 1
-    assert f"3 trials in a row failed, the first with FramelightError: cannot write {in_the_way}" in \
+    assert f"4 trials in a row failed, the first with FramelightError: cannot write {in_the_way}" in \
         capsys.readouterr().err
     in_the_way.unlink()
     assert main(command) == 0
     study, = studies(fresh)
     states = [trial.state for trial in study.trials]
-    assert states == [TrialState.FAIL] * 3 + [TrialState.COMPLETE] * 4
+    assert states == [TrialState.FAIL] * 4 + [TrialState.COMPLETE] * 4
 
 
 def test_a_study_that_cannot_be_read_is_named(fresh, recipe, small_set, capsys):

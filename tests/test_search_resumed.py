@@ -61,13 +61,14 @@ class Batches:
         return compute(job, on_epoch)
 
 
-def search(expansion, store, batches, workers=2):
+def search(expansion, store, batches, batch=2):
     """The trials of a search in a store of its own that has the features already."""
     if not store.exists():
         store.mkdir()
         (store / "features").symlink_to(expansion.prepared.store / "features")
-    moved = Expansion(expansion.recipe, dataclasses.replace(expansion.prepared, store=store))
-    GridSearch(moved, expansion.recipe.grids[0], store).run(workers, batches)
+    recipe = apply_settings(expansion.recipe, [f"search.batch={batch}"])
+    moved = Expansion(recipe, dataclasses.replace(expansion.prepared, store=store))
+    GridSearch(moved, recipe.grids[0], store).run(batches)
     study, = studies(store)
     return study.get_trials()
 
@@ -87,22 +88,22 @@ def test_a_search_that_broke_off_in_a_training_ends_as_if_it_had_not(uninterrupt
 
 def test_a_search_killed_while_it_told_a_batch_ends_as_if_it_had_not(expansion, tmp_path):
     """The trial that is left meets its own batch's completed trials, which would have it pruned."""
-    whole = search(expansion, tmp_path / "whole", Batches(), workers=12)
+    whole = search(expansion, tmp_path / "whole", Batches(), batch=12)
     worst = min(whole, key=lambda trial: max(trial.intermediate_values.values()))
     with pytest.raises(Killed):
-        search(expansion, tmp_path / "store", Batches(but=worst.number), workers=12)
+        search(expansion, tmp_path / "store", Batches(but=worst.number), batch=12)
     study, = studies(tmp_path / "store")
     for trial in whole:
         if trial is not worst:
             study.tell(trial.number, trial.value)
-    resumed = search(expansion, tmp_path / "store", Batches(), workers=12)
+    resumed = search(expansion, tmp_path / "store", Batches(), batch=12)
     assert outcome(resumed) == outcome(whole) and {trial.state for trial in whole} == {TrialState.COMPLETE}
 
 
-def test_a_search_goes_on_with_another_number_of_jobs(uninterrupted, expansion, tmp_path):
+def test_a_search_goes_on_with_batches_of_another_size(uninterrupted, expansion, tmp_path):
     with pytest.raises(Killed):
-        search(expansion, tmp_path / "store", Batches(8), workers=2)
-    resumed = search(expansion, tmp_path / "store", Batches(), workers=5)
+        search(expansion, tmp_path / "store", Batches(8), batch=2)
+    resumed = search(expansion, tmp_path / "store", Batches(), batch=5)
     assert {trial.state for trial in resumed} <= {TrialState.COMPLETE, TrialState.PRUNED}
     assert len(resumed) == len(uninterrupted) == 12
     assert outcome(resumed)[:4] == outcome(uninterrupted)[:4]

@@ -163,6 +163,8 @@ class Search:
     """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, one study a task.
 
     The ranges are inclusive; the objective is the task's metric on the selection split.
+    batch: trials that are asked for at once and learn nothing of each other; those that are alike train together.
+    gaps, thresholds: to choose among, as of `Smoothing` and `Recipe`; empty for what these say.
     """
 
     trials: int = 30
@@ -172,11 +174,20 @@ class Search:
     learning_rate: tuple[float, float] = (1e-4, 1e-2)
     l2: tuple[float, float] = (1e-6, 1e-2)
     epochs: tuple[int, int] = (2, 30)
+    batch: int = 8
+    gaps: tuple[str, ...] = ()
+    thresholds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pruner not in PRUNERS:
             raise unknown("pruner", self.pruner, PRUNERS)
-        _require(self.trials >= 1, f"search.trials is {self.trials}; at least 1 is needed")
+        for name in ("trials", "batch"):
+            _require(getattr(self, name) >= 1, f"search.{name} is {getattr(self, name)}; at least 1 is needed")
+        for name, known in (("gaps", GAPS), ("thresholds", THRESHOLDS)):
+            for value in getattr(self, name):
+                if value not in known:
+                    raise unknown(f"search.{name}", value, known)
+            _require(len(set(getattr(self, name))) == len(getattr(self, name)), f"search.{name} lists one twice")
         for name in ("hidden", "learning_rate", "l2", "epochs"):
             low, high = getattr(self, name)
             _require(0 < low <= high, f"search.{name} is {low},{high}; give two positive numbers, smallest first")
