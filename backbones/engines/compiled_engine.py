@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,11 +18,12 @@ from backbones.engines.identity import identity, processor
 from backbones.engines.kept import kept_file
 from backbones.engines.onnx_engine import quiet, unexportable
 from backbones.engines.pieces import in_pieces
+from backbones.engines.shared_library import SharedLibrary
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
 
-MODEL = "model.pt2"
+MODEL = "model.so"
 SETTINGS = {"freezing": True, "cpp.threads": 1}
 
 
@@ -43,8 +45,10 @@ class CompiledEngine:
         about = {"backbone": identity(backbone), "torch": torch.__version__, "batch": batch, "processor": processor()}
         path, self.source = kept_file(Path(cache) / f"compiled-{identity(backbone)}-{batch}", MODEL, about,
                                       lambda path: _compile(backbone, batch, path))
-        with quiet():
-            self.run = torch._inductor.aoti_load_package(str(path), num_runners=os.cpu_count() or 1)
+        try:
+            self.run = SharedLibrary(path, outputs=2, callers=os.cpu_count() or 1)
+        except OSError as error:
+            raise unexportable(backbone, self.name, error) from error
         keep_memory_for(self)
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,9 +64,12 @@ def _compile(backbone: Backbone, batch: int, path: Path) -> None:
     size, plain = backbone.spec.input_size, copy.deepcopy(backbone).eval().to(memory_format=torch.channels_last)
     pixels = torch.zeros(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
     try:
-        with torch.no_grad(), quiet():
-            program = torch.export.export(plain, (pixels,))
-            torch._inductor.aoti_compile_and_package(program, package_path=str(path), inductor_configs=SETTINGS)
+        with torch.no_grad(), quiet(), TemporaryDirectory(dir=path.parent) as folder:
+            aside = Path(folder)
+            program = torch.export.export(plain, (pixels,)).module()
+            torch._inductor.aot_compile(program, (pixels,),
+                                        options={**SETTINGS, "aot_inductor.output_path": str(aside / MODEL)})
+            os.replace(aside / MODEL, path)
     except OSError:
         raise
     except Exception as error:  # the compiler's own exceptions have no common base
