@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from harness import tasks
-from harness.errors import FramelightError, InputError
+from harness.errors import InputError
 from harness.heads import modules
 from harness.heads.config import HeadConfig, require_fit
+from harness.heads.moments import moments
 from harness.heads.trained import BLOCK, TrainedHead, predict
 from harness.learning import losses
 from harness.learning.fitting import Optimisation, Selection
@@ -32,7 +33,7 @@ __all__ = ["Matrix", "TrainedHead", "blocks", "losses_of", "moments", "predict",
 class Matrix(Protocol):
     """Feature rows of some labels, as `harness.features.matrix.FeatureMatrix` gives them.
 
-    rows: the label rows that have features; width: D.
+    rows: the label rows that have features; width: D. stored: as `batches`, in whatever precision they are kept.
     """
 
     rows: np.ndarray
@@ -41,6 +42,8 @@ class Matrix(Protocol):
     def gather(self, rows: np.ndarray) -> np.ndarray: ...
 
     def batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]: ...
+
+    def stored(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]: ...
 
 
 def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, select_matrix: Matrix | None,
@@ -89,24 +92,6 @@ def blocks(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield rows, np.asarray(matrix.gather(rows), np.float32)
 
 
-def moments(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and population deviation of each column, float64 [D], in one pass; FramelightError at the first bad row."""
-    count, mean, squares = 0, np.zeros(matrix.width), np.zeros(matrix.width)
-    for rows, block in blocks(matrix):
-        finite = np.isfinite(block).all(axis=1)
-        if not finite.all():
-            row = rows[int(np.argmin(finite))]
-            raise FramelightError(
-                f"features that are not finite in {int((~finite).sum())} rows, first in "
-                f"{labels.sequences[labels.sequence[row]]} frame {labels.frame[row]}; extract them again")
-        block = block.astype(np.float64)
-        centre, size = block.mean(axis=0), len(block)
-        gap, total = centre - mean, count + size
-        squares += ((block - centre) ** 2).sum(axis=0) + gap**2 * (count * size / total)
-        mean, count = mean + gap * (size / total), total
-    return mean, np.sqrt(squares / max(count, 1))
-
-
 def require_something_to_learn(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:
     """InputError where an output of the task has no row with both a crop and a label, or only one class."""
     valid = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
@@ -134,7 +119,7 @@ def targets_of(task: tasks.Task, labels: Labels) -> Targets:
 
 
 def _batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int) -> Iterator[tuple]:
-    for rows, features in matrix.batches(size, seed, epoch):
+    for rows, features in matrix.stored(size, seed, epoch):
         index = torch.from_numpy(np.asarray(rows, np.int64))
         yield torch.from_numpy(features), {n: (target[index], valid[index]) for n, (target, valid) in targets.items()}
 

@@ -53,5 +53,12 @@ class Average:
             self.values[name].copy_(value)
 
 
+def kept(module: nn.Module, average: Average | None) -> dict[str, Tensor]:
+    """A copy of a module's state on the CPU, with the averages in place of what is averaged."""
+    averages = average.values if average is not None else {}
+    return {name: averages.get(name, value).detach().to("cpu", value.dtype, copy=True)
+            for name, value in module.state_dict().items()}
+
+
 def _wide(value: Tensor) -> torch.dtype:
     return torch.promote_types(value.dtype, torch.float32) if value.is_floating_point() else value.dtype

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Generator, Tensor, nn
 
 from harness.learning.losses import Targets
@@ -39,6 +40,14 @@ class Inputs(Protocol):
 
     def plain(self, inputs: Tensor) -> Tensor:
         """Prepared only, as selection rows are."""
+
+
+def prepared(inputs: Inputs, given: Tensor, seed: int | None) -> Tensor:
+    """What `inputs` makes of what was given; changed at random where there is a seed."""
+    with torch.no_grad(), torch.autocast(given.device.type, enabled=False):
+        if seed is None:
+            return inputs.plain(given)
+        return inputs.train(given, torch.Generator(given.device).manual_seed(seed))
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,14 @@ class Selection:
     keep: str = "best"
     on_epoch: OnEpoch | None = None
     criterion: Callable[[np.ndarray], float] | None = None
+
+    def judged(self, logits: np.ndarray, entry: dict[str, float]) -> float:
+        """What the best epoch has most of; it and the value are noted in the epoch's entry of the history."""
+        entry["value"] = self.score(logits)
+        if self.criterion is None:
+            return entry["value"]
+        entry["criterion"] = self.criterion(logits)
+        return entry["criterion"]
 
 
 class Stream:

@@ -20,9 +20,8 @@ from torch import Tensor, nn
 
 from harness.errors import FramelightError, InputError, unknown
 from harness.files import writing
-from harness.learning import checkpoints, processes, ranks, surroundings
-from harness.learning.averaging import Average
-from harness.learning.fitting import Batch, Batches, Fitted, Inputs, Optimisation, Part, Selection, Stream
+from harness.learning import averaging, checkpoints, processes, ranks, stepping, surroundings
+from harness.learning.fitting import Batch, Batches, Fitted, Inputs, Optimisation, Part, Selection, Stream, prepared
 from harness.learning.losses import BlockLosses, penalty
 from harness.learning.sharpness import Sharpness
 
@@ -48,7 +47,7 @@ class FrameModel(pl.LightningModule):
         self.backbone, self.head, self.losses = backbone, head, losses
         self.optimisation, self.selection, self.inputs, self.frozen = optimisation, selection, inputs, frozen
         self.sharpness = Sharpness(self, optimisation.sharpness) if optimisation.sharpness else None
-        self.average: Average | None = None
+        self.average: averaging.Average | None = None
         self.checkpoint: Path | None = None
         self.resumed: Mapping[str, Any] = {}
         self.fitted = Fitted({}, 0, [], False)
@@ -85,7 +84,7 @@ class FrameModel(pl.LightningModule):
 
     def on_train_start(self) -> None:
         if self.optimisation.average:
-            self.average = Average(self, self.optimisation.average)
+            self.average = averaging.Average(self, self.optimisation.average)
             if self.resumed:
                 self.average.load_state_dict(self.resumed["average"])
         self.resumed = {}
@@ -100,7 +99,11 @@ class FrameModel(pl.LightningModule):
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = self.rate
 
-    def training_step(self, batch: Batch, index: int) -> Tensor:
+    def training_step(self, batch: Batch | Iterable[Batch], index: int) -> Tensor | None:
+        """With automatic optimisation, the loss of a batch; otherwise all steps of an epoch's batches."""
+        if not self.automatic_optimization:
+            stepping.steps(self, batch, self.optimizers(use_pl_optimizer=False), self._go_on)
+            return None
         inputs, targets = batch
         inputs, losses = self._prepared(inputs, index), []
 
@@ -118,17 +121,16 @@ class FrameModel(pl.LightningModule):
         self.seen += len(inputs) * self.part.of
         return total
 
+    def _go_on(self) -> None:
+        if self.trainer.received_sigterm:
+            raise SIGTERMException
+
     def _prepared(self, inputs: Tensor, batch: int | None = None) -> Tensor:
         """The network's input; changed at random where `batch`, its number in the epoch, is given."""
         if self.inputs is None:
             return inputs
-        with torch.no_grad(), torch.autocast(inputs.device.type, enabled=False):
-            if batch is None:
-                pixels = self.inputs.plain(inputs)
-            else:
-                seed = self.optimisation.seed_of(self.epoch, self.part.index, batch)
-                pixels = self.inputs.train(inputs, torch.Generator(inputs.device).manual_seed(seed))
-        return self.trainer.precision_plugin.convert_input(pixels)
+        seed = None if batch is None else self.optimisation.seed_of(self.epoch, self.part.index, batch)
+        return self.trainer.precision_plugin.convert_input(prepared(self.inputs, inputs, seed))
 
     def on_after_backward(self) -> None:
         if self.sharpness is not None:
@@ -160,9 +162,7 @@ class FrameModel(pl.LightningModule):
         self._share_buffers()
         if self.selection is None or self._better(epoch):
             self.fitted.epoch = epoch
-            averages = self.average.values if self.average is not None else {}
-            self.fitted.state = {name: averages.get(name, value).detach().to("cpu", value.dtype, copy=True)
-                                 for name, value in self.state_dict().items()}
+            self.fitted.state = averaging.kept(self, self.average)
         if self.checkpoint is not None:
             self._save(self.checkpoint)
 
@@ -171,14 +171,11 @@ class FrameModel(pl.LightningModule):
         if not logits.isfinite().all():
             raise FramelightError(f"the outputs on the selection rows are not finite after epoch {epoch}; "
                                   "their features are not, or the learning rate is too high")
-        value = criterion = self.selection.score(logits.numpy())
-        self.fitted.history[-1]["value"] = value
-        if self.selection.criterion is not None:
-            criterion = self.fitted.history[-1]["criterion"] = self.selection.criterion(logits.numpy())
+        criterion = self.selection.judged(logits.numpy(), self.fitted.history[-1])
         better = criterion > self.best or self.selection.keep == "last"
         self.best = max(self.best, criterion)
         tell = self.selection.on_epoch if self.trainer.is_global_zero else None
-        if self.trainer.strategy.broadcast(bool(tell and tell(epoch, value))):
+        if self.trainer.strategy.broadcast(bool(tell and tell(epoch, self.fitted.history[-1]["value"]))):
             self.trainer.should_stop = self.fitted.stopped = True
         return better
 
@@ -232,6 +229,7 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
                 fitted := checkpoints.read(before, model.optimisation, model.state_dict()), model.optimisation):
             return fitted
         model.checkpoint = path
+        model.automatic_optimization = not stepping.plain(model, options)
         lightning.fit(model, Stream(partial(_drawn, model, batches)),
                       Stream(partial(_selection_rows, model)) if model.selection else None,
                       ckpt_path=before, weights_only=True)
@@ -251,8 +249,10 @@ def _trainer(options: Mapping[str, Any]) -> pl.Trainer:
     return trainer
 
 
-def _drawn(model: FrameModel, batches: Batches) -> Iterable[Batch]:
-    return batches(model.epoch, model.part)
+def _drawn(model: FrameModel, batches: Batches) -> Iterable[Batch] | list[Iterable[Batch]]:
+    """The batches of the present epoch, one by one or all as one."""
+    drawn = batches(model.epoch, model.part)
+    return drawn if model.automatic_optimization else [drawn]
 
 
 def _selection_rows(model: FrameModel) -> Iterable[Tensor]:

@@ -35,6 +35,9 @@ class ArrayMatrix:
             rows = order[start:start + size]
             yield rows, self.features[rows]
 
+    def stored(self, size, seed, epoch):
+        return self.batches(size, seed, epoch)
+
 
 def labels_of(targets: dict[str, np.ndarray], videos: int = 10) -> Labels:
     count = len(next(iter(targets.values())))

@@ -1,0 +1,61 @@
+"""Mean and deviation of each column of features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import FramelightError
+from harness.heads.trained import BLOCK
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Labels
+    from harness.heads.training import Matrix
+
+READ, FEW = 512, 64
+"""Rows that are read at once, and those of them that are added up while they are in the cache."""
+
+
+def moments(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and population deviation of each column, float64 [D], in one pass; FramelightError at the first bad row.
+
+    The rows of a block are added one after another, as numpy adds them, and then the blocks: whoever changes the
+    order changes the last bits of every head.
+    """
+    count, mean, squares = 0, np.zeros(matrix.width), np.zeros(matrix.width)
+    for start in range(0, len(matrix.rows), BLOCK):
+        rows = matrix.rows[start:start + BLOCK]
+        size = len(rows)
+        centre = _sum(matrix, rows) / size
+        if not np.isfinite(centre).all():
+            _refuse(matrix, labels, rows)
+        gap, total = centre - mean, count + size
+        squares += _sum(matrix, rows, centre) + gap**2 * (count * size / total)
+        mean, count = mean + gap * (size / total), total
+    return mean, np.sqrt(squares / max(count, 1))
+
+
+def _sum(matrix: Matrix, rows: np.ndarray, centre: np.ndarray | None = None) -> np.ndarray:
+    """float64 [D]: the sum of these rows, or of the squares of their distance from `centre`."""
+    room, begin = np.empty((1 + FEW, matrix.width)), 1
+    for at in range(0, len(rows), READ):
+        values = np.asarray(matrix.gather(rows[at:at + READ]), np.float32)
+        for first in range(0, len(values), FEW):
+            few = values[first:first + FEW]
+            place = room[1:1 + len(few)]
+            place[...] = few
+            if centre is not None:
+                np.subtract(place, centre, out=place)
+                np.multiply(place, place, out=place)
+            with np.errstate(invalid="ignore"):
+                room[0] = room[begin:1 + len(few)].sum(axis=0)
+            begin = 0
+    return room[0].copy()
+
+
+def _refuse(matrix: Matrix, labels: Labels, rows: np.ndarray) -> None:
+    finite = np.isfinite(matrix.gather(rows)).all(axis=1)
+    row = rows[int(np.argmin(finite))]
+    raise FramelightError(f"features that are not finite in {int((~finite).sum())} rows, first in "
+                          f"{labels.sequences[labels.sequence[row]]} frame {labels.frame[row]}; extract them again")
