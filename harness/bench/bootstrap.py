@@ -42,5 +42,5 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
                  times.median("ours") / REPEATED, "s", "numpy: the frames of drawn videos gathered and counted anew",
                  times.median("frames") * scale, times.ratio("ours", "frames") * scale * REPEATED, 1000,
                  floor=ceilings().floor(flops=2 * REPLICATES * VIDEOS * 3 * CLASSES * 2, threads=1),
-                 note=f"one seed, from counts that the job keeps; the frames are resampled {TIMED} times, and their time "
-                      "scaled. The floor is two products of draws and counts, at the speed of float32")
+                 note=f"one seed, from counts that the job keeps; the frames are resampled {TIMED} times, and the time "
+                      "is scaled. The floor is two products of draws and counts, at the speed of float32")

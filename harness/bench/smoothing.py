@@ -38,8 +38,8 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
         times = interleaved({"ours": ours, "loop": loop}, ROUNDS)
         own = times.median("ours") * VIDEOS / timed
         scale = VIDEOS * FRAMES / SLICE * len(RADII) / len(RADII[::EVERY])
-        yield Figure(f"smoothing {kernel}", f"radii 0 to 250 of {VIDEOS * FRAMES:,} frames x {TASK.width}, smoothed and "
-                     "scored (P_EXPR), one thread", own, "s",
+        yield Figure(f"smoothing {kernel}", f"radii 0 to 250 of {VIDEOS * FRAMES:,} frames x {TASK.width}, smoothed "
+                     "and scored (P_EXPR), one thread", own, "s",
                      "plain loop over frames, then a score from its counts, for each radius",
                      times.median("loop") * scale, times.ratio("ours", "loop") * scale * timed / VIDEOS, least,
                      floor=_floor(), note=_note(kernel, timed))
@@ -62,9 +62,7 @@ def _floor() -> float:
 
 
 def _note(kernel: str, timed: int) -> str:
-    part = "" if timed == VIDEOS else f"; ours is timed on {timed} of {VIDEOS} videos and scaled"
-    return (f"the loop is timed on {SLICE} frames and {len(RADII[::EVERY])} radii and scaled{part}. The floor reads and "
-            "writes each value once a radius in memory; videos that stay in the cache may be below it"
-            if kernel == "mean" else
-            f"the loop is timed on {SLICE} frames and {len(RADII[::EVERY])} radii and scaled{part}. Bound by the heaps of "
-            "the running median, not by memory")
+    part = "" if timed == VIDEOS else f"; ours on {timed} of {VIDEOS} videos, and scaled"
+    bound = {"mean": "The floor reads and writes each value once a radius, in memory",
+             "median": "Bound by the heaps of the running median, not by memory"}
+    return f"the loop is timed on {SLICE} frames and {len(RADII[::EVERY])} radii, and scaled{part}. {bound[kernel]}"

@@ -1,0 +1,111 @@
+"""What a job does with N frames of features, as a process of its own: its times and its peak memory, as JSON.
+
+    python -m harness.bench.scale_work FOLDER FRAMES
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from harness.data.dataset import Labels
+from harness.evidence import FILE
+from harness.executors import THREADS
+from harness.features.matrix import FeatureMatrix, sequence_blocks
+from harness.features.store import FeatureStore
+from harness.heads.config import HeadConfig
+from harness.heads.trained import predict
+from harness.heads.training import train_head
+from harness.jobs.predictions import Predictions, crops, predictions
+from harness.jobs.replay import Replay
+from harness.records import Record
+from harness.statistics import UnitStatistics, score
+from harness.tasks import TASKS
+from harness.tracking import open_tracker
+
+SEQUENCE, WIDTH = 5_000, 1280
+"""Frames of a video: as many as those of Aff-Wild2 have on average."""
+RADII = range(51)
+TASK, HEAD = TASKS["expr"], HeadConfig("logistic_regression", hidden=0, epochs=1, batch_size=512)
+
+
+def key(frames: int) -> str:
+    """Of the feature entry with so many frames."""
+    return f"scale{frames}"
+
+
+def names(frames: int) -> list[str]:
+    return [f"video{i:04}" for i in range(frames // SEQUENCE)]
+
+
+def main(folder: Path, frames: int) -> dict[str, object]:
+    """{"seconds": by part, "peak_bytes": of resident memory, mapped pages and libraries among it}."""
+    torch.set_num_threads(THREADS)
+    import harness.learning.lightning  # noqa: F401 - the time it takes to import is the same at every size
+
+    tracker = open_tracker(folder)
+    entry, labels, seconds = FeatureStore(folder / "features").entry(key(frames)), _labels(frames), {}
+    with _timed(seconds, "head"):
+        matrix = FeatureMatrix(entry, "embeddings", labels)
+        trained = train_head(TASK, HEAD, matrix, labels, None, None, 0)
+    with _timed(seconds, "predictions"):
+        found = predictions(crops(entry, list(entry.sequences)),
+                            lambda name, _: predict(trained, sequence_blocks(entry, "embeddings", name)), TASK.width)
+    with _timed(seconds, "smoothing and scores"):
+        replay = Replay(TASK, found, labels, temporal=True)
+        curve = replay.curve("mean", RADII, 0.5)
+        statistics = replay.statistics("mean", int(np.argmax(curve)), 0.5)
+    with _timed(seconds, "record"):
+        _keep(folder / "jobs" / key(frames), found, replay, statistics)
+        tracker.log(_record(frames, replay, statistics, curve), folder / "jobs" / key(frames),
+                    tracker.study("scale", "scale"))
+    return {"seconds": seconds, "peak_bytes": _peak()}
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    seconds[part] = time.perf_counter() - began
+
+
+def _labels(frames: int) -> Labels:
+    """Of every frame, with classes that last for a while."""
+    known, random = tuple(names(frames)), np.random.default_rng(0)
+    video = np.repeat(np.arange(len(known), dtype=np.int32), SEQUENCE)
+    target = np.repeat(random.integers(0, TASK.width, frames // 50), 50)
+    return Labels(known, video, np.tile(np.arange(1, SEQUENCE + 1, dtype=np.int32), len(known)), known, video, known,
+                  {"expr": target})
+
+
+def _keep(folder: Path, found: Predictions, replay: Replay, statistics: UnitStatistics) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    found.save(folder / "reported.npz")
+    np.savez_compressed(folder / FILE, units=np.array(replay.units, dtype=np.str_), **statistics.arrays)
+
+
+def _record(frames: int, replay: Replay, statistics: UnitStatistics, curve: list[float]) -> Record:
+    return Record(job_id=f"{key(frames)}-s0", group_id=key(frames), kind="run", task=TASK.name, dataset="scale",
+                  data_digest=key(frames), split="validation", protocol="held-out", metric=TASK.metric, seed=0,
+                  expected_seeds=(0,), backbone="random", features="embeddings", head=HEAD.kind, kernel="mean",
+                  radius=int(np.argmax(curve)), metrics=dict(score(statistics).metrics), coverage=replay.coverage,
+                  annotated=replay.annotated, scored=replay.scored, units=len(replay.units),
+                  curve={"mean": {"radius": list(RADII), "reported": curve}})
+
+
+def _peak() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("this system does not tell peak memory (/proc/self/status)")
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]))))

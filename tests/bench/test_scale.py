@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from harness.bench import scale
+from harness.bench.scale import Scaled, exponent, growth, measure, write_features
+from harness.bench.scale_plot import draw
+from harness.bench.scale_work import SEQUENCE, key
+from harness.errors import FramelightError
+from harness.features.store import FeatureStore
+
+
+def scaled(frames, head, peak=1.5):
+    return Scaled(frames, {"head": head, "record": head / 10}, int(peak * 2**30))
+
+
+def test_the_exponent_is_the_slope_of_log_time():
+    assert exponent([scaled(n, 3e-5 * n) for n in (10_000, 100_000, 1_000_000)]) == pytest.approx(1)
+    assert exponent([scaled(n, n**1.3) for n in (10_000, 30_000, 1_000_000)]) == pytest.approx(1.3)
+
+
+def test_growth_that_is_too_steep_and_memory_that_is_too_much_are_missed():
+    fine = [scaled(n, 3e-5 * n) for n in (10_000, 100_000, 1_000_000)]
+    assert [one.reached for one in growth(fine)] == [True] * 3
+    steep = [*fine, scaled(2_000_000, 200.0, peak=3.2)]
+    assert {one.part: one.reached for one in growth(steep)} == {
+        "scale exponent, all": False, "scale exponent, from the second": False, "scale memory": False}
+
+
+def test_smaller_entries_are_the_beginning_of_the_largest(tmp_path):
+    write_features(tmp_path, (SEQUENCE, 2 * SEQUENCE))
+    small, large = (FeatureStore(tmp_path).entry(key(n * SEQUENCE)) for n in (1, 2))
+    assert list(small.sequences) == ["video0000"] and list(large.sequences) == ["video0000", "video0001"]
+    np.testing.assert_array_equal(small.read("video0000", "embeddings")[0], large.read("video0000", "embeddings")[0])
+    again = FeatureStore(tmp_path / "again")
+    write_features(again.root, (2 * SEQUENCE,))
+    for name in large.sequences:
+        np.testing.assert_array_equal(again.entry(key(2 * SEQUENCE)).read(name, "embeddings")[0],
+                                      large.read(name, "embeddings")[0])
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(scale, "SPARE_BYTES", 1 << 60)
+    with pytest.raises(FramelightError, match="GB are needed for a while; free some, or choose another place"):
+        next(measure(print, tmp_path / "store"))
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+def test_the_picture_is_the_same_bytes_each_time(tmp_path):
+    measured = [scaled(n, 3e-5 * n) for n in (10_000, 100_000, 1_000_000)]
+    for name in ("one.png", "two.png"):
+        draw(tmp_path / name, measured)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+@pytest.mark.slow
+def test_two_sizes_are_measured_drawn_and_removed(tmp_path):
+    figures = list(measure(print, tmp_path / "store", tmp_path / "scale.png", (SEQUENCE, 2 * SEQUENCE)))
+    assert [one.part for one in figures] == ["scale 5,000", "scale 10,000", "scale exponent, all", "scale memory"]
+    assert 0 < figures[0].value and 0.1 < figures[-1].value < 3
+    assert (tmp_path / "scale.png").is_file() and list((tmp_path / "store").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_size_that_cannot_be_worked_on_is_named(tmp_path):
+    with pytest.raises(FramelightError, match="5,000 frames could not be worked on .*no complete feature entry"):
+        scale._run(tmp_path, SEQUENCE)
