@@ -43,7 +43,7 @@ def draw(path: Path, measured: Sequence[Scaled]) -> None:
         made = titled(WIDTH, HEIGHT + 0.75, "Time and memory of a job against its frames",
                       (f"1280 features a frame, float16 on disk; one epoch of logistic regression, one thread. "
                        f"{largest.frames:,} frames: {largest.total:.0f} s, {largest.peak_bytes / 2**30:.1f} GiB",
-                       f"time grows as frames to the power of {exponent(later):.2f} from {later[0].frames:,} frames on"))
+                       f"time grows as frames to the power {exponent(later):.2f} from {later[0].frames:,} frames on"))
         time = panel(made, 0.85, 0.6, 4.2, HEIGHT)
         memory = panel(made, 6.05, 0.6, WIDTH - 6.05 - 0.2, HEIGHT)
         frames = np.array([one.frames for one in measured])
