@@ -160,15 +160,21 @@ def _peek(reference: str, store: Path) -> BackboneInfo:
 def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Path,
               say: Say) -> PreparedBackbone:
     label, reference = named
-    entry, info = extracted(label, reference, dataset, store, recipe.precision, say, images=images)
+    entry, info = extracted(label, reference, dataset, store, recipe.precision, say, images=images,
+                            compute=recipe.compute)
     return PreparedBackbone(label.removesuffix("@random"), info.weights, info.weights_hash, info.is_random,
                             info.parameters, entry.key, () if info.is_random else tuple(info.score_labels))
 
 
 def extracted(label: str, reference: str, dataset: Dataset, store: Path, precision: str, say: Say,
-              threads: int | None = None, images: str | None = None) -> tuple[FeatureEntry, BackboneInfo]:
-    """The feature entry of one backbone on a data set, extracted where the store has none."""
+              threads: int | None = None, images: str | None = None, compute: str = "float32",
+              engine: str = "") -> tuple[FeatureEntry, BackboneInfo]:
+    """The feature entry of one backbone on a data set, extracted where the store has none.
+
+    precision: as stored; compute: what the forward passes compute in; engine: what runs them ("": the soonest).
+    """
     from harness.data.fingerprint import dataset_digest
+    from harness.features.computing import Computing
     from harness.features.extract import extract
     from harness.features.store import FeatureStore
     from harness.progress import Progress
@@ -176,10 +182,11 @@ def extracted(label: str, reference: str, dataset: Dataset, store: Path, precisi
     kept = FeatureStore(store / "features")
     images = images or dataset_digest(dataset, kept.digests)
     info = _peek(reference, store)
-    if kept.find(info, images, precision) is None:
+    computing = Computing(store / "artifacts" / "engines", engine, compute, say)
+    if kept.find(info, images, precision, compute) is None:
         say(f"extracting the features of {label} ({info.weights}) from {dataset.name}")
     with Progress("frames", unit="frame") as progress:
-        entry = extract(dataset, info, kept, precision, progress, threads, images)
+        entry = extract(dataset, info, kept, precision, progress, threads, images, computing)
     _warn_of_corrupt(entry, say)
     return entry, info
 

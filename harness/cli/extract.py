@@ -13,7 +13,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     dataset = open_dataset(arguments.data)
     entry, info = extracted(arguments.backbone, arguments.backbone, dataset, arguments.store, arguments.precision,
-                            say, threads=arguments.jobs)
+                            say, threads=arguments.jobs, compute=arguments.compute, engine=arguments.engine)
     print(f"{entry.path}: {sum(entry.sequences.values())} frames in {len(entry.sequences)} sequences, "
           f"{entry.widths['embeddings']} embedding and {entry.widths['scores']} score columns, {entry.dtype}; "
           f"weights: {info.weights}")

@@ -184,7 +184,13 @@ def _extract(commands) -> None:
     command.add_argument("--backbone", required=True, metavar="NAME",
                          help="NAME or NAME@WEIGHTS (random, pretrained, a timm tag, a checkpoint folder)")
     _store(command)
-    command.add_argument("--precision", choices=("float16", "float32"), default="float16")
+    command.add_argument("--precision", choices=("float16", "float32"), default="float16",
+                         help="what is stored (default: float16)")
+    command.add_argument("--engine", default="", metavar="NAME",
+                         help="what runs the network: torch, torch channels-last, torch compiled, onnxruntime, "
+                              "openvino or cuda (default: the fastest here, by measurement)")
+    command.add_argument("--compute", choices=("float32", "bf16", "fp16"), default="float32",
+                         help="what it computes in (default: float32); the difference of a reduced one is printed")
     _jobs(command, "threads")
 
 

@@ -10,6 +10,7 @@ from harness.pretraining.config import StillsConfig
 from harness.smoothing import GAPS, MAX_RADIUS
 from harness.tasks import TASKS
 
+COMPUTE = ("float32", "bf16", "fp16")
 FEATURES = ("embeddings", "scores", "embeddings+scores")
 KERNELS = ("mean", "median")
 PROTOCOLS = ("held-out", "published")
@@ -199,7 +200,7 @@ class Recipe:
 
     thresholds: of action units, `chosen` on a grid for each, or `half` (0.5). missing: annotated frames without a crop
     are `dropped` from scoring, as the paper did, or `filled` from their neighbours and scored. pictures: whether each
-    run draws its analysis.
+    run draws its analysis. precision: as features are stored; compute: what backbones compute them in.
     """
 
     name: str
@@ -211,6 +212,7 @@ class Recipe:
     protocol: Protocol = Protocol()
     seeds: tuple[int, ...] = (0,)
     precision: str = "float16"
+    compute: str = "float32"
     baselines: bool = True
     thresholds: str = "chosen"
     missing: str = "dropped"
@@ -229,7 +231,8 @@ class Recipe:
     def __post_init__(self) -> None:
         _require(all(0 <= seed < MOST_SEEDS for seed in self.seeds),
                  f"seeds {', '.join(map(str, self.seeds))}: a seed is a whole number from 0 to {MOST_SEEDS - 1}")
-        for name, known in (("precision", ("float16", "float32")), ("thresholds", THRESHOLDS), ("missing", MISSING)):
+        for name, known in (("precision", ("float16", "float32")), ("compute", COMPUTE),
+                            ("thresholds", THRESHOLDS), ("missing", MISSING)):
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
         for name in ("grids", "backbones", "seeds"):

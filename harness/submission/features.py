@@ -25,7 +25,7 @@ def features_of(chosen: Chosen, dataset: Dataset, images: str, store: Path, say:
     from harness.preparation import extracted
 
     entry, info = extracted(chosen.record.backbone, trained_on.backbone["reference"], dataset, store,
-                            trained_on.dtype, say, images=images)
+                            trained_on.dtype, say, images=images, compute=trained_on.compute)
     if info.weights_hash != trained_on.backbone["weights_hash"]:
         raise InputError(f"backbone {trained_on.backbone['reference']} has other weights than when run "
                          f"{chosen.record.group_id} was made; run its recipe again")

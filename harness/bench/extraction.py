@@ -1,0 +1,130 @@
+"""Extraction from JPEGs on disk to stored features, against forward passes alone by the same engine."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.bench.crops import Crops, drawn
+from harness.bench.figure import Figure, interleaved
+from harness.features.computing import Computing
+
+if TYPE_CHECKING:
+    from backbones import Backbone
+    from backbones.engines.engine import Engine
+
+LEAST = 0.85
+PASS_SECONDS = 1.0
+MANY = 2_658_822
+"""Crops of Aff-Wild2: the engine is the one that would be chosen for them."""
+
+HELD = 16
+"""Prepared batches that forward passes take in turn."""
+
+
+@dataclass(frozen=True)
+class Opened(Computing):
+    """An engine that is open already, so that neither side pays for opening it."""
+
+    running: Engine | None = None
+
+    def engine(self, entry: Path, backbone: Backbone, workers: int, crops: int) -> Engine:
+        assert self.running is not None
+        return self.running
+
+
+def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+    import backbones
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = drawn(Path(folder))
+        for name in backbones.names():
+            yield measure_one(name, paths, Path(folder), say)
+
+
+def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str], None]) -> Figure:
+    """One named backbone, random weights, on crops of `paths`; features are written below `folder`."""
+    import backbones
+    from backbones.engines.choosing import choose, open_engine
+    from harness.bench.forward import engines_cache
+    from harness.features.extract import extract
+    from harness.features.pipeline import batch_size
+    from harness.features.store import FeatureStore
+
+    workers, cache = os.cpu_count() or 1, engines_cache()
+    backbone = backbones.build(name)
+    batch = batch_size(backbone.spec.preprocessing)
+    chosen = choose(backbone, cache, batch, workers, MANY, say)
+    engine = open_engine(chosen, backbone, cache, batch)
+    batches = _prepared(backbone, paths, batch)
+    turns = _turns(engine, batches, workers)
+    say(f"{name}: {turns * batch} crops by {chosen}, six times from disk and six times from memory")
+    crops, stores = Crops(folder, paths, turns * batch), count()
+
+    def from_disk() -> None:
+        store = FeatureStore(folder / f"{name}-{next(stores)}")
+        extract(crops, backbone, store, threads=workers, images="bench", computing=Opened(cache, running=engine))
+
+    times = interleaved({"disk": from_disk, "memory": lambda: _forward(engine, batches, turns, workers)})
+    each = 1000 / (turns * batch)
+    prepared = _preparing(backbone, paths[:batch])
+    return Figure(f"extraction {name}", f"{turns * batch} JPEGs of 112 pixels to stored features, {chosen}",
+                  times.median("disk") * each, "ms", "forward passes alone, batches in memory",
+                  times.median("memory") * each, times.ratio("disk", "memory"), LEAST,
+                  note="of a crop, on one core: " + ", ".join(f"{part} {value:.3f} ms" for part, value in prepared))
+
+
+def _prepared(backbone: Backbone, paths: list[Path], batch: int) -> list[np.ndarray]:
+    from backbones.preprocessing import normalise
+    from backbones.resizing import resize_all
+    from harness.features.decode import decode
+
+    preprocessing = backbone.spec.preprocessing
+    starts = range(0, min(len(paths) - batch + 1, HELD * batch), batch)
+    return [normalise(resize_all([decode(path) for path in paths[start:start + batch]], preprocessing), preprocessing)
+            for start in starts]
+
+
+def _forward(engine: Engine, batches: list[np.ndarray], turns: int, workers: int) -> None:
+    """`turns` batches by workers of one core each, as extraction has them; one where the engine takes no more."""
+    import torch
+
+    before = torch.get_num_threads()
+    callers = workers if engine.concurrent else 1
+    with ThreadPoolExecutor(callers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for _ in pool.map(lambda turn: len(engine(batches[turn % len(batches)])), range(turns)):
+            pass
+    torch.set_num_threads(before)
+
+
+def _turns(engine: Engine, batches: list[np.ndarray], workers: int) -> int:
+    """How many batches take about PASS_SECONDS: the same number for each worker."""
+    _forward(engine, batches, workers, workers)
+    began = time.perf_counter()
+    _forward(engine, batches, workers, workers)
+    return workers * max(1, round(PASS_SECONDS / (time.perf_counter() - began)))
+
+
+def _preparing(backbone: Backbone, paths: list[Path]) -> list[tuple[str, float]]:
+    """Milliseconds that each step before the network takes for one crop."""
+    from backbones.preprocessing import normalise
+    from backbones.resizing import resize_all
+    from harness.bench.figure import seconds
+    from harness.features.decode import decode
+
+    preprocessing = backbone.spec.preprocessing
+    images = [decode(path) for path in paths]
+    resized = resize_all(images, preprocessing)
+    steps = {"decoding": lambda: [decode(path) for path in paths],
+             "resizing": lambda: resize_all(images, preprocessing),
+             "normalising": lambda: normalise(resized, preprocessing)}
+    return [(name, 1000 * seconds(step, 5) / len(paths)) for name, step in steps.items()]

@@ -1,0 +1,78 @@
+"""Extraction with efficientnet_b0 from end to end, against the loop of the notebook that published the method."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.bench.crops import Crops, drawn
+from harness.bench.extraction import MANY, Opened
+from harness.bench.figure import Figure, interleaved
+
+if TYPE_CHECKING:
+    from backbones import Backbone
+
+BACKBONE, LEAST = "efficientnet_b0", 4.0
+CROPS, BATCH = 288, 96
+
+
+def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+    import backbones
+    from backbones.engines.choosing import choose, open_engine
+    from harness.bench.forward import engines_cache
+    from harness.features.extract import extract
+    from harness.features.pipeline import batch_size
+    from harness.features.store import FeatureStore
+
+    workers, cache = os.cpu_count() or 1, engines_cache()
+    ours, theirs = backbones.build(BACKBONE), backbones.build(BACKBONE)
+    batch = batch_size(ours.spec.preprocessing)
+    chosen = choose(ours, cache, batch, workers, MANY, say)
+    engine = open_engine(chosen, ours, cache, batch)
+    with tempfile.TemporaryDirectory() as folder:
+        crops, stores = Crops(Path(folder), drawn(Path(folder)), CROPS), count()
+
+        def harness() -> None:
+            extract(crops, ours, FeatureStore(Path(folder) / f"features-{next(stores)}"), threads=workers,
+                    images="bench", computing=Opened(cache, running=engine))
+
+        say(f"{CROPS} crops, six times by {chosen} and six times by the notebook's loop")
+        times = interleaved({"harness": harness, "notebook": lambda: _notebook(theirs, crops.paths)})
+    each = 1000 / CROPS
+    yield Figure("notebook", f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",
+                 times.median("harness") * each, "ms",
+                 f"the notebook's loop: Pillow, eager torch as it comes, batches of {BATCH}, growing concatenation",
+                 times.median("notebook") * each, times.ratio("harness", "notebook"), LEAST)
+
+
+def _notebook(backbone: Backbone, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings and scores as the author's notebook makes them: one process, torch with all its threads, Pillow's
+    bilinear resize, torchvision's transforms, and arrays that grow by a batch at a time."""
+    import torch
+    from PIL import Image
+    from torchvision import transforms
+
+    preprocessing = backbone.spec.preprocessing
+    size = preprocessing.input_size
+    transform = transforms.Compose([transforms.Resize((size, size)), transforms.ToTensor(),
+                                    transforms.Normalize(preprocessing.mean, preprocessing.std)])
+    embeddings = scores = None
+    images: list[torch.Tensor] = []
+    for path in paths:
+        images.append(transform(Image.open(path)))
+        if len(images) == BATCH or path is paths[-1]:
+            with torch.no_grad():
+                found = [part.numpy() for part in backbone(torch.stack(images))]
+            if embeddings is None or scores is None:
+                embeddings, scores = found
+            else:
+                embeddings, scores = (np.concatenate(pair) for pair in zip((embeddings, scores), found))
+            images = []
+    assert embeddings is not None and scores is not None
+    return embeddings, scores
