@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from backbones.backbone import Backbone
 
 CHOICES, PARITY = "choices.json", "parity.json"
-NEAR = 0.97
+NEAR, CONTENDING = 0.97, 0.7
 MACS_PER_SECOND = 4e10
 """Of torch on a core or two: a constant, so that whether anything is measured does not depend on a clock."""
 WORTH = 5
@@ -105,7 +105,7 @@ def _measured(names: tuple[str, ...], backbone: Backbone, cache: Path, batch: in
         except BackboneError as error:
             say(f"{name} is left out: {error.message}")
     pixels = drawn_pixels(backbone.spec.preprocessing, batch)
-    found = {name: median(values) for name, values in rates(engines, pixels, workers).items()}
+    found = {name: median(values) for name, values in rates(engines, pixels, workers, keep=CONTENDING).items()}
     say(f"{backbone.label}, crops a second: " + ", ".join(f"{name} {rate:.0f}" for name, rate in found.items()))
     return {name: round(found.get(name, 0.0), 2) for name in names}
 

@@ -35,13 +35,15 @@ def machine() -> str:
 
 @cache
 def processor() -> str:
-    """The processor's model as the system names it."""
+    """The processor's model as the system names it, and a hash of what it can do: virtual ones share their names."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
+    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    name = told.get("model name") or platform.processor() or platform.machine()
+    can = " ".join(told.get(key, "") for key in ("cpu family", "model", "stepping", "flags", "Features"))
+    return f"{name} {hashlib.sha256(can.encode()).hexdigest()[:8]}"
 
 
 def _version(library: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -45,22 +45,28 @@ class Crew:
 
 
 def rates(engines: Mapping[str, Engine], pixels: np.ndarray, workers: int, rounds: int = ROUNDS,
-          seconds: float = ROUND_SECONDS) -> dict[str, tuple[float, ...]]:
+          seconds: float = ROUND_SECONDS, keep: float = 0.0) -> dict[str, tuple[float, ...]]:
     """Crops a second of each engine in each round, on one batch float32 [N, 3, S, S].
 
     The engines take turns, in every second round in reverse order; `seconds`: about what one turn takes, if one batch
-    a worker does not take longer. A first turn that warms up and sets the number of batches does not count.
+    a worker does not take longer. A turn before, which warms up and sets the number of batches, does not count.
+    keep: an engine that reaches less than that share of the fastest in the first round takes no further turns.
     """
     found: dict[str, list[float]] = {name: [] for name in engines}
     with Crew(workers) as crew:
-        calls = {name: _calls(lambda count, engine=engine: crew.rate(engine, pixels, count), len(pixels), workers,
-                              seconds) for name, engine in engines.items()}
+        calls = {name: _calls(crew, engine, pixels, seconds) for name, engine in engines.items()}
         for turn in range(rounds):
+            best = max((values[0] for values in found.values() if values), default=0.0) if turn else 0.0
             for name in list(engines)[::-1 if turn % 2 else 1]:
-                found[name].append(crew.rate(engines[name], pixels, calls[name]))
+                if turn == 0 or found[name][0] >= keep * best:
+                    found[name].append(crew.rate(engines[name], pixels, calls[name]))
     return {name: tuple(values) for name, values in found.items()}
 
 
-def _calls(rate: Callable[[int], float], crops: int, workers: int, seconds: float) -> int:
-    rate(1)
-    return int(np.clip(round(seconds * rate(1) / (crops * workers)), 1, MOST_CALLS))
+def _calls(crew: Crew, engine: Engine, pixels: np.ndarray, seconds: float) -> int:
+    """Batches a worker in one turn."""
+    crops = len(pixels) * crew.workers
+    once = crops / crew.rate(engine, pixels, 1)
+    if once > seconds:
+        return 1
+    return int(np.clip(round(seconds * crew.rate(engine, pixels, 2) / crops), 1, MOST_CALLS))

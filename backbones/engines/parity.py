@@ -76,8 +76,8 @@ def difference(ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, np
 
 def _difference(own: np.ndarray, other: np.ndarray) -> Difference:
     own, other = own.astype(np.float64), other.astype(np.float64)
-    largest, whole = float(np.abs(own - other).max()), float(np.ptp(other))
     lengths = np.linalg.norm(own, axis=1) * np.linalg.norm(other, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        cosines = np.where(lengths > 0, (own * other).sum(axis=1) / lengths, (own == other).all(axis=1))
-        return Difference(largest, largest / whole if largest else 0.0, float(cosines.min()))
+        largest, whole = np.abs(own - other).max(), np.ptp(other)
+        cosines = np.where(lengths != 0, (own * other).sum(axis=1) / lengths, (own == other).all(axis=1))
+        return Difference(float(largest), float(largest / whole) if largest else 0.0, float(cosines.min()))

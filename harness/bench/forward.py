@@ -1,0 +1,59 @@
+"""Forward passes of every named backbone by the engine that is chosen, against the fastest there is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from harness.bench.ceilings import ceilings
+from harness.bench.figure import ROUNDS, Figure
+
+if TYPE_CHECKING:
+    from backbones.engines.engine import Engine
+
+LEAST = 0.95
+TURN_SECONDS = 0.3
+
+
+def engines_cache() -> Path:
+    """Where benchmarks keep exported networks between runs; what they measure is always new."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "framelight" / "bench-engines"
+
+
+def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+    import backbones
+
+    for name in backbones.names():
+        yield measure_one(name, say)
+
+
+def measure_one(name: str, say: Callable[[str], None]) -> Figure:
+    """One named backbone, random weights: its row."""
+    import backbones
+    from backbones.engines.choosing import available, choose, open_engine
+    from backbones.engines.measuring import rates
+    from backbones.engines.parity import drawn_pixels
+    from harness.features.pipeline import batch_size
+
+    workers, cache = os.cpu_count() or 1, engines_cache()
+    backbone = backbones.build(name)
+    batch = batch_size(backbone.spec.preprocessing)
+    chosen = choose(backbone, cache, batch, workers, 0, say, force=True)
+    say(f"{name}: {chosen} is chosen; every engine again")
+    engines: Mapping[str, Engine] = {each: open_engine(each, backbone, cache, batch) for each in available(backbone)}
+    found = rates(engines, drawn_pixels(backbone.spec.preprocessing, batch), workers, ROUNDS, TURN_SECONDS)
+    best = max(found, key=lambda each: median(found[each]))
+    ratio = median(own / other for own, other in zip(found[chosen], found[best]))
+    macs = backbone.info().macs
+    floor = None if macs is None else 1000 * ceilings().floor(flops=2 * macs)
+    return Figure(f"forward {name}", f"{chosen}, batches of {batch}, {workers} workers", _crop(found[chosen]), "ms",
+                  f"{best}, the fastest of {len(found)}", _crop(found[best]), ratio, LEAST, floor=floor,
+                  note="crops/s " + ", ".join(f"{each} {median(values):.0f}" for each, values in found.items()))
+
+
+def _crop(rates: tuple[float, ...]) -> float:
+    """Milliseconds of one crop."""
+    return 1000 / median(rates)

@@ -1,0 +1,144 @@
+"""Names and what is said of those that cannot be used; what is measured, remembered and followed; what is refused."""
+
+import json
+import shutil
+from importlib.util import find_spec
+
+import pytest
+import torch
+
+from backbones import BackboneError
+from backbones.engines.choosing import available, choose, open_engine
+from backbones.engines.identity import identity
+from backbones.engines.parity import engine_difference
+
+BATCH, WORKERS = 4, 2
+LITTLE, SOME = 8_000_000, 10_000_000
+"""Crops of the small backbone that are not worth an export, and that are, but not worth OpenVINO's or a compiler's."""
+
+
+@pytest.fixture
+def own_cache(cache, tmp_path):
+    """A copy of the shared one, to be altered."""
+    return shutil.copytree(cache, tmp_path / "cache")
+
+
+def export_of(backbone, cache):
+    return cache / f"onnx-{identity(backbone)}" / "model.onnx"
+
+
+def rewrite(path, change):
+    facts = json.loads(path.read_text())
+    change(facts)
+    path.write_text(json.dumps(facts))
+
+
+def test_an_unknown_engine_is_named(backbone, tmp_path):
+    with pytest.raises(BackboneError, match="unknown engine 'onnxrutime'; did you mean onnxruntime"):
+        open_engine("onnxrutime", backbone, tmp_path, BATCH)
+
+
+@pytest.mark.parametrize("name, precision, message", [
+    ("torch", "bf17", r"unknown precision 'bf17'; did you mean bf16"),
+    ("onnxruntime", "bf16", r"onnxruntime does not compute in bf16; use torch channels-last or"),
+    ("torch", "fp16", r"torch does not compute in fp16; use ")])
+def test_a_precision_that_it_does_not_have(backbone, tmp_path, name, precision, message):
+    with pytest.raises(BackboneError, match=message):
+        open_engine(name, backbone, tmp_path, BATCH, precision)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_an_engine_that_is_not_there_says_what_it_needs(backbone, tmp_path):
+    with pytest.raises(BackboneError, match="cuda is not available here; it needs an NVIDIA GPU"):
+        open_engine("cuda", backbone, tmp_path, BATCH)
+    with pytest.raises(BackboneError, match="does not compute in fp16|cuda is not available"):
+        choose(backbone, tmp_path, BATCH, WORKERS, SOME, precision="fp16")
+
+
+@pytest.mark.skipif(bool(find_spec("openvino")), reason="OpenVINO is installed")
+def test_openvino_says_how_it_is_installed(backbone, tmp_path):
+    with pytest.raises(BackboneError, match=r"pip install 'framelight\[openvino\]'"):
+        open_engine("openvino", backbone, tmp_path, BATCH)
+
+
+def test_without_a_compiler_nothing_is_compiled(backbone, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", str(tmp_path / "none"))
+    assert "torch compiled" not in available(backbone)
+    with pytest.raises(BackboneError, match=r"install a C\+\+ compiler"):
+        open_engine("torch compiled", backbone, tmp_path, BATCH)
+
+
+def test_what_needs_no_preparation_comes_first(backbone, foreign):
+    assert available(backbone)[:2] == ("torch channels-last", "onnxruntime")
+    assert "torch" in available(backbone, "bf16") and "onnxruntime" not in available(backbone, "bf16")
+    assert available(foreign)[0] == "onnxruntime" and not any("torch" in name for name in available(foreign))
+
+
+def test_a_network_that_came_as_onnx_does_not_run_in_torch(foreign, tmp_path):
+    with pytest.raises(BackboneError, match="torch cannot run mine, which came as an ONNX file; use onnxruntime"):
+        open_engine("torch", foreign, tmp_path, BATCH)
+
+
+@pytest.mark.parametrize("crops", [0, 1, LITTLE])
+def test_little_work_is_done_as_it_is_without_measuring(backbone, tmp_path, crops):
+    said = []
+    assert choose(backbone, tmp_path / "cache", BATCH, WORKERS, crops, said.append) == "torch channels-last"
+    assert not said and not (tmp_path / "cache").exists()
+
+
+def test_a_network_that_came_as_onnx_is_run_by_onnx_runtime(foreign, tmp_path):
+    assert choose(foreign, tmp_path, BATCH, WORKERS, 10**9) == "onnxruntime"
+
+
+def test_what_was_measured_is_remembered_and_followed(backbone, own_cache):
+    said = []
+    chosen = choose(backbone, own_cache, BATCH, WORKERS, SOME, said.append)
+    [(key, found)] = json.loads((own_cache / "choices.json").read_text()).items()
+    assert set(found) == {"torch channels-last", "onnxruntime"} and min(found.values()) > 0
+    assert found[chosen] >= 0.97 * max(found.values())
+    assert len(said) == 1 and "crops a second" in said[0]
+    assert "batch 4" in key and "2 workers" in key and torch.__version__.split("+")[0] in key
+
+    for rates, expected in [((100, 50), "torch channels-last"), ((100, 97.5), "onnxruntime"),
+                            ((100, 96.5), "torch channels-last"), ((0, 1), "onnxruntime")]:
+        kept = dict(zip(("torch channels-last", "onnxruntime"), rates))
+        rewrite(own_cache / "choices.json", lambda facts, kept=kept: facts.update({key: kept}))
+        assert choose(backbone, own_cache, BATCH, WORKERS, SOME, said.append) == expected
+    assert choose(backbone, own_cache, BATCH, WORKERS, LITTLE, said.append) == "torch channels-last"
+    assert len(said) == 1
+
+
+def test_outputs_are_held_against_torch_once(backbone, cache):
+    [(key, found)] = json.loads((cache / "parity.json").read_text()).items()
+    assert key.startswith("onnxruntime, ") and found["of_range"] <= 1e-3 and found["cosine"] > 0.99999
+    before = (cache / "parity.json").stat().st_mtime_ns
+    open_engine("onnxruntime", backbone, cache, BATCH)
+    assert (cache / "parity.json").stat().st_mtime_ns == before
+
+
+def test_a_damaged_export_is_made_again(backbone, own_cache):
+    path = export_of(backbone, own_cache)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert engine_difference(open_engine("onnxruntime", backbone, own_cache, BATCH), backbone).within
+    assert json.loads(path.with_name("card.json").read_text())["backbone"] == identity(backbone)
+
+
+def test_an_engine_of_other_outputs_is_refused_and_not_chosen(backbone, make, own_cache):
+    """An export of other weights, with a card that says it is sound."""
+    other = make(seed=1)
+    open_engine("onnxruntime", other, own_cache, BATCH)
+    theirs, ours = export_of(other, own_cache), export_of(backbone, own_cache)
+    shutil.copy(theirs, ours)
+    digest = json.loads(theirs.with_name("card.json").read_text())["sha256"]
+    rewrite(ours.with_name("card.json"), lambda card: card.update(sha256=digest))
+    with pytest.raises(BackboneError, match="does not give the features of small.*let another engine run it"):
+        open_engine("onnxruntime", backbone, own_cache, BATCH)
+    said = []
+    assert choose(backbone, own_cache, BATCH, WORKERS, SOME, said.append) == "torch channels-last"
+    assert said[0].startswith("onnxruntime is left out: ")
+
+
+def test_a_cache_that_cannot_be_written_is_named(backbone, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BackboneError, match="cannot write .*file"):
+        open_engine("onnxruntime", backbone, tmp_path / "file", BATCH)

@@ -1,0 +1,141 @@
+"""Pieces of a fixed size, differences, kept facts, and the memory that torch keeps."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backbones.engines.kept import kept_file, recall, remember
+from backbones.engines.parity import difference, drawn_pixels
+from backbones.engines.pieces import in_pieces
+from backbones.spec import Preprocessing
+
+
+@given(st.integers(1, 40), st.integers(1, 12))
+def test_pieces_have_the_size_and_give_what_the_whole_gives(count, size):
+    pixels = np.arange(count * 12, dtype=np.float32).reshape(count, 3, 2, 2)
+
+    def run(piece):
+        assert piece.shape == (size, 3, 2, 2)
+        return piece.sum(axis=(2, 3)), piece[:, 0, 0]
+
+    embeddings, scores = in_pieces(pixels, size, run)
+    np.testing.assert_array_equal(embeddings, pixels.sum(axis=(2, 3)))
+    np.testing.assert_array_equal(scores, pixels[:, 0, 0])
+
+
+def test_the_worse_of_embeddings_and_scores_counts():
+    ours = (np.float32([[1, 0], [0, 2]]), np.float32([[1, 1], [3, 5]]))
+    theirs = (np.float32([[1, 0], [0, 2]]), np.float32([[1, 1], [3, 5.5]]))
+    found = difference(ours, theirs)
+    assert (found.largest, found.of_range) == (0.5, 0.5 / 4.5)
+    assert found.cosine == pytest.approx((9 + 27.5) / np.sqrt(34 * 39.25)) and not found.within
+    same = difference(theirs, theirs)
+    assert (same.largest, same.of_range) == (0, 0) and same.cosine == pytest.approx(1) and same.within
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_outputs_that_are_not_finite_are_no_parity(value):
+    sound = (np.ones((2, 3), np.float32), np.float32([[1, 2], [3, 4]]))
+    for broken in ((sound[0], np.float32([[1, 2], [3, value]])), (np.full((2, 3), value, np.float32), sound[1])):
+        assert not difference(broken, sound).within
+
+
+def test_constant_outputs_are_the_same_or_not():
+    zeros, ones = np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32)
+    none = np.zeros((2, 0), np.float32)
+    assert difference((zeros, none), (zeros, none)).within
+    assert not difference((ones, none), (zeros, none)).within
+
+
+def test_drawn_pixels_are_the_same_at_every_call_and_fill_the_range():
+    preprocessing = Preprocessing(20, value_range=255.0, mean=(0, 0, 0), std=(1, 1, 1))
+    pixels = drawn_pixels(preprocessing, 3)
+    assert pixels.shape == (3, 3, 20, 20) and pixels.dtype == np.float32
+    assert pixels.min() == 0 and pixels.max() == 255
+    np.testing.assert_array_equal(pixels, drawn_pixels(preprocessing, 3))
+
+
+def test_a_kept_file_is_made_again_when_it_is_of_other_facts(tmp_path):
+    made = []
+
+    def make(path):
+        made.append(path)
+        path.write_bytes(b"value %d" % len(made))
+
+    path, first = kept_file(tmp_path / "folder", "file", {"of": 1}, make)
+    assert kept_file(tmp_path / "folder", "file", {"of": 1}, make) == (path, first) and len(made) == 1
+    again, second = kept_file(tmp_path / "folder", "file", {"of": 2}, make)
+    assert again == path and second != first and path.read_bytes() == b"value 2"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("damage", [
+    lambda path: path.write_bytes(b"valuf 1"), lambda path: path.write_bytes(b""), lambda path: path.unlink(),
+    lambda path: path.with_name("card.json").write_text("{"), lambda path: path.with_name("card.json").unlink()])
+def test_a_kept_file_that_is_damaged_is_made_again(tmp_path, damage):
+    def make(path):
+        path.write_bytes(b"value 1")
+
+    path, digest = kept_file(tmp_path / "folder", "file", {"of": 1}, make)
+    damage(path)
+    assert kept_file(tmp_path / "folder", "file", {"of": 1}, make) == (path, digest)
+    assert path.read_bytes() == b"value 1" and len(list(path.parent.iterdir())) == 2
+
+
+def test_a_file_whose_making_fails_is_not_there(tmp_path):
+    with pytest.raises(ValueError):
+        kept_file(tmp_path / "folder", "file", {}, lambda path: path.write_text("half") and int("x"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '"a"', "\x00"])
+def test_facts_of_a_damaged_file_are_forgotten(tmp_path, text):
+    path = tmp_path / "facts.json"
+    path.write_text(text)
+    assert recall(path, "a") is None
+    remember(path, "a", [1])
+    remember(path, "b", 2)
+    assert json.loads(path.read_text()) == {"a": [1], "b": 2} and recall(path, "a") == [1]
+
+
+MEMORY = """
+import resource
+import numpy as np
+from backbones.engines.allocator import keep_memory_for
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        np.ones(8_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def resident():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) // 1024
+
+class Holder:
+    pass
+
+one, other = Holder(), Holder()
+usual = faults()
+keep_memory_for(one)
+keep_memory_for(other)
+faults()
+kept, held = faults(), resident()
+del one
+still = faults()
+del other
+print(usual, kept, still, faults(), held - resident())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_memory_is_kept_while_something_holds_it_and_given_back_after():
+    done = subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True, text=True)
+    usual, kept, still, after, returned = map(int, done.stdout.split())
+    assert kept < usual / 10 and still < usual / 10 and after > usual / 2
+    assert returned > 50
