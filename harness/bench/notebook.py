@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from backbones import Backbone
 
 BACKBONE, LEAST = "efficientnet_b0", 4.0
-CROPS, BATCH = 288, 96
+CROPS, BATCH = 192, 96
 
 
 def measure(say: Callable[[str], None]) -> Iterator[Figure]:
