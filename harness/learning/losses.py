@@ -45,6 +45,11 @@ def nothing(logits: Tensor) -> Tensor:
     return logits[:0].sum()
 
 
+def counted(valid: Tensor, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows that are valid, contiguous; where all are, as in most batches, nothing is picked."""
+    return (logits.contiguous(), target) if valid.all() else (logits[valid], target[valid])
+
+
 class CrossEntropy(nn.Module):
     """Mean over the valid rows of weight[class] * cross entropy.
 
@@ -69,7 +74,7 @@ class CrossEntropy(nn.Module):
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         rows = len(target)
-        logits, target = logits[valid], target[valid]
+        logits, target = counted(valid, logits, target)
         total = functional.cross_entropy(
             logits, target, self.weights, reduction="sum", label_smoothing=self.smoothing)
         if not self.zeroed:
@@ -113,7 +118,7 @@ class SquaredError(nn.Module):
 def _values(logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed: bool) -> tuple[Tensor, Tensor, int]:
     """Predicted values and targets of the rows that count, and how many those are."""
     if not zeroed:
-        logits, target = logits[valid], target[valid]
+        logits, target = counted(valid, logits, target)
     prediction = logits if linear else torch.tanh(logits)
     if zeroed:
         prediction, target = prediction * valid[:, None], target * valid[:, None]
@@ -144,7 +149,8 @@ class BinaryCrossEntropy(nn.Module):
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         count = target.numel() if self.zeroed else int(valid.sum()) * target.shape[1]
-        logits, target = logits[valid], target[valid].to(logits.dtype)
+        logits, target = counted(valid, logits, target)
+        target = target.to(logits.dtype)
         weights = torch.lerp(self.weights[:, 0].expand_as(target), self.weights[:, 1].expand_as(target), target)
         total = functional.binary_cross_entropy_with_logits(logits, target, weights, reduction="sum")
         return total / max(count, 1)

@@ -1,0 +1,88 @@
+"""One head, trained as a job trains it, against a bare torch loop with the same batches and arithmetic."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.bench.ceilings import ceilings
+from harness.bench.figure import Figure, interleaved
+from harness.bench.memory import WIDTH, features
+from harness.heads.config import HeadConfig
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Labels
+    from harness.features.matrix import FeatureMatrix
+
+ROWS, CLASSES = 600_000, 8
+HEADS = (HeadConfig("logistic_regression", epochs=1, l2=1e-4), HeadConfig("mlp", epochs=1, l2=1e-4))
+
+
+def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+    from harness.features.matrix import FeatureMatrix
+    from harness.heads.training import train_head
+    from harness.tasks import task
+
+    with tempfile.TemporaryDirectory() as folder, _threads():
+        entry, labels = features(Path(folder), ROWS)
+        for head in HEADS:
+            times = interleaved({
+                "job": lambda head=head: train_head(task("expr"), head, FeatureMatrix(entry, "embeddings", labels),
+                                                    labels, None, None, 0),
+                "bare": lambda head=head: bare(head, FeatureMatrix(entry, "embeddings", labels), labels)})
+            columns = head.hidden + head.hidden * CLASSES / WIDTH if head.kind == "mlp" else CLASSES
+            floor = ceilings().floor(2 * ROWS * WIDTH * 2, 2 * 2 * ROWS * WIDTH * columns, threads=1)
+            yield Figure(f"training {head.kind}", f"{ROWS:,} x {WIDTH}, batches of {head.batch_size}, one epoch, one "
+                         "thread as a job has", times.median("job"), "s",
+                         "a bare torch loop, same batches and arithmetic", times.median("bare"),
+                         times.ratio("job", "bare"), 0.8, floor=floor,
+                         note="both read the features twice: for the mean and deviation of the columns, and to learn")
+
+
+def bare(head: HeadConfig, matrix: FeatureMatrix, labels: Labels) -> float:
+    """The loss of one row, of a head trained for an epoch without anything around it."""
+    import torch
+    from torch.nn import Linear, ReLU, Sequential, functional
+
+    from harness import tasks
+    from harness.heads.moments import moments
+
+    mean, deviation = (torch.from_numpy(values).float() for values in moments(matrix, labels))
+    scale, target = 1 / deviation, torch.from_numpy(labels.targets["expr"])
+    weights = torch.from_numpy(tasks.expression_weights(labels.targets["expr"])).float()
+    weights = weights / weights[target].mean()
+    layers = [Linear(WIDTH, head.hidden), ReLU(), Linear(head.hidden, CLASSES)] if head.hidden else [
+        Linear(WIDTH, CLASSES)]
+    model, total, seen = Sequential(*layers), torch.zeros(()), 0
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    adam = torch.optim.Adam(model.parameters(), head.learning_rate, fused=True)
+    for rows, values in matrix.stored(head.batch_size, 0, 0):
+        inputs = (torch.from_numpy(values).float() - mean) * scale
+        adam.param_groups[0]["lr"] = head.learning_rate * 0.5 * (1 + math.cos(math.pi * seen / len(matrix)))
+        loss = functional.cross_entropy(model(inputs), target[torch.from_numpy(rows)], weights, reduction="sum")
+        loss = loss / len(rows)
+        adam.zero_grad()
+        (loss + head.l2 * sum(matrix.square().sum() for matrix in matrices)).backward()
+        adam.step()
+        total += loss.detach() * len(rows)
+        seen += len(rows)
+    return total.item() / seen
+
+
+@contextmanager
+def _threads() -> Iterator[None]:
+    """As many as a job has."""
+    import torch
+
+    from harness.executors import THREADS
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
