@@ -12,7 +12,7 @@ from harness.bench.forward import engines_cache
 if TYPE_CHECKING:
     from backbones import Backbone
 
-CROPS = 1_000_000
+CROPS = 10_000_000
 """Of the work that an engine is chosen for: enough for any preparation to be worth it."""
 
 
