@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.bench.ceilings import ceilings
 from harness.bench.crops import Crops, drawn
 from harness.bench.figure import Figure, interleaved
 from harness.features.computing import Computing
@@ -76,11 +77,13 @@ def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str],
 
     times = interleaved({"disk": from_disk, "memory": lambda: _forward(engine, batches, turns, workers)})
     each = 1000 / (turns * batch)
-    prepared = _preparing(backbone, paths[:batch])
+    steps = [*_preparing(backbone, paths[:batch]), ("the network", workers * each * times.median("memory"))]
+    macs = backbone.info().macs
     return Figure(f"extraction {name}", f"{turns * batch} JPEGs of 112 pixels to stored features, {chosen}",
                   times.median("disk") * each, "ms", "forward passes alone, batches in memory",
                   times.median("memory") * each, times.ratio("disk", "memory"), LEAST,
-                  note="of a crop, on one core: " + ", ".join(f"{part} {value:.3f} ms" for part, value in prepared))
+                  floor=None if macs is None else 1000 * ceilings().floor(flops=2 * macs),
+                  note="of a crop, on one core: " + ", ".join(f"{step} {value:.3f} ms" for step, value in steps))
 
 
 def _prepared(backbone: Backbone, paths: list[Path], batch: int) -> list[np.ndarray]:
@@ -100,9 +103,12 @@ def _forward(engine: Engine, batches: list[np.ndarray], turns: int, workers: int
 
     before = torch.get_num_threads()
     callers = workers if engine.concurrent else 1
+
+    def run(turn: int) -> None:
+        engine(batches[turn % len(batches)])
+
     with ThreadPoolExecutor(callers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for _ in pool.map(lambda turn: len(engine(batches[turn % len(batches)])), range(turns)):
-            pass
+        list(pool.map(run, range(turns)))
     torch.set_num_threads(before)
 
 
@@ -115,7 +121,9 @@ def _turns(engine: Engine, batches: list[np.ndarray], workers: int) -> int:
 
 
 def _preparing(backbone: Backbone, paths: list[Path]) -> list[tuple[str, float]]:
-    """Milliseconds that each step before the network takes for one crop."""
+    """Milliseconds of one core that each step before the network takes for one crop."""
+    import torch
+
     from backbones.preprocessing import normalise
     from backbones.resizing import resize_all
     from harness.bench.figure import seconds
@@ -127,4 +135,5 @@ def _preparing(backbone: Backbone, paths: list[Path]) -> list[tuple[str, float]]
     steps = {"decoding": lambda: [decode(path) for path in paths],
              "resizing": lambda: resize_all(images, preprocessing),
              "normalising": lambda: normalise(resized, preprocessing)}
-    return [(name, 1000 * seconds(step, 5) / len(paths)) for name, step in steps.items()]
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        return [(name, 1000 * pool.submit(seconds, step, 5).result() / len(paths)) for name, step in steps.items()]

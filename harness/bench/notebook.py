@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.bench.ceilings import ceilings
 from harness.bench.crops import Crops, drawn
 from harness.bench.extraction import MANY, Opened
 from harness.bench.figure import Figure, interleaved
@@ -44,11 +45,12 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
 
         say(f"{CROPS} crops, six times by {chosen} and six times by the notebook's loop")
         times = interleaved({"harness": harness, "notebook": lambda: _notebook(theirs, crops.paths)})
-    each = 1000 / CROPS
+    each, macs = 1000 / CROPS, ours.info().macs
     yield Figure("notebook", f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",
                  times.median("harness") * each, "ms",
                  f"the notebook's loop: Pillow, eager torch as it comes, batches of {BATCH}, growing concatenation",
-                 times.median("notebook") * each, times.ratio("harness", "notebook"), LEAST)
+                 times.median("notebook") * each, times.ratio("harness", "notebook"), LEAST,
+                 floor=None if macs is None else 1000 * ceilings().floor(flops=2 * macs))
 
 
 def _notebook(backbone: Backbone, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
