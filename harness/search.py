@@ -18,6 +18,7 @@ from statistics import median
 import optuna
 from optuna.exceptions import OptunaError
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from harness import records
@@ -82,8 +83,13 @@ class GridSearch:
 
     def _open(self) -> optuna.Study:
         with making(self.database):
-            return optuna.create_study(study_name=self.name, storage=f"sqlite:///{self.database}",
-                                       direction="maximize", load_if_exists=True)
+            storage = optuna.storages.RDBStorage(f"sqlite:///{self.database}")
+            with storage.engine.connect() as connection:  # a commit then waits for no disk; a kill loses nothing
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            event.listen(storage.engine, "connect", lambda opened, _: opened.execute("PRAGMA synchronous=NORMAL"))
+            storage.engine.dispose()
+            return optuna.create_study(study_name=self.name, storage=storage, direction="maximize",
+                                       load_if_exists=True)
 
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
@@ -128,6 +134,8 @@ class GridSearch:
         jobs = [self._job(trial) for trial in trials]
         for job in jobs:
             _forget_pruned(job)
+        if self.settings.pruner == "none":
+            return run_batch([(job, None) for job in jobs])
         with listening(self._answer) as reporter_for:
             return run_batch([(job, reporter_for(trial.number)) for job, trial in zip(jobs, trials)])
 
@@ -143,7 +151,7 @@ class GridSearch:
         first, _ = trial.user_attrs["batch"]
         rivals = [t.intermediate_values for t in trials[:first] if t.state == TrialState.COMPLETE]
         best = max([value, *trial.intermediate_values.values()])
-        return self.settings.pruner == "median" and below_median(best, rivals, epoch)
+        return below_median(best, rivals, epoch)
 
     def _report(self, trial: FrozenTrial, values: dict[int, float]) -> None:
         """Keep the values of epochs that the study has none of: a resumed trial reports some again."""
@@ -151,10 +159,12 @@ class GridSearch:
             optuna.Trial(self.study, trial._trial_id).report(values[epoch], epoch)
 
     def _tell(self, trial: FrozenTrial, record: Record) -> None:
-        """A job that was kept from another search reported nothing to this one; its training did keep its epochs."""
-        value = None
-        if record.status == "finished":
-            value = record.selection[record.metric]
+        """A job that was kept from another search reported nothing to this one; its training did keep its epochs.
+
+        Where nothing is pruned no epoch is asked for.
+        """
+        value = record.selection[record.metric] if record.status == "finished" else None
+        if value is not None and self.settings.pruner != "none":
             history = json.loads((self._job(trial).folder / "training.json").read_text())["history"]
             self._report(self._trials()[trial.number], {epoch["epoch"]: epoch["value"] for epoch in history})
         self.study.tell(trial.number, value, state=STATES[record.status])

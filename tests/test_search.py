@@ -122,8 +122,9 @@ def test_what_another_search_pruned_is_tried_again(searched, recipe, small_set, 
     median, none = sorted(studies(store), key=lambda study: study.trials[0].datetime_start)
     assert TrialState.PRUNED in {trial.state for trial in median.trials}
     assert {trial.state for trial in none.trials} == {TrialState.COMPLETE}
-    for trial in none.trials:
-        assert sorted(trial.intermediate_values) == list(range(1, trial.params["epochs"] + 1))
+    for trial in median.trials:
+        if trial.state == TrialState.COMPLETE:
+            assert sorted(trial.intermediate_values) == list(range(1, trial.params["epochs"] + 1))
 
 
 def test_a_longer_search_goes_on_and_the_order_of_backbones_is_nothing_to_it(searched, recipe, small_set, tmp_path):
