@@ -45,13 +45,10 @@ class Outcome:
 
 
 def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None, workers: int, force: bool,
-        say: Say, tracker: Tracker | None = None) -> Outcome:
-    """Run what has no finished record; `force` runs everything again. The tracker is asked first, before any work.
-
-    tracker: another than that of the store or of `tracking_uri`.
-    """
+        say: Say) -> Outcome:
+    """Run what has no finished record; `force` runs everything again. The tracker is asked first, before any work."""
     began = time.perf_counter()
-    tracker = tracker or open_tracker(store, tracking_uri)
+    tracker = open_tracker(store, tracking_uri)
     opened = time.perf_counter() - began
     prepared = prepare(recipe, data, store, say, tracker)
     expansion = Expansion(recipe, prepared)
