@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -38,19 +38,18 @@ class StoredRows:
         """The first of `room`, filled with these rows of the N in their order; neighbours are read at once."""
         room = [part[:len(rows)] for part in room]
         sequence, position = self._sequence[rows], self._position[rows]
-        step = np.diff(position)
-        cuts = np.flatnonzero((np.diff(sequence) != 0) | (step < 0) | (step > GAP)) + 1
-        bounds = [0, *cuts.tolist(), len(rows)] if len(rows) else [0]
-        for start, end in zip(bounds[:-1], bounds[1:]):
-            first, last = int(position[start]), int(position[end - 1])
+        step, other = np.diff(position), np.diff(sequence) != 0
+        if np.count_nonzero(other | (step != 1)) * GAP <= len(rows):
+            for which, first, start, end in _runs(other | (step != 1), sequence, position):
+                for part, out in zip(self._parts, room):
+                    self._open(self._names[which], part).read(first, out[start:end])
+            return room
+        for which, first, start, end in _runs(other | (step < 0) | (step > GAP), sequence, position):
+            wanted = position[start:end] - first
             for part, out in zip(self._parts, room):
-                array = self._open(self._names[sequence[start]], part)
-                if last - first == end - start - 1 and (step[start:end - 1] == 1).all():
-                    array.read(first, out[start:end])
-                else:
-                    span = np.empty((last - first + 1, out.shape[1]), out.dtype)
-                    array.read(first, span)
-                    out[start:end] = span[position[start:end] - first]
+                span = np.empty((wanted[-1] + 1, out.shape[1]), out.dtype)
+                self._open(self._names[which], part).read(first, span)
+                out[start:end] = span[wanted]
         return room
 
 
@@ -71,6 +70,13 @@ class NoiseRows:
         for group in np.split(np.arange(len(rows)), bounds) if len(rows) else ():
             values[group] = noise(self._names[sequence[group[0]]], self._frame[rows[group]])
         return [values]
+
+
+def _runs(cut: np.ndarray, sequence: np.ndarray, position: np.ndarray) -> Iterator[tuple[int, int, int, int]]:
+    """(sequence, first position, start, end) of each run of rows; cut: bool [B - 1], where a new one begins."""
+    starts = np.append(0, np.flatnonzero(cut) + 1)[:len(position)]
+    ends = [*starts[1:].tolist(), len(position)]
+    return zip(sequence[starts].tolist(), position[starts].tolist(), starts.tolist(), ends)
 
 
 def widened(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -39,10 +39,9 @@ class StoredArray:
 
         FramelightError where the file ends before them.
         """
-        at, left = self._start + first * self._stride, memoryview(out).cast("B")
-        while len(left):
-            count = os.preadv(self._file.fileno(), [left], at)
+        at, left = self._start + first * self._stride, out
+        while (count := os.preadv(self._file.fileno(), [left], at)) < left.nbytes:
             if not count:
                 raise FramelightError(f"{self.path} ends before its row {first + len(out)}; remove "
                                       f"{self.path.parent.parent} and run the command again")
-            at, left = at + count, left[count:]
+            at, left = at + count, memoryview(left).cast("B")[count:]
