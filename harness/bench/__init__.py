@@ -11,8 +11,8 @@ from harness.errors import unknown
 
 SCALE = "scale"
 """The benchmark that is run only by its name: it writes gigabytes."""
-NAMES = ("startup", "forward", "parity", "extraction", "notebook", "smoothing",
-         "bootstrap", "leaderboard", "memory", "tracking")
+NAMES = ("startup", "forward", "parity", "extraction", "notebook", "reading", "training", "together", "search",
+         "smoothing", "bootstrap", "leaderboard", "memory", "tracking")
 """One module each, in the order they run; `measure(say)` yields its figures."""
 
 

@@ -11,6 +11,7 @@ from harness.errors import InputError
 def main(arguments: argparse.Namespace) -> int:
     from harness.bench import SCALE, measurements
     from harness.bench.ceilings import ceilings
+    from harness.bench.figure import Figure
     from harness.bench.report import ceilings_text, cells, render
     from harness.tracking.environment import environment
 
@@ -20,11 +21,13 @@ def main(arguments: argparse.Namespace) -> int:
     found = measurements(arguments.name, say, **options)
     machine = ceilings()
     say(ceilings_text(machine))
-    figures = []
-    for one in found:
-        figures.append(one)
-        say("  ".join(text for text in cells(one) if text != "-"))
-    print(render(figures, machine, environment()["processor"], arguments.format))
+    figures: list[Figure] = []
+    try:
+        for one in found:
+            figures.append(one)
+            say("  ".join(text for text in cells(one) if text != "-"))
+    finally:  # what was measured before a failure or an interrupt took minutes
+        print(render(figures, machine, environment()["processor"], arguments.format))
     if arguments.save:
         from harness.bench.saving import EXPERIMENT, save
 

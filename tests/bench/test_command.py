@@ -1,8 +1,11 @@
 import json
+from importlib.util import find_spec
 
 import pytest
 
-from harness.bench import measurements
+from harness.bench import NAMES, SCALE, measurements
+from harness.bench.ceilings import ceilings
+from harness.bench.figure import Figure
 from harness.cli import main
 from harness.errors import InputError
 
@@ -27,3 +30,23 @@ def test_wrong_input_is_named(capsys, arguments, message):
 def test_an_unknown_name_is_refused_before_anything_is_measured():
     with pytest.raises(InputError, match="unknown benchmark 'scael'; did you mean scale"):
         measurements("scael", print)
+
+
+def test_every_benchmark_is_a_module():
+    assert all(find_spec(f"harness.bench.{name}") for name in (*NAMES, SCALE))
+
+
+def test_what_was_measured_before_an_interrupt_is_printed(capsys, monkeypatch):
+    def measured(name, say):
+        yield Figure("quick", "done", 1.0, "s", limit=2.0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.bench.measurements", measured)
+    assert main(["bench"]) == 130
+    assert "1 of 1 reached" in capsys.readouterr().out
+
+
+def test_ceilings_are_measured_once():
+    found = ceilings()
+    assert found is ceilings() and found.cores >= 1
+    assert found.copy_bytes_per_s_one > 1e8 and found.flops_per_s_one > 1e8
