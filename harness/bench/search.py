@@ -1,0 +1,100 @@
+"""A search in which most trials differ in what is done with outputs alone, against training each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.bench.figure import Figure, interleaved
+from harness.heads.config import HeadConfig
+from harness.recipes import Grid, Recipe, Search, Smoothing
+
+if TYPE_CHECKING:
+    from harness.jobs.job import Job
+    from harness.preparation import Prepared
+
+TRIALS, TRAININGS, TIMED = 100, 20, 3
+RECIPE = Recipe(
+    name="bench", backbones=("tiny_mobilenet@random",), baselines=False, pictures=False,
+    grids=(Grid("au", ("embeddings",), (HeadConfig("logistic_regression", batch_size=32),)),),
+    smoothing=Smoothing(largest=50),
+    search=Search(trials=TRIALS, pruner="none", batch=20, hidden=(1, 1), learning_rate=(1e-3, 1e-3), l2=(1e-4, 1e-4),
+                  epochs=(11, 10 + TRAININGS), gaps=("linear", "nearest"), thresholds=("chosen", "half")))
+"""The number of epochs alone makes another training; radius, kernel, gaps and thresholds are replayed."""
+
+
+def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+    from harness.data.synthetic import make
+    from harness.preparation import prepare
+    from harness.runner import run
+
+    with tempfile.TemporaryDirectory() as folder:
+        say("making 40 videos and their features")
+        data, fresh = Path(folder) / "data", (Path(folder) / f"store{i}" for i in count())
+        make(data, videos=40, frames=150, seed=0, stills=0)
+        first = next(fresh)
+        prepared = prepare(RECIPE, data, first, _silent)
+        trained: list[int] = []
+
+        def search() -> None:
+            store = _store(next(fresh), first)
+            run(RECIPE, data, store, None, 1, False, _silent)
+            trained.append(sum(path.is_dir() for path in (store / "artifacts" / "predictions").iterdir()))
+
+        def trainings() -> None:
+            _train(dataclasses.replace(prepared, store=_store(next(fresh), first)))
+
+        times = interleaved({"search": search, "trainings": trainings})
+    one = times.median("trainings") / TIMED
+    missing = max(TRAININGS - min(trained), 0)
+    value = times.median("search") + missing * one
+    drawn = "" if not missing else f"; the sampler drew {TRAININGS - missing}, and the time of {missing} is added"
+    yield Figure(
+        "search", f"{TRIALS} trials, {TRIALS - TRAININGS} of which differ in smoothing, thresholds or gaps alone, with "
+        "Optuna and MLflow", value, "s", f"training and scoring {TRIALS} times ({TIMED} timed, scaled), untracked",
+        one * TRIALS, one * TRIALS / value, 4.0,
+        note=f"{TRAININGS} trainings of {one:.2f} s{drawn}; with longer ones the ratio nears {TRIALS // TRAININGS}")
+
+
+def _train(prepared: Prepared) -> None:
+    """Some of the trials, spread over the numbers of epochs, each trained."""
+    from harness.executors import local_executor
+    from harness.jobs.compute import compute
+
+    with local_executor(1) as executor:
+        for job in _jobs(prepared):
+            executor.submit(compute, job).result()
+
+
+def _jobs(prepared: Prepared) -> list[Job]:
+    from harness.jobs.expand import Expansion
+
+    low, high = RECIPE.search.epochs
+    grid, one = RECIPE.grids[0], Smoothing(kernels=("mean",), smallest=25, largest=25)
+    heads = (dataclasses.replace(grid.heads[0], epochs=low + round(i * (high - low) / (TIMED - 1)), l2=1e-4)
+             for i in range(TIMED))
+    return [Expansion(RECIPE, prepared).job("trial", grid.task, prepared.backbones[0], "embeddings", head, one, 0)
+            for head in heads]
+
+
+def _store(store: Path, first: Path) -> Path:
+    """A store without jobs that has the features and a tracking database, which take long to make."""
+    from harness.tracking import open_tracker
+
+    store.mkdir()
+    with contextlib.suppress(FileExistsError):
+        (store / "features").symlink_to(first / "features")
+    if not (first / "mlflow.db").exists():
+        open_tracker(first)
+    shutil.copy(first / "mlflow.db", store)
+    return store
+
+
+def _silent(_: str) -> None:
+    pass
