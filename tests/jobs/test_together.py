@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -142,6 +143,29 @@ def test_results_do_not_depend_on_the_workers(fresh, prepared, tmp_path):
     moved = [dataclasses.replace(job, store=again) for job in jobs]
     scheduled(moved, workers=2)
     for job, other in zip(jobs, moved):
+        assert all(np.array_equal(one, expected) for one, expected in zip(kept(job)[0], kept(other)[0]))
+
+
+def test_a_group_that_is_killed_while_it_keeps_leaves_nothing_and_ends_as_if_it_had_not_been(prepared, fresh,
+                                                                                             monkeypatch):
+    jobs, save, saved = linear(fresh), Predictions.save, []
+
+    def killed(predictions, path):
+        saved.append(path)
+        if len(saved) == 4:
+            raise KeyboardInterrupt
+        save(predictions, path)
+
+    monkeypatch.setattr(Predictions, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        scheduled(jobs)
+    assert [path for path in (fresh.store / "artifacts" / "predictions").iterdir() if path.is_dir()] == []
+    monkeypatch.undo()
+    scheduled(jobs)
+    whole = linear(prepared)
+    shutil.rmtree(prepared.store / "artifacts" / "predictions", ignore_errors=True)
+    scheduled(whole)
+    for job, other in zip(jobs, whole):
         assert all(np.array_equal(one, expected) for one, expected in zip(kept(job)[0], kept(other)[0]))
 
 
