@@ -99,7 +99,7 @@ def run(recipe, data, store):
         return found
 
     for grid in recipe.grids if recipe.search else ():
-        batch([(job, None) for job in GridSearch(expansion, grid, store).run(1, batch)])
+        batch([(job, None) for job in GridSearch(expansion, grid, store).run(batch)])
     return done
 
 
