@@ -55,7 +55,7 @@ class CudaEngine:
         return embeddings, scores
 
     def _forward(self) -> tuple[torch.Tensor, torch.Tensor]:
-        with torch.inference_mode(), torch.backends.cudnn.flags(benchmark=True, allow_tf32=False):
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
             return self.backbone(self.pixels)
 
     def _capture(self) -> None:
