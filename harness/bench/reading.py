@@ -18,13 +18,14 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
     import numpy as np
 
     from harness.features.matrix import BLOCK_ROWS, FeatureMatrix
+    from harness.features.rows import aligned
 
     with tempfile.TemporaryDirectory() as folder:
         entry, labels = features(Path(folder), ROWS)
         files = [entry.path / name / "embeddings.npy" for name in entry.sequences]
         size = ROWS * WIDTH * 2
         matrix = FeatureMatrix(entry, "embeddings", labels, memory=size // 4)
-        buffer = np.empty(BUFFER, np.uint8)
+        buffer = aligned(1, BUFFER, np.dtype(np.uint8))
 
         def in_order() -> None:
             for path in files:
@@ -41,7 +42,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
                 pass
 
         arrays = [entry.open(name, "embeddings") for name in entry.sequences]
-        room = np.empty((BLOCK_ROWS, WIDTH), np.float16)
+        room = aligned(BLOCK_ROWS, WIDTH, np.dtype(np.float16))
         height = SEQUENCE // BLOCK_ROWS
         order = np.random.default_rng(0).permutation(ROWS // SEQUENCE * height).tolist()
 

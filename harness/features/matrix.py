@@ -3,10 +3,7 @@ few."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import cycle
 
 import numpy as np
 
@@ -18,9 +15,6 @@ from harness.features.store import PARTS, FeatureEntry
 
 BLOCK_ROWS = 64
 BUFFER_BLOCKS = 32
-BUFFERS = 3
-"""At most so many buffers of a pass: one in use, the others being read meanwhile."""
-
 MEMORY = 64 * 2**20
 KINDS = (*PARTS, "noise")
 
@@ -31,8 +25,9 @@ class FeatureMatrix:
     features: `embeddings`, `scores`, `embeddings+scores`, or `noise` (random columns that know nothing of the image).
     rows: int64 [M], the rows of `labels` that have features, ascending; every method speaks of rows of `labels`.
     coverage: M / N, 0.0 without a label. width: columns. memory: bytes of features this may hold. Features that take
-    no more, in stored precision, are read once and kept; of others a pass holds up to BUFFERS buffers of
-    BUFFER_BLOCKS * BLOCK_ROWS rows, as many as `memory` allows and at least one.
+    no more, in stored precision, are read once and kept; of others a pass holds a buffer of BUFFER_BLOCKS * BLOCK_ROWS
+    rows. (A thread that reads the next buffer meanwhile does not pay: handing the interpreter's lock to and fro costs
+    as much as it saves.)
     """
 
     def __init__(self, entry: FeatureEntry, features: str, labels: Labels, memory: int = MEMORY) -> None:
@@ -96,18 +91,10 @@ class FeatureMatrix:
             for chosen, order in self._shuffled(seed, epoch):
                 yield self.rows[chosen[order]], kept, chosen[order]
             return
-        height = BLOCK_ROWS * BUFFER_BLOCKS
-        count = max(1, min(BUFFERS, self.memory // (height * self._source.row_bytes)))
-        rooms = cycle([self._source.empty(height) for _ in range(count)])
-        coming: deque = deque()
-        with ThreadPoolExecutor(1, "features") as reader:
-            for chosen, order in self._shuffled(seed, epoch):
-                rows = self.rows[chosen]
-                coming.append((rows[order], reader.submit(self._source.fill, next(rooms), rows), order))
-                if len(coming) == count:
-                    yield _read(*coming.popleft())
-            while coming:
-                yield _read(*coming.popleft())
+        room = self._source.empty(BLOCK_ROWS * BUFFER_BLOCKS)
+        for chosen, order in self._shuffled(seed, epoch):
+            rows = self.rows[chosen]
+            yield rows[order], self._source.fill(room, rows), order
 
     def _shuffled(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each buffer, which of `rows` it holds and the order they are given in."""
@@ -140,10 +127,6 @@ def _joined(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np
         return pieces[0]
     rows, values = zip(*pieces)
     return np.concatenate(rows), np.concatenate(values)
-
-
-def _read(rows: np.ndarray, coming, order: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
-    return rows, coming.result(), order
 
 
 def _positions(entry: FeatureEntry, labels: Labels) -> np.ndarray:

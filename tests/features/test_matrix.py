@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import threading
 import tracemalloc
 
 import numpy as np
@@ -128,17 +127,6 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < allowed
-
-
-def test_a_pass_that_is_left_early_leaves_nothing_running(tmp_path):
-    matrix = FeatureMatrix(make_entry(tmp_path, {"a": 9000}), "embeddings",
-                           labels_of([("a", frame) for frame in range(1, 9001)]), memory=80_000)
-    before = threading.active_count()
-    batches = matrix.batches(100, 0, 0)
-    next(batches)
-    assert threading.active_count() == before + 1
-    batches.close()
-    assert threading.active_count() == before
 
 
 def test_many_sequences_are_read_with_few_files_open(tmp_path):
