@@ -59,7 +59,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
         "search", f"{TRIALS} trials, {TRIALS - TRAININGS} of which differ in smoothing, thresholds or gaps alone, with "
         "Optuna and MLflow", value, "s", f"training and scoring {TRIALS} times ({TIMED} timed, scaled), untracked",
         one * TRIALS, one * TRIALS / value, 4.0,
-        note=f"{TRAININGS} trainings of {one:.2f} s{drawn}; with longer ones the ratio nears {TRIALS // TRAININGS}")
+        note=f"{TRAININGS} trainings of {one:.2f} s{drawn}; those of a batch train together")
 
 
 def _train(prepared: Prepared) -> None:
