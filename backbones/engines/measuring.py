@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,8 @@ import torch
 
 from backbones.engines.engine import Engine
 
-ROUNDS = 5
-ROUND_SECONDS, MOST_CALLS = 0.3, 200
+ROUNDS, FEWEST_ROUNDS = 9, 3
+TURN_SECONDS, MOST_CALLS = 0.15, 200
 
 
 class Crew:
@@ -45,17 +46,22 @@ class Crew:
 
 
 def rates(engines: Mapping[str, Engine], pixels: np.ndarray, workers: int, rounds: int = ROUNDS,
-          seconds: float = ROUND_SECONDS, keep: float = 0.0) -> dict[str, tuple[float, ...]]:
+          seconds: float = TURN_SECONDS, keep: float = 0.0,
+          limit: float = math.inf) -> dict[str, tuple[float, ...]]:
     """Crops a second of each engine in each round, on one batch float32 [N, 3, S, S].
 
     The engines take turns, in every second round in reverse order; `seconds`: about what one turn takes, if one batch
     a worker does not take longer. A turn before, which warms up and sets the number of batches, does not count.
     keep: an engine that reaches less than that share of the fastest in the first round takes no further turns.
+    limit: seconds after which no round begins, once there were FEWEST_ROUNDS.
     """
     found: dict[str, list[float]] = {name: [] for name in engines}
     with Crew(workers) as crew:
         calls = {name: _calls(crew, engine, pixels, seconds) for name, engine in engines.items()}
+        began = time.perf_counter()
         for turn in range(rounds):
+            if turn >= FEWEST_ROUNDS and time.perf_counter() - began > limit:
+                break
             best = max((values[0] for values in found.values() if values), default=0.0) if turn else 0.0
             for name in list(engines)[::-1 if turn % 2 else 1]:
                 if turn == 0 or found[name][0] >= keep * best:
