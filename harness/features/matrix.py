@@ -3,7 +3,8 @@ few."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -26,8 +27,8 @@ class FeatureMatrix:
     rows: int64 [M], the rows of `labels` that have features, ascending; every method speaks of rows of `labels`.
     coverage: M / N, 0.0 without a label. width: columns. memory: bytes of features this may hold. Features that take
     no more, in stored precision, are read once and kept; of others a pass holds a buffer of BUFFER_BLOCKS * BLOCK_ROWS
-    rows. (A thread that reads the next buffer meanwhile does not pay: handing the interpreter's lock to and fro costs
-    as much as it saves.)
+    rows, and the pages of mapped files that it copies from until they come to `memory`. (A thread that reads the next
+    buffer meanwhile does not pay: handing the interpreter's lock to and fro costs as much as it saves.)
     """
 
     def __init__(self, entry: FeatureEntry, features: str, labels: Labels, memory: int = MEMORY) -> None:
@@ -37,7 +38,7 @@ class FeatureMatrix:
         sequence = np.asarray(labels.sequence, np.int32)
         self._position = _positions(entry, labels)
         self._source = (NoiseRows(labels.sequences, sequence, labels.frame) if features == "noise" else
-                        StoredRows(entry, features, labels.sequences, sequence, self._position))
+                        StoredRows(entry, features, labels.sequences, sequence, self._position, memory))
         self.width = self._source.width
         self.rows = np.flatnonzero(self._position >= 0)
         self.coverage = len(self.rows) / len(labels) if len(labels) else 0.0
@@ -52,7 +53,7 @@ class FeatureMatrix:
         if (self._position[rows] < 0).any():
             raise ValueError("a row without a crop has no features; take rows from .rows")
         if (kept := self._whole()) is None:
-            return widened(self._source.fill(self._source.empty(len(rows)), rows))
+            return widened(self._in_order(rows))
         return widened([_taken(part, np.searchsorted(self.rows, rows)) for part in kept])
 
     def batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -67,11 +68,11 @@ class FeatureMatrix:
         """As `batches`, in stored precision: half the bytes, for who widens a batch where it is used."""
         pieces: list[tuple[np.ndarray, np.ndarray]] = []
         missing = size
-        for rows, parts, index in self._buffers(seed, epoch):
+        for rows, part in self._buffers(seed, epoch):
             at = 0
             while at < len(rows):
                 end = min(at + missing, len(rows))
-                pieces.append((rows[at:end], side_by_side([_taken(part, index[at:end]) for part in parts])))
+                pieces.append((rows[at:end], part(at, end)))
                 missing, at = missing - (end - at), end
                 if not missing:
                     yield _joined(pieces)
@@ -82,19 +83,26 @@ class FeatureMatrix:
     def _whole(self) -> list[np.ndarray] | None:
         """All rows, where there is memory for them."""
         if self._kept is None and len(self.rows) * self._source.row_bytes <= self.memory:
-            self._kept = self._source.fill(self._source.empty(len(self.rows)), self.rows)
+            self._kept = self._in_order(self.rows)
         return self._kept
 
-    def _buffers(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, list[np.ndarray], np.ndarray]]:
-        """(rows [B] as shuffled, parts in memory, where in them each row is); parts hold until the next is asked."""
-        if (kept := self._whole()) is not None:
-            for chosen, order in self._shuffled(seed, epoch):
-                yield self.rows[chosen[order]], kept, chosen[order]
-            return
-        room = self._source.empty(BLOCK_ROWS * BUFFER_BLOCKS)
+    def _in_order(self, rows: np.ndarray) -> list[np.ndarray]:
+        room = self._source.empty(len(rows))
+        self._source.fill(room, rows, np.arange(len(rows)))
+        return room
+
+    def _buffers(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, Callable[[int, int], np.ndarray]]]:
+        """(rows [B] as shuffled, the features [end - start, D] of those from start to end)."""
+        kept = self._whole()
         for chosen, order in self._shuffled(seed, epoch):
-            rows = self.rows[chosen]
-            yield rows[order], self._source.fill(room, rows), order
+            shuffled = chosen[order]
+            if kept is not None:
+                yield self.rows[shuffled], partial(_picked, kept, shuffled)
+                continue
+            room, places = self._source.empty(len(chosen)), np.empty(len(order), np.int64)
+            places[order] = np.arange(len(order))
+            self._source.fill(room, self.rows[chosen], places)
+            yield self.rows[shuffled], partial(_sliced, room)
 
     def _shuffled(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each buffer, which of `rows` it holds and the order they are given in."""
@@ -115,6 +123,14 @@ def sequence_blocks(entry: FeatureEntry, features: str, sequence: str, size: int
             yield noise(sequence, frames[start:start + size])
         else:
             yield widened([np.array(part[start:start + size]) for part in parts])
+
+
+def _picked(parts: Sequence[np.ndarray], index: np.ndarray, start: int, end: int) -> np.ndarray:
+    return side_by_side([_taken(part, index[start:end]) for part in parts])
+
+
+def _sliced(parts: Sequence[np.ndarray], start: int, end: int) -> np.ndarray:
+    return side_by_side([part[start:end] for part in parts])
 
 
 def _taken(part: np.ndarray, index: np.ndarray) -> np.ndarray:

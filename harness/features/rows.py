@@ -3,57 +3,73 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from harness.features.noise import NOISE_WIDTH, noise
 from harness.features.store import FeatureEntry, parts_of
+from harness.features.stored import StoredArray
+
+FILES = 16384
+"""As many may be open as no data set has sequences; 1,024, the usual allowance, are too few for Aff-Wild2."""
 
 GAP = 8
-"""Wanted crops at most so far apart are read at once, with those between them; sooner done than a second read."""
-
-
-CACHE_LINE = 64
+"""Wanted crops further apart than this are copied one neighbourhood after the other."""
 
 
 class StoredRows:
     """Rows of the stored arrays that `features` is made of; one array [B, D] for each part.
 
-    names: of the sequences that `sequence` int32 [N] counts; position: int64 [N], rows of their arrays.
+    names: of the sequences that `sequence` int32 [N] counts; position: int64 [N], rows of their arrays. memory: bytes
+    of mapped pages that may be held before they are given back.
     """
 
     def __init__(self, entry: FeatureEntry, features: str, names: Sequence[str], sequence: np.ndarray,
-                 position: np.ndarray) -> None:
-        self._names, self._sequence, self._position = names, sequence, position
+                 position: np.ndarray, memory: int) -> None:
+        self._entry, self._names, self._sequence, self._position = entry, names, sequence, position
         self._parts = {part: entry.widths[part] for part in parts_of(features)}
-        self._open = lru_cache(_open_files())(entry.open)
         self._type = np.dtype(entry.dtype)
+        self._memory, self._touched, self._most = memory, 0, _most_files()
+        self._arrays: dict[tuple[int, str], StoredArray] = {}
         self.width = sum(self._parts.values())
         self.row_bytes = self.width * self._type.itemsize
 
     def empty(self, count: int) -> list[np.ndarray]:
         """Room for `count` rows."""
-        return [aligned(count, width, self._type) for width in self._parts.values()]
+        return [np.empty((count, width), self._type) for width in self._parts.values()]
 
-    def fill(self, room: Sequence[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
-        """The first of `room`, filled with these rows of the N in their order; neighbours are read at once."""
-        room = [part[:len(rows)] for part in room]
+    def fill(self, room: Sequence[np.ndarray], rows: np.ndarray, places: np.ndarray) -> None:
+        """Put these rows of the N into these places of the room; neighbours are copied at once."""
         sequence, position = self._sequence[rows], self._position[rows]
-        step, other = np.diff(position), np.diff(sequence) != 0
-        if np.count_nonzero(other | (step != 1)) * GAP <= len(rows):
-            for which, first, start, end in _runs(other | (step != 1), sequence, position):
-                for part, out in zip(self._parts, room):
-                    self._open(self._names[which], part).read(first, out[start:end])
-            return room
-        for which, first, start, end in _runs(other | (step < 0) | (step > GAP), sequence, position):
-            wanted = position[start:end] - first
+        step = np.diff(position)
+        cut = (np.diff(sequence) != 0) | (step < 0) | (step > GAP)
+        starts = np.append(0, np.flatnonzero(cut) + 1)[:len(rows)]
+        ends = [*starts[1:].tolist(), len(rows)]
+        for which, start, end in zip(sequence[starts].tolist(), starts.tolist(), ends):
+            first, last = int(position[start]), int(position[end - 1])
+            wanted = slice(first, last + 1) if last - first == end - start - 1 else position[start:end]
             for part, out in zip(self._parts, room):
-                span = np.empty((wanted[-1] + 1, out.shape[1]), out.dtype)
-                self._open(self._names[which], part).read(first, span)
-                out[start:end] = span[wanted]
-        return room
+                out[places[start:end]] = self._array(which, part).rows[wanted]
+        self._touch(len(rows) * self.row_bytes)
+
+    def _array(self, which: int, part: str) -> StoredArray:
+        """The array of a sequence; of those that are open the one used longest ago makes room."""
+        array = self._arrays.pop((which, part), None)
+        if array is None:
+            array = self._entry.open(self._names[which], part)
+            if len(self._arrays) >= self._most:
+                del self._arrays[next(iter(self._arrays))]
+        self._arrays[which, part] = array
+        return array
+
+    def _touch(self, size: int) -> None:
+        self._touched += size
+        if self._touched > self._memory:
+            for array in self._arrays.values():
+                array.release()
+            self._touched = 0
 
 
 class NoiseRows:
@@ -67,27 +83,11 @@ class NoiseRows:
     def empty(self, count: int) -> list[np.ndarray]:
         return [np.empty((count, self.width), np.float32)]
 
-    def fill(self, room: Sequence[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
-        values, sequence = room[0][:len(rows)], self._sequence[rows]
+    def fill(self, room: Sequence[np.ndarray], rows: np.ndarray, places: np.ndarray) -> None:
+        sequence = self._sequence[rows]
         bounds = np.flatnonzero(np.diff(sequence)) + 1
         for group in np.split(np.arange(len(rows)), bounds) if len(rows) else ():
-            values[group] = noise(self._names[sequence[group[0]]], self._frame[rows[group]])
-        return [values]
-
-
-def _runs(cut: np.ndarray, sequence: np.ndarray, position: np.ndarray) -> Iterator[tuple[int, int, int, int]]:
-    """(sequence, first position, start, end) of each run of rows; cut: bool [B - 1], where a new one begins."""
-    starts = np.append(0, np.flatnonzero(cut) + 1)[:len(position)]
-    ends = [*starts[1:].tolist(), len(position)]
-    return zip(sequence[starts].tolist(), position[starts].tolist(), starts.tolist(), ends)
-
-
-def aligned(count: int, width: int, dtype: np.dtype) -> np.ndarray:
-    """An empty array that begins where a line of the cache does: files are copied there sooner."""
-    size = count * width * dtype.itemsize
-    room = np.empty(size + CACHE_LINE, np.uint8)
-    start = -room.ctypes.data % CACHE_LINE
-    return room[start:start + size].view(dtype).reshape(count, width)
+            room[0][places[group]] = noise(self._names[sequence[group[0]]], self._frame[rows[group]])
 
 
 def widened(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -100,11 +100,16 @@ def widened(parts: Sequence[np.ndarray]) -> np.ndarray:
     return torch.from_numpy(values).float().numpy()
 
 
-def _open_files() -> int:
-    """So many files are kept open for one matrix: three eighths of what a process is usually allowed (1,024), since
-    one matrix is learned from while another chooses the epoch."""
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return 3 * (1024 if allowed == resource.RLIM_INFINITY else min(allowed, 1024)) // 8
+def _most_files() -> int:
+    """So many files are kept mapped for one matrix: three eighths of what this process may open, since one matrix is
+    learned from while another chooses the epoch. The process is first given what the system lets it have."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed != resource.RLIM_INFINITY and allowed < FILES:
+        wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 3 * (FILES if allowed == resource.RLIM_INFINITY else min(allowed, FILES)) // 8
 
 
 def side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
