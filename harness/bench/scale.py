@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,31 +14,19 @@ import numpy as np
 from harness.bench.ceilings import ceilings
 from harness.bench.figure import Figure
 from harness.bench.scale_work import SEQUENCE, WIDTH, key, names
+from harness.bench.scaled import MEMORY_GIB, Scaled, exponent
 from harness.child import run_module
 from harness.errors import FramelightError
 from harness.features.store import FeatureStore
 
 FRAMES = (10_000, 100_000, 1_000_000, 2_660_000)
 ROUNDS = {10_000: 5, 100_000: 5, 1_000_000: 1, 2_660_000: 1}
-EXPONENT, MEMORY_GIB = 1.1, 3.0
+EXPONENT = 1.1
 SPARE_BYTES = 1 << 30
 BYTES = 2 * WIDTH
 """Of a frame's features."""
 PASSES = 3
 """Reads of all features: their moments, one epoch, the predictions."""
-
-
-@dataclass(frozen=True)
-class Scaled:
-    """Medians over rounds of the seconds of each part, and the highest peak of resident memory, of so many frames."""
-
-    frames: int
-    seconds: Mapping[str, float]
-    peak_bytes: int
-
-    @property
-    def total(self) -> float:
-        return sum(self.seconds.values())
 
 
 def measure(say: Callable[[str], None], folder: Path = Path("framelight-store"), plot: Path | None = None,
@@ -78,12 +64,6 @@ def growth(measured: Sequence[Scaled]) -> Iterator[Figure]:
                          f"{some[-1].frames:,}", exponent(some), "", limit=EXPONENT)
     yield Figure("scale memory", f"peak resident memory at {measured[-1].frames:,} frames, libraries and mapped pages "
                  "included", measured[-1].peak_bytes / 2**30, "GiB", limit=MEMORY_GIB)
-
-
-def exponent(measured: Sequence[Scaled]) -> float:
-    """Least-squares slope of log time over log frames."""
-    frames, seconds = [math.log(one.frames) for one in measured], [math.log(one.total) for one in measured]
-    return float(np.polyfit(frames, seconds, 1)[0])
 
 
 def write_features(root: Path, frames: Sequence[int]) -> None:

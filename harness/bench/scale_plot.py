@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.bench.scaled import MEMORY_GIB, Scaled, exponent
 from harness.drawing.style import (
     BLUE,
     GREEN,
@@ -27,8 +28,6 @@ from harness.drawing.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from harness.bench.scale import Scaled
-
 WIDTH, HEIGHT = 9.2, 3.4
 MARKERS = ("o", "s", "^", "D")
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
@@ -36,8 +35,6 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 
 def draw(path: Path, measured: Sequence[Scaled]) -> None:
     """Write the PNG."""
-    from harness.bench.scale import MEMORY_GIB, exponent
-
     largest, later = measured[-1], measured[1:] if len(measured) > 2 else measured
     with drawing():
         made = titled(WIDTH, HEIGHT + 0.75, "Time and memory of a job against its frames",

@@ -11,7 +11,7 @@ from harness.heads.trained import BLOCK
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels
-    from harness.heads.training import Matrix
+    from harness.heads.matrix import Matrix
 
 READ, FEW = 512, 64
 """Rows that are read at once, and those of them that are added up while they are in the cache."""

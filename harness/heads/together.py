@@ -18,18 +18,11 @@ import torch
 from torch import Tensor
 
 from harness.errors import InputError
-from harness.heads import modules
 from harness.heads.config import HeadConfig, alike, require_fit
+from harness.heads.matrix import Matrix
 from harness.heads.stack import Learners, heads_of_a_stack, learners
 from harness.heads.trained import TrainedHead
-from harness.heads.training import (
-    Matrix,
-    losses_of,
-    moments,
-    require_something_to_learn,
-    selection_of,
-    targets_of,
-)
+from harness.heads.training import losses_of, new_head, require_something_to_learn, selection_of, targets_of
 from harness.learning.fitting import Optimisation, Part, Selection
 from harness.learning.losses import Targets
 from harness.tasks import Task
@@ -64,11 +57,7 @@ def train_together(task: Task, wanted: Sequence[Wanted], matrix: Matrix, labels:
     require_something_to_learn(task, labels, matrix)
     loss = losses_of(task, config, matrix, labels)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        head = modules.build(config, matrix.width, task)
-    mean, deviation = moments(matrix, labels)
-    if config.standardise:
-        head.standardise.set(mean, deviation)
+        head = new_head(task, config, matrix, labels, seed)
     fits = [_Fit(one, len(matrix.rows)) for one in wanted]
     choosing = {} if select_matrix is None else {
         keep: selection_of(task, keep, select_matrix, select_labels, copy.deepcopy(loss))

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,8 +15,9 @@ from harness import tasks
 from harness.errors import InputError
 from harness.heads import modules
 from harness.heads.config import HeadConfig, require_fit
+from harness.heads.matrix import Matrix, blocks
 from harness.heads.moments import moments
-from harness.heads.trained import BLOCK, TrainedHead, predict
+from harness.heads.trained import TrainedHead, predict
 from harness.learning import losses
 from harness.learning.fitting import Optimisation, Selection
 
@@ -26,24 +27,8 @@ if TYPE_CHECKING:
 
 HISTORY = ("epoch", "loss", "value", "criterion")
 
-__all__ = ["Matrix", "TrainedHead", "blocks", "losses_of", "moments", "predict", "require_something_to_learn",
-           "selection_of", "targets_of", "train_head"]
-
-
-class Matrix(Protocol):
-    """Feature rows of some labels, as `harness.features.matrix.FeatureMatrix` gives them.
-
-    rows: the label rows that have features; width: D. stored: as `batches`, in whatever precision they are kept.
-    """
-
-    rows: np.ndarray
-    width: int
-
-    def gather(self, rows: np.ndarray) -> np.ndarray: ...
-
-    def batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]: ...
-
-    def stored(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]: ...
+__all__ = ["TrainedHead", "losses_of", "new_head", "predict", "require_something_to_learn", "selection_of",
+           "targets_of", "train_head"]
 
 
 def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, select_matrix: Matrix | None,
@@ -66,11 +51,7 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
     require_something_to_learn(task, labels, matrix)
     loss = losses_of(task, config, matrix, labels)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        head = modules.build(config, matrix.width, task)
-        mean, deviation = moments(matrix, labels)
-        if config.standardise:
-            head.standardise.set(mean, deviation)
+        head = new_head(task, config, matrix, labels, seed)
         model = lightning.FrameModel(
             head, loss,
             Optimisation(config.epochs, len(matrix.rows), config.learning_rate, config.schedule, l2=config.l2),
@@ -85,11 +66,17 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
                        time.perf_counter() - started, fitted.stopped)
 
 
-def blocks(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """All rows of `matrix` in order: (label rows [B], float32 [B, D])."""
-    for start in range(0, len(matrix.rows), BLOCK):
-        rows = matrix.rows[start:start + BLOCK]
-        yield rows, np.asarray(matrix.gather(rows), np.float32)
+def new_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, seed: int) -> modules.Head:
+    """The head as training begins; torch's random state is left as the seed and the weights' making leave it.
+
+    FramelightError where features are not finite.
+    """
+    torch.manual_seed(seed)
+    head = modules.build(config, matrix.width, task)
+    mean, deviation = moments(matrix, labels)
+    if config.standardise:
+        head.standardise.set(mean, deviation)
+    return head
 
 
 def require_something_to_learn(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:

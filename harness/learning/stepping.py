@@ -7,16 +7,34 @@ So it is handed an epoch's batches as one, and the steps are made here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
+from torch import Tensor, nn
 
 from harness.learning import ranks
-from harness.learning.fitting import Batch
-from harness.learning.losses import penalty
+from harness.learning.fitting import Batch, Inputs, Optimisation
+from harness.learning.losses import BlockLosses, penalty
 
-if TYPE_CHECKING:
-    from harness.learning.lightning import FrameModel
+
+class FrameModel(Protocol):
+    """What of `harness.learning.lightning.FrameModel` is used here.
+
+    rate: the present learning rate; seen: rows in all epochs; total, rows: the loss of this epoch's rows.
+    """
+
+    backbone: nn.Module | None
+    head: nn.Module
+    inputs: Inputs | None
+    losses: BlockLosses
+    optimisation: Optimisation
+    device: torch.device
+    rate: float
+    seen: int
+    total: Tensor
+    rows: int
+
+    def __call__(self, inputs: Tensor) -> Tensor: ...
 
 
 def plain(model: FrameModel, options: Mapping[str, Any]) -> bool:

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from harness.bench import scale
-from harness.bench.scale import Scaled, exponent, growth, measure, write_features
+from harness.bench.scale import growth, measure, write_features
 from harness.bench.scale_plot import draw
 from harness.bench.scale_work import SEQUENCE, key
+from harness.bench.scaled import Scaled, exponent
 from harness.errors import FramelightError
 from harness.features.store import FeatureStore
 
