@@ -45,11 +45,12 @@ class StoredRows:
         sequence, position = self._sequence[rows], self._position[rows]
         step = np.diff(position)
         cut = (np.diff(sequence) != 0) | (step < 0) | (step > GAP)
+        uneven = np.append(0, np.cumsum(step != 1))  # rows may repeat: the first and the last do not tell
         starts = np.append(0, np.flatnonzero(cut) + 1)[:len(rows)]
         ends = [*starts[1:].tolist(), len(rows)]
         for which, start, end in zip(sequence[starts].tolist(), starts.tolist(), ends):
             first, last = int(position[start]), int(position[end - 1])
-            wanted = slice(first, last + 1) if last - first == end - start - 1 else position[start:end]
+            wanted = slice(first, last + 1) if uneven[start] == uneven[end - 1] else position[start:end]
             for part, out in zip(self._parts, room):
                 out[places[start:end]] = self._array(which, part).rows[wanted]
         self._touch(len(rows) * self.row_bytes)

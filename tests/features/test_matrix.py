@@ -105,12 +105,14 @@ def test_batches_in_stored_precision_are_the_same_rows(tmp_path, size):
 
 
 def test_rows_may_jump_repeat_and_go_backwards(tmp_path):
-    """Missing crops, frames annotated every so often, duplicates and unsorted rows all find their crop."""
+    """Missing crops, frames annotated every so often, duplicates and unsorted rows all find their crop; a duplicate
+    before a missing crop ends where it would without either."""
     entry = make_entry(tmp_path, {"a": 5000, "b": 300}, width=3, dtype="float32")
     random = np.random.default_rng(0)
     pairs = [("a", t) for t in range(1, 5001) if t % 7 and t % 64 < 40] + [("b", t) for t in range(300, 0, -1)]
     pairs += [("a", t) for t in range(1, 5001, 100)] + [("b", 5)] * 10 + [("a", int(t)) for t in
                                                                          random.integers(1, 5001, 300)]
+    pairs += [("a", t) for start in range(1, 4000, 50) for t in (start, start, start + 2, start + 3)]
     matrix = FeatureMatrix(entry, "embeddings", labels_of(pairs), memory=0)
     expected = np.array([(100 if name == "b" else 0) + frame - 1 for name, frame in pairs], np.float32)
     np.testing.assert_array_equal(matrix.gather(matrix.rows)[:, 0], expected)
