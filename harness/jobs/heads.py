@@ -77,12 +77,13 @@ def fit_heads_together(jobs: Sequence[Job], task: Task, fit: Labels, selection: 
 def predict_together(models: Sequence[HeadModel], sequences: Sequence[str]) -> list[Predictions]:
     """As `predict` of each of a group's models, which read the same features: once for all of them."""
     (part,), entry, task = models[0].parts, models[0].entry, models[0].task
-    outputs: list[dict[str, np.ndarray]] = [{} for _ in models]
+    outputs: list[dict[str, list[np.ndarray]]] = [{name: [] for name in sequences} for _ in models]
     for name in sequences:
-        blocks = list(sequence_blocks(entry, part.features, name))
-        for own, model in zip(outputs, models):
-            own[name] = predict(model.trained[part.name], blocks)
-    return [predictions(crops(entry, sequences), lambda name, _, own=own: own[name], task.width) for own in outputs]
+        for block in sequence_blocks(entry, part.features, name):  # never a whole sequence in memory
+            for own, model in zip(outputs, models):
+                own[name].append(predict(model.trained[part.name], block))
+    return [predictions(crops(entry, sequences), lambda name, _, own=own: np.concatenate(own[name]), task.width)
+            for own in outputs]
 
 
 def load_heads(folder: Path, configuration: Configuration, task: Task, entry: FeatureEntry,
