@@ -37,11 +37,12 @@ def _in_groups(task: Task, videos: Sequence[np.ndarray], kernel: str, radii: lis
                targets: Mapping[str, np.ndarray], unit: np.ndarray, units: int, thresholds: np.ndarray | float,
                rows: np.ndarray) -> Iterator[UnitStatistics]:
     unit, order = checked_unit(np.asarray(unit), units), np.argsort(rows, kind="stable")
+    ordered = rows[order]
     ends = np.cumsum([len(video) for video in videos])
     totals: list[dict[str, np.ndarray]] = [{} for _ in radii]
     for first, last in _groups(ends):
         start = ends[first - 1] if first else 0
-        inside = order[slice(*np.searchsorted(rows[order], [start, ends[last - 1]]))]
+        inside = order[slice(*np.searchsorted(ordered, [start, ends[last - 1]]))]
         present, own = np.unique(unit[inside], return_inverse=True)
         collect = Collector(task, {name: target[inside] for name, target in targets.items()}, own, len(present),
                             thresholds, rows=rows[inside] - start)
