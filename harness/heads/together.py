@@ -108,9 +108,7 @@ class _Fit:
 
     def _better(self, selection: Selection, logits: np.ndarray) -> bool:
         entry = self.history[-1]
-        entry["value"] = criterion = selection.score(logits)
-        if selection.criterion is not None:
-            criterion = entry["criterion"] = selection.criterion(logits)
+        criterion = selection.judged(logits, entry)
         better = criterion > self.best or selection.keep == "last"
         self.best = max(self.best, criterion)
         on_epoch = self.wanted.on_epoch
