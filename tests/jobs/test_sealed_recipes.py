@@ -9,11 +9,12 @@ import pytest
 
 from harness import records
 from harness.data import annotations, table
+from harness.executors import InProcess
 from harness.heads.config import HeadConfig, Part
-from harness.jobs.compute import compute
 from harness.jobs.expand import Expansion
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Search, Smoothing
+from harness.schedule import Schedule
 from harness.search import GridSearch
 from harness.tasks import EXPRESSIONS
 
@@ -31,6 +32,8 @@ RECIPES = {
     "fraction": RECIPE, "folds": with_(protocol=Protocol(folds=2)), "refit": with_(protocol=Protocol(refit=True)),
     "search": with_(grids=(Grid("va", ("scores",), (LINEAR,)),),
                     search=Search(trials=3, hidden=(4, 8), epochs=(2, 3))),
+    "together": with_(protocol=Protocol(folds=3), grids=(Grid("au", ("scores",), (
+        LINEAR, dataclasses.replace(LINEAR, l2=1e-2), dataclasses.replace(LINEAR, epochs=3))),)),
     "filled": with_(missing="filled", thresholds="half"),
     "mtl": with_(grids=(Grid("mtl", ("scores",), (HeadConfig("multitask", hidden=0, epochs=2), SEPARATE)),)),
     "stills": with_(grids=(Grid("expr", ("scores",), (LINEAR,)),)),
@@ -89,23 +92,28 @@ def poisoned(monkeypatch, store):
 
 
 def run(recipe, data, store):
-    """The records of a recipe, computed in this process; of a search those of its trials too."""
-    expansion = Expansion(recipe, prepare(recipe, data, store, lambda _: None))
-    done = [finished(job) for job in expansion.jobs()]
+    """The records of a recipe, computed in this process as a run does; of a search those of its trials too."""
+    expansion, done = Expansion(recipe, prepare(recipe, data, store, lambda _: None)), []
 
     def batch(jobs):
-        found = [finished(job, report) for job, report in jobs]
+        pending = {job: report for job, report in jobs if not (job.folder / "record.json").is_file()}
+        schedule = Schedule(InProcess(), 1, pending, lambda job: job.predictions.is_dir(), lambda job: None, refuse)
+        for _, record in schedule:
+            if isinstance(record, BaseException):
+                raise record
+        found = [records.read(job.folder / "record.json") for job, _ in jobs]
         done.extend(found)
         return found
 
+    batch([(job, None) for job in expansion.jobs()])
     for grid in recipe.grids if recipe.search else ():
         batch([(job, None) for job in GridSearch(expansion, grid, store).run(batch)])
     return done
 
 
-def finished(job, on_epoch=None):
-    path = job.folder / "record.json"
-    return records.read(path) if path.is_file() else compute(job, on_epoch)
+def refuse(why):
+    """A group that reads what it must not would otherwise be left to its jobs, which do not."""
+    raise AssertionError(why)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -119,7 +127,7 @@ def test_no_reported_label_is_read_before_the_choice_is_on_disk(small_set, still
     assert len(scored) >= 3 and len(poisoned) == files * len(scored)
 
 
-@pytest.mark.parametrize("name", ["fraction", "mtl", "stills"])
+@pytest.mark.parametrize("name", ["fraction", "together", "mtl", "stills"])
 def test_the_published_protocol_is_the_one_that_the_poison_reaches(small_set, stills, store, poisoned, name):
     recipe = dataclasses.replace(RECIPES[name], protocol=Protocol("published"), baselines=False)
     with pytest.raises(AssertionError, match="was read before a choice"):
