@@ -73,8 +73,8 @@ def choose(backbone: Backbone, cache: Path, batch: int, workers: int, crops: int
     if found is None:
         found = _measured(names, backbone, Path(cache), batch, workers, precision, say)
         remember(Path(cache) / CHOICES, key, found)
-    best = max(found.values())
-    return next(name for name in PREFERENCE if found.get(name, 0) >= NEAR * best)
+    best = max(found.values(), default=0.0)
+    return next((name for name in PREFERENCE if name in found and found[name] >= NEAR * best), names[0])
 
 
 def _is_worth(name: str, backbone: Backbone, crops: int) -> bool:
@@ -95,7 +95,7 @@ def _remembered(path: Path, key: str, names: tuple[str, ...]) -> dict[str, float
 
 def _measured(names: tuple[str, ...], backbone: Backbone, cache: Path, batch: int, workers: int, precision: str,
               say: Say | None) -> dict[str, float]:
-    """Crops a second by engine, 0 for one that cannot be used."""
+    """Crops a second by engine, of those that can be used; where one cannot, the next choice tries it again."""
     from backbones.engines.measuring import rates
 
     say = say or (lambda text: None)
@@ -109,7 +109,7 @@ def _measured(names: tuple[str, ...], backbone: Backbone, cache: Path, batch: in
     turns = rates(engines, pixels, workers, keep=CONTENDING, limit=LONGEST)
     found = {name: max(values) for name, values in turns.items()}  # what else runs here can only slow a turn down
     say(f"{backbone.label}, crops a second: " + ", ".join(f"{name} {rate:.0f}" for name, rate in found.items()))
-    return {name: round(found.get(name, 0.0), 2) for name in names}
+    return {name: round(rate, 2) for name, rate in found.items()}
 
 
 def _parity(engine: Engine, backbone: Backbone, cache: Path, batch: int) -> Difference:

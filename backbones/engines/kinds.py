@@ -97,8 +97,12 @@ def _openvino(backbone: Backbone, cache: Path, batch: int, precision: str) -> En
 
 def _cuda(backbone: Backbone, cache: Path, batch: int, precision: str) -> Engine:
     from backbones.engines.cuda_engine import CudaEngine
+    from backbones.engines.onnx_engine import unexportable
 
-    return CudaEngine(backbone, batch, precision)
+    try:
+        return CudaEngine(backbone, batch, precision)
+    except RuntimeError as error:  # others may fill its memory; its driver may be too old
+        raise unexportable(backbone, "cuda", error) from error
 
 
 def _nothing() -> str:
