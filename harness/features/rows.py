@@ -18,15 +18,13 @@ FILES = 16384
 GAP = 8
 """Wanted crops further apart than this are copied one neighbourhood after the other."""
 
-AROUND = 2 * 2**20
-"""Bytes that a system may map around one page that is read: as much as one huge page."""
-
 
 class StoredRows:
     """Rows of the stored arrays that `features` is made of; one array [B, D] for each part.
 
     names: of the sequences that `sequence` int32 [N] counts; position: int64 [N], rows of their arrays. memory: bytes
-    of mapped pages that may be held, but for those of rows that are copied at once.
+    that are copied from mapped pages before these are given back. (Linux may map a whole huge page around a block: of
+    scattered blocks many times as much is resident then, all of it cache that it takes back when memory is short.)
     """
 
     def __init__(self, entry: FeatureEntry, features: str, names: Sequence[str], sequence: np.ndarray,
@@ -34,9 +32,8 @@ class StoredRows:
         self._entry, self._names, self._sequence, self._position = entry, names, sequence, position
         self._parts = {part: entry.widths[part] for part in parts_of(features)}
         self._type = np.dtype(entry.dtype)
-        self._memory, self._held, self._most = memory, 0, _most_files()
+        self._memory, self._touched, self._most = memory, 0, _most_files()
         self._arrays: dict[tuple[int, str], StoredArray] = {}
-        self._read: set[tuple[int, str]] = set()
         self.width = sum(self._parts.values())
         self.row_bytes = self.width * self._type.itemsize
 
@@ -52,29 +49,13 @@ class StoredRows:
         uneven = np.append(0, np.cumsum(step != 1))  # rows may repeat: the first and the last do not tell
         starts = np.append(0, np.flatnonzero(cut) + 1)[:len(rows)]
         ends = np.append(starts[1:], len(rows))[:len(starts)]
-        mapped = self._mapped(sequence[starts], position[starts], position[ends - 1])
-        for which, start, end, size in zip(sequence[starts].tolist(), starts.tolist(), ends.tolist(), mapped.tolist()):
-            self._make_room(size)
-            first, last = int(position[start]), int(position[end - 1])
-            wanted = slice(first, last + 1) if uneven[start] == uneven[end - 1] else position[start:end]
+        even = uneven[starts] == uneven[ends - 1]
+        for which, start, end, first, last, piece in zip(*(values.tolist() for values in (
+                sequence[starts], starts, ends, position[starts], position[ends - 1], even))):
+            wanted = slice(first, last + 1) if piece else position[start:end]
             for part, out in zip(self._parts, room):
                 out[places[start:end]] = self._array(which, part).rows[wanted]
-
-    def _mapped(self, sequence: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-        """About how many bytes come into memory for each of some pieces that are read one after the other."""
-        around = np.full(len(first), AROUND * len(self._parts))
-        gap = first[1:] - last[:-1]
-        near = (np.diff(sequence) == 0) & (gap > 0)
-        around[1:][near] = np.minimum(around[1:][near], gap[near] * self.row_bytes)
-        return (last - first + 1) * self.row_bytes + around
-
-    def _make_room(self, size: int) -> None:
-        """Give back what was read before, where that and so many bytes more would be too much."""
-        if self._held + size > self._memory:
-            for key in self._read & self._arrays.keys():
-                self._arrays[key].release()
-            self._read, self._held = set(), 0
-        self._held += size
+        self._touch(len(rows) * self.row_bytes)
 
     def _array(self, which: int, part: str) -> StoredArray:
         """The array of a sequence; of those that are open the one used longest ago makes room."""
@@ -84,8 +65,14 @@ class StoredRows:
             if len(self._arrays) >= self._most:
                 del self._arrays[next(iter(self._arrays))]
         self._arrays[which, part] = array
-        self._read.add((which, part))
         return array
+
+    def _touch(self, size: int) -> None:
+        self._touched += size
+        if self._touched > self._memory:
+            for array in self._arrays.values():
+                array.release()
+            self._touched = 0
 
 
 class NoiseRows:
