@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.bench.ceilings import ceilings
 from harness.bench.figure import Figure, interleaved
-from harness.bench.memory import WIDTH, features
+from harness.bench.memory import WIDTH, features, watch
 
 ROWS, BATCH, BUFFER = 400_000, 256, 4 << 20
 
@@ -45,14 +45,16 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
                         pass
 
         tracemalloc.start()
+        peak = watch()
         shuffled()
-        taken = tracemalloc.get_traced_memory()[1]
+        resident, taken = peak(), tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         times = interleaved({"in order": in_order, "shuffled": shuffled, "widened": widened, "bare": bare})
     yield Figure("reading", f"batches of {BATCH}, {ROWS:,} x {WIDTH} float16 in shuffled blocks, memory for a quarter",
                  times.median("shuffled"), "s", "numpy.load of each file in order",
                  times.median("in order"), times.ratio("shuffled", "in order"), 0.7,
-                 floor=ceilings().floor(2 * size), note=f"{taken / 1e6:.0f} MB of buffers and at most {size / 4e6:.0f} "
-                 "MB of mapped pages are held. The same bytes read in order into one small buffer that stays in the "
-                 f"cache: {times.median('bare'):.3g} s. Batches widened to float32 as well: "
+                 floor=ceilings().floor(2 * size), note=f"{taken / 1e6:.0f} MB of buffers are held, and mapped pages are "
+                 f"given back whenever {size / 4e6:.0f} MB were copied; with what the system maps around them, resident "
+                 f"memory grows by {resident / 1e6:.0f} MB. The same bytes read in order into one small buffer that "
+                 f"stays in the cache: {times.median('bare'):.3g} s. Batches widened to float32 as well: "
                  f"{times.median('widened'):.3g} s, ratio {times.ratio('widened', 'in order'):.2f}")

@@ -27,8 +27,8 @@ class FeatureMatrix:
     rows: int64 [M], the rows of `labels` that have features, ascending; every method speaks of rows of `labels`.
     coverage: M / N, 0.0 without a label. width: columns. memory: bytes of features this may hold. Features that take
     no more, in stored precision, are read once and kept; of others a pass holds a buffer of BUFFER_BLOCKS * BLOCK_ROWS
-    rows, and maps the files' pages until it has copied `memory` from them (see `StoredRows`). (A thread that reads the next
-    buffer meanwhile does not pay: handing the interpreter's lock to and fro costs as much as it saves.)
+    rows, and maps the files' pages until it has copied `memory` from them (see `StoredRows`). (A thread that reads the
+    next buffer meanwhile does not pay: handing the interpreter's lock to and fro costs as much as it saves.)
     """
 
     def __init__(self, entry: FeatureEntry, features: str, labels: Labels, memory: int = MEMORY) -> None:
