@@ -53,8 +53,9 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
     yield Figure("reading", f"batches of {BATCH}, {ROWS:,} x {WIDTH} float16 in shuffled blocks, memory for a quarter",
                  times.median("shuffled"), "s", "numpy.load of each file in order",
                  times.median("in order"), times.ratio("shuffled", "in order"), 0.7,
-                 floor=ceilings().floor(2 * size), note=f"{taken / 1e6:.0f} MB of buffers are held, and mapped pages are "
-                 f"given back whenever {size / 4e6:.0f} MB were copied; with what the system maps around them, resident "
-                 f"memory grows by {resident / 1e6:.0f} MB. The same bytes read in order into one small buffer that "
-                 f"stays in the cache: {times.median('bare'):.3g} s. Batches widened to float32 as well: "
-                 f"{times.median('widened'):.3g} s, ratio {times.ratio('widened', 'in order'):.2f}")
+                 floor=ceilings().floor(2 * size),
+                 note=f"{taken / 1e6:.0f} MB of buffers are held, and mapped pages are given back whenever "
+                      f"{size / 4e6:.0f} MB were copied; with what the system maps around them, resident memory grows "
+                      f"by {resident / 1e6:.0f} MB. The same bytes read in order into one small buffer that stays in "
+                      f"the cache: {times.median('bare'):.3g} s. Batches widened to float32 as well: "
+                      f"{times.median('widened'):.3g} s, ratio {times.ratio('widened', 'in order'):.2f}")
