@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
 def measure_one(name: str, say: Callable[[str], None]) -> Figure:
     """One named backbone, random weights: its row."""
     import backbones
+    from backbones import BackboneError
     from backbones.engines.choosing import available, choose, open_engine
     from backbones.engines.measuring import rates
     from backbones.engines.parity import drawn_pixels
@@ -43,7 +45,10 @@ def measure_one(name: str, say: Callable[[str], None]) -> Figure:
     batch = batch_size(backbone.spec.preprocessing)
     chosen = choose(backbone, cache, batch, workers, 0, say, force=True)
     say(f"{name}: {chosen} is chosen; every engine again")
-    engines: Mapping[str, Engine] = {each: open_engine(each, backbone, cache, batch) for each in available(backbone)}
+    engines: dict[str, Engine] = {}
+    for each in available(backbone):
+        with suppress(BackboneError):  # it was said why when one was chosen
+            engines[each] = open_engine(each, backbone, cache, batch)
     found = rates(engines, drawn_pixels(backbone.spec.preprocessing, batch), workers, ROUNDS, TURN_SECONDS)
     best = max(found, key=lambda each: median(found[each]))
     ratio = median(own / other for own, other in zip(found[chosen], found[best]))
