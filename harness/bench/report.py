@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from harness.bench.ceilings import Ceilings
 from harness.bench.figure import Figure
+from harness.errors import unknown
 
 FORMATS = ("table", "md", "json")
 COLUMNS = ("part", "what", "figure", "floor", "held against", "its figure", "ratio", "at least", "")
@@ -18,7 +19,9 @@ GAP = "  "
 
 
 def render(figures: Sequence[Figure], machine: Ceilings, processor: str, form: str = "table") -> str:
-    """The figures in one of FORMATS under what the machine can do, without a newline at the end."""
+    """The figures in one of FORMATS under what the machine can do, no newline at the end; InputError for another."""
+    if form not in FORMATS:
+        raise unknown("format", form, FORMATS)
     if form == "json":
         return json.dumps({"processor": processor, "ceilings": dataclasses.asdict(machine), "figures": [
             {**dataclasses.asdict(one), "reached": one.reached} for one in figures]}, indent=1)

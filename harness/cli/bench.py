@@ -27,7 +27,8 @@ def main(arguments: argparse.Namespace) -> int:
             figures.append(one)
             say("  ".join(text for text in cells(one) if text != "-"))
     finally:  # what was measured before a failure or an interrupt took minutes
-        print(render(figures, machine, environment()["processor"], arguments.format))
+        if figures:
+            print(render(figures, machine, environment()["processor"], arguments.format))
     if arguments.save:
         from harness.bench.saving import EXPERIMENT, save
 

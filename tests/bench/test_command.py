@@ -46,6 +46,13 @@ def test_what_was_measured_before_an_interrupt_is_printed(capsys, monkeypatch):
     assert "1 of 1 reached" in capsys.readouterr().out
 
 
+def test_a_failure_before_anything_was_measured_prints_no_table(capsys, tmp_path):
+    (tmp_path / "store").write_text("not a folder")
+    assert main(["bench", "scale", "--store", str(tmp_path / "store")]) == 1
+    out, told = capsys.readouterr()
+    assert out == "" and f"cannot write {tmp_path / 'store'}" in told
+
+
 def test_ceilings_are_measured_once():
     found = ceilings()
     assert found is ceilings() and found.cores >= 1

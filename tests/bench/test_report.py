@@ -5,6 +5,7 @@ import pytest
 from harness.bench.ceilings import Ceilings
 from harness.bench.figure import Figure
 from harness.bench.report import number, render
+from harness.errors import InputError
 
 MACHINE = Ceilings(2, 27e9, 30e9, 96e9, 192e9)
 FIGURES = [
@@ -39,6 +40,11 @@ def test_json_has_every_field():
     assert found["ceilings"]["flops_per_s_one"] == 96e9
     assert [one["reached"] for one in found["figures"]] == [True, False, True]
     assert found["figures"][0]["ratio"] == 400.9 and found["figures"][1]["limit"] == 0.5
+
+
+def test_another_format_is_refused():
+    with pytest.raises(InputError, match="unknown format 'jsn'; did you mean json"):
+        render(FIGURES, MACHINE, "Zen", "jsn")
 
 
 @pytest.mark.parametrize("value, text", [(0.01234, "0.0123"), (1, "1"), (12.34, "12.3"), (123.4, "123"),
