@@ -1,8 +1,8 @@
 """Memory of activations kept by the process while torch computes on the CPU.
 
 glibc maps and unmaps every large block, and the kernel clears each page again: measured, that costs torch a fifth to a
-third of its forward passes here. While a hold is alive the heap keeps what was freed; afterwards the habit is as
-glibc's own, and what is free goes back to the system. Elsewhere than on glibc nothing happens.
+third of its forward passes here. While a hold is alive the heap keeps what was freed; afterwards what is free goes back
+to the system. Elsewhere than on glibc nothing happens.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import ctypes
 import threading
 import weakref
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4
 KEEPING = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: -1, M_TOP_PAD: 256 * 2**20}
-USUAL = {M_MMAP_MAX: 65536, M_TRIM_THRESHOLD: 128 * 2**10, M_TOP_PAD: 128 * 2**10}
-"""Of mallopt(3)."""
+USUAL = {M_MMAP_MAX: 65536, M_MMAP_THRESHOLD: 32 * 2**20, M_TRIM_THRESHOLD: 64 * 2**20, M_TOP_PAD: 128 * 2**10}
+"""Of mallopt(3). The thresholds are those that glibc's own rise to as blocks are freed. Once told anything it moves
+them no more: from where they begin, every block of a megabyte would be mapped and cleared anew ever after."""
 
 _lock = threading.RLock()
 _holders = 0
