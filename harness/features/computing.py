@@ -16,6 +16,7 @@ from harness.locks import making
 if TYPE_CHECKING:
     from backbones import Backbone
     from backbones.engines.engine import Engine
+    from harness.features.store import FeatureEntry
 
 NOTE = "engine.json"
 """In the folder of an entry, written before its first features."""
@@ -49,6 +50,12 @@ class Computing:
             write_json(entry / NOTE, {"name": engine.name, "precision": engine.precision,
                                       **self._difference(engine, backbone), **({"begun_with": note} if note else {})})
         return engine
+
+    def remark(self, entry: FeatureEntry) -> None:
+        """Say so where an engine was asked for and the features are there already, by another."""
+        if self.name not in ("", entry.engine):
+            self.say(f"these features are there already, by {entry.engine or 'an engine that was not noted'}; nothing "
+                     f"is computed by {self.name}")
 
     def note(self, entry: Path) -> dict[str, Any]:
         """What is known of the engine of an entry that is being computed: JSON types, {} where nothing is."""

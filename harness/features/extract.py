@@ -48,6 +48,7 @@ def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureS
     images = dataset_digest(dataset, store.digests) if images is None else images
     found = store.find(backbone, images, dtype, computing.compute)
     if found is not None:
+        computing.remark(found)
         return found
     known = isinstance(backbone, backbones.BackboneInfo)
     loaded = backbones.load(backbone.reference, backbone.checkpoints) if known else backbone

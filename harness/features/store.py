@@ -53,7 +53,7 @@ class FeatureEntry:
 
     widths: columns of `embeddings` and `scores`; sequences: crops stored, by name; corrupt: crops that could not be
     decoded, each with `sequence`, `frame`, `image` and `reason`; they are treated as missing. dtype: as stored;
-    compute: what the forward passes computed in.
+    compute: what the forward passes computed in; engine: what ran them, "" where that was not kept.
     """
 
     path: Path
@@ -65,6 +65,7 @@ class FeatureEntry:
     sequences: dict[str, int]
     corrupt: tuple[dict[str, Any], ...]
     compute: str = "float32"
+    engine: str = ""
 
     def width(self, features: str) -> int:
         """Columns of `embeddings`, `scores` or `embeddings+scores`."""
@@ -123,9 +124,10 @@ class FeatureStore:
         path = self.root / key
         try:
             fields = json.loads((path / "entry.json").read_text(encoding="utf-8"))
+            ran = fields.get("engine", {})
             return FeatureEntry(path, key, fields["backbone"], fields["data_digest"], fields["dtype"],
                                 fields["widths"], fields["sequences"], tuple(fields["corrupt"]),
-                                fields.get("engine", {}).get("precision", "float32"))
+                                ran.get("precision", "float32"), ran.get("name", ""))
         except FileNotFoundError as error:
             raise InputError(f"no complete feature entry at {path}; run framelight extract") from error
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -70,6 +70,14 @@ def test_what_was_begun_with_one_engine_is_finished_with_it(crops, tiny, tmp_pat
     assert recorded(entry) == begun and "begun with torch, which goes on" in said[0]
 
 
+def test_an_engine_asked_for_too_late_is_told_who_came_before(crops, tiny, tmp_path):
+    extracted(crops, tiny, tmp_path)
+    for name, words in (("torch channels-last", []), ("torch", ["these features are there already, by torch "
+                                                                "channels-last; nothing is computed by torch"])):
+        entry, said = extracted(crops, tiny, tmp_path, name=name)
+        assert said == words and entry.engine == "torch channels-last"
+
+
 def test_an_engine_that_is_gone_is_replaced_and_that_is_said(crops, tiny, plain, tmp_path):
     begun = {"name": "abacus", "precision": "float32"}
     entry, said = extracted(crops, tiny, tmp_path, begun)
