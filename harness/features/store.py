@@ -130,7 +130,7 @@ class FeatureStore:
                                 ran.get("precision", "float32"), ran.get("name", ""))
         except FileNotFoundError as error:
             raise InputError(f"no complete feature entry at {path}; run framelight extract") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise FramelightError(f"{path / 'entry.json'} cannot be read ({error}); remove {path} and run the command "
                                   "again") from error
 

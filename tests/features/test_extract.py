@@ -196,9 +196,11 @@ def test_a_damaged_entry_says_what_to_remove(tiny, tmp_path):
     (entry.path / "a" / "scores.npy").write_bytes(b"short")
     with pytest.raises(FramelightError, match="remove"):
         entry.read("a", "scores")
-    (entry.path / "entry.json").write_text(json.dumps({"key": entry.key}))
-    with pytest.raises(FramelightError, match="remove"):
-        store.entry(entry.key)
+    whole = json.loads((entry.path / "entry.json").read_text())
+    for damaged in ({"key": entry.key}, {**whole, "engine": None}, {**whole, "engine": "torch"}, []):
+        (entry.path / "entry.json").write_text(json.dumps(damaged))
+        with pytest.raises(FramelightError, match="remove"):
+            store.entry(entry.key)
 
 
 def test_what_killed_runs_left_is_swept_once_it_is_old(tiny, tmp_path):
