@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.bench.ceilings import ceilings
 from harness.bench.figure import Figure, interleaved
-from harness.bench.memory import WIDTH, features, watch
+from harness.bench.memory import SEQUENCE, WIDTH, features, watch
 
 ROWS, BATCH, BUFFER = 400_000, 256, 4 << 20
 
@@ -17,7 +17,7 @@ ROWS, BATCH, BUFFER = 400_000, 256, 4 << 20
 def measure(say: Callable[[str], None]) -> Iterator[Figure]:
     import numpy as np
 
-    from harness.features.matrix import FeatureMatrix
+    from harness.features.matrix import BLOCK_ROWS, FeatureMatrix
 
     with tempfile.TemporaryDirectory() as folder:
         entry, labels = features(Path(folder), ROWS)
@@ -44,18 +44,37 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
                     while file.readinto(buffer):
                         pass
 
+        arrays = [entry.open(name, "embeddings") for name in entry.sequences]
+        height, room = SEQUENCE // BLOCK_ROWS, np.empty((BLOCK_ROWS, WIDTH), np.float16)
+        order = np.random.default_rng(0).permutation(len(arrays) * height).tolist()
+
+        def blocks() -> None:
+            for block in order:
+                first = block % height * BLOCK_ROWS
+                room[...] = arrays[block // height].rows[first:first + BLOCK_ROWS]
+
+        def blocks_given_back() -> None:
+            blocks()
+            for array in arrays:
+                array.release()
+
         tracemalloc.start()
         peak = watch()
         shuffled()
         resident, taken = peak(), tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         times = interleaved({"in order": in_order, "shuffled": shuffled, "widened": widened, "bare": bare})
+        blocks()
+        kept = interleaved({"blocks": blocks}).median("blocks")
+        parts = interleaved({"blocks": blocks_given_back}).median("blocks")
     yield Figure("reading", f"batches of {BATCH}, {ROWS:,} x {WIDTH} float16 in shuffled blocks, memory for a quarter",
                  times.median("shuffled"), "s", "numpy.load of each file in order",
                  times.median("in order"), times.ratio("shuffled", "in order"), 0.7,
                  floor=ceilings().floor(2 * size),
-                 note=f"{taken / 1e6:.0f} MB of buffers are held, and mapped pages are given back whenever "
-                      f"{size / 4e6:.0f} MB were copied; with what the system maps around them, resident memory grows "
-                      f"by {resident / 1e6:.0f} MB. The same bytes read in order into one small buffer that stays in "
-                      f"the cache: {times.median('bare'):.3g} s. Batches widened to float32 as well: "
+                 note=f"of {size / 4e6:.0f} MB allowed {resident / 1e6:.0f} MB are resident, {taken / 1e6:.0f} MB of "
+                      f"them buffers. Of the time, copying shuffled blocks of {BLOCK_ROWS} rows, nothing else: "
+                      f"{kept:.3g} s; the faults of pages that were given back: {parts - kept:.3g} s; bringing rows "
+                      f"into their order: {times.median('shuffled') - parts:.3g} s. numpy.load writes to memory that "
+                      "stays in the processor's cache. The same bytes read in order into one small buffer: "
+                      f"{times.median('bare'):.3g} s. Batches widened to float32 as well: "
                       f"{times.median('widened'):.3g} s, ratio {times.ratio('widened', 'in order'):.2f}")

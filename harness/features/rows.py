@@ -18,6 +18,9 @@ FILES = 16384
 GAP = 8
 """Wanted crops further apart than this are copied one neighbourhood after the other."""
 
+AROUND = 16
+"""The system maps pages around those that are read: so many times as many at most (measured)."""
+
 
 class StoredRows:
     """Rows of the stored arrays that `features` is made of; one array [B, D] for each part.
@@ -69,7 +72,7 @@ class StoredRows:
 
     def _touch(self, size: int) -> None:
         self._touched += size
-        if self._touched > self._memory:
+        if self._touched * AROUND > self._memory:
             for array in self._arrays.values():
                 array.release()
             self._touched = 0
