@@ -82,7 +82,7 @@ class _Session:
         self.tracker, self.workers, self.force, self.stack, self.outcome = tracker, workers, force, stack, outcome
         self.say = say
         self._executor: Executor | None = None
-        self.study, self.tracked = "", set()
+        self.study, self.tracked, self.renewed = "", set(), set()
         with self._tracking():
             self.study = tracker.study(recipe.name, digest([recipe, prepared.images, prepared.labels]), {
                 "recipe": recipe.name, "data": prepared.dataset, "protocol": recipe.protocol.name,
@@ -146,9 +146,12 @@ class _Session:
         return not self._forced(job) and job.predictions.is_dir()
 
     def _begin(self, job: Job) -> None:
-        """A forced job gives up its old result only when it is handed out."""
+        """A forced job gives up its old result only when it is handed out; a training that jobs share is made once."""
         if self._forced(job):
-            _forget(job)
+            shutil.rmtree(job.folder, ignore_errors=True)
+            if job.training_id not in self.renewed:
+                shutil.rmtree(job.predictions, ignore_errors=True)
+                self.renewed.add(job.training_id)
 
     def _forced(self, job: Job) -> bool:
         """A search's trials stand: what was told to its study is not unsaid."""

@@ -58,13 +58,13 @@ def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str],
     from backbones.engines.choosing import choose, open_engine
     from harness.bench.forward import engines_cache
     from harness.features.extract import extract
-    from harness.features.pipeline import batch_size
+    from harness.features.pipeline import batch_size, engine_batch
     from harness.features.store import FeatureStore
 
     workers, cache = os.cpu_count() or 1, engines_cache()
     backbone = backbones.build(name)
-    batch = batch_size(backbone.spec.preprocessing)
-    chosen = choose(backbone, cache, batch, workers, MANY, say)
+    chosen = choose(backbone, cache, batch_size(backbone.spec.preprocessing), workers, MANY, say)
+    batch = engine_batch(chosen, backbone.spec.preprocessing)
     engine = open_engine(chosen, backbone, cache, batch)
     batches = _prepared(backbone, paths, batch)
     turns = _turns(engine, batches, workers)

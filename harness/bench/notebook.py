@@ -28,13 +28,13 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
     from backbones.engines.choosing import choose, open_engine
     from harness.bench.forward import engines_cache
     from harness.features.extract import extract
-    from harness.features.pipeline import batch_size
+    from harness.features.pipeline import batch_size, engine_batch
     from harness.features.store import FeatureStore
 
     workers, cache = os.cpu_count() or 1, engines_cache()
     ours, theirs = backbones.build(BACKBONE), backbones.build(BACKBONE)
-    batch = batch_size(ours.spec.preprocessing)
-    chosen = choose(ours, cache, batch, workers, MANY, say)
+    chosen = choose(ours, cache, batch_size(ours.spec.preprocessing), workers, MANY, say)
+    batch = engine_batch(chosen, ours.spec.preprocessing)
     engine = open_engine(chosen, ours, cache, batch)
     with tempfile.TemporaryDirectory() as folder:
         crops, stores = Crops(Path(folder), drawn(Path(folder)), CROPS), count()

@@ -85,10 +85,9 @@ class Computing:
 
     def _opened(self, name: str, backbone: Backbone) -> Engine:
         from backbones.engines.choosing import open_engine
-        from harness.features.pipeline import DEVICE, DEVICE_BATCHES, batch_size
+        from harness.features.pipeline import engine_batch
 
-        batch = batch_size(backbone.spec.preprocessing) * (DEVICE_BATCHES if name == DEVICE else 1)
-        return open_engine(name, backbone, self.cache, batch, self.compute)
+        return open_engine(name, backbone, self.cache, engine_batch(name, backbone.spec.preprocessing), self.compute)
 
     def _difference(self, engine: Engine, backbone: Backbone) -> dict[str, Any]:
         """Of a reduced precision to float32, measured and said."""

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from backbones.engines.engine import Engine
 
 BATCH_PIXELS = 64 * 64 * 64
-DEVICE, DEVICE_BATCHES = "cuda", 16
-"""The engine that wants one caller, and how many times as large its batches are."""
+DEVICE, DEVICE_CROPS = "cuda", 256
+"""The engine that wants one caller, and the crops of its batches: as many as are extracted together at least."""
 
 
 class HasPaths(Protocol):
@@ -62,6 +62,11 @@ def batch_size(preprocessing: Preprocessing) -> int:
     return int(np.clip(BATCH_PIXELS // preprocessing.input_size**2, 8, 64))
 
 
+def engine_batch(engine: str, preprocessing: Preprocessing) -> int:
+    """Crops of a batch that an engine of that name is opened for."""
+    return DEVICE_CROPS if engine == DEVICE else batch_size(preprocessing)
+
+
 class Pipeline(Generic[Work]):
     """The workers of one engine, for as long as the context lasts.
 
@@ -72,7 +77,7 @@ class Pipeline(Generic[Work]):
         self.engine = engine
         self.preprocessing = backbone.spec.preprocessing
         self.widths = backbone.embedding_width, backbone.score_width
-        self.size = batch_size(self.preprocessing) * (DEVICE_BATCHES if engine.name == DEVICE else 1)
+        self.size = engine_batch(engine.name, self.preprocessing)
         self.workers = workers
         self.memories: SimpleQueue[np.ndarray] = SimpleQueue()
 

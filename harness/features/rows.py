@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -109,6 +108,10 @@ def widened(parts: Sequence[np.ndarray]) -> np.ndarray:
 def _most_files() -> int:
     """So many files are kept mapped for one matrix: three eighths of what this process may open, since one matrix is
     learned from while another chooses the epoch. The process is first given what the system lets it have."""
+    try:
+        import resource
+    except ImportError:  # a system without such limits
+        return FILES
     allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed != resource.RLIM_INFINITY and allowed < FILES:
         wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)

@@ -12,7 +12,7 @@ import backbones
 from backbones import BackboneError
 from backbones.engines.cuda_engine import CudaEngine
 from backbones.engines.torch_engine import TorchEngine
-from harness.features.pipeline import DEVICE_BATCHES, Pipeline, batch_size
+from harness.features.pipeline import DEVICE, Pipeline, batch_size, engine_batch
 from tests.features.crops import write_crops
 
 
@@ -75,10 +75,10 @@ def test_batches_come_in_order_with_their_rows_and_faults(tiny, works):
 
 
 def test_a_device_is_fed_larger_batches_by_one_thread_and_gives_the_same(tiny, works):
-    size = batch_size(tiny.spec.preprocessing) * DEVICE_BATCHES
+    size = engine_batch(DEVICE, tiny.spec.preprocessing)
     device = Watched(CudaEngine(tiny, size, device="cpu"))
     fed = run(device, tiny, works)
-    assert len(device.threads) == 1 and device.most == 1 and device.sizes == [300, 3]
+    assert len(device.threads) == 1 and device.most == 1 and device.sizes == [256, 44, 3]
     ours = run(TorchEngine(tiny, True), tiny, works)
     for part in ("embeddings", "scores"):
         np.testing.assert_allclose(joined(fed, part), joined(ours, part), rtol=1e-3, atol=1e-4)
