@@ -60,7 +60,7 @@ class Expansion:
                    backbone.weights_hash if backbone else "", bool(backbone and backbone.is_random),
                    backbone.parameters if backbone else 0, recipe.seeds if run else (seed,), prepared.root,
                    prepared.labels[task], prepared.store, entry or prepared.backbones[0].entry,
-                   _flags(kind, task, features, backbone), run and recipe.pictures)
+                   _flags(kind, task, features, backbone), run and recipe.pictures, recipe.memory * 2**20)
 
     def data_of(self, task: str) -> str:
         """Digest of the images and of the task's labels in both splits."""

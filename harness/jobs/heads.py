@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.errors import InputError
-from harness.features.matrix import FeatureMatrix, sequence_blocks
+from harness.features.matrix import MEMORY, FeatureMatrix, sequence_blocks
 from harness.features.noise import NOISE_WIDTH
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.heads.config import HeadConfig
@@ -50,11 +50,14 @@ def networks(configuration: Configuration, task: Task) -> list[Network]:
 
 def fit_heads(configuration: Configuration, task: Task, entry: FeatureEntry, fit: Labels, selection: Labels | None,
               seed: int, on_epoch: Callable[[int, float], bool] | None = None,
-              epochs: Mapping[str, int] | None = None) -> HeadModel:
-    """As `harness.jobs.models.fit_model`; each network is trained for itself, on the rows with a valid label."""
+              epochs: Mapping[str, int] | None = None, memory: int = MEMORY) -> HeadModel:
+    """As `harness.jobs.models.fit_model`; each network is trained for itself, on the rows with a valid label.
+
+    memory: bytes of features that it may hold.
+    """
     parts = networks(configuration, task)
     trained = {part.name: _trained(part, entry, fit, selection, seed, on_epoch if len(parts) == 1 else None,
-                                   None if epochs is None else epochs[part.name]) for part in parts}
+                                   None if epochs is None else epochs[part.name], memory) for part in parts}
     return HeadModel(task, entry, parts, trained, _summary(trained))
 
 
@@ -67,9 +70,9 @@ def fit_heads_together(jobs: Sequence[Job], task: Task, fit: Labels, selection: 
     parts = [networks(job.configuration, task) for job in jobs]
     wanted = [Wanted(part.head, on_epoch, None if length is None else length[part.name])
               for (part,), on_epoch, length in zip(parts, on_epochs, epochs)]
-    first, = parts[0]
-    chosen = (None, None) if selection is None else _matrix(first, entry, selection)
-    trained = train_together(first.task, wanted, *_matrix(first, entry, fit), *chosen, jobs[0].seed)
+    (first,), memory = parts[0], jobs[0].memory
+    chosen = (None, None) if selection is None else _matrix(first, entry, selection, memory)
+    trained = train_together(first.task, wanted, *_matrix(first, entry, fit, memory), *chosen, jobs[0].seed)
     return [None if head is None else HeadModel(task, entry, own, {own[0].name: head}, _summary({own[0].name: head}))
             for own, head in zip(parts, trained)]
 
@@ -122,15 +125,15 @@ class HeadModel:
 
 
 def _trained(part: Network, entry: FeatureEntry, fit: Labels, selection: Labels | None, seed: int,
-             on_epoch: Callable[[int, float], bool] | None, epochs: int | None) -> TrainedHead:
-    chosen = (None, None) if selection is None else _matrix(part, entry, selection)
-    return train_head(part.task, part.head, *_matrix(part, entry, fit), *chosen, seed, on_epoch, epochs=epochs)
+             on_epoch: Callable[[int, float], bool] | None, epochs: int | None, memory: int) -> TrainedHead:
+    chosen = (None, None) if selection is None else _matrix(part, entry, selection, memory)
+    return train_head(part.task, part.head, *_matrix(part, entry, fit, memory), *chosen, seed, on_epoch, epochs=epochs)
 
 
-def _matrix(part: Network, entry: FeatureEntry, labels: Labels) -> tuple[FeatureMatrix, Labels]:
+def _matrix(part: Network, entry: FeatureEntry, labels: Labels, memory: int) -> tuple[FeatureMatrix, Labels]:
     """The rows with a valid label of what the network predicts, and their features."""
     annotated = _annotated(part.task, labels)
-    return FeatureMatrix(entry, part.features, annotated), annotated
+    return FeatureMatrix(entry, part.features, annotated, memory), annotated
 
 
 def _annotated(task: Task, labels: Labels) -> Labels:

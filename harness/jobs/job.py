@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.heads.config import HeadConfig
 from harness.identity import digest
-from harness.recipes.recipe import Protocol, Smoothing
+from harness.recipes.recipe import Protocol, Recipe, Smoothing
 
 LABELS = "labels"
 """Features of the baseline that repeats the previous label."""
@@ -49,7 +49,7 @@ class Job:
 
     labels: digest of the task's annotations in both splits, which the configuration's `data` covers together with
     the images. flags: what a reader must know of the result, of `harness.records.FLAGS`. pictures: whether the
-    analysis is drawn.
+    analysis is drawn. memory: bytes of features held for training, on which no result depends.
     """
 
     configuration: Configuration
@@ -68,6 +68,7 @@ class Job:
     entry: str
     flags: tuple[str, ...] = ()
     pictures: bool = False
+    memory: int = Recipe.memory * 2**20
 
     @property
     def group_id(self) -> str:

@@ -50,7 +50,7 @@ def fit_model(job: Job, task: Task, fit: Labels, selection: Labels | None,
         return _untrained(configuration, task, entry, lambda: constant(task, fit))
     from harness.jobs.heads import fit_heads
 
-    return fit_heads(configuration, task, entry, fit, selection, job.seed, on_epoch, epochs)
+    return fit_heads(configuration, task, entry, fit, selection, job.seed, on_epoch, epochs, job.memory)
 
 
 def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) -> Model:

@@ -201,6 +201,7 @@ class Recipe:
     thresholds: of action units, `chosen` on a grid for each, or `half` (0.5). missing: annotated frames without a crop
     are `dropped` from scoring, as the paper did, or `filled` from their neighbours and scored. pictures: whether each
     run draws its analysis. precision: as features are stored; compute: what backbones compute them in.
+    memory: MiB of features that a job holds for training and again for choosing; more are read as they are needed.
     """
 
     name: str
@@ -213,6 +214,7 @@ class Recipe:
     seeds: tuple[int, ...] = (0,)
     precision: str = "float16"
     compute: str = "float32"
+    memory: int = 64
     baselines: bool = True
     thresholds: str = "chosen"
     missing: str = "dropped"
@@ -231,6 +233,7 @@ class Recipe:
     def __post_init__(self) -> None:
         _require(all(0 <= seed < MOST_SEEDS for seed in self.seeds),
                  f"seeds {', '.join(map(str, self.seeds))}: a seed is a whole number from 0 to {MOST_SEEDS - 1}")
+        _require(self.memory >= 1, f"memory is {self.memory}; a job holds at least 1 MiB of features")
         for name, known in (("precision", ("float16", "float32")), ("compute", COMPUTE),
                             ("thresholds", THRESHOLDS), ("missing", MISSING)):
             if getattr(self, name) not in known:

@@ -142,3 +142,14 @@ def test_blocks_of_stills_are_pooled_row_by_row():
     found = pooled([fold(1, [2, 5]), fold(2, [1, 3])])
     assert found.frames.tolist() == [1, 2, 3, 5] and found.lengths.tolist() == [4]
     assert found.outputs[:, 0].tolist() == [2, 1, 2, 1]
+
+
+def test_memory_for_features_changes_no_bit(prepared):
+    little, much = (Expansion(dataclasses.replace(RECIPE, memory=memory), prepared).jobs() for memory in (1, 512))
+    assert [job.job_id for job in little] == [job.job_id for job in much]
+    assert (little[0].memory, much[0].memory) == (2**20, 2**29)
+    own = divided(Protocol(), task("va"), open_dataset(little[0].data).labels("va", "train"))[0]
+    states = [fit_model(dataclasses.replace(little[0], memory=memory), task("va"), own.fit, own.selection)
+              .trained["head"].state for memory in (0, 2**29)]
+    for name, value in states[0].items():
+        np.testing.assert_array_equal(value, states[1][name])

@@ -148,3 +148,10 @@ def test_a_broken_recipe_file_is_named_with_its_line(tmp_path, text, message):
 def test_no_such_recipe_file(tmp_path):
     with pytest.raises(InputError, match="no such recipe file"):
         find_recipe(str(tmp_path / "none.py"))
+
+
+def test_a_job_holds_some_features():
+    recipe = find_recipe("abaw3_expr")
+    assert apply_settings(recipe, ["memory=512"]).memory == 512
+    with pytest.raises(InputError, match="memory is 0; a job holds at least 1 MiB"):
+        apply_settings(recipe, ["memory=0"])
