@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backbones.engines.pieces import in_pieces
 from backbones.errors import BackboneError, printable
+from backbones.pieces import in_pieces
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

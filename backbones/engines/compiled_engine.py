@@ -17,8 +17,8 @@ from backbones.engines.allocator import keep_memory_for
 from backbones.engines.identity import identity, processor
 from backbones.engines.kept import kept_file
 from backbones.engines.onnx_engine import quiet, unexportable
-from backbones.engines.pieces import in_pieces
 from backbones.engines.shared_library import SharedLibrary
+from backbones.pieces import in_pieces
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone

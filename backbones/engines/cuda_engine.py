@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from backbones.engines.pieces import in_pieces
+from backbones.pieces import in_pieces
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backbones.engines.pieces import in_pieces
+from backbones.pieces import in_pieces
 
 if TYPE_CHECKING:
     from openvino import InferRequest

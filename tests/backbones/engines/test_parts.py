@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backbones.engines.kept import kept_file, recall, remember
 from backbones.engines.parity import difference, drawn_pixels
-from backbones.engines.pieces import in_pieces
+from backbones.pieces import in_pieces
 from backbones.spec import Preprocessing
 
 
