@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from harness.bench.ceilings import ceilings
 from harness.bench.figure import ROUNDS, Figure, interleaved, seconds
 from harness.bench.memory import WIDTH, features
 from harness.heads.config import HeadConfig
+from harness.threads import torch_threads
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels
@@ -23,12 +23,13 @@ HEADS = (HeadConfig("logistic_regression", epochs=1, l2=1e-4), HeadConfig("mlp",
 
 
 def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+    from harness.executors import THREADS
     from harness.features.matrix import FeatureMatrix
     from harness.heads.moments import moments
     from harness.heads.training import train_head
     from harness.tasks import task
 
-    with tempfile.TemporaryDirectory() as folder, _threads():
+    with tempfile.TemporaryDirectory() as folder, torch_threads(THREADS):
         entry, labels = features(Path(folder), ROWS)
         rest = seconds(lambda: moments(FeatureMatrix(entry, "embeddings", labels), labels), ROUNDS)
         for head in HEADS:
@@ -74,18 +75,3 @@ def bare(head: HeadConfig, matrix: FeatureMatrix, labels: Labels) -> float:
         total += loss.detach() * len(rows)
         seen += len(rows)
     return total.item() / seen
-
-
-@contextmanager
-def _threads() -> Iterator[None]:
-    """As many as a job has."""
-    import torch
-
-    from harness.executors import THREADS
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -6,8 +6,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 from harness.errors import InputError
 from harness.identity import digest
 from harness.pretraining.config import REVISION, Hardware, StillsConfig
+from harness.threads import torch_threads
 
 if TYPE_CHECKING:
     from backbones import Backbone, Preprocessing
@@ -93,7 +93,7 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     known = (data or {}).get("digest") or digest([part.digest() for part in (train, validation) if part is not None])
     kept = Work(work or folder.parent / f".{folder.name}.work", digest([config, REVISION, parent_hash, known]), writes)
     session = _session(config, hardware, backbone, kept, train, validation, say, tell)
-    with torch.random.fork_rng(devices=[]), _threads(config.threads):
+    with torch.random.fork_rng(devices=[]), torch_threads(config.threads):
         trained = _lessons(session, folder)
     card = {"name": name or folder.name, "data_digest": known, "stills": len(session.train), "parent": parent,
             "parent_hash": parent_hash, "metrics": trained.metrics, "selection": _selection(config),
@@ -208,16 +208,6 @@ def _device(hardware: Hardware) -> torch.device:
     if wanted in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _selection(config: StillsConfig) -> str:
