@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
+from harness.threads import torch_threads
+
 COPIED_BYTES = 256 << 20
 MATRIX = 2048
 TRIES = 5
@@ -58,15 +60,11 @@ def _copies(threads: int) -> float:
 def _products(threads: int) -> float:
     import torch
 
-    before = torch.get_num_threads()
     left = torch.ones(MATRIX, MATRIX)
     right = left.clone()
     product = torch.empty(MATRIX, MATRIX)
-    torch.set_num_threads(threads)
-    try:
+    with torch_threads(threads):
         return 2 * MATRIX ** 3 / _best(lambda: torch.mm(left, right, out=product))
-    finally:
-        torch.set_num_threads(before)
 
 
 def _best(work: Callable[[], object]) -> float:
