@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import whereabouts
 from harness.backbone_training import checkpoints, train_backbone
 from harness.built_in import synthetic_videos
 from harness.data.dataset import Dataset
@@ -72,6 +73,7 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: T
     require_sound(recipe.protocol, root, recipe.tasks, say)
     labels = {task: annotations_digest(dataset, task) for task in recipe.tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
+    whereabouts.remember(store, images, root)
     name = "synthetic" if data is None else dataset.name
     warn_of_lookalikes(dataset, labels, images, store, say)
     references = _references(recipe, store, say, tracker)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import backbones
+from harness.chosen import Filter
 from harness.data.dataset import Labels
 from harness.data.open import open_dataset
 from harness.errors import FramelightError, InputError
@@ -33,7 +34,7 @@ from harness.splits import annotations_digest
 from harness.statistics import collect, merge, score
 from harness.submission import files
 from harness.submission.lengths import Sources, lengths
-from harness.submission.outputs import Filter, decoded
+from harness.submission.outputs import decoded
 from harness.submission.rows import every_frame, listed_images
 from harness.tasks import softmax, task
 from tests.data.building import MTL_HEADER, small_abaw3, write

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
-from typing import Any
+
+from harness.cli.arguments import Parser, add_jobs, add_settings, add_store, count, names, new_command
+from harness.cli.deploying import export, predict
 
 DESCRIPTION = "Benchmark harness for frame-level facial affect: which backbone, features, head and smoothing read " \
               "faces best for what they cost."
@@ -19,21 +20,8 @@ examples:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that hands what follows certain first words to others: `backbones import`, beside `backbones NAME`."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.others: dict[str, argparse.ArgumentParser] = {}
-
-    def parse_known_args(self, args=None, namespace=None):
-        if args and args[0] in self.others:
-            return self.others[args[0]].parse_known_args(args[1:], namespace)
-        return super().parse_known_args(args, namespace)
-
-
 def parser() -> argparse.ArgumentParser:
-    top = _Parser("framelight", description=DESCRIPTION, epilog=EXAMPLES,
+    top = Parser("framelight", description=DESCRIPTION, epilog=EXAMPLES,
                   formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _run(commands)
@@ -41,6 +29,8 @@ def parser() -> argparse.ArgumentParser:
     _leaderboard(commands)
     _compare(commands)
     _submit(commands)
+    predict(commands)
+    export(commands)
     _data(commands)
     _backbones(commands)
     _extract(commands)
@@ -49,57 +39,33 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(commands, name: str, module: str, help: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=help, description=help)
-    command.set_defaults(module=module)
-    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return command
-
-
-def _store(command: argparse.ArgumentParser, tracking: bool = False) -> None:
-    command.add_argument("--store", type=Path, default=Path(os.environ.get("FRAMELIGHT_STORE", "framelight-store")),
-                         metavar="DIR", help="where results are kept (default: $FRAMELIGHT_STORE or framelight-store)")
-    if tracking:
-        command.add_argument("--tracking-uri", default=os.environ.get("MLFLOW_TRACKING_URI"), metavar="URI",
-                             help="an MLflow server instead of the store's own database")
-
-
-def _jobs(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument("--jobs", type=_count, default=os.cpu_count() or 1, metavar="N",
-                         help=f"{what} (default: the number of cores)")
-
-
 def _run(commands) -> None:
-    command = _command(commands, "run", "run", "run a recipe and print its leaderboard; what is finished is not rerun")
+    command = new_command(commands, "run", "run", "run a recipe and print its leaderboard; what is finished is not "
+                          "rerun")
     command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
     command.add_argument("--data", type=Path, metavar="DIR", help="a data set; without it the recipe's synthetic one")
-    _store(command, tracking=True)
-    _settings(command)
-    _jobs(command, "jobs at a time")
+    add_store(command, tracking=True)
+    add_settings(command)
+    add_jobs(command, "jobs at a time")
     command.add_argument("--force", action="store_true", help="run finished jobs again (not the trials of a search)")
 
 
 def _train_backbone(commands) -> None:
-    command = _command(commands, "train-backbone", "train_backbone",
-                       "train a backbone on stills; it becomes an entry that recipes name. Killed, the same command "
-                       "goes on from the last epoch")
+    command = new_command(commands, "train-backbone", "train_backbone",
+                          "train a backbone on stills; it becomes an entry that recipes name. Killed, the same command "
+                          "goes on from the last epoch")
     command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
     command.add_argument("--data", type=Path, metavar="DIR",
                          help="VGGFace2, AffectNet or an image table; without it the recipe's synthetic stills")
-    _store(command, tracking=True)
-    _settings(command)
+    add_store(command, tracking=True)
+    add_settings(command)
     command.add_argument("--force", action="store_true", help="train again what has been trained")
 
 
-def _settings(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
-                         help="change a field of the recipe, as often as needed")
-
-
 def _leaderboard(commands) -> None:
-    command = _command(commands, "leaderboard", "leaderboard", "print the leaderboard of all tracked runs")
+    command = new_command(commands, "leaderboard", "leaderboard", "print the leaderboard of all tracked runs")
     command.add_argument("--task", metavar="TASK", help="expr, va, au or mtl (default: all)")
-    _store(command, tracking=True)
+    add_store(command, tracking=True)
     command.add_argument("--format", choices=("table", "csv", "json", "md"), default="table")
     command.add_argument("--out", type=Path, metavar="FILE", help="write to a file instead of the terminal")
     command.add_argument("--optimism", action="store_true",
@@ -108,24 +74,30 @@ def _leaderboard(commands) -> None:
     command.add_argument("--interval", choices=("studentized", "percentile", "bca"), default="studentized",
                          help="how 95 %% intervals are made (default: studentized, which holds the truth where videos "
                               "are few)")
+    command.add_argument("--causal", action="store_true", help="what real time costs: each run smoothed from the past "
+                         "alone, chosen and scored as it was offline")
+    command.add_argument("--data", type=Path, metavar="DIR", help="with --causal: where the data set is by now")
+    command.add_argument("--cost", action="store_true", help="accuracy and what was measured of exported models on one "
+                         "row, the Pareto front marked")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="with --cost: draw accuracy against latency, as PNG")
 
 
 def _compare(commands) -> None:
-    command = _command(commands, "compare", "compare", "compare two runs on the same videos: difference, interval, "
-                       "p-value, per class, and the videos that moved most")
+    command = new_command(commands, "compare", "compare", "compare two runs on the same videos: difference, interval, "
+                          "p-value, per class, and the videos that moved most")
     for name in ("first", "second"):
         command.add_argument(name, metavar="RUN", help="a run id, the beginning of one, or best:TASK")
-    _store(command, tracking=True)
+    add_store(command, tracking=True)
     command.add_argument("--format", choices=("table", "json"), default="table")
 
 
 def _submit(commands) -> None:
-    command = _command(commands, "submit", "submit", "write a challenge's submission files with a run's model, "
-                       "smoothing and thresholds")
+    command = new_command(commands, "submit", "submit", "write a challenge's submission files with a run's model, "
+                          "smoothing and thresholds")
     command.add_argument("run", metavar="RUN", help="a run id, the beginning of one, or best:TASK")
     command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set with test lists")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder to make")
-    _store(command, tracking=True)
+    add_store(command, tracking=True)
     command.add_argument("--split", choices=("test", "validation", "train"), default="test",
                          help="whose videos (default: test); a labelled split is scored from the files too")
     command.add_argument("--format", choices=("challenge", "frames"), default="challenge", help="the third challenge's "
@@ -139,24 +111,24 @@ def _submit(commands) -> None:
 def _data(commands) -> None:
     command = commands.add_parser("data", help="make or check a data set")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
-    make = _command(actions, "make", "data_make", "write the synthetic set: videos in the ABAW3 layout, and stills")
+    make = new_command(actions, "make", "data_make", "write the synthetic set: videos in the ABAW3 layout, and stills")
     make.add_argument("folder", type=Path, metavar="DIR")
-    make.add_argument("--videos", type=_count, default=40, metavar="N")
-    make.add_argument("--frames", type=_count, default=150, metavar="N", help="frames of each video (default: 150)")
+    make.add_argument("--videos", type=count, default=40, metavar="N")
+    make.add_argument("--frames", type=count, default=150, metavar="N", help="frames of each video (default: 150)")
     make.add_argument("--stills", type=int, default=3000, metavar="N", help="stills with identities (default: 3000)")
     make.add_argument("--seed", type=int, default=0, metavar="N")
-    _jobs(make, "processes")
-    check = _command(actions, "check", "data_check", "recognise a data set, count it, list every problem")
+    add_jobs(make, "processes")
+    check = new_command(actions, "check", "data_check", "recognise a data set, count it, list every problem")
     check.add_argument("folder", type=Path, metavar="DIR")
     check.add_argument("--against", type=Path, metavar="LIST",
                        help="DIR is a submission: check it against this test list, or the lists of this data set")
 
 
 def _backbones(commands) -> None:
-    command = _command(commands, "backbones", "backbones", "list backbones with their cost, or show one")
+    command = new_command(commands, "backbones", "backbones", "list backbones with their cost, or show one")
     command.epilog = "framelight backbones import FILE --name NAME makes a file of weights a backbone (-h says more)"
     command.add_argument("name", nargs="?", metavar="NAME")
-    _store(command)
+    add_store(command)
     command.others["import"] = _backbones_import()
 
 
@@ -171,19 +143,19 @@ def _backbones_import() -> argparse.ArgumentParser:
     command.add_argument("--name", required=True, metavar="NAME", help="what recipes call it")
     command.add_argument("--architecture", metavar="ARCH",
                          help="a backbone's name or timm's; without it, it is found by the tensors")
-    command.add_argument("--classes", type=_names, metavar="A,B,...",
+    command.add_argument("--classes", type=names, metavar="A,B,...",
                          help="names of the score columns (default: the published orders for 7 to 10 columns; none for "
                               "VGGFace, whose columns are people)")
-    _store(command)
+    add_store(command)
     return command
 
 
 def _extract(commands) -> None:
-    command = _command(commands, "extract", "extract", "extract and store the features of a data set")
+    command = new_command(commands, "extract", "extract", "extract and store the features of a data set")
     command.add_argument("--data", type=Path, required=True, metavar="DIR")
     command.add_argument("--backbone", required=True, metavar="NAME",
                          help="NAME or NAME@WEIGHTS (random, pretrained, a timm tag, a checkpoint folder)")
-    _store(command)
+    add_store(command)
     command.add_argument("--precision", choices=("float16", "float32"), default="float16",
                          help="what is stored (default: float16)")
     command.add_argument("--engine", default="", metavar="NAME",
@@ -191,32 +163,23 @@ def _extract(commands) -> None:
                               "openvino or cuda (default: the fastest here, by measurement)")
     command.add_argument("--compute", choices=("float32", "bf16", "fp16"), default="float32",
                          help="what it computes in (default: float32); the difference of a reduced one is printed")
-    _jobs(command, "threads")
+    add_jobs(command, "threads")
 
 
 def _ui(commands) -> None:
-    command = _command(commands, "ui", "ui", "open MLflow's UI on the store, on loopback")
-    _store(command, tracking=True)
-    command.add_argument("--port", type=_count, metavar="N", help="default: the first free one from 5000")
+    command = new_command(commands, "ui", "ui", "open MLflow's UI on the store, on loopback")
+    add_store(command, tracking=True)
+    command.add_argument("--port", type=count, metavar="N", help="default: the first free one from 5000")
 
 
 def _bench(commands) -> None:
-    command = _command(commands, "bench", "bench", "measure the parts that must be fast, each beside what it is held "
-                       "against; exit code 1 when one is missed")
+    command = new_command(commands, "bench", "bench", "measure the parts that must be fast, each beside what it is "
+                          "held against; exit code 1 when one is missed")
     command.add_argument("name", nargs="?", metavar="NAME", help="one part alone; `scale`, which writes 7 GB for a "
                          "while, is measured only by its name")
     command.add_argument("--format", choices=("table", "md", "json"), default="table")
     command.add_argument("--save", action="store_true", help="append the figures to this machine's curves in MLflow")
     command.add_argument("--plot", type=Path, metavar="FILE", help="draw what `scale` measures, as PNG")
-    _store(command, tracking=True)
+    add_store(command, tracking=True)
 
 
-def _count(text: str) -> int:
-    value = int(text) if text.lstrip("+-").isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError("expects a whole number of at least 1")
-    return value
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))

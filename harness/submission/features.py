@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.chosen import Chosen
 from harness.data.dataset import Dataset
 from harness.errors import InputError
 from harness.features.store import FeatureEntry, FeatureStore
-from harness.submission.chosen import Chosen
 
 
 def features_of(chosen: Chosen, dataset: Dataset, images: str, store: Path, say: Callable[[str], None]) -> FeatureEntry:

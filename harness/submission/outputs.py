@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from harness.chosen import Filter
 from harness.errors import InputError
 from harness.jobs.predictions import Predictions
 from harness.smoothing import MAX_RADIUS, fill_gaps, smooth
 from harness.submission.rows import Rows
 from harness.tasks import Task
-
-
-@dataclass(frozen=True)
-class Filter:
-    """What a run chose to do with outputs; thresholds: of the action units, None where 0.5 was kept."""
-
-    kernel: str
-    radius: int
-    gaps: str
-    thresholds: tuple[float, ...] | None = None
 
 
 def outputs_at(rows: Rows, predictions: Predictions, chosen: Filter) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.chosen import Chosen
 from harness.data.affwild2 import AffWild2
 from harness.data.affwild2_folders import source_video
 from harness.data.layout import SPLITS
@@ -17,7 +18,6 @@ from harness.identity import digest
 from harness.jobs.predictions import Predictions
 from harness.splits import annotations_digest
 from harness.submission import files
-from harness.submission.chosen import Chosen
 from harness.submission.features import features_of
 from harness.submission.formats import NOTE
 from harness.submission.lengths import Length, counts, lengths

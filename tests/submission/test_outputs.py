@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from harness.chosen import Filter
 from harness.data.dataset import Labels
 from harness.errors import InputError
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.smoothing import GAPS
-from harness.submission.outputs import Filter, decoded, outputs_at
+from harness.submission.outputs import decoded, outputs_at
 from harness.submission.rows import every_frame, listed_images
 from harness.tasks import softmax, task
 

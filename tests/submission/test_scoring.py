@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from harness.chosen import Filter
 from harness.data.dataset import Labels
 from harness.errors import FramelightError, InputError
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.submission.outputs import Filter, decoded, outputs_at
+from harness.submission.outputs import decoded, outputs_at
 from harness.submission.rows import every_frame
 from harness.submission.scoring import Own, round_trip
 from harness.tasks import softmax, task

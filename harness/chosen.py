@@ -1,4 +1,4 @@
-"""The run that a submission is made with: one seed's record, its configuration and where its model is kept."""
+"""A run that predicts on images of others: one seed's record, its configuration and where its model is kept."""
 
 from __future__ import annotations
 
@@ -21,9 +21,18 @@ from harness.records import Record
 from harness.runs import find
 from harness.splits import REPORTED as VALIDATION
 from harness.splits import TRAINING, annotations_digest
-from harness.submission.outputs import Filter
 
 TYPES = {kind.__name__: kind for kind in (Configuration, HeadConfig, Part, Protocol, Smoothing)}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a run chose to do with outputs; thresholds: of the action units, None where 0.5 was kept."""
+
+    kernel: str
+    radius: int
+    gaps: str
+    thresholds: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Pa
         raise InputError(f"{text} is a published figure; there is no model behind it here")
     if "uses_labels" in record.flags:
         raise InputError(f"run {record.group_id} ({record.backbone}) predicts from the labels of the videos "
-                         "themselves, and a test list has none; take another run")
+                         "themselves, and new images have none; take another run")
     folder = store / "artifacts" / "jobs" / record.job_id
     if not folder.is_dir():
         raise InputError(f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store "

@@ -1,0 +1,57 @@
+"""What the commands' arguments share. Imports nothing heavy, so that --help is quick."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that hands what follows certain first words to others: `backbones import`, beside `backbones NAME`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.others: dict[str, argparse.ArgumentParser] = {}
+
+    def parse_known_args(self, args=None, namespace=None):
+        if args and args[0] in self.others:
+            return self.others[args[0]].parse_known_args(args[1:], namespace)
+        return super().parse_known_args(args, namespace)
+
+
+def new_command(commands, name: str, module: str, help: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=help, description=help)
+    command.set_defaults(module=module)
+    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return command
+
+
+def add_store(command: argparse.ArgumentParser, tracking: bool = False) -> None:
+    command.add_argument("--store", type=Path, default=Path(os.environ.get("FRAMELIGHT_STORE", "framelight-store")),
+                         metavar="DIR", help="where results are kept (default: $FRAMELIGHT_STORE or framelight-store)")
+    if tracking:
+        command.add_argument("--tracking-uri", default=os.environ.get("MLFLOW_TRACKING_URI"), metavar="URI",
+                             help="an MLflow server instead of the store's own database")
+
+
+def add_jobs(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--jobs", type=count, default=os.cpu_count() or 1, metavar="N",
+                         help=f"{what} (default: the number of cores)")
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
+                         help="change a field of the recipe, as often as needed")
+
+
+def count(text: str) -> int:
+    value = int(text) if text.lstrip("+-").isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError("expects a whole number of at least 1")
+    return value
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))

@@ -1,0 +1,35 @@
+"""Where the data sets of a store lay when they were last opened: folders by digest, in one JSON file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from harness.files import write_json
+
+FILE = "whereabouts.json"
+
+
+def remember(store: Path, images: str, root: Path) -> None:
+    """images: digest of the data set's crops."""
+    known = _known(store)
+    if known.get(images) != str(root.absolute()):
+        write_json(_path(store), {**known, images: str(root.absolute())})
+
+
+def recall(store: Path, images: str) -> Path | None:
+    """The folder; whether the data set still lies there, and is still the same, is for the caller to see."""
+    found = _known(store).get(images)
+    return Path(found) if isinstance(found, str) else None
+
+
+def _path(store: Path) -> Path:
+    return Path(store) / "features" / FILE
+
+
+def _known(store: Path) -> dict[str, str]:
+    try:
+        known = json.loads(_path(store).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
