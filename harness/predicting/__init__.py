@@ -1,0 +1,1 @@
+"""What a run reads in new pictures: faces found, followed, predicted and smoothed."""
