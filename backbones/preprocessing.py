@@ -19,14 +19,19 @@ def resize(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((size, size), FILTERS[preprocessing.interpolation]))
 
 
+def scale_and_offset(preprocessing: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [3] each: a value of 0 to 255 is normalised by value * scale + offset."""
+    std = np.asarray(preprocessing.std, np.float64)
+    scale = (preprocessing.value_range / 255.0 / std).astype(np.float32)
+    return scale, (-np.asarray(preprocessing.mean, np.float64) / std).astype(np.float32)
+
+
 def normalise(images: np.ndarray, preprocessing: Preprocessing, out: np.ndarray | None = None) -> np.ndarray:
     """uint8 [N, S, S, 3] -> float32 [N, 3, S, S], a view whose memory is channels-last.
 
     out: float32 [N, S, S, 3], contiguous, to be that memory.
     """
-    std = np.asarray(preprocessing.std, np.float64)
-    scale = (preprocessing.value_range / 255.0 / std).astype(np.float32)
-    offset = (-np.asarray(preprocessing.mean, np.float64) / std).astype(np.float32)
+    scale, offset = scale_and_offset(preprocessing)
     count, height, width, channels = images.shape
     # Rows of whole lines keep numpy's inner loop long; a trailing axis of 3 is ten times slower.
     lines = np.empty(images.shape, np.float32) if out is None else out

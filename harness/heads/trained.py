@@ -72,7 +72,7 @@ def load(folder: Path, name: str = NAME) -> TrainedHead:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         trained = TrainedHead(load_file(tensors), **{**card, "config": HeadConfig.from_plain(card["config"])})
-        _module(trained)
+        module_of(trained)
         return trained
     except FileNotFoundError as error:
         raise InputError(f"no trained head in {folder}: {path.name} and {tensors.name} are needed") from error
@@ -91,7 +91,7 @@ def predict(trained: TrainedHead, features: np.ndarray | Iterable[np.ndarray]) -
     InputError when D is not the width the head was trained on; FramelightError when an output is not finite.
     """
     task = tasks.task(trained.task)
-    head = _module(trained)
+    head = module_of(trained)
     blocks = [features] if isinstance(features, np.ndarray) else features
     outputs = [np.zeros((0, task.width), np.float32)]
     for block in blocks:
@@ -107,7 +107,8 @@ def predict(trained: TrainedHead, features: np.ndarray | Iterable[np.ndarray]) -
     return np.concatenate(outputs)
 
 
-def _module(trained: TrainedHead) -> modules.Head:
+def module_of(trained: TrainedHead) -> modules.Head:
+    """The head as a torch module: features [N, D] -> logits [N, C]."""
     with torch.device("meta"):
         head = modules.build(trained.config, trained.in_width, tasks.task(trained.task))
     head.load_state_dict({name: torch.from_numpy(value) for name, value in trained.state.items()}, assign=True)
