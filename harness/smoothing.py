@@ -2,12 +2,17 @@
 
 T: frames of a video; C: output columns. A window has radius r, that is frames t-r to t+r, cut at the video's ends
 (it shrinks; nothing is padded). Each column is smoothed for itself, before argmax or thresholds (Savchenko 2022).
+
+The kernels of CAUSAL know no later frame. A trailing window is frames t-r to t, cut at the start; `exponential` weighs
+a frame 2/(r+2) and all before it the rest, from the first frame on without a bias towards it. All three lag r/2 frames
+behind in the mean, so that one radius smooths alike in each.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import bottleneck
 import numpy as np
@@ -15,7 +20,9 @@ import numpy as np
 from harness.errors import InputError, unknown
 
 MAX_RADIUS = 250
-GAPS = ("linear", "nearest", "published")
+GAPS = ("linear", "nearest", "published", "held")
+CAUSAL = ("trailing_mean", "trailing_median", "exponential")
+"""Kernels that a camera can be read with."""
 
 Kernel = Callable[[list[np.ndarray], list[int]], Iterator[np.ndarray]]
 """Videos as contiguous float64 [C, T], ascending radii -> for each radius a fresh [C, sum of T]."""
@@ -27,7 +34,8 @@ def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int, method: str 
     frames: [n] ascending 1-based frame numbers; outputs: [n, C], n at least 1. Before the first crop and after the
     last the values are held. Frames beyond `length` take part in what lies between and are cut off.
     method: between two crops the values are interpolated (`linear`), or are those of the `nearest` crop, the earlier
-    one of two equally near. `published` is the interpolation with its weights exchanged, so that a gap runs backwards
+    one of two equally near, or those of the crop before (`held`), which is all that is known while a camera runs.
+    `published` is the interpolation with its weights exchanged, so that a gap runs backwards
     from the later crop to the earlier: what the published figures of the third ABAW challenge were computed with
     (Savchenko 2022), for nothing but to repeat them.
     InputError for another method, frame numbers that do not ascend from 1 on, or NaN.
@@ -53,6 +61,8 @@ def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int, method: str 
 
 def _later(gone: np.ndarray, span: np.ndarray, method: str) -> np.ndarray:
     """Weight of the later of two crops, `gone` frames after the earlier one; 0 where they are the same (span 0)."""
+    if method == "held":
+        return np.zeros(len(gone))
     if method == "nearest":
         return (2 * gone > span).astype(np.float64)
     linear = gone / np.maximum(span, 1)
@@ -60,7 +70,7 @@ def _later(gone: np.ndarray, span: np.ndarray, method: str) -> np.ndarray:
 
 
 def smooth(outputs: np.ndarray, kernel: str, radius: int) -> np.ndarray:
-    """Outputs [T, C] of one video, without gaps -> float64 [T, C]; kernel `none`, `mean` or `median`, radius 0 to 250.
+    """Outputs [T, C] of one video, without gaps -> float64 [T, C]; kernel of KERNELS, radius 0 to 250.
 
     InputError for an unknown kernel, a radius out of range, or NaN.
     """
@@ -90,14 +100,18 @@ def _none(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.ndarray]:
         yield np.concatenate(videos, axis=1)
 
 
-def _mean(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.ndarray]:
-    """Window sums grow by one frame at each end from radius to radius; a row of ones sums to the window's size."""
+def _mean(videos: list[np.ndarray], radii: list[int], ahead: bool) -> Iterator[np.ndarray]:
+    """Window sums grow by one frame at each end from radius to radius; a row of ones sums to the window's size.
+
+    ahead: the window reaches as far into the future as into the past.
+    """
     counted = [np.vstack([video, np.ones(video.shape[1])]) for video in videos]
     sums, reached = [video.copy() for video in counted], 0
     for radius in radii:
         for video, total in zip(counted, sums):
             for r in range(reached + 1, min(radius, video.shape[1] - 1) + 1):
-                total[:, :-r] += video[:, r:]
+                if ahead:
+                    total[:, :-r] += video[:, r:]
                 total[:, r:] += video[:, :-r]
         reached = radius
         smoothed, parts = _empty(videos)
@@ -106,11 +120,13 @@ def _mean(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.ndarray]:
         yield smoothed
 
 
-def _median(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.ndarray]:
+def _each(moving: Callable[[np.ndarray, int], np.ndarray], videos: list[np.ndarray], radii: list[int]
+          ) -> Iterator[np.ndarray]:
+    """A filter of one video [C, T] at one radius, of each video at each radius."""
     for radius in radii:
         smoothed, parts = _empty(videos)
         for video, part in zip(videos, parts):
-            part[...] = _moving_median(video, radius)
+            part[...] = moving(video, radius)
         yield smoothed
 
 
@@ -124,7 +140,41 @@ def _moving_median(video: np.ndarray, radius: int) -> np.ndarray:
     return bottleneck.move_median(padded, 2 * r + 1, min_count=1, axis=1)[:, r:]
 
 
-KERNELS: dict[str, Kernel] = {"none": _none, "mean": _mean, "median": _median}
+def _trailing_median(video: np.ndarray, radius: int) -> np.ndarray:
+    window = min(radius + 1, video.shape[1])
+    return bottleneck.move_median(video, window, min_count=1, axis=1) if window else video
+
+
+def _exponential(video: np.ndarray, radius: int) -> np.ndarray:
+    """The sum of all frames so far, each weighed less by `kept` for every frame since, over the sum of the weights."""
+    if not video.shape[1]:
+        return video
+    from scipy.signal import lfilter
+
+    counted = np.vstack([video, np.ones(video.shape[1])])
+    sums = lfilter([1.0], [1.0, -kept(radius)], counted, axis=1)
+    return sums[:-1] / sums[-1]
+
+
+def kept(radius: int) -> float:
+    """What `exponential` keeps of a weight from one frame to the next: a mean age of r/2 frames."""
+    return radius / (radius + 2)
+
+
+def delay(kernel: str, radius: int) -> float:
+    """Frames by which the filter lags behind in the mean: a steady rise comes out so much later."""
+    return radius / 2 if kernel in CAUSAL else 0.0
+
+
+def look_ahead(kernel: str, radius: int) -> int:
+    """Later frames that the filter needs before it can tell of one: how long a camera's picture would have to wait."""
+    return 0 if kernel in CAUSAL or kernel == "none" else radius
+
+
+KERNELS: dict[str, Kernel] = {
+    "none": _none, "mean": partial(_mean, ahead=True), "median": partial(_each, _moving_median),
+    "trailing_mean": partial(_mean, ahead=False), "trailing_median": partial(_each, _trailing_median),
+    "exponential": partial(_each, _exponential)}
 
 
 def _empty(videos: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -7,15 +7,19 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from harness.errors import InputError
-from harness.smoothing import MAX_RADIUS, curve, fill_gaps, smooth
+from harness.smoothing import CAUSAL, GAPS, KERNELS, MAX_RADIUS, curve, delay, fill_gaps, look_ahead, smooth
 
 VALUES = st.floats(-1, 1, width=32)
 
 
 def plain_loop(outputs, kernel, radius):
-    statistic = {"mean": np.mean, "median": np.median}[kernel]
     outputs = outputs.astype(np.float64)
-    return np.stack([statistic(outputs[max(0, t - radius):t + radius + 1], axis=0) for t in range(len(outputs))])
+    if kernel == "exponential":
+        weights = [(1 - 2 / (radius + 2)) ** np.arange(t, -1, -1) for t in range(len(outputs))]
+        return np.stack([np.average(outputs[:t + 1], axis=0, weights=own) for t, own in enumerate(weights)])
+    statistic = np.mean if kernel.endswith("mean") else np.median
+    ahead = radius if kernel in ("mean", "median") else 0
+    return np.stack([statistic(outputs[max(0, t - radius):t + ahead + 1], axis=0) for t in range(len(outputs))])
 
 
 def videos_of(lengths, columns=3, seed=0):
@@ -23,13 +27,14 @@ def videos_of(lengths, columns=3, seed=0):
     return [rng.normal(size=(length, columns)) for length in lengths]
 
 
+@settings(deadline=None)  # the first filter of its kind brings scipy with it
 @given(arrays(np.float32, st.tuples(st.integers(1, 25), st.integers(1, 3)), elements=VALUES),
-       st.sampled_from(["mean", "median"]), st.integers(0, 30))
+       st.sampled_from([*KERNELS][1:]), st.integers(0, 30))
 def test_smooth_equals_a_plain_loop(outputs, kernel, radius):
     np.testing.assert_allclose(smooth(outputs, kernel, radius), plain_loop(outputs, kernel, radius), atol=1e-12)
 
 
-@pytest.mark.parametrize("kernel", ["mean", "median"])
+@pytest.mark.parametrize("kernel", [*KERNELS][1:])
 def test_the_widest_window_equals_a_plain_loop(kernel):
     outputs, = videos_of([900], columns=2)
     np.testing.assert_allclose(smooth(outputs, kernel, MAX_RADIUS), plain_loop(outputs, kernel, MAX_RADIUS), atol=1e-12)
@@ -37,7 +42,7 @@ def test_the_widest_window_equals_a_plain_loop(kernel):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=5),
-       st.sets(st.integers(0, 60), min_size=1, max_size=6), st.sampled_from(["none", "mean", "median"]))
+       st.sets(st.integers(0, 60), min_size=1, max_size=6), st.sampled_from([*KERNELS]))
 def test_curve_equals_smooth_of_each_video(lengths, radii, kernel):
     videos, radii = videos_of(lengths), sorted(radii)
     seen = []
@@ -47,21 +52,21 @@ def test_curve_equals_smooth_of_each_video(lengths, radii, kernel):
     assert seen == radii
 
 
-@pytest.mark.parametrize("kernel", ["mean", "median"])
+@pytest.mark.parametrize("kernel", [*KERNELS][1:])
 def test_a_window_never_reaches_into_the_next_video(kernel):
     videos = [np.zeros((5, 2)), np.ones((3, 2)), np.full((1, 2), 7.0), np.zeros((400, 2))]
     for _, smoothed in curve(videos, kernel, [0, 1, 4, 250]):
-        np.testing.assert_array_equal(smoothed, np.concatenate(videos))
+        np.testing.assert_allclose(smoothed, np.concatenate(videos), rtol=1e-14)
 
 
-@pytest.mark.parametrize("kernel", ["none", "mean", "median"])
+@pytest.mark.parametrize("kernel", [*KERNELS])
 def test_radius_zero_and_kernel_none_leave_outputs_as_they_are(kernel):
     outputs, = videos_of([30])
     np.testing.assert_array_equal(smooth(outputs, kernel, 0), outputs)
     np.testing.assert_array_equal(smooth(outputs, "none", 20), outputs)
 
 
-@pytest.mark.parametrize("kernel", ["none", "mean", "median"])
+@pytest.mark.parametrize("kernel", [*KERNELS])
 def test_what_curve_yields_may_be_kept_and_changed(kernel):
     videos = videos_of([30, 4])
     kept = [smoothed for _, smoothed in curve(videos, kernel, range(4))]
@@ -82,9 +87,33 @@ def test_single_precision_is_accumulated_in_double():
     np.testing.assert_allclose(smoothed, plain_loop(outputs, "mean", 250), atol=1e-13)
 
 
-def test_smoothed_probabilities_still_sum_to_one():
+@pytest.mark.parametrize("kernel", ["mean", "trailing_mean", "exponential"])
+def test_smoothed_probabilities_still_sum_to_one(kernel):
     outputs = np.random.default_rng(4).dirichlet(np.ones(8), size=300)
-    np.testing.assert_allclose(smooth(outputs, "mean", 50).sum(axis=1), 1, atol=1e-12)
+    np.testing.assert_allclose(smooth(outputs, kernel, 50).sum(axis=1), 1, atol=1e-12)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["none", *CAUSAL]), st.integers(0, 40), st.integers(1, 59))
+def test_a_causal_kernel_does_not_know_what_comes_later(kernel, radius, now):
+    outputs, = videos_of([60])
+    later = outputs.copy()
+    later[now:] = 99
+    np.testing.assert_array_equal(smooth(outputs, kernel, radius)[:now], smooth(later, kernel, radius)[:now])
+    assert look_ahead(kernel, radius) == 0
+
+
+@pytest.mark.parametrize("kernel", [*KERNELS])
+@pytest.mark.parametrize("radius", [0, 1, 7, 30])
+def test_delay_and_look_ahead_are_those_of_the_filter(kernel, radius):
+    """A ramp comes out late by the delay; an impulse is seen as many frames before it as the window looks ahead."""
+    ramp = np.arange(1000.0)[:, None]
+    lag = (ramp - smooth(ramp, kernel, radius))[-MAX_RADIUS]
+    assert lag == pytest.approx(delay(kernel, radius), abs=1e-6)
+    step = (np.arange(200) >= 100).astype(float)[:, None]
+    moved = np.flatnonzero(smooth(step, kernel, 2 * radius)[:, 0] > 1e-9)[0]
+    first = 100 - look_ahead(kernel, 2 * radius)
+    assert moved == (first if not kernel.endswith("median") else moved) and moved >= first
 
 
 def test_gap_interpolation_weights_are_not_reversed():
@@ -120,11 +149,15 @@ def test_the_nearest_crop_is_the_earlier_of_two_equally_near(present, length):
     np.testing.assert_array_equal(dense, frames[distance.argmin(axis=1)])
 
 
-@given(st.sets(st.integers(1, 40), min_size=1, max_size=15), st.sampled_from(["linear", "nearest", "published"]))
+@given(st.sets(st.integers(1, 40), min_size=1, max_size=15), st.sampled_from(GAPS))
 def test_frames_with_a_crop_keep_their_outputs_however_gaps_are_filled(present, method):
     frames = np.array(sorted(present))
     outputs = np.random.default_rng(0).normal(size=(len(frames), 2))
     np.testing.assert_array_equal(fill_gaps(frames, outputs, 40, method)[frames - 1], outputs)
+
+
+def test_held_gaps_know_nothing_of_the_next_crop():
+    assert fill_gaps([3, 6], [[3.0], [6.0]], 8, "held")[:, 0].tolist() == [3, 3, 3, 3, 3, 6, 6, 6]
 
 
 def test_an_unknown_way_to_fill_gaps_is_named():

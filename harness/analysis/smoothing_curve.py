@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,14 @@ import numpy as np
 
 from harness.analysis.resampled import change_interval, metric_interval
 from harness.analysis.scored import ScoredRun
-from harness.drawing.style import BLUE, GREEN, GREY, GRID, INK, ORANGE, describe, panel, save, titled
+from harness.drawing.style import BLUE, GREEN, GREY, GRID, INK, ORANGE, PURPLE, SKY, describe, panel, save, titled
+from harness.smoothing import CAUSAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, UPPER, LOWER = 7.6, 2.9, 1.75
-COLOURS = {"mean": BLUE, "median": ORANGE}
+COLOURS = {"mean": BLUE, "median": ORANGE, "trailing_mean": SKY, "trailing_median": PURPLE, "exponential": GREEN}
 KNOTS = 11
 """Radii at which units are resampled; between them the band's distance from the curve is interpolated."""
 
@@ -49,9 +51,17 @@ def draw_smoothing(path: Path, run: ScoredRun) -> None:
                  columnspacing=1.2, handletextpad=0.5)
     describe(upper, "", f"{record.metric}, {record.split}")
     bands = f"; bands: {run.intervals}" if run.units > 1 else ""
-    describe(lower, "radius r, frames each side (window 2r + 1)",
+    describe(lower, _reach(record.curve),
              "change", f"Change from radius {radii[0]} on the same {run.noun}{bands}")
     save(made, path)
+
+
+def _reach(kernels: Iterable[str]) -> str:
+    causal = set(CAUSAL).intersection(kernels)
+    if not causal:
+        return "radius r, frames each side (window 2r + 1)"
+    other = "" if causal.issuperset(kernels) else "; of mean and median as many after it"
+    return f"radius r, frames before the present one{other}"
 
 
 def knots_of(radii: np.ndarray, chosen: int) -> np.ndarray:
@@ -63,7 +73,7 @@ def knots_of(radii: np.ndarray, chosen: int) -> np.ndarray:
 
 def _curve(axes: Axes, radii: np.ndarray, values: np.ndarray, knots: np.ndarray, band: np.ndarray,
            kernel: str) -> None:
-    colour = COLOURS.get(kernel, GREEN)
+    colour = COLOURS[kernel]
     away = band - values[np.searchsorted(radii, knots)]
     edges = [values + np.interp(radii, knots, one) for one in away]
     for edge in edges:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from harness.errors import InputError, unknown
 from harness.heads.config import HeadConfig, require_fit
 from harness.pretraining.config import StillsConfig
-from harness.smoothing import GAPS, MAX_RADIUS
+from harness.smoothing import CAUSAL, GAPS, MAX_RADIUS
 from harness.tasks import TASKS
 
 COMPUTE = ("float32", "bf16", "fp16")
 FEATURES = ("embeddings", "scores", "embeddings+scores")
 KERNELS = ("mean", "median")
+"""Those a recipe chooses among when it names none; `harness.smoothing.CAUSAL` may be named too."""
 PROTOCOLS = ("held-out", "published")
 PRUNERS = ("none", "median")
 THRESHOLDS = ("chosen", "half")
@@ -76,9 +77,9 @@ class Smoothing:
 
     def __post_init__(self) -> None:
         for kernel in self.kernels:
-            if kernel not in KERNELS:
-                raise unknown("kernel", kernel, KERNELS)
-        _require(len(self.kernels) > 0, "smoothing.kernels is empty; name mean, median or both")
+            if kernel not in (*KERNELS, *CAUSAL):
+                raise unknown("kernel", kernel, (*KERNELS, *CAUSAL))
+        _require(len(self.kernels) > 0, f"smoothing.kernels is empty; name some of {', '.join((*KERNELS, *CAUSAL))}")
         _require(0 <= self.smallest <= self.largest <= MAX_RADIUS,
                  f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {MAX_RADIUS}, "
                  "smallest first")

@@ -1,0 +1,60 @@
+"""The causal kernels frame by frame, as a camera brings them."""
+
+from __future__ import annotations
+
+import bottleneck
+import numpy as np
+
+from harness.errors import InputError
+from harness.smoothing import CAUSAL, kept, smooth
+
+
+class Streaming:
+    """One filter of one face. What comes out for frame t is what `smooth` gives at t for the frames up to t, with gaps
+    `held`; kernel: of CAUSAL, or `none`.
+
+    InputError for a kernel that would need later frames, an unknown one, or a radius out of range.
+    """
+
+    def __init__(self, kernel: str, radius: int) -> None:
+        smooth(np.zeros((0, 1)), kernel, radius)
+        if kernel not in (*CAUSAL, "none"):
+            raise InputError(f"kernel {kernel} reads {radius} frames of the future, which a camera does not have; "
+                             f"take {', '.join(CAUSAL)} or none")
+        self.kernel, self.radius = kernel, radius if kernel != "none" else 0
+        self._last: np.ndarray | None = None
+        self._missed = 0
+        self._window: np.ndarray | None = None
+        self._seen = 0
+        self._sum: np.ndarray | float = 0.0
+        self._weight = 0.0
+
+    def __call__(self, outputs: np.ndarray | None) -> np.ndarray | None:
+        """Outputs [C] of the next frame -> float64 [C] smoothed; None is a frame without a crop.
+
+        Frames without one repeat the last crop's outputs; those before the first crop are None, and count later as if
+        they had been like it. InputError for NaN or infinity, which would never leave the filter.
+        """
+        if outputs is None:
+            self._missed += self._last is None
+            return None if self._last is None else self._next(self._last)
+        outputs = np.array(outputs, dtype=np.float64)
+        if not np.isfinite(outputs).all():
+            raise InputError(f"frame {self._seen + self._missed + 1} of a stream holds NaN or infinity")
+        self._last = outputs
+        for _ in range(self._missed):
+            self._next(outputs)
+        self._missed = 0
+        return self._next(outputs)
+
+    def _next(self, outputs: np.ndarray) -> np.ndarray:
+        self._seen += 1
+        if self.kernel == "exponential":
+            self._sum = outputs + kept(self.radius) * self._sum
+            self._weight = 1 + kept(self.radius) * self._weight
+            return self._sum / self._weight
+        if self._window is None:
+            self._window = np.empty((self.radius + 1, len(outputs)))
+        self._window[(self._seen - 1) % len(self._window)] = outputs
+        window = self._window[:self._seen]
+        return bottleneck.median(window, axis=0) if self.kernel == "trailing_median" else window.mean(axis=0)
