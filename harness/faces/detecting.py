@@ -1,0 +1,49 @@
+"""Detectors of faces by name: the one that is always there, or a model of the user's own."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from harness.errors import unknown
+from harness.faces.found import Faces
+
+HAAR = "haar"
+
+
+class Detector(Protocol):
+    """Finds the faces of a frame; the same arguments always give the same faces.
+
+    name: as the user named it; identity: of everything its result depends on.
+    """
+
+    name: str
+    identity: str
+
+    def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
+        """pixels: uint8 [H, W, 3] RGB.
+
+        Without `near` the whole frame is searched in every way the detector has: right for pictures that do not
+        belong together, slow for video. near: float32 [K, 4], boxes where faces are expected; they are searched
+        there, and the whole frame in only one of the ways, now and then. turn: counts the frames, so that each way
+        has its turn.
+        """
+        ...
+
+
+def open_detector(name: str, smallest: int | None = None) -> Detector:
+    """`haar`, or the path of a YuNet model, FILE.onnx.
+
+    smallest: side in pixels of the smallest face to find; None: a twelfth of the frame's shorter side, at least 24.
+    InputError for a name that is neither, or a file that is not such a model.
+    """
+    if name == HAAR:
+        from harness.faces.haar import Haar
+
+        return Haar(smallest)
+    if name.lower().endswith(".onnx"):
+        from harness.faces.yunet import YuNet
+
+        return YuNet(name, smallest)
+    raise unknown("detector", name, [HAAR, "FILE.onnx"])
