@@ -1,0 +1,151 @@
+"""What was read as a table: one row for each face of each frame, and one for each frame without a face."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.files import writing
+from harness.predicting.reading import Outputs, Reading
+from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CSV, PARQUET = "predictions.csv", "predictions.parquet"
+METADATA = "framelight"
+"""Key of the JSON in the parquet file that says what was read by which runs."""
+RAW = "_raw"
+ORDER = ("expr", "va", "au")
+SECONDS, PIXELS, OUTPUTS = 6, 2, 7
+"""Decimals that are kept: what lies beyond is noise of the arithmetic, and no table needs it."""
+
+
+def table(reading: Reading) -> pd.DataFrame:
+    """One row for each of the N rows of the reading and for each frame without a face, by frame, then by face.
+
+    `frame`, `time` in seconds, `face` (empty where there is none), `found` (0 or 1), the box as `x`, `y`, `width` and
+    `height` in pixels of the frame, `detection`; then for each output of the runs after the filter `expression` and
+    `p_<Expression>`, `valence` and `arousal`, `AU<n>` (0 or 1, by the run's thresholds) and `p_AU<n>`; then the same
+    before the filter, with `_raw` behind the name. Where two runs give the same output, its names have `<run>.` before
+    them. What is not known is empty, never 0. Numbers are rounded to 7 decimals (boxes: 2), so that the two files
+    hold the same.
+    """
+    import pandas as pd
+
+    empty = np.setdiff1d(reading.frames, reading.frame)
+    frame = np.concatenate([reading.frame, empty])
+    order = np.argsort(frame, kind="stable")
+    seconds = reading.seconds[np.searchsorted(reading.frames, frame)]
+    columns = {
+        "frame": frame.astype(np.int32),
+        "time": _rounded(seconds, SECONDS),
+        "face": _whole(_longer(reading.face, len(empty), 0), np.int32, np.arange(len(frame)) < len(reading.face)),
+        "found": _longer(reading.found, len(empty), 0).astype(np.int8),
+        **{name: _longer(_rounded(reading.boxes[:, i], PIXELS), len(empty))
+           for i, name in enumerate(("x", "y", "width", "height"))},
+        "detection": _longer(_rounded(reading.detection, OUTPUTS), len(empty)),
+    }
+    given = Counter(output.name for one in reading.outputs for output in one.task.outputs)
+    for name, one, values, suffix in _blocks(reading):
+        prefix = f"{one.name}." if given[name] > 1 else ""
+        columns |= _columns(name, one, _longer(values, len(empty)), prefix, suffix)
+    return pd.DataFrame(columns).take(order).reset_index(drop=True)
+
+
+def as_csv(rows: pd.DataFrame, header: bool = True) -> str:
+    """Comma-separated lines, each with its end of line; without `header` to go on below others."""
+    from pyarrow import Table
+    from pyarrow.csv import WriteOptions, write_csv
+
+    names, lines = io.StringIO(), io.BytesIO()
+    if header:
+        csv.writer(names, lineterminator="\n").writerow(rows.columns)
+    write_csv(Table.from_pandas(rows, preserve_index=False), lines,
+              WriteOptions(include_header=False, quoting_style="none"))
+    return names.getvalue() + lines.getvalue().decode()
+
+
+def write_tables(reading: Reading, folder: Path) -> tuple[Path, Path]:
+    """Write predictions.csv and predictions.parquet, whole or not at all; both hold the same numbers.
+
+    The parquet file says in its metadata, under `framelight` as JSON, what was read and by which runs.
+    """
+    from pyarrow import Table, parquet
+
+    rows = table(reading)
+    paths = folder / CSV, folder / PARQUET
+    with writing(paths[0]) as aside:
+        aside.write_text(as_csv(rows), encoding="utf-8")
+    arrow = Table.from_pandas(rows, preserve_index=False)
+    with writing(paths[1]) as aside:
+        parquet.write_table(arrow.replace_schema_metadata(
+            {**(arrow.schema.metadata or {}), METADATA: json.dumps(metadata(reading))}), aside)
+    return paths
+
+
+def metadata(reading: Reading) -> dict:
+    """What was read and by which runs, as JSON types."""
+    return {"source": reading.source, "rate": reading.rate, "width": reading.size[0], "height": reading.size[1],
+            "frames": len(reading.frames),
+            "runs": [{"name": one.name, "label": one.label, "task": one.task.name, "kernel": one.kernel,
+                      "radius": one.radius, "thresholds": None if one.thresholds is None else list(one.thresholds)}
+                     for one in reading.outputs]}
+
+
+def _blocks(reading: Reading) -> Iterator[tuple[str, Outputs, np.ndarray, str]]:
+    """(output, run, [N, columns], suffix) in the order of the columns: all smoothed ones, then all raw ones."""
+    for suffix in ("", RAW):
+        for one in reading.outputs:
+            slices = one.task.slices()
+            for name in (name for name in ORDER if name in slices):
+                yield name, one, (one.raw if suffix else one.smoothed)[:, slices[name]], suffix
+
+
+def _columns(name: str, one: Outputs, values: np.ndarray, prefix: str, suffix: str) -> dict[str, object]:
+    """The columns of one output of one run; values: [M, columns], NaN in whole rows."""
+    known = ~np.isnan(values).any(axis=1)
+    numbers = _rounded(values, OUTPUTS)
+    decided: dict[str, object] = {}
+    if name == "va":
+        named = dict(zip(AFFECTS, numbers.T))
+    elif name == "expr":
+        decided = {"expression": _names(values, known)}
+        named = {f"p_{expression}": column for expression, column in zip(EXPRESSIONS, numbers.T)}
+    else:
+        present = values >= (0.5 if one.thresholds is None else np.array(one.thresholds))
+        decided = {unit: _whole(column, np.int8, known) for unit, column in zip(ACTION_UNITS, present.T)}
+        named = {f"p_{unit}": column for unit, column in zip(ACTION_UNITS, numbers.T)}
+    return {f"{prefix}{column}{suffix}": held for column, held in {**decided, **named}.items()}
+
+
+def _names(values: np.ndarray, known: np.ndarray):
+    """The most probable expression of each row, empty where it is not known."""
+    import pandas as pd
+
+    best = np.where(known, np.where(known[:, None], values, 0).argmax(axis=1), -1)
+    return pd.Categorical.from_codes(best, EXPRESSIONS).astype("string")
+
+
+def _longer(values: np.ndarray, more: int, fill: float = np.nan) -> np.ndarray:
+    """float64, with `more` rows of `fill` below."""
+    return np.concatenate([values, np.full((more, *values.shape[1:]), fill)])
+
+
+def _whole(values: np.ndarray, kind: type[np.integer], known: np.ndarray):
+    """Whole numbers, missing where not `known`."""
+    import pandas as pd
+
+    return pd.arrays.IntegerArray(np.where(known, values, 0).astype(kind), ~known)
+
+
+def _rounded(values: np.ndarray, decimals: int) -> np.ndarray:
+    """float64; adding 0 makes -0.0 a 0."""
+    return np.asarray(values, dtype=np.float64).round(decimals) + 0.0
