@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from harness.identity import digest
 from harness.jobs.job import Configuration
 from harness.jobs.predictions import Predictions
 from harness.jobs.training import REPORTED
+from harness.jobs.untouched import require_model, require_predictions
 from harness.recipes.recipe import Protocol, Smoothing
 from harness.records import Record
 from harness.runs import find
@@ -49,13 +50,20 @@ class Chosen:
         return Filter(record.kernel, record.radius, self.configuration.smoothing.gaps, record.thresholds)
 
     def kept(self) -> Predictions:
-        """What it predicted of the split it was scored on; FramelightError where that cannot be read."""
+        """What it predicted of the split it was scored on; FramelightError where that is gone, altered or unreadable.
+        """
         path = self.folder / REPORTED
+        require_predictions(self.folder, self.record.job_id, self.again)
         try:
             return Predictions.load(path)
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
-            raise FramelightError(f"{path} cannot be read ({error}); run the recipe of this run again with --force"
-                                  ) from error
+            raise FramelightError(f"{path} cannot be read ({error}); {self.again}") from error
+
+    @property
+    def again(self) -> str:
+        """What makes this run anew, in words for an error."""
+        store = self.folder.parents[2]
+        return f"make the run again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {store} --force"
 
     @property
     def optimistic(self) -> bool:
@@ -71,10 +79,12 @@ def of_data(records: Sequence[Record], dataset: Dataset, store: Path) -> list[Re
     return [record for record in records if record.data_digest == here.get(record.task)] or list(records)
 
 
-def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Path) -> Chosen:
-    """The job that RUN and a seed (default: the first) name.
+def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Path,
+               say: Callable[[str], None] | None = None) -> Chosen:
+    """The job that RUN and a seed (default: the first) name; `say` is told where its model cannot be checked.
 
-    InputError for a run that cannot predict, a seed it does not have, or one whose model is not in this store.
+    InputError for a run that cannot predict, a seed it does not have, or one whose model is not in this store;
+    FramelightError where a file of its model is gone or altered.
     """
     found = sorted(find(records, text), key=lambda record: record.seed)
     of_seed = {record.seed: record for record in found}
@@ -90,7 +100,11 @@ def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Pa
     if not folder.is_dir():
         raise InputError(f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store "
                          "that it ran in with --store DIR")
-    return Chosen(record, configuration_of(record), folder)
+    chosen = Chosen(record, configuration_of(record), folder)
+    if not require_model(folder, record.job_id, chosen.again) and say is not None:
+        say(f"run {record.job_id} is of an earlier version, which hashed no model: whether its files were altered "
+            "cannot be told")
+    return chosen
 
 
 def configuration_of(record: Record) -> Configuration:

@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
     records = tracked_records(arguments.store, arguments.tracking_uri)
     if arguments.run.startswith(BEST):
         records = of_data(records, dataset, arguments.store)
-    chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store)
+    chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store, say)
     places = Places(arguments.frames, arguments.videos)
     done = submit(chosen, dataset, arguments.split, arguments.format, places, arguments.out, arguments.store, say)
     print("\n".join(_lines(done)))

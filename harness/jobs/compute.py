@@ -109,11 +109,13 @@ class _Work:
     def finished(self, folder: Path, summary: dict[str, Any]) -> Record:
         """Everything but the record is written into the folder."""
         job = self.job
-        for kept in sorted(job.predictions.iterdir()):
-            _link(kept, folder / kept.name)
+        kept = sorted(job.predictions.iterdir())
+        for file in kept:
+            _link(file, folder / file.name)
+        model = [folder / file.name for file in kept if file.name not in (training.SELECTED, training.REPORTED)]
         selected = self.replay(Predictions.load(folder / training.SELECTED), self._selection())
         choice = choose(selected, job.configuration.smoothing, self._thresholds())
-        frozen = freeze(folder, job.job_id, summary["epoch"], choice, folder / training.REPORTED)
+        frozen = freeze(folder, job.job_id, summary["epoch"], choice, folder / training.REPORTED, model)
         if job.configuration.kind == "trial":
             return self.score(folder, SELECTION, selected, choice, summary)
         reported = self.replay(Predictions.load(folder / training.REPORTED), Sealed(job).open(frozen))

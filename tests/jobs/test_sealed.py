@@ -41,8 +41,9 @@ def test_a_frozen_choice_opens_the_labels(prepared, tmp_path):
     job = job_of(prepared)
     labels = Sealed(job).open(freeze(tmp_path, job.job_id, 1, CHOICE, None))
     kept = json.loads((tmp_path / "choice.json").read_text())
-    assert len(labels) > 0 and kept == {"job": job.job_id, "epoch": 1, "predictions": "", "kernel": "mean", "radius": 3,
-                                        "thresholds": [0.5] * 12, "value": 0.4, "curves": {"mean": [0.3, 0.4]}}
+    assert len(labels) > 0 and kept == {"job": job.job_id, "epoch": 1, "predictions": "", "model": {}, "kernel": "mean",
+                                        "radius": 3, "thresholds": [0.5] * 12, "value": 0.4,
+                                        "curves": {"mean": [0.3, 0.4]}}
 
 
 def test_what_is_not_frozen_on_disk_opens_nothing(prepared, tmp_path):
@@ -50,8 +51,9 @@ def test_what_is_not_frozen_on_disk_opens_nothing(prepared, tmp_path):
     frozen = freeze(tmp_path, job.job_id, 1, CHOICE, None)
     with pytest.raises(FramelightError, match="stay shut"):
         Sealed(other).open(frozen)
-    with pytest.raises(FramelightError, match="stay shut"):
-        Sealed(job).open(dataclasses.replace(frozen, choice=dataclasses.replace(CHOICE, radius=7)))
+    for changes in ({"choice": dataclasses.replace(CHOICE, radius=7)}, {"model": {"head.json": "0" * 64}}):
+        with pytest.raises(FramelightError, match="stay shut"):
+            Sealed(job).open(dataclasses.replace(frozen, **changes))
     frozen.path.unlink()
     with pytest.raises(FramelightError, match=f"{frozen.path}: .* stay shut until the choice of job {job.job_id}"):
         Sealed(job).open(frozen)
@@ -82,6 +84,8 @@ def test_the_choice_is_of_the_predictions_that_are_scored(prepared):
     assert kept["predictions"] == digest and kept["job"] == job.job_id
     assert (kept["epoch"], kept["kernel"], kept["radius"]) == (record.epoch, record.kernel, record.radius)
     assert kept["curves"] == {name: columns["selected"] for name, columns in record.curve.items()}
+    assert kept["model"] == {name: hashlib.sha256((job.folder / name).read_bytes()).hexdigest()
+                             for name in ("head.json", "head.safetensors", "training.json")}
 
 
 def test_whatever_trains_is_not_told_where_the_labels_lie(prepared, monkeypatch):
