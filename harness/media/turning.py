@@ -1,0 +1,35 @@
+"""Pixels put upright: the eight ways in which a camera says that its picture lies on its side or is mirrored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Rows and columns exchanged first, then the picture mirrored left to right (`across`), upside down (`down`)."""
+
+    exchanged: bool = False
+    across: bool = False
+    down: bool = False
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 [H, W, 3] -> the same pixels upright, contiguous."""
+        turned = pixels.swapaxes(0, 1) if self.exchanged else pixels
+        return np.ascontiguousarray(turned[::-1 if self.down else 1, ::-1 if self.across else 1])
+
+
+UPRIGHT = Turn()
+EXIF = {1: UPRIGHT, 2: Turn(across=True), 3: Turn(across=True, down=True), 4: Turn(down=True), 5: Turn(True),
+        6: Turn(True, across=True), 7: Turn(True, True, True), 8: Turn(True, down=True)}
+"""By the orientation that the EXIF data of a photo names."""
+
+
+def of_matrix(matrix: np.ndarray) -> Turn:
+    """int32 [9], the display matrix of a video, rounded to the nearest quarter turn."""
+    a, b, c, d = (int(matrix[place]) for place in (0, 1, 3, 4))
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return Turn(True, across=c < 0, down=b < 0)
+    return Turn(across=a < 0, down=d < 0)

@@ -1,0 +1,205 @@
+"""A video file as frames with their own time stamps, upright and RGB, whatever it was encoded with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.media.frames import Frame
+from harness.media.turning import UPRIGHT, Turn, of_matrix
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+MISSING = 0.5
+"""Seconds at the end of a file that may be without a packet before it counts as broken off."""
+SQUEEZED = (1 / 3, 3)
+"""Widths of a pixel in heights that are believed."""
+HIGHEST_RATE = 1000
+MICROSECONDS = 1_000_000
+NONE = Frame(0, -math.inf, np.empty((0, 0, 3), np.uint8))
+
+
+class Video:
+    """The frames of a video file. What follows damage is read too, as far as it can be; `notes` says what was lost.
+
+    crops: whether each frame is one face already. InputError, when it is made, for what is no video and for one
+    without a frame that can be decoded.
+    """
+
+    live = False
+
+    def __init__(self, path: Path, name: str = "", crops: bool = False) -> None:
+        self.name, self.kind, self.notes = name or str(path), "crops" if crops else "video", []
+        self._open = ExitStack()
+        self._last, self._damaged, self._reached, self._broken = NONE, [], 0.0, ""
+        self._unstamped = self._sizes = 0
+        try:
+            self._container = self._open.enter_context(_opened(path, self.name))
+            self._stream = _stream_of(self._container, self.name)
+            self.rate = _rate(self._stream)
+            self.frames = _expected(self._container, self._stream, self.rate)
+            self._frames = self._read()
+            first = next(self._frames, None)
+            if first is None:
+                raise InputError(f"{self.name}: not one frame of this video can be decoded; it is damaged or empty, "
+                                 "take another copy")
+            self._frames = chain([first], self._frames)
+        except BaseException:
+            self._open.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._open.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._frames
+
+    def _read(self) -> Iterator[Frame]:
+        from av.video.reformatter import VideoReformatter
+
+        reformat, turn = VideoReformatter().reformat, UPRIGHT  # one for all frames: three times as fast as one each
+        shape = _pixel(self._stream)
+        for number, decoded in enumerate(self._decoded(), 1):
+            if decoded.key_frame or number == 1:
+                turn = _turn(decoded)
+            pixels = turn(reformat(decoded, width=round(decoded.width * shape), format="rgb24").to_ndarray())
+            frame = Frame(number, self._seconds(decoded), pixels)
+            if number > 1 and frame.size != self._last.size:
+                self._resized(frame)
+            self._last = frame
+            yield frame
+        self._close_notes()
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        """Every frame that can be decoded; a damaged packet is passed over, a file that breaks off ends there."""
+        import av
+
+        for packet in chain(self._packets(), [None]):
+            try:
+                yield from self._stream.decode(packet)
+            except av.FFmpegError:
+                self._damaged.append(self._last)
+
+    def _packets(self) -> Iterator[Packet]:
+        """Those of the video; the others' only tell how far the file goes."""
+        import av
+
+        try:
+            for packet in self._container.demux():
+                if packet.pts is not None:
+                    self._reached = max(self._reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                if packet.stream is self._stream and packet.size:
+                    yield packet
+        except av.FFmpegError as error:
+            self._broken = error.strerror or str(error)
+
+    def _seconds(self, decoded: VideoFrame) -> float:
+        """Since the file's start, as players count; where a stamp is missing or does not ascend, by the rate."""
+        start = Fraction(self._container.start_time or 0, MICROSECONDS)
+        seconds = -math.inf if decoded.pts is None else float(decoded.pts * self._stream.time_base - start)
+        if seconds > self._last.seconds:
+            return seconds
+        self._unstamped += 1
+        return self._last.seconds + 1 / self.rate if self.rate and self._last.number else 0.0 if self.rate else math.nan
+
+    def _resized(self, frame: Frame) -> None:
+        if not self._sizes:
+            self.notes.append(f"the picture changes its size at frame {_place(frame)}, from {_size(self._last)} to "
+                              f"{_size(frame)} pixels")
+        self._sizes += 1
+
+    def _close_notes(self) -> None:
+        last = self._last
+        if self._damaged:
+            self.notes.append(f"{len(self._damaged)} damaged part{'s' * (len(self._damaged) > 1)} of the file could "
+                              f"not be decoded, the first after frame {_place(self._damaged[0])}")
+        end = _end(self._container)
+        if self._broken or self._reached < end - MISSING:
+            of = f" of {end:.2f} s" if self._reached < end - MISSING else f" ({self._broken})"
+            self.notes.append(f"the file breaks off after frame {_place(last)}{of}; what was there was read")
+        if self._unstamped and last.number:
+            self.notes.append(f"{self._unstamped} of {last.number} frames have no time stamp that ascends; their time "
+                              + (f"is that of {self.rate:g} frames a second" if self.rate else "is left empty"))
+
+
+def _opened(path: Path, name: str) -> InputContainer:
+    import av
+
+    try:
+        return av.open(str(path.resolve()), options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(f"{name}: cannot be read as a video ({error.strerror or error}); it is none, or its end is "
+                         "missing and with it the index of its frames. Take another copy, or a file that FFmpeg plays"
+                         ) from error
+
+
+def _stream_of(container: InputContainer, name: str) -> VideoStream:
+    """The video stream that players show; the cover of an album is none."""
+    from av.stream import Disposition
+
+    streams = [stream for stream in container.streams.video
+               if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None]
+    if not streams:
+        held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        raise InputError(f"{name}: has no video stream (it holds {held}); name a video, an image or a folder of images")
+    best = container.streams.best("video")
+    stream = best if best in streams else streams[0]
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def _rate(stream: VideoStream) -> float | None:
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate and 0 < rate <= HIGHEST_RATE:
+            return float(rate)
+    return None
+
+
+def _end(container: InputContainer) -> float:
+    """Where the file says that it ends, in the seconds of its packets; 0 where it does not say."""
+    if not container.duration:
+        return 0.0
+    return ((container.start_time or 0) + container.duration) / MICROSECONDS
+
+
+def _expected(container: InputContainer, stream: VideoStream, rate: float | None) -> int | None:
+    if stream.frames:
+        return stream.frames
+    if container.duration and rate:
+        return max(1, math.floor(container.duration / MICROSECONDS * rate + 0.5))
+    return None
+
+
+def _pixel(stream: VideoStream) -> float:
+    """Its width in heights; not 1 in anamorphic material, where faces would be squeezed."""
+    shape = float(stream.sample_aspect_ratio or 1)
+    return shape if SQUEEZED[0] < shape < SQUEEZED[1] else 1.0
+
+
+def _turn(decoded: VideoFrame) -> Turn:
+    matrix = decoded.side_data.get("DISPLAYMATRIX")
+    return UPRIGHT if matrix is None else of_matrix(np.frombuffer(matrix, np.int32))
+
+
+def _size(frame: Frame) -> str:
+    return f"{frame.size[0]}x{frame.size[1]}"
+
+
+def _place(frame: Frame) -> str:
+    return f"{frame.number}" + (f" ({frame.seconds:.2f} s)" if math.isfinite(frame.seconds) else "")
