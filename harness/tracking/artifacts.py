@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
-    from mlflow.tracking import MlflowClient
+    from harness.tracking.door import MlflowClient, Run
 
 
 def keep_files(client: MlflowClient, run: Run, folder: Path) -> None:

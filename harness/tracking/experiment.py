@@ -11,7 +11,7 @@ from harness.identity import digest
 from harness.tracking.location import Location
 
 if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
+    from harness.tracking.door import MlflowClient
 
 EXPERIMENT = "framelight"
 

@@ -1,16 +1,12 @@
-"""The one door to MLflow. Imported late: MLflow takes more than a second to import."""
+"""Runs as they are written to MLflow: studies, jobs and trainings."""
 
 from __future__ import annotations
 
 import json
-import logging
-import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +14,12 @@ from harness.errors import FramelightError
 from harness.files import writing
 from harness.records import Record
 from harness.tracking import entries, reading
-from harness.tracking.answering import brief, why_silent
 from harness.tracking.artifacts import keep_files
-from harness.tracking.experiment import find_or_make
-from harness.tracking.location import Location, TrackingLost
-from harness.tracking.paging import PAGE, pages
-from harness.tracking.writer import locked, make_folder, source_tags, writer
-
-for _name, _value in {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-                      "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-                      "GIT_PYTHON_REFRESH": "quiet", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-                      "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}.items():
-    os.environ.setdefault(_name, _value)
-
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType  # noqa: E402
-from mlflow.tracking import MlflowClient  # noqa: E402
-
-for _name in ("mlflow", "alembic", "urllib3.connectionpool"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
+from harness.tracking.connection import Connection
+from harness.tracking.door import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from harness.tracking.location import Location
+from harness.tracking.paging import PAGE
+from harness.tracking.writer import locked, source_tags, writer
 
 
 class Tracker:
@@ -44,18 +28,9 @@ class Tracker:
     def __init__(self, location: Location, reading_only: bool = False, experiment: str | None = None) -> None:
         """experiment: the name of another than that of Framelight's runs."""
         self.location = location
-        self._lost = False
-        if not reading_only:
-            make_folder(location.store)
-            make_folder(location.lock.parent)
-        with self._guard(FramelightError), nullcontext() if reading_only else locked(location):
-            if location.database is not None:
-                _make_database(location.database)
-            self._client = MlflowClient(location.uri)
-            if location.server:
-                self._require_answer()
-            if not reading_only:
-                self._experiment = find_or_make(self._client, location, experiment)
+        to = Connection(location, reading_only, experiment)
+        self._client, self._guard, self._search = to.client, to.guard, to.search
+        self._experiment = to.experiment
 
     def study(self, recipe: str, study_id: str, params: Mapping[str, Any] | None = None,
               tags: Mapping[str, str] | None = None) -> str:
@@ -205,44 +180,6 @@ class Tracker:
     def _trainings(self, key: str) -> list[Any]:
         """Runs of a training; a store that was moved has some in the experiment of its old place."""
         return self._search(f"tags.`{entries.TRAINING}` = '{key}'", everywhere=True)
-
-    def _search(self, condition: str, everywhere: bool = False) -> list[Any]:
-        experiments = [e.experiment_id for e in pages(self._client.search_experiments)] if everywhere else \
-            [self._experiment]
-        return pages(partial(self._client.search_runs, experiments, condition, ViewType.ACTIVE_ONLY))
-
-    def _require_answer(self) -> None:
-        cause = why_silent(self._client)
-        if cause:
-            raise FramelightError(f"the MLflow server at {self.location.uri} does not answer ({cause}); start it, "
-                                  "correct --tracking-uri (or MLFLOW_TRACKING_URI), or leave it out to use the store")
-
-    @contextmanager
-    def _guard(self, kind: type[FramelightError] = TrackingLost) -> Iterator[None]:
-        """MLflow's, SQLAlchemy's and the network's many errors as one that a user can act on."""
-        if self._lost:
-            raise TrackingLost(f"the MLflow server at {self.location.uri} no longer answers; results stay in "
-                               f"{self.location.store} and the next run sends them")
-        try:
-            yield
-        except FramelightError:
-            raise
-        except Exception as error:
-            self._lost = self.location.server and bool(why_silent(self._client))
-            what = "no longer answers" if self._lost else "could not be used"
-            advice = ("results stay in the store and the next run sends them" if kind is TrackingLost else
-                      "check that it is writable, has room and was made by this version of MLflow, or choose another")
-            raise kind(f"tracking at {self.location.uri} {what} ({brief(error)}); {advice}") from error
-
-
-def _make_database(database: Path) -> None:
-    """A new sqlite file with MLflow's schema, made aside: a process killed meanwhile leaves no half of one."""
-    if database.exists():
-        return
-    for left in database.parent.glob(f".{database.name}.*.aside*"):
-        left.unlink(missing_ok=True)
-    with writing(database) as aside:
-        MlflowClient(f"sqlite:///{aside}").search_experiments(max_results=1)
 
 
 def _dataset(name: str, digest: str, context: str, profile: Mapping[str, int]) -> DatasetInput:

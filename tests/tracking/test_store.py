@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import FramelightError, InputError
 from harness.tracking import locate, open_tracker, tracked_records
-from harness.tracking.mlflow_tracker import MlflowClient
+from harness.tracking.door import MlflowClient
 from harness.tracking.sqlite_reader import tagged_runs
 from tests.making import record
 

@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 
 from harness.tracking import locate, open_tracker, tracked_records
+from harness.tracking.door import MlflowClient
 from harness.tracking.location import TrackingLost
-from harness.tracking.mlflow_tracker import MlflowClient
 from harness.tracking.trainings import TrainingRun
 from tests.making import record
 

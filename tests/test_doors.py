@@ -1,0 +1,26 @@
+"""One module each imports mlflow, optuna and pytorch_lightning, so that the rest of the code does not know them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PARTS = ("harness", "backbones", "experiments")
+HOME = Path(__file__).resolve().parents[1]
+DOORS = {"mlflow": "harness/tracking/door.py", "optuna": "harness/search.py",
+         "pytorch_lightning": "harness/learning/lightning.py"}
+
+
+def importers(library):
+    """Files that import it, anywhere in them."""
+    for path in (file for part in PARTS for file in (HOME / part).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            named = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else \
+                [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if any(name.split(".")[0] == library for name in named):
+                yield str(path.relative_to(HOME))
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_a_library_has_one_door(library):
+    assert set(importers(library)) == {DOORS[library]}
