@@ -19,23 +19,22 @@ class Margin:
     dx: float = 0.0
     dy: float = 0.0
 
-
-def square(box: np.ndarray, margin: Margin) -> tuple[int, int, int]:
-    """Left, top and side in whole pixels of the crop around a box x, y, width, height."""
-    x, y, width, height = map(float, box)
-    face = (width + height) / 2
-    side = max(round(face * margin.scale), 1)
-    left = round(x + width / 2 + margin.dx * face - side / 2)
-    top = round(y + height / 2 + margin.dy * face - side / 2)
-    return left, top, side
+    def square(self, box: np.ndarray) -> tuple[int, int, int]:
+        """Left, top and side in whole pixels of the crop around a box x, y, width, height."""
+        x, y, width, height = map(float, box)
+        face = (width + height) / 2
+        side = max(round(face * self.scale), 1)
+        left = round(x + width / 2 + self.dx * face - side / 2)
+        top = round(y + height / 2 + self.dy * face - side / 2)
+        return left, top, side
 
 
 def crop(pixels: np.ndarray, box: np.ndarray, margin: Margin, side: int | None = None) -> np.ndarray:
-    """uint8 [S, S, 3] of a frame [H, W, 3]; outside the frame its outermost pixels go on.
+    """uint8 [S, S, 3] of a frame [H, W, 3], or [S, S] of a grey one; outside the frame its outermost pixels go on.
 
     side: S, by averaging where it is smaller than what is cut out; None: as many pixels as lie there.
     """
-    left, top, cut = square(box, margin)
+    left, top, cut = margin.square(box)
     rows = np.clip(np.arange(top, top + cut), 0, pixels.shape[0] - 1)
     columns = np.clip(np.arange(left, left + cut), 0, pixels.shape[1] - 1)
     inside = left >= 0 and top >= 0 and left + cut <= pixels.shape[1] and top + cut <= pixels.shape[0]
