@@ -19,6 +19,8 @@ TICKS = 90_000
 """Of a second, the unit of the time stamps."""
 QUALITY = {"preset": "veryfast", "crf": "20"}
 USUAL_RATE = 25
+BT709, LIMITED = 1, 1
+"""How colours are coded, named in the file, for players guess by the size where nothing is named."""
 
 
 class VideoWriter:
@@ -46,7 +48,10 @@ class VideoWriter:
                                                 options=QUALITY)
             stream.width, stream.height = (side + side % 2 for side in self.size)
             stream.pix_fmt = "yuv420p"
-            stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
+            coding = stream.codec_context
+            coding.colorspace = coding.color_primaries = coding.color_trc = BT709
+            coding.color_range = LIMITED
+            stream.time_base = coding.time_base = Fraction(1, TICKS)
             self._stream, self._reformat = stream, VideoReformatter().reformat
         except BaseException:
             self._open.close()
@@ -57,7 +62,8 @@ class VideoWriter:
         """uint8 [H, W, 3] RGB, shown from `seconds` on; without a time, one frame's length after the one before."""
         from av import VideoFrame
 
-        frame = self._reformat(VideoFrame.from_ndarray(self._fitted(pixels), format="rgb24"), format="yuv420p")
+        frame = self._reformat(VideoFrame.from_ndarray(self._fitted(pixels), format="rgb24"), format="yuv420p",
+                               dst_colorspace="ITU709", dst_color_range="MPEG")
         step = round(TICKS / self.rate)
         wanted = round(seconds * TICKS) if math.isfinite(seconds) else self._last + step if self._last >= 0 else 0
         frame.pts = self._last = max(wanted, self._last + 1)
