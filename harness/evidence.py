@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -62,12 +62,14 @@ class Evidence:
     """The evidence of one store. Equal statistics give equal answers, in whatever store and process."""
 
     def __init__(self, store: Path, fetch: Fetch | None = None, say: Callable[[str], None] | None = None,
-                 method: str = "studentized") -> None:
+                 method: str = "studentized", places: Mapping[str, Path] | None = None) -> None:
         """say: told once when working out takes longer than a reader waits without a word, and when what `fetch` asks
-        cannot be asked; method: of the intervals of scores, one of `harness.intervals.METHODS`."""
+        cannot be asked; method: of the intervals of scores, one of `harness.intervals.METHODS`; places: files of
+        statistics that are of no job of the store itself, by the id that records ask for them with."""
         self.method = method
         self._jobs = Path(store) / "artifacts" / "jobs"
         self._kept = Path(store) / "artifacts" / "evidence"
+        self._places = dict(places or {})
         self._fetch, self._say, self._spent, self._silent = fetch, say, 0.0, False
         self._paths: dict[str, tuple[Path, str] | None] = {}
         self._loaded = lru_cache(OPEN)(load)
@@ -167,6 +169,8 @@ class Evidence:
 
     def _own(self, job_id: str) -> Path:
         """Where the store has a job's statistics, or those of another store's job once they are fetched."""
+        if job_id in self._places:
+            return self._places[job_id]
         own = self._jobs / job_id / FILE
         return own if own.is_file() else self._kept / "statistics" / f"{job_id}.npz"
 

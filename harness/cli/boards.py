@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from harness import records
 from harness.cli.saying import say
-from harness.evidence import Evidence
-from harness.leaderboard import beside, optimism, render, render_optimism, rows
+from harness.evidence import FILE, Evidence
+from harness.leaderboard import beside, causal, optimism, render, render_causal, render_optimism, rows
 from harness.records import Record
 from harness.tasks import TASKS
 from harness.tracking import statistics_elsewhere, tracked_records
@@ -48,14 +48,32 @@ def show_optimism(store: Path, tracking_uri: str | None, task: str | None = None
     return render_optimism(listed, format, _room(plain)[0]).rstrip("\n")
 
 
+def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: str | None = None,
+                format: str = "table", plain: bool = False) -> str:
+    """Each run offline and in real time; what was not replayed yet is, from the labels in `data` or where the store
+    met them."""
+    from harness.jobs.causal import folder
+    from harness.progress import Progress
+    from harness.replaying import replayed
+
+    found = tracked_records(store, tracking_uri)
+    with Progress("replaying in real time", "job") as progress:
+        replays = replayed(found, store, data, say, progress, task)
+    places = {record.job_id: folder(store, job_id) / FILE for job_id, record in replays.items()}
+    listed = causal(found, replays, task, _evidence(store, tracking_uri, "studentized", places))
+    if not listed and format in ("table", "md"):
+        return f"no run with kept predictions on videos in {store}, so there is nothing to replay in real time"
+    return render_causal(listed, format, _room(plain)[0]).rstrip("\n")
+
+
 def _room(plain: bool) -> tuple[int, bool]:
     """Columns to fill, and whether they are those of a terminal."""
     terminal = sys.stdout.isatty() and not plain
     return min(shutil.get_terminal_size((100, 24)).columns, WIDEST) if terminal else 100, terminal
 
 
-def _evidence(store: Path, tracking_uri: str | None, method: str) -> Evidence:
-    return Evidence(store, statistics_elsewhere(store, tracking_uri), say, method)
+def _evidence(store: Path, tracking_uri: str | None, method: str, places: Mapping[str, Path] | None = None) -> Evidence:
+    return Evidence(store, statistics_elsewhere(store, tracking_uri), say, method, places)
 
 
 def _with_figures(found: list[Record], tasks: set[str]) -> list[Record]:

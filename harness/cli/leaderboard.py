@@ -4,32 +4,52 @@ from __future__ import annotations
 
 import argparse
 
-from harness.cli.boards import show, show_optimism
+from harness.cli.boards import show, show_causal, show_optimism
 from harness.cli.saying import say
 from harness.errors import InputError
 from harness.files import write_text
 from harness.tasks import task
+
+KINDS = ("optimism", "causal", "cost")
+"""Boards beside the usual one."""
+OPTIONS = {"data": "causal", "plot": "cost"}
+"""Options that only one of them has."""
 
 
 def main(arguments: argparse.Namespace) -> None:
     if arguments.task is not None:
         task(arguments.task)
     _look_at(arguments)
-    if arguments.optimism and arguments.published:
-        raise InputError("--optimism compares your own runs; leave --published out, or ask for it in a second command")
-    if arguments.optimism and arguments.interval != "studentized":
-        raise InputError(f"--optimism shows differences, whose intervals are studentized; leave --interval "
-                         f"{arguments.interval} out")
+    _require_one(arguments)
     asked = {"task": arguments.task, "format": arguments.format, "plain": arguments.out is not None}
-    text = show_optimism(arguments.store, arguments.tracking_uri, **asked) if arguments.optimism else \
-        show(arguments.store, arguments.tracking_uri, published=arguments.published, interval=arguments.interval,
-             **asked)
+    where = arguments.store, arguments.tracking_uri
+    if arguments.optimism:
+        text = show_optimism(*where, **asked)
+    elif arguments.causal:
+        text = show_causal(*where, arguments.data, **asked)
+    else:
+        text = show(*where, published=arguments.published, interval=arguments.interval, **asked)
     if arguments.out is None:
         print(text)
     else:
         if arguments.out.is_dir():
             raise InputError(f"--out {arguments.out} is a folder; name a file in it")
         write_text(arguments.out, text + "\n")
+
+
+def _require_one(arguments: argparse.Namespace) -> None:
+    """Boards of differences compare own runs, each in its own way."""
+    asked = [f"--{name}" for name in KINDS if getattr(arguments, name)]
+    if len(asked) > 1:
+        raise InputError(f"{' and '.join(asked)} are boards of their own; ask for one at a time")
+    if asked and arguments.published:
+        raise InputError(f"{asked[0]} compares your own runs; leave --published out, or ask for it in a second command")
+    if asked and arguments.interval != "studentized":
+        raise InputError(f"{asked[0]} shows differences, whose intervals are studentized; leave --interval "
+                         f"{arguments.interval} out")
+    for option, kind in OPTIONS.items():
+        if getattr(arguments, option) is not None and not getattr(arguments, kind):
+            raise InputError(f"--{option} is of --{kind}; add it")
 
 
 def _look_at(arguments: argparse.Namespace) -> None:

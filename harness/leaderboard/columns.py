@@ -30,7 +30,7 @@ def columns(listed: list[Row], run_length: int, brief: bool = False, short: bool
     """
     number_of = {note: str(place) for place, note in enumerate(notes(listed), 1)}
     shown = [
-        _rank_column(listed),
+        rank_column(listed),
         *naming(listed, brief, short),
         Column("smoothing", partial(smoothing, short=short)),
         Column(listed[0]["metric"], partial(_value, sign=sign(listed, "value"))),
@@ -77,7 +77,7 @@ def marks(row: Row) -> str:
     return "".join(mark for mark, holds in held.items() if holds)
 
 
-def _rank_column(listed: list[Row]) -> Column:
+def rank_column(listed: list[Row]) -> Column:
     """Ranks right-aligned, their marks left-aligned after them."""
     width = max(len(marks(row)) for row in listed)
     room = width + 1 if width else 0

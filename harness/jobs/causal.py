@@ -1,0 +1,122 @@
+"""A finished job's kept predictions smoothed anew from the past alone. Nothing is trained.
+
+It is the job of the same configuration with the causal kernels and gaps that are held: chosen on the selection split,
+frozen and scored as every other. What it leaves lies in `artifacts/causal/<job id of the run>/`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import records
+from harness.chosen import Filter, configuration_of
+from harness.errors import FramelightError
+from harness.jobs import frozen
+from harness.jobs.job import Configuration, Job
+from harness.jobs.untouched import require_predictions
+from harness.recipes.recipe import Smoothing
+from harness.records import Record
+from harness.smoothing import CAUSAL, MAX_RADIUS
+
+GAPS = "held"
+AGAIN = "run its recipe again with --force"
+
+
+@dataclass(frozen=True)
+class _Replayed(Job):
+    """run: the id of the job whose predictions are replayed."""
+
+    run: str = ""
+
+    @property
+    def folder(self) -> Path:
+        return folder(self.store, self.run)
+
+
+def folder(store: Path, job_id: str) -> Path:
+    return Path(store) / "artifacts" / "causal" / job_id
+
+
+def kept(store: Path, job_id: str) -> Filter | None:
+    """The causal filter chosen for a job, None where none was."""
+    found = _read(store, job_id)
+    return None if found is None else Filter(found.kernel, found.radius, GAPS, found.thresholds)
+
+
+def recorded(store: Path, record: Record) -> Record | None:
+    """What the causal replay of a job came to, None where there is none yet, or one of other predictions.
+
+    FramelightError for a record of another version.
+    """
+    found = _read(store, record.job_id)
+    if found is None or found.job_id != _job(store, record, Path(), "").job_id:
+        return None
+    return found if _predictions(folder(store, record.job_id)) == _predictions(_left(store, record)) else None
+
+
+def replay(store: Path, record: Record, root: Path, labels: str) -> Record:
+    """The causal replay of a job, kept in the store.
+
+    root: the data set it was made on; labels: the digest of the task's annotations there. FramelightError where the
+    job's predictions are not in the store any more, were altered, or are of another version.
+    """
+    from harness.jobs.compute import compute
+
+    job = _job(store, record, root, labels)
+    left = _left(store, record)
+    require_predictions(left, record.job_id, AGAIN)
+    if not job.predictions.is_dir():
+        raise FramelightError(f"{job.predictions} is gone, where run {record.job_id} kept its predictions; {AGAIN}")
+    shutil.rmtree(job.folder, ignore_errors=True)
+    return compute(job)
+
+
+def candidates(smoothing: Smoothing) -> Smoothing:
+    """The causal kernels at the radii that the run had to choose from; where its radius was given, at all up to twice
+    as many frames: as many as its window of both sides holds."""
+    smallest, largest = smoothing.smallest, smoothing.largest
+    if smallest == largest:
+        smallest, largest = 0, min(2 * largest, MAX_RADIUS)
+    return Smoothing(CAUSAL, smallest, largest, GAPS)
+
+
+def _job(store: Path, record: Record, root: Path, labels: str) -> Job:
+    own: Configuration = configuration_of(record)
+    causal = dataclasses.replace(own, smoothing=candidates(own.smoothing))
+    return _Replayed(
+        causal, record.seed, record.recipe, record.dataset, record.backbone, record.backbone_weights,
+        record.weights_hash, record.backbone_random, _backbone_parameters(store, record), record.expected_seeds, root,
+        labels, Path(store), own.entry, record.flags, run=record.job_id)
+
+
+def _backbone_parameters(store: Path, record: Record) -> int:
+    """Without those of the head, which its training tells."""
+    try:
+        summary = json.loads((_left(store, record) / "training.json").read_text(encoding="utf-8"))
+        return record.parameters - summary["parameters"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return record.parameters
+
+
+def _left(store: Path, record: Record) -> Path:
+    """What the job itself left."""
+    return Path(store) / "artifacts" / "jobs" / record.job_id
+
+
+def _read(store: Path, job_id: str) -> Record | None:
+    try:
+        return records.read(folder(store, job_id) / "record.json")
+    except FramelightError:
+        return None
+
+
+def _predictions(left: Path) -> str | None:
+    """The hash of the predictions that a job's choice was frozen with."""
+    try:
+        return json.loads((left / frozen.FILE).read_text(encoding="utf-8")).get("predictions")
+    except (OSError, ValueError, AttributeError):
+        return None

@@ -1,0 +1,110 @@
+"""The causal replays of a store's runs: those that are kept, and those still to be made from the labels on disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from harness import whereabouts
+from harness.data.dataset import Dataset
+from harness.data.fingerprint import dataset_digest
+from harness.data.open import open_dataset
+from harness.errors import FramelightError, InputError
+from harness.features.store import FeatureStore
+from harness.files import sweep
+from harness.identity import digest
+from harness.jobs import causal
+from harness.leaderboard.rows import finished, grouped
+from harness.records import Record
+from harness.splits import annotations_digest
+
+Say = Callable[[str], None]
+
+
+def replayed(records: Iterable[Record], store: Path, data: Path | None, say: Say,
+             progress: Callable[[int, int], None], task: str | None = None) -> dict[str, Record]:
+    """By job id, what each finished job comes to in real time. Those that are not in the store yet are replayed and
+    kept; those that cannot be are told of and left out.
+
+    data: where a data set lies by now; others lie where the store last met them. InputError where it is none.
+    """
+    jobs = [record for group in grouped(records, task) for record in finished(group) if _takes_part(record)]
+    found, waiting, faults = {}, [], Counter[str]()
+    for record in jobs:
+        try:
+            kept = causal.recorded(store, record)
+        except FramelightError as error:
+            faults[str(error)] += 1
+            continue
+        if kept is None:
+            waiting.append(record)
+        else:
+            found[record.job_id] = kept
+    sweep(store / "artifacts" / "causal")
+    places = _Places(store, jobs, data)
+    for done, record in enumerate(waiting, start=1):
+        try:
+            found[record.job_id] = causal.replay(store, record, *places.of(record))
+        except FramelightError as error:
+            faults[str(error)] += 1
+        progress(done, len(waiting))
+    if waiting and data is not None and not places.used:
+        say(f"warning: --data {data} is not what any run here was made on, images and annotations")
+    for fault, times in faults.items():
+        say(f"warning: {times} job{'s' * (times > 1)} left out: {fault}")
+    return found
+
+
+def _takes_part(record: Record) -> bool:
+    """Published figures have no predictions, what reads labels no camera, and stills no time."""
+    return record.kind in ("run", "baseline") and "uses_labels" not in record.flags and record.unit == "video"
+
+
+class _Places:
+    """Where the data sets of runs lie."""
+
+    def __init__(self, store: Path, jobs: Iterable[Record], data: Path | None) -> None:
+        self._store, self._data = store, data
+        self._entries = {record.data_digest: entry for record in jobs if (entry := record.config.get("entry"))}
+        self._opened = lru_cache(_opened)
+        if data is not None:
+            open_dataset(data)
+        self.used = False
+        """Whether the folder that was named is that of a run."""
+
+    def of(self, record: Record) -> tuple[Path, str]:
+        """The folder of the record's data set, and the digest of its task's annotations; FramelightError where it is
+        not there any more, or changed since."""
+        known = self._known(record)
+        for root in (self._data, known):
+            labels = None if root is None else self._labels(root, record)
+            if labels is not None:
+                self.used = self.used or root == self._data
+                return root, labels
+        named = f"the data set of task {record.task}, {record.dataset} [{record.data_digest[:6]}],"
+        if known is None:
+            raise FramelightError(f"it is not known where {named} lies; add --data DIR")
+        raise FramelightError(f"{named} is not in {known} any more, or changed; add --data DIR")
+
+    def _known(self, record: Record) -> Path | None:
+        try:
+            entry = FeatureStore(self._store / "features").entry(self._entries[record.data_digest])
+        except (FramelightError, KeyError):
+            return None
+        return whereabouts.recall(self._store, entry.data_digest)
+
+    def _labels(self, root: Path, record: Record) -> str | None:
+        """The digest of the task's annotations in `root`, where its images and they are those of the record."""
+        try:
+            dataset, images = self._opened(root, self._store)
+            labels = annotations_digest(dataset, record.task)
+        except InputError:
+            return None
+        return labels if digest([images, labels]) == record.data_digest else None
+
+
+def _opened(root: Path, store: Path) -> tuple[Dataset, str]:
+    dataset = open_dataset(root)
+    return dataset, dataset_digest(dataset, store / "features" / "digests.json")
