@@ -26,6 +26,9 @@ BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "
 """Told apart by colour-blind readers (Okabe and Ito 2008), as are CLASS_COLOURS."""
 CLASS_COLOURS = ("#c3c9d0", ORANGE, GREEN, PURPLE, "#e69f00", BLUE, SKY, "#3a3f45")
 """Of the eight expressions in their order."""
+FACE_COLOURS = (SKY, "#e69f00", "#f0e442", PURPLE, GREEN, ORANGE, "#f4f6f8", BLUE)
+"""Of the faces in a video by their ids, those first that stand out most on dark grounds; they come again from the
+ninth on."""
 COMPRESSION = 3
 """Of zlib: files a tenth larger than at its default 6, in half the time."""
 HEADER = 0.78

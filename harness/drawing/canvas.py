@@ -1,0 +1,99 @@
+"""Painting on the pixels of video frames: many times a second, so by arrays and masks that are kept, not by figures.
+
+Pixels are uint8 [H, W, 3] RGB and are painted on in place; what lies outside of them is cut off. Lengths and places
+are in pixels.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+FINER = 3
+"""Masks of curves are drawn so many times larger and reduced, which is what makes their edges smooth."""
+CAPITAL = 0.365
+"""Half the height of a capital letter, in sizes of the font."""
+LINE, BASE = 1.35, 0.98
+"""Height of a line of text and of its part above the base line, in sizes of the font."""
+
+
+@lru_cache(maxsize=256)
+def rgb(colour: str) -> np.ndarray:
+    """int32 [3] of `#rrggbb`."""
+    return np.array([int(colour[at:at + 2], 16) for at in (1, 3, 5)], dtype=np.int32)
+
+
+@lru_cache(maxsize=256)
+def readable_on(colour: str) -> str:
+    """Black or white ink, whichever is told better from that ground."""
+    return "#10161d" if rgb(colour) @ np.array([0.299, 0.587, 0.114]) > 110 else "#ffffff"
+
+
+def fill(pixels: np.ndarray, left: int, top: int, right: int, bottom: int, colour: str, opacity: float = 1.0) -> None:
+    """A rectangle, `right` and `bottom` not included."""
+    part = pixels[max(top, 0):max(bottom, 0), max(left, 0):max(right, 0)]
+    if opacity >= 1:
+        part[...] = rgb(colour)
+    elif part.size:
+        part[...] = part + ((rgb(colour) - part) * opacity)
+
+
+def blend(pixels: np.ndarray, mask: np.ndarray, left: int, top: int, colour: str, opacity: float = 1.0) -> None:
+    """A colour where the mask, uint8 [h, w], is 255, and in between where it is less."""
+    height, width = mask.shape
+    part = pixels[max(top, 0):max(top + height, 0), max(left, 0):max(left + width, 0)]
+    if part.size:
+        seen = mask[max(-top, 0):, max(-left, 0):][:part.shape[0], :part.shape[1], None]
+        weight = seen.astype(np.int32) if opacity >= 1 else (seen * opacity).astype(np.int32)
+        part[...] = part + (rgb(colour) - part) * weight // 255
+
+
+def write(pixels: np.ndarray, text: str, x: int, middle: float, size: int, colour: str, bold: bool = False,
+          anchor: str = "left") -> None:
+    """One line, its capital letters centred on `middle`; anchor: which part of it lies at x, `left`, `middle`, `right`.
+    """
+    mask = lettering(text, size, bold)
+    left = x - {"left": 0, "middle": mask.shape[1] // 2, "right": mask.shape[1]}[anchor]
+    blend(pixels, mask, left, round(middle + CAPITAL * size) - round(BASE * size), colour)
+
+
+@lru_cache(maxsize=4096)
+def lettering(text: str, size: int, bold: bool = False) -> np.ndarray:
+    """uint8 [h, w] mask of one line, as wide as the text."""
+    face = _font(size, bold)
+    image = Image.new("L", (max(1, round(face.getlength(text))), round(LINE * size)))
+    ImageDraw.Draw(image).text((0, round(BASE * size)), text, fill=255, font=face, anchor="ls")
+    return np.asarray(image)
+
+
+@lru_cache(maxsize=64)
+def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
+    """The font of every picture, which comes with matplotlib."""
+    import matplotlib
+
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return ImageFont.truetype(folder / f"DejaVuSans{'-Bold' if bold else ''}.ttf", size,
+                              layout_engine=ImageFont.Layout.BASIC)
+
+
+@lru_cache(maxsize=512)
+def rounded(width: int, height: int, radius: int) -> np.ndarray:
+    """uint8 [height, width] mask of a rectangle with round corners."""
+    large = Image.new("L", (FINER * width, FINER * height))
+    ImageDraw.Draw(large).rounded_rectangle((0, 0, FINER * width - 1, FINER * height - 1), FINER * radius, fill=255)
+    return np.asarray(large.reduce(FINER))
+
+
+def outline(pixels: np.ndarray, box: tuple[int, int, int, int], thick: int, colour: str, dash: int = 0) -> None:
+    """The frame of a box (left, top, right, bottom) inside its edges; `dash`: length of dashes, 0 for a whole line."""
+    left, top, right, bottom = box
+    for low, high, across in ((left, right, True), (top, bottom, False)):
+        starts = range(low, high, 2 * dash) if dash else (low,)
+        for start in starts:
+            end = min(start + dash, high) if dash else high
+            for edge in ((top, bottom - thick) if across else (left, right - thick)):
+                area = (start, edge, end, edge + thick) if across else (edge, start, edge + thick, end)
+                fill(pixels, *area, colour)

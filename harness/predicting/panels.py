@@ -1,0 +1,237 @@
+"""The panel of one face: what is in it at which level of detail, how large it is, and how it is painted.
+
+Lengths are in sizes of the font, so that a panel looks the same in every video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from harness.drawing.canvas import FINER, blend, fill, lettering, readable_on, rounded, write
+from harness.drawing.style import FACE_COLOURS
+from harness.predicting.shown import Shown
+from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+
+GROUND, LIGHT, DIM, FAINT = "#10161d", "#ffffff", "#c3c9d0", "#7b8794"
+OPACITY = 0.74
+PADDING, GAP = 0.55, 0.5
+WIDTH = 11.4
+"""Of every block."""
+SMALL = 0.84
+"""Size of the lesser words."""
+EACH_ROW = 4
+"""Action units beside each other."""
+
+
+class Canvas(NamedTuple):
+    """Where a block is painted: pixels of the frame, its left and top there, font size and colour of the face."""
+
+    pixels: np.ndarray
+    left: int
+    top: int
+    size: int
+    colour: str
+
+    def at(self, x: float, y: float) -> tuple[int, int]:
+        return self.left + round(x * self.size), self.top + round(y * self.size)
+
+    @property
+    def small(self) -> int:
+        return max(9, round(SMALL * self.size))
+
+
+@dataclass(frozen=True)
+class Block:
+    """needs: the output without which it is left out."""
+
+    needs: str
+    height: float
+    paint: Callable[[Canvas, Shown], None]
+
+
+def colour_of(face: int) -> str:
+    return FACE_COLOURS[(face - 1) % len(FACE_COLOURS)]
+
+
+def caption(shown: Shown) -> str:
+    """What is said of a face in one or two words: its expression, else valence and arousal, else its action units."""
+    if shown.expression is not None:
+        return EXPRESSIONS[int(shown.expression.argmax())]
+    if shown.trail is not None:
+        return "  ".join(f"{name[0].upper()} {signed(value)}" for name, value in zip(AFFECTS, shown.trail[-1]))
+    present = active(shown)
+    return (" ".join(present[:3]) + (" …" if len(present) > 3 else "")) if present else ""
+
+
+def active(shown: Shown) -> list[str]:
+    return [] if shown.units is None else [name for name, on in zip(ACTION_UNITS, shown.units) if on]
+
+
+def signed(value: float) -> str:
+    """With its sign and two decimals; 0.00 has none."""
+    text = f"{value:+.2f}".replace("-", "−")
+    return "0.00" if text[1:] == "0.00" else text
+
+
+def _title(canvas: Canvas, shown: Shown) -> None:
+    """Id, expression and its probability."""
+    size = canvas.size
+    x, middle = canvas.at(0, 0.75)
+    number = str(shown.face)
+    wide = max(round(1.5 * size), lettering(number, size, True).shape[1] + round(0.7 * size))
+    blend(canvas.pixels, rounded(wide, round(1.5 * size), round(0.3 * size)), x, canvas.top, canvas.colour)
+    write(canvas.pixels, number, x + wide // 2, middle, size, readable_on(canvas.colour), True, "middle")
+    if shown.expression is None:
+        write(canvas.pixels, f"face {shown.face}", x + wide + round(0.5 * size), middle, size, LIGHT)
+        return
+    write(canvas.pixels, caption(shown), x + wide + round(0.5 * size), middle, size, LIGHT, True)
+    write(canvas.pixels, f"{100 * shown.expression.max():.0f} %", canvas.at(WIDTH, 0)[0], middle, canvas.small, LIGHT,
+          anchor="right")
+
+
+def _bar(canvas: Canvas, left: float, y: float, height: float, share: float, colour: str) -> None:
+    """A bar from `left` to the right edge, of which a share is filled."""
+    x, top = canvas.at(left, y)
+    right, bottom = canvas.at(WIDTH, y + height)
+    fill(canvas.pixels, x, top, right, bottom, LIGHT, 0.14)
+    fill(canvas.pixels, x, top, x + round((right - x) * float(share)), bottom, colour)
+
+
+def _top_bar(canvas: Canvas, shown: Shown) -> None:
+    _bar(canvas, 0, 0, 0.42, shown.expression.max(), canvas.colour)
+
+
+def _bars(canvas: Canvas, shown: Shown) -> None:
+    """The eight expressions in their order, the most probable in the colour of the face."""
+    best = int(shown.expression.argmax())
+    for i, (name, share) in enumerate(zip(EXPRESSIONS, shown.expression)):
+        x, middle = canvas.at(0, 1.06 * i + 0.53)
+        write(canvas.pixels, name, x, middle, canvas.small, LIGHT if i == best else DIM)
+        _bar(canvas, 5.5, 1.06 * i + 0.2, 0.66, share, canvas.colour if i == best else DIM)
+
+
+def _affect(across: float) -> Callable[[Canvas, Shown], None]:
+    """Valence to the right, arousal upwards, as a dot on a circle with its trail, and in figures."""
+
+    def paint(canvas: Canvas, shown: Shown) -> None:
+        side = round(across * canvas.size)
+        disc, lines = _circle(side)
+        blend(canvas.pixels, disc, canvas.left, canvas.top, LIGHT, 0.1)
+        blend(canvas.pixels, lines, canvas.left, canvas.top, LIGHT, 0.5)
+        trail, dot, edge = _moves(side, shown.trail, max(0.17 * canvas.size, 2.5))
+        blend(canvas.pixels, trail, canvas.left, canvas.top, canvas.colour)
+        blend(canvas.pixels, edge, canvas.left, canvas.top, GROUND)
+        blend(canvas.pixels, dot, canvas.left, canvas.top, canvas.colour)
+        for i, (name, value) in enumerate(zip(AFFECTS, shown.trail[-1])):
+            x, middle = canvas.at(across + 0.7, across / 2 + (2 * i - 1) * across * 0.23 - 0.55)
+            write(canvas.pixels, f"{name} {'→↑'[i]}", x, middle, canvas.small, DIM)
+            write(canvas.pixels, signed(value), x, canvas.at(0, across / 2 + (2 * i - 1) * across * 0.23 + 0.55)[1],
+                  canvas.size, LIGHT, True)
+
+    return paint
+
+
+@lru_cache(maxsize=64)
+def _circle(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Masks [side, side] of the disc, and of its edge and the two axes."""
+    large, last, thin = FINER * side, FINER * side - 1, max(FINER, FINER * side // 60)
+    disc, lines = Image.new("L", (large, large)), Image.new("L", (large, large))
+    ImageDraw.Draw(disc).ellipse((0, 0, last, last), fill=255)
+    pen = ImageDraw.Draw(lines)
+    pen.ellipse((0, 0, last, last), outline=255, width=thin)
+    for line in ((large // 2, 0, large // 2, last), (0, large // 2, last, large // 2)):
+        pen.line(line, fill=130, width=thin)
+    return np.asarray(disc.reduce(FINER)), np.asarray(lines.reduce(FINER))
+
+
+def _moves(side: int, trail: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Masks [side, side] of the trail, the fainter the older, of the dot at its end and of the dark edge about it."""
+    half, reach = FINER * side / 2, FINER * (side / 2 - radius - 1)
+    places = half + reach * _inside(trail) * np.array([1, -1])
+    line, dot, edge = (Image.new("L", (FINER * side, FINER * side)) for _ in range(3))
+    pen, thick = ImageDraw.Draw(line), max(2, round(FINER * radius * 0.7))
+    for i, (start, end) in enumerate(zip(places, places[1:])):
+        pen.line((*start, *end), fill=30 + 190 * (i + 1) // len(places), width=thick)
+    for image, wide in ((dot, FINER * radius), (edge, FINER * (radius + 1))):
+        ImageDraw.Draw(image).ellipse((*(places[-1] - wide), *(places[-1] + wide)), fill=255)
+    return np.asarray(line.reduce(FINER)), np.asarray(dot.reduce(FINER)), np.asarray(edge.reduce(FINER))
+
+
+def _inside(values: np.ndarray) -> np.ndarray:
+    """Valence and arousal, those outside of the circle drawn back to its edge."""
+    return values / np.maximum(1, np.linalg.norm(values, axis=1, keepdims=True))
+
+
+def _units(canvas: Canvas, shown: Shown) -> None:
+    """All twelve action units, each at its own place, the active ones as lit chips."""
+    for i, (name, on) in enumerate(zip(ACTION_UNITS, shown.units)):
+        row, column = divmod(i, EACH_ROW)
+        _chip(canvas, name, column, 1.3 * row, bool(on))
+
+
+def _active(canvas: Canvas, shown: Shown) -> None:
+    """The active units in one row; the last chip counts those that have no room."""
+    names = active(shown)
+    if not names:
+        write(canvas.pixels, "no active AU", *canvas.at(0, 0.6), canvas.small, FAINT)
+    more = len(names) - EACH_ROW
+    if more > 0:
+        names = [*names[:EACH_ROW - 1], f"+{more + 1}"]
+    for column, name in enumerate(names):
+        _chip(canvas, name, column, 0, True)
+
+
+def _chip(canvas: Canvas, name: str, column: int, y: float, on: bool) -> None:
+    step = (WIDTH + 0.2) / EACH_ROW
+    wide, high = round((step - 0.2) * canvas.size), round(1.15 * canvas.size)
+    x, top = canvas.at(column * step, y)
+    if on:
+        blend(canvas.pixels, rounded(wide, high, round(0.3 * canvas.size)), x, top, canvas.colour)
+    write(canvas.pixels, name, x + wide // 2, top + high / 2, max(9, round(0.8 * canvas.size)),
+          readable_on(canvas.colour) if on else FAINT, anchor="middle")
+
+
+TITLE, TOP_BAR, BARS = Block("", 1.5, _title), Block("expr", 0.42, _top_bar), Block("expr", 8.4, _bars)
+AFFECT, LITTLE_AFFECT = Block("va", 5.6, _affect(5.6)), Block("va", 4.2, _affect(4.2))
+UNITS, ACTIVE = Block("au", 3.75, _units), Block("au", 1.15, _active)
+
+Columns = tuple[tuple[Block, ...], ...]
+LEVELS: tuple[tuple[Columns, ...], ...] = (
+    (((TITLE, BARS, AFFECT, UNITS),), ((TITLE, BARS), (AFFECT, UNITS))),
+    (((TITLE, TOP_BAR, LITTLE_AFFECT, ACTIVE),), ((TITLE, TOP_BAR, ACTIVE), (LITTLE_AFFECT,))),
+    (((TITLE, TOP_BAR, ACTIVE),),),
+)
+"""From much to little; of each the arrangements, the narrow one first. After the last there is only a label."""
+
+
+def given(columns: Columns, shown: Shown) -> Columns:
+    """The arrangement without what is not known of this face, and so without columns that would be empty."""
+    known = {"": True, "expr": shown.expression is not None, "va": shown.trail is not None,
+             "au": shown.units is not None}
+    kept = tuple(tuple(block for block in column if known[block.needs]) for column in columns)
+    return tuple(column for column in kept if column)
+
+
+def size_of(columns: Columns, size: int) -> tuple[int, int]:
+    """Width and height in pixels."""
+    height = max(sum(block.height for block in column) + GAP * (len(column) - 1) for column in columns)
+    width = len(columns) * WIDTH + (len(columns) - 1) * 2 * GAP
+    return round((width + 2 * PADDING) * size), round((height + 2 * PADDING) * size)
+
+
+def paint(pixels: np.ndarray, columns: Columns, shown: Shown, left: int, top: int, size: int) -> None:
+    """Paint the panel with its upper left corner there; fainter where the face was not seen in this frame."""
+    width, height = size_of(columns, size)
+    colour = colour_of(shown.face)
+    blend(pixels, rounded(width, height, round(0.45 * size)), left, top, GROUND, OPACITY)
+    for i, column in enumerate(columns):
+        x, y = left + round((PADDING + i * (WIDTH + 2 * GAP)) * size), top + round(PADDING * size)
+        for block in column:
+            block.paint(Canvas(pixels, x, y, size, colour), shown)
+            y += round((block.height + GAP) * size)

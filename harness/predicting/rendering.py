@@ -1,0 +1,129 @@
+"""Frames with what was read of their faces drawn on them, and the annotated video."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from harness.drawing.canvas import blend, lettering, outline, readable_on, rounded, write
+from harness.predicting.panels import GROUND, caption, colour_of, paint
+from harness.predicting.placing import Area, Places
+from harness.predicting.reading import Reading
+from harness.predicting.shown import FacesByFrame, Shown
+
+if TYPE_CHECKING:
+    from harness.media.frames import Frame
+
+SMALLEST = 320
+"""Frames whose shorter side has fewer pixels are enlarged by a whole number, so that words on them can be read."""
+FONT, NORMAL, GROWTH = 12, 360, 0.85
+"""Size of the font at that shorter side; with the side it grows by this power."""
+FILLED, STRIP = 0.6, 13.5
+"""Share of the frame from which on a face leaves no room beside it: a strip is added, in sizes of the font."""
+
+
+def draw(pixels: np.ndarray, faces: Sequence[Shown], places: Places) -> np.ndarray:
+    """A copy of the frame, uint8 [H, W, 3], with a box, an id and a panel for each face.
+
+    The box is dashed where the face was not seen in this very frame. A face without room for a panel has its
+    expression beside its id. places: of the frames before, which this one is added to.
+    """
+    drawn = np.array(pixels, copy=True)
+    size = places.size
+    boxes = [_area(shown.box) for shown in faces]
+    chosen = places.of(faces, boxes)
+    thick = max(2, round(size / 6))
+    for shown, box in zip(faces, boxes):
+        dash = 0 if shown.found else round(0.6 * size)
+        outline(drawn, (box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), thick + 2, GROUND, dash)
+        outline(drawn, box, thick, colour_of(shown.face), dash)
+    taken = [place.area for place in chosen.values()]
+    for shown, box in zip(faces, boxes):
+        if shown.face in chosen:
+            place = chosen[shown.face]
+            paint(drawn, place.columns, shown, place.area.left, place.area.top, size)
+        taken.append(_label(drawn, shown, box, size, shown.face not in chosen, [*taken, *boxes]))
+    return drawn
+
+
+class Renderer:
+    """The frames of a reading with what was read on them, in a size of the video's own; given in their order."""
+
+    def __init__(self, reading: Reading) -> None:
+        width, height = reading.size
+        self.faces = FacesByFrame(reading)
+        self.enlarged = max(1, math.ceil(SMALLEST / min(width, height)))
+        self.picture = self.enlarged * width, self.enlarged * height
+        self.font = max(11, round(FONT * (min(self.picture) / NORMAL) ** GROWTH))
+        shares = reading.boxes[:, 2] * reading.boxes[:, 3] / (width * height)
+        strip = round(STRIP * self.font) if len(shares) and np.median(shares) > FILLED else 0
+        self.size = self.picture[0] + strip, self.picture[1]
+        """Width and height of what is drawn, in pixels."""
+        self.places = Places(*self.size, self.font)
+
+    def __call__(self, frame: Frame) -> np.ndarray:
+        """uint8 [H, W, 3] of `size`; a frame of another size than the first is fitted in, with black beside it."""
+        pixels, scale, left, top = self._fitted(frame.pixels)
+        moved = [Shown(one.face, (one.box[0] * scale + left, one.box[1] * scale + top, one.box[2] * scale,
+                                  one.box[3] * scale), one.found, one.expression, one.trail, one.units)
+                 for one in self.faces[frame.number]]
+        return draw(pixels, moved, self.places)
+
+    def _fitted(self, pixels: np.ndarray) -> tuple[np.ndarray, float, int, int]:
+        """The frame in the size of the video, its scale, and its left and top there."""
+        height, width = pixels.shape[:2]
+        scale = min(self.picture[0] / width, self.picture[1] / height)
+        if (width, height) == self.size:
+            return pixels, 1.0, 0, 0
+        inner = round(width * scale), round(height * scale)
+        left, top = (self.picture[0] - inner[0]) // 2, (self.picture[1] - inner[1]) // 2
+        whole = np.zeros((self.size[1], self.size[0], 3), dtype=np.uint8)
+        resized = np.asarray(Image.fromarray(pixels).resize(inner, Image.Resampling.BICUBIC))
+        whole[top:top + inner[1], left:left + inner[0]] = resized
+        return whole, scale, left, top
+
+
+def render_video(frames: Iterable[Frame], reading: Reading, path: Path, rate: float) -> int:
+    """Write the frames with what was read on them as an h264 video, whole or not at all; how many there are.
+
+    frames: as they were read, in their order; rate: frames a second, for those that have no time of their own.
+    """
+    from harness.media.writing import VideoWriter
+
+    renderer, count = Renderer(reading), 0
+    with VideoWriter(path, rate, renderer.size) as video:
+        for frame in frames:
+            video.write(renderer(frame), frame.seconds)
+            count += 1
+    return count
+
+
+def _area(box: tuple[float, float, float, float]) -> Area:
+    x, y, width, height = box
+    return Area(round(x), round(y), round(x + width), round(y + height))
+
+
+def _label(drawn: np.ndarray, shown: Shown, box: Area, size: int, words: bool, taken: Sequence[Area]) -> Area:
+    """The id of a face at its box, with what is said of it where it has no panel; where it lies."""
+    colour = colour_of(shown.face)
+    number, text = str(shown.face), caption(shown) if words else ""
+    inset = round(0.35 * size)
+    first = lettering(number, size, True).shape[1] + 2 * inset
+    width = first + (lettering(text, size).shape[1] + 2 * inset if text else 0)
+    height = round(1.35 * size)
+    left = min(max(box.left, 0), drawn.shape[1] - width)
+    areas = [Area(left, top, left + width, top + height)
+             for top in (box.top - height, box.bottom, box.top, box.bottom - height)
+             if 0 <= top <= drawn.shape[0] - height] or [Area(left, 0, left + width, height)]
+    area = min(areas, key=lambda one: sum(one.overlap(other) for other in taken))
+    blend(drawn, rounded(width, height, round(0.25 * size)), area.left, area.top, GROUND, 0.8)
+    blend(drawn, rounded(first, height, round(0.25 * size)), area.left, area.top, colour)
+    middle = area.top + height / 2
+    write(drawn, number, area.left + first // 2, middle, size, readable_on(colour), True, "middle")
+    write(drawn, text, area.left + first + inset, middle, size, "#ffffff")
+    return area

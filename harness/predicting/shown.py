@@ -1,0 +1,78 @@
+"""What is shown of each face in each frame of a video."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.predicting.reading import Outputs, Reading
+
+TRAIL = 1.5
+"""Seconds of valence and arousal that are shown."""
+STILLS = 1
+"""Frames of it where pictures have no time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """One face in one frame; an output that no run gives, or that is not known in this frame, is None.
+
+    box: x, y, width and height in pixels; found: whether it was seen in this very frame; expression: [8]
+    probabilities; trail: [K, 2] valence and arousal of the last moments, the present one last; units: bool [12].
+    """
+
+    face: int
+    box: tuple[float, float, float, float]
+    found: bool
+    expression: np.ndarray | None = None
+    trail: np.ndarray | None = None
+    units: np.ndarray | None = None
+
+
+class FacesByFrame:
+    """The faces of a reading, looked up by frame number; of runs that give the same output the first is shown."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.held = {name: _block(reading.outputs, name) for name in ("expr", "va", "au")}
+        self.reach = STILLS if reading.rate is None else max(STILLS, round(TRAIL * reading.rate))
+        self.order = np.lexsort((reading.frame, reading.face))
+        self.place = np.empty_like(self.order)
+        self.place[self.order] = np.arange(len(self.order))
+
+    def __getitem__(self, number: int) -> list[Shown]:
+        """The faces of that frame by their ids; none for a frame that was not read."""
+        rows = range(*np.searchsorted(self.reading.frame, (number, number + 1)))
+        return [self._shown(row) for row in rows]
+
+    def _shown(self, row: int) -> Shown:
+        reading = self.reading
+        now = {name: None if values is None or np.isnan(values[row]).any() else values[row]
+               for name, values in self.held.items()}
+        x, y, width, height = map(float, reading.boxes[row])
+        return Shown(int(reading.face[row]), (x, y, width, height), bool(reading.found[row]), now["expr"],
+                     None if now["va"] is None else self._trail(row), None if now["au"] is None else now["au"] > 0)
+
+    def _trail(self, row: int) -> np.ndarray:
+        """[K, 2] of this face up to this row, without what is not known."""
+        place = self.place[row]
+        rows = self.order[max(0, place - self.reach):place + 1]
+        near = (self.reading.face[rows] == self.reading.face[row]) \
+            & (self.reading.frame[rows] > self.reading.frame[row] - self.reach)
+        values = self.held["va"][rows[near]]
+        return values[~np.isnan(values).any(axis=1)]
+
+
+def _block(outputs: Sequence[Outputs], name: str) -> np.ndarray | None:
+    """[N, columns] of the first run that gives that output; action units as 0 and 1 by its thresholds."""
+    for one in outputs:
+        slices = one.task.slices()
+        if name in slices:
+            values = one.smoothed[:, slices[name]]
+            if name != "au":
+                return values
+            present = values >= (0.5 if one.thresholds is None else np.array(one.thresholds))
+            return np.where(np.isnan(values), np.nan, present)
+    return None
