@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,11 +81,15 @@ class Heads(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A backbone with the heads of a run on it; without heads (and task) it gives the embedding alone."""
+    """A backbone with the heads of a run on it; without heads (and task) it gives the embedding alone.
+
+    engines: folder where the backbone's own ONNX file is kept once it is made; None: it is made anew each time.
+    """
 
     backbone: Backbone
     heads: Heads | None = None
     task: Task | None = None
+    engines: Path | None = None
 
     @property
     def size(self) -> int:
@@ -104,8 +109,8 @@ class Network:
         return (OUTPUTS,) * (self.heads is not None) + (EMBEDDING,) * (embedding or self.heads is None)
 
 
-def network_of(chosen: Chosen, backbone: Backbone, rounded: bool) -> Network:
-    """The network of a run; rounded: whether its features were stored as float16.
+def network_of(chosen: Chosen, backbone: Backbone, rounded: bool, engines: Path | None = None) -> Network:
+    """The network of a run; rounded: whether its features were stored as float16; engines: as of `Network`.
 
     InputError for baselines that look at no image.
     """
@@ -118,9 +123,9 @@ def network_of(chosen: Chosen, backbone: Backbone, rounded: bool) -> Network:
         columns = expression_columns(backbone.score_labels)
         if columns is None:
             raise InputError(f"{backbone.label}: its score columns are not named after emotions")
-        return Network(backbone, Heads([("scores", ZeroShot(columns))], nn.Identity(), rounded), task)
+        return Network(backbone, Heads([("scores", ZeroShot(columns))], nn.Identity(), rounded).eval(), task, engines)
     parts = [(part.features, module_of(load(chosen.folder, part.name))) for part in networks(configuration, task)]
-    return Network(backbone, Heads(parts, Activation(task), rounded).eval(), task)
+    return Network(backbone, Heads(parts, Activation(task), rounded).eval(), task, engines)
 
 
 def fresh(backbone: Backbone, task: Task) -> Network:

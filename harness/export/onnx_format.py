@@ -1,0 +1,76 @@
+"""ONNX, run by ONNX Runtime: any number of crops of any size."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import FramelightError
+from harness.export.formats import Model, file_name
+from harness.export.prelude import CROPS, any_size
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from harness.export.network import Network
+
+
+class Onnx:
+    name, suffix = "onnx", ".onnx"
+    precisions = ("float32", "float16", "int8")
+    packages = ("onnxruntime", "numpy", "pillow")
+
+    def missing(self) -> str:
+        absent = [name for name in ("onnx", "onnxscript", "onnxruntime") if not find_spec(name)]
+        return f"pip install {' '.join(absent)}" if absent else ""
+
+    def any_size(self, network: Network) -> bool:
+        return any_size(network.backbone.spec.preprocessing)
+
+    def write(self, network: Network, folder: Path, precision: str, calibration: np.ndarray,
+              embedding: bool = False) -> Path:
+        import onnx
+
+        path = Path(folder) / file_name(self, precision)
+        onnx.save(model(network, precision, calibration, embedding), path)
+        return path
+
+    def open(self, path: Path, threads: int = 1) -> Model:
+        from backbones.onnx_network import open_session
+
+        session = open_session(path, threads)
+        names = [port.name for port in session.get_outputs()]
+        wanted = session.get_inputs()[0]
+
+        def run(crops: np.ndarray) -> dict[str, np.ndarray]:
+            if any(isinstance(own, int) and own != given for own, given in zip(wanted.shape, crops.shape)):
+                raise FramelightError(f"{path} takes crops {wanted.shape}, not {list(crops.shape)}")
+            return dict(zip(names, session.run(names, {CROPS: crops})))
+
+        return run
+
+    def parts(self, path: Path) -> tuple[Path, ...]:
+        return (path,)
+
+
+def model(network: Network, precision: str, calibration: np.ndarray, embedding: bool) -> ModelProto:
+    """The whole graph in one of the format's precisions, checked by ONNX's own checker."""
+    import onnx
+
+    from harness.export.graph import body, whole
+    from harness.export.quantising import halved, quantised
+
+    made = body(network, embedding)
+    if precision == "float16":
+        made = halved(made)
+    elif precision == "int8":
+        made = quantised(made, network.backbone.spec.preprocessing, calibration)
+    joined = whole(network, made)
+    onnx.checker.check_model(joined)
+    return joined
+
+
+FORMAT = Onnx()
