@@ -105,6 +105,7 @@ class Video:
                 if packet.pts is not None:
                     self._reached = max(self._reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is self._stream and packet.size:
+                    self._broken = "the last part is not whole" if packet.is_corrupt else ""
                     yield packet
         except av.FFmpegError as error:
             self._broken = error.strerror or str(error)
@@ -112,7 +113,7 @@ class Video:
     def _seconds(self, decoded: VideoFrame) -> float:
         """Since the file's start, as players count; where a stamp is missing or does not ascend, by the rate."""
         start = Fraction(self._container.start_time or 0, MICROSECONDS)
-        seconds = -math.inf if decoded.pts is None else float(decoded.pts * self._stream.time_base - start)
+        seconds = -math.inf if decoded.pts is None else round(float(decoded.pts * self._stream.time_base - start), 6)
         if seconds > self._last.seconds:
             return seconds
         self._unstamped += 1
@@ -142,7 +143,7 @@ def _opened(path: Path, name: str) -> InputContainer:
     import av
 
     try:
-        return av.open(str(path.resolve()), options={"protocol_whitelist": "file"})
+        return av.open(str(path.resolve()), container_options={"protocol_whitelist": "file"})
     except (av.FFmpegError, OSError) as error:
         raise InputError(f"{name}: cannot be read as a video ({error.strerror or error}); it is none, or its end is "
                          "missing and with it the index of its frames. Take another copy, or a file that FFmpeg plays"

@@ -43,7 +43,7 @@ class VideoWriter:
         try:
             aside = self._open.enter_context(writing(self.path))
             self._container = self._open.enter_context(
-                av.open(str(aside), "w", format="mp4", options={"movflags": "+faststart"}))
+                av.open(str(aside), "w", format="mp4", container_options={"movflags": "+faststart"}))
             stream = self._container.add_stream("libx264", Fraction(self.rate).limit_denominator(100_000),
                                                 options=QUALITY)
             stream.width, stream.height = (side + side % 2 for side in self.size)
