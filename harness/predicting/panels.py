@@ -60,7 +60,9 @@ def colour_of(face: int) -> str:
 
 
 def caption(shown: Shown) -> str:
-    """What is said of a face in one or two words: its expression, else valence and arousal, else its action units."""
+    """What is said of a face in a few words: its expression, else valence and arousal, else its action units."""
+    if not shown.known:
+        return "" if shown.found else "not seen"
     if shown.expression is not None:
         return EXPRESSIONS[int(shown.expression.argmax())]
     if shown.trail is not None:
@@ -129,10 +131,9 @@ def _affect(across: float) -> Callable[[Canvas, Shown], None]:
         blend(canvas.pixels, edge, canvas.left, canvas.top, GROUND)
         blend(canvas.pixels, dot, canvas.left, canvas.top, canvas.colour)
         for i, (name, value) in enumerate(zip(AFFECTS, shown.trail[-1])):
-            x, middle = canvas.at(across + 0.7, across / 2 + (2 * i - 1) * across * 0.23 - 0.55)
+            x, middle = canvas.at(across + 0.7, across * (0.13 + 0.51 * i))
             write(canvas.pixels, f"{name} {'→↑'[i]}", x, middle, canvas.small, DIM)
-            write(canvas.pixels, signed(value), x, canvas.at(0, across / 2 + (2 * i - 1) * across * 0.23 + 0.55)[1],
-                  canvas.size, LIGHT, True)
+            write(canvas.pixels, signed(value), x, middle + 0.23 * across * canvas.size, canvas.size, LIGHT, True)
 
     return paint
 
@@ -198,7 +199,7 @@ def _chip(canvas: Canvas, name: str, column: int, y: float, on: bool) -> None:
 
 
 TITLE, TOP_BAR, BARS = Block("", 1.5, _title), Block("expr", 0.42, _top_bar), Block("expr", 8.4, _bars)
-AFFECT, LITTLE_AFFECT = Block("va", 5.6, _affect(5.6)), Block("va", 4.2, _affect(4.2))
+AFFECT, LITTLE_AFFECT = Block("va", 5.6, _affect(5.6)), Block("va", 4.8, _affect(4.8))
 UNITS, ACTIVE = Block("au", 3.75, _units), Block("au", 1.15, _active)
 
 Columns = tuple[tuple[Block, ...], ...]

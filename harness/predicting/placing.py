@@ -7,14 +7,14 @@ that is possible, and follows its face without trembling with its box.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from harness.predicting.panels import LEVELS, Columns, given, size_of
 from harness.predicting.shown import Shown
 
 AREA = 0.36
-"""Share of the frame that all panels may take together."""
+"""Share of the frame that the panels of several faces may take together."""
 SIDES = (7.0, 4.5, 2.6)
 """Sides of a face's box in sizes of the font, from which on it has a panel of each level."""
 APART = 0.8
@@ -22,7 +22,7 @@ APART = 0.8
 REST, PACE = 0.45, 0.3
 """A panel stays where it should move by less (in sizes of the font); else it goes so much of the way in each frame."""
 PATIENCE = 25
-"""Frames in which more detail was possible before there is more."""
+"""Frames in which more detail is possible before there is more."""
 
 
 class Area(NamedTuple):
@@ -30,6 +30,10 @@ class Area(NamedTuple):
     top: int
     right: int
     bottom: int
+
+    @property
+    def pixels(self) -> int:
+        return (self.right - self.left) * (self.bottom - self.top)
 
     def overlap(self, other: Area) -> int:
         """Pixels that both cover."""
@@ -39,85 +43,79 @@ class Area(NamedTuple):
 
 @dataclass(frozen=True)
 class Place:
-    """level: its number in `LEVELS`; choice: which of all the places of that level; waited: frames in which a richer
-    level was possible."""
+    """choice: which of all the places of its level it is."""
 
     level: int
     choice: int
     area: Area
     columns: Columns
-    waited: int = 0
 
 
 class Places:
-    """The places of all faces of a video, given frame by frame."""
+    """The places of all faces of a video, given frame by frame.
 
-    def __init__(self, width: int, height: int, size: int) -> None:
-        self.width, self.height, self.size = width, height, size
+    width, height: of the frame in pixels; size: of the font; beside: where a strip begins that is kept for panels.
+    """
+
+    def __init__(self, width: int, height: int, size: int, beside: int = 0) -> None:
+        self.width, self.height, self.size, self.beside = width, height, size, beside
         self.last: dict[int, Place] = {}
+        self.level, self.waited = 0, PATIENCE
 
     def of(self, faces: Sequence[Shown], boxes: Sequence[Area]) -> dict[int, Place]:
-        """The place of each face that has a panel, by its id; larger faces choose first."""
-        level = self._level(faces)
+        """The place of each face that has a panel, by its id.
+
+        All have the level that fits for all, but for faces that are small or of which nothing is known. It gets
+        poorer at once, and richer again after some frames.
+        """
+        able = [i for i, shown in enumerate(faces) if shown.known and _side(boxes[i]) >= SIDES[-1] * self.size]
+        able.sort(key=lambda i: (-_side(boxes[i]), faces[i].face))
+        tried = {level: self._placed(level, able, faces, boxes) for level in range(len(LEVELS))}
+        level = next((level for level, found in tried.items() if found is not None), len(LEVELS))
+        self.waited = self.waited + 1 if level < self.level else 0
+        if level < self.level and self.waited <= PATIENCE and tried.get(self.level, {}) is not None:
+            level = self.level
+        self.level, self.last = level, tried.get(level) or {}
+        return self.last
+
+    def _placed(self, level: int, able: Sequence[int], faces: Sequence[Shown], boxes: Sequence[Area]
+                ) -> dict[int, Place] | None:
+        """Each face at that level, or at a poorer one for its size; None where not all find room."""
         taken, chosen = list(boxes), {}
-        for i in sorted(range(len(faces)), key=lambda i: (-_side(boxes[i]), faces[i].face)):
-            place = self._place(faces[i], boxes[i], level, taken)
-            if place:
-                chosen[faces[i].face] = place
-                taken.append(place.area)
-        self.last = chosen
-        return chosen
+        for i in able:
+            own = next(one for one in range(level, len(LEVELS)) if _side(boxes[i]) >= SIDES[one] * self.size)
+            before = self.last.get(faces[i].face)
+            place = next((place for place in self._candidates(faces[i], boxes[i], own, before)
+                          if not any(place.area.overlap(other) for other in taken)), None)
+            if place is None:
+                return None
+            chosen[faces[i].face] = replace(place, area=self._calmed(place, before, taken))
+            taken.append(chosen[faces[i].face].area)
+        covered = sum(place.area.pixels for place in chosen.values())
+        return chosen if len(chosen) < 2 or covered <= AREA * self.width * self.height else None
 
-    def _level(self, faces: Sequence[Shown]) -> int:
-        """The richest level at which the panels of all faces together leave enough of the frame."""
-        for level, arrangements in enumerate(LEVELS):
-            total = 0
-            for shown in faces:
-                width, height = size_of(given(arrangements[0], shown), self.size)
-                total += width * height
-            if total <= AREA * self.width * self.height:
-                return level
-        return len(LEVELS)
-
-    def _place(self, shown: Shown, box: Area, richest: int, taken: Sequence[Area]) -> Place | None:
-        before = self.last.get(shown.face)
-        free = next((place for place in self._candidates(shown, box, richest, before)
-                     if not any(place.area.overlap(other) for other in taken)), None)
-        if free is None or before is None:
-            return free
-        if free.level < before.level and before.waited < PATIENCE:
-            kept = next((place for place in self._candidates(shown, box, before.level, before)
-                         if not any(place.area.overlap(other) for other in taken)), None)
-            if kept and kept.level == before.level:
-                return Place(kept.level, kept.choice, self._calmed(kept, before, taken), kept.columns,
-                             before.waited + 1)
-        return Place(free.level, free.choice, self._calmed(free, before, taken), free.columns)
-
-    def _candidates(self, shown: Shown, box: Area, richest: int, before: Place | None):
-        """Places by level; within a level that of the frame before first."""
-        for level in range(richest, len(LEVELS)):
-            if _side(box) < SIDES[level] * self.size:
-                continue
-            found = [Place(level, 10 * i + j, area, columns)
-                     for i, columns in enumerate(given(one, shown) for one in LEVELS[level])
-                     for j, area in enumerate(self._areas(box, *size_of(columns, self.size))) if area]
-            yield from sorted(found, key=lambda place: before is None or (place.level, place.choice)
-                              != (before.level, before.choice))
+    def _candidates(self, shown: Shown, box: Area, level: int, before: Place | None) -> list[Place]:
+        """Places of that level, the one of the frame before first."""
+        found = [Place(level, 10 * i + j, area, columns)
+                 for i, columns in enumerate(given(one, shown) for one in LEVELS[level])
+                 for j, area in enumerate(self._areas(box, *size_of(columns, self.size))) if area]
+        return sorted(found, key=lambda place: before is None or (place.level, place.choice)
+                      != (before.level, before.choice))
 
     def _areas(self, box: Area, width: int, height: int) -> list[Area | None]:
         """Right of the box, left, below and above, moved along it into the frame; None where there is no room."""
         apart, edge = round(APART * self.size), round(0.4 * self.size)
         across = min(max(box.left, edge), self.width - edge - width)
         down = min(max(box.top, edge), self.height - edge - height)
-        corners = ((box.right + apart, down), (box.left - apart - width, down),
+        corners = ((max(box.right, self.beside) + apart, down), (box.left - apart - width, down),
                    (across, box.bottom + apart), (across, box.top - apart - height))
         return [Area(x, y, x + width, y + height)
                 if x >= edge and y >= edge and x + width <= self.width - edge and y + height <= self.height - edge
                 else None for x, y in corners]
 
-    def _calmed(self, place: Place, before: Place, taken: Sequence[Area]) -> Area:
+    def _calmed(self, place: Place, before: Place | None, taken: Sequence[Area]) -> Area:
         """The area between that of the frame before and where it should be, unless something lies there."""
-        if (place.level, place.choice) != (before.level, before.choice):
+        if before is None or (place.level, place.choice) != (before.level, before.choice):
             return place.area
         wanted, old = place.area, before.area
         x, y = (start if abs(end - start) <= REST * self.size else round(start + PACE * (end - start))

@@ -23,7 +23,7 @@ SMALLEST = 320
 """Frames whose shorter side has fewer pixels are enlarged by a whole number, so that words on them can be read."""
 FONT, NORMAL, GROWTH = 12, 360, 0.85
 """Size of the font at that shorter side; with the side it grows by this power."""
-FILLED, STRIP = 0.6, 13.5
+FILLED, STRIP = 0.6, 14
 """Share of the frame from which on a face leaves no room beside it: a strip is added, in sizes of the font."""
 
 
@@ -35,7 +35,7 @@ def draw(pixels: np.ndarray, faces: Sequence[Shown], places: Places) -> np.ndarr
     """
     drawn = np.array(pixels, copy=True)
     size = places.size
-    boxes = [_area(shown.box) for shown in faces]
+    boxes = [_area(shown.box, places.beside or places.width, places.height) for shown in faces]
     chosen = places.of(faces, boxes)
     thick = max(2, round(size / 6))
     for shown, box in zip(faces, boxes):
@@ -64,7 +64,7 @@ class Renderer:
         strip = round(STRIP * self.font) if len(shares) and np.median(shares) > FILLED else 0
         self.size = self.picture[0] + strip, self.picture[1]
         """Width and height of what is drawn, in pixels."""
-        self.places = Places(*self.size, self.font)
+        self.places = Places(*self.size, self.font, self.picture[0] if strip else 0)
 
     def __call__(self, frame: Frame) -> np.ndarray:
         """uint8 [H, W, 3] of `size`; a frame of another size than the first is fitted in, with black beside it."""
@@ -88,10 +88,11 @@ class Renderer:
         return whole, scale, left, top
 
 
-def render_video(frames: Iterable[Frame], reading: Reading, path: Path, rate: float) -> int:
+def render_video(frames: Iterable[Frame], reading: Reading, path: Path, rate: float | None) -> int:
     """Write the frames with what was read on them as an h264 video, whole or not at all; how many there are.
 
-    frames: as they were read, in their order; rate: frames a second, for those that have no time of their own.
+    frames: as they were read, in their order; rate: frames a second, for those that have no time of their own; None
+    for the usual 25.
     """
     from harness.media.writing import VideoWriter
 
@@ -103,9 +104,10 @@ def render_video(frames: Iterable[Frame], reading: Reading, path: Path, rate: fl
     return count
 
 
-def _area(box: tuple[float, float, float, float]) -> Area:
-    x, y, width, height = box
-    return Area(round(x), round(y), round(x + width), round(y + height))
+def _area(box: tuple[float, float, float, float], width: int, height: int) -> Area:
+    """The part of a box that lies in a picture of that size."""
+    x, y, across, down = box
+    return Area(max(0, round(x)), max(0, round(y)), min(width, round(x + across)), min(height, round(y + down)))
 
 
 def _label(drawn: np.ndarray, shown: Shown, box: Area, size: int, words: bool, taken: Sequence[Area]) -> Area:

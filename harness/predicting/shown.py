@@ -30,6 +30,11 @@ class Shown:
     trail: np.ndarray | None = None
     units: np.ndarray | None = None
 
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to say of it."""
+        return self.expression is not None or self.trail is not None or self.units is not None
+
 
 class FacesByFrame:
     """The faces of a reading, looked up by frame number; of runs that give the same output the first is shown."""
