@@ -25,9 +25,9 @@ class Detector(Protocol):
         """pixels: uint8 [H, W, 3] RGB.
 
         Without `near` the whole frame is searched in every way the detector has: right for pictures that do not
-        belong together, slow for video. near: float32 [K, 4], boxes where faces are expected; they are searched
-        there, and the whole frame in only one of the ways, now and then. turn: counts the frames, so that each way
-        has its turn.
+        belong together, slow for video. near: float32 [K, 5], boxes where faces are expected, each with the hint it
+        was found with, as a tracker's `near` gives them; they are searched there, and the whole frame in only one of
+        the ways, now and then. turn: counts the frames, so that each way has its turn.
         """
         ...
 

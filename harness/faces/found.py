@@ -16,27 +16,29 @@ class Faces:
     """K faces of one frame, from left to right.
 
     boxes: float32 [K, 4] x, y, width and height in pixels, which may reach beyond the frame; scores: float32 [K], how
-    sure the detector is, on a scale of its own.
+    sure the detector is, on a scale of its own; hints: int64 [K], what it wants to be told when it looks for these
+    faces again, None where it wants nothing.
     """
 
     boxes: np.ndarray
     scores: np.ndarray
+    hints: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
 
 
-def faces_of(boxes: np.ndarray, scores: np.ndarray) -> Faces:
-    """Of boxes [N, 4] that are of one face the one with the best score; scores [N]."""
+def faces_of(boxes: np.ndarray, scores: np.ndarray, hints: np.ndarray | None = None) -> Faces:
+    """Of boxes [N, 4] that are of one face the one that comes first; scores, hints [N]."""
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
-    scores = np.asarray(scores, np.float32).reshape(-1)
     same = _same(boxes)
     kept: list[int] = []
-    for row in np.lexsort((boxes[:, 1], boxes[:, 0], -scores)):
+    for row in range(len(boxes)):
         if not same[row, kept].any():
-            kept.append(int(row))
+            kept.append(row)
     kept.sort(key=lambda row: tuple(boxes[row]))
-    return Faces(boxes[kept], scores[kept])
+    return Faces(boxes[kept], np.asarray(scores, np.float32)[kept],
+                 None if hints is None else np.asarray(hints, np.int64)[kept])
 
 
 def _same(boxes: np.ndarray) -> np.ndarray:

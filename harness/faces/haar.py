@@ -36,26 +36,36 @@ class Way:
 
 FRONTAL, PROFILE = "frontalface_alt2", "profileface"
 UPRIGHT = Way(FRONTAL)
-WHOLE = (UPRIGHT, Way(FRONTAL, 30), UPRIGHT, Way(FRONTAL, -30), UPRIGHT, Way(PROFILE), UPRIGHT, Way(PROFILE, 0, True))
+SIDE, OTHER_SIDE = Way(PROFILE), Way(PROFILE, 0, True)
+WAYS = (UPRIGHT, Way(FRONTAL, 20), Way(FRONTAL, -20), Way(FRONTAL, 40), Way(FRONTAL, -40), SIDE, OTHER_SIDE,
+        Way(PROFILE, -25), Way(PROFILE, 25, True))
+"""Around a known face; its hint is the number of the way that found it."""
+WHOLE = (UPRIGHT, Way(FRONTAL, 30), UPRIGHT, Way(FRONTAL, -30), UPRIGHT, SIDE, UPRIGHT, OTHER_SIDE)
 """Whole frames are searched in these ways in turn."""
-NEAR = (UPRIGHT, Way(FRONTAL, 20), Way(FRONTAL, -20), Way(PROFILE), Way(PROFILE, 0, True), Way(FRONTAL, 40),
-        Way(FRONTAL, -40), Way(PROFILE, -25), Way(PROFILE, 25, True))
-"""Around a face that is known, until one finds it."""
 
+SURE = 2.0
+"""A face that scores so much in the way that found it before is not looked for in others."""
 EVERY = 4
 """While faces are known, a whole frame is searched in so many."""
-STEP, THOROUGH_STEP, NEAR_STEP = 1.2, 1.1, 1.1
+NEAR_STEP, STEP, THOROUGH_STEP = 1.2, 1.25, 1.1
 """From one size searched to the next."""
-AGREEING, NEAR_AGREEING = 3, 2
+AGREEING = 3
 """Windows side by side that must agree on a face."""
 ENOUGH = 24
 """A frame is shrunk until its smallest face has this side."""
-FACE, PATCH = 48, 96
-"""Sides of a known face and of the patch it is searched in, after shrinking or enlarging."""
-SHRUNK, GROWN = 0.77, 1.35
+FACE, PATCH = 56, 104
+"""Sides of a known face and of the patch it is searched in, after shrinking or enlarging.
+
+OpenCV's cascades look at every second place only where a face has less than 40 pixels; in patches in which all sizes
+have more, the mean over the windows that agree keeps no size down, and boxes are as large as in whole frames.
+"""
+SHRUNK, GROWN = 0.72, 1.5
 """Sizes at which a known face is looked for, in its own."""
 MOVED = 0.6
 """How far from where it should be it may be found, in its own size."""
+PLACED, SIZED = 0.6, 0.35
+"""Shares of the place and of the size found in those given; the rest is what was expected, so that crops do not
+tremble. A face that has moved by its own size is where it is found."""
 
 
 class Haar:
@@ -75,47 +85,48 @@ class Haar:
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         smallest = self.smallest or max(SMALLEST, min(grey.shape) // SHARE)
-        if near is None:
+        if near is None or not turn:
             return _joined([self._whole(grey, way, smallest, THOROUGH_STEP) for way in dict.fromkeys(WHOLE)])
-        rows = [self._around(grey, box) for box in near]
-        turn = turn or 0
-        if not len(near):
-            rows.append(self._whole(grey, WHOLE[turn % len(WHOLE)], smallest, STEP))
-        elif turn % EVERY == 0:
-            rows.append(self._whole(grey, WHOLE[turn // EVERY % len(WHOLE)], smallest, STEP))
+        rows = [self._around(grey, row[:4], int(row[4])) for row in near]
+        every = EVERY if len(near) else 1
+        if turn % every == 0:
+            rows.append(self._whole(grey, WHOLE[turn // every % len(WHOLE)], smallest, STEP))
         return _joined(rows)
 
     def _whole(self, grey: np.ndarray, way: Way, smallest: int, step: float) -> np.ndarray:
         shrunk = min(ENOUGH / smallest, 1.0)
         if shrunk < 1:
             grey = cv2.resize(grey, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
-        side = min(ENOUGH, smallest)
-        rows = self._search(grey, way, side, min(grey.shape), step, AGREEING)
+        rows = self._search(grey, way, min(ENOUGH, smallest), min(grey.shape), step)
         rows[:, :4] /= shrunk
         return rows
 
-    def _around(self, grey: np.ndarray, box: np.ndarray) -> np.ndarray:
-        """The face nearest to where it should be, [1, 5], or [0, 5]."""
+    def _around(self, grey: np.ndarray, box: np.ndarray, hint: int) -> np.ndarray:
+        """The face that should be at `box`, [1, 6], or [0, 6]."""
         margin = Margin(PATCH / FACE)
         patch, (left, top, side) = crop(grey, box, margin, PATCH), margin.square(box)
-        for way in NEAR:
-            rows = self._search(patch, way, round(FACE * SHRUNK), round(FACE * GROWN), NEAR_STEP, NEAR_AGREEING)
-            apart = np.hypot(*(rows[:, :2] + rows[:, 2:4] / 2 - PATCH / 2).T) / FACE
-            if len(rows) and apart.min() <= MOVED:
-                row = rows[[apart.argmin()]]
-                row[:, :4] *= side / PATCH
-                row[:, :2] += left, top
-                return row
-        return np.empty((0, 5))
+        best = np.empty((0, 6))
+        for number in sorted(range(len(WAYS)), key=lambda number: number != hint):
+            rows = self._search(patch, WAYS[number], round(FACE * SHRUNK), round(FACE * GROWN), NEAR_STEP)
+            rows = rows[np.hypot(*(rows[:, :2] + rows[:, 2:4] / 2 - PATCH / 2).T) <= MOVED * FACE]
+            if len(rows) and (not len(best) or rows[:, 4].max() > best[0, 4]):
+                best = rows[[rows[:, 4].argmax()]]
+                best[:, 5] = number
+            if number == hint and len(best) and best[0, 4] >= SURE:
+                break
+        best[:, :4] *= side / PATCH
+        best[:, :2] += left, top
+        for row in best:
+            row[:4] = _evened(row[:4], box)
+        return best
 
-    def _search(self, grey: np.ndarray, way: Way, smallest: int, largest: int, step: float, agreeing: int
-                ) -> np.ndarray:
-        """float64 [K, 5]: x, y, width, height and score."""
+    def _search(self, grey: np.ndarray, way: Way, smallest: int, largest: int, step: float) -> np.ndarray:
+        """float64 [K, 6]: x, y, width, height, score and no hint."""
         seen = cv2.flip(grey, 1) if way.mirrored else grey
         back = None
         if way.degrees:
             seen, back = _turned(seen, way.degrees)
-        rows = self._cascades[way.cascade](seen, smallest, largest, step, agreeing)
+        rows = self._cascades[way.cascade](seen, smallest, largest, step)
         if back is not None:
             centres = (rows[:, :2] + rows[:, 2:4] / 2) @ back[:, :2].T + back[:, 2]
             rows[:, :2] = centres - rows[:, 2:4] / 2
@@ -131,10 +142,10 @@ class _Cascade:
         stages = re.findall(r"<stageThreshold>\s*(\S+?)\s*</stageThreshold>", path.read_text(encoding="ascii"))
         self._asked = float(stages[-1])
 
-    def __call__(self, grey: np.ndarray, smallest: int, largest: int, step: float, agreeing: int) -> np.ndarray:
-        boxes, _, sums = self._classifier.detectMultiScale3(grey, step, agreeing, 0, (smallest, smallest),
+    def __call__(self, grey: np.ndarray, smallest: int, largest: int, step: float) -> np.ndarray:
+        boxes, _, sums = self._classifier.detectMultiScale3(grey, step, AGREEING, 0, (smallest, smallest),
                                                             (largest, largest), True)
-        rows = np.empty((len(boxes), 5))
+        rows = np.zeros((len(boxes), 6))
         rows[:, :4] = np.reshape(boxes, (-1, 4))
         rows[:, 4] = np.reshape(sums, -1) - self._asked
         return rows
@@ -151,6 +162,15 @@ def _turned(grey: np.ndarray, degrees: int) -> tuple[np.ndarray, np.ndarray]:
     return seen, cv2.invertAffineTransform(turning)
 
 
+def _evened(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    size = found[2:] ** SIZED * expected[2:] ** (1 - SIZED)
+    moved = found[:2] + found[2:] / 2 - expected[:2] - expected[2:] / 2
+    share = min(PLACED + np.hypot(*moved) / found[2:].mean(), 1.0)
+    return np.concatenate([expected[:2] + expected[2:] / 2 + share * moved - size / 2, size])
+
+
 def _joined(rows: Sequence[np.ndarray]) -> Faces:
-    found = np.concatenate([*rows, np.empty((0, 5))])
-    return faces_of(found[:, :4], found[:, 4])
+    """What was found first goes before what scores higher, where it is sure."""
+    found = np.concatenate([*rows, np.empty((0, 6))])
+    found = found[np.argsort(-np.minimum(found[:, 4], SURE), kind="stable")]
+    return faces_of(found[:, :4], found[:, 4], found[:, 5])

@@ -43,6 +43,7 @@ class _Track:
     frame: int
     box: np.ndarray
     looks: np.ndarray | None
+    hint: int
     hits: int = 1
     speed: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
@@ -81,24 +82,26 @@ class Tracker:
         self._tracks = [track for track in self._tracks if self._age(track) <= PATIENCE_SECONDS * self._rate]
         ids = np.zeros(len(faces), np.int64)
         looks = None if embeddings is None else _unit(np.asarray(embeddings, np.float64))
+        hints = np.zeros(len(faces), np.int64) if faces.hints is None else faces.hints
         for track, row in self._pairs(faces.boxes, looks):
             self._seen(track, faces.boxes[row], None if looks is None else looks[row])
+            track.hint = int(hints[row])
             ids[row] = track.number
         for row in np.flatnonzero(ids == 0):
             self._given += 1
             ids[row] = self._given
             self._tracks.append(_Track(self._given, frame_number, np.asarray(faces.boxes[row], np.float64),
-                                       None if looks is None else looks[row]))
+                                       None if looks is None else looks[row], int(hints[row])))
         for track in sorted(self._tracks, key=lambda track: track.number):
             if track.hits >= self._hits and track.number not in self._lasting:
                 self._lasting[track.number] = len(self._lasting) + 1
         return ids
 
     def near(self) -> np.ndarray:
-        """float32 [K, 4], where faces are expected in the next frame."""
-        sought = [track.expected(self._frame + 1) for track in self._tracks
+        """float32 [K, 5], boxes where faces are expected in the next frame, and the detector's hints."""
+        sought = [[*track.expected(self._frame + 1), track.hint] for track in self._tracks
                   if self._age(track) <= SOUGHT_SECONDS * self._rate]
-        return np.asarray(sought, np.float32).reshape(-1, 4)
+        return np.asarray(sought, np.float32).reshape(-1, 5)
 
     def lasting(self) -> dict[int, int]:
         """id -> what it is called, from 1 without holes, for the tracks that have proved to be a face by now.

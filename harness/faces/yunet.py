@@ -39,5 +39,6 @@ class YuNet:
         self._network.setInputSize((width, height))
         found = self._network.detect(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1]
         rows = np.empty((0, 15), np.float32) if found is None else found
-        large = rows[:, 2:4].mean(axis=1) >= (self.smallest or 0)
-        return faces_of(rows[large, :4], rows[large, 14])
+        rows = rows[rows[:, 2:4].mean(axis=1) >= (self.smallest or 0)]
+        rows = rows[np.argsort(-rows[:, 14], kind="stable")]
+        return faces_of(rows[:, :4], rows[:, 14])
