@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 for _name, _value in {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
                       "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -11,10 +16,54 @@ for _name, _value in {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_SUPPRESS_PRINTING
                       "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}.items():
     os.environ.setdefault(_name, _value)
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType  # noqa: E402
+from mlflow.entities import (  # noqa: E402
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModel,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    Run,
+    RunTag,
+    ViewType,
+)
 from mlflow.tracking import MlflowClient  # noqa: E402
 
-__all__ = ["Dataset", "DatasetInput", "InputTag", "Metric", "MlflowClient", "Param", "Run", "RunTag", "ViewType"]
+__all__ = ["Dataset", "DatasetInput", "InputTag", "LoggedModel", "LoggedModelOutput", "Metric", "MlflowClient", "Param",
+           "Run", "RunTag", "ViewType", "download", "save_pyfunc"]
+
+Ports = Sequence[tuple[str, str, Sequence[int]]]
+"""(name, numpy type, shape with -1 for any length) of arrays."""
 
 for _name in ("mlflow", "alembic", "urllib3.connectionpool"):
     logging.getLogger(_name).setLevel(logging.ERROR)
+
+
+def save_pyfunc(path: Path, model: LoggedModel, loader: Path, data: Path, crops: Ports, outputs: Ports,
+                example: np.ndarray, requirements: Sequence[str], metadata: Mapping[str, Any]) -> None:
+    """Write a folder that MLflow loads by a Python file and never by a pickle.
+
+    loader: the file, whose `_load_pyfunc` is given the copy of the folder `data`; it is kept with the model.
+    """
+    import mlflow.pyfunc
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    def schema(ports: Ports, named: bool) -> Schema:
+        return Schema([TensorSpec(np.dtype(kind), tuple(shape), name if named else None)
+                       for name, kind, shape in ports])
+
+    mlflow.pyfunc.save_model(
+        str(path), loader_module=loader.stem, data_path=str(data), code_paths=[str(loader)],
+        mlflow_model=Model(artifact_path=model.artifact_location, run_id=model.source_run_id, model_id=model.model_id,
+                           model_uuid=model.model_id, metadata=dict(metadata)),
+        signature=ModelSignature(schema(crops, named=False), schema(outputs, named=True)), input_example=example,
+        pip_requirements=list(requirements))
+
+
+def download(uri: str, folder: Path, tracking_uri: str) -> Path:
+    """A tree of artifacts, in `folder`."""
+    import mlflow.artifacts
+
+    return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder), tracking_uri=tracking_uri))

@@ -1,0 +1,1 @@
+"""Exported runs as MLflow models: logged, registered, served, and fetched again."""

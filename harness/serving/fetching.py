@@ -1,0 +1,87 @@
+"""The folder of an export from MLflow's registry: `models:/NAME@ALIAS` or `models:/NAME/VERSION`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import FramelightError, InputError, unknown
+from harness.files import sha256, writing_directory
+from harness.serving.layout import FILE, FOLDER, MODEL, SHA256
+from harness.tracking import locate
+
+if TYPE_CHECKING:
+    from harness.serving.registry import Registry, Version
+
+PREFIX = "models:/"
+_URI = re.compile(r"models:/(?P<name>[^/@:'\"]+)(@(?P<alias>[^/@'\"]+)|/(?P<version>\d+))")
+
+
+def fetch_model(uri: str, store: Path, tracking_uri: str | None = None) -> Path:
+    """The folder of the export that a registered model was made of: in the store, downloaded there if need be.
+
+    InputError for a model, an alias or a version that is not there, and for a model that no export made;
+    FramelightError where a server does not answer, or the model's file is gone or altered.
+    """
+    named = _URI.fullmatch(uri)
+    if named is None:
+        raise InputError(f"'{uri}' names no model; write {PREFIX}NAME@ALIAS, such as "
+                         f"{PREFIX}framelight-expr-NAME@champion, or {PREFIX}NAME/VERSION")
+    location = locate(store, tracking_uri)
+    if location.database is not None and not location.database.is_file():
+        raise InputError(f"there is no model '{uri}': nothing was tracked at {location.uri} yet; name the store that "
+                         "it was exported from with --store DIR")
+    from harness.serving.registry import Registry
+
+    registry = Registry(location, reading_only=True)
+    version = _version(registry, named["name"], named["alias"], named["version"])
+    return _checked(version, _folder(registry, version) / FOLDER)
+
+
+def _version(registry: Registry, name: str, alias: str | None, number: str | None) -> Version:
+    versions = {version.number: version for version in registry.versions(name)}
+    if not versions:
+        names = [known for known in registry.names() if known.startswith("framelight-")]
+        if not names:
+            raise InputError(f"no model is registered at {registry.location.uri}; make one: framelight export RUN "
+                             "--out DIR")
+        raise unknown("model", name, names)
+    if alias is not None:
+        aliases = registry.aliases(name)
+        if not aliases:
+            raise InputError(f"{name} has no alias '{alias}', nor any other: none of its runs led its board beyond the "
+                             f"tie when it was exported. Name a version: {_listed(name, versions)}")
+        if alias not in aliases:
+            raise unknown(f"alias of {name}", alias, aliases)
+        number = aliases[alias]
+    if str(number) not in versions:
+        raise InputError(f"{name} has no version {number}; it has {_listed(name, versions)}")
+    return versions[str(number)]
+
+
+def _listed(name: str, versions: dict[str, Version]) -> str:
+    return ", ".join(f"{PREFIX}{name}/{number}" for number in list(versions)[-5:])
+
+
+def _folder(registry: Registry, version: Version) -> Path:
+    if not {MODEL, SHA256} <= version.tags.keys():
+        raise InputError(f"{version.uri} was not made by framelight export; Framelight cannot read it")
+    here = registry.folder(version)
+    if here is not None:
+        return here
+    kept = registry.location.store / "artifacts" / "models" / version.tags[MODEL]
+    if not kept.is_dir():
+        with writing_directory(kept) as aside:
+            registry.fetch(version, aside)
+    return kept
+
+
+def _checked(version: Version, folder: Path) -> Path:
+    file = folder / FILE
+    found = sha256(file) if file.is_file() else None
+    if found != version.tags[SHA256]:
+        raise FramelightError(f"{file} is {'gone' if found is None else 'altered'}: it is not the file that "
+                              f"{version.uri} was registered with; export run {version.tags.get('framelight.run_id')} "
+                              "again, which registers it anew")
+    return folder

@@ -1,0 +1,119 @@
+"""An exported run becomes a model in MLflow, and the champion of its board where it leads beyond the tie."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.evidence import Evidence
+from harness.files import sha256, write_json
+from harness.leaderboard.rows import rows
+from harness.records import Record
+from harness.serving.champion import why_not
+from harness.serving.example import drawn_crop
+from harness.serving.layout import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
+from harness.tracking import locate, statistics_elsewhere, tracked_records
+from harness.tracking.entries import JOB
+
+if TYPE_CHECKING:
+    from harness.serving.registry import Prepare, Registry, Version
+    from harness.tracking.door import LoggedModel
+
+EXAMPLE_SIDE = 64
+"""Pixels of the drawn crop that shows what the model takes: as JSON each costs some twenty characters."""
+PACKAGES = ("onnxruntime", "numpy")
+
+
+def log_exported(store: Path, tracking_uri: str | None, record: Record, folder: Path) -> list[str]:
+    """Log the float32 ONNX file of an export to the MLflow run of `record`, and register it; what happened, in lines.
+
+    folder: of the export, with card.json, example.py and the file. The same file again makes no second version.
+    Raises FramelightError where MLflow cannot be written.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return [f"not logged to MLflow, which is given the float32 ONNX file: {file} is not there"]
+    from harness.serving.registry import Registry
+
+    location = locate(store, tracking_uri)
+    registry = Registry(location)
+    run_id = registry.run_of(record.job_id)
+    if run_id is None:
+        return [f"not logged to MLflow: job {record.job_id} is not tracked at {location.uri}"]
+    name, tags = model_name(record), _tags(record, file)
+    version, new = registry.register(name, run_id, tags, _prepare(record, folder, tags))
+    said = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location.uri}"
+    listed = rows(tracked_records(store, tracking_uri), record.task,
+                  Evidence(store, statistics_elsewhere(store, tracking_uri)))
+    return [said, _crowned(registry, version, record, why_not(record, listed))]
+
+
+def model_name(record: Record) -> str:
+    """`framelight-<task>-<data set>` in the letters that MLflow and shells take."""
+    return f"framelight-{record.task}-" + (re.sub(r"[^A-Za-z0-9._-]+", "-", record.dataset).strip("-") or "data")
+
+
+def _crowned(registry: Registry, version: Version, record: Record, why: str) -> str:
+    before = registry.aliases(version.name).get(CHAMPION)
+    champion = f"models:/{version.name}@{CHAMPION}"
+    if why:
+        kept = "" if before is None else f"; {champion} stays version {before}" if before != version.number else \
+            f"; {champion} is still this version, until another run leads and is exported"
+        return f"not made the champion: {why}{kept}"
+    if before == version.number:
+        return f"{champion} is this version already"
+    registry.set_alias(version, CHAMPION)
+    return f"{champion} is now this version: run {record.group_id} leads its board beyond the tie" + \
+        (f" (it was version {before})" if before else "")
+
+
+def _tags(record: Record, file: Path) -> dict[str, str]:
+    values = {JOB: record.job_id, "framelight.run_id": record.group_id, "framelight.task": record.task,
+              "framelight.data_digest": record.data_digest, "framelight.split": record.split,
+              "framelight.metric": record.metric, "framelight.value": f"{record.metrics[record.metric]:.6f}",
+              "framelight.protocol": record.protocol, "framelight.backbone": record.backbone or "",
+              SHA256: sha256(file)}
+    return {name: value for name, value in values.items() if value}
+
+
+def _prepare(record: Record, folder: Path, tags: Mapping[str, str]) -> Prepare:
+    def prepare(to: Path, model: LoggedModel) -> None:
+        from harness.tracking.door import save_pyfunc
+
+        crops, outputs = _ports(folder / FILE)
+        [(_, _, shape)] = crops
+        with tempfile.TemporaryDirectory() as aside:
+            data = Path(aside) / Path(FOLDER).name
+            _copy(folder, data)
+            save_pyfunc(to, model, LOADER, data, crops, outputs,
+                        drawn_crop(EXAMPLE_SIDE if shape[1] < 0 else shape[1]),
+                        [f"{name}=={version_of(name)}" for name in PACKAGES], tags)
+
+    return prepare
+
+
+def _copy(folder: Path, data: Path) -> None:
+    """The float32 file alone, and a card that speaks of no other."""
+    data.mkdir()
+    card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    card["files"] = [one for one in card.get("files", ()) if one["file"] == FILE]
+    write_json(data / CARD, card)
+    for name in (FILE, EXAMPLE):
+        shutil.copyfile(folder / name, data / name)
+
+
+def _ports(file: Path) -> tuple[list[tuple[str, str, list[int]]], list[tuple[str, str, list[int]]]]:
+    """(name, type, shape) of what the file takes and gives; -1 for any length."""
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(file, providers=["CPUExecutionProvider"])
+    kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+    taken, given = ([(port.name, kinds[port.type], [side if isinstance(side, int) else -1 for side in port.shape])
+                     for port in ports] for ports in (session.get_inputs(), session.get_outputs()))
+    return taken, given

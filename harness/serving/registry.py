@@ -1,0 +1,148 @@
+"""Models in MLflow: logged to the run that they came from, and registered with their versions and aliases."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from harness.errors import FramelightError
+from harness.files import sha256
+from harness.serving.layout import FILE, FOLDER, MODEL, SHA256
+from harness.tracking.connection import Connection
+from harness.tracking.door import LoggedModel, LoggedModelOutput, download
+from harness.tracking.entries import JOB, WRITER
+from harness.tracking.location import Location
+from harness.tracking.paging import pages
+from harness.tracking.writer import locked, source_tags, writer
+
+NAME = "framelight"
+"""What a run's model is called among the outputs of its MLflow run."""
+
+Prepare = Callable[[Path, LoggedModel], None]
+"""Writes the folder that MLflow keeps of a logged model."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One of a registered model. location: where MLflow says that its files are."""
+
+    name: str
+    number: str
+    location: str
+    tags: Mapping[str, str]
+
+    @property
+    def uri(self) -> str:
+        return f"models:/{self.name}/{self.number}"
+
+
+class Registry:
+    """The models at one MLflow location. One process writes at a time; raises FramelightError where MLflow cannot."""
+
+    def __init__(self, location: Location, reading_only: bool = False) -> None:
+        self.location = location
+        self._to = Connection(location, reading_only)
+        self._client = self._to.client
+
+    def run_of(self, job_id: str) -> str | None:
+        """The MLflow run of a finished job; None where it was not tracked here."""
+        with self._to.guard(FramelightError):
+            runs = self._to.search(f"tags.`{JOB}` = '{job_id}'", everywhere=True)
+            return next((run.info.run_id for run in runs if run.info.status == "FINISHED"), None)
+
+    def names(self) -> list[str]:
+        with self._to.guard(FramelightError):
+            return [model.name for model in pages(self._client.search_registered_models)]
+
+    def versions(self, name: str) -> list[Version]:
+        """In order of their numbers; none for a name that is not registered."""
+        with self._to.guard(FramelightError):
+            found = pages(partial(self._client.search_model_versions, f"name = '{name}'"))
+            return [Version(one.name, str(one.version), one.source, one.tags)
+                    for one in sorted(found, key=lambda one: int(one.version))]
+
+    def aliases(self, name: str) -> dict[str, str]:
+        """Numbers of versions by alias."""
+        with self._to.guard(FramelightError):
+            found = pages(partial(self._client.search_registered_models, f"name = '{name}'"))
+            return {alias: str(number) for model in found for alias, number in model.aliases.items()}
+
+    def register(self, name: str, run_id: str, tags: Mapping[str, str], prepare: Prepare) -> tuple[Version, bool]:
+        """The version of a job's model file, and whether it is new; it is logged to the run where it was not.
+
+        tags: of the version, `JOB` and `SHA256` among them.
+        """
+        with self._to.guard(FramelightError), locked(self.location):
+            model = self._logged(run_id, tags, prepare)
+            self._link(run_id, model)
+            known = [one for one in self.versions(name) if one.tags.get(MODEL) == model.model_id]
+            if known:
+                return known[-1], False
+            if name not in self.names():
+                self._client.create_registered_model(name)
+            made = self._client.create_model_version(name, model.artifact_location, run_id,
+                                                     tags={**tags, MODEL: model.model_id})
+            return Version(name, str(made.version), made.source, made.tags), True
+
+    def set_alias(self, version: Version, alias: str) -> None:
+        with self._to.guard(FramelightError), locked(self.location):
+            self._client.set_registered_model_alias(version.name, alias, version.number)
+
+    def folder(self, version: Version) -> Path | None:
+        """Where a version's files are on this machine; None where they must be fetched from elsewhere."""
+        place = _local(version.location)
+        if place is None:
+            return None
+        own = self.location.store / "artifacts" / "mlflow" / "models" / version.tags.get(MODEL, "") / "artifacts"
+        return next((path for path in (own, place) if path.is_dir()), None)  # a store that was moved took them along
+
+    def fetch(self, version: Version, folder: Path) -> Path:
+        """A version's files, downloaded into `folder`."""
+        with self._to.guard(FramelightError):
+            return download(version.location, folder, self.location.uri)
+
+    def _logged(self, run_id: str, tags: Mapping[str, str], prepare: Prepare) -> LoggedModel:
+        """The logged model of this very file; what a killed attempt left of one goes."""
+        for model in self._same(tags):
+            if model.status == "READY" and self._is_there(model):
+                return model
+            if model.status == "READY" or self.location.database or model.tags.get(WRITER) == writer(self.location):
+                self._client.delete_logged_model(model.model_id)
+                place = _local(model.artifact_location)
+                if place is not None:
+                    shutil.rmtree(place.parent, ignore_errors=True)
+        model = self._client.create_logged_model(self._to.experiment, NAME, source_run_id=run_id,
+                                                 tags={**tags, **source_tags(self.location)})
+        with tempfile.TemporaryDirectory() as aside:
+            folder = Path(aside) / "model"
+            prepare(folder, model)
+            self._client.log_model_artifacts(model.model_id, str(folder))
+        return self._client.finalize_logged_model(model.model_id, "READY")
+
+    def _same(self, tags: Mapping[str, str]) -> list[LoggedModel]:
+        condition = f"tags.`{SHA256}` = '{tags[SHA256]}' AND tags.`{JOB}` = '{tags[JOB]}'"
+        return pages(partial(self._client.search_logged_models, [self._to.experiment], condition))
+
+    def _is_there(self, model: LoggedModel) -> bool:
+        """Whether its files can be and are sound; only those on this machine are looked at."""
+        place = _local(model.artifact_location)
+        if place is None:
+            return True
+        file = place / FOLDER / FILE
+        return file.is_file() and sha256(file) == model.tags[SHA256]
+
+    def _link(self, run_id: str, model: LoggedModel) -> None:
+        outputs = self._client.get_run(run_id).outputs
+        if model.model_id not in {one.model_id for one in (outputs.model_outputs if outputs else ())}:
+            self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, 0)])
+
+
+def _local(location: str) -> Path | None:
+    """The path of an artifact location on this machine, None for any other."""
+    place = urlparse(location)
+    return Path(unquote(place.path)) if place.scheme in ("", "file") else None
