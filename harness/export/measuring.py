@@ -38,7 +38,7 @@ class Cost:
 
 
 def measure(format_name: str, path: Path, size: int, threads: Sequence[int] = (1, 2)) -> Cost:
-    """The cost of one uint8 crop of size x size through the file at `path`, of a format of `formats.FORMATS`.
+    """The cost of one uint8 crop of size x size through the file at `path`, of the format with that name.
 
     Takes about five seconds for each number of threads. FramelightError where the file cannot be opened or run.
     """

@@ -1,0 +1,23 @@
+"""Crops handed to files that take one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from harness.errors import FramelightError
+from harness.export.formats import Model
+
+
+def one_by_one(path: Path, size: int, run: Callable[[np.ndarray], Mapping[str, np.ndarray]]) -> Model:
+    """A model of `run`, which takes uint8 [1, size, size, 3]; FramelightError for crops of another size."""
+
+    def model(crops: np.ndarray) -> dict[str, np.ndarray]:
+        if crops.ndim != 4 or crops.shape[1:] != (size, size, 3) or not len(crops):
+            raise FramelightError(f"{path} takes crops of {size} x {size} pixels, not {list(crops.shape)}")
+        rows = [run(crop) for crop in np.split(np.ascontiguousarray(crops), len(crops))]
+        return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+    return model

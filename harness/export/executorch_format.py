@@ -1,0 +1,127 @@
+"""ExecuTorch, torch's runtime for phones: one crop of one size a call, computed by XNNPACK on a processor."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backbones.errors import printable
+from harness.errors import FramelightError
+from harness.export.crops import one_by_one
+from harness.export.formats import Model, file_name
+from harness.export.hushed import hushed
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+    from harness.export.network import Network
+
+NAMES, FORWARD = "names", "forward"
+"""Methods of a file: what it gives, as words in one string; and that itself."""
+BACKBONE, FLOAT = "backbone", "LocalContrast"
+"""What is computed in int8, and what stays in float32 there: it divides by a deviation that int8 rounds to zero."""
+
+
+class ExecuTorch:
+    """int8 is static: the backbone's weights by channel, its activations by tensor, the heads in float32.
+
+    There is no float16: on x86 XNNPACK keeps such weights as float32, and the file is no smaller.
+    """
+
+    name, suffix = "executorch", ".pte"
+    precisions = ("float32", "int8")
+    packages = ("executorch", "torch", "numpy", "pillow")
+
+    def missing(self) -> str:
+        return "" if find_spec("executorch") else "pip install executorch (or 'framelight[deploy]')"
+
+    def any_size(self, network: Network) -> bool:
+        return False
+
+    def write(self, network: Network, folder: Path, precision: str, calibration: np.ndarray,
+              embedding: bool = False) -> Path:
+        path = Path(folder) / file_name(self, precision)
+        try:
+            with hushed():
+                program = _program(network, embedding)
+                if precision == "int8":
+                    program = _quantised(program, calibration)
+                model = _lowered(program, network.outputs(embedding))
+        except Exception as error:  # the exporters' own exceptions have no common base
+            raise FramelightError(f"{network.backbone.label} cannot be written for ExecuTorch in {precision} "
+                                  f"({printable(' '.join(str(error).split()))}); take another format or "
+                                  "precision") from error
+        path.write_bytes(model)
+        return path
+
+    def open(self, path: Path, threads: int = 1) -> Model:
+        """threads: of every ExecuTorch file of this process from now on."""
+        import torch
+
+        try:
+            with hushed():
+                from executorch.extension.pybindings import portable_lib
+                from executorch.runtime import Runtime
+
+                portable_lib._unsafe_reset_threadpool(threads)
+                program = Runtime.get().load_program(path)
+                names = program.load_method(NAMES).execute([])[0].split()
+                method = program.load_method(FORWARD)
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise FramelightError(f"ExecuTorch cannot open {path} ({printable(str(error))}); export it again"
+                                  ) from error
+        size = method.metadata.input_tensor_meta(0).sizes()[1]
+        return one_by_one(path, size, lambda crop: {
+            name: found.numpy() for name, found in zip(names, method.execute([torch.from_numpy(crop)]))})
+
+    def parts(self, path: Path) -> tuple[Path, ...]:
+        return (path,)
+
+
+def _program(network: Network, embedding: bool) -> ExportedProgram:
+    import torch
+
+    from harness.export.network import torch_module
+
+    crops = torch.zeros((1, network.size, network.size, 3), dtype=torch.uint8)
+    return torch.export.export(torch_module(network, embedding), (crops,))
+
+
+def _quantised(program: ExportedProgram, calibration: np.ndarray) -> ExportedProgram:
+    import torch
+    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+        XNNPACKQuantizer,
+        get_symmetric_quantization_config,
+    )
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    observed = prepare_pt2e(program.module(), quantizer.set_filter_function(_in_int8))
+    crops = torch.from_numpy(calibration).split(1)
+    with torch.no_grad():
+        for crop in crops:
+            observed(crop)
+    return torch.export.export(convert_pt2e(observed), (crops[0],))
+
+
+def _in_int8(node: Node) -> bool:
+    if node.op == "get_attr":
+        return str(node.target).startswith(f"{BACKBONE}.")
+    within = [(place, str(kind)) for place, kind in (node.meta.get("nn_module_stack") or {}).values()]
+    return any(place == BACKBONE for place, _ in within) and not any(FLOAT in kind for _, kind in within)
+
+
+def _lowered(program: ExportedProgram, names: tuple[str, ...]) -> bytes:
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()],
+                                       constant_methods={NAMES: " ".join(names)})
+    return edge.to_executorch().buffer
+
+
+FORMAT = ExecuTorch()

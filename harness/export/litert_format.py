@@ -1,0 +1,118 @@
+"""LiteRT, Android's own runtime: one crop of one size a call, computed by XNNPACK on a processor."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backbones.errors import printable
+from harness.errors import FramelightError
+from harness.export.crops import one_by_one
+from harness.export.formats import Model, file_name
+from harness.export.hushed import hushed
+
+if TYPE_CHECKING:
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    from harness.export.network import Network
+
+CROPS = "crops"
+SIGNATURE = "serving_default"
+IN_INT8 = r"^(?!.*Heads_heads)(?!.*LocalContrast).*Backbone_backbone"
+"""Scopes of the operations computed in int8. A head decides labels and costs nothing; LocalContrast divides by a
+deviation that int8 would round to zero."""
+
+
+class LiteRt:
+    """float16 stores weights so and computes in float32 where the processor has no half; int8 is static: the
+    backbone's weights by channel, its activations by tensor, the heads in float32."""
+
+    name, suffix = "litert", ".tflite"
+    precisions = ("float32", "float16", "int8")
+    packages = ("ai-edge-litert", "numpy", "pillow")
+
+    def missing(self) -> str:
+        modules = {"litert_torch": "litert-torch", "ai_edge_litert": "ai-edge-litert"}
+        absent = [package for module, package in modules.items() if not find_spec(module)]
+        return f"pip install {' '.join(absent)} (or 'framelight[deploy]')" if absent else ""
+
+    def any_size(self, network: Network) -> bool:
+        return False
+
+    def write(self, network: Network, folder: Path, precision: str, calibration: np.ndarray,
+              embedding: bool = False) -> Path:
+        path = Path(folder) / file_name(self, precision)
+        try:
+            with hushed():
+                model = _converted(network, embedding)
+                if precision != "float32":
+                    model = _reduced(model, precision, calibration)
+        except Exception as error:  # the converters' own exceptions have no common base
+            raise FramelightError(f"{network.backbone.label} cannot be written as LiteRT in {precision} "
+                                  f"({printable(' '.join(str(error).split()))}); take another format or "
+                                  "precision") from error
+        path.write_bytes(model)
+        return path
+
+    def open(self, path: Path, threads: int = 1) -> Model:
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            with hushed():
+                interpreter = Interpreter(str(path), num_threads=threads)
+                interpreter.allocate_tensors()
+                runner = interpreter.get_signature_runner(SIGNATURE)
+        except (ValueError, RuntimeError) as error:
+            raise FramelightError(f"LiteRT cannot open {path} ({printable(str(error))}); export it again") from error
+        size = runner.get_input_details()[CROPS]["shape"][1]
+        return one_by_one(path, size, lambda crop: runner(**{CROPS: crop}))
+
+    def parts(self, path: Path) -> tuple[Path, ...]:
+        return (path,)
+
+
+@functools.lru_cache(maxsize=1)
+def _converted(network: Network, embedding: bool) -> bytes:
+    """The float32 file; kept, since every precision begins with it."""
+    import litert_torch
+    import torch
+
+    from harness.export.named import Named
+
+    crops = torch.zeros((1, network.size, network.size, 3), dtype=torch.uint8)
+    converted = litert_torch.convert(Named(network, embedding), sample_kwargs={CROPS: crops})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.tflite")
+        converted.export(str(path))
+        return path.read_bytes()
+
+
+def _reduced(model: bytes, precision: str, calibration: np.ndarray) -> bytes:
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    quantizer = Quantizer(bytearray(model))
+    if precision == "float16":
+        _store_halves(quantizer)
+        return bytes(quantizer.quantize(enable_progress_report=False).quantized_model)
+    quantizer.add_static_config(IN_INT8, "*", activation_num_bits=8, weight_num_bits=8)
+    ranges = quantizer.calibrate({SIGNATURE: [{CROPS: crop[None]} for crop in calibration]}, num_threads=1)
+    return bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
+
+
+def _store_halves(quantizer: Quantizer) -> None:
+    from ai_edge_quantizer import qtyping
+    from ai_edge_quantizer.quantizer import AlgorithmName
+
+    weights = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
+    quantizer.update_quantization_recipe(
+        ".*", qtyping.TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.FLOAT_CASTING,
+        op_config=qtyping.OpQuantizationConfig(weight_tensor_config=weights, explicit_dequantize=True,
+                                               compute_precision=qtyping.ComputePrecision.FLOAT))
+
+
+FORMAT = LiteRt()
