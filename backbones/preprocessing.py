@@ -10,6 +10,9 @@ from backbones.spec import BackboneSpec, Preprocessing
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
            "nearest": Image.Resampling.NEAREST, "lanczos": Image.Resampling.LANCZOS}
 
+SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}
+"""Pixels that a filter reaches to each side, where it does not shrink."""
+
 
 def resize(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """uint8 [H, W, 3] RGB -> uint8 [S, S, 3]; Pillow's resampling, which is antialiased when it shrinks."""

@@ -15,13 +15,11 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from backbones.preprocessing import resize
+from backbones.preprocessing import SUPPORT, resize
 from backbones.spec import Preprocessing
 
 EXACT_BITS = 12
 """Both hold weights of so few binary digits without error."""
-
-SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}
 
 
 def resize_all(images: Sequence[np.ndarray], preprocessing: Preprocessing) -> np.ndarray:

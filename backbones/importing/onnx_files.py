@@ -17,7 +17,8 @@ from backbones.errors import BackboneError, printable
 from backbones.importing.class_orders import ORDERS, labels
 from backbones.importing.entry import keep, require_name
 from backbones.onnx_graph import Graph, read_graph
-from backbones.onnx_network import OnnxNetwork, Ports, call, open_session
+from backbones.onnx_network import OnnxNetwork, Ports
+from backbones.onnx_session import call, open_session
 from backbones.spec import ONNX, BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:

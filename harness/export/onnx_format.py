@@ -39,7 +39,7 @@ class Onnx:
         return path
 
     def open(self, path: Path, threads: int = 1) -> Model:
-        from backbones.onnx_network import open_session
+        from backbones.onnx_session import open_session
 
         session = open_session(path, threads)
         names = [port.name for port in session.get_outputs()]

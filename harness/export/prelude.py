@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backbones.preprocessing import scale_and_offset
-from backbones.resizing import SUPPORT
+from backbones.preprocessing import SUPPORT, scale_and_offset
 from backbones.spec import Preprocessing
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from backbones.spec import Preprocessing
 
 BATCH = 16
+WEIGHTED = ("Conv", "Gemm", "MatMul")
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -50,7 +51,8 @@ def halved(model: ModelProto) -> ModelProto:
 
 
 def quantised(model: ModelProto, preprocessing: Preprocessing, calibration: np.ndarray) -> ModelProto:
-    """The backbone's layers in int8 between float32 ends; the heads, which are small and feel it most, as they are.
+    """The backbone's layers that hold weights in int8. What lies between them stays float32 (a sum with a small
+    constant, as in the normalisation of a picture, is lost in eight bits), and so do the heads.
 
     calibration: uint8 [M, S, S, 3], M >= 1.
     """
@@ -65,6 +67,7 @@ def quantised(model: ModelProto, preprocessing: Preprocessing, calibration: np.n
                 given, taken, _Crops(preprocessing, calibration), quant_format=QuantFormat.QDQ, per_channel=True,
                 activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
                 calibrate_method=CalibrationMethod.MinMax, extra_options={"CalibMovingAverage": True},
+                op_types_to_quantize=list(WEIGHTED),
                 nodes_to_quantize=[node.name for node in model.graph.node if node.name.startswith(BACKBONE)])
         except Exception as error:  # the quantiser's own exceptions have no common base
             raise FramelightError(f"int8 cannot be made of this network ({error}); leave it out: --precision float32 "
