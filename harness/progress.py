@@ -33,3 +33,8 @@ class Progress:
             self._bar = tqdm(total=total, desc=self.title, unit=f" {self.unit}", file=sys.stderr, leave=False,
                              dynamic_ncols=True, mininterval=0.2)
         self._bar.update(done - self._bar.n)
+
+    def beside(self, text: str) -> None:
+        """What else the bar says, behind its own figures."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)

@@ -1,0 +1,77 @@
+"""`framelight predict`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from harness.cli.saying import say
+
+if TYPE_CHECKING:
+    from harness.predicting.live import Watched
+    from harness.predicting.predict import Done
+    from harness.predicting.reading import Reading
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from harness.predicting.predict import Wanted, predict
+
+    wanted = Wanted(
+        arguments.input, tuple(arguments.runs), arguments.out, arguments.store, arguments.tracking_uri, arguments.seed,
+        arguments.render, arguments.force, True if arguments.crops else False if arguments.detect else None,
+        arguments.detector, arguments.smallest, arguments.margin, arguments.missing, arguments.kernel,
+        arguments.radius, arguments.seconds, arguments.engine)
+    if arguments.live or wanted.input.startswith("camera:"):
+        from harness.predicting.live import watch
+
+        watched = watch(wanted, say)
+        _notes(watched.notes)
+        print("\n".join([*_read(watched.reading), *_live(watched), *_files(watched.files)]))
+        return
+    done = predict(wanted, say)
+    _notes(done.notes)
+    print("\n".join([*_read(done.reading), *_speed(done), *_files(done.files)]))
+
+
+def _notes(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        say(f"note: {note}")
+
+
+def _read(reading: Reading) -> Iterator[str]:
+    import numpy as np
+
+    frames, seen = len(reading.frames), len(np.unique(reading.frame[reading.found]))
+    faces = len(np.unique(reading.face)) if reading.rate is not None else len(reading.face)
+    share = f", in {seen:,} of them ({100 * seen / frames:.1f} %)" if frames else ""
+    yield f"{reading.source}: {_number(frames, 'frame')}, {_number(faces, 'face')}{share}"
+    for one in reading.outputs:
+        window = f"{one.kernel} of radius {one.radius}" if one.kernel != "none" else "no smoothing"
+        yield f"run {one.name}: {one.task.name}, {one.label}, {window}"
+    if not seen:
+        say("note: no face was found; --smallest finds smaller ones, --crops reads images that are faces already")
+
+
+def _speed(done: Done) -> Iterator[str]:
+    if not done.frames:
+        return
+    speed, rate = done.frames / max(done.seconds, 1e-9), done.reading.rate
+    beside = f", {speed / rate:.1f} x the video's own {rate:.4g}" if rate else ""
+    before = len(done.reading.frames) - done.frames
+    earlier = f"; {before:,} were read before" if before > 0 and rate else ""
+    yield f"{speed:.1f} frames a second{beside}{earlier}"
+
+
+def _live(watched: Watched) -> Iterator[str]:
+    yield (f"{watched.frames / max(watched.seconds, 1e-9):.1f} frames a second, {watched.dropped:,} dropped; "
+           f"{watched.median:.0f} ms from a frame to its row (median; 95 %: {watched.p95:.0f})")
+    yield from watched.delays
+
+
+def _files(files) -> Iterator[str]:
+    yield from map(str, files)
+
+
+def _number(number: int, word: str) -> str:
+    return f"{number:,} {word}{'s' * (number != 1)}"

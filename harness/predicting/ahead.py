@@ -1,0 +1,64 @@
+"""Items made by a thread of their own while what came before is worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+Item = TypeVar("Item")
+AGAIN = 0.1
+"""Seconds after which a thread that waits looks whether it is still wanted."""
+
+
+class Ahead(Generic[Item]):
+    """The items of an iterable, at most `most` ahead of who takes them; what fails in the thread fails where items are
+    taken. A context: when it ends, so does the thread, wherever it is."""
+
+    def __init__(self, items: Iterable[Item], most: int) -> None:
+        self._items = items
+        self._queue: Queue[tuple[bool, Any]] = Queue(most)
+        self._ended = Event()
+        self._thread = Thread(target=self._work, name="ahead", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[Item]:
+        while not self._ended.is_set():
+            try:
+                more, item = self._queue.get(timeout=AGAIN)
+            except Empty:
+                continue
+            if more:
+                yield item
+            elif item is None:
+                return
+            else:
+                raise item
+
+    def _work(self) -> None:
+        try:
+            for item in self._items:
+                if not self._put((True, item)):
+                    return
+            self._put((False, None))
+        except BaseException as error:  # raised again by the thread that takes the items
+            self._put((False, error))
+
+    def _put(self, item: tuple[bool, Any]) -> bool:
+        while not self._ended.is_set():
+            try:
+                self._queue.put(item, timeout=AGAIN)
+                return True
+            except Full:
+                continue
+        return False

@@ -1,0 +1,116 @@
+"""A frame becomes faces with their crops: the stage between decoding and the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from harness.faces.cropping import Margin
+    from harness.faces.detecting import Detector
+    from harness.faces.found import Faces
+    from harness.media.frames import Frame
+    from harness.predicting.pieces import Piece
+
+SIDE = 112
+"""Pixels of a crop's side, as those of the data sets."""
+GLANCE = 12
+"""Pixels of the side of the little grey picture by which people are told apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A frame without its pixels.
+
+    ids: int64 [K] of its faces; looks: float16 [K, L]; crops: for each margin K times uint8 [S, S, 3].
+    """
+
+    number: int
+    seconds: float
+    size: tuple[int, int]
+    boxes: np.ndarray
+    scores: np.ndarray
+    ids: np.ndarray
+    looks: np.ndarray
+    crops: tuple[list[np.ndarray], ...]
+
+    def light(self) -> Seen:
+        """Without the crops."""
+        return replace(self, crops=())
+
+
+class Looker(Protocol):
+    def __call__(self, frame: Frame) -> Seen:
+        """Frames in the order of their numbers."""
+
+    def recall(self, piece: Piece) -> np.ndarray:
+        """Take note of frames that were seen before; the ids of their faces, int64 [N]."""
+
+    def lasting(self) -> dict[int, int]:
+        """id -> what it is called in tables, of those that have proved to be a face."""
+
+
+class Searching:
+    """Finds the faces of a film's frames and follows them; without a rate every picture stands for itself."""
+
+    def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None) -> None:
+        from harness.faces.tracking import Tracker
+
+        self.detector, self.margins, self.rate = detector, tuple(margins), rate
+        self.tracker = Tracker(rate)
+
+    def __call__(self, frame: Frame) -> Seen:
+        from harness.faces.cropping import crop
+
+        if self.rate is None:
+            faces = self.detector(frame.pixels)
+            looks, ids = np.zeros((len(faces), 0), np.float16), np.arange(1, len(faces) + 1)
+        else:
+            faces = self.detector(frame.pixels, self.tracker.near(), self.tracker.turn)
+            looks = _looks(frame.pixels, faces)
+            ids = self.tracker.update(frame.number, faces, looks if len(faces) else None)
+        crops = tuple([crop(frame.pixels, box, margin, SIDE) for box in faces.boxes] for margin in self.margins)
+        return Seen(frame.number, frame.seconds, frame.size, faces.boxes, faces.scores, ids, looks, crops)
+
+    def recall(self, piece: Piece) -> np.ndarray:
+        from harness.faces.found import Faces
+
+        found = [np.zeros(0, np.int64)]
+        for number, rows in zip(piece.frames.tolist(), piece.rows()):
+            faces = Faces(piece.boxes[rows], piece.scores[rows])
+            found.append(np.arange(1, len(faces) + 1) if self.rate is None else
+                         self.tracker.update(number, faces, piece.looks[rows] if len(faces) else None))
+        return np.concatenate(found)
+
+    def lasting(self) -> dict[int, int]:
+        return self.tracker.lasting()
+
+
+class Given:
+    """Every picture is one crop of the same face already; nothing is searched."""
+
+    def __init__(self, margins: int) -> None:
+        self.margins = margins
+
+    def __call__(self, frame: Frame) -> Seen:
+        box = np.array([[0, 0, *frame.size]], np.float32)
+        return Seen(frame.number, frame.seconds, frame.size, box, np.full(1, np.nan, np.float32), np.ones(1, np.int64),
+                    np.zeros((1, 0), np.float16), ([frame.pixels],) * self.margins)
+
+    def recall(self, piece: Piece) -> np.ndarray:
+        return np.ones(len(piece.at), np.int64)
+
+    def lasting(self) -> dict[int, int]:
+        return {1: 1}
+
+
+def _looks(pixels: np.ndarray, faces: Faces) -> np.ndarray:
+    """float16 [K, GLANCE * GLANCE]: each face small, grey, and without its mean."""
+    from harness.faces.cropping import Margin, crop
+
+    found = [crop(pixels, box, Margin(1.0), GLANCE).mean(axis=2, dtype=np.float32).ravel() for box in faces.boxes]
+    looks = np.stack(found) if found else np.zeros((0, GLANCE * GLANCE), np.float32)
+    return (looks - looks.mean(axis=1, keepdims=True)).astype(np.float16)

@@ -1,0 +1,237 @@
+"""The runs that a command names, opened: each forward pass once, with every run that reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from harness.chosen import Chosen, Filter, chosen_run
+from harness.errors import FramelightError, InputError
+from harness.faces.cropping import Margin
+from harness.jobs.models import Model, load_model
+from harness.tasks import Task
+
+if TYPE_CHECKING:
+    from backbones import Backbone
+    from backbones.engines.engine import Engine
+    from harness.features.store import FeatureEntry
+
+MODELS = "models:/"
+EXPORTED_CROPS = 16
+"""Crops of a batch through an exported file."""
+LIVE_CROPS = 5000
+"""Crops that an engine is chosen for where nobody knows how many will come: some minutes of one face."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """One run that reads crops.
+
+    name: its run id, or what stands for it; label: it in words; filter: its own; causal: that for real time, None
+    where none was chosen; images: digest of the data set it learned from, "" where it is not in the store; margin:
+    of the crops it learned from, where it is known without looking; identity: of all that its outputs depend on.
+    """
+
+    name: str
+    label: str
+    task: Task
+    filter: Filter
+    identity: str
+    causal: Filter | None = None
+    images: str = ""
+    margin: Margin | None = None
+
+
+class Forward(Protocol):
+    """One pass over crops for one run or several. size: crops of a batch; workers: how many may call it at once."""
+
+    readers: tuple[Reader, ...]
+    size: int
+    workers: int
+
+    def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """uint8 [H, W, 3] crops of any size -> for each reader float32 [N, C], before any filter."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How runs are opened. seed: which of a run (None: its first); engine: the name of one, "" for the soonest;
+    crops: about how many will be read, None where nobody knows; batch: crops at once, 0 for what is usual."""
+
+    store: Path
+    tracking_uri: str | None = None
+    seed: int | None = None
+    engine: str = ""
+    crops: int | None = None
+    batch: int = 0
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    say: Callable[[str], None] = lambda text: None
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A run of the store before its backbone is loaded."""
+
+    reader: Reader
+    chosen: Chosen
+    entry: FeatureEntry
+    model: Model
+
+
+@dataclass(eq=False)
+class Shared:
+    """A backbone and the runs of the store that were trained on its features."""
+
+    backbone: Backbone
+    engine: Engine
+    runs: tuple[Kept, ...]
+    size: int
+    workers: int
+
+    def __post_init__(self) -> None:
+        self.readers = tuple(run.reader for run in self.runs)
+
+    def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        from backbones.preprocessing import normalise
+        from backbones.resizing import resize_all
+
+        preprocessing = self.backbone.spec.preprocessing
+        arrays = self.engine(normalise(resize_all(crops, preprocessing), preprocessing))
+        features = {}
+        for dtype in {run.entry.dtype for run in self.runs}:  # rounded as those that the heads were trained on
+            with np.errstate(over="ignore"):
+                features[dtype] = dict(zip(("embeddings", "scores"), (array.astype(dtype) for array in arrays)))
+        return [_outputs(run, features[run.entry.dtype]) for run in self.runs]
+
+
+@dataclass(eq=False)
+class Exported:
+    """The file of an export, which has preprocessing and heads inside."""
+
+    model: Callable[[Sequence[np.ndarray]], np.ndarray]
+    reader: Reader
+    size: int
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        self.readers = (self.reader,)
+
+    def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [np.asarray(self.model(crops), np.float32)]
+
+
+def open_runs(texts: Sequence[str], how: Opening) -> list[Forward]:
+    """Every RUN: of the store, the folder of an export, or `models:/NAME@ALIAS`; each named once.
+
+    Runs on one backbone that learned from crops of one data set share a pass. InputError for what cannot be read so,
+    FramelightError for a model whose files are gone or altered; they say what to do.
+    """
+    kept: dict[tuple[str, str, str, str], list[Kept]] = {}
+    exported: list[Forward] = []
+    seen: set[str] = set()
+    records = None
+    for text in texts:
+        if text.startswith(MODELS) or Path(text).is_dir():
+            folder = _fetched(text, how) if text.startswith(MODELS) else Path(text)
+            exported.append(_exported(folder, text, how))
+            continue
+        if records is None:
+            from harness.tracking import tracked_records
+
+            records = tracked_records(how.store, how.tracking_uri)
+        run = _kept(chosen_run(records, text, how.seed, how.store, how.say), how.store)
+        if run.reader.name not in seen:
+            seen.add(run.reader.name)
+            key = (run.entry.backbone["reference"], run.entry.backbone["weights_hash"], run.entry.compute,
+                   run.reader.images)
+            kept.setdefault(key, []).append(run)
+    return [*(_shared(runs, how) for runs in kept.values()), *exported]
+
+
+def _kept(chosen: Chosen, store: Path) -> Kept:
+    from harness.features.store import FeatureStore
+    from harness.jobs.causal import kept as causal
+    from harness.tasks import task
+
+    record, configuration = chosen.record, chosen.configuration
+    if not configuration.entry or configuration.features in ("noise", "none"):
+        raise InputError(f"run {record.group_id} ({record.backbone}) looks at no image; take another run")
+    entry = FeatureStore(store / "features").entry(configuration.entry)
+    label = f"{record.backbone}, {record.features}, {record.head}"
+    identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_files(chosen.folder)}"
+    reader = Reader(record.job_id, label, task(configuration.task), chosen.filter, identity,
+                    causal(store, record.job_id), entry.data_digest)
+    return Kept(reader, chosen, entry, load_model(chosen.folder, entry, configuration))
+
+
+def _files(folder: Path) -> str:
+    """Digest of a model's own files: runs are made again in place with --force."""
+    import hashlib
+
+    total = hashlib.sha256()
+    for path in sorted([*folder.glob("head*"), *folder.glob("training.json")]):
+        total.update(path.name.encode() + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def _shared(runs: Sequence[Kept], how: Opening) -> Shared:
+    import backbones
+    from backbones.engines.choosing import choose, open_engine
+    from harness.backbone_training import checkpoints
+    from harness.features.pipeline import batch_size, engine_batch
+
+    entry = runs[0].entry
+    backbone = backbones.load(entry.backbone["reference"], checkpoints(how.store))
+    if backbone.weights_hash != entry.backbone["weights_hash"]:
+        raise FramelightError(f"backbone {entry.backbone['reference']} has other weights than when run "
+                              f"{runs[0].reader.name} was made; run its recipe again")
+    cache, preprocessing = how.store / "artifacts" / "engines", backbone.spec.preprocessing
+    usual = how.batch or batch_size(preprocessing)
+    name = how.engine or choose(backbone, cache, usual, how.workers, how.crops or LIVE_CROPS, how.say,
+                                precision=entry.compute)
+    size = how.batch or engine_batch(name, preprocessing)
+    engine = open_engine(name, backbone, cache, size, entry.compute)
+    return Shared(backbone, engine, tuple(runs), size, how.workers if engine.concurrent else 1)
+
+
+def _outputs(run: Kept, features: dict[str, np.ndarray]) -> np.ndarray:
+    from harness.heads.trained import predict
+    from harness.jobs.zero_shot import ZeroShotModel, zero_shot
+
+    if isinstance(run.model, ZeroShotModel):
+        return zero_shot(features["scores"], run.model.columns).astype(np.float32)
+    return np.concatenate([predict(run.model.trained[part.name], _columns(part.features, features))
+                           for part in run.model.parts], axis=1)
+
+
+def _columns(named: str, features: dict[str, np.ndarray]) -> np.ndarray:
+    """float32 [N, D] of `embeddings`, `scores` or `embeddings+scores`."""
+    from harness.features.store import parts_of
+
+    return np.concatenate([features[part] for part in parts_of(named)], axis=1, dtype=np.float32)
+
+
+def _fetched(text: str, how: Opening) -> Path:
+    from harness.serving.fetching import fetch_model
+
+    return fetch_model(text, how.store, how.tracking_uri)
+
+
+def _exported(folder: Path, text: str, how: Opening) -> Exported:
+    from harness.export.opening import open_exported
+
+    model = open_exported(folder)
+    card, run = model.card, model.card["run"]
+    parts = {name: digest for file in card["files"] if file["precision"] == model.precision
+             for name, digest in file["parts"].items()}
+    label = f"{run['backbone']}, {run['features']}, {run['head']}, {card['format']} {model.precision} of {text}"
+    own, live, margin = model.filter, card["causal"], card.get("margin")
+    reader = Reader(f"{run['job_id']}-{model.precision}", label, model.task, own, f"{card['format']} {parts}",
+                    None if live is None else Filter(live["kernel"], live["radius"], live["gaps"], own.thresholds),
+                    margin=None if margin is None else Margin(margin["scale"], margin["dx"], margin["dy"]))
+    return Exported(model, reader, how.batch or EXPORTED_CROPS)

@@ -1,0 +1,228 @@
+"""`framelight predict` of what is recorded: every face of every frame, read by every run in one pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError
+from harness.files import write_json
+from harness.locks import making
+from harness.placing import placing, require_free
+from harness.predicting import filters
+from harness.predicting.assembling import About, assemble
+from harness.predicting.looking import Given, Looker, Searching
+from harness.predicting.margins import margins_of
+from harness.predicting.models import Forward, Opening, Reader, open_runs
+from harness.predicting.pieces import Partial, partial_folder
+from harness.predicting.pipeline import FRAMES, Pipeline
+from harness.predicting.reading import Reading
+
+if TYPE_CHECKING:
+    from harness.chosen import Filter
+    from harness.faces.cropping import Margin
+    from harness.media.frames import Frame, Source
+
+NOTE, VIDEO, PICTURE = "predict.json", "annotated.mp4", "summary.png"
+FORMAT = 1
+"""Of the pieces; raised when they come to mean something else."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to predict, as the command names it. crops: whether every image is one face already; None looks."""
+
+    input: str
+    runs: tuple[str, ...]
+    out: Path
+    store: Path
+    tracking_uri: str | None = None
+    seed: int | None = None
+    render: bool = False
+    force: bool = False
+    crops: bool | None = None
+    detector: str = "haar"
+    smallest: int | None = None
+    margin: float | None = None
+    missing: str = "filled"
+    kernel: str | None = None
+    radius: int | None = None
+    seconds: float | None = None
+    engine: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What was written. seconds: of reading, and frames: how many were read in them (fewer than all where a killed
+    run had read some); notes: what the source told of itself."""
+
+    reading: Reading
+    files: tuple[Path, ...]
+    seconds: float
+    frames: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Everything opened for one source. given: which of the margins each forward pass reads."""
+
+    source: Source
+    forwards: Sequence[Forward]
+    filters: Sequence[Filter]
+    margins: Sequence[Margin] = ()
+    given: Sequence[int] = ()
+    detector: Any = None
+    readers: tuple[Reader, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "readers", tuple(reader for forward in self.forwards for reader in forward.readers))
+
+    @property
+    def film(self) -> bool:
+        """Whether the frames follow each other in time."""
+        return self.source.kind not in ("image", "images")
+
+    def looker(self) -> Looker:
+        if self.source.kind == "crops":
+            return Given(1)
+        return Searching(self.detector, self.margins, (self.source.rate or USUAL_RATE) if self.film else None)
+
+
+USUAL_RATE = 25.0
+"""Frames a second where nothing says how many."""
+
+
+def predict(wanted: Wanted, say: Say) -> Done:
+    """Read everything; the folder appears whole. What a killed run has finished is gone on from.
+
+    InputError for an input, run or setting that cannot be, FramelightError where a model's files are gone or altered.
+    """
+    from harness.media.opening import open_source
+
+    begin(wanted)
+    with ExitStack() as context:
+        source = context.enter_context(open_source(wanted.input, wanted.crops, wanted.seconds))
+        setting = opened(wanted, source, say)
+        context.enter_context(making(partial_folder(wanted.out) / "pieces"))
+        partial = Partial(wanted.out, _about(wanted, setting))
+        began = time.perf_counter()
+        frames = _read(setting, partial)
+        seconds = time.perf_counter() - began
+        about = About(wanted.input, source.rate, setting.film, source.kind == "crops")
+        reading = assemble(about, partial.pieces(), setting.looker(), setting.readers, setting.filters, wanted.missing)
+        with placing(wanted.out) as aside:
+            files = write(wanted, reading, setting, aside)
+        partial.remove()
+        return Done(reading, files, seconds, frames, tuple(source.notes))
+
+
+def begin(wanted: Wanted, live: bool = False) -> None:
+    """InputError for what is wrong with the command before anything is opened."""
+    require_free(wanted.out, wanted.force, Path(wanted.input), wanted.store, *map(Path, wanted.runs))
+    filters.check(wanted.kernel, wanted.radius, live)
+    if wanted.margin is not None and not 0.5 <= wanted.margin <= 4:
+        raise InputError(f"--margin {wanted.margin:g}: a crop's side lies between 0.5 and 4 sides of the found box")
+
+
+def opened(wanted: Wanted, source: Source, say: Say, live: bool = False) -> Setting:
+    """Detector, margins, runs and filters for a source."""
+    from harness.faces.detecting import open_detector
+
+    detector = None if source.kind == "crops" else open_detector(wanted.detector, wanted.smallest)
+    forwards = open_runs(wanted.runs, Opening(
+        wanted.store, wanted.tracking_uri, wanted.seed, wanted.engine, source.frames, say=say,
+        **({"batch": 1, "workers": 1} if live else {})))
+    readers = [reader for forward in forwards for reader in forward.readers]
+    film = source.kind not in ("image", "images")
+    chosen = [filters.filter_of(reader, live, wanted.kernel, wanted.radius, film) for reader in readers]
+    if detector is None:
+        return Setting(source, forwards, chosen, given=(0,) * len(forwards))
+    each = margins_of([forward.readers[0] for forward in forwards], detector, wanted.store, wanted.margin, say)
+    margins = tuple(dict.fromkeys(each))
+    return Setting(source, forwards, chosen, margins, tuple(map(margins.index, each)), detector)
+
+
+def _about(wanted: Wanted, setting: Setting) -> dict[str, Any]:
+    """What pieces depend on: JSON values."""
+    path = Path(wanted.input)
+    stat = path.stat()
+    return {"format": FORMAT, "frames": FRAMES, "input": str(path.resolve()), "size": stat.st_size,
+            "changed": stat.st_mtime_ns, "kind": setting.source.kind, "seconds": wanted.seconds,
+            "detector": None if setting.detector is None else setting.detector.identity,
+            "margins": [[margin.scale, margin.dx, margin.dy] for margin in setting.margins],
+            "runs": [reader.identity for reader in setting.readers],
+            "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in setting.forwards]}
+
+
+def _read(setting: Setting, partial: Partial) -> int:
+    """Read every frame that no piece holds yet; how many that were."""
+    from harness.predicting.progress import FilmProgress
+
+    looker, kept, before = setting.looker(), 0, 0
+    for piece in partial.pieces():
+        looker.recall(piece)
+        kept, before = kept + 1, before + len(piece.frames)
+    done = 0
+    with FilmProgress(setting.source.frames, setting.source.rate, before) as progress, \
+            closing(_left(setting.source, before)) as frames:
+        pipeline = Pipeline(looker, setting.forwards, setting.given, tell=progress)
+        for number, piece in enumerate(pipeline.pieces(frames), kept):
+            partial.add(number, piece)
+            done += len(piece.frames)
+    return done
+
+
+def _left(source: Source, before: int) -> Iterator[Frame]:
+    """Those after the first `before`."""
+    for place, frame in enumerate(source):
+        if place >= before:
+            yield frame
+
+
+def write(wanted: Wanted, reading: Reading, setting: Setting, folder: Path) -> tuple[Path, ...]:
+    """Tables, picture, note and, where asked for, the annotated video; their names as they will be in `wanted.out`."""
+    from harness.predicting.summary import write_summary
+    from harness.predicting.tables import write_tables
+
+    write_tables(reading, folder)
+    if len(reading.frame):
+        write_summary(reading, folder)
+    if wanted.render:
+        _render(wanted, reading, folder / VIDEO)
+    write_json(folder / NOTE, note(wanted, reading, setting))
+    return tuple(wanted.out / path.name for path in sorted(folder.iterdir()))
+
+
+def note(wanted: Wanted, reading: Reading, setting: Setting) -> dict[str, Any]:
+    """Where the numbers come from, as JSON values."""
+    return {"format": FORMAT, "input": wanted.input, "kind": setting.source.kind, "rate": reading.rate,
+            "frames": len(reading.frames), "missing": wanted.missing, "notes": list(setting.source.notes),
+            "detector": None if setting.detector is None else setting.detector.identity,
+            "runs": [{"name": reader.name, "label": reader.label, "task": reader.task.name, "model": reader.identity,
+                      "kernel": chosen.kernel, "radius": chosen.radius, "gaps": chosen.gaps,
+                      "thresholds": None if chosen.thresholds is None else list(chosen.thresholds),
+                      "margin": None if not setting.margins else vars(setting.margins[setting.given[number]])}
+                     for number, forward in enumerate(setting.forwards)
+                     for reader, chosen in zip(forward.readers, _filters(setting, number))]}
+
+
+def _filters(setting: Setting, forward: int) -> Sequence[Filter]:
+    """Of the readers of one forward pass."""
+    start = sum(len(one.readers) for one in setting.forwards[:forward])
+    return setting.filters[start:start + len(setting.forwards[forward].readers)]
+
+
+def _render(wanted: Wanted, reading: Reading, path: Path) -> None:
+    """The video is decoded once more: its frames were not kept. Those that were dropped are left out."""
+    from harness.media.opening import open_source
+    from harness.predicting.rendering import render_video
+
+    read = set(reading.frames.tolist())
+    with open_source(wanted.input, wanted.crops, wanted.seconds) as source:
+        render_video((frame for frame in source if frame.number in read), reading, path, reading.rate)
