@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -28,11 +29,14 @@ SQUEEZED = (1 / 3, 3)
 """Widths of a pixel in heights that are believed."""
 HIGHEST_RATE = 1000
 MICROSECONDS = 1_000_000
+TEXT = "tty"
+"""What FFmpeg reads any text as: the picture of a terminal."""
 NONE = Frame(0, -math.inf, np.empty((0, 0, 3), np.uint8))
 
 
 class Video:
     """The frames of a video file. What follows damage is read too, as far as it can be; `notes` says what was lost.
+    Closed while it is read, it ends.
 
     crops: whether each frame is one face already. InputError, when it is made, for what is no video and for one
     without a frame that can be decoded.
@@ -42,7 +46,7 @@ class Video:
 
     def __init__(self, path: Path, name: str = "", crops: bool = False) -> None:
         self.name, self.kind, self.notes = name or str(path), "crops" if crops else "video", []
-        self._open = ExitStack()
+        self._open, self._reading, self._closed = ExitStack(), Lock(), False
         self._last, self._damaged, self._reached, self._broken = NONE, [], 0.0, ""
         self._unstamped = self._sizes = 0
         try:
@@ -65,10 +69,17 @@ class Video:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        self._open.close()
+        with self._reading:
+            self._closed = True
+            self._open.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        return self._frames
+        while True:
+            with self._reading:  # a file closed by one thread while another decodes it would end the process
+                frame = None if self._closed else next(self._frames, None)
+            if frame is None:
+                return
+            yield frame
 
     def _read(self) -> Iterator[Frame]:
         from av.video.reformatter import VideoReformatter
@@ -113,7 +124,8 @@ class Video:
     def _seconds(self, decoded: VideoFrame) -> float:
         """Since the file's start, as players count; where a stamp is missing or does not ascend, by the rate."""
         start = Fraction(self._container.start_time or 0, MICROSECONDS)
-        seconds = -math.inf if decoded.pts is None else round(float(decoded.pts * self._stream.time_base - start), 6)
+        stamp = None if decoded.pts is None else float(decoded.pts * self._stream.time_base - start)
+        seconds = -math.inf if stamp is None else round(stamp, 6) + 0.0  # no -0.0
         if seconds > self._last.seconds:
             return seconds
         self._unstamped += 1
@@ -143,11 +155,18 @@ def _opened(path: Path, name: str) -> InputContainer:
     import av
 
     try:
-        return av.open(str(path.resolve()), container_options={"protocol_whitelist": "file"})
+        container = av.open(str(path.resolve()), container_options={"protocol_whitelist": "file"})
     except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{name}: cannot be read as a video ({error.strerror or error}); it is none, or its end is "
-                         "missing and with it the index of its frames. Take another copy, or a file that FFmpeg plays"
-                         ) from error
+        raise _unreadable(name, error.strerror or str(error)) from error
+    if not container.streams or container.format.name == TEXT:
+        container.close()
+        raise _unreadable(name, "nothing found in it")
+    return container
+
+
+def _unreadable(name: str, reason: str) -> InputError:
+    return InputError(f"{name}: cannot be read as a video ({reason}); it is none, or its end is missing and with it "
+                      "the index of its frames. Take another copy, or a file that FFmpeg plays")
 
 
 def _stream_of(container: InputContainer, name: str) -> VideoStream:
@@ -157,7 +176,7 @@ def _stream_of(container: InputContainer, name: str) -> VideoStream:
     streams = [stream for stream in container.streams.video
                if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None]
     if not streams:
-        held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        held = ", ".join(sorted({stream.type for stream in container.streams}))
         raise InputError(f"{name}: has no video stream (it holds {held}); name a video, an image or a folder of images")
     best = container.streams.best("video")
     stream = best if best in streams else streams[0]

@@ -1,0 +1,86 @@
+"""Real video files of every kind, made with PyAV."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+MILLISECOND = Fraction(1, 1000)
+
+
+def picture(number: int, width: int, height: int) -> np.ndarray:
+    """Red left, green right, the upper third blue; brighter from frame to frame."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[:, : width // 2] = 200, 20, 20
+    pixels[:, width // 2:] = 20, 200, 20
+    pixels[: height // 3] = 20, 20, 120 + 5 * number % 120
+    return pixels
+
+
+def film(path: Path, frames: int = 12, width: int = 64, height: int = 48, codec: str = "libx264",
+         pix_fmt: str = "yuv420p", rate: int = 25, times: list[int] | None = None, rotation: int | None = None,
+         keys: int | None = None, format: str | None = None, fast: bool = False,
+         shape: Fraction | None = None) -> Path:
+    """times: of the frames in milliseconds; rotation: degrees named in the container; keys: frames between two key
+    frames; fast: the index of the frames stands first; shape: width of a pixel in heights."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = {"movflags": "+faststart"} if fast else {}
+    with av.open(str(path), "w", format=format, container_options=options) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+        if shape is not None:
+            stream.codec_context.sample_aspect_ratio = shape
+        if keys is not None:
+            stream.codec_context.gop_size = keys
+        if rotation is not None:
+            stream.set_display_rotation(rotation)
+        if times is not None:
+            stream.time_base = stream.codec_context.time_base = MILLISECOND
+        container.start_encoding()
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24")
+            if times is not None:
+                frame.pts, frame.time_base = times[number], MILLISECOND
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def sound(path: Path, cover: bool = False, film_seconds: float = 0) -> Path:
+    """A second of sound, with the picture of an album or a short film beside it."""
+    with av.open(str(path), "w") as container:
+        tone = container.add_stream("mp3" if path.suffix == ".mp3" else "aac", rate=44100)
+        tone.layout = "mono"
+        seen = None
+        if cover or film_seconds:
+            seen = container.add_stream("mjpeg" if cover else "libx264", rate=25)
+            seen.width, seen.height, seen.pix_fmt = 64, 48, "yuvj420p" if cover else "yuv420p"
+            if cover:
+                seen.disposition = av.stream.Disposition.attached_pic
+        for number in range(1 if cover else round(25 * film_seconds)):
+            container.mux(seen.encode(av.VideoFrame.from_ndarray(picture(number, 64, 48), format="rgb24")))
+        if seen is not None:
+            container.mux(seen.encode(None))
+        size = 1152 if path.suffix == ".mp3" else 1024
+        for start in range(0, 44100, size):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, size), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 44100, start
+            container.mux(tone.encode(frame))
+        container.mux(tone.encode(None))
+    return path
+
+
+def cut(path: Path, share: float) -> Path:
+    """The file broken off, as by a download that ended early."""
+    data = path.read_bytes()
+    path.write_bytes(data[:int(len(data) * share)])
+    return path
+
+
+def colour_at(pixels: np.ndarray, x: float, y: float) -> str:
+    """Which colour is strongest at a place given in shares of width and height."""
+    height, width = pixels.shape[:2]
+    return ("red", "green", "blue")[int(pixels[int(y * height), int(x * width)].argmax())]
