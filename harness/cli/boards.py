@@ -66,6 +66,14 @@ def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: 
     return render_causal(listed, format, _room(plain)[0]).rstrip("\n")
 
 
+def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: str | None = None, format: str = "table",
+              plain: bool = False) -> str:
+    """Accuracy and cost of exported files on one row; plot: where to draw them."""
+    from harness.cli import cost_board
+
+    return cost_board.show_cost(store, tracking_uri, plot, task, format, _room(plain)[0])
+
+
 def _room(plain: bool) -> tuple[int, bool]:
     """Columns to fill, and whether they are those of a terminal."""
     terminal = sys.stdout.isatty() and not plain

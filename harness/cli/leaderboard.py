@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from harness.cli.boards import show, show_causal, show_optimism
+from harness.cli.boards import show, show_causal, show_cost, show_optimism
 from harness.cli.saying import say
 from harness.errors import InputError
 from harness.files import write_text
@@ -27,6 +27,8 @@ def main(arguments: argparse.Namespace) -> None:
         text = show_optimism(*where, **asked)
     elif arguments.causal:
         text = show_causal(*where, arguments.data, **asked)
+    elif arguments.cost:
+        text = show_cost(*where, arguments.plot, **asked)
     else:
         text = show(*where, published=arguments.published, interval=arguments.interval, **asked)
     if arguments.out is None:

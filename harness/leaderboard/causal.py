@@ -9,7 +9,6 @@ from typing import Any
 from harness.leaderboard.layout import Row
 from harness.leaderboard.rows import Evidence, board, finished, grouped, rows
 from harness.records import Record
-from harness.smoothing import delay, look_ahead
 
 ASSUMED_RATE = 30.0
 """Frames a second where the data does not tell: that of nearly all videos of the challenges."""
@@ -47,6 +46,8 @@ def causal(records: Iterable[Record], replayed: Mapping[str, Record], task: str 
 
 
 def _row(own: Row, live: Row, pairs: list[tuple[Record, Record]], evidence: Evidence | None, rate: float) -> Row:
+    from harness.smoothing import delay, look_ahead  # numpy, which no other board needs
+
     offline, replays = zip(*pairs)
     found = evidence.difference(offline, replays) if evidence is not None else None
     before = statistics.fmean(job.metrics[job.metric] for job in offline)

@@ -38,8 +38,8 @@ def columns(listed: list[Row], run_length: int, brief: bool = False, short: bool
         Column("p", lambda row: probability(row["p_value"])),
         Column("raw", lambda row: number(row["unsmoothed"]), right=True),
         Column("seeds", _seeds, right=True),
-        Column("cover", lambda row: _percent(row["coverage"]), right=True),
-        Column("params", lambda row: _count(row["parameters"]), right=True),
+        Column("cover", lambda row: percent(row["coverage"]), right=True),
+        Column("params", lambda row: count(row["parameters"]), right=True),
         Column("note", lambda row: number_of.get(row["note"], "-") if numbered else row["note"] or "-"),
         Column("source" if all(row["source"] for row in listed) else "run",
                lambda row: row["source"] or row["run_id"][:run_length], shrinks=True),
@@ -150,11 +150,11 @@ def probability(p: float | None) -> str:
     return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}%"
 
 
-def _count(parameters: int) -> str:
+def count(parameters: int) -> str:
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if parameters >= 0.9995 * size:
             return f"{parameters / size:#.3g}".rstrip(".") + unit

@@ -1,0 +1,112 @@
+"""Accuracy and cost as text, in the four formats of the leaderboard."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import groupby
+
+from harness.leaderboard.columns import count, interval, naming, number, percent, sign
+from harness.leaderboard.layout import Column, Row, filled, fitted, joined, lines, markdown_table
+from harness.leaderboard.render import as_csv, as_json
+from harness.leaderboard.rows import board
+from harness.leaderboard.table import title
+
+COLUMNS = ("run_id", "seed", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
+           "weights", "random_weights", "features", "head", "settings", "distinction", "format", "precision", "file",
+           "metric", "value", "ci_low", "ci_high", "difference", "difference_low", "difference_high", "largest",
+           "agreement", "parameters", "macs", "size", "latency_1", "p95_1", "latency_2", "p95_2", "memory", "device",
+           "pareto", "units", "unit", "data_digest")
+ON_FRONT = "*"
+DROPPED = ("params", "MACs", "agree", "seed", "memory", "difference's 95 %", "2 threads", "95 % interval")
+DROPPED_LAST = ("run", "features")
+EXPLAINED = ("ms: one crop, warm, median (95th percentile), by threads; MB: of the file; memory: the most that a process "
+             "held which loads and runs it. Difference: the file's own score less that of the seed it is of.")
+ALONE = "Parameters are of backbone and head; MACs of a run without an exported file are its backbone's alone."
+
+
+def render_cost(rows: list[Row], form: str = "table", width: int = 100) -> str:
+    """The rows of `cost` as table, csv, json or md, newline at the end; equal rows give equal bytes."""
+    if form == "csv":
+        return as_csv(rows, COLUMNS)
+    if form == "json":
+        return as_json(rows)
+    boards = [list(part) for _, part in groupby(rows, key=board)]
+    return "\n\n".join(_board(listed, rows, form, width) for listed in boards) + "\n"
+
+
+def devices(listed: list[Row]) -> list[str]:
+    """Those that files were measured on, in the order of the rows."""
+    return list(dict.fromkeys(row["device"] for row in listed if row["device"]))
+
+
+def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
+    heading, notes = [*title(listed, rows), "accuracy and cost"], _notes(listed)
+    if form == "md":
+        return "\n\n".join([f"### {'; '.join(heading)}", markdown_table(listed, _columns(listed)), *notes])
+    tries = [lambda: _columns(listed), lambda: _columns(listed, brief=True),
+             lambda: _columns(listed, brief=True, short=True)]
+    shown = lines(fitted(listed, tries, DROPPED, DROPPED_LAST, width))
+    return "\n".join([joined(heading, width), "", *shown, shown[1], *(filled(note, width) for note in notes)])
+
+
+def _columns(listed: list[Row], brief: bool = False, short: bool = False) -> list[Column]:
+    on = {device: str(place) for place, device in enumerate(devices(listed), 1)}
+    return [
+        Column("front" if not short else ON_FRONT, lambda row: ON_FRONT if row["pareto"] else "-"),
+        *naming(listed, brief, short),
+        Column("file", lambda row: f"{row['format']} {row['precision']}" if row["format"] else "-"),
+        Column(listed[0]["metric"], lambda row: number(row["value"]), right=True),
+        Column("95 % interval", partial(interval, sign=sign(listed, "ci_low"))),
+        Column("difference" if not short else "diff", _difference, right=True),
+        Column("difference's 95 %", _difference_interval),
+        Column("agree", lambda row: percent(row["agreement"]), right=True),
+        Column("1 thread" if not short else "ms", partial(_milliseconds, threads=1, short=short), right=True),
+        Column("2 threads", partial(_milliseconds, threads=2, short=short), right=True),
+        Column("MB", lambda row: "-" if row["size"] is None else f"{row['size'] / 1e6:.2f}", right=True),
+        Column("memory", lambda row: "-" if row["memory"] is None else f"{row['memory']:.0f} MiB", right=True),
+        Column("params", lambda row: count(row["parameters"]), right=True),
+        Column("MACs", lambda row: "-" if row["macs"] is None else count(row["macs"]), right=True),
+        *([Column("on", lambda row: on.get(row["device"], "-"), right=True)] if len(on) > 1 else []),
+        *([Column("seed", lambda row: "-" if row["seed"] is None else str(row["seed"]), right=True)]
+          if len({row["seed"] for row in listed} - {None}) > 1 else []),
+        Column("run", lambda row: row["run_id"][:6]),
+    ]
+
+
+def _milliseconds(row: Row, threads: int, short: bool) -> str:
+    median, p95 = row[f"latency_{threads}"], row[f"p95_{threads}"]
+    if median is None:
+        return "-"
+    return _three(median) if short or p95 is None else f"{_three(median)} ({_three(p95)})"
+
+
+def _three(value: float) -> str:
+    """Three digits that say something."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _difference(row: Row) -> str:
+    return "-" if row["difference"] is None else f"{round(row['difference'], 4) + 0.0:+.4f}"
+
+
+def _difference_interval(row: Row) -> str:
+    low, high = row["difference_low"], row["difference_high"]
+    return "-" if low is None or high is None else f"{round(low, 4) + 0.0:+.4f} to {round(high, 4) + 0.0:.4f}"
+
+
+def _notes(listed: list[Row]) -> list[str]:
+    exported = [row for row in listed if row["format"]]
+    without = len({row["run_id"] for row in listed if not row["format"]})
+    notes = []
+    if exported:
+        notes.append(EXPLAINED)
+        named = devices(listed)
+        notes.append("Measured on " + "; ".join(named if len(named) == 1 else
+                                                [f"({place}) {name}" for place, name in enumerate(named, 1)]) + ".")
+    if any(row["pareto"] for row in listed):
+        notes.append(f"{ON_FRONT} on the Pareto front: no file here is as good and as fast on one thread, and better "
+                     "in one of both.")
+    if without:
+        notes += [ALONE, f"{without} run{'s' * (without > 1)} without an exported file; this writes and measures one: "
+                         "framelight export RUN --format onnx --out DIR"]
+    return notes
