@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.checkpoint import CARD
+from backbones.checkpoint import CARD, hash_file
 from harness.export.graph import VIEWS
 from harness.export.network import EMBEDDING, OUTPUTS, Network
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from harness.chosen import Chosen, Filter
     from harness.export.formats import Format
 
-__all__ = ["CARD", "KIND", "VERSION", "card_of", "versions"]
+__all__ = ["CARD", "KIND", "VERSION", "card_of", "file_of", "versions"]
 
 KIND, VERSION = "framelight export", 1
 INPUT = "crops"
@@ -46,6 +48,14 @@ def card_of(chosen: Chosen, network: Network, form: Format, embedding: bool, cal
                 "weights_hash": record.weights_hash, "features": record.features, "head": record.head,
                 "environment": dict(record.environment)},
         "versions": versions(), "files": []}
+
+
+def file_of(form: Format, path: Path, precision: str) -> dict[str, Any]:
+    """What identifies an exported file: `parts` are the sha256 of each file that it is made of; `size` is in bytes."""
+    parts = {part.name: hash_file(part) for part in form.parts(path)}
+    whole = parts[path.name] if len(parts) == 1 else hashlib.sha256("".join(parts.values()).encode()).hexdigest()
+    return {"precision": precision, "file": path.name, "parts": parts, "sha256": whole,
+            "size": sum(part.stat().st_size for part in form.parts(path))}
 
 
 def versions(packages: Sequence[str] = ("framelight", "torch", "onnx", "onnxruntime", "openvino", "litert-torch",

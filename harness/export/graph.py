@@ -38,7 +38,8 @@ def body(network: Network, embedding: bool) -> ModelProto:
         needed = [port.name for port in heads.graph.input]
         given = {"embeddings": EMBEDDING, SCORES: SCORES}
         _keep(model, [EMBEDDING] * ("embeddings" in needed or embedding) + [SCORES] * (SCORES in needed))
-        model = compose.merge_models(model, heads, io_map=[(given[name], name) for name in needed])
+        model = compose.merge_models(model, heads, io_map=[(given[name], name) for name in needed],
+                                     outputs=list(network.outputs(embedding)))
         _one_of_each_domain(model)
         _add_views(model, network)
     _keep(model, _names(network, embedding))

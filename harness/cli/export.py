@@ -1,0 +1,57 @@
+"""`framelight export`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from harness.cli.saying import say
+
+if TYPE_CHECKING:
+    from harness.exports import Exported
+
+HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory MiB", "largest difference", "agreement")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    from harness.chosen import chosen_run
+    from harness.export.formats import usable
+    from harness.placing import require_free
+    from harness.tracking import tracked_records
+
+    require_free(arguments.out, arguments.force, arguments.store, *filter(None, [arguments.data]))
+    form = usable(arguments.format)
+    records = tracked_records(arguments.store, arguments.tracking_uri)
+    chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store, say)
+    from harness.export.exporting import Wanted, export
+
+    wanted = Wanted(form, tuple(arguments.precisions or ()), arguments.embedding, arguments.calibration)
+    made = export(chosen, wanted, arguments.data, arguments.out, arguments.store, say)
+    print("\n".join(_lines(made, chosen.record, arguments.out)))
+    if form.name == "onnx" and not arguments.no_model:
+        from harness.serving.logging import log_exported
+
+        for line in log_exported(arguments.store, arguments.tracking_uri, chosen.record, arguments.out):
+            say(line)
+
+
+def _lines(made: list[Exported], record, out) -> list[str]:
+    first = made[0]
+    macs = "MACs not counted" if first.macs is None else f"{first.macs / 1e6:,.1f} M MACs a crop"
+    head = [f"{out}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, {record.head}; "
+            f"{first.parameters:,} parameters, {macs}",
+            f"measured on {first.device}; differences and agreement on {first.crops:,} crops of the {record.split} "
+            f"split; {first.metric} of the run {first.run_value:.6f}", ""]
+    rows = [(*HEADINGS, first.metric, "difference"), *map(_row, made)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return head + ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+
+
+def _row(one: Exported) -> tuple[str, ...]:
+    return (one.file, f"{one.size / 1e6:.2f}", _time(one, "1"), _time(one, "2"), f"{one.memory:.0f}",
+            f"{one.largest:.1g}", f"{one.agreement:.2%}", f"{one.value:.6f}", f"{one.value - one.run_value:+.6f}")
+
+
+def _time(one: Exported, threads: str) -> str:
+    found = one.latency[threads]
+    return f"{found['median']:.2f} ({found['p95']:.2f})"

@@ -1,0 +1,44 @@
+"""Training crops that set the ranges of int8: spread over the training videos, and within each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from backbones.resizing import resize_all
+from backbones.spec import Preprocessing
+from harness.data.dataset import Dataset
+from harness.errors import FramelightError
+from harness.features.decode import CorruptImage, decode
+from harness.splits import TRAINING
+
+
+def calibration_crops(dataset: Dataset, task: str, preprocessing: Preprocessing, count: int) -> np.ndarray:
+    """uint8 [M, S, S, 3], M at most `count`, the same at every call; crops that cannot be read are passed over.
+
+    FramelightError where there is not one.
+    """
+    found = []
+    for path in spread([dataset.sequences[name].images for name in dataset.members(task, TRAINING)], count):
+        try:
+            found.append(decode(path))
+        except CorruptImage:
+            continue
+    if not found:
+        raise FramelightError(f"{dataset.root}: no training crop of task {task} can be read, and int8 needs some; "
+                              "leave it out: --precision float32 --precision float16")
+    return resize_all(found, preprocessing)
+
+
+def spread(sequences: list[tuple[Path, ...]], count: int) -> list[Path]:
+    """At most `count` images: as many from each sequence as from any other while they last, evenly within it."""
+    sizes = np.array([len(images) for images in sequences], np.int64)
+    shares = np.zeros_like(sizes)
+    while (left := min(count, int(sizes.sum())) - int(shares.sum())) > 0:
+        open_ones = np.flatnonzero(shares < sizes)
+        step = max(left // len(open_ones), 1)
+        given = np.minimum(sizes[open_ones] - shares[open_ones], step)
+        shares[open_ones] += np.where(np.cumsum(given) <= left, given, 0)
+    return [images[int(at)] for images, share in zip(sequences, shares.tolist())
+            for at in (np.arange(share) + 0.5) * len(images) / max(share, 1)]

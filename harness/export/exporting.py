@@ -1,0 +1,165 @@
+"""`framelight export`: a run as files of one format, each checked against the run, scored and timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import backbones
+from harness import exports, whereabouts
+from harness.backbone_training import checkpoints
+from harness.chosen import Chosen
+from harness.data.dataset import Dataset
+from harness.data.fingerprint import dataset_digest
+from harness.data.open import open_dataset
+from harness.errors import InputError, unknown
+from harness.export.calibrating import calibration_crops
+from harness.export.card import CARD, card_of, file_of, versions
+from harness.export.checking import Checked, check, crops_of, outputs
+from harness.export.example import example
+from harness.export.formats import Format
+from harness.export.measuring import measure
+from harness.export.network import Network, network_of
+from harness.exports import Exported
+from harness.features.store import FeatureEntry, FeatureStore
+from harness.files import write_json, write_text, writing
+from harness.identity import digest
+from harness.jobs import causal
+from harness.jobs.predictions import Predictions
+from harness.placing import placing
+from harness.progress import Progress
+from harness.splits import annotations_digest
+
+Say = Callable[[str], None]
+EXAMPLE = "example.py"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """precisions: (): all that the format has; calibration: number of training crops."""
+
+    form: Format
+    precisions: tuple[str, ...] = ()
+    embedding: bool = False
+    calibration: int = 256
+
+    def __post_init__(self) -> None:
+        for name in self.precisions:
+            if name not in self.form.precisions:
+                raise unknown(f"precision of {self.form.name}", name, self.form.precisions)
+
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        return tuple(name for name in self.form.precisions if name in (self.precisions or self.form.precisions))
+
+
+def export(chosen: Chosen, wanted: Wanted, data: Path | None, out: Path, store: Path, say: Say) -> list[Exported]:
+    """Write, check and time each file; `out` appears whole, over whatever was there. What is known of each file is
+    written to the store.
+
+    InputError for a run that looks at no image, data that is gone or other than it was, and what the format cannot
+    hold; FramelightError where a file cannot be written or run.
+    """
+    network, entry = opened(chosen, store, say)
+    dataset = data_of(chosen, entry, data, store)
+    kept = chosen.kept()
+    crops = crops_of(kept, dataset)
+    calibration = np.zeros((0, network.size, network.size, 3), np.uint8)
+    if "int8" in wanted.ordered:
+        calibration = calibration_crops(dataset, chosen.configuration.task, network.backbone.spec.preprocessing,
+                                        wanted.calibration)
+    card = card_of(chosen, network, wanted.form, wanted.embedding, len(calibration),
+                   causal.kept(store, chosen.record.job_id))
+    made = []
+    with placing(out) as folder:
+        for precision in wanted.ordered:
+            say(f"{wanted.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
+            path = wanted.form.write(network, folder, precision, calibration, wanted.embedding)
+            file = file_of(wanted.form, path, precision)
+            checked = _checked(chosen, network, wanted.form, path, str(file["sha256"]), dataset, kept, crops,
+                               store)
+            known = _known(chosen, network, wanted.form, path, file, checked)
+            _keep(store, known, checked)
+            card["files"].append({**file, **_figures(known)})
+            made.append(known)
+        write_json(folder / CARD, card)
+        write_text(folder / EXAMPLE, example(wanted.form, network.backbone.spec.preprocessing.interpolation))
+    return made
+
+
+def opened(chosen: Chosen, store: Path, say: Say) -> tuple[Network, FeatureEntry]:
+    """The run's network and the entry of features that it was trained on.
+
+    InputError where the backbone has other weights by now.
+    """
+    if not chosen.configuration.entry:
+        raise InputError(f"run {chosen.record.group_id} ({chosen.record.backbone}) looks at no image, so there is no "
+                         "network to export; take another run")
+    entry = FeatureStore(store / "features").entry(chosen.configuration.entry)
+    backbone = backbones.load(entry.backbone["reference"], checkpoints(store))
+    if backbone.weights_hash != entry.backbone["weights_hash"]:
+        raise InputError(f"backbone {entry.backbone['reference']} has other weights than when run "
+                         f"{chosen.record.group_id} was made; run its recipe again")
+    if entry.compute != "float32":
+        say(f"the run's features were computed in {entry.compute}, and files are written in float32: outputs differ")
+    return network_of(chosen, backbone, entry.dtype == "float16", store / "artifacts" / "engines"), entry
+
+
+def data_of(chosen: Chosen, entry: FeatureEntry, data: Path | None, store: Path) -> Dataset:
+    """The data set that the run was scored on; data: where it is (None: where it lay last).
+
+    InputError where it is not there, or is not the same.
+    """
+    record = chosen.record
+    root = data or whereabouts.recall(store, entry.data_digest)
+    if root is None or not root.is_dir():
+        raise InputError(f"the data set {record.dataset} that run {record.group_id} was scored on is "
+                         f"{'not known to this store' if root is None else f'not at {root}'}; name it: --data DIR")
+    dataset = open_dataset(root)
+    images = dataset_digest(dataset, store / "features" / "digests.json")
+    if digest([images, annotations_digest(dataset, record.task)]) != chosen.configuration.data:
+        raise InputError(f"{root} is not the data set that run {record.group_id} was scored on ({record.dataset}, or "
+                         "its crops or annotations were altered); name that one with --data DIR")
+    whereabouts.remember(store, images, root)
+    return dataset
+
+
+def _checked(chosen: Chosen, network: Network, form: Format, path: Path, sha256: str, dataset: Dataset,
+             kept: Predictions, crops: list[Path], store: Path) -> Checked:
+    place = exports.folder(store, chosen.record.job_id) / "outputs" / sha256[:16]
+    with Progress(path.name, unit="crop") as progress:
+        found = outputs(form.open(path, threads=1), network.backbone.spec.preprocessing, crops, place,
+                        network.task.width, progress)
+    return check(chosen, kept, dataset, found)
+
+
+def _known(chosen: Chosen, network: Network, form: Format, path: Path, file: dict[str, Any],
+           checked: Checked) -> Exported:
+    record, cost = chosen.record, measure(form.name, path, network.size)
+    latency = {str(threads): {"median": own.median, "p95": own.p95} for threads, own in cost.latency.items()}
+    return Exported(
+        job_id=record.job_id, group_id=record.group_id, task=record.task, format=form.name,
+        precision=file["precision"], file=file["file"], sha256=file["sha256"], size=file["size"],
+        parameters=network.cost.parameters, macs=network.cost.macs, device=cost.device, versions=versions(),
+        latency=latency, memory=cost.memory, metric=record.metric, value=checked.value,
+        run_value=record.metrics[record.metric], largest=checked.largest, agreement=checked.agreement,
+        crops=checked.crops)
+
+
+def _keep(store: Path, known: Exported, checked: Checked) -> None:
+    """The statistics first: who finds the document finds them too."""
+    path = exports.folder(store, known.job_id) / f"{known.format}-{known.precision}.npz"
+    with writing(path) as aside:
+        with open(aside, "wb") as file:
+            np.savez_compressed(file, units=np.array(checked.units, dtype=np.str_), **checked.statistics.arrays)
+    exports.write(store, known)
+
+
+def _figures(known: Exported) -> dict[str, Any]:
+    """What the card says of a file: how it was checked here, and what it cost here."""
+    told = ("device", "latency", "memory", "metric", "value", "run_value", "largest", "agreement", "crops")
+    return {name: value for name, value in asdict(known).items() if name in told}
