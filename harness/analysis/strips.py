@@ -10,18 +10,13 @@ import numpy as np
 
 from harness.analysis.scored import Block, ScoredRun
 from harness.drawing.style import BLUE, CLASS_COLOURS, GRID, INK, PALE, TEXT, name_rows
+from harness.drawing.timeline import line, raw_line, rgb, strip
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS = 1600
-"""Pixels of a strip at most; of more frames the nearest ones are shown."""
-BRIDGED, SPARSE = 5.5, 2.2
-"""A gap is shown where more frames are missing, and more than so many usual distances of two labelled frames."""
-DENSE = 1200
-"""Frames of a video that is long."""
 STRIP, LINE, UNIT = 0.2, 0.95, 0.165
 """Inches of a class strip, of a panel of lines, of one action unit."""
 Draw = Callable[["Axes", int, int], None]
@@ -79,9 +74,9 @@ def _range(run: ScoredRun) -> tuple[float, float]:
 
 def _affect(block: Block, i: int, limits: tuple[float, float], axes: Axes, first: int, last: int) -> None:
     axes.axhline(0, color=GRID, linewidth=0.8)
-    _raw(axes, block.frame, block.raw[:, i])
-    _line(axes, block.frame, block.target[:, i], INK, 1.4)
-    _line(axes, block.frame, block.smoothed[:, i], BLUE, 1.5)
+    raw_line(axes, block.frame, block.raw[:, i])
+    line(axes, block.frame, block.target[:, i], INK, 1.4)
+    line(axes, block.frame, block.smoothed[:, i], BLUE, 1.5)
     axes.set_ylim(*limits)
     axes.set_yticks([limits[0], 0, limits[1]])
     low, _, high = axes.get_yticklabels()
@@ -92,8 +87,8 @@ def _affect(block: Block, i: int, limits: tuple[float, float], axes: Axes, first
 
 def _probability(block: Block, axes: Axes, first: int, last: int) -> None:
     own = (np.arange(len(block.target)), block.target)
-    _raw(axes, block.frame, block.raw[own])
-    _line(axes, block.frame, block.smoothed[own], BLUE, 1.5)
+    raw_line(axes, block.frame, block.raw[own])
+    line(axes, block.frame, block.smoothed[own], BLUE, 1.5)
     axes.set_ylim(-0.03, 1.03)
     axes.set_yticks([0, 0.5, 1])
     axes.grid(axis="y", color=GRID, linewidth=0.8)
@@ -102,7 +97,7 @@ def _probability(block: Block, axes: Axes, first: int, last: int) -> None:
 
 def _classes(block: Block, axes: Axes, first: int, last: int) -> None:
     rows = np.stack([block.target, block.raw.argmax(axis=1), block.smoothed.argmax(axis=1)])
-    _strip(axes, np.array([_rgb(colour) for colour in CLASS_COLOURS])[rows], block.frame, first, last)
+    strip(axes, np.array([rgb(colour) for colour in CLASS_COLOURS])[rows], block.frame, first, last)
     name_rows(axes, range(3), ("truth", "raw", "smoothed"), 0.05)
     axes.hlines([0.5, 1.5], first - 0.5, last + 0.5, color="white", linewidth=1.5)
 
@@ -111,48 +106,8 @@ def _units(run: ScoredRun, block: Block, axes: Axes, first: int, last: int) -> N
     """Three thin rows for each action unit, and a white one between."""
     decided = [block.target == 1, block.raw >= run.thresholds, block.smoothed >= run.thresholds]
     colours = np.ones((len(ACTION_UNITS), 4, len(block.frame), 3))
-    colours[:, :3] = _rgb("#f4f6f8")
+    colours[:, :3] = rgb("#f4f6f8")
     for row, (present, colour) in enumerate(zip(decided, (INK, PALE, BLUE))):
-        colours[:, row][present.T] = _rgb(colour)
-    _strip(axes, colours.reshape(-1, len(block.frame), 3), block.frame, first, last)
+        colours[:, row][present.T] = rgb(colour)
+    strip(axes, colours.reshape(-1, len(block.frame), 3), block.frame, first, last)
     name_rows(axes, 4 * np.arange(len(ACTION_UNITS)) + 1, ACTION_UNITS, 0.05, 8)
-
-
-def _strip(axes: Axes, colours: np.ndarray, frames: np.ndarray, first: int, last: int) -> None:
-    """colours [rows, M, 3] at their frames; white where no labelled frame is near."""
-    order = np.argsort(frames, kind="stable")
-    frames, colours = frames[order], colours[:, order]
-    width = min(last - first + 1, COLUMNS)
-    wanted = first - 0.5 + (np.arange(width) + 0.5) * (last - first + 1) / width
-    right = np.searchsorted(frames, wanted).clip(max=len(frames) - 1)
-    left = (right - 1).clip(min=0)
-    nearest = np.where(np.abs(frames[left] - wanted) <= np.abs(frames[right] - wanted), left, right)
-    image = colours[:, nearest]
-    image[:, np.abs(frames[nearest] - wanted) > _reach(frames) / 2] = 1
-    axes.imshow(image, aspect="auto", interpolation="nearest", extent=(first - 0.5, last + 0.5, len(image) - 0.5, -0.5))
-    axes.spines[:].set_visible(False)
-
-
-def _raw(axes: Axes, frames: np.ndarray, values: np.ndarray) -> None:
-    """Fainter in a long video, where it would hide all else."""
-    _line(axes, frames, values, PALE, 0.8 if len(frames) < DENSE else 0.5, 1.0 if len(frames) < DENSE else 0.45)
-
-
-def _line(axes: Axes, frames: np.ndarray, values: np.ndarray, colour: str, width: float, alpha: float = 1.0) -> None:
-    """A line that is broken where frames are missing."""
-    order = np.argsort(frames, kind="stable")
-    frames, values = frames[order], values[order]
-    gaps = np.flatnonzero(np.diff(frames) > _reach(frames)) + 1
-    axes.plot(np.insert(frames.astype(float), gaps, np.nan), np.insert(values.astype(float), gaps, np.nan),
-              color=colour, linewidth=width, alpha=alpha, solid_capstyle="round")
-
-
-def _reach(frames: np.ndarray) -> float:
-    """The distance up to which two frames are drawn as neighbours."""
-    return max(BRIDGED, SPARSE * float(np.median(np.diff(frames)))) if len(frames) > 1 else BRIDGED
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(colour)

@@ -70,14 +70,18 @@ class FacesByFrame:
         return values[~np.isnan(values).any(axis=1)]
 
 
+def giving(outputs: Sequence[Outputs], name: str) -> Outputs | None:
+    """The first run that gives that output."""
+    return next((one for one in outputs if name in one.task.slices()), None)
+
+
 def _block(outputs: Sequence[Outputs], name: str) -> np.ndarray | None:
     """[N, columns] of the first run that gives that output; action units as 0 and 1 by its thresholds."""
-    for one in outputs:
-        slices = one.task.slices()
-        if name in slices:
-            values = one.smoothed[:, slices[name]]
-            if name != "au":
-                return values
-            present = values >= (0.5 if one.thresholds is None else np.array(one.thresholds))
-            return np.where(np.isnan(values), np.nan, present)
-    return None
+    one = giving(outputs, name)
+    if one is None:
+        return None
+    values = one.smoothed[:, one.task.slices()[name]]
+    if name != "au":
+        return values
+    present = values >= (0.5 if one.thresholds is None else np.array(one.thresholds))
+    return np.where(np.isnan(values), np.nan, present)

@@ -1,0 +1,117 @@
+"""One picture of all that was read: for each face what it showed over time, and where it was seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.drawing.style import GREY, INK, TEXT, drawing, panel, save, short, titled
+from harness.predicting.reading import Reading
+from harness.predicting.shown import giving
+from harness.predicting.timelines import LABELS, PANELS, Timeline, height_of, legend_of, presence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SUMMARY = "summary.png"
+WIDTH, LEFT, RIGHT = 9.6, 0.95, 0.2
+ABOVE, BELOW, SEEN, LEGEND = 0.36, 0.5, 0.2, 0.24
+TALLEST = 17.0
+"""Inches of all panels, of which there is a face's at least."""
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
+"""Seconds between two numbers below the panels."""
+
+
+def write_summary(reading: Reading, folder: Path) -> Path:
+    """Write summary.png, whole or not at all.
+
+    For each face, those longest in view as far as there is room: where it was seen, the probabilities of the
+    expressions, the expression decided before and after the filter, valence and arousal, action units.
+    """
+    faces, counts = np.unique(reading.face[reading.found], return_counts=True)
+    names = [name for name in PANELS if len(faces) and giving(reading.outputs, name)]
+    each = ABOVE + SEEN + sum(map(height_of, names)) + BELOW
+    longest = faces[np.lexsort((faces, -counts))][:max(1, int(TALLEST / each))]
+    legends = LEGEND * (len(names) + 1)
+    path = folder / SUMMARY
+    with drawing():
+        total = legends + 0.1 + max(len(longest) * each, 0.6)
+        made = titled(WIDTH, total, short(f"What was read of {reading.source}", 90), _heading(reading, names, faces))
+        if len(faces):
+            _legends(made, names, total)
+        else:
+            made.text(0.14 / WIDTH, 0.45 / made.get_figheight(), "No face was found.", fontsize=11, color=INK, **TEXT)
+        for number, face in enumerate(sorted(longest)):
+            _face(made, Timeline(reading, int(face)), names, total - legends - 0.1 - number * each)
+        if len(longest) < len(faces):
+            _left_out(made, faces, counts, longest)
+        save(made, path)
+    return path
+
+
+def _heading(reading: Reading, names: list[str], faces: np.ndarray) -> tuple[str, ...]:
+    """Frames and faces; the runs that are shown and their filters."""
+    seen = len(np.unique(reading.frame[reading.found]))
+    found = f"{_many(len(faces), 'face')}, in {seen:,} of {_many(len(reading.frames), 'frame')}"
+    runs = {one.name: one for name in names if (one := giving(reading.outputs, name))}
+    filters = {one.name: "no filter" if one.kernel == "none" else f"{one.kernel}, radius {one.radius}"
+               for one in runs.values()}
+    said = "; ".join(f"{short(one.label or one.name, 62 if len(runs) < 2 else 38)} ({filters[one.name]})"
+                     for one in runs.values())
+    return found, short(said, 125)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _legends(made: Figure, names: list[str], top: float) -> None:
+    """One line of colours for the presence of a face and for each output."""
+    for number, name in enumerate(("", *names)):
+        place = top - number * LEGEND
+        made.text(0.14 / WIDTH, (place - 0.045) / made.get_figheight(), LABELS[name], fontsize=8.5, color=INK,
+                  va="top", **TEXT)
+        made.legend(handles=legend_of(name), loc="upper left", ncols=8, fontsize=8, frameon=False, handlelength=1.1,
+                    bbox_to_anchor=(1.25 / WIDTH, place / made.get_figheight()), columnspacing=1.1,
+                    handletextpad=0.4, borderaxespad=0)
+
+
+def _face(made: Figure, face: Timeline, names: list[str], top: float) -> None:
+    """The panels of one face below each other, from `top` inches downwards."""
+    share = f"{100 * face.seen / len(face.reading.frames):.0f} %"
+    top -= ABOVE
+    made.text(0.14 / WIDTH, (top + 0.07) / made.get_figheight(), f"Face {face.face}", fontsize=10, color=INK,
+              weight="bold", va="bottom", **TEXT)
+    made.text(LEFT / WIDTH, (top + 0.07) / made.get_figheight(), f"seen in {_many(face.seen, 'frame')} ({share})",
+              fontsize=8.5, color=GREY, va="bottom", **TEXT)
+    panels = [(presence, SEEN), *(one for name in names for one in PANELS[name])]
+    for draw, height in panels:
+        axes = panel(made, LEFT, top - height, WIDTH - LEFT - RIGHT, height - 0.08)
+        draw(axes, face)
+        axes.set_xlim(face.first - 0.5, face.last + 0.5)
+        axes.xaxis.set_visible(False)
+        top -= height
+    axes.xaxis.set_visible(True)
+    _time(axes, face.reading)
+
+
+def _time(axes, reading: Reading) -> None:
+    """Seconds below the frames they belong to; frame numbers where there is no time."""
+    known = np.isfinite(reading.seconds)
+    if known.sum() < 2:
+        axes.locator_params(axis="x", nbins=12, integer=True)
+        axes.set_xlabel("frame", fontsize=8.5, color=INK, labelpad=2, **TEXT)
+        return
+    frames, seconds = reading.frames[known], reading.seconds[known]
+    step = next((step for step in TICKS if (seconds[-1] - seconds[0]) / step <= 12), 2 * TICKS[-1])
+    wanted = np.arange(np.ceil(seconds[0] / step - 1e-9), seconds[-1] / step + 1e-9) * step
+    axes.set_xticks(np.interp(wanted, seconds, frames), [f"{one:g}" for one in wanted.round(1) + 0.0])
+    axes.set_xlabel("seconds", fontsize=8.5, color=INK, labelpad=2, **TEXT)
+
+
+def _left_out(made: Figure, faces: np.ndarray, counts: np.ndarray, shown: np.ndarray) -> None:
+    out = ~np.isin(faces, shown)
+    said = f"{_many(out.sum(), 'more face')} not shown, seen in at most {_many(counts[out].max(), 'frame')}"
+    made.text((WIDTH - RIGHT) / WIDTH, 0.1 / made.get_figheight(), said, fontsize=8.5, color=GREY, ha="right", **TEXT)

@@ -1,0 +1,169 @@
+"""The panels of one face over time: where it was seen, expressions, valence and arousal, action units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.drawing.style import BLUE, CLASS_COLOURS, GREY, GRID, INK, ORANGE, PALE, TEXT, name_rows
+from harness.drawing.timeline import columns, line, raw_line, rgb, show, strip
+from harness.predicting.reading import Outputs, Reading
+from harness.predicting.shown import giving
+from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SEEN, UNSEEN = GREY, "#dde2e7"
+STACK = 120
+"""Rows of pixels of the stacked probabilities."""
+STEPS = 64
+"""Of the blues in which probabilities are shown."""
+LABELS = {"": "face", "expr": "expression", "va": "affect", "au": "action units"}
+
+
+class Timeline:
+    """What was read of one face; its rows by frame."""
+
+    def __init__(self, reading: Reading, face: int) -> None:
+        self.reading, self.face = reading, face
+        self.rows = np.flatnonzero(reading.face == face)
+        self.frames = reading.frame[self.rows]
+        self.first, self.last = int(reading.frames[0]), int(reading.frames[-1])
+        self.seen = int(reading.found[self.rows].sum())
+
+    def run(self, name: str) -> Outputs:
+        one = giving(self.reading.outputs, name)
+        assert one is not None
+        return one
+
+    def values(self, name: str, raw: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Frames [M] and outputs [M, columns] where they are known, before or after the filter."""
+        one = self.run(name)
+        values = (one.raw if raw else one.smoothed)[self.rows, one.task.slices()[name]]
+        known = ~np.isnan(values).any(axis=1)
+        return self.frames[known], values[known]
+
+    def dense(self, name: str, raw: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs [F, columns] of all frames of the reading, and bool [F] whether they are known."""
+        frames, values = self.values(name, raw)
+        at = np.searchsorted(self.reading.frames, frames)
+        known = np.zeros(len(self.reading.frames), dtype=bool)
+        known[at] = True
+        whole = np.zeros((len(known), values.shape[1]))
+        whole[at] = values
+        return whole, known
+
+    @cached_property
+    def limit(self) -> float:
+        """Of valence and arousal of all faces on both sides of 0, to quarters, so that they are seen at one scale."""
+        one = self.run("va")
+        values = np.abs(np.stack([one.raw, one.smoothed])[..., one.task.slices()["va"]])
+        values = values[~np.isnan(values)]
+        return max(0.25, float(np.ceil(4 * np.percentile(values, 99.5)) / 4)) if len(values) else 1.0
+
+
+def presence(axes: Axes, face: Timeline) -> None:
+    """Frames in which the face was seen, those in between in which it was not, and white before and after."""
+    colours = np.ones((1, len(face.reading.frames), 3))
+    at = np.searchsorted(face.reading.frames, face.frames)
+    colours[0, at] = np.where(face.reading.found[face.rows][:, None], rgb(SEEN), rgb(UNSEEN))
+    strip(axes, colours, face.reading.frames, face.first, face.last)
+    name_rows(axes, (0,), ("seen",), 0.05)
+
+
+def _stacked(axes: Axes, face: Timeline) -> None:
+    """The eight probabilities on each other, Neutral at the bottom."""
+    values, known = face.dense("expr")
+    nearest, near = columns(face.reading.frames, face.first, face.last)
+    reached = values.cumsum(axis=1)[nearest]
+    heights = 1 - (np.arange(STACK) + 0.5) / STACK
+    image = _classes((reached[None, :, :-1] < heights[:, None, None]).sum(axis=2))
+    image[:, ~(near & known[nearest])] = 1
+    show(axes, image, face.first, face.last)
+    axes.set_yticks([-0.5, STACK / 2 - 0.5, STACK - 0.5], ["1", "0.5", "0"])
+    top, _, bottom = axes.get_yticklabels()
+    top.set_va("top")
+    bottom.set_va("bottom")
+    axes.set_ylabel("probability", fontsize=8.5, color=INK, **TEXT)
+
+
+def _decided(raw: bool, axes: Axes, face: Timeline) -> None:
+    values, known = face.dense("expr", raw)
+    colours = np.where(known[:, None], _classes(values.argmax(axis=1)), 1.0)
+    strip(axes, colours[None], face.reading.frames, face.first, face.last)
+    name_rows(axes, (0,), ("raw" if raw else "smoothed",), 0.05)
+
+
+def _classes(index: np.ndarray) -> np.ndarray:
+    """Numbers of expressions [...] -> their colours [..., 3]."""
+    return np.array([rgb(colour) for colour in CLASS_COLOURS])[index]
+
+
+def _affect(i: int, axes: Axes, face: Timeline) -> None:
+    axes.axhline(0, color=GRID, linewidth=0.8)
+    for raw in (True, False):
+        frames, values = face.values("va", raw)
+        if len(frames) and raw:
+            raw_line(axes, frames, values[:, i])
+        elif len(frames):
+            line(axes, frames, values[:, i], BLUE, 1.6)
+            if len(frames) == 1:
+                axes.plot(frames, values[:, i], "o", color=BLUE, markersize=5)
+    most = face.limit
+    axes.set_ylim(-most, most)
+    axes.set_yticks([-most, 0, most], [f"−{most:g}", "0", f"+{most:g}"])
+    bottom, _, top = axes.get_yticklabels()
+    bottom.set_va("bottom")
+    top.set_va("top")
+    axes.set_ylabel(AFFECTS[i], fontsize=8.5, color=INK, **TEXT)
+
+
+def _units(axes: Axes, face: Timeline) -> None:
+    """For each action unit its probability, below it a thin row where it is active, and a white one."""
+    values, known = face.dense("au")
+    thresholds = face.run("au").thresholds
+    active = values >= (0.5 if thresholds is None else np.array(thresholds))
+    colours = np.ones((len(ACTION_UNITS), 4, len(values), 3))
+    colours[:, :3] = _blues()[np.round(values.T * (STEPS - 1)).astype(int).clip(0, STEPS - 1)][:, None]
+    colours[:, 2][active.T] = rgb(ORANGE)
+    colours[:, :, ~known] = 1
+    strip(axes, colours.reshape(-1, len(values), 3), face.reading.frames, face.first, face.last)
+    name_rows(axes, 4 * np.arange(len(ACTION_UNITS)) + 1, ACTION_UNITS, 0.05, 8)
+
+
+def _blues() -> np.ndarray:
+    from matplotlib import colormaps
+
+    return colormaps["Blues"](np.linspace(0.04, 0.95, STEPS))[:, :3]
+
+
+PANELS: dict[str, tuple[tuple[Callable[[Axes, Timeline], None], float], ...]] = {
+    "expr": ((_stacked, 1.08), (partial(_decided, True), 0.22), (partial(_decided, False), 0.26)),
+    "va": ((partial(_affect, 0), 0.8), (partial(_affect, 1), 0.8)),
+    "au": ((_units, 12 * 0.15 + 0.08),)}
+"""Panels of each output with their heights in inches, from the top."""
+
+
+def height_of(name: str) -> float:
+    return sum(height for _, height in PANELS[name])
+
+
+def legend_of(name: str) -> list:
+    """The colours of an output; of the presence of a face without a name."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    if name == "expr":
+        return [Patch(color=colour, label=label) for label, colour in zip(EXPRESSIONS, CLASS_COLOURS)]
+    if name == "va":
+        return [Line2D([], [], color=PALE, linewidth=1, label="raw"),
+                Line2D([], [], color=BLUE, linewidth=1.6, label="smoothed")]
+    if name == "au":
+        shades = _blues()
+        return [Patch(color=shades[4], label="probability near 0"), Patch(color=shades[-1], label="near 1"),
+                Patch(color=ORANGE, label="active")]
+    return [Patch(color=SEEN, label="seen"), Patch(color=UNSEEN, label="not seen: filled in or left empty")]
