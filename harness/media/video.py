@@ -15,22 +15,25 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from harness.errors import InputError
+from harness.media.container import (
+    MICROSECONDS,
+    end_of,
+    ends_with,
+    expected,
+    opened,
+    pixel_shape,
+    rate_of,
+    stream_of,
+)
 from harness.media.frames import Frame
 from harness.media.turning import UPRIGHT, Turn, of_matrix
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
-    from av.container import InputContainer
-    from av.video.stream import VideoStream
 
 MISSING = 0.5
 """Seconds at the end of a file that may be without a packet before it counts as broken off."""
-SQUEEZED = (1 / 3, 3)
-"""Widths of a pixel in heights that are believed."""
-HIGHEST_RATE = 1000
-MICROSECONDS = 1_000_000
-TEXT = "tty"
-"""What FFmpeg reads any text as: the picture of a terminal."""
+UNFINISHED, GIF_END = "its last part is not whole", b";"
 NONE = Frame(0, -math.inf, np.empty((0, 0, 3), np.uint8))
 
 
@@ -46,14 +49,15 @@ class Video:
 
     def __init__(self, path: Path, name: str = "", crops: bool = False) -> None:
         self.name, self.kind, self.notes = name or str(path), "crops" if crops else "video", []
+        self._path = path
         self._open, self._reading, self._closed = ExitStack(), Lock(), False
         self._last, self._damaged, self._reached, self._broken = NONE, [], 0.0, ""
         self._unstamped = self._sizes = 0
         try:
-            self._container = self._open.enter_context(_opened(path, self.name))
-            self._stream = _stream_of(self._container, self.name)
-            self.rate = _rate(self._stream)
-            self.frames = _expected(self._container, self._stream, self.rate)
+            self._container = self._open.enter_context(opened(path, self.name))
+            self._stream = stream_of(self._container, self.name)
+            self.rate = rate_of(self._stream)
+            self.frames = expected(self._container, self._stream, self.rate)
             self._frames = self._read()
             first = next(self._frames, None)
             if first is None:
@@ -85,7 +89,7 @@ class Video:
         from av.video.reformatter import VideoReformatter
 
         reformat, turn = VideoReformatter().reformat, UPRIGHT  # one for all frames: three times as fast as one each
-        shape = _pixel(self._stream)
+        shape = pixel_shape(self._stream)
         for number, decoded in enumerate(self._decoded(), 1):
             if decoded.key_frame or number == 1:
                 turn = _turn(decoded)
@@ -116,8 +120,10 @@ class Video:
                 if packet.pts is not None:
                     self._reached = max(self._reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is self._stream and packet.size:
-                    self._broken = "the last part is not whole" if packet.is_corrupt else ""
+                    self._broken = UNFINISHED if packet.is_corrupt else ""
                     yield packet
+            if self._container.format.name == "gif" and not ends_with(self._path, GIF_END):
+                self._broken = UNFINISHED  # nothing in a GIF says how long it is
         except av.FFmpegError as error:
             self._broken = error.strerror or str(error)
 
@@ -142,74 +148,13 @@ class Video:
         if self._damaged:
             self.notes.append(f"{len(self._damaged)} damaged part{'s' * (len(self._damaged) > 1)} of the file could "
                               f"not be decoded, the first after frame {_place(self._damaged[0])}")
-        end = _end(self._container)
+        end = end_of(self._container)
         if self._broken or self._reached < end - MISSING:
             of = f" of {end:.2f} s" if self._reached < end - MISSING else f" ({self._broken})"
             self.notes.append(f"the file breaks off after frame {_place(last)}{of}; what was there was read")
         if self._unstamped and last.number:
             self.notes.append(f"{self._unstamped} of {last.number} frames have no time stamp that ascends; their time "
                               + (f"is that of {self.rate:g} frames a second" if self.rate else "is left empty"))
-
-
-def _opened(path: Path, name: str) -> InputContainer:
-    import av
-
-    try:
-        container = av.open(str(path.resolve()), container_options={"protocol_whitelist": "file"})
-    except (av.FFmpegError, OSError) as error:
-        raise _unreadable(name, error.strerror or str(error)) from error
-    if not container.streams or container.format.name == TEXT:
-        container.close()
-        raise _unreadable(name, "nothing found in it")
-    return container
-
-
-def _unreadable(name: str, reason: str) -> InputError:
-    return InputError(f"{name}: cannot be read as a video ({reason}); it is none, or its end is missing and with it "
-                      "the index of its frames. Take another copy, or a file that FFmpeg plays")
-
-
-def _stream_of(container: InputContainer, name: str) -> VideoStream:
-    """The video stream that players show; the cover of an album is none."""
-    from av.stream import Disposition
-
-    streams = [stream for stream in container.streams.video
-               if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None]
-    if not streams:
-        held = ", ".join(sorted({stream.type for stream in container.streams}))
-        raise InputError(f"{name}: has no video stream (it holds {held}); name a video, an image or a folder of images")
-    best = container.streams.best("video")
-    stream = best if best in streams else streams[0]
-    stream.thread_type = "AUTO"
-    return stream
-
-
-def _rate(stream: VideoStream) -> float | None:
-    for rate in (stream.average_rate, stream.guessed_rate):
-        if rate and 0 < rate <= HIGHEST_RATE:
-            return float(rate)
-    return None
-
-
-def _end(container: InputContainer) -> float:
-    """Where the file says that it ends, in the seconds of its packets; 0 where it does not say."""
-    if not container.duration:
-        return 0.0
-    return ((container.start_time or 0) + container.duration) / MICROSECONDS
-
-
-def _expected(container: InputContainer, stream: VideoStream, rate: float | None) -> int | None:
-    if stream.frames:
-        return stream.frames
-    if container.duration and rate:
-        return max(1, math.floor(container.duration / MICROSECONDS * rate + 0.5))
-    return None
-
-
-def _pixel(stream: VideoStream) -> float:
-    """Its width in heights; not 1 in anamorphic material, where faces would be squeezed."""
-    shape = float(stream.sample_aspect_ratio or 1)
-    return shape if SQUEEZED[0] < shape < SQUEEZED[1] else 1.0
 
 
 def _turn(decoded: VideoFrame) -> Turn:

@@ -1,4 +1,4 @@
-"""Video files and how many frames they say they have. The one door to PyAV, imported late."""
+"""Video files and how many frames they say they have. PyAV is imported late."""
 
 from __future__ import annotations
 

@@ -116,9 +116,10 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path):
     assert frames[0].size == (96, 48)
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mkv", "avi"])
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "avi", "gif"])
 def test_of_a_truncated_video_what_is_there_is_read_and_the_place_named(tmp_path, ending):
-    path = film(tmp_path / f"a.{ending}", 100, codec="mpeg4", keys=5, fast=ending == "mp4")
+    kind = {"codec": "gif", "pix_fmt": "rgb8"} if ending == "gif" else {"codec": "mpeg4", "keys": 5}
+    path = film(tmp_path / f"a.{ending}", 100, fast=ending == "mp4", **kind)
     whole, _ = read(path)
     frames, source = read(cut(path, .6))
     assert 30 < len(frames) < 90
