@@ -114,7 +114,7 @@ def _affect(i: int, axes: Axes, face: Timeline) -> None:
             if len(frames) == 1:
                 axes.plot(frames, values[:, i], "o", color=BLUE, markersize=5)
     most = face.limit
-    axes.set_ylim(-most, most)
+    axes.set_ylim(-1.07 * most, 1.07 * most)
     axes.set_yticks([-most, 0, most], [f"−{most:g}", "0", f"+{most:g}"])
     bottom, _, top = axes.get_yticklabels()
     bottom.set_va("bottom")
