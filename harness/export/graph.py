@@ -46,12 +46,12 @@ def body(network: Network, embedding: bool) -> ModelProto:
     return model
 
 
-def whole(network: Network, model: ModelProto) -> ModelProto:
-    """The graph that `body` gave, in whatever precision, with the prelude before it."""
+def whole(network: Network, model: ModelProto, resizing: bool) -> ModelProto:
+    """The graph that `body` gave, in whatever precision, with the prelude before it (`resizing`: as of `prelude`)."""
     from onnx import helper
 
-    before = helper.make_model(prelude(network.backbone.spec.preprocessing), ir_version=model.ir_version,
-                               opset_imports=model.opset_import, producer_name="framelight")
+    before = helper.make_model(prelude(network.backbone.spec.preprocessing, resizing),
+                               ir_version=model.ir_version, opset_imports=model.opset_import)
     joined = helper.make_graph([*before.graph.node, *model.graph.node], "framelight", before.graph.input,
                                model.graph.output, [*before.graph.initializer, *model.graph.initializer])
     return helper.make_model(joined, ir_version=model.ir_version, opset_imports=model.opset_import,

@@ -35,7 +35,7 @@ class Onnx:
         import onnx
 
         path = Path(folder) / file_name(self, precision)
-        onnx.save(model(network, precision, calibration, embedding), path)
+        onnx.save(model(network, precision, calibration, embedding, self.any_size(network)), path)
         return path
 
     def open(self, path: Path, threads: int = 1) -> Model:
@@ -56,8 +56,8 @@ class Onnx:
         return (path,)
 
 
-def model(network: Network, precision: str, calibration: np.ndarray, embedding: bool) -> ModelProto:
-    """The whole graph in one of the format's precisions, checked by ONNX's own checker."""
+def model(network: Network, precision: str, calibration: np.ndarray, embedding: bool, resizing: bool) -> ModelProto:
+    """The whole graph in one of the format's precisions, checked by ONNX's own checker; resizing: as of `prelude`."""
     import onnx
 
     from harness.export.graph import body, whole
@@ -68,7 +68,7 @@ def model(network: Network, precision: str, calibration: np.ndarray, embedding: 
         made = halved(made)
     elif precision == "int8":
         made = quantised(made, network.backbone.spec.preprocessing, calibration)
-    joined = whole(network, made)
+    joined = whole(network, made, resizing)
     onnx.checker.check_model(joined)
     return joined
 

@@ -48,16 +48,16 @@ def any_size(preprocessing: Preprocessing) -> bool:
     return preprocessing.interpolation in SUPPORT
 
 
-def prelude(preprocessing: Preprocessing) -> GraphProto:
+def prelude(preprocessing: Preprocessing, resizing: bool) -> GraphProto:
     """uint8 `crops` [N, H, W, 3] RGB -> float32 `pixels` [N, 3, S, S]; crops of the input size are not resized.
 
-    Where `any_size` is False, H and W are S.
+    resizing: crops of any size are taken (see `any_size`), else H and W are S.
     """
     from onnx import TensorProto, helper, numpy_helper
 
     size, write = preprocessing.input_size, Nodes("prelude_")
     planes = write("Cast", write("Transpose", CROPS, perm=[0, 3, 1, 2]), to=FLOAT)
-    if any_size(preprocessing):
+    if resizing:
         sides = write("Shape", planes, start=2, end=4)
         same = write("Equal", sides, write.value([size, size], np.int64))
         is_same = write("Cast", write("ReduceMin", write("Cast", same, to=INT64), keepdims=0), to=TensorProto.BOOL)
@@ -65,7 +65,7 @@ def prelude(preprocessing: Preprocessing) -> GraphProto:
     scale, offset = (numpy_helper.from_array(v.reshape(1, 3, 1, 1)) for v in scale_and_offset(preprocessing))
     scaled = write("Mul", planes, write("Constant", value=scale))
     write.nodes.append(helper.make_node("Add", [scaled, write("Constant", value=offset)], [PIXELS], name=PIXELS))
-    side: tuple[str | int, str | int] = ("height", "width") if any_size(preprocessing) else (size, size)
+    side: tuple[str | int, str | int] = ("height", "width") if resizing else (size, size)
     return helper.make_graph(
         write.nodes, "prelude", [helper.make_tensor_value_info(CROPS, TensorProto.UINT8, ["batch", *side, 3])],
         [helper.make_tensor_value_info(PIXELS, TensorProto.FLOAT, ["batch", 3, size, size])])

@@ -1,0 +1,65 @@
+"""OpenVINO's own files, an .xml and a .bin: any number of crops of the input size."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.export.formats import Model, file_name
+from harness.export.prelude import CROPS
+
+if TYPE_CHECKING:
+    from harness.export.network import Network
+
+
+class OpenVino:
+    name, suffix = "openvino", ".xml"
+    precisions = ("float32", "float16", "int8")
+    packages = ("openvino", "numpy", "pillow")
+
+    def missing(self) -> str:
+        if not find_spec("openvino"):
+            return "pip install 'framelight[openvino]'"
+        return "" if find_spec("onnx") and find_spec("onnxscript") else "pip install onnx onnxscript"
+
+    def any_size(self, network: Network) -> bool:
+        """Never: it computes in float32 what resizing as Pillow does needs float64 for."""
+        return False
+
+    def write(self, network: Network, folder: Path, precision: str, calibration: np.ndarray,
+              embedding: bool = False) -> Path:
+        import onnx
+        import openvino
+
+        from harness.export.onnx_format import model
+
+        path = Path(folder) / file_name(self, precision)
+        with tempfile.TemporaryDirectory() as aside:
+            given = Path(aside, "model.onnx")
+            made = model(network, "int8" if precision == "int8" else "float32", calibration, embedding, resizing=False)
+            onnx.save(made, given)
+            openvino.save_model(openvino.convert_model(given), path, compress_to_fp16=precision == "float16")
+        return path
+
+    def open(self, path: Path, threads: int = 1) -> Model:
+        import openvino
+
+        compiled = openvino.Core().compile_model(path, "CPU", {
+            "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1})
+        names = [port.any_name for port in compiled.outputs]
+
+        def run(crops: np.ndarray) -> dict[str, np.ndarray]:
+            found = compiled({CROPS: np.ascontiguousarray(crops)})
+            return {name: np.array(found[name]) for name in names}
+
+        return run
+
+    def parts(self, path: Path) -> tuple[Path, ...]:
+        return (path, path.with_suffix(".bin"))
+
+
+FORMAT = OpenVino()
