@@ -9,28 +9,33 @@ import numpy as np
 from harness.faces.cropping import Margin, crop
 from harness.faces.detecting import Detector
 
-DEFAULT = Margin(1.0)
+DEFAULT = Margin(1.03, 0.0, 0.04)
+"""Between what the default detector finds in grey photographs of real faces (1.05, 0, 0) and in a rendered set in the
+layout of Aff-Wild2 (1.01, -0.01, 0.08)."""
+
 FEWEST = 20
 """Faces found in the crops of a data set; with fewer nothing is said of its margin."""
+MOST = 60
+"""Crops that are looked at."""
 
-PADDED = 1.5
-ENLARGED = 240
+PADDED, SIDE = 1.5, 168
+"""Side of a padded crop, in sides of the crop and in pixels."""
 
 
 def margin_of(crops: Sequence[np.ndarray], detector: Detector) -> Margin | None:
     """The median over crops, each uint8 [S, S, 3], in which the detector finds one face; None where it finds few.
 
-    The crops are padded first, as a face that fills its crop touches no background that detectors look for.
+    The crops are padded first: detectors look for faces that lie within a picture, not for one that fills it.
     """
     rows = []
-    for pixels in crops:
+    for pixels in crops[::-(-len(crops) // MOST)]:
         side = max(pixels.shape[:2])
         whole = np.array([0.0, 0.0, pixels.shape[1], pixels.shape[0]])
-        padded = crop(pixels, whole, Margin(PADDED), ENLARGED)
+        padded = crop(pixels, whole, Margin(PADDED), SIDE)
         faces = detector(padded)
         if len(faces) != 1:
             continue
-        x, y, width, height = faces.boxes[0] * PADDED * side / ENLARGED
+        x, y, width, height = faces.boxes[0] * PADDED * side / SIDE
         face = (width + height) / 2
         middle = PADDED * side / 2
         rows.append((side / face, (middle - x - width / 2) / face, (middle - y - height / 2) / face))
