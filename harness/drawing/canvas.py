@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -22,8 +23,8 @@ LINE, BASE = 1.35, 0.98
 
 @lru_cache(maxsize=256)
 def rgb(colour: str) -> np.ndarray:
-    """int32 [3] of `#rrggbb`."""
-    return np.array([int(colour[at:at + 2], 16) for at in (1, 3, 5)], dtype=np.int32)
+    """uint16 [3] of `#rrggbb`."""
+    return np.array([int(colour[at:at + 2], 16) for at in (1, 3, 5)], dtype=np.uint16)
 
 
 @lru_cache(maxsize=256)
@@ -38,29 +39,67 @@ def fill(pixels: np.ndarray, left: int, top: int, right: int, bottom: int, colou
     if opacity >= 1:
         part[...] = rgb(colour)
     elif part.size:
-        part[...] = part + ((rgb(colour) - part) * opacity)
+        weight = np.uint16(round(256 * opacity))
+        _mix(part, rgb(colour) * weight, np.uint16(256) - weight)
 
 
-def blend(pixels: np.ndarray, mask: np.ndarray, left: int, top: int, colour: str, opacity: float = 1.0) -> None:
+def blend(pixels: np.ndarray, mask: np.ndarray, left: int, top: int, colour: str) -> None:
     """A colour where the mask, uint8 [h, w], is 255, and in between where it is less."""
-    height, width = mask.shape
+    _press(pixels, _stamp(mask, colour), left, top)
+
+
+def slab(pixels: np.ndarray, left: int, top: int, width: int, height: int, radius: int, colour: str,
+         opacity: float = 1.0) -> None:
+    """A rectangle with round corners."""
+    _press(pixels, _slab(width, height, radius, colour, opacity), left, top)
+
+
+class Stamp(NamedTuple):
+    """What is added to pixels and how much of them is kept, in 256ths; uint16 [h, w, 3]."""
+
+    added: np.ndarray
+    kept: np.ndarray
+
+
+def _stamp(mask: np.ndarray, colour: str, opacity: float = 1.0) -> Stamp:
+    seen = np.repeat(mask[:, :, None], 3, axis=2).astype(np.uint16)
+    weight = seen + (seen >> 7) if opacity >= 1 else seen * np.uint16(round(256 * opacity)) >> 8
+    return Stamp(rgb(colour) * weight, 256 - weight)
+
+
+def _press(pixels: np.ndarray, stamp: Stamp, left: int, top: int) -> None:
+    height, width, _ = stamp.kept.shape
     part = pixels[max(top, 0):max(top + height, 0), max(left, 0):max(left + width, 0)]
     if part.size:
-        seen = mask[max(-top, 0):, max(-left, 0):][:part.shape[0], :part.shape[1], None]
-        weight = seen.astype(np.int32) if opacity >= 1 else (seen * opacity).astype(np.int32)
-        part[...] = part + (rgb(colour) - part) * weight // 255
+        down, across = slice(max(-top, 0), max(-top, 0) + len(part)), max(-left, 0)
+        seen = slice(across, across + part.shape[1])
+        _mix(part, stamp.added[down, seen], stamp.kept[down, seen])
+
+
+def _mix(part: np.ndarray, added: np.ndarray, kept: np.ndarray | np.uint16) -> None:
+    """In 256ths, which 16 bits have room for."""
+    mixed = part * kept
+    mixed += added
+    mixed >>= 8
+    part[...] = mixed
 
 
 def write(pixels: np.ndarray, text: str, x: int, middle: float, size: int, colour: str, bold: bool = False,
           anchor: str = "left") -> None:
     """One line, its capital letters centred on `middle`; anchor: which part of it lies at x, `left`, `middle`, `right`.
     """
-    mask = lettering(text, size, bold)
-    left = x - {"left": 0, "middle": mask.shape[1] // 2, "right": mask.shape[1]}[anchor]
-    blend(pixels, mask, left, round(middle + CAPITAL * size) - round(BASE * size), colour)
+    stamp = _words(text, size, colour, bold)
+    width = stamp.kept.shape[1]
+    left = x - {"left": 0, "middle": width // 2, "right": width}[anchor]
+    _press(pixels, stamp, left, round(middle + CAPITAL * size) - round(BASE * size))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
+def _words(text: str, size: int, colour: str, bold: bool) -> Stamp:
+    return _stamp(lettering(text, size, bold), colour)
+
+
+@lru_cache(maxsize=512)
 def lettering(text: str, size: int, bold: bool = False) -> np.ndarray:
     """uint8 [h, w] mask of one line, as wide as the text."""
     face = _font(size, bold)
@@ -79,12 +118,11 @@ def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
                               layout_engine=ImageFont.Layout.BASIC)
 
 
-@lru_cache(maxsize=512)
-def rounded(width: int, height: int, radius: int) -> np.ndarray:
-    """uint8 [height, width] mask of a rectangle with round corners."""
+@lru_cache(maxsize=256)
+def _slab(width: int, height: int, radius: int, colour: str, opacity: float) -> Stamp:
     large = Image.new("L", (FINER * width, FINER * height))
     ImageDraw.Draw(large).rounded_rectangle((0, 0, FINER * width - 1, FINER * height - 1), FINER * radius, fill=255)
-    return np.asarray(large.reduce(FINER))
+    return _stamp(np.asarray(large.reduce(FINER)), colour, opacity)
 
 
 def outline(pixels: np.ndarray, box: tuple[int, int, int, int], thick: int, colour: str, dash: int = 0) -> None:

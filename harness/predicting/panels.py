@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from harness.drawing.canvas import FINER, blend, fill, lettering, readable_on, rounded, write
+from harness.drawing.canvas import FINER, blend, fill, lettering, readable_on, slab, write
 from harness.drawing.style import FACE_COLOURS
 from harness.predicting.shown import Shown
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
@@ -87,7 +87,7 @@ def _title(canvas: Canvas, shown: Shown) -> None:
     x, middle = canvas.at(0, 0.75)
     number = str(shown.face)
     wide = max(round(1.5 * size), lettering(number, size, True).shape[1] + round(0.7 * size))
-    blend(canvas.pixels, rounded(wide, round(1.5 * size), round(0.3 * size)), x, canvas.top, canvas.colour)
+    slab(canvas.pixels, x, canvas.top, wide, round(1.5 * size), round(0.3 * size), canvas.colour)
     write(canvas.pixels, number, x + wide // 2, middle, size, readable_on(canvas.colour), True, "middle")
     if shown.expression is None:
         write(canvas.pixels, f"face {shown.face}", x + wide + round(0.5 * size), middle, size, LIGHT)
@@ -123,9 +123,7 @@ def _affect(across: float) -> Callable[[Canvas, Shown], None]:
 
     def paint(canvas: Canvas, shown: Shown) -> None:
         side = round(across * canvas.size)
-        disc, lines = _circle(side)
-        blend(canvas.pixels, disc, canvas.left, canvas.top, LIGHT, 0.1)
-        blend(canvas.pixels, lines, canvas.left, canvas.top, LIGHT, 0.5)
+        blend(canvas.pixels, _circle(side), canvas.left, canvas.top, LIGHT)
         trail, dot, edge = _moves(side, shown.trail, max(0.17 * canvas.size, 2.5))
         blend(canvas.pixels, trail, canvas.left, canvas.top, canvas.colour)
         blend(canvas.pixels, edge, canvas.left, canvas.top, GROUND)
@@ -139,16 +137,16 @@ def _affect(across: float) -> Callable[[Canvas, Shown], None]:
 
 
 @lru_cache(maxsize=64)
-def _circle(side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Masks [side, side] of the disc, and of its edge and the two axes."""
+def _circle(side: int) -> np.ndarray:
+    """Mask [side, side] of the disc, its edge and the two axes."""
     large, last, thin = FINER * side, FINER * side - 1, max(FINER, FINER * side // 60)
-    disc, lines = Image.new("L", (large, large)), Image.new("L", (large, large))
-    ImageDraw.Draw(disc).ellipse((0, 0, last, last), fill=255)
-    pen = ImageDraw.Draw(lines)
-    pen.ellipse((0, 0, last, last), outline=255, width=thin)
+    disc = Image.new("L", (large, large))
+    pen = ImageDraw.Draw(disc)
+    pen.ellipse((0, 0, last, last), fill=26)
     for line in ((large // 2, 0, large // 2, last), (0, large // 2, last, large // 2)):
-        pen.line(line, fill=130, width=thin)
-    return np.asarray(disc.reduce(FINER)), np.asarray(lines.reduce(FINER))
+        pen.line(line, fill=85, width=thin)
+    pen.ellipse((0, 0, last, last), outline=145, width=thin)
+    return np.asarray(disc.reduce(FINER))
 
 
 def _moves(side: int, trail: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -193,7 +191,7 @@ def _chip(canvas: Canvas, name: str, column: int, y: float, on: bool) -> None:
     wide, high = round((step - 0.2) * canvas.size), round(1.15 * canvas.size)
     x, top = canvas.at(column * step, y)
     if on:
-        blend(canvas.pixels, rounded(wide, high, round(0.3 * canvas.size)), x, top, canvas.colour)
+        slab(canvas.pixels, x, top, wide, high, round(0.3 * canvas.size), canvas.colour)
     write(canvas.pixels, name, x + wide // 2, top + high / 2, max(9, round(0.8 * canvas.size)),
           readable_on(canvas.colour) if on else FAINT, anchor="middle")
 
@@ -230,7 +228,7 @@ def paint(pixels: np.ndarray, columns: Columns, shown: Shown, left: int, top: in
     """Paint the panel with its upper left corner there; fainter where the face was not seen in this frame."""
     width, height = size_of(columns, size)
     colour = colour_of(shown.face)
-    blend(pixels, rounded(width, height, round(0.45 * size)), left, top, GROUND, OPACITY)
+    slab(pixels, left, top, width, height, round(0.45 * size), GROUND, OPACITY)
     for i, column in enumerate(columns):
         x, y = left + round((PADDING + i * (WIDTH + 2 * GAP)) * size), top + round(PADDING * size)
         for block in column:

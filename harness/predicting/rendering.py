@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from harness.drawing.canvas import blend, lettering, outline, readable_on, rounded, write
+from harness.drawing.canvas import lettering, outline, readable_on, slab, write
 from harness.predicting.panels import GROUND, caption, colour_of, paint
 from harness.predicting.placing import Area, Places
 from harness.predicting.reading import Reading
@@ -83,7 +83,7 @@ class Renderer:
         inner = round(width * scale), round(height * scale)
         left, top = (self.picture[0] - inner[0]) // 2, (self.picture[1] - inner[1]) // 2
         whole = np.zeros((self.size[1], self.size[0], 3), dtype=np.uint8)
-        resized = np.asarray(Image.fromarray(pixels).resize(inner, Image.Resampling.BICUBIC))
+        resized = np.asarray(Image.fromarray(pixels).resize(inner, Image.Resampling.BILINEAR))
         whole[top:top + inner[1], left:left + inner[0]] = resized
         return whole, scale, left, top
 
@@ -123,8 +123,8 @@ def _label(drawn: np.ndarray, shown: Shown, box: Area, size: int, words: bool, t
              for top in (box.top - height, box.bottom, box.top, box.bottom - height)
              if 0 <= top <= drawn.shape[0] - height] or [Area(left, 0, left + width, height)]
     area = min(areas, key=lambda one: sum(one.overlap(other) for other in taken))
-    blend(drawn, rounded(width, height, round(0.25 * size)), area.left, area.top, GROUND, 0.8)
-    blend(drawn, rounded(first, height, round(0.25 * size)), area.left, area.top, colour)
+    slab(drawn, area.left, area.top, width, height, round(0.25 * size), GROUND, 0.8)
+    slab(drawn, area.left, area.top, first, height, round(0.25 * size), colour)
     middle = area.top + height / 2
     write(drawn, number, area.left + first // 2, middle, size, readable_on(colour), True, "middle")
     write(drawn, text, area.left + first + inset, middle, size, "#ffffff")

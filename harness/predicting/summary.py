@@ -38,7 +38,8 @@ def write_summary(reading: Reading, folder: Path) -> Path:
     path = folder / SUMMARY
     with drawing():
         total = legends + 0.1 + max(len(longest) * each, 0.6)
-        made = titled(WIDTH, total, f"What was read of {short(Path(reading.source).name, 70)}", _heading(reading, names, faces))
+        name = short(Path(reading.source).name, 70)
+        made = titled(WIDTH, total, f"What was read of {name}", _heading(reading, names, faces))
         if len(faces):
             _legends(made, names, total)
         else:
