@@ -11,6 +11,8 @@ from harness.errors import unknown
 
 SCALE = "scale"
 """The benchmark that is run only by its name: it writes gigabytes."""
+MOBILE = "mobile"
+"""Another: it takes a quarter of an hour, and its table is its own (`harness.bench.mobile.rows`)."""
 NAMES = ("startup", "forward", "parity", "extraction", "notebook", "reading", "training", "together", "search",
          "smoothing", "bootstrap", "leaderboard", "memory", "tracking")
 """One module each, in the order they run; `measure(say)` yields its figures."""
@@ -22,7 +24,7 @@ def measurements(name: str | None, say: Callable[[str], None], **options: Any) -
     InputError for an unknown name, at once.
     """
     if name is not None and name not in (*NAMES, SCALE):
-        raise unknown("benchmark", name, (*NAMES, SCALE))
+        raise unknown("benchmark", name, (*NAMES, SCALE, MOBILE))
     return _measured(NAMES if name is None else (name,), say, options)
 
 

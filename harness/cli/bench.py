@@ -9,7 +9,7 @@ from harness.errors import InputError
 
 
 def main(arguments: argparse.Namespace) -> int:
-    from harness.bench import SCALE, measurements
+    from harness.bench import MOBILE, SCALE, measurements
     from harness.bench.ceilings import ceilings
     from harness.bench.figure import Figure
     from harness.bench.report import ceilings_text, cells, render
@@ -17,6 +17,8 @@ def main(arguments: argparse.Namespace) -> int:
 
     if arguments.plot is not None and arguments.name != SCALE:
         raise InputError(f"--plot draws what `framelight bench {SCALE}` measures; name that, or leave --plot out")
+    if arguments.name == MOBILE:
+        return _mobile(arguments)
     options = {"folder": arguments.store, "plot": arguments.plot} if arguments.name == SCALE else {}
     found = measurements(arguments.name, say, **options)
     machine = ceilings()
@@ -35,3 +37,19 @@ def main(arguments: argparse.Namespace) -> int:
         step = save(figures, arguments.store, arguments.tracking_uri)
         say(f"saved as step {step} of this machine's curves, MLflow experiment {EXPERIMENT}")
     return 0 if all(one.reached for one in figures) else 1
+
+
+def _mobile(arguments: argparse.Namespace) -> int:
+    from harness.bench.mobile import Row, rows
+    from harness.bench.mobile_text import render
+
+    if arguments.save:
+        raise InputError("--save keeps the curves of what must be fast; leave it out and keep the table: --format json")
+    found: list[Row] = []
+    try:
+        for row in rows(say):
+            found.append(row)
+    finally:  # what was measured before a failure or an interrupt took minutes
+        if found:
+            print(render(found, arguments.format))
+    return 0 if found else 1

@@ -51,6 +51,8 @@ class ExecuTorch:
                 if precision == "int8":
                     program = _quantised(program, calibration)
                 model = _lowered(program, network.outputs(embedding))
+        except FramelightError:
+            raise
         except Exception as error:  # the exporters' own exceptions have no common base
             raise FramelightError(f"{network.backbone.label} cannot be written for ExecuTorch in {precision} "
                                   f"({printable(' '.join(str(error).split()))}); take another format or "

@@ -52,6 +52,8 @@ class LiteRt:
                 model = _converted(network, embedding)
                 if precision != "float32":
                     model = _reduced(model, precision, calibration)
+        except FramelightError:
+            raise
         except Exception as error:  # the converters' own exceptions have no common base
             raise FramelightError(f"{network.backbone.label} cannot be written as LiteRT in {precision} "
                                   f"({printable(' '.join(str(error).split()))}); take another format or "
