@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,12 @@ def fetch_model(uri: str, store: Path, tracking_uri: str | None = None) -> Path:
 
     registry = Registry(location, reading_only=True)
     version = _version(registry, named["name"], named["alias"], named["version"])
-    return _checked(version, _folder(registry, version) / FOLDER)
+    folder = _folder(registry, version)
+    if not _sound(version, folder):
+        raise FramelightError(f"{folder / FILE} is {'altered' if (folder / FILE).is_file() else 'gone'}: it is not the "
+                              f"file that {version.uri} was registered with; export run "
+                              f"{version.tags.get('framelight.run_id')} again, which registers it anew")
+    return folder
 
 
 def _version(registry: Registry, name: str, alias: str | None, number: str | None) -> Version:
@@ -69,19 +75,15 @@ def _folder(registry: Registry, version: Version) -> Path:
         raise InputError(f"{version.uri} was not made by framelight export; Framelight cannot read it")
     here = registry.folder(version)
     if here is not None:
-        return here
+        return here / FOLDER
     kept = registry.location.store / "artifacts" / "models" / version.tags[MODEL]
-    if not kept.is_dir():
+    if not _sound(version, kept / FOLDER):
+        shutil.rmtree(kept, ignore_errors=True)
         with writing_directory(kept) as aside:
             registry.fetch(version, aside)
-    return kept
+    return kept / FOLDER
 
 
-def _checked(version: Version, folder: Path) -> Path:
-    file = folder / FILE
-    found = sha256(file) if file.is_file() else None
-    if found != version.tags[SHA256]:
-        raise FramelightError(f"{file} is {'gone' if found is None else 'altered'}: it is not the file that "
-                              f"{version.uri} was registered with; export run {version.tags.get('framelight.run_id')} "
-                              "again, which registers it anew")
-    return folder
+def _sound(version: Version, folder: Path) -> bool:
+    """Whether the model's file is there and is the one that was registered."""
+    return (folder / FILE).is_file() and sha256(folder / FILE) == version.tags[SHA256]

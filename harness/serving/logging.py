@@ -11,6 +11,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import FramelightError
 from harness.evidence import Evidence
 from harness.files import sha256, write_json
 from harness.leaderboard.rows import rows
@@ -34,8 +35,16 @@ def log_exported(store: Path, tracking_uri: str | None, record: Record, folder: 
     """Log the float32 ONNX file of an export to the MLflow run of `record`, and register it; what happened, in lines.
 
     folder: of the export, with card.json, example.py and the file. The same file again makes no second version.
-    Raises FramelightError where MLflow cannot be written.
+    Raises FramelightError where MLflow cannot be written; the export is whole even then.
     """
+    try:
+        return _logged(store, tracking_uri, record, folder)
+    except FramelightError as error:
+        raise FramelightError(f"{folder} is written, but its model was not logged (--no-model leaves that out): {error}"
+                              ) from error
+
+
+def _logged(store: Path, tracking_uri: str | None, record: Record, folder: Path) -> list[str]:
     file = folder / FILE
     if not file.is_file():
         return [f"not logged to MLflow, which is given the float32 ONNX file: {file} is not there"]

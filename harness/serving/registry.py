@@ -86,7 +86,7 @@ class Registry:
             if name not in self.names():
                 self._client.create_registered_model(name)
             made = self._client.create_model_version(name, model.artifact_location, run_id,
-                                                     tags={**tags, MODEL: model.model_id})
+                                                     tags={**tags, MODEL: model.model_id}, model_id=model.model_id)
             return Version(name, str(made.version), made.source, made.tags), True
 
     def set_alias(self, version: Version, alias: str) -> None:
@@ -101,10 +101,11 @@ class Registry:
         own = self.location.store / "artifacts" / "mlflow" / "models" / version.tags.get(MODEL, "") / "artifacts"
         return next((path for path in (own, place) if path.is_dir()), None)  # a store that was moved took them along
 
-    def fetch(self, version: Version, folder: Path) -> Path:
-        """A version's files, downloaded into `folder`."""
-        with self._to.guard(FramelightError):
-            return download(version.location, folder, self.location.uri)
+    def fetch(self, version: Version, folder: Path) -> None:
+        """Download a version's files into `folder`."""
+        with self._to.guard(FramelightError), tempfile.TemporaryDirectory(dir=folder) as aside:
+            for path in download(version.location, Path(aside), self.location.uri).iterdir():
+                path.rename(folder / path.name)
 
     def _logged(self, run_id: str, tags: Mapping[str, str], prepare: Prepare) -> LoggedModel:
         """The logged model of this very file; what a killed attempt left of one goes."""

@@ -1,0 +1,1 @@
+from tests.tracking.conftest import fresh, store  # noqa: F401 (fixtures)
