@@ -19,8 +19,8 @@ COLUMNS = ("run_id", "seed", "task", "dataset", "split", "protocol", "optimistic
 ON_FRONT = "*"
 DROPPED = ("params", "MACs", "agree", "seed", "memory", "difference's 95 %", "2 threads", "95 % interval")
 DROPPED_LAST = ("run", "features")
-EXPLAINED = ("ms: one crop, warm, median (95th percentile), by threads; MB: of the file; memory: the most that a process "
-             "held which loads and runs it. Difference: the file's own score less that of the seed it is of.")
+EXPLAINED = ("ms: one crop, warm, median (95th percentile), by threads; MB: of the file; memory: the most that a "
+             "process held which loads and runs it. Difference: the file's own score less that of the seed it is of.")
 ALONE = "Parameters are of backbone and head; MACs of a run without an exported file are its backbone's alone."
 
 
@@ -52,7 +52,8 @@ def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
 def _columns(listed: list[Row], brief: bool = False, short: bool = False) -> list[Column]:
     on = {device: str(place) for place, device in enumerate(devices(listed), 1)}
     return [
-        Column("front" if not short else ON_FRONT, lambda row: ON_FRONT if row["pareto"] else "-"),
+        *([Column(ON_FRONT, lambda row: ON_FRONT if row["pareto"] else "")] if any(row["pareto"] for row in listed)
+          else []),
         *naming(listed, brief, short),
         Column("file", lambda row: f"{row['format']} {row['precision']}" if row["format"] else "-"),
         Column(listed[0]["metric"], lambda row: number(row["value"]), right=True),
