@@ -11,8 +11,8 @@ from harness.predicting.reading import Outputs, Reading
 
 TRAIL = 1.5
 """Seconds of valence and arousal that are shown."""
-STILLS = 1
-"""Frames of it where pictures have no time."""
+USUAL_RATE = 25
+"""Frames a second of the crops of a video, which have no time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +37,16 @@ class Shown:
 
 
 class FacesByFrame:
-    """The faces of a reading, looked up by frame number; of runs that give the same output the first is shown."""
+    """The faces of a reading, looked up by frame number; of runs that give the same output the first is shown.
+
+    Pictures without time that were not smoothed have nothing to do with each other, and so no trail.
+    """
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self.held = {name: _block(reading.outputs, name) for name in ("expr", "va", "au")}
-        self.reach = STILLS if reading.rate is None else max(STILLS, round(TRAIL * reading.rate))
+        in_a_row = reading.rate is not None or any(one.kernel != "none" for one in reading.outputs)
+        self.reach = max(1, round(TRAIL * (reading.rate or USUAL_RATE))) if in_a_row else 1
         self.order = np.lexsort((reading.frame, reading.face))
         self.place = np.empty_like(self.order)
         self.place[self.order] = np.arange(len(self.order))

@@ -10,7 +10,7 @@ from harness.tasks import task as task_named
 
 
 def a_reading(boxes, frames=75, tasks=("mtl",), lost=(), size=(640, 360), rate=25.0, seed=3, radius=5, missing="filled",
-              thresholds=None, noise=0.8, without=()):
+              thresholds=None, noise=0.8, without=(), kernel="mean"):
     """One face for each of the boxes, in all frames.
 
     lost: (face, first, last) where a face is not found; without: frame numbers in which there is none at all.
@@ -26,7 +26,7 @@ def a_reading(boxes, frames=75, tasks=("mtl",), lost=(), size=(640, 360), rate=2
     held = np.asarray(boxes, dtype=np.float32).reshape(count, 4)[face - 1]
     held = (held + sway * held[:, 2:3]).astype(np.float32)
     detection = np.where(found, generator.uniform(3, 9, len(frame)), np.nan).astype(np.float32)
-    outputs = tuple(_outputs(generator, name, frame, face, found, radius, missing, thresholds, noise)
+    outputs = tuple(_outputs(generator, name, frame, face, found, kernel, radius, missing, thresholds, noise)
                     for name in tasks)
     keep = ~np.isin(frame, without)
     outputs = tuple(Outputs(one.name, one.task, one.raw[keep], one.smoothed[keep], one.kernel, one.radius,
@@ -37,7 +37,7 @@ def a_reading(boxes, frames=75, tasks=("mtl",), lost=(), size=(640, 360), rate=2
                    detection[keep], outputs)
 
 
-def _outputs(generator, name, frame, face, found, radius, missing, thresholds, noise):
+def _outputs(generator, name, frame, face, found, kernel, radius, missing, thresholds, noise):
     task = task_named(name)
     phase = frame[:, None] / 20 + 2.1 * face[:, None]
     logits = {"va": 0.8 * np.sin(phase + np.array([0, 1.3])),
@@ -49,8 +49,8 @@ def _outputs(generator, name, frame, face, found, radius, missing, thresholds, n
     for one in np.unique(face):
         seen = (face == one) & found
         if seen.any():
-            dense = smooth(fill_gaps(frame[seen], raw[seen], int(frame.max())), "mean", radius)
+            dense = smooth(fill_gaps(frame[seen], raw[seen], int(frame.max())), kernel, radius)
             rows = (face == one) & (found | (missing == "filled"))
             smoothed[rows] = dense[frame[rows] - 1]
     raw[~found] = np.nan
-    return Outputs(f"{name}-{task.width:04d}", task, raw, smoothed, "mean", radius, thresholds, f"made up for {name}")
+    return Outputs(f"{name}-{task.width:04d}", task, raw, smoothed, kernel, radius, thresholds, f"made up for {name}")

@@ -150,7 +150,9 @@ def test_the_trail_is_that_of_the_last_moments_of_this_face():
     trail = FacesByFrame(reading)[60][1].trail
     own = reading.outputs[0].smoothed[reading.face == 2]
     assert trail == pytest.approx(own[45:60]) and len(FacesByFrame(reading)[3][0].trail) == 3
-    assert len(FacesByFrame(a_reading([(0, 0, 9, 9)], frames=50, rate=None))[40][0].trail) == 1
+    for kernel, length in (("mean", 38), ("none", 1)):
+        crops = FacesByFrame(a_reading([(0, 0, 9, 9)], frames=50, rate=None, kernel=kernel))
+        assert len(crops[40][0].trail) == length, "crops of a video have a trail, single pictures have none"
 
 
 def test_crops_have_their_panel_in_a_strip_beside_them():
