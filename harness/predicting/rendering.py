@@ -19,8 +19,9 @@ from harness.predicting.shown import FacesByFrame, Shown
 if TYPE_CHECKING:
     from harness.media.frames import Frame
 
-SMALLEST = 320
-"""Frames whose shorter side has fewer pixels are enlarged by a whole number, so that words on them can be read."""
+SMALLEST, LARGEST = 320, 1920
+"""Frames whose shorter side has fewer pixels are enlarged by a whole number, so that words on them can be read, while
+their longer side has no more than so many."""
 FONT, NORMAL, GROWTH = 12, 360, 0.85
 """Size of the font at that shorter side; with the side it grows by this power."""
 FILLED, STRIP = 0.6, 14
@@ -57,7 +58,7 @@ class Renderer:
     def __init__(self, reading: Reading) -> None:
         width, height = reading.size
         self.faces = FacesByFrame(reading)
-        self.enlarged = max(1, math.ceil(SMALLEST / min(width, height)))
+        self.enlarged = max(1, min(math.ceil(SMALLEST / min(width, height)), LARGEST // max(width, height)))
         self.picture = self.enlarged * width, self.enlarged * height
         self.font = max(11, round(FONT * (min(self.picture) / NORMAL) ** GROWTH))
         shares = reading.boxes[:, 2] * reading.boxes[:, 3] / (width * height)

@@ -178,6 +178,13 @@ def test_boxes_over_the_edge_and_tiny_ones(box):
         rendered([box], lost=lost, without=(4,))
 
 
+@pytest.mark.parametrize("size, picture", [((320, 240), (640, 480)), ((112, 112), (336, 336)), ((640, 360), (640, 360)),
+                                           ((900, 3), (1800, 6)), ((2000, 100), (2000, 100)), ((8, 8), (320, 320))])
+def test_small_frames_are_enlarged_within_bounds(size, picture):
+    renderer, images = rendered([(1, 1, 3, 3)], size)
+    assert renderer.picture == renderer.size == picture and images[-1].shape == (picture[1], picture[0], 3)
+
+
 def test_words_are_as_wide_as_they_are_long():
     assert lettering("Happiness", 12).shape[1] > lettering("Anger", 12).shape[1] > 0
     assert lettering("Anger", 24).shape[0] > lettering("Anger", 12).shape[0] and lettering("Anger", 12).max() > 200
