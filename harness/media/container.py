@@ -16,6 +16,7 @@ SQUEEZED = (1 / 3, 3)
 """Widths of a pixel in heights that are believed."""
 HIGHEST_RATE = 1000
 MICROSECONDS = 1_000_000
+MP4 = "mp4"
 TEXT = "tty"
 """What FFmpeg reads any text as: the picture of a terminal."""
 
@@ -71,11 +72,14 @@ def rate_of(stream: VideoStream) -> float | None:
     return None
 
 
-def end_of(container: InputContainer) -> float:
-    """Where the file says that it ends, in the seconds of its packets; 0 where it does not say."""
-    if not container.duration:
-        return 0.0
-    return ((container.start_time or 0) + container.duration) / MICROSECONDS
+def end_of(container: InputContainer, stream: VideoStream, rate: float | None) -> float:
+    """Where the file says that it ends, in the seconds of its packets; 0 where it does not say.
+
+    Of some kinds FFmpeg works the duration out from what is there, but their header counts the frames; that of an mp4
+    counts those too which an edit hides.
+    """
+    counted = 0.0 if rate is None or MP4 in container.format.name else stream.frames / rate
+    return (container.start_time or 0) / MICROSECONDS + max((container.duration or 0) / MICROSECONDS, counted)
 
 
 def expected(container: InputContainer, stream: VideoStream, rate: float | None) -> int | None:

@@ -52,7 +52,7 @@ class Video:
         self._path = path
         self._open, self._reading, self._closed = ExitStack(), Lock(), False
         self._last, self._damaged, self._reached, self._broken = NONE, [], 0.0, ""
-        self._unstamped = self._sizes = 0
+        self._unstamped, self._resized = 0, []
         try:
             self._container = self._open.enter_context(opened(path, self.name))
             self._stream = stream_of(self._container, self.name)
@@ -96,7 +96,7 @@ class Video:
             pixels = turn(reformat(decoded, width=round(decoded.width * shape), format="rgb24").to_ndarray())
             frame = Frame(number, self._seconds(decoded), pixels)
             if number > 1 and frame.size != self._last.size:
-                self._resized(frame)
+                self._resized.append(f"at frame {_place(frame)}, from {_size(self._last)} to {_size(frame)} pixels")
             self._last = frame
             yield frame
         self._close_notes()
@@ -137,21 +137,19 @@ class Video:
         self._unstamped += 1
         return self._last.seconds + 1 / self.rate if self.rate and self._last.number else 0.0 if self.rate else math.nan
 
-    def _resized(self, frame: Frame) -> None:
-        if not self._sizes:
-            self.notes.append(f"the picture changes its size at frame {_place(frame)}, from {_size(self._last)} to "
-                              f"{_size(frame)} pixels")
-        self._sizes += 1
-
     def _close_notes(self) -> None:
-        last = self._last
-        if self._damaged:
-            self.notes.append(f"{len(self._damaged)} damaged part{'s' * (len(self._damaged) > 1)} of the file could "
-                              f"not be decoded, the first after frame {_place(self._damaged[0])}")
-        end = end_of(self._container)
-        if self._broken or self._reached < end - MISSING:
-            of = f" of {end:.2f} s" if self._reached < end - MISSING else f" ({self._broken})"
-            self.notes.append(f"the file breaks off after frame {_place(last)}{of}; what was there was read")
+        last, end = self._last, end_of(self._container, self._stream, self.rate)
+        short = self._reached < end - MISSING
+        if self._resized:
+            more = f", and {len(self._resized) - 1} times more" if len(self._resized) > 1 else ""
+            self.notes.append(f"the picture changes its size {self._resized[0]}{more}")
+        damaged = [place for place in self._damaged if place is not last]
+        if damaged:
+            self.notes.append(f"{len(damaged)} damaged part{'s' * (len(damaged) > 1)} of the file could not be "
+                              f"decoded, the first after frame {_place(damaged[0])}")
+        if short or self._broken or len(damaged) < len(self._damaged):
+            why = f" of {end:.2f} s" if short else f" ({self._broken or UNFINISHED})"
+            self.notes.append(f"the file breaks off after frame {_place(last)}{why}; what was there was read")
         if self._unstamped and last.number:
             self.notes.append(f"{self._unstamped} of {last.number} frames have no time stamp that ascends; their time "
                               + (f"is that of {self.rate:g} frames a second" if self.rate else "is left empty"))

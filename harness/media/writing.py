@@ -19,7 +19,7 @@ TICKS = 90_000
 """Of a second, the unit of the time stamps."""
 QUALITY = {"preset": "veryfast", "crf": "20"}
 USUAL_RATE = 25
-BT709, LIMITED = 1, 1
+BT709 = 1
 """How colours are coded, named in the file, for players guess by the size where nothing is named."""
 
 
@@ -50,7 +50,6 @@ class VideoWriter:
             stream.pix_fmt = "yuv420p"
             coding = stream.codec_context
             coding.colorspace = coding.color_primaries = coding.color_trc = BT709
-            coding.color_range = LIMITED
             stream.time_base = coding.time_base = Fraction(1, TICKS)
             self._stream, self._reformat = stream, VideoReformatter().reformat
         except BaseException:
