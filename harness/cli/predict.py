@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.saying import say
@@ -27,11 +28,11 @@ def main(arguments: argparse.Namespace) -> None:
 
         watched = watch(wanted, say)
         _notes(watched.notes)
-        print("\n".join([*_read(watched.reading), *_live(watched), *_files(watched.files)]))
+        print("\n".join([*_read(watched.reading, True), *_live(watched), *_files(watched.files)]))
         return
     done = predict(wanted, say)
     _notes(done.notes)
-    print("\n".join([*_read(done.reading), *_speed(done), *_files(done.files)]))
+    print("\n".join([*_read(done.reading, done.film), *_speed(done), *_files(done.files)]))
 
 
 def _notes(notes: tuple[str, ...]) -> None:
@@ -39,11 +40,11 @@ def _notes(notes: tuple[str, ...]) -> None:
         say(f"note: {note}")
 
 
-def _read(reading: Reading) -> Iterator[str]:
+def _read(reading: Reading, film: bool) -> Iterator[str]:
     import numpy as np
 
     frames, seen = len(reading.frames), len(np.unique(reading.frame[reading.found]))
-    faces = len(np.unique(reading.face)) if reading.rate is not None else len(reading.face)
+    faces = len(np.unique(reading.face)) if film else len(reading.face)
     share = f", in {seen:,} of them ({100 * seen / frames:.1f} %)" if frames else ""
     yield f"{reading.source}: {_number(frames, 'frame')}, {_number(faces, 'face')}{share}"
     for one in reading.outputs:
@@ -59,17 +60,17 @@ def _speed(done: Done) -> Iterator[str]:
     speed, rate = done.frames / max(done.seconds, 1e-9), done.reading.rate
     beside = f", {speed / rate:.1f} x the video's own {rate:.4g}" if rate else ""
     before = len(done.reading.frames) - done.frames
-    earlier = f"; {before:,} were read before" if before > 0 and rate else ""
+    earlier = f"; {before:,} were read before" if before > 0 and done.film else ""
     yield f"{speed:.1f} frames a second{beside}{earlier}"
 
 
 def _live(watched: Watched) -> Iterator[str]:
     yield (f"{watched.frames / max(watched.seconds, 1e-9):.1f} frames a second, {watched.dropped:,} dropped; "
-           f"{watched.median:.0f} ms from a frame to its row (median; 95 %: {watched.p95:.0f})")
+           f"{watched.median:.0f} ms from a frame to its numbers (median; 95 %: {watched.p95:.0f})")
     yield from watched.delays
 
 
-def _files(files) -> Iterator[str]:
+def _files(files: Iterable[Path]) -> Iterator[str]:
     yield from map(str, files)
 
 

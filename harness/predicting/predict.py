@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from harness.faces.cropping import Margin
     from harness.media.frames import Frame, Source
 
-NOTE, VIDEO, PICTURE = "predict.json", "annotated.mp4", "summary.png"
+NOTE = "predict.json"
 FORMAT = 1
 """Of the pieces; raised when they come to mean something else."""
 Say = Callable[[str], None]
@@ -58,10 +59,12 @@ class Wanted:
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """What was written. seconds: of reading, and frames: how many were read in them (fewer than all where a killed
-    run had read some); notes: what the source told of itself."""
+    """What was written. film: whether faces last from frame to frame; seconds: of reading, and frames: how many were
+    read in them (fewer than all where a killed run had read some); notes: what the source told of itself.
+    """
 
     reading: Reading
+    film: bool
     files: tuple[Path, ...]
     seconds: float
     frames: int
@@ -110,16 +113,16 @@ def predict(wanted: Wanted, say: Say) -> Done:
         source = context.enter_context(open_source(wanted.input, wanted.crops, wanted.seconds))
         setting = opened(wanted, source, say)
         context.enter_context(making(partial_folder(wanted.out) / "pieces"))
-        partial = Partial(wanted.out, _about(wanted, setting))
+        kept = Partial(wanted.out, _about(wanted, setting))
         began = time.perf_counter()
-        frames = _read(setting, partial)
+        frames = _read(setting, kept)
         seconds = time.perf_counter() - began
         about = About(wanted.input, source.rate, setting.film, source.kind == "crops")
-        reading = assemble(about, partial.pieces(), setting.looker(), setting.readers, setting.filters, wanted.missing)
+        reading = assemble(about, kept.pieces(), setting.looker(), setting.readers, setting.filters, wanted.missing)
         with placing(wanted.out) as aside:
             files = write(wanted, reading, setting, aside)
-        partial.remove()
-        return Done(reading, files, seconds, frames, tuple(source.notes))
+        kept.remove()
+        return Done(reading, setting.film, files, seconds, frames, tuple(source.notes))
 
 
 def begin(wanted: Wanted, live: bool = False) -> None:
@@ -160,12 +163,12 @@ def _about(wanted: Wanted, setting: Setting) -> dict[str, Any]:
             "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in setting.forwards]}
 
 
-def _read(setting: Setting, partial: Partial) -> int:
+def _read(setting: Setting, pieces: Partial) -> int:
     """Read every frame that no piece holds yet; how many that were."""
     from harness.predicting.progress import FilmProgress
 
     looker, kept, before = setting.looker(), 0, 0
-    for piece in partial.pieces():
+    for piece in pieces.pieces():
         looker.recall(piece)
         kept, before = kept + 1, before + len(piece.frames)
     done = 0
@@ -173,7 +176,7 @@ def _read(setting: Setting, partial: Partial) -> int:
             closing(_left(setting.source, before)) as frames:
         pipeline = Pipeline(looker, setting.forwards, setting.given, tell=progress)
         for number, piece in enumerate(pipeline.pieces(frames), kept):
-            partial.add(number, piece)
+            pieces.add(number, piece)
             done += len(piece.frames)
     return done
 
@@ -187,6 +190,7 @@ def _left(source: Source, before: int) -> Iterator[Frame]:
 
 def write(wanted: Wanted, reading: Reading, setting: Setting, folder: Path) -> tuple[Path, ...]:
     """Tables, picture, note and, where asked for, the annotated video; their names as they will be in `wanted.out`."""
+    from harness.media.opening import open_source
     from harness.predicting.summary import write_summary
     from harness.predicting.tables import write_tables
 
@@ -194,7 +198,9 @@ def write(wanted: Wanted, reading: Reading, setting: Setting, folder: Path) -> t
     if len(reading.frame):
         write_summary(reading, folder)
     if wanted.render:
-        _render(wanted, reading, folder / VIDEO)
+        from harness.predicting.annotating import annotate
+
+        annotate(partial(open_source, wanted.input, wanted.crops, wanted.seconds), reading, setting.film, folder)
     write_json(folder / NOTE, note(wanted, reading, setting))
     return tuple(wanted.out / path.name for path in sorted(folder.iterdir()))
 
@@ -216,13 +222,3 @@ def _filters(setting: Setting, forward: int) -> Sequence[Filter]:
     """Of the readers of one forward pass."""
     start = sum(len(one.readers) for one in setting.forwards[:forward])
     return setting.filters[start:start + len(setting.forwards[forward].readers)]
-
-
-def _render(wanted: Wanted, reading: Reading, path: Path) -> None:
-    """The video is decoded once more: its frames were not kept. Those that were dropped are left out."""
-    from harness.media.opening import open_source
-    from harness.predicting.rendering import render_video
-
-    read = set(reading.frames.tolist())
-    with open_source(wanted.input, wanted.crops, wanted.seconds) as source:
-        render_video((frame for frame in source if frame.number in read), reading, path, reading.rate)

@@ -4,7 +4,9 @@ import shutil
 
 import pytest
 
+from harness.cli import main
 from tests import small
+from tests.cli.submitting import RECIPE as FOUR
 from tests.cli.training import (
     RECIPE,
 )
@@ -39,3 +41,13 @@ def copied(trained, tmp_path):
     """A copy of that store, to be changed."""
     shutil.copytree(trained[0], tmp_path / "store")
     return tmp_path / "store"
+
+
+@pytest.fixture(scope="session")
+def readers(small_set, tmp_path_factory):
+    """A store in which the four challenges have run, all on one backbone."""
+    folder = tmp_path_factory.mktemp("readers")
+    run = ["run", small.write_recipe(folder, FOUR), "--data", small_set, "--store", folder / "store", "--jobs", 1,
+           "--set", "seeds=0"]
+    assert main([str(word) for word in run]) == 0
+    return folder / "store"

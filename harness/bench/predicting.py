@@ -1,0 +1,119 @@
+"""`framelight predict` on a film of 640x360 pixels with one face, against each of its stages alone."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.bench.figure import Figure, interleaved
+
+if TYPE_CHECKING:
+    from harness.media.frames import Frame
+    from harness.predicting.looking import Looker
+    from harness.predicting.models import Shared
+
+BACKBONE = "mobilenet_v4_small"
+WIDTH, HEIGHT, RATE, FRAMES, FACE = 640, 360, 25, 200, 160
+SLOWEST, LEAST = 1000 / RATE, 0.8
+"""Milliseconds a frame; share of what the slowest stage alone reaches."""
+MANY = 100_000
+"""Crops that the engine is chosen for."""
+ROUNDS = 3
+
+
+def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+    from harness.faces.cropping import Margin
+    from harness.faces.detecting import open_detector
+    from harness.media.opening import open_source
+    from harness.predicting.looking import Searching
+    from harness.predicting.pipeline import Pipeline
+
+    forward, detector = opened(say), open_detector("haar")
+    with tempfile.TemporaryDirectory() as folder:
+        path = film(Path(folder))
+        frames = _decoded(path)
+        seen = [one for one in map(_looker(detector), frames) if len(one.ids)]
+        say(f"{BACKBONE}: a film of {FRAMES} frames, a face found in {len(seen)} of them, by {forward.engine.name}")
+        crops = [one.crops[0][0] for one in seen]
+
+        def whole() -> None:
+            with open_source(str(path)) as source:
+                for _ in Pipeline(Searching(detector, (Margin(1.0),), RATE), (forward,), (0,)).pieces(source):
+                    pass
+
+        times = interleaved({"whole": whole, "decoding": lambda: _decoded(path),
+                             "detection": lambda: list(map(_looker(detector), frames)),
+                             "network": lambda: _forward(forward, crops)}, ROUNDS)
+    stages = {name: times.median(name) * 1000 / FRAMES for name in ("decoding", "detection", "network")}
+    slowest = max(stages, key=stages.get)
+    told = ", ".join(f"{name} {value:.2f}" for name, value in stages.items())
+    yield Figure("predict 640x360", f"a film read with {BACKBONE}, faces searched and followed",
+                 times.median("whole") * 1000 / FRAMES, "ms a frame", f"{slowest} alone", stages[slowest],
+                 times.ratio("whole", slowest), LEAST, SLOWEST,
+                 note=f"{1 / times.median('whole') * FRAMES:.0f} frames a second; alone: {told} ms a frame")
+
+
+def opened(say: Callable[[str], None]) -> Shared:
+    """The backbone with random weights; a head is a millionth of its work and left out."""
+    import backbones
+    from backbones.engines.choosing import choose, open_engine
+    from harness.bench.forward import engines_cache
+    from harness.features.pipeline import batch_size, engine_batch
+    from harness.predicting.models import Shared
+
+    workers, backbone = os.cpu_count() or 1, backbones.build(BACKBONE)
+    preprocessing = backbone.spec.preprocessing
+    name = choose(backbone, engines_cache(), batch_size(preprocessing), workers, MANY, say)
+    size = engine_batch(name, preprocessing)
+    engine = open_engine(name, backbone, engines_cache(), size)
+    return Shared(backbone, engine, (), size, workers if engine.concurrent else 1)
+
+
+def film(folder: Path) -> Path:
+    """A drawn face that moves about before a grey wall."""
+    from PIL import Image
+
+    from harness.data.open import open_dataset
+    from harness.data.synthetic import make
+    from harness.features.decode import decode
+    from harness.media.writing import VideoWriter
+
+    make(folder / "drawn", videos=14, frames=FRAMES, seed=3, stills=0)
+    sequences = open_dataset(folder / "drawn").sequences
+    images = max((sequences[name].images for name in sorted(sequences)), key=len)
+    with VideoWriter(folder / "film.mp4", RATE, (WIDTH, HEIGHT)) as video:
+        for number in range(FRAMES):
+            pixels = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+            face = Image.fromarray(decode(images[number % len(images)])).resize((FACE, FACE))
+            left, top = int(220 + 60 * np.sin(number / 20)), int(90 + 30 * np.sin(number / 13))
+            pixels[top:top + FACE, left:left + FACE] = np.asarray(face)
+            video.write(pixels)
+    return folder / "film.mp4"
+
+
+def _looker(detector) -> Looker:
+    from harness.faces.cropping import Margin
+    from harness.predicting.looking import Searching
+
+    return Searching(detector, (Margin(1.0),), RATE)
+
+
+def _decoded(path: Path) -> list[Frame]:
+    from harness.media.opening import open_source
+
+    with open_source(str(path)) as source:
+        return list(source)
+
+
+def _forward(forward: Shared, crops: list[np.ndarray]) -> None:
+    import torch
+
+    batches = [crops[start:start + forward.size] for start in range(0, len(crops), forward.size)]
+    with ThreadPoolExecutor(forward.workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        list(pool.map(forward, batches))

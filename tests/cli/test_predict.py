@@ -1,0 +1,205 @@
+"""`framelight predict` on folders of crops, images and films: what it writes, and what it does with what was there."""
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from harness.chosen import Filter
+from harness.predicting.models import Opening, open_runs
+from harness.smoothing import fill_gaps, smooth
+from tests import small
+from tests.cli.predicting import NAMES, kept, numbers, predict, rows
+from tests.media.films import film
+
+TASKS = ("expr", "va", "au", "mtl")
+ALL = tuple(f"best:{task}" for task in TASKS)
+PROBABILITIES = [f"p_{name}" for name in NAMES["expr"]]
+
+
+@pytest.fixture
+def crops(readers, small_set):
+    """The crops of a validation video with missing frames."""
+    _, predictions = kept(readers, "expr")
+    for name, own in zip(predictions.sequences, predictions.slices(range(len(predictions.sequences)))):
+        frames = predictions.frames[own]
+        if len(frames) > 4 and frames[-1] - frames[0] >= len(frames):
+            return small_set / "cropped_aligned" / name
+    raise AssertionError("no validation video misses a crop")
+
+
+def of_video(store, task, video):
+    """Frames and kept outputs of a video."""
+    record, predictions = kept(store, task)
+    at = predictions.slices([predictions.sequences.index(video)])[0]
+    return record, predictions.frames[at], predictions.outputs[at]
+
+
+def test_a_folder_of_crops_gives_what_the_run_predicted_of_that_video(readers, crops, tmp_path, capsys):
+    """Four runs in one pass: each its own kept predictions before the filter, and as they were scored after it."""
+    assert predict(readers, crops, tmp_path / "out", runs=ALL) == 0
+    written = rows(tmp_path / "out")
+    found = np.array([row["found"] == "1" for row in written])
+    for task, columns in (("expr", PROBABILITIES), ("va", NAMES["va"])):
+        record, frames, outputs = of_video(readers, task, crops.name)
+        named = [f"{record['job_id']}.{column}" for column in columns]
+        assert [int(row["frame"]) for row in written] == list(range(1, frames[-1] + 1))
+        assert np.flatnonzero(found).tolist() == (frames - 1).tolist() and not found.all()
+        raw = numbers(tmp_path / "out", *(f"{name}_raw" for name in named))
+        assert raw[found] == pytest.approx(outputs, abs=1e-5) and np.isnan(raw[~found]).all()
+        smoothed = smooth(fill_gaps(frames, outputs, frames[-1]), record["kernel"], record["radius"])
+        assert numbers(tmp_path / "out", *named) == pytest.approx(smoothed, abs=1e-5)
+    said = capsys.readouterr()
+    assert f"{len(written)} frames, 1 face, in {found.sum()} of them" in said.out
+    assert "taken as face crops; --detect searches faces in them" in said.err
+
+
+def test_runs_on_one_backbone_share_its_pass(readers):
+    forwards = open_runs(ALL, Opening(readers))
+    assert len(forwards) == 1 and [reader.task.name for reader in forwards[0].readers] == list(TASKS)
+    assert len(open_runs(("best:expr", "best:expr"), Opening(readers))[0].readers) == 1
+
+
+def test_gaps_are_left_empty_where_that_is_wanted(readers, crops, tmp_path):
+    predict(readers, crops, tmp_path / "filled")
+    predict(readers, crops, tmp_path / "empty", "--missing", "empty")
+    filled, empty = (numbers(tmp_path / name, "found", *PROBABILITIES) for name in ("filled", "empty"))
+    lost = filled[:, 0] == 0
+    assert lost.any() and not np.isnan(filled).any()
+    assert np.isnan(empty[lost, 1:]).all() and np.array_equal(empty[~lost], filled[~lost])
+    assert all(row["expression"] == "" for row, one in zip(rows(tmp_path / "empty"), lost) if one)
+
+
+def test_another_filter_may_be_named(readers, crops, tmp_path, capsys):
+    assert predict(readers, crops, tmp_path / "out", "--kernel", "median", "--radius", 4) == 0
+    _, frames, outputs = of_video(readers, "expr", crops.name)
+    smoothed = smooth(fill_gaps(frames, outputs, frames[-1]), "median", 4)
+    assert numbers(tmp_path / "out", *PROBABILITIES) == pytest.approx(smoothed, abs=1e-5)
+    assert "median of radius 4" in capsys.readouterr().out
+
+
+def test_the_note_says_where_everything_comes_from(readers, crops, tmp_path):
+    predict(readers, crops, tmp_path / "out")
+    note = json.loads((tmp_path / "out" / "predict.json").read_text())
+    record, _ = kept(readers, "expr")
+    assert note["input"] == str(crops) and note["kind"] == "crops"
+    run, = note["runs"]
+    assert (run["name"], run["kernel"], run["radius"]) == (record["job_id"], record["kernel"], record["radius"])
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "predictions.csv", "predictions.parquet", "predict.json", "summary.png"}
+
+
+def test_nothing_is_overwritten_without_force(readers, crops, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    assert predict(readers, crops, out) == 2
+    assert "is not empty" in capsys.readouterr().err and [path.name for path in out.iterdir()] == ["mine.txt"]
+    assert predict(readers, crops, out, "--force") == 0
+    assert "mine.txt" not in {path.name for path in out.iterdir()} and (out / "predictions.csv").is_file()
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+
+
+def test_the_input_is_never_overwritten(readers, crops, tmp_path, capsys):
+    mine = shutil.copytree(crops, tmp_path / "out" / "crops")
+    assert predict(readers, mine, tmp_path / "out", "--force") == 2
+    assert "which is read" in capsys.readouterr().err and len(list(mine.iterdir())) == len(list(crops.iterdir()))
+
+
+def altered(store, folder, change):
+    """A copy of the store in which one file of the model of the expression run is changed."""
+    copy = shutil.copytree(store, folder / "store")
+    record, _ = kept(copy, "expr")
+    change(copy / "artifacts" / "jobs" / record["job_id"] / "head.safetensors")
+    return copy
+
+
+def test_a_model_that_is_gone_or_altered_is_refused(readers, crops, tmp_path, capsys):
+    gone = altered(readers, tmp_path / "gone", lambda path: path.unlink())
+    assert predict(gone, crops, tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert "head.safetensors is gone" in said and "--force" in said
+
+    def flip(path):
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+
+    changed = altered(readers, tmp_path / "changed", flip)
+    assert predict(changed, crops, tmp_path / "out") == 1
+    assert "head.safetensors was altered since the run was made" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("which, said", [("best:nothing", "unknown task"), ("zzzzzz", "unknown run"),
+                                         ("no/such/folder", "unknown run")])
+def test_a_run_that_there_is_not_is_refused(readers, crops, tmp_path, capsys, which, said):
+    assert predict(readers, crops, tmp_path / "out", runs=(which,)) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_baseline_that_looks_at_no_image_is_refused(readers, crops, tmp_path, capsys):
+    jobs = (readers / "artifacts" / "jobs").glob("*/record.json")
+    noise = next(one for one in (json.loads(path.read_text()) for path in jobs) if one["features"] == "noise")
+    assert predict(readers, crops, tmp_path / "out", runs=(noise["group_id"],)) == 2
+    assert "looks at no image; take another run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (("--kernel", "medain"), "did you mean median"), (("--radius", "999"), "0 to 250"),
+    (("--margin", "9"), "between 0.5 and 4"), (("--detector", "har"), "unknown detector"),
+    (("--live", "--kernel", "median"), "reads frames that a live video does not have yet"),
+    (("--live",), "no frame rate"), (("--engine", "torhc"), "unknown engine"), (("--seconds", "1"), "no time")])
+def test_settings_that_cannot_be_are_refused(readers, crops, tmp_path, capsys, arguments, said):
+    assert predict(readers, crops, tmp_path / "out", *(() if "--detector" not in arguments else ("--detect",)),
+                   *arguments) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.glob(".out*")) and not (tmp_path / "out").exists()
+
+
+def test_a_killed_run_is_gone_on_from_and_writes_the_same(readers, tmp_path):
+    source, out = film(tmp_path / "long.mp4", 2600), tmp_path / "out"
+    arguments = ("predict", source, "--run", "best:expr", "--run", "best:mtl", "--store", readers, "--crops")
+    killed = subprocess.Popen(small.command(*arguments, "--out", out), stdout=subprocess.DEVNULL)
+    partial = tmp_path / ".out.partial"
+    while not (partial / "000001.npz").is_file():
+        assert killed.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not out.exists()
+    before = {path.name: path.stat().st_mtime_ns for path in partial.glob("*.npz")}
+    done = small.framelight(*arguments, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert f"{256 * len(before):,} were read before" in done.stdout and not partial.exists()
+    assert small.framelight(*arguments, "--out", tmp_path / "whole").returncode == 0
+    assert (out / "predictions.csv").read_bytes() == (tmp_path / "whole" / "predictions.csv").read_bytes()
+
+
+def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):
+    from harness.predicting.pieces import Partial
+
+    Partial(tmp_path / "out", {"of": "another work"})
+    assert predict(readers, crops, tmp_path / "out") == 0
+    assert rows(tmp_path / "out") and not (tmp_path / ".out.partial").exists()
+
+
+def test_a_filter_of_its_own_is_the_default():
+    from harness.errors import InputError
+    from harness.predicting.filters import filter_of
+    from harness.predicting.models import Reader
+    from harness.tasks import task
+
+    own, causal = Filter("median", 7, "nearest", (0.4,) * 12), Filter("trailing_mean", 3, "held", (0.3,) * 12)
+    reader = Reader("run", "", task("au"), own, "")
+    assert filter_of(reader, False) == own
+    assert filter_of(reader, True) == Filter("exponential", 7, "held", own.thresholds)
+    assert filter_of(Reader("run", "", task("au"), own, "", causal), True) == causal
+    assert filter_of(reader, False, film=False) == Filter("none", 0, "nearest", own.thresholds)
+    assert filter_of(reader, False, "none") == Filter("none", 0, "nearest", own.thresholds)
+    with pytest.raises(InputError, match="needs a --radius"):
+        filter_of(Reader("run", "", task("au"), Filter("none", 0, "linear"), ""), False, "mean")

@@ -1,0 +1,82 @@
+"""`framelight predict --live`: rows as they come, nothing known of later frames, and an end that leaves all whole."""
+
+import json
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from harness.smoothing import fill_gaps, smooth
+from tests import small
+from tests.cli.predicting import NAMES, numbers, predict, rows
+from tests.media.films import film
+
+PROBABILITIES = [f"p_{name}" for name in NAMES["expr"]]
+
+
+def test_a_film_is_read_by_its_own_clock_with_a_filter_of_the_past(readers, tmp_path, capsys):
+    source = film(tmp_path / "a.mp4", 40, rate=20)
+    began = time.monotonic()
+    assert predict(readers, source, tmp_path / "out", "--live", "--crops", "--kernel", "trailing_mean",
+                   "--radius", 4) == 0
+    assert time.monotonic() - began > 1.9
+    printed = capsys.readouterr().out
+    assert "trailing_mean of radius 4, which lags behind by 100 ms at 20 frames a second" in printed
+    assert "dropped" in printed and "ms from a frame to its numbers" in printed
+    frames = numbers(tmp_path / "out", "frame")[:, 0].astype(int)
+    raw = numbers(tmp_path / "out", *(f"{name}_raw" for name in PROBABILITIES))
+    found = ~np.isnan(raw[:, 0])
+    held = fill_gaps(frames[found], raw[found], frames[-1], "held")
+    smoothed = smooth(held, "trailing_mean", 4)[frames - 1]
+    assert numbers(tmp_path / "out", *PROBABILITIES) == pytest.approx(smoothed, abs=1e-6)
+    assert frames[-1] == 40  # the last frame is never dropped
+
+
+def test_without_a_choice_of_its_own_a_run_is_smoothed_exponentially(readers, tmp_path):
+    assert predict(readers, film(tmp_path / "a.mp4", 10), tmp_path / "out", "--live", "--crops") == 0
+    run, = json.loads((tmp_path / "out" / "predict.json").read_text())["runs"]
+    assert run["kernel"] == ("exponential" if run["radius"] else "none") and run["gaps"] == "held"
+
+
+def test_ctrl_c_ends_it_well(readers, tmp_path):
+    """Rows are there, whole lines only, while it runs; after Ctrl-C the tables hold as much, and the exit code is 0."""
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        small.command("predict", film(tmp_path / "a.mp4", 1500), "--run", "best:expr", "--store", readers, "--crops",
+                      "--live", "--out", out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines = []
+    while len(lines) < 12:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+        lines = (out / "predictions.csv").read_text().splitlines() if (out / "predictions.csv").is_file() else []
+    assert len({line.count(",") for line in lines}) == 1
+    process.send_signal(signal.SIGINT)
+    printed, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "stopped; the tables are completed" in said
+    written = rows(out)
+    assert len(lines) - 1 <= len(written) < 1500
+    assert pyarrow.parquet.read_table(out / "predictions.parquet").num_rows == len(written)
+    assert {path.name for path in out.iterdir()} == {"predictions.csv", "predictions.parquet", "predict.json",
+                                                     "summary.png"}
+
+
+def test_seconds_end_it_and_what_was_read_can_be_rendered(readers, tmp_path):
+    assert predict(readers, film(tmp_path / "a.mp4", 100), tmp_path / "out", "--live", "--crops", "--seconds", ".8",
+                   "--render") == 0
+    frames = numbers(tmp_path / "out", "frame")[:, 0]
+    assert frames.max() == 20 and (tmp_path / "out" / "annotated.mp4").stat().st_size
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(readers, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    source = film(tmp_path / "a.mp4", 5)
+    assert predict(readers, source, out, "--live", "--crops") == 2
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    assert predict(readers, source, out, "--live", "--crops", "--force") == 0
+    assert "mine.txt" not in {path.name for path in out.iterdir()}
