@@ -112,7 +112,7 @@ def _area(box: tuple[float, float, float, float], width: int, height: int) -> Ar
 
 
 def _label(drawn: np.ndarray, shown: Shown, box: Area, size: int, words: bool, taken: Sequence[Area]) -> Area:
-    """The id of a face at its box, with what is said of it where it has no panel; where it lies."""
+    """The id of a face at its box, with `words` what is said of it if there is room; where it lies."""
     colour = colour_of(shown.face)
     number, text = str(shown.face), caption(shown) if words else ""
     inset = round(0.35 * size)
@@ -124,6 +124,8 @@ def _label(drawn: np.ndarray, shown: Shown, box: Area, size: int, words: bool, t
              for top in (box.top - height, box.bottom, box.top, box.bottom - height)
              if 0 <= top <= drawn.shape[0] - height] or [Area(left, 0, left + width, height)]
     area = min(areas, key=lambda one: sum(one.overlap(other) for other in taken))
+    if text and any(area.overlap(other) for other in taken if other != box):
+        return _label(drawn, shown, box, size, False, taken)
     slab(drawn, area.left, area.top, width, height, round(0.25 * size), GROUND, 0.8)
     slab(drawn, area.left, area.top, first, height, round(0.25 * size), colour)
     middle = area.top + height / 2
