@@ -117,8 +117,9 @@ class Video:
 
         try:
             for packet in self._container.demux():
-                if packet.pts is not None:
-                    self._reached = max(self._reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                stamp = packet.dts if packet.pts is None else packet.pts
+                if stamp is not None:
+                    self._reached = max(self._reached, float((stamp + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is self._stream and packet.size:
                     self._broken = UNFINISHED if packet.is_corrupt else ""
                     yield packet
@@ -139,7 +140,7 @@ class Video:
 
     def _close_notes(self) -> None:
         last, end = self._last, end_of(self._container, self._stream, self.rate)
-        short = self._reached < end - MISSING
+        short = max(self._reached, last.seconds) < end - MISSING
         if self._resized:
             more = f", and {len(self._resized) - 1} times more" if len(self._resized) > 1 else ""
             self.notes.append(f"the picture changes its size {self._resized[0]}{more}")
