@@ -28,7 +28,7 @@ def margin_of(crops: Sequence[np.ndarray], detector: Detector) -> Margin | None:
     The crops are padded first: detectors look for faces that lie within a picture, not for one that fills it.
     """
     rows = []
-    for pixels in crops[::-(-len(crops) // MOST)]:
+    for pixels in crops[::max(-(-len(crops) // MOST), 1)]:
         side = max(pixels.shape[:2])
         whole = np.array([0.0, 0.0, pixels.shape[1], pixels.shape[0]])
         padded = crop(pixels, whole, Margin(PADDED), SIDE)

@@ -122,10 +122,10 @@ class Tracker:
         apart = _centres(expected)[:, None] - _centres(boxes)[None]
         distance = np.hypot(apart[..., 0], apart[..., 1]) / np.sqrt(sides[:, None] * found[None])
         resized = np.abs(np.log(found[None] / sides[:, None]))
-        cost = distance + 0.5 * resized + 0.02 * (ages - 1)[:, None]
+        reach = np.minimum(REACH + SPEED * ages / self._rate, FARTHEST)[:, None]
+        cost = distance / reach + 0.5 * resized + 0.02 * (ages - 1)[:, None]
         if looks is not None:
             cost += LOOKS_WEIGHT * self._unlike(looks)
-        reach = np.minimum(REACH + SPEED * ages / self._rate, FARTHEST)[:, None]
         cost[(distance > reach) | (resized > RESIZING)] = IMPOSSIBLE
         rows, columns = linear_sum_assignment(cost)
         return [(self._tracks[row], int(column)) for row, column in zip(rows, columns)

@@ -1,0 +1,81 @@
+"""No YuNet file comes with the project; a graph with its inputs and outputs sees bright squares as faces."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from harness.errors import InputError
+from harness.faces.detecting import open_detector
+
+STRIDES = (8, 16, 32)
+
+
+def write_model(path, drop=()):
+    """Brightness is the score of each cell; boxes are the cells, at the strides of YuNet."""
+    nodes, outputs = [], []
+    fixed = {"grey": np.full((1, 3, 1, 1), 1 / 3 / 255, np.float32), "column": np.array([1, -1, 1]),
+             "nothing": np.float32([0])}
+    nodes.append(helper.make_node("Conv", ["input", "grey"], ["light"]))
+    for stride in STRIDES:
+        nodes += [helper.make_node("AveragePool", ["light"], [f"mean_{stride}"], kernel_shape=[stride] * 2,
+                                   strides=[stride] * 2),
+                  helper.make_node("Reshape", [f"mean_{stride}", "column"], [f"cls_{stride}"]),
+                  helper.make_node("Identity", [f"cls_{stride}"], [f"obj_{stride}"]),
+                  helper.make_node("Mul", [f"cls_{stride}", "nothing"], [f"zero_{stride}"]),
+                  helper.make_node("Concat", [f"zero_{stride}"] * 4, [f"bbox_{stride}"], axis=2),
+                  helper.make_node("Concat", [f"zero_{stride}"] * 10, [f"kps_{stride}"], axis=2)]
+        outputs += [helper.make_tensor_value_info(f"{name}_{stride}", TensorProto.FLOAT, [1, None, width])
+                    for name, width in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)) if name not in drop]
+    graph = helper.make_graph(nodes, "yunet", [helper.make_tensor_value_info("input", TensorProto.FLOAT,
+                                                                             [1, 3, 320, 320])],
+                              outputs, [numpy_helper.from_array(value, name) for name, value in fixed.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8)
+    onnx.save(model, path)
+    return str(path)
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path / "yunet.onnx")
+
+
+def test_a_model_of_the_users_own_finds_faces(model):
+    pixels = np.zeros((200, 330, 3), np.uint8)
+    pixels[96:128, 160:192] = 255
+    detector = open_detector(model)
+    faces = detector(pixels, np.empty((0, 5), np.float32), 3)
+    assert len(faces) and faces.scores.max() == pytest.approx(1, abs=0.01)
+    centres = faces.boxes[:, :2] + faces.boxes[:, 2:] / 2
+    assert (np.abs(centres - (176, 112)) <= 24).all() and set(faces.boxes[:, 2]) <= {8.0, 16.0, 32.0}
+    assert len(detector(np.zeros((200, 330, 3), np.uint8))) == 0
+    assert len(open_detector(model, 64)(pixels)) == 0
+
+
+def test_the_model_itself_is_in_the_identity(model, tmp_path):
+    other = write_model(tmp_path / "other.onnx")
+    assert open_detector(model).identity == open_detector(other).identity
+    with open(other, "ab") as file:
+        file.write(onnx.ModelProto(doc_string="another").SerializeToString())
+    assert open_detector(model).identity != open_detector(other).identity
+    assert open_detector(model).identity != open_detector(model, 50).identity
+
+
+def test_what_is_no_such_model_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        open_detector(str(tmp_path / "none.onnx"))
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        (tmp_path / "folder.onnx").mkdir()
+        open_detector(str(tmp_path / "folder.onnx"))
+    for content in (b"", b"no network at all"):
+        (tmp_path / "text.onnx").write_bytes(content)
+        with pytest.raises(InputError, match="is no YuNet model"):
+            open_detector(str(tmp_path / "text.onnx"))
+    with pytest.raises(InputError, match="is no YuNet model"):
+        open_detector(write_model(tmp_path / "classes.onnx", drop=("bbox", "kps")))
+
+
+@pytest.mark.parametrize("name", ["harr", "yunet", "model.pt"])
+def test_names_that_nothing_answers_to_are_refused(name):
+    with pytest.raises(InputError, match="unknown detector"):
+        open_detector(name)
