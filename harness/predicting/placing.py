@@ -19,6 +19,8 @@ SIDES = (7.0, 4.5, 2.6)
 """Sides of a face's box in sizes of the font, from which on it has a panel of each level."""
 APART = 0.8
 """Between a box and its panel, in sizes of the font."""
+HAIR = 0.25
+"""What is left free above a box, in heights of it."""
 REST, PACE = 0.45, 0.3
 """A panel stays where it should move by less (in sizes of the font); else it goes so much of the way in each frame."""
 PATIENCE = 25
@@ -78,6 +80,10 @@ class Places:
         self.level, self.last = level, tried.get(level) or {}
         return self.last
 
+    def large(self, box: Area) -> bool:
+        """Whether a face of that size has all its details where there is room."""
+        return _side(box) >= SIDES[0] * self.size
+
     def _placed(self, level: int, able: Sequence[int], faces: Sequence[Shown], boxes: Sequence[Area]
                 ) -> dict[int, Place] | None:
         """Each face at that level, or at a poorer one for its size; None where not all find room."""
@@ -108,7 +114,7 @@ class Places:
         across = min(max(box.left, edge), self.width - edge - width)
         down = min(max(box.top, edge), self.height - edge - height)
         corners = ((max(box.right, self.beside) + apart, down), (box.left - apart - width, down),
-                   (across, box.bottom + apart), (across, box.top - apart - height))
+                   (across, box.bottom + apart), (across, box.top - round(HAIR * (box.bottom - box.top)) - height))
         return [Area(x, y, x + width, y + height)
                 if x >= edge and y >= edge and x + width <= self.width - edge and y + height <= self.height - edge
                 else None for x, y in corners]

@@ -24,8 +24,8 @@ SMALLEST, LARGEST = 320, 1920
 their longer side has no more than so many."""
 FONT, NORMAL, GROWTH = 12, 360, 0.85
 """Size of the font at that shorter side; with the side it grows by this power."""
-FILLED, STRIP = 0.6, 14
-"""Share of the frame from which on a face leaves no room beside it: a strip is added, in sizes of the font."""
+STRIP = 14
+"""Width of the strip that is added beside a face that leaves no room for its panel, in sizes of the font."""
 
 
 def draw(pixels: np.ndarray, faces: Sequence[Shown], places: Places) -> np.ndarray:
@@ -61,11 +61,22 @@ class Renderer:
         self.enlarged = max(1, min(math.ceil(SMALLEST / min(width, height)), LARGEST // max(width, height)))
         self.picture = self.enlarged * width, self.enlarged * height
         self.font = max(11, round(FONT * (min(self.picture) / NORMAL) ** GROWTH))
-        shares = reading.boxes[:, 2] * reading.boxes[:, 3] / (width * height)
-        strip = round(STRIP * self.font) if len(shares) and np.median(shares) > FILLED else 0
+        strip = round(STRIP * self.font) if self._cramped() else 0
         self.size = self.picture[0] + strip, self.picture[1]
         """Width and height of what is drawn, in pixels."""
         self.places = Places(*self.size, self.font, self.picture[0] if strip else 0)
+
+    def _cramped(self) -> bool:
+        """Whether there is one face, large and so placed that nothing next to it has room for all that is shown."""
+        reading = self.faces.reading
+        rows = np.flatnonzero(reading.found)
+        if not len(rows) or np.median(np.unique(reading.frame, return_counts=True)[1]) > 1:
+            return False
+        usual = _area(tuple(self.enlarged * np.median(reading.boxes[rows], axis=0)), *self.picture)
+        shown = self.faces[int(reading.frame[rows[len(rows) // 2]])][:1]
+        places = Places(*self.picture, self.font)
+        return all(one.known for one in shown) and places.large(usual) and (
+            not places.of(shown, [usual]) or places.level > 0)
 
     def __call__(self, frame: Frame) -> np.ndarray:
         """uint8 [H, W, 3] of `size`; a frame of another size than the first is fitted in, with black beside it."""

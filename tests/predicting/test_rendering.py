@@ -155,6 +155,16 @@ def test_the_trail_is_that_of_the_last_moments_of_this_face():
         assert len(crops[40][0].trail) == length, "crops of a video have a trail, single pictures have none"
 
 
+@pytest.mark.parametrize("size, box, strip", [
+    ((360, 288), (110, 75, 150, 150), True), ((360, 288), (40, 75, 130, 130), False),
+    ((1080, 1920), (150, 400, 780, 780), False), ((640, 360), (300, 150, 40, 40), False)])
+def test_a_face_that_leaves_no_room_has_its_panel_in_a_strip(size, box, strip):
+    renderer, _ = rendered([box], size)
+    assert (renderer.size[0] > renderer.picture[0]) == strip
+    assert (renderer.places.last[1].area.left >= renderer.picture[0]) == strip
+    assert rendered([box, box], size)[0].size == renderer.picture, "several faces share the frame"
+
+
 def test_crops_have_their_panel_in_a_strip_beside_them():
     renderer, _ = rendered([(0, 0, 112, 112)], (112, 112), rate=None)
     reading = a_reading([(0, 0, 112, 112)], frames=1, size=(112, 112))
