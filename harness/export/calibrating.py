@@ -1,4 +1,4 @@
-"""Training crops that set the ranges of int8: spread over the training videos, and within each."""
+"""Crops that a run learned from, which set the ranges of int8: spread over the training videos, and within each."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from backbones.resizing import resize_all
-from backbones.spec import Preprocessing
 from harness.data.dataset import Dataset
 from harness.errors import FramelightError
 from harness.features.decode import CorruptImage, decode
 from harness.splits import TRAINING
 
 
-def calibration_crops(dataset: Dataset, task: str, preprocessing: Preprocessing, count: int) -> np.ndarray:
-    """uint8 [M, S, S, 3], M at most `count`, the same at every call; crops that cannot be read are passed over.
+def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
+    """At most `count` crops as they are, the same at every call; those that cannot be read are passed over.
 
     FramelightError where there is not one.
     """
@@ -26,9 +24,9 @@ def calibration_crops(dataset: Dataset, task: str, preprocessing: Preprocessing,
         except CorruptImage:
             continue
     if not found:
-        raise FramelightError(f"{dataset.root}: no training crop of task {task} can be read, and int8 needs some; "
-                              "leave it out: --precision float32 --precision float16")
-    return resize_all(found, preprocessing)
+        raise FramelightError(f"{dataset.root}: no training crop of task {task} can be read; name a sound copy of the "
+                              "data set with --data DIR")
+    return found
 
 
 def spread(sequences: list[tuple[Path, ...]], count: int) -> list[Path]:

@@ -15,6 +15,7 @@ from harness.export.network import EMBEDDING, OUTPUTS, Network
 if TYPE_CHECKING:
     from harness.chosen import Chosen, Filter
     from harness.export.formats import Format
+    from harness.faces.cropping import Margin
 
 __all__ = ["CARD", "KIND", "VERSION", "card_of", "file_of", "versions"]
 
@@ -23,8 +24,9 @@ INPUT = "crops"
 
 
 def card_of(chosen: Chosen, network: Network, form: Format, embedding: bool, calibration: int,
-            causal: Filter | None = None) -> dict[str, Any]:
-    """JSON values; `files` is left to be filled in. causal: what was chosen for live use, where that was done."""
+            causal: Filter | None = None, margin: Margin | None = None) -> dict[str, Any]:
+    """JSON values; `files` is left to be filled in. causal: what was chosen for live use, where that was done;
+    margin: of the crops that the run learned from, around the boxes of the default detector, where it is known."""
     record, task, own = chosen.record, network.task, chosen.filter
     preprocessing, size = network.backbone.spec.preprocessing, network.size
     return {
@@ -37,6 +39,7 @@ def card_of(chosen: Chosen, network: Network, form: Format, embedding: bool, cal
         "embedding": {"name": EMBEDDING, "width": network.backbone.embedding_width} if embedding else None,
         "thresholds": None if own.thresholds is None else list(own.thresholds),
         "smoothing": _smoothing(own), "causal": None if causal is None else _smoothing(causal),
+        "margin": None if margin is None else {"scale": margin.scale, "dx": margin.dx, "dy": margin.dy},
         "licence": network.backbone.spec.licence, "source": network.backbone.spec.source,
         "calibration": calibration,
         "parameters": network.cost.parameters, "macs": network.cost.macs,

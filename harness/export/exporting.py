@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import backbones
+from backbones.resizing import resize_all
 from harness import exports, whereabouts
 from harness.backbone_training import checkpoints
 from harness.chosen import Chosen
@@ -17,7 +18,7 @@ from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
 from harness.data.open import open_dataset
 from harness.errors import InputError, unknown
-from harness.export.calibrating import calibration_crops
+from harness.export.calibrating import training_crops
 from harness.export.card import CARD, card_of, file_of, versions
 from harness.export.checking import Checked, check, crops_of, outputs
 from harness.export.example import example
@@ -25,6 +26,8 @@ from harness.export.formats import Format
 from harness.export.measuring import measure
 from harness.export.network import Network, network_of
 from harness.exports import Exported
+from harness.faces.detecting import open_detector
+from harness.faces.margins import margin_of
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.files import write_json, write_text, writing
 from harness.identity import digest
@@ -68,12 +71,10 @@ def export(chosen: Chosen, wanted: Wanted, data: Path | None, out: Path, store: 
     dataset = data_of(chosen, entry, data, store)
     kept = chosen.kept()
     crops = crops_of(kept, dataset)
-    calibration = np.zeros((0, network.size, network.size, 3), np.uint8)
-    if "int8" in wanted.ordered:
-        calibration = calibration_crops(dataset, chosen.configuration.task, network.backbone.spec.preprocessing,
-                                        wanted.calibration)
+    learned_from = training_crops(dataset, chosen.configuration.task, wanted.calibration)
+    calibration = resize_all(learned_from, network.backbone.spec.preprocessing)
     card = card_of(chosen, network, wanted.form, wanted.embedding, len(calibration),
-                   causal.kept(store, chosen.record.job_id))
+                   causal.kept(store, chosen.record.job_id), margin_of(learned_from, open_detector("haar")))
     made = []
     with placing(out) as folder:
         for precision in wanted.ordered:

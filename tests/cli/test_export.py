@@ -1,0 +1,188 @@
+"""`framelight export`: on runs of a small store."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import exports
+from harness.chosen import chosen_run
+from harness.cli import main
+from harness.data.open import open_dataset
+from harness.errors import FramelightError, InputError
+from harness.export.checking import check, crops_of, outputs
+from harness.export.exporting import opened
+from harness.export.onnx_format import FORMAT
+from harness.export.opening import open_exported
+from harness.features.decode import decode
+from harness.tracking import tracked_records
+from tests import small
+
+BLOCKED = """import sys
+for name in ("harness", "backbones", "torch", "experiments"):
+    sys.modules[name] = None
+"""
+
+
+def export(store, run, out, *more):
+    return main([str(word) for word in ("export", run, "--store", store, "--out", out, "--no-model", *more)])
+
+
+@pytest.fixture(scope="module")
+def exported(readers, tmp_path_factory):
+    """The folder of the best run of expressions, float32 alone, with the embedding."""
+    folder = tmp_path_factory.mktemp("exported") / "out"
+    assert export(readers, "best:expr", folder, "--precision", "float32", "--embedding") == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def best(readers):
+    return chosen_run(tracked_records(readers, None), "best:expr", None, readers)
+
+
+def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(exported, readers, best):
+    known, = exports.exports(readers)
+    record = best.record
+    assert (known.job_id, known.format, known.precision) == (record.job_id, "onnx", "float32")
+    assert abs(known.value - record.metrics[record.metric]) <= 1e-4 and known.agreement == 1.0
+    assert 0 < known.largest <= 1e-4 and known.crops == len(best.kept().frames)
+    assert known.size == (exported / known.file).stat().st_size and known.memory > 10
+    assert set(known.latency) == {"1", "2"} and known.latency["1"]["median"] <= known.latency["1"]["p95"]
+    with np.load(exports.folder(readers, known.job_id) / "onnx-float32.npz") as kept:
+        assert len(kept["units"]) == record.units
+
+
+def test_the_card_says_what_a_stranger_must_know(exported, best):
+    card, record = json.loads((exported / "card.json").read_text()), best.record
+    assert card["outputs"]["blocks"][0]["columns"][0] == "Neutral" and card["thresholds"] is None
+    assert card["input"] == {**card["input"], "dtype": "uint8", "layout": "NHWC", "colours": "RGB", "any_size": True}
+    assert card["smoothing"] == {"kernel": record.kernel, "radius": record.radius, "gaps": "linear"}
+    assert card["run"]["job_id"] == record.job_id and card["run"]["value"] == record.metrics["P_EXPR"]
+    assert card["licence"] and card["parameters"] > 0 and card["embedding"]["width"] > 0
+    assert [file["file"] for file in card["files"]] == ["model-float32.onnx"]
+
+
+def test_the_folder_opens_as_a_model(exported, best, small_set):
+    model, kept = open_exported(exported), best.kept()
+    paths = crops_of(kept, open_dataset(small_set))[:70]
+    found = model([decode(path) for path in paths])
+    np.testing.assert_allclose(found, kept.outputs[:70], atol=1e-4)
+    assert (model.filter, model.task.name) == (best.filter, "expr")
+    assert model([]).shape == (0, 8)
+    with pytest.raises(InputError, match="unknown precision 'int8'"):
+        open_exported(exported, "int8")
+
+
+def test_the_example_runs_where_framelight_is_not(exported, best, small_set, tmp_path):
+    text = (exported / "example.py").read_text()
+    assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 11
+    crop = crops_of(best.kept(), open_dataset(small_set))[0]
+    (tmp_path / "blocked.py").write_text(BLOCKED + f"sys.argv = ['example.py', {str(crop)!r}]\n"
+                                         f"__file__ = {str(exported / 'example.py')!r}\nexec(open(__file__).read())\n")
+    done = subprocess.run([sys.executable, "-I", tmp_path / "blocked.py"], capture_output=True, text=True,
+                          cwd=tmp_path, timeout=60)
+    assert done.returncode == 0, done.stderr
+    said, row = done.stdout, best.kept().outputs[0]
+    label, numbers = said.removeprefix("expression ").split(" ", 1)
+    values = json.loads(numbers.replace("'", '"'))
+    np.testing.assert_allclose(list(values.values()), row, atol=2e-4)
+    assert label == list(values)[row.argmax()]
+
+
+@pytest.mark.parametrize("task", ("va", "au", "mtl"))
+def test_every_task_is_predicted_as_the_run_did(task, readers, small_set, tmp_path):
+    chosen = chosen_run(tracked_records(readers, None), f"best:{task}", None, readers)
+    network, _ = opened(chosen, readers, print)
+    dataset, kept = open_dataset(small_set), chosen.kept()
+    path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
+    crops = crops_of(kept, dataset)
+    told = []
+    found = outputs(FORMAT.open(path), network.backbone.spec.preprocessing, crops, tmp_path / "kept",
+                    network.task.width, lambda done, total: told.append((done, total)))
+    again = outputs(None, network.backbone.spec.preprocessing, crops, tmp_path / "kept", network.task.width,
+                    lambda done, total: None)
+    np.testing.assert_array_equal(found, again)
+    checked = check(chosen, kept, dataset, found)
+    assert checked.largest <= 5e-4 and checked.agreement > 0.999  # a feature may round to its float16 neighbour
+    assert told[-1] == (len(crops), len(crops))
+    assert checked.value == pytest.approx(chosen.record.metrics[chosen.record.metric], abs=1e-4)
+
+
+def test_what_is_in_the_folder_stays_without_force(exported, readers, capsys):
+    before = (exported / "card.json").read_bytes()
+    assert export(readers, "best:expr", exported) == 2
+    assert "not empty" in capsys.readouterr().err and (exported / "card.json").read_bytes() == before
+
+
+def test_an_altered_or_absent_file_is_refused(exported, tmp_path):
+    folder = Path(shutil.copytree(exported, tmp_path / "copy"))
+    (folder / "model-float32.onnx").write_bytes(b"other")
+    with pytest.raises(FramelightError, match="altered.*--force"):
+        open_exported(folder)
+    (folder / "model-float32.onnx").unlink()
+    with pytest.raises(FramelightError, match="gone"):
+        open_exported(folder)
+    (folder / "card.json").write_text("[")
+    with pytest.raises(FramelightError, match="cannot be read"):
+        open_exported(folder)
+    (folder / "card.json").unlink()
+    with pytest.raises(InputError, match="no card.json"):
+        open_exported(folder)
+
+
+def refused(capsys, store, run, out, *more, code=2):
+    assert export(store, run, out, *more) == code
+    assert not out.exists()
+    return capsys.readouterr().err
+
+
+def test_runs_that_cannot_be_exported_say_why(readers, small_set, tmp_path, capsys):
+    records = {record.backbone: record for record in tracked_records(readers, None) if record.kind == "baseline"}
+    constant = next(record for name, record in records.items() if record.features == "none")
+    out = tmp_path / "out"
+    assert "looks at no image" in refused(capsys, readers, constant.group_id, out)
+    noise = next(record for record in records.values() if record.features == "noise")
+    assert "looks at no image" in refused(capsys, readers, noise.group_id, out)
+    assert "unknown run 'zzzz'" in refused(capsys, readers, "zzzz", out)
+
+
+def test_data_that_is_gone_or_other_is_named(readers, small_set, tmp_path, capsys):
+    store, out = Path(shutil.copytree(readers, tmp_path / "store")), tmp_path / "out"
+    altered = Path(shutil.copytree(small_set, tmp_path / "altered"))
+    next(altered.rglob("*.jpg")).unlink()
+    assert "is not the data set" in refused(capsys, store, "best:expr", out, "--data", altered)
+    (store / "features" / "whereabouts.json").unlink()
+    assert "not known to this store; name it: --data DIR" in refused(capsys, store, "best:expr", out)
+    assert "not at" in refused(capsys, store, "best:expr", out, "--data", tmp_path / "nowhere")
+
+
+def test_an_altered_model_is_not_exported(readers, best, tmp_path, capsys):
+    store = Path(shutil.copytree(readers, tmp_path / "store"))
+    model = store / best.folder.relative_to(readers) / "head.safetensors"
+    model.write_bytes(model.read_bytes()[:-4] + b"\0\0\0\1")
+    assert "head.safetensors" in refused(capsys, store, "best:expr", tmp_path / "out", code=1)
+
+
+@pytest.mark.slow
+def test_the_example_runs_in_an_environment_of_its_own(exported, best, small_set, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "onnxruntime", "numpy", "pillow"], check=True)
+    crop = crops_of(best.kept(), open_dataset(small_set))[0]
+    done = subprocess.run([python, "-I", exported / "example.py", crop], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.startswith("expression "), done.stderr
+
+
+@pytest.mark.slow
+def test_every_precision_is_exported_and_a_second_time_gives_the_same_files(readers, tmp_path):
+    for name in ("one", "two"):
+        done = small.framelight("export", "best:mtl", "--store", readers, "--out", tmp_path / name, "--no-model")
+        assert done.returncode == 0, done.stderr
+    for precision in FORMAT.precisions:
+        file = f"model-{precision}.onnx"
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()

@@ -1,0 +1,95 @@
+"""Networks as ONNX files, held against torch on the same crops."""
+
+import numpy as np
+import pytest
+import torch
+
+import backbones
+from backbones.resizing import resize_all
+from harness.errors import InputError
+from harness.export.formats import format_named, usable
+from harness.export.network import Network, fresh, torch_module
+from harness.export.onnx_format import FORMAT
+from harness.tasks import TASKS
+from tests.backbones.onnx_models import pooled
+
+NONE = np.zeros((0, 64, 64, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A linear head for the three outputs of MTL on a small backbone."""
+    made = fresh(backbones.load("tiny_mobilenet@random"), TASKS["mtl"])
+    return Network(made.backbone, made.heads, made.task, tmp_path_factory.mktemp("engines"))
+
+
+@pytest.fixture(scope="module")
+def crops():
+    patches = np.random.default_rng(0).integers(0, 256, (40, 14, 14, 3), dtype=np.uint8)
+    return patches.repeat(8, axis=1).repeat(8, axis=2)
+
+
+@pytest.fixture(scope="module")
+def expected(network, crops):
+    """Outputs and embedding by torch, of crops that Pillow resized."""
+    resized = resize_all(list(crops), network.backbone.spec.preprocessing)
+    with torch.no_grad():
+        return [array.numpy() for array in torch_module(network, embedding=True)(torch.from_numpy(resized))]
+
+
+def test_a_file_gives_what_torch_gives_and_each_output_under_its_own_name(network, crops, expected, tmp_path):
+    model = FORMAT.open(FORMAT.write(network, tmp_path, "float32", NONE, embedding=True))
+    found = model(crops)
+    assert list(found) == ["outputs", "valence_arousal", "expression", "action_units", "embedding"]
+    np.testing.assert_allclose(found["outputs"], expected[0], atol=2e-6)
+    np.testing.assert_allclose(found["embedding"], expected[1], atol=1e-5 * np.ptp(expected[1]))
+    np.testing.assert_array_equal(
+        found["outputs"], np.hstack([found[name] for name in ("valence_arousal", "expression", "action_units")]))
+    np.testing.assert_allclose(found["expression"].sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(model(crops[:1])["outputs"].shape, (1, 22))
+
+
+def test_without_a_head_a_file_gives_the_embedding_alone(network, crops, expected, tmp_path):
+    bare = Network(network.backbone, engines=network.engines)
+    found = FORMAT.open(FORMAT.write(bare, tmp_path, "float32", NONE))(crops)
+    assert list(found) == ["embedding"]
+    np.testing.assert_allclose(found["embedding"], expected[1], atol=1e-5 * np.ptp(expected[1]))
+    assert bare.cost.parameters < network.cost.parameters and bare.cost.macs < network.cost.macs
+
+
+def test_fewer_bits_are_smaller_files_that_stay_near(network, crops, expected, tmp_path):
+    resized = resize_all(list(crops), network.backbone.spec.preprocessing)
+    size, off = {}, {}
+    for precision in FORMAT.precisions:
+        path = FORMAT.write(network, tmp_path, precision, resized)
+        size[precision] = path.stat().st_size
+        off[precision] = np.abs(FORMAT.open(path)(crops)["outputs"] - expected[0]).max()
+    assert size["float16"] < 0.75 * size["float32"] and size["int8"] < 0.75 * size["float32"]
+    assert off["float32"] < 2e-6 and off["float16"] < 2e-3 and 0 < off["int8"] < 0.1
+
+
+def test_a_backbone_that_came_as_onnx_is_exported_too(tmp_path):
+    backbones.import_file(pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean",
+                          tmp_path / "store")
+    backbone = backbones.load("mean", tmp_path / "store")
+    made = fresh(backbone, TASKS["va"])
+    crop = np.random.default_rng(0).integers(0, 256, (3, made.size, made.size, 3), dtype=np.uint8)
+    found = FORMAT.open(FORMAT.write(made, tmp_path, "float32", NONE, embedding=True))(crop)
+    assert found["outputs"].shape == (3, 2) and found["embedding"].shape == (3, 4)
+    with pytest.raises(InputError, match="came as an ONNX file.*onnx or openvino"):
+        torch_module(made)
+
+
+def test_unknown_formats_and_files_that_cannot_be_opened_say_so(tmp_path):
+    with pytest.raises(InputError, match="did you mean onnx"):
+        format_named("onxx")
+    assert usable("onnx") is FORMAT
+    (tmp_path / "model.onnx").write_bytes(b"nothing")
+    with pytest.raises(backbones.BackboneError, match="cannot open"):
+        FORMAT.open(tmp_path / "model.onnx")
+
+
+def test_an_absent_package_is_named(monkeypatch):
+    monkeypatch.setattr("harness.export.onnx_format.find_spec", lambda name: name != "onnx")
+    with pytest.raises(InputError, match="pip install onnx"):
+        usable("onnx")

@@ -1,0 +1,51 @@
+"""What comes before the network in an exported graph: resizing and scaling, held against Pillow and `normalise`."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper
+
+from backbones.preprocessing import normalise
+from backbones.resizing import resize_all
+from backbones.spec import Preprocessing
+from harness.export.prelude import any_size, prelude
+
+SIDES = ((112, 112), (64, 64), (96, 96), (1, 1), (50, 70), (301, 299), (96, 80))
+
+
+def session(preprocessing, resizing=True):
+    model = helper.make_model(prelude(preprocessing, resizing), opset_imports=[helper.make_opsetid("", 20)],
+                              ir_version=10)
+    onnx.checker.check_model(model)
+    return onnxruntime.InferenceSession(model.SerializeToString())
+
+
+@pytest.mark.parametrize("interpolation", ("bilinear", "bicubic"))
+@pytest.mark.parametrize("size", (64, 96, 224))
+def test_crops_of_any_size_become_the_pixels_that_pillow_and_the_spec_give(interpolation, size):
+    preprocessing = Preprocessing(size, interpolation, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
+    run, random = session(preprocessing), np.random.default_rng(0)
+    for height, width in SIDES:
+        crops = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+        expected = normalise(resize_all(list(crops), preprocessing), preprocessing)
+        found = run.run(None, {"crops": crops})[0]
+        assert found.shape == expected.shape
+        # one grey level would be 0.01 and more
+        assert np.abs(found - expected).max() < 1e-5, (height, width)
+
+
+def test_a_value_range_of_grey_levels_is_kept():
+    preprocessing = Preprocessing(64, value_range=255.0, mean=(91.5, 103.9, 131.1), std=(1.0, 1.0, 1.0))
+    crops = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    found = session(preprocessing, resizing=False).run(None, {"crops": crops})[0]
+    np.testing.assert_allclose(found, normalise(crops, preprocessing), atol=1e-4)
+
+
+def test_filters_that_the_graph_does_not_have_leave_the_size_fixed():
+    assert any_size(Preprocessing(64, "bicubic")) and not any_size(Preprocessing(64, "lanczos"))
+    preprocessing = Preprocessing(64, "lanczos")
+    run = session(preprocessing, resizing=False)
+    assert run.get_inputs()[0].shape == ["batch", 64, 64, 3]
+    with pytest.raises(Exception, match="Got: 112 Expected: 64"):
+        run.run(None, {"crops": np.zeros((1, 112, 112, 3), np.uint8)})
