@@ -25,7 +25,8 @@ GLANCE = 12
 class Seen:
     """A frame without its pixels.
 
-    ids: int64 [K] of its faces; looks: float16 [K, L]; crops: for each margin K times uint8 [S, S, 3].
+    ids: int64 [K] of its faces; hints: int64 [K], the detector's; looks: float16 [K, L]; crops: for each margin K
+    times uint8 [S, S, 3].
     """
 
     number: int
@@ -33,6 +34,7 @@ class Seen:
     size: tuple[int, int]
     boxes: np.ndarray
     scores: np.ndarray
+    hints: np.ndarray
     ids: np.ndarray
     looks: np.ndarray
     crops: tuple[list[np.ndarray], ...]
@@ -73,14 +75,15 @@ class Searching:
             looks = _looks(frame.pixels, faces)
             ids = self.tracker.update(frame.number, faces, looks if len(faces) else None)
         crops = tuple([crop(frame.pixels, box, margin, SIDE) for box in faces.boxes] for margin in self.margins)
-        return Seen(frame.number, frame.seconds, frame.size, faces.boxes, faces.scores, ids, looks, crops)
+        hints = np.zeros(len(faces), np.int64) if faces.hints is None else faces.hints
+        return Seen(frame.number, frame.seconds, frame.size, faces.boxes, faces.scores, hints, ids, looks, crops)
 
     def recall(self, piece: Piece) -> np.ndarray:
         from harness.faces.found import Faces
 
         found = [np.zeros(0, np.int64)]
         for number, rows in zip(piece.frames.tolist(), piece.rows()):
-            faces = Faces(piece.boxes[rows], piece.scores[rows])
+            faces = Faces(piece.boxes[rows], piece.scores[rows], piece.hints[rows])
             found.append(np.arange(1, len(faces) + 1) if self.rate is None else
                          self.tracker.update(number, faces, piece.looks[rows] if len(faces) else None))
         return np.concatenate(found)
@@ -97,8 +100,9 @@ class Given:
 
     def __call__(self, frame: Frame) -> Seen:
         box = np.array([[0, 0, *frame.size]], np.float32)
-        return Seen(frame.number, frame.seconds, frame.size, box, np.full(1, np.nan, np.float32), np.ones(1, np.int64),
-                    np.zeros((1, 0), np.float16), ([frame.pixels],) * self.margins)
+        return Seen(frame.number, frame.seconds, frame.size, box, np.full(1, np.nan, np.float32),
+                    np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros((1, 0), np.float16),
+                    ([frame.pixels],) * self.margins)
 
     def recall(self, piece: Piece) -> np.ndarray:
         return np.ones(len(piece.at), np.int64)

@@ -24,8 +24,9 @@ class Piece:
     """F frames one after the other, with N faces in them.
 
     frames: int32 [F] numbers; seconds: float64 [F]; sizes: int32 [F, 2] widths and heights; at: int32 [N], which of
-    the F frames a face is in, ascending; boxes: float32 [N, 4]; scores: float32 [N]; looks: float16 [N, L], by which
-    people are told apart (L may be 0); outputs: float32 [N, C] of each run, in order.
+    the F frames a face is in, ascending; boxes: float32 [N, 4]; scores: float32 [N]; hints: int64 [N], the
+    detector's; looks: float16 [N, L], by which people are told apart (L may be 0); outputs: float32 [N, C] of each
+    run, in order.
     """
 
     frames: np.ndarray
@@ -34,6 +35,7 @@ class Piece:
     at: np.ndarray
     boxes: np.ndarray
     scores: np.ndarray
+    hints: np.ndarray
     looks: np.ndarray
     outputs: tuple[np.ndarray, ...]
 

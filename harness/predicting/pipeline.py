@@ -128,6 +128,7 @@ class _Work:
                      np.array([one.size for one in self.seen], np.int32).reshape(-1, 2), at.astype(np.int32),
                      np.concatenate([one.boxes for one in self.seen]).reshape(-1, 4).astype(np.float32),
                      np.concatenate([one.scores for one in self.seen]).astype(np.float32),
+                     np.concatenate([one.hints for one in self.seen]).astype(np.int64),
                      _stacked([one.looks for one in self.seen]),
                      tuple(outputs for batches in self.batches for outputs in batches.outputs()))
 

@@ -4,9 +4,7 @@ import shutil
 
 import pytest
 
-from harness.cli import main
 from tests import small
-from tests.cli.submitting import RECIPE as FOUR
 from tests.cli.training import (
     RECIPE,
 )
@@ -44,10 +42,6 @@ def copied(trained, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def readers(small_set, tmp_path_factory):
-    """A store in which the four challenges have run, all on one backbone."""
-    folder = tmp_path_factory.mktemp("readers")
-    run = ["run", small.write_recipe(folder, FOUR), "--data", small_set, "--store", folder / "store", "--jobs", 1,
-           "--set", "seeds=0"]
-    assert main([str(word) for word in run]) == 0
-    return folder / "store"
+def readers(finished, tmp_path_factory):
+    """A copy of the store in which the small recipe has run: runs of two tasks on one backbone."""
+    return shutil.copytree(finished[0], tmp_path_factory.mktemp("readers") / "store")

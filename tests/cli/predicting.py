@@ -9,7 +9,8 @@ from harness.cli import main
 from harness.jobs.predictions import Predictions
 
 NAMES = {"expr": ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other"),
-         "va": ("valence", "arousal")}
+         "au": ("AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26")}
+PROBABILITIES = {task: [f"p_{name}" for name in names] for task, names in NAMES.items()}
 
 
 def predict(store, source, out, *arguments, runs=("best:expr",)):
@@ -29,10 +30,13 @@ def numbers(out, *columns):
     return np.array([[float(row[name] or "nan") for name in columns] for row in rows(out)])
 
 
-def kept(store, task):
-    """The record of the first seed of the best run of a task, and its kept predictions."""
-    jobs = store / "artifacts" / "jobs"
-    found = [json.loads(path.read_text()) for path in sorted(jobs.glob("*/record.json"))]
-    found = [one for one in found if one["task"] == task and one["kind"] == "run" and one["seed"] == 0]
-    assert len(found) == 1
-    return found[0], Predictions.load(jobs / found[0]["job_id"] / "reported.npz")
+def runs_of(out):
+    """What the note says of each run."""
+    return json.loads((out / "predict.json").read_text())["runs"]
+
+
+def kept(store, job_id, video):
+    """Frame numbers and outputs that a job predicted of a validation video."""
+    predictions = Predictions.load(store / "artifacts" / "jobs" / job_id / "reported.npz")
+    at, = predictions.slices([predictions.sequences.index(video)])
+    return predictions.frames[at], predictions.outputs[at]

@@ -34,7 +34,7 @@ def test_of_a_truncated_video_what_is_there_is_read_and_the_place_said(read, tmp
 @pytest.mark.parametrize("make, said", [
     (lambda folder: sound(folder / "a.mp3"), "no video"),
     (lambda folder: (folder / "a.mp4").write_text("no film") and folder / "a.mp4", "cannot be read as a video"),
-    (lambda folder: (folder / "a.mp4").write_bytes(b"") or folder / "a.mp4", "empty"),
+    (lambda folder: (folder / "a.mp4").touch() or folder / "a.mp4", "as a video"),
     (lambda folder: folder / "nothing.mp4", "no such file or folder"),
     (lambda folder: (folder / "empty").mkdir() or folder / "empty", "holds no image")])
 def test_what_is_no_video_is_refused(read, tmp_path, make, said):

@@ -1,6 +1,5 @@
 """`framelight predict --live`: rows as they come, nothing known of later frames, and an end that leaves all whole."""
 
-import json
 import signal
 import subprocess
 import time
@@ -11,10 +10,10 @@ import pytest
 
 from harness.smoothing import fill_gaps, smooth
 from tests import small
-from tests.cli.predicting import NAMES, numbers, predict, rows
+from tests.cli.predicting import PROBABILITIES, numbers, predict, rows, runs_of
 from tests.media.films import film
 
-PROBABILITIES = [f"p_{name}" for name in NAMES["expr"]]
+EXPRESSIONS = PROBABILITIES["expr"]
 
 
 def test_a_film_is_read_by_its_own_clock_with_a_filter_of_the_past(readers, tmp_path, capsys):
@@ -27,17 +26,17 @@ def test_a_film_is_read_by_its_own_clock_with_a_filter_of_the_past(readers, tmp_
     assert "trailing_mean of radius 4, which lags behind by 100 ms at 20 frames a second" in printed
     assert "dropped" in printed and "ms from a frame to its numbers" in printed
     frames = numbers(tmp_path / "out", "frame")[:, 0].astype(int)
-    raw = numbers(tmp_path / "out", *(f"{name}_raw" for name in PROBABILITIES))
+    raw = numbers(tmp_path / "out", *(f"{name}_raw" for name in EXPRESSIONS))
     found = ~np.isnan(raw[:, 0])
     held = fill_gaps(frames[found], raw[found], frames[-1], "held")
     smoothed = smooth(held, "trailing_mean", 4)[frames - 1]
-    assert numbers(tmp_path / "out", *PROBABILITIES) == pytest.approx(smoothed, abs=1e-6)
+    assert numbers(tmp_path / "out", *EXPRESSIONS) == pytest.approx(smoothed, abs=1e-6)
     assert frames[-1] == 40  # the last frame is never dropped
 
 
 def test_without_a_choice_of_its_own_a_run_is_smoothed_exponentially(readers, tmp_path):
     assert predict(readers, film(tmp_path / "a.mp4", 10), tmp_path / "out", "--live", "--crops") == 0
-    run, = json.loads((tmp_path / "out" / "predict.json").read_text())["runs"]
+    run, = runs_of(tmp_path / "out")
     assert run["kernel"] == ("exponential" if run["radius"] else "none") and run["gaps"] == "held"
 
 
