@@ -1,0 +1,42 @@
+"""The cost of a real file, measured in processes of their own."""
+
+import os
+
+import numpy as np
+import pytest
+
+import backbones
+from harness.errors import FramelightError
+from harness.export.formats import format_named
+from harness.export.measured_process import FEWEST_CALLS, WARM_CALLS, timed
+from harness.export.measuring import measure
+from harness.export.network import fresh
+from harness.tasks import TASKS
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    network = fresh(backbones.load("tiny_mobilenet@random"), TASKS["expr"])
+    crops = np.zeros((0, 64, 64, 3), np.uint8)
+    return format_named("onnx").write(network, tmp_path_factory.mktemp("onnx"), "float32", crops)
+
+
+def test_time_and_memory_of_one_crop(written):
+    cost = measure("onnx", written, 64, threads=(1,))
+    assert list(cost.latency) == [1]
+    assert 0.01 < cost.latency[1].median <= cost.latency[1].p95 and cost.latency[1].calls >= FEWEST_CALLS
+    assert written.stat().st_size / 2**20 < cost.growth < cost.memory < 250, "torch was imported"
+    assert f"{len(os.sched_getaffinity(0))} core" in cost.device
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path):
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"no graph")
+    with pytest.raises(FramelightError, match="the cost of .*broken.onnx could not be measured"):
+        measure("onnx", path, 64, threads=(1,))
+
+
+def test_calls_that_warm_up_are_not_counted():
+    calls = []
+    found = timed(lambda: calls.append(0))
+    assert len(calls) >= len(found) + WARM_CALLS and min(found) >= 0
