@@ -1,0 +1,28 @@
+"""OpenVINO's files, held against the ONNX file of the same network."""
+
+import numpy as np
+import pytest
+
+import backbones
+from harness.export.formats import usable
+from harness.export.network import Network, fresh
+from harness.export.onnx_format import FORMAT as ONNX
+from harness.tasks import TASKS
+
+pytest.importorskip("openvino", reason="openvino is not installed")
+
+
+def test_every_precision_gives_what_the_onnx_file_gives(tmp_path):
+    made = fresh(backbones.load("tiny_mobilenet@random"), TASKS["expr"])
+    network, form = Network(made.backbone, made.heads, made.task, tmp_path / "engines"), usable("openvino")
+    patches = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
+    crops = patches.repeat(8, axis=1).repeat(8, axis=2)
+    expected = ONNX.open(ONNX.write(network, tmp_path, "float32", crops))(crops)
+    for precision, tolerance in (("float32", 2e-6), ("float16", 2e-3), ("int8", 0.1)):
+        path = form.write(network, tmp_path, precision, crops, embedding=True)
+        assert [part.name for part in form.parts(path)] == [f"model-{precision}.xml", f"model-{precision}.bin"]
+        assert all(part.is_file() for part in form.parts(path))
+        found = form.open(path)(crops)
+        assert list(found) == ["outputs", "expression", "embedding"]
+        np.testing.assert_allclose(found["outputs"], expected["outputs"], atol=tolerance)
+    assert not form.any_size(network)
