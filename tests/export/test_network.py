@@ -1,0 +1,66 @@
+"""Heads as one torch module, held against the numpy functions that a run predicted with."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import backbones
+from harness.export.network import Activation, Heads, Network, ZeroShot, fresh, torch_module
+from harness.jobs.zero_shot import expression_columns, zero_shot
+from harness.tasks import TASKS
+
+AFFECTNET_AND_MORE = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise", "valence")
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
+
+
+def test_scores_that_are_named_after_emotions_become_probabilities(random):
+    columns, scores = expression_columns(AFFECTNET_AND_MORE), random.normal(0, 3, (50, 9)).astype(np.float32)
+    found = ZeroShot(columns)(torch.from_numpy(scores)).numpy()
+    np.testing.assert_allclose(found, zero_shot(scores, columns), atol=1e-6)
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
+def test_outputs_are_activated_as_the_task_does(task, random):
+    logits = random.normal(0, 4, (50, task.width)).astype(np.float32)
+    np.testing.assert_allclose(Activation(task)(torch.from_numpy(logits)).numpy(), task.activate(logits), atol=1e-6)
+
+
+@pytest.mark.parametrize("rounded", (True, False))
+def test_each_network_reads_its_own_features_rounded_as_they_were_stored(rounded, random):
+    embeddings, scores = (torch.from_numpy(random.normal(0, 1, (7, width)).astype(np.float32)) for width in (3, 2))
+    heads = Heads([("scores", nn.Identity()), ("embeddings+scores", nn.Identity())], nn.Identity(), rounded)
+    found = heads(embeddings, scores).numpy()
+    expected = np.hstack([scores, embeddings, scores])
+    np.testing.assert_array_equal(found, expected.astype(np.float16).astype(np.float32) if rounded else expected)
+
+
+def test_the_whole_normalises_by_itself(random):
+    network = fresh(backbones.load("tiny_resnet@random"), TASKS["expr"])
+    crops = random.integers(0, 256, (2, network.size, network.size, 3), dtype=np.uint8)
+    pixels = torch.from_numpy(np.ascontiguousarray(
+        backbones.normalise(crops, network.backbone.spec.preprocessing)))
+    with torch.no_grad():
+        embeddings, scores = network.backbone(pixels)
+        outputs, embedding = torch_module(network, embedding=True)(torch.from_numpy(crops))
+        expected = network.heads(embeddings, scores)
+    np.testing.assert_allclose(embedding.numpy(), embeddings.numpy(), atol=1e-5)
+    np.testing.assert_allclose(outputs.numpy(), expected.numpy(), atol=1e-6)
+    np.testing.assert_allclose(outputs.sum(dim=1).numpy(), 1, atol=1e-5)
+
+
+def test_a_fresh_head_is_the_same_every_time_and_counts_among_the_costs():
+    backbone = backbones.load("tiny_mobilenet@random")
+    one, other = (fresh(backbone, TASKS["mtl"]) for _ in range(2))
+    for own, second in zip(one.heads.parameters(), other.heads.parameters()):
+        assert torch.equal(own, second)
+    bare = Network(backbone)
+    width = backbone.embedding_width
+    assert one.cost.parameters - bare.cost.parameters == 22 * (width + 1)
+    assert one.cost.macs - bare.cost.macs == 22 * width
+    assert (one.outputs(False), one.outputs(True), bare.outputs(False)) == (("outputs",), ("outputs", "embedding"),
+                                                                           ("embedding",))
