@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.predicting.models import Shared
 
 BACKBONE = "mobilenet_v4_small"
-WIDTH, HEIGHT, RATE, FRAMES, FACE = 640, 360, 25, 200, 160
+WIDTH, HEIGHT, RATE, FRAMES, DRAWN, FACE = 640, 360, 25, 200, 40, 160
 SLOWEST, LEAST = 1000 / RATE, 0.8
 """Milliseconds a frame; share of what the slowest stage alone reaches."""
 MANY = 100_000
@@ -84,7 +84,7 @@ def film(folder: Path) -> Path:
     from harness.features.decode import decode
     from harness.media.writing import VideoWriter
 
-    make(folder / "drawn", videos=14, frames=FRAMES, seed=3, stills=0)
+    make(folder / "drawn", videos=14, frames=DRAWN, seed=3, stills=0)
     sequences = open_dataset(folder / "drawn").sequences
     images = max((sequences[name].images for name in sorted(sequences)), key=len)
     with VideoWriter(folder / "film.mp4", RATE, (WIDTH, HEIGHT)) as video:

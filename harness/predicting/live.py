@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.placing import placing
+from harness.predicting.looking import SIDE
 from harness.predicting.predict import USUAL_RATE, Say, Setting, Wanted, begin, opened, write
 from harness.predicting.reading import Outputs, Reading
 from harness.predicting.streaming import Row, Stream
@@ -80,10 +81,12 @@ def watch(wanted: Wanted, say: Say) -> Watched:
 
 
 def _warm_up(setting: Setting) -> None:
-    """The first call of a network takes many times as long as the others."""
-    crop = np.zeros((112, 112, 3), np.uint8)
+    """The first call of a network or a detector takes many times as long as the others."""
+    blank = np.zeros((SIDE, SIDE, 3), np.uint8)
     for forward in setting.forwards:
-        forward([crop])
+        forward([blank])
+    if setting.detector is not None:
+        setting.detector(blank)
 
 
 def _delay(setting: Setting, rate: float) -> Iterator[str]:
