@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.drawing.style import short
+from harness.smoothing import look_ahead
 from harness.tasks import ACTION_UNITS
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class ScoredRun:
         """Two lines: what was run, and on what it was scored."""
         record = self.record
         smoothed = "no smoothing" if record.kernel == "none" else \
-            f"{record.kernel} of {2 * record.radius + 1} frames (radius {record.radius})"
+            f"{record.kernel.replace('_', ' ')}{_window(record.kernel, record.radius)} (radius {record.radius})"
         backbone = short(record.backbone, 28) + (" (random)" if record.backbone_random else "")
         parts = [backbone, record.features, f"head {record.head}"]
         if self.replay.temporal:
@@ -101,3 +102,9 @@ class ScoredRun:
     @property
     def warning(self) -> str:
         return OPTIMISTIC if self.record.protocol == "published" else ""
+
+
+def _window(kernel: str, radius: int) -> str:
+    """In words; `exponential` has none."""
+    frames = radius + 1 + look_ahead(kernel, radius)
+    return "" if kernel == "exponential" else f" of {frames} frames"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH, UPPER, LOWER = 7.6, 2.9, 1.75
 COLOURS = {"mean": BLUE, "median": ORANGE, "trailing_mean": SKY, "trailing_median": PURPLE, "exponential": GREEN}
+DASHES = (0, (4, 2))
 KNOTS = 11
 """Radii at which units are resampled; between them the band's distance from the curve is interpolated."""
 
@@ -38,16 +39,19 @@ def draw_smoothing(path: Path, run: ScoredRun) -> None:
         _curve(upper, radii, reported, knots, band, kernel)
         _curve(lower, radii, reported - reported[0], knots, change, kernel)
         if record.protocol != "published":
-            upper.plot(radii, columns["selected"], color=COLOURS[kernel], linewidth=1.1, linestyle=(0, (4, 2)),
-                       alpha=0.85, label=f"{kernel}, selection split")
-    _choice(upper, run)
+            label = f"{kernel}, selection split" if len(record.curve) < 3 else ""
+            upper.plot(radii, columns["selected"], color=COLOURS[kernel], linewidth=1.1, linestyle=DASHES, alpha=0.85,
+                       label=label)
+    if len(record.curve) > 2 and record.protocol != "published":
+        upper.plot([], [], color=GREY, linewidth=1.1, linestyle=DASHES, label="selection split")
+    _choice(upper, run, named=len(record.curve) < 3)
     lower.axvline(record.radius, color=GREY, linewidth=1, linestyle=(0, (1, 2)))
     lower.axhline(0, color=GREY, linewidth=0.8)
     for axes in (upper, lower):
         axes.grid(color=GRID, linewidth=0.8)
     upper.tick_params(labelbottom=False)
     upper.set_xlim(radii[0], radii[-1])
-    upper.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=5, fontsize=8, frameon=False, handlelength=1.6,
+    upper.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=6, fontsize=8, frameon=False, handlelength=1.6,
                  columnspacing=1.2, handletextpad=0.5)
     describe(upper, "", f"{record.metric}, {record.split}")
     bands = f"; bands: {run.intervals}" if run.units > 1 else ""
@@ -79,13 +83,13 @@ def _curve(axes: Axes, radii: np.ndarray, values: np.ndarray, knots: np.ndarray,
     for edge in edges:
         axes.plot(radii, edge, color=colour, linewidth=0.7, alpha=0.6)
     axes.fill_between(radii, *edges, color=colour, alpha=0.13, linewidth=0)
-    axes.plot(radii, values, color=colour, linewidth=1.8, label=kernel)
+    axes.plot(radii, values, color=colour, linewidth=1.8, label=kernel.replace("_", " "))
 
 
-def _choice(axes: Axes, run: ScoredRun) -> None:
+def _choice(axes: Axes, run: ScoredRun, named: bool) -> None:
     record = run.record
     value = record.metrics[record.metric]
     axes.axvline(record.radius, color=GREY, linewidth=1, linestyle=(0, (1, 2)))
-    what = "no filter" if record.kernel == "none" else f"{record.kernel}, radius {record.radius}"
+    what = "no filter" if record.kernel == "none" else f"{record.kernel.replace('_', ' ')}, radius {record.radius}"
     axes.plot([record.radius], [value], "o", markersize=7, markerfacecolor="white", markeredgecolor=INK,
-              markeredgewidth=1.6, zorder=6, clip_on=False, label=f"chosen: {what}")
+              markeredgewidth=1.6, zorder=6, clip_on=False, label=f"chosen: {what}" if named else "")
