@@ -44,12 +44,12 @@ WHOLE = (UPRIGHT, Way(FRONTAL, 30), UPRIGHT, Way(FRONTAL, -30), UPRIGHT, SIDE, U
 """Whole frames are searched in these ways in turn."""
 
 SURE = 2.0
-"""A face that scores so much in the way that found it before is not looked for in others.
+"""A face that scores so much in one way is not looked for in others.
 
 Nobody new is believed in film with less: what is a face will score more within a few frames. Petals scored 1.9.
 """
 ALONE = 1.2
-"""What a face must score in a picture that belongs to no film."""
+"""What a face must score in a picture that belongs to no film, and a known one between two searches in every way."""
 EVERY = 4
 """While faces are known, a whole frame is searched in so many."""
 NEAR_STEP, STEP, THOROUGH_STEP = 1.2, 1.25, 1.1
@@ -93,7 +93,8 @@ class Haar:
         if near is None or not turn:
             rows = [self._whole(grey, way, smallest, THOROUGH_STEP) for way in dict.fromkeys(WHOLE)]
             return _joined([_scoring(found, ALONE if near is None else SURE) for found in rows])
-        rows = [self._around(grey, row[:4], int(row[4])) for row in near]
+        enough = ALONE if turn % EVERY else SURE
+        rows = [self._around(grey, row[:4], int(row[4]), enough) for row in near]
         every = EVERY if len(near) else 1
         if turn % every == 0:
             rows.append(_scoring(self._whole(grey, WHOLE[turn // every % len(WHOLE)], smallest, STEP), SURE))
@@ -107,8 +108,8 @@ class Haar:
         rows[:, :4] /= shrunk
         return rows
 
-    def _around(self, grey: np.ndarray, box: np.ndarray, hint: int) -> np.ndarray:
-        """The face that should be at `box`, [1, 6], or [0, 6]."""
+    def _around(self, grey: np.ndarray, box: np.ndarray, hint: int, enough: float) -> np.ndarray:
+        """The face that should be at `box`, [1, 6], or [0, 6]: in the way of the hint where it scores enough so."""
         margin = Margin(PATCH / FACE)
         patch, (left, top, side) = crop(grey, box, margin, PATCH), margin.square(box)
         best = np.empty((0, 6))
@@ -118,7 +119,7 @@ class Haar:
             if len(rows) and (not len(best) or rows[:, 4].max() > best[0, 4]):
                 best = rows[[rows[:, 4].argmax()]]
                 best[:, 5] = number
-            if number == hint and len(best) and best[0, 4] >= SURE:
+            if len(best) and best[0, 4] >= (enough if number == hint else SURE):
                 break
         best[:, :4] *= side / PATCH
         best[:, :2] += left, top

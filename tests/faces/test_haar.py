@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.datasets import load_sample_image
 
 from harness.faces.detecting import open_detector
 from tests.faces import scenes
@@ -51,6 +52,12 @@ def test_a_frame_without_a_face_has_none(haar, size):
     for pixels in (noise, scenes.frame(*size, [])):
         faces = haar(pixels)
         assert faces.boxes.shape == (0, 4) and faces.scores.shape == (0,)
+
+
+@pytest.mark.parametrize("name", ["flower.jpg", "china.jpg"])
+def test_photographs_of_other_things_have_no_face_in_a_film(haar, name):
+    pixels, nobody = load_sample_image(name), np.empty((0, 5), np.float32)
+    assert [len(haar(pixels, nobody, turn)) for turn in range(8)] == [0] * 8
 
 
 def test_a_known_face_is_found_near_where_it_was_without_a_search_of_the_whole_frame(haar):
