@@ -17,6 +17,8 @@ SIZE = 8.0
 """Of the words, in points."""
 NEAR, FAR = 3.0, 16.0
 """Points between a mark and its words: at first, and where that is taken; further away a line leads to them."""
+HALO = 3.0
+"""Pixels of white around the words, so that they are read across lines."""
 AROUND = ((1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1))
 """Places that are tried, those beside the lines through a point first."""
 
@@ -53,10 +55,11 @@ def _around(x: float, y: float, radius: float) -> Box:
 
 
 def _extent(axes: Axes, label: str) -> tuple[float, float]:
-    text = axes.text(0, 0, label, fontsize=SIZE, **TEXT)
+    """Width and height in pixels, with the halo."""
+    text = axes.text(0.5, 0.5, label, transform=axes.transAxes, fontsize=SIZE, **TEXT)
     found = text.get_window_extent()
     text.remove()
-    return found.width, found.height
+    return found.width + 2 * HALO, found.height + 2 * HALO
 
 
 def _free(point: np.ndarray, away: float, width: float, height: float, taken: Sequence[Box], own: int, box: Bbox
@@ -82,7 +85,7 @@ def _write(axes: Axes, point: np.ndarray, place: Box, label: str, leads: bool, w
     back = axes.transData.inverted()
     middle = back.transform((place[0] + width / 2, place[1] + height / 2))
     axes.text(*middle, label, fontsize=SIZE, color=INK, ha="center", va="center", zorder=6,
-              path_effects=[withStroke(linewidth=2.2, foreground="white")], **TEXT)
+              path_effects=[withStroke(linewidth=HALO * 72 / DPI, foreground="white")], **TEXT)
     if leads:
         x = min(max(point[0], place[0]), place[2])
         y = min(max(point[1], place[1]), place[3])

@@ -34,6 +34,7 @@ def draw_cost(path: Path, rows: list[Row]) -> None:
     """Write a PNG of the rows of `harness.leaderboard.cost` that are scored and measured, a panel for each board."""
     drawn = [row for row in rows if row["value"] is not None and row["latency_1"] is not None]
     boards = [list(part) for _, part in groupby(drawn, key=board)]
+    colours = _colours(drawn)
     with drawing():
         made = titled(WIDTH, len(boards) * (HEIGHT + BETWEEN), "Accuracy and cost of exported runs",
                       (f"one crop, warm, one thread; measured on {'; '.join(devices(drawn))}",
@@ -42,12 +43,12 @@ def draw_cost(path: Path, rows: list[Row]) -> None:
         for place, listed in enumerate(boards):
             bottom = (len(boards) - 1 - place) * (HEIGHT + BETWEEN) + 0.62
             axes = panel(made, 0.8, bottom, WIDTH - 0.95 - LEGEND, HEIGHT)
-            _board(axes, listed, "; ".join(title(listed, rows)[:2]))
+            _board(axes, listed, colours, "; ".join(title(listed, rows)[:2]))
         save(made, path)
 
 
-def _board(axes: Axes, listed: list[Row], heading: str) -> None:
-    colours, largest = _colours(listed), max(row["size"] for row in listed)
+def _board(axes: Axes, listed: list[Row], colours: dict[str, str], heading: str) -> None:
+    largest = max(row["size"] for row in listed)
     areas = [max(SMALLEST, LARGEST * row["size"] / largest) for row in listed]
     _join(axes, listed, colours)
     labels = _labels(listed)
@@ -115,6 +116,7 @@ def _scale(axes: Axes, listed: list[Row]) -> None:
 
 
 def _colours(listed: list[Row]) -> dict[str, str]:
+    """Of each backbone, the same on every board."""
     names = sorted({row["backbone"] for row in listed})
     return {name: COLOURS[place] if place < len(COLOURS) else PALE for place, name in enumerate(names)}
 
@@ -140,9 +142,10 @@ def _legend(axes: Axes, listed: list[Row], areas: list[float], colours: dict[str
         return Line2D([], [], linestyle="none", label=label, **look)
 
     precisions = {row["precision"] for row in listed}
+    backbones = sorted({row["backbone"] for row in listed})
     sizes = sorted((row["size"], area) for row, area in zip(listed, areas))
     entries = [
-        *(entry(short(name, 24), marker="o", color=colour, markersize=7) for name, colour in colours.items()),
+        *(entry(short(name, 24), marker="o", color=colours[name], markersize=7) for name in backbones),
         entry(""),
         *(entry(name, marker=SHAPES.get(name, OTHER), color=GREY, markersize=6.5)
           for name in [*(name for name in SHAPES if name in precisions), *sorted(precisions - SHAPES.keys())]),

@@ -23,6 +23,8 @@ EXPLAINED = ("ms: one crop, warm, median (95th percentile), by threads; MB: of t
              "process held which loads and runs it. Difference: the file's own score less that of the seed it is of.")
 ALONE = "Parameters are of backbone and head; MACs of a run without an exported file are its backbone's alone."
 
+MORE = "95th percentiles, memory, MACs and whatever else has no room here: --format md, csv or json."
+
 
 def render_cost(rows: list[Row], form: str = "table", width: int = 100) -> str:
     """The rows of `cost` as table, csv, json or md, newline at the end; equal rows give equal bytes."""
@@ -45,7 +47,10 @@ def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
         return "\n\n".join([f"### {'; '.join(heading)}", markdown_table(listed, _columns(listed)), *notes])
     tries = [lambda: _columns(listed), lambda: _columns(listed, brief=True),
              lambda: _columns(listed, brief=True, short=True)]
-    shown = lines(fitted(listed, tries, DROPPED, DROPPED_LAST, width))
+    cells = fitted(listed, tries, DROPPED, DROPPED_LAST, width)
+    if len(cells) < len(_columns(listed)):
+        notes.append(MORE)
+    shown = lines(cells)
     return "\n".join([joined(heading, width), "", *shown, shown[1], *(filled(note, width) for note in notes)])
 
 

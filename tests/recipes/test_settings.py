@@ -25,6 +25,9 @@ def test_every_recipe_of_the_contract_is_there():
     ("smoothing.largest=7", lambda r: r.smoothing.largest == 7),
     ("largest=7", lambda r: r.smoothing.largest == 7),
     ("kernels=median", lambda r: r.smoothing.kernels == ("median",)),
+    ("kernels=exponential,mean,trailing_median", lambda r: r.smoothing.kernels == (
+        "exponential", "mean", "trailing_median")),
+    ("gaps=held", lambda r: r.smoothing.gaps == "held"),
     ("protocol=published", lambda r: r.protocol.name == "published"),
     ("protocol.fraction=0.4", lambda r: r.protocol.fraction == 0.4),
     ("grids.heads.epochs=3", lambda r: {h.epochs for g in r.grids for h in g.heads} == {3}),
@@ -80,6 +83,7 @@ def test_heads_are_named():
     ("smallest=9", None),
     ("protocol=publised", "did you mean published"),
     ("kernels=mode", "unknown kernel"),
+    ("kernels=trailing_medain", "did you mean trailing_median"),
     ("kernels=", "kernels is empty"),
     ("features=embedings", "did you mean embeddings"),
     ("heads=multilayer", "unknown head"),
