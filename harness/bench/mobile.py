@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,7 @@ def rows(say: Callable[[str], None], names: Sequence[str] = BACKBONES,
     with tempfile.TemporaryDirectory(prefix="framelight-mobile-") as folder:
         pictures = _pictures(Path(folder))
         for name in names:
-            network = fresh(backbones.load(f"{name}@random"), TASKS[TASK])
+            network = replace(fresh(backbones.load(f"{name}@random"), TASKS[TASK]), engines=Path(folder) / "engines")
             for form in found.values():
                 for precision in () if form.missing() else form.precisions:
                     say(f"measuring {name} as {form.name} in {precision}")
