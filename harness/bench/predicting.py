@@ -16,7 +16,7 @@ from harness.bench.figure import Figure, interleaved
 if TYPE_CHECKING:
     from harness.media.frames import Frame
     from harness.predicting.looking import Looker
-    from harness.predicting.models import Shared
+    from harness.predicting.passes import Shared
 
 BACKBONE = "mobilenet_v4_small"
 WIDTH, HEIGHT, RATE, FRAMES, DRAWN, FACE = 640, 360, 25, 200, 40, 160
@@ -65,7 +65,7 @@ def opened(say: Callable[[str], None]) -> Shared:
     from backbones.engines.choosing import choose, open_engine
     from harness.bench.forward import engines_cache
     from harness.features.pipeline import batch_size, engine_batch
-    from harness.predicting.models import Shared
+    from harness.predicting.passes import Shared
 
     workers, backbone = os.cpu_count() or 1, backbones.build(BACKBONE)
     preprocessing = backbone.spec.preprocessing

@@ -10,7 +10,7 @@ import numpy as np
 from harness.chosen import Filter
 from harness.faces.tracking import HITS
 from harness.predicting.looking import Looker
-from harness.predicting.models import Reader
+from harness.predicting.passes import Reader
 from harness.predicting.pieces import Piece
 from harness.predicting.reading import Outputs, Reading
 from harness.smoothing import fill_gaps, smooth

@@ -6,7 +6,7 @@ import dataclasses
 
 from harness.chosen import Filter
 from harness.errors import InputError, unknown
-from harness.predicting.models import Reader
+from harness.predicting.passes import Reader
 from harness.smoothing import CAUSAL, KERNELS, MAX_RADIUS
 
 LIVE_KERNEL = "exponential"

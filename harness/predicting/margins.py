@@ -16,7 +16,7 @@ from harness.files import write_json
 if TYPE_CHECKING:
     from harness.faces.cropping import Margin
     from harness.faces.detecting import Detector
-    from harness.predicting.models import Reader
+    from harness.predicting.passes import Reader
 
 FILE = "margins.json"
 SAMPLE = 60

@@ -6,20 +6,16 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from harness.chosen import Chosen, Filter, chosen_run
+from harness.chosen import Filter, chosen_run
 from harness.errors import FramelightError, InputError
 from harness.faces.cropping import Margin
-from harness.jobs.models import Model, load_model
-from harness.tasks import Task
+from harness.jobs.models import load_model
+from harness.predicting.passes import Exported, Forward, Kept, Reader, Shared
 
 if TYPE_CHECKING:
-    from backbones import Backbone
-    from backbones.engines.engine import Engine
-    from harness.features.store import FeatureEntry
+    from harness.chosen import Chosen
 
 MODELS = "models:/"
 EXPORTED_CROPS = 16
@@ -28,40 +24,11 @@ LIVE_CROPS = 5000
 """Crops that an engine is chosen for where nobody knows how many will come: some minutes of one face."""
 
 
-@dataclass(frozen=True, eq=False)
-class Reader:
-    """One run that reads crops.
-
-    name: its run id, or what stands for it; label: it in words; filter: its own; causal: that for real time, None
-    where none was chosen; images: digest of the data set it learned from, "" where it is not in the store; margin:
-    of the crops it learned from, where it is known without looking; identity: of all that its outputs depend on.
-    """
-
-    name: str
-    label: str
-    task: Task
-    filter: Filter
-    identity: str
-    causal: Filter | None = None
-    images: str = ""
-    margin: Margin | None = None
-
-
-class Forward(Protocol):
-    """One pass over crops for one run or several. size: crops of a batch; workers: how many may call it at once."""
-
-    readers: tuple[Reader, ...]
-    size: int
-    workers: int
-
-    def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """uint8 [H, W, 3] crops of any size -> for each reader float32 [N, C], before any filter."""
-
-
 @dataclass(frozen=True)
 class Opening:
     """How runs are opened. seed: which of a run (None: its first); engine: the name of one, "" for the soonest;
-    crops: about how many will be read, None where nobody knows; batch: crops at once, 0 for what is usual."""
+    crops: about how many will be read, None where nobody knows; batch: crops at once, 0 for what is usual; same: all
+    runs read the same crops, whatever they learned from."""
 
     store: Path
     tracking_uri: str | None = None
@@ -69,67 +36,17 @@ class Opening:
     engine: str = ""
     crops: int | None = None
     batch: int = 0
+    same: bool = False
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     say: Callable[[str], None] = lambda text: None
-
-
-@dataclass(frozen=True, eq=False)
-class Kept:
-    """A run of the store before its backbone is loaded."""
-
-    reader: Reader
-    chosen: Chosen
-    entry: FeatureEntry
-    model: Model
-
-
-@dataclass(eq=False)
-class Shared:
-    """A backbone and the runs of the store that were trained on its features."""
-
-    backbone: Backbone
-    engine: Engine
-    runs: tuple[Kept, ...]
-    size: int
-    workers: int
-
-    def __post_init__(self) -> None:
-        self.readers = tuple(run.reader for run in self.runs)
-
-    def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
-        from backbones.preprocessing import normalise
-        from backbones.resizing import resize_all
-
-        preprocessing = self.backbone.spec.preprocessing
-        arrays = self.engine(normalise(resize_all(crops, preprocessing), preprocessing))
-        features = {}
-        for dtype in {run.entry.dtype for run in self.runs}:  # rounded as those that the heads were trained on
-            with np.errstate(over="ignore"):
-                features[dtype] = dict(zip(("embeddings", "scores"), (array.astype(dtype) for array in arrays)))
-        return [_outputs(run, features[run.entry.dtype]) for run in self.runs]
-
-
-@dataclass(eq=False)
-class Exported:
-    """The file of an export, which has preprocessing and heads inside."""
-
-    model: Callable[[Sequence[np.ndarray]], np.ndarray]
-    reader: Reader
-    size: int
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        self.readers = (self.reader,)
-
-    def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [np.asarray(self.model(crops), np.float32)]
 
 
 def open_runs(texts: Sequence[str], how: Opening) -> list[Forward]:
     """Every RUN: of the store, the folder of an export, or `models:/NAME@ALIAS`; each named once.
 
-    Runs on one backbone that learned from crops of one data set share a pass. InputError for what cannot be read so,
-    FramelightError for a model whose files are gone or altered; they say what to do.
+    Runs on one backbone share a pass, if they learned from the crops of one data set, or read the same ones here.
+    InputError for what cannot be read so, FramelightError for a model whose files are gone or altered; they say what
+    to do.
     """
     kept: dict[tuple[str, str, str, str], list[Kept]] = {}
     exported: list[Forward] = []
@@ -137,8 +54,10 @@ def open_runs(texts: Sequence[str], how: Opening) -> list[Forward]:
     records = None
     for text in texts:
         if text.startswith(MODELS) or Path(text).is_dir():
-            folder = _fetched(text, how) if text.startswith(MODELS) else Path(text)
-            exported.append(_exported(folder, text, how))
+            one = _exported(_fetched(text, how) if text.startswith(MODELS) else Path(text), text, how)
+            if one.reader.name not in seen:
+                seen.add(one.reader.name)
+                exported.append(one)
             continue
         if records is None:
             from harness.tracking import tracked_records
@@ -148,7 +67,7 @@ def open_runs(texts: Sequence[str], how: Opening) -> list[Forward]:
         if run.reader.name not in seen:
             seen.add(run.reader.name)
             key = (run.entry.backbone["reference"], run.entry.backbone["weights_hash"], run.entry.compute,
-                   run.reader.images)
+                   "" if how.same else run.reader.images)
             kept.setdefault(key, []).append(run)
     return [*(_shared(runs, how) for runs in kept.values()), *exported]
 
@@ -166,7 +85,7 @@ def _kept(chosen: Chosen, store: Path) -> Kept:
     identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_files(chosen.folder)}"
     reader = Reader(record.job_id, label, task(configuration.task), chosen.filter, identity,
                     causal(store, record.job_id), entry.data_digest)
-    return Kept(reader, chosen, entry, load_model(chosen.folder, entry, configuration))
+    return Kept(reader, entry, load_model(chosen.folder, entry, configuration))
 
 
 def _files(folder: Path) -> str:
@@ -199,23 +118,6 @@ def _shared(runs: Sequence[Kept], how: Opening) -> Shared:
     return Shared(backbone, engine, tuple(runs), size, how.workers if engine.concurrent else 1)
 
 
-def _outputs(run: Kept, features: dict[str, np.ndarray]) -> np.ndarray:
-    from harness.heads.trained import predict
-    from harness.jobs.zero_shot import ZeroShotModel, zero_shot
-
-    if isinstance(run.model, ZeroShotModel):
-        return zero_shot(features["scores"], run.model.columns).astype(np.float32)
-    return np.concatenate([predict(run.model.trained[part.name], _columns(part.features, features))
-                           for part in run.model.parts], axis=1)
-
-
-def _columns(named: str, features: dict[str, np.ndarray]) -> np.ndarray:
-    """float32 [N, D] of `embeddings`, `scores` or `embeddings+scores`."""
-    from harness.features.store import parts_of
-
-    return np.concatenate([features[part] for part in parts_of(named)], axis=1, dtype=np.float32)
-
-
 def _fetched(text: str, how: Opening) -> Path:
     from harness.serving.fetching import fetch_model
 
@@ -225,7 +127,7 @@ def _fetched(text: str, how: Opening) -> Path:
 def _exported(folder: Path, text: str, how: Opening) -> Exported:
     from harness.export.opening import open_exported
 
-    model = open_exported(folder)
+    model = open_exported(folder, threads=how.workers)
     card, run = model.card, model.card["run"]
     parts = {name: digest for file in card["files"] if file["precision"] == model.precision
              for name, digest in file["parts"].items()}

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.predicting.ahead import Ahead
 from harness.predicting.looking import Looker, Seen
-from harness.predicting.models import Forward
+from harness.predicting.passes import Forward
 from harness.predicting.pieces import Piece
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from harness.predicting import filters
 from harness.predicting.assembling import About, assemble
 from harness.predicting.looking import Given, Looker, Searching
 from harness.predicting.margins import margins_of
-from harness.predicting.models import Forward, Opening, Reader, open_runs
+from harness.predicting.models import Opening, open_runs
+from harness.predicting.passes import Forward, Reader
 from harness.predicting.pieces import Partial, partial_folder
 from harness.predicting.pipeline import FRAMES, Pipeline
 from harness.predicting.reading import Reading
@@ -140,6 +141,7 @@ def opened(wanted: Wanted, source: Source, say: Say, live: bool = False) -> Sett
     detector = None if source.kind == "crops" else open_detector(wanted.detector, wanted.smallest)
     forwards = open_runs(wanted.runs, Opening(
         wanted.store, wanted.tracking_uri, wanted.seed, wanted.engine, source.frames, say=say,
+        same=detector is None or wanted.margin is not None,
         **({"batch": 1, "workers": 1} if live else {})))
     readers = [reader for forward in forwards for reader in forward.readers]
     film = source.kind not in ("image", "images")

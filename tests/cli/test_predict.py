@@ -184,7 +184,7 @@ def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):
 def test_a_filter_of_its_own_is_the_default():
     from harness.errors import InputError
     from harness.predicting.filters import filter_of
-    from harness.predicting.models import Reader
+    from harness.predicting.passes import Reader
     from harness.tasks import task
 
     own, causal = Filter("median", 7, "nearest", (0.4,) * 12), Filter("trailing_mean", 3, "held", (0.3,) * 12)

@@ -1,0 +1,117 @@
+"""Forward passes over crops: a backbone with the runs that share it, or an exported file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from harness.chosen import Filter
+from harness.faces.cropping import Margin
+from harness.jobs.models import Model
+from harness.tasks import Task
+
+if TYPE_CHECKING:
+    from backbones import Backbone
+    from backbones.engines.engine import Engine
+    from harness.features.store import FeatureEntry
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """One run that reads crops.
+
+    name: its run id, or what stands for it; label: it in words; filter: its own; causal: that for real time, None
+    where none was chosen; images: digest of the data set it learned from, "" where it is not in the store; margin:
+    of the crops it learned from, where it is known without looking; identity: of all that its outputs depend on.
+    """
+
+    name: str
+    label: str
+    task: Task
+    filter: Filter
+    identity: str
+    causal: Filter | None = None
+    images: str = ""
+    margin: Margin | None = None
+
+
+class Forward(Protocol):
+    """One pass over crops for one run or several. size: crops of a batch; workers: how many may call it at once."""
+
+    readers: tuple[Reader, ...]
+    size: int
+    workers: int
+
+    def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """uint8 [H, W, 3] crops of any size -> for each reader float32 [N, C], before any filter."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A run of the store before its backbone is loaded."""
+
+    reader: Reader
+    entry: FeatureEntry
+    model: Model
+
+
+@dataclass(eq=False)
+class Shared:
+    """A backbone and the runs of the store that were trained on its features."""
+
+    backbone: Backbone
+    engine: Engine
+    runs: tuple[Kept, ...]
+    size: int
+    workers: int
+
+    def __post_init__(self) -> None:
+        self.readers = tuple(run.reader for run in self.runs)
+
+    def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        from backbones.preprocessing import normalise
+        from backbones.resizing import resize_all
+
+        preprocessing = self.backbone.spec.preprocessing
+        arrays = self.engine(normalise(resize_all(crops, preprocessing), preprocessing))
+        features = {}
+        for dtype in {run.entry.dtype for run in self.runs}:  # rounded as those that the heads were trained on
+            with np.errstate(over="ignore"):
+                features[dtype] = dict(zip(("embeddings", "scores"), (array.astype(dtype) for array in arrays)))
+        return [_outputs(run, features[run.entry.dtype]) for run in self.runs]
+
+
+@dataclass(eq=False)
+class Exported:
+    """The file of an export, which has preprocessing and heads inside."""
+
+    model: Callable[[Sequence[np.ndarray]], np.ndarray]
+    reader: Reader
+    size: int
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        self.readers = (self.reader,)
+
+    def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [np.asarray(self.model(crops), np.float32)]
+
+
+def _outputs(run: Kept, features: Mapping[str, np.ndarray]) -> np.ndarray:
+    from harness.heads.trained import predict
+    from harness.jobs.zero_shot import ZeroShotModel, zero_shot
+
+    if isinstance(run.model, ZeroShotModel):
+        return zero_shot(features["scores"], run.model.columns).astype(np.float32)
+    return np.concatenate([predict(run.model.trained[part.name], _columns(part.features, features))
+                           for part in run.model.parts], axis=1)
+
+
+def _columns(named: str, features: Mapping[str, np.ndarray]) -> np.ndarray:
+    """float32 [N, D] of `embeddings`, `scores` or `embeddings+scores`."""
+    from harness.features.store import parts_of
+
+    return np.concatenate([features[part] for part in parts_of(named)], axis=1, dtype=np.float32)
