@@ -17,9 +17,9 @@ COLUMNS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic
            "offline_kernel", "offline_radius", "look_ahead", "value", "std", "ci_low", "ci_high", "ci_method",
            "tied_with_best", "p_value", "kernel", "radius", "price", "price_low", "price_high", "price_p", "delay",
            "delay_ms", "rate", "undefined", "units", "unit", "parameters", "data_digest")
-EXPLAINED = ("Causal: kernel, radius and thresholds chosen anew on the selection split among filters that know no "
-             "later frame (trailing mean and median, exponential; gaps hold the last crop). Price: offline less causal "
-             "on the same videos and seeds, with its 95 % interval, paired.")
+EXPLAINED = ("Causal: kernel, radius and thresholds chosen anew, on the rows that the run chose on, among filters that "
+             "know no later frame (trailing mean and median, exponential; gaps hold the last crop). Price: offline "
+             "less causal on the same videos and seeds, with its 95 % interval, paired.")
 DELAY = ("Delay in ms: how late a change comes out in the mean, at {rate:g} frames a second, which is assumed: data "
          "sets of crops do not tell theirs.")
 WORDS = {"trailing_mean": "trailing mean", "trailing_median": "trailing median"}
@@ -34,12 +34,13 @@ def render_causal(rows: list[Row], form: str = "table", width: int = 100) -> str
     if form == "json":
         return as_json(rows)
     boards = [list(part) for _, part in groupby(rows, key=board)]
-    return "\n\n".join(_board(listed, rows, form, width) for listed in boards) + "\n"
+    notes = [EXPLAINED, DELAY.format(rate=rows[0]["rate"]), *_legend(rows)] if rows else []
+    last = "\n\n".join(notes) if form == "md" else "\n".join(filled(note, width) for note in notes)
+    return "\n\n".join([*(_board(listed, rows, form, width) for listed in boards), last]) + "\n"
 
 
 def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
-    heading = [*title(listed, rows), "offline and in real time"]
-    notes = [EXPLAINED, DELAY.format(rate=listed[0]["rate"]), *_prices(listed), *_legend(listed)]
+    heading, notes = [*title(listed, rows), "offline and in real time"], _prices(listed)
     if form == "md":
         return "\n\n".join([f"### {'; '.join(heading)}", markdown_table(listed, _columns(listed)), *notes])
     tries = [lambda: _columns(listed), lambda: _columns(listed, brief=True),
@@ -99,8 +100,10 @@ def _prices(listed: list[Row]) -> list[str]:
             f"{waits:g} frames ahead in the median, and a camera would have to wait for those."]
 
 
-def _legend(listed: list[Row]) -> list[str]:
-    held = {mark for row in listed for mark in marks(row)}
-    unit = listed[0]["unit"]
-    said = [f"{mark} {meaning.format(units=f'{unit}s')}" for mark, meaning in MARKS.items() if mark in held]
+def _legend(rows: list[Row]) -> list[str]:
+    held = {mark for row in rows for mark in marks(row)}
+    units = " or ".join(dict.fromkeys(f"{row['unit']}s" for row in rows))
+    said = [f"{mark} {meaning.format(units=units)}" for mark, meaning in MARKS.items() if mark in held]
+    if any("mixed" in (row["kernel"], row["offline_kernel"]) for row in rows):
+        said.append("mixed: each seed chose its own kernel, and the radius is the median")
     return [f"Ranks are of causal scores; {'; '.join(said)}."] if said else []
