@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.saying import say
 
 if TYPE_CHECKING:
     from harness.exports import Exported
+    from harness.records import Record
 
 HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory MiB", "largest difference", "agreement")
 
@@ -35,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
             say(line)
 
 
-def _lines(made: list[Exported], record, out) -> list[str]:
+def _lines(made: list[Exported], record: Record, out: Path) -> list[str]:
     first = made[0]
     macs = "MACs not counted" if first.macs is None else f"{first.macs / 1e6:,.1f} M MACs a crop"
     head = [f"{out}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, {record.head}; "

@@ -47,7 +47,7 @@ def outputs(model: Model, preprocessing: Preprocessing, crops: list[Path], kept:
     """float32 [len(crops), width] outputs of a file, in the order of the crops.
 
     kept: folder of this file's outputs; those it holds are not computed again. FramelightError for a crop that cannot
-    be read.
+    be read, and outputs that are not finite.
     """
     found = [np.zeros((0, width), np.float32)]
     with ThreadPoolExecutor(1) as ahead:
@@ -73,7 +73,11 @@ def _predicted(model: Model, preprocessing: Preprocessing, crops: list[Path], ah
         if following is not None:
             reading = ahead.submit(_read, following, preprocessing)
         found.append(model(pixels)[OUTPUTS])
-    return np.concatenate(found).astype(np.float32, copy=False)
+    values = np.concatenate(found).astype(np.float32, copy=False)
+    if not np.isfinite(values).all():
+        raise FramelightError("the exported file gives outputs that are not finite; leave this precision out: name the "
+                              "others with --precision")
+    return values
 
 
 def _read(crops: list[Path], preprocessing: Preprocessing) -> np.ndarray:

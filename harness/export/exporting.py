@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from harness.export.checking import Checked, check, crops_of, outputs
 from harness.export.example import example
 from harness.export.formats import Format
 from harness.export.measuring import measure
-from harness.export.network import Network, network_of
+from harness.export.network import Network, network_of, require_images
 from harness.exports import Exported
 from harness.faces.detecting import open_detector
 from harness.faces.margins import margin_of
@@ -95,11 +96,9 @@ def export(chosen: Chosen, wanted: Wanted, data: Path | None, out: Path, store: 
 def opened(chosen: Chosen, store: Path, say: Say) -> tuple[Network, FeatureEntry]:
     """The run's network and the entry of features that it was trained on.
 
-    InputError where the backbone has other weights by now.
+    InputError where there is none, or the backbone has other weights by now.
     """
-    if not chosen.configuration.entry:
-        raise InputError(f"run {chosen.record.group_id} ({chosen.record.backbone}) looks at no image, so there is no "
-                         "network to export; take another run")
+    require_images(chosen)
     entry = FeatureStore(store / "features").entry(chosen.configuration.entry)
     backbone = backbones.load(entry.backbone["reference"], checkpoints(store))
     if backbone.weights_hash != entry.backbone["weights_hash"]:
@@ -133,7 +132,7 @@ def _checked(chosen: Chosen, network: Network, form: Format, path: Path, sha256:
              kept: Predictions, crops: list[Path], store: Path) -> Checked:
     place = exports.folder(store, chosen.record.job_id) / "outputs" / sha256[:16]
     with Progress(path.name, unit="crop") as progress:
-        found = outputs(form.open(path, threads=1), network.backbone.spec.preprocessing, crops, place,
+        found = outputs(form.open(path, os.cpu_count() or 1), network.backbone.spec.preprocessing, crops, place,
                         network.task.width, progress)
     return check(chosen, kept, dataset, found)
 

@@ -15,7 +15,7 @@ from harness.export.network import EMBEDDING, OUTPUTS, Network
 from harness.export.prelude import PIXELS, prelude
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import ModelProto, NodeProto
 
 OPSET, IR = 20, 10
 """What graphs are brought to where they are older."""
@@ -176,7 +176,7 @@ def _keep(model: ModelProto, outputs: list[str]) -> None:
     model.graph.initializer.extend(tensors)
 
 
-def _read(node) -> set[str]:
+def _read(node: NodeProto) -> set[str]:
     """What a node reads, in the graphs within it too."""
     inner = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
     return set(node.input).union(*(_read(own) for graph in inner for own in graph.node))

@@ -109,20 +109,22 @@ class Network:
         return (OUTPUTS,) * (self.heads is not None) + (EMBEDDING,) * (embedding or self.heads is None)
 
 
-def network_of(chosen: Chosen, backbone: Backbone, rounded: bool, engines: Path | None = None) -> Network:
-    """The network of a run; rounded: whether its features were stored as float16; engines: as of `Network`.
-
-    InputError for baselines that look at no image.
-    """
+def require_images(chosen: Chosen) -> None:
+    """InputError for baselines that look at no image."""
     configuration = chosen.configuration
-    task, features = task_named(configuration.task), configuration.features
-    if configuration.head is None and features != "scores" or features == "noise":
+    if not configuration.entry or configuration.features == "noise":
         raise InputError(f"run {chosen.record.group_id} ({chosen.record.backbone}) looks at no image, so there is no "
                          "network to export; take another run")
+
+
+def network_of(chosen: Chosen, backbone: Backbone, rounded: bool, engines: Path | None = None) -> Network:
+    """The network of a run that `require_images` lets pass; rounded: whether its features were stored as float16;
+    engines: as of `Network`."""
+    configuration = chosen.configuration
+    task = task_named(configuration.task)
     if configuration.head is None:
         columns = expression_columns(backbone.score_labels)
-        if columns is None:
-            raise InputError(f"{backbone.label}: its score columns are not named after emotions")
+        assert columns is not None
         return Network(backbone, Heads([("scores", ZeroShot(columns))], nn.Identity(), rounded).eval(), task, engines)
     parts = [(part.features, module_of(load(chosen.folder, part.name))) for part in networks(configuration, task)]
     return Network(backbone, Heads(parts, Activation(task), rounded).eval(), task, engines)

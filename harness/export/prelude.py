@@ -7,7 +7,7 @@ exact. ONNX's own Resize differs from Pillow by up to two grey levels where sums
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,9 +26,10 @@ class Nodes:
     """ONNX nodes as they are written down, one after the other."""
 
     def __init__(self, prefix: str) -> None:
-        self.prefix, self.nodes = prefix, []
+        self.prefix = prefix
+        self.nodes: list[NodeProto] = []
 
-    def __call__(self, operator: str, *inputs: str, outputs: int = 1, **attributes: object):
+    def __call__(self, operator: str, *inputs: str, outputs: int = 1, **attributes: object) -> Any:
         """Name of the node's output, or a list of them where there are several."""
         from onnx import helper
 
@@ -37,7 +38,7 @@ class Nodes:
         self.nodes.append(helper.make_node(operator, list(inputs), names, name=name, **attributes))
         return names[0] if outputs == 1 else names
 
-    def value(self, value: float | list[int], kind: type = np.float64) -> str:
+    def value(self, value: float | list, kind: type = np.float64) -> str:
         from onnx import numpy_helper
 
         return self("Constant", value=numpy_helper.from_array(np.asarray(value, kind)))
