@@ -177,9 +177,10 @@ def _read(setting: Setting, pieces: Partial) -> int:
     with FilmProgress(setting.source.frames, setting.source.rate, before) as progress, \
             closing(_left(setting.source, before)) as frames:
         pipeline = Pipeline(looker, setting.forwards, setting.given, tell=progress)
-        for number, piece in enumerate(pipeline.pieces(frames), kept):
-            pieces.add(number, piece)
-            done += len(piece.frames)
+        with closing(pipeline.pieces(frames)) as made:  # its threads end before the source does
+            for number, piece in enumerate(made, kept):
+                pieces.add(number, piece)
+                done += len(piece.frames)
     return done
 
 
