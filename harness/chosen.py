@@ -5,35 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
 from harness.errors import FramelightError, InputError
-from harness.heads.config import HeadConfig, Part
 from harness.identity import digest
+from harness.jobs.filter import Filter
 from harness.jobs.job import Configuration
 from harness.jobs.predictions import Predictions
+from harness.jobs.restored import configuration_of
 from harness.jobs.training import REPORTED
 from harness.jobs.untouched import require_model, require_predictions
-from harness.recipes.recipe import Protocol, Smoothing
 from harness.records import Record
 from harness.runs import find
 from harness.splits import REPORTED as VALIDATION
 from harness.splits import TRAINING, annotations_digest
-
-TYPES = {kind.__name__: kind for kind in (Configuration, HeadConfig, Part, Protocol, Smoothing)}
-
-
-@dataclass(frozen=True)
-class Filter:
-    """What a run chose to do with outputs; thresholds: of the action units, None where 0.5 was kept."""
-
-    kernel: str
-    radius: int
-    gaps: str
-    thresholds: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,23 +92,3 @@ def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Pa
         say(f"run {record.job_id} is of an earlier version, which hashed no model: whether its files were altered "
             "cannot be told")
     return chosen
-
-
-def configuration_of(record: Record) -> Configuration:
-    """The configuration a record was made with; FramelightError where this version has no such configurations."""
-    made = _made(record.config)
-    if not isinstance(made, Configuration) or made.group_id != record.group_id:
-        raise FramelightError(f"run {record.group_id} was made by another version of Framelight, whose settings this "
-                              "one does not know; run its recipe again")
-    return made
-
-
-def _made(value: Any) -> Any:
-    """The inverse of `harness.identity.plain`; None for what does not fit."""
-    if isinstance(value, dict):
-        fields = {name: _made(part) for name, part in value.items() if name != "type"}
-        try:
-            return TYPES[value["type"]](**fields)
-        except (KeyError, TypeError):
-            return None
-    return tuple(map(_made, value)) if isinstance(value, list) else value

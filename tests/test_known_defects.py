@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import backbones
-from harness.chosen import Filter
 from harness.data.dataset import Labels
 from harness.data.open import open_dataset
 from harness.errors import FramelightError, InputError
 from harness.jobs.choice import Choice
 from harness.jobs.expand import Expansion
+from harness.jobs.filter import Filter
 from harness.jobs.frozen import freeze
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay

@@ -13,9 +13,10 @@ from harness.export.graph import VIEWS
 from harness.export.network import EMBEDDING, OUTPUTS, Network
 
 if TYPE_CHECKING:
-    from harness.chosen import Chosen, Filter
+    from harness.chosen import Chosen
     from harness.export.formats import Format
     from harness.faces.cropping import Margin
+    from harness.jobs.filter import Filter
 
 __all__ = ["CARD", "KIND", "VERSION", "card_of", "file_of", "versions"]
 

@@ -12,11 +12,11 @@ import numpy as np
 from backbones.checkpoint import hash_file
 from backbones.resizing import resize_all
 from backbones.spec import Preprocessing
-from harness.chosen import Filter
 from harness.errors import FramelightError, InputError, unknown
 from harness.export.card import CARD, KIND, VERSION
 from harness.export.formats import usable
 from harness.export.network import OUTPUTS
+from harness.jobs.filter import Filter
 from harness.tasks import Task
 from harness.tasks import task as task_named
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import records
-from harness.chosen import Filter, configuration_of
 from harness.errors import FramelightError
 from harness.jobs import frozen
+from harness.jobs.filter import Filter
 from harness.jobs.job import Configuration, Job
+from harness.jobs.restored import configuration_of
 from harness.jobs.untouched import require_predictions
 from harness.recipes.recipe import Smoothing
 from harness.records import Record

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.chosen import Filter
 from harness.faces.tracking import HITS
+from harness.jobs.filter import Filter
 from harness.predicting.looking import Looker
 from harness.predicting.passes import Reader
 from harness.predicting.pieces import Piece

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from harness.chosen import Filter
 from harness.errors import InputError, unknown
+from harness.jobs.filter import Filter
 from harness.predicting.passes import Reader
 from harness.smoothing import CAUSAL, KERNELS, MAX_RADIUS
 

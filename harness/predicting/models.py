@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.chosen import Filter, chosen_run
+from harness.chosen import chosen_run
 from harness.errors import FramelightError, InputError
 from harness.faces.cropping import Margin
+from harness.jobs.filter import Filter
 from harness.jobs.models import load_model
 from harness.predicting.passes import Exported, Forward, Kept, Reader, Shared
 

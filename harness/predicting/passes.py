@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from harness.chosen import Filter
 from harness.faces.cropping import Margin
+from harness.jobs.filter import Filter
 from harness.jobs.models import Model
 from harness.tasks import Task
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.chosen import Filter
 from harness.faces.tracking import PATIENCE_SECONDS
+from harness.jobs.filter import Filter
 from harness.predicting.looking import Seen
 from harness.streaming import Streaming
 

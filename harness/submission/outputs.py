@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.chosen import Filter
 from harness.errors import InputError
+from harness.jobs.filter import Filter
 from harness.jobs.predictions import Predictions
 from harness.smoothing import MAX_RADIUS, fill_gaps, smooth
 from harness.submission.rows import Rows

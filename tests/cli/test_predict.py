@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from harness.chosen import Filter
+from harness.jobs.filter import Filter
 from harness.predicting.models import Opening, open_runs
 from harness.smoothing import fill_gaps, smooth
 from tests import small

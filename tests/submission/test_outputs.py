@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from harness.chosen import Filter
 from harness.data.dataset import Labels
 from harness.errors import InputError
+from harness.jobs.filter import Filter
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.smoothing import GAPS

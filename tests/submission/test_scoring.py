@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.chosen import Filter
 from harness.data.dataset import Labels
 from harness.errors import FramelightError, InputError
+from harness.jobs.filter import Filter
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.submission.outputs import decoded, outputs_at
