@@ -73,6 +73,8 @@ def watch(wanted: Wanted, say: Say) -> Watched:
             session.run(source)
         except KeyboardInterrupt:
             say("stopped; the tables are completed")
+        finally:
+            session.quiet()
         session.append(last=True)
     reading = session.reading()
     files = write(wanted, reading, setting, wanted.out)
@@ -107,7 +109,7 @@ class _Session:
         self.seen: list[Seen] = []
         self.rows: list[list[Row]] = []
         self.latencies: list[float] = []
-        self.written, self.wrote, self.told, self.size = 0, 0.0, 0.0, (0, 0)
+        self.written, self.wrote, self.told = 0, 0.0, 0.0
 
     @property
     def seconds(self) -> float:
@@ -165,6 +167,11 @@ class _Session:
             recent = np.percentile(self.latencies[-LATEST:], (50, 95)) * 1000
             print(f"\r\033[K{speed:.1f} frames a second, {source.dropped:,} dropped, {recent[0]:.0f} ms from a frame "
                   f"to its numbers (95 %: {recent[1]:.0f})", end="", file=sys.stderr, flush=True)
+
+    def quiet(self) -> None:
+        """Take the line of status away."""
+        if self.told and sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def _reading(session: _Session, frames: slice, named: Mapping[int, int], trimmed: bool = False) -> Reading:

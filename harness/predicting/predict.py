@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
 from harness.files import write_json
+from harness.identity import digest
 from harness.locks import making
 from harness.placing import placing, require_free
 from harness.predicting import filters
@@ -25,8 +26,8 @@ from harness.predicting.pipeline import FRAMES, Pipeline
 from harness.predicting.reading import Reading
 
 if TYPE_CHECKING:
-    from harness.chosen import Filter
     from harness.faces.cropping import Margin
+    from harness.jobs.filter import Filter
     from harness.media.frames import Frame, Source
 
 NOTE = "predict.json"
@@ -156,9 +157,10 @@ def opened(wanted: Wanted, source: Source, say: Say, live: bool = False) -> Sett
 def _about(wanted: Wanted, setting: Setting) -> dict[str, Any]:
     """What pieces depend on: JSON values."""
     path = Path(wanted.input)
-    stat = path.stat()
-    return {"format": FORMAT, "frames": FRAMES, "input": str(path.resolve()), "size": stat.st_size,
-            "changed": stat.st_mtime_ns, "kind": setting.source.kind, "seconds": wanted.seconds,
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    stats = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in ((file, file.stat()) for file in files)]
+    return {"format": FORMAT, "frames": FRAMES, "input": str(path.resolve()), "files": digest(stats),
+            "kind": setting.source.kind, "seconds": wanted.seconds,
             "detector": None if setting.detector is None else setting.detector.identity,
             "margins": [[margin.scale, margin.dx, margin.dy] for margin in setting.margins],
             "runs": [reader.identity for reader in setting.readers],

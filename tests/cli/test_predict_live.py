@@ -4,10 +4,12 @@ import signal
 import subprocess
 import time
 
+import cv2
 import numpy as np
 import pyarrow.parquet
 import pytest
 
+from harness.media.camera import Camera
 from harness.smoothing import fill_gaps, smooth
 from tests import small
 from tests.cli.predicting import PROBABILITIES, numbers, predict, rows, runs_of
@@ -79,3 +81,13 @@ def test_a_folder_that_is_not_empty_is_left_alone(readers, tmp_path, capsys):
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
     assert predict(readers, source, out, "--live", "--crops", "--force") == 0
     assert "mine.txt" not in {path.name for path in out.iterdir()}
+
+
+def test_a_camera_is_read_until_it_delivers_no_more(readers, tmp_path, monkeypatch, capsys):
+    """OpenCV's capture reads a file as it reads a device."""
+    capture = cv2.VideoCapture(str(film(tmp_path / "a.mp4", 30)))
+    monkeypatch.setattr("harness.media.camera.open_camera", lambda number: Camera(capture, f"camera:{number}", 25.0))
+    assert predict(readers, "camera:0", tmp_path / "out") == 0
+    said = capsys.readouterr()
+    assert "camera:0 delivers no more" in said.err and "camera:0: " in said.out and "dropped" in said.out
+    assert numbers(tmp_path / "out", "frame")[:, 0].max() == 30
