@@ -14,23 +14,39 @@ from harness.files import writing_directory
 
 
 def require_free(out: Path, force: bool, *read: Path) -> None:
-    """InputError for an `out` that is a file, that holds something (unless `force`), or that holds or is what is
-    `read`: it would be lost."""
+    """InputError for an `out` that is a file or the folder that the user is in, that holds something (unless `force`),
+    or whose content is, holds or is part of what is `read`: it would be lost."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; name a folder")
+    place = out.resolve()
+    if Path.cwd().is_relative_to(place):
+        raise InputError(f"--out {out} is or holds the folder that you are in; name a folder to make")
+    full = out.is_dir() and any(out.iterdir())
     for path in read:
-        if path.exists() and path.resolve().is_relative_to(out.resolve()):
+        if path.exists() and path.resolve().is_relative_to(place):
             raise InputError(f"--out {out} holds {path}, which is read; name another folder")
-    if not force and out.is_dir() and any(out.iterdir()):
+        if full and force and path.is_dir() and place.is_relative_to(path.resolve()):
+            raise InputError(f"--out {out} is part of {path}, which is read, and --force would remove what it holds; "
+                             "name another folder")
+    if full and not force:
         raise InputError(f"--out {out} is not empty; name another folder, or replace what is in it with --force")
 
 
 @contextmanager
 def placing(out: Path) -> Iterator[Path]:
-    """Yield a folder beside `out` that takes its place, and that of whatever is in it, once the context succeeds."""
-    with writing_directory(out) as aside:
-        yield aside
-        if out.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{out.name[:80]}.", suffix=".aside", dir=out.parent))
-            os.rename(out, old)
+    """Yield a folder beside `out` that takes its place, and that of whatever is in it, once the context succeeds.
+
+    What was there is removed once the new one is in its place: until then a kill loses nothing of it.
+    """
+    out, old = Path(out).resolve(), None  # a link to a folder is followed: it cannot be replaced by one
+    try:
+        with writing_directory(out) as aside:
+            yield aside
+            if out.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{out.name[:80]}.", suffix=".aside", dir=out.parent))
+                os.rename(out, old)
+    finally:
+        if old is not None and not out.exists():
+            os.rename(old, out)
+        elif old is not None:
             shutil.rmtree(old, ignore_errors=True)

@@ -1,8 +1,14 @@
 """Folders for users: whole, and never over what is there unless told so."""
 
+import errno
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
-from harness.errors import InputError
+from harness.errors import FramelightError, InputError
 from harness.placing import placing, require_free
 
 
@@ -35,6 +41,26 @@ def test_what_is_read_is_never_replaced(full):
         require_free(full, True, full)
 
 
+def test_a_part_of_what_is_read_is_never_replaced_but_may_be_made(full, tmp_path):
+    with pytest.raises(InputError, match="part of .*--force would remove"):
+        require_free(full, True, tmp_path)
+    require_free(tmp_path / "new", True, tmp_path)
+
+
+@pytest.mark.parametrize("force", (True, False))
+def test_the_folder_that_one_is_in_is_never_replaced(full, tmp_path, force, monkeypatch):
+    (full / "deeper").mkdir()
+    for here in (full, full / "deeper"):
+        monkeypatch.chdir(here)
+        with pytest.raises(InputError, match="the folder that you are in"):
+            require_free(full, force)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    with pytest.raises(InputError, match="--out . is or holds"):
+        require_free(empty.relative_to(empty), force)
+
+
 def test_the_new_folder_takes_the_place_of_the_old_and_nothing_stays_aside(full, tmp_path):
     with placing(full) as aside:
         (aside / "new.txt").write_text("new")
@@ -49,3 +75,41 @@ def test_a_failure_leaves_the_old_folder(full, tmp_path):
         raise RuntimeError
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_link_to_a_folder_stays_and_its_folder_is_replaced(full, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(full)
+    with placing(link) as aside:
+        (aside / "new.txt").write_text("new")
+    assert link.is_symlink() and [path.name for path in full.iterdir()] == ["new.txt"]
+
+
+KILLED = """
+import os, shutil, signal, sys
+from pathlib import Path
+from harness.placing import placing
+shutil.rmtree = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
+with placing(Path(sys.argv[1])) as aside:
+    (aside / "new.txt").write_text("new")
+"""
+
+
+def test_a_kill_while_the_old_is_cleared_away_finds_the_new_in_its_place(full):
+    killed = subprocess.run([sys.executable, "-c", KILLED, full], timeout=60, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert [path.name for path in full.iterdir()] == ["new.txt"]
+
+
+def test_what_cannot_take_the_place_leaves_the_old(full, monkeypatch):
+    rename = os.rename
+
+    def failing(source, target):
+        if os.fspath(target) == os.fspath(full) and "new.txt" in os.listdir(source):
+            raise OSError(errno.ENOSPC, "no space")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", failing)
+    with pytest.raises(FramelightError, match="disk is full"), placing(full) as aside:
+        (aside / "new.txt").write_text("new")
+    assert [path.name for path in full.iterdir()] == ["mine.txt"]
