@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ def annotate(open_again: Callable[[], Source], reading: Reading, film: bool, fol
 
 def _of_frame(reading: Reading, number: int, size: tuple[int, int]) -> Reading:
     rows, at = reading.frame == number, reading.frames == number
-    outputs = tuple(dataclasses.replace(one, raw=one.raw[rows], smoothed=one.smoothed[rows])
-                    for one in reading.outputs)
-    return Reading(reading.source, None, size, reading.frames[at], reading.seconds[at], reading.frame[rows],
-                   reading.face[rows], reading.found[rows], reading.boxes[rows], reading.detection[rows], outputs)
+    outputs = tuple(replace(one, raw=one.raw[rows], smoothed=one.smoothed[rows]) for one in reading.outputs)
+    return replace(reading, size=size, frames=reading.frames[at], seconds=reading.seconds[at],
+                   frame=reading.frame[rows], face=reading.face[rows], found=reading.found[rows],
+                   boxes=reading.boxes[rows], detection=reading.detection[rows], outputs=outputs)

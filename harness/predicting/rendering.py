@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from harness.drawing.canvas import lettering, outline, readable_on, slab, write
+from harness.predicting.arranging import Area, Places
 from harness.predicting.panels import GROUND, caption, colour_of, paint
-from harness.predicting.placing import Area, Places
 from harness.predicting.reading import Reading
 from harness.predicting.shown import FacesByFrame, Shown
 
@@ -81,9 +82,8 @@ class Renderer:
     def __call__(self, frame: Frame) -> np.ndarray:
         """uint8 [H, W, 3] of `size`; a frame of another size than the first is fitted in, with black beside it."""
         pixels, scale, left, top = self._fitted(frame.pixels)
-        moved = [Shown(one.face, (one.box[0] * scale + left, one.box[1] * scale + top, one.box[2] * scale,
-                                  one.box[3] * scale), one.found, one.expression, one.trail, one.units)
-                 for one in self.faces[frame.number]]
+        moved = [replace(one, box=(x * scale + left, y * scale + top, width * scale, height * scale))
+                 for one in self.faces[frame.number] for x, y, width, height in (one.box,)]
         return draw(pixels, moved, self.places)
 
     def _fitted(self, pixels: np.ndarray) -> tuple[np.ndarray, float, int, int]:

@@ -8,8 +8,8 @@ import pytest
 from harness.drawing.canvas import lettering, rgb
 from harness.drawing.style import FACE_COLOURS
 from harness.media.frames import Frame
+from harness.predicting.arranging import Area, Places
 from harness.predicting.panels import caption, colour_of, signed
-from harness.predicting.placing import Area, Places
 from harness.predicting.rendering import Renderer, draw, render_video
 from harness.predicting.shown import FacesByFrame, Shown
 from harness.tasks import EXPRESSIONS
