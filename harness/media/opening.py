@@ -21,6 +21,8 @@ from harness.submission.videos import ENDINGS
 CAMERA = re.compile(r"camera:([0-9]{1,3})")
 CROP_SIDE = 256
 """Pixels; larger squares are taken as photos."""
+LAST_FRAME = 1_000_000
+"""Eleven hours of video; names with larger numbers, dates for instance, do not count frames."""
 LOOKED_AT = 8
 """Images of a folder whose sizes tell whether it holds crops."""
 
@@ -68,7 +70,7 @@ def _folder(folder: Path, text: str, crops: bool | None) -> Source:
     if not names:
         raise InputError(f"{text}: this folder holds no image{_inside(folder)}; name a video, an image, or a folder "
                          "with the images themselves")
-    numbered = all(CROP.fullmatch(name) for name in names)
+    numbered = all((match := CROP.fullmatch(name)) and int(match[1]) <= LAST_FRAME for name in names)
     looks = numbered and crops is None and _look_like_crops([folder / name for name in names])
     if not (crops or looks):
         return Pictures(_counted(folder, names), "images", text)
