@@ -20,6 +20,8 @@ WIDTH, LEFT, RIGHT = 9.6, 0.95, 0.2
 ABOVE, BELOW, SEEN, LEGEND = 0.36, 0.5, 0.2, 0.24
 TALLEST = 17.0
 """Inches of all panels, of which there is a face's at least."""
+LABEL = {1: 62, 2: 38, 3: 20}
+"""Letters of a run's label, by how many runs there are: all have to go on one line."""
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
 """Seconds between two numbers below the panels."""
 
@@ -57,9 +59,9 @@ def _heading(reading: Reading, names: list[str], faces: np.ndarray) -> tuple[str
     seen = len(np.unique(reading.frame[reading.found]))
     found = f"{_many(len(faces), 'face')}, in {seen:,} of {_many(len(reading.frames), 'frame')}"
     runs = {one.name: one for name in names if (one := giving(reading.outputs, name))}
-    filters = {one.name: "no filter" if one.kernel == "none" else f"{one.kernel}, radius {one.radius}"
+    filters = {one.name: "no filter" if one.kernel == "none" else f"{one.kernel} r={one.radius}"
                for one in runs.values()}
-    said = "; ".join(f"{short(one.label or one.name, 62 if len(runs) < 2 else 38)} ({filters[one.name]})"
+    said = "; ".join(f"{short(one.label or one.name, LABEL[len(runs)])} ({filters[one.name]})"
                      for one in runs.values())
     return found, short(said, 125)
 

@@ -76,12 +76,13 @@ def presence(axes: Axes, face: Timeline) -> None:
 
 
 def _stacked(axes: Axes, face: Timeline) -> None:
-    """The eight probabilities on each other, Neutral at the bottom."""
+    """The eight probabilities on each other, Neutral at the bottom; white above them, for medians need not sum to 1."""
     values, known = face.dense("expr")
     nearest, near = columns(face.reading.frames, face.first, face.last)
     reached = values.cumsum(axis=1)[nearest]
     heights = 1 - (np.arange(STACK) + 0.5) / STACK
     image = _classes((reached[None, :, :-1] < heights[:, None, None]).sum(axis=2))
+    image[reached[:, -1] < heights[:, None]] = 1
     image[:, ~(near & known[nearest])] = 1
     show(axes, image, face.first, face.last)
     axes.set_yticks([-0.5, STACK / 2 - 0.5, STACK - 0.5], ["1", "0.5", "0"])

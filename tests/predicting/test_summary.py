@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,19 @@ def test_what_was_left_empty_is_white(tmp_path):
         path = drawn(tmp_path, [BOX], frames=40, tasks=("expr",), lost=[(1, 11, 30)], missing=missing)
         colours[missing] = sum(amount(path, colour) for colour in CLASS_COLOURS)
     assert colours["empty"] < 0.7 * colours["filled"]
+
+
+def test_probabilities_that_do_not_sum_to_1_are_not_filled_up_with_the_last_expression(tmp_path):
+    """As medians of each for itself may be."""
+    reading, shares = a_reading([BOX], frames=40, tasks=("expr",)), {}
+    one = reading.outputs[0]
+    for total in (1.0, 0.5):
+        scaled = np.full_like(one.smoothed, total / 10)
+        scaled[:, 0] = 3 * total / 10
+        outputs = (dataclasses.replace(one, smoothed=scaled),)
+        path = write_summary(dataclasses.replace(reading, outputs=outputs), tmp_path)
+        shares[total] = amount(path, CLASS_COLOURS[-1]) / amount(path, CLASS_COLOURS[4])
+    assert shares == pytest.approx({1.0: 1, 0.5: 1}, abs=0.3)
 
 
 def test_of_many_faces_those_longest_in_view_are_shown(tmp_path):
