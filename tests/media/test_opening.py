@@ -69,8 +69,8 @@ def test_a_folder_of_a_data_set_holds_crops_with_their_own_frame_numbers(tmp_pat
 
 
 @pytest.mark.parametrize(("names", "size"), [
-    (["20210405.jpg", "20210406.jpg"], (112, 112)), (["00001.jpg", "00002.jpg"], (112, 100)), (["00001.jpg", "00002.jpg"], (512, 512)),
-    (["ann.jpg", "00002.jpg"], (112, 112))])
+    (["20210405.jpg", "20210406.jpg"], (112, 112)), (["00001.jpg", "00002.jpg"], (112, 100)),
+    (["00001.jpg", "00002.jpg"], (512, 512)), (["ann.jpg", "00002.jpg"], (112, 112))])
 def test_images_that_are_not_square_small_and_numbered_are_searched_for_faces(tmp_path, names, size):
     for name in names:
         photo(tmp_path / name, *size)
