@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from harness.predicting.passes import Reader
 
 FILE = "margins.json"
-SAMPLE = 60
-"""Crops that are looked at."""
-
 
 def margins_of(readers: Sequence[Reader], detector: Detector, store: Path, given: float | None,
                say: Callable[[str], None]) -> list[Margin]:
@@ -63,9 +60,10 @@ def of_data(images: str, detector: Detector, store: Path, say: Callable[[str], N
 
 
 def _crops(images: str, store: Path) -> list[np.ndarray]:
-    """A sample over all sequences of the data set; empty where it is gone or has changed."""
+    """As many as are looked at, over all sequences of the data set; empty where it is gone or has changed."""
     from harness.data.fingerprint import dataset_digest
     from harness.data.open import open_dataset
+    from harness.faces.margins import MOST
     from harness.features.decode import CorruptImage, decode
 
     root = whereabouts.recall(store, images)
@@ -76,16 +74,19 @@ def _crops(images: str, store: Path) -> list[np.ndarray]:
     except (FramelightError, OSError):
         return []
     names = [name for name in sorted(dataset.sequences) if len(dataset.sequences[name].images)]
-    each = -(-SAMPLE // max(len(names), 1))
-    paths = [own[at] for own in (dataset.sequences[name].images for name in names)
-             for at in np.unique(np.linspace(0, len(own) - 1, min(each, len(own))).astype(int))]
+    each = -(-MOST // max(len(names), 1))
     crops = []
-    for path in paths[::max(len(paths) // SAMPLE, 1)]:
+    for path in _spread([path for name in names for path in _spread(dataset.sequences[name].images, each)], MOST):
         try:
             crops.append(decode(path))
         except CorruptImage:
             continue
     return crops
+
+
+def _spread(paths: Sequence[Path], most: int) -> list[Path]:
+    """All of them, or so many at even distances, the first and the last among them."""
+    return [paths[at] for at in np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)]
 
 
 def _known(path: Path) -> dict[str, list[float] | None]:
