@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from harness.serving.registry import Registry, Version
 
 PREFIX = "models:/"
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+"""What MLflow's ids of models look like; a tag of another look could lead out of the store."""
 _URI = re.compile(r"models:/(?P<name>[^/@:'\"]+)(@(?P<alias>[^/@'\"]+)|/(?P<version>\d+))")
 
 
@@ -71,7 +73,7 @@ def _listed(name: str, versions: dict[str, Version]) -> str:
 
 
 def _folder(registry: Registry, version: Version) -> Path:
-    if not {MODEL, SHA256} <= version.tags.keys():
+    if SHA256 not in version.tags or not _ID.fullmatch(version.tags.get(MODEL, "")):
         raise InputError(f"{version.uri} was not made by framelight export; Framelight cannot read it")
     here = registry.folder(version)
     if here is not None:

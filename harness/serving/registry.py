@@ -108,14 +108,15 @@ class Registry:
                 path.rename(folder / path.name)
 
     def _logged(self, run_id: str, tags: Mapping[str, str], prepare: Prepare) -> LoggedModel:
-        """The logged model of this very file; what a killed attempt left of one goes."""
+        """The logged model of this very file; what a killed attempt of this store left of one goes, and one whose file
+        is gone or altered. What others logged is never removed."""
         for model in self._same(tags):
             if model.status == "READY" and self._is_there(model):
                 return model
-            if model.status == "READY" or self.location.database or model.tags.get(WRITER) == writer(self.location):
+            if self.location.database or model.tags.get(WRITER) == writer(self.location):
                 self._client.delete_logged_model(model.model_id)
                 place = _local(model.artifact_location)
-                if place is not None:
+                if place is not None and place.parent.name == model.model_id:
                     shutil.rmtree(place.parent, ignore_errors=True)
         model = self._client.create_logged_model(self._to.experiment, NAME, source_run_id=run_id,
                                                  tags={**tags, **source_tags(self.location)})

@@ -1,12 +1,13 @@
 """`models:/NAME@ALIAS` and `models:/NAME/VERSION` become the folder of an export again."""
 
+import os
 import shutil
 
 import pytest
 
 from harness.errors import FramelightError, InputError
 from harness.serving.fetching import fetch_model
-from harness.serving.layout import CARD, EXAMPLE, FILE
+from harness.serving.layout import CARD, EXAMPLE, FILE, MODEL, SHA256
 from harness.serving.logging import log_exported
 from harness.tracking import locate
 from harness.tracking.door import MlflowClient
@@ -86,6 +87,19 @@ def test_a_model_that_others_registered_is_not_read(store):
     client.create_model_version("theirs", str(store))
     with pytest.raises(InputError, match="models:/theirs/1 was not made by framelight export"):
         fetch_model("models:/theirs/1", store)
+
+
+def test_a_tag_that_leads_out_of_the_store_removes_nothing_there(store, tmp_path):
+    theirs = tmp_path / "precious"
+    theirs.mkdir()
+    (theirs / "mine.txt").write_text("mine")
+    client = MlflowClient(locate(store).uri)
+    client.create_registered_model("theirs")
+    outside = os.path.relpath(theirs, store / "artifacts" / "models")
+    client.create_model_version("theirs", "s3://bucket/model", tags={MODEL: outside, SHA256: "0" * 64})
+    with pytest.raises(InputError, match="was not made by framelight export"):
+        fetch_model("models:/theirs/1", store)
+    assert (theirs / "mine.txt").is_file()
 
 
 @pytest.mark.slow
