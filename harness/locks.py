@@ -25,8 +25,8 @@ def making(path: Path) -> Iterator[None]:
             print(f"waiting for another process that makes {path.name}", file=sys.stderr)
             lock.acquire()
     except OSError as error:
-        raise FramelightError(f"cannot write {lock_path}: {error.strerror}; choose another store with --store DIR") \
-            from error
+        raise FramelightError(f"cannot write {lock_path}: {error.strerror}; choose another store with --store DIR, or "
+                              "for what goes to --out another place") from error
     try:
         yield
     finally:

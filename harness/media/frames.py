@@ -10,6 +10,9 @@ from typing import Protocol, Self
 
 import numpy as np
 
+USUAL_RATE = 25.0
+"""Frames a second where nothing says how many."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:

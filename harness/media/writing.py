@@ -14,11 +14,11 @@ from PIL import Image
 
 from harness.errors import FramelightError
 from harness.files import writing
+from harness.media.frames import USUAL_RATE
 
 TICKS = 90_000
 """Of a second, the unit of the time stamps."""
 QUALITY = {"preset": "veryfast", "crf": "20"}
-USUAL_RATE = 25
 BT709 = 1
 """How colours are coded, named in the file, for players guess by the size where nothing is named."""
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.media.frames import USUAL_RATE
 from harness.predicting.reading import Outputs, Reading
 
 TRAIL = 1.5
 """Seconds of valence and arousal that are shown."""
-USUAL_RATE = 25
-"""Frames a second of the crops of a video, which have no time."""
 
 
 @dataclass(frozen=True, eq=False)
