@@ -38,8 +38,8 @@ def card_of(chosen: Chosen, network: Network, form: Format, embedding: bool, cal
                           "normalisation is inside"},
         "outputs": {"name": OUTPUTS, "columns": list(task.columns), "blocks": _blocks(network)},
         "embedding": {"name": EMBEDDING, "width": network.backbone.embedding_width} if embedding else None,
-        "thresholds": None if own.thresholds is None else list(own.thresholds),
-        "smoothing": _smoothing(own), "causal": None if causal is None else _smoothing(causal),
+        "thresholds": _thresholds(own), "smoothing": _smoothing(own),
+        "causal": None if causal is None else {**_smoothing(causal), "thresholds": _thresholds(causal)},
         "margin": None if margin is None else {"scale": margin.scale, "dx": margin.dx, "dy": margin.dy},
         "licence": network.backbone.spec.licence, "source": network.backbone.spec.source,
         "calibration": calibration,
@@ -82,3 +82,7 @@ def _blocks(network: Network) -> list[dict[str, Any]]:
 
 def _smoothing(own: Filter) -> dict[str, Any]:
     return {"kernel": own.kernel, "radius": own.radius, "gaps": own.gaps}
+
+
+def _thresholds(own: Filter) -> list[float] | None:
+    return None if own.thresholds is None else list(own.thresholds)

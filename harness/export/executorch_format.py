@@ -35,6 +35,7 @@ class ExecuTorch:
     name, suffix = "executorch", ".pte"
     precisions = ("float32", "int8")
     packages = ("executorch", "torch", "numpy", "pillow")
+    runtime = "executorch.runtime"
 
     def missing(self) -> str:
         return "" if find_spec("executorch") else "pip install executorch (or 'framelight[deploy]')"

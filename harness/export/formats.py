@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,12 +25,13 @@ FORMATS = {name: f"harness.export.{name}_format" for name in ("onnx", "openvino"
 
 class Format(Protocol):
     """name: as users write it; precisions: those it has, float32 first; suffix: of its file, dot and all; packages:
-    what one installs to run a file of it."""
+    what one installs to run a file of it, its own first; runtime: the module that runs it."""
 
     name: str
     precisions: tuple[str, ...]
     suffix: str
     packages: tuple[str, ...]
+    runtime: str
 
     def missing(self) -> str:
         """What to install for it to be written here, "" where it can be."""
@@ -66,6 +68,14 @@ def usable(name: str) -> Format:
     todo = found.missing()
     if todo:
         raise InputError(f"the format {name} cannot be written here: {todo}")
+    return found
+
+
+def readable(name: str) -> Format:
+    """As `format_named`; InputError that names what to install where its files cannot be run here."""
+    found = format_named(name)
+    if not find_spec(found.runtime.split(".")[0]):
+        raise InputError(f"files of the format {name} cannot be run here: pip install {found.packages[0]}")
     return found
 
 

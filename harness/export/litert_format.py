@@ -35,6 +35,7 @@ class LiteRt:
     name, suffix = "litert", ".tflite"
     precisions = ("float32", "float16", "int8")
     packages = ("ai-edge-litert", "numpy", "pillow")
+    runtime = "ai_edge_litert.interpreter"
 
     def missing(self) -> str:
         modules = {"litert_torch": "litert-torch", "ai_edge_litert": "ai-edge-litert"}

@@ -17,10 +17,6 @@ import numpy as np
 
 from harness.export.formats import format_named
 
-RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "ai_edge_litert.interpreter",
-            "executorch": "executorch.runtime"}
-"""What running a file of a format imports."""
-
 WARM_CALLS, WARM_SECONDS = 10, 1.0
 FEWEST_CALLS, MOST_CALLS, SECONDS = 50, 1000, 3.0
 
@@ -28,7 +24,7 @@ FEWEST_CALLS, MOST_CALLS, SECONDS = 50, 1000, 3.0
 def main(format_name: str, path: Path, size: int, threads: int) -> dict[str, object]:
     """{"latency": {"median", "p95" (ms), "calls"}, "memory", "growth" (MiB)}."""
     exported = format_named(format_name)
-    import_module(RUNTIMES[format_name])
+    import_module(exported.runtime)
     before = _resident("VmRSS")
     run = exported.open(path, threads)
     crop = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)

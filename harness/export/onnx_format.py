@@ -22,6 +22,7 @@ class Onnx:
     name, suffix = "onnx", ".onnx"
     precisions = ("float32", "float16", "int8")
     packages = ("onnxruntime", "numpy", "pillow")
+    runtime = "onnxruntime"
 
     def missing(self) -> str:
         absent = [name for name in ("onnx", "onnxscript", "onnxruntime") if not find_spec(name)]

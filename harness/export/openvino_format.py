@@ -20,6 +20,7 @@ class OpenVino:
     name, suffix = "openvino", ".xml"
     precisions = ("float32", "float16", "int8")
     packages = ("openvino", "numpy", "pillow")
+    runtime = "openvino"
 
     def missing(self) -> str:
         if not find_spec("openvino"):

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from harness.chosen import chosen_run
 from harness.errors import FramelightError, InputError
-from harness.faces.cropping import Margin
-from harness.jobs.filter import Filter
 from harness.jobs.models import load_model
 from harness.predicting.passes import Exported, Forward, Kept, Reader, Shared
 
@@ -129,12 +127,9 @@ def _exported(folder: Path, text: str, how: Opening) -> Exported:
     from harness.export.opening import open_exported
 
     model = open_exported(folder, threads=how.workers)
-    card, run = model.card, model.card["run"]
-    parts = {name: digest for file in card["files"] if file["precision"] == model.precision
-             for name, digest in file["parts"].items()}
-    label = f"{run['backbone']}, {run['features']}, {run['head']}, {card['format']} {model.precision} of {text}"
-    own, live, margin = model.filter, card["causal"], card.get("margin")
-    reader = Reader(f"{run['job_id']}-{model.precision}", label, model.task, own, f"{card['format']} {parts}",
-                    None if live is None else Filter(live["kernel"], live["radius"], live["gaps"], own.thresholds),
-                    margin=None if margin is None else Margin(margin["scale"], margin["dx"], margin["dy"]))
+    card, file = model.card, model.file
+    own = f"{card.form.name} {file.precision}"
+    label = f"{card.run['backbone']}, {card.run['features']}, {card.run['head']}, {own} of {text}"
+    reader = Reader(f"{card.run['job_id']}-{file.precision}", label, card.task, card.filter, f"{own} {file.parts}",
+                    card.causal, margin=card.margin)
     return Exported(model, reader, how.batch or EXPORTED_CROPS)

@@ -72,7 +72,7 @@ def test_the_folder_opens_as_a_model(exported, best, small_set):
     paths = crops_of(kept, open_dataset(small_set))[:70]
     found = model([decode(path) for path in paths])
     np.testing.assert_allclose(found, kept.outputs[:70], atol=1e-4)
-    assert (model.filter, model.task.name) == (best.filter, "expr")
+    assert (model.card.filter, model.card.task.name) == (best.filter, "expr")
     assert model([]).shape == (0, 8)
     with pytest.raises(InputError, match="unknown precision 'int8'"):
         open_exported(exported, "int8")

@@ -1,31 +1,43 @@
 """`framelight predict` with exports instead of runs."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
+import backbones
 from harness.chosen import chosen_run
+from harness.errors import InputError
 from harness.export.card import CARD, card_of, file_of
 from harness.export.exporting import opened
+from harness.export.network import fresh
 from harness.export.onnx_format import FORMAT
+from harness.export.reading import read_card
 from harness.faces.cropping import Margin
 from harness.files import write_json
+from harness.jobs.filter import Filter
+from harness.tasks import TASKS
 from harness.tracking import tracked_records
 from tests.cli.predicting import PROBABILITIES, numbers, predict, runs_of
 
 
-@pytest.fixture
-def exported(readers, tmp_path):
+@pytest.fixture(scope="module")
+def made(readers, tmp_path_factory):
     """The folder of an export of the best run of expressions, its file neither scored nor timed."""
     chosen = chosen_run(tracked_records(readers, None), "best:expr", None, readers)
     network, _ = opened(chosen, readers, lambda text: None)
-    folder = tmp_path / "export"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("export")
     path = FORMAT.write(network, folder, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
     card = card_of(chosen, network, FORMAT, False, 0, margin=Margin(1.2, 0.1, 0.05))
     write_json(folder / CARD, {**card, "files": [file_of(FORMAT, path, "float32")]})
     return folder
+
+
+@pytest.fixture
+def exported(made, tmp_path):
+    """One's own copy of it."""
+    return shutil.copytree(made, tmp_path / "export")
 
 
 @pytest.fixture
@@ -71,3 +83,65 @@ def test_the_run_and_its_export_may_be_read_side_by_side(readers, exported, crop
     own, file = (numbers(tmp_path / "out", *(f"{name}.{column}" for column in PROBABILITIES["expr"]))
                  for name in names)
     assert len(names) == 2 and own == pytest.approx(file, abs=1e-4)
+
+
+def rewritten(folder, place, value):
+    """One value of the card is another; place: its keys."""
+    card = json.loads((folder / CARD).read_text())
+    within = card
+    for key in place[:-1]:
+        within = within[key]
+    within[place[-1]] = value
+    write_json(folder / CARD, card)
+
+
+@pytest.mark.parametrize("place, value, said", [
+    (("files", 0, "file"), "../out.onnx", "does not name the parts of '../out.onnx'"),
+    (("files", 0, "parts"), {"../model-float32.onnx": "0" * 64}, "does not name the parts of 'model-float32.onnx'"),
+    (("files", 0, "parts"), {}, "does not name the parts of 'model-float32.onnx'"),
+    (("outputs", "columns"), ["Anger", "Neutral"], "its columns are not those of task expr here"),
+    (("task",), "mood", "unknown task 'mood'"), (("smoothing", "kernel"), "meen", "did you mean mean"),
+    (("smoothing", "radius"), -3, "radius -3 is no whole number from 0 to 250"), (("run",), {}, "job_id"),
+    (("thresholds",), [0.5], "1 thresholds for 0 action units"), (("input",), None, "cannot be understood"),
+    (("causal",), {"kernel": "exponential"}, "it lacks 'thresholds'"), (("margin",), {}, "it lacks 'scale'")])
+def test_a_card_that_makes_no_sense_is_refused_and_said(readers, exported, crops, tmp_path, capsys, place, value, said):
+    rewritten(exported, place, value)
+    assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 1
+    error = capsys.readouterr().err
+    assert f"{exported / CARD} cannot be understood" in error and said in error and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("place, value, said", [
+    (("version",), 2, "is of version 2"), (("kind",), "a shopping list", "is not the card of an export"),
+    (("files",), [], "is not the card of an export"), (("format",), "onxx", "did you mean onnx")])
+def test_a_card_of_something_else_is_refused_and_said(readers, exported, crops, tmp_path, capsys, place, value, said):
+    rewritten(exported, place, value)
+    assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_file_whose_runtime_is_absent_names_that_and_not_what_writes_it(exported, monkeypatch):
+    monkeypatch.setattr("harness.export.formats.find_spec", lambda name: name != "onnxruntime")
+    with pytest.raises(InputError, match="cannot be run here: pip install onnxruntime"):
+        read_card(exported)
+    monkeypatch.setattr("harness.export.formats.find_spec", lambda name: name == "onnxruntime")
+    assert read_card(exported).form is FORMAT
+
+
+def test_a_file_that_gives_something_else_is_refused(readers, exported, crops, tmp_path, capsys):
+    other = fresh(backbones.load("tiny_mobilenet@random"), TASKS["va"])
+    path = FORMAT.write(other, exported, "float32", np.zeros((0, other.size, other.size, 3), np.uint8))
+    rewritten(exported, ("files", 0), file_of(FORMAT, path, "float32"))
+    assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 1
+    assert "gives no outputs of 8 columns" in capsys.readouterr().err
+
+
+def test_thresholds_of_real_time_are_kept_beside_those_of_a_film(readers, tmp_path):
+    chosen = chosen_run(tracked_records(readers, None), "best:au", None, readers)
+    network, _ = opened(chosen, readers, lambda text: None)
+    path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
+    live = Filter("exponential", 3, "held", tuple(i / 16 for i in range(12)))
+    card = card_of(chosen, network, FORMAT, False, 0, causal=live)
+    write_json(tmp_path / CARD, {**card, "files": [file_of(FORMAT, path, "float32")]})
+    told = read_card(tmp_path)
+    assert (told.filter, told.causal) == (chosen.filter, live) and live.thresholds != chosen.filter.thresholds
