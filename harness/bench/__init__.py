@@ -14,7 +14,7 @@ SCALE = "scale"
 MOBILE = "mobile"
 """Another: it takes a quarter of an hour, and its table is its own (`harness.bench.mobile.rows`)."""
 NAMES = ("startup", "forward", "parity", "extraction", "notebook", "reading", "training", "together", "search",
-         "smoothing", "bootstrap", "leaderboard", "memory", "tracking")
+         "smoothing", "bootstrap", "leaderboard", "memory", "tracking", "predicting")
 """One module each, in the order they run; `measure(say)` yields its figures."""
 
 

@@ -176,7 +176,7 @@ def _bench(commands) -> None:
     command = new_command(commands, "bench", "bench", "measure the parts that must be fast, each beside what it is "
                           "held against; exit code 1 when one is missed")
     command.add_argument("name", nargs="?", metavar="NAME", help="one part alone; `scale`, which writes 7 GB for a "
-                         "while, is measured only by its name")
+                         "while, and `mobile`, what exported backbones cost, are measured only by their names")
     command.add_argument("--format", choices=("table", "md", "json"), default="table")
     command.add_argument("--save", action="store_true", help="append the figures to this machine's curves in MLflow")
     command.add_argument("--plot", type=Path, metavar="FILE", help="draw what `scale` measures, as PNG")
