@@ -50,7 +50,8 @@ class OpenVino:
         import openvino
 
         compiled = openvino.Core().compile_model(path, "CPU", {
-            "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1})
+            "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False})  # pinned to a core, it waits for whatever else runs there
         names = [port.any_name for port in compiled.outputs]
 
         def run(crops: np.ndarray) -> dict[str, np.ndarray]:
