@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import InputError
+from harness.media.frames import USUAL_RATE
 from harness.placing import placing
+from harness.predicting.live_filters import Row, Stream
+from harness.predicting.live_rows import Rows, joined, packed
 from harness.predicting.looking import SIDE
-from harness.predicting.predict import USUAL_RATE, Say, Setting, Wanted, begin, opened, write
+from harness.predicting.predict import Say, Setting, Wanted, begin, opened, write
 from harness.predicting.reading import Outputs, Reading
-from harness.predicting.streaming import Row, Stream
 from harness.smoothing import delay
 
 if TYPE_CHECKING:
     from harness.media.pacing import Paced
-    from harness.predicting.looking import Seen
 
 EVERY = 0.1
 """Seconds between two writings of rows."""
@@ -78,7 +80,7 @@ def watch(wanted: Wanted, say: Say) -> Watched:
         session.append(last=True)
     reading = session.reading()
     files = write(wanted, reading, setting, wanted.out)
-    return Watched(reading, files, session.seconds, len(session.seen), source.dropped, session.latency(50),
+    return Watched(reading, files, session.seconds, len(reading.frames), source.dropped, session.latency(50),
                    session.latency(95), delays, tuple(source.notes))
 
 
@@ -106,19 +108,26 @@ class _Session:
     def __init__(self, wanted: Wanted, setting: Setting, rate: float) -> None:
         self.wanted, self.setting, self.rate = wanted, setting, rate
         self.looker, self.stream = setting.looker(), Stream(setting.filters, rate)
-        self.seen: list[Seen] = []
-        self.rows: list[list[Row]] = []
-        self.latencies: list[float] = []
+        self.size = (0, 0)
+        self.came = array("d")
+        """Of each frame its number, its time and its latency, all three in seconds but the first."""
+        self.fresh: list[Row] = []
+        """Of the frames that are not written yet."""
+        self.kept: list[Rows] = []
         self.written, self.wrote, self.told = 0, 0.0, 0.0
+
+    def frames(self, start: int = 0) -> np.ndarray:
+        """float64 [F, 3], those from the `start`th on: number, seconds, seconds of latency."""
+        return np.array(self.came[3 * start:]).reshape(-1, 3)
 
     @property
     def seconds(self) -> float:
-        times = [self.seen[place].seconds for place in (0, -1)] if self.seen else [0.0, 0.0]
-        return times[1] - times[0] + 1 / self.rate
+        times = self.frames()[:, 1]
+        return times[-1] - times[0] + 1 / self.rate
 
     def latency(self, share: float) -> float:
         """Milliseconds."""
-        return 1000 * float(np.percentile(self.latencies, share)) if self.latencies else float("nan")
+        return 1000 * float(np.percentile(self.frames()[:, 2], share))
 
     def run(self, source: Paced) -> None:
         for frame in source:
@@ -128,9 +137,9 @@ class _Session:
             outputs = [own for forward in crops for own in forward]
             rows = self.stream(seen, outputs or [np.zeros((0, 0))] * len(self.setting.filters))
             now = time.monotonic()
-            self.seen.append(seen.light())
-            self.rows.append(rows)
-            self.latencies.append(now - frame.arrived)
+            self.size = seen.size if not self.came else self.size
+            self.came.extend((seen.number, seen.seconds, now - frame.arrived))
+            self.fresh += rows
             if now - self.wrote >= EVERY:
                 self.wrote = now
                 self.append()
@@ -142,12 +151,15 @@ class _Session:
         """Write the rows that have come since the last time, whole lines only."""
         from harness.predicting.tables import CSV, as_csv, table
 
-        if not self.seen:
+        if not self.came:
             if last:
                 raise InputError(f"{self.wanted.input}: not one frame came")
             return
-        named = self.looker.lasting()
-        fresh = _reading(self, slice(self.written, len(self.seen)), named)
+        frames = self.frames(self.written)
+        rows = packed(self.fresh, [reader.task.width for reader in self.setting.readers])
+        kept = joined(self.kept, rows)
+        self.kept, self.fresh = kept, []  # at once: Ctrl-C comes before or after, and no row is lost or doubled
+        fresh = self._reading(frames, rows)
         path = self.wanted.out / CSV
         if self.written == 0:
             with placing(self.wanted.out) as aside:
@@ -155,16 +167,18 @@ class _Session:
         elif len(fresh.frames):
             with open(path, "ab", buffering=0) as file:
                 file.write(as_csv(table(fresh), header=False).encode())
-        self.written = len(self.seen)
+        self.written += len(frames)
 
     def reading(self) -> Reading:
-        return _reading(self, slice(0, len(self.seen)), self.looker.lasting(), trimmed=True)
+        """Of everything, without rows after a face was last seen."""
+        rows = joined(self.kept, all_in_one=True)[0]
+        return self._reading(self.frames(), rows.take(rows.until_last_found()))
 
     def _tell(self, source: Paced) -> None:
         if sys.stderr.isatty():
-            times = [seen.seconds for seen in self.seen[-LATEST:]]
+            _, times, latencies = self.frames(max(0, len(self.came) // 3 - LATEST)).T
             speed = (len(times) - 1) / max(times[-1] - times[0], 1e-9)
-            recent = np.percentile(self.latencies[-LATEST:], (50, 95)) * 1000
+            recent = np.percentile(latencies, (50, 95)) * 1000
             print(f"\r\033[K{speed:.1f} frames a second, {source.dropped:,} dropped, {recent[0]:.0f} ms from a frame "
                   f"to its numbers (95 %: {recent[1]:.0f})", end="", file=sys.stderr, flush=True)
 
@@ -173,29 +187,19 @@ class _Session:
         if self.told and sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
-
-def _reading(session: _Session, frames: slice, named: Mapping[int, int], trimmed: bool = False) -> Reading:
-    """Of some frames, with the faces that have a name. trimmed: without rows after a face was last seen."""
-    seen, setting = session.seen[frames], session.setting
-    rows = [row for own in session.rows[frames] for row in own if row.id in named]
-    if trimmed:
-        last = {row.id: row.frame for row in rows if row.found}
-        rows = [row for row in rows if row.frame <= last.get(row.id, 0)]
-    rows.sort(key=lambda row: (row.frame, named[row.id]))
-    outputs = []
-    for place, (reader, chosen) in enumerate(zip(setting.readers, setting.filters)):
-        raw = np.full((len(rows), reader.task.width), np.nan, np.float32)
-        smoothed = np.full((len(rows), reader.task.width), np.nan)
-        for i, row in enumerate(rows):
-            if row.raw is not None:
-                raw[i] = row.raw[place]
-            if row.found or session.wanted.missing == "filled":
-                smoothed[i] = row.smoothed[place]
-        outputs.append(Outputs(reader.name, reader.task, raw, smoothed, chosen.kernel, chosen.radius,
-                               chosen.thresholds, reader.label))
-    boxes = np.array([row.box for row in rows], np.float32).reshape(-1, 4)
-    return Reading(session.wanted.input, session.rate, session.seen[0].size,
-                   np.array([one.number for one in seen], np.int32), np.array([one.seconds for one in seen], float),
-                   np.array([row.frame for row in rows], np.int32),
-                   np.array([named[row.id] for row in rows], np.int32), np.array([row.found for row in rows], bool),
-                   boxes, np.array([row.score for row in rows], np.float32), tuple(outputs))
+    def _reading(self, frames: np.ndarray, rows: Rows) -> Reading:
+        """Of some frames [F, 3] and their rows, with the faces that have a name."""
+        named = self.looker.lasting()
+        names = np.zeros(max([int(rows.id.max(initial=0)), *named]) + 1, np.int32)
+        names[list(named)] = list(named.values())
+        rows = rows.take(names[rows.id] > 0)
+        face = names[rows.id]
+        order = np.lexsort((face, rows.frame))
+        rows, face = rows.take(order), face[order]
+        given = rows.found | (self.wanted.missing == "filled")
+        outputs = tuple(Outputs(reader.name, reader.task, raw, np.where(given[:, None], smoothed, np.nan),
+                                chosen.kernel, chosen.radius, chosen.thresholds, reader.label)
+                        for reader, chosen, raw, smoothed in zip(self.setting.readers, self.setting.filters, rows.raw,
+                                                                 rows.smoothed))
+        return Reading(self.wanted.input, self.rate, self.size, frames[:, 0].astype(np.int32), frames[:, 1], rows.frame,
+                       face, rows.found, rows.boxes, rows.scores, outputs)
