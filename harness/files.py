@@ -90,11 +90,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sweep(folder: Path, older_than_s: float = ABANDONED_SECONDS) -> None:
-    """Remove what killed processes left aside in `folder`; what is young may be another's present work."""
+def sweep(folder: Path, older_than_s: float = ABANDONED_SECONDS, of: str = "") -> None:
+    """Remove what killed processes left aside in `folder`; what is young may be another's present work.
+
+    of: the name of the one file or folder whose leftovers go; "": of all.
+    """
+    start = f".{of[:80]}." if of else "."
     try:
         with os.scandir(folder) as entries:
-            aside = [entry for entry in entries if entry.name.startswith(".") and entry.name.endswith(".aside")]
+            aside = [entry for entry in entries if entry.name.startswith(start) and entry.name.endswith(".aside")]
     except OSError:
         return
     for entry in aside:

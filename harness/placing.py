@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import InputError
-from harness.files import writing_directory
+from harness.files import sweep, writing_directory
 
 
 def require_free(out: Path, force: bool, *read: Path) -> None:
@@ -36,9 +36,11 @@ def require_free(out: Path, force: bool, *read: Path) -> None:
 def placing(out: Path) -> Iterator[Path]:
     """Yield a folder beside `out` that takes its place, and that of whatever is in it, once the context succeeds.
 
-    What was there is removed once the new one is in its place: until then a kill loses nothing of it.
+    What was there is removed once the new one is in its place: until then a kill loses nothing of it. What a kill
+    left aside of the same folder more than an hour ago goes.
     """
     out, old = Path(out).resolve(), None  # a link to a folder is followed: it cannot be replaced by one
+    sweep(out.parent, of=out.name)
     try:
         with writing_directory(out) as aside:
             yield aside

@@ -101,6 +101,17 @@ def test_a_kill_while_the_old_is_cleared_away_finds_the_new_in_its_place(full):
     assert [path.name for path in full.iterdir()] == ["new.txt"]
 
 
+def test_what_a_kill_left_of_the_same_folder_goes_and_nothing_else(tmp_path):
+    names = (".out.old.aside", ".out.young.aside", ".other.old.aside", ".outer.old.aside")
+    for name in names:
+        (tmp_path / name).mkdir()
+        if "old" in name:
+            os.utime(tmp_path / name, (0, 0))
+    with placing(tmp_path / "out"):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"out", *names[1:]}
+
+
 def test_what_cannot_take_the_place_leaves_the_old(full, monkeypatch):
     rename = os.rename
 
