@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.data.image_files import names_in
 from harness.errors import InputError
 from harness.files import write_json
 from harness.identity import digest
 from harness.locks import making
+from harness.media.frames import USUAL_RATE
 from harness.placing import placing, require_free
 from harness.predicting import filters
 from harness.predicting.assembling import About, assemble
@@ -99,10 +101,6 @@ class Setting:
         return Searching(self.detector, self.margins, (self.source.rate or USUAL_RATE) if self.film else None)
 
 
-USUAL_RATE = 25.0
-"""Frames a second where nothing says how many."""
-
-
 def predict(wanted: Wanted, say: Say) -> Done:
     """Read everything; the folder appears whole. What a killed run has finished is gone on from.
 
@@ -115,6 +113,7 @@ def predict(wanted: Wanted, say: Say) -> Done:
         source = context.enter_context(open_source(wanted.input, wanted.crops, wanted.seconds))
         setting = opened(wanted, source, say)
         context.enter_context(making(partial_folder(wanted.out) / "pieces"))
+        begin(wanted)  # the process that was waited for may have made the folder
         kept = Partial(wanted.out, _about(wanted, setting))
         began = time.perf_counter()
         frames = _read(setting, kept)
@@ -157,7 +156,7 @@ def opened(wanted: Wanted, source: Source, say: Say, live: bool = False) -> Sett
 def _about(wanted: Wanted, setting: Setting) -> dict[str, Any]:
     """What pieces depend on: JSON values."""
     path = Path(wanted.input)
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = [path / name for name in names_in(path)] if path.is_dir() else [path]
     stats = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in ((file, file.stat()) for file in files)]
     return {"format": FORMAT, "frames": FRAMES, "input": str(path.resolve()), "files": digest(stats),
             "kind": setting.source.kind, "seconds": wanted.seconds,
@@ -200,8 +199,7 @@ def write(wanted: Wanted, reading: Reading, setting: Setting, folder: Path) -> t
     from harness.predicting.tables import write_tables
 
     write_tables(reading, folder)
-    if len(reading.frame):
-        write_summary(reading, folder)
+    write_summary(reading, folder)
     if wanted.render:
         from harness.predicting.annotating import annotate
 

@@ -4,13 +4,16 @@ import json
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import numpy as np
 import pytest
 
 from harness.jobs.filter import Filter
+from harness.locks import making
 from harness.predicting.models import Opening, open_runs
+from harness.predicting.pieces import partial_folder
 from harness.smoothing import fill_gaps, smooth
 from tests import small
 from tests.cli.predicting import PROBABILITIES, kept, numbers, predict, rows, runs_of
@@ -171,6 +174,35 @@ def test_a_killed_run_is_gone_on_from_and_writes_the_same(readers, tmp_path, cap
     assert f"{256 * before:,} were read before" in capsys.readouterr().out and not partial.exists()
     assert predict(readers, source, tmp_path / "whole", "--crops") == 0
     assert (out / "predictions.csv").read_bytes() == (tmp_path / "whole" / "predictions.csv").read_bytes()
+
+
+def test_what_was_read_is_kept_where_the_folder_to_make_lies_among_the_crops(readers, crops, tmp_path, capsys,
+                                                                             monkeypatch):
+    """It fails when it writes, and is not read again: what lies beside the crops is no part of the input."""
+    source = tmp_path / "crops"
+    shutil.copytree(crops, source)
+    with monkeypatch.context() as broken:
+        broken.setattr("harness.predicting.summary.save", lambda *arguments: (_ for _ in ()).throw(OSError("full")))
+        assert predict(readers, source, source / "out") != 0
+    assert "full" in capsys.readouterr().err and not (source / "out").exists()
+    assert predict(readers, source, source / "out") == 0
+    assert "frames a second" not in capsys.readouterr().out and rows(source / "out")
+
+
+def test_a_folder_that_was_made_while_it_waited_is_left_alone(readers, crops, tmp_path, capsys):
+    out, codes, said = tmp_path / "out", [], ""
+    with making(partial_folder(out) / "pieces"):
+        other = threading.Thread(target=lambda: codes.append(predict(readers, crops, out)))
+        other.start()
+        while "waiting for another process" not in said:
+            assert other.is_alive()
+            said += capsys.readouterr().err
+            time.sleep(0.02)
+        out.mkdir()
+        (out / "mine.txt").write_text("mine")
+    other.join()
+    assert codes == [2] and [path.name for path in out.iterdir()] == ["mine.txt"]
+    assert "is not empty" in capsys.readouterr().err
 
 
 def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):
