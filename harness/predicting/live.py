@@ -65,12 +65,12 @@ def watch(wanted: Wanted, say: Say) -> Watched:
     with ExitStack() as context:
         source = context.enter_context(Paced(open_source(wanted.input, wanted.crops, wanted.seconds)))
         setting = opened(wanted, source, say, live=True)
-        _warm_up(setting)
         rate = source.rate or USUAL_RATE
         delays = tuple(_delay(setting, rate))
         for line in delays:
             say(line)
         session = _Session(wanted, setting, rate)
+        _warm_up(session)
         try:
             session.run(source)
         except KeyboardInterrupt:
@@ -84,13 +84,14 @@ def watch(wanted: Wanted, say: Say) -> Watched:
                    session.latency(95), delays, tuple(source.notes))
 
 
-def _warm_up(setting: Setting) -> None:
-    """The first call of a network or a detector takes many times as long as the others."""
+def _warm_up(session: _Session) -> None:
+    """The first call of a network, a detector or a table takes many times as long as the others: seconds are lost."""
     blank = np.zeros((SIDE, SIDE, 3), np.uint8)
-    for forward in setting.forwards:
+    for forward in session.setting.forwards:
         forward([blank])
-    if setting.detector is not None:
-        setting.detector(blank)
+    if session.setting.detector is not None:
+        session.setting.detector(blank)
+    session.lines(np.zeros((0, 3)), session.packed())
 
 
 def _delay(setting: Setting, rate: float) -> Iterator[str]:
@@ -149,25 +150,34 @@ class _Session:
 
     def append(self, last: bool = False) -> None:
         """Write the rows that have come since the last time, whole lines only."""
-        from harness.predicting.tables import CSV, as_csv, table
+        from harness.predicting.tables import CSV
 
         if not self.came:
             if last:
                 raise InputError(f"{self.wanted.input}: not one frame came")
             return
         frames = self.frames(self.written)
-        rows = packed(self.fresh, [reader.task.width for reader in self.setting.readers])
+        rows = self.packed()
         kept = joined(self.kept, rows)
         self.kept, self.fresh = kept, []  # at once: Ctrl-C comes before or after, and no row is lost or doubled
-        fresh = self._reading(frames, rows)
         path = self.wanted.out / CSV
         if self.written == 0:
             with placing(self.wanted.out) as aside:
-                (aside / CSV).write_text(as_csv(table(fresh)), encoding="utf-8")
-        elif len(fresh.frames):
+                (aside / CSV).write_text(self.lines(frames, rows), encoding="utf-8")
+        elif len(frames):
             with open(path, "ab", buffering=0) as file:
-                file.write(as_csv(table(fresh), header=False).encode())
+                file.write(self.lines(frames, rows, header=False).encode())
         self.written += len(frames)
+
+    def packed(self) -> Rows:
+        """Those that are not written yet."""
+        return packed(self.fresh, [reader.task.width for reader in self.setting.readers])
+
+    def lines(self, frames: np.ndarray, rows: Rows, header: bool = True) -> str:
+        """Of predictions.csv."""
+        from harness.predicting.tables import as_csv, table
+
+        return as_csv(table(self._reading(frames, rows)), header)
 
     def reading(self) -> Reading:
         """Of everything, without rows after a face was last seen."""

@@ -10,6 +10,8 @@ import pyarrow.parquet
 import pytest
 
 from harness.media.camera import Camera
+from harness.media.pacing import Paced
+from harness.predicting import tables
 from harness.smoothing import fill_gaps, smooth
 from tests import small
 from tests.cli.predicting import PROBABILITIES, numbers, predict, rows, runs_of
@@ -40,6 +42,16 @@ def test_without_a_choice_of_its_own_a_run_is_smoothed_exponentially(readers, tm
     assert predict(readers, film(tmp_path / "a.mp4", 10), tmp_path / "out", "--live", "--crops") == 0
     run, = runs_of(tmp_path / "out")
     assert run["kernel"] == ("exponential" if run["radius"] else "none") and run["gaps"] == "held"
+
+
+def test_no_frame_is_lost_to_what_is_slow_only_once(readers, tmp_path, monkeypatch):
+    """A table is made before the first frame is asked for: to load what makes it takes seconds."""
+    happened = []
+    making, asking = tables.as_csv, Paced.__iter__
+    monkeypatch.setattr(tables, "as_csv", lambda *arguments: happened.append("table") or making(*arguments))
+    monkeypatch.setattr(Paced, "__iter__", lambda source: happened.append("frames") or asking(source))
+    assert predict(readers, film(tmp_path / "a.mp4", 3), tmp_path / "out", "--live", "--crops") == 0
+    assert happened[:2] == ["table", "frames"]
 
 
 def test_ctrl_c_ends_it_well(readers, tmp_path):
