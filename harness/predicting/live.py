@@ -111,7 +111,7 @@ class _Session:
         self.looker, self.stream = setting.looker(), Stream(setting.filters, rate)
         self.size = (0, 0)
         self.came = array("d")
-        """Of each frame its number, its time and its latency, all three in seconds but the first."""
+        """Of each frame its number, and its time and its latency in seconds, one after the other."""
         self.fresh: list[Row] = []
         """Of the frames that are not written yet."""
         self.kept: list[Rows] = []
