@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import FramelightError
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+ATTEMPTS = 100
+"""At most so often is a folder made anew that goes before its lock is had."""
+
 
 @contextmanager
-def making(path: Path) -> Iterator[None]:
-    """Hold the lock of the entry that will be at `path`; released even when the holder is killed."""
-    from filelock import FileLock, Timeout
+def making(path: Path, what: str = "") -> Iterator[None]:
+    """Hold the lock of the entry that will be at `path`; released even when the holder is killed.
+
+    The folder of the lock may go while it is waited for. what: what is made, for who waits (default: the name of
+    `path`).
+    """
+    from filelock import FileLock
 
     lock_path = path.parent / f".{path.name}.lock"
     try:
-        lock_path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(lock_path)
-        try:
-            lock.acquire(timeout=0.05)
-        except Timeout:
-            print(f"waiting for another process that makes {path.name}", file=sys.stderr)
-            lock.acquire()
+        _acquire(lock, lock_path.parent, what or path.name)
     except OSError as error:
         raise FramelightError(f"cannot write {lock_path}: {error.strerror}; choose another store with --store DIR, or "
                               "for what goes to --out another place") from error
@@ -31,3 +38,22 @@ def making(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _acquire(lock: FileLock, folder: Path, what: str) -> None:
+    from filelock import Timeout
+
+    timeout, left = 0.05, ATTEMPTS
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=timeout)
+            return
+        except Timeout:
+            print(f"waiting for another process that makes {what}", file=sys.stderr)
+            timeout = -1
+        except FileNotFoundError:  # who held it has removed the folder
+            left -= 1
+            if not left:
+                raise
+            time.sleep(0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from harness.errors import FramelightError
 from harness.files import write_json, writing
+from harness.locks import making
 
 ABOUT = "about.json"
 
@@ -47,6 +49,18 @@ class Piece:
 
 def partial_folder(out: Path) -> Path:
     return out.absolute().parent / f".{out.name}.partial"
+
+
+@contextmanager
+def holding(out: Path) -> Iterator[None]:
+    """One command at a time makes an output; of one that began nothing, nothing stays beside it."""
+    folder = partial_folder(out)
+    with making(folder / "pieces", str(out)):
+        try:
+            yield
+        finally:
+            if not (folder / ABOUT).exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class Partial:

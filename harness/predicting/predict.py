@@ -14,7 +14,6 @@ from harness.data.image_files import names_in
 from harness.errors import InputError
 from harness.files import write_json
 from harness.identity import digest
-from harness.locks import making
 from harness.media.frames import USUAL_RATE
 from harness.placing import placing, require_free
 from harness.predicting import filters
@@ -23,7 +22,7 @@ from harness.predicting.looking import Given, Looker, Searching
 from harness.predicting.margins import margins_of
 from harness.predicting.models import Opening, open_runs
 from harness.predicting.passes import Forward, Reader
-from harness.predicting.pieces import Partial, partial_folder
+from harness.predicting.pieces import Partial, holding
 from harness.predicting.pipeline import FRAMES, Pipeline
 from harness.predicting.reading import Reading
 
@@ -112,7 +111,7 @@ def predict(wanted: Wanted, say: Say) -> Done:
     with ExitStack() as context:
         source = context.enter_context(open_source(wanted.input, wanted.crops, wanted.seconds))
         setting = opened(wanted, source, say)
-        context.enter_context(making(partial_folder(wanted.out) / "pieces"))
+        context.enter_context(holding(wanted.out))
         begin(wanted)  # the process that was waited for may have made the folder
         kept = Partial(wanted.out, _about(wanted, setting))
         began = time.perf_counter()

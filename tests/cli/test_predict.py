@@ -200,9 +200,11 @@ def test_a_folder_that_was_made_while_it_waited_is_left_alone(readers, crops, tm
             time.sleep(0.02)
         out.mkdir()
         (out / "mine.txt").write_text("mine")
+        shutil.rmtree(partial_folder(out))
     other.join()
     assert codes == [2] and [path.name for path in out.iterdir()] == ["mine.txt"]
     assert "is not empty" in capsys.readouterr().err
+    assert not partial_folder(out).exists()
 
 
 def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+
+from harness.locks import making
+
+
+def test_who_waits_is_told_for_what_and_goes_on_where_the_folder_went_with_the_work(tmp_path, capsys):
+    held, folder = [], tmp_path / ".talk.partial"
+
+    def wait():
+        with making(folder / "pieces", "talk"):
+            held.append((folder / ".pieces.lock").exists())
+
+    other = threading.Thread(target=wait)
+    with making(folder / "pieces"):
+        other.start()
+        said = ""
+        while not said:
+            assert other.is_alive()
+            said = capsys.readouterr().err
+            time.sleep(0.02)
+        shutil.rmtree(folder)
+        time.sleep(0.2)
+    other.join(timeout=10)
+    assert held == [True] and said == "waiting for another process that makes talk\n"
