@@ -28,10 +28,12 @@ def filter_of(reader: Reader, live: bool, kernel: str | None = None, radius: int
               film: bool = True) -> Filter:
     """The filter of one run; kernel and radius replace its own. Pictures that are not of one film are not filtered.
 
-    InputError where only one of the two is given and the run has no other.
+    InputError where only one of the two is given and the run has no other, and for a filter of such pictures.
     """
     base = reader.filter
     if not film:
+        if kernel not in (None, "none") or radius:
+            raise InputError("pictures that are not of one film are not smoothed; leave out --kernel and --radius")
         return dataclasses.replace(base, kernel="none", radius=0)
     if live:
         own = dataclasses.replace(base, kernel=LIVE_KERNEL if base.radius else "none")

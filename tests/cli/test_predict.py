@@ -228,5 +228,8 @@ def test_a_filter_of_its_own_is_the_default():
     assert filter_of(Reader("run", "", task("au"), own, "", causal), True) == causal
     assert filter_of(reader, False, film=False) == Filter("none", 0, "nearest", own.thresholds)
     assert filter_of(reader, False, "none") == Filter("none", 0, "nearest", own.thresholds)
+    for kernel, radius in (("mean", None), (None, 3)):
+        with pytest.raises(InputError, match="not of one film are not smoothed; leave out"):
+            filter_of(reader, False, kernel, radius, film=False)
     with pytest.raises(InputError, match="needs a --radius"):
         filter_of(Reader("run", "", task("au"), Filter("none", 0, "linear"), ""), False, "mean")
