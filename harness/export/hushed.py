@@ -1,4 +1,4 @@
-"""Converters and runtimes of phones talk of their own insides, past Python's own streams."""
+"""Converters and runtimes of phones talk of their own insides, through Python's streams and past them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def hushed() -> Iterator[None]:
     try:
         for number in kept:
             os.dup2(nowhere, number)
-        with warnings.catch_warnings():
+        with open(os.devnull, "w") as quiet, redirect_stdout(quiet), redirect_stderr(quiet), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:

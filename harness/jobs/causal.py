@@ -43,9 +43,11 @@ def folder(store: Path, job_id: str) -> Path:
 
 
 def kept(store: Path, job_id: str) -> Filter | None:
-    """The causal filter chosen for a job, None where none was."""
+    """The causal filter chosen from a job's predictions, None where none was from those that are there now."""
     found = _read(store, job_id)
-    return None if found is None else Filter(found.kernel, found.radius, GAPS, found.thresholds)
+    if found is None or not _stands(store, job_id):
+        return None
+    return Filter(found.kernel, found.radius, GAPS, found.thresholds)
 
 
 def recorded(store: Path, record: Record) -> Record | None:
@@ -56,7 +58,7 @@ def recorded(store: Path, record: Record) -> Record | None:
     found = _read(store, record.job_id)
     if found is None or found.job_id != _job(store, record, Path(), "").job_id:
         return None
-    return found if _predictions(folder(store, record.job_id)) == _predictions(_left(store, record)) else None
+    return found if _stands(store, record.job_id) else None
 
 
 def replay(store: Path, record: Record, root: Path, labels: str) -> Record:
@@ -68,7 +70,7 @@ def replay(store: Path, record: Record, root: Path, labels: str) -> Record:
     from harness.jobs.compute import compute
 
     job = _job(store, record, root, labels)
-    left = _left(store, record)
+    left = _left(store, record.job_id)
     require_predictions(left, record.job_id, AGAIN)
     if not job.predictions.is_dir():
         raise FramelightError(f"{job.predictions} is gone, where run {record.job_id} kept its predictions; {AGAIN}")
@@ -97,15 +99,20 @@ def _job(store: Path, record: Record, root: Path, labels: str) -> Job:
 def _backbone_parameters(store: Path, record: Record) -> int:
     """Without those of the head, which its training tells."""
     try:
-        summary = json.loads((_left(store, record) / "training.json").read_text(encoding="utf-8"))
+        summary = json.loads((_left(store, record.job_id) / "training.json").read_text(encoding="utf-8"))
         return record.parameters - summary["parameters"]
     except (OSError, ValueError, KeyError, TypeError):
         return record.parameters
 
 
-def _left(store: Path, record: Record) -> Path:
+def _left(store: Path, job_id: str) -> Path:
     """What the job itself left."""
-    return Path(store) / "artifacts" / "jobs" / record.job_id
+    return Path(store) / "artifacts" / "jobs" / job_id
+
+
+def _stands(store: Path, job_id: str) -> bool:
+    """Whether a replay is of the predictions that the job has now."""
+    return _predictions(folder(store, job_id)) == _predictions(_left(store, job_id))
 
 
 def _read(store: Path, job_id: str) -> Record | None:

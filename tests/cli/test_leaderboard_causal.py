@@ -96,6 +96,7 @@ def test_other_predictions_are_replayed_again(capsys, store):
     path = folder(store, f"{run}-s0") / "choice.json"
     frozen = path.read_text()
     path.write_text(frozen.replace('"predictions": "', '"predictions": "0'))
+    assert kept(store, f"{run}-s0") is None
     assert causal(capsys, store)[0] == before and path.read_text() == frozen
 
 

@@ -75,7 +75,7 @@ def test_fewer_bits_make_a_smaller_file_that_says_nearly_the_same(form, network,
         assert np.abs(given["outputs"] - expected["outputs"]).max() < 0.02, precision
         away = np.abs(given["embedding"] - expected["embedding"]).mean() / spread
         assert away < (0.3 if precision == "int8" else 0.01), precision
-        assert (away > 1e-3) == (precision == "int8"), precision
+        assert (away > 5e-3) == (precision == "int8"), precision
 
 
 def test_crops_of_another_size_are_refused(form, written):
