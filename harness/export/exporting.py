@@ -28,12 +28,12 @@ from harness.export.measuring import measure
 from harness.export.network import Network, network_of, require_images
 from harness.exports import Exported
 from harness.faces.detecting import open_detector
-from harness.faces.margins import margin_of
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.files import write_json, write_text, writing
 from harness.identity import digest
 from harness.jobs import causal
 from harness.jobs.predictions import Predictions
+from harness.learned_margins import margin_of_data
 from harness.placing import placing
 from harness.progress import Progress
 from harness.splits import annotations_digest
@@ -72,10 +72,11 @@ def export(chosen: Chosen, wanted: Wanted, data: Path | None, out: Path, store: 
     dataset = data_of(chosen, entry, data, store)
     kept = chosen.kept()
     crops = crops_of(kept, dataset)
-    learned_from = training_crops(dataset, chosen.configuration.task, wanted.calibration)
-    calibration = resize_all(learned_from, network.backbone.spec.preprocessing)
+    calibration = resize_all(training_crops(dataset, chosen.configuration.task, wanted.calibration),
+                             network.backbone.spec.preprocessing)
+    margin = margin_of_data(entry.data_digest, open_detector("haar"), store, say)
     card = card_of(chosen, network, wanted.form, wanted.embedding, len(calibration),
-                   causal.kept(store, chosen.record.job_id), margin_of(learned_from, open_detector("haar")))
+                   causal.kept(store, chosen.record.job_id), margin)
     made = []
     with placing(out) as folder:
         for precision in wanted.ordered:

@@ -1,24 +1,18 @@
-"""How wide a run's crops were cut: looked up once for a data set and a detector, and remembered in the store."""
+"""How wide a run's crops were cut."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from harness import whereabouts
-from harness.errors import FramelightError
-from harness.files import write_json
+from harness.learned_margins import margin_of_data
 
 if TYPE_CHECKING:
     from harness.faces.cropping import Margin
     from harness.faces.detecting import Detector
     from harness.predicting.passes import Reader
 
-FILE = "margins.json"
 
 def margins_of(readers: Sequence[Reader], detector: Detector, store: Path, given: float | None,
                say: Callable[[str], None]) -> list[Margin]:
@@ -31,67 +25,9 @@ def margins_of(readers: Sequence[Reader], detector: Detector, store: Path, given
 
     if given is not None:
         return [Margin(given)] * len(readers)
-    found = [reader.margin or of_data(reader.images, detector, store, say) for reader in readers]
+    found = [reader.margin or margin_of_data(reader.images, detector, store, say) for reader in readers]
     for reader, margin in zip(readers, found):
         if margin is None:
             say(f"the crops that {reader.name} learned from are not here, or few faces are found in them: crops are "
                 f"cut with the default margin of {DEFAULT.scale:g}; --margin X sets another")
     return [margin or DEFAULT for margin in found]
-
-
-def of_data(images: str, detector: Detector, store: Path, say: Callable[[str], None]) -> Margin | None:
-    """That of the data set with this digest, where it still lies where it was."""
-    from harness.faces.cropping import Margin
-    from harness.faces.margins import margin_of
-
-    if not images:
-        return None
-    path, key = store / "features" / FILE, f"{images}, {detector.identity}"
-    known = _known(path)
-    if key not in known:
-        crops = _crops(images, store)
-        if not crops:
-            return None
-        say("looking at the crops that the run learned from, for their margin")
-        margin = margin_of(crops, detector)
-        known = {**_known(path), key: None if margin is None else [margin.scale, margin.dx, margin.dy]}
-        write_json(path, known)
-    return None if known[key] is None else Margin(*known[key])
-
-
-def _crops(images: str, store: Path) -> list[np.ndarray]:
-    """As many as are looked at, over all sequences of the data set; empty where it is gone or has changed."""
-    from harness.data.fingerprint import dataset_digest
-    from harness.data.open import open_dataset
-    from harness.faces.margins import MOST
-    from harness.features.decode import CorruptImage, decode
-
-    root = whereabouts.recall(store, images)
-    try:
-        dataset = None if root is None else open_dataset(root)
-        if dataset is None or dataset_digest(dataset, store / "features" / "digests.json") != images:
-            return []
-    except (FramelightError, OSError):
-        return []
-    names = [name for name in sorted(dataset.sequences) if len(dataset.sequences[name].images)]
-    each = -(-MOST // max(len(names), 1))
-    crops = []
-    for path in _spread([path for name in names for path in _spread(dataset.sequences[name].images, each)], MOST):
-        try:
-            crops.append(decode(path))
-        except CorruptImage:
-            continue
-    return crops
-
-
-def _spread(paths: Sequence[Path], most: int) -> list[Path]:
-    """All of them, or so many at even distances, the first and the last among them."""
-    return [paths[at] for at in np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)]
-
-
-def _known(path: Path) -> dict[str, list[float] | None]:
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}

@@ -18,7 +18,11 @@ from harness.export.checking import check, crops_of, outputs
 from harness.export.exporting import opened
 from harness.export.onnx_format import FORMAT
 from harness.export.opening import open_exported
+from harness.faces.detecting import open_detector
 from harness.features.decode import decode
+from harness.features.store import FeatureStore
+from harness.files import write_json
+from harness.learned_margins import FILE
 from harness.tracking import tracked_records
 from tests import small
 
@@ -88,6 +92,15 @@ def test_the_card_says_what_a_stranger_must_know(exported, best):
     assert card["run"]["job_id"] == record.job_id and card["run"]["value"] == record.metrics["P_EXPR"]
     assert card["licence"] and card["parameters"] > 0 and card["embedding"]["width"] > 0
     assert [file["file"] for file in card["files"]] == ["model-float32.onnx"]
+
+
+def test_its_crops_are_cut_as_those_of_its_run(readers, best, tmp_path):
+    store = Path(shutil.copytree(readers, tmp_path / "store"))
+    images = FeatureStore(store / "features").entry(best.configuration.entry).data_digest
+    write_json(store / "features" / FILE, {f"{images}, {open_detector('haar').identity}": [1.3, 0.1, 0.2]})
+    assert export(store, "best:expr", tmp_path / "out", "--precision", "float32") == 0
+    card = json.loads((tmp_path / "out" / "card.json").read_text())
+    assert card["margin"] == {"scale": 1.3, "dx": 0.1, "dy": 0.2}
 
 
 def test_the_folder_opens_as_a_model(exported, best, small_set):

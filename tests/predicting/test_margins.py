@@ -11,7 +11,8 @@ from harness.data.open import open_dataset
 from harness.faces.cropping import Margin, crop
 from harness.faces.detecting import open_detector
 from harness.faces.margins import DEFAULT, FEWEST, MOST
-from harness.predicting.margins import FILE, margins_of
+from harness.learned_margins import FILE
+from harness.predicting.margins import margins_of
 from harness.predicting.passes import Reader
 from tests.data.building import EXPR, annotate
 from tests.faces import scenes
