@@ -1,4 +1,7 @@
-"""Where the data sets of a store lay when they were last opened: folders by digest, in one JSON file."""
+"""Where the data sets of a store lay when they were last opened: folders by digest, in one JSON file.
+
+Those in the store itself, which it has drawn, are named from its root: it may be moved.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,16 @@ FILE = "whereabouts.json"
 
 def remember(store: Path, images: str, root: Path) -> None:
     """images: digest of the data set's crops."""
-    known = _known(store)
-    if known.get(images) != str(root.absolute()):
-        write_json(_path(store), {**known, images: str(root.absolute())})
+    known, place, home = _known(store), root.absolute(), Path(store).absolute()
+    named = str(place.relative_to(home) if place.is_relative_to(home) else place)
+    if known.get(images) != named:
+        write_json(_path(store), {**known, images: named})
 
 
 def recall(store: Path, images: str) -> Path | None:
     """The folder; whether the data set still lies there, and is still the same, is for the caller to see."""
     found = _known(store).get(images)
-    return Path(found) if isinstance(found, str) else None
+    return Path(store).absolute() / found if isinstance(found, str) else None
 
 
 def _path(store: Path) -> Path:
