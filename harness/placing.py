@@ -15,12 +15,17 @@ from harness.files import sweep, writing_directory
 
 def require_free(out: Path, force: bool, *read: Path) -> None:
     """InputError for an `out` that is a file or the folder that the user is in, that holds something (unless `force`),
-    or whose content is, holds or is part of what is `read`: it would be lost."""
+    that cannot be made where it is, or whose content is, holds or is part of what is `read`: it would be lost."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; name a folder")
     place = out.resolve()
     if Path.cwd().is_relative_to(place):
         raise InputError(f"--out {out} is or holds the folder that you are in; name a folder to make")
+    above = next(folder for folder in place.parents if os.path.exists(folder))
+    if not above.is_dir():
+        raise InputError(f"--out {out} cannot be made: {above} is a file; name another folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise InputError(f"--out {out} cannot be made: {above} is not yours to write in; name another place")
     full = out.is_dir() and any(out.iterdir())
     for path in read:
         if path.exists() and path.resolve().is_relative_to(place):

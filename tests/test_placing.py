@@ -34,6 +34,15 @@ def test_a_file_is_never_replaced(full):
         require_free(full / "mine.txt", True)
 
 
+def test_where_no_folder_can_be_made_is_said_at_once(full, monkeypatch):
+    with pytest.raises(InputError, match="mine.txt is a file; name another folder"):
+        require_free(full / "mine.txt" / "deep" / "er", False)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != full)
+    require_free(full.parent / "new", False)
+    with pytest.raises(InputError, match="out is not yours to write in"):
+        require_free(full / "deep" / "er", True)
+
+
 def test_what_is_read_is_never_replaced(full):
     with pytest.raises(InputError, match="which is read"):
         require_free(full, True, full / "mine.txt")

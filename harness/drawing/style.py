@@ -7,6 +7,7 @@ an automatic layout draws every figure several times.
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,7 +114,8 @@ def counted(number: int, most: int = 100_000) -> str:
 
 
 def save(made: Figure, path: Path, **options: Any) -> None:
-    """Write a PNG, whole or not at all; the same figure gives the same bytes."""
-    with writing(path) as aside:
+    """Write a PNG, whole or not at all; the same figure gives the same bytes. A letter that the font lacks is a box."""
+    with writing(path) as aside, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         made.savefig(aside, format="png", metadata={"Software": None},
                      pil_kwargs={"compress_level": COMPRESSION}, **options)

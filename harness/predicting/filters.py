@@ -19,6 +19,8 @@ def check(kernel: str | None, radius: int | None, live: bool) -> None:
         raise unknown("kernel", kernel, KERNELS)
     if radius is not None and not 0 <= radius <= MAX_RADIUS:
         raise InputError(f"--radius {radius}: a radius lies in 0 to {MAX_RADIUS} frames")
+    if kernel == "none" and radius:
+        raise InputError(f"--kernel none smooths nothing and has no --radius {radius}; leave one of them out")
     if live and kernel not in (None, "none", *CAUSAL):
         raise InputError(f"--kernel {kernel} reads frames that a live video does not have yet; take "
                          f"{', '.join(CAUSAL)} or none")

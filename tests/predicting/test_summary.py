@@ -73,6 +73,11 @@ def test_one_picture_no_face_a_face_never_seen_and_a_long_video(tmp_path, option
     assert pixels(drawn(tmp_path, [BOX], **options)).min() < 100
 
 
+def test_a_name_in_letters_that_the_font_lacks_warns_of_nothing(tmp_path, recwarn):
+    assert write_summary(dataclasses.replace(a_reading([BOX], frames=3), source="顔.mp4"), tmp_path).exists()
+    assert not recwarn.list
+
+
 def test_the_same_reading_is_the_same_picture(tmp_path):
     first = drawn(tmp_path / "a", [BOX], frames=30).read_bytes()
     assert drawn(tmp_path / "b", [BOX], frames=30).read_bytes() == first
