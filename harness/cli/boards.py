@@ -62,8 +62,9 @@ def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: 
     places = {record.job_id: folder(store, job_id) / FILE for job_id, record in replays.items()}
     listed = causal(found, replays, task, _evidence(store, tracking_uri, "studentized", places))
     if not listed and format in ("table", "md"):
-        return (f"nothing to replay in real time: no run in {store}{'' if task is None else f' of task {task}'} has kept "
-                "predictions on videos that are at hand")
+        of = "" if task is None else f" of task {task}"
+        return (f"nothing to replay in real time: no run in {store}{of} has kept predictions on videos that are at "
+                "hand")
     return render_causal(listed, format, _room(plain)[0]).rstrip("\n")
 
 

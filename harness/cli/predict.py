@@ -59,8 +59,7 @@ def _speed(done: Done) -> Iterator[str]:
         return
     speed, rate = done.frames / max(done.seconds, 1e-9), done.reading.rate
     beside = f", {speed / rate:.1f} x the video's own {rate:.4g}" if rate else ""
-    before = len(done.reading.frames) - done.frames
-    earlier = f"; {before:,} were read before" if before > 0 and done.film else ""
+    earlier = f"; {done.before:,} were read before" if done.before else ""
     yield f"{speed:.1f} frames a second{beside}{earlier}"
 
 

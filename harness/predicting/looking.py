@@ -62,14 +62,14 @@ class Searching:
         from harness.faces.tracking import Tracker
 
         self.detector, self.margins, self.rate = detector, tuple(margins), rate
-        self.tracker = Tracker(rate)
+        self.tracker, self._most = Tracker(rate), 0
 
     def __call__(self, frame: Frame) -> Seen:
         from harness.faces.cropping import crop
 
         if self.rate is None:
             faces = self.detector(frame.pixels)
-            looks, ids = np.zeros((len(faces), 0), np.float16), np.arange(1, len(faces) + 1)
+            looks, ids = np.zeros((len(faces), 0), np.float16), self._numbered(len(faces))
         else:
             faces = self.detector(frame.pixels, self.tracker.near(), self.tracker.turn)
             looks = _looks(frame.pixels, faces)
@@ -84,12 +84,17 @@ class Searching:
         found = [np.zeros(0, np.int64)]
         for number, rows in zip(piece.frames.tolist(), piece.rows()):
             faces = Faces(piece.boxes[rows], piece.scores[rows], piece.hints[rows])
-            found.append(np.arange(1, len(faces) + 1) if self.rate is None else
+            found.append(self._numbered(len(faces)) if self.rate is None else
                          self.tracker.update(number, faces, piece.looks[rows] if len(faces) else None))
         return np.concatenate(found)
 
     def lasting(self) -> dict[int, int]:
-        return self.tracker.lasting()
+        return self.tracker.lasting() if self.rate is not None else {id: id for id in range(1, self._most + 1)}
+
+    def _numbered(self, faces: int) -> np.ndarray:
+        """The ids of the faces of a picture that stands for itself: nothing proves them but the picture."""
+        self._most = max(self._most, faces)
+        return np.arange(1, faces + 1)
 
 
 class Given:

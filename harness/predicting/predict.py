@@ -63,7 +63,7 @@ class Wanted:
 @dataclass(frozen=True, eq=False)
 class Done:
     """What was written. film: whether faces last from frame to frame; seconds: of reading, and frames: how many were
-    read in them (fewer than all where a killed run had read some); notes: what the source told of itself.
+    read in them; before: how many a killed run had read; notes: what the source told of itself.
     """
 
     reading: Reading
@@ -71,6 +71,7 @@ class Done:
     files: tuple[Path, ...]
     seconds: float
     frames: int
+    before: int
     notes: tuple[str, ...] = ()
 
 
@@ -115,14 +116,14 @@ def predict(wanted: Wanted, say: Say) -> Done:
         begin(wanted)  # the process that was waited for may have made the folder
         kept = Partial(wanted.out, _about(wanted, setting))
         began = time.perf_counter()
-        frames = _read(setting, kept)
+        frames, before = _read(setting, kept)
         seconds = time.perf_counter() - began
         about = About(wanted.input, source.rate, setting.film, source.kind == "crops")
         reading = assemble(about, kept.pieces(), setting.looker(), setting.readers, setting.filters, wanted.missing)
         with placing(wanted.out) as aside:
             files = write(wanted, reading, setting, aside)
         kept.remove()
-        return Done(reading, setting.film, files, seconds, frames, tuple(source.notes))
+        return Done(reading, setting.film, files, seconds, frames, before, tuple(source.notes))
 
 
 def begin(wanted: Wanted, live: bool = False) -> None:
@@ -165,8 +166,8 @@ def _about(wanted: Wanted, setting: Setting) -> dict[str, Any]:
             "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in setting.forwards]}
 
 
-def _read(setting: Setting, pieces: Partial) -> int:
-    """Read every frame that no piece holds yet; how many that were."""
+def _read(setting: Setting, pieces: Partial) -> tuple[int, int]:
+    """Read every frame that no piece holds yet; how many that were, and how many were held."""
     from harness.predicting.progress import FilmProgress
 
     looker, kept, before = setting.looker(), 0, 0
@@ -181,7 +182,7 @@ def _read(setting: Setting, pieces: Partial) -> int:
             for number, piece in enumerate(made, kept):
                 pieces.add(number, piece)
                 done += len(piece.frames)
-    return done
+    return done, before
 
 
 def _left(source: Source, before: int) -> Iterator[Frame]:

@@ -52,6 +52,7 @@ def test_a_folder_of_crops_gives_what_the_runs_predicted_of_that_video(readers, 
         assert numbers(tmp_path / "out", *columns) == pytest.approx(smoothed, abs=1e-5)
     said = capsys.readouterr()
     assert f"{len(written)} frames, 1 face, in {found.sum()} of them" in said.out
+    assert "frames a second\n" in said.out, "frames without a crop were not read before"
     assert "taken as face crops; --detect searches faces in them" in said.err
 
 

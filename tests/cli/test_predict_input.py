@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.predicting import numbers, predict, rows
+from tests.faces import scenes
 from tests.media.films import cut, film, sound
 from tests.media.test_camera import NOWHERE
 
@@ -112,6 +113,19 @@ def test_images_stand_for_themselves_and_broken_ones_are_named(read, tmp_path):
     code, printed, said = read(folder, crops=False)
     assert code == 0 and "2 frames" in printed and "1 of 3 images cannot be read" in said
     assert frames_of(tmp_path) == [1, 3]
+
+
+def test_in_every_image_of_a_folder_its_own_faces_are_found(read, tmp_path):
+    """As many as are told apart in a film, where a face has to be seen more than once."""
+    folder, many = tmp_path / "photos", (1, 2, 0, 1, 1)
+    folder.mkdir()
+    for number, faces in enumerate(many):
+        people = [(who, 100 + 160 * who, 100, 112) for who in range(faces)]
+        Image.fromarray(scenes.frame(360, 200, people)).save(folder / f"photo{'abcde'[number]}.png")
+    code, printed, _ = read(folder, crops=False)
+    assert code == 0 and "5 frames, 5 faces, in 4 of them" in printed
+    assert [(row["frame"], row["face"]) for row in rows(tmp_path / "out")] == [
+        ("1", "1"), ("2", "1"), ("2", "2"), ("3", ""), ("4", "1"), ("5", "1")]
 
 
 def test_only_the_first_seconds_are_read(read, tmp_path):
