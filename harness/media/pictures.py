@@ -23,7 +23,8 @@ ORIENTATION = 0x0112
 class Pictures:
     """Image files as frames without a time; `numbered` holds (frame number, file), ascending.
 
-    kind: `image`, `images` or `crops`; photos are put upright as their EXIF data say, crops are left as they are.
+    kind: `image`, `images` or `crops`; files: what it was given. Photos are put upright as their EXIF data say, crops
+    are left as they are.
     A broken file is passed over and noted. InputError, when it is made, where all of them are broken.
     """
 
@@ -31,6 +32,7 @@ class Pictures:
 
     def __init__(self, numbered: Sequence[tuple[int, Path]], kind: str, name: str) -> None:
         self.name, self.kind, self.frames, self.notes = name, kind, len(numbered), []
+        self.files = tuple(numbered)
         self._broken: list[CorruptImage] = []
         read = self._read(numbered)
         first = next(read, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.data.image_files import names_in
 from harness.errors import InputError
-from harness.files import write_json
+from harness.files import write_json, writing
 from harness.identity import digest
 from harness.media.frames import USUAL_RATE
 from harness.placing import placing, require_free
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from harness.jobs.filter import Filter
     from harness.media.frames import Frame, Source
 
-NOTE = "predict.json"
+NOTE, NAMES = "predict.json", "images.csv"
 FORMAT = 1
 """Of the pieces; raised when they come to mean something else."""
 Say = Callable[[str], None]
@@ -193,7 +194,8 @@ def _left(source: Source, before: int) -> Iterator[Frame]:
 
 
 def write(wanted: Wanted, reading: Reading, setting: Setting, folder: Path) -> tuple[Path, ...]:
-    """Tables, picture, note and, where asked for, the annotated video; their names as they will be in `wanted.out`."""
+    """Tables, picture, note, of a folder of photos the name of each frame, and, where asked for, the annotated video;
+    their names as they will be in `wanted.out`."""
     from harness.media.opening import open_source
     from harness.predicting.summary import write_summary
     from harness.predicting.tables import write_tables
@@ -204,8 +206,17 @@ def write(wanted: Wanted, reading: Reading, setting: Setting, folder: Path) -> t
         from harness.predicting.annotating import annotate
 
         annotate(partial(open_source, wanted.input, wanted.crops, wanted.seconds), reading, setting.film, folder)
+    if setting.source.kind == "images":
+        _write_names(setting.source.files, folder / NAMES)
     write_json(folder / NOTE, note(wanted, reading, setting))
     return tuple(wanted.out / path.name for path in sorted(folder.iterdir()))
+
+
+def _write_names(files: Sequence[tuple[int, Path]], path: Path) -> None:
+    with writing(path) as aside, open(aside, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(("frame", "image"))
+        lines.writerows((number, image.name) for number, image in files)
 
 
 def note(wanted: Wanted, reading: Reading, setting: Setting) -> dict[str, Any]:

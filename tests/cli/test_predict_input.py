@@ -126,6 +126,8 @@ def test_in_every_image_of_a_folder_its_own_faces_are_found(read, tmp_path):
     assert code == 0 and "5 frames, 5 faces, in 4 of them" in printed
     assert [(row["frame"], row["face"]) for row in rows(tmp_path / "out")] == [
         ("1", "1"), ("2", "1"), ("2", "2"), ("3", ""), ("4", "1"), ("5", "1")]
+    assert (tmp_path / "out" / "images.csv").read_text().split() == [
+        "frame,image", *(f"{number},photo{letter}.png" for number, letter in enumerate("abcde", 1))]
 
 
 def test_only_the_first_seconds_are_read(read, tmp_path):
