@@ -12,7 +12,7 @@ from backbones.errors import printable
 from harness.errors import FramelightError
 from harness.export.crops import one_by_one
 from harness.export.formats import Model, file_name
-from harness.export.hushed import hushed
+from harness.export.hushed import converting, hushed
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -46,18 +46,11 @@ class ExecuTorch:
     def write(self, network: Network, folder: Path, precision: str, calibration: np.ndarray,
               embedding: bool = False) -> Path:
         path = Path(folder) / file_name(self, precision)
-        try:
-            with hushed():
-                program = _program(network, embedding)
-                if precision == "int8":
-                    program = _quantised(program, calibration)
-                model = _lowered(program, network.outputs(embedding))
-        except FramelightError:
-            raise
-        except Exception as error:  # the exporters' own exceptions have no common base
-            raise FramelightError(f"{network.backbone.label} cannot be written for ExecuTorch in {precision} "
-                                  f"({printable(' '.join(str(error).split()))}); take another format or "
-                                  "precision") from error
+        with converting(network, "ExecuTorch", precision):
+            program = _program(network, embedding)
+            if precision == "int8":
+                program = _quantised(program, calibration)
+            model = _lowered(program, network.outputs(embedding))
         path.write_bytes(model)
         return path
 

@@ -7,6 +7,13 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING
+
+from backbones.errors import printable
+from harness.errors import FramelightError
+
+if TYPE_CHECKING:
+    from harness.export.network import Network
 
 
 @contextmanager
@@ -29,3 +36,17 @@ def hushed() -> Iterator[None]:
             os.dup2(copy, number)
             os.close(copy)
         os.close(nowhere)
+
+
+@contextmanager
+def converting(network: Network, kind: str, precision: str) -> Iterator[None]:
+    """A conversion, hushed: whatever a converter raises is a FramelightError that names network, kind and precision."""
+    try:
+        with hushed():
+            yield
+    except FramelightError:
+        raise
+    except Exception as error:  # the converters' own exceptions have no common base
+        raise FramelightError(f"{network.backbone.label} cannot be written as {kind} in {precision} "
+                              f"({printable(' '.join(str(error).split()))}); take another format or precision"
+                              ) from error

@@ -14,7 +14,7 @@ from backbones.errors import printable
 from harness.errors import FramelightError
 from harness.export.crops import one_by_one
 from harness.export.formats import Model, file_name
-from harness.export.hushed import hushed
+from harness.export.hushed import converting, hushed
 
 if TYPE_CHECKING:
     from ai_edge_quantizer.quantizer import Quantizer
@@ -48,17 +48,10 @@ class LiteRt:
     def write(self, network: Network, folder: Path, precision: str, calibration: np.ndarray,
               embedding: bool = False) -> Path:
         path = Path(folder) / file_name(self, precision)
-        try:
-            with hushed():
-                model = _converted(network, embedding)
-                if precision != "float32":
-                    model = _reduced(model, precision, calibration)
-        except FramelightError:
-            raise
-        except Exception as error:  # the converters' own exceptions have no common base
-            raise FramelightError(f"{network.backbone.label} cannot be written as LiteRT in {precision} "
-                                  f"({printable(' '.join(str(error).split()))}); take another format or "
-                                  "precision") from error
+        with converting(network, "LiteRT", precision):
+            model = _converted(network, embedding)
+            if precision != "float32":
+                model = _reduced(model, precision, calibration)
         path.write_bytes(model)
         return path
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import statistics
 from functools import partial
-from itertools import groupby
 
 from harness.leaderboard.columns import MARKS, interval, marks, naming, rank_column, sign, smoothing
 from harness.leaderboard.layout import Column, Row, filled, fitted, joined, lines, markdown_table
-from harness.leaderboard.render import as_csv, as_json
-from harness.leaderboard.rows import board
+from harness.leaderboard.render import in_form
 from harness.leaderboard.table import title
 
 COLUMNS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
@@ -29,11 +27,10 @@ DROPPED, DROPPED_LAST = ("seeds", "price's 95 %", "offline filter"), ("run", "95
 
 def render_causal(rows: list[Row], form: str = "table", width: int = 100) -> str:
     """The rows of `causal` as table, csv, json or md, newline at the end; equal rows give equal bytes."""
-    if form == "csv":
-        return as_csv(rows, COLUMNS)
-    if form == "json":
-        return as_json(rows)
-    boards = [list(part) for _, part in groupby(rows, key=board)]
+    return in_form(rows, form, COLUMNS, lambda boards: _boards(boards, rows, form, width))
+
+
+def _boards(boards: list[list[Row]], rows: list[Row], form: str, width: int) -> str:
     notes = [EXPLAINED, DELAY.format(rate=rows[0]["rate"]), *_legend(rows)] if rows else []
     last = "\n\n".join(notes) if form == "md" else "\n".join(filled(note, width) for note in notes)
     return "\n\n".join([*(_board(listed, rows, form, width) for listed in boards), last]) + "\n"

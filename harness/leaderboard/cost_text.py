@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import groupby
 
 from harness.leaderboard.columns import count, interval, naming, number, percent, sign
 from harness.leaderboard.layout import Column, Row, filled, fitted, joined, lines, markdown_table
-from harness.leaderboard.render import as_csv, as_json
-from harness.leaderboard.rows import board
+from harness.leaderboard.render import in_form
 from harness.leaderboard.table import title
 
 COLUMNS = ("run_id", "seed", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
@@ -28,12 +26,8 @@ MORE = "95th percentiles, memory, MACs and whatever else has no room here: --for
 
 def render_cost(rows: list[Row], form: str = "table", width: int = 100) -> str:
     """The rows of `cost` as table, csv, json or md, newline at the end; equal rows give equal bytes."""
-    if form == "csv":
-        return as_csv(rows, COLUMNS)
-    if form == "json":
-        return as_json(rows)
-    boards = [list(part) for _, part in groupby(rows, key=board)]
-    return "\n\n".join(_board(listed, rows, form, width) for listed in boards) + "\n"
+    return in_form(rows, form, COLUMNS, lambda boards: "\n\n".join(
+        _board(listed, rows, form, width) for listed in boards) + "\n")
 
 
 def devices(listed: list[Row]) -> list[str]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from itertools import groupby
 
 from harness.leaderboard.columns import interval, naming, probability, sign, smoothing
 from harness.leaderboard.layout import Column, Row, filled, fitted, joined, lines, markdown_table
-from harness.leaderboard.render import as_csv, as_json
-from harness.leaderboard.rows import board
+from harness.leaderboard.render import in_form
 from harness.leaderboard.table import title
 
 COLUMNS = ("task", "dataset", "split", "metric", "kind", "flags", "backbone", "weights", "random_weights", "features",
@@ -22,12 +20,8 @@ DROPPED, DROPPED_LAST = ("seeds", "smoothing", "p"), ("run", "features")
 
 def render_optimism(rows: list[Row], form: str = "table", width: int = 100) -> str:
     """The rows of `optimism` as table, csv, json or md, newline at the end; equal rows give equal bytes."""
-    if form == "csv":
-        return as_csv(rows, COLUMNS)
-    if form == "json":
-        return as_json(rows)
-    boards = [list(part) for _, part in groupby(rows, key=board)]
-    return "\n\n".join(_board(listed, rows, form, width) for listed in boards) + "\n"
+    return in_form(rows, form, COLUMNS, lambda boards: "\n\n".join(
+        _board(listed, rows, form, width) for listed in boards) + "\n")
 
 
 def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:

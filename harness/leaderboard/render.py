@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 from harness.errors import unknown
 from harness.leaderboard.layout import Row
+from harness.leaderboard.rows import board
 from harness.leaderboard.table import markdown, table
 
 FORMATS = ("table", "csv", "json", "md")
@@ -31,6 +33,15 @@ def render(rows: list[Row], form: str = "table", width: int = 100, bold: bool = 
     if form == "table":
         return table(rows, width, bold)
     return markdown(rows) if form == "md" else as_json(rows) if form == "json" else as_csv(rows, COLUMNS)
+
+
+def in_form(rows: list[Row], form: str, columns: Sequence[str], written: Callable[[list[list[Row]]], str]) -> str:
+    """Rows of another kind in one of FORMATS: `csv` with these columns, `json`, or as their boards are `written`."""
+    if form == "csv":
+        return as_csv(rows, columns)
+    if form == "json":
+        return as_json(rows)
+    return written([list(part) for _, part in groupby(rows, key=board)])
 
 
 def as_json(rows: list[Row]) -> str:
