@@ -133,6 +133,9 @@ def begin(wanted: Wanted, live: bool = False) -> None:
     filters.check(wanted.kernel, wanted.radius, live)
     if wanted.margin is not None and not 0.5 <= wanted.margin <= 4:
         raise InputError(f"--margin {wanted.margin:g}: a crop's side lies between 0.5 and 4 sides of the found box")
+    if wanted.crops and (wanted.margin, wanted.smallest, wanted.detector) != (None, None, Wanted.detector):
+        raise InputError("--crops takes every image as one face as it is, and nothing is searched or cut; leave "
+                         "--margin, --smallest and --detector out")
 
 
 def opened(wanted: Wanted, source: Source, say: Say, live: bool = False) -> Setting:

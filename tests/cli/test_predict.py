@@ -151,6 +151,7 @@ def test_a_baseline_that_looks_at_no_image_is_refused(readers, crops, tmp_path, 
     (("--kernel", "medain"), "did you mean median"), (("--radius", "999"), "0 to 250"),
     (("--margin", "9"), "between 0.5 and 4"), (("--detector", "har"), "unknown detector"),
     (("--kernel", "none", "--radius", "3"), "leave one of them out"),
+    (("--crops", "--margin", "1.2"), "nothing is searched or cut"), (("--crops", "--smallest", "40"), "nothing is"),
     (("--live", "--kernel", "median"), "reads frames that a live video does not have yet"),
     (("--live",), "no frame rate"), (("--engine", "torhc"), "unknown engine"), (("--seconds", "1"), "no time")])
 def test_settings_that_cannot_be_are_refused(readers, crops, tmp_path, capsys, arguments, said):
