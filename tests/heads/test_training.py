@@ -61,7 +61,7 @@ def test_every_head_learns_every_task(name, kind):
     trained = train(task, HeadConfig(kind, epochs=6, learning_rate=1e-2))
     assert trained.task == name and trained.epoch >= 1 and len(trained.history) == 6
     assert trained.value == max(entry["value"] for entry in trained.history)
-    floor = {"expr": 0.4, "va": 0.7, "au": 0.5, "mtl": 1.7}[name]
+    floor = {"expr": 0.25, "va": 0.35, "au": 0.6, "mtl": 1.2}[name]  # halfway from constant outputs to a linear head's
     assert trained.value > floor
     outputs = predict(trained, problem(600, seed=1)[0])
     assert outputs.shape == (600, task.width) and outputs.dtype == np.float32
@@ -86,10 +86,14 @@ def test_every_epoch_is_drawn_once_in_order():
 
 
 def test_the_kept_weights_are_those_of_the_best_epoch():
-    """A rate so high that the selection value goes up and down: what is kept must score the best value seen."""
-    trained = train(config=HeadConfig(epochs=8, learning_rate=1.0, schedule="constant"))
-    values = [entry["value"] for entry in trained.history]
-    assert trained.epoch == 1 + int(np.argmax(values)) and values[-1] < max(values)
+    """At so high a rate the selection value goes up and down; of several seeds one does not end at its best."""
+    config = HeadConfig(epochs=8, learning_rate=1.0, schedule="constant")
+    for seed in range(20):
+        trained = train(config=config, seed=seed)
+        values = [entry["value"] for entry in trained.history]
+        if values[-1] < max(values):
+            break
+    assert trained.epoch == 1 + int(np.argmax(values)) < 8
     features, targets = problem(600, seed=1)
     from harness.metrics import p_expr
 

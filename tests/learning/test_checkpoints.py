@@ -59,9 +59,13 @@ def test_the_scale_of_half_precision_is_taken_up_too(tmp_path):
 
 
 def test_the_best_epoch_may_lie_before_the_break(tmp_path):
-    how = {"learning_rate": 1.0, "schedule": "constant", "epochs": 5}
-    whole = fitted(**how)
-    assert whole.epoch < 4  # else this shows nothing
+    """At so high a rate the accuracy goes up and down; of several seeds one is at its best before epoch 4."""
+    for seed in range(20):
+        how = {"learning_rate": 1.0, "schedule": "constant", "epochs": 5, "seed": seed}
+        whole = fitted(**how)
+        if whole.epoch < 4:
+            break
+    assert whole.epoch < 4
     with pytest.raises(Stopped):
         fitted(None, tmp_path / "last.ckpt", selection=stopping(3), **how)
     assert_same(fitted(None, tmp_path / "last.ckpt", **how), whole)

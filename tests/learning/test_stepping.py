@@ -58,7 +58,7 @@ def at_once(monkeypatch):
 def test_the_steps_are_those_of_lightning(at_once, by_one, trainer):
     """A clip or a perturbation that changes no bit goes the way of one step at a time."""
     one = fit(model(), batches)
-    assert len(at_once) == 4 and one.history[-1]["loss"] < 0.7 * one.history[0]["loss"]
+    assert len(at_once) == 4 and one.history[-1]["loss"] < 0.85 * one.history[0]["loss"]
     other = fit(model(**by_one), batches, trainer)
     assert len(at_once) == 4
     assert_same(one, other)
