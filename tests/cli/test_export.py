@@ -23,6 +23,8 @@ from harness.features.decode import decode
 from harness.features.store import FeatureStore
 from harness.files import write_json
 from harness.learned_margins import FILE
+from harness.statistics import UnitStatistics, score
+from harness.tasks import TASKS
 from harness.tracking import tracked_records
 from tests import small
 
@@ -72,16 +74,34 @@ def others(finished, small_set, tmp_path_factory):
     return store
 
 
-def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(exported, readers, best):
+def ambiguous(task, outputs, difference, thresholds=0.5):
+    """Share of the decisions that outputs which differ by no more than `difference` may turn."""
+    shares, slices = [], task.slices()
+    for name, columns in slices.items():
+        block = outputs[:, columns]
+        if name == "expr":
+            best = np.sort(block, axis=1)[:, -2:]
+            shares.append(best[:, 1] - best[:, 0] <= 2 * difference)
+        else:
+            turns = np.abs(block - (thresholds if name == "au" else 0)) <= difference
+            shares.append(turns if name == "au" else turns.any(axis=1))
+    return np.mean([share.mean() for share in shares]) + 1e-9
+
+
+def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(exported, readers, best, small_set):
     known, = exports.exports(readers)
-    record = best.record
+    record, kept = best.record, best.kept()
     assert (known.job_id, known.format, known.precision) == (record.job_id, "onnx", "float32")
-    assert abs(known.value - record.metrics[record.metric]) <= 1e-4 and known.agreement == 1.0
-    assert 0 < known.largest <= 1e-4 and known.crops == len(best.kept().frames)
+    assert 0 < known.largest <= 1e-4 and known.crops == len(kept.frames)
+    assert known.agreement >= 1 - ambiguous(TASKS["expr"], kept.outputs, known.largest)
+    own = check(best, kept, open_dataset(small_set), kept.outputs)
+    assert (own.value, own.agreement) == (pytest.approx(record.metrics[record.metric], abs=1e-6), 1)
     assert known.size == (exported / known.file).stat().st_size and known.memory > 10
     assert set(known.latency) == {"1", "2"} and known.latency["1"]["median"] <= known.latency["1"]["p95"]
-    with np.load(exports.folder(readers, known.job_id) / "onnx-float32.npz") as kept:
-        assert len(kept["units"]) == record.units
+    with np.load(exports.folder(readers, known.job_id) / "onnx-float32.npz") as counts:
+        assert len(counts["units"]) == record.units
+        counted = UnitStatistics("expr", {"expr": counts["expr"]})
+        assert score(counted).metrics["P_EXPR"] == pytest.approx(known.value)
 
 
 def test_the_card_says_what_a_stranger_must_know(exported, best):
@@ -145,9 +165,12 @@ def test_every_task_is_predicted_as_the_run_did(task, others, small_set, tmp_pat
                     lambda done, total: None)
     np.testing.assert_array_equal(found, again)
     checked = check(chosen, kept, dataset, found)
-    assert checked.largest <= 5e-4 and checked.agreement > 0.999  # a feature may round to its float16 neighbour
+    assert checked.largest <= 5e-4  # a feature may round to its float16 neighbour
+    thresholds = 0.5 if chosen.filter.thresholds is None else np.array(chosen.filter.thresholds)
+    assert checked.agreement >= 1 - ambiguous(network.task, kept.outputs, checked.largest, thresholds)
     assert told[-1] == (len(crops), len(crops))
-    assert checked.value == pytest.approx(chosen.record.metrics[chosen.record.metric], abs=1e-4)
+    own = check(chosen, kept, dataset, kept.outputs)
+    assert own.value == pytest.approx(chosen.record.metrics[chosen.record.metric], abs=1e-6)
 
 
 def test_what_is_in_the_folder_stays_without_force(exported, readers, capsys):
