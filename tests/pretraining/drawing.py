@@ -1,4 +1,6 @@
-"""Tables of stills that are quick to learn: the ground's colour is the subject, a bar's place the expression."""
+"""Tables of stills that are quick to learn: a dark mark's place is the subject, a bright bar's the expression.
+
+Both are places, as the small networks see contrast to the surroundings and neither colour nor brightness."""
 
 from __future__ import annotations
 
@@ -24,11 +26,11 @@ def draw(root: Path, subjects: int = 6, each: int = 16, seed: int = 0, annotated
     columns = ["image", "expression", "subject", "split", *(("valence", "arousal", *ACTION_UNITS) if annotated else ())]
     lines = [",".join(columns)]
     for subject in range(subjects):
-        ground = np.array([40 + 170 * (subject % 2), 40 + 170 * (subject // 2 % 2), 40 + 60 * (subject % 3)])
         for number in range(each):
             expression = number % CLASSES
-            pixels = np.broadcast_to(ground, (48, 48, 3)) + random.normal(0, 8, (48, 48, 3))
-            pixels[6 + 10 * expression:12 + 10 * expression, 8:40] = 255 - ground
+            pixels = random.normal(120, 8, (48, 48, 3))
+            pixels[7 * subject:7 * subject + 6, :10] = 0
+            pixels[6 + 10 * expression:12 + 10 * expression, 14:46] = 255
             name = f"images/s{subject}_{number:02d}.png"
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / name)
             split = "validation" if subject % 3 == 2 else "train"

@@ -51,7 +51,7 @@ def trained(table, tmp_path_factory):
 
 def test_identities_and_expressions_are_learned_and_carried_to_unseen_subjects(trained):
     metrics = trained[0].metrics
-    assert metrics["identities"] == 4 and metrics["identity_accuracy"] > 0.45
+    assert metrics["identities"] == 4 and metrics["identity_accuracy"] > 0.6
     assert metrics["expression_classes"] == 4 and metrics["expression_macro_f1"] > 0.6
     assert metrics["expression_accuracy"] > 0.6 and metrics["selection_macro_f1"] > 0.6
 
@@ -174,8 +174,8 @@ def test_valence_arousal_and_action_units_are_columns_of_the_backbones_own_score
 
 
 def test_valence_and_arousal_are_learned_as_the_columns_say_them(annotated, tmp_path):
-    config = dataclasses.replace(QUICK, identities=None, expressions=Expressions(Schedule(12), also=("va",)))
-    assert train(annotated, tmp_path / "multi", config).metrics["CCC_V"] > 0.3
+    config = dataclasses.replace(QUICK, identities=None, expressions=Expressions(Schedule(24), also=("va",)))
+    assert train(annotated, tmp_path / "multi", config).metrics["CCC_V"] > 0.4
 
 
 def test_seven_classes_leave_the_class_out_that_is_no_basic_expression(tmp_path):
@@ -225,7 +225,12 @@ def test_one_number_of_threads_gives_one_result_whatever_was_set_before(table, t
 
 
 def test_a_head_alone_is_kept_at_its_best_epoch(table, tmp_path):
+    """At so high a rate the macro F1 goes up and down; of several seeds one does not end at its best."""
     lone = expressions(schedule=Schedule(epochs=0, head_epochs=8, head_learning_rate=0.3, shape="constant"))
-    result = train(table, tmp_path / "head", lone)
-    values = [epoch["macro_f1"] for epoch in result.history]
-    assert result.metrics["selection_macro_f1"] == max(values) > values[-1]
+    for seed in range(10):
+        result = train(table, tmp_path / f"head-{seed}", dataclasses.replace(lone, seed=seed))
+        values = [epoch["macro_f1"] for epoch in result.history]
+        assert result.metrics["selection_macro_f1"] == max(values)
+        if values[-1] < max(values):
+            break
+    assert values[-1] < max(values)
