@@ -84,6 +84,7 @@ def test_the_winner_is_best_on_the_selection_split_and_alone_on_the_board(search
     assert winner.selection[winner.metric] == pytest.approx(study.best_value)
 
 
+@pytest.mark.training
 def test_pruned_trials_are_killed_runs(searched):
     study, = studies(searched)
     pruned = sum(trial.state == TrialState.PRUNED for trial in study.get_trials())
@@ -115,6 +116,7 @@ def test_another_tracker_is_sent_every_trial(searched, recipe, small_set, tmp_pa
     assert sorted(tracked(uri)) == sorted(tracked(f"sqlite:///{searched / 'mlflow.db'}"))
 
 
+@pytest.mark.training
 def test_what_another_search_pruned_is_tried_again(searched, recipe, small_set, tmp_path):
     store = tmp_path / "store"
     shutil.copytree(searched, store)
@@ -206,6 +208,7 @@ def test_the_outcome_does_not_depend_on_the_number_of_jobs(searched, fresh, reci
     assert outcome(here.get_trials()) == outcome(there.get_trials())
 
 
+@pytest.mark.training
 def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_alone(expansion, fresh, monkeypatch):
     """Linear heads alone, so that all of a batch are alike, or nearly."""
     settings = ["search.batch=6", "search.trials=12", "search.pruner=none", "heads=logistic_regression",

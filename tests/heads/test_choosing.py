@@ -24,6 +24,7 @@ def outputs_on_selection(trained):
     return predict(trained, features).astype(np.float64), targets
 
 
+@pytest.mark.training
 def test_the_kept_epoch_is_that_of_the_best_accuracy_and_the_value_stays_the_metric():
     trained = train(config=HeadConfig(keep="accuracy", **WILD))
     accuracies = [entry["criterion"] for entry in trained.history]
@@ -48,6 +49,7 @@ def loss_of(task, logits, targets):
     return sum(losses)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_the_kept_epoch_is_that_of_the_smallest_loss(name):
     task, rate = tasks.task(name), {"learning_rate": 0.3}

@@ -54,6 +54,7 @@ def require_equal(ours, alone, features):
     np.testing.assert_allclose(predict(ours, features), predict(alone, features), rtol=0, atol=within)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("shared", [
     dict(kind="logistic_regression"), dict(kind="mlp", hidden=20), dict(kind="multitask", hidden=0),
     dict(kind="multitask", hidden=12), dict(kind="multitask", hidden=12, **PUBLISHED),
@@ -69,6 +70,7 @@ def test_heads_trained_together_are_those_trained_alone(name, shared):
         require_equal(ours, train_head(task, config, *given, seed=3), given[2].features)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_heads_with_a_hidden_layer_are_stacked_where_a_gpu_is(monkeypatch, name):
     """The product of a GPU, on this machine; one epoch, as no unit is so near 0 then that rounding turns it."""
@@ -84,6 +86,7 @@ def test_heads_with_a_hidden_layer_are_stacked_where_a_gpu_is(monkeypatch, name)
         np.testing.assert_allclose(predict(ours, features), predict(expected, features), rtol=0, atol=1e-4)
 
 
+@pytest.mark.training
 def test_heads_of_several_stacks_are_those_trained_alone(monkeypatch):
     monkeypatch.setattr(stack, "COLUMNS", 16)
     task = tasks.task("expr")
@@ -92,6 +95,7 @@ def test_heads_of_several_stacks_are_those_trained_alone(monkeypatch):
         require_equal(ours, train_head(task, config, *given, seed=0), given[2].features)
 
 
+@pytest.mark.training
 def test_without_selection_rows_the_last_epoch_is_kept():
     task = tasks.task("va")
     given, wanted = rows(task, select=False), configs(*OWN, kind="mlp", hidden=8)
@@ -101,6 +105,7 @@ def test_without_selection_rows_the_last_epoch_is_kept():
         require_equal(ours, train_head(task, config, *given, seed=1), given[0].features)
 
 
+@pytest.mark.training
 def test_each_stops_where_it_is_told_and_leaves_the_others_alone():
     task = tasks.task("expr")
     given, wanted, told = rows(task), configs(*OWN, kind="logistic_regression"), {0: [], 1: [], 3: []}
@@ -122,6 +127,7 @@ def test_each_stops_where_it_is_told_and_leaves_the_others_alone():
                       given[2].features)
 
 
+@pytest.mark.training
 def test_a_given_number_of_epochs_is_trained_on_the_schedule_of_all():
     task = tasks.task("au")
     given, wanted = rows(task, select=False), configs(*OWN, kind="logistic_regression")
@@ -131,6 +137,7 @@ def test_a_given_number_of_epochs_is_trained_on_the_schedule_of_all():
         require_equal(ours, train_head(task, config, *given, 1, epochs=2), given[0].features)
 
 
+@pytest.mark.training
 def test_one_that_diverges_is_left_out_and_the_others_are_not_touched():
     task = tasks.task("va")
     given = rows(task)

@@ -39,6 +39,7 @@ def objective(config, weights, bias, features, labels):
     return -(sample / sample.mean() * log).mean() + config.l2 * (weights.astype(np.float64) ** 2).sum()
 
 
+@pytest.mark.training
 def test_logistic_regression_reaches_the_optimum_of_scikit_learn():
     features, targets = problem(3000, 30)
     features[:, 3] = features[:, 3] * 50 + 7
@@ -54,6 +55,7 @@ def test_logistic_regression_reaches_the_optimum_of_scikit_learn():
     assert best * (1 - 1e-6) <= reached < best * (1 + 1e-3)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("kind", ["logistic_regression", "mlp", "multitask"])
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_every_head_learns_every_task(name, kind):
@@ -85,6 +87,7 @@ def test_every_epoch_is_drawn_once_in_order():
     assert matrix.epochs == [0, 1, 2, 3]
 
 
+@pytest.mark.training
 def test_the_kept_weights_are_those_of_the_best_epoch():
     """At so high a rate the selection value goes up and down; of several seeds one does not end at its best."""
     config = HeadConfig(epochs=8, learning_rate=1.0, schedule="constant")
@@ -120,6 +123,7 @@ def test_on_epoch_is_told_each_value_and_can_end_the_training():
     assert not train(on_epoch=lambda epoch, value: False).pruned
 
 
+@pytest.mark.training
 def test_rows_without_a_crop_are_not_learned_from():
     spoiled = tuple(range(0, 1500, 3))
 
@@ -131,6 +135,7 @@ def test_rows_without_a_crop_are_not_learned_from():
     assert trained.value > 0.4 and all(np.isfinite(v).all() for v in trained.state.values())
 
 
+@pytest.mark.training
 def test_scale_of_a_column_does_not_matter_when_inputs_are_standardised():
     def blow_up(features, targets):
         features[:, 5] = 1e4 * features[:, 5] - 3e5
@@ -139,6 +144,7 @@ def test_scale_of_a_column_does_not_matter_when_inputs_are_standardised():
     assert plain.history[-1]["loss"] == pytest.approx(scaled.history[-1]["loss"], rel=1e-3)
 
 
+@pytest.mark.training
 def test_a_constant_column_is_harmless():
     def flatten(features, targets):
         features[:, 2] = 0.1
@@ -147,6 +153,7 @@ def test_a_constant_column_is_harmless():
     assert trained.state["standardise.scale"][2] == 0 and trained.value > 0.4
 
 
+@pytest.mark.training
 def test_l2_shrinks_weights():
     free, held = train(), train(config=HeadConfig(epochs=3, learning_rate=1e-2, l2=0.1))
     assert np.square(held.state["layers.2.weight"]).sum() < 0.5 * np.square(free.state["layers.2.weight"]).sum()
@@ -160,6 +167,7 @@ def test_features_that_are_not_finite_are_named():
         train(change=break_one)
 
 
+@pytest.mark.training
 def test_a_loss_that_explodes_is_said():
     with pytest.raises(FramelightError, match="lower the learning rate|learning rate is too high"):
         train(tasks.task("au"), HeadConfig(learning_rate=1e30, schedule="constant", epochs=5))
@@ -172,6 +180,7 @@ def test_one_class_only_and_no_label_at_all_are_refused():
         train(change=lambda f, t: t["expr"].__setitem__(slice(None), -1))
 
 
+@pytest.mark.training
 def test_predicting_in_blocks_equals_predicting_at_once_and_nothing_gives_nothing():
     trained, features = train(), problem(600, seed=1)[0]
     assert np.allclose(predict(trained, iter([features[:100], features[100:]])), predict(trained, features), atol=1e-6)

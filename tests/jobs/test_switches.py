@@ -74,6 +74,7 @@ def outcome(store, run):
     return json.dumps([training["history"], record["curve"], record["thresholds"], record["metrics"]])
 
 
+@pytest.mark.training
 def test_a_switch_changes_what_is_learned_predicted_or_scored(rows):
     """Two switches may end at the same score, not at the same losses, curves and scores."""
     listed, runs, store = rows

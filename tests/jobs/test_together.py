@@ -112,6 +112,7 @@ def test_groups_are_full_but_for_the_last_and_those_with_a_hidden_layer_are_smal
         assert groups([*first, *last]) == [first, last], "a run that was killed goes on with the same groups"
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("protocol", [Protocol(), FOLDS, Protocol(refit=True), Protocol("published")],
                          ids=["held-out", "folds", "refit", "published"])
 def test_jobs_of_a_group_keep_what_each_alone_would(prepared, fresh, protocol):

@@ -58,6 +58,7 @@ def test_the_scale_of_half_precision_is_taken_up_too(tmp_path):
     assert_same(fitted(half(), path, **EVERYTHING), fitted(half(), **EVERYTHING))
 
 
+@pytest.mark.training
 def test_the_best_epoch_may_lie_before_the_break(tmp_path):
     """At so high a rate the accuracy goes up and down; of several seeds one is at its best before epoch 4."""
     for seed in range(20):

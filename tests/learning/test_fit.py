@@ -11,6 +11,7 @@ from harness.learning.lightning import fit
 from .toys import BY_ACCURACY, ROWS, assert_same, batches, fitted, model
 
 
+@pytest.mark.training
 def test_a_fit_learns_and_tells_each_epoch():
     told = []
     selection = Selection(BY_ACCURACY.batches, BY_ACCURACY.score, on_epoch=lambda *it: bool(told.append(it)))
@@ -66,6 +67,7 @@ def test_inputs_are_prepared_on_the_device_with_draws_of_their_own_for_each_batc
     assert_same(runs[0], runs[1])
 
 
+@pytest.mark.training
 def test_accumulated_halves_of_batches_equal_whole_batches():
     how = {"norm": False, "dropout": 0.0, "selection": None, "warmup": 0.3}
     whole = fitted(**how)

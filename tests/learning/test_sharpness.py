@@ -92,6 +92,7 @@ def test_both_passes_drop_the_same_units_and_draw_as_much_as_one():
     assert passes(network, 4)[0][0] != pytest.approx(first, abs=1e-3)
 
 
+@pytest.mark.training
 def test_the_second_pass_sees_the_perturbed_weights_under_autocast():
     """Autocast keeps the bfloat16 copies that it made of weights in the first pass."""
     network = Network(norm=False, dropout=0.0)
@@ -148,6 +149,7 @@ def by_hand(how, epochs, clip, size=BATCH, accumulate=1):
     return {f"backbone.network.{name}": value for name, value in network.state_dict().items()}
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("size, accumulate", [(BATCH, 1), (BATCH // 2, 2)])
 def test_a_fit_equals_the_loop_written_out_with_clipping_accumulation_and_batch_norm(size, accumulate):
     how = {"sharpness": 0.5, "learning_rate": 0.02, "schedule": "constant"}
@@ -168,6 +170,7 @@ def half():
     return {"plugins": [MixedPrecision("16-mixed", "cpu")]}
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("trainer, tolerance", [(lambda: {"precision": "bf16-mixed"}, 0.05), (half, 0.01)])
 def test_in_half_precision_it_ends_near_where_it_ends_in_full(trainer, tolerance):
     how = {"sharpness": 0.2, "clip": 1.0, "dropout": 0.0, "learning_rate": 2e-3}
@@ -178,6 +181,7 @@ def test_in_half_precision_it_ends_near_where_it_ends_in_full(trainer, tolerance
                            full.state["backbone.network.classifier.weight"])
 
 
+@pytest.mark.training
 def test_a_loss_too_small_for_half_precision_still_perturbs():
     how = {"weight": 1e-7, "norm": False, "dropout": 0.0, "selection": None, "learning_rate": 2e-3}
     low, full, plain = fitted(half(), sharpness=1.0, **how), fitted(sharpness=1.0, **how), fitted(**how)
@@ -186,6 +190,7 @@ def test_a_loss_too_small_for_half_precision_still_perturbs():
     assert (low.state[name] - full.state[name]).norm() < 0.2 * moved
 
 
+@pytest.mark.training
 def test_the_loss_told_is_that_of_the_unperturbed_weights():
     """Nothing moves at a rate of almost nothing, so that the first epoch's loss is that without SAM."""
     still = {"learning_rate": 1e-12, "epochs": 1, "dropout": 0.0}

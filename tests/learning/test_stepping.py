@@ -53,6 +53,7 @@ def at_once(monkeypatch):
     return made
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("by_one, trainer", [
     ({"clip": 1e9}, None), ({}, {"accumulate_grad_batches": 1, "precision": 32}), ({"sharpness": 1e-30}, None)])
 def test_the_steps_are_those_of_lightning(at_once, by_one, trainer):
@@ -73,6 +74,7 @@ def test_whatever_else_is_asked_for_is_done(at_once, how, trainer):
     assert any(not torch.equal(value, asked.state[name]) for name, value in plain.state.items())
 
 
+@pytest.mark.training
 def test_features_in_half_precision_are_learned_from_in_float32():
     half = fit(model(), lambda epoch, part: batches(epoch, part, precision=torch.float16))
     assert all(value.dtype == torch.float32 for value in half.state.values())

@@ -49,6 +49,7 @@ def trained(table, tmp_path_factory):
     return result, "\n".join(said), told
 
 
+@pytest.mark.training
 def test_identities_and_expressions_are_learned_and_carried_to_unseen_subjects(trained):
     metrics = trained[0].metrics
     assert metrics["identities"] == 4 and metrics["identity_accuracy"] > 0.6
@@ -70,6 +71,7 @@ def test_every_epoch_is_said_and_told(trained):
     assert max(epoch["macro_f1"] for epoch in result.history[10:]) == result.metrics["selection_macro_f1"]
 
 
+@pytest.mark.training
 def test_the_checkpoint_is_a_backbone_that_scores_expressions_as_its_card_says(table, trained):
     result = trained[0]
     card = json.loads((result.folder / "card.json").read_text())
@@ -84,6 +86,7 @@ def test_the_checkpoint_is_a_backbone_that_scores_expressions_as_its_card_says(t
     assert macro_f1(result.confusion) == pytest.approx(card["metrics"]["expression_macro_f1"])
 
 
+@pytest.mark.training
 def test_errors_are_the_surest_wrong_answers_with_their_images(table, tmp_path):
     result, stills = train(table, tmp_path / "one", expressions()), table.stills("validation")
     assert len(result.errors) == result.confusion.sum() - np.trace(result.confusion) > 0
@@ -121,12 +124,14 @@ def test_identities_alone_leave_scores_of_the_subjects_and_need_no_validation(ta
     assert "verification_auc" not in result.metrics and result.confusion is None
 
 
+@pytest.mark.training
 def test_validation_subjects_are_verified_where_none_are_kept_out(table, tmp_path):
     metrics = train(table, tmp_path / "known", dataclasses.replace(SHORT, expressions=None)).metrics
     found = verify(outputs("known", tmp_path, table.stills("validation"))[0], table.stills("validation").subject)
     assert metrics["verified_identities"] == 2 and metrics["verification_auc"] == pytest.approx(found.auc, abs=1e-3)
 
 
+@pytest.mark.training
 def test_kept_out_subjects_are_no_classes_and_are_verified(table, tmp_path):
     config = dataclasses.replace(SHORT, identities=Identities(Schedule(1), unseen=0.5), expressions=None)
     metrics = train(table, tmp_path / "unseen", config).metrics
@@ -159,6 +164,7 @@ def test_training_goes_on_from_a_checkpoint(table, trained, tmp_path):
     assert card["parent_hash"] == backbones.read_card(trained[0].folder)["weights_hash"]
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("also, more", [(("va",), ("Valence", "Arousal")),
                                         (("va", "au"), ("Valence", "Arousal", *ACTION_UNITS))])
 def test_valence_arousal_and_action_units_are_columns_of_the_backbones_own_scores(annotated, tmp_path, also, more):
@@ -173,6 +179,7 @@ def test_valence_arousal_and_action_units_are_columns_of_the_backbones_own_score
     assert ("P_AU" in result.metrics) == ("au" in also)
 
 
+@pytest.mark.training
 def test_valence_and_arousal_are_learned_as_the_columns_say_them(annotated, tmp_path):
     config = dataclasses.replace(QUICK, identities=None, expressions=Expressions(Schedule(24), also=("va",)))
     assert train(annotated, tmp_path / "multi", config).metrics["CCC_V"] > 0.4
@@ -224,6 +231,7 @@ def test_one_number_of_threads_gives_one_result_whatever_was_set_before(table, t
     assert hashes[1, 2] == hashes[2, 2] != hashes[2, 1]
 
 
+@pytest.mark.training
 def test_a_head_alone_is_kept_at_its_best_epoch(table, tmp_path):
     """At so high a rate the macro F1 goes up and down; of several seeds one does not end at its best."""
     lone = expressions(schedule=Schedule(epochs=0, head_epochs=8, head_learning_rate=0.3, shape="constant"))
