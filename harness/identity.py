@@ -10,10 +10,14 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON types; dataclasses carry their class name, so that two kinds never collide."""
+    """`value` as JSON types.
+
+    A dataclass carries its `hash_tag`, so that two kinds never collide and a class may be renamed without changing
+    the ids it is part of. Raises TypeError for a dataclass that defines no tag.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"type": type(value).__name__, **fields}
+        return {"type": _hash_tag(type(value)), **fields}
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -21,6 +25,13 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"{type(value).__name__} has no content identity")
+
+
+def _hash_tag(kind: type) -> str:
+    """The tag defined by the class itself: one that is inherited would let two kinds collide."""
+    if "hash_tag" not in kind.__dict__:
+        raise TypeError(f"{kind.__name__} has no content identity: it defines no hash_tag")
+    return kind.__dict__["hash_tag"]
 
 
 def digest(value: Any, length: int = 12) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.errors import InputError, unknown
 
@@ -30,6 +30,7 @@ class Part:
     features: columns of the job's features it reads, such as `scores` of `embeddings+scores`.
     """
 
+    hash_tag: ClassVar[str] = "Part"
     output: str
     features: str | None = None
     hidden: int | None = None
@@ -65,6 +66,7 @@ class HeadConfig:
     and target are 0 there.
     """
 
+    hash_tag: ClassVar[str] = "HeadConfig"
     kind: str = "mlp"
     hidden: int = 128
     learning_rate: float = 1e-3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from harness.heads.config import HeadConfig
 from harness.identity import digest
@@ -26,6 +27,7 @@ class Configuration:
     trained (a constant, scores read as they are, the previous label). thresholds, missing: as of `Recipe`.
     """
 
+    hash_tag: ClassVar[str] = "Configuration"
     kind: str
     task: str
     data: str

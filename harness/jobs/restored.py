@@ -10,7 +10,7 @@ from harness.jobs.job import Configuration
 from harness.recipes.recipe import Protocol, Smoothing
 from harness.records import Record
 
-TYPES = {kind.__name__: kind for kind in (Configuration, HeadConfig, Part, Protocol, Smoothing)}
+TYPES = {kind.hash_tag: kind for kind in (Configuration, HeadConfig, Part, Protocol, Smoothing)}
 
 
 def configuration_of(record: Record) -> Configuration:

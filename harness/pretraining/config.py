@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.errors import InputError, unknown
 from harness.pretraining.checks import Checked
@@ -29,6 +29,7 @@ class Schedule(Checked):
     warmup: share of each in which the rate rises from 0.
     """
 
+    hash_tag: ClassVar[str] = "Schedule"
     epochs: int = 10
     learning_rate: float = 4e-3
     head_epochs: int = 0
@@ -60,6 +61,7 @@ class Identities(Checked):
     subjects that the training stills do not hold, where there are such.
     """
 
+    hash_tag: ClassVar[str] = "Identities"
     schedule: Schedule = field(default_factory=lambda: Schedule(epochs=4))
     images: int = 4
     held_out: float = 0.1
@@ -88,6 +90,7 @@ class Expressions(Checked):
     held_out: share of the training stills, whole subjects, that choose it; 0: the validation stills do, as published.
     """
 
+    hash_tag: ClassVar[str] = "Expressions"
     schedule: Schedule = field(default_factory=lambda: Schedule(epochs=10))
     classes: int = 8
     also: tuple[str, ...] = ()
@@ -130,6 +133,7 @@ class Augmentation(Checked):
     published for VGGFace2).
     """
 
+    hash_tag: ClassVar[str] = "Augmentation"
     strength: float = 0.25
     flip: bool = True
     crop: float = 1.0
@@ -159,6 +163,7 @@ class StillsConfig(Checked):
     training's identity and not the machine's business.
     """
 
+    hash_tag: ClassVar[str] = "StillsConfig"
     backbone: str = "tiny_resnet@random"
     identities: Identities | None = field(default_factory=Identities)
     expressions: Expressions | None = field(default_factory=Expressions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness.errors import InputError
 from harness.pretraining.config import Hardware, StillsConfig
@@ -24,6 +25,7 @@ class BackboneRecipe:
     licence: terms of the weights, for the card; "" where nobody has said.
     """
 
+    hash_tag: ClassVar[str] = "BackboneRecipe"
     name: str
     training: StillsConfig
     hardware: Hardware = Hardware()

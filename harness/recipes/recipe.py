@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from harness.errors import InputError, unknown
 from harness.heads.config import HeadConfig, require_fit
@@ -35,6 +36,7 @@ def _require_distinct(values: tuple, name: str, where: str) -> None:
 class SyntheticVideos:
     """The built-in video set a recipe runs on when no --data is given."""
 
+    hash_tag: ClassVar[str] = "SyntheticVideos"
     videos: int = 40
     frames: int = 150
     seed: int = 0
@@ -48,6 +50,7 @@ class SyntheticVideos:
 class SyntheticStills:
     """The built-in stills a backbone is trained on: identities, then expressions."""
 
+    hash_tag: ClassVar[str] = "SyntheticStills"
     images: int = 3000
     identities: int = 120
     seed: int = 0
@@ -57,6 +60,7 @@ class SyntheticStills:
 class TrainedBackbone:
     """A backbone the recipe trains on stills when the store has no checkpoint of this training."""
 
+    hash_tag: ClassVar[str] = "TrainedBackbone"
     name: str
     training: StillsConfig
     stills: SyntheticStills = SyntheticStills()
@@ -70,6 +74,7 @@ class Smoothing:
     gaps: how frames without a crop get outputs before the filter runs, as of `harness.smoothing.fill_gaps`.
     """
 
+    hash_tag: ClassVar[str] = "Smoothing"
     kernels: tuple[str, ...] = KERNELS
     smallest: int = 0
     largest: int = 50
@@ -100,6 +105,7 @@ class Protocol:
     published: on the reported split itself, as the paper did; optimistic, and marked so.
     """
 
+    hash_tag: ClassVar[str] = "Protocol"
     name: str = "held-out"
     fraction: float = 0.25
     folds: int = 0
@@ -126,6 +132,7 @@ class Grid:
     backbones, smoothings: empty for those of the recipe; several smoothings are replayed from one training.
     """
 
+    hash_tag: ClassVar[str] = "Grid"
     task: str
     features: tuple[str, ...] = ("embeddings",)
     heads: tuple[HeadConfig, ...] = (HeadConfig("mlp"),)
@@ -169,6 +176,7 @@ class Search:
     gaps, thresholds: to choose among, as of `Smoothing` and `Recipe`; empty for what these say.
     """
 
+    hash_tag: ClassVar[str] = "Search"
     trials: int = 30
     seed: int = 0
     pruner: str = "median"
@@ -205,6 +213,7 @@ class Recipe:
     memory: MiB of features that a job holds for training and again for choosing; more are read as they are needed.
     """
 
+    hash_tag: ClassVar[str] = "Recipe"
     name: str
     grids: tuple[Grid, ...]
     backbones: tuple[str, ...]

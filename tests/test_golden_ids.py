@@ -1,0 +1,94 @@
+"""Ids of jobs, trainings and data that stores of earlier versions hold: renaming or moving a class must keep them."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.backbone_training import REVISION as TRAINING_REVISION
+from harness.built_in import stills_identity
+from harness.data.fingerprint import dataset_digest
+from harness.data.open import open_dataset
+from harness.data.synthetic import VERSION
+from harness.features.store import entry_key
+from harness.heads.config import HeadConfig
+from harness.identity import digest, plain
+from harness.jobs.expand import Expansion
+from harness.preparation import Prepared, PreparedBackbone
+from harness.recipes import BackboneRecipe, Recipe, Search, Smoothing, find_recipe, recipe_names
+from harness.search_space import Space
+from harness.splits import annotations_digest
+from tests.paths import shared_data
+
+GOLDEN = json.loads(Path(__file__).with_suffix(".json").read_text())
+PREPROCESSING = {"size": 64, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+LABELS = {"expr": "a" * 16, "va": "b" * 16, "au": "c" * 16, "mtl": "d" * 16}
+CAUSAL = Smoothing(kernels=("trailing_mean", "trailing_median", "exponential"), gaps="held")
+
+
+def prepared(recipe, images="0" * 16, labels=LABELS, temporal=True):
+    """Prepared inputs with fixed digests in place of those that a training or a processor decides."""
+    backbones = tuple(
+        PreparedBackbone(name, f"checkpoint {name}", f"{number:02x}" * 32, False, 1000 + number,
+                         entry_key("tiny", f"{number:02x}" * 32, PREPROCESSING, images, "float16"))
+        for number, name in enumerate(recipe.every_backbone()))
+    return Prepared(Path("/data"), Path("/store"), "golden", temporal, images, dict(labels), backbones)
+
+
+def ids(recipe, **changes):
+    """The digest of a recipe, and of the ids of its jobs and of their trainings."""
+    jobs = Expansion(recipe, prepared(recipe, **changes)).jobs()
+    listed = [[job.job_id, job.training_id] for job in jobs]
+    return {"recipe": digest(recipe), "jobs": len(jobs), "last": listed[-1] if listed else [],
+            "all": hashlib.sha256(json.dumps(listed).encode()).hexdigest()}
+
+
+def test_ids_of_the_recipes_and_of_variants():
+    found = {name: ids(find_recipe(name)) for name in recipe_names(Recipe)}
+    expr = find_recipe("abaw3_expr")
+    found["causal"] = ids(dataclasses.replace(expr, smoothing=CAUSAL))
+    found["stills"] = ids(find_recipe("real_faces"), temporal=False)
+    found["search"] = ids(dataclasses.replace(expr, search=Search(trials=20)))
+    assert found == GOLDEN["recipes"]
+
+
+def test_ids_of_searches():
+    found = {}
+    for name in ("abaw3_expr", "abaw3_mtl"):
+        for label, search in {"plain": Search(), "gaps": Search(trials=50, batch=4, gaps=("linear", "nearest"))}.items():
+            recipe = dataclasses.replace(find_recipe(name), search=search)
+            found[f"{name} {label}"] = Space(Expansion(recipe, prepared(recipe)), recipe.grids[0]).identity()
+    assert found == GOLDEN["searches"]
+
+
+def test_ids_of_trained_backbones_and_synthetic_data():
+    found = {}
+    for name in recipe_names(BackboneRecipe):
+        recipe = find_recipe(name, BackboneRecipe)
+        found[name] = digest({"training": plain(recipe.training), "revision": TRAINING_REVISION})
+    for backbone in find_recipe("quickstart").trained + find_recipe("abaw3_expr").trained:
+        found[backbone.name] = [digest(backbone), stills_identity(backbone.stills)]
+    found["videos"] = digest([find_recipe("quickstart").synthetic, VERSION])
+    assert found == GOLDEN["trainings"]
+
+
+@pytest.mark.parametrize("name", ["rendered", "faces"])
+def test_ids_on_shared_data(name, tmp_path):
+    dataset = open_dataset(shared_data() / name)
+    recipes = ("real_faces",) if name == "faces" else ("abaw3_expr", "abaw3_va", "abaw3_au", "abaw3_mtl")
+    images, found = dataset_digest(dataset, tmp_path / "digests.json"), {}
+    for recipe in map(find_recipe, recipes):
+        labels = {task: annotations_digest(dataset, task) for task in recipe.tasks}
+        found[recipe.name] = ids(recipe, images=images, labels=labels, temporal=dataset.temporal)
+    assert found == GOLDEN["data"][name]
+
+
+def test_a_dataclass_without_a_tag_has_no_id():
+    @dataclasses.dataclass(frozen=True)
+    class Renamed(HeadConfig):
+        pass
+
+    with pytest.raises(TypeError, match="Renamed has no content identity: it defines no hash_tag"):
+        digest(Renamed())
