@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.built_in import stills_identity, synthetic_stills
-from harness.errors import InputError
-from harness.files import sweep
-from harness.identity import digest, plain
 from harness.learning import ranks
-from harness.locks import making
 from harness.pretraining.config import REVISION
 from harness.recipes.backbone import BackboneRecipe
 from harness.tracking.trainings import TrainingRun
 from harness.training_report import keep_report, read_report
+from harness.utils.errors import InputError
+from harness.utils.files import sweep
+from harness.utils.hashing import digest, plain
+from harness.utils.locks import making
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
@@ -176,7 +176,7 @@ def _built_in(recipe: BackboneRecipe, store: Path, say: Say) -> Material:
 
 def _given(recipe: BackboneRecipe, data: Path, store: Path, say: Say) -> Material:
     from harness.data.open_stills import open_stills
-    from harness.progress import Progress
+    from harness.utils.progress import Progress
 
     source = open_stills(data)
     splits, left_out = _splits(recipe, source), source.left_out("train")

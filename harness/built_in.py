@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from harness.identity import digest
-from harness.locks import making
 from harness.recipes.recipe import SyntheticStills, SyntheticVideos
+from harness.utils.hashing import digest
+from harness.utils.locks import making
 
 Say = Callable[[str], None]
 
@@ -44,7 +44,7 @@ def _made(root: Path, what: str, make: Callable[..., object], say: Say) -> Path:
     """`root`, drawn on every core by whoever comes first."""
     with making(root):
         if not root.is_dir():
-            from harness.progress import Progress
+            from harness.utils.progress import Progress
 
             say(f"making {what}")
             with Progress("images", unit="image") as progress:

@@ -9,8 +9,6 @@ from zipfile import BadZipFile
 
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
-from harness.errors import FramelightError, InputError
-from harness.identity import digest
 from harness.jobs.filter import Filter
 from harness.jobs.job import Configuration
 from harness.jobs.predictions import Predictions
@@ -21,6 +19,8 @@ from harness.records import Record
 from harness.runs import find
 from harness.splits import REPORTED as VALIDATION
 from harness.splits import TRAINING, annotations_digest
+from harness.utils.errors import FramelightError, InputError
+from harness.utils.hashing import digest
 
 
 @dataclass(frozen=True)

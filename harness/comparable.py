@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from harness.errors import InputError
 from harness.evidence import Kept, ordered
 from harness.records import Record
 from harness.statistics import UnitStatistics
+from harness.utils.errors import InputError
 
 
 def paired_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:

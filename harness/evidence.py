@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, is_zipfile
 
-from harness.errors import FramelightError, InputError
-from harness.files import write_json
-from harness.identity import digest
 from harness.records import Record
+from harness.utils.errors import FramelightError, InputError
+from harness.utils.files import write_json
+from harness.utils.hashing import digest
 
 if TYPE_CHECKING:
     from harness.statistics import UnitStatistics

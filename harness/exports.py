@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.files import write_json
+from harness.utils.files import write_json
 
 SCHEMA = 1
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.errors import InputError
 from harness.pooled import Pooled
 from harness.resampling import draws
 from harness.statistics import UnitStatistics
 from harness.studentized import limits, seeds_error, widened, within
-from harness.threads import one_blas_thread
+from harness.utils.errors import InputError
+from harness.utils.parallel import one_blas_thread
 
 METHODS = ("studentized", "percentile", "bca")
 METHOD = "studentized"

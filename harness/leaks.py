@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.dataset import Dataset
-from harness.errors import InputError
-from harness.files import write_text, writing
-from harness.identity import digest
 from harness.splits import REPORTED, TRAINING
 from harness.stills_digest import stills_digest
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.tasks import task as find_task
+from harness.utils.errors import InputError
+from harness.utils.files import write_text, writing
+from harness.utils.hashing import digest
 
 if TYPE_CHECKING:
     from harness.data.lookalikes import Hashes, Pair
@@ -119,7 +119,7 @@ def _hashes(dataset: Dataset, path: Path) -> Hashes:
     import numpy as np
 
     from harness.data.lookalikes import Hashes, hash_crops
-    from harness.progress import Progress
+    from harness.utils.progress import Progress
 
     with suppress(OSError, ValueError, KeyError):
         with np.load(path, allow_pickle=False) as kept:

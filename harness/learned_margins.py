@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import whereabouts
-from harness.errors import FramelightError
-from harness.files import write_json
+from harness.utils.errors import FramelightError
+from harness.utils.files import write_json
 
 if TYPE_CHECKING:
     from harness.faces.cropping import Margin

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from harness.errors import InputError
 from harness.tasks import ACTION_UNITS, AFFECTS, AU, EXPR, EXPRESSIONS, VA, Output
+from harness.utils.errors import InputError
 
 MOMENTS = ("n", "mean_true", "mean_pred", "ss_true", "ss_pred", "ss_both")
 """Columns of a row of moments: count, means, and sums of squares and products about those means."""

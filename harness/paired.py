@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.errors import InputError, unknown
 from harness.intervals import LEVEL
 from harness.pooled import Pooled
 from harness.resampling import draws, swaps
 from harness.statistics import UnitStatistics
 from harness.studentized import limits, seeds_error, widened, within
-from harness.threads import one_blas_thread
+from harness.utils.errors import InputError, unknown
+from harness.utils.parallel import one_blas_thread
 
 PERMUTATIONS = 10_000
 EQUAL = 1e-9

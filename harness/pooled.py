@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import InputError, unknown
 from harness.metrics import concordance, f1
 from harness.resampling import grouped
 from harness.tasks import ACTION_UNITS, EXPRESSIONS
+from harness.utils.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from harness.statistics import UnitStatistics

@@ -12,13 +12,13 @@ from harness import whereabouts
 from harness.backbone_training import checkpoints, train_backbone
 from harness.built_in import synthetic_videos
 from harness.data.dataset import Dataset
-from harness.errors import InputError
-from harness.files import sweep
 from harness.leaks import warn_of_lookalikes, warn_of_own_scores, warn_of_tuned
 from harness.recipes.backbone import BackboneRecipe
 from harness.recipes.recipe import Recipe, TrainedBackbone
 from harness.soundness import require_sound
 from harness.splits import annotations_digest
+from harness.utils.errors import InputError
+from harness.utils.files import sweep
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
@@ -179,7 +179,7 @@ def extracted(label: str, reference: str, dataset: Dataset, store: Path, precisi
     from harness.features.computing import Computing
     from harness.features.extract import extract
     from harness.features.store import FeatureStore
-    from harness.progress import Progress
+    from harness.utils.progress import Progress
 
     kept = FeatureStore(store / "features")
     images = images or dataset_digest(dataset, kept.digests)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import FramelightError
-from harness.files import write_text
+from harness.utils.errors import FramelightError
+from harness.utils.files import write_text
 
 SCHEMA = 1
 KINDS = ("run", "baseline", "published", "trial")

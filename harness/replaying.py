@@ -11,14 +11,14 @@ from harness import whereabouts
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
 from harness.data.open import open_dataset
-from harness.errors import FramelightError, InputError
 from harness.features.store import FeatureStore
-from harness.files import sweep
-from harness.identity import digest
 from harness.jobs import causal
 from harness.leaderboard.rows import finished, grouped
 from harness.records import Record
 from harness.splits import annotations_digest
+from harness.utils.errors import FramelightError, InputError
+from harness.utils.files import sweep
+from harness.utils.hashing import digest
 
 Say = Callable[[str], None]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
 
-from harness.errors import FramelightError
+from harness.utils.errors import FramelightError
 
 Answer = Callable[[int, int, float], bool]
 CLOSING_SECONDS = 2

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
 from harness import records
-from harness.identity import digest
 from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
 from harness.preparation import Prepared, prepare
@@ -22,6 +21,7 @@ from harness.recipes.recipe import Recipe
 from harness.records import Record
 from harness.schedule import Schedule
 from harness.tracking import TrackingLost, open_tracker
+from harness.utils.hashing import digest
 
 if TYPE_CHECKING:
     from harness.reporting import Reporter
@@ -129,7 +129,7 @@ class _Session:
 
     def _compute(self, pending: dict[Job, Reporter | None]) -> Iterator[tuple[Job, Record]]:
         from harness.jobs.compute import failed
-        from harness.progress import Progress
+        from harness.utils.progress import Progress
 
         schedule = Schedule(self._workers(), self.workers, pending, self._trained, self._begin, self.say)
         with Progress("jobs", unit="job") as progress:

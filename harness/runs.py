@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from harness.errors import InputError, unknown
 from harness.leaderboard.rows import Row, rows
 from harness.records import Record
 from harness.tasks import task
+from harness.utils.errors import InputError, unknown
 
 BEST = "best:"
 SHOWN = 8

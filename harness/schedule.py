@@ -9,10 +9,10 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.errors import FramelightError
 from harness.jobs.job import Job
 from harness.jobs.together import groups
 from harness.records import Record
+from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from harness.reporting import Reporter

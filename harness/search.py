@@ -22,15 +22,15 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from harness import records
-from harness.errors import FramelightError
-from harness.identity import digest
 from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
-from harness.locks import making
 from harness.recipes.recipe import Grid
 from harness.records import Record
 from harness.reporting import Reporter, listening
 from harness.search_space import Space
+from harness.utils.errors import FramelightError
+from harness.utils.hashing import digest
+from harness.utils.locks import making
 
 RunBatch = Callable[[list[tuple[Job, Reporter | None]]], list[Record]]
 STARTUP_TRIALS = 10

@@ -6,11 +6,11 @@ import dataclasses
 from typing import Any, Protocol
 
 from harness.heads.config import HeadConfig
-from harness.identity import digest, plain
 from harness.jobs.expand import Expansion
 from harness.jobs.job import REVISION, Job
 from harness.recipes.recipe import Grid, Search
 from harness.tasks import TASKS
+from harness.utils.hashing import digest, plain
 
 
 class Trial(Protocol):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 RARE = 200
 """What more groups than this hold is spread evenly by chance alone."""

@@ -17,7 +17,7 @@ from functools import partial
 import bottleneck
 import numpy as np
 
-from harness.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown
 
 MAX_RADIUS = 250
 GAPS = ("linear", "nearest", "published", "held")

@@ -10,9 +10,9 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.child import run_module
-from harness.errors import FramelightError, InputError
 from harness.recipes.recipe import Protocol
+from harness.utils.errors import FramelightError, InputError
+from harness.utils.parallel import run_module
 
 
 def require_sound(protocol: Protocol, root: Path, tasks: Sequence[str], say: Callable[[str], None]) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from harness.child import run_module
-from harness.errors import InputError
-from harness.identity import digest
+from harness.utils.errors import InputError
+from harness.utils.hashing import digest
+from harness.utils.parallel import run_module
 
 
 def stills_digest(root: Path, cache: Path) -> str | None:

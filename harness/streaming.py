@@ -5,8 +5,8 @@ from __future__ import annotations
 import bottleneck
 import numpy as np
 
-from harness.errors import InputError
 from harness.smoothing import CAUSAL, kept, smooth
+from harness.utils.errors import InputError
 
 
 class Streaming:

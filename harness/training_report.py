@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.files import write_json, writing_directory
 from harness.tracking.entries import Point
 from harness.tracking.trainings import points
+from harness.utils.files import write_json, writing_directory
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness.files import write_json
+from harness.utils.files import write_json
 
 FILE = "whereabouts.json"
 

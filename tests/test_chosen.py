@@ -7,8 +7,8 @@ import pytest
 
 from harness.chosen import chosen_run
 from harness.cli import main
-from harness.errors import FramelightError
 from harness.tracking import tracked_records
+from harness.utils.errors import FramelightError
 from tests import small
 
 

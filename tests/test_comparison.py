@@ -9,9 +9,9 @@ import pytest
 
 from harness.comparison import compare
 from harness.comparison_text import text, to_json, verdict
-from harness.errors import InputError
 from harness.evidence import Evidence
 from harness.statistics import UnitStatistics, score
+from harness.utils.errors import InputError
 from tests.stores import VIDEOS, better, put, simulated
 
 

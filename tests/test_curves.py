@@ -3,10 +3,10 @@ import pytest
 
 from harness import curves
 from harness.curves import curve_statistics
-from harness.errors import InputError
 from harness.smoothing import smooth
 from harness.statistics import collect
 from harness.tasks import TASKS
+from harness.utils.errors import InputError
 
 LENGTHS = (40, 1, 7, 90, 3, 25)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from harness import evidence
-from harness.errors import FramelightError
 from harness.evidence import Evidence
+from harness.utils.errors import FramelightError
 from tests.keeping import VIDEOS, keep
 
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from harness.files import sweep, writing, writing_directory
+from harness.utils.files import sweep, writing, writing_directory
 
 
 def test_only_what_was_left_aside_long_ago_is_swept(tmp_path):

@@ -14,17 +14,18 @@ from harness.data.open import open_dataset
 from harness.data.synthetic import VERSION
 from harness.features.store import entry_key
 from harness.heads.config import HeadConfig
-from harness.identity import digest, plain
 from harness.jobs.expand import Expansion
 from harness.preparation import Prepared, PreparedBackbone
 from harness.recipes import BackboneRecipe, Recipe, Search, Smoothing, find_recipe, recipe_names
 from harness.search_space import Space
 from harness.splits import annotations_digest
+from harness.utils.hashing import digest, plain
 from tests.paths import shared_data
 
 GOLDEN = json.loads(Path(__file__).with_suffix(".json").read_text())
 PREPROCESSING = {"size": 64, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
 LABELS = {"expr": "a" * 16, "va": "b" * 16, "au": "c" * 16, "mtl": "d" * 16}
+SEARCHES = {"plain": Search(), "gaps": Search(trials=50, batch=4, gaps=("linear", "nearest"))}
 CAUSAL = Smoothing(kernels=("trailing_mean", "trailing_median", "exponential"), gaps="held")
 
 
@@ -57,7 +58,7 @@ def test_ids_of_the_recipes_and_of_variants():
 def test_ids_of_searches():
     found = {}
     for name in ("abaw3_expr", "abaw3_mtl"):
-        for label, search in {"plain": Search(), "gaps": Search(trials=50, batch=4, gaps=("linear", "nearest"))}.items():
+        for label, search in SEARCHES.items():
             recipe = dataclasses.replace(find_recipe(name), search=search)
             found[f"{name} {label}"] = Space(Expansion(recipe, prepared(recipe)), recipe.grids[0]).identity()
     assert found == GOLDEN["searches"]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from harness import intervals
-from harness.errors import InputError
 from harness.intervals import METHOD, interval
 from harness.statistics import UnitStatistics, collect, score
 from harness.tasks import TASKS
+from harness.utils.errors import InputError
 from tests.simulated import EPISODE, GENERATORS, statistics
 from tests.test_statistics import NAMES, rows_of
 

@@ -15,7 +15,6 @@ import pytest
 import backbones
 from harness.data.dataset import Labels
 from harness.data.open import open_dataset
-from harness.errors import FramelightError, InputError
 from harness.jobs.choice import Choice
 from harness.jobs.expand import Expansion
 from harness.jobs.filter import Filter
@@ -37,6 +36,7 @@ from harness.submission.lengths import Sources, lengths
 from harness.submission.outputs import decoded
 from harness.submission.rows import every_frame, listed_images
 from harness.tasks import softmax, task
+from harness.utils.errors import FramelightError, InputError
 from tests.data.building import MTL_HEADER, small_abaw3, write
 from tests.making import record
 

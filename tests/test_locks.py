@@ -4,7 +4,7 @@ import shutil
 import threading
 import time
 
-from harness.locks import making
+from harness.utils.locks import making
 
 
 def test_who_waits_is_told_for_what_and_goes_on_where_the_folder_went_with_the_work(tmp_path, capsys):

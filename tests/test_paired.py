@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from harness.errors import InputError
 from harness.paired import detectable, differences, holm, influence, paired
 from harness.statistics import UnitStatistics, collect, score
 from harness.tasks import TASKS
+from harness.utils.errors import InputError
 from tests.simulated import GENERATORS, statistics
 from tests.test_statistics import NAMES, rows_of
 

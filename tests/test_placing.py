@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from harness.errors import FramelightError, InputError
-from harness.placing import placing, require_free
+from harness.utils.errors import FramelightError, InputError
+from harness.utils.output_dir import placing, require_free
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_link_to_a_folder_stays_and_its_folder_is_replaced(full, tmp_path):
 KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
-from harness.placing import placing
+from harness.utils.output_dir import placing
 shutil.rmtree = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
 with placing(Path(sys.argv[1])) as aside:
     (aside / "new.txt").write_text("new")

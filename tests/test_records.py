@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import records
-from harness.errors import FramelightError
+from harness.utils.errors import FramelightError
 from tests.making import record
 
 finite = st.floats(-1, 1)

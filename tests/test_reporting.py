@@ -6,8 +6,8 @@ from multiprocessing.connection import Client
 
 import pytest
 
-from harness.errors import FramelightError
 from harness.reporting import listening
+from harness.utils.errors import FramelightError
 
 
 def within(seconds, function):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.errors import InputError
 from harness.runs import find, pair
+from harness.utils.errors import InputError
 from tests.making import record
 
 RECORDS = [

@@ -10,8 +10,6 @@ from optuna.trial import TrialState
 
 from harness import records
 from harness.cli import main
-from harness.errors import InputError
-from harness.identity import digest, plain
 from harness.jobs import compute
 from harness.jobs.expand import Expansion
 from harness.jobs.job import REVISION
@@ -20,6 +18,8 @@ from harness.recipes import apply_settings, find_recipe
 from harness.runner import run
 from harness.search_space import Space
 from harness.tracking import open_tracker
+from harness.utils.errors import InputError
+from harness.utils.hashing import digest, plain
 from tests import small
 from tests.searching import RECIPE, TRIALS, arguments, outcome, studies
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from harness.errors import InputError
 from harness.smoothing import CAUSAL, GAPS, KERNELS, MAX_RADIUS, curve, delay, fill_gaps, look_ahead, smooth
+from harness.utils.errors import InputError
 
 VALUES = st.floats(-1, 1, width=32)
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from harness.data import annotations
-from harness.errors import FramelightError, InputError
 from harness.recipes import Protocol
 from harness.soundness import require_sound
+from harness.utils.errors import FramelightError, InputError
 from tests.data.building import EXPR, annotate, small_abaw3
 
 

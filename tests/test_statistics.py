@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from harness import metrics
-from harness.errors import InputError
 from harness.intervals import resampled
 from harness.metrics import UndefinedMetricWarning, p_au, p_expr, p_mtl, p_va
 from harness.resampling import draws
 from harness.smoothing import curve
 from harness.statistics import Collector, UnitStatistics, best_thresholds, collect, merge, score
 from harness.tasks import TASKS, THRESHOLD_GRID
+from harness.utils.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::harness.metrics.UndefinedMetricWarning")
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import InputError
 from harness.smoothing import CAUSAL, MAX_RADIUS, fill_gaps, smooth
 from harness.streaming import Streaming
+from harness.utils.errors import InputError
 
 
 @settings(deadline=None)

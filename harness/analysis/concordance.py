@@ -9,9 +9,9 @@ import numpy as np
 
 from harness.analysis.resampled import bracket, metric_interval
 from harness.analysis.scored import ScoredRun
-from harness.drawing.style import ALARM, GREY, INK, ORANGE, TEXT, counted, describe, panel, save, titled
 from harness.metrics import concordance
 from harness.tasks import AFFECTS
+from harness.utils.plotting.style import ALARM, GREY, INK, ORANGE, TEXT, counted, describe, panel, save, titled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

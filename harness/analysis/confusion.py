@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.analysis.scored import ScoredRun
-from harness.drawing.matrix import confusion_panel, share_bar
-from harness.drawing.style import panel, save, titled
 from harness.tasks import EXPRESSIONS
+from harness.utils.plotting.confusion_matrix import confusion_panel, share_bar
+from harness.utils.plotting.style import panel, save, titled
 
 
 def draw_expressions(path: Path, run: ScoredRun) -> None:

@@ -12,7 +12,7 @@ from harness.analysis.scored import ScoredRun
 from harness.analysis.scores import draw_f1
 from harness.analysis.smoothing_curve import draw_smoothing
 from harness.analysis.traces import draw_traces
-from harness.drawing.style import drawing
+from harness.utils.plotting.style import drawing
 
 if TYPE_CHECKING:
     from harness.jobs.choice import Choice

@@ -11,7 +11,8 @@ import numpy as np
 
 from harness.analysis.resampled import ratio_interval
 from harness.analysis.scored import Block, ScoredRun
-from harness.drawing.style import (
+from harness.tasks import ACTION_UNITS, AFFECTS
+from harness.utils.plotting.style import (
     BLUE,
     GREY,
     GRID,
@@ -26,7 +27,6 @@ from harness.drawing.style import (
     save,
     titled,
 )
-from harness.tasks import ACTION_UNITS, AFFECTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.drawing.style import short
 from harness.smoothing import look_ahead
 from harness.tasks import ACTION_UNITS
+from harness.utils.plotting.style import short
 
 if TYPE_CHECKING:
     from harness.jobs.choice import Choice

@@ -10,7 +10,9 @@ import numpy as np
 
 from harness.analysis.resampled import bracket, metric_interval
 from harness.analysis.scored import ScoredRun
-from harness.drawing.style import (
+from harness.metrics import f1
+from harness.tasks import ACTION_UNITS, EXPRESSIONS
+from harness.utils.plotting.style import (
     ALARM,
     BLUE,
     GREY,
@@ -26,8 +28,6 @@ from harness.drawing.style import (
     save,
     titled,
 )
-from harness.metrics import f1
-from harness.tasks import ACTION_UNITS, EXPRESSIONS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,21 @@ import numpy as np
 
 from harness.analysis.resampled import change_interval, metric_interval
 from harness.analysis.scored import ScoredRun
-from harness.drawing.style import BLUE, GREEN, GREY, GRID, INK, ORANGE, PURPLE, SKY, describe, panel, save, titled
 from harness.smoothing import CAUSAL
+from harness.utils.plotting.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    GRID,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    describe,
+    panel,
+    save,
+    titled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

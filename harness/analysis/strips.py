@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis.scored import Block, ScoredRun
-from harness.drawing.style import BLUE, CLASS_COLOURS, GRID, INK, PALE, TEXT, name_rows
-from harness.drawing.timeline import line, raw_line, rgb, strip
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.utils.plotting.style import BLUE, CLASS_COLOURS, GRID, INK, PALE, TEXT, name_rows
+from harness.utils.plotting.timeline import line, raw_line, rgb, strip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ import numpy as np
 
 from harness.analysis.scored import Block, ScoredRun
 from harness.analysis.strips import PANELS, draw_legends, heights
-from harness.drawing.style import INK, TEXT, panel, save, short, titled
 from harness.metrics import concordance, f1
+from harness.utils.plotting.style import INK, TEXT, panel, save, short, titled
 
 FEWEST = 10
 """Scored frames of a video that is shown, where any has so many."""

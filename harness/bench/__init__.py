@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from harness.bench.figure import Figure
-from harness.errors import unknown
+from harness.utils.errors import unknown
 
 SCALE = "scale"
 """The benchmark that is run only by its name: it writes gigabytes."""

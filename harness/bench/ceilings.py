@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
-from harness.threads import torch_threads
+from harness.utils.parallel import torch_threads
 
 COPIED_BYTES = 256 << 20
 MATRIX = 2048

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.dataset import Dataset, Labels, Sequence
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 VIDEOS, FRAMES = 4, 128
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import FramelightError
 from harness.export.measuring import Cost, measure
+from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from harness.export.formats import Format

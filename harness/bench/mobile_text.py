@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Sequence
 
 from harness.bench.mobile import Row
-from harness.errors import unknown
 from harness.published import Cost, costs
+from harness.utils.errors import unknown
 
 FORMATS = ("table", "md", "json")
 HEADER = ("backbone", "input", "width", "parameters", "MACs", "file", "size", "1 thread (p95)", "2 threads (p95)",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.bench.ceilings import Ceilings
 from harness.bench.figure import Figure
-from harness.errors import unknown
+from harness.utils.errors import unknown
 
 FORMATS = ("table", "md", "json")
 COLUMNS = ("part", "what", "figure", "floor", "held against", "its figure", "ratio", "at least", "")

@@ -15,9 +15,9 @@ from harness.bench.ceilings import ceilings
 from harness.bench.figure import Figure
 from harness.bench.scale_work import SEQUENCE, WIDTH, key, names
 from harness.bench.scaled import MEMORY_GIB, Scaled, exponent
-from harness.child import run_module
-from harness.errors import FramelightError
 from harness.features.store import FeatureStore
+from harness.utils.errors import FramelightError
+from harness.utils.parallel import run_module
 
 FRAMES = (10_000, 100_000, 1_000_000, 2_660_000)
 ROUNDS = {10_000: 5, 100_000: 5, 1_000_000: 1, 2_660_000: 1}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.bench.scaled import MEMORY_GIB, Scaled, exponent
-from harness.drawing.style import (
+from harness.utils.plotting.style import (
     BLUE,
     GREEN,
     GREY,

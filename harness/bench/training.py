@@ -12,7 +12,7 @@ from harness.bench.ceilings import ceilings
 from harness.bench.figure import ROUNDS, Figure, interleaved, seconds
 from harness.bench.memory import WIDTH, features
 from harness.heads.config import HeadConfig
-from harness.threads import torch_threads
+from harness.utils.parallel import torch_threads
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels

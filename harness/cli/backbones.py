@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.cli.saying import say
-from harness.errors import InputError
+from harness.utils.console import say
+from harness.utils.errors import InputError
 
 COLUMNS = ("name", "input", "parameters", "MACs", "width", "size", "weights", "licence")
 

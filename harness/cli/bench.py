@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from harness.cli.saying import say
-from harness.errors import InputError
+from harness.utils.console import say
+from harness.utils.errors import InputError
 
 
 def main(arguments: argparse.Namespace) -> int:

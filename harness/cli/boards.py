@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from harness import records
-from harness.cli.saying import say
 from harness.evidence import FILE, Evidence
 from harness.leaderboard import beside, causal, optimism, render, render_causal, render_optimism, rows
 from harness.records import Record
 from harness.tasks import TASKS
 from harness.tracking import statistics_elsewhere, tracked_records
+from harness.utils.console import say
 
 WIDEST = 140
 
@@ -53,8 +53,8 @@ def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: 
     """Each run offline and in real time; what was not replayed yet is, from the labels in `data` or where the store
     met them."""
     from harness.jobs.causal import folder
-    from harness.progress import Progress
     from harness.replaying import replayed
+    from harness.utils.progress import Progress
 
     found = tracked_records(store, tracking_uri)
     with Progress("replaying in real time", "job") as progress:

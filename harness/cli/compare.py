@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from harness.errors import InputError
 from harness.evidence import Evidence
 from harness.runs import pair
 from harness.tracking import statistics_elsewhere, tracked_records
+from harness.utils.errors import InputError
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from harness.cli.saying import say
-from harness.errors import FramelightError, InputError
 from harness.evidence import Evidence
 from harness.exports import Exported, exports, folder
 from harness.features.store import FeatureStore
@@ -15,6 +13,8 @@ from harness.leaderboard.cost import name
 from harness.leaderboard.rows import grouped
 from harness.records import Record
 from harness.tracking import statistics_elsewhere, tracked_records
+from harness.utils.console import say
+from harness.utils.errors import FramelightError, InputError
 
 
 def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: str | None, format: str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 
 def main(arguments: argparse.Namespace) -> int:

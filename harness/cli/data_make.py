@@ -9,7 +9,7 @@ MOST_IDENTITIES, STILLS_EACH = 120, 4
 
 def main(arguments: argparse.Namespace) -> None:
     from harness.data.synthetic import make
-    from harness.progress import Progress
+    from harness.utils.progress import Progress
 
     with Progress("images", unit="image") as progress:
         make(arguments.folder, videos=arguments.videos, frames=arguments.frames, seed=arguments.seed,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.saying import say
+from harness.utils.console import say
 
 if TYPE_CHECKING:
     from harness.exports import Exported
@@ -18,8 +18,8 @@ HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory M
 def main(arguments: argparse.Namespace) -> None:
     from harness.chosen import chosen_run
     from harness.export.formats import usable
-    from harness.placing import require_free
     from harness.tracking import tracked_records
+    from harness.utils.output_dir import require_free
 
     require_free(arguments.out, arguments.force, arguments.store, *filter(None, [arguments.data]))
     form = usable(arguments.format)

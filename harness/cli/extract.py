@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from harness.cli.saying import say
+from harness.utils.console import say
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from harness.cli.boards import show, show_causal, show_cost, show_optimism
-from harness.cli.saying import say
-from harness.errors import InputError
-from harness.files import write_text
 from harness.tasks import task
+from harness.utils.console import say
+from harness.utils.errors import InputError
+from harness.utils.files import write_text
 
 KINDS = ("optimism", "causal", "cost")
 """Boards beside the usual one."""

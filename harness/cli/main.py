@@ -8,7 +8,7 @@ import traceback
 from importlib import import_module
 
 from harness.cli.parser import parser
-from harness.errors import FramelightError
+from harness.utils.errors import FramelightError
 
 INTERRUPTED = 130
 

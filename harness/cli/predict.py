@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.saying import say
+from harness.utils.console import say
 
 if TYPE_CHECKING:
     from harness.predicting.live import Watched

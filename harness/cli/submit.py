@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from harness.cli.saying import say
-from harness.errors import InputError
+from harness.utils.console import say
+from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from harness.submission.scoring import RoundTrip

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.cli.saying import say
-from harness.errors import InputError
 from harness.recipes import BackboneRecipe, apply_settings, find_recipe
+from harness.utils.console import say
+from harness.utils.errors import InputError
 
 CHOSEN = {"validation": "the validation split, which its figures are of too: as published, and optimistic"}
 """What is said of a card's `selection`, where that is worth a warning."""

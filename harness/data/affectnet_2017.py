@@ -18,7 +18,7 @@ from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
 from harness.data.stills_source import StillsSource, folder_name
 from harness.data.table import Table, numbers
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 FILES = {"train": "training.csv", "validation": "validation.csv"}
 LIST_FOLDERS = ("Manually_Annotated_file_lists", ".", "Manually_Annotated")

@@ -18,8 +18,8 @@ from harness.data.npy_numbers import NpyNumbers
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
 from harness.data.stills_source import StillsSource, folder_name
-from harness.errors import InputError
-from harness.progress import Progress
+from harness.utils.errors import InputError
+from harness.utils.progress import Progress
 
 FOLDERS = {"train": "train_set", "validation": "val_set"}
 LABELS: dict[str, tuple[str, Rule]] = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.layout import SPLITS
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 CHALLENGES = {
     "expr": ("EXPR_Classification_Challenge", "Expression_Classification_Challenge_test_set_release.txt"),

@@ -14,7 +14,7 @@ from harness.data import annotations
 from harness.data.affwild2_folders import CROP, FRAME_ZERO, Folders, source_video
 from harness.data.dataset import Sequence
 from harness.data.problems import ERROR, WARNING, Problem
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 FAR = 1000
 """Frames by which a last crop may lie past twice the annotated length before it is taken for a stray file."""

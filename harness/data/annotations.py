@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.problems import ERROR, Problem
-from harness.errors import InputError
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.utils.errors import InputError
 
 IMAGE = re.compile(r"^([^,\n]+)/(\d{1,9})\.\w+(?=,|$)", re.MULTILINE)
 MTL_HEADERS = (("image", *AFFECTS, "expression", "aus"), ("image", *AFFECTS, "expression", *ACTION_UNITS))

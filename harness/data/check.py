@@ -20,8 +20,8 @@ from harness.data.open_stills import open_stills, stills_layout
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.report import Report, TestSplit
 from harness.data.table_stills import TableStills
-from harness.errors import InputError
 from harness.tasks import TASKS
+from harness.utils.errors import InputError
 
 
 def check(root: Path, seed: int = 0, images: bool = True) -> Report | StillsReport:

@@ -12,9 +12,9 @@ from harness.data.image_files import image_fault
 from harness.data.problems import ERROR, WARNING, Problem, WithProblems
 from harness.data.stills import Stills
 from harness.data.stills_source import StillsSource
-from harness.errors import InputError
-from harness.progress import Progress
 from harness.tasks import AFFECTS
+from harness.utils.errors import InputError
+from harness.utils.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from harness.data.dataset import Dataset, Sequence
-from harness.errors import InputError
-from harness.files import write_json
-from harness.identity import digest
+from harness.utils.errors import InputError
+from harness.utils.files import write_json
+from harness.utils.hashing import digest
 
 VERSION = 1
 

@@ -16,10 +16,10 @@ from harness.data.dataset import Labels, Sequence
 from harness.data.layout import SPLITS, Layout
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
-from harness.errors import InputError, unknown
 from harness.selection import held_out
 from harness.tasks import ACTION_UNITS, AFFECTS, TASKS
 from harness.tasks import task as find_task
+from harness.utils.errors import InputError, unknown
 
 BLOCK = 512
 VALIDATION_SHARE = 0.2

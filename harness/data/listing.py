@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.data.problems import ERROR, Problem
 from harness.data.table import Table
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 BLOCK = 8192
 

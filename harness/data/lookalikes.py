@@ -19,7 +19,7 @@ from PIL import Image
 
 from harness.data.dataset import Dataset, Sequence
 from harness.data.hamming import near_pairs
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 THUMBNAIL = (9, 8)
 HASH_BITS = 64

@@ -9,7 +9,7 @@ from harness.data.image_table import ImageTable
 from harness.data.layout import Layout
 from harness.data.open_stills import stills_layout
 from harness.data.openable import known, layout_of
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 LAYOUTS: tuple[type[Layout], ...] = (
     AffWild2,

@@ -10,7 +10,7 @@ from harness.data.openable import known, layout_of
 from harness.data.stills_source import StillsSource
 from harness.data.table_stills import TableStills
 from harness.data.vggface2 import VGGFace2
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 LAYOUTS: tuple[type[StillsSource], ...] = (
     TableStills,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 ERROR, WARNING = "error", "warning"
 

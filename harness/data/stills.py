@@ -13,8 +13,8 @@ import numpy as np
 
 from harness.data.dataset import Sequence
 from harness.data.fingerprint import DigestCache, sequence_digest
-from harness.identity import digest
 from harness.tasks import EXPRESSIONS
+from harness.utils.hashing import digest
 
 BLOCK = 512
 BLOCKS_BETWEEN_SAVES = 64

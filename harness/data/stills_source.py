@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.data.openable import Openable
 from harness.data.problems import Problem
 from harness.data.stills import Stills
-from harness.errors import unknown
+from harness.utils.errors import unknown
 
 
 class StillsSource(Openable):

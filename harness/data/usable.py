@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.errors import InputError
 from harness.tasks import EXPRESSIONS
 from harness.tasks import task as find_task
+from harness.utils.errors import InputError
 
 
 def require_usable(labels: Labels, task: str, where: str) -> None:

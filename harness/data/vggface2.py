@@ -18,8 +18,8 @@ from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
 from harness.data.stills_source import StillsSource, folder_name
 from harness.data.table import Table, numbers
-from harness.errors import InputError
-from harness.progress import Progress
+from harness.utils.errors import InputError
+from harness.utils.progress import Progress
 
 SPLITS = ("train", "test")
 BOX_FOLDERS = ("bb_landmark", "meta/bb_landmark", ".")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.dataset import Dataset
-from harness.errors import FramelightError
 from harness.features.decode import CorruptImage, decode
 from harness.splits import TRAINING
+from harness.utils.errors import FramelightError
 
 
 def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:

@@ -13,16 +13,16 @@ from backbones.resizing import resize_all
 from backbones.spec import Preprocessing
 from harness.chosen import Chosen
 from harness.data.dataset import Dataset
-from harness.errors import FramelightError
 from harness.export.formats import Model
 from harness.export.network import OUTPUTS
 from harness.features.decode import CorruptImage, decode
-from harness.files import writing
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.statistics import UnitStatistics, score
 from harness.tasks import Task
 from harness.tasks import task as task_named
+from harness.utils.errors import FramelightError
+from harness.utils.files import writing
 
 CHUNK = 1024
 """Crops whose outputs are kept together: what a kill loses at most."""

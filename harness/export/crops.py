@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.errors import FramelightError
 from harness.export.formats import Model
+from harness.utils.errors import FramelightError
 
 
 def one_by_one(path: Path, size: int, run: Callable[[np.ndarray], Mapping[str, np.ndarray]]) -> Model:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.errors import printable
-from harness.errors import FramelightError
 from harness.export.crops import one_by_one
 from harness.export.formats import Model, file_name
 from harness.export.hushed import converting, hushed
+from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

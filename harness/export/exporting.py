@@ -18,7 +18,6 @@ from harness.chosen import Chosen
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
 from harness.data.open import open_dataset
-from harness.errors import InputError, unknown
 from harness.export.calibrating import training_crops
 from harness.export.card import CARD, card_of, file_of, versions
 from harness.export.checking import Checked, check, crops_of, outputs
@@ -29,14 +28,15 @@ from harness.export.network import Network, network_of, require_images
 from harness.exports import Exported
 from harness.faces.detecting import open_detector
 from harness.features.store import FeatureEntry, FeatureStore
-from harness.files import write_json, write_text, writing
-from harness.identity import digest
 from harness.jobs import causal
 from harness.jobs.predictions import Predictions
 from harness.learned_margins import margin_of_data
-from harness.placing import placing
-from harness.progress import Progress
 from harness.splits import annotations_digest
+from harness.utils.errors import InputError, unknown
+from harness.utils.files import write_json, write_text, writing
+from harness.utils.hashing import digest
+from harness.utils.output_dir import placing
+from harness.utils.progress import Progress
 
 Say = Callable[[str], None]
 EXAMPLE = "example.py"

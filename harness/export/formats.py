@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from harness.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from harness.export.network import Network

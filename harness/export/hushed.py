@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
 from backbones.errors import printable
-from harness.errors import FramelightError
+from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from harness.export.network import Network

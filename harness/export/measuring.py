@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.child import run_module
-from harness.errors import FramelightError
+from harness.utils.errors import FramelightError
+from harness.utils.parallel import run_module
 
 PROCESS = "harness.export.measured_process"
 LONGEST_REASON = 300

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from backbones.cost import Cost, cost
 from backbones.onnx_network import OnnxNetwork
 from backbones.preprocessing import scale_and_offset
-from harness.errors import InputError
 from harness.heads.trained import load, module_of
 from harness.jobs.heads import networks
 from harness.jobs.zero_shot import expression_columns
 from harness.tasks import Task
 from harness.tasks import task as task_named
+from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone

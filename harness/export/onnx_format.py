@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import FramelightError
 from harness.export.formats import Model, file_name
 from harness.export.prelude import CROPS, any_size
+from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from onnx import ModelProto

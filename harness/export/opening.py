@@ -9,10 +9,10 @@ import numpy as np
 
 from backbones.checkpoint import hash_file
 from backbones.resizing import resize_all
-from harness.errors import FramelightError, unknown
 from harness.export.card import CARD
 from harness.export.network import OUTPUTS
 from harness.export.reading import File, Told, read_card
+from harness.utils.errors import FramelightError, unknown
 
 BATCH = 64
 

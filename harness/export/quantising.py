@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.preprocessing import normalise
-from harness.errors import FramelightError
 from harness.export.graph import BACKBONE
 from harness.export.prelude import PIXELS
+from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from backbones.spec import Preprocessing
-from harness.errors import FramelightError, InputError, unknown
 from harness.export.card import CARD, KIND, VERSION
 from harness.export.formats import Format, readable
 from harness.faces.cropping import Margin
@@ -17,6 +16,7 @@ from harness.jobs.filter import Filter
 from harness.smoothing import GAPS, KERNELS, MAX_RADIUS
 from harness.tasks import Task
 from harness.tasks import task as task_named
+from harness.utils.errors import FramelightError, InputError, unknown
 
 
 @dataclass(frozen=True)

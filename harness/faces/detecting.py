@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.errors import unknown
 from harness.faces.found import Faces
+from harness.utils.errors import unknown
 
 HAAR = "haar"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from harness.errors import InputError
 from harness.faces.found import Faces, faces_of
+from harness.utils.errors import InputError
 
 SURE = 0.6
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.errors import FramelightError
+from harness.utils.errors import FramelightError
 
 Chunk = TypeVar("Chunk")
 FOLDER = ".claims"

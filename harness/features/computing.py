@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from backbones.errors import BackboneError
 from harness.features.claims import FOLDER
-from harness.files import write_json
-from harness.locks import making
+from harness.utils.files import write_json
+from harness.utils.locks import making
 
 if TYPE_CHECKING:
     from backbones import Backbone

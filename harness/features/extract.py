@@ -18,10 +18,10 @@ import numpy as np
 import backbones
 from harness.data.dataset import Dataset, Sequence
 from harness.data.fingerprint import dataset_digest
-from harness.errors import FramelightError
 from harness.features.claims import Claims
 from harness.features.computing import Computing
 from harness.features.store import FeatureEntry, FeatureStore
+from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo

@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.errors import unknown
 from harness.features.noise import noise
 from harness.features.rows import NoiseRows, StoredRows, side_by_side, widened
 from harness.features.store import PARTS, FeatureEntry
+from harness.utils.errors import unknown
 
 BLOCK_ROWS = 64
 BUFFER_BLOCKS = 32

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from harness.errors import FramelightError, InputError, unknown
 from harness.features.stored import StoredArray
-from harness.files import sweep, write_json, writing_directory
-from harness.identity import digest
+from harness.utils.errors import FramelightError, InputError, unknown
+from harness.utils.files import sweep, write_json, writing_directory
+from harness.utils.hashing import digest
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo

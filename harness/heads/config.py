@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from harness.tasks import Task

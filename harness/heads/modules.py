@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harness.errors import unknown
 from harness.heads.config import HeadConfig
 from harness.tasks import Task
+from harness.utils.errors import unknown
 
 
 class Standardise(nn.Module):

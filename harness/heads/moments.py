@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import FramelightError
 from harness.heads.trained import BLOCK
+from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels

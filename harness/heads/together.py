@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.errors import InputError
 from harness.heads.config import HeadConfig, alike, require_fit
 from harness.heads.matrix import Matrix
 from harness.heads.stack import Learners, heads_of_a_stack, learners
@@ -26,6 +25,7 @@ from harness.heads.training import losses_of, new_head, require_something_to_lea
 from harness.learning.fitting import Optimisation, Part, Selection
 from harness.learning.losses import Targets
 from harness.tasks import Task
+from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels

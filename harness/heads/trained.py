@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from harness import tasks
-from harness.errors import FramelightError, InputError
-from harness.files import write_json, writing
 from harness.heads import modules
 from harness.heads.config import HeadConfig
+from harness.utils.errors import FramelightError, InputError
+from harness.utils.files import write_json, writing
 
 NAME = "head"
 """What a head's files are called where nothing else is said."""

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from harness import tasks
-from harness.errors import InputError
 from harness.heads import modules
 from harness.heads.config import HeadConfig, require_fit
 from harness.heads.matrix import Matrix, blocks
@@ -20,6 +19,7 @@ from harness.heads.moments import moments
 from harness.heads.trained import TrainedHead, predict
 from harness.learning import losses
 from harness.learning.fitting import Optimisation, Selection
+from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness.data.dataset import Dataset, Labels
 from harness.data.open import open_dataset
-from harness.errors import FramelightError
 from harness.splits import REPORTED, TRAINING, annotations_digest
+from harness.utils.errors import FramelightError
 
 KEPT = 4
 """Tasks whose training labels a process keeps."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import records
-from harness.errors import FramelightError
 from harness.jobs import frozen
 from harness.jobs.filter import Filter
 from harness.jobs.job import Configuration, Job
@@ -22,6 +21,7 @@ from harness.jobs.untouched import require_predictions
 from harness.recipes.recipe import Smoothing
 from harness.records import Record
 from harness.smoothing import CAUSAL, MAX_RADIUS
+from harness.utils.errors import FramelightError
 
 GAPS = "held"
 AGAIN = "run its recipe again with --force"

@@ -20,7 +20,6 @@ import numpy as np
 from harness import records
 from harness.data.dataset import Labels
 from harness.features.store import FeatureStore
-from harness.files import writing_directory
 from harness.jobs import training
 from harness.jobs.annotated import annotated
 from harness.jobs.choice import NOTHING, Choice, choose
@@ -37,6 +36,7 @@ from harness.splits import REPORTED, SELECTION, Division, divided
 from harness.statistics import UnitStatistics
 from harness.tasks import task as task_named
 from harness.tracking.environment import environment
+from harness.utils.files import writing_directory
 
 NO_TRAINING = {"epoch": 0, "parameters": 0, "pruned": False}
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from itertools import product
 
 from harness.heads.config import HeadConfig
-from harness.identity import digest
 from harness.jobs.job import LABELS, Configuration, Job
 from harness.jobs.zero_shot import expression_columns
 from harness.leaks import own_scores
 from harness.preparation import Prepared, PreparedBackbone
 from harness.recipes.recipe import Grid, Protocol, Recipe, Smoothing
+from harness.utils.hashing import digest
 
 NOISE = "noise"
 """Features of the random-feature baseline: standard normal numbers that know nothing of the image."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.files import sha256, write_json
 from harness.jobs.choice import Choice
+from harness.utils.files import sha256, write_json
 
 FILE = "choice.json"
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.errors import InputError
 from harness.features.matrix import MEMORY, FeatureMatrix, sequence_blocks
 from harness.features.noise import NOISE_WIDTH
 from harness.features.store import FeatureEntry, FeatureStore
@@ -23,6 +22,7 @@ from harness.jobs.job import Configuration, Job
 from harness.jobs.predictions import Predictions, crops, predictions
 from harness.tasks import Task
 from harness.tasks import task as task_named
+from harness.utils.errors import InputError
 
 WHOLE = "head"
 """Name of the only network of a model; those of several are called `head_` and the output they predict."""

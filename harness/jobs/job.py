@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.heads.config import HeadConfig
-from harness.identity import digest
 from harness.recipes.recipe import Protocol, Recipe, Smoothing
+from harness.utils.hashing import digest
 
 LABELS = "labels"
 """Features of the baseline that repeats the previous label."""

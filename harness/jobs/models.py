@@ -11,13 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.errors import FramelightError, InputError
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs.job import LABELS, Configuration, Job
 from harness.jobs.predictions import Predictions, crops, predictions
 from harness.jobs.zero_shot import ZeroShotModel
 from harness.tasks import EXPRESSIONS, Task
 from harness.tasks import task as task_named
+from harness.utils.errors import FramelightError, InputError
 
 Epochs = Mapping[str, int]
 """How long each network of a model is trained; nothing for a model that is not."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.errors import FramelightError
 from harness.heads.config import HeadConfig, Part
 from harness.jobs.job import Configuration
 from harness.recipes.recipe import Protocol, Smoothing
 from harness.records import Record
+from harness.utils.errors import FramelightError
 
 TYPES = {kind.hash_tag: kind for kind in (Configuration, HeadConfig, Part, Protocol, Smoothing)}
 
@@ -23,7 +23,7 @@ def configuration_of(record: Record) -> Configuration:
 
 
 def _made(value: Any) -> Any:
-    """The inverse of `harness.identity.plain`; None for what does not fit."""
+    """The inverse of `harness.utils.hashing.plain`; None for what does not fit."""
     if isinstance(value, dict):
         fields = {name: _made(part) for name, part in value.items() if name != "type"}
         try:

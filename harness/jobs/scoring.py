@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.identity import plain
 from harness.intervals import interval
 from harness.jobs.choice import Choice
 from harness.jobs.job import Configuration, Job
@@ -15,6 +14,7 @@ from harness.records import Record
 from harness.splits import REPORTED
 from harness.statistics import UnitStatistics, score
 from harness.tasks import Task
+from harness.utils.hashing import plain
 
 UNTRAINED = {"none": "constant", "scores": "zero-shot"}
 """What stands for a head where none is trained, by features."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from harness.data.dataset import Labels
 from harness.data.open import open_dataset
-from harness.errors import FramelightError
 from harness.jobs.annotated import require_unchanged
 from harness.jobs.frozen import Frozen
 from harness.jobs.job import Job
 from harness.splits import REPORTED
+from harness.utils.errors import FramelightError
 
 
 class Sealed:

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.dataset import Labels
-from harness.files import write_json, writing_directory
 from harness.jobs.job import Job
 from harness.jobs.models import Epochs, Model, fit_model, median_epochs
 from harness.jobs.pooling import pooled
 from harness.jobs.predictions import Predictions
-from harness.locks import making
 from harness.splits import Division
 from harness.tasks import Task
+from harness.utils.files import write_json, writing_directory
+from harness.utils.locks import making
 
 OnEpoch = Callable[[int, float], bool]
 """Called with the epoch and the selection metric; True stops the training as pruned."""

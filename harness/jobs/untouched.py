@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.errors import FramelightError
-from harness.files import sha256
 from harness.jobs.frozen import FILE
 from harness.jobs.training import REPORTED
+from harness.utils.errors import FramelightError
+from harness.utils.files import sha256
 
 
 def require_model(folder: Path, job_id: str, again: str) -> bool:

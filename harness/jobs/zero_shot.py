@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.errors import InputError
 from harness.features.store import FeatureEntry
 from harness.jobs.predictions import Predictions, crops, predictions
 from harness.tasks import EXPRESSIONS, softmax
+from harness.utils.errors import InputError
 
 OTHER = EXPRESSIONS.index("Other")
 PLACES = {**{name.lower(): i for i, name in enumerate(EXPRESSIONS)}, "contempt": OTHER}

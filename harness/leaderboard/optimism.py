@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.identity import digest
 from harness.leaderboard.layout import Row
 from harness.leaderboard.rows import Evidence, board, finished, grouped, rows
 from harness.records import Record
+from harness.utils.hashing import digest
 
 HELD_OUT, PUBLISHED = "held-out", "published"
 SHARED = ("task", "dataset", "data_digest", "split", "protocol", "optimistic", "metric", "kind", "flags", "backbone",

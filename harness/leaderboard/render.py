@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-from harness.errors import unknown
 from harness.leaderboard.layout import Row
 from harness.leaderboard.rows import board
 from harness.leaderboard.table import markdown, table
+from harness.utils.errors import unknown
 
 FORMATS = ("table", "csv", "json", "md")
 COLUMNS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.errors import FramelightError
 from harness.learning.fitting import Fitted, Optimisation
+from harness.utils.errors import FramelightError
 
 KEY = "framelight"
 """Where in Lightning's checkpoint ours lies."""

@@ -18,12 +18,12 @@ from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch import Tensor, nn
 
-from harness.errors import FramelightError, InputError, unknown
-from harness.files import writing
 from harness.learning import averaging, checkpoints, processes, ranks, stepping, surroundings
 from harness.learning.fitting import Batch, Batches, Fitted, Inputs, Optimisation, Part, Selection, Stream, prepared
 from harness.learning.losses import BlockLosses, penalty
 from harness.learning.sharpness import Sharpness
+from harness.utils.errors import FramelightError, InputError, unknown
+from harness.utils.files import writing
 
 FEATURES = ("embeddings", "scores", "embeddings+scores")
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harness import tasks
-from harness.errors import unknown
+from harness.utils.errors import unknown
 
 Targets = Mapping[str, tuple[Tensor, Tensor]]
 """For each output block its target and the bool mask of rows where it counts."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, distributed
 from torch.nn import functional
 
-from harness.errors import FramelightError
+from harness.utils.errors import FramelightError
 
 
 def gathered(mine: Tensor, of: int) -> Tensor:

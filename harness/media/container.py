@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from harness.errors import InputError
 from harness.media.frames import Frame, Source
+from harness.utils.errors import InputError
 
 
 class Limited:

@@ -11,12 +11,12 @@ from PIL import Image
 from harness.data.affwild2 import CropFolders
 from harness.data.affwild2_folders import CROP
 from harness.data.image_files import is_image_name, names_in
-from harness.errors import InputError
 from harness.media.frames import Source
 from harness.media.limiting import Limited
 from harness.media.pictures import Pictures
 from harness.media.video import Video
 from harness.submission.videos import ENDINGS
+from harness.utils.errors import InputError
 
 CAMERA = re.compile(r"camera:([0-9]{1,3})")
 CROP_SIDE = 256

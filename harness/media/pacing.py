@@ -9,8 +9,8 @@ from threading import Condition, Event, Thread
 from types import TracebackType
 from typing import Self
 
-from harness.errors import InputError
 from harness.media.frames import Frame, Source
+from harness.utils.errors import InputError
 
 
 class Paced:

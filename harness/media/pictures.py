@@ -11,10 +11,10 @@ from typing import Self
 
 from PIL import Image
 
-from harness.errors import InputError
 from harness.features.decode import CorruptImage, decode
 from harness.media.frames import Frame
 from harness.media.turning import EXIF, UPRIGHT, Turn
+from harness.utils.errors import InputError
 
 ORIENTATION = 0x0112
 """The tag of EXIF data that says how a photo lies."""

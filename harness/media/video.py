@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from harness.errors import InputError
 from harness.media.container import (
     MICROSECONDS,
     end_of,
@@ -27,6 +26,7 @@ from harness.media.container import (
 )
 from harness.media.frames import Frame
 from harness.media.turning import UPRIGHT, Turn, of_matrix
+from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame

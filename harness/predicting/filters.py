@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from harness.errors import InputError, unknown
 from harness.jobs.filter import Filter
 from harness.predicting.passes import Reader
 from harness.smoothing import CAUSAL, KERNELS, MAX_RADIUS
+from harness.utils.errors import InputError, unknown
 
 LIVE_KERNEL = "exponential"
 """For real time, where `framelight leaderboard --causal` has chosen nothing for a run; with the run's own radius."""

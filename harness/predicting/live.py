@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import InputError
 from harness.media.frames import USUAL_RATE
-from harness.placing import placing
 from harness.predicting.live_filters import Row, Stream
 from harness.predicting.live_rows import Rows, joined, packed
 from harness.predicting.looking import SIDE
 from harness.predicting.predict import Say, Setting, Wanted, begin, opened, write
 from harness.predicting.reading import Outputs, Reading
 from harness.smoothing import delay
+from harness.utils.errors import InputError
+from harness.utils.output_dir import placing
 
 if TYPE_CHECKING:
     from harness.media.pacing import Paced

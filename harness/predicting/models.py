@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.chosen import chosen_run
-from harness.errors import FramelightError, InputError
 from harness.jobs.models import load_model
 from harness.predicting.passes import Exported, Forward, Kept, Reader, Shared
+from harness.utils.errors import FramelightError, InputError
 
 if TYPE_CHECKING:
     from harness.chosen import Chosen

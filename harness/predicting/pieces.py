@@ -14,9 +14,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from harness.errors import FramelightError
-from harness.files import write_json, writing
-from harness.locks import making
+from harness.utils.errors import FramelightError
+from harness.utils.files import write_json, writing
+from harness.utils.locks import making
 
 ABOUT = "about.json"
 

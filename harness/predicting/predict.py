@@ -12,11 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.image_files import names_in
-from harness.errors import InputError
-from harness.files import write_json, writing
-from harness.identity import digest
 from harness.media.frames import USUAL_RATE
-from harness.placing import placing, require_free
 from harness.predicting import filters
 from harness.predicting.assembling import About, assemble
 from harness.predicting.looking import Given, Looker, Searching
@@ -26,6 +22,10 @@ from harness.predicting.passes import Forward, Reader
 from harness.predicting.pieces import Partial, holding
 from harness.predicting.pipeline import FRAMES, Pipeline
 from harness.predicting.reading import Reading
+from harness.utils.errors import InputError
+from harness.utils.files import write_json, writing
+from harness.utils.hashing import digest
+from harness.utils.output_dir import placing, require_free
 
 if TYPE_CHECKING:
     from harness.faces.cropping import Margin
@@ -172,7 +172,7 @@ def _about(wanted: Wanted, setting: Setting) -> dict[str, Any]:
 
 def _read(setting: Setting, pieces: Partial) -> tuple[int, int]:
     """Read every frame that no piece holds yet; how many that were, and how many were held."""
-    from harness.predicting.progress import FilmProgress
+    from harness.utils.progress import FilmProgress
 
     looker, kept, before = setting.looker(), 0, 0
     for piece in pieces.pieces():

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.drawing.style import GREY, INK, TEXT, drawing, panel, save, short, titled
 from harness.predicting.reading import Reading
 from harness.predicting.shown import giving
 from harness.predicting.timelines import LABELS, PANELS, Timeline, height_of, legend_of, presence
+from harness.utils.plotting.style import GREY, INK, TEXT, drawing, panel, save, short, titled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.files import writing
 from harness.predicting.reading import Outputs, Reading
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.utils.files import writing
 
 if TYPE_CHECKING:
     import pandas as pd

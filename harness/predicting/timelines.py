@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.drawing.style import BLUE, CLASS_COLOURS, GREY, GRID, INK, ORANGE, PALE, TEXT, name_rows
-from harness.drawing.timeline import columns, line, raw_line, rgb, show, strip
 from harness.predicting.reading import Outputs, Reading
 from harness.predicting.shown import giving
 from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.utils.plotting.style import BLUE, CLASS_COLOURS, GREY, GRID, INK, ORANGE, PALE, TEXT, name_rows
+from harness.utils.plotting.timeline import columns, line, raw_line, rgb, show, strip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from harness.errors import InputError, unknown
-from harness.pretraining.checks import Checked
+from harness.utils.errors import InputError, unknown
+from harness.utils.validation import Checked
 
 REVISION = 2
 """Raised when the same settings and stills give other weights, so that old checkpoints are not taken for new ones."""

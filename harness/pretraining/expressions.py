@@ -11,7 +11,6 @@ from torch import Tensor
 
 from harness import metrics, tasks
 from harness.data.stills import Stills
-from harness.errors import InputError
 from harness.learning import losses
 from harness.pretraining import evaluation
 from harness.pretraining.config import Expressions
@@ -19,6 +18,7 @@ from harness.pretraining.loading import Balanced, Natural
 from harness.pretraining.pictures import Pictures
 from harness.pretraining.stages import Lesson, Outcome, Session, learn
 from harness.selection import held_out
+from harness.utils.errors import InputError
 
 NAME = "expressions"
 BASIC = frozenset(tasks.EXPRESSIONS[:7])

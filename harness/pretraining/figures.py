@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.drawing.matrix import confusion_panel, share_bar
-from harness.drawing.style import ALARM, GREY, TEXT, figure, save, short
+from harness.utils.plotting.confusion_matrix import confusion_panel, share_bar
+from harness.utils.plotting.style import ALARM, GREY, TEXT, figure, save, short
 
 COLUMNS, MOST_ERRORS = 6, 24
 TIGHT = {"bbox_inches": "tight", "pad_inches": 0.12}

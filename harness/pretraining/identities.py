@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from harness.errors import InputError
 from harness.learning import losses
 from harness.pretraining import verification
 from harness.pretraining.evaluation import outputs
@@ -13,6 +12,7 @@ from harness.pretraining.loading import Natural
 from harness.pretraining.pictures import Pictures
 from harness.pretraining.stages import Lesson, Outcome, Session, learn
 from harness.selection import held_out
+from harness.utils.errors import InputError
 
 NAME = "identities"
 MOST_VERIFIED = 4000

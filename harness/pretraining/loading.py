@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.errors import InputError
 from harness.learning.fitting import Part
 from harness.pretraining.pictures import Pictures
+from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from harness.learning.losses import Targets

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import FramelightError, InputError
+from harness.utils.errors import FramelightError, InputError
 
 if TYPE_CHECKING:
     from backbones import Preprocessing

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from harness.errors import InputError
-from harness.identity import digest
 from harness.pretraining.config import REVISION, Hardware, StillsConfig
-from harness.threads import torch_threads
+from harness.utils.errors import InputError
+from harness.utils.hashing import digest
+from harness.utils.parallel import torch_threads
 
 if TYPE_CHECKING:
     from backbones import Backbone, Preprocessing

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
-from harness.files import sweep, write_json, writing
+from harness.utils.errors import InputError
+from harness.utils.files import sweep, write_json, writing
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -18,9 +18,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from harness.identity import digest
 from harness.records import Record
 from harness.tasks import TASKS
+from harness.utils.hashing import digest
 
 DATASET = "Aff-Wild2"
 ANNOTATED = {"expr": 284_230, "va": 344_714, "au": 445_845, "mtl": 27_087}

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.errors import InputError
 from harness.pretraining.config import Hardware, StillsConfig
 from harness.recipes.recipe import SyntheticStills
+from harness.utils.errors import InputError
 
 MEANT = ("random", "pretrained", "import")
 """Words that references and commands have in a backbone's place."""

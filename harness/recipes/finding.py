@@ -11,9 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.errors import InputError, unknown
 from harness.recipes.backbone import BackboneRecipe
 from harness.recipes.recipe import Recipe
+from harness.utils.errors import InputError, unknown
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 

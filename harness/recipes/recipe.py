@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from harness.errors import InputError, unknown
 from harness.heads.config import HeadConfig, require_fit
 from harness.pretraining.config import StillsConfig
 from harness.smoothing import CAUSAL, GAPS, MAX_RADIUS
 from harness.tasks import TASKS
+from harness.utils.errors import unknown
+from harness.utils.validation import _require, _require_distinct
 
 COMPUTE = ("float32", "bf16", "fp16")
 FEATURES = ("embeddings", "scores", "embeddings+scores")
@@ -20,16 +21,6 @@ PRUNERS = ("none", "median")
 THRESHOLDS = ("chosen", "half")
 MISSING = ("dropped", "filled")
 MOST_SEEDS = 2**32
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise InputError(message)
-
-
-def _require_distinct(values: tuple, name: str, where: str) -> None:
-    _require(len(values) > 0, f"{where} has no {name}; name at least one")
-    _require(len(set(values)) == len(values), f"{where} lists the same {name} twice")
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import typing
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from harness.errors import InputError, unknown
 from harness.heads.config import HeadConfig
 from harness.recipes.backbone import BackboneRecipe
 from harness.recipes.recipe import Protocol, Recipe
+from harness.utils.errors import InputError, unknown
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 BY_NAME = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text: Protocol(text)}

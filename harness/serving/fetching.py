@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import FramelightError, InputError, unknown
-from harness.files import sha256, writing_directory
 from harness.serving.layout import FILE, FOLDER, MODEL, SHA256
 from harness.tracking import locate
+from harness.utils.errors import FramelightError, InputError, unknown
+from harness.utils.files import sha256, writing_directory
 
 if TYPE_CHECKING:
     from harness.serving.registry import Registry, Version

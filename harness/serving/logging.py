@@ -11,9 +11,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import FramelightError
 from harness.evidence import Evidence
-from harness.files import sha256, write_json
 from harness.leaderboard.rows import rows
 from harness.records import Record
 from harness.serving.champion import why_not
@@ -21,6 +19,8 @@ from harness.serving.example import drawn_crop
 from harness.serving.layout import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
 from harness.tracking import locate, statistics_elsewhere, tracked_records
 from harness.tracking.entries import JOB
+from harness.utils.errors import FramelightError
+from harness.utils.files import sha256, write_json
 
 if TYPE_CHECKING:
     from harness.serving.registry import Prepare, Registry, Version

@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from harness.errors import FramelightError
-from harness.files import sha256
 from harness.serving.layout import FILE, FOLDER, MODEL, SHA256
 from harness.tracking.connection import Connection
 from harness.tracking.door import LoggedModel, LoggedModelOutput, download
@@ -19,6 +17,8 @@ from harness.tracking.entries import JOB, WRITER
 from harness.tracking.location import Location
 from harness.tracking.paging import pages
 from harness.tracking.writer import locked, source_tags, writer
+from harness.utils.errors import FramelightError
+from harness.utils.files import sha256
 
 NAME = "framelight"
 """What a run's model is called among the outputs of its MLflow run."""

@@ -14,12 +14,12 @@ import numpy as np
 from harness.data.annotations import cells_of, frame_faults, multitask_faults, read_frames, read_multitask, read_text
 from harness.data.check_text import head, problem_text
 from harness.data.problems import ERROR, WARNING, Problem, WithProblems
-from harness.errors import InputError
 from harness.submission.expected import Expected, expected
 from harness.submission.files import image_faults, read_image_predictions
 from harness.submission.formats import FRAMES_FILE, IMAGE_COLUMN, MTL_FILE, NOTE, PREDICTED, image_header
 from harness.submission.lengths import PAST
 from harness.submission.rows import Rows, listed_images
+from harness.utils.errors import InputError
 
 KIND = "submission"
 MTL_FIRST = cells_of(image_header("mtl"))[0]

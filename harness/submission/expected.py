@@ -9,11 +9,11 @@ from pathlib import Path
 from harness.data.affwild2 import AffWild2
 from harness.data.annotations import names_images, read_test_list
 from harness.data.open import open_dataset
-from harness.errors import InputError
 from harness.submission.formats import IMAGE_COLUMN
 from harness.submission.lengths import lengths
 from harness.submission.rows import Rows, listed_images
 from harness.submission.sources import Places, last_crops, list_of_images, sources_of
+from harness.utils.errors import InputError
 
 EXACT = ("list of frames", "video file", "annotation")
 """Sources that say how many lines a file has; the last crop only says how many it has at least."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness.chosen import Chosen
 from harness.data.dataset import Dataset
-from harness.errors import InputError
 from harness.features.store import FeatureEntry, FeatureStore
+from harness.utils.errors import InputError
 
 
 def features_of(chosen: Chosen, dataset: Dataset, images: str, store: Path, say: Callable[[str], None]) -> FeatureEntry:

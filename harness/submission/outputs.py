@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.errors import InputError
 from harness.jobs.filter import Filter
 from harness.jobs.predictions import Predictions
 from harness.smoothing import MAX_RADIUS, fill_gaps, smooth
 from harness.submission.rows import Rows
 from harness.tasks import Task
+from harness.utils.errors import InputError
 
 
 def outputs_at(rows: Rows, predictions: Predictions, chosen: Filter) -> np.ndarray:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.annotations import ImageRows, names_images, read_images, read_text
-from harness.errors import InputError
 from harness.submission.formats import image_header
+from harness.utils.errors import InputError
 
 FIRST_CELL = re.compile(r"^[^,\n]+", re.MULTILINE)
 

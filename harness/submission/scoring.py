@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.errors import FramelightError, InputError
 from harness.jobs.predictions import Predictions
 from harness.records import Record
 from harness.statistics import collect, score
 from harness.submission.files import Decoded
 from harness.submission.rows import Rows
 from harness.tasks import EXPRESSIONS, Task
+from harness.utils.errors import FramelightError, InputError
 
 TOLERANCE = 1e-6
 """By which a record's metric may differ: valence and arousal are written as float32."""

@@ -12,9 +12,6 @@ from harness.chosen import Chosen
 from harness.data.affwild2 import AffWild2
 from harness.data.affwild2_folders import source_video
 from harness.data.layout import SPLITS
-from harness.errors import InputError
-from harness.files import sweep, write_json, writing_directory
-from harness.identity import digest
 from harness.jobs.predictions import Predictions
 from harness.splits import annotations_digest
 from harness.submission import files
@@ -27,6 +24,9 @@ from harness.submission.scoring import Own, RoundTrip, require_equal, round_trip
 from harness.submission.sources import Places, last_crops, list_of_images, sources_of
 from harness.tasks import Task
 from harness.tasks import task as task_named
+from harness.utils.errors import InputError
+from harness.utils.files import sweep, write_json, writing_directory
+from harness.utils.hashing import digest
 
 NOTE_FORMAT = 1
 

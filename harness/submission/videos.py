@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.data.affwild2_folders import source_video
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.errors import FramelightError
-from harness.files import writing
 from harness.tracking.answering import brief, why_silent
 from harness.tracking.door import MlflowClient, ViewType
 from harness.tracking.experiment import find_or_make
 from harness.tracking.location import Location, TrackingLost
 from harness.tracking.paging import pages
 from harness.tracking.writer import locked, make_folder
+from harness.utils.errors import FramelightError
+from harness.utils.files import writing
 
 
 class Connection:

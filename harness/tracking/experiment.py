@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from harness.errors import FramelightError
-from harness.identity import digest
 from harness.tracking.location import Location
+from harness.utils.errors import FramelightError
+from harness.utils.hashing import digest
 
 if TYPE_CHECKING:
     from harness.tracking.door import MlflowClient

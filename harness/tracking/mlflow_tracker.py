@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import FramelightError
-from harness.files import writing
 from harness.records import Record
 from harness.tracking import entries, reading
 from harness.tracking.artifacts import keep_files
@@ -20,6 +18,8 @@ from harness.tracking.door import Dataset, DatasetInput, InputTag, Metric, Param
 from harness.tracking.location import Location
 from harness.tracking.paging import PAGE
 from harness.tracking.writer import locked, source_tags, writer
+from harness.utils.errors import FramelightError
+from harness.utils.files import writing
 
 
 class Tracker:

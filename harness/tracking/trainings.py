@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.errors import FramelightError
 from harness.tracking.entries import Point, environment_tags, flattened
 from harness.tracking.environment import environment
+from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from harness.tracking.mlflow_tracker import Tracker

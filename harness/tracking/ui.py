@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 
-from harness.errors import InputError
 from harness.tracking.location import Location
+from harness.utils.errors import InputError
 
 HOST = "127.0.0.1"
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from harness.errors import FramelightError
 from harness.tracking.entries import WRITER
 from harness.tracking.location import Location
+from harness.utils.errors import FramelightError
 
 LOCK_SECONDS = 300
 

@@ -7,7 +7,7 @@ from harness.bench import NAMES, SCALE, measurements
 from harness.bench.ceilings import ceilings
 from harness.bench.figure import Figure
 from harness.cli import main
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 
 def test_a_part_is_measured_by_its_name(capsys):

@@ -7,8 +7,8 @@ import pytest
 from harness.bench.mobile import Row, rows
 from harness.bench.mobile_text import HEADER, render
 from harness.cli import main
-from harness.errors import InputError
 from harness.export.measuring import Cost, Latency
+from harness.utils.errors import InputError
 
 B0 = dict(backbone="efficientnet_b0", input=224, width=1280, parameters=4_017_796, macs=384_542_352)
 TINY = dict(backbone="tiny_mobilenet", input=64, width=128, parameters=90_592, macs=2_962_432)

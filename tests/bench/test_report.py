@@ -5,7 +5,7 @@ import pytest
 from harness.bench.ceilings import Ceilings
 from harness.bench.figure import Figure
 from harness.bench.report import number, render
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 MACHINE = Ceilings(2, 27e9, 30e9, 96e9, 192e9)
 FIGURES = [

@@ -6,8 +6,8 @@ from harness.bench.scale import growth, measure, write_features
 from harness.bench.scale_plot import draw
 from harness.bench.scale_work import SEQUENCE, key
 from harness.bench.scaled import Scaled, exponent
-from harness.errors import FramelightError
 from harness.features.store import FeatureStore
+from harness.utils.errors import FramelightError
 
 
 def scaled(frames, head, peak=1.5):

@@ -13,7 +13,6 @@ from harness import exports
 from harness.chosen import chosen_run
 from harness.cli import main
 from harness.data.open import open_dataset
-from harness.errors import FramelightError, InputError
 from harness.export.checking import check, crops_of, outputs
 from harness.export.exporting import opened
 from harness.export.onnx_format import FORMAT
@@ -21,11 +20,12 @@ from harness.export.opening import open_exported
 from harness.faces.detecting import open_detector
 from harness.features.decode import decode
 from harness.features.store import FeatureStore
-from harness.files import write_json
 from harness.learned_margins import FILE
 from harness.statistics import UnitStatistics, score
 from harness.tasks import TASKS
 from harness.tracking import tracked_records
+from harness.utils.errors import FramelightError, InputError
+from harness.utils.files import write_json
 from tests import small
 
 BLOCKED = """import sys

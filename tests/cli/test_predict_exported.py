@@ -8,17 +8,17 @@ import pytest
 
 import backbones
 from harness.chosen import chosen_run
-from harness.errors import InputError
 from harness.export.card import CARD, card_of, file_of
 from harness.export.exporting import opened
 from harness.export.network import fresh
 from harness.export.onnx_format import FORMAT
 from harness.export.reading import read_card
 from harness.faces.cropping import Margin
-from harness.files import write_json
 from harness.jobs.filter import Filter
 from harness.tasks import TASKS
 from harness.tracking import tracked_records
+from harness.utils.errors import InputError
+from harness.utils.files import write_json
 from tests.cli.predicting import PROBABILITIES, numbers, predict, runs_of
 
 

@@ -4,7 +4,7 @@ import pytest
 from backbones import AFFECTNET
 from harness.data.affectnet_2017 import AffectNet2017
 from harness.data.open_stills import open_stills
-from harness.errors import InputError
+from harness.utils.errors import InputError
 from tests.data.building import write
 from tests.data.building_stills import HEADER, IMAGES, LISTS, affectnet_2017, row_2017
 

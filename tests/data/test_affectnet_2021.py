@@ -10,7 +10,7 @@ from backbones import AFFECTNET
 from harness.data.affectnet_2021 import AffectNet2021
 from harness.data.npy_numbers import NpyNumbers
 from harness.data.open_stills import open_stills
-from harness.errors import InputError
+from harness.utils.errors import InputError
 from tests.data.building_stills import affectnet_2021, image, npy
 
 IN_CODE_ORDER = ["Neutral", "Happiness", "Sadness", "Surprise", "Fear", "Disgust", "Anger", "Contempt"]

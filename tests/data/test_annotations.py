@@ -11,7 +11,7 @@ from harness.data.annotations import (
     read_multitask,
     read_test_list,
 )
-from harness.errors import InputError
+from harness.utils.errors import InputError
 from tests.data.building import ABSENT, AU, EXPR, HEADERS, MTL_HEADER, VA, write
 
 

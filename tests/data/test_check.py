@@ -5,7 +5,7 @@ import pytest
 from harness.data.check import check, render
 from harness.data.open import open_dataset
 from harness.data.usable import require_usable
-from harness.errors import InputError
+from harness.utils.errors import InputError
 from tests.data.building import (
     ABSENT,
     ANNOTATIONS,

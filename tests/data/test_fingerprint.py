@@ -4,7 +4,7 @@ import pytest
 
 from harness.data.fingerprint import DigestCache, dataset_digest, sequence_digest
 from harness.data.open import open_dataset
-from harness.errors import InputError
+from harness.utils.errors import InputError
 from tests.data.building import crops, image_bytes, small_abaw3
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from harness.data.image_table import ImageTable
 from harness.data.open import open_dataset
-from harness.errors import InputError
+from harness.utils.errors import InputError
 from tests.data.building import table
 from tests.paths import shared_data
 

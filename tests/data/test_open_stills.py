@@ -2,7 +2,7 @@ import pytest
 
 from harness.data.open import open_dataset
 from harness.data.open_stills import open_stills
-from harness.errors import InputError
+from harness.utils.errors import InputError
 from tests.data.building import small_abaw3, table
 from tests.data.building_stills import affectnet_2017, affectnet_2021, vggface2
 

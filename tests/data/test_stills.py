@@ -4,7 +4,7 @@ import pytest
 from harness.data.fingerprint import DigestCache
 from harness.data.open import open_dataset
 from harness.data.stills import Stills
-from harness.errors import InputError
+from harness.utils.errors import InputError
 from tests.data.building import image_bytes, table
 
 

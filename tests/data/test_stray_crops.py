@@ -6,7 +6,7 @@ import pytest
 
 from harness.data.check import check
 from harness.data.open import open_dataset
-from harness.errors import InputError
+from harness.utils.errors import InputError
 from tests.data.building import ABSENT, ANNOTATIONS, MTL_HEADER, crops, small_abaw3, write
 
 

@@ -17,8 +17,8 @@ from harness.data.image_table import ImageTable
 from harness.data.open import open_dataset
 from harness.data.synthetic import make, make_stills, stills, video
 from harness.data.synthetic.render import neutral_scene, render
-from harness.errors import InputError
 from harness.tasks import ACTION_UNITS, EXPRESSIONS
+from harness.utils.errors import InputError
 
 ANNOTATIONS = "Third ABAW Annotations"
 HEADERS = {"VA_Estimation": "valence,arousal", "EXPR_Classification": ",".join(EXPRESSIONS),

@@ -3,7 +3,7 @@ import pytest
 
 from harness.data.open_stills import open_stills
 from harness.data.vggface2 import VGGFace2
-from harness.errors import InputError
+from harness.utils.errors import InputError
 from tests.data.building import write
 from tests.data.building_stills import image, vggface2
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
 from harness.heads.config import HeadConfig
 from harness.jobs.expand import Expansion
 from harness.preparation import Prepared, PreparedBackbone
 from harness.published import DATASET, figures
 from harness.recipes import Recipe, apply_settings, find_recipe, recipe_names
+from harness.utils.errors import InputError
 
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 COUNTS = {"table_expr": 6 * 3 * 2, "table_va": 6 * 3 * 2, "table_au": 6 * 3 * 2, "table_smoothing": 11 + 11 + 14,

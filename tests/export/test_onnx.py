@@ -6,11 +6,11 @@ import torch
 
 import backbones
 from backbones.resizing import resize_all
-from harness.errors import InputError
 from harness.export.formats import format_named, usable
 from harness.export.network import Network, fresh, torch_module
 from harness.export.onnx_format import FORMAT
 from harness.tasks import TASKS
+from harness.utils.errors import InputError
 from tests.backbones.onnx_models import pooled
 
 NONE = np.zeros((0, 64, 64, 3), np.uint8)

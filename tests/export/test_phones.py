@@ -9,10 +9,10 @@ from PIL import Image
 
 import backbones
 from backbones.resizing import resize_all
-from harness.errors import FramelightError, InputError
 from harness.export.formats import format_named, usable
 from harness.export.network import fresh, torch_module
 from harness.tasks import TASKS
+from harness.utils.errors import FramelightError, InputError
 from tests.backbones.onnx_models import pooled
 
 PHONES = {"litert": "litert_torch", "executorch": "executorch"}

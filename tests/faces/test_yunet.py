@@ -5,8 +5,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.errors import InputError
 from harness.faces.detecting import open_detector
+from harness.utils.errors import InputError
 
 STRIDES = (8, 16, 32)
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from harness.data.dataset import Dataset, Labels, Sequence
-from harness.errors import InputError
+from harness.utils.errors import InputError
 
 
 class Crops(Dataset):

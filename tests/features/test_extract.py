@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import backbones
-from harness.errors import FramelightError, InputError
 from harness.features.decode import decode
 from harness.features.extract import extract
 from harness.features.store import FeatureStore
+from harness.utils.errors import FramelightError, InputError
 from tests.features.crops import Crops, contents, write_crops
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import FramelightError, InputError
 from harness.features.matrix import FeatureMatrix, sequence_blocks
 from harness.features.rows import widened
 from harness.features.store import FeatureStore
+from harness.utils.errors import FramelightError, InputError
 from tests.features.crops import labels_of
 
 

@@ -6,14 +6,13 @@ import torch
 from torch.nn import functional
 
 from harness import tasks
-from harness.errors import InputError
 from harness.heads.config import HeadConfig
 from harness.heads.trained import module_of, predict
 from harness.heads.training import train_head
 from harness.metrics import ccc, p_expr
-
-from .arrays import ArrayMatrix, labels_of, problem
-from .test_training import EXPR, only, train
+from harness.utils.errors import InputError
+from tests.heads.arrays import ArrayMatrix, labels_of, problem
+from tests.heads.test_training import EXPR, only, train
 
 WILD = dict(epochs=8, learning_rate=1.0, schedule="constant")
 """So high a rate that nothing improves steadily."""

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from harness.errors import InputError
 from harness.heads.config import HeadConfig, Part, require_fit
-from harness.identity import plain
 from harness.tasks import task
+from harness.utils.errors import InputError
+from harness.utils.hashing import plain
 
 ABAW4 = HeadConfig("separate", hidden=0, l2=1 / 512, batch_size=512, keep="loss", parts=(
     Part("expr", keep="accuracy"), Part("va", features="scores", epochs=20), Part("au", hidden=128, l2=0.0)))

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from harness import tasks
-from harness.errors import InputError
 from harness.heads import modules
 from harness.heads.config import HeadConfig
+from harness.utils.errors import InputError
 
 
 @pytest.mark.parametrize("task", tasks.TASKS)

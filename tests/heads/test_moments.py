@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.errors import FramelightError
 from harness.heads.moments import moments
 from harness.heads.trained import BLOCK
-
-from .arrays import ArrayMatrix, labels_of
+from harness.utils.errors import FramelightError
+from tests.heads.arrays import ArrayMatrix, labels_of
 
 
 def at_once(features):

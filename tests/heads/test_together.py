@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from harness import tasks
-from harness.errors import FramelightError, InputError
 from harness.heads import stack, together
 from harness.heads.config import HeadConfig
 from harness.heads.together import Wanted, train_together
 from harness.heads.trained import load
 from harness.heads.training import predict, train_head
-
-from .arrays import ArrayMatrix, labels_of, problem
+from harness.utils.errors import FramelightError, InputError
+from tests.heads.arrays import ArrayMatrix, labels_of, problem
 
 OWN = (dict(l2=0.0, learning_rate=1e-2, epochs=3, schedule="cosine", keep="best"),
        dict(l2=1e-2, learning_rate=3e-3, epochs=4, schedule="constant", keep="loss"),

@@ -6,12 +6,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from harness import tasks
-from harness.errors import FramelightError, InputError
 from harness.heads.config import HeadConfig
 from harness.heads.trained import load
 from harness.heads.training import predict, train_head
-
-from .arrays import ArrayMatrix, labels_of, problem
+from harness.utils.errors import FramelightError, InputError
+from tests.heads.arrays import ArrayMatrix, labels_of, problem
 
 EXPR = tasks.task("expr")
 SHORT = HeadConfig(epochs=3, learning_rate=1e-2)

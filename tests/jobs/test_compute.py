@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from harness.data.open import open_dataset
-from harness.errors import FramelightError
 from harness.heads.config import HeadConfig
 from harness.jobs.compute import compute
 from harness.jobs.expand import Expansion
@@ -16,6 +15,7 @@ from harness.jobs.predictions import Predictions
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
 from harness.tracking.entries import metrics
+from harness.utils.errors import FramelightError
 
 HEAD = HeadConfig("logistic_regression", hidden=0, epochs=2)
 RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(Grid("expr", ("scores",), (HEAD,)),),

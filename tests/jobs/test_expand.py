@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
 from harness.heads.config import HeadConfig, Part
 from harness.jobs.expand import Expansion
 from harness.preparation import Prepared, PreparedBackbone
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
 from harness.recipes.recipe import FEATURES
+from harness.utils.errors import InputError
 
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 BACKBONES = {

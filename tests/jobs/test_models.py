@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from harness.data.open import open_dataset
-from harness.errors import FramelightError, InputError
 from harness.features.store import FeatureStore
 from harness.heads.config import HeadConfig, Part
 from harness.jobs.expand import Expansion
@@ -17,6 +16,7 @@ from harness.preparation import prepare
 from harness.recipes import Grid, Recipe
 from harness.splits import REPORTED, TRAINING
 from harness.tasks import task as task_named
+from harness.utils.errors import FramelightError, InputError
 
 LINEAR = HeadConfig("logistic_regression", hidden=0, epochs=2)
 SEPARATE = HeadConfig("separate", hidden=0, epochs=2, parts=(

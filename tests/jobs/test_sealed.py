@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import FramelightError
 from harness.heads.config import HeadConfig
 from harness.jobs import training
 from harness.jobs.choice import Choice
@@ -20,6 +19,7 @@ from harness.jobs.frozen import freeze
 from harness.jobs.sealed import Sealed
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
+from harness.utils.errors import FramelightError
 
 LINEAR = HeadConfig("logistic_regression", epochs=2)
 RECIPE = Recipe(name="sealed", backbones=("tiny_mobilenet@random",), grids=(Grid("expr", ("scores",), (LINEAR,)),),

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.heads.config import HeadConfig, Part
-from harness.identity import plain
 from harness.jobs.job import Configuration
 from harness.leaderboard import render, rows
 from harness.recipes.recipe import Protocol, Smoothing
 from harness.records import from_json, to_json
+from harness.utils.hashing import plain
 from tests.making import record
 
 DIRECT = HeadConfig("multitask", hidden=0, learning_rate=5e-3)

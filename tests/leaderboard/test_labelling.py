@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.drawing.labelling import label_points
-from harness.drawing.style import drawing, figure, panel
+from harness.utils.plotting.point_labels import label_points
+from harness.utils.plotting.style import drawing, figure, panel
 
 
 def drawn(points, labels, first=None, radius=4.0):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import InputError
 from harness.leaderboard import render, rows
+from harness.utils.errors import InputError
 from tests.leaderboard.test_rows import failed, one, seeds
 from tests.making import record
 

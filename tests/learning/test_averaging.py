@@ -4,8 +4,7 @@ from torch import nn
 from harness.learning.averaging import Average
 from harness.learning.fitting import Selection
 from harness.learning.lightning import fit
-
-from .toys import ALL, BY_ACCURACY, Network, batches, fitted, model
+from tests.learning.toys import ALL, BY_ACCURACY, Network, batches, fitted, model
 
 
 def test_averages_are_those_worked_out_by_hand():

@@ -7,13 +7,12 @@ import sys
 import pytest
 import torch
 
-from harness.errors import FramelightError
 from harness.learning import checkpoints
 from harness.learning.fitting import Selection
-
-from .killed import EVERYTHING
-from .test_sharpness import half
-from .toys import BY_ACCURACY, assert_same, batches, fitted
+from harness.utils.errors import FramelightError
+from tests.learning.killed import EVERYTHING
+from tests.learning.test_sharpness import half
+from tests.learning.toys import BY_ACCURACY, assert_same, batches, fitted
 
 
 class Stopped(Exception):

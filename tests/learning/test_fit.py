@@ -3,12 +3,11 @@
 import pytest
 import torch
 
-from harness.errors import FramelightError, InputError
 from harness.learning import ranks, surroundings
 from harness.learning.fitting import Optimisation, Selection
 from harness.learning.lightning import fit
-
-from .toys import BY_ACCURACY, ROWS, assert_same, batches, fitted, model
+from harness.utils.errors import FramelightError, InputError
+from tests.learning.toys import BY_ACCURACY, ROWS, assert_same, batches, fitted, model
 
 
 @pytest.mark.training

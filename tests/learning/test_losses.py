@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from harness import tasks
 from harness.learning import losses
-
-from ..heads.arrays import problem
+from tests.heads.arrays import problem
 
 MTL = tasks.task("mtl")
 

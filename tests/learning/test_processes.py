@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from harness.learning.fitting import Fitted
-
-from .toys import assert_near, assert_same, fitted
+from tests.learning.toys import assert_near, assert_same, fitted
 
 pytestmark = pytest.mark.slow
 

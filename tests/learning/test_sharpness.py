@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from harness.learning.sharpness import Sharpness
-
-from .toys import ALL, BATCH, Network, assert_near, assert_same, batches, fitted, model, pictures
+from tests.learning.toys import ALL, BATCH, Network, assert_near, assert_same, batches, fitted, model, pictures
 
 
 class Bowl(nn.Module):

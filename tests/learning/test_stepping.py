@@ -11,8 +11,7 @@ from torch import nn
 from harness.learning.fitting import Optimisation, Selection
 from harness.learning.lightning import FrameModel, fit
 from harness.learning.losses import BlockLosses, CrossEntropy
-
-from .toys import assert_near, assert_same
+from tests.learning.toys import assert_near, assert_same
 
 ROWS, WIDTH, CLASSES = 100, 6, 3
 

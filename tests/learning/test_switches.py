@@ -8,8 +8,7 @@ import torch
 
 from harness import tasks
 from harness.learning import losses
-
-from .test_losses import MTL, batch
+from tests.learning.test_losses import MTL, batch
 
 ZEROED = losses.Terms(invalid="zeroed")
 

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.errors import InputError
 from harness.media.camera import Camera
 from harness.media.opening import open_source
 from harness.media.pacing import Paced
+from harness.utils.errors import InputError
 from tests.media.films import colour_at, film
 
 NOWHERE = 97
@@ -23,7 +23,7 @@ def test_a_missing_camera_is_refused_readably_and_nothing_else_is_printed():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     lines = done.stderr.splitlines()
     assert lines[0].startswith("Traceback") and done.stdout == ""
-    assert lines[-1].startswith(f"harness.errors.InputError: camera:{NOWHERE}: there is no such camera")
+    assert lines[-1].startswith(f"harness.utils.errors.InputError: camera:{NOWHERE}: there is no such camera")
 
 
 def test_a_missing_camera_can_be_asked_for_again():

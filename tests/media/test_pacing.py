@@ -6,11 +6,11 @@ from itertools import islice
 
 import pytest
 
-from harness.errors import InputError
 from harness.media.limiting import Limited
 from harness.media.opening import open_source
 from harness.media.pacing import Paced
 from harness.media.video import Video
+from harness.utils.errors import InputError
 from tests.media.films import film
 from tests.media.test_opening import photo
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from harness.errors import InputError
 from harness.faces.cropping import Margin
 from harness.faces.detecting import open_detector
 from harness.media.opening import open_source
@@ -11,6 +10,7 @@ from harness.predicting.ahead import Ahead
 from harness.predicting.looking import Given, Searching
 from harness.predicting.pieces import Partial
 from harness.predicting.pipeline import Pipeline
+from harness.utils.errors import InputError
 from tests.media.films import film
 from tests.paths import shared_data
 

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.drawing.style import BLUE, CLASS_COLOURS, ORANGE
 from harness.predicting.summary import SUMMARY, write_summary
 from harness.predicting.timelines import SEEN, UNSEEN
+from harness.utils.plotting.style import BLUE, CLASS_COLOURS, ORANGE
 from tests.analysis.drawn import amount, pixels
 from tests.predicting.readings import a_reading
 

@@ -1,6 +1,6 @@
 import pytest
 
-from .drawing import draw
+from tests.pretraining.drawing import draw
 
 
 @pytest.fixture(scope="module")

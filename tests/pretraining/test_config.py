@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from harness.errors import InputError
 from harness.pretraining.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
+from harness.utils.errors import InputError
 
 
 @pytest.mark.parametrize("kind, bad", [

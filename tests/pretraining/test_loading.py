@@ -7,12 +7,11 @@ import pytest
 import torch
 
 import backbones
-from harness.errors import FramelightError, InputError
 from harness.learning.fitting import Part
 from harness.pretraining.loading import Balanced, Loader, Natural, plain_batches
 from harness.pretraining.pictures import read
-
-from .drawing import draw
+from harness.utils.errors import FramelightError, InputError
+from tests.pretraining.drawing import draw
 
 SPEC = backbones.spec("tiny_resnet").preprocessing
 

@@ -6,15 +6,14 @@ import pytest
 from PIL import Image
 
 import backbones
-from harness.errors import InputError
 from harness.features.decode import decode
 from harness.pretraining.config import Augmentation
 from harness.pretraining.inputs import PictureInputs
 from harness.pretraining.loading import plain_batches
 from harness.pretraining.pictures import read
 from harness.pretraining.work import Work
-
-from .drawing import draw
+from harness.utils.errors import InputError
+from tests.pretraining.drawing import draw
 
 SPEC = backbones.spec("tiny_resnet").preprocessing
 

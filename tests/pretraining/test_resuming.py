@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .drawing import draw
+from tests.pretraining.drawing import draw
 
 STAGES = ("identities-head", "identities-all", "expressions-head", "expressions-all")
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 import backbones
-from harness.errors import InputError
 from harness.metrics import ccc
 from harness.pretraining.config import (
     REVISION,
@@ -21,9 +20,9 @@ from harness.pretraining.pictures import read
 from harness.pretraining.stills import train_stills
 from harness.pretraining.verification import verify
 from harness.tasks import ACTION_UNITS, EXPRESSIONS
-
-from .drawing import draw
-from .training import CPU, QUICK, SHORT, expressions, relabelled, train, weights
+from harness.utils.errors import InputError
+from tests.pretraining.drawing import draw
+from tests.pretraining.training import CPU, QUICK, SHORT, expressions, relabelled, train, weights
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import torch
 
 import backbones
 from harness.data.image_table import ImageTable
-from harness.errors import InputError
 from harness.pretraining.config import (
     Expressions,
     Hardware,
@@ -17,9 +16,9 @@ from harness.pretraining.config import (
 )
 from harness.pretraining.stills import train_stills
 from harness.pretraining.work import Work
-
-from .drawing import draw
-from .training import CPU, QUICK, SHORT, expressions, relabelled, train, weights
+from harness.utils.errors import InputError
+from tests.pretraining.drawing import draw
+from tests.pretraining.training import CPU, QUICK, SHORT, expressions, relabelled, train, weights
 
 
 def test_targets_that_no_still_has_are_said_and_left_out(table, tmp_path):

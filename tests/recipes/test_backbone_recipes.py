@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
 from harness.pretraining.config import Schedule, StillsConfig
 from harness.recipes import BackboneRecipe, SyntheticStills, apply_settings, find_recipe, recipe_names
+from harness.utils.errors import InputError
 
 PUBLISHED = ("vggface2_identities", "affectnet_expressions", "affectnet_multitask")
 LIGHT = ("light_identities", "light_expressions", "light_both")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness.errors import InputError
 from harness.heads.config import HeadConfig
-from harness.identity import digest
 from harness.recipes import Recipe, apply_settings, find_recipe, recipe_names
+from harness.utils.errors import InputError
+from harness.utils.hashing import digest
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 
-from harness.errors import FramelightError, InputError
 from harness.serving.fetching import fetch_model
 from harness.serving.layout import CARD, EXAMPLE, FILE, MODEL, SHA256
 from harness.serving.logging import log_exported
 from harness.tracking import locate
 from harness.tracking.door import MlflowClient
+from harness.utils.errors import FramelightError, InputError
 from tests.keeping import keep
 from tests.serving.exporting import track, write_export
 

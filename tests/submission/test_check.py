@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from harness.errors import InputError
 from harness.submission.check import check_submission, render
+from harness.utils.errors import InputError
 from tests.data.building import EXPR, HEADERS, VA, crops, small_abaw3, write
 from tests.submission.test_lengths import film
 

@@ -4,9 +4,9 @@ import av
 import numpy as np
 import pytest
 
-from harness.errors import InputError
 from harness.submission.lengths import Sources, counts, lengths, read_lines
 from harness.submission.videos import find_videos, frame_count, video_of
+from harness.utils.errors import InputError
 
 
 def film(path, frames):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from harness.data.dataset import Labels
-from harness.errors import InputError
 from harness.jobs.filter import Filter
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
@@ -12,6 +11,7 @@ from harness.smoothing import GAPS
 from harness.submission.outputs import decoded, outputs_at
 from harness.submission.rows import every_frame, listed_images
 from harness.tasks import softmax, task
+from harness.utils.errors import InputError
 
 NONE = Filter("none", 0, "linear")
 

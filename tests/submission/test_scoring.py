@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from harness.data.dataset import Labels
-from harness.errors import FramelightError, InputError
 from harness.jobs.filter import Filter
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
@@ -14,6 +13,7 @@ from harness.submission.outputs import decoded, outputs_at
 from harness.submission.rows import every_frame
 from harness.submission.scoring import Own, round_trip
 from harness.tasks import softmax, task
+from harness.utils.errors import FramelightError, InputError
 from tests.making import record
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
 from harness.tracking.location import locate
+from harness.utils.errors import InputError
 
 
 @pytest.mark.parametrize("name", ["runs", "my runs", "deep/er/mlruns"])

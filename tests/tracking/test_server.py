@@ -9,10 +9,10 @@ import time
 import pytest
 
 from harness.cli import main
-from harness.errors import FramelightError, InputError
 from harness.evidence import Evidence
 from harness.tracking import TrackingLost, locate, open_tracker, statistics_elsewhere, tracked_records
 from harness.tracking.ui import ENVIRONMENT, ui_command
+from harness.utils.errors import FramelightError, InputError
 from tests.keeping import keep
 from tests.making import record
 from tests.server import free_port, wait_for

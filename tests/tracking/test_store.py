@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import FramelightError, InputError
 from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.door import MlflowClient
 from harness.tracking.sqlite_reader import tagged_runs
+from harness.utils.errors import FramelightError, InputError
 from tests.making import record
 
 CURVE = {"mean": {"radius": [0, 1, 2], "reported": [0.1, 0.3, 0.2], "selected": [0.2, 0.4, 0.3]}}

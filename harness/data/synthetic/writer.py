@@ -12,8 +12,8 @@ from typing import Any
 from harness.data.synthetic.layout import write_layout
 from harness.data.synthetic.stills import HEADER, make_subject
 from harness.data.synthetic.video import make_video, split_of
-from harness.errors import InputError
-from harness.files import writing_directory
+from harness.utils.errors import InputError
+from harness.utils.files import writing_directory
 
 VERSION = 1
 """Raised whenever the same seed gives other bytes."""

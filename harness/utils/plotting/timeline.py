@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.drawing.style import PALE
+from harness.utils.plotting.style import PALE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from harness.errors import FramelightError
+from harness.utils.errors import FramelightError
 
 ABANDONED_SECONDS = 3600
 

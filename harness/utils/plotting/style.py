@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.files import writing
+from harness.utils.files import writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

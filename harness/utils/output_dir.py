@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.errors import InputError
-from harness.files import sweep, writing_directory
+from harness.utils.errors import InputError
+from harness.utils.files import sweep, writing_directory
 
 
 def require_free(out: Path, force: bool, *read: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.drawing.style import DPI, INK, TEXT
+from harness.utils.plotting.style import DPI, INK, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

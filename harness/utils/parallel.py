@@ -1,4 +1,4 @@
-"""On how many threads libraries compute.
+"""Threads and processes: limits on library threads, modules run in a subprocess.
 
 numpy's products of a few hundred rows are over before threads have found each other; where other work wants the cores
 they then wait for each other tens of times longer than they compute.
@@ -7,8 +7,12 @@ they then wait for each other tens of times longer than they compute.
 from __future__ import annotations
 
 import functools
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import numpy  # noqa: F401 - its library must be loaded to be found
 from threadpoolctl import ThreadpoolController
@@ -35,3 +39,13 @@ def torch_threads(number: int) -> Iterator[None]:
 @functools.cache
 def _controller() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+HOME = Path(__file__).resolve().parents[2]
+
+
+def run_module(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """`python -m MODULE ARGUMENTS`, ended; its output is kept, and the working directory is on no search path."""
+    places = [str(HOME), os.environ.get("PYTHONPATH", "")]
+    return subprocess.run([sys.executable, "-P", "-m", module, *map(str, arguments)], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.drawing.style import INK, PALE, TEXT, counted, short
+from harness.utils.plotting.style import INK, PALE, TEXT, counted, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from harness.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown
 
 
 class Checked:
@@ -39,3 +39,13 @@ class Checked:
     def _one_of(self, name: str, known: Iterable[Any]) -> None:
         if getattr(self, name) not in known:
             raise InputError(f"{self._what}: {unknown(name, str(getattr(self, name)), map(str, known))}")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise InputError(message)
+
+
+def _require_distinct(values: tuple, name: str, where: str) -> None:
+    _require(len(values) > 0, f"{where} has no {name}; name at least one")
+    _require(len(set(values)) == len(values), f"{where} lists the same {name} twice")

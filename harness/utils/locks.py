@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import FramelightError
+from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from filelock import FileLock
