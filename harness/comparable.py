@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.evidence import Kept, ordered
+from harness.metrics.unit_statistics import UnitStatistics
 from harness.records import Record
-from harness.statistics import UnitStatistics
 from harness.utils.errors import InputError
 
 

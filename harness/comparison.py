@@ -11,10 +11,10 @@ import numpy as np
 from harness.comparable import in_order, paired_seeds, refuse_other_rows, refuse_unlike, seeds_of
 from harness.evidence import Kept
 from harness.leaderboard.rows import Row, rows
-from harness.paired import Paired, detectable, differences, holm, influence, too_few
-from harness.pooled import Pooled
+from harness.metrics.paired_tests import Paired, detectable, differences, holm, influence, too_few
+from harness.metrics.pooled import Pooled
+from harness.metrics.unit_statistics import UnitStatistics, score
 from harness.records import FLAGS, Record
-from harness.statistics import UnitStatistics, score
 from harness.utils.hashing import dotted
 
 MOVED = 5

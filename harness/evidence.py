@@ -25,7 +25,7 @@ from harness.utils.files import write_json
 from harness.utils.hashing import digest
 
 if TYPE_CHECKING:
-    from harness.statistics import UnitStatistics
+    from harness.metrics.unit_statistics import UnitStatistics
 
 REVISION = 6
 """Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
@@ -64,7 +64,7 @@ class Evidence:
     def __init__(self, store: Path, fetch: Fetch | None = None, say: Callable[[str], None] | None = None,
                  method: str = "studentized", places: Mapping[str, Path] | None = None) -> None:
         """say: told once when working out takes longer than a reader waits without a word, and when what `fetch` asks
-        cannot be asked; method: of the intervals of scores, one of `harness.intervals.METHODS`; places: files of
+        cannot be asked; method: of the intervals of scores, one of `harness.metrics.intervals.METHODS`; places: files of
         statistics that are of no job of the store itself, by the id that records ask for them with."""
         self.method = method
         self._jobs = Path(store) / "artifacts" / "jobs"
@@ -84,7 +84,7 @@ class Evidence:
             return None
 
         def work_out() -> dict[str, Any]:
-            from harness.intervals import interval
+            from harness.metrics.intervals import interval
 
             statistics = self._aligned(found)
             if statistics is None:
@@ -112,7 +112,7 @@ class Evidence:
             return None
 
         def work_out() -> dict[str, Any]:
-            from harness.paired import detectable, paired, too_few
+            from harness.metrics.paired_tests import detectable, paired, too_few
 
             statistics = self._aligned(found)
             if statistics is None or any((one.rows() != statistics[0].rows()).any() for one in statistics):
@@ -218,7 +218,7 @@ def load(path: Path) -> Kept:
     """(names of the units, their statistics) of a job's file; FramelightError where it cannot be read."""
     import numpy as np
 
-    from harness.statistics import UnitStatistics
+    from harness.metrics.unit_statistics import UnitStatistics
 
     try:
         with np.load(path, allow_pickle=False) as kept:
@@ -231,7 +231,7 @@ def load(path: Path) -> Kept:
 
 def ordered(names: Sequence[str], statistics: UnitStatistics, units: Sequence[str]) -> UnitStatistics:
     """The statistics with their units in the order of `units`."""
-    from harness.statistics import UnitStatistics
+    from harness.metrics.unit_statistics import UnitStatistics
 
     if list(names) == list(units):
         return statistics

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.dataset import Dataset
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.metrics.tasks import task as find_task
 from harness.splits import REPORTED, TRAINING
 from harness.stills_digest import stills_digest
-from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
-from harness.tasks import task as find_task
 from harness.utils.errors import InputError
 from harness.utils.files import write_text, writing
 from harness.utils.hashing import digest

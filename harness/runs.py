@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from harness.leaderboard.rows import Row, rows
+from harness.metrics.tasks import task
 from harness.records import Record
-from harness.tasks import task
 from harness.utils.errors import InputError, unknown
 
 BEST = "best:"

@@ -16,9 +16,9 @@ import numpy as np
 from harness.data.dataset import Dataset, Labels
 from harness.data.open import open_dataset
 from harness.data.usable import require_usable
+from harness.metrics.tasks import task as find_task
 from harness.recipes.recipe import Protocol
 from harness.splits import REPORTED, TRAINING, divided
-from harness.tasks import task as find_task
 from harness.utils.errors import FramelightError, InputError
 
 SHOWN = 3

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.dataset import Dataset, Labels
+from harness.metrics.tasks import EXPRESSIONS, Output, Task
 from harness.recipes.recipe import Protocol
 from harness.selection import folds, held_out
-from harness.tasks import EXPRESSIONS, Output, Task
 from harness.utils.hashing import digest
 
 TRAINING = "train"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.metrics import expression_f1
+from harness.metrics.scores import expression_f1
 from tests.making import record
 
 VIDEOS = tuple(f"video{i:02}" for i in range(30))

@@ -3,8 +3,8 @@
 import numpy as np
 
 from harness import records
-from harness.statistics import UnitStatistics, score
-from harness.tasks import TASKS
+from harness.metrics.tasks import TASKS
+from harness.metrics.unit_statistics import UnitStatistics, score
 from tests.making import record
 from tests.simulated import GENERATORS
 

@@ -10,7 +10,7 @@ import pytest
 from harness.comparison import compare
 from harness.comparison_text import text, to_json, verdict
 from harness.evidence import Evidence
-from harness.statistics import UnitStatistics, score
+from harness.metrics.unit_statistics import UnitStatistics, score
 from harness.utils.errors import InputError
 from tests.stores import VIDEOS, better, put, simulated
 

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
-from harness import curves
-from harness.curves import curve_statistics
-from harness.smoothing import smooth
-from harness.statistics import collect
-from harness.tasks import TASKS
+from harness.metrics.tasks import TASKS
+from harness.metrics.unit_statistics import collect
+from harness.smoothing import curves, smooth
+from harness.smoothing.curves import curve_statistics
 from harness.utils.errors import InputError
 
 LENGTHS = (40, 1, 7, 90, 3, 25)

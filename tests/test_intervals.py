@@ -5,10 +5,10 @@ import functools
 import numpy as np
 import pytest
 
-from harness import intervals
-from harness.intervals import METHOD, interval
-from harness.statistics import UnitStatistics, collect, score
-from harness.tasks import TASKS
+from harness.metrics import intervals
+from harness.metrics.intervals import METHOD, interval
+from harness.metrics.tasks import TASKS
+from harness.metrics.unit_statistics import UnitStatistics, collect, score
 from harness.utils.errors import InputError
 from tests.simulated import EPISODE, GENERATORS, statistics
 from tests.test_statistics import NAMES, rows_of

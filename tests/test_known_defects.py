@@ -17,25 +17,26 @@ from harness.data.dataset import Labels
 from harness.data.open import open_dataset
 from harness.jobs.choice import Choice
 from harness.jobs.expand import Expansion
-from harness.jobs.filter import Filter
 from harness.jobs.frozen import freeze
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.jobs.sealed import Sealed
 from harness.leaderboard.rows import board, rows
-from harness.metrics import UndefinedMetricWarning, ccc, p_au
+from harness.metrics import ccc, p_au
+from harness.metrics.scores import UndefinedMetricWarning
+from harness.metrics.tasks import softmax, task
+from harness.metrics.unit_statistics import collect, merge, score
 from harness.preparation import Prepared, PreparedBackbone
 from harness.recipes import Grid, Recipe
 from harness.records import Record
 from harness.selection import folds, held_out
-from harness.smoothing import fill_gaps
+from harness.smoothing.gaps import fill_gaps
+from harness.smoothing.kernels import Filter
 from harness.splits import annotations_digest
-from harness.statistics import collect, merge, score
 from harness.submission import files
 from harness.submission.lengths import Sources, lengths
 from harness.submission.outputs import decoded
 from harness.submission.rows import every_frame, listed_images
-from harness.tasks import softmax, task
 from harness.utils.errors import FramelightError, InputError
 from tests.data.building import MTL_HEADER, small_abaw3, write
 from tests.making import record

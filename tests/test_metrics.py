@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import accuracy_score, f1_score
 
-from harness.metrics import UndefinedMetricWarning, accuracy, ccc, p_au, p_expr, p_mtl, p_va
-from harness.tasks import TASKS
+from harness.metrics import ccc, p_au, p_expr, p_mtl, p_va
+from harness.metrics.scores import UndefinedMetricWarning, accuracy
+from harness.metrics.tasks import TASKS
 from harness.utils.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::harness.metrics.UndefinedMetricWarning")

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-from harness.metrics import UndefinedMetricWarning, accuracy, p_au, p_expr, p_mtl, p_va
-from harness.pooled import Pooled
-from harness.statistics import collect, score
-from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.metrics import p_au, p_expr, p_mtl, p_va
+from harness.metrics.pooled import Pooled
+from harness.metrics.scores import UndefinedMetricWarning, accuracy
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.metrics.unit_statistics import collect, score
 
 CASES = 1000
 ROWS = (1, 2, 3, 5, 17, 60)

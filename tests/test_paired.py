@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from harness.paired import detectable, differences, holm, influence, paired
-from harness.statistics import UnitStatistics, collect, score
-from harness.tasks import TASKS
+from harness.metrics.paired_tests import detectable, differences, holm, influence, paired
+from harness.metrics.tasks import TASKS
+from harness.metrics.unit_statistics import UnitStatistics, collect, score
 from harness.utils.errors import InputError
 from tests.simulated import GENERATORS, statistics
 from tests.test_statistics import NAMES, rows_of
@@ -55,7 +55,7 @@ def test_two_trainings_of_one_recipe_are_not_told_apart_by_what_seeds_do(seeds, 
     rejected, held = false_positives("expr", seeds, 1000, apart=0.3, seed_spread=0.3)
     assert 0.035 <= rejected <= most
     assert held >= 0.91
-    monkeypatch.setattr("harness.paired.seeds_error", lambda values, without: 0.0)
+    monkeypatch.setattr("harness.metrics.paired_tests.seeds_error", lambda values, without: 0.0)
     assert false_positives("expr", seeds, 200, apart=0.3, seed_spread=0.3)[0] > 0.15, "swapping videos alone"
 
 

@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from harness import resampling
-from harness.intervals import resampled
-from harness.pooled import Pooled
-from harness.resampling import draws, grouped, swaps
-from harness.statistics import UnitStatistics, collect
-from harness.tasks import TASKS
+from harness.metrics import resampling
+from harness.metrics.intervals import resampled
+from harness.metrics.pooled import Pooled
+from harness.metrics.resampling import draws, grouped, swaps
+from harness.metrics.tasks import TASKS
+from harness.metrics.unit_statistics import UnitStatistics, collect
 from tests.test_statistics import NAMES, rows_of
 
 
@@ -77,8 +77,8 @@ def test_columns_add_up_to_the_same_bits_in_any_order():
 
 CALL = """
 import numpy as np
-from harness.paired import differences
-from harness.statistics import collect
+from harness.metrics.paired_tests import differences
+from harness.metrics.unit_statistics import collect
 from tests.test_statistics import rows_of
 sets = [collect("mtl", rows_of("mtl", 900, 40, seed)[0], *rows_of("mtl", 900, 40)[1:], 40) for seed in (1, 2)]
 print({name: repr(one) for name, one in differences(sets[:1], sets[1:], 500).items()})

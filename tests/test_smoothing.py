@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from harness.smoothing import CAUSAL, GAPS, KERNELS, MAX_RADIUS, curve, delay, fill_gaps, look_ahead, smooth
+from harness.smoothing import smooth
+from harness.smoothing.gaps import GAPS, fill_gaps
+from harness.smoothing.kernels import CAUSAL, KERNELS, MAX_RADIUS, curve, delay, look_ahead
 from harness.utils.errors import InputError
 
 VALUES = st.floats(-1, 1, width=32)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from harness.data.open import open_dataset
+from harness.metrics.tasks import task
 from harness.recipes import Protocol
 from harness.splits import divided, presence
-from harness.tasks import task
 from tests.data.building import AU, EXPR, VA, annotate, small_abaw3
 
 

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from harness import metrics
-from harness.intervals import resampled
-from harness.metrics import UndefinedMetricWarning, p_au, p_expr, p_mtl, p_va
-from harness.resampling import draws
-from harness.smoothing import curve
-from harness.statistics import Collector, UnitStatistics, best_thresholds, collect, merge, score
-from harness.tasks import TASKS, THRESHOLD_GRID
+from harness.metrics import p_au, p_expr, p_mtl, p_va
+from harness.metrics.intervals import resampled
+from harness.metrics.resampling import draws
+from harness.metrics.scores import UndefinedMetricWarning, accuracy
+from harness.metrics.tasks import TASKS, THRESHOLD_GRID
+from harness.metrics.unit_statistics import Collector, UnitStatistics, best_thresholds, collect, merge, score
+from harness.smoothing.kernels import curve
 from harness.utils.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::harness.metrics.UndefinedMetricWarning")
@@ -64,7 +64,7 @@ def test_score_has_every_metric_of_the_contract():
     assert set(found) == {"P_MTL", "P_VA", "CCC_V", "CCC_A", "P_EXPR", "accuracy", "P_AU", *faces}
     assert found["P_MTL"] == pytest.approx(found["P_VA"] + found["P_EXPR"] + found["P_AU"])
     decoded = TASKS["mtl"].decode(outputs)
-    assert found["accuracy"] == pytest.approx(metrics.accuracy(targets["expr"], decoded["expr"]))
+    assert found["accuracy"] == pytest.approx(accuracy(targets["expr"], decoded["expr"]))
     kept = (targets["au"] >= 0).all(axis=1)
     assert found["F1/AU4"] == pytest.approx(f1_score(targets["au"][kept, 2], decoded["au"][kept, 2]))
 

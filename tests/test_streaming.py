@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.smoothing import CAUSAL, MAX_RADIUS, fill_gaps, smooth
-from harness.streaming import Streaming
+from harness.smoothing import smooth
+from harness.smoothing.gaps import fill_gaps
+from harness.smoothing.kernels import CAUSAL, MAX_RADIUS
+from harness.smoothing.streaming import Streaming
 from harness.utils.errors import InputError
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.analysis.resampled import bracket, metric_interval
 from harness.analysis.scored import ScoredRun
-from harness.metrics import concordance
-from harness.tasks import AFFECTS
+from harness.metrics.scores import concordance
+from harness.metrics.tasks import AFFECTS
 from harness.utils.plotting.style import ALARM, GREY, INK, ORANGE, TEXT, counted, describe, panel, save, titled
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.analysis.scored import ScoredRun
-from harness.tasks import EXPRESSIONS
+from harness.metrics.tasks import EXPRESSIONS
 from harness.utils.plotting.confusion_matrix import confusion_panel, share_bar
 from harness.utils.plotting.style import panel, save, titled
 

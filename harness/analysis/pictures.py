@@ -17,8 +17,8 @@ from harness.utils.plotting.style import drawing
 if TYPE_CHECKING:
     from harness.jobs.choice import Choice
     from harness.jobs.replay import Replay
+    from harness.metrics.unit_statistics import UnitStatistics
     from harness.records import Record
-    from harness.statistics import UnitStatistics
 
 FOLDER = "pictures"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.analysis.resampled import ratio_interval
 from harness.analysis.scored import Block, ScoredRun
-from harness.tasks import ACTION_UNITS, AFFECTS
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS
 from harness.utils.plotting.style import (
     BLUE,
     GREY,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.intervals import interval
-from harness.paired import paired
-from harness.resampling import draws, grouped
-from harness.statistics import UnitStatistics
-from harness.studentized import SMALLEST, Scale
+from harness.metrics.bootstrap import SMALLEST, Scale
+from harness.metrics.intervals import interval
+from harness.metrics.paired_tests import paired
+from harness.metrics.resampling import draws, grouped
+from harness.metrics.unit_statistics import UnitStatistics
 
 REPLICATES = 1000
 LEVEL = 0.95
@@ -31,7 +31,7 @@ def change_interval(after: UnitStatistics, before: UnitStatistics, metric: str) 
 def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.ndarray:
     """[2, B]: low and high of sum(part) / sum(whole) over units; values are in [low, 1].
 
-    part, whole: [V, B]. The studentised bootstrap as of `harness.studentized`; NaN where fewer than two units are in
+    part, whole: [V, B]. The studentised bootstrap as of `harness.metrics.bootstrap`; NaN where fewer than two units are in
     a sum. Draws in which nothing is left of a sum are left out.
     """
     bounds = np.full((2, whole.shape[1]), np.nan)

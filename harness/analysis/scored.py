@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.smoothing import look_ahead
-from harness.tasks import ACTION_UNITS
+from harness.metrics.tasks import ACTION_UNITS
+from harness.smoothing.kernels import look_ahead
 from harness.utils.plotting.style import short
 
 if TYPE_CHECKING:
     from harness.jobs.choice import Choice
     from harness.jobs.replay import Replay
+    from harness.metrics.unit_statistics import UnitStatistics
     from harness.records import Record
-    from harness.statistics import UnitStatistics
 
 OPTIMISTIC = "optimistic: epoch, thresholds and filter were chosen on the very split that is reported"
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from harness.analysis.resampled import bracket, metric_interval
 from harness.analysis.scored import ScoredRun
-from harness.metrics import f1
-from harness.tasks import ACTION_UNITS, EXPRESSIONS
+from harness.metrics.scores import f1
+from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.utils.plotting.style import (
     ALARM,
     BLUE,

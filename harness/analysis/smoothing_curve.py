@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.analysis.resampled import change_interval, metric_interval
 from harness.analysis.scored import ScoredRun
-from harness.smoothing import CAUSAL
+from harness.smoothing.kernels import CAUSAL
 from harness.utils.plotting.style import (
     BLUE,
     GREEN,

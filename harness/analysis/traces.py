@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.analysis.scored import Block, ScoredRun
 from harness.analysis.strips import PANELS, draw_legends, heights
-from harness.metrics import concordance, f1
+from harness.metrics.scores import concordance, f1
 from harness.utils.plotting.style import INK, TEXT, panel, save, short, titled
 
 FEWEST = 10

@@ -9,9 +9,9 @@ import numpy as np
 
 from harness.bench.ceilings import ceilings
 from harness.bench.figure import ROUNDS, Figure, interleaved
-from harness.intervals import METHOD, REPLICATES, interval
-from harness.metrics import expression_f1
-from harness.statistics import collect
+from harness.metrics.intervals import METHOD, REPLICATES, interval
+from harness.metrics.scores import expression_f1
+from harness.metrics.unit_statistics import collect
 
 VIDEOS, FRAMES, CLASSES = 70, 4000, 8
 TIMED, REPEATED = 20, 20

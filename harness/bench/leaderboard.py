@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.bench.figure import ROUNDS, Figure, seconds
+from harness.metrics.tasks import EXPRESSIONS, TASKS
 from harness.records import Record
-from harness.tasks import EXPRESSIONS, TASKS
 from harness.tracking import open_tracker
 
 RUNS, SEEDS, VIDEOS, FRAMES = 2000, 5, 70, 4000

@@ -21,7 +21,7 @@ entry, labels = features(Path(sys.argv[1]), int(sys.argv[2]))
 from harness.features.matrix import FeatureMatrix
 from harness.heads.config import HeadConfig
 from harness.heads.training import train_head
-from harness.tasks import task
+from harness.metrics.tasks import task
 import harness.learning.lightning
 peak = watch()
 if sys.argv[3] == "whole":

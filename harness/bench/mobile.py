@@ -55,7 +55,7 @@ def rows(say: Callable[[str], None], names: Sequence[str] = BACKBONES,
     import backbones
     from harness.export.formats import format_named
     from harness.export.network import fresh
-    from harness.tasks import TASKS
+    from harness.metrics.tasks import TASKS
 
     found = {name: format_named(name) for name in formats}
     for name, form in found.items():

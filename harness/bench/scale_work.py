@@ -25,9 +25,9 @@ from harness.heads.trained import predict
 from harness.heads.training import train_head
 from harness.jobs.predictions import Predictions, crops, predictions
 from harness.jobs.replay import Replay
+from harness.metrics.tasks import TASKS
+from harness.metrics.unit_statistics import UnitStatistics, score
 from harness.records import Record
-from harness.statistics import UnitStatistics, score
-from harness.tasks import TASKS
 from harness.tracking import open_tracker
 
 SEQUENCE, WIDTH = 5_000, 1280

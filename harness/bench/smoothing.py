@@ -8,9 +8,9 @@ import numpy as np
 
 from harness.bench.ceilings import ceilings
 from harness.bench.figure import ROUNDS, Figure, interleaved
-from harness.curves import curve_statistics
-from harness.statistics import score
-from harness.tasks import TASKS
+from harness.metrics.tasks import TASKS
+from harness.metrics.unit_statistics import score
+from harness.smoothing.curves import curve_statistics
 
 VIDEOS, FRAMES, RADII = 70, 4000, range(251)
 SLICE, EVERY = 200, 25

@@ -41,7 +41,7 @@ def _figure(folder: str, part: str, config: HeadConfig, seeds: Sequence[int], ro
 
     from harness.heads.together import Wanted, train_together
     from harness.heads.training import train_head
-    from harness.tasks import task
+    from harness.metrics.tasks import task
 
     heads = [dataclasses.replace(config, l2=l2, learning_rate=rate) for l2, rate in product(L2, RATES)]
     wanted: list[Wanted] = [Wanted(head) for head in heads]

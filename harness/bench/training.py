@@ -27,7 +27,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
     from harness.features.matrix import FeatureMatrix
     from harness.heads.moments import moments
     from harness.heads.training import train_head
-    from harness.tasks import task
+    from harness.metrics.tasks import task
 
     with tempfile.TemporaryDirectory() as folder, torch_threads(THREADS):
         entry, labels = features(Path(folder), ROWS)
@@ -52,8 +52,8 @@ def bare(head: HeadConfig, matrix: FeatureMatrix, labels: Labels) -> float:
     import torch
     from torch.nn import Linear, ReLU, Sequential, functional
 
-    from harness import tasks
     from harness.heads.moments import moments
+    from harness.metrics import tasks
 
     mean, deviation = (torch.from_numpy(values).float() for values in moments(matrix, labels))
     scale, target = 1 / deviation, torch.from_numpy(labels.targets["expr"])

@@ -10,8 +10,8 @@ from pathlib import Path
 from harness import records
 from harness.evidence import FILE, Evidence
 from harness.leaderboard import beside, causal, optimism, render, render_causal, render_optimism, rows
+from harness.metrics.tasks import TASKS
 from harness.records import Record
-from harness.tasks import TASKS
 from harness.tracking import statistics_elsewhere, tracked_records
 from harness.utils.console import say
 
@@ -25,7 +25,7 @@ def show(store: Path, tracking_uri: str | None, task: str | None = None, format:
 
     from_store: read the records of this store, where the tracking server cannot be asked. plain: no terminal.
     published: set published figures beside them, with `boards` those of their tasks. interval: the method of intervals
-    (`harness.intervals.METHODS`).
+    (`harness.metrics.intervals.METHODS`).
     """
     found = _kept(store) if from_store else tracked_records(store, tracking_uri)
     if boards is not None:

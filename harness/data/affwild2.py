@@ -17,8 +17,8 @@ from harness.data.affwild2_folders import CROP, source_video
 from harness.data.dataset import Labels, Sequence
 from harness.data.layout import SPLITS, Layout
 from harness.data.problems import ERROR, Problem
-from harness.tasks import ACTION_UNITS, TASKS
-from harness.tasks import task as find_task
+from harness.metrics.tasks import ACTION_UNITS, TASKS
+from harness.metrics.tasks import task as find_task
 from harness.utils.errors import InputError, unknown
 
 EMPTY = {"expr": np.zeros(0, np.int64), "va": np.zeros((0, 2), np.float32),

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.problems import ERROR, Problem
-from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.errors import InputError
 
 IMAGE = re.compile(r"^([^,\n]+)/(\d{1,9})\.\w+(?=,|$)", re.MULTILINE)

@@ -20,7 +20,7 @@ from harness.data.open_stills import open_stills, stills_layout
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.report import Report, TestSplit
 from harness.data.table_stills import TableStills
-from harness.tasks import TASKS
+from harness.metrics.tasks import TASKS
 from harness.utils.errors import InputError
 
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from harness.data.counts import Counts
 from harness.data.problems import Problem, WithProblems
 from harness.data.report import Report
-from harness.tasks import AFFECTS
+from harness.metrics.tasks import AFFECTS
 
 WIDTH = 100
 CELL = 18

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS, Output
-from harness.tasks import task as find_task
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS, Output
+from harness.metrics.tasks import task as find_task
 
 
 @dataclass(frozen=True)

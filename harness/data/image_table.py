@@ -16,9 +16,9 @@ from harness.data.dataset import Labels, Sequence
 from harness.data.layout import SPLITS, Layout
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, TASKS
+from harness.metrics.tasks import task as find_task
 from harness.selection import held_out
-from harness.tasks import ACTION_UNITS, AFFECTS, TASKS
-from harness.tasks import task as find_task
 from harness.utils.errors import InputError, unknown
 
 BLOCK = 512

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.data.dataset import Sequence
 from harness.data.fingerprint import DigestCache, sequence_digest
-from harness.tasks import EXPRESSIONS
+from harness.metrics.tasks import EXPRESSIONS
 from harness.utils.hashing import digest
 
 BLOCK = 512

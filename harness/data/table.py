@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.data.annotations import ACTION_UNIT_RULE, AFFECT_RULE, Rule, read_text
 from harness.data.problems import ERROR, Problem
-from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.errors import InputError
 
 EXPRESSION_NAMES = {name.lower(): code for code, name in enumerate(EXPRESSIONS)} | {"contempt": len(EXPRESSIONS) - 1}

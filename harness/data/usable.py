@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.tasks import EXPRESSIONS
-from harness.tasks import task as find_task
+from harness.metrics.tasks import EXPRESSIONS
+from harness.metrics.tasks import task as find_task
 from harness.utils.errors import InputError
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.chosen import Chosen
     from harness.export.formats import Format
     from harness.faces.cropping import Margin
-    from harness.jobs.filter import Filter
+    from harness.smoothing.kernels import Filter
 
 __all__ = ["CARD", "KIND", "VERSION", "card_of", "file_of", "versions"]
 

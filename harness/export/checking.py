@@ -18,9 +18,9 @@ from harness.export.network import OUTPUTS
 from harness.features.decode import CorruptImage, decode
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.statistics import UnitStatistics, score
-from harness.tasks import Task
-from harness.tasks import task as task_named
+from harness.metrics.tasks import Task
+from harness.metrics.tasks import task as task_named
+from harness.metrics.unit_statistics import UnitStatistics, score
 from harness.utils.errors import FramelightError
 from harness.utils.files import writing
 

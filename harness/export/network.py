@@ -18,8 +18,8 @@ from backbones.preprocessing import scale_and_offset
 from harness.heads.trained import load, module_of
 from harness.jobs.heads import networks
 from harness.jobs.zero_shot import expression_columns
-from harness.tasks import Task
-from harness.tasks import task as task_named
+from harness.metrics.tasks import Task
+from harness.metrics.tasks import task as task_named
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.utils.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from harness.tasks import Task
+    from harness.metrics.tasks import Task
 
 KINDS = ("logistic_regression", "mlp", "multitask", "separate")
 SCHEDULES = ("cosine", "constant")

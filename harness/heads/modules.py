@@ -1,4 +1,4 @@
-"""The heads: features [N, D] -> logits [N, C]; activations belong to `harness.tasks`."""
+"""The heads: features [N, D] -> logits [N, C]; activations belong to `harness.metrics.tasks`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.heads.config import HeadConfig
-from harness.tasks import Task
+from harness.metrics.tasks import Task
 from harness.utils.errors import unknown
 
 

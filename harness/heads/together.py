@@ -24,7 +24,7 @@ from harness.heads.trained import TrainedHead
 from harness.heads.training import losses_of, new_head, require_something_to_learn, selection_of, targets_of
 from harness.learning.fitting import Optimisation, Part, Selection
 from harness.learning.losses import Targets
-from harness.tasks import Task
+from harness.metrics.tasks import Task
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from harness import tasks
 from harness.heads import modules
 from harness.heads.config import HeadConfig, require_fit
 from harness.heads.matrix import Matrix, blocks
@@ -19,6 +18,7 @@ from harness.heads.moments import moments
 from harness.heads.trained import TrainedHead, predict
 from harness.learning import losses
 from harness.learning.fitting import Optimisation, Selection
+from harness.metrics import tasks
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -117,17 +117,17 @@ def selection_of(task: tasks.Task, keep: str, matrix: Matrix, labels: Labels, lo
 
     loss: of the fit rows, a copy that training does not touch.
     """
-    from harness import statistics
+    from harness.metrics import unit_statistics
 
     rows = matrix.rows
     if not len(rows):
         raise InputError(f"nothing to choose the epoch of {task.name} on: no selection row has a crop")
-    collector = statistics.Collector(task, {name: values[rows] for name, values in labels.targets.items()},
+    collector = unit_statistics.Collector(task, {name: values[rows] for name, values in labels.targets.items()},
                                      unit=np.zeros(len(rows), np.int64), units=1)
     targets = {name: (target[rows], valid[rows]) for name, (target, valid) in targets_of(task, labels).items()}
 
     def metric(name: str) -> Callable[[np.ndarray], float]:
-        return lambda logits: statistics.score(collector(task.activate(logits))).metrics[name]
+        return lambda logits: unit_statistics.score(collector(task.activate(logits))).metrics[name]
 
     def gain(logits: np.ndarray) -> float:
         """Minus the loss of all rows together, without the l2 term."""

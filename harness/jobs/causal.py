@@ -14,13 +14,12 @@ from pathlib import Path
 
 from harness import records
 from harness.jobs import frozen
-from harness.jobs.filter import Filter
 from harness.jobs.job import Configuration, Job
 from harness.jobs.restored import configuration_of
 from harness.jobs.untouched import require_predictions
-from harness.recipes.recipe import Smoothing
 from harness.records import Record
-from harness.smoothing import CAUSAL, MAX_RADIUS
+from harness.smoothing.candidates import Smoothing
+from harness.smoothing.kernels import CAUSAL, MAX_RADIUS, Filter
 from harness.utils.errors import FramelightError
 
 GAPS = "held"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.jobs.replay import Replay
-from harness.recipes.recipe import Smoothing
-from harness.statistics import best_thresholds
+from harness.metrics.unit_statistics import best_thresholds
+from harness.smoothing.candidates import Smoothing
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,10 @@ from harness.jobs.previous import previous_label
 from harness.jobs.replay import Replay
 from harness.jobs.scoring import record_of, scored
 from harness.jobs.sealed import Sealed
+from harness.metrics.tasks import task as task_named
+from harness.metrics.unit_statistics import UnitStatistics
 from harness.records import Record
 from harness.splits import REPORTED, SELECTION, Division, divided
-from harness.statistics import UnitStatistics
-from harness.tasks import task as task_named
 from harness.tracking.environment import environment
 from harness.utils.files import writing_directory
 

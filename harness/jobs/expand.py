@@ -10,7 +10,8 @@ from harness.jobs.job import LABELS, Configuration, Job
 from harness.jobs.zero_shot import expression_columns
 from harness.leaks import own_scores
 from harness.preparation import Prepared, PreparedBackbone
-from harness.recipes.recipe import Grid, Protocol, Recipe, Smoothing
+from harness.recipes.recipe import Grid, Protocol, Recipe
+from harness.smoothing.candidates import Smoothing
 from harness.utils.hashing import digest
 
 NOISE = "noise"

@@ -20,8 +20,8 @@ from harness.heads.trained import TrainedHead, load, predict
 from harness.heads.training import train_head
 from harness.jobs.job import Configuration, Job
 from harness.jobs.predictions import Predictions, crops, predictions
-from harness.tasks import Task
-from harness.tasks import task as task_named
+from harness.metrics.tasks import Task
+from harness.metrics.tasks import task as task_named
 from harness.utils.errors import InputError
 
 WHOLE = "head"

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.heads.config import HeadConfig
-from harness.recipes.recipe import Protocol, Recipe, Smoothing
+from harness.recipes.recipe import Protocol, Recipe
+from harness.smoothing.candidates import Smoothing
 from harness.utils.hashing import digest
 
 LABELS = "labels"

@@ -15,8 +15,8 @@ from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs.job import LABELS, Configuration, Job
 from harness.jobs.predictions import Predictions, crops, predictions
 from harness.jobs.zero_shot import ZeroShotModel
-from harness.tasks import EXPRESSIONS, Task
-from harness.tasks import task as task_named
+from harness.metrics.tasks import EXPRESSIONS, Task
+from harness.metrics.tasks import task as task_named
 from harness.utils.errors import FramelightError, InputError
 
 Epochs = Mapping[str, int]

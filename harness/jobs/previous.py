@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.jobs.predictions import Crops, Predictions, predictions
-from harness.tasks import Output, Task
+from harness.metrics.tasks import Output, Task
 
 
 def previous_label(task: Task, frames: Crops, labels: Labels, fallback: np.ndarray) -> Predictions:

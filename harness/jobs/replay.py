@@ -7,12 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.curves import curve_statistics
 from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
-from harness.smoothing import MAX_RADIUS, curve, fill_gaps
-from harness.statistics import Score, UnitStatistics, score
-from harness.tasks import Task
+from harness.metrics.tasks import Task
+from harness.metrics.unit_statistics import Score, UnitStatistics, score
+from harness.smoothing.curves import curve_statistics
+from harness.smoothing.gaps import fill_gaps
+from harness.smoothing.kernels import MAX_RADIUS, curve
 
 Thresholds = np.ndarray | float
 
@@ -21,7 +22,7 @@ class Replay:
     """Kept predictions of one split beside its labels.
 
     Only rows with a valid label count; `coverage` is the share of them that had a crop. The gaps of a temporal
-    sequence are filled before smoothing, from frame 1 on, as `gaps` says (see `harness.smoothing.fill_gaps`); stills
+    sequence are filled before smoothing, from frame 1 on, as `gaps` says (see `harness.smoothing.gaps.fill_gaps`); stills
     are neither filled nor smoothed.
     missing: rows without a crop are `dropped`, or `filled`: scored as the smoothed sequence has them, beyond its last
     crop as at the last crop, and in a sequence without any crop as the mean output of all crops of the split. Stills

@@ -6,8 +6,9 @@ from typing import Any
 
 from harness.heads.config import HeadConfig, Part
 from harness.jobs.job import Configuration
-from harness.recipes.recipe import Protocol, Smoothing
+from harness.recipes.recipe import Protocol
 from harness.records import Record
+from harness.smoothing.candidates import Smoothing
 from harness.utils.errors import FramelightError
 
 TYPES = {kind.hash_tag: kind for kind in (Configuration, HeadConfig, Part, Protocol, Smoothing)}

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.features.store import FeatureEntry
 from harness.jobs.predictions import Predictions, crops, predictions
-from harness.tasks import EXPRESSIONS, softmax
+from harness.metrics.tasks import EXPRESSIONS, softmax
 from harness.utils.errors import InputError
 
 OTHER = EXPRESSIONS.index("Other")

@@ -46,7 +46,7 @@ def causal(records: Iterable[Record], replayed: Mapping[str, Record], task: str 
 
 
 def _row(own: Row, live: Row, pairs: list[tuple[Record, Record]], evidence: Evidence | None, rate: float) -> Row:
-    from harness.smoothing import delay, look_ahead  # numpy, which no other board needs
+    from harness.smoothing.kernels import delay, look_ahead
 
     offline, replays = zip(*pairs)
     found = evidence.difference(offline, replays) if evidence is not None else None

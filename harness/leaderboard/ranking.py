@@ -40,7 +40,7 @@ def _test(best: Row, others: Sequence[Row], against: Against) -> None:
     """Every other row against the best, adjusted for how many they are."""
     tested = [(row, made) for row in others if (made := against(row, best)) is not None and made.p is not None]
     if tested:
-        from harness.paired import holm
+        from harness.metrics.paired_tests import holm
 
         adjusted = holm([made.p for _, made in tested])
         for (row, made), p in zip(tested, adjusted):

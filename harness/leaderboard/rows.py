@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from harness.leaderboard.distinctions import distinctions, head_settings
 from harness.leaderboard.layout import Row
 from harness.leaderboard.ranking import ranked
+from harness.metrics.tasks import TASKS
 from harness.records import Record, to_json
-from harness.tasks import TASKS
 
 if TYPE_CHECKING:
     from harness.evidence import Difference

@@ -1,4 +1,4 @@
-"""Masked losses, looked up by the names that `harness.tasks.Output.loss` gives.
+"""Masked losses, looked up by the names that `harness.metrics.tasks.Output.loss` gives.
 
 Each is a module called with logits [B, c], targets [B] or [B, c] and `valid` bool [B]. Rows that are not valid are
 dropped before anything is computed, so they get exactly no gradient and do not move a batch statistic; or, where a loss
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness import tasks
+from harness.metrics import tasks
 from harness.utils.errors import unknown
 
 Targets = Mapping[str, tuple[Tensor, Tensor]]

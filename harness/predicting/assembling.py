@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.faces.tracking import HITS
-from harness.jobs.filter import Filter
+from harness.metrics.tasks import Task
 from harness.predicting.looking import Looker
 from harness.predicting.passes import Reader
 from harness.predicting.pieces import Piece
 from harness.predicting.reading import Outputs, Reading
-from harness.smoothing import fill_gaps, smooth
-from harness.tasks import Task
+from harness.smoothing.gaps import fill_gaps
+from harness.smoothing.kernels import Filter, smooth
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from harness.jobs.filter import Filter
 from harness.predicting.passes import Reader
-from harness.smoothing import CAUSAL, KERNELS, MAX_RADIUS
+from harness.smoothing.kernels import CAUSAL, KERNELS, MAX_RADIUS, Filter
 from harness.utils.errors import InputError, unknown
 
 LIVE_KERNEL = "exponential"

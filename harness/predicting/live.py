@@ -19,7 +19,7 @@ from harness.predicting.live_rows import Rows, joined, packed
 from harness.predicting.looking import SIDE
 from harness.predicting.predict import Say, Setting, Wanted, begin, opened, write
 from harness.predicting.reading import Outputs, Reading
-from harness.smoothing import delay
+from harness.smoothing.kernels import delay
 from harness.utils.errors import InputError
 from harness.utils.output_dir import placing
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.faces.tracking import PATIENCE_SECONDS
-from harness.jobs.filter import Filter
 from harness.predicting.looking import Seen
-from harness.streaming import Streaming
+from harness.smoothing.kernels import Filter
+from harness.smoothing.streaming import Streaming
 
 LONGEST = 2 * PATIENCE_SECONDS
 """Seconds without a frame of a face after which its filters begin anew."""

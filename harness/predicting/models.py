@@ -74,7 +74,7 @@ def open_runs(texts: Sequence[str], how: Opening) -> list[Forward]:
 def _kept(chosen: Chosen, store: Path) -> Kept:
     from harness.features.store import FeatureStore
     from harness.jobs.causal import kept as causal
-    from harness.tasks import task
+    from harness.metrics.tasks import task
 
     record, configuration = chosen.record, chosen.configuration
     if not configuration.entry or configuration.features in ("noise", "none"):

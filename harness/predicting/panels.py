@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from harness.drawing.canvas import FINER, blend, fill, lettering, readable_on, slab, write
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.predicting.shown import Shown
-from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.plotting.style import FACE_COLOURS
 
 GROUND, LIGHT, DIM, FAINT = "#10161d", "#ffffff", "#c3c9d0", "#7b8794"

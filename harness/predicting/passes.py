@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from harness.faces.cropping import Margin
-from harness.jobs.filter import Filter
 from harness.jobs.models import Model
-from harness.tasks import Task
+from harness.metrics.tasks import Task
+from harness.smoothing.kernels import Filter
 
 if TYPE_CHECKING:
     from backbones import Backbone

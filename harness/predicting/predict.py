@@ -29,8 +29,8 @@ from harness.utils.output_dir import placing, require_free
 
 if TYPE_CHECKING:
     from harness.faces.cropping import Margin
-    from harness.jobs.filter import Filter
     from harness.media.frames import Frame, Source
+    from harness.smoothing.kernels import Filter
 
 NOTE, NAMES = "predict.json", "images.csv"
 FORMAT = 1

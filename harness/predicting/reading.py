@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.tasks import Task
+from harness.metrics.tasks import Task
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from harness.metrics import f1
+from harness.metrics.scores import f1
+from harness.metrics.tasks import softmax
 from harness.pretraining.loading import plain_batches
 from harness.pretraining.pictures import Pictures
 from harness.pretraining.stages import Session
-from harness.tasks import softmax
 
 MOST_ERRORS = 48
 

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness import metrics, tasks
 from harness.data.stills import Stills
 from harness.learning import losses
+from harness.metrics import tasks
+from harness.metrics.scores import ccc, p_au
 from harness.pretraining import evaluation
 from harness.pretraining.config import Expressions
 from harness.pretraining.loading import Balanced, Natural
@@ -206,8 +207,8 @@ def _beside(course: Course, stills: Stills, scores: np.ndarray) -> dict[str, flo
     found, valid = {}, course.valid(stills)
     if "va" in course.also and valid["va"].sum() >= 2:
         said = scores[valid["va"], course.slices["va"]]
-        found |= {name: metrics.ccc(stills.va[valid["va"], column], said[:, column])
+        found |= {name: ccc(stills.va[valid["va"], column], said[:, column])
                   for column, name in enumerate(("CCC_V", "CCC_A"))}
     if "au" in course.also and valid["au"].any():
-        found["P_AU"] = metrics.p_au(stills.au, (scores[:, course.slices["au"]] >= 0).astype(np.int8))
+        found["P_AU"] = p_au(stills.au, (scores[:, course.slices["au"]] >= 0).astype(np.int8))
     return found

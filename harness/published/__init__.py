@@ -18,8 +18,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from harness.metrics.tasks import TASKS
 from harness.records import Record
-from harness.tasks import TASKS
 from harness.utils.hashing import digest
 
 DATASET = "Aff-Wild2"

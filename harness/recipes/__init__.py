@@ -2,17 +2,9 @@
 
 from harness.recipes.backbone import BackboneRecipe
 from harness.recipes.finding import find_recipe, recipe_names
-from harness.recipes.recipe import (
-    Grid,
-    Protocol,
-    Recipe,
-    Search,
-    Smoothing,
-    SyntheticStills,
-    SyntheticVideos,
-    TrainedBackbone,
-)
+from harness.recipes.recipe import Grid, Protocol, Recipe, Search, SyntheticStills, SyntheticVideos, TrainedBackbone
 from harness.recipes.settings import apply_settings
+from harness.smoothing.candidates import Smoothing
 
 __all__ = ["BackboneRecipe", "Grid", "Protocol", "Recipe", "Search", "Smoothing", "SyntheticStills",
            "SyntheticVideos", "TrainedBackbone", "apply_settings", "find_recipe", "recipe_names"]

@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from harness.heads.config import HeadConfig, require_fit
+from harness.metrics.tasks import TASKS
 from harness.pretraining.config import StillsConfig
-from harness.smoothing import CAUSAL, GAPS, MAX_RADIUS
-from harness.tasks import TASKS
+from harness.smoothing.candidates import Smoothing
+from harness.smoothing.gaps import GAPS
 from harness.utils.errors import unknown
 from harness.utils.validation import _require, _require_distinct
 
 COMPUTE = ("float32", "bf16", "fp16")
 FEATURES = ("embeddings", "scores", "embeddings+scores")
-KERNELS = ("mean", "median")
-"""Those a recipe chooses among when it names none; `harness.smoothing.CAUSAL` may be named too."""
 PROTOCOLS = ("held-out", "published")
 PRUNERS = ("none", "median")
 THRESHOLDS = ("chosen", "half")
@@ -55,35 +54,6 @@ class TrainedBackbone:
     name: str
     training: StillsConfig
     stills: SyntheticStills = SyntheticStills()
-
-
-@dataclass(frozen=True)
-class Smoothing:
-    """Candidate filters: every radius from `smallest` to `largest` frames each side, for each kernel.
-
-    The selection split chooses among them; radius 0 is the unsmoothed output.
-    gaps: how frames without a crop get outputs before the filter runs, as of `harness.smoothing.fill_gaps`.
-    """
-
-    hash_tag: ClassVar[str] = "Smoothing"
-    kernels: tuple[str, ...] = KERNELS
-    smallest: int = 0
-    largest: int = 50
-    gaps: str = "linear"
-
-    def __post_init__(self) -> None:
-        for kernel in self.kernels:
-            if kernel not in (*KERNELS, *CAUSAL):
-                raise unknown("kernel", kernel, (*KERNELS, *CAUSAL))
-        _require(len(self.kernels) > 0, f"smoothing.kernels is empty; name some of {', '.join((*KERNELS, *CAUSAL))}")
-        _require(0 <= self.smallest <= self.largest <= MAX_RADIUS,
-                 f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {MAX_RADIUS}, "
-                 "smallest first")
-        if self.gaps not in GAPS:
-            raise unknown("gaps", self.gaps, GAPS)
-
-    def radii(self) -> range:
-        return range(self.smallest, self.largest + 1)
 
 
 @dataclass(frozen=True)

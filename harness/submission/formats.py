@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from harness.data.annotations import FORMATS, Rule
-from harness.tasks import EXPRESSIONS, Task
+from harness.metrics.tasks import EXPRESSIONS, Task
 
 MTL_FILE = "MTL_predictions.txt"
 FRAMES_FILE = "predictions.txt"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.jobs.filter import Filter
 from harness.jobs.predictions import Predictions
-from harness.smoothing import MAX_RADIUS, fill_gaps, smooth
+from harness.metrics.tasks import Task
+from harness.smoothing.gaps import fill_gaps
+from harness.smoothing.kernels import MAX_RADIUS, Filter, smooth
 from harness.submission.rows import Rows
-from harness.tasks import Task
 from harness.utils.errors import InputError
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
+from harness.metrics.tasks import EXPRESSIONS, Task
+from harness.metrics.unit_statistics import collect, score
 from harness.records import Record
-from harness.statistics import collect, score
 from harness.submission.files import Decoded
 from harness.submission.rows import Rows
-from harness.tasks import EXPRESSIONS, Task
 from harness.utils.errors import FramelightError, InputError
 
 TOLERANCE = 1e-6

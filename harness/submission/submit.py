@@ -13,6 +13,8 @@ from harness.data.affwild2 import AffWild2
 from harness.data.affwild2_folders import source_video
 from harness.data.layout import SPLITS
 from harness.jobs.predictions import Predictions
+from harness.metrics.tasks import Task
+from harness.metrics.tasks import task as task_named
 from harness.splits import annotations_digest
 from harness.submission import files
 from harness.submission.features import features_of
@@ -22,8 +24,6 @@ from harness.submission.outputs import decoded, outputs_at
 from harness.submission.rows import Rows, every_frame, listed_images
 from harness.submission.scoring import Own, RoundTrip, require_equal, round_trip
 from harness.submission.sources import Places, last_crops, list_of_images, sources_of
-from harness.tasks import Task
-from harness.tasks import task as task_named
 from harness.utils.errors import InputError
 from harness.utils.files import sweep, write_json, writing_directory
 from harness.utils.hashing import digest

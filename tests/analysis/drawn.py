@@ -9,9 +9,9 @@ from harness.data.dataset import Labels
 from harness.jobs.choice import choose
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.recipes.recipe import Smoothing
-from harness.statistics import score
-from harness.tasks import task as task_named
+from harness.metrics.tasks import task as task_named
+from harness.metrics.unit_statistics import score
+from harness.smoothing.candidates import Smoothing
 from tests.making import record
 
 

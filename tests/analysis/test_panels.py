@@ -9,9 +9,9 @@ from harness.analysis.scored import ScoredRun
 from harness.analysis.scores import draw_f1
 from harness.analysis.smoothing_curve import draw_smoothing, knots_of
 from harness.analysis.traces import chosen, draw_traces, per_video
-from harness.intervals import interval
-from harness.paired import paired
-from harness.statistics import UnitStatistics
+from harness.metrics.intervals import interval
+from harness.metrics.paired_tests import paired
+from harness.metrics.unit_statistics import UnitStatistics
 from harness.utils.plotting.style import ALARM, CLASS_COLOURS
 from tests.analysis.drawn import amount, pixels, scored_run
 

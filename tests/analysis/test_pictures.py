@@ -11,7 +11,7 @@ import pytest
 from harness.analysis import draw_run
 from harness.analysis.confusion import draw_expressions
 from harness.analysis.scored import ScoredRun
-from harness.tasks import task
+from harness.metrics.tasks import task
 from harness.utils.errors import FramelightError
 from harness.utils.plotting.style import ALARM
 from tests.analysis.drawn import amount, pixels, scored_run, targets_of

@@ -21,8 +21,8 @@ from harness.faces.detecting import open_detector
 from harness.features.decode import decode
 from harness.features.store import FeatureStore
 from harness.learned_margins import FILE
-from harness.statistics import UnitStatistics, score
-from harness.tasks import TASKS
+from harness.metrics.tasks import TASKS
+from harness.metrics.unit_statistics import UnitStatistics, score
 from harness.tracking import tracked_records
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json

@@ -13,7 +13,7 @@ from harness import whereabouts
 from harness.cli import main
 from harness.jobs.causal import folder, kept
 from harness.records import read
-from harness.smoothing import CAUSAL
+from harness.smoothing.kernels import CAUSAL
 
 CAUSAL_SETTINGS = ["--set", f"kernels={','.join(CAUSAL)}", "--set", "gaps=held"]
 

@@ -10,10 +10,11 @@ import time
 import numpy as np
 import pytest
 
-from harness.jobs.filter import Filter
 from harness.predicting.models import Opening, open_runs
 from harness.predicting.pieces import partial_folder
-from harness.smoothing import fill_gaps, smooth
+from harness.smoothing import smooth
+from harness.smoothing.gaps import fill_gaps
+from harness.smoothing.kernels import Filter
 from harness.utils.locks import making
 from tests import small
 from tests.cli.predicting import PROBABILITIES, kept, numbers, predict, rows, runs_of
@@ -219,9 +220,9 @@ def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):
 
 
 def test_a_filter_of_its_own_is_the_default():
+    from harness.metrics.tasks import task
     from harness.predicting.filters import filter_of
     from harness.predicting.passes import Reader
-    from harness.tasks import task
     from harness.utils.errors import InputError
 
     own, causal = Filter("median", 7, "nearest", (0.4,) * 12), Filter("trailing_mean", 3, "held", (0.3,) * 12)

@@ -12,7 +12,8 @@ import pytest
 from harness.media.camera import Camera
 from harness.media.pacing import Paced
 from harness.predicting import tables
-from harness.smoothing import fill_gaps, smooth
+from harness.smoothing import smooth
+from harness.smoothing.gaps import fill_gaps
 from tests import small
 from tests.cli.predicting import PROBABILITIES, numbers, predict, rows, runs_of
 from tests.media.films import film

@@ -145,7 +145,7 @@ def test_tracked_in_mlflow_as_a_parent_and_children(finished):
 
 
 def test_kept_statistics_give_the_reported_score(finished, capsys):
-    from harness.statistics import UnitStatistics, score
+    from harness.metrics.unit_statistics import UnitStatistics, score
 
     store, _ = finished
     for row in board(store, capsys):

@@ -17,7 +17,7 @@ from harness.data.image_table import ImageTable
 from harness.data.open import open_dataset
 from harness.data.synthetic import make, make_stills, stills, video
 from harness.data.synthetic.render import neutral_scene, render
-from harness.tasks import ACTION_UNITS, EXPRESSIONS
+from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.utils.errors import InputError
 
 ANNOTATIONS = "Third ABAW Annotations"

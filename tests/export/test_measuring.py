@@ -10,7 +10,7 @@ from harness.export.formats import format_named
 from harness.export.measured_process import FEWEST_CALLS, WARM_CALLS, timed
 from harness.export.measuring import measure
 from harness.export.network import fresh
-from harness.tasks import TASKS
+from harness.metrics.tasks import TASKS
 from harness.utils.errors import FramelightError
 
 

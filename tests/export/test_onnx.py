@@ -9,7 +9,7 @@ from backbones.resizing import resize_all
 from harness.export.formats import format_named, usable
 from harness.export.network import Network, fresh, torch_module
 from harness.export.onnx_format import FORMAT
-from harness.tasks import TASKS
+from harness.metrics.tasks import TASKS
 from harness.utils.errors import InputError
 from tests.backbones.onnx_models import pooled
 

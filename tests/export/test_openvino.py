@@ -7,7 +7,7 @@ import backbones
 from harness.export.formats import usable
 from harness.export.network import Network, fresh
 from harness.export.onnx_format import FORMAT as ONNX
-from harness.tasks import TASKS
+from harness.metrics.tasks import TASKS
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 

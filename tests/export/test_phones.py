@@ -11,7 +11,7 @@ import backbones
 from backbones.resizing import resize_all
 from harness.export.formats import format_named, usable
 from harness.export.network import fresh, torch_module
-from harness.tasks import TASKS
+from harness.metrics.tasks import TASKS
 from harness.utils.errors import FramelightError, InputError
 from tests.backbones.onnx_models import pooled
 

@@ -5,11 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from harness import tasks
 from harness.heads.config import HeadConfig
 from harness.heads.trained import module_of, predict
 from harness.heads.training import train_head
-from harness.metrics import ccc, p_expr
+from harness.metrics import ccc, p_expr, tasks
 from harness.utils.errors import InputError
 from tests.heads.arrays import ArrayMatrix, labels_of, problem
 from tests.heads.test_training import EXPR, only, train

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from harness.heads.config import HeadConfig, Part, require_fit
-from harness.tasks import task
+from harness.metrics.tasks import task
 from harness.utils.errors import InputError
 from harness.utils.hashing import plain
 

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness import tasks
 from harness.heads import stack, together
 from harness.heads.config import HeadConfig
 from harness.heads.together import Wanted, train_together
 from harness.heads.trained import load
 from harness.heads.training import predict, train_head
+from harness.metrics import tasks
 from harness.utils.errors import FramelightError, InputError
 from tests.heads.arrays import ArrayMatrix, labels_of, problem
 

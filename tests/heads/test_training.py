@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from harness import tasks
 from harness.heads.config import HeadConfig
 from harness.heads.trained import load
 from harness.heads.training import predict, train_head
+from harness.metrics import tasks
 from harness.utils.errors import FramelightError, InputError
 from tests.heads.arrays import ArrayMatrix, labels_of, problem
 

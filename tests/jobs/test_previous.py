@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from harness.data.dataset import Labels
 from harness.jobs.previous import previous_label
-from harness.tasks import task
+from harness.metrics.tasks import task
 
 MTL = task("mtl")
 FALLBACK = np.linspace(-0.5, 0.5, 22, dtype=np.float32)

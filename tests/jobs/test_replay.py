@@ -12,9 +12,10 @@ from harness.jobs.choice import choose
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.metrics import p_au, p_expr, p_va
+from harness.metrics.tasks import task
 from harness.recipes import Smoothing
-from harness.smoothing import fill_gaps, smooth
-from harness.tasks import task
+from harness.smoothing import smooth
+from harness.smoothing.gaps import fill_gaps
 
 
 def labelled(task_name, frames, targets):

@@ -12,11 +12,11 @@ from harness.data import annotations, table
 from harness.executors import InProcess
 from harness.heads.config import HeadConfig, Part
 from harness.jobs.expand import Expansion
+from harness.metrics.tasks import EXPRESSIONS
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Search, Smoothing
 from harness.schedule import Schedule
 from harness.search import GridSearch
-from harness.tasks import EXPRESSIONS
 
 LINEAR = HeadConfig("logistic_regression", epochs=2)
 RECIPE = Recipe(name="sealed", backbones=("tiny_mobilenet@random",), grids=(Grid("au", ("scores",), (LINEAR,)),),

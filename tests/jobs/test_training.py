@@ -16,10 +16,10 @@ from harness.jobs.expand import Expansion
 from harness.jobs.models import fit_model
 from harness.jobs.pooling import pooled
 from harness.jobs.predictions import Predictions
+from harness.metrics.tasks import task
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
 from harness.splits import divided
-from harness.tasks import task
 
 HEAD = HeadConfig("mlp", hidden=8, epochs=6, learning_rate=3e-3)
 RECIPE = Recipe(name="trained", backbones=("tiny_mobilenet@random",), grids=(Grid("va", ("embeddings",), (HEAD,)),),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.jobs.zero_shot import expression_columns, zero_shot
-from harness.tasks import EXPRESSIONS, softmax
+from harness.metrics.tasks import EXPRESSIONS, softmax
 
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 SEVEN = tuple(name for name in AFFECTNET if name != "Contempt")

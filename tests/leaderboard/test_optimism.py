@@ -11,10 +11,11 @@ from harness.cli import main
 from harness.cli.parser import parser
 from harness.evidence import Evidence
 from harness.heads.config import HeadConfig
-from harness.intervals import METHOD, METHODS
 from harness.jobs.job import Configuration
 from harness.leaderboard import optimism, render_optimism
-from harness.recipes.recipe import Protocol, Smoothing
+from harness.metrics.intervals import METHOD, METHODS
+from harness.recipes.recipe import Protocol
+from harness.smoothing.candidates import Smoothing
 from harness.tracking import open_tracker
 from harness.utils.hashing import plain
 from tests.keeping import keep

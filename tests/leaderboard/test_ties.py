@@ -5,10 +5,10 @@ import json
 import pytest
 
 from harness.evidence import FILE, Evidence, load
-from harness.intervals import interval
 from harness.leaderboard import render, rows
 from harness.leaderboard.table import METHODS
-from harness.paired import holm
+from harness.metrics.intervals import interval
+from harness.metrics.paired_tests import holm
 from tests.keeping import VIDEOS, keep
 from tests.making import record
 

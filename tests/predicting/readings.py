@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.metrics.tasks import task as task_named
 from harness.predicting.reading import Outputs, Reading
-from harness.smoothing import fill_gaps, smooth
-from harness.tasks import task as task_named
+from harness.smoothing import smooth
+from harness.smoothing.gaps import fill_gaps
 
 
 def a_reading(boxes, frames=75, tasks=("mtl",), lost=(), size=(640, 360), rate=25.0, seed=3, radius=5, missing="filled",

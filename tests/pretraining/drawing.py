@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from harness.data.image_table import ImageTable
-from harness.tasks import ACTION_UNITS, EXPRESSIONS
+from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 
 CLASSES = 4
 

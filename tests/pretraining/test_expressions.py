@@ -8,9 +8,9 @@ import torch
 from harness.data.stills import Stills
 from harness.learning.losses import OneMinusCCC
 from harness.metrics import ccc
+from harness.metrics.tasks import EXPRESSIONS
 from harness.pretraining.config import Expressions
 from harness.pretraining.expressions import Course, class_weights
-from harness.tasks import EXPRESSIONS
 
 AFFECTNET_COUNTS = (24882, 3750, 3803, 6378, 134415, 74874, 25459, 14090)
 

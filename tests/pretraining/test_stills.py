@@ -7,6 +7,7 @@ import torch
 
 import backbones
 from harness.metrics import ccc
+from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.pretraining.config import (
     REVISION,
     Augmentation,
@@ -19,7 +20,6 @@ from harness.pretraining.evaluation import confusion, macro_f1
 from harness.pretraining.pictures import read
 from harness.pretraining.stills import train_stills
 from harness.pretraining.verification import verify
-from harness.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.utils.errors import InputError
 from tests.pretraining.drawing import draw
 from tests.pretraining.training import CPU, QUICK, SHORT, expressions, relabelled, train, weights

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from harness.leaderboard import rows
+from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.published import ANNOTATED, DATASET, SCORED, costs, figures
 from harness.records import from_json, to_json
-from harness.tasks import ACTION_UNITS, EXPRESSIONS
 
 VGAF = "enet_b0_8_best_vgaf"
 

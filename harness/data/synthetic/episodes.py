@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from harness.tasks import ACTION_UNITS, EXPRESSIONS
+from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 
 LABEL_THRESHOLD = 0.35
 """Intensity above which an expression, and an action unit, is labelled as present."""

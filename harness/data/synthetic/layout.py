@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.synthetic.video import Annotations
-from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 
 ANNOTATIONS = "Third ABAW Annotations"
 TEST_LISTS = ("Valence_Arousal_Estimation", "Expression_Classification", "Action_Unit_Detection")

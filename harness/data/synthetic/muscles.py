@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from harness.data.synthetic.identity import Identity
-from harness.tasks import ACTION_UNITS
+from harness.metrics.tasks import ACTION_UNITS
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from harness.data.synthetic.muscles import Scene
 from harness.data.synthetic.nuisance import draw_background, draw_camera, expose, film, occluders
 from harness.data.synthetic.render import render
 from harness.data.synthetic.video import BATCH, STILL
-from harness.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 
 HEADER = ("image", "expression", "subject", "split", *AFFECTS, *ACTION_UNITS)
 VALIDATION_EVERY = 6

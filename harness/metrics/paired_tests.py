@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.intervals import LEVEL
-from harness.pooled import Pooled
-from harness.resampling import draws, swaps
-from harness.statistics import UnitStatistics
-from harness.studentized import limits, seeds_error, widened, within
+from harness.metrics.bootstrap import limits, seeds_error, widened, within
+from harness.metrics.intervals import LEVEL
+from harness.metrics.pooled import Pooled
+from harness.metrics.resampling import draws, swaps
+from harness.metrics.unit_statistics import UnitStatistics
 from harness.utils.errors import InputError, unknown
 from harness.utils.parallel import one_blas_thread
 
@@ -56,7 +56,7 @@ def differences(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics
     models that units treat alike. Of several seeds, what they differ in on all units alike is added to each swapped
     difference as Student's t of S - 1 degrees of freedom: two trainings of one recipe would else be told apart. (Where
     nothing differs, 3 to 8 % of p are then below 0.05 with three seeds, 4 to 7 % with five, by how much seeds matter.)
-    The interval is that of `harness.intervals`, of the difference, from as many draws. A pure function.
+    The interval is that of `harness.metrics.intervals`, of the difference, from as many draws. A pure function.
     InputError when the lists do not fit each other or nothing counts.
     """
     both = _Both(first, second)

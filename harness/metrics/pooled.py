@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.metrics import concordance, f1
-from harness.resampling import grouped
-from harness.tasks import ACTION_UNITS, EXPRESSIONS
+from harness.metrics.resampling import grouped
+from harness.metrics.scores import concordance, f1
+from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.utils.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from harness.statistics import UnitStatistics
+    from harness.metrics.unit_statistics import UnitStatistics
 
 EXACT_BITS = 52
 """Columns are rounded so that any sum of them fits a float64 exactly: then its bits do not depend on the order of

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.pooled import Pooled
-from harness.resampling import draws
-from harness.statistics import UnitStatistics
-from harness.studentized import limits, seeds_error, widened, within
+from harness.metrics.bootstrap import limits, seeds_error, widened, within
+from harness.metrics.pooled import Pooled
+from harness.metrics.resampling import draws
+from harness.metrics.unit_statistics import UnitStatistics
 from harness.utils.errors import InputError
 from harness.utils.parallel import one_blas_thread
 
@@ -39,7 +39,7 @@ def interval(seeds: Sequence[UnitStatistics], metric: str, method: str = METHOD,
              replicates: int = REPLICATES, seed: int = 0) -> Interval:
     """Interval of the mean over seeds of `metric` pooled over units; `seeds` count the same units.
 
-    studentized: as of `harness.studentized`; percentile: quantiles of the resampled scores; bca: corrected for bias
+    studentized: as of `harness.metrics.bootstrap`; percentile: quantiles of the resampled scores; bca: corrected for bias
     and acceleration (Efron 1987), the acceleration from the jackknife over units. A pure function, the same in every
     process. InputError for an unknown metric or method, and for statistics that do not count the same units.
     """

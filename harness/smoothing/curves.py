@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from harness.smoothing import curve
-from harness.statistics import Collector, UnitStatistics, checked_unit
-from harness.tasks import Task
+from harness.metrics.tasks import Task
+from harness.metrics.unit_statistics import Collector, UnitStatistics, checked_unit
+from harness.smoothing.kernels import curve
 
 GROUP_FRAMES = 16_384
 """Frames of the videos that are smoothed and counted together; one longer video is a group of its own."""
@@ -24,7 +24,7 @@ def curve_statistics(task: Task, videos: Sequence[np.ndarray], kernel: str, radi
                      thresholds: np.ndarray | float, rows: np.ndarray) -> Iterator[UnitStatistics]:
     """Statistics at each of the ascending radii.
 
-    videos, kernel and radii as of `harness.smoothing.curve`, the others as of `harness.statistics.Collector`; rows:
+    videos, kernel and radii as of `harness.smoothing.curve`, the others as of `harness.metrics.unit_statistics.Collector`; rows:
     int [N], where each label row stands in np.concatenate(videos). Errors are those of both.
     """
     if any(output.name == "va" for output in task.outputs) or len(videos) < 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bottleneck
 import numpy as np
 
-from harness.smoothing import CAUSAL, kept, smooth
+from harness.smoothing.kernels import CAUSAL, kept, smooth
 from harness.utils.errors import InputError
 
 

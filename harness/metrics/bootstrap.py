@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.pooled import Pooled
+from harness.metrics.pooled import Pooled
 
 SMALLEST = 0.25
 """A draw's standard error is at least this part of the score's: a draw without the units that show a class knows

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import bottleneck
@@ -20,53 +21,11 @@ import numpy as np
 from harness.utils.errors import InputError, unknown
 
 MAX_RADIUS = 250
-GAPS = ("linear", "nearest", "published", "held")
 CAUSAL = ("trailing_mean", "trailing_median", "exponential")
 """Kernels that a camera can be read with."""
 
 Kernel = Callable[[list[np.ndarray], list[int]], Iterator[np.ndarray]]
 """Videos as contiguous float64 [C, T], ascending radii -> for each radius a fresh [C, sum of T]."""
-
-
-def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int, method: str = "linear") -> np.ndarray:
-    """Outputs of the frames that have a crop -> float64 [length, C], one row for each of the frames 1 to `length`.
-
-    frames: [n] ascending 1-based frame numbers; outputs: [n, C], n at least 1. Before the first crop and after the
-    last the values are held. Frames beyond `length` take part in what lies between and are cut off.
-    method: between two crops the values are interpolated (`linear`), or are those of the `nearest` crop, the earlier
-    one of two equally near, or those of the crop before (`held`), which is all that is known while a camera runs.
-    `published` is the interpolation with its weights exchanged, so that a gap runs backwards
-    from the later crop to the earlier: what the published figures of the third ABAW challenge were computed with
-    (Savchenko 2022), for nothing but to repeat them.
-    InputError for another method, frame numbers that do not ascend from 1 on, or NaN.
-    """
-    if method not in GAPS:
-        raise unknown("gaps", method, GAPS)
-    frames, outputs = np.asarray(frames), _matrix(outputs, "outputs")
-    if frames.shape != (len(outputs),):
-        raise InputError(f"{frames.size} frame numbers for {len(outputs)} rows of outputs; give one for each row")
-    if not len(frames):
-        raise InputError("no frame has a crop, so there is nothing to fill the gaps from")
-    if length < 0:
-        raise InputError(f"a video has 0 frames or more; got length {length}")
-    if frames[0] < 1 or (np.diff(frames) <= 0).any():
-        raise InputError("frame numbers must start at 1 or later and ascend without repetition")
-    dense = np.arange(1, operator.index(length) + 1)
-    right = np.searchsorted(frames, dense).clip(max=len(frames) - 1)
-    left = np.where(frames[right] > dense, right - 1, right).clip(min=0)
-    span = frames[right] - frames[left]
-    weight = _later(dense - frames[left], span, method)[:, None]
-    return outputs[left] * (1 - weight) + outputs[right] * weight
-
-
-def _later(gone: np.ndarray, span: np.ndarray, method: str) -> np.ndarray:
-    """Weight of the later of two crops, `gone` frames after the earlier one; 0 where they are the same (span 0)."""
-    if method == "held":
-        return np.zeros(len(gone))
-    if method == "nearest":
-        return (2 * gone > span).astype(np.float64)
-    linear = gone / np.maximum(span, 1)
-    return np.where(span > 0, 1 - linear, 0.0) if method == "published" else linear
 
 
 def smooth(outputs: np.ndarray, kernel: str, radius: int) -> np.ndarray:
@@ -86,7 +45,7 @@ def curve(videos: Iterable[np.ndarray], kernel: str, radii: Iterable[int]) -> It
     """
     if kernel not in KERNELS:
         raise unknown("kernel", kernel, KERNELS)
-    columns = [np.ascontiguousarray(_matrix(video, f"outputs of video {i}").T) for i, video in enumerate(videos)]
+    columns = [np.ascontiguousarray(as_matrix(video, f"outputs of video {i}").T) for i, video in enumerate(videos)]
     if not columns:
         raise InputError("no video to smooth")
     if len({len(video) for video in columns}) > 1:
@@ -184,7 +143,7 @@ def _empty(videos: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
     return whole, np.split(whole, ends[:-1], axis=1)
 
 
-def _matrix(values: np.ndarray, what: str) -> np.ndarray:
+def as_matrix(values: np.ndarray, what: str) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2:
         raise InputError(f"{what} have shape {list(values.shape)}; expected [frames, columns]")
@@ -204,3 +163,13 @@ def _radii(radii: Sequence[int] | Iterable[int]) -> list[int]:
     if any(after <= before for before, after in zip(checked, checked[1:])):
         raise InputError(f"radii must ascend; got {checked}")
     return checked
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a run chose to do with outputs; thresholds: of the action units, None where 0.5 was kept."""
+
+    kernel: str
+    radius: int
+    gaps: str
+    thresholds: tuple[float, ...] | None = None

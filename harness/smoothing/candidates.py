@@ -1,0 +1,43 @@
+"""The grid of filters among which the selection split chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from harness.smoothing.gaps import GAPS
+from harness.smoothing.kernels import CAUSAL, MAX_RADIUS
+from harness.utils.errors import unknown
+from harness.utils.validation import _require
+
+KERNELS = ("mean", "median")
+"""Those a recipe chooses among when it names none; `harness.smoothing.CAUSAL` may be named too."""
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """Candidate filters: every radius from `smallest` to `largest` frames each side, for each kernel.
+
+    The selection split chooses among them; radius 0 is the unsmoothed output.
+    gaps: how frames without a crop get outputs before the filter runs, as of `harness.smoothing.gaps.fill_gaps`.
+    """
+
+    hash_tag: ClassVar[str] = "Smoothing"
+    kernels: tuple[str, ...] = KERNELS
+    smallest: int = 0
+    largest: int = 50
+    gaps: str = "linear"
+
+    def __post_init__(self) -> None:
+        for kernel in self.kernels:
+            if kernel not in (*KERNELS, *CAUSAL):
+                raise unknown("kernel", kernel, (*KERNELS, *CAUSAL))
+        _require(len(self.kernels) > 0, f"smoothing.kernels is empty; name some of {', '.join((*KERNELS, *CAUSAL))}")
+        _require(0 <= self.smallest <= self.largest <= MAX_RADIUS,
+                 f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {MAX_RADIUS}, "
+                 "smallest first")
+        if self.gaps not in GAPS:
+            raise unknown("gaps", self.gaps, GAPS)
+
+    def radii(self) -> range:
+        return range(self.smallest, self.largest + 1)

@@ -1,0 +1,53 @@
+"""Fill the outputs of frames without a crop."""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+
+from harness.smoothing.kernels import as_matrix
+from harness.utils.errors import InputError, unknown
+
+GAPS = ("linear", "nearest", "published", "held")
+
+
+def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int, method: str = "linear") -> np.ndarray:
+    """Outputs of the frames that have a crop -> float64 [length, C], one row for each of the frames 1 to `length`.
+
+    frames: [n] ascending 1-based frame numbers; outputs: [n, C], n at least 1. Before the first crop and after the
+    last the values are held. Frames beyond `length` take part in what lies between and are cut off.
+    method: between two crops the values are interpolated (`linear`), or are those of the `nearest` crop, the earlier
+    one of two equally near, or those of the crop before (`held`), which is all that is known while a camera runs.
+    `published` is the interpolation with its weights exchanged, so that a gap runs backwards
+    from the later crop to the earlier: what the published figures of the third ABAW challenge were computed with
+    (Savchenko 2022), for nothing but to repeat them.
+    InputError for another method, frame numbers that do not ascend from 1 on, or NaN.
+    """
+    if method not in GAPS:
+        raise unknown("gaps", method, GAPS)
+    frames, outputs = np.asarray(frames), as_matrix(outputs, "outputs")
+    if frames.shape != (len(outputs),):
+        raise InputError(f"{frames.size} frame numbers for {len(outputs)} rows of outputs; give one for each row")
+    if not len(frames):
+        raise InputError("no frame has a crop, so there is nothing to fill the gaps from")
+    if length < 0:
+        raise InputError(f"a video has 0 frames or more; got length {length}")
+    if frames[0] < 1 or (np.diff(frames) <= 0).any():
+        raise InputError("frame numbers must start at 1 or later and ascend without repetition")
+    dense = np.arange(1, operator.index(length) + 1)
+    right = np.searchsorted(frames, dense).clip(max=len(frames) - 1)
+    left = np.where(frames[right] > dense, right - 1, right).clip(min=0)
+    span = frames[right] - frames[left]
+    weight = _later(dense - frames[left], span, method)[:, None]
+    return outputs[left] * (1 - weight) + outputs[right] * weight
+
+
+def _later(gone: np.ndarray, span: np.ndarray, method: str) -> np.ndarray:
+    """Weight of the later of two crops, `gone` frames after the earlier one; 0 where they are the same (span 0)."""
+    if method == "held":
+        return np.zeros(len(gone))
+    if method == "nearest":
+        return (2 * gone > span).astype(np.float64)
+    linear = gone / np.maximum(span, 1)
+    return np.where(span > 0, 1 - linear, 0.0) if method == "published" else linear
