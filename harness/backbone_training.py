@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.built_in import stills_identity, synthetic_stills
+from harness.data.synthetic.cache import stills_identity, synthetic_stills
 from harness.learning import ranks
 from harness.pretraining.config import REVISION
 from harness.recipes.backbone import BackboneRecipe
@@ -25,8 +25,8 @@ from harness.utils.locks import making
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
+    from harness.data.layouts import StillsSource
     from harness.data.stills import Stills
-    from harness.data.stills_source import StillsSource
     from harness.pretraining.stills import TrainedStills
     from harness.tracking.mlflow_tracker import Tracker
 
@@ -166,7 +166,7 @@ def _built_in(recipe: BackboneRecipe, store: Path, say: Say) -> Material:
         raise InputError(f"recipe '{recipe.name}' is trained on images of yours: add --data DIR "
                          f"(see experiments/{recipe.name}.py for what it holds)")
 
-    from harness.data.open_stills import open_stills
+    from harness.data.registry import open_stills
 
     def read() -> Splits:
         return _splits(recipe, open_stills(synthetic_stills(wanted, store, say)))
@@ -175,7 +175,7 @@ def _built_in(recipe: BackboneRecipe, store: Path, say: Say) -> Material:
 
 
 def _given(recipe: BackboneRecipe, data: Path, store: Path, say: Say) -> Material:
-    from harness.data.open_stills import open_stills
+    from harness.data.registry import open_stills
     from harness.utils.progress import Progress
 
     source = open_stills(data)

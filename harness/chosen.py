@@ -9,6 +9,8 @@ from zipfile import BadZipFile
 
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
+from harness.data.splits import REPORTED as VALIDATION
+from harness.data.splits import TRAINING, annotations_digest
 from harness.jobs.job import Configuration
 from harness.jobs.predictions import Predictions
 from harness.jobs.restored import configuration_of
@@ -17,8 +19,6 @@ from harness.jobs.untouched import require_model, require_predictions
 from harness.records import Record
 from harness.runs import find
 from harness.smoothing.kernels import Filter
-from harness.splits import REPORTED as VALIDATION
-from harness.splits import TRAINING, annotations_digest
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.hashing import digest
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import whereabouts
+from harness.data import locations
 from harness.utils.errors import FramelightError
 from harness.utils.files import write_json
 
@@ -43,11 +43,11 @@ def margin_of_data(images: str, detector: Detector, store: Path, say: Callable[[
 def _crops(images: str, store: Path) -> list[np.ndarray]:
     """As many as are looked at, over all sequences of the data set; empty where it is gone or has changed."""
     from harness.data.fingerprint import dataset_digest
-    from harness.data.open import open_dataset
+    from harness.data.image_decoding import CorruptImage, decode
+    from harness.data.registry import open_dataset
     from harness.faces.margins import MOST
-    from harness.features.decode import CorruptImage, decode
 
-    root = whereabouts.recall(store, images)
+    root = locations.recall(store, images)
     try:
         dataset = None if root is None else open_dataset(root)
         if dataset is None or dataset_digest(dataset, store / "features" / "digests.json") != images:

@@ -8,15 +8,15 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import whereabouts
 from harness.backbone_training import checkpoints, train_backbone
-from harness.built_in import synthetic_videos
+from harness.data import locations
 from harness.data.dataset import Dataset
-from harness.leaks import warn_of_lookalikes, warn_of_own_scores, warn_of_tuned
+from harness.data.leakage import warn_of_lookalikes, warn_of_own_scores, warn_of_tuned
+from harness.data.splits import annotations_digest
+from harness.data.synthetic.cache import synthetic_videos
+from harness.data.validation import require_sound
 from harness.recipes.backbone import BackboneRecipe
 from harness.recipes.recipe import Recipe, TrainedBackbone
-from harness.soundness import require_sound
-from harness.splits import annotations_digest
 from harness.utils.errors import InputError
 from harness.utils.files import sweep
 
@@ -63,7 +63,7 @@ class Prepared:
 def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: Tracker | None = None) -> Prepared:
     """Make or check the data, train the recipe's own backbones (tracked, with a tracker), extract what is missing."""
     from harness.data.fingerprint import dataset_digest
-    from harness.data.open import open_dataset
+    from harness.data.registry import open_dataset
 
     for folder in WRITTEN:
         sweep(store / "artifacts" / folder)
@@ -73,7 +73,7 @@ def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: T
     require_sound(recipe.protocol, root, recipe.tasks, say)
     labels = {task: annotations_digest(dataset, task) for task in recipe.tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
-    whereabouts.remember(store, images, root)
+    locations.remember(store, images, root)
     name = "synthetic" if data is None else dataset.name
     warn_of_lookalikes(dataset, labels, images, store, say)
     references = _references(recipe, store, say, tracker)

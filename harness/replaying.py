@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from harness import whereabouts
+from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
+from harness.data.splits import annotations_digest
 from harness.features.store import FeatureStore
 from harness.jobs import causal
 from harness.leaderboard.rows import finished, grouped
 from harness.records import Record
-from harness.splits import annotations_digest
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import sweep
 from harness.utils.hashing import digest
@@ -93,7 +93,7 @@ class _Places:
             entry = FeatureStore(self._store / "features").entry(self._entries[record.data_digest])
         except (FramelightError, KeyError):
             return None
-        return whereabouts.recall(self._store, entry.data_digest)
+        return locations.recall(self._store, entry.data_digest)
 
     def _labels(self, root: Path, record: Record) -> str | None:
         """The digest of the task's annotations in `root`, where its images and they are those of the record."""

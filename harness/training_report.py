@@ -74,7 +74,7 @@ def _json(path: Path) -> Any:
 
 def _crop(path: Path, splits: tuple[Stills, Stills | None], margin: tuple[float, float]) -> np.ndarray:
     from harness.data.boxes import cut
-    from harness.features.decode import decode
+    from harness.data.image_decoding import decode
 
     for stills in splits:
         if stills is not None and stills.boxes is not None and path in stills.images:

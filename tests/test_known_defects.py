@@ -14,7 +14,9 @@ import pytest
 
 import backbones
 from harness.data.dataset import Labels
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
+from harness.data.splits import annotations_digest
+from harness.data.stratification import folds, held_out
 from harness.jobs.choice import Choice
 from harness.jobs.expand import Expansion
 from harness.jobs.frozen import freeze
@@ -29,10 +31,8 @@ from harness.metrics.unit_statistics import collect, merge, score
 from harness.preparation import Prepared, PreparedBackbone
 from harness.recipes import Grid, Recipe
 from harness.records import Record
-from harness.selection import folds, held_out
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import Filter
-from harness.splits import annotations_digest
 from harness.submission import files
 from harness.submission.lengths import Sources, lengths
 from harness.submission.outputs import decoded
@@ -181,7 +181,7 @@ def test_prlab_validation_scores_are_called_test():
 
 SPLIT = """
 import random, numpy as np
-from harness.selection import folds, held_out
+from harness.data.stratification import folds, held_out
 random.seed({seed}); np.random.seed({seed})
 names = [f"v{{n}}" for n in range(40)]
 {shuffle}

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from harness.data.fingerprint import dataset_digest
-from harness.data.open import open_dataset
+from harness.data.leakage import own_scores, warn_of_lookalikes
+from harness.data.registry import open_dataset
+from harness.data.splits import annotations_digest
 from harness.heads.config import HeadConfig
-from harness.leaks import own_scores, warn_of_lookalikes
 from harness.preparation import prepare
 from harness.recipes import Grid, Recipe
-from harness.splits import annotations_digest
 from tests.data.building import TEST_LISTS, crops, small_abaw3, table, write
 
 TASKS = ("expr", "va", "au", "mtl")
@@ -81,8 +81,8 @@ def test_all_pairs_are_in_a_file(videos, tmp_path):
 def test_a_second_look_reads_what_the_first_one_found(videos, tmp_path, monkeypatch):
     shutil.copyfile(crop(videos, "video1_left", 1), crop(videos, "video2", 4))
     first = warned(videos, tmp_path)
-    monkeypatch.setattr("harness.data.lookalikes.hash_crops", None)
-    monkeypatch.setattr("harness.data.lookalikes.lookalikes", None)
+    monkeypatch.setattr("harness.data.near_duplicates.hash_crops", None)
+    monkeypatch.setattr("harness.data.near_duplicates.lookalikes", None)
     assert warned(videos, tmp_path) == first and len(first[0]) == 1
 
 
@@ -128,11 +128,11 @@ def test_crops_of_one_hash_and_other_pixels_are_not_alike(videos, tmp_path):
 @pytest.mark.parametrize(("bits", "found"), [(0, True), (1, True), (2, True), (3, False)])
 def test_hashes_may_differ_in_two_bits_and_the_pixels_decide(videos, tmp_path, monkeypatch, bits, found):
     """The reported crop is a copy whose hash is turned in so many places; another with the very hash is none."""
-    from harness.data import lookalikes
+    from harness.data import near_duplicates
 
     copied, other = crop(videos, "video1_left", 2), crop(videos, "7-30-640x480", 4)
     shutil.copyfile(copied, crop(videos, "video3", 1))
-    made = lookalikes.hash_crops
+    made = near_duplicates.hash_crops
 
     def turned(dataset, progress=None):
         hashes = made(dataset, progress)
@@ -144,7 +144,7 @@ def test_hashes_may_differ_in_two_bits_and_the_pixels_decide(videos, tmp_path, m
         hashes.hashes[place[crop(videos, "video3", 1)]] = hashes.hashes[place[other]] = value
         return hashes
 
-    monkeypatch.setattr(lookalikes, "hash_crops", turned)
+    monkeypatch.setattr(near_duplicates, "hash_crops", turned)
     pairs, _ = warned(videos, tmp_path)
     assert [pair.training_image for pair in pairs] == ["cropped/video1_left/00002.jpg"] * found
 

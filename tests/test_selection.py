@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.selection import folds, held_out
+from harness.data.stratification import folds, held_out
 from harness.utils.errors import InputError
 
 NAMES = st.lists(st.text("abcxyz0189-_", min_size=1, max_size=6), min_size=2, max_size=40, unique=True)

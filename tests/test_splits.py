@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
+from harness.data.splits import divided, presence
 from harness.metrics.tasks import task
 from harness.recipes import Protocol
-from harness.splits import divided, presence
 from tests.data.building import AU, EXPR, VA, annotate, small_abaw3
 
 

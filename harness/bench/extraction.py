@@ -89,7 +89,7 @@ def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str],
 def _prepared(backbone: Backbone, paths: list[Path], batch: int) -> list[np.ndarray]:
     from backbones.preprocessing import normalise
     from backbones.resizing import resize_all
-    from harness.features.decode import decode
+    from harness.data.image_decoding import decode
 
     preprocessing = backbone.spec.preprocessing
     starts = range(0, min(len(paths) - batch + 1, HELD * batch), batch)
@@ -127,7 +127,7 @@ def _preparing(backbone: Backbone, paths: list[Path]) -> list[tuple[str, float]]
     from backbones.preprocessing import normalise
     from backbones.resizing import resize_all
     from harness.bench.figure import seconds
-    from harness.features.decode import decode
+    from harness.data.image_decoding import decode
 
     preprocessing = backbone.spec.preprocessing
     images = [decode(path) for path in paths]

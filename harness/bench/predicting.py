@@ -79,9 +79,9 @@ def film(folder: Path) -> Path:
     """A drawn face that moves about before a grey wall."""
     from PIL import Image
 
-    from harness.data.open import open_dataset
+    from harness.data.image_decoding import decode
+    from harness.data.registry import open_dataset
     from harness.data.synthetic import make
-    from harness.features.decode import decode
     from harness.media.writing import VideoWriter
 
     make(folder / "drawn", videos=14, frames=DRAWN, seed=3, stills=0)

@@ -8,7 +8,7 @@ from harness.utils.console import say
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from harness.data.open import open_dataset
+    from harness.data.registry import open_dataset
     from harness.preparation import extracted
 
     dataset = open_dataset(arguments.data)

@@ -10,14 +10,14 @@ from typing import Self
 import numpy as np
 
 from backbones.spec import AFFECTNET
-from harness.data import affectnet, image_files
+from harness.data import affectnet_labels, image_files
 from harness.data.annotations import Rule
 from harness.data.boxes import corners
-from harness.data.listing import read_listing
+from harness.data.csv_listing import read_listing
+from harness.data.csv_table import Table, numbers
+from harness.data.layouts import StillsSource, folder_name
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
-from harness.data.stills_source import StillsSource, folder_name
-from harness.data.table import Table, numbers
 from harness.utils.errors import InputError
 
 FILES = {"train": "training.csv", "validation": "validation.csv"}
@@ -90,11 +90,11 @@ class AffectNet2017(StillsSource):
         rows = np.flatnonzero(listed.there & listed.expressive & listed.sound)
         names = tuple(listed.names[rows].tolist())
         return Stills(tuple(self.images / name for name in names), np.arange(len(rows)), names,
-                      affectnet.expressions(listed.code[rows]), listed.va[rows], None, AFFECTNET, listed.boxes[rows])
+                      affectnet_labels.expressions(listed.code[rows]), listed.va[rows], None, AFFECTNET, listed.boxes[rows])
 
     def left_out(self, split: str) -> Mapping[str, int]:
         listed = self.listed(split)
-        counts = {affectnet.NO_EXPRESSION: int((~listed.expressive & listed.sound).sum()),
+        counts = {affectnet_labels.NO_EXPRESSION: int((~listed.expressive & listed.sound).sum()),
                   "no image file": int((~listed.there & listed.expressive).sum())}
         return {why: count for why, count in counts.items() if count}
 
@@ -131,7 +131,7 @@ class AffectNet2017(StillsSource):
     def _leaks(self) -> Iterator[Problem]:
         if len(self.splits()) < 2:
             return
-        train, validation = (self.listed(split) for split in affectnet.SPLITS)
+        train, validation = (self.listed(split) for split in affectnet_labels.SPLITS)
         shared = np.flatnonzero(np.isin(validation.names, train.names))
         if len(shared):
             message = f"{len(shared):,} images are in the training list too, the first {validation.names[shared[0]]}"
@@ -147,14 +147,14 @@ def _listed(path: Path, images: Path) -> Listed:
     boxes = {name: np.where(np.isin(np.char.lower(table.columns[name]), NO_NUMBER), "", table.columns[name])
              for name in BOX}
     table = replace(table, columns={**table.columns, **boxes})
-    rules = {"expression": (affectnet.CODE_RULE, 10), "valence": (affectnet.AFFECT_RULE, -2),
-             "arousal": (affectnet.AFFECT_RULE, -2)} | dict.fromkeys(BOX, (PIXELS, np.nan))
+    rules = {"expression": (affectnet_labels.CODE_RULE, 10), "valence": (affectnet_labels.AFFECT_RULE, -2),
+             "arousal": (affectnet_labels.AFFECT_RULE, -2)} | dict.fromkeys(BOX, (PIXELS, np.nan))
     rows, values, faults = np.arange(len(table)), {}, list(table.faults)
     for name, (rule, missing) in rules.items():
         values[name], wrong = numbers(table, name, rows, rule, missing)
         faults.extend(wrong)
     faulty = {fault.line for fault in faults}
-    return Listed(table, values["expression"].astype(np.int64), affectnet.affects(values["valence"], values["arousal"]),
+    return Listed(table, values["expression"].astype(np.int64), affectnet_labels.affects(values["valence"], values["arousal"]),
                   corners(*(values[name] for name in BOX)),
                   image_files.present(images, table.columns[IMAGE].tolist()),
                   ~np.isin(table.lines, list(faulty)), tuple(sorted(faults, key=lambda fault: fault.line)))

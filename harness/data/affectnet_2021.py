@@ -12,20 +12,20 @@ from typing import Self
 import numpy as np
 
 from backbones.spec import AFFECTNET
-from harness.data import affectnet, image_files
+from harness.data import affectnet_labels, image_files
 from harness.data.annotations import Rule
-from harness.data.npy_numbers import NpyNumbers
+from harness.data.layouts import StillsSource, folder_name
+from harness.data.npy_scalars import NpyNumbers
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
-from harness.data.stills_source import StillsSource, folder_name
 from harness.utils.errors import InputError
 from harness.utils.progress import Progress
 
 FOLDERS = {"train": "train_set", "validation": "val_set"}
 LABELS: dict[str, tuple[str, Rule]] = {
-    "exp": ("expression", Rule(float, lambda v: np.isin(v, np.arange(11)), affectnet.CODE_RULE.says)),
-    "val": ("valence", affectnet.AFFECT_RULE),
-    "aro": ("arousal", affectnet.AFFECT_RULE),
+    "exp": ("expression", Rule(float, lambda v: np.isin(v, np.arange(11)), affectnet_labels.CODE_RULE.says)),
+    "val": ("valence", affectnet_labels.AFFECT_RULE),
+    "aro": ("arousal", affectnet_labels.AFFECT_RULE),
 }
 BLOCK = 512
 READERS = 8
@@ -84,12 +84,12 @@ class AffectNet2021(StillsSource):
         rows = np.flatnonzero(found.expressive)
         names = tuple(f"{FOLDERS[split]}/{found.names[row]}" for row in rows)
         return Stills(tuple(found.images[row] for row in rows), np.arange(len(rows)), names,
-                      affectnet.expressions(found.labels[rows, 0].astype(np.int64)),
-                      affectnet.affects(found.labels[rows, 1], found.labels[rows, 2]), None, AFFECTNET)
+                      affectnet_labels.expressions(found.labels[rows, 0].astype(np.int64)),
+                      affectnet_labels.affects(found.labels[rows, 1], found.labels[rows, 2]), None, AFFECTNET)
 
     def left_out(self, split: str) -> Mapping[str, int]:
         found = self.annotated(split)
-        counts = {affectnet.NO_EXPRESSION: int((found.labels[:, 0] >= len(AFFECTNET)).sum()),
+        counts = {affectnet_labels.NO_EXPRESSION: int((found.labels[:, 0] >= len(AFFECTNET)).sum()),
                   "no _exp.npy file": len(self._bare(found)), "no image file": len(found.unused)}
         return {why: count for why, count in counts.items() if count}
 

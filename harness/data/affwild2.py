@@ -12,10 +12,10 @@ from typing import Self
 
 import numpy as np
 
-from harness.data import affwild2_folders, affwild2_inspection, annotations
-from harness.data.affwild2_folders import CROP, source_video
+from harness.data import affwild2_checks, affwild2_paths, annotations
+from harness.data.affwild2_paths import CROP, source_video
 from harness.data.dataset import Labels, Sequence
-from harness.data.layout import SPLITS, Layout
+from harness.data.layouts import SPLITS, Layout
 from harness.data.problems import ERROR, Problem
 from harness.metrics.tasks import ACTION_UNITS, TASKS
 from harness.metrics.tasks import task as find_task
@@ -44,7 +44,7 @@ class CropFolders(Mapping[str, Sequence]):
             found = []
         images = tuple(self.folder / name / file for _, file in found)
         if found and found[0][0] == 0:
-            raise Problem(ERROR, "frame number", affwild2_folders.FRAME_ZERO, images[0]).exception()
+            raise Problem(ERROR, "frame number", affwild2_paths.FRAME_ZERO, images[0]).exception()
         return Sequence(name, np.array([frame for frame, _ in found], dtype=np.int32), images)
 
     def __iter__(self) -> Iterator[str]:
@@ -67,11 +67,11 @@ class AffWild2(Layout):
     def __init__(self, root: Path):
         self.root = Path(root)
         self.name = self.root.resolve().name
-        self.folders = affwild2_folders.locate(self.root)
+        self.folders = affwild2_paths.locate(self.root)
 
     @classmethod
     def recognises(cls, root: Path) -> bool:
-        return root.is_dir() and affwild2_folders.is_released(root)
+        return root.is_dir() and affwild2_paths.is_released(root)
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
@@ -104,7 +104,7 @@ class AffWild2(Layout):
     def members(self, task: str, split: str) -> tuple[str, ...]:
         if split == "test":
             if find_task(task).name not in self.folders.lists:
-                wanted = affwild2_folders.CHALLENGES[task][1]
+                wanted = affwild2_paths.CHALLENGES[task][1]
                 raise InputError(f"{self.root}: no test list of task '{task}'; put {wanted} there")
             return annotations.read_listed(self.folders.lists[task])
         files = self.files(task, split)
@@ -139,7 +139,7 @@ class AffWild2(Layout):
         return hashed.hexdigest()
 
     def inspect(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-        return affwild2_inspection.inspect(self, crops)
+        return affwild2_checks.inspect(self, crops)
 
     def contents(self) -> tuple[tuple[str, str], ...]:
         def place(folder: Path | None) -> str:

@@ -7,19 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.data.check_report import render_report, render_stills
 from harness.data.check_stills import StillsReport, check_stills
-from harness.data.check_stills_text import render_stills
-from harness.data.check_text import render_report
-from harness.data.counts import Counts, count
 from harness.data.dataset import Sequence
 from harness.data.image_files import image_fault
 from harness.data.image_table import ImageTable
-from harness.data.layout import SPLITS, Layout
-from harness.data.open import is_dataset, open_dataset
-from harness.data.open_stills import open_stills, stills_layout
-from harness.data.problems import ERROR, WARNING, Problem
-from harness.data.report import Report, TestSplit
-from harness.data.table_stills import TableStills
+from harness.data.image_table_stills import TableStills
+from harness.data.label_counts import Counts, count
+from harness.data.layouts import SPLITS, Layout
+from harness.data.problems import ERROR, WARNING, Problem, Report, TestSplit
+from harness.data.registry import is_dataset, open_dataset, open_stills, stills_layout
 from harness.metrics.tasks import TASKS
 from harness.utils.errors import InputError
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.image_files import image_fault
+from harness.data.layouts import StillsSource
 from harness.data.problems import ERROR, WARNING, Problem, WithProblems
 from harness.data.stills import Stills
-from harness.data.stills_source import StillsSource
 from harness.metrics.tasks import AFFECTS
 from harness.utils.errors import InputError
 from harness.utils.progress import Progress

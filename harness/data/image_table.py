@@ -11,14 +11,14 @@ from typing import Self
 
 import numpy as np
 
-from harness.data import table as tables
+from harness.data import csv_table as tables
 from harness.data.dataset import Labels, Sequence
-from harness.data.layout import SPLITS, Layout
+from harness.data.layouts import SPLITS, Layout
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
+from harness.data.stratification import held_out
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, TASKS
 from harness.metrics.tasks import task as find_task
-from harness.selection import held_out
 from harness.utils.errors import InputError, unknown
 
 BLOCK = 512

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.data.label_counts import Counts
 from harness.utils.errors import InputError
 
 ERROR, WARNING = "error", "warning"
@@ -47,3 +48,32 @@ class WithProblems:
     @property
     def warnings(self) -> tuple[Problem, ...]:
         return tuple(problem for problem in self.problems if problem.severity == WARNING)
+
+
+@dataclass(frozen=True)
+class TestSplit:
+    """The test list of a task: sequences named, and those of them that have a crop."""
+
+    __test__ = False
+
+    task: str
+    sequences: int
+    cropped: int
+
+
+@dataclass(frozen=True)
+class Report(WithProblems):
+    """What was found. images: files looked at; crops: those without a fault; problems: errors first."""
+
+    root: Path
+    name: str
+    layout: str
+    noun: str
+    temporal: bool
+    contents: tuple[tuple[str, str], ...]
+    sequences: int
+    images: int
+    crops: int
+    counts: tuple[Counts, ...]
+    tests: tuple[TestSplit, ...]
+    problems: tuple[Problem, ...]

@@ -13,11 +13,11 @@ import numpy as np
 from harness.data import image_files
 from harness.data.annotations import Rule
 from harness.data.boxes import corners
-from harness.data.listing import read_listing
+from harness.data.csv_listing import read_listing
+from harness.data.csv_table import Table, numbers
+from harness.data.layouts import StillsSource, folder_name
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
-from harness.data.stills_source import StillsSource, folder_name
-from harness.data.table import Table, numbers
 from harness.utils.errors import InputError
 from harness.utils.progress import Progress
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.dataset import Dataset
-from harness.features.decode import CorruptImage, decode
-from harness.splits import TRAINING
+from harness.data.image_decoding import CorruptImage, decode
+from harness.data.splits import TRAINING
 from harness.utils.errors import FramelightError
 
 

@@ -13,9 +13,9 @@ from backbones.resizing import resize_all
 from backbones.spec import Preprocessing
 from harness.chosen import Chosen
 from harness.data.dataset import Dataset
+from harness.data.image_decoding import CorruptImage, decode
 from harness.export.formats import Model
 from harness.export.network import OUTPUTS
-from harness.features.decode import CorruptImage, decode
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import Task

@@ -12,12 +12,14 @@ import numpy as np
 
 import backbones
 from backbones.resizing import resize_all
-from harness import exports, whereabouts
+from harness import exports
 from harness.backbone_training import checkpoints
 from harness.chosen import Chosen
+from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
+from harness.data.splits import annotations_digest
 from harness.export.calibrating import training_crops
 from harness.export.card import CARD, card_of, file_of, versions
 from harness.export.checking import Checked, check, crops_of, outputs
@@ -31,7 +33,6 @@ from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs import causal
 from harness.jobs.predictions import Predictions
 from harness.learned_margins import margin_of_data
-from harness.splits import annotations_digest
 from harness.utils.errors import InputError, unknown
 from harness.utils.files import write_json, write_text, writing
 from harness.utils.hashing import digest
@@ -116,7 +117,7 @@ def data_of(chosen: Chosen, entry: FeatureEntry, data: Path | None, store: Path)
     InputError where it is not there, or is not the same.
     """
     record = chosen.record
-    root = data or whereabouts.recall(store, entry.data_digest)
+    root = data or locations.recall(store, entry.data_digest)
     if root is None or not root.is_dir():
         raise InputError(f"the data set {record.dataset} that run {record.group_id} was scored on is "
                          f"{'not known to this store' if root is None else f'not at {root}'}; name it: --data DIR")
@@ -125,7 +126,7 @@ def data_of(chosen: Chosen, entry: FeatureEntry, data: Path | None, store: Path)
     if digest([images, annotations_digest(dataset, record.task)]) != chosen.configuration.data:
         raise InputError(f"{root} is not the data set that run {record.group_id} was scored on ({record.dataset}, or "
                          "its crops or annotations were altered); name that one with --data DIR")
-    whereabouts.remember(store, images, root)
+    locations.remember(store, images, root)
     return dataset
 
 

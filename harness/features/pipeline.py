@@ -20,7 +20,7 @@ import torch
 
 from backbones.preprocessing import normalise
 from backbones.resizing import resize_all
-from harness.features.decode import CorruptImage, decode
+from harness.data.image_decoding import CorruptImage, decode
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo, Preprocessing

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.data.dataset import Dataset, Labels
-from harness.data.open import open_dataset
-from harness.splits import REPORTED, TRAINING, annotations_digest
+from harness.data.registry import open_dataset
+from harness.data.splits import REPORTED, TRAINING, annotations_digest
 from harness.utils.errors import FramelightError
 
 KEPT = 4

@@ -19,6 +19,7 @@ import numpy as np
 
 from harness import records
 from harness.data.dataset import Labels
+from harness.data.splits import REPORTED, SELECTION, Division, divided
 from harness.features.store import FeatureStore
 from harness.jobs import training
 from harness.jobs.annotated import annotated
@@ -34,7 +35,6 @@ from harness.jobs.sealed import Sealed
 from harness.metrics.tasks import task as task_named
 from harness.metrics.unit_statistics import UnitStatistics
 from harness.records import Record
-from harness.splits import REPORTED, SELECTION, Division, divided
 from harness.tracking.environment import environment
 from harness.utils.files import writing_directory
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from harness.data.protocol import Protocol
 from harness.heads.config import HeadConfig
-from harness.recipes.recipe import Protocol, Recipe
+from harness.recipes.recipe import Recipe
 from harness.smoothing.candidates import Smoothing
 from harness.utils.hashing import digest
 

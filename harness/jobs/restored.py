@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.data.protocol import Protocol
 from harness.heads.config import HeadConfig, Part
 from harness.jobs.job import Configuration
-from harness.recipes.recipe import Protocol
 from harness.records import Record
 from harness.smoothing.candidates import Smoothing
 from harness.utils.errors import FramelightError

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.data.splits import REPORTED
 from harness.jobs.choice import Choice
 from harness.jobs.job import Configuration, Job
 from harness.jobs.replay import Replay
@@ -13,7 +14,6 @@ from harness.metrics.intervals import interval
 from harness.metrics.tasks import Task
 from harness.metrics.unit_statistics import UnitStatistics, score
 from harness.records import Record
-from harness.splits import REPORTED
 from harness.utils.hashing import plain
 
 UNTRAINED = {"none": "constant", "scores": "zero-shot"}

@@ -6,11 +6,11 @@ They are read anew for each job and kept nowhere, so that no later choice of the
 from __future__ import annotations
 
 from harness.data.dataset import Labels
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
+from harness.data.splits import REPORTED
 from harness.jobs.annotated import require_unchanged
 from harness.jobs.frozen import Frozen
 from harness.jobs.job import Job
-from harness.splits import REPORTED
 from harness.utils.errors import FramelightError
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.dataset import Labels
+from harness.data.splits import Division
 from harness.jobs.job import Job
 from harness.jobs.models import Epochs, Model, fit_model, median_epochs
 from harness.jobs.pooling import pooled
 from harness.jobs.predictions import Predictions
 from harness.metrics.tasks import Task
-from harness.splits import Division
 from harness.utils.files import write_json, writing_directory
 from harness.utils.locks import making
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from harness.data.affwild2 import CropFolders
-from harness.data.affwild2_folders import CROP
+from harness.data.affwild2_paths import CROP
 from harness.data.image_files import is_image_name, names_in
 from harness.media.frames import Source
 from harness.media.limiting import Limited

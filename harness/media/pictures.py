@@ -11,7 +11,7 @@ from typing import Self
 
 from PIL import Image
 
-from harness.features.decode import CorruptImage, decode
+from harness.data.image_decoding import CorruptImage, decode
 from harness.media.frames import Frame
 from harness.media.turning import EXIF, UPRIGHT, Turn
 from harness.utils.errors import InputError

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.data.stills import Stills
+from harness.data.stratification import held_out
 from harness.learning import losses
 from harness.metrics import tasks
 from harness.metrics.scores import ccc, p_au
@@ -18,7 +19,6 @@ from harness.pretraining.config import Expressions
 from harness.pretraining.loading import Balanced, Natural
 from harness.pretraining.pictures import Pictures
 from harness.pretraining.stages import Lesson, Outcome, Session, learn
-from harness.selection import held_out
 from harness.utils.errors import InputError
 
 NAME = "expressions"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from harness.data.stratification import held_out
 from harness.learning import losses
 from harness.pretraining import verification
 from harness.pretraining.evaluation import outputs
 from harness.pretraining.loading import Natural
 from harness.pretraining.pictures import Pictures
 from harness.pretraining.stages import Lesson, Outcome, Session, learn
-from harness.selection import held_out
 from harness.utils.errors import InputError
 
 NAME = "identities"

@@ -58,7 +58,7 @@ class Pictures:
         """The still cut to its box and resized as `backbones.resize` does; ValueError that names an unreadable one."""
         from backbones import resize
         from harness.data.boxes import cut
-        from harness.features.decode import CorruptImage, decode
+        from harness.data.image_decoding import CorruptImage, decode
 
         path, boxes = self.stills.images[row], self.stills.boxes
         try:

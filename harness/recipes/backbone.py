@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from harness.data.synthetic.settings import SyntheticStills
 from harness.pretraining.config import Hardware, StillsConfig
-from harness.recipes.recipe import SyntheticStills
 from harness.utils.errors import InputError
 
 MEANT = ("random", "pretrained", "import")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from harness.data.protocol import Protocol
+from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
 from harness.heads.config import HeadConfig, require_fit
 from harness.metrics.tasks import TASKS
 from harness.pretraining.config import StillsConfig
@@ -15,35 +17,10 @@ from harness.utils.validation import _require, _require_distinct
 
 COMPUTE = ("float32", "bf16", "fp16")
 FEATURES = ("embeddings", "scores", "embeddings+scores")
-PROTOCOLS = ("held-out", "published")
 PRUNERS = ("none", "median")
 THRESHOLDS = ("chosen", "half")
 MISSING = ("dropped", "filled")
 MOST_SEEDS = 2**32
-
-
-@dataclass(frozen=True)
-class SyntheticVideos:
-    """The built-in video set a recipe runs on when no --data is given."""
-
-    hash_tag: ClassVar[str] = "SyntheticVideos"
-    videos: int = 40
-    frames: int = 150
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _require(self.videos >= 4, f"synthetic.videos is {self.videos}; at least 4 are needed for three splits")
-        _require(self.frames >= 10, f"synthetic.frames is {self.frames}; at least 10 are needed")
-
-
-@dataclass(frozen=True)
-class SyntheticStills:
-    """The built-in stills a backbone is trained on: identities, then expressions."""
-
-    hash_tag: ClassVar[str] = "SyntheticStills"
-    images: int = 3000
-    identities: int = 120
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,36 +31,6 @@ class TrainedBackbone:
     name: str
     training: StillsConfig
     stills: SyntheticStills = SyntheticStills()
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How epochs, thresholds, windows and hyperparameters are chosen.
-
-    held-out: on `fraction` of the training videos, a pure function of `seed`, their names and which labels they hold;
-    or, with `folds` of 2 or more, on every training video once, each predicted by a model that never saw it.
-    refit: what was chosen is then trained again on all training videos (always so with folds).
-    published: on the reported split itself, as the paper did; optimistic, and marked so.
-    """
-
-    hash_tag: ClassVar[str] = "Protocol"
-    name: str = "held-out"
-    fraction: float = 0.25
-    folds: int = 0
-    seed: int = 0
-    refit: bool = False
-
-    def __post_init__(self) -> None:
-        if self.name not in PROTOCOLS:
-            raise unknown("protocol", self.name, PROTOCOLS)
-        _require(0 < self.fraction < 1, f"protocol.fraction is {self.fraction}; it lies between 0 and 1")
-        _require(self.folds == 0 or self.folds >= 2, f"protocol.folds is {self.folds}; 0 for a fraction, or 2 or more")
-        if self.name == "published":  # one computation has one identity
-            for name in ("fraction", "folds", "seed", "refit"):
-                object.__setattr__(self, name, getattr(type(self), name))
-        elif self.folds:
-            object.__setattr__(self, "fraction", type(self).fraction)
-            object.__setattr__(self, "refit", True)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from harness.data.image_decoding import decode
 from harness.data.synthetic.stills import make_subject
-from harness.features.decode import decode
 
 
 def drawn_crop(side: int | None = None) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.annotations import cells_of, frame_faults, multitask_faults, read_frames, read_multitask, read_text
-from harness.data.check_text import head, problem_text
+from harness.data.check_report import head, problem_text
 from harness.data.problems import ERROR, WARNING, Problem, WithProblems
 from harness.submission.expected import Expected, expected
 from harness.submission.files import image_faults, read_image_predictions

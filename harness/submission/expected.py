@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.data.affwild2 import AffWild2
 from harness.data.annotations import names_images, read_test_list
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
 from harness.submission.formats import IMAGE_COLUMN
 from harness.submission.lengths import lengths
 from harness.submission.rows import Rows, listed_images

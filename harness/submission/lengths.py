@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.data.affwild2_folders import source_video
+from harness.data.affwild2_paths import source_video
 from harness.data.annotations import read_text
 from harness.submission.videos import frame_count, video_of
 from harness.utils.errors import InputError

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.affwild2 import AffWild2
-from harness.data.layout import SPLITS
+from harness.data.layouts import SPLITS
 from harness.submission.lengths import Sources, read_lines
 from harness.submission.rows import listed_images
 from harness.submission.videos import find_videos

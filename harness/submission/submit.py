@@ -10,12 +10,12 @@ from typing import Any
 
 from harness.chosen import Chosen
 from harness.data.affwild2 import AffWild2
-from harness.data.affwild2_folders import source_video
-from harness.data.layout import SPLITS
+from harness.data.affwild2_paths import source_video
+from harness.data.layouts import SPLITS
+from harness.data.splits import annotations_digest
 from harness.jobs.predictions import Predictions
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
-from harness.splits import annotations_digest
 from harness.submission import files
 from harness.submission.features import features_of
 from harness.submission.formats import NOTE

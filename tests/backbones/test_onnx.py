@@ -15,7 +15,7 @@ import backbones
 from backbones import BackboneError, onnx_network
 from backbones.importing.onnx_files import import_onnx
 from harness.cli import main
-from harness.features.decode import decode
+from harness.data.image_decoding import decode
 from harness.features.extract import extract
 from harness.features.store import FeatureStore
 from harness.preparation import checkpoints

@@ -12,13 +12,13 @@ import pytest
 from harness import exports
 from harness.chosen import chosen_run
 from harness.cli import main
-from harness.data.open import open_dataset
+from harness.data.image_decoding import decode
+from harness.data.registry import open_dataset
 from harness.export.checking import check, crops_of, outputs
 from harness.export.exporting import opened
 from harness.export.onnx_format import FORMAT
 from harness.export.opening import open_exported
 from harness.faces.detecting import open_detector
-from harness.features.decode import decode
 from harness.features.store import FeatureStore
 from harness.learned_margins import FILE
 from harness.metrics.tasks import TASKS

@@ -9,8 +9,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from harness import whereabouts
 from harness.cli import main
+from harness.data import locations
 from harness.jobs.causal import folder, kept
 from harness.records import read
 from harness.smoothing.kernels import CAUSAL
@@ -71,7 +71,7 @@ def test_the_board_itself_and_its_records_stay_as_they_are(capsys, store):
 
 def test_what_was_replayed_needs_no_labels_and_says_the_same(capsys, store):
     first = shown(capsys, "--causal", "--store", store)
-    (store / "features" / whereabouts.FILE).unlink()
+    (store / "features" / locations.FILE).unlink()
     assert shown(capsys, "--causal", "--store", store) == first
     assert first[0] == 0 and "Median price of" in first[1] and "assumed" in first[1]
     assert all(len(line) <= 100 for line in first[1].splitlines())
@@ -101,13 +101,13 @@ def test_other_predictions_are_replayed_again(capsys, store):
 
 
 def test_data_that_is_gone_or_changed_is_said_and_can_be_named(capsys, store, small_set, tmp_path):
-    (store / "features" / whereabouts.FILE).unlink()
+    (store / "features" / locations.FILE).unlink()
     code, out, err = shown(capsys, "--causal", "--store", store)
     assert code == 0 and "nothing to replay" in out
     assert "not known where the data set of task expr, small [" in err and "add --data DIR" in err
     moved = tmp_path / "moved"
     shutil.copytree(small_set, moved)
-    whereabouts.remember(store, _images(store), moved)
+    locations.remember(store, _images(store), moved)
     labels = next((moved / "Third ABAW Annotations/EXPR_Classification_Challenge/Validation_Set").glob("*.txt"))
     labels.write_text(labels.read_text().replace("0", "1"))
     _, out, err = shown(capsys, "--causal", "--store", store, "--task", "expr")

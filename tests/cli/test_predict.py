@@ -27,7 +27,7 @@ EXPRESSIONS = PROBABILITIES["expr"]
 @pytest.fixture
 def crops(small_set):
     """The crops of a validation video, some frames missing."""
-    from harness.data.open import open_dataset
+    from harness.data.registry import open_dataset
 
     dataset = open_dataset(small_set)
     for name in dataset.members("expr", "validation"):

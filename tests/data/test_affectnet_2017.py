@@ -3,7 +3,7 @@ import pytest
 
 from backbones import AFFECTNET
 from harness.data.affectnet_2017 import AffectNet2017
-from harness.data.open_stills import open_stills
+from harness.data.registry import open_stills
 from harness.utils.errors import InputError
 from tests.data.building import write
 from tests.data.building_stills import HEADER, IMAGES, LISTS, affectnet_2017, row_2017

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from backbones import AFFECTNET
 from harness.data.affectnet_2021 import AffectNet2021
-from harness.data.npy_numbers import NpyNumbers
-from harness.data.open_stills import open_stills
+from harness.data.npy_scalars import NpyNumbers
+from harness.data.registry import open_stills
 from harness.utils.errors import InputError
 from tests.data.building_stills import affectnet_2021, image, npy
 

@@ -5,7 +5,7 @@ import pytest
 
 from harness.data.affwild2 import AffWild2
 from harness.data.check import check
-from harness.data.open import is_dataset, open_dataset
+from harness.data.registry import is_dataset, open_dataset
 from harness.utils.errors import InputError
 from tests.data.building import ABSENT, ANNOTATIONS, EXPR, MTL_HEADER, TEST_LISTS, annotate, crops, small_abaw3, write
 from tests.paths import shared_data

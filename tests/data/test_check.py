@@ -3,8 +3,8 @@ import shutil
 import pytest
 
 from harness.data.check import check, render
-from harness.data.open import open_dataset
-from harness.data.usable import require_usable
+from harness.data.registry import open_dataset
+from harness.data.validation_checks import require_usable
 from harness.utils.errors import InputError
 from tests.data.building import (
     ABSENT,

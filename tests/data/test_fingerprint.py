@@ -3,7 +3,7 @@ import os
 import pytest
 
 from harness.data.fingerprint import DigestCache, dataset_digest, sequence_digest
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
 from harness.utils.errors import InputError
 from tests.data.building import crops, image_bytes, small_abaw3
 

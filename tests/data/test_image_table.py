@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from harness.data.image_table import ImageTable
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
 from harness.utils.errors import InputError
 from tests.data.building import table
 from tests.paths import shared_data

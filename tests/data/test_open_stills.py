@@ -1,7 +1,6 @@
 import pytest
 
-from harness.data.open import open_dataset
-from harness.data.open_stills import open_stills
+from harness.data.registry import open_dataset, open_stills
 from harness.utils.errors import InputError
 from tests.data.building import small_abaw3, table
 from tests.data.building_stills import affectnet_2017, affectnet_2021, vggface2

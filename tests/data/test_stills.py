@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from harness.data.fingerprint import DigestCache
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
 from harness.data.stills import Stills
 from harness.utils.errors import InputError
 from tests.data.building import image_bytes, table

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from harness.data.check import check
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
 from harness.utils.errors import InputError
 from tests.data.building import ABSENT, ANNOTATIONS, MTL_HEADER, crops, small_abaw3, write
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from harness.data.check import check
 from harness.data.image_table import ImageTable
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
 from harness.data.synthetic import make, make_stills, stills, video
 from harness.data.synthetic.render import neutral_scene, render
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.data.open_stills import open_stills
+from harness.data.registry import open_stills
 from harness.data.vggface2 import VGGFace2
 from harness.utils.errors import InputError
 from tests.data.building import write

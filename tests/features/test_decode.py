@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.features.decode import CorruptImage, decode
+from harness.data.image_decoding import CorruptImage, decode
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import backbones
-from harness.features.decode import decode
+from harness.data.image_decoding import decode
 from harness.features.extract import extract
 from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError, InputError

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
 from harness.heads.config import HeadConfig
 from harness.jobs.compute import compute
 from harness.jobs.expand import Expansion

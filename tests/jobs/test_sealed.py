@@ -104,8 +104,8 @@ def test_whatever_trains_is_not_told_where_the_labels_lie(prepared, monkeypatch)
 CHOOSING = ("harness.jobs.training", "harness.jobs.choice", "harness.jobs.heads", "harness.jobs.models",
             "harness.jobs.replay", "harness.jobs.pooling", "harness.heads", "harness.learning", "harness.search")
 """What fits, chooses and searches: of these, imports inside functions count too."""
-READERS = {"harness.data.open", "harness.data.annotations", "harness.data.table", "harness.jobs.sealed",
-           "harness.jobs.annotated", "harness.soundness_checks"}
+READERS = {"harness.data.registry", "harness.data.annotations", "harness.data.csv_table", "harness.jobs.sealed",
+           "harness.jobs.annotated", "harness.data.validation_checks"}
 
 
 def imported(module, late):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness import records
-from harness.data import annotations, table
+from harness.data import annotations, csv_table
 from harness.executors import InProcess
 from harness.heads.config import HeadConfig, Part
 from harness.jobs.expand import Expansion
@@ -64,7 +64,7 @@ def stills(small_set, tmp_path_factory):
 @pytest.fixture
 def poisoned(monkeypatch, store):
     """The readers of labels raise when they are asked for the reported split while no choice is being scored."""
-    asked, frames, multitask, cells = [], annotations.read_frames, annotations.read_multitask, table.targets
+    asked, frames, multitask, cells = [], annotations.read_frames, annotations.read_multitask, csv_table.targets
 
     def reported(what):
         assert list(store.glob("artifacts/jobs/.*.aside/choice.json")), f"{what} was read before a choice"
@@ -87,7 +87,7 @@ def poisoned(monkeypatch, store):
 
     monkeypatch.setattr(annotations, "read_frames", read_frames)
     monkeypatch.setattr(annotations, "read_multitask", read_multitask)
-    monkeypatch.setattr(table, "targets", targets)
+    monkeypatch.setattr(csv_table, "targets", targets)
     return asked
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from harness.data.dataset import Labels
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
+from harness.data.splits import divided
 from harness.heads.config import HeadConfig
 from harness.heads.trained import load
 from harness.jobs import training
@@ -19,7 +20,6 @@ from harness.jobs.predictions import Predictions
 from harness.metrics.tasks import task
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
-from harness.splits import divided
 
 HEAD = HeadConfig("mlp", hidden=8, epochs=6, learning_rate=3e-3)
 RECIPE = Recipe(name="trained", backbones=("tiny_mobilenet@random",), grids=(Grid("va", ("embeddings",), (HEAD,)),),

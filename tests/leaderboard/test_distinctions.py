@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.data.protocol import Protocol
 from harness.heads.config import HeadConfig, Part
 from harness.jobs.job import Configuration
 from harness.leaderboard import render, rows
-from harness.recipes.recipe import Protocol
 from harness.records import from_json, to_json
 from harness.smoothing.candidates import Smoothing
 from harness.utils.hashing import plain

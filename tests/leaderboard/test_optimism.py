@@ -9,12 +9,12 @@ import pytest
 
 from harness.cli import main
 from harness.cli.parser import parser
+from harness.data.protocol import Protocol
 from harness.evidence import Evidence
 from harness.heads.config import HeadConfig
 from harness.jobs.job import Configuration
 from harness.leaderboard import optimism, render_optimism
 from harness.metrics.intervals import METHOD, METHODS
-from harness.recipes.recipe import Protocol
 from harness.smoothing.candidates import Smoothing
 from harness.tracking import open_tracker
 from harness.utils.hashing import plain

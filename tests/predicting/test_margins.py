@@ -5,9 +5,9 @@ import json
 import pytest
 from PIL import Image
 
-from harness import whereabouts
+from harness.data import locations
 from harness.data.fingerprint import dataset_digest
-from harness.data.open import open_dataset
+from harness.data.registry import open_dataset
 from harness.faces.cropping import Margin, crop
 from harness.faces.detecting import open_detector
 from harness.faces.margins import DEFAULT, FEWEST, MOST
@@ -58,7 +58,7 @@ def reader(images="", margin=None):
 @pytest.mark.parametrize("videos, each", [(4, 15), (2, 9), (52, 2)])
 def test_it_is_that_of_the_crops_and_measured_once(tmp_path, detector, videos, each):
     images, seen, said = make_set(tmp_path / "data", detector, videos, each), Counting(), []
-    whereabouts.remember(tmp_path, images, tmp_path / "data")
+    locations.remember(tmp_path, images, tmp_path / "data")
     first = margins_of([reader(images)], seen, tmp_path, None, said.append)
     assert seen.shown == min(MOST, videos * each)
     if videos * each >= FEWEST:
@@ -73,7 +73,7 @@ def test_it_is_that_of_the_crops_and_measured_once(tmp_path, detector, videos, e
 def test_crops_that_are_gone_or_were_changed_tell_nothing(tmp_path, detector):
     images, said = make_set(tmp_path / "data", detector, 2, 12), []
     assert margins_of([reader(images)], detector, tmp_path, None, said.append) == [DEFAULT]
-    whereabouts.remember(tmp_path, images, tmp_path / "data")
+    locations.remember(tmp_path, images, tmp_path / "data")
     (tmp_path / "data" / "cropped" / "video0" / "00001.png").unlink()
     assert margins_of([reader(images), reader()], detector, tmp_path, None, said.append) == [DEFAULT] * 2
     assert len(said) == 3 and all("are not here" in line and "--margin X" in line for line in said)
@@ -89,7 +89,7 @@ def test_what_is_known_or_given_is_not_looked_up(tmp_path, detector):
 
 def test_a_damaged_note_is_written_anew(tmp_path, detector):
     images = make_set(tmp_path / "data", detector, 4, 8)
-    whereabouts.remember(tmp_path, images, tmp_path / "data")
+    locations.remember(tmp_path, images, tmp_path / "data")
     note = tmp_path / "features" / FILE
     first = margins_of([reader(images)], detector, tmp_path, None, print)
     note.write_text("[]")

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import backbones
-from harness.features.decode import decode
+from harness.data.image_decoding import decode
 from harness.pretraining.config import Augmentation
 from harness.pretraining.inputs import PictureInputs
 from harness.pretraining.loading import plain_batches

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from harness.features.decode import decode
+from harness.data.image_decoding import decode
 from harness.serving.fetching import fetch_model
 from harness.serving.logging import log_exported
 from harness.tracking import locate

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from harness.data.synthetic.identity import Identity
+from harness.data.synthetic.person import Identity
 from harness.metrics.tasks import ACTION_UNITS
 
 

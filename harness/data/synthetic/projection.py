@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.synthetic.fields import spline
-from harness.data.synthetic.identity import Identity
 from harness.data.synthetic.muscles import Controls, Scene
+from harness.data.synthetic.person import Identity
+from harness.data.synthetic.raster import spline
 
 SIZE = 112
 NODES = 38

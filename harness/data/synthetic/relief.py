@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.data.synthetic.fields import bump, smooth, window
-from harness.data.synthetic.identity import Identity
 from harness.data.synthetic.muscles import Controls
+from harness.data.synthetic.person import Identity
 from harness.data.synthetic.projection import View
+from harness.data.synthetic.raster import bump, smooth, window
 
 
 def _nose(identity: Identity, u: np.ndarray, v: np.ndarray, c: Controls) -> np.ndarray:

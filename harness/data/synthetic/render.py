@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.data.synthetic import adornment, paint
-from harness.data.synthetic.fields import blend, cover
-from harness.data.synthetic.identity import Identity
+from harness.data.synthetic import accessories, texture
 from harness.data.synthetic.muscles import Controls, Scene, controls
+from harness.data.synthetic.person import Identity
 from harness.data.synthetic.projection import SIZE, View, project
+from harness.data.synthetic.raster import blend, cover
 from harness.data.synthetic.relief import creases, relief
 
 
@@ -48,7 +48,7 @@ def _light(identity: Identity, scene: Scene, depth: np.ndarray, pixel: np.ndarra
 def _face(identity: Identity, scene: Scene, view: View, c: Controls) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Albedo [3, B, 112, 112], height and the coverage of open eyes [B, 112, 112]."""
     height = relief(identity, view, c)
-    albedo = paint.skin(identity, view.u, view.v)
+    albedo = texture.skin(identity, view.u, view.v)
     eyes = np.zeros_like(height)
     for low, high, draw in ((-0.95, 0.35, "upper"), (identity.nose_length - 0.12, identity.nose_length + 0.2, "nose"),
                             (identity.mouth_height - 0.32, 3.0, "mouth")):
@@ -57,14 +57,14 @@ def _face(identity: Identity, scene: Scene, view: View, c: Controls) -> tuple[np
             continue
         part, u, v = albedo[:, :, rows], view.u[:, rows], view.v[:, rows]
         if draw == "upper":
-            paint.wrinkles(part, creases(identity, u, v, c))
-            eyes[:, rows] = paint.eyes(part, identity, u, v, c, scene, view.pixel)
-            paint.brows(part, identity, u, v, c, view.pixel)
+            texture.wrinkles(part, creases(identity, u, v, c))
+            eyes[:, rows] = texture.eyes(part, identity, u, v, c, scene, view.pixel)
+            texture.brows(part, identity, u, v, c, view.pixel)
         elif draw == "nose":
-            paint.nostrils(part, identity, u, v, c)
+            texture.nostrils(part, identity, u, v, c)
         else:
-            adornment.beard(part, identity, u, v, c)
-            height[:, rows] += paint.mouth(part, identity, u, v, c, view.pixel)
+            accessories.beard(part, identity, u, v, c)
+            height[:, rows] += texture.mouth(part, identity, u, v, c, view.pixel)
     return albedo, height, eyes
 
 
@@ -80,12 +80,12 @@ def render(identity: Identity, scene: Scene, background: np.ndarray) -> np.ndarr
     albedo *= diffuse
     albedo += shine * (1 - 0.7 * eyes)
     canvas = np.repeat(background, len(scene) // background.shape[1], axis=1).astype(np.float32)
-    adornment.behind(canvas, identity, view, flat)
+    accessories.behind(canvas, identity, view, flat)
     blend(canvas, albedo, cover(0.5 * identity.half_width * (1 - view.rho2), view.pixel))
     if identity.hair != "bald":
-        adornment.hair(canvas, identity, view, 0.4 * flat + 0.6 * diffuse)
+        accessories.hair(canvas, identity, view, 0.4 * flat + 0.6 * diffuse)
     if identity.glasses != "none":
-        adornment.glasses(canvas, identity, view)
+        accessories.glasses(canvas, identity, view)
     canvas *= scene.tint.astype(np.float32).T[:, :, None, None]
     return canvas
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 
-from harness.data.synthetic.episodes import CIRCUMPLEX, LABEL_THRESHOLD, WIDE, Acting, pattern
-from harness.data.synthetic.identity import Identity, draw_identity
+from harness.data.synthetic.acting import CIRCUMPLEX, LABEL_THRESHOLD, WIDE, Acting, pattern
+from harness.data.synthetic.camera import draw_background, draw_camera, expose, film, occluders
 from harness.data.synthetic.muscles import Scene
-from harness.data.synthetic.nuisance import draw_background, draw_camera, expose, film, occluders
+from harness.data.synthetic.person import Identity, draw_identity
 from harness.data.synthetic.render import render
 from harness.data.synthetic.video import BATCH, STILL
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS

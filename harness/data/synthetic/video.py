@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 
-from harness.data.synthetic.episodes import ACTED, Acting, act, slots
-from harness.data.synthetic.identity import Identity, draw_identity
-from harness.data.synthetic.nuisance import draw_background, draw_camera, expose, film, occluders
+from harness.data.synthetic.acting import ACTED, Acting, act, slots
+from harness.data.synthetic.camera import draw_background, draw_camera, expose, film, occluders
+from harness.data.synthetic.person import Identity, draw_identity
 from harness.data.synthetic.render import render
 
 BATCH = 8

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.data.synthetic.layout import write_layout
+from harness.data.synthetic.annotation_files import write_layout
 from harness.data.synthetic.stills import HEADER, make_subject
 from harness.data.synthetic.video import make_video, split_of
 from harness.utils.errors import InputError

@@ -4,22 +4,47 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.dataset import Dataset
+from harness.data.splits import REPORTED, TRAINING
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.metrics.tasks import task as find_task
-from harness.splits import REPORTED, TRAINING
-from harness.stills_digest import stills_digest
 from harness.utils.errors import InputError
 from harness.utils.files import write_text, writing
 from harness.utils.hashing import digest
+from harness.utils.parallel import run_module
 
 if TYPE_CHECKING:
-    from harness.data.lookalikes import Hashes, Pair
+    from harness.data.near_duplicates import Hashes, Pair
+
+
+def stills_digest(root: Path, cache: Path) -> str | None:
+    """The `data_digest` of a card whose backbone learned expressions in `root`; None where there are no such stills.
+
+    cache: file that remembers the digests of images.
+    """
+    return run_module("harness.data.leakage", root, cache).stdout.strip() or None
+
+
+def _digest(root: Path, cache: Path) -> str:
+    from harness.data.registry import open_stills
+
+    source = open_stills(root)
+    return digest([source.stills(split).digest(cache) for split in ("train", "validation")
+                   if split in source.splits()], 16)
+
+
+if __name__ == "__main__":
+    try:
+        print(_digest(Path(sys.argv[1]), Path(sys.argv[2])))
+    except InputError as error:
+        print(error, file=sys.stderr)
+
 
 NAMES = {"expr": frozenset(name.lower() for name in (*EXPRESSIONS, "Contempt") if name != "Other"),
          "va": frozenset(name.lower() for name in AFFECTS),
@@ -84,7 +109,7 @@ def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str,
     folder = store / "artifacts" / "leaks"
     path = folder / f"{digest([images, dict(labels), _tested(dataset, labels), HASHED, COMPARED])}.csv"
     if not path.is_file():
-        from harness.data.lookalikes import lookalikes
+        from harness.data.near_duplicates import lookalikes
 
         hashes = _hashes(dataset, folder / f"{images}-{HASHED}.npz")
         _write(path, lookalikes(dataset, labels, hashes, TRAINING, OTHERS))
@@ -118,7 +143,7 @@ def _hashes(dataset: Dataset, path: Path) -> Hashes:
     """The hashes of every crop, kept at `path`."""
     import numpy as np
 
-    from harness.data.lookalikes import Hashes, hash_crops
+    from harness.data.near_duplicates import Hashes, hash_crops
     from harness.utils.progress import Progress
 
     with suppress(OSError, ValueError, KeyError):
@@ -141,7 +166,7 @@ def _write(path: Path, pairs: list[Pair]) -> None:
 
 
 def _read(path: Path) -> list[Pair]:
-    from harness.data.lookalikes import Pair
+    from harness.data.near_duplicates import Pair
 
     with open(path, encoding="utf-8", newline="") as file:
         return [Pair(row["split"], row["image"], row["training_image"], tuple(row["tasks"].split("+")))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.data.csv_table import Table
 from harness.data.problems import ERROR, Problem
-from harness.data.table import Table
 from harness.utils.errors import InputError
 
 BLOCK = 8192

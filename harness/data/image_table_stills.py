@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 
 from harness.data.image_table import ImageTable
+from harness.data.layouts import StillsSource
 from harness.data.problems import Problem
 from harness.data.stills import Stills
-from harness.data.stills_source import StillsSource
 
 SPLITS = ("train", "validation", "test")
 

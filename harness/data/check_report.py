@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from harness.data.counts import Counts
-from harness.data.problems import Problem, WithProblems
-from harness.data.report import Report
+from harness.data.check_stills import StillsCounts, StillsReport
+from harness.data.label_counts import Counts
+from harness.data.problems import Problem, Report, WithProblems
 from harness.metrics.tasks import AFFECTS
 
 WIDTH = 100
@@ -122,3 +122,40 @@ def _hanging(start: str, text: str) -> str:
 
 def _number(number: int, plural: str) -> str:
     return f"{number:,} {plural.removesuffix('s') if number == 1 else plural}"
+
+
+def render_stills(report: StillsReport, limit: int | None) -> str:
+    parts = [_stills_head(report), _stills_splits(report), _left_out(report), *_stills_spreads(report.counts), problem_text(report, limit)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _stills_head(report: StillsReport) -> str:
+    images = f"{report.images:,}"
+    if report.whole not in (None, report.images):
+        images += f", {report.whole:,} of them whole"
+    return head(report.name, [("layout", report.layout), ("folder", str(report.root)), *report.contents,
+                              ("images", images)])
+
+
+def _stills_splits(report: StillsReport) -> str:
+    if not report.counts:
+        return ""
+    rows = [(one.split, f"{one.images:,}", "-" if one.subjects is None else f"{one.subjects:,}", f"{one.boxed:,}",
+             f"{one.expressive:,}") for one in report.counts]
+    return aligned([("split", "images", "subjects", "with a box", "with an expression"), *rows], words=1)
+
+
+def _left_out(report: StillsReport) -> str:
+    return "\n".join(f"left out of {one.split}: {count:,} {why}" for one in report.counts
+                     for why, count in one.left_out.items())
+
+
+def _stills_spreads(counts: tuple[StillsCounts, ...]) -> Iterator[str]:
+    expressive = [one for one in counts if one.expressive]
+    if expressive:
+        rows = class_rows([one.classes for one in expressive], [one.expressive for one in expressive])
+        yield spread_text("expressions", [one.split for one in expressive], rows)
+    moved = [one for one in counts if one.affects]
+    if moved:
+        yield spread_text("valence and arousal", [one.split for one in moved],
+                          affect_rows([one.affects for one in moved]))

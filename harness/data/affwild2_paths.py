@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.data.layout import SPLITS
+from harness.data.layouts import SPLITS
 from harness.utils.errors import InputError
 
 CHALLENGES = {

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.dataset import Dataset, Labels
+from harness.data.protocol import Protocol
+from harness.data.stratification import folds, held_out
 from harness.metrics.tasks import EXPRESSIONS, Output, Task
-from harness.recipes.recipe import Protocol
-from harness.selection import folds, held_out
 from harness.utils.hashing import digest
 
 TRAINING = "train"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.synthetic.episodes import Acting, slow
-from harness.data.synthetic.fields import spline
+from harness.data.synthetic.acting import Acting, slow
 from harness.data.synthetic.muscles import Scene
 from harness.data.synthetic.projection import SIZE
+from harness.data.synthetic.raster import spline
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What is asked of data before any work is done on it: both splits, disjoint, and labels and crops on every side.
 
-Run as a process of its own by `harness.soundness`: it reads the labels of the reported split and gives back messages.
+Run as a process of its own by `harness.data.validation`: it reads the labels of the reported split and gives back messages.
 """
 
 from __future__ import annotations
@@ -14,12 +14,32 @@ from typing import Any
 import numpy as np
 
 from harness.data.dataset import Dataset, Labels
-from harness.data.open import open_dataset
-from harness.data.usable import require_usable
+from harness.data.protocol import Protocol
+from harness.data.registry import open_dataset
+from harness.data.splits import REPORTED, TRAINING, divided
+from harness.metrics.tasks import EXPRESSIONS
 from harness.metrics.tasks import task as find_task
-from harness.recipes.recipe import Protocol
-from harness.splits import REPORTED, TRAINING, divided
 from harness.utils.errors import FramelightError, InputError
+
+
+def require_usable(labels: Labels, task: str, where: str) -> None:
+    """InputError for no row, no valid row of an output of the task, or one expression alone.
+
+    task: its name; where: what the message calls the split, such as `train split of /data/rendered`.
+    """
+    if not len(labels):
+        raise InputError(f"{where}: the split is empty: no annotated frame of task '{task}'; "
+                         "look at it with `framelight data check`")
+    for output in find_task(task).outputs:
+        valid = output.valid(labels.targets[output.name])
+        if not valid.any():
+            raise InputError(f"{where}: the split is empty: none of its {len(labels):,} rows has a valid "
+                             f"{output.name} label; look at it with `framelight data check`")
+        classes = np.unique(labels.targets["expr"][valid]) if output.name == "expr" else ()
+        if len(classes) == 1:
+            raise InputError(f"{where}: only one class, {EXPRESSIONS[classes[0]]}, among its {valid.sum():,} valid "
+                             "expression labels; at least two are needed")
+
 
 SHOWN = 3
 

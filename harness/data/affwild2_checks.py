@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from harness.data import annotations
-from harness.data.affwild2_folders import CROP, FRAME_ZERO, Folders, source_video
+from harness.data.affwild2_paths import CROP, FRAME_ZERO, Folders, source_video
 from harness.data.dataset import Sequence
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.errors import InputError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from harness.recipes.recipe import SyntheticStills, SyntheticVideos
+from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
 from harness.utils.hashing import digest
 from harness.utils.locks import making
 

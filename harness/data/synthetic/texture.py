@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.data.synthetic.fields import blend, bump, cover, darken, sample, smooth, window
-from harness.data.synthetic.identity import Identity
 from harness.data.synthetic.muscles import Controls, Scene
+from harness.data.synthetic.person import Identity
+from harness.data.synthetic.raster import blend, bump, cover, darken, sample, smooth, window
 
 TEETH = (0.72, 0.68, 0.58)
 SCLERA = (0.52, 0.49, 0.47)

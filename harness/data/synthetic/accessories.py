@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.data.synthetic.fields import blend, bump, cover, darken, sample, smooth
-from harness.data.synthetic.identity import Identity
 from harness.data.synthetic.muscles import Controls
+from harness.data.synthetic.person import Identity
 from harness.data.synthetic.projection import View
+from harness.data.synthetic.raster import blend, bump, cover, darken, sample, smooth
 
 
 def _strands(identity: Identity, u: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.recipes.recipe import Protocol
+from harness.data.protocol import Protocol
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.parallel import run_module
 
@@ -20,7 +20,7 @@ def require_sound(protocol: Protocol, root: Path, tasks: Sequence[str], say: Cal
 
     `say` is told of units that differ and yet come from one video, such as `_left` and `_right` of it.
     """
-    done = run_module("harness.soundness_checks", root, json.dumps(dataclasses.asdict(protocol)), *tasks)
+    done = run_module("harness.data.validation_checks", root, json.dumps(dataclasses.asdict(protocol)), *tasks)
     if done.returncode:
         cause = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise FramelightError(f"{root}: the check of its labels ended with {cause}; look at the folder with "

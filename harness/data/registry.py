@@ -1,0 +1,69 @@
+"""Open a data folder, whatever its layout. A new layout is one file and one line of `LAYOUTS`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.data.affectnet_2017 import AffectNet2017
+from harness.data.affectnet_2021 import AffectNet2021
+from harness.data.affwild2 import AffWild2
+from harness.data.image_table import ImageTable
+from harness.data.image_table_stills import TableStills
+from harness.data.layouts import Layout, StillsSource, known, layout_of
+from harness.data.vggface2 import VGGFace2
+from harness.utils.errors import InputError
+
+STILLS_LAYOUTS: tuple[type[StillsSource], ...] = (
+    TableStills,
+    AffectNet2021,
+    AffectNet2017,
+    VGGFace2,
+)
+
+
+def open_stills(root: Path, seed: int = 0) -> StillsSource:
+    """The stills in `root`; the seed makes their splits where there are none.
+
+    Raises InputError when there is no such folder, or its layout is not known.
+    """
+    root = Path(root)
+    if not root.exists():
+        raise InputError(f"no such data folder: {root}")
+    layout = stills_layout(root)
+    if layout is None:
+        raise InputError(f"{root}: no stills in a layout that is known here. Known: {known(STILLS_LAYOUTS)}")
+    return layout.open(root, seed)
+
+
+def stills_layout(root: Path) -> type[StillsSource] | None:
+    """The layout of stills that `root` has, if any."""
+    return layout_of(Path(root), STILLS_LAYOUTS)
+
+
+DATASET_LAYOUTS: tuple[type[Layout], ...] = (
+    AffWild2,
+    ImageTable,
+)
+
+
+def open_dataset(root: Path, seed: int = 0) -> Layout:
+    """The data set in `root`; the seed makes its splits where it has none.
+
+    Raises InputError when there is no such folder, or its layout is not known.
+    """
+    root = Path(root)
+    if not root.exists():
+        raise InputError(f"no such data folder: {root}; `framelight data make {root}` makes a synthetic one there")
+    found = layout_of(root, DATASET_LAYOUTS)
+    if found is not None:
+        return found.open(root, seed)
+    stills = stills_layout(root)
+    if stills is not None:
+        raise InputError(f"{root}: {stills.layout}: a backbone can be trained on it (framelight train-backbone), "
+                         f"but heads learn from {known(DATASET_LAYOUTS)}")
+    raise InputError(f"{root}: not in a layout that is known here. Known: {known(DATASET_LAYOUTS)}")
+
+
+def is_dataset(root: Path) -> bool:
+    """Whether `open_dataset` knows the layout of `root`."""
+    return layout_of(Path(root), DATASET_LAYOUTS) is not None
