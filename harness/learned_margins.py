@@ -14,16 +14,16 @@ from harness.utils.errors import FramelightError
 from harness.utils.files import write_json
 
 if TYPE_CHECKING:
-    from harness.faces.cropping import Margin
-    from harness.faces.detecting import Detector
+    from harness.video.faces.boxes import Margin
+    from harness.video.faces.detector import Detector
 
 FILE = "margins.json"
 
 
 def margin_of_data(images: str, detector: Detector, store: Path, say: Callable[[str], None]) -> Margin | None:
     """That of the data set with this digest, where it still lies where it was."""
-    from harness.faces.cropping import Margin
     from harness.faces.margins import margin_of
+    from harness.video.faces.boxes import Margin
 
     if not images:
         return None

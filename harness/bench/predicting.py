@@ -14,9 +14,9 @@ import numpy as np
 from harness.bench.figure import Figure, interleaved
 
 if TYPE_CHECKING:
-    from harness.media.frames import Frame
     from harness.predicting.looking import Looker
     from harness.predicting.passes import Shared
+    from harness.video.frames import Frame
 
 BACKBONE = "mobilenet_v4_small"
 WIDTH, HEIGHT, RATE, FRAMES, DRAWN, FACE = 640, 360, 25, 200, 40, 160
@@ -28,11 +28,11 @@ ROUNDS = 3
 
 
 def measure(say: Callable[[str], None]) -> Iterator[Figure]:
-    from harness.faces.cropping import Margin
-    from harness.faces.detecting import open_detector
-    from harness.media.opening import open_source
     from harness.predicting.looking import Searching
     from harness.predicting.pipeline import Pipeline
+    from harness.video.faces.boxes import Margin
+    from harness.video.faces.detector import open_detector
+    from harness.video.source import open_source
 
     forward, detector = opened(say), open_detector("haar")
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def film(folder: Path) -> Path:
     from harness.data.image_decoding import decode
     from harness.data.registry import open_dataset
     from harness.data.synthetic import make
-    from harness.media.writing import VideoWriter
+    from harness.video.writer import VideoWriter
 
     make(folder / "drawn", videos=14, frames=DRAWN, seed=3, stills=0)
     sequences = open_dataset(folder / "drawn").sequences
@@ -98,14 +98,14 @@ def film(folder: Path) -> Path:
 
 
 def _looker(detector) -> Looker:
-    from harness.faces.cropping import Margin
     from harness.predicting.looking import Searching
+    from harness.video.faces.boxes import Margin
 
     return Searching(detector, (Margin(1.0),), RATE)
 
 
 def _decoded(path: Path) -> list[Frame]:
-    from harness.media.opening import open_source
+    from harness.video.source import open_source
 
     with open_source(str(path)) as source:
         return list(source)

@@ -15,8 +15,8 @@ from harness.export.network import EMBEDDING, OUTPUTS, Network
 if TYPE_CHECKING:
     from harness.chosen import Chosen
     from harness.export.formats import Format
-    from harness.faces.cropping import Margin
     from harness.smoothing.kernels import Filter
+    from harness.video.faces.boxes import Margin
 
 __all__ = ["CARD", "KIND", "VERSION", "card_of", "file_of", "versions"]
 

@@ -28,7 +28,6 @@ from harness.export.formats import Format
 from harness.export.measuring import measure
 from harness.export.network import Network, network_of, require_images
 from harness.exports import Exported
-from harness.faces.detecting import open_detector
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs import causal
 from harness.jobs.predictions import Predictions
@@ -38,6 +37,7 @@ from harness.utils.files import write_json, write_text, writing
 from harness.utils.hashing import digest
 from harness.utils.output_dir import placing
 from harness.utils.progress import Progress
+from harness.video.faces.detector import open_detector
 
 Say = Callable[[str], None]
 EXAMPLE = "example.py"

@@ -11,12 +11,12 @@ from typing import Any
 from backbones.spec import Preprocessing
 from harness.export.card import CARD, KIND, VERSION
 from harness.export.formats import Format, readable
-from harness.faces.cropping import Margin
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
 from harness.smoothing.gaps import GAPS
 from harness.smoothing.kernels import KERNELS, MAX_RADIUS, Filter
 from harness.utils.errors import FramelightError, InputError, unknown
+from harness.video.faces.boxes import Margin
 
 
 @dataclass(frozen=True)

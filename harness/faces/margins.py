@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.faces.cropping import Margin, crop
-from harness.faces.detecting import Detector
+from harness.video.faces.boxes import Margin, crop
+from harness.video.faces.detector import Detector
 
 DEFAULT = Margin(1.02, 0.0, 0.04)
 """Between what the default detector finds in grey photographs of real faces (1.03, 0, 0) and in a rendered set in the

@@ -13,7 +13,7 @@ from harness.predicting.reading import Reading
 from harness.predicting.rendering import Renderer, render_video
 
 if TYPE_CHECKING:
-    from harness.media.frames import Source
+    from harness.video.frames import Source
 
 VIDEO, PICTURE, PICTURES = "annotated.mp4", "annotated.png", "annotated"
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.faces.tracking import HITS
 from harness.metrics.tasks import Task
 from harness.predicting.looking import Looker
 from harness.predicting.passes import Reader
@@ -15,6 +14,7 @@ from harness.predicting.pieces import Piece
 from harness.predicting.reading import Outputs, Reading
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import Filter, smooth
+from harness.video.faces.tracker import HITS
 
 
 @dataclass(frozen=True)

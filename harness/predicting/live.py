@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.media.frames import USUAL_RATE
 from harness.predicting.live_filters import Row, Stream
 from harness.predicting.live_rows import Rows, joined, packed
 from harness.predicting.looking import SIDE
@@ -22,9 +21,10 @@ from harness.predicting.reading import Outputs, Reading
 from harness.smoothing.kernels import delay
 from harness.utils.errors import InputError
 from harness.utils.output_dir import placing
+from harness.video.frames import USUAL_RATE
 
 if TYPE_CHECKING:
-    from harness.media.pacing import Paced
+    from harness.video.realtime import Paced
 
 EVERY = 0.1
 """Seconds between two writings of rows."""
@@ -55,8 +55,8 @@ def watch(wanted: Wanted, say: Say) -> Watched:
 
     Rows are added to predictions.csv as they come. InputError for an input, run or setting that cannot be.
     """
-    from harness.media.opening import open_source
-    from harness.media.pacing import Paced
+    from harness.video.realtime import Paced
+    from harness.video.source import open_source
 
     begin(wanted, live=True)
     if wanted.render and wanted.input.startswith("camera:"):

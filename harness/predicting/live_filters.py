@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.faces.tracking import PATIENCE_SECONDS
 from harness.predicting.looking import Seen
 from harness.smoothing.kernels import Filter
 from harness.smoothing.streaming import Streaming
+from harness.video.faces.tracker import PATIENCE_SECONDS
 
 LONGEST = 2 * PATIENCE_SECONDS
 """Seconds without a frame of a face after which its filters begin anew."""

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from harness.faces.cropping import Margin
-    from harness.faces.detecting import Detector
-    from harness.faces.found import Faces
-    from harness.media.frames import Frame
     from harness.predicting.pieces import Piece
+    from harness.video.faces.boxes import Faces, Margin
+    from harness.video.faces.detector import Detector
+    from harness.video.frames import Frame
 
 SIDE = 112
 """Pixels of a crop's side, as those of the data sets."""
@@ -59,13 +58,13 @@ class Searching:
     """Finds the faces of a film's frames and follows them; without a rate every picture stands for itself."""
 
     def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None) -> None:
-        from harness.faces.tracking import Tracker
+        from harness.video.faces.tracker import Tracker
 
         self.detector, self.margins, self.rate = detector, tuple(margins), rate
         self.tracker, self._most = Tracker(rate), 0
 
     def __call__(self, frame: Frame) -> Seen:
-        from harness.faces.cropping import crop
+        from harness.video.faces.boxes import crop
 
         if self.rate is None:
             faces = self.detector(frame.pixels)
@@ -79,7 +78,7 @@ class Searching:
         return Seen(frame.number, frame.seconds, frame.size, faces.boxes, faces.scores, hints, ids, looks, crops)
 
     def recall(self, piece: Piece) -> np.ndarray:
-        from harness.faces.found import Faces
+        from harness.video.faces.boxes import Faces
 
         found = [np.zeros(0, np.int64)]
         for number, rows in zip(piece.frames.tolist(), piece.rows()):
@@ -118,7 +117,7 @@ class Given:
 
 def _looks(pixels: np.ndarray, faces: Faces) -> np.ndarray:
     """float16 [K, GLANCE * GLANCE]: each face small, grey, and without its mean."""
-    from harness.faces.cropping import Margin, crop
+    from harness.video.faces.boxes import Margin, crop
 
     found = [crop(pixels, box, Margin(1.0), GLANCE).mean(axis=2, dtype=np.float32).ravel() for box in faces.boxes]
     looks = np.stack(found) if found else np.zeros((0, GLANCE * GLANCE), np.float32)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from harness.learned_margins import margin_of_data
 
 if TYPE_CHECKING:
-    from harness.faces.cropping import Margin
-    from harness.faces.detecting import Detector
     from harness.predicting.passes import Reader
+    from harness.video.faces.boxes import Margin
+    from harness.video.faces.detector import Detector
 
 
 def margins_of(readers: Sequence[Reader], detector: Detector, store: Path, given: float | None,
@@ -20,8 +20,8 @@ def margins_of(readers: Sequence[Reader], detector: Detector, store: Path, given
 
     given: side of a crop in sides of the found box, for all of them.
     """
-    from harness.faces.cropping import Margin
     from harness.faces.margins import DEFAULT
+    from harness.video.faces.boxes import Margin
 
     if given is not None:
         return [Margin(given)] * len(readers)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from harness.faces.cropping import Margin
 from harness.jobs.models import Model
 from harness.metrics.tasks import Task
 from harness.smoothing.kernels import Filter
+from harness.video.faces.boxes import Margin
 
 if TYPE_CHECKING:
     from backbones import Backbone

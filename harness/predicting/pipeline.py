@@ -19,7 +19,7 @@ from harness.predicting.passes import Forward
 from harness.predicting.pieces import Piece
 
 if TYPE_CHECKING:
-    from harness.media.frames import Frame
+    from harness.video.frames import Frame
 
 FRAMES = 256
 """Of a piece."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.image_files import names_in
-from harness.media.frames import USUAL_RATE
 from harness.predicting import filters
 from harness.predicting.assembling import About, assemble
 from harness.predicting.looking import Given, Looker, Searching
@@ -26,11 +25,12 @@ from harness.utils.errors import InputError
 from harness.utils.files import write_json, writing
 from harness.utils.hashing import digest
 from harness.utils.output_dir import placing, require_free
+from harness.video.frames import USUAL_RATE
 
 if TYPE_CHECKING:
-    from harness.faces.cropping import Margin
-    from harness.media.frames import Frame, Source
     from harness.smoothing.kernels import Filter
+    from harness.video.faces.boxes import Margin
+    from harness.video.frames import Frame, Source
 
 NOTE, NAMES = "predict.json", "images.csv"
 FORMAT = 1
@@ -107,7 +107,7 @@ def predict(wanted: Wanted, say: Say) -> Done:
 
     InputError for an input, run or setting that cannot be, FramelightError where a model's files are gone or altered.
     """
-    from harness.media.opening import open_source
+    from harness.video.source import open_source
 
     begin(wanted)
     with ExitStack() as context:
@@ -140,7 +140,7 @@ def begin(wanted: Wanted, live: bool = False) -> None:
 
 def opened(wanted: Wanted, source: Source, say: Say, live: bool = False) -> Setting:
     """Detector, margins, runs and filters for a source."""
-    from harness.faces.detecting import open_detector
+    from harness.video.faces.detector import open_detector
 
     detector = None if source.kind == "crops" else open_detector(wanted.detector, wanted.smallest)
     forwards = open_runs(wanted.runs, Opening(
@@ -199,9 +199,9 @@ def _left(source: Source, before: int) -> Iterator[Frame]:
 def write(wanted: Wanted, reading: Reading, setting: Setting, folder: Path) -> tuple[Path, ...]:
     """Tables, picture, note, of a folder of photos the name of each frame, and, where asked for, the annotated video;
     their names as they will be in `wanted.out`."""
-    from harness.media.opening import open_source
     from harness.predicting.summary import write_summary
     from harness.predicting.tables import write_tables
+    from harness.video.source import open_source
 
     write_tables(reading, folder)
     write_summary(reading, folder)

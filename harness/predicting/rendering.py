@@ -18,7 +18,7 @@ from harness.predicting.reading import Reading
 from harness.predicting.shown import FacesByFrame, Shown
 
 if TYPE_CHECKING:
-    from harness.media.frames import Frame
+    from harness.video.frames import Frame
 
 SMALLEST, LARGEST = 320, 1920
 """Frames whose shorter side has fewer pixels are enlarged by a whole number, so that words on them can be read, while
@@ -106,7 +106,7 @@ def render_video(frames: Iterable[Frame], reading: Reading, path: Path, rate: fl
     frames: as they were read, in their order; rate: frames a second, for those that have no time of their own; None
     for the usual 25.
     """
-    from harness.media.writing import VideoWriter
+    from harness.video.writer import VideoWriter
 
     renderer, count = Renderer(reading), 0
     with VideoWriter(path, rate, renderer.size) as video:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.media.frames import USUAL_RATE
 from harness.predicting.reading import Outputs, Reading
+from harness.video.frames import USUAL_RATE
 
 TRAIL = 1.5
 """Seconds of valence and arousal that are shown."""

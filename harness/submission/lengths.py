@@ -14,8 +14,8 @@ from pathlib import Path
 
 from harness.data.affwild2_paths import source_video
 from harness.data.annotations import read_text
-from harness.submission.videos import frame_count, video_of
 from harness.utils.errors import InputError
+from harness.video.video_files import frame_count, video_of
 
 PAST = 1
 """Crops that may lie past a video's last line."""

@@ -12,7 +12,7 @@ from harness.data.affwild2 import AffWild2
 from harness.data.layouts import SPLITS
 from harness.submission.lengths import Sources, read_lines
 from harness.submission.rows import listed_images
-from harness.submission.videos import find_videos
+from harness.video.video_files import find_videos
 
 
 @dataclass(frozen=True)

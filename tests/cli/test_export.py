@@ -18,7 +18,6 @@ from harness.export.checking import check, crops_of, outputs
 from harness.export.exporting import opened
 from harness.export.onnx_format import FORMAT
 from harness.export.opening import open_exported
-from harness.faces.detecting import open_detector
 from harness.features.store import FeatureStore
 from harness.learned_margins import FILE
 from harness.metrics.tasks import TASKS
@@ -26,6 +25,7 @@ from harness.metrics.unit_statistics import UnitStatistics, score
 from harness.tracking import tracked_records
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
+from harness.video.faces.detector import open_detector
 from tests import small
 
 BLOCKED = """import sys

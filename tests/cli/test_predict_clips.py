@@ -49,7 +49,7 @@ def test_eight_faces_at_once(readers, tmp_path, capsys):
 
 def _montage(paths, folder):
     """A picture of eight people in which a detector finds each when alone."""
-    from harness.faces.detecting import open_detector
+    from harness.video.faces.detector import open_detector
 
     detector, size = open_detector("haar"), 160
     alone = []

@@ -13,12 +13,12 @@ from harness.export.exporting import opened
 from harness.export.network import fresh
 from harness.export.onnx_format import FORMAT
 from harness.export.reading import read_card
-from harness.faces.cropping import Margin
 from harness.metrics.tasks import TASKS
 from harness.smoothing.kernels import Filter
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.files import write_json
+from harness.video.faces.boxes import Margin
 from tests.cli.predicting import PROBABILITIES, numbers, predict, runs_of
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from harness.media.camera import Camera
-from harness.media.pacing import Paced
 from harness.predicting import tables
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
+from harness.video.camera import Camera
+from harness.video.realtime import Paced
 from tests import small
 from tests.cli.predicting import PROBABILITIES, numbers, predict, rows, runs_of
 from tests.media.films import film
@@ -99,7 +99,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(readers, tmp_path, capsys):
 def test_a_camera_is_read_until_it_delivers_no_more(readers, tmp_path, monkeypatch, capsys):
     """OpenCV's capture reads a file as it reads a device."""
     capture = cv2.VideoCapture(str(film(tmp_path / "a.mp4", 30)))
-    monkeypatch.setattr("harness.media.camera.open_camera", lambda number: Camera(capture, f"camera:{number}", 25.0))
+    monkeypatch.setattr("harness.video.camera.open_camera", lambda number: Camera(capture, f"camera:{number}", 25.0))
     assert predict(readers, "camera:0", tmp_path / "out") == 0
     said = capsys.readouterr()
     assert "camera:0 delivers no more" in said.err and "camera:0: " in said.out and "dropped" in said.out

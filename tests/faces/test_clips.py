@@ -4,8 +4,8 @@ import av
 import numpy as np
 import pytest
 
-from harness.faces.detecting import open_detector
-from harness.faces.tracking import Tracker
+from harness.video.faces.detector import open_detector
+from harness.video.faces.tracker import Tracker
 from tests.paths import shared_data
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.faces.cropping import Margin, crop
+from harness.video.faces.boxes import Margin, crop
 
 ROWS, COLUMNS = np.mgrid[:100, :200].astype(np.uint8)
 RAMP = np.dstack([COLUMNS, ROWS, np.full_like(ROWS, 7)])

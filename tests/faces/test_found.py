@@ -1,6 +1,6 @@
 import numpy as np
 
-from harness.faces.found import faces_of
+from harness.video.faces.boxes import faces_of
 
 
 def test_of_boxes_of_one_face_the_first_stays_and_faces_go_from_left_to_right():

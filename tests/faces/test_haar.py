@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_sample_image
 
-from harness.faces.detecting import open_detector
+from harness.video.faces.detector import open_detector
 from tests.faces import scenes
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from harness.faces.cropping import Margin, crop
-from harness.faces.detecting import open_detector
 from harness.faces.margins import FEWEST, margin_of
+from harness.video.faces.boxes import Margin, crop
+from harness.video.faces.detector import open_detector
 from tests.faces import scenes
 
 

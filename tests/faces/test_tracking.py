@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from harness.faces.found import Faces
-from harness.faces.tracking import HITS, Tracker
+from harness.video.faces.boxes import Faces
+from harness.video.faces.tracker import HITS, Tracker
 
 SIDE = 100
 

@@ -5,8 +5,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.faces.detecting import open_detector
 from harness.utils.errors import InputError
+from harness.video.faces.detector import open_detector
 
 STRIDES = (8, 16, 32)
 

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.media.camera import Camera
-from harness.media.opening import open_source
-from harness.media.pacing import Paced
 from harness.utils.errors import InputError
+from harness.video.camera import Camera
+from harness.video.realtime import Paced
+from harness.video.source import open_source
 from tests.media.films import colour_at, film
 
 NOWHERE = 97
@@ -19,7 +19,7 @@ NOWHERE = 97
 
 
 def test_a_missing_camera_is_refused_readably_and_nothing_else_is_printed():
-    program = f"from harness.media.opening import open_source\nopen_source('camera:{NOWHERE}')"
+    program = f"from harness.video.source import open_source\nopen_source('camera:{NOWHERE}')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     lines = done.stderr.splitlines()
     assert lines[0].startswith("Traceback") and done.stdout == ""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.media.opening import open_source
 from harness.utils.errors import InputError
+from harness.video.source import open_source
 from tests.media.films import film
 from tests.paths import shared_data
 

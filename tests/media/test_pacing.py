@@ -6,11 +6,11 @@ from itertools import islice
 
 import pytest
 
-from harness.media.limiting import Limited
-from harness.media.opening import open_source
-from harness.media.pacing import Paced
-from harness.media.video import Video
 from harness.utils.errors import InputError
+from harness.video.frames import Limited
+from harness.video.reader import Video
+from harness.video.realtime import Paced
+from harness.video.source import open_source
 from tests.media.films import film
 from tests.media.test_opening import photo
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from harness.media.turning import EXIF, of_matrix
+from harness.video.orientation import EXIF, of_matrix
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (5, 8, 3), np.uint8)
 TURN = 1 << 16

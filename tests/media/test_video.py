@@ -7,8 +7,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from harness.media.opening import open_source
 from harness.utils.errors import InputError
+from harness.video.source import open_source
 from tests.media.films import colour_at, cut, film, picture, sound
 from tests.paths import shared_data
 

@@ -6,9 +6,9 @@ import av
 import numpy as np
 import pytest
 
-from harness.media.opening import open_source
-from harness.media.writing import VideoWriter
 from harness.utils.errors import FramelightError
+from harness.video.source import open_source
+from harness.video.writer import VideoWriter
 from tests.media.films import colour_at, picture
 
 

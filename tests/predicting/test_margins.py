@@ -8,12 +8,12 @@ from PIL import Image
 from harness.data import locations
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
-from harness.faces.cropping import Margin, crop
-from harness.faces.detecting import open_detector
 from harness.faces.margins import DEFAULT, FEWEST, MOST
 from harness.learned_margins import FILE
 from harness.predicting.margins import margins_of
 from harness.predicting.passes import Reader
+from harness.video.faces.boxes import Margin, crop
+from harness.video.faces.detector import open_detector
 from tests.data.building import EXPR, annotate
 from tests.faces import scenes
 

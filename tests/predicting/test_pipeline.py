@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from harness.faces.cropping import Margin
-from harness.faces.detecting import open_detector
-from harness.media.opening import open_source
 from harness.predicting.ahead import Ahead
 from harness.predicting.looking import Given, Searching
 from harness.predicting.pieces import Partial
 from harness.predicting.pipeline import Pipeline
 from harness.utils.errors import InputError
+from harness.video.faces.boxes import Margin
+from harness.video.faces.detector import open_detector
+from harness.video.source import open_source
 from tests.media.films import film
 from tests.paths import shared_data
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from harness.drawing.canvas import lettering, rgb
-from harness.media.frames import Frame
 from harness.metrics.tasks import EXPRESSIONS
 from harness.predicting.arranging import Area, Places
 from harness.predicting.panels import caption, colour_of, signed
 from harness.predicting.rendering import Renderer, draw, render_video
 from harness.predicting.shown import FacesByFrame, Shown
 from harness.utils.plotting.style import FACE_COLOURS
+from harness.video.frames import Frame
 from tests.predicting.readings import a_reading
 
 GROUND = 128

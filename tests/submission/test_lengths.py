@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from harness.submission.lengths import Sources, counts, lengths, read_lines
-from harness.submission.videos import find_videos, frame_count, video_of
 from harness.utils.errors import InputError
+from harness.video.video_files import find_videos, frame_count, video_of
 
 
 def film(path, frames):

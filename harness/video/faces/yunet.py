@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from harness.faces.found import Faces, faces_of
 from harness.utils.errors import InputError
+from harness.video.faces.boxes import Faces, faces_of
 
 SURE = 0.6
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 SAME_FACE = 0.3
@@ -48,3 +49,39 @@ def _same(boxes: np.ndarray) -> np.ndarray:
     areas = boxes[:, 2:].prod(axis=1)
     union = areas[:, None] + areas[None] - common
     return (common > SAME_FACE * union) | (common > WITHIN * np.minimum(areas[:, None], areas[None]))
+
+
+@dataclass(frozen=True)
+class Margin:
+    """How a crop lies around a found box of side s (the mean of its width and height).
+
+    scale: side of the crop in s; dx, dy: from the centre of the box to that of the crop in s, to the right and down.
+    """
+
+    scale: float
+    dx: float = 0.0
+    dy: float = 0.0
+
+    def square(self, box: np.ndarray) -> tuple[int, int, int]:
+        """Left, top and side in whole pixels of the crop around a box x, y, width, height."""
+        x, y, width, height = map(float, box)
+        face = (width + height) / 2
+        side = max(round(face * self.scale), 1)
+        left = round(x + width / 2 + self.dx * face - side / 2)
+        top = round(y + height / 2 + self.dy * face - side / 2)
+        return left, top, side
+
+
+def crop(pixels: np.ndarray, box: np.ndarray, margin: Margin, side: int | None = None) -> np.ndarray:
+    """uint8 [S, S, 3] of a frame [H, W, 3], or [S, S] of a grey one; outside the frame its outermost pixels go on.
+
+    side: S, by averaging where it is smaller than what is cut out; None: as many pixels as lie there.
+    """
+    left, top, cut = margin.square(box)
+    rows = np.clip(np.arange(top, top + cut), 0, pixels.shape[0] - 1)
+    columns = np.clip(np.arange(left, left + cut), 0, pixels.shape[1] - 1)
+    inside = left >= 0 and top >= 0 and left + cut <= pixels.shape[1] and top + cut <= pixels.shape[0]
+    found = pixels[top:top + cut, left:left + cut] if inside else pixels[rows[:, None], columns]
+    if side is None or side == cut:
+        return np.ascontiguousarray(found)
+    return cv2.resize(found, (side, side), interpolation=cv2.INTER_AREA if side < cut else cv2.INTER_CUBIC)

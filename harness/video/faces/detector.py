@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.faces.found import Faces
 from harness.utils.errors import unknown
+from harness.video.faces.boxes import Faces
 
 HAAR = "haar"
 
@@ -39,11 +39,11 @@ def open_detector(name: str, smallest: int | None = None) -> Detector:
     InputError for a name that is neither, or a file that is not such a model.
     """
     if name == HAAR:
-        from harness.faces.haar import Haar
+        from harness.video.faces.haar import Haar
 
         return Haar(smallest)
     if name.lower().endswith(".onnx"):
-        from harness.faces.yunet import YuNet
+        from harness.video.faces.yunet import YuNet
 
         return YuNet(name, smallest)
     raise unknown("detector", name, [HAAR, "FILE.onnx"])

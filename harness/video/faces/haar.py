@@ -16,8 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from harness.faces.cropping import Margin, crop
-from harness.faces.found import Faces, faces_of
+from harness.video.faces.boxes import Faces, Margin, crop, faces_of
 
 REVISION = 2
 SMALLEST = 24

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from harness.media.frames import Frame
 from harness.utils.errors import InputError
+from harness.video.frames import Frame
 
 if TYPE_CHECKING:
     from cv2 import VideoCapture

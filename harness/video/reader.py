@@ -14,19 +14,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from harness.media.container import (
-    MICROSECONDS,
-    end_of,
-    ends_with,
-    expected,
-    opened,
-    pixel_shape,
-    rate_of,
-    stream_of,
-)
-from harness.media.frames import Frame
-from harness.media.turning import UPRIGHT, Turn, of_matrix
 from harness.utils.errors import InputError
+from harness.video.container import MICROSECONDS, end_of, ends_with, expected, opened, pixel_shape, rate_of, stream_of
+from harness.video.frames import Frame
+from harness.video.orientation import UPRIGHT, Turn, of_matrix
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame

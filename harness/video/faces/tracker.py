@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from harness.faces.found import Faces
+from harness.video.faces.boxes import Faces
 
 PATIENCE_SECONDS = 1.0
 """A face unseen for longer comes back as somebody new."""

@@ -12,9 +12,9 @@ from typing import Self
 import numpy as np
 from PIL import Image
 
-from harness.media.frames import USUAL_RATE
 from harness.utils.errors import FramelightError
 from harness.utils.files import writing
+from harness.video.frames import USUAL_RATE
 
 TICKS = 90_000
 """Of a second, the unit of the time stamps."""

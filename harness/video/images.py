@@ -12,9 +12,9 @@ from typing import Self
 from PIL import Image
 
 from harness.data.image_decoding import CorruptImage, decode
-from harness.media.frames import Frame
-from harness.media.turning import EXIF, UPRIGHT, Turn
 from harness.utils.errors import InputError
+from harness.video.frames import Frame
+from harness.video.orientation import EXIF, UPRIGHT, Turn
 
 ORIENTATION = 0x0112
 """The tag of EXIF data that says how a photo lies."""

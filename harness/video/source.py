@@ -11,12 +11,11 @@ from PIL import Image
 from harness.data.affwild2 import CropFolders
 from harness.data.affwild2_paths import CROP
 from harness.data.image_files import is_image_name, names_in
-from harness.media.frames import Source
-from harness.media.limiting import Limited
-from harness.media.pictures import Pictures
-from harness.media.video import Video
-from harness.submission.videos import ENDINGS
 from harness.utils.errors import InputError
+from harness.video.frames import Limited, Source
+from harness.video.images import Pictures
+from harness.video.reader import Video
+from harness.video.video_files import ENDINGS
 
 CAMERA = re.compile(r"camera:([0-9]{1,3})")
 CROP_SIDE = 256
@@ -45,7 +44,7 @@ def open_source(text: str, crops: bool | None = None, seconds: float | None = No
 
 
 def _camera(text: str) -> Source:
-    from harness.media.camera import open_camera
+    from harness.video.camera import open_camera
 
     match = CAMERA.fullmatch(text)
     if match is None:

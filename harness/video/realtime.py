@@ -9,8 +9,8 @@ from threading import Condition, Event, Thread
 from types import TracebackType
 from typing import Self
 
-from harness.media.frames import Frame, Source
 from harness.utils.errors import InputError
+from harness.video.frames import Frame, Source
 
 
 class Paced:
