@@ -176,8 +176,8 @@ def extracted(label: str, reference: str, dataset: Dataset, store: Path, precisi
     precision: as stored; compute: what the forward passes compute in; engine: what runs them ("": the soonest).
     """
     from harness.data.fingerprint import dataset_digest
-    from harness.features.computing import Computing
-    from harness.features.extract import extract
+    from harness.features.engine_choice import Computing
+    from harness.features.extraction import extract
     from harness.features.store import FeatureStore
     from harness.utils.progress import Progress
 

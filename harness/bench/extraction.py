@@ -17,7 +17,7 @@ import numpy as np
 from harness.bench.ceilings import ceilings
 from harness.bench.crops import Crops, drawn
 from harness.bench.figure import Figure, interleaved
-from harness.features.computing import Computing
+from harness.features.engine_choice import Computing
 
 if TYPE_CHECKING:
     from backbones import Backbone
@@ -57,7 +57,7 @@ def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str],
     import backbones
     from backbones.engines.choosing import choose, open_engine
     from harness.bench.forward import engines_cache
-    from harness.features.extract import extract
+    from harness.features.extraction import extract
     from harness.features.pipeline import batch_size, engine_batch
     from harness.features.store import FeatureStore
 

@@ -27,7 +27,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
     import backbones
     from backbones.engines.choosing import choose, open_engine
     from harness.bench.forward import engines_cache
-    from harness.features.extract import extract
+    from harness.features.extraction import extract
     from harness.features.pipeline import batch_size, engine_batch
     from harness.features.store import FeatureStore
 

@@ -28,10 +28,10 @@ from harness.export.formats import Format
 from harness.export.measuring import measure
 from harness.export.network import Network, network_of, require_images
 from harness.exports import Exported
+from harness.features.crop_margins import margin_of_data
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs import causal
 from harness.jobs.predictions import Predictions
-from harness.learned_margins import margin_of_data
 from harness.utils.errors import InputError, unknown
 from harness.utils.files import write_json, write_text, writing
 from harness.utils.hashing import digest

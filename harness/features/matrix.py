@@ -9,8 +9,7 @@ from functools import partial
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.features.noise import noise
-from harness.features.rows import NoiseRows, StoredRows, side_by_side, widened
+from harness.features.row_reader import NoiseRows, StoredRows, noise, side_by_side, widened
 from harness.features.store import PARTS, FeatureEntry
 from harness.utils.errors import unknown
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.features.matrix import MEMORY, FeatureMatrix, sequence_blocks
-from harness.features.noise import NOISE_WIDTH
+from harness.features.row_reader import NOISE_WIDTH
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.heads.config import HeadConfig
 from harness.heads.together import Wanted, train_together

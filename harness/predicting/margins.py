@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.learned_margins import margin_of_data
+from harness.features.crop_margins import margin_of_data
 
 if TYPE_CHECKING:
     from harness.predicting.passes import Reader
@@ -20,7 +20,7 @@ def margins_of(readers: Sequence[Reader], detector: Detector, store: Path, given
 
     given: side of a crop in sides of the found box, for all of them.
     """
-    from harness.faces.margins import DEFAULT
+    from harness.features.crop_margins import DEFAULT
     from harness.video.faces.boxes import Margin
 
     if given is not None:

@@ -16,7 +16,7 @@ from backbones import BackboneError, onnx_network
 from backbones.importing.onnx_files import import_onnx
 from harness.cli import main
 from harness.data.image_decoding import decode
-from harness.features.extract import extract
+from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from harness.preparation import checkpoints
 from tests.backbones.onnx_models import SIZE, Both, export, pooled, timm_network

@@ -7,7 +7,7 @@ import backbones
 from harness.bench import extraction
 from harness.bench.crops import FRAMES, Crops, drawn
 from harness.bench.notebook import _notebook
-from harness.features.extract import extract
+from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 
 

@@ -18,8 +18,8 @@ from harness.export.checking import check, crops_of, outputs
 from harness.export.exporting import opened
 from harness.export.onnx_format import FORMAT
 from harness.export.opening import open_exported
+from harness.features.crop_margins import FILE
 from harness.features.store import FeatureStore
-from harness.learned_margins import FILE
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import UnitStatistics, score
 from harness.tracking import tracked_records

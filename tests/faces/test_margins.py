@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.faces.margins import FEWEST, margin_of
+from harness.features.crop_margins import FEWEST, margin_of
 from harness.video.faces.boxes import Margin, crop
 from harness.video.faces.detector import open_detector
 from tests.faces import scenes

@@ -14,7 +14,7 @@ import torch
 
 import backbones
 from harness.data.image_decoding import decode
-from harness.features.extract import extract
+from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError, InputError
 from tests.features.crops import Crops, contents, write_crops
@@ -73,7 +73,7 @@ def test_second_extraction_needs_no_torch_and_writes_nothing(crops, whole, tmp_p
     cache = tmp_path / "hashes.json"
     backbones.peek("tiny_mobilenet", None, cache)
     before = {path: path.stat().st_mtime_ns for path in whole.root.rglob("*")}
-    script = ("import sys, pathlib, backbones; from harness.features.extract import extract;"
+    script = ("import sys, pathlib, backbones; from harness.features.extraction import extract;"
               "from harness.features.store import FeatureStore; from tests.features.crops import Crops;"
               "info = backbones.peek('tiny_mobilenet', None, pathlib.Path(sys.argv[3]));"
               "print(extract(Crops(sys.argv[1]), info, FeatureStore(sys.argv[2])).key, 'torch' in sys.modules)")
@@ -96,7 +96,7 @@ EXTRACT = """
 import os, sys
 os.environ["OMP_NUM_THREADS"] = "1"
 import backbones
-from harness.features.extract import extract
+from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from tests.features.crops import Crops
 def tell(done, total, rate, left):

@@ -8,8 +8,8 @@ import pytest
 import backbones
 from backbones import BackboneError
 from harness.cli import main
-from harness.features.computing import NOTE, Computing
-from harness.features.extract import extract
+from harness.features.engine_choice import NOTE, Computing
+from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from tests.features.crops import contents, write_crops
 

@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Mapping
 
 import backbones
-from harness.features.extract import extract
+from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from tests.features.crops import write_crops
 

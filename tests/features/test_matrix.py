@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.features.matrix import FeatureMatrix, sequence_blocks
-from harness.features.rows import widened
+from harness.features.row_reader import widened
 from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError, InputError
 from tests.features.crops import labels_of

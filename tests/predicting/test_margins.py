@@ -8,8 +8,7 @@ from PIL import Image
 from harness.data import locations
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
-from harness.faces.margins import DEFAULT, FEWEST, MOST
-from harness.learned_margins import FILE
+from harness.features.crop_margins import DEFAULT, FEWEST, FILE, MOST
 from harness.predicting.margins import margins_of
 from harness.predicting.passes import Reader
 from harness.video.faces.boxes import Margin, crop

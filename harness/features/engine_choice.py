@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backbones.errors import BackboneError
-from harness.features.claims import FOLDER
+from harness.features.chunk_locks import FOLDER
 from harness.utils.files import write_json
 from harness.utils.locks import making
 

@@ -18,8 +18,8 @@ import numpy as np
 import backbones
 from harness.data.dataset import Dataset, Sequence
 from harness.data.fingerprint import dataset_digest
-from harness.features.claims import Claims
-from harness.features.computing import Computing
+from harness.features.chunk_locks import Claims
+from harness.features.engine_choice import Computing
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.utils.errors import FramelightError
 
