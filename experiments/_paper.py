@@ -6,8 +6,8 @@ of 1 / batch size on linear layers, and everything chosen on the reported split 
 
 from dataclasses import replace
 
-from harness.heads.config import HeadConfig, Part
 from harness.recipes import Protocol, Smoothing
+from harness.training.heads.config import HeadConfig, Part
 
 BACKBONES = ("mobilenet_7", "enet_b0_7", "enet_b0_8_best_afew", "enet_b0_8_best_vgaf", "enet_b2_8", "enet_b2_7")
 """As their weights are called where they are published (sb-ai-lab/EmotiEffLib)."""

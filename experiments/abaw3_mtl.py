@@ -7,9 +7,9 @@ directly on the features against three on a shared hidden layer.
 """
 
 from experiments._stills import NAMES, TRAINED
-from harness.heads.config import HeadConfig
 from harness.recipes import Grid, Recipe, Smoothing
 from harness.recipes.recipe import FEATURES
+from harness.training.heads.config import HeadConfig
 
 recipe = Recipe(
     name="abaw3_mtl",

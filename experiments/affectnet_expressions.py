@@ -14,8 +14,8 @@ recipes, the validation split itself chooses the epoch, by its accuracy, and is 
 
 import math
 
-from harness.pretraining.config import Augmentation, Expressions, Schedule, StillsConfig
 from harness.recipes import BackboneRecipe
+from harness.training.backbones.config import Augmentation, Expressions, Schedule, StillsConfig
 
 recipe = BackboneRecipe(
     name="affectnet_expressions",

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.synthetic.cache import stills_identity, synthetic_stills
-from harness.learning import ranks
-from harness.pretraining.config import REVISION
 from harness.recipes.backbone import BackboneRecipe
 from harness.tracking.trainings import TrainingRun
+from harness.training import rank
+from harness.training.backbones.config import REVISION
 from harness.training_report import keep_report, read_report
 from harness.utils.errors import InputError
 from harness.utils.files import sweep
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from backbones import BackboneInfo
     from harness.data.layouts import StillsSource
     from harness.data.stills import Stills
-    from harness.pretraining.stills import TrainedStills
     from harness.tracking.mlflow_tracker import Tracker
+    from harness.training.backbones.train import TrainedStills
 
     Splits = tuple[Stills, Stills | None]
 
@@ -73,7 +73,7 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
     """
     import backbones
 
-    first = ranks.first(recipe.hardware.trainer(recipe.training.precision))
+    first = rank.first(recipe.hardware.trainer(recipe.training.precision))
     if first:
         for folder in (checkpoints(store), store / "artifacts" / "trainings"):
             sweep(folder)
@@ -115,7 +115,7 @@ def _use(parent: BackboneInfo) -> dict[str, Any]:
 
 def _trained(recipe: BackboneRecipe, parent: BackboneInfo, material: Material, splits: Splits, folder: Path, say: Say,
              run: TrainingRun) -> TrainedStills:
-    from harness.pretraining.stills import train_stills
+    from harness.training.backbones.train import train_stills
 
     return train_stills(
         recipe.training, *splits, folder, name=recipe.name, checkpoints=folder.parent, hardware=recipe.hardware,

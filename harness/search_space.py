@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Protocol
 
-from harness.heads.config import HeadConfig
 from harness.jobs.expand import Expansion
 from harness.jobs.job import REVISION, Job
 from harness.metrics.tasks import TASKS
 from harness.recipes.recipe import Grid, Search
+from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import digest, plain
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from harness.data.stills import Stills
-    from harness.pretraining.stills import TrainedStills
     from harness.recipes.backbone import BackboneRecipe
+    from harness.training.backbones.train import TrainedStills
 
 CARD, HISTORY = "card.json", "history.json"
 
@@ -35,7 +35,7 @@ class Report:
 def keep_report(store: Path, trained: TrainedStills, splits: tuple[Stills, Stills | None], recipe: BackboneRecipe
                 ) -> Report:
     """Write the report of a training: card.json, history.json and, where expressions were learned, two pictures."""
-    from harness.pretraining.figures import draw_confusion, draw_errors
+    from harness.training.backbones.figures import draw_confusion, draw_errors
 
     place = _place(store, trained.folder)
     shutil.rmtree(place, ignore_errors=True)

@@ -3,7 +3,7 @@
 import optuna
 
 RECIPE = '''
-from harness.heads.config import HeadConfig
+from harness.training.heads.config import HeadConfig
 from harness.recipes import Grid, Recipe, Search, Smoothing
 
 recipe = Recipe(

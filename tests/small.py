@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 RECIPE = '''
-from harness.heads.config import HeadConfig
+from harness.training.heads.config import HeadConfig
 from harness.recipes import Grid, Recipe, Smoothing
 
 recipe = Recipe(

@@ -8,7 +8,7 @@ import pytest
 PARTS = ("harness", "backbones", "experiments")
 HOME = Path(__file__).resolve().parents[1]
 DOORS = {"mlflow": "harness/tracking/door.py", "optuna": "harness/search.py",
-         "pytorch_lightning": "harness/learning/lightning.py"}
+         "pytorch_lightning": "harness/training/lightning_module.py"}
 
 
 def importers(library):

@@ -14,11 +14,11 @@ from harness.data.splits import annotations_digest
 from harness.data.synthetic import VERSION
 from harness.data.synthetic.cache import stills_identity
 from harness.features.store import entry_key
-from harness.heads.config import HeadConfig
 from harness.jobs.expand import Expansion
 from harness.preparation import Prepared, PreparedBackbone
 from harness.recipes import BackboneRecipe, Recipe, Search, Smoothing, find_recipe, recipe_names
 from harness.search_space import Space
+from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import digest, plain
 from tests.paths import shared_data
 

@@ -12,9 +12,9 @@ from harness.data.fingerprint import dataset_digest
 from harness.data.leakage import own_scores, warn_of_lookalikes
 from harness.data.registry import open_dataset
 from harness.data.splits import annotations_digest
-from harness.heads.config import HeadConfig
 from harness.preparation import prepare
 from harness.recipes import Grid, Recipe
+from harness.training.heads.config import HeadConfig
 from tests.data.building import TEST_LISTS, crops, small_abaw3, table, write
 
 TASKS = ("expr", "va", "au", "mtl")
@@ -190,8 +190,8 @@ def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path):
     import json
 
     from harness.backbone_training import train_backbone
-    from harness.pretraining.config import Expressions, Schedule, StillsConfig
     from harness.recipes import BackboneRecipe
+    from harness.training.backbones.config import Expressions, Schedule, StillsConfig
 
     words = ("anger", "fear", "happiness")
     rows = [f"{n}.jpg,{words[n % 3]},s{n // 3},{'validation' if n > 29 else 'train'}" for n in range(45)]

@@ -9,11 +9,11 @@ import pytest
 
 from harness.data.synthetic.cache import synthetic_stills, synthetic_videos
 from harness.data.validation import require_sound
-from harness.heads.config import HeadConfig
 from harness.preparation import prepare
-from harness.pretraining.config import Expressions, Schedule, StillsConfig
 from harness.recipes import BackboneRecipe, Grid, Protocol, Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
 from harness.tracking import TrackingLost
+from harness.training.backbones.config import Expressions, Schedule, StillsConfig
+from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
 from tests.data.building import AU, EXPR, annotate, crops, small_abaw3, table
 

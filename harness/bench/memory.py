@@ -19,10 +19,10 @@ from pathlib import Path
 from harness.bench.memory import features, watch
 entry, labels = features(Path(sys.argv[1]), int(sys.argv[2]))
 from harness.features.matrix import FeatureMatrix
-from harness.heads.config import HeadConfig
-from harness.heads.training import train_head
+from harness.training.heads.config import HeadConfig
+from harness.training.heads.train import train_head
 from harness.metrics.tasks import task
-import harness.learning.lightning
+import harness.training.lightning_module
 peak = watch()
 if sys.argv[3] == "whole":
     import numpy as np

@@ -20,15 +20,15 @@ from harness.evidence import FILE
 from harness.executors import THREADS
 from harness.features.matrix import FeatureMatrix, sequence_blocks
 from harness.features.store import FeatureStore
-from harness.heads.config import HeadConfig
-from harness.heads.trained import predict
-from harness.heads.training import train_head
 from harness.jobs.predictions import Predictions, crops, predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import UnitStatistics, score
 from harness.records import Record
 from harness.tracking import open_tracker
+from harness.training.heads.config import HeadConfig
+from harness.training.heads.train import train_head
+from harness.training.heads.trained_head import predict
 
 SEQUENCE, WIDTH = 5_000, 1280
 """Frames of a video: as many as those of Aff-Wild2 have on average."""
@@ -48,7 +48,7 @@ def names(frames: int) -> list[str]:
 def main(folder: Path, frames: int) -> dict[str, object]:
     """{"seconds": by part, "peak_bytes": of resident memory, mapped pages and libraries among it}."""
     torch.set_num_threads(THREADS)
-    import harness.learning.lightning  # noqa: F401 - the time it takes to import is the same at every size
+    import harness.training.lightning_module  # noqa: F401 - the time it takes to import is the same at every size
 
     tracker = open_tracker(folder)
     entry, labels, seconds = FeatureStore(folder / "features").entry(key(frames)), _labels(frames), {}

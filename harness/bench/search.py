@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.bench.figure import Figure, interleaved
-from harness.heads.config import HeadConfig
 from harness.recipes import Grid, Recipe, Search, Smoothing
+from harness.training.heads.config import HeadConfig
 
 if TYPE_CHECKING:
     from harness.jobs.job import Job

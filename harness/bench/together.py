@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.bench.ceilings import ceilings
 from harness.bench.figure import Figure, interleaved
-from harness.heads.config import HeadConfig
+from harness.training.heads.config import HeadConfig
 
 if TYPE_CHECKING:
-    from harness.heads.together import Wanted
+    from harness.training.heads.train_batched import Wanted
 
 L2, RATES = (0.0, 1e-4, 1e-3, 1e-2), (1e-4, 3e-4, 1e-3, 3e-3)
 CLASSES = 8
@@ -39,9 +39,9 @@ def _figure(folder: str, part: str, config: HeadConfig, seeds: Sequence[int], ro
     """every: of the heads one after another so many are left out for one that is timed."""
     import dataclasses
 
-    from harness.heads.together import Wanted, train_together
-    from harness.heads.training import train_head
     from harness.metrics.tasks import task
+    from harness.training.heads.train import train_head
+    from harness.training.heads.train_batched import Wanted, train_together
 
     heads = [dataclasses.replace(config, l2=l2, learning_rate=rate) for l2, rate in product(L2, RATES)]
     wanted: list[Wanted] = [Wanted(head) for head in heads]

@@ -13,7 +13,6 @@ from typing import Any
 
 from harness.bench.figure import ROUNDS, Figure, interleaved
 from harness.executors import local_executor
-from harness.heads.config import HeadConfig
 from harness.jobs.compute import compute
 from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
@@ -22,6 +21,7 @@ from harness.recipes import Grid, Recipe, Search, Smoothing, SyntheticVideos
 from harness.records import Record
 from harness.search import GridSearch
 from harness.tracking import open_tracker
+from harness.training.heads.config import HeadConfig
 
 LEAST = 1 / 1.05
 EPOCHS = 240

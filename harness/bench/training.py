@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.bench.ceilings import ceilings
 from harness.bench.figure import ROUNDS, Figure, interleaved, seconds
 from harness.bench.memory import WIDTH, features
-from harness.heads.config import HeadConfig
+from harness.training.heads.config import HeadConfig
 from harness.utils.parallel import torch_threads
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ HEADS = (HeadConfig("logistic_regression", epochs=1, l2=1e-4), HeadConfig("mlp",
 def measure(say: Callable[[str], None]) -> Iterator[Figure]:
     from harness.executors import THREADS
     from harness.features.matrix import FeatureMatrix
-    from harness.heads.moments import moments
-    from harness.heads.training import train_head
     from harness.metrics.tasks import task
+    from harness.training.heads.standardization import moments
+    from harness.training.heads.train import train_head
 
     with tempfile.TemporaryDirectory() as folder, torch_threads(THREADS):
         entry, labels = features(Path(folder), ROWS)
@@ -52,8 +52,8 @@ def bare(head: HeadConfig, matrix: FeatureMatrix, labels: Labels) -> float:
     import torch
     from torch.nn import Linear, ReLU, Sequential, functional
 
-    from harness.heads.moments import moments
     from harness.metrics import tasks
+    from harness.training.heads.standardization import moments
 
     mean, deviation = (torch.from_numpy(values).float() for values in moments(matrix, labels))
     scale, target = 1 / deviation, torch.from_numpy(labels.targets["expr"])

@@ -21,10 +21,10 @@ def main(arguments: argparse.Namespace) -> None:
         raise InputError(f"--store {arguments.store} is a file; a store is a folder")
     import backbones
     from harness.backbone_training import train_backbone
-    from harness.learning import ranks
     from harness.tracking import open_tracker
+    from harness.training import rank
 
-    began, first = time.monotonic(), ranks.first(recipe.hardware.trainer(recipe.training.precision))
+    began, first = time.monotonic(), rank.first(recipe.hardware.trainer(recipe.training.precision))
     tracker = open_tracker(arguments.store, arguments.tracking_uri) if first else None
     outcome = train_backbone(recipe, arguments.data, arguments.store, say, tracker, arguments.force)
     if not first:

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from backbones.cost import Cost, cost
 from backbones.onnx_network import OnnxNetwork
 from backbones.preprocessing import scale_and_offset
-from harness.heads.trained import load, module_of
 from harness.jobs.heads import networks
 from harness.jobs.zero_shot import expression_columns
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
+from harness.training.heads.trained_head import load, module_of
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from itertools import product
 
 from harness.data.leakage import own_scores
 from harness.data.protocol import Protocol
-from harness.heads.config import HeadConfig
 from harness.jobs.job import LABELS, Configuration, Job
 from harness.jobs.zero_shot import expression_columns
 from harness.preparation import Prepared, PreparedBackbone
 from harness.recipes.recipe import Grid, Recipe
 from harness.smoothing.candidates import Smoothing
+from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import digest
 
 NOISE = "noise"

@@ -14,14 +14,14 @@ from harness.data.dataset import Labels
 from harness.features.matrix import MEMORY, FeatureMatrix, sequence_blocks
 from harness.features.row_reader import NOISE_WIDTH
 from harness.features.store import FeatureEntry, FeatureStore
-from harness.heads.config import HeadConfig
-from harness.heads.together import Wanted, train_together
-from harness.heads.trained import TrainedHead, load, predict
-from harness.heads.training import train_head
 from harness.jobs.job import Configuration, Job
 from harness.jobs.predictions import Predictions, crops, predictions
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
+from harness.training.heads.config import HeadConfig
+from harness.training.heads.train import train_head
+from harness.training.heads.train_batched import Wanted, train_together
+from harness.training.heads.trained_head import TrainedHead, load, predict
 from harness.utils.errors import InputError
 
 WHOLE = "head"

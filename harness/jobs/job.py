@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.data.protocol import Protocol
-from harness.heads.config import HeadConfig
 from harness.recipes.recipe import Recipe
 from harness.smoothing.candidates import Smoothing
+from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import digest
 
 LABELS = "labels"

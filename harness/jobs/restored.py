@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from harness.data.protocol import Protocol
-from harness.heads.config import HeadConfig, Part
 from harness.jobs.job import Configuration
 from harness.records import Record
 from harness.smoothing.candidates import Smoothing
+from harness.training.heads.config import HeadConfig, Part
 from harness.utils.errors import FramelightError
 
 TYPES = {kind.hash_tag: kind for kind in (Configuration, HeadConfig, Part, Protocol, Smoothing)}

@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
-from harness.heads.config import HeadConfig, alike
 from harness.jobs.job import LABELS, Job
+from harness.training.heads.config import HeadConfig, alike
 
 MOST = 16
 """Trainings of a group whose heads are linear: reading is most of the work of one, which is then done once."""

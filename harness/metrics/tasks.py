@@ -37,7 +37,7 @@ ACTIVATIONS = {"softmax": softmax, "tanh": np.tanh, "sigmoid": sigmoid}
 
 @dataclass(frozen=True)
 class Output:
-    """One block of columns: its target, activation and loss (the loss is looked up by `harness.heads`)."""
+    """One block of columns: its target, activation and loss (the loss is looked up by `harness.training.heads`)."""
 
     name: str
     columns: tuple[str, ...]

@@ -101,8 +101,8 @@ class Exported:
 
 
 def _outputs(run: Kept, features: Mapping[str, np.ndarray]) -> np.ndarray:
-    from harness.heads.trained import predict
     from harness.jobs.zero_shot import ZeroShotModel, zero_shot
+    from harness.training.heads.trained_head import predict
 
     if isinstance(run.model, ZeroShotModel):
         return zero_shot(features["scores"], run.model.columns).astype(np.float32)

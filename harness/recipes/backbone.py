@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.data.synthetic.settings import SyntheticStills
-from harness.pretraining.config import Hardware, StillsConfig
+from harness.training.backbones.config import Hardware, StillsConfig
 from harness.utils.errors import InputError
 
 MEANT = ("random", "pretrained", "import")

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from harness.data.protocol import Protocol
 from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
-from harness.heads.config import HeadConfig, require_fit
 from harness.metrics.tasks import TASKS
-from harness.pretraining.config import StillsConfig
 from harness.smoothing.candidates import Smoothing
 from harness.smoothing.gaps import GAPS
+from harness.training.backbones.config import StillsConfig
+from harness.training.heads.config import HeadConfig, require_fit
 from harness.utils.errors import unknown
 from harness.utils.validation import _require, _require_distinct
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from harness.data.protocol import Protocol
-from harness.heads.config import HeadConfig
 from harness.recipes.backbone import BackboneRecipe
 from harness.recipes.recipe import Recipe
+from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError, unknown
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)

@@ -1,7 +1,7 @@
 """Recipes whose runs are submitted."""
 
 RECIPE = '''
-from harness.heads.config import HeadConfig
+from harness.training.heads.config import HeadConfig
 from harness.recipes import Grid, Recipe, Smoothing
 
 linear = HeadConfig("logistic_regression", hidden=0, epochs=2)

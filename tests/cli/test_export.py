@@ -34,7 +34,7 @@ for name in ("harness", "backbones", "torch", "experiments"):
 """
 
 OTHERS = """
-from harness.heads.config import HeadConfig
+from harness.training.heads.config import HeadConfig
 from harness.recipes import Grid, Recipe, Smoothing
 
 def head(kind):

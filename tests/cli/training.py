@@ -6,7 +6,7 @@ import backbones
 from harness.cli import main
 
 RECIPE = '''
-from harness.pretraining.config import Augmentation, Expressions, Identities, Schedule, StillsConfig
+from harness.training.backbones.config import Augmentation, Expressions, Identities, Schedule, StillsConfig
 from harness.recipes import BackboneRecipe
 
 recipe = BackboneRecipe(

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.heads.config import HeadConfig
 from harness.jobs.expand import Expansion
 from harness.preparation import Prepared, PreparedBackbone
 from harness.published import DATASET, figures
 from harness.recipes import Recipe, apply_settings, find_recipe, recipe_names
+from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
 
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from harness.heads.config import HeadConfig
-from harness.heads.trained import module_of, predict
-from harness.heads.training import train_head
 from harness.metrics import ccc, p_expr, tasks
+from harness.training.heads.config import HeadConfig
+from harness.training.heads.train import train_head
+from harness.training.heads.trained_head import module_of, predict
 from harness.utils.errors import InputError
 from tests.heads.arrays import ArrayMatrix, labels_of, problem
 from tests.heads.test_training import EXPR, only, train

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from harness.heads.config import HeadConfig, Part, require_fit
 from harness.metrics.tasks import task
+from harness.training.heads.config import HeadConfig, Part, require_fit
 from harness.utils.errors import InputError
 from harness.utils.hashing import plain
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.heads.moments import moments
-from harness.heads.trained import BLOCK
+from harness.training.heads.standardization import moments
+from harness.training.heads.trained_head import BLOCK
 from harness.utils.errors import FramelightError
 from tests.heads.arrays import ArrayMatrix, labels_of
 

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.heads import stack, together
-from harness.heads.config import HeadConfig
-from harness.heads.together import Wanted, train_together
-from harness.heads.trained import load
-from harness.heads.training import predict, train_head
 from harness.metrics import tasks
+from harness.training.heads import batched, train_batched
+from harness.training.heads.config import HeadConfig
+from harness.training.heads.train import predict, train_head
+from harness.training.heads.train_batched import Wanted, train_together
+from harness.training.heads.trained_head import load
 from harness.utils.errors import FramelightError, InputError
 from tests.heads.arrays import ArrayMatrix, labels_of, problem
 
@@ -78,7 +78,7 @@ def test_heads_with_a_hidden_layer_are_stacked_where_a_gpu_is(monkeypatch, name)
     wanted = [dataclasses.replace(config, epochs=epochs) for epochs in (1, 2)
               for config in configs(*OWN, kind="multitask", hidden=12, batch_size=100)]
     alone = train_together(task, [Wanted(config) for config in wanted], *given, None, None, 3)
-    monkeypatch.setattr(together, "heads_of_a_stack", lambda head, device: 100)
+    monkeypatch.setattr(train_batched, "heads_of_a_stack", lambda head, device: 100)
     stacked = train_together(task, [Wanted(config) for config in wanted], *given, None, None, 3)
     for ours, expected in zip(stacked, alone):
         assert [ours.epoch, ours.config] == [expected.epoch, expected.config]
@@ -87,7 +87,7 @@ def test_heads_with_a_hidden_layer_are_stacked_where_a_gpu_is(monkeypatch, name)
 
 @pytest.mark.training
 def test_heads_of_several_stacks_are_those_trained_alone(monkeypatch):
-    monkeypatch.setattr(stack, "COLUMNS", 16)
+    monkeypatch.setattr(batched, "COLUMNS", 16)
     task = tasks.task("expr")
     given, wanted = rows(task), configs(*OWN, kind="logistic_regression")
     for config, ours in zip(wanted, train_together(task, [Wanted(c) for c in wanted], *given, seed=0)):
@@ -190,7 +190,7 @@ def test_features_that_are_not_finite_are_named():
 
 
 def test_alike_covers_all_that_shapes_a_batch_or_a_loss():
-    from harness.heads.config import alike
+    from harness.training.heads.config import alike
 
     base = HeadConfig("mlp")
     assert alike(dataclasses.replace(base, l2=1.0, learning_rate=0.5, epochs=3, schedule="constant", keep="last")) == \

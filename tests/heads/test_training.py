@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from harness.heads.config import HeadConfig
-from harness.heads.trained import load
-from harness.heads.training import predict, train_head
 from harness.metrics import tasks
+from harness.training.heads.config import HeadConfig
+from harness.training.heads.train import predict, train_head
+from harness.training.heads.trained_head import load
 from harness.utils.errors import FramelightError, InputError
 from tests.heads.arrays import ArrayMatrix, labels_of, problem
 

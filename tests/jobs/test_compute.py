@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from harness.data.registry import open_dataset
-from harness.heads.config import HeadConfig
 from harness.jobs.compute import compute
 from harness.jobs.expand import Expansion
 from harness.jobs.predictions import Predictions
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
 from harness.tracking.entries import metrics
+from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError
 
 HEAD = HeadConfig("logistic_regression", hidden=0, epochs=2)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.heads.config import HeadConfig, Part
 from harness.jobs.expand import Expansion
 from harness.preparation import Prepared, PreparedBackbone
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
 from harness.recipes.recipe import FEATURES
+from harness.training.heads.config import HeadConfig, Part
 from harness.utils.errors import InputError
 
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")

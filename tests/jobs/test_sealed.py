@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.heads.config import HeadConfig
 from harness.jobs import training
 from harness.jobs.choice import Choice
 from harness.jobs.compute import compute
@@ -19,6 +18,7 @@ from harness.jobs.frozen import freeze
 from harness.jobs.sealed import Sealed
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
+from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError
 
 LINEAR = HeadConfig("logistic_regression", epochs=2)
@@ -102,7 +102,7 @@ def test_whatever_trains_is_not_told_where_the_labels_lie(prepared, monkeypatch)
 
 
 CHOOSING = ("harness.jobs.training", "harness.jobs.choice", "harness.jobs.heads", "harness.jobs.models",
-            "harness.jobs.replay", "harness.jobs.pooling", "harness.heads", "harness.learning", "harness.search")
+            "harness.jobs.replay", "harness.jobs.pooling", "harness.training.heads", "harness.training", "harness.search")
 """What fits, chooses and searches: of these, imports inside functions count too."""
 READERS = {"harness.data.registry", "harness.data.annotations", "harness.data.csv_table", "harness.jobs.sealed",
            "harness.jobs.annotated", "harness.data.validation_checks"}
@@ -132,11 +132,11 @@ def is_module(name):
 
 
 def test_code_that_trains_chooses_or_searches_has_no_reader_of_labels():
-    waiting, met = [*CHOOSING[:6], "harness.heads.training", "harness.learning.lightning", "harness.search"], set()
+    waiting, met = [*CHOOSING[:6], "harness.training.heads.train", "harness.training.lightning_module", "harness.search"], set()
     while waiting:
         module = waiting.pop()
         if module not in met:
             met.add(module)
             waiting += imported(module, late=module.startswith(CHOOSING))
-    assert {"harness.jobs.heads", "harness.search_space", "harness.learning.losses"} <= met
+    assert {"harness.jobs.heads", "harness.search_space", "harness.training.losses"} <= met
     assert not met & READERS

@@ -10,13 +10,13 @@ import pytest
 from harness import records
 from harness.data import annotations, csv_table
 from harness.executors import InProcess
-from harness.heads.config import HeadConfig, Part
 from harness.jobs.expand import Expansion
 from harness.metrics.tasks import EXPRESSIONS
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Search, Smoothing
 from harness.schedule import Schedule
 from harness.search import GridSearch
+from harness.training.heads.config import HeadConfig, Part
 
 LINEAR = HeadConfig("logistic_regression", epochs=2)
 RECIPE = Recipe(name="sealed", backbones=("tiny_mobilenet@random",), grids=(Grid("au", ("scores",), (LINEAR,)),),

@@ -8,7 +8,7 @@ from harness.cli import main
 from tests import small
 
 RECIPE = '''
-from harness.heads.config import HeadConfig
+from harness.training.heads.config import HeadConfig
 from harness.recipes import Grid, Recipe, Smoothing
 
 recipe = Recipe(

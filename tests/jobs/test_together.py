@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from harness.executors import local_executor
-from harness.heads.config import HeadConfig, Part
 from harness.jobs import training
 from harness.jobs.compute import compute, compute_together
 from harness.jobs.expand import Expansion
@@ -17,6 +16,7 @@ from harness.jobs.together import MOST, MOST_HIDDEN, groups
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
 from harness.schedule import Schedule
+from harness.training.heads.config import HeadConfig, Part
 
 LINEAR = tuple(HeadConfig("logistic_regression", l2=l2, learning_rate=rate, epochs=epochs)
                for l2, rate, epochs in ((0.0, 1e-2, 3), (1e-3, 3e-3, 4), (1e-2, 1e-2, 2)))

@@ -9,8 +9,6 @@ import pytest
 from harness.data.dataset import Labels
 from harness.data.registry import open_dataset
 from harness.data.splits import divided
-from harness.heads.config import HeadConfig
-from harness.heads.trained import load
 from harness.jobs import training
 from harness.jobs.compute import compute
 from harness.jobs.expand import Expansion
@@ -20,6 +18,8 @@ from harness.jobs.predictions import Predictions
 from harness.metrics.tasks import task
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
+from harness.training.heads.config import HeadConfig
+from harness.training.heads.trained_head import load
 
 HEAD = HeadConfig("mlp", hidden=8, epochs=6, learning_rate=3e-3)
 RECIPE = Recipe(name="trained", backbones=("tiny_mobilenet@random",), grids=(Grid("va", ("embeddings",), (HEAD,)),),

@@ -11,12 +11,12 @@ from harness.cli import main
 from harness.cli.parser import parser
 from harness.data.protocol import Protocol
 from harness.evidence import Evidence
-from harness.heads.config import HeadConfig
 from harness.jobs.job import Configuration
 from harness.leaderboard import optimism, render_optimism
 from harness.metrics.intervals import METHOD, METHODS
 from harness.smoothing.candidates import Smoothing
 from harness.tracking import open_tracker
+from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import plain
 from tests.keeping import keep
 

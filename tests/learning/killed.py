@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from harness.learning.fitting import Selection
+from harness.training.fit import Selection
 from tests.learning.toys import BY_ACCURACY, fitted
 
 EVERYTHING = {"sharpness": 0.05, "average": 0.8, "clip": 1.0, "weight_decay": 0.01, "warmup": 0.2, "epochs": 5,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from harness.learning.fitting import Selection
+from harness.training.fit import Selection
 from tests.learning.toys import BATCH, BY_ACCURACY, batches, fitted
 
 FOLDER, STRATEGY = Path(sys.argv[1]), sys.argv[2]

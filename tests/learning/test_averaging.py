@@ -1,9 +1,9 @@
 import torch
 from torch import nn
 
-from harness.learning.averaging import Average
-from harness.learning.fitting import Selection
-from harness.learning.lightning import fit
+from harness.training.ema import Average
+from harness.training.fit import Selection
+from harness.training.lightning_module import fit
 from tests.learning.toys import ALL, BY_ACCURACY, Network, batches, fitted, model
 
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from harness.learning import checkpoints
-from harness.learning.fitting import Selection
+from harness.training import checkpoints
+from harness.training.fit import Selection
 from harness.utils.errors import FramelightError
 from tests.learning.killed import EVERYTHING
 from tests.learning.test_sharpness import half

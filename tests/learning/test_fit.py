@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from harness.learning import ranks, surroundings
-from harness.learning.fitting import Optimisation, Selection
-from harness.learning.lightning import fit
+from harness.training import rank, trainer_options
+from harness.training.fit import Optimisation, Selection
+from harness.training.lightning_module import fit
 from harness.utils.errors import FramelightError, InputError
 from tests.learning.toys import BY_ACCURACY, ROWS, assert_same, batches, fitted, model
 
@@ -114,22 +114,22 @@ def test_what_this_machine_lacks_is_said_and_not_replaced(lacking, words):
 
 def test_what_the_trainer_is_given():
     how = Optimisation(2, 10, 0.1, clip=3.0)
-    chosen = surroundings.options(how, {"precision": "bf16-mixed", "accumulate_grad_batches": 4})
+    chosen = trainer_options.options(how, {"precision": "bf16-mixed", "accumulate_grad_batches": 4})
     assert (chosen["precision"], chosen["accumulate_grad_batches"], chosen["gradient_clip_val"], chosen["max_epochs"],
             chosen["deterministic"]) == ("bf16-mixed", 4, 3.0, 2, True)
-    assert ranks.alone({}) and ranks.alone({"devices": "1"})
-    assert not any(ranks.alone(several) for several in (
+    assert rank.alone({}) and rank.alone({"devices": "1"})
+    assert not any(rank.alone(several) for several in (
         {"devices": 2}, {"devices": "auto"}, {"num_nodes": 2}, {"strategy": "ddp"}))
 
 
 def test_only_one_of_several_processes_is_the_first(monkeypatch):
     several = {"devices": 2}
-    assert ranks.first(several)
+    assert rank.first(several)
     for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"):
         monkeypatch.setenv(name, "1")
-        assert not ranks.first(several) and ranks.first({})
+        assert not rank.first(several) and rank.first({})
         monkeypatch.setenv(name, "0")
-    assert ranks.first(several)
+    assert rank.first(several)
 
 
 def test_seeds_differ_by_epoch_process_and_batch():

@@ -4,8 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.learning import losses
 from harness.metrics import tasks
+from harness.training import losses
 from tests.heads.arrays import problem
 
 MTL = tasks.task("mtl")

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from harness.learning.fitting import Fitted
+from harness.training.fit import Fitted
 from tests.learning.toys import assert_near, assert_same, fitted
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.learning.sharpness import Sharpness
+from harness.training.sam import Sharpness
 from tests.learning.toys import ALL, BATCH, Network, assert_near, assert_same, batches, fitted, model, pictures
 
 

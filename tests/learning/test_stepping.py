@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from harness.learning.fitting import Optimisation, Selection
-from harness.learning.lightning import FrameModel, fit
-from harness.learning.losses import BlockLosses, CrossEntropy
+from harness.training.fit import Optimisation, Selection
+from harness.training.lightning_module import FrameModel, fit
+from harness.training.losses import BlockLosses, CrossEntropy
 from tests.learning.toys import assert_near, assert_same
 
 ROWS, WIDTH, CLASSES = 100, 6, 3
@@ -45,10 +45,10 @@ def model(**how):
 @pytest.fixture
 def at_once(monkeypatch):
     """How often steps were made at once."""
-    from harness.learning import stepping
+    from harness.training import fast_loop
 
-    made, steps = [], stepping.steps
-    monkeypatch.setattr(stepping, "steps", lambda *given: (made.append(1), steps(*given)))
+    made, steps = [], fast_loop.steps
+    monkeypatch.setattr(fast_loop, "steps", lambda *given: (made.append(1), steps(*given)))
     return made
 
 

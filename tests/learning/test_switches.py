@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.learning import losses
 from harness.metrics import tasks
+from harness.training import losses
 from tests.learning.test_losses import MTL, batch
 
 ZEROED = losses.Terms(invalid="zeroed")

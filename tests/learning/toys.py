@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness.learning.fitting import Optimisation, Part, Selection
-from harness.learning.lightning import FrameModel, fit
-from harness.learning.losses import BlockLosses, CrossEntropy
+from harness.training.fit import Optimisation, Part, Selection
+from harness.training.lightning_module import FrameModel, fit
+from harness.training.losses import BlockLosses, CrossEntropy
 
 ROWS, BATCH, CLASSES = 48, 16, 3
 ALL = Part()

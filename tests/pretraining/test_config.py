@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from harness.pretraining.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
+from harness.training.backbones.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
 from harness.utils.errors import InputError
 
 

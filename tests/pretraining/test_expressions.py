@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from harness.data.stills import Stills
-from harness.learning.losses import OneMinusCCC
 from harness.metrics import ccc
 from harness.metrics.tasks import EXPRESSIONS
-from harness.pretraining.config import Expressions
-from harness.pretraining.expressions import Course, class_weights
+from harness.training.backbones.config import Expressions
+from harness.training.backbones.expressions import Course, class_weights
+from harness.training.losses import OneMinusCCC
 
 AFFECTNET_COUNTS = (24882, 3750, 3803, 6378, 134415, 74874, 25459, 14090)
 

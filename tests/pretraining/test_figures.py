@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from harness.pretraining.figures import MOST_ERRORS, draw_confusion, draw_errors
+from harness.training.backbones.figures import MOST_ERRORS, draw_confusion, draw_errors
 
 CLASSES = ("Neutral", "Anger", "Happiness")
 
@@ -82,7 +82,7 @@ def test_names_that_look_like_formulas_are_drawn_as_they_are(tmp_path):
 
 
 def test_nothing_global_is_touched(tmp_path):
-    code = ("import sys, numpy, pathlib; from harness.pretraining.figures import draw_confusion;"
+    code = ("import sys, numpy, pathlib; from harness.training.backbones.figures import draw_confusion;"
             f"draw_confusion(pathlib.Path({str(tmp_path / 'c.png')!r}), numpy.eye(2, dtype=int), ('a', 'b'));"
             "sys.exit('matplotlib.pyplot' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0 and pixels(tmp_path / "c.png").size

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import backbones
-from harness.learning.fitting import Part
-from harness.pretraining.loading import Balanced, Loader, Natural, plain_batches
-from harness.pretraining.pictures import read
+from harness.training.backbones.images import read
+from harness.training.backbones.loader import Balanced, Loader, Natural, plain_batches
+from harness.training.fit import Part
 from harness.utils.errors import FramelightError, InputError
 from tests.pretraining.drawing import draw
 

@@ -7,11 +7,11 @@ from PIL import Image
 
 import backbones
 from harness.data.image_decoding import decode
-from harness.pretraining.config import Augmentation
-from harness.pretraining.inputs import PictureInputs
-from harness.pretraining.loading import plain_batches
-from harness.pretraining.pictures import read
-from harness.pretraining.work import Work
+from harness.training.backbones.batch_transforms import PictureInputs
+from harness.training.backbones.config import Augmentation
+from harness.training.backbones.images import read
+from harness.training.backbones.loader import plain_batches
+from harness.training.backbones.stage_checkpoints import Work
 from harness.utils.errors import InputError
 from tests.pretraining.drawing import draw
 

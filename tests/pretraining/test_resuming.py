@@ -14,10 +14,10 @@ STAGES = ("identities-head", "identities-all", "expressions-head", "expressions-
 DRIVER = '''
 import json, os, signal, sys
 from pathlib import Path
-import harness.pretraining.identities, harness.pretraining.expressions, backbones.loading
+import harness.training.backbones.identities, harness.training.backbones.expressions, backbones.loading
 from harness.data.image_table import ImageTable
-from harness.pretraining.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
-from harness.pretraining.stills import train_stills
+from harness.training.backbones.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
+from harness.training.backbones.train import train_stills
 
 root, schedule = Path(sys.argv[1]), Schedule(2, 4e-3, head_epochs=2)
 config = StillsConfig("tiny_mobilenet@random", Identities(schedule), Expressions(schedule, also=("va",)),
@@ -90,8 +90,8 @@ TOGETHER = '''
 import sys
 from pathlib import Path
 from harness.data.image_table import ImageTable
-from harness.pretraining.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
-from harness.pretraining.stills import train_stills
+from harness.training.backbones.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
+from harness.training.backbones.train import train_stills
 
 root = Path(sys.argv[1])
 config = StillsConfig("tiny_mobilenet@random", Identities(Schedule(1)), Expressions(Schedule(1, head_epochs=1)),

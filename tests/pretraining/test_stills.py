@@ -8,18 +8,11 @@ import torch
 import backbones
 from harness.metrics import ccc
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
-from harness.pretraining.config import (
-    REVISION,
-    Augmentation,
-    Expressions,
-    Hardware,
-    Identities,
-    Schedule,
-)
-from harness.pretraining.evaluation import confusion, macro_f1
-from harness.pretraining.pictures import read
-from harness.pretraining.stills import train_stills
-from harness.pretraining.verification import verify
+from harness.training.backbones.config import REVISION, Augmentation, Expressions, Hardware, Identities, Schedule
+from harness.training.backbones.evaluation import confusion, macro_f1
+from harness.training.backbones.images import read
+from harness.training.backbones.train import train_stills
+from harness.training.backbones.verification import verify
 from harness.utils.errors import InputError
 from tests.pretraining.drawing import draw
 from tests.pretraining.training import CPU, QUICK, SHORT, expressions, relabelled, train, weights

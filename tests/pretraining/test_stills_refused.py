@@ -9,13 +9,9 @@ import torch
 
 import backbones
 from harness.data.image_table import ImageTable
-from harness.pretraining.config import (
-    Expressions,
-    Hardware,
-    Schedule,
-)
-from harness.pretraining.stills import train_stills
-from harness.pretraining.work import Work
+from harness.training.backbones.config import Expressions, Hardware, Schedule
+from harness.training.backbones.stage_checkpoints import Work
+from harness.training.backbones.train import train_stills
 from harness.utils.errors import InputError
 from tests.pretraining.drawing import draw
 from tests.pretraining.training import CPU, QUICK, SHORT, expressions, relabelled, train, weights

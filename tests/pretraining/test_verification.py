@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from harness.pretraining.verification import FAR, roc_auc, sample, tar_at_far, verify
+from harness.training.backbones.verification import FAR, roc_auc, sample, tar_at_far, verify
 
 
 def people(seed, subjects=12, each=5, spread=0.6):

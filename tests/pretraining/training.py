@@ -4,8 +4,8 @@ import dataclasses
 
 import backbones
 from harness.data.image_table import ImageTable
-from harness.pretraining.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
-from harness.pretraining.stills import train_stills
+from harness.training.backbones.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
+from harness.training.backbones.train import train_stills
 
 QUICK = StillsConfig(
     "tiny_mobilenet@random", Identities(Schedule(10)), Expressions(Schedule(8), held_out=0.25),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.pretraining.config import Schedule, StillsConfig
 from harness.recipes import BackboneRecipe, SyntheticStills, apply_settings, find_recipe, recipe_names
+from harness.training.backbones.config import Schedule, StillsConfig
 from harness.utils.errors import InputError
 
 PUBLISHED = ("vggface2_identities", "affectnet_expressions", "affectnet_multitask")

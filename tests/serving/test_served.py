@@ -21,7 +21,7 @@ from tests.server import free_port, wait_for
 from tests.serving.exporting import outputs_of, some_crops, track, write_export
 
 RECIPE = '''
-from harness.heads.config import HeadConfig
+from harness.training.heads.config import HeadConfig
 from harness.recipes import Grid, Recipe, Smoothing
 
 recipe = Recipe(name="alone", backbones=("tiny_mobilenet@random",), baselines=False, pictures=False,

@@ -12,9 +12,9 @@ from torch import nn
 import backbones
 from backbones import AFFECTNET, BackboneError
 from backbones.importing.torch_files import read
-from harness.learning.fitting import Optimisation, Selection
-from harness.learning.lightning import FrameModel, fit
-from harness.learning.losses import BlockLosses, CrossEntropy
+from harness.training.fit import Optimisation, Selection
+from harness.training.lightning_module import FrameModel, fit
+from harness.training.losses import BlockLosses, CrossEntropy
 from tests.backbones.importing.conftest import CLASSES
 from tests.backbones.importing.crafting import Call, Kept, archive, pickled
 

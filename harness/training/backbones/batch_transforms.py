@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from harness.pretraining.augmentation import augment
+from harness.training.backbones.augmentation import augment
 
 if TYPE_CHECKING:
     from backbones import Preprocessing
-    from harness.pretraining.config import Augmentation
+    from harness.training.backbones.config import Augmentation
 
 
 class PictureInputs:

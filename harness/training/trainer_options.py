@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.learning.fitting import Optimisation
-from harness.learning.ranks import DEFAULTS
+from harness.training.fit import Optimisation
+from harness.training.rank import DEFAULTS
 
 
 def options(optimisation: Optimisation, given: Mapping[str, Any]) -> dict[str, Any]:

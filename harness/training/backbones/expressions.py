@@ -11,14 +11,14 @@ from torch import Tensor
 
 from harness.data.stills import Stills
 from harness.data.stratification import held_out
-from harness.learning import losses
 from harness.metrics import tasks
 from harness.metrics.scores import ccc, p_au
-from harness.pretraining import evaluation
-from harness.pretraining.config import Expressions
-from harness.pretraining.loading import Balanced, Natural
-from harness.pretraining.pictures import Pictures
-from harness.pretraining.stages import Lesson, Outcome, Session, learn
+from harness.training import losses
+from harness.training.backbones import evaluation
+from harness.training.backbones.config import Expressions
+from harness.training.backbones.images import Pictures
+from harness.training.backbones.loader import Balanced, Natural
+from harness.training.backbones.stages import Lesson, Outcome, Session, learn
 from harness.utils.errors import InputError
 
 NAME = "expressions"

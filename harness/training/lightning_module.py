@@ -18,10 +18,10 @@ from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch import Tensor, nn
 
-from harness.learning import averaging, checkpoints, processes, ranks, stepping, surroundings
-from harness.learning.fitting import Batch, Batches, Fitted, Inputs, Optimisation, Part, Selection, Stream, prepared
-from harness.learning.losses import BlockLosses, penalty
-from harness.learning.sharpness import Sharpness
+from harness.training import checkpoints, distributed, ema, fast_loop, rank, trainer_options
+from harness.training.fit import Batch, Batches, Fitted, Inputs, Optimisation, Part, Selection, Stream, prepared
+from harness.training.losses import BlockLosses, penalty
+from harness.training.sam import Sharpness
 from harness.utils.errors import FramelightError, InputError, unknown
 from harness.utils.files import writing
 
@@ -47,7 +47,7 @@ class FrameModel(pl.LightningModule):
         self.backbone, self.head, self.losses = backbone, head, losses
         self.optimisation, self.selection, self.inputs, self.frozen = optimisation, selection, inputs, frozen
         self.sharpness = Sharpness(self, optimisation.sharpness) if optimisation.sharpness else None
-        self.average: averaging.Average | None = None
+        self.average: ema.Average | None = None
         self.checkpoint: Path | None = None
         self.resumed: Mapping[str, Any] = {}
         self.fitted = Fitted({}, 0, [], False)
@@ -84,7 +84,7 @@ class FrameModel(pl.LightningModule):
 
     def on_train_start(self) -> None:
         if self.optimisation.average:
-            self.average = averaging.Average(self, self.optimisation.average)
+            self.average = ema.Average(self, self.optimisation.average)
             if self.resumed:
                 self.average.load_state_dict(self.resumed["average"])
         self.resumed = {}
@@ -102,7 +102,7 @@ class FrameModel(pl.LightningModule):
     def training_step(self, batch: Batch | Iterable[Batch], index: int) -> Tensor | None:
         """With automatic optimisation, the loss of a batch; otherwise all steps of an epoch's batches."""
         if not self.automatic_optimization:
-            stepping.steps(self, batch, self.optimizers(use_pl_optimizer=False), self._go_on)
+            fast_loop.steps(self, batch, self.optimizers(use_pl_optimizer=False), self._go_on)
             return None
         inputs, targets = batch
         inputs, losses = self._prepared(inputs, index), []
@@ -155,19 +155,19 @@ class FrameModel(pl.LightningModule):
             self.average.withdraw(self)
 
     def on_train_epoch_end(self) -> None:
-        loss, epoch = processes.mean_loss(self.total, self.rows, self.part.of), self.epoch + 1
+        loss, epoch = distributed.mean_loss(self.total, self.rows, self.part.of), self.epoch + 1
         if not math.isfinite(loss):
             raise FramelightError(f"the training loss became {loss} in epoch {epoch}; lower the learning rate")
         self.fitted.history.append({"epoch": epoch, "loss": loss, "rate": self.rate})
         self._share_buffers()
         if self.selection is None or self._better(epoch):
             self.fitted.epoch = epoch
-            self.fitted.state = averaging.kept(self, self.average)
+            self.fitted.state = ema.kept(self, self.average)
         if self.checkpoint is not None:
             self._save(self.checkpoint)
 
     def _better(self, epoch: int) -> bool:
-        logits = processes.in_order(torch.cat(self.logits), self.part.of, self.device)
+        logits = distributed.in_order(torch.cat(self.logits), self.part.of, self.device)
         if not logits.isfinite().all():
             raise FramelightError(f"the outputs on the selection rows are not finite after epoch {epoch}; "
                                   "their features are not, or the learning rate is too high")
@@ -183,7 +183,7 @@ class FrameModel(pl.LightningModule):
         """Batch norm's running statistics are of each process's own rows: the first one's count."""
         buffers = dict(self.named_buffers())
         averages = self.average.values if self.average is not None else {}
-        processes.take_the_firsts([*buffers.values(), *(averages[name] for name in averages if name in buffers)],
+        distributed.take_the_firsts([*buffers.values(), *(averages[name] for name in averages if name in buffers)],
                                   self.part.of)
 
     def _save(self, path: Path) -> None:
@@ -215,11 +215,11 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
     FramelightError when the loss or the outputs stop being finite, or the checkpoint is damaged or of another fit;
     InputError when this machine has no such accelerator, devices or precision.
     """
-    options = surroundings.options(model.optimisation, trainer or {})
-    if ranks.alone(options) and "plugins" not in options:
+    options = trainer_options.options(model.optimisation, trainer or {})
+    if rank.alone(options) and "plugins" not in options:
         options["plugins"] = [LightningEnvironment()]
-    with surroundings.quiet(), surroundings.honest_signals(SIGTERMException), \
-            surroundings.learning(model, model.backbone if model.frozen else None), \
+    with trainer_options.quiet(), trainer_options.honest_signals(SIGTERMException), \
+            trainer_options.learning(model, model.backbone if model.frozen else None), \
             tempfile.TemporaryDirectory() as scratch:
         lightning = _trainer(options)
         apart = isinstance(lightning.strategy.launcher, _MultiProcessingLauncher)
@@ -229,7 +229,7 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
                 fitted := checkpoints.read(before, model.optimisation, model.state_dict()), model.optimisation):
             return fitted
         model.checkpoint = path
-        model.automatic_optimization = not stepping.plain(model, options)
+        model.automatic_optimization = not fast_loop.plain(model, options)
         lightning.fit(model, Stream(partial(_drawn, model, batches)),
                       Stream(partial(_selection_rows, model)) if model.selection else None,
                       ckpt_path=before, weights_only=True)

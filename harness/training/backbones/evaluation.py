@@ -10,9 +10,9 @@ import torch
 
 from harness.metrics.scores import f1
 from harness.metrics.tasks import softmax
-from harness.pretraining.loading import plain_batches
-from harness.pretraining.pictures import Pictures
-from harness.pretraining.stages import Session
+from harness.training.backbones.images import Pictures
+from harness.training.backbones.loader import plain_batches
+from harness.training.backbones.stages import Session
 
 MOST_ERRORS = 48
 

@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from harness.heads import modules
-from harness.heads.config import HeadConfig, require_fit
-from harness.heads.matrix import Matrix, blocks
-from harness.heads.moments import moments
-from harness.heads.trained import TrainedHead, predict
-from harness.learning import losses
-from harness.learning.fitting import Optimisation, Selection
 from harness.metrics import tasks
+from harness.training import losses
+from harness.training.fit import Optimisation, Selection
+from harness.training.heads import modules
+from harness.training.heads.config import HeadConfig, require_fit
+from harness.training.heads.standardization import Matrix, blocks, moments
+from harness.training.heads.trained_head import TrainedHead, predict
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels
-    from harness.learning.losses import Targets
+    from harness.training.losses import Targets
 
 HISTORY = ("epoch", "loss", "value", "criterion")
 
@@ -42,7 +41,7 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
     InputError: no labelled row, a single class, a head of several networks, or a choice that the task has no value
     for; FramelightError: features or loss are not finite.
     """
-    from harness.learning import lightning
+    from harness.training import lightning_module
 
     started = time.perf_counter()
     require_fit(config, task)
@@ -52,13 +51,13 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
     loss = losses_of(task, config, matrix, labels)
     with torch.random.fork_rng(devices=[]):
         head = new_head(task, config, matrix, labels, seed)
-        model = lightning.FrameModel(
+        model = lightning_module.FrameModel(
             head, loss,
             Optimisation(config.epochs, len(matrix.rows), config.learning_rate, config.schedule, l2=config.l2),
             selection=None if select_matrix is None else selection_of(
                 task, keep, select_matrix, select_labels, copy.deepcopy(loss), on_epoch))
         prepared = targets_of(task, labels)
-        fitted = lightning.fit(model, lambda epoch, _: _batches(matrix, prepared, config.batch_size, seed, epoch),
+        fitted = lightning_module.fit(model, lambda epoch, _: _batches(matrix, prepared, config.batch_size, seed, epoch),
                                {"accelerator": accelerator, "max_epochs": length})
     state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
     history = [{name: entry[name] for name in HISTORY if name in entry} for entry in fitted.history]

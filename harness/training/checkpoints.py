@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.learning.fitting import Fitted, Optimisation
+from harness.training.fit import Fitted, Optimisation
 from harness.utils.errors import FramelightError
 
 KEY = "framelight"

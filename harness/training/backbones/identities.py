@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from harness.data.stratification import held_out
-from harness.learning import losses
-from harness.pretraining import verification
-from harness.pretraining.evaluation import outputs
-from harness.pretraining.loading import Natural
-from harness.pretraining.pictures import Pictures
-from harness.pretraining.stages import Lesson, Outcome, Session, learn
+from harness.training import losses
+from harness.training.backbones import verification
+from harness.training.backbones.evaluation import outputs
+from harness.training.backbones.images import Pictures
+from harness.training.backbones.loader import Natural
+from harness.training.backbones.stages import Lesson, Outcome, Session, learn
 from harness.utils.errors import InputError
 
 NAME = "identities"

@@ -1,6 +1,6 @@
 """The losses of several heads at once: of logits [B, C, J] one value for each of J heads, in float32 [J].
 
-Each says of head j what `harness.learning.losses` says of logits[:, :, j]; a loss that is not known here is asked for
+Each says of head j what `harness.training.losses` says of logits[:, :, j]; a loss that is not known here is asked for
 one head after the other. Heads lie in the last dimension, where classes are reduced for all of them side by side.
 """
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.learning.losses import (
+from harness.training.losses import (
     CCC_EPSILON,
     BinaryCrossEntropy,
     BlockLosses,

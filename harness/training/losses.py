@@ -28,7 +28,7 @@ CCC_EPSILON = 1e-7
 
 @dataclass(frozen=True)
 class Terms:
-    """What a head may say of its losses; `harness.heads.config.HeadConfig` explains the fields."""
+    """What a head may say of its losses; `harness.training.heads.config.HeadConfig` explains the fields."""
 
     class_weights: str = "inverse"
     label_smoothing: float = 0.0

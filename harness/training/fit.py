@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from harness.learning.losses import Targets
+from harness.training.losses import Targets
 
 Batch = tuple[Tensor, Targets]
 OnEpoch = Callable[[int, float], bool]

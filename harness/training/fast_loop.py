@@ -12,13 +12,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from harness.learning import ranks
-from harness.learning.fitting import Batch, Inputs, Optimisation
-from harness.learning.losses import BlockLosses, penalty
+from harness.training import rank
+from harness.training.fit import Batch, Inputs, Optimisation
+from harness.training.losses import BlockLosses, penalty
 
 
 class FrameModel(Protocol):
-    """What of `harness.learning.lightning.FrameModel` is used here.
+    """What of `harness.training.lightning_module.FrameModel` is used here.
 
     rate: the present learning rate; seen: rows in all epochs; total, rows: the loss of this epoch's rows.
     """
@@ -44,7 +44,7 @@ def plain(model: FrameModel, options: Mapping[str, Any]) -> bool:
     """
     how = model.optimisation
     return (model.backbone is None and model.inputs is None and not (how.clip or how.sharpness or how.average)
-            and ranks.alone(options) and options.get("precision", "32-true") == "32-true"
+            and rank.alone(options) and options.get("precision", "32-true") == "32-true"
             and options.get("accumulate_grad_batches", 1) == 1)
 
 

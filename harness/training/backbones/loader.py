@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.learning.fitting import Part
-from harness.pretraining.pictures import Pictures
+from harness.training.backbones.images import Pictures
+from harness.training.fit import Part
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
-    from harness.learning.losses import Targets
-    from harness.pretraining.inputs import PictureInputs
+    from harness.training.backbones.batch_transforms import PictureInputs
+    from harness.training.losses import Targets
 
 CHUNK = 8
 """Pictures that one thread decodes at a time."""

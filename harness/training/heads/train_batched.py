@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.heads.config import HeadConfig, alike, require_fit
-from harness.heads.matrix import Matrix
-from harness.heads.stack import Learners, heads_of_a_stack, learners
-from harness.heads.trained import TrainedHead
-from harness.heads.training import losses_of, new_head, require_something_to_learn, selection_of, targets_of
-from harness.learning.fitting import Optimisation, Part, Selection
-from harness.learning.losses import Targets
 from harness.metrics.tasks import Task
+from harness.training.fit import Optimisation, Part, Selection
+from harness.training.heads.batched import Learners, heads_of_a_stack, learners
+from harness.training.heads.config import HeadConfig, alike, require_fit
+from harness.training.heads.standardization import Matrix
+from harness.training.heads.train import losses_of, new_head, require_something_to_learn, selection_of, targets_of
+from harness.training.heads.trained_head import TrainedHead
+from harness.training.losses import Targets
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """One head to train: on_epoch and epochs as of `harness.heads.training.train_head`."""
+    """One head to train: on_epoch and epochs as of `harness.training.heads.train.train_head`."""
 
     config: HeadConfig
     on_epoch: Callable[[int, float], bool] | None = None
@@ -43,7 +43,7 @@ class Wanted:
 def train_together(task: Task, wanted: Sequence[Wanted], matrix: Matrix, labels: Labels,
                    select_matrix: Matrix | None, select_labels: Labels | None, seed: int,
                    device: str = "cpu") -> list[TrainedHead | None]:
-    """As `harness.heads.training.train_head` for each; None where the loss or an output stopped being finite.
+    """As `harness.training.heads.train.train_head` for each; None where the loss or an output stopped being finite.
 
     `seconds` of each is its share of the whole. InputError for configurations that are not `alike`, and as there.
     """

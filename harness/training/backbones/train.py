@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from harness.pretraining.config import REVISION, Hardware, StillsConfig
+from harness.training.backbones.config import REVISION, Hardware, StillsConfig
 from harness.utils.errors import InputError
 from harness.utils.hashing import digest
 from harness.utils.parallel import torch_threads
@@ -23,9 +23,9 @@ from harness.utils.parallel import torch_threads
 if TYPE_CHECKING:
     from backbones import Backbone, Preprocessing
     from harness.data.stills import Stills
-    from harness.pretraining.evaluation import Error
-    from harness.pretraining.stages import Say, Session, Tell
-    from harness.pretraining.work import Work
+    from harness.training.backbones.evaluation import Error
+    from harness.training.backbones.stage_checkpoints import Work
+    from harness.training.backbones.stages import Say, Session, Tell
 
 HERE = Hardware()
 
@@ -77,8 +77,8 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     InputError when the stills cannot teach what is asked.
     """
     import backbones
-    from harness.learning.ranks import first
-    from harness.pretraining.work import Work
+    from harness.training.backbones.stage_checkpoints import Work
+    from harness.training.rank import first
 
     started, folder = time.perf_counter(), Path(folder)
     _require_alike(train, validation)
@@ -147,9 +147,9 @@ def _say_shared(train: Stills, validation: Stills | None, say: Say) -> None:
 def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work: Work, train: Stills,
              validation: Stills | None, say: Say, tell: Tell | None) -> Session:
     """Pictures of everything, in memory where they fit, and what the stages share."""
-    from harness.pretraining.inputs import PictureInputs
-    from harness.pretraining.pictures import Pictures, read
-    from harness.pretraining.stages import Session
+    from harness.training.backbones.batch_transforms import PictureInputs
+    from harness.training.backbones.images import Pictures, read
+    from harness.training.backbones.stages import Session
 
     spec, how = backbone.spec.preprocessing, config.augmentation
     larger = replace(spec, input_size=round(how.enlarge * spec.input_size))
@@ -171,8 +171,8 @@ def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work:
 
 
 def _lessons(session: Session, folder: Path) -> TrainedStills:
-    from harness.pretraining.expressions import learn_expressions
-    from harness.pretraining.identities import learn_identities
+    from harness.training.backbones.expressions import learn_expressions
+    from harness.training.backbones.identities import learn_identities
 
     config, metrics, outcomes, report = session.config, {}, [], None
     loading = _loading_rate(session)
@@ -193,7 +193,7 @@ def _lessons(session: Session, folder: Path) -> TrainedStills:
 
 
 def _loading_rate(session: Session) -> float:
-    from harness.pretraining.loading import Natural, loading_rate
+    from harness.training.backbones.loader import Natural, loading_rate
 
     rows = np.arange(len(session.train))
     return loading_rate(session.loader(rows, {}, Natural(len(rows), 0)), session.inputs, session.device,

@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harness.learning.fitting import Batch, Optimisation, Part, Selection
-from harness.learning.lightning import FrameModel, fit
-from harness.pretraining.config import Hardware, Schedule, StillsConfig
-from harness.pretraining.inputs import PictureInputs
-from harness.pretraining.loading import Loader, plain_batches
-from harness.pretraining.pictures import Pictures
-from harness.pretraining.work import Work
+from harness.training.backbones.batch_transforms import PictureInputs
+from harness.training.backbones.config import Hardware, Schedule, StillsConfig
+from harness.training.backbones.images import Pictures
+from harness.training.backbones.loader import Loader, plain_batches
+from harness.training.backbones.stage_checkpoints import Work
+from harness.training.fit import Batch, Optimisation, Part, Selection
+from harness.training.lightning_module import FrameModel, fit
 
 if TYPE_CHECKING:
     from backbones import Backbone
-    from harness.learning.losses import BlockLosses
+    from harness.training.losses import BlockLosses
 
 Say = Callable[[str], None]
 Tell = Callable[[str, int, dict[str, float]], None]

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from harness.heads import modules
-from harness.heads.config import HeadConfig
 from harness.metrics import tasks
+from harness.training.heads import modules
+from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json, writing
 

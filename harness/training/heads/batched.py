@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.heads.modules import Head, Parallel
-from harness.learning.losses import BlockLosses, Targets, penalty
-from harness.learning.stacked_losses import stacked
+from harness.training.batched_losses import stacked
+from harness.training.heads.modules import Head, Parallel
+from harness.training.losses import BlockLosses, Targets, penalty
 
 COLUMNS = 128
 """Columns of the product of one stack on a CPU: more do not make it faster, and their weights leave the cache."""

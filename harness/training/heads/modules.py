@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from harness.heads.config import HeadConfig
 from harness.metrics.tasks import Task
+from harness.training.heads.config import HeadConfig
 from harness.utils.errors import unknown
 
 
