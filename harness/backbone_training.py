@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.data.synthetic.cache import stills_identity, synthetic_stills
 from harness.recipes.backbone import BackboneRecipe
-from harness.tracking.trainings import TrainingRun
+from harness.tracking.training_run import TrainingRun
 from harness.training import rank
 from harness.training.backbones.config import REVISION
 from harness.training_report import keep_report, read_report
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from backbones import BackboneInfo
     from harness.data.layouts import StillsSource
     from harness.data.stills import Stills
-    from harness.tracking.mlflow_tracker import Tracker
+    from harness.tracking.tracker import Tracker
     from harness.training.backbones.train import TrainedStills
 
     Splits = tuple[Stills, Stills | None]

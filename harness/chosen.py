@@ -16,9 +16,9 @@ from harness.jobs.predictions import Predictions
 from harness.jobs.restored import configuration_of
 from harness.jobs.training import REPORTED
 from harness.jobs.untouched import require_model, require_predictions
-from harness.records import Record
 from harness.runs import find
 from harness.smoothing.kernels import Filter
+from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.hashing import digest
 

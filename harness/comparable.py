@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.evidence import Kept, ordered
 from harness.metrics.unit_statistics import UnitStatistics
-from harness.records import Record
+from harness.tracking.records import Record
 from harness.utils.errors import InputError
 
 

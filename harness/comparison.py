@@ -14,7 +14,7 @@ from harness.leaderboard.rows import Row, rows
 from harness.metrics.paired_tests import Paired, detectable, differences, holm, influence, too_few
 from harness.metrics.pooled import Pooled
 from harness.metrics.unit_statistics import UnitStatistics, score
-from harness.records import FLAGS, Record
+from harness.tracking.records import FLAGS, Record
 from harness.utils.hashing import dotted
 
 MOVED = 5

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, is_zipfile
 
-from harness.records import Record
+from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
 from harness.utils.hashing import digest

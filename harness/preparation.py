@@ -23,7 +23,7 @@ from harness.utils.files import sweep
 if TYPE_CHECKING:
     from backbones import BackboneInfo
     from harness.features.store import FeatureEntry
-    from harness.tracking.mlflow_tracker import Tracker
+    from harness.tracking.tracker import Tracker
 
 Say = Callable[[str], None]
 CORRUPT_SHOWN = 10

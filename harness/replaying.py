@@ -15,7 +15,7 @@ from harness.data.splits import annotations_digest
 from harness.features.store import FeatureStore
 from harness.jobs import causal
 from harness.leaderboard.rows import finished, grouped
-from harness.records import Record
+from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import sweep
 from harness.utils.hashing import digest

@@ -13,19 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
-from harness import records
 from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
 from harness.preparation import Prepared, prepare
 from harness.recipes.recipe import Recipe
-from harness.records import Record
 from harness.schedule import Schedule
-from harness.tracking import TrackingLost, open_tracker
+from harness.tracking import TrackingLost, open_tracker, records
+from harness.tracking.records import Record
 from harness.utils.hashing import digest
 
 if TYPE_CHECKING:
     from harness.reporting import Reporter
-    from harness.tracking.mlflow_tracker import Tracker
+    from harness.tracking.tracker import Tracker
 
 Say = Callable[[str], None]
 

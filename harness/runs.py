@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.leaderboard.rows import Row, rows
 from harness.metrics.tasks import task
-from harness.records import Record
+from harness.tracking.records import Record
 from harness.utils.errors import InputError, unknown
 
 BEST = "best:"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.jobs.job import Job
 from harness.jobs.together import groups
-from harness.records import Record
+from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
-from harness import records
 from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
 from harness.recipes.recipe import Grid
-from harness.records import Record
 from harness.reporting import Reporter, listening
 from harness.search_space import Space
+from harness.tracking import records
+from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.hashing import digest
 from harness.utils.locks import making

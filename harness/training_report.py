@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.tracking.entries import Point
-from harness.tracking.trainings import points
+from harness.tracking.serialization import Point
+from harness.tracking.training_run import points
 from harness.utils.files import write_json, writing_directory
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Records for tests of tracking and leaderboard."""
 
-from harness.records import Record
+from harness.tracking.records import Record
 
 
 def record(group="0123456789ab", seed=0, value=0.5, **changes):

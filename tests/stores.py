@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from harness import records
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import UnitStatistics, score
+from harness.tracking import records
 from tests.making import record
 from tests.simulated import GENERATORS
 

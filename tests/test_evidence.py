@@ -87,11 +87,11 @@ def test_one_video_alone_gives_no_interval(tmp_path):
 def test_what_was_worked_out_is_kept_and_needs_no_numpy(pair):
     store, good, poor = pair
     first = Evidence(store).difference(good, poor)
-    code = ("import sys, pathlib; from harness.evidence import Evidence; from harness.records import from_json\n"
+    code = ("import sys, pathlib; from harness.evidence import Evidence; from harness.tracking.records import from_json\n"
             "good, poor = ([from_json(line) for line in text.splitlines()] for text in sys.argv[2:])\n"
             "found = Evidence(pathlib.Path(sys.argv[1])).difference(good, poor)\n"
             "print(found.value, found.low, found.high, found.p, 'numpy' in sys.modules)")
-    from harness.records import to_json
+    from harness.tracking.records import to_json
 
     texts = ["\n".join(map(to_json, jobs)) for jobs in (good, poor)]
     done = subprocess.run([sys.executable, "-c", code, store, *texts], capture_output=True, text=True, check=True)

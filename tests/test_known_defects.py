@@ -30,13 +30,13 @@ from harness.metrics.tasks import softmax, task
 from harness.metrics.unit_statistics import collect, merge, score
 from harness.preparation import Prepared, PreparedBackbone
 from harness.recipes import Grid, Recipe
-from harness.records import Record
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import Filter
 from harness.submission import files
 from harness.submission.lengths import Sources, lengths
 from harness.submission.outputs import decoded
 from harness.submission.rows import every_frame, listed_images
+from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from tests.data.building import MTL_HEADER, small_abaw3, write
 from tests.making import record

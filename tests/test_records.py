@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import records
+from harness.tracking import records
 from harness.utils.errors import FramelightError
 from tests.making import record
 

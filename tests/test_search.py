@@ -8,7 +8,6 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from harness import records
 from harness.cli import main
 from harness.jobs import compute
 from harness.jobs.expand import Expansion
@@ -17,7 +16,7 @@ from harness.preparation import prepare
 from harness.recipes import apply_settings, find_recipe
 from harness.runner import run
 from harness.search_space import Space
-from harness.tracking import open_tracker
+from harness.tracking import open_tracker, records
 from harness.utils.errors import InputError
 from harness.utils.hashing import digest, plain
 from tests import small

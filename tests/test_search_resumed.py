@@ -8,13 +8,13 @@ import time
 import pytest
 from optuna.trial import TrialState
 
-from harness import records
 from harness.cli import main
 from harness.jobs.compute import compute
 from harness.jobs.expand import Expansion
 from harness.preparation import prepare
 from harness.recipes import apply_settings, find_recipe
 from harness.search import GridSearch
+from harness.tracking import records
 from tests import small
 from tests.searching import RECIPE, arguments, outcome, studies
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.jobs.choice import Choice
     from harness.jobs.replay import Replay
     from harness.metrics.unit_statistics import UnitStatistics
-    from harness.records import Record
+    from harness.tracking.records import Record
 
 FOLDER = "pictures"
 

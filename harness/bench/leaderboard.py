@@ -13,8 +13,8 @@ import numpy as np
 
 from harness.bench.figure import ROUNDS, Figure, seconds
 from harness.metrics.tasks import EXPRESSIONS, TASKS
-from harness.records import Record
 from harness.tracking import open_tracker
+from harness.tracking.records import Record
 
 RUNS, SEEDS, VIDEOS, FRAMES = 2000, 5, 70, 4000
 

@@ -24,8 +24,8 @@ from harness.jobs.predictions import Predictions, crops, predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import UnitStatistics, score
-from harness.records import Record
 from harness.tracking import open_tracker
+from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import train_head
 from harness.training.heads.trained_head import predict

@@ -18,9 +18,9 @@ from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
 from harness.preparation import Prepared, prepare
 from harness.recipes import Grid, Recipe, Search, Smoothing, SyntheticVideos
-from harness.records import Record
 from harness.search import GridSearch
 from harness.tracking import open_tracker
+from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig
 
 LEAST = 1 / 1.05

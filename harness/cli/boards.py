@@ -7,12 +7,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from harness import records
 from harness.evidence import FILE, Evidence
 from harness.leaderboard import beside, causal, optimism, render, render_causal, render_optimism, rows
 from harness.metrics.tasks import TASKS
-from harness.records import Record
-from harness.tracking import statistics_elsewhere, tracked_records
+from harness.tracking import records, statistics_elsewhere, tracked_records
+from harness.tracking.records import Record
 from harness.utils.console import say
 
 WIDEST = 140

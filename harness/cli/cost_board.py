@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from harness.evidence import Evidence
-from harness.exports import Exported, exports, folder
 from harness.features.store import FeatureStore
 from harness.leaderboard import cost, render_cost
 from harness.leaderboard.cost import name
 from harness.leaderboard.rows import grouped
-from harness.records import Record
 from harness.tracking import statistics_elsewhere, tracked_records
+from harness.tracking.export_records import Exported, exports, folder
+from harness.tracking.records import Record
 from harness.utils.console import say
 from harness.utils.errors import FramelightError, InputError
 

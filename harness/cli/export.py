@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from harness.utils.console import say
 
 if TYPE_CHECKING:
-    from harness.exports import Exported
-    from harness.records import Record
+    from harness.tracking.export_records import Exported
+    from harness.tracking.records import Record
 
 HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory MiB", "largest difference", "agreement")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.leaderboard import rows
-from harness.records import Record
+from harness.tracking.records import Record
 
 
 def best_pictures(store: Path, records: Iterable[Record]) -> list[str]:

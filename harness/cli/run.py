@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from harness.cli.boards import show
 from harness.cli.pictures import best_pictures
 from harness.recipes import apply_settings, find_recipe
-from harness.records import Record
 from harness.tracking import tracked_records
+from harness.tracking.records import Record
 from harness.utils.console import say
 from harness.utils.errors import InputError
 

@@ -12,7 +12,6 @@ import numpy as np
 
 import backbones
 from backbones.resizing import resize_all
-from harness import exports
 from harness.backbone_training import checkpoints
 from harness.chosen import Chosen
 from harness.data import locations
@@ -27,11 +26,12 @@ from harness.export.example import example
 from harness.export.formats import Format
 from harness.export.measuring import measure
 from harness.export.network import Network, network_of, require_images
-from harness.exports import Exported
 from harness.features.crop_margins import margin_of_data
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs import causal
 from harness.jobs.predictions import Predictions
+from harness.tracking import export_records
+from harness.tracking.export_records import Exported
 from harness.utils.errors import InputError, unknown
 from harness.utils.files import write_json, write_text, writing
 from harness.utils.hashing import digest
@@ -132,7 +132,7 @@ def data_of(chosen: Chosen, entry: FeatureEntry, data: Path | None, store: Path)
 
 def _checked(chosen: Chosen, network: Network, form: Format, path: Path, sha256: str, dataset: Dataset,
              kept: Predictions, crops: list[Path], store: Path) -> Checked:
-    place = exports.folder(store, chosen.record.job_id) / "outputs" / sha256[:16]
+    place = export_records.folder(store, chosen.record.job_id) / "outputs" / sha256[:16]
     with Progress(path.name, unit="crop") as progress:
         found = outputs(form.open(path, os.cpu_count() or 1), network.backbone.spec.preprocessing, crops, place,
                         network.task.width, progress)
@@ -154,11 +154,11 @@ def _known(chosen: Chosen, network: Network, form: Format, path: Path, file: dic
 
 def _keep(store: Path, known: Exported, checked: Checked) -> None:
     """The statistics first: who finds the document finds them too."""
-    path = exports.folder(store, known.job_id) / f"{known.format}-{known.precision}.npz"
+    path = export_records.folder(store, known.job_id) / f"{known.format}-{known.precision}.npz"
     with writing(path) as aside:
         with open(aside, "wb") as file:
             np.savez_compressed(file, units=np.array(checked.units, dtype=np.str_), **checked.statistics.arrays)
-    exports.write(store, known)
+    export_records.write(store, known)
 
 
 def _figures(known: Exported) -> dict[str, Any]:

@@ -12,14 +12,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import records
 from harness.jobs import frozen
 from harness.jobs.job import Configuration, Job
 from harness.jobs.restored import configuration_of
 from harness.jobs.untouched import require_predictions
-from harness.records import Record
 from harness.smoothing.candidates import Smoothing
 from harness.smoothing.kernels import CAUSAL, MAX_RADIUS, Filter
+from harness.tracking import records
+from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 
 GAPS = "held"

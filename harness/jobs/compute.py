@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from harness import records
 from harness.data.dataset import Labels
 from harness.data.splits import REPORTED, SELECTION, Division, divided
 from harness.features.store import FeatureStore
@@ -34,8 +33,9 @@ from harness.jobs.scoring import record_of, scored
 from harness.jobs.sealed import Sealed
 from harness.metrics.tasks import task as task_named
 from harness.metrics.unit_statistics import UnitStatistics
-from harness.records import Record
+from harness.tracking import records
 from harness.tracking.environment import environment
+from harness.tracking.records import Record
 from harness.utils.files import writing_directory
 
 NO_TRAINING = {"epoch": 0, "parameters": 0, "pruned": False}

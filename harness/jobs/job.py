@@ -52,7 +52,7 @@ class Job:
     """One configuration and seed, with the words it is shown by and the places it reads and writes.
 
     labels: digest of the task's annotations in both splits, which the configuration's `data` covers together with
-    the images. flags: what a reader must know of the result, of `harness.records.FLAGS`. pictures: whether the
+    the images. flags: what a reader must know of the result, of `harness.tracking.records.FLAGS`. pictures: whether the
     analysis is drawn. memory: bytes of features held for training, on which no result depends.
     """
 

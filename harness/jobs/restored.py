@@ -6,8 +6,8 @@ from typing import Any
 
 from harness.data.protocol import Protocol
 from harness.jobs.job import Configuration
-from harness.records import Record
 from harness.smoothing.candidates import Smoothing
+from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig, Part
 from harness.utils.errors import FramelightError
 

@@ -13,7 +13,7 @@ from harness.jobs.replay import Replay
 from harness.metrics.intervals import interval
 from harness.metrics.tasks import Task
 from harness.metrics.unit_statistics import UnitStatistics, score
-from harness.records import Record
+from harness.tracking.records import Record
 from harness.utils.hashing import plain
 
 UNTRAINED = {"none": "constant", "scores": "zero-shot"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from harness.records import Record
+from harness.tracking.records import Record
 
 
 def beside(runs: Iterable[Record], figures: Iterable[Record], annotated: Mapping[str, int], dataset: str,

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.leaderboard.layout import Row
 from harness.leaderboard.rows import Evidence, board, finished, grouped, rows
-from harness.records import Record
+from harness.tracking.records import Record
 
 ASSUMED_RATE = 30.0
 """Frames a second where the data does not tell: that of nearly all videos of the challenges."""

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.exports import Exported
 from harness.leaderboard.layout import Row
 from harness.leaderboard.pareto import front
 from harness.leaderboard.rows import Evidence, board, finished, grouped, rows
-from harness.records import Record
+from harness.tracking.export_records import Exported
+from harness.tracking.records import Record
 
 OWN = ("task", "dataset", "data_digest", "split", "protocol", "optimistic", "metric", "kind", "flags", "backbone",
        "weights", "random_weights", "features", "head", "settings", "distinction", "units", "unit", "run_id")
@@ -32,7 +32,7 @@ def cost(records: Iterable[Record], exported: Iterable[Exported], macs: Mapping[
     score, else the run's; None where the file was not scored. `difference` is the file's score less that of the `seed`
     it was made of, `difference_low` and `difference_high` its paired interval, None without statistics. `latency_1`,
     `latency_2`: milliseconds of one crop by threads, `p95_1`, `p95_2`; `size`: bytes; `memory`: MiB; `largest`,
-    `agreement`: as of `harness.exports.Exported`. `pareto`: whether no file of the board that was measured on the same
+    `agreement`: as of `harness.tracking.export_records.Exported`. `pareto`: whether no file of the board that was measured on the same
     device is at least as good and as fast on one thread, and better in one.
     """
     records = list(records)

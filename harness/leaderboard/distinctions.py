@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.records import Record
+from harness.tracking.records import Record
 
 SHORT = {"hidden": "hidden", "learning_rate": "lr", "l2": "l2", "epochs": "epochs", "batch_size": "batch",
          "standardise": "standardise", "schedule": "schedule", "keep": "keep", "class_weights": "class_weights",

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.leaderboard.layout import Row
 from harness.leaderboard.rows import Evidence, board, finished, grouped, rows
-from harness.records import Record
+from harness.tracking.records import Record
 from harness.utils.hashing import digest
 
 HELD_OUT, PUBLISHED = "held-out", "published"

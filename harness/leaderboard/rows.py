@@ -12,7 +12,7 @@ from harness.leaderboard.distinctions import distinctions, head_settings
 from harness.leaderboard.layout import Row
 from harness.leaderboard.ranking import ranked
 from harness.metrics.tasks import TASKS
-from harness.records import Record, to_json
+from harness.tracking.records import Record, to_json
 
 if TYPE_CHECKING:
     from harness.evidence import Difference

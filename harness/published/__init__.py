@@ -19,7 +19,7 @@ from importlib.resources import files
 from typing import Any
 
 from harness.metrics.tasks import TASKS
-from harness.records import Record
+from harness.tracking.records import Record
 from harness.utils.hashing import digest
 
 DATASET = "Aff-Wild2"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.leaderboard.layout import Row
 from harness.leaderboard.rows import board
-from harness.records import Record
+from harness.tracking.records import Record
 
 NAMED = 3
 """Runs that a reason names before it counts the rest."""

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from harness.evidence import Evidence
 from harness.leaderboard.rows import rows
-from harness.records import Record
 from harness.serving.champion import why_not
 from harness.serving.example import drawn_crop
 from harness.serving.layout import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
 from harness.tracking import locate, statistics_elsewhere, tracked_records
-from harness.tracking.entries import JOB
+from harness.tracking.records import Record
+from harness.tracking.serialization import JOB
 from harness.utils.errors import FramelightError
 from harness.utils.files import sha256, write_json
 
 if TYPE_CHECKING:
     from harness.serving.registry import Prepare, Registry, Version
-    from harness.tracking.door import LoggedModel
+    from harness.tracking.mlflow_api import LoggedModel
 
 EXAMPLE_SIDE = 64
 """Pixels of the drawn crop that shows what the model takes: as JSON each costs some twenty characters."""
@@ -93,7 +93,7 @@ def _tags(record: Record, file: Path) -> dict[str, str]:
 
 def _prepare(record: Record, folder: Path, tags: Mapping[str, str]) -> Prepare:
     def prepare(to: Path, model: LoggedModel) -> None:
-        from harness.tracking.door import save_pyfunc
+        from harness.tracking.mlflow_api import save_pyfunc
 
         crops, outputs = _ports(folder / FILE)
         [(_, _, shape)] = crops

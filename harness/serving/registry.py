@@ -11,12 +11,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from harness.serving.layout import FILE, FOLDER, MODEL, SHA256
-from harness.tracking.connection import Connection
-from harness.tracking.door import LoggedModel, LoggedModelOutput, download
-from harness.tracking.entries import JOB, WRITER
-from harness.tracking.location import Location
-from harness.tracking.paging import pages
-from harness.tracking.writer import locked, source_tags, writer
+from harness.tracking.client import Connection, pages
+from harness.tracking.location import Location, locked, source_tags, writer
+from harness.tracking.mlflow_api import LoggedModel, LoggedModelOutput, download
+from harness.tracking.serialization import JOB, WRITER
 from harness.utils.errors import FramelightError
 from harness.utils.files import sha256
 

@@ -11,9 +11,9 @@ from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
 from harness.metrics.tasks import EXPRESSIONS, Task
 from harness.metrics.unit_statistics import collect, score
-from harness.records import Record
 from harness.submission.files import Decoded
 from harness.submission.rows import Rows
+from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 
 TOLERANCE = 1e-6

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.records import Record
 from harness.tracking.location import Location, TrackingLost, locate
+from harness.tracking.records import Record
 
 if TYPE_CHECKING:
-    from harness.tracking.entries import Tagged
-    from harness.tracking.mlflow_tracker import Tracker
+    from harness.tracking.serialization import Tagged
+    from harness.tracking.tracker import Tracker
 
 __all__ = ["Location", "TrackingLost", "locate", "open_tracker", "statistics_elsewhere", "tracked_records"]
 
@@ -23,7 +23,7 @@ def open_tracker(store: Path, tracking_uri: str | None = None, experiment: str |
     when a server does not answer or the store cannot be written, InputError for a URI MLflow cannot track in.
     """
     location = locate(store, tracking_uri)
-    from harness.tracking.mlflow_tracker import Tracker
+    from harness.tracking.tracker import Tracker
 
     return Tracker(location, experiment=experiment)
 
@@ -34,12 +34,12 @@ def tracked_records(store: Path, tracking_uri: str | None = None) -> list[Record
     A store in which nothing was tracked yet gives []; nothing is written. Raises FramelightError when a server does
     not answer and when a record has another schema.
     """
-    from harness.tracking.reading import read_records
+    from harness.tracking.reader import read_records
 
     location = locate(store, tracking_uri)
 
     def ask() -> Tagged:
-        from harness.tracking.mlflow_tracker import Tracker
+        from harness.tracking.tracker import Tracker
 
         return Tracker(location, reading_only=True).tagged_runs()
 
@@ -55,6 +55,6 @@ def statistics_elsewhere(store: Path, tracking_uri: str | None = None) -> Callab
     location = locate(store, tracking_uri)
     if location.uri == locate(store).uri:
         return None
-    from harness.tracking.elsewhere import Elsewhere
+    from harness.tracking.remote_statistics import Elsewhere
 
     return Elsewhere(location)

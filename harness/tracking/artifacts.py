@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 if TYPE_CHECKING:
-    from harness.tracking.door import MlflowClient, Run
+    from harness.tracking.mlflow_api import MlflowClient, Run
 
 
 def keep_files(client: MlflowClient, run: Run, folder: Path) -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+from filelock import FileLock, Timeout
+
+from harness.tracking.serialization import WRITER
 from harness.utils.errors import FramelightError, InputError
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
@@ -57,3 +64,43 @@ def locate(store: Path, tracking_uri: str | None = None) -> Location:
         raise InputError(f"tracking URI '{tracking_uri}' has an unknown scheme '{scheme}'; "
                          f"MLflow tracks at {', '.join(SCHEMES)}")
     return Location(store, tracking_uri)
+
+
+LOCK_SECONDS = 300
+
+
+@contextmanager
+def locked(location: Location) -> Iterator[None]:
+    """Hold the location's lock; it goes with the process that held it, however that ends."""
+    try:
+        with FileLock(location.lock, timeout=LOCK_SECONDS):
+            yield
+    except Timeout as error:
+        raise FramelightError(f"another process has held {location.lock} for {LOCK_SECONDS} s; "
+                              "wait for it or end it, then run the command again") from error
+
+
+def writer(location: Location) -> str:
+    """This store on this machine: whoever holds its lock may clear what a killed process of it left."""
+    return f"{platform.node()}:{location.store}"
+
+
+def source_tags(location: Location) -> dict[str, str]:
+    """Tags that say who logged a run, in MLflow's own names where it has them."""
+    return {"mlflow.source.name": "framelight", "mlflow.source.type": "LOCAL", "mlflow.user": _user(),
+            WRITER: writer(location)}
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FramelightError(f"cannot write {folder}: {error.strerror}; "
+                              "choose another store with --store DIR") from error
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import exports
 from harness.chosen import chosen_run
 from harness.cli import main
 from harness.data.image_decoding import decode
@@ -22,7 +21,7 @@ from harness.features.crop_margins import FILE
 from harness.features.store import FeatureStore
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import UnitStatistics, score
-from harness.tracking import tracked_records
+from harness.tracking import export_records, tracked_records
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
 from harness.video.faces.detector import open_detector
@@ -90,7 +89,7 @@ def ambiguous(task, outputs, difference, thresholds=0.5):
 
 @pytest.mark.training
 def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(exported, readers, best, small_set):
-    known, = exports.exports(readers)
+    known, = export_records.exports(readers)
     record, kept = best.record, best.kept()
     assert (known.job_id, known.format, known.precision) == (record.job_id, "onnx", "float32")
     assert 0 < known.largest <= 1e-4 and known.crops == len(kept.frames)
@@ -99,7 +98,7 @@ def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(expor
     assert (own.value, own.agreement) == (pytest.approx(record.metrics[record.metric], abs=1e-6), 1)
     assert known.size == (exported / known.file).stat().st_size and known.memory > 10
     assert set(known.latency) == {"1", "2"} and known.latency["1"]["median"] <= known.latency["1"]["p95"]
-    with np.load(exports.folder(readers, known.job_id) / "onnx-float32.npz") as counts:
+    with np.load(export_records.folder(readers, known.job_id) / "onnx-float32.npz") as counts:
         assert len(counts["units"]) == record.units
         counted = UnitStatistics("expr", {"expr": counts["expr"]})
         assert score(counted).metrics["P_EXPR"] == pytest.approx(known.value)

@@ -12,8 +12,8 @@ import pytest
 from harness.cli import main
 from harness.data import locations
 from harness.jobs.causal import folder, kept
-from harness.records import read
 from harness.smoothing.kernels import CAUSAL
+from harness.tracking.records import read
 
 CAUSAL_SETTINGS = ["--set", f"kernels={','.join(CAUSAL)}", "--set", "gaps=held"]
 

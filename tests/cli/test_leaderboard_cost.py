@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from harness.cli import main
-from harness.exports import exports
+from harness.tracking.export_records import exports
 
 
 @pytest.fixture(scope="module")

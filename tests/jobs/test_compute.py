@@ -13,7 +13,7 @@ from harness.jobs.expand import Expansion
 from harness.jobs.predictions import Predictions
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
-from harness.tracking.entries import metrics
+from harness.tracking.serialization import metrics
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError
 

@@ -7,7 +7,6 @@ import shutil
 import numpy as np
 import pytest
 
-from harness import records
 from harness.data import annotations, csv_table
 from harness.executors import InProcess
 from harness.jobs.expand import Expansion
@@ -16,6 +15,7 @@ from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Search, Smoothing
 from harness.schedule import Schedule
 from harness.search import GridSearch
+from harness.tracking import records
 from harness.training.heads.config import HeadConfig, Part
 
 LINEAR = HeadConfig("logistic_regression", epochs=2)

@@ -9,10 +9,10 @@ import shutil
 import pytest
 
 from harness.evidence import FILE, Evidence
-from harness.exports import Exported, exports, folder, write
 from harness.leaderboard import cost, render_cost
 from harness.leaderboard.cost import name
 from harness.leaderboard.cost_plot import draw_cost
+from harness.tracking.export_records import Exported, exports, folder, write
 from tests.keeping import keep
 
 SIZES = {"float32": 1.82e6, "float16": 0.96e6, "int8": 0.63e6}

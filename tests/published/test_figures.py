@@ -9,7 +9,7 @@ import pytest
 from harness.leaderboard import rows
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.published import ANNOTATED, DATASET, SCORED, costs, figures
-from harness.records import from_json, to_json
+from harness.tracking.records import from_json, to_json
 
 VGAF = "enet_b0_8_best_vgaf"
 

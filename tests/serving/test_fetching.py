@@ -9,7 +9,7 @@ from harness.serving.fetching import fetch_model
 from harness.serving.layout import CARD, EXAMPLE, FILE, MODEL, SHA256
 from harness.serving.logging import log_exported
 from harness.tracking import locate
-from harness.tracking.door import MlflowClient
+from harness.tracking.mlflow_api import MlflowClient
 from harness.utils.errors import FramelightError, InputError
 from tests.keeping import keep
 from tests.serving.exporting import track, write_export

@@ -12,7 +12,7 @@ import pytest
 from harness.serving.layout import CARD, EXAMPLE, FILE, FOLDER
 from harness.serving.logging import log_exported, model_name
 from harness.tracking import locate
-from harness.tracking.door import MlflowClient
+from harness.tracking.mlflow_api import MlflowClient
 from tests.keeping import keep
 from tests.making import record
 from tests.serving.exporting import outputs_of, some_crops, track, write_export
@@ -139,8 +139,8 @@ def test_the_champion_is_replaced_by_who_leads_now(store, best, tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from harness.records import read
-from harness.tracking.door import MlflowClient
+from harness.tracking.records import read
+from harness.tracking.mlflow_api import MlflowClient
 setattr(MlflowClient, sys.argv[1], lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL))
 from harness.serving.logging import log_exported
 store, out, job = map(Path, sys.argv[2:])
@@ -151,7 +151,7 @@ log_exported(store, None, read(job), out)
 @pytest.mark.parametrize("at", ["log_model_artifacts", *(pytest.param(call, marks=pytest.mark.slow) for call in (
     "finalize_logged_model", "create_model_version", "set_registered_model_alias"))])
 def test_what_a_killed_export_left_is_made_whole_by_the_next(store, best, tmp_path, at):
-    from harness.records import write
+    from harness.tracking.records import write
 
     out = write_export(tmp_path / "out")
     write(tmp_path / "record.json", best[0])

@@ -10,7 +10,7 @@ import pytest
 
 from harness.leaderboard import render, rows
 from harness.tracking import locate, open_tracker, tracked_records
-from harness.tracking.door import MlflowClient
+from harness.tracking.mlflow_api import MlflowClient
 
 ROOT = Path(__file__).resolve().parents[2]
 

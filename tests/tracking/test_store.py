@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.tracking import locate, open_tracker, tracked_records
-from harness.tracking.door import MlflowClient
-from harness.tracking.sqlite_reader import tagged_runs
+from harness.tracking.mlflow_api import MlflowClient
+from harness.tracking.reader import tagged_runs
 from harness.utils.errors import FramelightError, InputError
 from tests.making import record
 

@@ -5,9 +5,9 @@ import sqlite3
 import pytest
 
 from harness.tracking import locate, open_tracker, tracked_records
-from harness.tracking.door import MlflowClient
 from harness.tracking.location import TrackingLost
-from harness.tracking.trainings import TrainingRun
+from harness.tracking.mlflow_api import MlflowClient
+from harness.tracking.training_run import TrainingRun
 from tests.making import record
 
 SETTINGS = {"training": {"type": "StillsConfig", "sam": 0.05, "expressions": {"weight_limit": float("inf")}},

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.evidence import FILE
-from harness.tracking.entries import JOB
 from harness.tracking.location import Location
+from harness.tracking.serialization import JOB
 
 if TYPE_CHECKING:
-    from harness.tracking.mlflow_tracker import Tracker
+    from harness.tracking.tracker import Tracker
 
 
 class Elsewhere:
@@ -23,7 +23,7 @@ class Elsewhere:
 
     def __call__(self, job_id: str, path: Path) -> bool:
         if self._tracker is None:
-            from harness.tracking.mlflow_tracker import Tracker
+            from harness.tracking.tracker import Tracker
 
             self._tracker = Tracker(self._location, reading_only=True)
             self._runs = {tags[JOB]: run for run, status, tags in self._tracker.tagged_runs()

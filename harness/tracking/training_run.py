@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.tracking.entries import Point, environment_tags, flattened
 from harness.tracking.environment import environment
+from harness.tracking.serialization import Point, environment_tags, flattened
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
-    from harness.tracking.mlflow_tracker import Tracker
+    from harness.tracking.tracker import Tracker
 
 Sent = TypeVar("Sent")
 

@@ -10,14 +10,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.records import Record
-from harness.tracking import entries, reading
+from harness.tracking import reader, serialization
 from harness.tracking.artifacts import keep_files
-from harness.tracking.connection import Connection
-from harness.tracking.door import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from harness.tracking.location import Location
-from harness.tracking.paging import PAGE
-from harness.tracking.writer import locked, source_tags, writer
+from harness.tracking.client import PAGE, Connection
+from harness.tracking.location import Location, locked, source_tags, writer
+from harness.tracking.mlflow_api import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.files import writing
 
@@ -36,8 +34,8 @@ class Tracker:
               tags: Mapping[str, str] | None = None) -> str:
         """Run id of the parent of a recipe's jobs; the one with this `study_id` is taken up again."""
         with self._guard(), locked(self.location):
-            known = self._search(f"tags.`{entries.STUDY}` = '{study_id}'")
-            named = {**(tags or {}), entries.STUDY: study_id, "framelight.kind": "study", "framelight.recipe": recipe}
+            known = self._search(f"tags.`{serialization.STUDY}` = '{study_id}'")
+            named = {**(tags or {}), serialization.STUDY: study_id, "framelight.kind": "study", "framelight.recipe": recipe}
             return self._taken_up(known[0] if known else None, recipe, named, dict(params or {}))
 
     def training(self, key: str, name: str, params: Mapping[str, str], tags: Mapping[str, str],
@@ -52,10 +50,10 @@ class Tracker:
                 return None
             begun = next((run for run in known if run.info.status != "FINISHED" and self._is_ours(run)
                           and run.info.experiment_id == self._experiment), None)
-            named = {**tags, entries.TRAINING: key, "framelight.kind": "backbone", "framelight.recipe": name}
+            named = {**tags, serialization.TRAINING: key, "framelight.kind": "backbone", "framelight.recipe": name}
             return self._taken_up(begun, name, named, params)
 
-    def log_points(self, run_id: str, points: Iterable[entries.Point]) -> None:
+    def log_points(self, run_id: str, points: Iterable[serialization.Point]) -> None:
         """Send metrics of a run; a step that its curve has already is not sent again."""
         with self._guard(), locked(self.location):
             self._log_points(run_id, points)
@@ -64,12 +62,12 @@ class Tracker:
         """Send the next point of each curve of a run; all are at the same step, which is returned and ends each tag's
         name."""
         with self._guard(), locked(self.location):
-            step = len(self._client.get_metric_history(run_id, entries.APPENDED))
-            self._log_points(run_id, [(name, value, step) for name, value in {entries.APPENDED: 1, **values}.items()])
+            step = len(self._client.get_metric_history(run_id, serialization.APPENDED))
+            self._log_points(run_id, [(name, value, step) for name, value in {serialization.APPENDED: 1, **values}.items()])
             self._client.log_batch(run_id, tags=[RunTag(f"{name}.{step}", value) for name, value in tags.items()])
             return step
 
-    def finish_training(self, run_id: str, key: str, points: Iterable[entries.Point], data: tuple[str, str],
+    def finish_training(self, run_id: str, key: str, points: Iterable[serialization.Point], data: tuple[str, str],
                         folder: Path) -> None:
         """Complete a training's run: what its curves lack, its data (name, digest), its files; then it is FINISHED.
 
@@ -88,7 +86,7 @@ class Tracker:
         """End a run: FINISHED, or FAILED with the text of `failed`."""
         with self._guard(), locked(self.location):
             if failed:
-                self._client.set_tag(run_id, "mlflow.note.content", failed[:entries.TAG_LENGTH])
+                self._client.set_tag(run_id, "mlflow.note.content", failed[:serialization.TAG_LENGTH])
             self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
 
     def log(self, record: Record, folder: Path | None, parent: str, replace: bool = False) -> str:
@@ -98,7 +96,7 @@ class Tracker:
         attempt left of it goes when the new run is whole. Raises TrackingLost when it could not be sent.
         """
         with self._guard(), locked(self.location):
-            earlier = self._search(f"tags.`{entries.JOB}` = '{record.job_id}'")
+            earlier = self._search(f"tags.`{serialization.JOB}` = '{record.job_id}'")
             finished = [run.info.run_id for run in earlier if run.info.status == "FINISHED"]
             if finished and not replace:
                 return finished[0]
@@ -111,7 +109,7 @@ class Tracker:
     def tracked(self) -> set[str]:
         """job_ids that are finished or pruned at this location, whoever logged them."""
         with self._guard():
-            return reading.finished_jobs(self.location, self.tagged_runs)
+            return reader.finished_jobs(self.location, self.tagged_runs)
 
     def fetch(self, run_id: str, name: str, path: Path) -> bool:
         """A file of a run, written to `path`; False when the run has none of that name."""
@@ -125,22 +123,22 @@ class Tracker:
     def records(self) -> list[Record]:
         """Light records of all finished and failed jobs of all experiments at this location."""
         with self._guard():
-            return reading.read_records(self.location, self.tagged_runs)
+            return reader.read_records(self.location, self.tagged_runs)
 
-    def tagged_runs(self) -> entries.Tagged:
+    def tagged_runs(self) -> serialization.Tagged:
         """(run id, status, tags) of every live run that carries a record, through MLflow's own search."""
         with self._guard():
-            found = self._search(f"tags.`{entries.RECORD}` LIKE '{{%'", everywhere=True)
+            found = self._search(f"tags.`{serialization.RECORD}` LIKE '{{%'", everywhere=True)
             return [(run.info.run_id, run.info.status, run.data.tags) for run in found]
 
     def _send(self, record: Record, folder: Path | None, parent: str) -> str:
         end = int(time.time() * 1000)
-        tags = {**entries.tags(record), **source_tags(self.location), "mlflow.parentRunId": parent}
+        tags = {**serialization.tags(record), **source_tags(self.location), "mlflow.parentRunId": parent}
         name = " ".join(filter(None, (record.backbone, record.features, record.head, f"s{record.seed}")))
-        run = self._client.create_run(self._experiment, end - int(entries.seconds(record) * 1000), tags, name)
+        run = self._client.create_run(self._experiment, end - int(serialization.seconds(record) * 1000), tags, name)
         run_id = run.info.run_id
-        params = [Param(name, value) for name, value in entries.params(record).items()]
-        listed = [Metric(key, value, end, step) for key, value, step in entries.metrics(record)]
+        params = [Param(name, value) for name, value in serialization.params(record).items()]
+        listed = [Metric(key, value, end, step) for key, value, step in serialization.metrics(record)]
         first = PAGE - len(params)
         self._client.log_batch(run_id, metrics=listed[:first], params=params)
         for i in range(first, len(listed), PAGE):
@@ -149,7 +147,7 @@ class Tracker:
         self._client.log_inputs(run_id, [_dataset(record.dataset, record.data_digest, record.split, profile)])
         if folder is not None:
             keep_files(self._client, run, Path(folder))
-        self._client.set_terminated(run_id, entries.MLFLOW_STATUS[record.status], end)
+        self._client.set_terminated(run_id, serialization.MLFLOW_STATUS[record.status], end)
         return run_id
 
     def _taken_up(self, run: Any, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> str:
@@ -165,7 +163,7 @@ class Tracker:
             self._client.log_batch(run.info.run_id, params=listed[i:i + 100])
         return run.info.run_id
 
-    def _log_points(self, run_id: str, points: Iterable[entries.Point]) -> None:
+    def _log_points(self, run_id: str, points: Iterable[serialization.Point]) -> None:
         now, points = int(time.time() * 1000), list(points)
         there = {name: {point.step for point in self._client.get_metric_history(run_id, name)}
                  for name in dict.fromkeys(name for name, _, _ in points)}
@@ -175,11 +173,11 @@ class Tracker:
 
     def _is_ours(self, run: Any) -> bool:
         """Whether this lock's holder may clear the run away; on a server others log the same jobs."""
-        return bool(self.location.database) or run.data.tags.get(entries.WRITER) == writer(self.location)
+        return bool(self.location.database) or run.data.tags.get(serialization.WRITER) == writer(self.location)
 
     def _trainings(self, key: str) -> list[Any]:
         """Runs of a training; a store that was moved has some in the experiment of its old place."""
-        return self._search(f"tags.`{entries.TRAINING}` = '{key}'", everywhere=True)
+        return self._search(f"tags.`{serialization.TRAINING}` = '{key}'", everywhere=True)
 
 
 def _dataset(name: str, digest: str, context: str, profile: Mapping[str, int]) -> DatasetInput:

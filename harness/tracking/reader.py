@@ -1,17 +1,16 @@
-"""Reads Framelight's tags from MLflow's sqlite file without importing MLflow.
-
-MLflow takes 1.3 s to import and 1.1 ms a run to search; this takes 0.05 ms a run. It reads three tables, read-only,
-and declines (None) when they are not as it knows them, so that the caller asks MLflow itself.
-"""
+"""What is tracked at a location: records and job ids, by the fast way for sqlite, else through MLflow."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from harness.tracking.entries import Tagged
+from harness.tracking.location import Location
+from harness.tracking.records import Record
+from harness.tracking.serialization import JOB, Tagged, record_of
 
 _COLUMNS = {
     "runs": {"run_uuid", "status", "lifecycle_stage", "experiment_id"},
@@ -43,3 +42,29 @@ def tagged_runs(database: Path) -> Tagged | None:
 
 def _has(connection: sqlite3.Connection, table: str, columns: set[str]) -> bool:
     return columns <= {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+Ask = Callable[[], Tagged]
+"""Gives the runs through MLflow's own search; called only where its tables cannot be read without it."""
+
+
+def runs(location: Location, ask: Ask) -> Tagged:
+    """(run id, MLflow status, tags) of every live run that Framelight logged there."""
+    if location.database is not None:
+        if not location.database.exists():
+            return []
+        found = tagged_runs(location.database)
+        if found is not None:
+            return found
+    return ask()
+
+
+def read_records(location: Location, ask: Ask) -> list[Record]:
+    """Light records of the jobs that ended there; a pruned trial is no result and is left out."""
+    ended = [(run, tags) for run, status, tags in runs(location, ask) if status in ("FINISHED", "FAILED")]
+    read = [record_of(tags, f"run {run} at {location.uri}") for run, tags in ended]
+    return [record for record in read if record is not None]
+
+
+def finished_jobs(location: Location, ask: Ask) -> set[str]:
+    return {tags[JOB] for _, status, tags in runs(location, ask) if status in ("FINISHED", "KILLED") and JOB in tags}

@@ -2,20 +2,91 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
 
-from harness.tracking.answering import brief, why_silent
-from harness.tracking.door import MlflowClient, ViewType
-from harness.tracking.experiment import find_or_make
-from harness.tracking.location import Location, TrackingLost
-from harness.tracking.paging import pages
-from harness.tracking.writer import locked, make_folder
+from harness.tracking.location import Location, TrackingLost, locked, make_folder
+from harness.tracking.mlflow_api import MlflowClient, ViewType
 from harness.utils.errors import FramelightError
 from harness.utils.files import writing
+from harness.utils.hashing import digest
+
+if TYPE_CHECKING:
+    from harness.tracking.mlflow_api import MlflowClient
+
+
+PAGE = 1000
+
+
+def pages(search: Any) -> list[Any]:
+    """Everything `search(max_results, page_token)` finds."""
+    found, token = [], None
+    while True:
+        page = search(max_results=PAGE, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+HASTY = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+
+
+def why_silent(client: MlflowClient) -> str:
+    """'' when the server answers within 5 s, else why not."""
+    before = {name: os.environ.get(name) for name in HASTY}
+    os.environ.update(HASTY)
+    try:
+        client.search_experiments(max_results=1)
+        return ""
+    except Exception as error:  # MLflow, requests and urllib3 each have their own
+        return brief(error)
+    finally:
+        os.environ.update({name: value for name, value in before.items() if value is not None})
+
+
+def brief(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200]
+
+
+EXPERIMENT = "framelight"
+
+
+def find_or_make(client: MlflowClient, location: Location, name: str | None = None) -> str:
+    """Id of the experiment with this name; by default `framelight` (or $MLFLOW_EXPERIMENT_NAME).
+
+    MLflow fixes an experiment's artifact folder for good; a store that was moved gets an experiment of its own.
+    """
+    wanted = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+    for known_as in (wanted, f"{wanted}-{digest(location.artifacts, 6)}"):
+        known = client.get_experiment_by_name(known_as)
+        if known is None:
+            return _make(client, location, known_as)
+        if known.lifecycle_stage == "active" and _keeps_here(location, known.artifact_location):
+            return known.experiment_id
+    raise FramelightError(f"the MLflow experiment '{wanted}' at {location.uri} was deleted; restore it in MLflow or "
+                          "name another in MLFLOW_EXPERIMENT_NAME")
+
+
+def _make(client: MlflowClient, location: Location, name: str) -> str:
+    try:
+        return client.create_experiment(name, location.artifacts)
+    except Exception:  # another machine may have made it on the same server a moment ago
+        known = client.get_experiment_by_name(name)
+        if known is None:
+            raise
+        return known.experiment_id
+
+
+def _keeps_here(location: Location, artifact_location: str) -> bool:
+    wanted = location.artifacts
+    return wanted is None or location.database is None or unquote(urlparse(artifact_location).path) == wanted
 
 
 class Connection:

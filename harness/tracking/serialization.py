@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.data.splits import SELECTION
-from harness.records import Record, from_json, to_json
+from harness.tracking.records import Record, from_json, to_json
 from harness.utils.hashing import dotted
 
 RECORD, JOB, STUDY, WRITER = "framelight.record", "framelight.job_id", "framelight.study", "framelight.writer"
