@@ -11,11 +11,10 @@ from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
 from harness.data.splits import REPORTED as VALIDATION
 from harness.data.splits import TRAINING, annotations_digest
-from harness.jobs.job import Configuration
+from harness.jobs.frozen_selection import require_model, require_predictions
+from harness.jobs.job import Configuration, configuration_of
 from harness.jobs.predictions import Predictions
-from harness.jobs.restored import configuration_of
 from harness.jobs.training import REPORTED
-from harness.jobs.untouched import require_model, require_predictions
 from harness.runs import find
 from harness.smoothing.kernels import Filter
 from harness.tracking.records import Record

@@ -32,7 +32,7 @@ class LocalProcesses(ProcessPoolExecutor):
 
     def __init__(self, workers: int) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.compute"])
+        context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.execute"])
         theirs, self._ours = context.Pipe(duplex=False)
         super().__init__(workers, mp_context=context, initializer=_start_worker, initargs=(theirs,))
 

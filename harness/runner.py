@@ -127,7 +127,7 @@ class _Session:
             yield from self._compute(pending)
 
     def _compute(self, pending: dict[Job, Reporter | None]) -> Iterator[tuple[Job, Record]]:
-        from harness.jobs.compute import failed
+        from harness.jobs.execute import failed
         from harness.utils.progress import Progress
 
         schedule = Schedule(self._workers(), self.workers, pending, self._trained, self._begin, self.say)

@@ -76,7 +76,7 @@ class Schedule:
                 future.cancel()
 
     def _submitted(self, piece: _Piece) -> Future:
-        from harness.jobs.compute import compute, compute_together
+        from harness.jobs.execute import compute, compute_together
 
         for job in () if piece.begun else piece.jobs:
             self.begin(job)

@@ -17,12 +17,12 @@ from harness.data.dataset import Labels
 from harness.data.registry import open_dataset
 from harness.data.splits import annotations_digest
 from harness.data.stratification import folds, held_out
-from harness.jobs.choice import Choice
 from harness.jobs.expand import Expansion
-from harness.jobs.frozen import freeze
+from harness.jobs.frozen_selection import freeze
+from harness.jobs.labels import Sealed
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.jobs.sealed import Sealed
+from harness.jobs.selection import Choice
 from harness.leaderboard.rows import board, rows
 from harness.metrics import ccc, p_au
 from harness.metrics.scores import UndefinedMetricWarning

@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from harness.cli import main
-from harness.jobs import compute
+from harness.jobs import execute
 from harness.jobs.expand import Expansion
 from harness.jobs.job import REVISION
 from harness.preparation import prepare
@@ -213,13 +213,13 @@ def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_a
     settings = ["search.batch=6", "search.trials=12", "search.pruner=none", "heads=logistic_regression",
                 "grids.features=embeddings"]
     recipe = apply_settings(expansion.recipe, settings)
-    trained, train = [], compute.training.train_together
+    trained, train = [], execute.training.train_together
 
     def counted(jobs, *others):
         trained.append(len(jobs))
         return train(jobs, *others)
 
-    monkeypatch.setattr(compute.training, "train_together", counted)
+    monkeypatch.setattr(execute.training, "train_together", counted)
     prepared = dataclasses.replace(expansion.prepared, store=fresh)
     run(recipe, prepared.root, fresh, None, 1, False, lambda _: None)
     study, = studies(fresh)
@@ -230,7 +230,7 @@ def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_a
         alone.store.mkdir(exist_ok=True)
         if not (alone.store / "features").exists():
             (alone.store / "features").symlink_to(fresh / "features")
-        record = compute.compute(alone)
+        record = execute.compute(alone)
         assert record.selection["P_VA"] == pytest.approx(trial.value, abs=1e-5)
 
 

@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from harness.cli import main
-from harness.jobs.compute import compute
+from harness.jobs.execute import compute
 from harness.jobs.expand import Expansion
 from harness.preparation import prepare
 from harness.recipes import apply_settings, find_recipe

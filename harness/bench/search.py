@@ -65,7 +65,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
 def _train(prepared: Prepared) -> None:
     """Some of the trials, spread over the numbers of epochs, each trained."""
     from harness.executors import local_executor
-    from harness.jobs.compute import compute
+    from harness.jobs.execute import compute
 
     with local_executor(1) as executor:
         for job in _jobs(prepared):

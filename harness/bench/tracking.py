@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.bench.figure import ROUNDS, Figure, interleaved
 from harness.executors import local_executor
-from harness.jobs.compute import compute
+from harness.jobs.execute import compute
 from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
 from harness.preparation import Prepared, prepare

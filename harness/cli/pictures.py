@@ -22,6 +22,6 @@ def best_pictures(store: Path, records: Iterable[Record]) -> list[str]:
 
 def _drawn(store: Path, run: str) -> Iterator[Path]:
     """The folder of the first of a run's seeds that has one: one seed of a run is drawn."""
-    from harness.analysis import FOLDER
+    from harness.jobs.figures import FOLDER
 
     yield from sorted((store / "artifacts" / "jobs").glob(f"{run}-s*/{FOLDER}"))[:1]

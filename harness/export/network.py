@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from backbones.cost import Cost, cost
 from backbones.onnx_network import OnnxNetwork
 from backbones.preprocessing import scale_and_offset
-from harness.jobs.heads import networks
-from harness.jobs.zero_shot import expression_columns
+from harness.jobs.baselines import expression_columns
+from harness.jobs.head_model import networks
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
 from harness.training.heads.trained_head import load, module_of
@@ -34,7 +34,7 @@ class ZeroShot(nn.Module):
     """Scores [N, K] -> probabilities [N, 8] of the expressions that score columns are named after."""
 
     def __init__(self, columns: np.ndarray) -> None:
-        """columns: [K, 8] of `harness.jobs.zero_shot.expression_columns`."""
+        """columns: [K, 8] of `harness.jobs.baselines.expression_columns`."""
         super().__init__()
         emotions = np.flatnonzero(columns.any(axis=1))
         self.register_buffer("emotions", torch.from_numpy(emotions))

@@ -12,10 +12,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.jobs import frozen
-from harness.jobs.job import Configuration, Job
-from harness.jobs.restored import configuration_of
-from harness.jobs.untouched import require_predictions
+from harness.jobs import frozen_selection
+from harness.jobs.frozen_selection import require_predictions
+from harness.jobs.job import Configuration, Job, configuration_of
 from harness.smoothing.candidates import Smoothing
 from harness.smoothing.kernels import CAUSAL, MAX_RADIUS, Filter
 from harness.tracking import records
@@ -66,7 +65,7 @@ def replay(store: Path, record: Record, root: Path, labels: str) -> Record:
     root: the data set it was made on; labels: the digest of the task's annotations there. FramelightError where the
     job's predictions are not in the store any more, were altered, or are of another version.
     """
-    from harness.jobs.compute import compute
+    from harness.jobs.execute import compute
 
     job = _job(store, record, root, labels)
     left = _left(store, record.job_id)
@@ -124,6 +123,6 @@ def _read(store: Path, job_id: str) -> Record | None:
 def _predictions(left: Path) -> str | None:
     """The hash of the predictions that a job's choice was frozen with."""
     try:
-        return json.loads((left / frozen.FILE).read_text(encoding="utf-8")).get("predictions")
+        return json.loads((left / frozen_selection.FILE).read_text(encoding="utf-8")).get("predictions")
     except (OSError, ValueError, AttributeError):
         return None

@@ -7,8 +7,8 @@ from itertools import product
 
 from harness.data.leakage import own_scores
 from harness.data.protocol import Protocol
+from harness.jobs.baselines import expression_columns
 from harness.jobs.job import LABELS, Configuration, Job
-from harness.jobs.zero_shot import expression_columns
 from harness.preparation import Prepared, PreparedBackbone
 from harness.recipes.recipe import Grid, Recipe
 from harness.smoothing.candidates import Smoothing

@@ -12,9 +12,9 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.features.store import FeatureEntry, FeatureStore
+from harness.jobs.baselines import ZeroShotModel
 from harness.jobs.job import LABELS, Configuration, Job
 from harness.jobs.predictions import Predictions, crops, predictions
-from harness.jobs.zero_shot import ZeroShotModel
 from harness.metrics.tasks import EXPRESSIONS, Task
 from harness.metrics.tasks import task as task_named
 from harness.utils.errors import FramelightError, InputError
@@ -48,7 +48,7 @@ def fit_model(job: Job, task: Task, fit: Labels, selection: Labels | None,
     configuration = job.configuration
     if configuration.head is None:
         return _untrained(configuration, task, entry, lambda: constant(task, fit))
-    from harness.jobs.heads import fit_heads
+    from harness.jobs.head_model import fit_heads
 
     return fit_heads(configuration, task, entry, fit, selection, job.seed, on_epoch, epochs, job.memory)
 
@@ -62,7 +62,7 @@ def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) 
     folder, task = Path(folder), task_named(configuration.task)
     if configuration.head is None:
         return _untrained(configuration, task, entry, lambda: _kept_constant(folder))
-    from harness.jobs.heads import load_heads
+    from harness.jobs.head_model import load_heads
 
     return load_heads(folder, configuration, task, entry, _summary(folder))
 

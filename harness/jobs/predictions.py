@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,3 +67,27 @@ def predictions(frames: Crops, outputs_of: Callable[[str, np.ndarray], np.ndarra
     return Predictions(tuple(frames), np.array([len(own) for own in frames.values()], dtype=np.int64),
                        np.concatenate([*frames.values(), np.zeros(0, np.int32)]).astype(np.int32),
                        np.concatenate([*outputs, np.zeros((0, width), np.float32)]).astype(np.float32))
+
+
+def pooled(parts: Sequence[tuple[Predictions, Labels]]) -> Predictions:
+    """The predictions of every part, sequences in order of their names; what is given alone stays as it is.
+
+    Of a sequence that several parts predict (blocks of stills), a part counts for the rows that its labels name.
+    """
+    if len(parts) == 1:
+        return parts[0][0]
+    met = Counter(name for predictions, _ in parts for name in predictions.sequences)
+    names = tuple(sorted(met))
+    shared = {name for name, times in met.items() if times > 1}
+    number = {name: i for i, name in enumerate(names)}
+    pieces = []
+    for predictions, labels in parts:
+        sequence = np.repeat([number[name] for name in predictions.sequences], predictions.lengths).astype(np.int64)
+        mine = np.repeat([name not in shared for name in predictions.sequences], predictions.lengths)
+        position = predictions.locate(labels)
+        mine[position[position >= 0]] = True
+        pieces.append((sequence[mine], predictions.frames[mine], predictions.outputs[mine]))
+    sequence, frames, outputs = (np.concatenate(column) for column in zip(*pieces))
+    order = np.lexsort((frames, sequence))
+    lengths = np.bincount(sequence, minlength=len(names)).astype(np.int64)
+    return Predictions(names, lengths, frames[order], outputs[order])

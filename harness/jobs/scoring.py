@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from harness.data.splits import REPORTED
-from harness.jobs.choice import Choice
 from harness.jobs.job import Configuration, Job
 from harness.jobs.replay import Replay
+from harness.jobs.selection import Choice
 from harness.metrics.intervals import interval
 from harness.metrics.tasks import Task
 from harness.metrics.unit_statistics import UnitStatistics, score

@@ -18,8 +18,7 @@ from harness.data.dataset import Labels
 from harness.data.splits import Division
 from harness.jobs.job import Job
 from harness.jobs.models import Epochs, Model, fit_model, median_epochs
-from harness.jobs.pooling import pooled
-from harness.jobs.predictions import Predictions
+from harness.jobs.predictions import Predictions, pooled
 from harness.metrics.tasks import Task
 from harness.utils.files import write_json, writing_directory
 from harness.utils.locks import making
@@ -104,7 +103,7 @@ def _fitted(courses: Sequence[_Course], task: Task, fit: Labels, selection: Labe
         return [fit_model(courses[0].job, task, fit, selection, courses[0].asks, epochs[0])]
     if not courses:
         return []
-    from harness.jobs.heads import fit_heads_together
+    from harness.jobs.head_model import fit_heads_together
 
     return fit_heads_together([course.job for course in courses], task, fit, selection,
                               [course.asks for course in courses], epochs)
@@ -113,7 +112,7 @@ def _fitted(courses: Sequence[_Course], task: Task, fit: Labels, selection: Labe
 def _predicted(models: Sequence[Model], sequences: Sequence[str]) -> list[Predictions]:
     if len(models) == 1:
         return [models[0].predict(sequences)]
-    from harness.jobs.heads import predict_together
+    from harness.jobs.head_model import predict_together
 
     return predict_together(models, sequences)
 

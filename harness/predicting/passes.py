@@ -101,7 +101,7 @@ class Exported:
 
 
 def _outputs(run: Kept, features: Mapping[str, np.ndarray]) -> np.ndarray:
-    from harness.jobs.zero_shot import ZeroShotModel, zero_shot
+    from harness.jobs.baselines import ZeroShotModel, zero_shot
     from harness.training.heads.trained_head import predict
 
     if isinstance(run.model, ZeroShotModel):

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from harness.data.dataset import Labels
-from harness.jobs.choice import choose
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
+from harness.jobs.selection import choose
 from harness.metrics.tasks import task as task_named
 from harness.metrics.unit_statistics import score
 from harness.smoothing.candidates import Smoothing

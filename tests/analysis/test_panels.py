@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from harness.analysis.reliability import Bins
-from harness.analysis.resampled import change_interval, metric_interval, ratio_interval
-from harness.analysis.scored import ScoredRun
-from harness.analysis.scores import draw_f1
-from harness.analysis.smoothing_curve import draw_smoothing, knots_of
-from harness.analysis.traces import chosen, draw_traces, per_video
+from harness.jobs.figures.classification import draw_f1
+from harness.jobs.figures.intervals import change_interval, metric_interval, ratio_interval
+from harness.jobs.figures.reliability import Bins
+from harness.jobs.figures.scored_run import ScoredRun
+from harness.jobs.figures.smoothing_curve import draw_smoothing, knots_of
+from harness.jobs.figures.traces import chosen, draw_traces, per_video
 from harness.metrics.intervals import interval
 from harness.metrics.paired_tests import paired
 from harness.metrics.unit_statistics import UnitStatistics

@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from harness.analysis import draw_run
-from harness.analysis.confusion import draw_expressions
-from harness.analysis.scored import ScoredRun
+from harness.jobs.figures import draw_run
+from harness.jobs.figures.classification import draw_expressions
+from harness.jobs.figures.scored_run import ScoredRun
 from harness.metrics.tasks import task
 from harness.utils.errors import FramelightError
 from harness.utils.plotting.style import ALARM
@@ -22,7 +22,7 @@ HELD = {"expr": {"confusion", "f1", "traces", "smoothing", "reliability"},
         "mtl": {"confusion", "f1", "ccc", "traces", "smoothing", "reliability"}}
 BYTES = """
 import hashlib, pathlib, sys
-from harness.analysis import draw_run
+from harness.jobs.figures import draw_run
 from tests.analysis.drawn import scored_run
 for path in draw_run(pathlib.Path(sys.argv[1]), *scored_run("mtl")):
     print(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
@@ -97,7 +97,7 @@ def test_garbage_is_collected_afterwards_even_where_drawing_failed(tmp_path):
 
 
 def test_importing_the_pictures_does_not_import_what_draws_them():
-    code = "import sys, harness.analysis; print(sorted({'matplotlib', 'PIL', 'torch'} & set(sys.modules)))"
+    code = "import sys, harness.jobs.figures; print(sorted({'matplotlib', 'PIL', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 import backbones
 from harness.export.network import Activation, Heads, Network, ZeroShot, fresh, torch_module
-from harness.jobs.zero_shot import expression_columns, zero_shot
+from harness.jobs.baselines import expression_columns, zero_shot
 from harness.metrics.tasks import TASKS
 
 AFFECTNET_AND_MORE = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise", "valence")

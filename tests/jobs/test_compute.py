@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.data.registry import open_dataset
-from harness.jobs.compute import compute
+from harness.jobs.execute import compute
 from harness.jobs.expand import Expansion
 from harness.jobs.predictions import Predictions
 from harness.preparation import prepare

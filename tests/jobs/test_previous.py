@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.data.dataset import Labels
-from harness.jobs.previous import previous_label
+from harness.jobs.baselines import previous_label
 from harness.metrics.tasks import task
 
 MTL = task("mtl")

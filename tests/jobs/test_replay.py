@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.data.dataset import Labels
-from harness.jobs.choice import choose
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
+from harness.jobs.selection import choose
 from harness.metrics import p_au, p_expr, p_va
 from harness.metrics.tasks import task
 from harness.recipes import Smoothing

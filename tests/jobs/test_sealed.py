@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from harness.jobs import training
-from harness.jobs.choice import Choice
-from harness.jobs.compute import compute
+from harness.jobs.execute import compute
 from harness.jobs.expand import Expansion
-from harness.jobs.frozen import freeze
-from harness.jobs.sealed import Sealed
+from harness.jobs.frozen_selection import freeze
+from harness.jobs.labels import Sealed
+from harness.jobs.selection import Choice
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing
 from harness.training.heads.config import HeadConfig
@@ -101,11 +101,11 @@ def test_whatever_trains_is_not_told_where_the_labels_lie(prepared, monkeypatch)
     assert len(told) == 3 and not any(path.is_dir() for path in told)
 
 
-CHOOSING = ("harness.jobs.training", "harness.jobs.choice", "harness.jobs.heads", "harness.jobs.models",
-            "harness.jobs.replay", "harness.jobs.pooling", "harness.training.heads", "harness.training", "harness.search")
+CHOOSING = ("harness.jobs.training", "harness.jobs.selection", "harness.jobs.head_model", "harness.jobs.models",
+            "harness.jobs.replay", "harness.jobs.predictions", "harness.training.heads", "harness.training", "harness.search")
 """What fits, chooses and searches: of these, imports inside functions count too."""
-READERS = {"harness.data.registry", "harness.data.annotations", "harness.data.csv_table", "harness.jobs.sealed",
-           "harness.jobs.annotated", "harness.data.validation_checks"}
+READERS = {"harness.data.registry", "harness.data.annotations", "harness.data.csv_table", "harness.jobs.labels",
+           "harness.jobs.labels", "harness.data.validation_checks"}
 
 
 def imported(module, late):
@@ -138,5 +138,5 @@ def test_code_that_trains_chooses_or_searches_has_no_reader_of_labels():
         if module not in met:
             met.add(module)
             waiting += imported(module, late=module.startswith(CHOOSING))
-    assert {"harness.jobs.heads", "harness.search_space", "harness.training.losses"} <= met
+    assert {"harness.jobs.head_model", "harness.search_space", "harness.training.losses"} <= met
     assert not met & READERS

@@ -9,7 +9,7 @@ import pytest
 
 from harness.executors import local_executor
 from harness.jobs import training
-from harness.jobs.compute import compute, compute_together
+from harness.jobs.execute import compute, compute_together
 from harness.jobs.expand import Expansion
 from harness.jobs.predictions import Predictions
 from harness.jobs.together import MOST, MOST_HIDDEN, groups

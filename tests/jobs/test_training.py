@@ -10,11 +10,10 @@ from harness.data.dataset import Labels
 from harness.data.registry import open_dataset
 from harness.data.splits import divided
 from harness.jobs import training
-from harness.jobs.compute import compute
+from harness.jobs.execute import compute
 from harness.jobs.expand import Expansion
 from harness.jobs.models import fit_model
-from harness.jobs.pooling import pooled
-from harness.jobs.predictions import Predictions
+from harness.jobs.predictions import Predictions, pooled
 from harness.metrics.tasks import task
 from harness.preparation import prepare
 from harness.recipes import Grid, Protocol, Recipe, Smoothing

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.jobs.zero_shot import expression_columns, zero_shot
+from harness.jobs.baselines import expression_columns, zero_shot
 from harness.metrics.tasks import EXPRESSIONS, softmax
 
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.analysis.scored import Block, ScoredRun
-from harness.analysis.strips import PANELS, draw_legends, heights
+from harness.jobs.figures.scored_run import Block, ScoredRun
+from harness.jobs.figures.timeline_panels import PANELS, draw_legends, heights
 from harness.metrics.scores import concordance, f1
 from harness.utils.plotting.style import INK, TEXT, panel, save, short, titled
 

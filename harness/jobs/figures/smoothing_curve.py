@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.resampled import change_interval, metric_interval
-from harness.analysis.scored import ScoredRun
+from harness.jobs.figures.intervals import change_interval, metric_interval
+from harness.jobs.figures.scored_run import ScoredRun
 from harness.smoothing.kernels import CAUSAL
 from harness.utils.plotting.style import (
     BLUE,

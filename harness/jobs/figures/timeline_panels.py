@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.scored import Block, ScoredRun
+from harness.jobs.figures.scored_run import Block, ScoredRun
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.plotting.style import BLUE, CLASS_COLOURS, GRID, INK, PALE, TEXT, name_rows
 from harness.utils.plotting.timeline import line, raw_line, rgb, strip

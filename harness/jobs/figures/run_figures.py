@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.analysis.concordance import draw_ccc
-from harness.analysis.confusion import draw_expressions
-from harness.analysis.reliability import draw_reliability
-from harness.analysis.scored import ScoredRun
-from harness.analysis.scores import draw_f1
-from harness.analysis.smoothing_curve import draw_smoothing
-from harness.analysis.traces import draw_traces
+from harness.jobs.figures.classification import draw_expressions, draw_f1
+from harness.jobs.figures.concordance import draw_ccc
+from harness.jobs.figures.reliability import draw_reliability
+from harness.jobs.figures.scored_run import ScoredRun
+from harness.jobs.figures.smoothing_curve import draw_smoothing
+from harness.jobs.figures.traces import draw_traces
 from harness.utils.plotting.style import drawing
 
 if TYPE_CHECKING:
-    from harness.jobs.choice import Choice
     from harness.jobs.replay import Replay
+    from harness.jobs.selection import Choice
     from harness.metrics.unit_statistics import UnitStatistics
     from harness.tracking.records import Record
 

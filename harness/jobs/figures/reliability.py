@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.resampled import ratio_interval
-from harness.analysis.scored import Block, ScoredRun
+from harness.jobs.figures.intervals import ratio_interval
+from harness.jobs.figures.scored_run import Block, ScoredRun
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS
 from harness.utils.plotting.style import (
     BLUE,

@@ -14,8 +14,8 @@ from harness.smoothing.kernels import look_ahead
 from harness.utils.plotting.style import short
 
 if TYPE_CHECKING:
-    from harness.jobs.choice import Choice
     from harness.jobs.replay import Replay
+    from harness.jobs.selection import Choice
     from harness.metrics.unit_statistics import UnitStatistics
     from harness.tracking.records import Record
 

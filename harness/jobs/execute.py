@@ -21,16 +21,15 @@ from harness.data.dataset import Labels
 from harness.data.splits import REPORTED, SELECTION, Division, divided
 from harness.features.store import FeatureStore
 from harness.jobs import training
-from harness.jobs.annotated import annotated
-from harness.jobs.choice import NOTHING, Choice, choose
-from harness.jobs.frozen import freeze
+from harness.jobs.baselines import previous_label
+from harness.jobs.frozen_selection import freeze
 from harness.jobs.job import LABELS, Job
+from harness.jobs.labels import Sealed, annotated
 from harness.jobs.models import constant
 from harness.jobs.predictions import Predictions, crops
-from harness.jobs.previous import previous_label
 from harness.jobs.replay import Replay
 from harness.jobs.scoring import record_of, scored
-from harness.jobs.sealed import Sealed
+from harness.jobs.selection import NOTHING, Choice, choose
 from harness.metrics.tasks import task as task_named
 from harness.metrics.unit_statistics import UnitStatistics
 from harness.tracking import records
@@ -131,7 +130,7 @@ class _Work:
         record, statistics = scored(job, self.task, split, replay, choice, summary)
         _save(folder / "statistics.npz", replay.units, statistics)
         if job.pictures and job.configuration.kind == "run" and job.seed == job.expected_seeds[0]:
-            from harness.analysis import draw_run
+            from harness.jobs.figures import draw_run
 
             draw_run(folder, record, replay, choice, statistics)
         return record

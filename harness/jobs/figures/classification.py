@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.resampled import bracket, metric_interval
-from harness.analysis.scored import ScoredRun
+from harness.jobs.figures.intervals import bracket, metric_interval
+from harness.jobs.figures.scored_run import ScoredRun
 from harness.metrics.scores import f1
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
+from harness.utils.plotting.confusion_matrix import confusion_panel, share_bar
 from harness.utils.plotting.style import (
     ALARM,
     BLUE,
@@ -31,6 +32,7 @@ from harness.utils.plotting.style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 MUSCLES = {"AU1": "inner brow raiser", "AU2": "outer brow raiser", "AU4": "brow lowerer", "AU6": "cheek raiser",
            "AU7": "lid tightener", "AU10": "upper lip raiser", "AU12": "lip corner puller",
@@ -119,3 +121,12 @@ def _columns(axes: Axes, values: np.ndarray, defined: np.ndarray, bounds: np.nda
         if thresholds is not None:
             axes.text(COLUMNS[3], row, f"{thresholds[row]:.1f}", transform=place, fontsize=8.5, color=INK, va="center",
                       ha="right", **TEXT)
+
+
+def draw_expressions(path: Path, run: ScoredRun) -> None:
+    """Write the picture of task `expr` or `mtl`."""
+    made = titled(8.2, 6.45, "Confusion of expressions", run.heading, run.warning)
+    image = confusion_panel(panel(made, 1.75, 1.1, 5.3, 5.3), run.statistics.arrays["expr"].sum(axis=0), EXPRESSIONS,
+                            run.rows)
+    share_bar(made, image, cax=panel(made, 7.25, 1.1, 0.15, 5.3))
+    save(made, path)
