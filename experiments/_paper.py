@@ -6,7 +6,7 @@ of 1 / batch size on linear layers, and everything chosen on the reported split 
 
 from dataclasses import replace
 
-from harness.recipes import Protocol, Smoothing
+from harness.runner import Protocol, Smoothing
 from harness.training.heads.config import HeadConfig, Part
 
 BACKBONES = ("mobilenet_7", "enet_b0_7", "enet_b0_8_best_afew", "enet_b0_8_best_vgaf", "enet_b2_8", "enet_b2_7")

@@ -6,7 +6,7 @@ the stills themselves are: other data frames its faces otherwise.
 
 from dataclasses import replace
 
-from harness.recipes import SyntheticStills, TrainedBackbone
+from harness.runner import SyntheticStills, TrainedBackbone
 from harness.training.backbones.config import Augmentation, Expressions, Identities, Schedule, StillsConfig
 
 FEW, MANY = SyntheticStills(images=3000, identities=120), SyntheticStills(images=12000, identities=480)

@@ -8,8 +8,8 @@ weights at hand, name other backbones: --set backbones=efficientnet_b0,efficient
 
 from experiments._heads import LINEAR
 from experiments._stills import NAMES, TRAINED
-from harness.recipes import Grid, Recipe, Smoothing
-from harness.recipes.recipe import FEATURES
+from harness.runner import Grid, Recipe, Smoothing
+from harness.runner.recipe import FEATURES
 from harness.training.heads.config import HeadConfig
 
 recipe = Recipe(

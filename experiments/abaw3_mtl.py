@@ -7,8 +7,8 @@ directly on the features against three on a shared hidden layer.
 """
 
 from experiments._stills import NAMES, TRAINED
-from harness.recipes import Grid, Recipe, Smoothing
-from harness.recipes.recipe import FEATURES
+from harness.runner import Grid, Recipe, Smoothing
+from harness.runner.recipe import FEATURES
 from harness.training.heads.config import HeadConfig
 
 recipe = Recipe(

@@ -14,7 +14,7 @@ recipes, the validation split itself chooses the epoch, by its accuracy, and is 
 
 import math
 
-from harness.recipes import BackboneRecipe
+from harness.runner import BackboneRecipe
 from harness.training.backbones.config import Augmentation, Expressions, Schedule, StillsConfig
 
 recipe = BackboneRecipe(

@@ -9,8 +9,8 @@ them for the four tasks: three feature choices and two heads for EXPR, one head 
 
 from experiments._heads import LINEAR
 from experiments._stills import QUICK, QUICK_NAMES
-from harness.recipes import Grid, Recipe, Smoothing, SyntheticVideos
-from harness.recipes.recipe import FEATURES
+from harness.runner import Grid, Recipe, Smoothing, SyntheticVideos
+from harness.runner.recipe import FEATURES
 from harness.training.heads.config import HeadConfig
 
 recipe = Recipe(

@@ -8,8 +8,8 @@ that are trained on synthetic stills, the three feature choices and two heads.
 
 from experiments._heads import LINEAR
 from experiments._stills import NAMES, TRAINED
-from harness.recipes import Grid, Recipe, Smoothing
-from harness.recipes.recipe import FEATURES
+from harness.runner import Grid, Recipe, Smoothing
+from harness.runner.recipe import FEATURES
 from harness.training.heads.config import HeadConfig
 
 recipe = Recipe(

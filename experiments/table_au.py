@@ -9,8 +9,8 @@ The paper reports 0.537 and 0.508 for enet_b0_8_best_vgaf, embeddings, mlp.
 """
 
 from experiments._paper import BACKBONES, FRAME_LEVEL, LINEAR, MLP, PUBLISHED
-from harness.recipes import Grid, Recipe
-from harness.recipes.recipe import FEATURES
+from harness.runner import Grid, Recipe
+from harness.runner.recipe import FEATURES
 
 recipe = Recipe(
     name="table_au",

@@ -8,8 +8,8 @@ Data and networks as of table_expr. The paper feeds valence and arousal from the
 """
 
 from experiments._paper import BACKBONES, FRAME_LEVEL, LINEAR, MLP, PUBLISHED
-from harness.recipes import Grid, Recipe
-from harness.recipes.recipe import FEATURES
+from harness.runner import Grid, Recipe
+from harness.runner.recipe import FEATURES
 
 recipe = Recipe(
     name="table_va",

@@ -4,7 +4,7 @@ import optuna
 
 RECIPE = '''
 from harness.training.heads.config import HeadConfig
-from harness.recipes import Grid, Recipe, Search, Smoothing
+from harness.runner import Grid, Recipe, Search, Smoothing
 
 recipe = Recipe(
     name="searched",

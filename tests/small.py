@@ -8,7 +8,7 @@ from pathlib import Path
 
 RECIPE = '''
 from harness.training.heads.config import HeadConfig
-from harness.recipes import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, Smoothing
 
 recipe = Recipe(
     name="small",

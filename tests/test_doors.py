@@ -7,7 +7,7 @@ import pytest
 
 PARTS = ("harness", "backbones", "experiments")
 HOME = Path(__file__).resolve().parents[1]
-DOORS = {"mlflow": "harness/tracking/mlflow_api.py", "optuna": "harness/search.py",
+DOORS = {"mlflow": "harness/tracking/mlflow_api.py", "optuna": "harness/runner/search.py",
          "pytorch_lightning": "harness/training/lightning_module.py"}
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.backbone_training import REVISION as TRAINING_REVISION
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
 from harness.data.splits import annotations_digest
 from harness.data.synthetic import VERSION
 from harness.data.synthetic.cache import stills_identity
 from harness.features.store import entry_key
-from harness.jobs.expand import Expansion
-from harness.preparation import Prepared, PreparedBackbone
-from harness.recipes import BackboneRecipe, Recipe, Search, Smoothing, find_recipe, recipe_names
-from harness.search_space import Space
+from harness.runner import BackboneRecipe, Recipe, Search, Smoothing, find_recipe, recipe_names
+from harness.runner.backbone_training import REVISION as TRAINING_REVISION
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import Prepared, PreparedBackbone
+from harness.runner.search_space import Space
 from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import digest, plain
 from tests.paths import shared_data

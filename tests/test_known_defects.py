@@ -17,7 +17,6 @@ from harness.data.dataset import Labels
 from harness.data.registry import open_dataset
 from harness.data.splits import annotations_digest
 from harness.data.stratification import folds, held_out
-from harness.jobs.expand import Expansion
 from harness.jobs.frozen_selection import freeze
 from harness.jobs.labels import Sealed
 from harness.jobs.predictions import Predictions
@@ -28,8 +27,9 @@ from harness.metrics import ccc, p_au
 from harness.metrics.scores import UndefinedMetricWarning
 from harness.metrics.tasks import softmax, task
 from harness.metrics.unit_statistics import collect, merge, score
-from harness.preparation import Prepared, PreparedBackbone
-from harness.recipes import Grid, Recipe
+from harness.runner import Grid, Recipe
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import Filter
 from harness.submission import files
@@ -206,7 +206,7 @@ def test_merbench_folds_are_shuffled_without_a_seed():
 
 
 def sealed_job(tmp_path, protocol="held-out"):
-    from harness.recipes import Protocol
+    from harness.runner import Protocol
 
     root, store = small_abaw3(tmp_path / "data"), tmp_path / "store"
     recipe = Recipe("small", (Grid("expr"),), ("mine",), protocol=Protocol(protocol))

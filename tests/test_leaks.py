@@ -12,8 +12,8 @@ from harness.data.fingerprint import dataset_digest
 from harness.data.leakage import own_scores, warn_of_lookalikes
 from harness.data.registry import open_dataset
 from harness.data.splits import annotations_digest
-from harness.preparation import prepare
-from harness.recipes import Grid, Recipe
+from harness.runner import Grid, Recipe
+from harness.runner.preparation import prepare
 from harness.training.heads.config import HeadConfig
 from tests.data.building import TEST_LISTS, crops, small_abaw3, table, write
 
@@ -189,8 +189,8 @@ def test_a_run_says_once_which_backbones_bring_their_own_answer(videos, tmp_path
 def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path):
     import json
 
-    from harness.backbone_training import train_backbone
-    from harness.recipes import BackboneRecipe
+    from harness.runner import BackboneRecipe
+    from harness.runner.backbone_training import train_backbone
     from harness.training.backbones.config import Expressions, Schedule, StillsConfig
 
     words = ("anger", "fear", "happiness")

@@ -9,8 +9,8 @@ import pytest
 
 from harness.data.synthetic.cache import synthetic_stills, synthetic_videos
 from harness.data.validation import require_sound
-from harness.preparation import prepare
-from harness.recipes import BackboneRecipe, Grid, Protocol, Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
+from harness.runner import BackboneRecipe, Grid, Protocol, Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
+from harness.runner.preparation import prepare
 from harness.tracking import TrackingLost
 from harness.training.backbones.config import Expressions, Schedule, StillsConfig
 from harness.training.heads.config import HeadConfig
@@ -155,14 +155,14 @@ def test_checkpoints_are_known_by_all_that_made_them(tmp_path, monkeypatch):
 
     assert trained() == 1 and trained() == 0
     assert trained(dataclasses.replace(TRAINING, threads=1)) == 1
-    monkeypatch.setattr("harness.backbone_training.REVISION", 1_000)
+    monkeypatch.setattr("harness.runner.backbone_training.REVISION", 1_000)
     assert trained() == 1 and trained() == 0
     monkeypatch.setattr("harness.data.synthetic.VERSION", 1_000)
     assert trained() == 1
 
 
 def test_a_recipes_own_backbone_is_the_one_that_its_command_trains_and_is_tracked_alike(tmp_path):
-    from harness.backbone_training import train_backbone
+    from harness.runner.backbone_training import train_backbone
     from harness.tracking import open_tracker
 
     store, tracker = tmp_path / "store", open_tracker(tmp_path / "store")
@@ -175,7 +175,7 @@ def test_a_recipes_own_backbone_is_the_one_that_its_command_trains_and_is_tracke
 
 
 def test_an_entry_is_found_without_the_stills_it_was_trained_on(tmp_path):
-    from harness.backbone_training import train_backbone
+    from harness.runner.backbone_training import train_backbone
 
     wanted = BackboneRecipe("mine", TRAINING, stills=STILLS)
     folder = train_backbone(wanted, None, tmp_path, lambda _: None).folder

@@ -22,7 +22,7 @@ def test_every_command_parses(words):
 
 
 def test_every_setting_is_one():
-    from harness.recipes import apply_settings, find_recipe
+    from harness.runner import apply_settings, find_recipe
 
     for words in commands():
         settings = [words[i + 1] for i, word in enumerate(words) if word == "--set"]

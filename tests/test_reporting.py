@@ -6,7 +6,7 @@ from multiprocessing.connection import Client
 
 import pytest
 
-from harness.reporting import listening
+from harness.runner.pruning import listening
 from harness.utils.errors import FramelightError
 
 

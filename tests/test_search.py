@@ -10,12 +10,12 @@ from optuna.trial import TrialState
 
 from harness.cli import main
 from harness.jobs import execute
-from harness.jobs.expand import Expansion
 from harness.jobs.job import REVISION
-from harness.preparation import prepare
-from harness.recipes import apply_settings, find_recipe
-from harness.runner import run
-from harness.search_space import Space
+from harness.runner import apply_settings, find_recipe
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import prepare
+from harness.runner.run import run
+from harness.runner.search_space import Space
 from harness.tracking import open_tracker, records
 from harness.utils.errors import InputError
 from harness.utils.hashing import digest, plain

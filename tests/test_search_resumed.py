@@ -10,10 +10,10 @@ from optuna.trial import TrialState
 
 from harness.cli import main
 from harness.jobs.execute import compute
-from harness.jobs.expand import Expansion
-from harness.preparation import prepare
-from harness.recipes import apply_settings, find_recipe
-from harness.search import GridSearch
+from harness.runner import apply_settings, find_recipe
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import prepare
+from harness.runner.search import GridSearch
 from harness.tracking import records
 from tests import small
 from tests.searching import RECIPE, arguments, outcome, studies

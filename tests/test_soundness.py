@@ -8,7 +8,7 @@ import pytest
 
 from harness.data import annotations
 from harness.data.validation import require_sound
-from harness.recipes import Protocol
+from harness.runner import Protocol
 from harness.utils.errors import FramelightError, InputError
 from tests.data.building import EXPR, annotate, small_abaw3
 

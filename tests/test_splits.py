@@ -6,7 +6,7 @@ import pytest
 from harness.data.registry import open_dataset
 from harness.data.splits import divided, presence
 from harness.metrics.tasks import task
-from harness.recipes import Protocol
+from harness.runner import Protocol
 from tests.data.building import AU, EXPR, VA, annotate, small_abaw3
 
 

@@ -17,13 +17,13 @@ import torch
 
 from harness.data.dataset import Labels
 from harness.evidence import FILE
-from harness.executors import THREADS
 from harness.features.matrix import FeatureMatrix, sequence_blocks
 from harness.features.store import FeatureStore
 from harness.jobs.predictions import Predictions, crops, predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import UnitStatistics, score
+from harness.runner.executors import THREADS
 from harness.tracking import open_tracker
 from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.bench.figure import Figure, interleaved
-from harness.recipes import Grid, Recipe, Search, Smoothing
+from harness.runner import Grid, Recipe, Search, Smoothing
 from harness.training.heads.config import HeadConfig
 
 if TYPE_CHECKING:
     from harness.jobs.job import Job
-    from harness.preparation import Prepared
+    from harness.runner.preparation import Prepared
 
 TRIALS, TRAININGS, TIMED = 100, 20, 3
 RECIPE = Recipe(
@@ -31,8 +31,8 @@ RECIPE = Recipe(
 
 def measure(say: Callable[[str], None]) -> Iterator[Figure]:
     from harness.data.synthetic import make
-    from harness.preparation import prepare
-    from harness.runner import run
+    from harness.runner.preparation import prepare
+    from harness.runner.run import run
 
     with tempfile.TemporaryDirectory() as folder:
         say("making 40 videos and their features")
@@ -64,8 +64,8 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
 
 def _train(prepared: Prepared) -> None:
     """Some of the trials, spread over the numbers of epochs, each trained."""
-    from harness.executors import local_executor
     from harness.jobs.execute import compute
+    from harness.runner.executors import local_executor
 
     with local_executor(1) as executor:
         for job in _jobs(prepared):
@@ -73,7 +73,7 @@ def _train(prepared: Prepared) -> None:
 
 
 def _jobs(prepared: Prepared) -> list[Job]:
-    from harness.jobs.expand import Expansion
+    from harness.runner.expansion import Expansion
 
     low, high = RECIPE.search.epochs
     grid, one = RECIPE.grids[0], Smoothing(kernels=("mean",), smallest=25, largest=25)

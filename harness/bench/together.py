@@ -90,7 +90,7 @@ def _one_thread() -> Iterator[str]:
     """Torch with the threads of a job; yields `cuda` where there is one, otherwise `cpu`."""
     import torch
 
-    from harness.executors import THREADS
+    from harness.runner.executors import THREADS
 
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.bench.figure import ROUNDS, Figure, interleaved
-from harness.executors import local_executor
 from harness.jobs.execute import compute
-from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
-from harness.preparation import Prepared, prepare
-from harness.recipes import Grid, Recipe, Search, Smoothing, SyntheticVideos
-from harness.search import GridSearch
+from harness.runner import Grid, Recipe, Search, Smoothing, SyntheticVideos
+from harness.runner.executors import local_executor
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import Prepared, prepare
+from harness.runner.search import GridSearch
 from harness.tracking import open_tracker
 from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig

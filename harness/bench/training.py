@@ -23,9 +23,9 @@ HEADS = (HeadConfig("logistic_regression", epochs=1, l2=1e-4), HeadConfig("mlp",
 
 
 def measure(say: Callable[[str], None]) -> Iterator[Figure]:
-    from harness.executors import THREADS
     from harness.features.matrix import FeatureMatrix
     from harness.metrics.tasks import task
+    from harness.runner.executors import THREADS
     from harness.training.heads.standardization import moments
     from harness.training.heads.train import train_head
 

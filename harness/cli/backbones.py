@@ -39,7 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 def entries_of(store: Path) -> Path:
     """Where the store keeps backbones; InputError where it cannot keep any."""
-    from harness.preparation import checkpoints
+    from harness.runner.preparation import checkpoints
 
     if store.exists() and not store.is_dir():
         raise InputError(f"--store {store} is a file; a store is a folder")

@@ -62,7 +62,7 @@ def _macs(store: Path, groups: Iterable[list[Record]]) -> dict[str, int | None]:
 
 def _of_backbone(kept: FeatureStore, entry: str, store: Path) -> int | None:
     import backbones
-    from harness.backbone_training import checkpoints
+    from harness.runner.backbone_training import checkpoints
 
     try:
         reference = kept.entry(entry).backbone["reference"]

@@ -9,7 +9,7 @@ from harness.utils.console import say
 
 def main(arguments: argparse.Namespace) -> None:
     from harness.data.registry import open_dataset
-    from harness.preparation import extracted
+    from harness.runner.preparation import extracted
 
     dataset = open_dataset(arguments.data)
     entry, info = extracted(arguments.backbone, arguments.backbone, dataset, arguments.store, arguments.precision,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from harness.cli.boards import show
 from harness.cli.pictures import best_pictures
-from harness.recipes import apply_settings, find_recipe
+from harness.runner import apply_settings, find_recipe
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
 from harness.utils.console import say
@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> int:
     recipe = apply_settings(find_recipe(arguments.recipe), arguments.settings)
     if arguments.store.exists() and not arguments.store.is_dir():
         raise InputError(f"--store {arguments.store} is a file; a store is a folder")
-    from harness.runner import run
+    from harness.runner.run import run
 
     began = time.monotonic()
     outcome = run(recipe, arguments.data, arguments.store, arguments.tracking_uri, arguments.jobs, arguments.force, say)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.recipes import BackboneRecipe, apply_settings, find_recipe
+from harness.runner import BackboneRecipe, apply_settings, find_recipe
 from harness.utils.console import say
 from harness.utils.errors import InputError
 
@@ -20,7 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.store.exists() and not arguments.store.is_dir():
         raise InputError(f"--store {arguments.store} is a file; a store is a folder")
     import backbones
-    from harness.backbone_training import train_backbone
+    from harness.runner.backbone_training import train_backbone
     from harness.tracking import open_tracker
     from harness.training import rank
 

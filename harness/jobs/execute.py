@@ -51,7 +51,7 @@ def compute(job: Job, on_epoch: training.OnEpoch | None = None) -> Record:
 
 
 def compute_together(jobs: Sequence[Job], on_epochs: Sequence[training.OnEpoch | None]) -> dict[str, Record]:
-    """Train a group of `harness.jobs.together`: the records of the jobs that were pruned, by job id.
+    """Train a group of `harness.runner.scheduler`: the records of the jobs that were pruned, by job id.
 
     The others' predictions are kept, so that `compute` does the rest of each; but not of a job that cannot be trained.
     A training that several jobs share is pruned when all of them say so.

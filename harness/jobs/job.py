@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.data.protocol import Protocol
-from harness.recipes.recipe import Recipe
+from harness.runner.recipe import Recipe
 from harness.smoothing.candidates import Smoothing
 from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig, Part

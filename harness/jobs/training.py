@@ -46,7 +46,7 @@ def train(job: Job, task: Task, training: Labels, divisions: Sequence[Division],
 
 def train_together(jobs: Sequence[Job], task: Task, training: Labels, divisions: Sequence[Division],
                    reported: Sequence[str], on_epochs: Sequence[OnEpoch | None]) -> dict[str, dict[str, Any]]:
-    """As `train` for jobs of different trainings, a group of `harness.jobs.together`: the summaries of the pruned ones.
+    """As `train` for jobs of different trainings, a group of `harness.runner.scheduler`: the summaries of the pruned ones.
 
     The predictions of the others are kept at the end, one right after the other. One whose loss or outputs stopped
     being finite among others leaves nothing; trained alone it says why.

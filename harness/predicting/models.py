@@ -100,8 +100,8 @@ def _files(folder: Path) -> str:
 def _shared(runs: Sequence[Kept], how: Opening) -> Shared:
     import backbones
     from backbones.engines.choosing import choose, open_engine
-    from harness.backbone_training import checkpoints
     from harness.features.pipeline import batch_size, engine_batch
+    from harness.runner.backbone_training import checkpoints
 
     entry = runs[0].entry
     backbone = backbones.load(entry.backbone["reference"], checkpoints(how.store))

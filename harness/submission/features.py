@@ -22,7 +22,7 @@ def features_of(chosen: Chosen, dataset: Dataset, images: str, store: Path, say:
     trained_on = kept.entry(chosen.configuration.entry)
     if trained_on.data_digest == images:
         return trained_on
-    from harness.preparation import extracted
+    from harness.runner.preparation import extracted
 
     entry, info = extracted(chosen.record.backbone, trained_on.backbone["reference"], dataset, store,
                             trained_on.dtype, say, images=images, compute=trained_on.compute)

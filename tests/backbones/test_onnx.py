@@ -18,7 +18,7 @@ from harness.cli import main
 from harness.data.image_decoding import decode
 from harness.features.extraction import extract
 from harness.features.store import FeatureStore
-from harness.preparation import checkpoints
+from harness.runner.preparation import checkpoints
 from tests.backbones.onnx_models import SIZE, Both, export, pooled, timm_network
 from tests.features.crops import contents, write_crops
 

@@ -2,7 +2,7 @@
 
 RECIPE = '''
 from harness.training.heads.config import HeadConfig
-from harness.recipes import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, Smoothing
 
 linear = HeadConfig("logistic_regression", hidden=0, epochs=2)
 recipe = Recipe(
@@ -21,13 +21,13 @@ recipe = Recipe(
 '''
 PUBLISHED = RECIPE + '''
 import dataclasses
-from harness.recipes import Protocol
+from harness.runner import Protocol
 
 recipe = dataclasses.replace(recipe, name="one", grids=recipe.grids[:1], seeds=(5,), protocol=Protocol("published"))
 '''
 FOLDED = RECIPE + '''
 import dataclasses
-from harness.recipes import Protocol
+from harness.runner import Protocol
 
 separate = Grid("mtl", ("embeddings+scores",), (HeadConfig("separate", epochs=1),))
 recipe = dataclasses.replace(recipe, name="folded", grids=(*recipe.grids[1:3], separate), seeds=(5,), missing="filled",

@@ -34,7 +34,7 @@ for name in ("harness", "backbones", "torch", "experiments"):
 
 OTHERS = """
 from harness.training.heads.config import HeadConfig
-from harness.recipes import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, Smoothing
 
 def head(kind):
     return HeadConfig(kind, hidden=8, epochs=2)

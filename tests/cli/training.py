@@ -7,7 +7,7 @@ from harness.cli import main
 
 RECIPE = '''
 from harness.training.backbones.config import Augmentation, Expressions, Identities, Schedule, StillsConfig
-from harness.recipes import BackboneRecipe
+from harness.runner import BackboneRecipe
 
 recipe = BackboneRecipe(
     name="drawn",

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.jobs.expand import Expansion
-from harness.preparation import Prepared, PreparedBackbone
 from harness.published import DATASET, figures
-from harness.recipes import Recipe, apply_settings, find_recipe, recipe_names
+from harness.runner import Recipe, apply_settings, find_recipe, recipe_names
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
 
@@ -98,7 +98,7 @@ def test_no_recipe_names_backbones_in_single_grids():
 
 
 def test_a_table_without_its_weights_says_how_to_import_them(tmp_path):
-    from harness.preparation import prepare
+    from harness.runner.preparation import prepare
 
     with pytest.raises(InputError, match="backbones import FILE --name mobilenet_7.*enet_b0_7.*enet_b2_8"):
         prepare(find_recipe("table_mtl"), tmp_path, tmp_path / "store", print)

@@ -9,10 +9,10 @@ import pytest
 
 from harness.data.registry import open_dataset
 from harness.jobs.execute import compute
-from harness.jobs.expand import Expansion
 from harness.jobs.predictions import Predictions
-from harness.preparation import prepare
-from harness.recipes import Grid, Protocol, Recipe, Smoothing
+from harness.runner import Grid, Protocol, Recipe, Smoothing
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import prepare
 from harness.tracking.serialization import metrics
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.jobs.expand import Expansion
-from harness.preparation import Prepared, PreparedBackbone
-from harness.recipes import Grid, Protocol, Recipe, Smoothing
-from harness.recipes.recipe import FEATURES
+from harness.runner import Grid, Protocol, Recipe, Smoothing
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import Prepared, PreparedBackbone
+from harness.runner.recipe import FEATURES
 from harness.training.heads.config import HeadConfig, Part
 from harness.utils.errors import InputError
 

@@ -10,11 +10,11 @@ import pytest
 from harness.data.registry import open_dataset
 from harness.data.splits import REPORTED, TRAINING
 from harness.features.store import FeatureStore
-from harness.jobs.expand import Expansion
 from harness.jobs.models import fit_model, load_model, median_epochs
 from harness.metrics.tasks import task as task_named
-from harness.preparation import prepare
-from harness.recipes import Grid, Recipe
+from harness.runner import Grid, Recipe
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import prepare
 from harness.training.heads.config import HeadConfig, Part
 from harness.utils.errors import FramelightError, InputError
 

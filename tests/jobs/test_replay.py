@@ -13,7 +13,7 @@ from harness.jobs.replay import Replay
 from harness.jobs.selection import choose
 from harness.metrics import p_au, p_expr, p_va
 from harness.metrics.tasks import task
-from harness.recipes import Smoothing
+from harness.runner import Smoothing
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 

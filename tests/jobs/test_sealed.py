@@ -12,12 +12,12 @@ import pytest
 
 from harness.jobs import training
 from harness.jobs.execute import compute
-from harness.jobs.expand import Expansion
 from harness.jobs.frozen_selection import freeze
 from harness.jobs.labels import Sealed
 from harness.jobs.selection import Choice
-from harness.preparation import prepare
-from harness.recipes import Grid, Protocol, Recipe, Smoothing
+from harness.runner import Grid, Protocol, Recipe, Smoothing
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import prepare
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError
 
@@ -102,7 +102,7 @@ def test_whatever_trains_is_not_told_where_the_labels_lie(prepared, monkeypatch)
 
 
 CHOOSING = ("harness.jobs.training", "harness.jobs.selection", "harness.jobs.head_model", "harness.jobs.models",
-            "harness.jobs.replay", "harness.jobs.predictions", "harness.training.heads", "harness.training", "harness.search")
+            "harness.jobs.replay", "harness.jobs.predictions", "harness.training.heads", "harness.training", "harness.runner.search")
 """What fits, chooses and searches: of these, imports inside functions count too."""
 READERS = {"harness.data.registry", "harness.data.annotations", "harness.data.csv_table", "harness.jobs.labels",
            "harness.jobs.labels", "harness.data.validation_checks"}
@@ -132,11 +132,11 @@ def is_module(name):
 
 
 def test_code_that_trains_chooses_or_searches_has_no_reader_of_labels():
-    waiting, met = [*CHOOSING[:6], "harness.training.heads.train", "harness.training.lightning_module", "harness.search"], set()
+    waiting, met = [*CHOOSING[:6], "harness.training.heads.train", "harness.training.lightning_module", "harness.runner.search"], set()
     while waiting:
         module = waiting.pop()
         if module not in met:
             met.add(module)
             waiting += imported(module, late=module.startswith(CHOOSING))
-    assert {"harness.jobs.head_model", "harness.search_space", "harness.training.losses"} <= met
+    assert {"harness.jobs.head_model", "harness.runner.search_space", "harness.training.losses"} <= met
     assert not met & READERS

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from harness.data import annotations, csv_table
-from harness.executors import InProcess
-from harness.jobs.expand import Expansion
 from harness.metrics.tasks import EXPRESSIONS
-from harness.preparation import prepare
-from harness.recipes import Grid, Protocol, Recipe, Search, Smoothing
-from harness.schedule import Schedule
-from harness.search import GridSearch
+from harness.runner import Grid, Protocol, Recipe, Search, Smoothing
+from harness.runner.executors import InProcess
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import prepare
+from harness.runner.scheduler import Schedule
+from harness.runner.search import GridSearch
 from harness.tracking import records
 from harness.training.heads.config import HeadConfig, Part
 

@@ -9,7 +9,7 @@ from tests import small
 
 RECIPE = '''
 from harness.training.heads.config import HeadConfig
-from harness.recipes import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, Smoothing
 
 recipe = Recipe(
     name="switched",

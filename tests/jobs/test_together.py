@@ -7,15 +7,14 @@ import shutil
 import numpy as np
 import pytest
 
-from harness.executors import local_executor
 from harness.jobs import training
 from harness.jobs.execute import compute, compute_together
-from harness.jobs.expand import Expansion
 from harness.jobs.predictions import Predictions
-from harness.jobs.together import MOST, MOST_HIDDEN, groups
-from harness.preparation import prepare
-from harness.recipes import Grid, Protocol, Recipe, Smoothing
-from harness.schedule import Schedule
+from harness.runner import Grid, Protocol, Recipe, Smoothing
+from harness.runner.executors import local_executor
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import prepare
+from harness.runner.scheduler import MOST, MOST_HIDDEN, Schedule, groups
 from harness.training.heads.config import HeadConfig, Part
 
 LINEAR = tuple(HeadConfig("logistic_regression", l2=l2, learning_rate=rate, epochs=epochs)

@@ -11,12 +11,12 @@ from harness.data.registry import open_dataset
 from harness.data.splits import divided
 from harness.jobs import training
 from harness.jobs.execute import compute
-from harness.jobs.expand import Expansion
 from harness.jobs.models import fit_model
 from harness.jobs.predictions import Predictions, pooled
 from harness.metrics.tasks import task
-from harness.preparation import prepare
-from harness.recipes import Grid, Protocol, Recipe, Smoothing
+from harness.runner import Grid, Protocol, Recipe, Smoothing
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import prepare
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.trained_head import load
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.recipes import Recipe, apply_settings, find_recipe, recipe_names
+from harness.runner import Recipe, apply_settings, find_recipe, recipe_names
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
 from harness.utils.hashing import digest

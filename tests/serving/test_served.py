@@ -22,7 +22,7 @@ from tests.serving.exporting import outputs_of, some_crops, track, write_export
 
 RECIPE = '''
 from harness.training.heads.config import HeadConfig
-from harness.recipes import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, Smoothing
 
 recipe = Recipe(name="alone", backbones=("tiny_mobilenet@random",), baselines=False, pictures=False,
                 grids=(Grid("expr", ("embeddings",), (HeadConfig("logistic_regression", hidden=0, epochs=2),)),),

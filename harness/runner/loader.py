@@ -11,8 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.recipes.backbone import BackboneRecipe
-from harness.recipes.recipe import Recipe
+from harness.runner.recipe import BackboneRecipe, Recipe
 from harness.utils.errors import InputError, unknown
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.synthetic.cache import stills_identity, synthetic_stills
-from harness.recipes.backbone import BackboneRecipe
+from harness.runner.backbone_report import keep_report, read_report
+from harness.runner.recipe import BackboneRecipe
 from harness.tracking.training_run import TrainingRun
 from harness.training import rank
 from harness.training.backbones.config import REVISION
-from harness.training_report import keep_report, read_report
 from harness.utils.errors import InputError
 from harness.utils.files import sweep
 from harness.utils.hashing import digest, plain
@@ -142,7 +142,7 @@ def _parent(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
 def _found(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
     """Where the parent is what another recipe trains and is not there, the message says how to get it."""
     import backbones
-    from harness.recipes.finding import recipe_names
+    from harness.runner.loader import recipe_names
 
     wanted = recipe.training.backbone
     try:

@@ -8,15 +8,14 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.backbone_training import checkpoints, train_backbone
 from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.leakage import warn_of_lookalikes, warn_of_own_scores, warn_of_tuned
 from harness.data.splits import annotations_digest
 from harness.data.synthetic.cache import synthetic_videos
 from harness.data.validation import require_sound
-from harness.recipes.backbone import BackboneRecipe
-from harness.recipes.recipe import Recipe, TrainedBackbone
+from harness.runner.backbone_training import checkpoints, train_backbone
+from harness.runner.recipe import BackboneRecipe, Recipe, TrainedBackbone
 from harness.utils.errors import InputError
 from harness.utils.files import sweep
 

@@ -21,11 +21,11 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
-from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
-from harness.recipes.recipe import Grid
-from harness.reporting import Reporter, listening
-from harness.search_space import Space
+from harness.runner.expansion import Expansion
+from harness.runner.pruning import Reporter, listening
+from harness.runner.recipe import Grid
+from harness.runner.search_space import Space
 from harness.tracking import records
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError

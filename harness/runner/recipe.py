@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -10,9 +11,9 @@ from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
 from harness.metrics.tasks import TASKS
 from harness.smoothing.candidates import Smoothing
 from harness.smoothing.gaps import GAPS
-from harness.training.backbones.config import StillsConfig
+from harness.training.backbones.config import Hardware, StillsConfig
 from harness.training.heads.config import HeadConfig, require_fit
-from harness.utils.errors import unknown
+from harness.utils.errors import InputError, unknown
 from harness.utils.validation import _require, _require_distinct
 
 COMPUTE = ("float32", "bf16", "fp16")
@@ -158,3 +159,35 @@ class Recipe:
                 raise unknown(name, getattr(self, name), known)
         for name in ("grids", "backbones", "seeds"):
             _require_distinct(getattr(self, name), name, f"recipe '{self.name}'")
+
+
+MEANT = ("random", "pretrained", "import")
+"""Words that references and commands have in a backbone's place."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class BackboneRecipe:
+    """A backbone to train; `framelight train-backbone` makes it an entry of the store, which recipes name by `name`.
+
+    hardware: what may change between two runs of the same training.
+    stills: the built-in stills it is trained on when no --data is given; None: --data must be.
+    licence: terms of the weights, for the card; "" where nobody has said.
+    """
+
+    hash_tag: ClassVar[str] = "BackboneRecipe"
+    name: str
+    training: StillsConfig
+    hardware: Hardware = Hardware()
+    stills: SyntheticStills | None = None
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        import backbones
+
+        if not NAME.fullmatch(self.name):
+            raise InputError(f"'{self.name}' cannot be a backbone's name: letters, digits and . _ - make one")
+        if self.name in (*backbones.names(), *MEANT):
+            raise InputError(f"'{self.name}' means something already among backbones; give the trained one another, "
+                             f"--set name=my_{self.name}")

@@ -9,8 +9,8 @@ from harness.data.leakage import own_scores
 from harness.data.protocol import Protocol
 from harness.jobs.baselines import expression_columns
 from harness.jobs.job import LABELS, Configuration, Job
-from harness.preparation import Prepared, PreparedBackbone
-from harness.recipes.recipe import Grid, Recipe
+from harness.runner.preparation import Prepared, PreparedBackbone
+from harness.runner.recipe import Grid, Recipe
 from harness.smoothing.candidates import Smoothing
 from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import digest

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
-from harness.jobs.expand import Expansion
 from harness.jobs.job import Job
-from harness.preparation import Prepared, prepare
-from harness.recipes.recipe import Recipe
-from harness.schedule import Schedule
+from harness.runner.expansion import Expansion
+from harness.runner.preparation import Prepared, prepare
+from harness.runner.recipe import Recipe
+from harness.runner.scheduler import Schedule
 from harness.tracking import TrackingLost, open_tracker, records
 from harness.tracking.records import Record
 from harness.utils.hashing import digest
 
 if TYPE_CHECKING:
-    from harness.reporting import Reporter
+    from harness.runner.pruning import Reporter
     from harness.tracking.tracker import Tracker
 
 Say = Callable[[str], None]
@@ -58,7 +58,7 @@ def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None
         try:
             session.run(expansion.jobs())
             if recipe.search is not None:
-                from harness.search import GridSearch
+                from harness.runner.search import GridSearch
 
                 if workers > recipe.search.batch:
                     say(f"{recipe.search.batch} trials run at once; --set search.batch={workers} keeps {workers} jobs "
@@ -158,7 +158,7 @@ class _Session:
 
     def _workers(self) -> Executor:
         if self._executor is None:
-            from harness.executors import local_executor
+            from harness.runner.executors import local_executor
 
             self._executor = self.stack.enter_context(local_executor(self.workers))
         return self._executor

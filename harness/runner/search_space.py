@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Protocol
 
-from harness.jobs.expand import Expansion
 from harness.jobs.job import REVISION, Job
 from harness.metrics.tasks import TASKS
-from harness.recipes.recipe import Grid, Search
+from harness.runner.expansion import Expansion
+from harness.runner.recipe import Grid, Search
 from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import digest, plain
 

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from harness.data.protocol import Protocol
-from harness.recipes.backbone import BackboneRecipe
-from harness.recipes.recipe import Recipe
+from harness.runner.recipe import BackboneRecipe, Recipe
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError, unknown
 
