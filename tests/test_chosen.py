@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from harness.chosen import chosen_run
 from harness.cli import main
+from harness.leaderboard.runs import chosen_run
 from harness.tracking import tracked_records
 from harness.utils.errors import FramelightError
 from tests import small

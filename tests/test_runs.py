@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.runs import find, pair
+from harness.leaderboard.runs import find, pair
 from harness.utils.errors import InputError
 from tests.making import record
 

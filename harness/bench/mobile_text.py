@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Sequence
 
 from harness.bench.mobile import Row
-from harness.published import Cost, costs
+from harness.leaderboard.published import Cost, costs
 from harness.utils.errors import unknown
 
 FORMATS = ("table", "md", "json")

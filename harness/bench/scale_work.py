@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 from harness.data.dataset import Labels
-from harness.evidence import FILE
 from harness.features.matrix import FeatureMatrix, sequence_blocks
 from harness.features.store import FeatureStore
 from harness.jobs.predictions import Predictions, crops, predictions
 from harness.jobs.replay import Replay
+from harness.leaderboard.significance import FILE
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import UnitStatistics, score
 from harness.runner.executors import THREADS

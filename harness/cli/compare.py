@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from harness.evidence import Evidence
-from harness.runs import pair
+from harness.leaderboard.runs import pair
+from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import statistics_elsewhere, tracked_records
 from harness.utils.errors import InputError
 
@@ -17,9 +17,9 @@ def main(arguments: argparse.Namespace) -> None:
                          "or start with: framelight run quickstart")
     records = tracked_records(store, arguments.tracking_uri)
     first, second = pair(records, arguments.first, arguments.second)
-    from harness.comparison import compare
-    from harness.comparison_text import text, to_json
+    from harness.leaderboard.comparison import compare
+    from harness.leaderboard.comparison_text import text, to_json
 
-    kept = Evidence(store, statistics_elsewhere(store, arguments.tracking_uri))
+    kept = SignificanceCache(store, statistics_elsewhere(store, arguments.tracking_uri))
     found = compare(first, second, kept.statistics)
     print(to_json(found) if arguments.format == "json" else text(found))

@@ -16,8 +16,8 @@ HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory M
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from harness.chosen import chosen_run
     from harness.export.formats import usable
+    from harness.leaderboard.runs import chosen_run
     from harness.tracking import tracked_records
     from harness.utils.output_dir import require_free
 

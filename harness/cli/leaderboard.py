@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from harness.cli.boards import show, show_causal, show_cost, show_optimism
+from harness.leaderboard.boards import show, show_causal, show_cost, show_optimism
 from harness.metrics.tasks import task
 from harness.utils.console import say
 from harness.utils.errors import InputError

@@ -6,8 +6,7 @@ import argparse
 import time
 from collections.abc import Iterable
 
-from harness.cli.boards import show
-from harness.cli.pictures import best_pictures
+from harness.leaderboard.boards import best_pictures, show
 from harness.runner import apply_settings, find_recipe
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
@@ -41,6 +40,6 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _as_published(found: Iterable[Record]) -> bool:
     """Whether a board is of the data and the protocol of the published figures, which are then shown on it."""
-    from harness.published import ANNOTATED
+    from harness.leaderboard.published import ANNOTATED
 
     return any(record.protocol == "published" and record.annotated == ANNOTATED[record.task] for record in found)

@@ -21,10 +21,9 @@ SOURCES = {"frames file": "the frames file", "list of frames": "the list of fram
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from harness.chosen import chosen_run, of_data
     from harness.data.affwild2 import AffWild2
     from harness.data.registry import open_dataset
-    from harness.runs import BEST
+    from harness.leaderboard.runs import BEST, chosen_run, of_data
     from harness.submission.sources import Places
     from harness.submission.submit import require_free, submit
     from harness.tracking import tracked_records

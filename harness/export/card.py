@@ -13,8 +13,8 @@ from harness.export.graph import VIEWS
 from harness.export.network import EMBEDDING, OUTPUTS, Network
 
 if TYPE_CHECKING:
-    from harness.chosen import Chosen
     from harness.export.formats import Format
+    from harness.leaderboard.runs import Chosen
     from harness.smoothing.kernels import Filter
     from harness.video.faces.boxes import Margin
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from backbones.resizing import resize_all
 from backbones.spec import Preprocessing
-from harness.chosen import Chosen
 from harness.data.dataset import Dataset
 from harness.data.image_decoding import CorruptImage, decode
 from harness.export.formats import Model
 from harness.export.network import OUTPUTS
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
+from harness.leaderboard.runs import Chosen
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
 from harness.metrics.unit_statistics import UnitStatistics, score

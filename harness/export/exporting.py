@@ -12,7 +12,6 @@ import numpy as np
 
 import backbones
 from backbones.resizing import resize_all
-from harness.chosen import Chosen
 from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
@@ -29,6 +28,7 @@ from harness.features.crop_margins import margin_of_data
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs import causal
 from harness.jobs.predictions import Predictions
+from harness.leaderboard.runs import Chosen
 from harness.runner.backbone_training import checkpoints
 from harness.tracking import export_records
 from harness.tracking.export_records import Exported

@@ -24,7 +24,7 @@ from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
-    from harness.chosen import Chosen
+    from harness.leaderboard.runs import Chosen
 
 OUTPUTS, EMBEDDING = "outputs", "embedding"
 """Names of what an exported file gives."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from harness.leaderboard.distinctions import briefly
-from harness.leaderboard.layout import Column, Row
+from harness.leaderboard.differing_settings import briefly
 from harness.leaderboard.rows import look, name
+from harness.leaderboard.table_layout import Column, Row
 
 RANDOM = " (random)"
 SHORT_WORDS = {"logistic_regression": "logistic", "multitask": "multi", "embeddings": "emb",

@@ -4,14 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from harness.leaderboard.layout import Row
-from harness.leaderboard.pareto import front
+from harness.features.store import FeatureStore
+from harness.leaderboard.cost_text import render_cost
 from harness.leaderboard.rows import Evidence, board, finished, grouped, rows
-from harness.tracking.export_records import Exported
+from harness.leaderboard.significance import SignificanceCache
+from harness.leaderboard.table_layout import Row
+from harness.tracking import statistics_elsewhere, tracked_records
+from harness.tracking.export_records import Exported, exports, folder
 from harness.tracking.records import Record
+from harness.utils.console import say
+from harness.utils.errors import FramelightError, InputError
+
+
+def front(offers: Sequence[tuple[float, float]]) -> list[bool]:
+    """For each (value, cost), whether none of the others has as high a value for as low a cost, one of them better.
+
+    Equal offers are on the front together.
+    """
+    best: float | None = None
+    ahead = [False] * len(offers)
+    order = sorted(range(len(offers)), key=lambda i: (offers[i][1], -offers[i][0]))
+    for place, i in enumerate(order):
+        same = place > 0 and offers[order[place - 1]] == offers[i]
+        if same:
+            ahead[i] = ahead[order[place - 1]]
+        elif best is None or offers[i][0] > best:
+            ahead[i], best = True, offers[i][0]
+    return ahead
+
 
 OWN = ("task", "dataset", "data_digest", "split", "protocol", "optimistic", "metric", "kind", "flags", "backbone",
        "weights", "random_weights", "features", "head", "settings", "distinction", "units", "unit", "run_id")
@@ -104,3 +128,58 @@ def _mark(made: list[Row]) -> None:
     for several in offers.values():
         for row, ahead in zip(several, front([(row["value"], row["latency_1"]) for row in several])):
             row["pareto"] = ahead
+
+
+def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: str | None, format: str,
+              width: int) -> str:
+    """The boards with what exported files cost; plot: where to draw them."""
+    if plot is not None and plot.is_dir():
+        raise InputError(f"--plot {plot} is a folder; name a file in it, such as cost.png")
+    records, exported = tracked_records(store, tracking_uri), list(exports(store))
+    evidence = SignificanceCache(store, statistics_elsewhere(store, tracking_uri), say, places=statistics(store, exported))
+    listed = cost(records, exported, _macs(store, grouped(records, task)), task, evidence)
+    if plot is not None:
+        _draw(plot, listed)
+    if not listed and format in ("table", "md"):
+        return f"no run in {store} yet; start with: framelight run quickstart --store {store}"
+    return render_cost(listed, format, width).rstrip("\n")
+
+
+def statistics(store: Path, exported: Iterable[Exported]) -> Mapping[str, Path]:
+    """Where the statistics of exported files' own scores lie, by the name that evidence asks for them with."""
+    return {name(one): folder(store, one.job_id) / f"{one.format}-{one.precision}.npz" for one in exported}
+
+
+def _draw(plot: Path, listed: list[dict]) -> None:
+    from harness.leaderboard.cost_plot import draw_cost
+
+    if not any(row["value"] is not None and row["latency_1"] is not None for row in listed):
+        raise InputError("nothing to draw: no exported file of these runs was scored and measured yet; "
+                         "framelight export RUN --format onnx --out DIR does both")
+    draw_cost(plot, listed)
+    say(f"drawn: {plot}")
+
+
+def _macs(store: Path, groups: Iterable[list[Record]]) -> dict[str, int | None]:
+    """MACs of each run's backbone, by run id, as far as they are known."""
+    kept, known = FeatureStore(store / "features"), dict[str, int | None]()
+    found = {}
+    for group in groups:
+        entry = group[0].config.get("entry")
+        if entry and group[0].kind == "run":
+            if entry not in known:
+                known[entry] = _of_backbone(kept, entry, store)
+            found[group[0].group_id] = known[entry]
+    return found
+
+
+def _of_backbone(kept: FeatureStore, entry: str, store: Path) -> int | None:
+    import backbones
+    from harness.runner.backbone_training import checkpoints
+
+    try:
+        reference = kept.entry(entry).backbone["reference"]
+        named = reference.partition("@")[0]
+        return backbones.describe(named, checkpoints(store), store / "features" / "backbones.json")["macs"]
+    except (FramelightError, backbones.BackboneError, KeyError):
+        return None

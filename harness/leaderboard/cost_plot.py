@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.columns import SHORT_WORDS
 from harness.leaderboard.cost_text import devices
-from harness.leaderboard.layout import Row
 from harness.leaderboard.rows import board
 from harness.leaderboard.table import title
+from harness.leaderboard.table_layout import Row
 from harness.utils.plotting import style
 from harness.utils.plotting.point_labels import label_points
 from harness.utils.plotting.style import GREY, GRID, INK, PALE, describe, drawing, panel, save, short, titled

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from harness.leaderboard.columns import count, interval, naming, number, percent, sign
-from harness.leaderboard.layout import Column, Row, filled, fitted, joined, lines, markdown_table
 from harness.leaderboard.render import in_form
 from harness.leaderboard.table import title
+from harness.leaderboard.table_layout import Column, Row, filled, fitted, joined, lines, markdown_table
 
 COLUMNS = ("run_id", "seed", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
            "weights", "random_weights", "features", "head", "settings", "distinction", "format", "precision", "file",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.evidence import Difference
-from harness.leaderboard.layout import Row
+from harness.leaderboard.significance import Difference
+from harness.leaderboard.table_layout import Row
 
 LEVEL = 0.05
 """A difference with a p up to it is shown."""

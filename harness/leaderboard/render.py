@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-from harness.leaderboard.layout import Row
 from harness.leaderboard.rows import board
 from harness.leaderboard.table import markdown, table
+from harness.leaderboard.table_layout import Row
 from harness.utils.errors import unknown
 
 FORMATS = ("table", "csv", "json", "md")

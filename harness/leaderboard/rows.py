@@ -8,21 +8,21 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from harness.leaderboard.distinctions import distinctions, head_settings
-from harness.leaderboard.layout import Row
+from harness.leaderboard.differing_settings import distinctions, head_settings
 from harness.leaderboard.ranking import ranked
+from harness.leaderboard.table_layout import Row
 from harness.metrics.tasks import TASKS
 from harness.tracking.records import Record, to_json
 
 if TYPE_CHECKING:
-    from harness.evidence import Difference
+    from harness.leaderboard.significance import Difference
 
 TASK_ORDER = {name: i for i, name in enumerate(TASKS)}
 PUBLISHED = "published"
 
 
 class Evidence(Protocol):
-    """What rows are told of jobs beyond their records; `harness.evidence` has it from their statistics."""
+    """What rows are told of jobs beyond their records; `harness.leaderboard.significance` has it from their statistics."""
 
     method: str
     """Of its intervals."""

@@ -7,9 +7,9 @@ from collections import Counter
 from itertools import groupby
 
 from harness.leaderboard.columns import MARKS, columns, marks, notes
-from harness.leaderboard.distinctions import unique_prefix
-from harness.leaderboard.layout import Cells, Column, Row, filled, fitted, joined, lines, markdown_table
+from harness.leaderboard.differing_settings import unique_prefix
 from harness.leaderboard.rows import board
+from harness.leaderboard.table_layout import Cells, Column, Row, filled, fitted, joined, lines, markdown_table
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
 DROPPED = ("params", "cover", "p", "raw")

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.chosen import chosen_run
 from harness.jobs.models import load_model
+from harness.leaderboard.runs import chosen_run
 from harness.predicting.passes import Exported, Forward, Kept, Reader, Shared
 from harness.utils.errors import FramelightError, InputError
 
 if TYPE_CHECKING:
-    from harness.chosen import Chosen
+    from harness.leaderboard.runs import Chosen
 
 MODELS = "models:/"
 EXPORTED_CROPS = 16

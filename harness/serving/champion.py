@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.leaderboard.layout import Row
 from harness.leaderboard.rows import board
+from harness.leaderboard.table_layout import Row
 from harness.tracking.records import Record
 
 NAMED = 3

@@ -11,8 +11,8 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.evidence import Evidence
 from harness.leaderboard.rows import rows
+from harness.leaderboard.significance import SignificanceCache
 from harness.serving.champion import why_not
 from harness.serving.example import drawn_crop
 from harness.serving.layout import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
@@ -59,7 +59,7 @@ def _logged(store: Path, tracking_uri: str | None, record: Record, folder: Path)
     version, new = registry.register(name, run_id, tags, _prepare(record, folder, tags))
     said = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location.uri}"
     listed = rows(tracked_records(store, tracking_uri), record.task,
-                  Evidence(store, statistics_elsewhere(store, tracking_uri)))
+                  SignificanceCache(store, statistics_elsewhere(store, tracking_uri)))
     return [said, _crowned(registry, version, record, why_not(record, listed))]
 
 

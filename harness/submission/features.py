@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.chosen import Chosen
 from harness.data.dataset import Dataset
 from harness.features.store import FeatureEntry, FeatureStore
+from harness.leaderboard.runs import Chosen
 from harness.utils.errors import InputError
 
 

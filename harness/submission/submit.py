@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.chosen import Chosen
 from harness.data.affwild2 import AffWild2
 from harness.data.affwild2_paths import source_video
 from harness.data.layouts import SPLITS
 from harness.data.splits import annotations_digest
 from harness.jobs.predictions import Predictions
+from harness.leaderboard.runs import Chosen
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
 from harness.submission import files

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.evidence import FILE
+from harness.leaderboard.significance import FILE
 from harness.tracking.location import Location
 from harness.tracking.serialization import JOB
 

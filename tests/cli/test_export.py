@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.chosen import chosen_run
 from harness.cli import main
 from harness.data.image_decoding import decode
 from harness.data.registry import open_dataset
@@ -19,6 +18,7 @@ from harness.export.onnx_format import FORMAT
 from harness.export.opening import open_exported
 from harness.features.crop_margins import FILE
 from harness.features.store import FeatureStore
+from harness.leaderboard.runs import chosen_run
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import UnitStatistics, score
 from harness.tracking import export_records, tracked_records

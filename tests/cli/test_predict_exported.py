@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import backbones
-from harness.chosen import chosen_run
 from harness.export.card import CARD, card_of, file_of
 from harness.export.exporting import opened
 from harness.export.network import fresh
 from harness.export.onnx_format import FORMAT
 from harness.export.reading import read_card
+from harness.leaderboard.runs import chosen_run
 from harness.metrics.tasks import TASKS
 from harness.smoothing.kernels import Filter
 from harness.tracking import tracked_records

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from harness.cli import main
-from harness.cli.pictures import best_pictures
-from harness.published import ANNOTATED
+from harness.leaderboard.boards import best_pictures
+from harness.leaderboard.published import ANNOTATED
 from tests import small
 from tests.making import record
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.published import DATASET, figures
+from harness.leaderboard.published import DATASET, figures
 from harness.runner import Recipe, apply_settings, find_recipe, recipe_names
 from harness.runner.expansion import Expansion
 from harness.runner.preparation import Prepared, PreparedBackbone

@@ -1,6 +1,7 @@
 """Published figures beside runs on the same data."""
 
-from harness.leaderboard import beside, rows
+from harness.leaderboard.published import beside
+from harness.leaderboard.rows import rows
 from tests.making import record
 
 COUNTS = {"expr": 1000}

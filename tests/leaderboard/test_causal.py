@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from harness.evidence import FILE, Evidence
-from harness.leaderboard import causal, render_causal
+from harness.leaderboard.causal import causal, render_causal
+from harness.leaderboard.significance import FILE, SignificanceCache
 from tests.keeping import keep
 
 
@@ -19,7 +19,7 @@ def replayed(tmp_path):
 
 
 def evidence(folder, replayed):
-    return Evidence(folder, places={one.job_id: folder / "live/artifacts/jobs" / one.job_id / FILE
+    return SignificanceCache(folder, places={one.job_id: folder / "live/artifacts/jobs" / one.job_id / FILE
                                     for one in replayed.values()})
 
 

@@ -8,10 +8,10 @@ import shutil
 
 import pytest
 
-from harness.evidence import FILE, Evidence
-from harness.leaderboard import cost, render_cost
-from harness.leaderboard.cost import name
+from harness.leaderboard.cost import cost, name
 from harness.leaderboard.cost_plot import draw_cost
+from harness.leaderboard.cost_text import render_cost
+from harness.leaderboard.significance import FILE, SignificanceCache
 from harness.tracking.export_records import Exported, exports, folder, write
 from tests.keeping import keep
 
@@ -48,7 +48,7 @@ def store(tmp_path):
 def listed(store):
     path, jobs, files = store
     places = {name(one): folder(path, one.job_id) / f"{one.format}-{one.precision}.npz" for one in files}
-    return cost(jobs, exports(path), {"alone": 1_000_000}, evidence=Evidence(path, places=places))
+    return cost(jobs, exports(path), {"alone": 1_000_000}, evidence=SignificanceCache(path, places=places))
 
 
 def test_each_file_has_its_own_score_and_each_run_without_one_its_own(store):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from harness.data.protocol import Protocol
 from harness.jobs.job import Configuration
-from harness.leaderboard import render, rows
+from harness.leaderboard.render import render
+from harness.leaderboard.rows import rows
 from harness.smoothing.candidates import Smoothing
 from harness.tracking.records import from_json, to_json
 from harness.training.heads.config import HeadConfig, Part

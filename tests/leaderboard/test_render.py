@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.leaderboard import render, rows
+from harness.leaderboard.render import render
+from harness.leaderboard.rows import rows
 from harness.utils.errors import InputError
 from tests.leaderboard.test_rows import failed, one, seeds
 from tests.making import record

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.leaderboard import render, rows
-from harness.leaderboard.render import FORMATS
+from harness.leaderboard.render import FORMATS, render
+from harness.leaderboard.rows import rows
 from tests.making import record
 
 CONTRACT = {"rank", "run_id", "task", "dataset", "split", "protocol", "backbone", "features", "head", "kernel",

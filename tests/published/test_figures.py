@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from harness.leaderboard import rows
+from harness.leaderboard.published import ANNOTATED, DATASET, SCORED, costs, figures
+from harness.leaderboard.rows import rows
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
-from harness.published import ANNOTATED, DATASET, SCORED, costs, figures
 from harness.tracking.records import from_json, to_json
 
 VGAF = "enet_b0_8_best_vgaf"
@@ -95,6 +95,6 @@ def test_costs_are_of_the_networks_that_figures_name():
 
 
 def test_reading_them_needs_neither_torch_nor_mlflow():
-    code = "import harness.published, sys; harness.published.figures(); print({'torch', 'mlflow'} & set(sys.modules))"
+    code = "import harness.leaderboard.published, sys; harness.leaderboard.published.figures(); print({'torch', 'mlflow'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.leaderboard import render, rows
+from harness.leaderboard.render import render
+from harness.leaderboard.rows import rows
 from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.mlflow_api import MlflowClient
 
@@ -76,7 +77,7 @@ def test_what_a_process_killed_while_making_the_database_left_is_cleared(tmp_pat
 
 def test_reading_a_board_does_not_import_mlflow(tmp_path):
     open_tracker(tmp_path)
-    code = ("import sys, pathlib; from harness.tracking import tracked_records; from harness.leaderboard import rows;"
+    code = ("import sys, pathlib; from harness.tracking import tracked_records; from harness.leaderboard.rows import rows;"
             f"rows(tracked_records(pathlib.Path({str(tmp_path)!r})));"
             "sys.exit(','.join(sorted({'mlflow', 'torch', 'pandas', 'optuna'} & sys.modules.keys())) or 0)")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness.cli import main
-from harness.evidence import Evidence
+from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import TrackingLost, locate, open_tracker, statistics_elsewhere, tracked_records
 from harness.tracking.ui import ENVIRONMENT, ui_command
 from harness.utils.errors import FramelightError, InputError
@@ -130,10 +130,10 @@ def test_statistics_of_another_stores_jobs_come_with_the_tracking(tmp_path, stor
     for job in own:
         tracker.log(job, ran / "artifacts" / "jobs" / job.job_id, study)
     tracker.log(lacking[0], None, study)
-    asked = Evidence(elsewhere, statistics_elsewhere(elsewhere, uri))
-    assert asked.interval(own) == Evidence(ran).interval(own) is not None
+    asked = SignificanceCache(elsewhere, statistics_elsewhere(elsewhere, uri))
+    assert asked.interval(own) == SignificanceCache(ran).interval(own) is not None
     assert asked.interval(lacking) is None, "tracked without its files"
-    assert Evidence(elsewhere).interval(own) is not None, "fetched once, kept in the store"
+    assert SignificanceCache(elsewhere).interval(own) is not None, "fetched once, kept in the store"
     assert statistics_elsewhere(ran) is None, "what a store's own database lacks, nobody has"
 
 
@@ -161,5 +161,5 @@ def test_statistics_come_from_a_server(tmp_path, server):
     study = tracker.study("r", "s")
     for job in own:
         tracker.log(job, tmp_path / "ran" / "artifacts" / "jobs" / job.job_id, study)
-    there = Evidence(tmp_path / "elsewhere", statistics_elsewhere(tmp_path / "elsewhere", server.uri))
-    assert there.interval(own) == Evidence(tmp_path / "ran").interval(own) is not None
+    there = SignificanceCache(tmp_path / "elsewhere", statistics_elsewhere(tmp_path / "elsewhere", server.uri))
+    assert there.interval(own) == SignificanceCache(tmp_path / "ran").interval(own) is not None

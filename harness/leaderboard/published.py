@@ -12,7 +12,8 @@ Most validation figures were chosen on the validation set itself, and the best o
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -68,7 +69,7 @@ def costs() -> tuple[Cost, ...]:
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
-    with files(__name__).joinpath(name).open(encoding="utf-8", newline="") as file:
+    with files(__package__).joinpath(name).open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
 
 
@@ -111,3 +112,25 @@ def _config(row: dict[str, str], thresholds: tuple[float, ...] | None) -> dict[s
     if row["thresholds"]:
         config["thresholds"] = "chosen" if thresholds else row["thresholds"]
     return config
+
+
+def beside(runs: Iterable[Record], figures: Iterable[Record], annotated: Mapping[str, int], dataset: str,
+           split: str = "validation") -> list[Record]:
+    """The runs and the figures, those of `split` on the boards of runs that were made as they were.
+
+    annotated: by task, how many rows of `dataset`'s `split` have a valid label. A board of that split and of the
+    figures' protocol whose runs have as many gets the figures of `dataset`, under its own name and digest; figures
+    without such a board keep their own.
+    """
+    runs = list(runs)
+    boards = {(record.task, record.protocol): {} for record in runs}
+    for record in runs:
+        if record.split == split and record.annotated and record.annotated == annotated.get(record.task):
+            boards[record.task, record.protocol][record.data_digest] = record.dataset
+    placed = []
+    for figure in figures:
+        there = boards.get((figure.task, figure.protocol), {}) if (figure.dataset, figure.split) == (dataset, split) \
+            else {}
+        placed += [dataclasses.replace(figure, data_digest=digest, dataset=name) for digest, name in there.items()] \
+            or [figure]
+    return runs + placed

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from harness.evidence import FILE, Evidence
-from harness.leaderboard import beside, causal, optimism, render, render_causal, render_optimism, rows
+from harness.leaderboard.causal import causal, render_causal
+from harness.leaderboard.optimism import optimism, render_optimism
+from harness.leaderboard.published import beside, costs
+from harness.leaderboard.render import render
+from harness.leaderboard.rows import rows
+from harness.leaderboard.significance import FILE, SignificanceCache
 from harness.metrics.tasks import TASKS
 from harness.tracking import records, statistics_elsewhere, tracked_records
 from harness.tracking.records import Record
 from harness.utils.console import say
+
+HEADER = ("backbone", "input", "width", "size", "a frame")
+TITLE = "Published cost: one frame on a Samsung Fold 3 (Qualcomm 888), mean ± standard deviation"
+
+
+def costs_text(markdown: bool = False) -> str:
+    """Size and speed of each published network, smallest first."""
+    rows = [(cost.backbone, str(cost.input_size), str(cost.embedding_width), f"{cost.size_mb:g} MB",
+             f"{cost.milliseconds:g} ± {cost.deviation:g} ms")
+            for cost in sorted(costs(), key=lambda cost: (cost.milliseconds, cost.backbone))]
+    if markdown:
+        lines = [HEADER, ("---", *["---:"] * (len(HEADER) - 1)), *rows]
+        return f"### {TITLE}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    widths = [max(map(len, column)) for column in zip(HEADER, *rows)]
+    lines = ["  ".join(cell.ljust(widths[0]) if place == 0 else cell.rjust(widths[place])
+                       for place, cell in enumerate(row)) for row in (HEADER, *rows)]
+    return "\n".join([TITLE, "", lines[0], "-" * len(lines[0]), *lines[1:]])
+
 
 WIDEST = 140
 
@@ -52,7 +74,7 @@ def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: 
     """Each run offline and in real time; what was not replayed yet is, from the labels in `data` or where the store
     met them."""
     from harness.jobs.causal import folder
-    from harness.replaying import replayed
+    from harness.leaderboard.causal_replays import replayed
     from harness.utils.progress import Progress
 
     found = tracked_records(store, tracking_uri)
@@ -70,9 +92,9 @@ def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: 
 def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: str | None = None, format: str = "table",
               plain: bool = False) -> str:
     """Accuracy and cost of exported files on one row; plot: where to draw them."""
-    from harness.cli import cost_board
+    from harness.leaderboard import cost
 
-    return cost_board.show_cost(store, tracking_uri, plot, task, format, _room(plain)[0])
+    return cost.show_cost(store, tracking_uri, plot, task, format, _room(plain)[0])
 
 
 def _room(plain: bool) -> tuple[int, bool]:
@@ -81,18 +103,17 @@ def _room(plain: bool) -> tuple[int, bool]:
     return min(shutil.get_terminal_size((100, 24)).columns, WIDEST) if terminal else 100, terminal
 
 
-def _evidence(store: Path, tracking_uri: str | None, method: str, places: Mapping[str, Path] | None = None) -> Evidence:
-    return Evidence(store, statistics_elsewhere(store, tracking_uri), say, method, places)
+def _evidence(store: Path, tracking_uri: str | None, method: str, places: Mapping[str, Path] | None = None) -> SignificanceCache:
+    return SignificanceCache(store, statistics_elsewhere(store, tracking_uri), say, method, places)
 
 
 def _with_figures(found: list[Record], tasks: set[str]) -> list[Record]:
-    from harness.published import ANNOTATED, DATASET, figures
+    from harness.leaderboard.published import ANNOTATED, DATASET, figures
 
     return beside(found, [figure for figure in figures() if figure.task in tasks], ANNOTATED, DATASET)
 
 
 def _costs(format: str) -> str:
-    from harness.cli.costs import costs_text
 
     return costs_text(markdown=format == "md")
 
@@ -111,3 +132,21 @@ def _other_half(store: Path, found: Iterable[Record]) -> str:
 def _kept(store: Path) -> list[Record]:
     paths = (store / "artifacts" / "jobs").glob("*/record.json")
     return [records.read(path) for path in sorted(paths) if not path.parent.name.startswith(".")]
+
+
+def best_pictures(store: Path, records: Iterable[Record]) -> list[str]:
+    """A line for each board whose best run has pictures in this store; baselines and published figures have none."""
+    found: dict[tuple[str, str, str], str] = {}
+    for row in rows(records):
+        board = (row["task"], row["data_digest"], row["protocol"])
+        if row["kind"] == "run" and row["value"] is not None and board not in found:
+            found[board] = row["run_id"]
+    return [f"  {task}, {protocol}: {folder}" for (task, _, protocol), run in found.items()
+            for folder in _drawn(store, run)]
+
+
+def _drawn(store: Path, run: str) -> Iterator[Path]:
+    """The folder of the first of a run's seeds that has one: one seed of a run is drawn."""
+    from harness.jobs.figures import FOLDER
+
+    yield from sorted((store / "artifacts" / "jobs").glob(f"{run}-s*/{FOLDER}"))[:1]

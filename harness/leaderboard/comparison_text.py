@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import Any
 
-from harness.comparison import Comparison, Moved, Part
+from harness.leaderboard.comparison import Comparison, Moved, Part
 from harness.leaderboard.ranking import LEVEL
 from harness.leaderboard.rows import Row
 

@@ -58,7 +58,7 @@ class Difference:
     seeds: tuple[int, ...]
 
 
-class Evidence:
+class SignificanceCache:
     """The evidence of one store. Equal statistics give equal answers, in whatever store and process."""
 
     def __init__(self, store: Path, fetch: Fetch | None = None, say: Callable[[str], None] | None = None,
