@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.export.measuring import Cost, measure
+from harness.export.latency import Cost, measure
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:

@@ -25,13 +25,13 @@ def main(arguments: argparse.Namespace) -> None:
     form = usable(arguments.format)
     records = tracked_records(arguments.store, arguments.tracking_uri)
     chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store, say)
-    from harness.export.exporting import Wanted, export
+    from harness.export.export import Wanted, export
 
     wanted = Wanted(form, tuple(arguments.precisions or ()), arguments.embedding, arguments.calibration)
     made = export(chosen, wanted, arguments.data, arguments.out, arguments.store, say)
     print("\n".join(_lines(made, chosen.record, arguments.out)))
     if form.name == "onnx" and not arguments.no_model:
-        from harness.serving.logging import log_exported
+        from harness.export.registry.log_model import log_exported
 
         for line in log_exported(arguments.store, arguments.tracking_uri, chosen.record, arguments.out):
             say(line)

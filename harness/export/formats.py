@@ -19,7 +19,7 @@ Model = Callable[[np.ndarray], dict[str, np.ndarray]]
 """uint8 [N, H, W, 3] RGB crops -> its arrays by name, each float32 [N, ...]; `outputs` [N, C] and `embedding` [N, D].
 H and W are the input size unless the format takes any."""
 
-FORMATS = {name: f"harness.export.{name}_format" for name in ("onnx", "openvino", "litert", "executorch")}
+FORMATS = {name: f"harness.export.{name}" for name in ("onnx", "openvino", "litert", "executorch")}
 """Modules whose FORMAT is the format of that name."""
 
 

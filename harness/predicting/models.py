@@ -118,13 +118,13 @@ def _shared(runs: Sequence[Kept], how: Opening) -> Shared:
 
 
 def _fetched(text: str, how: Opening) -> Path:
-    from harness.serving.fetching import fetch_model
+    from harness.export.registry.download import fetch_model
 
     return fetch_model(text, how.store, how.tracking_uri)
 
 
 def _exported(folder: Path, text: str, how: Opening) -> Exported:
-    from harness.export.opening import open_exported
+    from harness.export.exported_model import open_exported
 
     model = open_exported(folder, threads=how.workers)
     card, file = model.card, model.file

@@ -7,7 +7,7 @@ import pytest
 from harness.bench.mobile import Row, rows
 from harness.bench.mobile_text import HEADER, render
 from harness.cli import main
-from harness.export.measuring import Cost, Latency
+from harness.export.latency import Cost, Latency
 from harness.utils.errors import InputError
 
 B0 = dict(backbone="efficientnet_b0", input=224, width=1280, parameters=4_017_796, macs=384_542_352)

@@ -12,10 +12,10 @@ import pytest
 from harness.cli import main
 from harness.data.image_decoding import decode
 from harness.data.registry import open_dataset
-from harness.export.checking import check, crops_of, outputs
-from harness.export.exporting import opened
-from harness.export.onnx_format import FORMAT
-from harness.export.opening import open_exported
+from harness.export.export import opened
+from harness.export.exported_model import open_exported
+from harness.export.onnx import FORMAT
+from harness.export.parity import check, crops_of, outputs
 from harness.features.crop_margins import FILE
 from harness.features.store import FeatureStore
 from harness.leaderboard.runs import chosen_run

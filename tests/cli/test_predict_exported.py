@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 import backbones
-from harness.export.card import CARD, card_of, file_of
-from harness.export.exporting import opened
+from harness.export.card import CARD, card_of, file_of, read_card
+from harness.export.export import opened
 from harness.export.network import fresh
-from harness.export.onnx_format import FORMAT
-from harness.export.reading import read_card
+from harness.export.onnx import FORMAT
 from harness.leaderboard.runs import chosen_run
 from harness.metrics.tasks import TASKS
 from harness.smoothing.kernels import Filter

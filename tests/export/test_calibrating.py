@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.export.calibrating import spread
+from harness.export.calibration import spread
 
 
 def named(video, count):

@@ -7,8 +7,7 @@ import pytest
 
 import backbones
 from harness.export.formats import format_named
-from harness.export.measured_process import FEWEST_CALLS, WARM_CALLS, timed
-from harness.export.measuring import measure
+from harness.export.latency import FEWEST_CALLS, WARM_CALLS, measure, timed
 from harness.export.network import fresh
 from harness.metrics.tasks import TASKS
 from harness.utils.errors import FramelightError

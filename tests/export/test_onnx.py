@@ -8,7 +8,7 @@ import backbones
 from backbones.resizing import resize_all
 from harness.export.formats import format_named, usable
 from harness.export.network import Network, fresh, torch_module
-from harness.export.onnx_format import FORMAT
+from harness.export.onnx import FORMAT
 from harness.metrics.tasks import TASKS
 from harness.utils.errors import InputError
 from tests.backbones.onnx_models import pooled
@@ -90,6 +90,6 @@ def test_unknown_formats_and_files_that_cannot_be_opened_say_so(tmp_path):
 
 
 def test_an_absent_package_is_named(monkeypatch):
-    monkeypatch.setattr("harness.export.onnx_format.find_spec", lambda name: name != "onnx")
+    monkeypatch.setattr("harness.export.onnx.find_spec", lambda name: name != "onnx")
     with pytest.raises(InputError, match="pip install onnx"):
         usable("onnx")

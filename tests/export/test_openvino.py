@@ -6,7 +6,7 @@ import pytest
 import backbones
 from harness.export.formats import usable
 from harness.export.network import Network, fresh
-from harness.export.onnx_format import FORMAT as ONNX
+from harness.export.onnx import FORMAT as ONNX
 from harness.metrics.tasks import TASKS
 
 pytest.importorskip("openvino", reason="openvino is not installed")

@@ -9,7 +9,7 @@ from onnx import helper
 from backbones.preprocessing import normalise
 from backbones.resizing import resize_all
 from backbones.spec import Preprocessing
-from harness.export.prelude import any_size, prelude
+from harness.export.onnx_preprocessing import any_size, prelude
 
 SIDES = ((112, 112), (64, 64), (96, 96), (1, 1), (50, 70), (301, 299), (96, 80))
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.serving.layout import CARD, EXAMPLE, FILE
+from harness.export.registry.registry import CARD, EXAMPLE, FILE
 from harness.tracking import open_tracker
 
 

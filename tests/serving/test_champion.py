@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
+from harness.export.registry.champion import why_not
 from harness.leaderboard.rows import rows
 from harness.leaderboard.significance import SignificanceCache
-from harness.serving.champion import why_not
 from tests.keeping import VIDEOS, keep
 from tests.making import record
 

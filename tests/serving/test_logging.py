@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.serving.layout import CARD, EXAMPLE, FILE, FOLDER
-from harness.serving.logging import log_exported, model_name
+from harness.export.registry.log_model import log_exported, model_name
+from harness.export.registry.registry import CARD, EXAMPLE, FILE, FOLDER
 from harness.tracking import locate
 from harness.tracking.mlflow_api import MlflowClient
 from tests.keeping import keep
@@ -142,7 +142,7 @@ from pathlib import Path
 from harness.tracking.records import read
 from harness.tracking.mlflow_api import MlflowClient
 setattr(MlflowClient, sys.argv[1], lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL))
-from harness.serving.logging import log_exported
+from harness.export.registry.log_model import log_exported
 store, out, job = map(Path, sys.argv[2:])
 log_exported(store, None, read(job), out)
 """

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from harness.data.image_decoding import decode
-from harness.serving.fetching import fetch_model
-from harness.serving.logging import log_exported
+from harness.export.registry.download import fetch_model
+from harness.export.registry.log_model import log_exported
 from harness.tracking import locate
 from tests import small
 from tests.keeping import keep

@@ -17,13 +17,13 @@ from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
 from harness.data.splits import annotations_digest
-from harness.export.calibrating import training_crops
+from harness.export.calibration import training_crops
 from harness.export.card import CARD, card_of, file_of, versions
-from harness.export.checking import Checked, check, crops_of, outputs
 from harness.export.example import example
 from harness.export.formats import Format
-from harness.export.measuring import measure
+from harness.export.latency import measure
 from harness.export.network import Network, network_of, require_images
+from harness.export.parity import Checked, check, crops_of, outputs
 from harness.features.crop_margins import margin_of_data
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs import causal

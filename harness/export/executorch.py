@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.errors import printable
-from harness.export.crops import one_by_one
 from harness.export.formats import Model, file_name
-from harness.export.hushed import converting, hushed
+from harness.export.quiet import converting, hushed
+from harness.export.single_crop import one_by_one
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.errors import printable
-from harness.export.crops import one_by_one
 from harness.export.formats import Model, file_name
-from harness.export.hushed import converting, hushed
+from harness.export.quiet import converting, hushed
+from harness.export.single_crop import one_by_one
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _converted(network: Network, embedding: bool) -> bytes:
     import litert_torch
     import torch
 
-    from harness.export.named import Named
+    from harness.export.single_crop import Named
 
     crops = torch.zeros((1, network.size, network.size, 3), dtype=torch.uint8)
     converted = litert_torch.convert(Named(network, embedding), sample_kwargs={CROPS: crops})

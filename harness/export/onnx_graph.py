@@ -11,7 +11,7 @@ import torch
 from backbones.engines.onnx_engine import exported, quiet, unexportable
 from backbones.onnx_network import OnnxNetwork
 from harness.export.network import EMBEDDING, OUTPUTS, Network
-from harness.export.prelude import PIXELS, prelude
+from harness.export.onnx_preprocessing import PIXELS, prelude
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:

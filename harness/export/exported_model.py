@@ -9,9 +9,8 @@ import numpy as np
 
 from backbones.checkpoint import hash_file
 from backbones.resizing import resize_all
-from harness.export.card import CARD
+from harness.export.card import CARD, File, Told, read_card
 from harness.export.network import OUTPUTS
-from harness.export.reading import File, Told, read_card
 from harness.utils.errors import FramelightError, unknown
 
 BATCH = 64

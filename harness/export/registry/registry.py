@@ -10,13 +10,23 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from harness.serving.layout import FILE, FOLDER, MODEL, SHA256
 from harness.tracking.client import Connection, pages
 from harness.tracking.location import Location, locked, source_tags, writer
 from harness.tracking.mlflow_api import LoggedModel, LoggedModelOutput, download
 from harness.tracking.serialization import JOB, WRITER
 from harness.utils.errors import FramelightError
 from harness.utils.files import sha256
+
+FILE, CARD, EXAMPLE = "model-float32.onnx", "card.json", "example.py"
+"""What of an export's folder goes into a model."""
+FOLDER = "data/export"
+"""Where that folder lies among the files of a model."""
+LOADER = Path(__file__).with_name("framelight_onnx.py")
+"""What MLflow loads a model with; importing it takes onnxruntime."""
+SHA256, MODEL = "framelight.sha256", "framelight.model_id"
+"""Tags of a version: the hash of its model file, and MLflow's id of the logged model that it is of."""
+CHAMPION = "champion"
+
 
 NAME = "framelight"
 """What a run's model is called among the outputs of its MLflow run."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.export.formats import Model, file_name
-from harness.export.prelude import CROPS, any_size
+from harness.export.onnx_preprocessing import CROPS, any_size
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def model(network: Network, precision: str, calibration: np.ndarray, embedding: 
     """The whole graph in one of the format's precisions, checked by ONNX's own checker; resizing: as of `prelude`."""
     import onnx
 
-    from harness.export.graph import body, whole
-    from harness.export.quantising import halved, quantised
+    from harness.export.onnx_graph import body, whole
+    from harness.export.quantization import halved, quantised
 
     made = body(network, embedding)
     if precision == "float16":

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor, nn
 
 from harness.export.formats import Model
+from harness.export.network import Network, torch_module
 from harness.utils.errors import FramelightError
 
 
@@ -21,3 +23,16 @@ def one_by_one(path: Path, size: int, run: Callable[[np.ndarray], Mapping[str, n
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
     return model
+
+
+class Named(nn.Module):
+    """uint8 [N, S, S, 3] crops -> what `Network.outputs` names, by name."""
+
+    def __init__(self, network: Network, embedding: bool) -> None:
+        super().__init__()
+        self.whole = torch_module(network, embedding)
+        self.names = network.outputs(embedding)
+        self.eval()
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        return dict(zip(self.names, self.whole(crops)))

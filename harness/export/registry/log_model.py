@@ -11,11 +11,15 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from PIL import Image
+
+from harness.data.image_decoding import decode
+from harness.data.synthetic.stills import make_subject
+from harness.export.registry.champion import why_not
+from harness.export.registry.registry import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
 from harness.leaderboard.rows import rows
 from harness.leaderboard.significance import SignificanceCache
-from harness.serving.champion import why_not
-from harness.serving.example import drawn_crop
-from harness.serving.layout import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
 from harness.tracking import locate, statistics_elsewhere, tracked_records
 from harness.tracking.records import Record
 from harness.tracking.serialization import JOB
@@ -23,8 +27,21 @@ from harness.utils.errors import FramelightError
 from harness.utils.files import sha256, write_json
 
 if TYPE_CHECKING:
-    from harness.serving.registry import Prepare, Registry, Version
+    from harness.export.registry.registry import Prepare, Registry, Version
     from harness.tracking.mlflow_api import LoggedModel
+
+
+def drawn_crop(side: int | None = None) -> np.ndarray:
+    """uint8 [1, S, S, 3] RGB; side: S where a model takes no other, else 112."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "images").mkdir()
+        make_subject(Path(folder), seed=0, index=0, images=1)
+        [path] = Path(folder).glob("images/*.jpg")
+        crop = decode(path)
+    if side is not None:
+        crop = np.asarray(Image.fromarray(crop).resize((side, side), Image.Resampling.BICUBIC))
+    return crop[None]
+
 
 EXAMPLE_SIDE = 64
 """Pixels of the drawn crop that shows what the model takes: as JSON each costs some twenty characters."""
@@ -48,7 +65,7 @@ def _logged(store: Path, tracking_uri: str | None, record: Record, folder: Path)
     file = folder / FILE
     if not file.is_file():
         return [f"not logged to MLflow, which is given the float32 ONNX file: {file} is not there"]
-    from harness.serving.registry import Registry
+    from harness.export.registry.registry import Registry
 
     location = locate(store, tracking_uri)
     registry = Registry(location)

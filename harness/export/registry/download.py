@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.serving.layout import FILE, FOLDER, MODEL, SHA256
+from harness.export.registry.registry import FILE, FOLDER, MODEL, SHA256
 from harness.tracking import locate
 from harness.utils.errors import FramelightError, InputError, unknown
 from harness.utils.files import sha256, writing_directory
 
 if TYPE_CHECKING:
-    from harness.serving.registry import Registry, Version
+    from harness.export.registry.registry import Registry, Version
 
 PREFIX = "models:/"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -35,7 +35,7 @@ def fetch_model(uri: str, store: Path, tracking_uri: str | None = None) -> Path:
     if location.database is not None and not location.database.is_file():
         raise InputError(f"there is no model '{uri}': nothing was tracked at {location.uri} yet; name the store that "
                          "it was exported from with --store DIR")
-    from harness.serving.registry import Registry
+    from harness.export.registry.registry import Registry
 
     registry = Registry(location, reading_only=True)
     version = _version(registry, named["name"], named["alias"], named["version"])

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.preprocessing import normalise
-from harness.export.graph import BACKBONE
-from harness.export.prelude import PIXELS
+from harness.export.onnx_graph import BACKBONE
+from harness.export.onnx_preprocessing import PIXELS
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.export.formats import Model, file_name
-from harness.export.prelude import CROPS
+from harness.export.onnx_preprocessing import CROPS
 
 if TYPE_CHECKING:
     from harness.export.network import Network
@@ -36,7 +36,7 @@ class OpenVino:
         import onnx
         import openvino
 
-        from harness.export.onnx_format import model
+        from harness.export.onnx import model
 
         path = Path(folder) / file_name(self, precision)
         with tempfile.TemporaryDirectory() as aside:
