@@ -17,6 +17,10 @@ from harness.data.dataset import Labels
 from harness.data.registry import open_dataset
 from harness.data.splits import annotations_digest
 from harness.data.stratification import folds, held_out
+from harness.inference.submission import files
+from harness.inference.submission.frame_counts import Sources, lengths
+from harness.inference.submission.predictions import decoded
+from harness.inference.submission.rows import every_frame, listed_images
 from harness.jobs.frozen_selection import freeze
 from harness.jobs.labels import Sealed
 from harness.jobs.predictions import Predictions
@@ -32,10 +36,6 @@ from harness.runner.expansion import Expansion
 from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import Filter
-from harness.submission import files
-from harness.submission.lengths import Sources, lengths
-from harness.submission.outputs import decoded
-from harness.submission.rows import every_frame, listed_images
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from tests.data.building import MTL_HEADER, small_abaw3, write

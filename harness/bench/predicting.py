@@ -14,8 +14,8 @@ import numpy as np
 from harness.bench.figure import Figure, interleaved
 
 if TYPE_CHECKING:
-    from harness.predicting.looking import Looker
-    from harness.predicting.passes import Shared
+    from harness.inference.face_stage import Looker
+    from harness.inference.forward import Shared
     from harness.video.frames import Frame
 
 BACKBONE = "mobilenet_v4_small"
@@ -28,8 +28,8 @@ ROUNDS = 3
 
 
 def measure(say: Callable[[str], None]) -> Iterator[Figure]:
-    from harness.predicting.looking import Searching
-    from harness.predicting.pipeline import Pipeline
+    from harness.inference.face_stage import Searching
+    from harness.inference.pipeline import Pipeline
     from harness.video.faces.boxes import Margin
     from harness.video.faces.detector import open_detector
     from harness.video.source import open_source
@@ -65,7 +65,7 @@ def opened(say: Callable[[str], None]) -> Shared:
     from backbones.engines.choosing import choose, open_engine
     from harness.bench.forward import engines_cache
     from harness.features.pipeline import batch_size, engine_batch
-    from harness.predicting.passes import Shared
+    from harness.inference.forward import Shared
 
     workers, backbone = os.cpu_count() or 1, backbones.build(BACKBONE)
     preprocessing = backbone.spec.preprocessing
@@ -98,7 +98,7 @@ def film(folder: Path) -> Path:
 
 
 def _looker(detector) -> Looker:
-    from harness.predicting.looking import Searching
+    from harness.inference.face_stage import Searching
     from harness.video.faces.boxes import Margin
 
     return Searching(detector, (Margin(1.0),), RATE)

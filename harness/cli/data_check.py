@@ -11,7 +11,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.against is not None:
         return _submission(arguments)
     from harness.data.check import check, render
-    from harness.submission.formats import NOTE
+    from harness.inference.submission.file_format import NOTE
 
     if (arguments.folder / NOTE).is_file():
         raise InputError(f"{arguments.folder} is a submission; name what it answers with --against LIST, "
@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _submission(arguments: argparse.Namespace) -> int:
-    from harness.submission.check import check_submission, render
+    from harness.inference.submission.check import check_submission, render
 
     report = check_submission(arguments.folder, arguments.against)
     print(render(report))

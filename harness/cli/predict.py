@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from harness.utils.console import say
 
 if TYPE_CHECKING:
-    from harness.predicting.live import Watched
-    from harness.predicting.predict import Done
-    from harness.predicting.reading import Reading
+    from harness.inference.live import Watched
+    from harness.inference.predict import Done
+    from harness.inference.result import Reading
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from harness.predicting.predict import Wanted, predict
+    from harness.inference.predict import Wanted, predict
 
     wanted = Wanted(
         arguments.input, tuple(arguments.runs), arguments.out, arguments.store, arguments.tracking_uri, arguments.seed,
@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.detector, arguments.smallest, arguments.margin, arguments.missing, arguments.kernel,
         arguments.radius, arguments.seconds, arguments.engine)
     if arguments.live or wanted.input.startswith("camera:"):
-        from harness.predicting.live import watch
+        from harness.inference.live import watch
 
         watched = watch(wanted, say)
         _notes(watched.notes)

@@ -10,8 +10,8 @@ from harness.utils.console import say
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
-    from harness.submission.scoring import RoundTrip
-    from harness.submission.submit import Submission
+    from harness.inference.submission.round_trip import RoundTrip
+    from harness.inference.submission.submit import Submission
 
 NAMED = 3
 """Videos that a line names before it counts the rest."""
@@ -23,9 +23,9 @@ SOURCES = {"frames file": "the frames file", "list of frames": "the list of fram
 def main(arguments: argparse.Namespace) -> None:
     from harness.data.affwild2 import AffWild2
     from harness.data.registry import open_dataset
+    from harness.inference.submission.frame_sources import Places
+    from harness.inference.submission.submit import require_free, submit
     from harness.leaderboard.runs import BEST, chosen_run, of_data
-    from harness.submission.sources import Places
-    from harness.submission.submit import require_free, submit
     from harness.tracking import tracked_records
 
     require_free(arguments.out, arguments.data)

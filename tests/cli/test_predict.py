@@ -10,8 +10,8 @@ import time
 import numpy as np
 import pytest
 
-from harness.predicting.models import Opening, open_runs
-from harness.predicting.pieces import partial_folder
+from harness.inference.chunks import partial_folder
+from harness.inference.load_runs import Opening, open_runs
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import Filter
@@ -186,7 +186,7 @@ def test_what_was_read_is_kept_where_the_folder_to_make_lies_among_the_crops(rea
     source = tmp_path / "crops"
     shutil.copytree(crops, source)
     with monkeypatch.context() as broken:
-        broken.setattr("harness.predicting.summary.save", lambda *arguments: (_ for _ in ()).throw(OSError("full")))
+        broken.setattr("harness.inference.summary_figure.save", lambda *arguments: (_ for _ in ()).throw(OSError("full")))
         assert predict(readers, source, source / "out") != 0
     assert "full" in capsys.readouterr().err and not (source / "out").exists()
     assert predict(readers, source, source / "out") == 0
@@ -212,7 +212,7 @@ def test_a_folder_that_was_made_while_it_waited_is_left_alone(readers, crops, tm
 
 
 def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):
-    from harness.predicting.pieces import Partial
+    from harness.inference.chunks import Partial
 
     Partial(tmp_path / "out", {"of": "another work"})
     assert predict(readers, crops, tmp_path / "out") == 0
@@ -220,9 +220,9 @@ def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):
 
 
 def test_a_filter_of_its_own_is_the_default():
+    from harness.inference.forward import Reader
+    from harness.inference.smoothing_options import filter_of
     from harness.metrics.tasks import task
-    from harness.predicting.filters import filter_of
-    from harness.predicting.passes import Reader
     from harness.utils.errors import InputError
 
     own, causal = Filter("median", 7, "nearest", (0.4,) * 12), Filter("trailing_mean", 3, "held", (0.3,) * 12)

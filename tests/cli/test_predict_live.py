@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from harness.predicting import tables
+from harness.inference import tables
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 from harness.video.camera import Camera

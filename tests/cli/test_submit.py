@@ -232,7 +232,7 @@ def test_crops_and_test_lists_without_annotations_are_enough(submit, data, tmp_p
 
 def test_a_killed_command_leaves_no_folder_and_the_next_takes_away_what_it_left(submit, store, small_set, tmp_path):
     out = tmp_path / "out"
-    stopped = ("import os, signal; from harness.submission import files; from harness.cli import main\n"
+    stopped = ("import os, signal; from harness.inference.submission import files; from harness.cli import main\n"
                "files.read = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
                f"main(['submit', 'best:expr', '--data', {str(small_set)!r}, '--store', {str(store)!r}, "
                f"'--out', {str(out)!r}])")

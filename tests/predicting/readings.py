@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.inference.result import Outputs, Reading
 from harness.metrics.tasks import task as task_named
-from harness.predicting.reading import Outputs, Reading
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.predicting.live_filters import Row
-from harness.predicting.live_rows import BLOCK, joined, packed
+from harness.inference.live_buffer import BLOCK, joined, packed
+from harness.inference.live_smoothing import Row
 
 WIDTHS = (8, 2)
 FIELDS = ("frame", "id", "found", "boxes", "scores")

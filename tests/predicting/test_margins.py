@@ -9,8 +9,8 @@ from harness.data import locations
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
 from harness.features.crop_margins import DEFAULT, FEWEST, FILE, MOST
-from harness.predicting.margins import margins_of
-from harness.predicting.passes import Reader
+from harness.inference.forward import Reader
+from harness.inference.load_runs import margins_of
 from harness.video.faces.boxes import Margin, crop
 from harness.video.faces.detector import open_detector
 from tests.data.building import EXPR, annotate

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.predicting.ahead import Ahead
-from harness.predicting.looking import Given, Searching
-from harness.predicting.pieces import Partial
-from harness.predicting.pipeline import Pipeline
+from harness.inference.chunks import Partial
+from harness.inference.face_stage import Given, Searching
+from harness.inference.pipeline import Pipeline
+from harness.inference.prefetch import Ahead
 from harness.utils.errors import InputError
 from harness.video.faces.boxes import Margin
 from harness.video.faces.detector import open_detector

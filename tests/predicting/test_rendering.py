@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.drawing.canvas import lettering, rgb
+from harness.inference.overlay.canvas import lettering, rgb
+from harness.inference.overlay.frame_faces import FacesByFrame, Shown
+from harness.inference.overlay.panel_placement import Area, Places
+from harness.inference.overlay.panels import caption, colour_of, signed
+from harness.inference.overlay.video import Renderer, draw, render_video
 from harness.metrics.tasks import EXPRESSIONS
-from harness.predicting.arranging import Area, Places
-from harness.predicting.panels import caption, colour_of, signed
-from harness.predicting.rendering import Renderer, draw, render_video
-from harness.predicting.shown import FacesByFrame, Shown
 from harness.utils.plotting.style import FACE_COLOURS
 from harness.video.frames import Frame
 from tests.predicting.readings import a_reading

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.predicting.summary import SUMMARY, write_summary
-from harness.predicting.timelines import SEEN, UNSEEN
+from harness.inference.summary_figure import SUMMARY, write_summary
+from harness.inference.timeline_panels import SEEN, UNSEEN
 from harness.utils.plotting.style import BLUE, CLASS_COLOURS, ORANGE
 from tests.analysis.drawn import amount, pixels
 from tests.predicting.readings import a_reading

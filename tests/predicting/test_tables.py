@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from pyarrow import parquet
 
+from harness.inference.tables import CSV, PARQUET, as_csv, table, write_tables
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS, TASKS
-from harness.predicting.tables import CSV, PARQUET, as_csv, table, write_tables
 from tests.predicting.readings import a_reading
 
 TWO = [(100, 80, 120, 120), (350, 90, 100, 100)]

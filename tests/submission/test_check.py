@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.submission.check import check_submission, render
+from harness.inference.submission.check import check_submission, render
 from harness.utils.errors import InputError
 from tests.data.building import EXPR, HEADERS, VA, crops, small_abaw3, write
 from tests.submission.test_lengths import film

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from harness.data.annotations import read_frames, read_multitask
+from harness.inference.submission import files
+from harness.inference.submission.round_trip import require_equal
+from harness.inference.submission.rows import every_frame, listed_images
 from harness.metrics.tasks import ACTION_UNITS, task
-from harness.submission import files
-from harness.submission.rows import every_frame, listed_images
-from harness.submission.scoring import require_equal
 from harness.utils.errors import FramelightError
 
 LINES = {"video1_left": 7, "10-60-1280x720": 3, "video2": 1}

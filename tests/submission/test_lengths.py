@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from harness.submission.lengths import Sources, counts, lengths, read_lines
+from harness.inference.submission.frame_counts import Sources, counts, lengths, read_lines
 from harness.utils.errors import InputError
 from harness.video.video_files import find_videos, frame_count, video_of
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from harness.data.dataset import Labels
+from harness.inference.submission.predictions import decoded, outputs_at
+from harness.inference.submission.rows import every_frame, listed_images
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import softmax, task
 from harness.smoothing.gaps import GAPS
 from harness.smoothing.kernels import Filter
-from harness.submission.outputs import decoded, outputs_at
-from harness.submission.rows import every_frame, listed_images
 from harness.utils.errors import InputError
 
 NONE = Filter("none", 0, "linear")

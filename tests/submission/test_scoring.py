@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from harness.data.dataset import Labels
+from harness.inference.submission.predictions import decoded, outputs_at
+from harness.inference.submission.round_trip import Own, round_trip
+from harness.inference.submission.rows import every_frame
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import softmax, task
 from harness.smoothing.kernels import Filter
-from harness.submission.outputs import decoded, outputs_at
-from harness.submission.rows import every_frame
-from harness.submission.scoring import Own, round_trip
 from harness.utils.errors import FramelightError, InputError
 from tests.making import record
 

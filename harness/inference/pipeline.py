@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.predicting.ahead import Ahead
-from harness.predicting.looking import Looker, Seen
-from harness.predicting.passes import Forward
-from harness.predicting.pieces import Piece
+from harness.inference.chunks import Piece
+from harness.inference.face_stage import Looker, Seen
+from harness.inference.forward import Forward
+from harness.inference.prefetch import Ahead
 
 if TYPE_CHECKING:
     from harness.video.frames import Frame

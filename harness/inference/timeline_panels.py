@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.inference.overlay.frame_faces import giving
+from harness.inference.result import Outputs, Reading
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
-from harness.predicting.reading import Outputs, Reading
-from harness.predicting.shown import giving
 from harness.utils.plotting.style import BLUE, CLASS_COLOURS, GREY, GRID, INK, ORANGE, PALE, TEXT, name_rows
 from harness.utils.plotting.timeline import columns, line, raw_line, rgb, show, strip
 

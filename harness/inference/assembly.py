@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.inference.chunks import Piece
+from harness.inference.face_stage import Looker
+from harness.inference.forward import Reader
+from harness.inference.result import Outputs, Reading
 from harness.metrics.tasks import Task
-from harness.predicting.looking import Looker
-from harness.predicting.passes import Reader
-from harness.predicting.pieces import Piece
-from harness.predicting.reading import Outputs, Reading
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import Filter, smooth
 from harness.video.faces.tracker import HITS

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.predicting.looking import Seen
+from harness.inference.face_stage import Seen
 from harness.smoothing.kernels import Filter
 from harness.smoothing.streaming import Streaming
 from harness.video.faces.tracker import PATIENCE_SECONDS

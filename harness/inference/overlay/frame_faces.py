@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.predicting.reading import Outputs, Reading
+from harness.inference.result import Outputs, Reading
 from harness.video.frames import USUAL_RATE
 
 TRAIL = 1.5

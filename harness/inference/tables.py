@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.inference.result import Outputs, Reading
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
-from harness.predicting.reading import Outputs, Reading
 from harness.utils.files import writing
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ import numpy as np
 from harness.data.annotations import cells_of, frame_faults, multitask_faults, read_frames, read_multitask, read_text
 from harness.data.check_report import head, problem_text
 from harness.data.problems import ERROR, WARNING, Problem, WithProblems
-from harness.submission.expected import Expected, expected
-from harness.submission.files import image_faults, read_image_predictions
-from harness.submission.formats import FRAMES_FILE, IMAGE_COLUMN, MTL_FILE, NOTE, PREDICTED, image_header
-from harness.submission.lengths import PAST
-from harness.submission.rows import Rows, listed_images
+from harness.inference.submission.expected import Expected, expected
+from harness.inference.submission.file_format import FRAMES_FILE, IMAGE_COLUMN, MTL_FILE, NOTE, PREDICTED, image_header
+from harness.inference.submission.files import image_faults, read_image_predictions
+from harness.inference.submission.frame_counts import PAST
+from harness.inference.submission.rows import Rows, listed_images
 from harness.utils.errors import InputError
 
 KIND = "submission"

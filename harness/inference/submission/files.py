@@ -20,9 +20,9 @@ from harness.data.annotations import (
     row_fault,
 )
 from harness.data.problems import Problem
+from harness.inference.submission.file_format import FRAMES_FILE, MTL_FILE, PREDICTED, image_text, video_text
+from harness.inference.submission.rows import Rows
 from harness.metrics.tasks import Task
-from harness.submission.formats import FRAMES_FILE, MTL_FILE, PREDICTED, image_text, video_text
-from harness.submission.rows import Rows
 from harness.utils.errors import FramelightError
 
 Decoded = Mapping[str, np.ndarray]

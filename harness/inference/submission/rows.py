@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.annotations import ImageRows, names_images, read_images, read_text
-from harness.submission.formats import image_header
+from harness.inference.submission.file_format import image_header
 from harness.utils.errors import InputError
 
 FIRST_CELL = re.compile(r"^[^,\n]+", re.MULTILINE)

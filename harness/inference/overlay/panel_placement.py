@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from harness.predicting.panels import LEVELS, Columns, given, size_of
-from harness.predicting.shown import Shown
+from harness.inference.overlay.frame_faces import Shown
+from harness.inference.overlay.panels import LEVELS, Columns, given, size_of
 
 AREA = 0.36
 """Share of the frame that the panels of several faces may take together."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from harness.predicting.passes import Reader
+from harness.inference.forward import Reader
 from harness.smoothing.kernels import CAUSAL, KERNELS, MAX_RADIUS, Filter
 from harness.utils.errors import InputError, unknown
 

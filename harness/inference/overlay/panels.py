@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from harness.drawing.canvas import FINER, blend, fill, lettering, readable_on, slab, write
+from harness.inference.overlay.canvas import FINER, blend, fill, lettering, readable_on, slab, write
+from harness.inference.overlay.frame_faces import Shown
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
-from harness.predicting.shown import Shown
 from harness.utils.plotting.style import FACE_COLOURS
 
 GROUND, LIGHT, DIM, FAINT = "#10161d", "#ffffff", "#c3c9d0", "#7b8794"

@@ -9,10 +9,10 @@ from pathlib import Path
 from harness.data.affwild2 import AffWild2
 from harness.data.annotations import names_images, read_test_list
 from harness.data.registry import open_dataset
-from harness.submission.formats import IMAGE_COLUMN
-from harness.submission.lengths import lengths
-from harness.submission.rows import Rows, listed_images
-from harness.submission.sources import Places, last_crops, list_of_images, sources_of
+from harness.inference.submission.file_format import IMAGE_COLUMN
+from harness.inference.submission.frame_counts import lengths
+from harness.inference.submission.frame_sources import Places, last_crops, list_of_images, sources_of
+from harness.inference.submission.rows import Rows, listed_images
 from harness.utils.errors import InputError
 
 EXACT = ("list of frames", "video file", "annotation")
@@ -35,7 +35,7 @@ class Expected:
 
 
 def expected(against: Path, task: str, shape: str, split: str) -> Expected:
-    """shape: one of `harness.submission.files.SHAPES`; split: whose videos, where `against` is a data set.
+    """shape: one of `harness.inference.submission.files.SHAPES`; split: whose videos, where `against` is a data set.
 
     InputError for a list or data set that cannot be read or has no such list.
     """

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.image_files import names_in
-from harness.predicting import filters
-from harness.predicting.assembling import About, assemble
-from harness.predicting.looking import Given, Looker, Searching
-from harness.predicting.margins import margins_of
-from harness.predicting.models import Opening, open_runs
-from harness.predicting.passes import Forward, Reader
-from harness.predicting.pieces import Partial, holding
-from harness.predicting.pipeline import FRAMES, Pipeline
-from harness.predicting.reading import Reading
+from harness.inference.assembly import About, assemble
+from harness.inference.chunks import Partial, holding
+from harness.inference.face_stage import Given, Looker, Searching
+from harness.inference.forward import Forward, Reader
+from harness.inference.load_runs import Opening, margins_of, open_runs
+from harness.inference.pipeline import FRAMES, Pipeline
+from harness.inference.result import Reading
+from harness.inference.smoothing_options import check, filter_of
 from harness.utils.errors import InputError
 from harness.utils.files import write_json, writing
 from harness.utils.hashing import digest
@@ -130,7 +129,7 @@ def predict(wanted: Wanted, say: Say) -> Done:
 def begin(wanted: Wanted, live: bool = False) -> None:
     """InputError for what is wrong with the command before anything is opened."""
     require_free(wanted.out, wanted.force, Path(wanted.input), wanted.store, *map(Path, wanted.runs))
-    filters.check(wanted.kernel, wanted.radius, live)
+    check(wanted.kernel, wanted.radius, live)
     if wanted.margin is not None and not 0.5 <= wanted.margin <= 4:
         raise InputError(f"--margin {wanted.margin:g}: a crop's side lies between 0.5 and 4 sides of the found box")
     if wanted.crops and (wanted.margin, wanted.smallest, wanted.detector) != (None, None, Wanted.detector):
@@ -149,7 +148,7 @@ def opened(wanted: Wanted, source: Source, say: Say, live: bool = False) -> Sett
         **({"batch": 1, "workers": 1} if live else {})))
     readers = [reader for forward in forwards for reader in forward.readers]
     film = source.kind not in ("image", "images")
-    chosen = [filters.filter_of(reader, live, wanted.kernel, wanted.radius, film) for reader in readers]
+    chosen = [filter_of(reader, live, wanted.kernel, wanted.radius, film) for reader in readers]
     if detector is None:
         return Setting(source, forwards, chosen, given=(0,) * len(forwards))
     each = margins_of([forward.readers[0] for forward in forwards], detector, wanted.store, wanted.margin, say)
@@ -199,14 +198,14 @@ def _left(source: Source, before: int) -> Iterator[Frame]:
 def write(wanted: Wanted, reading: Reading, setting: Setting, folder: Path) -> tuple[Path, ...]:
     """Tables, picture, note, of a folder of photos the name of each frame, and, where asked for, the annotated video;
     their names as they will be in `wanted.out`."""
-    from harness.predicting.summary import write_summary
-    from harness.predicting.tables import write_tables
+    from harness.inference.summary_figure import write_summary
+    from harness.inference.tables import write_tables
     from harness.video.source import open_source
 
     write_tables(reading, folder)
     write_summary(reading, folder)
     if wanted.render:
-        from harness.predicting.annotating import annotate
+        from harness.inference.overlay.video import annotate
 
         annotate(partial(open_source, wanted.input, wanted.crops, wanted.seconds), reading, setting.film, folder)
     if setting.source.kind == "images":

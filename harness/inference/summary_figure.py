@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.predicting.reading import Reading
-from harness.predicting.shown import giving
-from harness.predicting.timelines import LABELS, PANELS, Timeline, height_of, legend_of, presence
+from harness.inference.overlay.frame_faces import giving
+from harness.inference.result import Reading
+from harness.inference.timeline_panels import LABELS, PANELS, Timeline, height_of, legend_of, presence
 from harness.utils.plotting.style import GREY, INK, TEXT, drawing, panel, save, short, titled
 
 if TYPE_CHECKING:

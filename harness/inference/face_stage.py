@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from harness.predicting.pieces import Piece
+    from harness.inference.chunks import Piece
     from harness.video.faces.boxes import Faces, Margin
     from harness.video.faces.detector import Detector
     from harness.video.frames import Frame

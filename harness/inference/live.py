@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.predicting.live_filters import Row, Stream
-from harness.predicting.live_rows import Rows, joined, packed
-from harness.predicting.looking import SIDE
-from harness.predicting.predict import Say, Setting, Wanted, begin, opened, write
-from harness.predicting.reading import Outputs, Reading
+from harness.inference.face_stage import SIDE
+from harness.inference.live_buffer import Rows, joined, packed
+from harness.inference.live_smoothing import Row, Stream
+from harness.inference.predict import Say, Setting, Wanted, begin, opened, write
+from harness.inference.result import Outputs, Reading
 from harness.smoothing.kernels import delay
 from harness.utils.errors import InputError
 from harness.utils.output_dir import placing
@@ -150,7 +150,7 @@ class _Session:
 
     def append(self, last: bool = False) -> None:
         """Write the rows that have come since the last time, whole lines only."""
-        from harness.predicting.tables import CSV
+        from harness.inference.tables import CSV
 
         if not self.came:
             if last:
@@ -175,7 +175,7 @@ class _Session:
 
     def lines(self, frames: np.ndarray, rows: Rows, header: bool = True) -> str:
         """Of predictions.csv."""
-        from harness.predicting.tables import as_csv, table
+        from harness.inference.tables import as_csv, table
 
         return as_csv(table(self._reading(frames, rows)), header)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from harness.drawing.canvas import lettering, outline, readable_on, slab, write
-from harness.predicting.arranging import Area, Places
-from harness.predicting.panels import GROUND, caption, colour_of, paint
-from harness.predicting.reading import Reading
-from harness.predicting.shown import FacesByFrame, Shown
+from harness.inference.overlay.canvas import lettering, outline, readable_on, slab, write
+from harness.inference.overlay.frame_faces import FacesByFrame, Shown
+from harness.inference.overlay.panel_placement import Area, Places
+from harness.inference.overlay.panels import GROUND, caption, colour_of, paint
+from harness.inference.result import Reading
 
 if TYPE_CHECKING:
-    from harness.video.frames import Frame
+    from harness.video.frames import Frame, Source
+
 
 SMALLEST, LARGEST = 320, 1920
 """Frames whose shorter side has fewer pixels are enlarged by a whole number, so that words on them can be read, while
@@ -143,3 +144,33 @@ def _label(drawn: np.ndarray, shown: Shown, box: Area, size: int, words: bool, t
     write(drawn, number, area.left + first // 2, middle, size, readable_on(colour), True, "middle")
     write(drawn, text, area.left + first + inset, middle, size, "#ffffff")
     return area
+
+
+VIDEO, PICTURE, PICTURES = "annotated.mp4", "annotated.png", "annotated"
+
+
+def annotate(open_again: Callable[[], Source], reading: Reading, film: bool, folder: Path) -> None:
+    """Write annotated.mp4, annotated.png of one picture, or the folder `annotated` of several, into `folder`.
+
+    open_again: the source once more, since its frames were not kept; frames that were not read are left out.
+    """
+    read = set(reading.frames.tolist())
+    with open_again() as source:
+        frames = (frame for frame in source if frame.number in read)
+        if film:
+            render_video(frames, reading, folder / VIDEO, reading.rate)
+            return
+        alone = len(read) == 1
+        if not alone:
+            (folder / PICTURES).mkdir()
+        for frame in frames:
+            drawn = Renderer(_of_frame(reading, frame.number, frame.size))(frame)
+            Image.fromarray(drawn).save(folder / (PICTURE if alone else f"{PICTURES}/{frame.number:05}.png"))
+
+
+def _of_frame(reading: Reading, number: int, size: tuple[int, int]) -> Reading:
+    rows, at = reading.frame == number, reading.frames == number
+    outputs = tuple(replace(one, raw=one.raw[rows], smoothed=one.smoothed[rows]) for one in reading.outputs)
+    return replace(reading, size=size, frames=reading.frames[at], seconds=reading.seconds[at],
+                   frame=reading.frame[rows], face=reading.face[rows], found=reading.found[rows],
+                   boxes=reading.boxes[rows], detection=reading.detection[rows], outputs=outputs)

@@ -10,8 +10,8 @@ import numpy as np
 
 from harness.data.affwild2 import AffWild2
 from harness.data.layouts import SPLITS
-from harness.submission.lengths import Sources, read_lines
-from harness.submission.rows import listed_images
+from harness.inference.submission.frame_counts import Sources, read_lines
+from harness.inference.submission.rows import listed_images
 from harness.video.video_files import find_videos
 
 

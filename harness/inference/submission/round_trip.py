@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.dataset import Labels
+from harness.inference.submission.files import Decoded
+from harness.inference.submission.rows import Rows
 from harness.jobs.predictions import Predictions
 from harness.metrics.tasks import EXPRESSIONS, Task
 from harness.metrics.unit_statistics import collect, score
-from harness.submission.files import Decoded
-from harness.submission.rows import Rows
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 

@@ -12,18 +12,17 @@ from harness.data.affwild2 import AffWild2
 from harness.data.affwild2_paths import source_video
 from harness.data.layouts import SPLITS
 from harness.data.splits import annotations_digest
+from harness.inference.submission import files
+from harness.inference.submission.file_format import NOTE
+from harness.inference.submission.frame_counts import Length, counts, lengths
+from harness.inference.submission.frame_sources import Places, last_crops, list_of_images, sources_of
+from harness.inference.submission.predictions import decoded, features_of, outputs_at
+from harness.inference.submission.round_trip import Own, RoundTrip, require_equal, round_trip
+from harness.inference.submission.rows import Rows, every_frame, listed_images
 from harness.jobs.predictions import Predictions
 from harness.leaderboard.runs import Chosen
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
-from harness.submission import files
-from harness.submission.features import features_of
-from harness.submission.formats import NOTE
-from harness.submission.lengths import Length, counts, lengths
-from harness.submission.outputs import decoded, outputs_at
-from harness.submission.rows import Rows, every_frame, listed_images
-from harness.submission.scoring import Own, RoundTrip, require_equal, round_trip
-from harness.submission.sources import Places, last_crops, list_of_images, sources_of
 from harness.utils.errors import InputError
 from harness.utils.files import sweep, write_json, writing_directory
 from harness.utils.hashing import digest

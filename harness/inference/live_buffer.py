@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.predicting.live_filters import Row
+from harness.inference.live_smoothing import Row
 
 BLOCK = 1000
 """Rows below which arrays are made longer; beyond, new ones are begun, so that no row is moved often."""
