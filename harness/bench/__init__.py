@@ -13,9 +13,16 @@ SCALE = "scale"
 """The benchmark that is run only by its name: it writes gigabytes."""
 MOBILE = "mobile"
 """Another: it takes a quarter of an hour, and its table is its own (`harness.bench.mobile.rows`)."""
-NAMES = ("startup", "forward", "parity", "extraction", "notebook", "reading", "training", "together", "search",
-         "smoothing", "bootstrap", "leaderboard", "memory", "tracking", "predicting")
-"""One module each, in the order they run; `measure(say)` yields its figures."""
+BENCHMARKS = {
+    "startup": "commands.measure_startup", "forward": "forward.measure", "parity": "forward.measure_parity",
+    "extraction": "extraction.measure", "notebook": "notebook.measure", "reading": "feature_reading.measure",
+    "training": "training.measure", "together": "batched_training.measure", "search": "search.measure",
+    "smoothing": "smoothing.measure", "bootstrap": "bootstrap.measure", "leaderboard": "commands.measure_leaderboard",
+    "memory": "memory.measure", "tracking": "tracking.measure", "predicting": "predict.measure",
+    SCALE: "scale.measure",
+}
+"""The module and function of each benchmark, in the order they run; the function yields its figures."""
+NAMES = tuple(name for name in BENCHMARKS if name != SCALE)
 
 
 def measurements(name: str | None, say: Callable[[str], None], **options: Any) -> Iterator[Figure]:
@@ -31,4 +38,5 @@ def measurements(name: str | None, say: Callable[[str], None], **options: Any) -
 def _measured(names: tuple[str, ...], say: Callable[[str], None], options: dict[str, Any]) -> Iterator[Figure]:
     for name in names:
         say(f"measuring {name}")
-        yield from import_module(f"harness.bench.{name}").measure(say, **options)
+        module, function = BENCHMARKS[name].split(".")
+        yield from getattr(import_module(f"harness.bench.{module}"), function)(say, **options)

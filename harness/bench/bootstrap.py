@@ -7,8 +7,8 @@ from itertools import count
 
 import numpy as np
 
-from harness.bench.ceilings import ceilings
 from harness.bench.figure import ROUNDS, Figure, interleaved
+from harness.bench.hardware_limits import ceilings
 from harness.metrics.intervals import METHOD, REPLICATES, interval
 from harness.metrics.scores import expression_f1
 from harness.metrics.unit_statistics import collect

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.bench.ceilings import ceilings
 from harness.bench.crops import Crops, drawn
 from harness.bench.figure import Figure, interleaved
+from harness.bench.hardware_limits import ceilings
 from harness.features.engine_choice import Computing
 
 if TYPE_CHECKING:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 ROUNDS = 5
 
@@ -74,3 +77,26 @@ def seconds(work: Callable[[], object], rounds: int = 1) -> float:
         work()
         times.append(time.perf_counter() - began)
     return statistics.median(times)
+
+
+MEMORY_GIB = 3.0
+"""The most that may be resident."""
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Medians over rounds of the seconds of each part, and the highest peak of resident memory, of so many frames."""
+
+    frames: int
+    seconds: Mapping[str, float]
+    peak_bytes: int
+
+    @property
+    def total(self) -> float:
+        return sum(self.seconds.values())
+
+
+def exponent(measured: Sequence[Scaled]) -> float:
+    """Least-squares slope of log time over log frames."""
+    frames, seconds = [math.log(one.frames) for one in measured], [math.log(one.total) for one in measured]
+    return float(np.polyfit(frames, seconds, 1)[0])

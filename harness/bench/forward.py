@@ -9,11 +9,13 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from harness.bench.ceilings import ceilings
 from harness.bench.figure import ROUNDS, Figure
+from harness.bench.hardware_limits import ceilings
 
 if TYPE_CHECKING:
+    from backbones import Backbone
     from backbones.engines.engine import Engine
+
 
 LEAST = 0.95
 TURN_SECONDS = 0.3
@@ -62,3 +64,34 @@ def measure_one(name: str, say: Callable[[str], None]) -> Figure:
 def _crop(rates: tuple[float, ...]) -> float:
     """Milliseconds of one crop."""
     return 1000 / median(rates)
+
+
+CROPS = 10_000_000
+"""Of the work that an engine is chosen for: enough for any preparation to be worth it."""
+
+
+def measure_parity(say: Callable[[str], None]) -> Iterator[Figure]:
+    import backbones
+
+    for name in backbones.names():
+        say(f"{name}: the chosen engine against torch eager")
+        yield from parity_figures(backbones.build(name), name)
+
+
+def parity_figures(backbone: Backbone, name: str) -> Iterator[Figure]:
+    """Its row at float32, and one without a requirement at bf16."""
+    from backbones.engines.choosing import choose, engine_difference, open_engine
+    from backbones.engines.parity import LEAST_COSINE, MOST_OF_RANGE
+    from harness.features.pipeline import batch_size
+
+    cache, batch, workers = engines_cache(), batch_size(backbone.spec.preprocessing), os.cpu_count() or 1
+    for precision in ("float32", "bf16"):
+        chosen = choose(backbone, cache, batch, workers, CROPS, precision=precision)
+        found = engine_difference(open_engine(chosen, backbone, cache, batch, precision), backbone)
+        required = precision == "float32"
+        limit = MOST_OF_RANGE if found.cosine > LEAST_COSINE else 0.0
+        yield Figure(f"parity {name}" if required else f"parity {name} {precision}",
+                     f"{chosen} in {precision} against torch eager in float32: largest difference", found.of_range,
+                     "of range", limit=limit if required else None,
+                     note=f"cosine {found.cosine:.7f}" + (f", must be above {LEAST_COSINE}" if required else
+                                                          "; computed only on request"))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.bench.ceilings import ceilings
 from harness.bench.crops import Crops, drawn
 from harness.bench.extraction import MANY, Opened
 from harness.bench.figure import Figure, interleaved
+from harness.bench.hardware_limits import ceilings
 
 if TYPE_CHECKING:
     from backbones import Backbone

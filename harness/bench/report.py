@@ -7,8 +7,8 @@ import json
 import textwrap
 from collections.abc import Sequence
 
-from harness.bench.ceilings import Ceilings
 from harness.bench.figure import Figure
+from harness.bench.hardware_limits import Ceilings
 from harness.utils.errors import unknown
 
 FORMATS = ("table", "md", "json")

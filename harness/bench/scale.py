@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.bench.ceilings import ceilings
-from harness.bench.figure import Figure
-from harness.bench.scale_work import SEQUENCE, WIDTH, key, names
-from harness.bench.scaled import MEMORY_GIB, Scaled, exponent
+from harness.bench.figure import MEMORY_GIB, Figure, Scaled, exponent
+from harness.bench.hardware_limits import ceilings
+from harness.bench.scale_process import SEQUENCE, WIDTH, key, names
 from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError
 from harness.utils.parallel import run_module
@@ -92,7 +91,7 @@ def _measured(place: Path, frames: int, rounds: int) -> Scaled:
 
 
 def _run(place: Path, frames: int) -> dict[str, object]:
-    done = run_module("harness.bench.scale_work", place, frames)
+    done = run_module("harness.bench.scale_process", place, frames)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it was killed: out of memory?"])[-1]
         raise FramelightError(f"{frames:,} frames could not be worked on ({last})")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.bench.scaled import MEMORY_GIB, Scaled, exponent
+from harness.bench.figure import MEMORY_GIB, Scaled, exponent
 from harness.utils.plotting.style import (
     BLUE,
     GREEN,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from harness.bench.ceilings import ceilings
 from harness.bench.figure import ROUNDS, Figure, interleaved
+from harness.bench.hardware_limits import ceilings
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import score
 from harness.smoothing.curves import curve_statistics

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.bench.ceilings import ceilings
 from harness.bench.figure import ROUNDS, Figure, interleaved, seconds
+from harness.bench.hardware_limits import ceilings
 from harness.bench.memory import WIDTH, features
 from harness.training.heads.config import HeadConfig
 from harness.utils.parallel import torch_threads

@@ -1,4 +1,4 @@
-"""`framelight backbones`."""
+"""`framelight backbones` and `framelight backbones import`."""
 
 from __future__ import annotations
 
@@ -93,3 +93,12 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     return str(value)
+
+
+def import_weights(arguments: argparse.Namespace) -> None:
+    import backbones
+
+    folder = backbones.import_file(arguments.file, arguments.name, entries_of(arguments.store), arguments.architecture,
+                                   arguments.classes, say=print)
+    print(f"\n{arguments.name} is in {folder}.\nUse it: framelight extract --backbone {arguments.name} --data DIR "
+          f"--store {arguments.store}, or name it in a recipe.")

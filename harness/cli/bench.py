@@ -10,8 +10,8 @@ from harness.utils.errors import InputError
 
 def main(arguments: argparse.Namespace) -> int:
     from harness.bench import MOBILE, SCALE, measurements
-    from harness.bench.ceilings import ceilings
     from harness.bench.figure import Figure
+    from harness.bench.hardware_limits import ceilings
     from harness.bench.report import ceilings_text, cells, render
     from harness.tracking.environment import environment
 
@@ -32,7 +32,7 @@ def main(arguments: argparse.Namespace) -> int:
         if figures:
             print(render(figures, machine, environment()["processor"], arguments.format))
     if arguments.save:
-        from harness.bench.saving import EXPERIMENT, save
+        from harness.bench.save import EXPERIMENT, save
 
         step = save(figures, arguments.store, arguments.tracking_uri)
         say(f"saved as step {step} of this machine's curves, MLflow experiment {EXPERIMENT}")
@@ -40,8 +40,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _mobile(arguments: argparse.Namespace) -> int:
-    from harness.bench.mobile import Row, rows
-    from harness.bench.mobile_text import render
+    from harness.bench.mobile import Row, render, rows
 
     if arguments.save:
         raise InputError("--save keeps the curves of what must be fast; leave it out and keep the table: --format json")

@@ -17,7 +17,8 @@ def main(argv: list[str] | None = None) -> int:
     """0 done, 1 the work failed, 2 the command or its input is wrong, 130 interrupted."""
     arguments = parser().parse_args(argv)
     try:
-        return import_module(f"harness.cli.{arguments.module}").main(arguments) or 0
+        module, _, function = arguments.module.partition(".")
+        return getattr(import_module(f"harness.cli.{module}"), function or "main")(arguments) or 0
     except KeyboardInterrupt:
         return _fail("interrupted; what was finished is kept, the same command goes on from there", INTERRUPTED)
     except BrokenPipeError:

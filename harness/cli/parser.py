@@ -6,7 +6,61 @@ import argparse
 from pathlib import Path
 
 from harness.cli.arguments import Parser, add_jobs, add_settings, add_store, count, names, new_command
-from harness.cli.deploying import export, predict
+
+FORMATS = ("onnx", "openvino", "litert", "executorch")
+PRECISIONS = ("float32", "float16", "int8")
+
+
+def predict(commands) -> None:
+    command = new_command(commands, "predict", "predict", "find the faces of a video and read them with trained runs")
+    command.add_argument("input", metavar="INPUT", help="a video, an image, a folder of images, a folder of face crops "
+                         "or camera:0")
+    command.add_argument("--run", action="append", required=True, dest="runs", metavar="RUN",
+                         help="a run id, the beginning of one, best:TASK, the folder of an export or "
+                              "models:/NAME@ALIAS; several give several tasks in one pass")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder to make")
+    add_store(command, tracking=True)
+    command.add_argument("--seed", type=int, metavar="N", help="which seed of a run (default: its first)")
+    command.add_argument("--render", action="store_true", help="write the annotated video too")
+    command.add_argument("--force", action="store_true", help="replace what is in the folder")
+    kind = command.add_mutually_exclusive_group()
+    kind.add_argument("--crops", action="store_true", help="every image is one face already, nothing is searched")
+    kind.add_argument("--detect", action="store_true", help="search faces, even in what looks like a folder of crops")
+    command.add_argument("--detector", default="haar", metavar="NAME", help="what finds faces: haar (default), or a "
+                         "YuNet model, FILE.onnx")
+    command.add_argument("--smallest", type=count, metavar="PIXELS", help="side of the smallest face to find (default: "
+                         "a twelfth of the frame's shorter side, at least 24)")
+    command.add_argument("--margin", type=float, metavar="X", help="side of a crop in sides of the found box (default: "
+                         "as the crops that the run learned from)")
+    command.add_argument("--missing", choices=("filled", "empty"), default="filled", help="frames without the face: "
+                         "filled from those beside them (default) or left empty; marked in either case")
+    command.add_argument("--kernel", metavar="NAME", help="another filter than the run's own: none, mean, median, "
+                         "trailing_mean, trailing_median or exponential")
+    command.add_argument("--radius", type=int, metavar="N", help="its radius in frames")
+    command.add_argument("--live", action="store_true", help="as from a camera: paced by the video's own clock, "
+                         "smoothed from the past alone, frames dropped where the machine is slower")
+    command.add_argument("--seconds", type=float, metavar="S", help="stop after so much of the input")
+    command.add_argument("--engine", default="", metavar="NAME", help="what runs the network (default: the fastest "
+                         "here; see extract)")
+
+
+def export(commands) -> None:
+    command = new_command(commands, "export", "export", "write a run as one file that takes face crops, check it "
+                          "against the run, score it and measure what it costs")
+    command.add_argument("run", metavar="RUN", help="a run id, the beginning of one, or best:TASK")
+    command.add_argument("--format", choices=FORMATS, default="onnx", help="default: onnx")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder to make")
+    add_store(command, tracking=True)
+    command.add_argument("--precision", action="append", choices=PRECISIONS, dest="precisions",
+                         help="as often as needed (default: all that the format has)")
+    command.add_argument("--embedding", action="store_true", help="give the backbone's embedding too")
+    command.add_argument("--data", type=Path, metavar="DIR", help="where the run's data set is by now")
+    command.add_argument("--seed", type=int, metavar="N", help="which seed of the run (default: its first)")
+    command.add_argument("--calibration", type=count, default=256, metavar="N", help="training crops that set the "
+                         "ranges of int8 (default: 256)")
+    command.add_argument("--no-model", action="store_true", help="do not log the model to MLflow")
+    command.add_argument("--force", action="store_true", help="replace what is in the folder")
+
 
 DESCRIPTION = "Benchmark harness for frame-level facial affect: which backbone, features, head and smoothing read " \
               "faces best for what they cost."
@@ -111,14 +165,14 @@ def _submit(commands) -> None:
 def _data(commands) -> None:
     command = commands.add_parser("data", help="make or check a data set")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
-    make = new_command(actions, "make", "data_make", "write the synthetic set: videos in the ABAW3 layout, and stills")
+    make = new_command(actions, "make", "data.make", "write the synthetic set: videos in the ABAW3 layout, and stills")
     make.add_argument("folder", type=Path, metavar="DIR")
     make.add_argument("--videos", type=count, default=40, metavar="N")
     make.add_argument("--frames", type=count, default=150, metavar="N", help="frames of each video (default: 150)")
     make.add_argument("--stills", type=int, default=3000, metavar="N", help="stills with identities (default: 3000)")
     make.add_argument("--seed", type=int, default=0, metavar="N")
     add_jobs(make, "processes")
-    check = new_command(actions, "check", "data_check", "recognise a data set, count it, list every problem")
+    check = new_command(actions, "check", "data.check", "recognise a data set, count it, list every problem")
     check.add_argument("folder", type=Path, metavar="DIR")
     check.add_argument("--against", type=Path, metavar="LIST",
                        help="DIR is a submission: check it against this test list, or the lists of this data set")
@@ -137,7 +191,7 @@ def _backbones_import() -> argparse.ArgumentParser:
         "framelight backbones import",
         description="make a file of weights a backbone: a network or state dict of torch.save (HSEmotion, EmotiEffLib, "
                     "VGGFace, timm), a Lightning checkpoint, safetensors or an ONNX model; nothing in it is run")
-    command.set_defaults(module="backbones_import")
+    command.set_defaults(module="backbones.import_weights")
     command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     command.add_argument("file", type=Path, metavar="FILE")
     command.add_argument("--name", required=True, metavar="NAME", help="what recipes call it")
@@ -181,5 +235,3 @@ def _bench(commands) -> None:
     command.add_argument("--save", action="store_true", help="append the figures to this machine's curves in MLflow")
     command.add_argument("--plot", type=Path, metavar="FILE", help="draw what `scale` measures, as PNG")
     add_store(command, tracking=True)
-
-

@@ -35,7 +35,7 @@ TERMS = {"P_VA": ("CCC_V", "CCC_A"), "P_MTL": ("P_VA", "P_EXPR", "P_AU")}
 
 
 @dataclass(frozen=True)
-class Cost:
+class PublishedCost:
     """What a published network costs: 10^6 bytes of weights, and milliseconds a face (mean, standard deviation) on a
     Samsung Fold 3 (Qualcomm 888, Android 12); pixels a side; columns of its embedding."""
 
@@ -62,9 +62,9 @@ def figures() -> tuple[Record, ...]:
 
 
 @cache
-def costs() -> tuple[Cost, ...]:
+def costs() -> tuple[PublishedCost, ...]:
     """Size and speed of the published networks."""
-    return tuple(Cost(row["backbone"], float(row["size_mb"]), float(row["milliseconds"]), float(row["deviation"]),
+    return tuple(PublishedCost(row["backbone"], float(row["size_mb"]), float(row["milliseconds"]), float(row["deviation"]),
                       int(row["input_size"]), int(row["embedding_width"])) for row in _rows("costs.csv"))
 
 

@@ -4,8 +4,8 @@ from importlib.util import find_spec
 import pytest
 
 from harness.bench import NAMES, SCALE, measurements
-from harness.bench.ceilings import ceilings
 from harness.bench.figure import Figure
+from harness.bench.hardware_limits import ceilings
 from harness.cli import main
 from harness.utils.errors import InputError
 

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from harness.bench.mobile import Row, rows
-from harness.bench.mobile_text import HEADER, render
+from harness.bench.mobile import HEADER, Row, render, rows
 from harness.cli import main
 from harness.export.latency import Cost, Latency
 from harness.utils.errors import InputError

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from harness.bench.ceilings import Ceilings
 from harness.bench.figure import Figure
+from harness.bench.hardware_limits import Ceilings
 from harness.bench.report import number, render
 from harness.utils.errors import InputError
 

@@ -1,7 +1,7 @@
 """Figures saved in a real MLflow database and read back through MLflow itself."""
 
 from harness.bench.figure import Figure
-from harness.bench.saving import EXPERIMENT, points, save
+from harness.bench.save import EXPERIMENT, points, save
 from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.environment import environment
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from harness.bench import scale
+from harness.bench.figure import Scaled, exponent
 from harness.bench.scale import growth, measure, write_features
 from harness.bench.scale_plot import draw
-from harness.bench.scale_work import SEQUENCE, key
-from harness.bench.scaled import Scaled, exponent
+from harness.bench.scale_process import SEQUENCE, key
 from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError
 

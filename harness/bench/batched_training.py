@@ -9,8 +9,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.bench.ceilings import ceilings
 from harness.bench.figure import Figure, interleaved
+from harness.bench.hardware_limits import ceilings
 from harness.training.heads.config import HeadConfig
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`framelight leaderboard` over 2,000 tracked runs, a process of its own: with its evidence at hand, and without."""
+"""Time of whole commands: `framelight --help`, and `framelight leaderboard` over 2,000 tracked runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.tracking.records import Record
 RUNS, SEEDS, VIDEOS, FRAMES = 2000, 5, 70, 4000
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure_leaderboard(say: Callable[[str], None]) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
         say(f"tracking {RUNS} records")
@@ -65,3 +65,14 @@ def _records() -> Iterator[Record]:
                      features="embeddings", head="mlp", kernel="mean", radius=7, metrics=metrics, coverage=1.0,
                      annotated=280_000, scored=280_000,
                      units=VIDEOS)
+
+
+def measure_startup(say: Callable[[str], None]) -> Iterator[Figure]:
+    command = [sys.executable, "-m", "harness.cli", "--help"]
+    bare = [sys.executable, "-c", "pass"]
+
+    def taken(arguments: list[str]) -> float:
+        return seconds(lambda: subprocess.run(arguments, check=True, capture_output=True), ROUNDS)
+
+    yield Figure("startup", "framelight --help, a process of its own", taken(command), "s", limit=0.5,
+                 floor=taken(bare), note="the floor is an interpreter that does nothing")

@@ -1,6 +1,6 @@
 """What a job does with N frames of features, as a process of its own: its times and its peak memory, as JSON.
 
-    python -m harness.bench.scale_work FOLDER FRAMES
+    python -m harness.bench.scale_process FOLDER FRAMES
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.bench.ceilings import ceilings
 from harness.bench.figure import Figure, interleaved
+from harness.bench.hardware_limits import ceilings
 from harness.bench.memory import SEQUENCE, WIDTH, features, watch
 
 ROWS, BATCH, BUFFER = 400_000, 256, 4 << 20
