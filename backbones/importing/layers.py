@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backbones.importing.allowed import Malformed
-from backbones.importing.values import Instance, Name, StoredTensor
+from torch import Tensor
+
+from backbones.importing.pickle_scan import MalformedPickleError, Name
+from backbones.importing.torch_pickle import Instance
 
 MOST_LAYERS, DEEPEST = 20_000, 64
 WRAPPERS = ("torch.nn.parallel.data_parallel.DataParallel", "torch.nn.parallel.distributed.DistributedDataParallel")
@@ -26,7 +28,7 @@ class Tree:
     """layers: by path, "" the whole; tensors: parameters and persistent buffers, called as in a state dict."""
 
     layers: Mapping[str, Layer]
-    tensors: Mapping[str, StoredTensor]
+    tensors: Mapping[str, Tensor]
 
     @property
     def kind(self) -> Name:
@@ -55,31 +57,31 @@ def _walk(root: Instance) -> Iterator[tuple[str, Instance]]:
         path, layer, above = left.pop()
         count += 1
         if count > MOST_LAYERS or len(above) > DEEPEST or id(layer) in above:
-            raise Malformed("its layers hold one another without end")
+            raise MalformedPickleError("its layers hold one another without end")
         yield path, layer
         for name, child in reversed(list(_mapping(layer, "_modules").items())):
             if child is None:
                 continue
             if not isinstance(name, str) or not is_tree(child):
-                raise Malformed(f"something that is no layer within {path or 'the network'}")
+                raise MalformedPickleError(f"something that is no layer within {path or 'the network'}")
             left.append((f"{path}.{name}" if path else name, child, (*above, id(layer))))
 
 
-def _own(layer: Instance) -> Iterator[tuple[str, StoredTensor]]:
+def _own(layer: Instance) -> Iterator[tuple[str, Tensor]]:
     passing = layer.state.get("_non_persistent_buffers_set", ())
     for kind in ("_parameters", "_buffers"):
         for name, tensor in _mapping(layer, kind).items():
             if tensor is None or kind == "_buffers" and name in passing:
                 continue
-            if not isinstance(name, str) or not isinstance(tensor, StoredTensor):
-                raise Malformed("a parameter that is no tensor")
+            if not isinstance(name, str) or not isinstance(tensor, Tensor):
+                raise MalformedPickleError("a parameter that is no tensor")
             yield name, tensor
 
 
 def _mapping(layer: Instance, name: str) -> Mapping[Any, Any]:
     found = layer.state.get(name, {})
     if not isinstance(found, dict):
-        raise Malformed(f"a layer whose {name} is no mapping")
+        raise MalformedPickleError(f"a layer whose {name} is no mapping")
     return found
 
 

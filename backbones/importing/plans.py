@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from backbones import catalogue
 from backbones.errors import BackboneError, unknown
-from backbones.importing.values import Name
+from backbones.importing.pickle_scan import Name
 from backbones.loading import construct
 
 COMMON = ("mobilevitv2_150", "tf_efficientnet_b1", "tf_efficientnet_b3", "tf_efficientnet_b4", "efficientnet_b0",

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from backbones.errors import BackboneError, printable
-from backbones.importing.allowed import Malformed
-from backbones.importing.containers import loaded, opened
 from backbones.importing.layers import Tree, is_tree, tree_of
-from backbones.importing.pickles import Refused
-from backbones.importing.values import StoredTensor
+from backbones.importing.pickle_scan import ForbiddenGlobalsError, MalformedPickleError
+from backbones.importing.torch_pickle import load_pickle
 
 STATES = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
 OWN = "framelight"
@@ -46,18 +45,20 @@ def read(path: Path) -> Read:
     """
     path = Path(path)
     try:
-        with opened(path) as (value, fetch):
-            kind, found, about = _contents(value)
-            tree = tree_of(found) if kind == "module" else None
-            return Read(kind, loaded(tree.tensors if tree else found, fetch), tree, about)
-    except Refused as error:
+        kind, found, about = _contents(load_pickle(path))
+        tree = tree_of(found) if kind == "module" else None
+        # copies: tensors of a file may be views of one another, and may carry attributes
+        state = {name: Tensor.detach(tensor).clone(memory_format=torch.contiguous_format)
+                 for name, tensor in (tree.tensors if tree else found).items()}
+        return Read(kind, state, tree, about)
+    except ForbiddenGlobalsError as error:
         raise BackboneError(f"{path} is refused: it contains {_listed(error.names)}, which weights have no need of; "
                             "nothing of it was run",
                             "if you trust its origin, save its state dict there: torch.save(model.state_dict(), FILE)"
                             ) from error
-    except (Malformed, ValueError) as error:
+    except MalformedPickleError as error:
         raise BackboneError(f"{path} cannot be read as a file of torch.save: {printable(str(error))}",
-                            "get the file again, or save it as safetensors") from error
+                            error.hint) from error
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -72,7 +73,7 @@ def _contents(value: Any) -> tuple[str, Any, Mapping[str, Any]]:
     if is_tree(value):
         return "module", value, {}
     if not isinstance(value, dict):
-        raise Malformed("it holds no network and no state dict")
+        raise MalformedPickleError("it holds no network and no state dict")
     if _is_state(value):
         return "state", value, {}
     for key in STATES:
@@ -83,7 +84,7 @@ def _contents(value: Any) -> tuple[str, Any, Mapping[str, Any]]:
             kind = "lightning" if "pytorch-lightning_version" in value else "state"
             return kind, *_own(value.get(OWN), found)
     keys = ", ".join(printable(key, 50) for key in list(value)[:5] if isinstance(key, str))
-    raise Malformed(f"it holds no network and no state dict, but {keys or 'something else'}")
+    raise MalformedPickleError(f"it holds no network and no state dict, but {keys or 'something else'}")
 
 
 def _own(kept: Any, last: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -104,5 +105,5 @@ def _is_plain(value: Any, depth: int = 2) -> bool:
 
 
 def _is_state(value: Mapping[Any, Any]) -> bool:
-    return bool(value) and all(isinstance(name, str) and isinstance(tensor, StoredTensor)
+    return bool(value) and all(isinstance(name, str) and isinstance(tensor, Tensor)
                                for name, tensor in value.items())

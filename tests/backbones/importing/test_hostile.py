@@ -215,6 +215,29 @@ def test_a_class_of_ones_own_is_named(tmp_path):
     assert "contains my_networks.Mine" in said and "torch.save(model.state_dict(), FILE)" in said
 
 
+NESTED = b")" + b"\x85" * 100_000
+DOUBLED = b")" + b"q\x00h\x00\x86" * 60
+
+
+@pytest.mark.parametrize("data, expected", [
+    (b"}" + NESTED + b"K\x01s.", "a tuple as a key"), (b"}(" + NESTED + b"K\x01u.", "a tuple as a key"),
+    (b"c__builtin__\nset\n](" + NESTED + b"e\x85R.", "nested without end"),
+    (DOUBLED + b")R.", "a call of something that is no name"), (DOUBLED + b")\x81.", "that is no name"),
+    (b"ctorch.serialization\n_get_layout\n" + DOUBLED + b"\x85R.", "where a text belongs"),
+    (b"ctorch\nSize\n" + DOUBLED + b"\x85R.", "nested without end"),
+    (b"ctorch\nTensor\nJ\xff\xff\xff\x7f\x85R.", "a call of torch.Tensor"),
+    (b"c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R.", "builtins.bytearray"),
+    (b"]q\x00h\x00a.", "no network")])
+def test_what_the_loader_of_torch_would_hash_print_or_allocate_without_end(data, expected, tmp_path):
+    """All in opcodes and globals that `torch.load(weights_only=True)` reads."""
+    assert expected in refused(archive(tmp_path / "net.pt", b"\x80\x02" + data), tmp_path)
+
+
+def test_other_protocols_are_named(tmp_path):
+    torch.save({"w": torch.ones(1)}, tmp_path / "net.pt", pickle_protocol=4)
+    assert "protocol 4, and only protocol 2" in refused(tmp_path / "net.pt", tmp_path)
+
+
 def test_pickle_itself_would_have_run_the_raw_ones(marker):
     """So that the raw pickles above are what they claim to be."""
     for case in ("global, protocol 0", "inst", "obj"):

@@ -25,6 +25,25 @@ def test_entries_that_are_there_twice(tmp_path):
     assert "overlap" in refused(path, tmp_path)
 
 
+def test_entries_whose_names_differ_in_case_alone(tmp_path):
+    """torch's reader takes the one for the other."""
+    path = archive(tmp_path / "net.pt", pickled({}), {"0": b"one"})
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("archive/DATA.pkl", pickled(print))
+    assert "overlap" in refused(path, tmp_path)
+
+
+@pytest.mark.parametrize("numel", [5, 10**6])
+def test_storages_that_claim_more_than_is_there(numel, tmp_path):
+    tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", numel), 0, (4,), (1,), False,
+                  OrderedDict())
+    path = archive(tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(16)})
+    assert f"holds 16 bytes for {numel} numbers" in refused(path, tmp_path)
+    legacy = b"".join(map(pickled, (0x1950A86A20F9469CFC6C, 1001, {}, {"w": tensor}, ["0"])))
+    path.write_bytes(legacy + (4).to_bytes(8, "little") + bytes(16))
+    assert "it is broken off" in refused(path, tmp_path)
+
+
 @pytest.mark.parametrize("key", ["../data.pkl", "../../../../etc/passwd", "/etc/passwd", "1", "\x1b[2J"])
 def test_storages_are_looked_for_in_the_file_alone(key, tmp_path):
     tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.ByteStorage, key, 4), 0, (4,), (1,), False, OrderedDict())

@@ -42,7 +42,6 @@ def assert_same(network, path):
     ("timm==0.4.5", "enet_b0_8.pt", 224, "efficientnet_b0", AFFECTNET),
     ("timm==0.4.12", "enet_b0_8_va_mtl.pt", 224, "efficientnet_b0", AFFECT),
     ("timm==0.4.12", "mobilenet.pt", 224, "mobilenet_v3", ()),
-    ("timm==0.6.13", "enet_b0_8.legacy", 224, "efficientnet_b0", AFFECTNET),
     ("timm==0.6.13", "enet_b2_7.pt", 260, "efficientnet_b2", SEVEN),
     ("timm==0.6.13", "padded.pt", 224, "timm:efficientnet_b0", AFFECTNET),
     ("timm==0.9.16", "enet_b2_8.pt", 260, "efficientnet_b2", AFFECTNET),
@@ -68,6 +67,12 @@ def test_mobilefacenet_of_emotiefflib(releases, imported, file):
     assert (given.input_size, given.mean, given.std) == (112, *HALF)
     assert network.info().parameters == 2_064_650
     assert_same(network, path)
+
+
+def test_whole_networks_in_the_format_before_torch_1_6_say_what_to_do(releases, imported):
+    with pytest.raises(BackboneError, match=r"before torch 1.6; load it with the versions that wrote it and save its "
+                                            r"state dict: torch.save\(model.state_dict\(\), FILE\)"):
+        imported(releases.file("timm==0.6.13", "enet_b0_8.legacy"))
 
 
 def test_the_card_says_where_it_came_from(releases, imported, tmp_path):

@@ -1,11 +1,15 @@
 """State dicts, safetensors and Lightning checkpoints: every tensor lands."""
 
-from collections import OrderedDict
+import argparse
+import functools
+from collections import OrderedDict, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 import timm
 import torch
+from lightning_fabric.utilities.data import AttributeDict
 from safetensors.torch import save_file
 from torch import nn
 
@@ -109,6 +113,16 @@ def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path):
     assert all(torch.equal(kept[name], best[f"backbone.network.{name}"]) for name in kept)
     assert any("head.weight" in line for line in said)
     assert loaded.score_labels == tiny.score_labels and loaded.spec.preprocessing == tiny.spec.preprocessing
+    assert backbones.read_card(entries / "mine")["file_format"] == "Lightning checkpoint"
+
+
+def test_a_checkpoint_with_hyperparameters(state, entries, tmp_path):
+    """What Lightning and people put beside the weights: dictionaries of its own, numpy numbers, paths, partials."""
+    beside = {"hyper_parameters": AttributeDict(lr=np.float32(1e-3), rates=np.float64(2), path=Path("a")),
+              "arguments": argparse.Namespace(device=torch.device("cpu"), kind=torch.float16, known=frozenset({1})),
+              "make": functools.partial(nn.Linear, 2), "counts": defaultdict(list, a=[1]), "bytes": b"abc"}
+    torch.save({"state_dict": state, "pytorch-lightning_version": "2.6.0", **beside}, tmp_path / "last.ckpt")
+    backbones.import_file(tmp_path / "last.ckpt", "mine", entries, classes=CLASSES)
     assert backbones.read_card(entries / "mine")["file_format"] == "Lightning checkpoint"
 
 

@@ -1,0 +1,315 @@
+"""Check a pickle before it is loaded: every global it names, every call it makes, every tensor's bounds.
+
+`torch.load(weights_only=True)` runs nothing but what is allowed, yet hashes and prints what a file holds, and stops at
+the first name that it does not allow. The opcodes are therefore followed first, on values that cannot be called.
+"""
+
+from __future__ import annotations
+
+import pickletools
+import re
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Callable
+from math import prod
+from typing import IO, Any, NamedTuple
+
+import torch
+
+from backbones.errors import printable
+
+MAX_OPCODES, MAX_DEPTH, MAX_ITEMS = 20_000_000, 64, 1_000_000
+MAX_NUMBER, MAX_DIMENSIONS = 2**48, 16
+SUPPORTED = set("""APPEND APPENDS BINFLOAT BINGET BININT BININT1 BININT2 BINPERSID BINPUT BINUNICODE BUILD EMPTY_DICT
+    EMPTY_LIST EMPTY_SET EMPTY_TUPLE GLOBAL LONG1 LONG_BINGET LONG_BINPUT MARK NEWFALSE NEWOBJ NEWTRUE NONE PROTO REDUCE
+    SETITEM SETITEMS SHORT_BINSTRING STOP TUPLE TUPLE1 TUPLE2 TUPLE3""".split())
+"""The opcodes of protocol 2 that `torch.load(weights_only=True)` reads."""
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+MUTATORS = {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"}
+
+LAYERS = ("torch.nn.", "timm.", "torchvision.models.", "torchvision.ops.")
+IDENTIFIER = re.compile(r"[^\W\d]\w*")
+MOBILEFACENET = {"MobileFaceNet", "ConvBlock", "LinearBlock", "DepthWise", "Residual", "GDC", "Flatten"}
+ATTRIBUTE_DICTS = {"pytorch_lightning.utilities.parsing.AttributeDict", "lightning.fabric.utilities.data.AttributeDict",
+                   "lightning_fabric.utilities.data.AttributeDict"}
+INERT = {"argparse.Namespace", "builtins.object", "functools.partial", "numpy.core.multiarray.scalar",
+         "numpy._core.multiarray.scalar", "pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath", "pathlib.PurePosixPath"}
+TENSOR_TYPES = {"torch.Tensor", "torch.nn.parameter.Parameter"}
+DTYPES = {f"torch.{name}" for name, value in vars(torch).items() if isinstance(value, torch.dtype)}
+STORAGES = {"DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
+            "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32,
+            "ShortStorage": torch.int16, "CharStorage": torch.int8, "ByteStorage": torch.uint8,
+            "BoolStorage": torch.bool}
+
+
+class MalformedPickleError(ValueError):
+    """A pickle that is broken, or that means something no file of weights means; `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str = "get the file again, or save it as safetensors") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ForbiddenGlobalsError(ValueError):
+    """A pickle that refers to something else than weights; `names` are what it contains, in order."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = names
+
+
+class Name(NamedTuple):
+    """A class or function that a pickle refers to."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+    @property
+    def is_storage(self) -> bool:
+        return self.module in ("torch", "torch.cuda") and self.name in STORAGES
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether this may be the class of a layer."""
+        parts = [*self.module.split("."), self.name]
+        if not all(IDENTIFIER.fullmatch(part) for part in parts) or str(self) in TENSOR_TYPES:
+            return False
+        ours = self.module == "__main__" or "mobilefacenet" in parts[-2].lower()
+        return f"{self.module}.".startswith(LAYERS) or ours and self.name in MOBILEFACENET
+
+    @property
+    def is_class(self) -> bool:
+        """Whether an instance of it may be built, without its methods."""
+        return self.is_layer or str(self) in INERT | ATTRIBUTE_DICTS
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.is_class or self.is_storage or str(self) in CALLS.keys() | DTYPES | TENSOR_TYPES
+
+
+class Storage(NamedTuple):
+    """Numbers stored beside the pickle, under `key`."""
+
+    key: str
+    dtype: torch.dtype
+    numel: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.numel * self.dtype.itemsize
+
+
+class _Tuple(tuple):
+    """A tuple, with what hashing or printing it would take: levels of recursion, and values at all of them."""
+
+    depth, count = 1, 1
+
+    @property
+    def is_endless(self) -> bool:
+        return self.depth > MAX_DEPTH or self.count > MAX_ITEMS
+
+
+OPAQUE = object()
+"""A value of which nothing but its existence matters."""
+
+
+class Scan:
+    """Follow one pickle of a stream and stop behind it.
+
+    value: the pickled value where it is a literal. names: the globals, in order of appearance. storages: those that
+    tensors refer to, by key. has_sources: whether classes come with their source text, as in modules saved before
+    torch 1.6. ForbiddenGlobalsError for what weights have no need of, MalformedPickleError for what is no whole
+    pickle or none that `torch.load(weights_only=True)` reads.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
+        self.names: dict[Name, None] = {}
+        self.storages: dict[str, Storage] = {}
+        self.refused: dict[str, None] = {}
+        self.unsupported, self.has_sources = "", False
+        try:
+            for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+                if count > MAX_OPCODES:
+                    raise MalformedPickleError("more opcodes than any file of weights has")
+                self._step(opcode, argument)
+        except MalformedPickleError:
+            if not self.refused:
+                raise
+        except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError) as error:
+            if not self.refused:
+                raise MalformedPickleError("it is broken off or damaged") from error
+        if self.refused:
+            raise ForbiddenGlobalsError(list(self.refused))
+        if self.unsupported:
+            raise MalformedPickleError(self.unsupported)
+
+    def _step(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+        """Apply an opcode; its effect on the stack is the one that pickletools documents."""
+        name = opcode.name
+        if name not in SUPPORTED:
+            self.unsupported = self.unsupported or "an opcode that no file of weights has"
+        if name == "PROTO" and argument != 2:
+            self.unsupported = self.unsupported or (f"it is pickled by protocol {argument}, and only protocol 2, "
+                                                    "torch.save's own, is read")
+        if name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"):
+            self.memo[len(self.memo) if argument is None else argument] = self.stack[-1]
+            return
+        if name == "MARK":
+            self.marks.append(len(self.stack))
+            return
+        taken = self._take(opcode.stack_before)
+        if name in ("GET", "BINGET", "LONG_BINGET"):
+            result = self.memo[argument]
+        elif name in MUTATORS:
+            self._check_mutation(name, taken)
+            result = taken[0]
+        elif name == "STOP":
+            self.value = taken[0]
+            return
+        else:
+            result = self._result(name, argument, taken)
+        self.stack += [result] * len(opcode.stack_after)
+
+    def _take(self, before: list[pickletools.StackObject]) -> list[Any]:
+        """Remove what an opcode consumes from the stack."""
+        if pickletools.markobject in before:
+            start = self.marks.pop() - before.index(pickletools.markobject)
+        else:
+            start = len(self.stack) - len(before)
+        if start < (self.marks[-1] if self.marks else 0):
+            raise MalformedPickleError("it is broken off or damaged")
+        taken = self.stack[start:]
+        del self.stack[start:]
+        return taken
+
+    def _result(self, name: str, argument: Any, taken: list[Any]) -> Any:
+        if name in ("GLOBAL", "INST"):
+            return self._global(*argument.split(" ", 1))
+        if name == "STACK_GLOBAL":
+            if not all(isinstance(text, str) for text in taken):
+                raise MalformedPickleError("a name that is no text")
+            return self._global(*taken)
+        if name in ("REDUCE", "NEWOBJ"):
+            return self._call(name, *taken)
+        if name == "BINPERSID":
+            return self._persistent(*taken)
+        if name == "EMPTY_TUPLE" or name.startswith("TUPLE"):
+            return self._tuple(taken)
+        return CONSTANTS.get(name, OPAQUE if argument is None else argument)
+
+    def _tuple(self, taken: list[Any]) -> Any:
+        result = _Tuple(taken)
+        nested = [value for value in taken if isinstance(value, _Tuple)]
+        result.depth = 1 + max((value.depth for value in nested), default=0)
+        result.count = min(1 + len(taken) + sum(value.count for value in nested), MAX_ITEMS + 1)
+        if result.is_endless:
+            self.unsupported = self.unsupported or "tuples nested without end"
+        return result
+
+    def _global(self, module: str, name: str) -> Name:
+        module, name = NAME_MAPPING.get((module, name), (module, name))
+        result = Name(IMPORT_MAPPING.get(module, module), name)  # Python 2's, as in all files of torch.save
+        self.names[result] = None
+        if not result.is_allowed:
+            self.refused[printable(str(result))] = None
+        return result
+
+    def _call(self, opcode: str, function: Any, args: Any) -> Any:
+        if not isinstance(function, Name) or not isinstance(args, tuple):
+            raise MalformedPickleError("a call of something that is no name")
+        if not function.is_allowed:
+            return OPAQUE
+        try:
+            if str(function) in CALLS:
+                CALLS[str(function)](*args)
+            elif not function.is_class or function.is_layer and opcode == "REDUCE":
+                raise MalformedPickleError(f"a call of {function}")
+        except MalformedPickleError as error:
+            self.refused[printable(str(error))] = None
+        except (TypeError, ValueError) as error:
+            self.refused[printable(f"{function} is called wrongly ({error})")] = None
+        return OPAQUE
+
+    def _check_mutation(self, name: str, taken: list[Any]) -> None:
+        if name == "BUILD" and isinstance(taken[0], Name):
+            self.refused[printable(f"attributes set on {taken[0]}")] = None
+        if name in ("SETITEM", "SETITEMS") and any(isinstance(key, _Tuple) and key.is_endless for key in taken[1::2]):
+            raise MalformedPickleError("a tuple as a key")
+
+    def _persistent(self, identity: Any) -> Any:
+        """The storage of a persistent id; before torch 1.6 the classes of layers had such ids too."""
+        match identity:
+            case ("module", Name() as name, *_):
+                self.has_sources = True
+                return name
+            case ("storage", Name() as kind, str(key), str(), int(numel), *rest) if rest in ([], [None]):
+                if not kind.is_storage:
+                    raise MalformedPickleError(f"a storage of type {kind}")
+                if not 0 <= numel < MAX_NUMBER:
+                    raise MalformedPickleError(f"a storage of {numel} numbers")
+                storage = Storage(key, STORAGES[kind.name], numel)
+                if self.storages.setdefault(key, storage) != storage:
+                    raise MalformedPickleError("a storage of two types or lengths")
+                return storage
+        raise MalformedPickleError("a persistent id that torch.save does not write")
+
+
+def _check_text(value: Any, *_: Any) -> str:
+    if not isinstance(value, str):
+        raise MalformedPickleError("something else where a text belongs")
+    return value
+
+
+def _check_number_type(code: Any, *_: Any) -> None:
+    if not re.fullmatch(r"[|<>=]?[biufc]\d{1,2}", _check_text(code)):
+        raise MalformedPickleError("numpy values that are not plain numbers")
+
+
+def _check_encoding(text: Any, encoding: Any = "latin1") -> None:
+    if _check_text(encoding) not in ("latin1", "latin-1"):
+        raise MalformedPickleError(f"bytes in the encoding {encoding[:20]}")
+    _check_text(text)
+
+
+def _check_tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> None:
+    """A tensor must lie within its storage and must not repeat its numbers."""
+    if not isinstance(storage, Storage):
+        raise MalformedPickleError("a tensor without a storage")
+    numbers = (offset, *shape, *stride)
+    if not all(type(number) is int and 0 <= number < MAX_NUMBER for number in numbers):
+        raise ValueError("a tensor whose offset, shape or stride is none")
+    if len(shape) != len(stride) or len(shape) > MAX_DIMENSIONS:
+        raise ValueError(f"a tensor of shape {shape} and stride {stride}")
+    last = offset + sum((size - 1) * step for size, step in zip(shape, stride))
+    if prod(shape) and (last >= storage.numel or prod(shape) > storage.numel):
+        raise ValueError(f"a tensor of shape {shape} at {offset} in {storage.numel} numbers")
+
+
+def _check_typed_tensor(rebuild: Any, kind: Any, args: Any, *_: Any) -> None:
+    if rebuild != Name("torch._utils", "_rebuild_tensor_v2"):
+        raise MalformedPickleError(f"a tensor rebuilt by {rebuild if isinstance(rebuild, Name) else 'no function'}")
+    if not isinstance(kind, Name) or str(kind) not in TENSOR_TYPES:
+        raise MalformedPickleError("a tensor of another class")
+    _check_tensor(*args)
+
+
+def _check_plain(*_: Any) -> None:
+    """Nothing to check: torch or Python build it from data."""
+
+
+CALLS: dict[str, Callable[..., object]] = {
+    **dict.fromkeys(("collections.OrderedDict", "collections.Counter", "collections.defaultdict", "builtins.dict",
+                     "builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "torch.Size",
+                     "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"), _check_plain),
+    **dict.fromkeys(("torch.device", "torch.serialization._get_layout", "timm.layers.format.Format"), _check_text),
+    "_codecs.encode": _check_encoding,
+    "numpy.dtype": _check_number_type,
+    "torch._utils._rebuild_tensor": _check_tensor,
+    "torch._utils._rebuild_tensor_v2": _check_tensor,
+    "torch._tensor._rebuild_from_type_v2": _check_typed_tensor,
+}
