@@ -1,8 +1,4 @@
-"""What an ONNX file holds, read from its bytes: no network is run, no other file is opened, no `onnx` is needed.
-
-The file is a protocol buffer (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): fields of a number, a wire type
-and a value. The few fields that matter here are read, the rest, weights above all, is stepped over.
-"""
+"""Nodes and weights of an ONNX file, read without running it or opening any other file."""
 
 from __future__ import annotations
 
@@ -12,28 +8,21 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backbones.errors import BackboneError, printable
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from onnx import NodeProto, TensorProto
+
 WEIGHTS = {1, 2, 3, 10, 11, 16, *range(17, 25)}
-"""Element types of tensors that count as parameters: floating point and 8-bit or smaller quantised ones."""
+"""Element types of tensors that count as parameters: floating point and 8-bit or smaller quantized ones."""
+MODEL_FIELDS = bytes([0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42])
+"""Keys of the fields that exporters write behind the version: producer, domain, documentation, graph, operators."""
 MOST_NESTED = 8
-SNIFFED = 4096
-LARGEST_KEY = 2**32 - 1
 LARGEST = 2**31
 """A protocol buffer is never larger."""
-
-
-class _Malformed(ValueError):
-    """The bytes are no protocol buffer."""
-
-
-@dataclass(frozen=True)
-class Node:
-    operator: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
 
 
 @dataclass
@@ -42,7 +31,7 @@ class Graph:
 
     parameters: int = 0
     external: list[str] = field(default_factory=list)
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[NodeProto] = field(default_factory=list)
 
     def require_whole(self, path: Path) -> None:
         """BackboneError when tensors lie in other files: a hash of this one would not vouch for them."""
@@ -55,175 +44,73 @@ class Graph:
 
     def before_classifier(self, scores: str) -> str | None:
         """The tensor that the last linear layer before the output `scores` works on; None when there is none."""
-        makers = {name: node for node in self.nodes for name in node.outputs}
+        makers = {name: node for node in self.nodes for name in node.output}
         node = makers.get(scores)
         for _ in range(MOST_NESTED):
             if node is None:
                 return None
-            if node.operator in ("Gemm", "MatMul") and node.inputs:
-                return node.inputs[0]
-            node = next((makers[name] for name in node.inputs if name in makers), None)
+            if node.op_type in ("Gemm", "MatMul") and node.input:
+                return node.input[0]
+            node = next((makers[name] for name in node.input if name in makers), None)
         return None
 
 
 def is_onnx(path: Path) -> bool:
-    """Whether a file begins as ONNX models do (also where the rest of it is cut off): a version, then a graph."""
+    """Whether a file begins as ONNX models do (also where the rest of it is cut off): a version, then another field."""
     try:
         with open(path, "rb") as file:
-            head = memoryview(file.read(SNIFFED))
-        position, first = 0, True
-        while position < len(head):
-            key, position = _varint(head, position)
-            number, kind = key >> 3, key & 7
-            if first and key != 1 << 3 | VARINT:
-                return False
-            if number == 7:
-                return kind == BYTES
-            if kind not in (VARINT, BYTES):
-                return False
-            value, position = _varint(head, position)
-            position, first = position + (value if kind == BYTES else 0), False
-    except (OSError, _Malformed):
-        pass
-    return False
+            head = file.read(5)
+    except OSError:
+        return False
+    # safetensors may begin with the same three bytes of a length, and then has zeros
+    return len(head) == 5 and head[0] == 8 and 0 < head[1] < 128 and head[2] in MODEL_FIELDS and head[3:] != b"\0\0"
 
 
 def read_graph(path: Path) -> Graph:
     """The graph of an ONNX file; BackboneError when it is absent, cut off or something else."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
     graph = Graph()
     try:
         if path.stat().st_size >= LARGEST:
             raise BackboneError(f"{path} is larger than an ONNX file can be (2 GiB)")
-        for number, value in _fields(memoryview(path.read_bytes())):
-            if number == 7:
-                _read_graph(graph, _message(value), MOST_NESTED)
-            elif number == 25:
-                _read_function(graph, _message(value))
+        model = onnx.load(path, format="protobuf", load_external_data=False)
+        for part in (model.graph, *model.functions):
+            for message in _messages(part, MOST_NESTED):
+                if isinstance(message, onnx.NodeProto):
+                    graph.nodes.append(message)
+                elif isinstance(message, onnx.TensorProto):
+                    _add_tensor(graph, message)
     except OSError as error:
         raise BackboneError(f"cannot read {path}: {error.strerror or error}") from error
-    except (_Malformed, UnicodeDecodeError) as error:
-        raise BackboneError(f"{path} is not a whole ONNX file ({error})", "export or download it again") from error
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise BackboneError(f"{path} is not a whole ONNX file ({printable(str(error))})",
+                            "export or download it again") from error
     if not graph.nodes:
         raise BackboneError(f"{path} is not an ONNX model: it holds no graph")
     return graph
 
 
-def _read_graph(graph: Graph, message: memoryview, depth: int) -> None:
-    for number, value in _fields(message):
-        if number == 5:
-            _read_tensor(graph, _message(value))
-        elif number == 15:
-            _read_sparse(graph, _message(value))
-    _read_nodes(graph, message, 1, depth)
+def _messages(message: Message, depth: int) -> Iterator[Message]:
+    """All messages within one, tensors closed; depth: how many graphs may be nested (the bodies of If and Loop)."""
+    from google.protobuf.message import DecodeError, Message
+    from onnx import GraphProto, TensorProto
 
-
-def _read_function(graph: Graph, message: memoryview) -> None:
-    _read_nodes(graph, message, 7, MOST_NESTED)
-    for number, value in _fields(message):
-        if number == 11:  # values of attributes that a call of it leaves out
-            _read_attribute(graph, _message(value), MOST_NESTED)
-
-
-def _read_nodes(graph: Graph, message: memoryview, nodes: int, depth: int) -> None:
-    """depth: how many graphs may still be nested (the bodies of If and Loop)."""
     if not depth:
-        raise _Malformed("its graphs are nested too deep")
-    for number, value in _fields(message):
-        if number == nodes:
-            node = list(_fields(_message(value)))
-            names = {at: tuple(_text(name) for number, name in node if number == at) for at in (1, 2, 4)}
-            graph.nodes.append(Node("".join(names[4]), names[1], names[2]))
-            for attribute in (_message(value) for number, value in node if number == 5):
-                _read_attribute(graph, attribute, depth)
-
-
-def _read_attribute(graph: Graph, message: memoryview, depth: int) -> None:
-    for number, value in _fields(message):
-        if number in (5, 10):
-            _read_tensor(graph, _message(value))
-        elif number in (22, 23):
-            _read_sparse(graph, _message(value))
-        elif number in (6, 11):
-            _read_graph(graph, _message(value), depth - 1)
-
-
-def _read_sparse(graph: Graph, message: memoryview) -> None:
-    """A sparse tensor is two: its values and their places."""
-    for number, value in _fields(message):
-        if number in (1, 2):
-            _read_tensor(graph, _message(value))
-
-
-def _read_tensor(graph: Graph, message: memoryview) -> None:
-    shape, kind, location, elsewhere = [], 0, "", False
-    for number, value in _fields(message):
-        if number == 1:
-            shape += [value] if isinstance(value, int) else _packed(value)
-        elif number == 2:
-            kind = value
-        elif number == 14:
-            elsewhere = elsewhere or value == 1
-        elif number == 13:
-            entry = dict(_fields(_message(value)))
-            elsewhere = True
-            if 1 in entry and 2 in entry and _text(entry[1]) == "location":
-                location = _text(entry[2])
-    if elsewhere and location not in graph.external:
-        graph.external.append(location)
-    if kind in WEIGHTS:
-        graph.parameters += math.prod(shape)
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Numbers and values: an int for a varint, else bytes."""
-    position, end = 0, len(message)
-    while position < end:
-        key, position = _varint(message, position)
-        if key > LARGEST_KEY:  # others cut such a number to 32 bits, and see another field than this would
-            raise _Malformed("the number of a field is too large")
-        number, kind = key >> 3, key & 7
-        if kind == VARINT:
-            value, position = _varint(message, position)
-            yield number, value
+        raise DecodeError("its graphs are nested too deep")
+    for descriptor, value in message.ListFields():
+        if descriptor.message_type is None:
             continue
-        if kind == BYTES:
-            length, position = _varint(message, position)
-        elif kind in (FIXED32, FIXED64):
-            length = 4 if kind == FIXED32 else 8
-        else:
-            raise _Malformed(f"no field has the wire type {kind}")
-        if position + length > end:
-            raise _Malformed("it ends in the middle of a field")
-        yield number, message[position:position + length]
-        position += length
+        for child in [value] if isinstance(value, Message) else value:
+            yield child
+            if not isinstance(child, TensorProto):
+                yield from _messages(child, depth - isinstance(child, GraphProto))
 
 
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            raise _Malformed("it ends in the middle of a number")
-        byte = message[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, position
-    raise _Malformed("a number is too long")
-
-
-def _packed(message: memoryview) -> list[int]:
-    values, position = [], 0
-    while position < len(message):
-        value, position = _varint(message, position)
-        values.append(value)
-    return values
-
-
-def _message(value: int | memoryview) -> memoryview:
-    if isinstance(value, int):
-        raise _Malformed("a number stands where a message should")
-    return value
-
-
-def _text(value: int | memoryview) -> str:
-    return bytes(_message(value)).decode("utf-8")
+def _add_tensor(graph: Graph, tensor: TensorProto) -> None:
+    if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
+        locations = [entry.value for entry in tensor.external_data if entry.key == "location"]
+        graph.external += [name for name in locations[-1:] or [""] if name not in graph.external]
+    if tensor.data_type in WEIGHTS:
+        graph.parameters += math.prod(tensor.dims)
