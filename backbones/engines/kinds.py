@@ -76,12 +76,6 @@ def _torch(channels_last: bool) -> Callable[[Backbone, Path, int, str], Engine]:
     return opened
 
 
-def _compiled(backbone: Backbone, cache: Path, batch: int, precision: str) -> Engine:
-    from backbones.engines.compiled_engine import CompiledEngine
-
-    return CompiledEngine(backbone, cache, batch)
-
-
 def _onnxruntime(backbone: Backbone, cache: Path, batch: int, precision: str) -> Engine:
     from backbones.engines.onnx_engine import OnnxEngine, exported
 
@@ -109,12 +103,6 @@ def _nothing() -> str:
     return ""
 
 
-def _compiler() -> str:
-    from backbones.engines.compiled_engine import compiler
-
-    return "" if compiler() else "install a C++ compiler (g++ or clang++), or set CXX to one"
-
-
 def _installed(module: str, hint: str) -> Callable[[], str]:
     return lambda: "" if find_spec(module) else hint
 
@@ -129,7 +117,6 @@ KINDS = {
     "cuda": Kind(("float32", "bf16", "fp16"), 5.0, _cuda, _gpu),
     "onnxruntime": Kind(("float32",), 6.0, _onnxruntime, _installed("onnxruntime", "pip install onnxruntime"), True),
     "torch channels-last": Kind(("float32", "bf16"), 0.0, _torch(True), _nothing),
-    "torch compiled": Kind(("float32",), 30.0, _compiled, _compiler),
     "openvino": Kind(("float32", "bf16"), 8.0, _openvino,
                      _installed("openvino", "pip install 'framelight[openvino]'"), True),
     "torch": Kind(("float32", "bf16"), None, _torch(False), _nothing),

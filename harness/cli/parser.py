@@ -213,8 +213,8 @@ def _extract(commands) -> None:
     command.add_argument("--precision", choices=("float16", "float32"), default="float16",
                          help="what is stored (default: float16)")
     command.add_argument("--engine", default="", metavar="NAME",
-                         help="what runs the network: torch, torch channels-last, torch compiled, onnxruntime, "
-                              "openvino or cuda (default: the fastest here, by measurement)")
+                         help="what runs the network: torch, torch channels-last, onnxruntime, openvino or "
+                              "cuda (default: the fastest here, by measurement)")
     command.add_argument("--compute", choices=("float32", "bf16", "fp16"), default="float32",
                          help="what it computes in (default: float32); the difference of a reduced one is printed")
     add_jobs(command, "threads")

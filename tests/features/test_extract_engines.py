@@ -78,12 +78,24 @@ def test_an_engine_asked_for_too_late_is_told_who_came_before(crops, tiny, tmp_p
         assert said == words and entry.engine == "torch channels-last"
 
 
-def test_an_engine_that_is_gone_is_replaced_and_that_is_said(crops, tiny, plain, tmp_path):
-    begun = {"name": "abacus", "precision": "float32"}
+@pytest.mark.parametrize("name", ["abacus", "torch compiled"])
+def test_an_engine_that_is_gone_is_replaced_and_that_is_said(crops, tiny, plain, tmp_path, name):
+    begun = {"name": name, "precision": "float32"}
     entry, said = extracted(crops, tiny, tmp_path, begun)
     assert recorded(entry) == {"name": "torch channels-last", "precision": "float32", "begun_with": begun}
-    assert said[0].startswith("warning: these features were begun with abacus")
+    assert said[0].startswith(f"warning: these features were begun with {name}")
     same(entry, plain, rtol=0, atol=0)
+
+
+def test_features_of_an_engine_that_is_gone_are_used(crops, tiny, tmp_path):
+    """Stores of earlier versions have features by `torch compiled`."""
+    entry, _ = extracted(crops, tiny, tmp_path)
+    facts = json.loads((entry.path / "entry.json").read_text())
+    facts["engine"]["name"] = "torch compiled"
+    (entry.path / "entry.json").write_text(json.dumps(facts))
+    again, said = extracted(crops, tiny, tmp_path)
+    assert again.key == entry.key and again.engine == "torch compiled" and said == []
+    same(again, entry, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("note", ["", "[]", '{"name": 3, "precision": "float32"}', '{"precision": "float32"}', "nul"])

@@ -15,7 +15,7 @@ from backbones.engines.parity import engine_difference
 
 BATCH, WORKERS = 4, 2
 LITTLE, SOME = 8_000_000, 10_000_000
-"""Crops of the small backbone that are not worth an export, and that are, but not worth OpenVINO's or a compiler's."""
+"""Crops of the small backbone that are not worth an export, and that are, but not worth OpenVINO's."""
 
 
 @pytest.fixture
@@ -69,13 +69,6 @@ def test_openvino_says_how_it_is_installed(backbone, tmp_path):
         open_engine("openvino", backbone, tmp_path, BATCH)
 
 
-def test_without_a_compiler_nothing_is_compiled(backbone, tmp_path, monkeypatch):
-    monkeypatch.setenv("CXX", str(tmp_path / "none"))
-    assert "torch compiled" not in available(backbone)
-    with pytest.raises(BackboneError, match=r"install a C\+\+ compiler"):
-        open_engine("torch compiled", backbone, tmp_path, BATCH)
-
-
 def test_what_needs_no_preparation_comes_first(backbone, foreign):
     assert available(backbone)[:2] == ("torch channels-last", "onnxruntime")
     assert "torch" in available(backbone, "bf16") and "onnxruntime" not in available(backbone, "bf16")
@@ -114,6 +107,20 @@ def test_what_was_measured_is_remembered_and_followed(backbone, own_cache):
         assert choose(backbone, own_cache, BATCH, WORKERS, SOME, said.append) == expected
     assert choose(backbone, own_cache, BATCH, WORKERS, LITTLE, said.append) == "torch channels-last"
     assert len(said) == 1
+
+
+def test_a_choice_of_an_engine_that_is_no_longer_there_is_made_among_the_others(backbone, own_cache):
+    """Stores of earlier versions remember `torch compiled`."""
+    choose(backbone, own_cache, BATCH, WORKERS, SOME)
+    [key] = json.loads((own_cache / "choices.json").read_text())
+    for rates, expected in [((100, 50), "torch channels-last"), ((50, 100), "onnxruntime")]:
+        kept = {"torch compiled": 1000.0, **dict(zip(("torch channels-last", "onnxruntime"), rates))}
+        rewrite(own_cache / "choices.json", lambda facts, kept=kept: facts.update({key: kept}))
+        assert choose(backbone, own_cache, BATCH, WORKERS, SOME) == expected
+    said = []
+    rewrite(own_cache / "choices.json", lambda facts: facts.update({key: {"torch compiled": 1000.0}}))
+    choose(backbone, own_cache, BATCH, WORKERS, SOME, said.append)
+    assert len(said) == 1 and "onnxruntime" in said[0] and "torch compiled" not in said[0]
 
 
 def test_outputs_are_held_against_torch_once(backbone, cache):
