@@ -32,7 +32,8 @@ MOBILEFACENET = {"MobileFaceNet", "ConvBlock", "LinearBlock", "DepthWise", "Resi
 ATTRIBUTE_DICTS = {"pytorch_lightning.utilities.parsing.AttributeDict", "lightning.fabric.utilities.data.AttributeDict",
                    "lightning_fabric.utilities.data.AttributeDict"}
 INERT = {"argparse.Namespace", "builtins.object", "functools.partial", "numpy.core.multiarray.scalar",
-         "numpy._core.multiarray.scalar", "pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath", "pathlib.PurePosixPath"}
+         "numpy._core.multiarray.scalar", "pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath",
+         "pathlib.PurePosixPath"}
 TENSOR_TYPES = {"torch.Tensor", "torch.nn.parameter.Parameter"}
 DTYPES = {f"torch.{name}" for name, value in vars(torch).items() if isinstance(value, torch.dtype)}
 STORAGES = {"DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
