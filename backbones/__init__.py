@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from backbones.catalogue import names, spec
 from backbones.checkpoint import entries, read_card, save_checkpoint
 from backbones.errors import BackboneError
-from backbones.peeking import describe, peek
+from backbones.peeking import describe, get_info
 from backbones.spec import AFFECTNET, BackboneInfo, BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from backbones.cost import cost
     from backbones.importing.files import import_file
     from backbones.loading import build, load
-    from backbones.preprocessing import normalise, prepare, resize
+    from backbones.preprocessing import normalize, prepare, resize
 
 LATE = {"Backbone": "backbone", "hash_weights": "backbone", "build": "loading", "load": "loading",
-        "prepare": "preprocessing", "resize": "preprocessing", "normalise": "preprocessing", "cost": "cost",
+        "prepare": "preprocessing", "resize": "preprocessing", "normalize": "preprocessing", "cost": "cost",
         "import_file": "importing.files"}
 
 __all__ = ["AFFECTNET", "Backbone", "BackboneError", "BackboneInfo", "BackboneSpec", "Preprocessing", "build", "cost",
-           "describe", "entries", "hash_weights", "import_file", "load", "names", "normalise", "peek", "prepare",
+           "describe", "entries", "get_info", "hash_weights", "import_file", "load", "names", "normalize", "prepare",
            "read_card", "resize", "save_checkpoint", "spec"]
 
 

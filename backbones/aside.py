@@ -17,7 +17,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 @contextmanager
-def writing_folder(path: Path) -> Iterator[Path]:
+def atomic_write_dir(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it takes the place of `path` and of what was there.
 
     Where the system can exchange two names in one step (Linux), there is a folder at `path` at every moment.
@@ -60,7 +60,7 @@ def _exchanged(one: Path, other: Path) -> bool:
     return renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
 
 
-def write_text(path: Path, text: str) -> None:
+def atomic_write(path: Path, text: str) -> None:
     """Write a text file aside and rename it."""
     path = Path(path)
     with _explained(path):

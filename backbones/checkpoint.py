@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.aside import writing_folder
+from backbones.aside import atomic_write_dir
 from backbones.catalogue import constructor
 from backbones.errors import BackboneError
 from backbones.spec import ONNX, BackboneInfo, BackboneSpec, Preprocessing
@@ -38,7 +38,7 @@ def save_checkpoint(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -
     """
     folder = Path(folder)
     text = json.dumps(_card(folder, backbone, card), indent=1, sort_keys=True) + "\n"
-    with writing_folder(folder) as aside:
+    with atomic_write_dir(folder) as aside:
         _write_model(aside, backbone)
         (aside / CARD).write_text(text, encoding="utf-8")
     return folder
@@ -105,13 +105,13 @@ def entries(checkpoints: Path | None) -> dict[str, Path]:
     return {path.name: path for path in folders if is_checkpoint(path)}
 
 
-def answering(checkpoints: Path | None) -> dict[str, Path]:
+def entries_by_name(checkpoints: Path | None) -> dict[str, Path]:
     """Entries by every name they answer to: the folder's, and the card's where one entry alone has it."""
-    alone = {name: paths[0] for name, paths in carded(checkpoints).items() if len(paths) == 1}
+    alone = {name: paths[0] for name, paths in entries_by_card(checkpoints).items() if len(paths) == 1}
     return alone | entries(checkpoints)
 
 
-def carded(checkpoints: Path | None) -> dict[str, list[Path]]:
+def entries_by_card(checkpoints: Path | None) -> dict[str, list[Path]]:
     """Entries by the names on their cards, which several trainings of one recipe share."""
     found: dict[str, list[Path]] = {}
     for path in entries(checkpoints).values():

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from backbones.errors import BackboneError
 from backbones.onnx_session import call, open_session
-from backbones.pieces import in_pieces
+from backbones.pieces import run_in_batches
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -54,7 +54,7 @@ class OnnxNetwork(nn.Module):
     def run(self, pixels: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
         """float32 [N, 3, S, S] without gaps in memory, N >= 1 -> float32 [N, D] and [N, K], on that many cores."""
         session = self._session(threads)
-        return in_pieces(pixels, self.ports.batch or len(pixels), lambda piece: self._outputs(session, piece))
+        return run_in_batches(pixels, self.ports.batch or len(pixels), lambda piece: self._outputs(session, piece))
 
     def forward_features(self, x: Tensor) -> Tensor:
         """float32 [N, 3, S, S] -> embedding and scores side by side, [N, D + K], where the input lies."""

@@ -14,26 +14,27 @@ from pathlib import Path
 from typing import Any
 
 from backbones import catalogue
-from backbones.aside import write_text
-from backbones.checkpoint import answering, info_from, read_card
+from backbones.aside import atomic_write
+from backbones.checkpoint import entries_by_name, info_from, read_card
+from backbones.engines.kept import read_facts
 from backbones.errors import BackboneError
 from backbones.resolution import resolve
 from backbones.spec import BackboneInfo
 
 
-def peek(reference: str, checkpoints: Path | None = None, cache: Path | None = None) -> BackboneInfo:
+def get_info(reference: str, checkpoints: Path | None = None, cache: Path | None = None) -> BackboneInfo:
     """What `load(reference, checkpoints).info()` would say; torch is imported only for what no card or cache tells."""
     source = resolve(reference, checkpoints)
     if source.kind == "checkpoint" and not source.name:
         return info_from(read_card(source.folder), reference, checkpoints)
     key = f"{reference} {_circumstances()}"
-    known = _read(cache) if source.kind in ("random", "tag") else {}
+    known = read_facts(cache) if cache and source.kind in ("random", "tag") else {}
     if key in known:
         return BackboneInfo.from_dict(known[key], checkpoints)
     from backbones.loading import load
 
     info = load(reference, checkpoints).info()
-    _keep(cache, source.kind, key, info.as_dict())
+    _write(cache, source.kind, key, info.as_dict())
     return info
 
 
@@ -42,7 +43,7 @@ def describe(name: str, checkpoints: Path | None = None, cache: Path | None = No
 
     Keys: name, parameters, macs, embedding_width, score_width, size_mb, input_size, licence, source, weights.
     """
-    found = answering(checkpoints)
+    found = entries_by_name(checkpoints)
     if name in found:
         card = read_card(found[name])
         info = info_from(card, name, checkpoints)
@@ -50,10 +51,10 @@ def describe(name: str, checkpoints: Path | None = None, cache: Path | None = No
         return {"name": name, **shown, "input_size": info.spec.input_size, "licence": info.spec.licence,
                 "source": info.spec.source, "weights": info.weights, "architecture": info.spec.name, "card": card}
     key = f"describe {name} {_circumstances()}"
-    known = _read(cache)
+    known = read_facts(cache) if cache else {}
     if key not in known:
         known[key] = _measure(name)
-        _keep(cache, "description", key, known[key])
+        _write(cache, "description", key, known[key])
     return known[key]
 
 
@@ -84,20 +85,12 @@ def _circumstances() -> str:
     return f"{versions} {total.hexdigest()[:12]}"
 
 
-def _read(cache: Path | None) -> dict[str, Any]:
-    try:
-        known = json.loads(Path(cache).read_text(encoding="utf-8")) if cache else {}
-        return known if isinstance(known, dict) else {}
-    except (OSError, ValueError):
-        return {}
-
-
-def _keep(cache: Path | None, kind: str, key: str, value: dict[str, Any]) -> None:
+def _write(cache: Path | None, kind: str, key: str, value: dict[str, Any]) -> None:
     """Two processes may each lose the other's answer: it is found again, never wrong. No cache is no error."""
     if cache is None or kind not in ("random", "tag", "description"):
         return
-    known = {k: v for k, v in _read(cache).items() if k.endswith(_circumstances())} | {key: value}
+    known = {k: v for k, v in read_facts(cache).items() if k.endswith(_circumstances())} | {key: value}
     try:
-        write_text(cache, json.dumps(known, indent=1, sort_keys=True) + "\n")
+        atomic_write(cache, json.dumps(known, indent=1, sort_keys=True) + "\n")
     except BackboneError:
         return

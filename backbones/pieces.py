@@ -9,7 +9,7 @@ import numpy as np
 Outputs = tuple[np.ndarray, np.ndarray]
 
 
-def in_pieces(pixels: np.ndarray, count: int, run: Callable[[np.ndarray], Outputs]) -> Outputs:
+def run_in_batches(pixels: np.ndarray, count: int, run: Callable[[np.ndarray], Outputs]) -> Outputs:
     """Embeddings [N, D] and scores [N, K] of float32 [N, 3, S, S], N >= 1, from runs of exactly `count` crops.
 
     A short piece is filled up with zeros, and what comes out for those is cut off.

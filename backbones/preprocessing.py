@@ -29,7 +29,7 @@ def scale_and_offset(preprocessing: Preprocessing) -> tuple[np.ndarray, np.ndarr
     return scale, (-np.asarray(preprocessing.mean, np.float64) / std).astype(np.float32)
 
 
-def normalise(images: np.ndarray, preprocessing: Preprocessing, out: np.ndarray | None = None) -> np.ndarray:
+def normalize(images: np.ndarray, preprocessing: Preprocessing, out: np.ndarray | None = None) -> np.ndarray:
     """uint8 [N, S, S, 3] -> float32 [N, 3, S, S], a view whose memory is channels-last.
 
     out: float32 [N, S, S, 3], contiguous, to be that memory.
@@ -48,4 +48,4 @@ def normalise(images: np.ndarray, preprocessing: Preprocessing, out: np.ndarray 
 def prepare(image: np.ndarray, spec: BackboneSpec | Preprocessing) -> np.ndarray:
     """uint8 [H, W, 3] RGB -> float32 [3, S, S] as the spec says."""
     preprocessing = spec.preprocessing if isinstance(spec, BackboneSpec) else spec
-    return normalise(resize(image, preprocessing)[None], preprocessing)[0]
+    return normalize(resize(image, preprocessing)[None], preprocessing)[0]

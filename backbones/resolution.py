@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backbones import catalogue
-from backbones.checkpoint import answering, is_checkpoint
+from backbones.checkpoint import entries_by_name, is_checkpoint
 from backbones.errors import BackboneError, unknown
 
 
@@ -28,7 +28,7 @@ class Source:
 def resolve(reference: str, checkpoints: Path | None = None) -> Source:
     """The source of NAME[@WEIGHTS]; BackboneError with the nearest names when nothing answers to it."""
     name, at, weights = reference.partition("@")
-    known = answering(checkpoints)
+    known = entries_by_name(checkpoints)
     if not at:
         return _bare(reference, known)
     catalogue.constructor(name) if name in known else _catalogued(name, known)

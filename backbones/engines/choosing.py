@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from backbones.cost import cost
 from backbones.engines.engine import Engine
 from backbones.engines.identity import identity, machine
-from backbones.engines.kept import recall, remember
+from backbones.engines.kept import read_fact, write_fact
 from backbones.engines.kinds import KINDS, PREFERENCE, native, require, usable
 from backbones.engines.parity import Difference, drawn_pixels, engine_difference
 from backbones.errors import BackboneError
@@ -72,7 +72,7 @@ def choose(backbone: Backbone, cache: Path, batch: int, workers: int, crops: int
     found = None if force else _remembered(Path(cache) / CHOICES, key, names)
     if found is None:
         found = _measured(names, backbone, Path(cache), batch, workers, precision, say)
-        remember(Path(cache) / CHOICES, key, found)
+        write_fact(Path(cache) / CHOICES, key, found)
     best = max(found.values(), default=0.0)
     return next((name for name in PREFERENCE if name in found and found[name] >= NEAR * best), names[0])
 
@@ -87,7 +87,7 @@ def _is_worth(name: str, backbone: Backbone, crops: int) -> bool:
 
 def _remembered(path: Path, key: str, names: tuple[str, ...]) -> dict[str, float] | None:
     """Crops a second of these engines; None where not all of them were measured."""
-    kept = recall(path, key)
+    kept = read_fact(path, key)
     if not isinstance(kept, Mapping) or not set(names) <= set(kept):
         return None
     return {name: float(kept[name]) for name in names}
@@ -115,9 +115,9 @@ def _measured(names: tuple[str, ...], backbone: Backbone, cache: Path, batch: in
 def _parity(engine: Engine, backbone: Backbone, cache: Path, batch: int) -> Difference:
     """Of an engine to torch, as it was found on this machine with these files."""
     key = f"{engine.name}, {identity(backbone)}, {getattr(engine, 'source', '')}, batch {batch}, {machine()}"
-    kept = recall(cache / PARITY, key)
+    kept = read_fact(cache / PARITY, key)
     if isinstance(kept, Mapping) and set(kept) == set(Difference.__dataclass_fields__):
         return Difference(**kept)
     found = engine_difference(engine, backbone)
-    remember(cache / PARITY, key, asdict(found))
+    write_fact(cache / PARITY, key, asdict(found))
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from backbones.pieces import in_pieces
+from backbones.pieces import run_in_batches
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
@@ -41,7 +41,7 @@ class CudaEngine:
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with self.lock:
-            return in_pieces(pixels, self.batch, self._run)
+            return run_in_batches(pixels, self.batch, self._run)
 
     def _run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.host.copy_(torch.from_numpy(pixels))

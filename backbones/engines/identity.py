@@ -30,18 +30,18 @@ def machine() -> str:
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     libraries = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
-    return f"{processor()}, {os.cpu_count()} cores, {gpu}, {libraries}"
+    return f"{_processor()}, {os.cpu_count()} cores, {gpu}, {libraries}"
 
 
 @cache
-def processor() -> str:
+def _processor() -> str:
     """The processor's model as the system names it, and a hash of what it can do: virtual ones share their names."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
     told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    name = told.get("model name") or platform.processor() or platform.machine()
+    name = told.get("model name") or platform._processor() or platform.machine()
     can = " ".join(told.get(key, "") for key in ("cpu family", "model", "stepping", "flags", "Features"))
     return f"{name} {hashlib.sha256(can.encode()).hexdigest()[:8]}"
 

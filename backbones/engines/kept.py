@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backbones.aside import write_text, writing_folder
+from backbones.aside import atomic_write, atomic_write_dir
 from backbones.checkpoint import CARD, hash_file
 
 
-def kept_file(folder: Path, name: str, about: Mapping[str, Any], make: Callable[[Path], None]) -> tuple[Path, str]:
+def cached_file(folder: Path, name: str, about: Mapping[str, Any], make: Callable[[Path], None]) -> tuple[Path, str]:
     """`folder`/`name` and its sha256; made by `make(path)` where it is absent, altered or not of these facts.
 
     about: JSON types, kept beside it in card.json. The folder appears whole or not at all.
@@ -20,7 +20,7 @@ def kept_file(folder: Path, name: str, about: Mapping[str, Any], make: Callable[
     found = _intact(path, about)
     if found:
         return path, found
-    with writing_folder(path.parent) as aside:
+    with atomic_write_dir(path.parent) as aside:
         make(aside / name)
         digest = hash_file(aside / name)
         (aside / CARD).write_text(json.dumps({**about, "sha256": digest}, indent=1, sort_keys=True) + "\n",
@@ -36,18 +36,19 @@ def _intact(path: Path, about: Mapping[str, Any]) -> str | None:
     return digest if card == {**about, "sha256": digest} else None
 
 
-def recall(path: Path, key: str) -> Any:
-    """What `remember` was told under that key; None where there is nothing, or the file is not sound."""
-    return _facts(path).get(key)
+def read_fact(path: Path, key: str) -> Any:
+    """The fact that `write_fact` wrote under that key; None where there is none, or the file is damaged."""
+    return read_facts(path).get(key)
 
 
-def remember(path: Path, key: str, fact: Any) -> None:
+def write_fact(path: Path, key: str, fact: Any) -> None:
     """Keep a fact (JSON types) in a file of many. One of two that write at the same moment is forgotten, as a fact
     that can be found out again may be."""
-    write_text(path, json.dumps({**_facts(path), key: fact}, indent=1, sort_keys=True) + "\n")
+    atomic_write(path, json.dumps({**read_facts(path), key: fact}, indent=1, sort_keys=True) + "\n")
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> dict[str, Any]:
+    """All facts of a file by their keys; none where it is absent or damaged."""
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):

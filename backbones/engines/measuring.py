@@ -16,13 +16,13 @@ ROUNDS, FEWEST_ROUNDS = 9, 3
 TURN_SECONDS, MOST_CALLS = 0.15, 200
 
 
-class Crew:
+class WorkerPool:
     """Worker threads of one core each, as extraction has them, for as long as the context lasts."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> WorkerPool:
         self.threads_before = torch.get_num_threads()
         self.pool = ThreadPoolExecutor(self.workers, "measure", initializer=torch.set_num_threads, initargs=(1,))
         return self
@@ -56,8 +56,8 @@ def rates(engines: Mapping[str, Engine], pixels: np.ndarray, workers: int, round
     limit: seconds after which no round begins, once there were FEWEST_ROUNDS.
     """
     found: dict[str, list[float]] = {name: [] for name in engines}
-    with Crew(workers) as crew:
-        calls = {name: _calls(crew, engine, pixels, seconds) for name, engine in engines.items()}
+    with WorkerPool(workers) as pool:
+        calls = {name: _calls(pool, engine, pixels, seconds) for name, engine in engines.items()}
         began = time.perf_counter()
         for turn in range(rounds):
             if turn >= FEWEST_ROUNDS and time.perf_counter() - began > limit:
@@ -65,14 +65,14 @@ def rates(engines: Mapping[str, Engine], pixels: np.ndarray, workers: int, round
             best = max((values[0] for values in found.values() if values), default=0.0) if turn else 0.0
             for name in list(engines)[::-1 if turn % 2 else 1]:
                 if turn == 0 or found[name][0] >= keep * best:
-                    found[name].append(crew.rate(engines[name], pixels, calls[name]))
+                    found[name].append(pool.rate(engines[name], pixels, calls[name]))
     return {name: tuple(values) for name, values in found.items()}
 
 
-def _calls(crew: Crew, engine: Engine, pixels: np.ndarray, seconds: float) -> int:
+def _calls(pool: WorkerPool, engine: Engine, pixels: np.ndarray, seconds: float) -> int:
     """Batches a worker in one turn."""
-    crops = len(pixels) * crew.workers
-    once = crops / crew.rate(engine, pixels, 1)
+    crops = len(pixels) * pool.workers
+    once = crops / pool.rate(engine, pixels, 1)
     if once > seconds:
         return 1
-    return int(np.clip(round(seconds * crew.rate(engine, pixels, 2) / crops), 1, MOST_CALLS))
+    return int(np.clip(round(seconds * pool.rate(engine, pixels, 2) / crops), 1, MOST_CALLS))

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from backbones.engines.identity import identity
-from backbones.engines.kept import kept_file
+from backbones.engines.kept import cached_file
 from backbones.errors import BackboneError, printable
 from backbones.onnx_network import OnnxNetwork, Ports
 
@@ -48,7 +48,7 @@ def exported(backbone: Backbone, cache: Path) -> OnnxNetwork:
     if isinstance(backbone.network, OnnxNetwork):
         return backbone.network
     about = {"backbone": identity(backbone), "torch": torch.__version__}
-    path, digest = kept_file(Path(cache) / f"onnx-{identity(backbone)}", MODEL, about,
+    path, digest = cached_file(Path(cache) / f"onnx-{identity(backbone)}", MODEL, about,
                              lambda path: _export(backbone, path))
     widths = (backbone.embedding_width, backbone.score_width)
     return OnnxNetwork(path, PORTS, widths, sum(p.numel() for p in backbone.parameters()), digest)

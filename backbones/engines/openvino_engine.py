@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backbones.pieces import in_pieces
+from backbones.pieces import run_in_batches
 
 if TYPE_CHECKING:
     from openvino import InferRequest
@@ -42,7 +42,7 @@ class OpenVinoEngine:
         self.own = threading.local()
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return in_pieces(np.ascontiguousarray(pixels), self.batch, self._run)
+        return run_in_batches(np.ascontiguousarray(pixels), self.batch, self._run)
 
     def _run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         results = self._request().infer({self.ports.input: pixels})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.onnx_network import OnnxNetwork
-from backbones.preprocessing import normalise
+from backbones.preprocessing import normalize
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
@@ -64,7 +64,7 @@ def drawn_pixels(preprocessing: Preprocessing, crops: int = CROPS) -> np.ndarray
     patches = random.integers(0, 256, (crops, side, side, 3))
     whole = patches.repeat(PATCH, axis=1).repeat(PATCH, axis=2)[:, :size, :size]
     grain = random.integers(-32, 33, whole.shape)
-    return normalise(np.clip(whole + grain, 0, 255).astype(np.uint8), preprocessing)
+    return normalize(np.clip(whole + grain, 0, 255).astype(np.uint8), preprocessing)
 
 
 def difference(ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, np.ndarray]) -> Difference:

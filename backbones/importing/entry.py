@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backbones.catalogue import SPECS
-from backbones.checkpoint import carded, entries, hash_file, read_card, save_checkpoint
+from backbones.checkpoint import entries, entries_by_card, hash_file, read_card, save_checkpoint
 from backbones.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def require_name(name: str) -> None:
         raise BackboneError(f"'{name}' means something already", "choose another name")
 
 
-def keep(backbone: Backbone, path: Path, name: str, checkpoints: Path, card: Mapping[str, Any]) -> Path:
+def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, card: Mapping[str, Any]) -> Path:
     """Write the entry `name` and return its folder; one that is the same already is left as it is.
 
     card: what the file says of itself; its hash and name are added. BackboneError where another entry has the name, or
@@ -36,7 +36,7 @@ def keep(backbone: Backbone, path: Path, name: str, checkpoints: Path, card: Map
     if present is not None:
         _require_same(read_card(present), backbone, name, checkpoints)
         return present
-    others = carded(checkpoints).get(name)
+    others = entries_by_card(checkpoints).get(name)
     if others:
         raise BackboneError(f"'{name}' is what the trained backbone {others[0].name} in {checkpoints} is called",
                             "choose another name")

@@ -15,9 +15,9 @@ from backbones.backbone import Backbone
 from backbones.errors import BackboneError
 from backbones.importing import plans, vggface_files
 from backbones.importing.class_orders import ORDERS, labels
-from backbones.importing.entry import keep, require_name
-from backbones.importing.recognition import Match, bare, recognise
-from backbones.importing.torch_files import Read, read
+from backbones.importing.entry import require_name, save_entry
+from backbones.importing.recognition import Match, match_architecture, strip_prefixes
+from backbones.importing.torch_files import WeightsFile, read
 from backbones.loading import construct
 from backbones.onnx_graph import is_onnx
 from backbones.spec import BackboneSpec, Preprocessing
@@ -45,21 +45,21 @@ def import_file(path: Path, name: str, checkpoints: Path, architecture: str | No
         return _onnx(path, name, Path(checkpoints), architecture, classes, say)
     found, what = _read(path)
     _require_tensors(found.state, path)
-    state, _ = bare(found.state)
+    state, _ = strip_prefixes(found.state)
     _require_finite(state, path)
     if vggface_files.matches(state) and architecture in (None, catalogue.VGGFACE.name):
         backbone = vggface_files.backbone_of(state, path, classes)
         if architecture is None:
             vggface_files.tell_pixels(state, say)
     else:
-        named = architecture or _said(found, "architecture", str)
-        match = recognise(found, named, path)
+        named = architecture or _stated(found, "architecture", str)
+        match = match_architecture(found, named, path)
         if named is None and found.tree is None:
-            _tell_twin(match, say)
+            _warn_tf_padding(match, say)
         backbone = _backbone(found, match, classes, path, name, say)
     _require_forward(backbone, path)
-    folder = keep(backbone, path, name, Path(checkpoints), {"file_format": what})
-    _tell(backbone, what, say)
+    folder = save_entry(backbone, path, name, Path(checkpoints), {"file_format": what})
+    _report(backbone, what, say)
     return folder
 
 
@@ -72,7 +72,7 @@ def _onnx(path: Path, name: str, checkpoints: Path, architecture: str | None, cl
     return import_onnx(path, name, checkpoints, classes, say)
 
 
-def _read(path: Path) -> tuple[Read, str]:
+def _read(path: Path) -> tuple[WeightsFile, str]:
     """The tensors of a file, and what it is in words."""
     try:
         with open(path, "rb") as file:
@@ -86,7 +86,7 @@ def _read(path: Path) -> tuple[Read, str]:
                 "lightning": "Lightning checkpoint"}[found.kind]
         return found, kind
     if head[8:] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000:
-        return Read("state", _safetensors(path)), "safetensors"
+        return WeightsFile("state", _safetensors(path)), "safetensors"
     shown = "a Keras (HDF5) file" if head[:4] == b"\x89HDF" else "empty" if not size else "nothing that is read here"
     raise BackboneError(f"{path} is {shown}", "what is read: files of torch.save, safetensors and ONNX models")
 
@@ -101,17 +101,18 @@ def _safetensors(path: Path) -> Mapping[str, Tensor]:
         raise BackboneError(f"{path} cannot be read as safetensors: {error}", "get the file again") from error
 
 
-def _said(found: Read, key: str, kind: type | tuple[type, ...]) -> Any:
+def _stated(found: WeightsFile, key: str, kind: type | tuple[type, ...]) -> Any:
     """What a checkpoint of this project says of its backbone; None where it does not."""
     said = (found.about or {}).get(key)
     return said if isinstance(said, kind) else None
 
 
-def _backbone(found: Read, match: Match, classes: Sequence[str] | None, path: Path, name: str, say: Say) -> Backbone:
-    said = _said(found, "classes", (list, tuple))
+def _backbone(found: WeightsFile, match: Match, classes: Sequence[str] | None, path: Path, name: str,
+              say: Say) -> Backbone:
+    said = _stated(found, "classes", (list, tuple))
     if classes is None and said and len(said) == match.columns and all(isinstance(label, str) for label in said):
         classes = tuple(said)
-    spec = catalogue.spec(match.plan.name)
+    spec = catalogue.spec(match.spec.name)
     with torch.random.fork_rng(devices=[]):
         network = construct(spec, match.columns)
     network.load_state_dict(match.state)
@@ -122,10 +123,10 @@ def _backbone(found: Read, match: Match, classes: Sequence[str] | None, path: Pa
     return Backbone(network, spec, f"checkpoint {name}", name, name, labels(match.columns, classes, path)).eval()
 
 
-def _preprocessing(found: Read, spec: BackboneSpec, columns: int) -> Preprocessing:
+def _preprocessing(found: WeightsFile, spec: BackboneSpec, columns: int) -> Preprocessing:
     """What the file says; else the catalogue's; else as published face weights are used (square bilinear, ImageNet's
     mean and std) where the columns are theirs or there is no classifier; else timm's."""
-    said = _said(found, "preprocessing", dict)
+    said = _stated(found, "preprocessing", dict)
     if said is not None:
         return Preprocessing.from_dict(said)
     faces = columns in ORDERS or not columns
@@ -157,7 +158,7 @@ def _require_forward(backbone: Backbone, path: Path) -> None:
         raise BackboneError(f"{path} gives outputs that are not finite", "get the file again")
 
 
-def _tell(backbone: Backbone, what: str, say: Say) -> None:
+def _report(backbone: Backbone, what: str, say: Say) -> None:
     shown, size = backbone.spec.preprocessing, backbone.spec.input_size
     say(f"{what}: {backbone.spec.name}, {sum(p.numel() for p in backbone.network.parameters()):,} parameters")
     say(f"pixels: {size} x {size} {shown.interpolation}, no crop, 0..{shown.value_range:g}, mean {shown.mean}, "
@@ -167,9 +168,9 @@ def _tell(backbone: Backbone, what: str, say: Say) -> None:
         (f"{backbone.score_width} ({names})" if backbone.score_width else "none, it has no classifier"))
 
 
-def _tell_twin(match: Match, say: Say) -> None:
+def _warn_tf_padding(match: Match, say: Say) -> None:
     """TensorFlow's padding leaves no trace in the tensors; published face weights have it."""
-    module, _, model = catalogue.spec(match.plan.name).constructor.partition(":")
+    module, _, model = catalogue.spec(match.spec.name).constructor.partition(":")
     twin = model.removeprefix("tf_") if model.startswith("tf_") else f"tf_{model}"
     if module == "timm" and plans.is_timm_model(twin):
         say(f"taken for timm's {model}, not {twin}, which has the same tensors and pads otherwise; name it by "

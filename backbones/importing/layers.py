@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from backbones.importing.pickle_scan import MalformedPickleError, Name
+from backbones.importing.allowed_globals import MalformedPickleError, Name
 from backbones.importing.torch_pickle import Instance
 
 MOST_LAYERS, DEEPEST = 20_000, 64

@@ -15,7 +15,7 @@ from backbones.backbone import Backbone
 from backbones.checkpoint import hash_file
 from backbones.errors import BackboneError, printable
 from backbones.importing.class_orders import ORDERS, labels
-from backbones.importing.entry import keep, require_name
+from backbones.importing.entry import require_name, save_entry
 from backbones.onnx_graph import Graph, read_graph
 from backbones.onnx_network import OnnxNetwork, Ports
 from backbones.onnx_session import call, open_session
@@ -71,8 +71,8 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     spec = BackboneSpec("onnx", ONNX, preprocessing, names, "unknown",
                         f"imported from {path.name}", None, scores.width)
     backbone = Backbone(network, spec, f"checkpoint {name}", name, name, names, False, checkpoints).eval()
-    folder = keep(backbone, path, name, checkpoints, {"file_format": "ONNX"})
-    for line in _told(network, preprocessing, names, vectors, embedding, scores, samples[scores.name]):
+    folder = save_entry(backbone, path, name, checkpoints, {"file_format": "ONNX"})
+    for line in _summary(network, preprocessing, names, vectors, embedding, scores, samples[scores.name]):
         say(line)
     return folder
 
@@ -185,7 +185,7 @@ def _require_finite(samples: dict[str, np.ndarray], vectors: Sequence[Vector], p
             raise BackboneError(f"{path} gives values that are not finite in {vector}", "export it again")
 
 
-def _told(network: OnnxNetwork, preprocessing: Preprocessing, names: Sequence[str], vectors: Sequence[Vector],
+def _summary(network: OnnxNetwork, preprocessing: Preprocessing, names: Sequence[str], vectors: Sequence[Vector],
           embedding: Vector, scores: Vector, rows: np.ndarray) -> list[str]:
     size, batch = preprocessing.input_size, network.ports.batch
     left = "".join(f"; left out: {vector}" for vector in vectors if vector not in (embedding, scores))

@@ -7,47 +7,19 @@ the first name that it does not allow. The opcodes are therefore followed first,
 from __future__ import annotations
 
 import pickletools
-import re
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Callable
-from math import prod
-from typing import IO, Any, NamedTuple
-
-import torch
+from typing import IO, Any
 
 from backbones.errors import printable
+from backbones.importing.allowed_globals import CALLS, MAX_NUMBER, STORAGES, MalformedPickleError, Name, Storage
 
 MAX_OPCODES, MAX_DEPTH, MAX_ITEMS = 20_000_000, 64, 1_000_000
-MAX_NUMBER, MAX_DIMENSIONS = 2**48, 16
 SUPPORTED = set("""APPEND APPENDS BINFLOAT BINGET BININT BININT1 BININT2 BINPERSID BINPUT BINUNICODE BUILD EMPTY_DICT
     EMPTY_LIST EMPTY_SET EMPTY_TUPLE GLOBAL LONG1 LONG_BINGET LONG_BINPUT MARK NEWFALSE NEWOBJ NEWTRUE NONE PROTO REDUCE
     SETITEM SETITEMS SHORT_BINSTRING STOP TUPLE TUPLE1 TUPLE2 TUPLE3""".split())
 """The opcodes of protocol 2 that `torch.load(weights_only=True)` reads."""
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 MUTATORS = {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"}
-
-LAYERS = ("torch.nn.", "timm.", "torchvision.models.", "torchvision.ops.")
-IDENTIFIER = re.compile(r"[^\W\d]\w*")
-MOBILEFACENET = {"MobileFaceNet", "ConvBlock", "LinearBlock", "DepthWise", "Residual", "GDC", "Flatten"}
-ATTRIBUTE_DICTS = {"pytorch_lightning.utilities.parsing.AttributeDict", "lightning.fabric.utilities.data.AttributeDict",
-                   "lightning_fabric.utilities.data.AttributeDict"}
-INERT = {"argparse.Namespace", "builtins.object", "functools.partial", "numpy.core.multiarray.scalar",
-         "numpy._core.multiarray.scalar", "pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath",
-         "pathlib.PurePosixPath"}
-TENSOR_TYPES = {"torch.Tensor", "torch.nn.parameter.Parameter"}
-DTYPES = {f"torch.{name}" for name, value in vars(torch).items() if isinstance(value, torch.dtype)}
-STORAGES = {"DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
-            "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32,
-            "ShortStorage": torch.int16, "CharStorage": torch.int8, "ByteStorage": torch.uint8,
-            "BoolStorage": torch.bool}
-
-
-class MalformedPickleError(ValueError):
-    """A pickle that is broken, or that means something no file of weights means; `hint` says what to do."""
-
-    def __init__(self, message: str, hint: str = "get the file again, or save it as safetensors") -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 class ForbiddenGlobalsError(ValueError):
@@ -56,50 +28,6 @@ class ForbiddenGlobalsError(ValueError):
     def __init__(self, names: list[str]) -> None:
         super().__init__(", ".join(names))
         self.names = names
-
-
-class Name(NamedTuple):
-    """A class or function that a pickle refers to."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-    @property
-    def is_storage(self) -> bool:
-        return self.module in ("torch", "torch.cuda") and self.name in STORAGES
-
-    @property
-    def is_layer(self) -> bool:
-        """Whether this may be the class of a layer."""
-        parts = [*self.module.split("."), self.name]
-        if not all(IDENTIFIER.fullmatch(part) for part in parts) or str(self) in TENSOR_TYPES:
-            return False
-        ours = self.module == "__main__" or "mobilefacenet" in parts[-2].lower()
-        return f"{self.module}.".startswith(LAYERS) or ours and self.name in MOBILEFACENET
-
-    @property
-    def is_class(self) -> bool:
-        """Whether an instance of it may be built, without its methods."""
-        return self.is_layer or str(self) in INERT | ATTRIBUTE_DICTS
-
-    @property
-    def is_allowed(self) -> bool:
-        return self.is_class or self.is_storage or str(self) in CALLS.keys() | DTYPES | TENSOR_TYPES
-
-
-class Storage(NamedTuple):
-    """Numbers stored beside the pickle, under `key`."""
-
-    key: str
-    dtype: torch.dtype
-    numel: int
-
-    @property
-    def nbytes(self) -> int:
-        return self.numel * self.dtype.itemsize
 
 
 class _Tuple(tuple):
@@ -258,59 +186,3 @@ class Scan:
                     raise MalformedPickleError("a storage of two types or lengths")
                 return storage
         raise MalformedPickleError("a persistent id that torch.save does not write")
-
-
-def _check_text(value: Any, *_: Any) -> str:
-    if not isinstance(value, str):
-        raise MalformedPickleError("something else where a text belongs")
-    return value
-
-
-def _check_number_type(code: Any, *_: Any) -> None:
-    if not re.fullmatch(r"[|<>=]?[biufc]\d{1,2}", _check_text(code)):
-        raise MalformedPickleError("numpy values that are not plain numbers")
-
-
-def _check_encoding(text: Any, encoding: Any = "latin1") -> None:
-    if _check_text(encoding) not in ("latin1", "latin-1"):
-        raise MalformedPickleError(f"bytes in the encoding {encoding[:20]}")
-    _check_text(text)
-
-
-def _check_tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> None:
-    """A tensor must lie within its storage and must not repeat its numbers."""
-    if not isinstance(storage, Storage):
-        raise MalformedPickleError("a tensor without a storage")
-    numbers = (offset, *shape, *stride)
-    if not all(type(number) is int and 0 <= number < MAX_NUMBER for number in numbers):
-        raise ValueError("a tensor whose offset, shape or stride is none")
-    if len(shape) != len(stride) or len(shape) > MAX_DIMENSIONS:
-        raise ValueError(f"a tensor of shape {shape} and stride {stride}")
-    last = offset + sum((size - 1) * step for size, step in zip(shape, stride))
-    if prod(shape) and (last >= storage.numel or prod(shape) > storage.numel):
-        raise ValueError(f"a tensor of shape {shape} at {offset} in {storage.numel} numbers")
-
-
-def _check_typed_tensor(rebuild: Any, kind: Any, args: Any, *_: Any) -> None:
-    if rebuild != Name("torch._utils", "_rebuild_tensor_v2"):
-        raise MalformedPickleError(f"a tensor rebuilt by {rebuild if isinstance(rebuild, Name) else 'no function'}")
-    if not isinstance(kind, Name) or str(kind) not in TENSOR_TYPES:
-        raise MalformedPickleError("a tensor of another class")
-    _check_tensor(*args)
-
-
-def _check_plain(*_: Any) -> None:
-    """Nothing to check: torch or Python build it from data."""
-
-
-CALLS: dict[str, Callable[..., object]] = {
-    **dict.fromkeys(("collections.OrderedDict", "collections.Counter", "collections.defaultdict", "builtins.dict",
-                     "builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "torch.Size",
-                     "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"), _check_plain),
-    **dict.fromkeys(("torch.device", "torch.serialization._get_layout", "timm.layers.format.Format"), _check_text),
-    "_codecs.encode": _check_encoding,
-    "numpy.dtype": _check_number_type,
-    "torch._utils._rebuild_tensor": _check_tensor,
-    "torch._utils._rebuild_tensor_v2": _check_tensor,
-    "torch._tensor._rebuild_from_type_v2": _check_typed_tensor,
-}

@@ -1,4 +1,4 @@
-"""Today's architectures as plans: names and shapes of their tensors, and where their classifier is."""
+"""Specifications of architectures: names and shapes of their tensors, and where their classifier is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from backbones import catalogue
 from backbones.errors import BackboneError, unknown
-from backbones.importing.pickle_scan import Name
+from backbones.importing.allowed_globals import Name
 from backbones.loading import construct
 
 COMMON = ("mobilevitv2_150", "tf_efficientnet_b1", "tf_efficientnet_b3", "tf_efficientnet_b4", "efficientnet_b0",
@@ -28,7 +28,7 @@ COUNTER = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
-class Plan:
+class ArchitectureSpec:
     """An architecture with no weights. classifier: path of its last linear layer; `network` lies on no device."""
 
     name: str
@@ -55,8 +55,8 @@ class Plan:
         result: dict[str, Tensor] = {}
         for name, tensor in state.items():
             match = wrapped.fullmatch(name)
-            bare = f"{self.classifier}.{match[1]}" if match else name
-            result[name if bare in result or match and bare in state else bare] = tensor
+            name_here = f"{self.classifier}.{match[1]}" if match else name
+            result[name if name_here in result or match and name_here in state else name_here] = tensor
         for name, tensor in self.network.state_dict().items():
             if name.endswith(f".{COUNTER}") and name not in result:
                 result[name] = torch.zeros(tensor.shape, dtype=tensor.dtype)
@@ -67,7 +67,7 @@ class Plan:
         weight = state.get(f"{self.classifier}.weight")
         return 0 if weight is None or weight.ndim < 1 else len(weight)
 
-    def misfits(self, state: Mapping[str, Tensor]) -> int:
+    def mismatches(self, state: Mapping[str, Tensor]) -> int:
         """How many tensors are missing, surplus or of another shape."""
         expected = self.expected(self.columns(state))
         shapes = {name: tuple(tensor.shape) for name, tensor in expected.items()}
@@ -86,15 +86,15 @@ class Plan:
 
 
 @cache
-def plan(name: str) -> Plan:
-    """The plan of a catalogue name or of `timm:<model>`."""
+def architecture_spec(name: str) -> ArchitectureSpec:
+    """The specification of a catalogue name or of `timm:<model>`."""
     with torch.device("meta"):
         network = construct(catalogue.spec(name), 2)
     linear = [layer for layer in network.get_classifier().modules() if isinstance(layer, nn.Linear)]
     if not linear:
         raise BackboneError(f"{name} has no linear classifier", "choose another architecture")
     path = next(path for path, layer in network.named_modules() if layer is linear[-1])
-    return Plan(name, network, path)
+    return ArchitectureSpec(name, network, path)
 
 
 def canonical(architecture: str) -> str:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from backbones.errors import BackboneError, printable
+from backbones.importing.allowed_globals import MalformedPickleError
 from backbones.importing.layers import Tree, is_tree, tree_of
-from backbones.importing.pickle_scan import ForbiddenGlobalsError, MalformedPickleError
+from backbones.importing.pickle_scan import ForbiddenGlobalsError
 from backbones.importing.torch_pickle import load_pickle
 
 STATES = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
@@ -22,7 +23,7 @@ OWN = "framelight"
 
 
 @dataclass(frozen=True)
-class Read:
+class WeightsFile:
     """What a file holds.
 
     kind: `module` (a whole pickled network), `state` (a state dict) or `lightning` (a checkpoint of its Trainer).
@@ -37,7 +38,7 @@ class Read:
     about: Mapping[str, Any] | None = None
 
 
-def read(path: Path) -> Read:
+def read(path: Path) -> WeightsFile:
     """Read a file of torch.save (zip archives and the older format).
 
     Nothing of it is executed. BackboneError for a file that holds anything but weights, naming what; for one that is
@@ -50,7 +51,7 @@ def read(path: Path) -> Read:
         # copies: tensors of a file may be views of one another, and may carry attributes
         state = {name: Tensor.detach(tensor).clone(memory_format=torch.contiguous_format)
                  for name, tensor in (tree.tensors if tree else found).items()}
-        return Read(kind, state, tree, about)
+        return WeightsFile(kind, state, tree, about)
     except ForbiddenGlobalsError as error:
         raise BackboneError(f"{path} is refused: it contains {_listed(error.names)}, which weights have no need of; "
                             "nothing of it was run",
@@ -82,12 +83,12 @@ def _contents(value: Any) -> tuple[str, Any, Mapping[str, Any]]:
             return "module", found, {}
         if isinstance(found, dict) and _is_state(found):
             kind = "lightning" if "pytorch-lightning_version" in value else "state"
-            return kind, *_own(value.get(OWN), found)
+            return kind, *_best_state(value.get(OWN), found)
     keys = ", ".join(printable(key, 50) for key in list(value)[:5] if isinstance(key, str))
     raise MalformedPickleError(f"it holds no network and no state dict, but {keys or 'something else'}")
 
 
-def _own(kept: Any, last: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _best_state(kept: Any, last: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The best state and what is said of the backbone, where this project wrote the checkpoint."""
     parts = kept if isinstance(kept, dict) else {}
     fitted, about = parts.get("fitted"), parts.get("backbone")

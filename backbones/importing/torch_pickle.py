@@ -11,7 +11,8 @@ from typing import IO, Any
 import torch
 
 from backbones.errors import printable
-from backbones.importing.pickle_scan import ATTRIBUTE_DICTS, MalformedPickleError, Name, Scan, Storage
+from backbones.importing.allowed_globals import ATTRIBUTE_DICTS, MalformedPickleError, Name, Storage
+from backbones.importing.pickle_scan import Scan
 
 ZIP_MAGIC = b"PK\x03\x04"
 LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001

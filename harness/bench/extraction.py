@@ -87,13 +87,13 @@ def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str],
 
 
 def _prepared(backbone: Backbone, paths: list[Path], batch: int) -> list[np.ndarray]:
-    from backbones.preprocessing import normalise
+    from backbones.preprocessing import normalize
     from backbones.resizing import resize_all
     from harness.data.image_decoding import decode
 
     preprocessing = backbone.spec.preprocessing
     starts = range(0, min(len(paths) - batch + 1, HELD * batch), batch)
-    return [normalise(resize_all([decode(path) for path in paths[start:start + batch]], preprocessing), preprocessing)
+    return [normalize(resize_all([decode(path) for path in paths[start:start + batch]], preprocessing), preprocessing)
             for start in starts]
 
 
@@ -124,7 +124,7 @@ def _preparing(backbone: Backbone, paths: list[Path]) -> list[tuple[str, float]]
     """Milliseconds of one core that each step before the network takes for one crop."""
     import torch
 
-    from backbones.preprocessing import normalise
+    from backbones.preprocessing import normalize
     from backbones.resizing import resize_all
     from harness.bench.figure import seconds
     from harness.data.image_decoding import decode
@@ -134,6 +134,6 @@ def _preparing(backbone: Backbone, paths: list[Path]) -> list[tuple[str, float]]
     resized = resize_all(images, preprocessing)
     steps = {"decoding": lambda: [decode(path) for path in paths],
              "resizing": lambda: resize_all(images, preprocessing),
-             "normalising": lambda: normalise(resized, preprocessing)}
+             "normalising": lambda: normalize(resized, preprocessing)}
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         return [(name, 1000 * pool.submit(seconds, step, 5).result() / len(paths)) for name, step in steps.items()]

@@ -59,7 +59,7 @@ def _answers_to(card: dict[str, Any], folder: Path) -> str:
     import backbones
 
     try:
-        known = backbones.peek(card["name"], folder.parent)
+        known = backbones.get_info(card["name"], folder.parent)
     except backbones.BackboneError:
         return folder.name
     return card["name"] if known.weights_hash == card["weights_hash"] else folder.name

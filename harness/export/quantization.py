@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backbones.preprocessing import normalise
+from backbones.preprocessing import normalize
 from harness.export.onnx_graph import BACKBONE
 from harness.export.onnx_preprocessing import PIXELS
 from harness.utils.errors import FramelightError
@@ -84,7 +84,7 @@ class _Crops:
     @staticmethod
     def _batches(preprocessing: Preprocessing, crops: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
         for start in range(0, len(crops), BATCH):
-            yield {PIXELS: np.ascontiguousarray(normalise(crops[start:start + BATCH], preprocessing))}
+            yield {PIXELS: np.ascontiguousarray(normalize(crops[start:start + BATCH], preprocessing))}
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self.batches, None)

@@ -37,7 +37,7 @@ def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureS
             computing: Computing | None = None) -> FeatureEntry:
     """The features of every crop of `dataset`; what the store already has is not computed again.
 
-    backbone: loaded, or what `backbones.peek` says of it: then torch is imported only if there is work to do.
+    backbone: loaded, or what `backbones.get_info` says of it: then torch is imported only if there is work to do.
     dtype: float16 or float32, as stored. threads: workers of one core each (default: every core); the results do not
     depend on them. images: the dataset's digest where the caller has it. computing: by which engine and in which
     precision the network runs (default: the soonest, in float32, with what it exports kept beside the entries).

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import numpy as np
 import torch
 
-from backbones.preprocessing import normalise
+from backbones.preprocessing import normalize
 from backbones.resizing import resize_all
 from harness.data.image_decoding import CorruptImage, decode
 
@@ -123,7 +123,7 @@ class Pipeline(Generic[Work]):
         if not images:
             return _Prepared(memory[:0].transpose(0, 3, 1, 2), memory, faults)
         resized = resize_all(images, self.preprocessing)
-        return _Prepared(normalise(resized, self.preprocessing, memory[:len(images)]), memory, faults)
+        return _Prepared(normalize(resized, self.preprocessing, memory[:len(images)]), memory, faults)
 
     def _computed(self, prepared: _Prepared, start: int, stop: int) -> Batch:
         arrays = self.engine(prepared.pixels) if len(prepared.pixels) else [

@@ -72,11 +72,11 @@ class Shared:
         self.readers = tuple(run.reader for run in self.runs)
 
     def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
-        from backbones.preprocessing import normalise
+        from backbones.preprocessing import normalize
         from backbones.resizing import resize_all
 
         preprocessing = self.backbone.spec.preprocessing
-        arrays = self.engine(normalise(resize_all(crops, preprocessing), preprocessing))
+        arrays = self.engine(normalize(resize_all(crops, preprocessing), preprocessing))
         features = {}
         for dtype in {run.entry.dtype for run in self.runs}:  # rounded as those that the heads were trained on
             with np.errstate(over="ignore"):

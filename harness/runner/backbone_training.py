@@ -146,7 +146,7 @@ def _found(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
 
     wanted = recipe.training.backbone
     try:
-        return backbones.peek(wanted, checkpoints(store), store / "features" / "backbones.json")
+        return backbones.get_info(wanted, checkpoints(store), store / "features" / "backbones.json")
     except backbones.BackboneError as error:
         several = [name for name in backbones.entries(checkpoints(store)) if name.startswith(f"{wanted}-")]
         if wanted not in recipe_names(BackboneRecipe) or len(several) == 1:

@@ -100,9 +100,9 @@ def _references(recipe: Recipe, store: Path, say: Say, tracker: Tracker | None) 
 def _require_known(recipe: Recipe, store: Path) -> None:
     """Before any work: names that neither an entry of the store nor the catalogue answers to, and how to get them."""
     import backbones
-    from backbones.checkpoint import carded
+    from backbones.checkpoint import entries_by_card
 
-    known = {*backbones.names(), *backbones.entries(checkpoints(store)), *carded(checkpoints(store)),
+    known = {*backbones.names(), *backbones.entries(checkpoints(store)), *entries_by_card(checkpoints(store)),
              *(backbone.name for backbone in recipe.trained)}
     unknown = [name for name in recipe.every_backbone() if name.partition("@")[0] not in known]
     if not unknown:
@@ -127,9 +127,9 @@ def _trained(backbone: TrainedBackbone, store: Path, say: Say, tracker: Tracker 
 def _cards(references: list[tuple[str, str]], store: Path) -> dict[str, dict[str, Any]]:
     """The cards of those backbones that have one, by label."""
     import backbones
-    from backbones.checkpoint import answering
+    from backbones.checkpoint import entries_by_name
 
-    folders = answering(checkpoints(store))
+    folders = entries_by_name(checkpoints(store))
     return {label: backbones.read_card(folders[reference]) for label, reference in references if reference in folders}
 
 
@@ -155,7 +155,7 @@ def _features(recipe: Recipe, prepared: tuple[PreparedBackbone, ...]) -> Iterato
 def _peek(reference: str, store: Path) -> BackboneInfo:
     import backbones
 
-    return backbones.peek(reference, checkpoints(store), store / "features" / "backbones.json")
+    return backbones.get_info(reference, checkpoints(store), store / "features" / "backbones.json")
 
 
 def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Path,

@@ -124,14 +124,14 @@ def test_unreachable_hub_is_said_at_once(monkeypatch, tmp_path):
 
 def test_peek_agrees_with_load_and_then_needs_no_torch(tmp_path):
     cache = tmp_path / "hashes.json"
-    assert backbones.peek("tiny_resnet", None, cache) == backbones.load("tiny_resnet").info()
-    script = ("import sys, pathlib, backbones; i = backbones.peek('tiny_resnet', None, pathlib.Path(sys.argv[1]));"
+    assert backbones.get_info("tiny_resnet", None, cache) == backbones.load("tiny_resnet").info()
+    script = ("import sys, pathlib, backbones; i = backbones.get_info('tiny_resnet', None, pathlib.Path(sys.argv[1]));"
               "print(i.weights_hash, i.macs, 'torch' in sys.modules)")
     result = subprocess.run([sys.executable, "-c", script, cache], cwd=ROOT, capture_output=True, text=True, check=True)
     info = backbones.load("tiny_resnet").info()
     assert result.stdout.split() == [info.weights_hash, str(info.macs), "False"]
     cache.write_text("{half a file")
-    assert backbones.peek("tiny_resnet", None, cache) == info
+    assert backbones.get_info("tiny_resnet", None, cache) == info
 
 
 def test_preparation_follows_the_spec():

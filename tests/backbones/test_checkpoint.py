@@ -9,7 +9,7 @@ import torch
 
 import backbones
 from backbones import BackboneError
-from backbones.aside import writing_folder
+from backbones.aside import atomic_write_dir
 from backbones.errors import WriteError
 
 CLASSES = ("Neutral", "Anger", "Other")
@@ -69,16 +69,16 @@ def test_one_broken_card_does_not_hide_the_others(saved):
 
 def test_peek_reads_the_card_alone(saved):
     checkpoints, network = saved
-    info = backbones.peek("mine", checkpoints)
+    info = backbones.get_info("mine", checkpoints)
     (checkpoints / "mine-0123" / "model.safetensors").unlink()
-    assert backbones.peek("mine", checkpoints) == info and info.weights_hash == network.weights_hash
+    assert backbones.get_info("mine", checkpoints) == info and info.weights_hash == network.weights_hash
     with pytest.raises(BackboneError, match="no weights at"):
         backbones.load(info.reference, info.checkpoints)
 
 
 def test_peek_and_load_tell_the_same(saved):
     checkpoints, _ = saved
-    assert backbones.peek("mine", checkpoints) == backbones.load("mine", checkpoints).info()
+    assert backbones.get_info("mine", checkpoints) == backbones.load("mine", checkpoints).info()
 
 
 def test_its_preprocessing_is_the_card_s(saved):
@@ -96,7 +96,7 @@ def test_pixels_that_a_card_cannot_mean_are_said_with_the_file(saved, change):
     path = checkpoints / "mine-0123" / "card.json"
     card = card_of(path.parent)
     path.write_text(json.dumps({**card, "preprocessing": {**card["preprocessing"], **change}}))
-    for look in (backbones.peek, backbones.load):
+    for look in (backbones.get_info, backbones.load):
         with pytest.raises(BackboneError, match=f"{path}: .*correct it there"):
             look("mine-0123", checkpoints)
 
@@ -123,7 +123,7 @@ def test_while_it_is_replaced_there_is_always_one(saved):
     watcher.start()
     try:
         for number in range(300):
-            with writing_folder(path) as aside:
+            with atomic_write_dir(path) as aside:
                 (aside / "card.json").write_text(str(number))
     finally:
         done.set()
@@ -134,7 +134,7 @@ def test_while_it_is_replaced_there_is_always_one(saved):
 
 def test_what_was_there_stays_when_the_new_one_fails(saved):
     checkpoints, network = saved
-    with pytest.raises(WriteError, match="cannot write.*mine-0123"), writing_folder(checkpoints / "mine-0123"):
+    with pytest.raises(WriteError, match="cannot write.*mine-0123"), atomic_write_dir(checkpoints / "mine-0123"):
         raise OSError("no space left")
     assert backbones.load("mine", checkpoints).weights_hash == network.weights_hash
     assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]

@@ -83,7 +83,7 @@ def test_its_card_and_what_is_said_of_it(both, entries, network, tmp_path):
     assert card["parameters"] == pytest.approx(sum(p.numel() for p in network.parameters()), rel=0.01)
     assert card["size_mb"] == pytest.approx(both.stat().st_size / 1e6, abs=1e-3)
     loaded = backbones.load("mine", entries)
-    assert backbones.peek("mine", entries) == loaded.info() and not loaded.is_random
+    assert backbones.get_info("mine", entries) == loaded.info() and not loaded.is_random
     assert loaded.weights == "checkpoint mine" and loaded.weights_hash == card["file_sha256"]
     assert backbones.describe("mine", entries)["macs"] is None
 
@@ -154,7 +154,7 @@ def test_features_are_extracted_on_one_thread_a_worker(entries, tmp_path, monkey
         torch.set_num_threads(threads)
     assert opened == [1, 1]
     assert contents(tmp_path / "store1") == contents(tmp_path / "store2")
-    entry = extract(crops, backbones.peek("mine", entries), FeatureStore(tmp_path / "store2"))
+    entry = extract(crops, backbones.get_info("mine", entries), FeatureStore(tmp_path / "store2"))
     assert entry.widths == {"embeddings": 96, "scores": 8}
     backbone = backbones.load("mine", entries)
     pixels = torch.from_numpy(backbones.prepare(decode(crops.sequences["b"].images[1]), backbone.spec))[None]
@@ -208,7 +208,7 @@ def test_the_same_weights_again_are_no_error_others_are(both, entries, tmp_path)
 
 
 def test_peeking_and_listing_import_neither_torch_nor_the_runtime(entries):
-    script = ("import sys, pathlib, backbones; i = backbones.peek('mine', pathlib.Path(sys.argv[1]));"
+    script = ("import sys, pathlib, backbones; i = backbones.get_info('mine', pathlib.Path(sys.argv[1]));"
               "print(i.macs, 'torch' in sys.modules, 'onnxruntime' in sys.modules)")
     result = subprocess.run([sys.executable, "-c", script, entries], cwd=Path(__file__).resolve().parents[2],
                             capture_output=True, text=True, check=True)

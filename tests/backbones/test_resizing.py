@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import interpolate
 
 from backbones import Preprocessing
-from backbones.preprocessing import normalise, resize
+from backbones.preprocessing import normalize, resize
 from backbones.resizing import resize_all
 
 SIDES = st.integers(1, 130)
@@ -66,6 +66,6 @@ def test_torch_does_112_to_224_and_would_not_do_112_to_64(monkeypatch):
 def test_normalised_into_given_memory_is_the_same():
     preprocessing, images = Preprocessing(20, mean=(0.1, 0.2, 0.3)), np.stack(drawn(20, 20))
     memory = np.full((5, 20, 20, 3), 7, np.float32)
-    pixels = normalise(images, preprocessing, memory[:2])
-    np.testing.assert_array_equal(pixels, normalise(images, preprocessing))
+    pixels = normalize(images, preprocessing, memory[:2])
+    np.testing.assert_array_equal(pixels, normalize(images, preprocessing))
     assert np.shares_memory(pixels, memory) and (memory[2:] == 7).all()

@@ -43,7 +43,7 @@ def test_the_whole_normalises_by_itself(random):
     network = fresh(backbones.load("tiny_resnet@random"), TASKS["expr"])
     crops = random.integers(0, 256, (2, network.size, network.size, 3), dtype=np.uint8)
     pixels = torch.from_numpy(np.ascontiguousarray(
-        backbones.normalise(crops, network.backbone.spec.preprocessing)))
+        backbones.normalize(crops, network.backbone.spec.preprocessing)))
     with torch.no_grad():
         embeddings, scores = network.backbone(pixels)
         outputs, embedding = torch_module(network, embedding=True)(torch.from_numpy(crops))

@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from backbones.preprocessing import normalise
+from backbones.preprocessing import normalize
 from backbones.resizing import resize_all
 from backbones.spec import Preprocessing
 from harness.export.onnx_preprocessing import any_size, prelude
@@ -28,7 +28,7 @@ def test_crops_of_any_size_become_the_pixels_that_pillow_and_the_spec_give(inter
     run, random = session(preprocessing), np.random.default_rng(0)
     for height, width in SIDES:
         crops = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-        expected = normalise(resize_all(list(crops), preprocessing), preprocessing)
+        expected = normalize(resize_all(list(crops), preprocessing), preprocessing)
         found = run.run(None, {"crops": crops})[0]
         assert found.shape == expected.shape
         # one grey level would be 0.01 and more
@@ -39,7 +39,7 @@ def test_a_value_range_of_grey_levels_is_kept():
     preprocessing = Preprocessing(64, value_range=255.0, mean=(91.5, 103.9, 131.1), std=(1.0, 1.0, 1.0))
     crops = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     found = session(preprocessing, resizing=False).run(None, {"crops": crops})[0]
-    np.testing.assert_allclose(found, normalise(crops, preprocessing), atol=1e-4)
+    np.testing.assert_allclose(found, normalize(crops, preprocessing), atol=1e-4)
 
 
 def test_filters_that_the_graph_does_not_have_leave_the_size_fixed():

@@ -71,11 +71,11 @@ def test_float32_is_another_entry_and_closer(crops, tiny, whole):
 
 def test_second_extraction_needs_no_torch_and_writes_nothing(crops, whole, tmp_path):
     cache = tmp_path / "hashes.json"
-    backbones.peek("tiny_mobilenet", None, cache)
+    backbones.get_info("tiny_mobilenet", None, cache)
     before = {path: path.stat().st_mtime_ns for path in whole.root.rglob("*")}
     script = ("import sys, pathlib, backbones; from harness.features.extraction import extract;"
               "from harness.features.store import FeatureStore; from tests.features.crops import Crops;"
-              "info = backbones.peek('tiny_mobilenet', None, pathlib.Path(sys.argv[3]));"
+              "info = backbones.get_info('tiny_mobilenet', None, pathlib.Path(sys.argv[3]));"
               "print(extract(Crops(sys.argv[1]), info, FeatureStore(sys.argv[2])).key, 'torch' in sys.modules)")
     result = subprocess.run([sys.executable, "-c", script, crops.root, whole.root, cache], cwd=ROOT,
                             capture_output=True, text=True, check=True)

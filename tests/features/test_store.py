@@ -25,7 +25,7 @@ def test_two_architectures_with_the_same_weights_are_two_entries(pair, tmp_path)
     assert pair[0].weights_hash == pair[1].weights_hash and differ(*pair)
     store = FeatureStore(tmp_path)
     assert len({store.key(backbone, "data", "float16") for backbone in pair}) == 2
-    assert [store.key(backbones.peek(f"{name}@random"), "data", "float16") for name in SAME] == [
+    assert [store.key(backbones.get_info(f"{name}@random"), "data", "float16") for name in SAME] == [
         store.key(backbone, "data", "float16") for backbone in pair]
 
 
@@ -33,7 +33,7 @@ def test_an_architecture_that_overrides_a_card_is_another_entry(pair, tmp_path):
     store, folder = FeatureStore(tmp_path / "features"), tmp_path / "checkpoints"
     backbones.save_checkpoint(folder / "mine", pair[0], {})
     references = ("mine", f"{SAME[1]}@mine", f"{SAME[1]}@{folder / 'mine'}")
-    keys = [store.key(backbones.peek(reference, folder), "data", "float16") for reference in references]
+    keys = [store.key(backbones.get_info(reference, folder), "data", "float16") for reference in references]
     assert keys[0] != keys[1] == keys[2]
     assert keys == [store.key(backbones.load(reference, folder), "data", "float16") for reference in references]
 

@@ -28,7 +28,7 @@ def outputs(name, checkpoints, stills):
     backbone = backbones.load(name, checkpoints)
     pictures = read(stills, backbone.spec.preprocessing, print)
     with torch.no_grad():
-        found = backbone(torch.from_numpy(backbones.normalise(pictures.images, backbone.spec.preprocessing)))
+        found = backbone(torch.from_numpy(backbones.normalize(pictures.images, backbone.spec.preprocessing)))
     return found[0].numpy(), found[1].numpy(), pictures
 
 

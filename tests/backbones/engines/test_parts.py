@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbones.engines.kept import kept_file, recall, remember
+from backbones.engines.kept import cached_file, read_fact, write_fact
 from backbones.engines.parity import difference, drawn_pixels
-from backbones.pieces import in_pieces
+from backbones.pieces import run_in_batches
 from backbones.spec import Preprocessing
 
 
@@ -23,7 +23,7 @@ def test_pieces_have_the_size_and_give_what_the_whole_gives(count, size):
         assert piece.shape == (size, 3, 2, 2)
         return piece.sum(axis=(2, 3)), piece[:, 0, 0]
 
-    embeddings, scores = in_pieces(pixels, size, run)
+    embeddings, scores = run_in_batches(pixels, size, run)
     np.testing.assert_array_equal(embeddings, pixels.sum(axis=(2, 3)))
     np.testing.assert_array_equal(scores, pixels[:, 0, 0])
 
@@ -67,9 +67,9 @@ def test_a_kept_file_is_made_again_when_it_is_of_other_facts(tmp_path):
         made.append(path)
         path.write_bytes(b"value %d" % len(made))
 
-    path, first = kept_file(tmp_path / "folder", "file", {"of": 1}, make)
-    assert kept_file(tmp_path / "folder", "file", {"of": 1}, make) == (path, first) and len(made) == 1
-    again, second = kept_file(tmp_path / "folder", "file", {"of": 2}, make)
+    path, first = cached_file(tmp_path / "folder", "file", {"of": 1}, make)
+    assert cached_file(tmp_path / "folder", "file", {"of": 1}, make) == (path, first) and len(made) == 1
+    again, second = cached_file(tmp_path / "folder", "file", {"of": 2}, make)
     assert again == path and second != first and path.read_bytes() == b"value 2"
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
 
@@ -81,15 +81,15 @@ def test_a_kept_file_that_is_damaged_is_made_again(tmp_path, damage):
     def make(path):
         path.write_bytes(b"value 1")
 
-    path, digest = kept_file(tmp_path / "folder", "file", {"of": 1}, make)
+    path, digest = cached_file(tmp_path / "folder", "file", {"of": 1}, make)
     damage(path)
-    assert kept_file(tmp_path / "folder", "file", {"of": 1}, make) == (path, digest)
+    assert cached_file(tmp_path / "folder", "file", {"of": 1}, make) == (path, digest)
     assert path.read_bytes() == b"value 1" and len(list(path.parent.iterdir())) == 2
 
 
 def test_a_file_whose_making_fails_is_not_there(tmp_path):
     with pytest.raises(ValueError):
-        kept_file(tmp_path / "folder", "file", {}, lambda path: path.write_text("half") and int("x"))
+        cached_file(tmp_path / "folder", "file", {}, lambda path: path.write_text("half") and int("x"))
     assert not list(tmp_path.iterdir())
 
 
@@ -97,10 +97,10 @@ def test_a_file_whose_making_fails_is_not_there(tmp_path):
 def test_facts_of_a_damaged_file_are_forgotten(tmp_path, text):
     path = tmp_path / "facts.json"
     path.write_text(text)
-    assert recall(path, "a") is None
-    remember(path, "a", [1])
-    remember(path, "b", 2)
-    assert json.loads(path.read_text()) == {"a": [1], "b": 2} and recall(path, "a") == [1]
+    assert read_fact(path, "a") is None
+    write_fact(path, "a", [1])
+    write_fact(path, "b", 2)
+    assert json.loads(path.read_text()) == {"a": [1], "b": 2} and read_fact(path, "a") == [1]
 
 
 MEMORY = """

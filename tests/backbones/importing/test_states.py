@@ -81,7 +81,7 @@ def test_identity_weights_without_a_classifier_give_embeddings_alone(named, entr
     torch.testing.assert_close(embedding, outputs(network, 224))
     assert loaded.spec.name == "efficientnet_b0" and loaded.spec.input_size == 224
     assert scores.shape == (2, 0) and loaded.score_width == 0 and loaded.score_labels == ()
-    assert backbones.peek("faces", entries) == loaded.info()
+    assert backbones.get_info("faces", entries) == loaded.info()
     loaded.set_classes(AFFECTNET)
     assert outputs(loaded, 224)[1].shape == (2, 8)
 
