@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from backbones.catalogue import names, spec
 from backbones.checkpoint import entries, read_card, save_checkpoint
 from backbones.errors import BackboneError
-from backbones.peeking import describe, get_info
+from backbones.metadata import describe, get_info
 from backbones.spec import AFFECTNET, BackboneInfo, BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone, hash_weights
     from backbones.cost import cost
-    from backbones.importing.files import import_file
+    from backbones.importing.import_weights import import_file
     from backbones.loading import build, load
     from backbones.preprocessing import normalize, prepare, resize
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.aside import atomic_write_dir
+from backbones.atomic_files import atomic_write_dir
 from backbones.catalogue import constructor
 from backbones.errors import BackboneError
 from backbones.spec import ONNX, BackboneInfo, BackboneSpec, Preprocessing

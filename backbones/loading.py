@@ -19,7 +19,7 @@ from torch import nn
 from backbones import catalogue, checkpoint
 from backbones.backbone import Backbone
 from backbones.errors import BackboneError
-from backbones.resolution import Source, resolve
+from backbones.references import Source, resolve
 from backbones.spec import TIMM_SOURCE, BackboneSpec
 
 SEED = 0

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from backbones.batching import run_in_batches
 from backbones.errors import BackboneError
 from backbones.onnx_session import call, open_session
-from backbones.pieces import run_in_batches
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from backbones.pieces import run_in_batches
+from backbones.batching import run_in_batches
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone

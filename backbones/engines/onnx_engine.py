@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from backbones.engines.identity import identity
-from backbones.engines.kept import cached_file
+from backbones.engines.cache import cached_file
+from backbones.engines.fingerprint import identity
 from backbones.errors import BackboneError, printable
 from backbones.onnx_network import OnnxNetwork, Ports
 

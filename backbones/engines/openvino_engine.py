@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backbones.pieces import run_in_batches
+from backbones.batching import run_in_batches
 
 if TYPE_CHECKING:
     from openvino import InferRequest

@@ -14,7 +14,7 @@ import numpy as np
 from backbones.backbone import Backbone
 from backbones.checkpoint import hash_file
 from backbones.errors import BackboneError, printable
-from backbones.importing.class_orders import ORDERS, labels
+from backbones.importing.class_names import ORDERS, labels
 from backbones.importing.entry import require_name, save_entry
 from backbones.onnx_graph import Graph, read_graph
 from backbones.onnx_network import OnnxNetwork, Ports

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from backbones.errors import BackboneError, printable
 from backbones.importing.allowed_globals import MalformedPickleError
-from backbones.importing.layers import Tree, is_tree, tree_of
+from backbones.importing.module_tree import Tree, is_tree, tree_of
 from backbones.importing.pickle_scan import ForbiddenGlobalsError
 from backbones.importing.torch_pickle import load_pickle
 

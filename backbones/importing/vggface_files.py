@@ -16,7 +16,7 @@ from torch import Tensor
 from backbones.backbone import Backbone
 from backbones.catalogue import VGGFACE
 from backbones.checkpoint import require_fitting
-from backbones.importing.class_orders import labels
+from backbones.importing.class_names import labels
 from backbones.vggface import WIDTHS, VGGFace
 
 DENSE = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}

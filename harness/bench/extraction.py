@@ -55,7 +55,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
 def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str], None]) -> Figure:
     """One named backbone, random weights, on crops of `paths`; features are written below `folder`."""
     import backbones
-    from backbones.engines.choosing import choose, open_engine
+    from backbones.engines.selection import choose, open_engine
     from harness.bench.forward import engines_cache
     from harness.features.extraction import extract
     from harness.features.pipeline import batch_size, engine_batch

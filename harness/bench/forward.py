@@ -37,9 +37,9 @@ def measure_one(name: str, say: Callable[[str], None]) -> Figure:
     """One named backbone, random weights: its row."""
     import backbones
     from backbones import BackboneError
-    from backbones.engines.choosing import available, choose, open_engine
-    from backbones.engines.measuring import rates
+    from backbones.engines.benchmark import rates
     from backbones.engines.parity import drawn_pixels
+    from backbones.engines.selection import available, choose, open_engine
     from harness.features.pipeline import batch_size
 
     workers, cache = os.cpu_count() or 1, engines_cache()
@@ -80,8 +80,8 @@ def measure_parity(say: Callable[[str], None]) -> Iterator[Figure]:
 
 def parity_figures(backbone: Backbone, name: str) -> Iterator[Figure]:
     """Its row at float32, and one without a requirement at bf16."""
-    from backbones.engines.choosing import choose, engine_difference, open_engine
     from backbones.engines.parity import LEAST_COSINE, MOST_OF_RANGE
+    from backbones.engines.selection import choose, engine_difference, open_engine
     from harness.features.pipeline import batch_size
 
     cache, batch, workers = engines_cache(), batch_size(backbone.spec.preprocessing), os.cpu_count() or 1

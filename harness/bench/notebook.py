@@ -25,7 +25,7 @@ CROPS, BATCH = 192, 96
 
 def measure(say: Callable[[str], None]) -> Iterator[Figure]:
     import backbones
-    from backbones.engines.choosing import choose, open_engine
+    from backbones.engines.selection import choose, open_engine
     from harness.bench.forward import engines_cache
     from harness.features.extraction import extract
     from harness.features.pipeline import batch_size, engine_batch

@@ -62,7 +62,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
 def opened(say: Callable[[str], None]) -> Shared:
     """The backbone with random weights; a head is a millionth of its work and left out."""
     import backbones
-    from backbones.engines.choosing import choose, open_engine
+    from backbones.engines.selection import choose, open_engine
     from harness.bench.forward import engines_cache
     from harness.features.pipeline import batch_size, engine_batch
     from harness.inference.forward import Shared

@@ -76,7 +76,7 @@ class Computing:
             return None
 
     def _own(self, backbone: Backbone, workers: int, crops: int) -> Engine:
-        from backbones.engines.choosing import choose
+        from backbones.engines.selection import choose
         from harness.features.pipeline import batch_size
 
         name = self.name or choose(backbone, self.cache, batch_size(backbone.spec.preprocessing), workers, crops,
@@ -84,7 +84,7 @@ class Computing:
         return self._opened(name, backbone)
 
     def _opened(self, name: str, backbone: Backbone) -> Engine:
-        from backbones.engines.choosing import open_engine
+        from backbones.engines.selection import open_engine
         from harness.features.pipeline import engine_batch
 
         return open_engine(name, backbone, self.cache, engine_batch(name, backbone.spec.preprocessing), self.compute)
@@ -93,7 +93,7 @@ class Computing:
         """Of a reduced precision to float32, measured and said."""
         if self.compute == "float32":
             return {}
-        from backbones.engines.choosing import engine_difference
+        from backbones.engines.selection import engine_difference
 
         found = engine_difference(engine, backbone)
         self.say(f"{backbone.label} in {self.compute} by {engine.name}, against float32: {found}")

@@ -104,7 +104,7 @@ def _files(folder: Path) -> str:
 
 def _shared(runs: Sequence[Kept], how: Opening) -> Shared:
     import backbones
-    from backbones.engines.choosing import choose, open_engine
+    from backbones.engines.selection import choose, open_engine
     from harness.features.pipeline import batch_size, engine_batch
     from harness.runner.backbone_training import checkpoints
 

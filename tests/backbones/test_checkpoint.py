@@ -9,7 +9,7 @@ import torch
 
 import backbones
 from backbones import BackboneError
-from backbones.aside import atomic_write_dir
+from backbones.atomic_files import atomic_write_dir
 from backbones.errors import WriteError
 
 CLASSES = ("Neutral", "Anger", "Other")
@@ -144,7 +144,7 @@ def test_what_was_there_stays_when_the_new_one_fails(saved):
 def test_replacing_where_names_cannot_be_exchanged(saved, monkeypatch, broken):
     checkpoints, network = saved
     path, rename = checkpoints / "mine-0123", os.rename
-    monkeypatch.setattr("backbones.aside._exchanged", lambda one, other: False)
+    monkeypatch.setattr("backbones.atomic_files._exchanged", lambda one, other: False)
 
     def failing(source, target):
         if source.name.endswith(".aside") and target == path:

@@ -5,7 +5,7 @@ from torch import nn
 import backbones
 from backbones import BackboneSpec, Preprocessing
 from backbones.backbone import Backbone
-from backbones.engines.choosing import open_engine
+from backbones.engines.selection import open_engine
 from backbones.importing.onnx_files import import_onnx
 from tests.backbones.onnx_models import pooled
 

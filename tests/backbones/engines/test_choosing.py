@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from backbones import BackboneError
-from backbones.engines.choosing import available, choose, open_engine
-from backbones.engines.identity import identity
-from backbones.engines.kinds import KINDS
+from backbones.engines.fingerprint import identity
 from backbones.engines.parity import engine_difference
+from backbones.engines.registry import KINDS
+from backbones.engines.selection import available, choose, open_engine
 
 BATCH, WORKERS = 4, 2
 LITTLE, SOME = 8_000_000, 10_000_000

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from backbones.engines.choosing import open_engine
 from backbones.engines.cuda_engine import CudaEngine
 from backbones.engines.parity import drawn_pixels, engine_difference
+from backbones.engines.selection import open_engine
 
 BATCH = 4
 openvino = pytest.param("openvino", marks=pytest.mark.skipif(not find_spec("openvino"), reason="no OpenVINO"))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbones.engines.kept import cached_file, read_fact, write_fact
+from backbones.batching import run_in_batches
+from backbones.engines.cache import cached_file, read_fact, write_fact
 from backbones.engines.parity import difference, drawn_pixels
-from backbones.pieces import run_in_batches
 from backbones.spec import Preprocessing
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backbones.aside import atomic_write, atomic_write_dir
+from backbones.atomic_files import atomic_write, atomic_write_dir
 from backbones.checkpoint import CARD, hash_file
 
 

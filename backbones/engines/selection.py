@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbones.cost import cost
+from backbones.engines.cache import read_fact, write_fact
 from backbones.engines.engine import Engine
-from backbones.engines.identity import identity, machine
-from backbones.engines.kept import read_fact, write_fact
-from backbones.engines.kinds import KINDS, PREFERENCE, native, require, usable
+from backbones.engines.fingerprint import identity, machine
 from backbones.engines.parity import Difference, drawn_pixels, engine_difference
+from backbones.engines.registry import KINDS, PREFERENCE, native, require, usable
 from backbones.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _remembered(path: Path, key: str, names: tuple[str, ...]) -> dict[str, float
 def _measured(names: tuple[str, ...], backbone: Backbone, cache: Path, batch: int, workers: int, precision: str,
               say: Say | None) -> dict[str, float]:
     """Crops a second by engine, of those that can be used; where one cannot, the next choice tries it again."""
-    from backbones.engines.measuring import rates
+    from backbones.engines.benchmark import rates
 
     say = say or (lambda text: None)
     engines: dict[str, Engine] = {}

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from backbones.errors import printable
-from backbones.importing.layers import Layer, Tree
+from backbones.importing.module_tree import Layer, Tree
 
 COMPARED = ("kernel_size", "stride", "padding", "dilation", "groups", "padding_mode", "eps", "num_groups", "num_heads",
             "normalized_shape", "pool_type", "patch_size", "negative_slope", "ceil_mode", "approximate")

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from backbones import catalogue
-from backbones.aside import atomic_write
+from backbones.atomic_files import atomic_write
 from backbones.checkpoint import entries_by_name, info_from, read_card
-from backbones.engines.kept import read_facts
+from backbones.engines.cache import read_facts
 from backbones.errors import BackboneError
-from backbones.resolution import resolve
+from backbones.references import resolve
 from backbones.spec import BackboneInfo
 
 

@@ -13,10 +13,10 @@ from torch import Tensor
 from backbones import catalogue
 from backbones.backbone import Backbone
 from backbones.errors import BackboneError
-from backbones.importing import plans, vggface_files
-from backbones.importing.class_orders import ORDERS, labels
+from backbones.importing import architectures, vggface_files
+from backbones.importing.class_names import ORDERS, labels
 from backbones.importing.entry import require_name, save_entry
-from backbones.importing.recognition import Match, match_architecture, strip_prefixes
+from backbones.importing.matching import Match, match_architecture, strip_prefixes
 from backbones.importing.torch_files import WeightsFile, read
 from backbones.loading import construct
 from backbones.onnx_graph import is_onnx
@@ -172,6 +172,6 @@ def _warn_tf_padding(match: Match, say: Say) -> None:
     """TensorFlow's padding leaves no trace in the tensors; published face weights have it."""
     module, _, model = catalogue.spec(match.spec.name).constructor.partition(":")
     twin = model.removeprefix("tf_") if model.startswith("tf_") else f"tf_{model}"
-    if module == "timm" and plans.is_timm_model(twin):
+    if module == "timm" and architectures.is_timm_model(twin):
         say(f"taken for timm's {model}, not {twin}, which has the same tensors and pads otherwise; name it by "
             f"--architecture {catalogue.TIMM}{twin} if it is that one")

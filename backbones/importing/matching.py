@@ -10,9 +10,9 @@ from torch import Tensor
 
 from backbones.checkpoint import require_fitting
 from backbones.errors import BackboneError
-from backbones.importing import plans
-from backbones.importing.plans import ArchitectureSpec
-from backbones.importing.settings import differences, odd_classifier
+from backbones.importing import architectures
+from backbones.importing.architectures import ArchitectureSpec
+from backbones.importing.layer_settings import differences, odd_classifier
 from backbones.importing.torch_files import WeightsFile
 
 PREFIXES = ("module.", "_orig_mod.", "backbone.network.", "backbone.", "model.", "network.", "net.", "encoder.")
@@ -50,7 +50,7 @@ def match_architecture(found: WeightsFile, architecture: str | None, path: Path)
     """
     state, left_out = strip_prefixes(found.state)
     if architecture is not None:
-        match, shown, hint = _named(plans.architecture_spec(plans.canonical(architecture)), state), architecture, WRONG
+        match, shown, hint = _named(architectures.architecture_spec(architectures.canonical(architecture)), state), architecture, WRONG
     else:
         match = _search(found, state)
         shown, hint = f"{match.spec.name}, nor of anything else known here", UNKNOWN
@@ -61,10 +61,10 @@ def match_architecture(found: WeightsFile, architecture: str | None, path: Path)
 
 def _search(found: WeightsFile, state: Mapping[str, Tensor]) -> Match:
     """The first architecture that agrees in all, else the first whose tensors fit, else the nearest."""
-    best = _best(plans.likely(), found, state)
+    best = _best(architectures.likely(), found, state)
     if best.mismatches and found.tree is not None:
-        related = plans.related(layer.kind for layer in found.tree.layers.values())
-        known = set(plans.likely())
+        related = architectures.related(layer.kind for layer in found.tree.layers.values())
+        known = set(architectures.likely())
         others = [name for name in related if name not in known]
         best = min(best, _best(others, found, state), key=lambda match: match.mismatches) if others else best
     return best
@@ -73,7 +73,7 @@ def _search(found: WeightsFile, state: Mapping[str, Tensor]) -> Match:
 def _best(names: Sequence[str], found: WeightsFile, state: Mapping[str, Tensor]) -> Match:
     matches = []
     for name in names:
-        spec = plans.architecture_spec(name)
+        spec = architectures.architecture_spec(name)
         # timm's conversions are for files known to be of that architecture; our own may be tried on any
         match = _as_it_is(spec, state) if spec.is_timm else _named(spec, state)
         if not match.mismatches and (found.tree is None or not differences(found.tree, spec.network)):
