@@ -6,8 +6,8 @@ import signal  # noqa: E402
 
 import pytest  # noqa: E402
 
-from tests import small  # noqa: E402
-from tests.server import server  # noqa: E402, F401 (a fixture)
+from tests.helpers import small_run  # noqa: E402
+from tests.helpers.mlflow_server import server  # noqa: E402, F401 (a fixture)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,19 +20,19 @@ def interrupts():
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory):
     """Videos in the ABAW3 layout, drawn by this project."""
-    return small.make_set(tmp_path_factory.mktemp("data") / "small")
+    return small_run.make_set(tmp_path_factory.mktemp("data") / "small")
 
 
 @pytest.fixture
 def recipe_file(tmp_path):
-    return small.write_recipe(tmp_path)
+    return small_run.write_recipe(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def finished(small_set, tmp_path_factory):
     """A store in which the small recipe has run, and what it printed."""
     folder = tmp_path_factory.mktemp("finished")
-    recipe = small.write_recipe(folder)
-    done = small.framelight("run", recipe, "--data", small_set, "--store", folder / "store", "--jobs", 2)
+    recipe = small_run.write_recipe(folder)
+    done = small_run.framelight("run", recipe, "--data", small_set, "--store", folder / "store", "--jobs", 2)
     assert done.returncode == 0, done.stderr
     return folder / "store", done

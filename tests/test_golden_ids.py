@@ -20,7 +20,7 @@ from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.runner.search_space import Space
 from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import digest, plain
-from tests.paths import shared_data
+from tests.helpers.shared_data import shared_data
 
 GOLDEN = json.loads(Path(__file__).with_suffix(".json").read_text())
 PREPROCESSING = {"size": 64, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}

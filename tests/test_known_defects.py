@@ -38,8 +38,8 @@ from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import Filter
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
-from tests.data.building import MTL_HEADER, small_abaw3, write
-from tests.making import record
+from tests.helpers.data_folders import MTL_HEADER, small_abaw3, write
+from tests.helpers.records import record
 
 CHOSEN = (0.8, 0.8, 0.7, 0.5, 0.5, 0.5, 0.6, 0.8, 0.8, 0.8, 0.3, 0.7)
 

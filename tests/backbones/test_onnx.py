@@ -19,8 +19,8 @@ from harness.data.image_decoding import decode
 from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from harness.runner.preparation import checkpoints
-from tests.backbones.onnx_models import SIZE, Both, export, pooled, timm_network
-from tests.features.crops import contents, write_crops
+from tests.helpers.crop_folders import contents, write_crops
+from tests.helpers.onnx_models import SIZE, Both, export, pooled, timm_network
 
 
 def silent(_):

@@ -15,7 +15,7 @@ import backbones
 from backbones import BackboneError
 from backbones.importing.onnx_files import import_onnx
 from backbones.onnx_graph import is_onnx, read_graph
-from tests.backbones.onnx_models import pooled, written
+from tests.helpers.onnx_models import pooled, written
 
 SEVEN = ("Anger", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 

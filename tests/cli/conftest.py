@@ -4,11 +4,9 @@ import shutil
 
 import pytest
 
-from tests import small
-from tests.cli.training import (
-    RECIPE,
-)
-from tests.pretraining.drawing import draw
+from tests.helpers import small_run
+from tests.helpers.backbone_recipes import RECIPE
+from tests.helpers.drawn_stills import draw
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +27,7 @@ def drawn(tmp_path_factory):
 def trained(table, drawn, tmp_path_factory):
     """A store in which the recipe was trained without interruption, and what the command said."""
     store = tmp_path_factory.mktemp("trained") / "store"
-    done = small.framelight("train-backbone", drawn, "--data", table, "--store", store)
+    done = small_run.framelight("train-backbone", drawn, "--data", table, "--store", store)
     assert done.returncode == 0, done.stderr
     return store, done
 

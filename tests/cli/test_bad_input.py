@@ -9,7 +9,7 @@ import torch
 
 import backbones
 from harness.cli import main
-from tests import small
+from tests.helpers import small_run
 
 
 def said(capsys, *arguments, code=2):
@@ -122,7 +122,7 @@ def test_one_class_only(capsys, recipe_file, data, tmp_path):
 def test_a_full_store(recipe_file, small_set, tmp_path):
     """A file-size limit stands for a full disk: the failing write is named, nothing half-written stays."""
     done = subprocess.run(["bash", "-c", 'ulimit -f 8; exec "$@"', "bash",
-                           *small.command(*run(recipe_file, small_set, tmp_path))], capture_output=True, text=True)
+                           *small_run.command(*run(recipe_file, small_set, tmp_path))], capture_output=True, text=True)
     assert done.returncode == 1
     assert "framelight: " in done.stderr and "Traceback" not in done.stderr
     assert not list((tmp_path / "store").rglob("*.aside"))
@@ -217,15 +217,15 @@ def test_ports_of_the_ui(capsys, finished):
 
 
 def test_nobody_reading_is_no_reason_to_stop(recipe_file, small_set, tmp_path):
-    command = " ".join(map(str, small.command(*run(recipe_file, small_set, tmp_path))))
+    command = " ".join(map(str, small_run.command(*run(recipe_file, small_set, tmp_path))))
     subprocess.run(["bash", "-c", f"{command} 2>&1 | true"], timeout=300)
-    board = small.framelight("leaderboard", "--store", tmp_path / "store", "--format", "json")
-    assert len(json.loads(board.stdout)) == small.JOBS
+    board = small_run.framelight("leaderboard", "--store", tmp_path / "store", "--format", "json")
+    assert len(json.loads(board.stdout)) == small_run.JOBS
 
 
 def test_a_full_device_is_said_plainly(finished):
     with open("/dev/full", "w") as full:
-        done = subprocess.run(small.command("leaderboard", "--store", finished[0]), stdout=full,
+        done = subprocess.run(small_run.command("leaderboard", "--store", finished[0]), stdout=full,
                               stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1 and "No space left" in done.stderr and "defect" not in done.stderr
 

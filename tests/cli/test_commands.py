@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 
 from harness.cli import main
-from tests import small
+from tests.helpers import small_run
 
 
 def test_help_names_every_command(capsys):
@@ -22,7 +22,7 @@ def test_help_names_every_command(capsys):
 
 def test_help_imports_nothing_heavy():
     heavy = "torch", "mlflow", "optuna", "pytorch_lightning", "timm", "pandas", "scipy", "sklearn", "numpy"
-    done = subprocess.run([*small.command()[:1], "-c", "import sys, contextlib\nfrom harness.cli import main\n"
+    done = subprocess.run([*small_run.command()[:1], "-c", "import sys, contextlib\nfrom harness.cli import main\n"
                            "with contextlib.suppress(SystemExit): main(['--help'])\n"
                            f"print([m for m in {heavy} if m in sys.modules])"], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]"
@@ -87,7 +87,7 @@ def test_a_timm_model_runs_as_a_backbone(small_set, tmp_path, capsys):
 @pytest.mark.slow
 def test_ui_answers_on_loopback(finished):
     store, _ = finished
-    process = subprocess.Popen(small.command("ui", "--store", store, "--port", "5077"), stdout=subprocess.DEVNULL,
+    process = subprocess.Popen(small_run.command("ui", "--store", store, "--port", "5077"), stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
     try:
         for _ in range(60):

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from harness.cli import main
-from tests import small
-from tests.stores import better, put, simulated
+from tests.helpers import small_run
+from tests.helpers.tracked_stores import better, put, simulated
 
 
 @pytest.fixture(scope="module")
@@ -83,5 +83,5 @@ def test_compare_needs_neither_torch_nor_mlflow(tracked):
     code = ("import sys; from harness.cli import main\n"
             f"assert main(['compare', 'aaaa1', 'aaaa2', '--store', {str(tracked)!r}]) == 0\n"
             "print([m for m in ('torch', 'mlflow', 'pandas', 'sklearn', 'scipy.stats') if m in sys.modules])")
-    done = subprocess.run([*small.command()[:1], "-c", code], capture_output=True, text=True)
+    done = subprocess.run([*small_run.command()[:1], "-c", code], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr

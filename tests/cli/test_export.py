@@ -25,7 +25,7 @@ from harness.tracking import export_records, tracked_records
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
 from harness.video.faces.detector import open_detector
-from tests import small
+from tests.helpers import small_run
 
 BLOCKED = """import sys
 for name in ("harness", "backbones", "torch", "experiments"):
@@ -67,8 +67,8 @@ def best(readers):
 def others(finished, small_set, tmp_path_factory):
     """A copy of the small store with runs of the other tasks, that of MTL with a network for each output."""
     store = Path(shutil.copytree(finished[0], tmp_path_factory.mktemp("others") / "store"))
-    recipe = small.write_recipe(store.parent, OTHERS)
-    done = small.framelight("run", recipe, "--data", small_set, "--store", store)
+    recipe = small_run.write_recipe(store.parent, OTHERS)
+    done = small_run.framelight("run", recipe, "--data", small_set, "--store", store)
     assert done.returncode == 0, done.stderr
     return store
 
@@ -242,7 +242,7 @@ def test_the_example_runs_in_an_environment_of_its_own(exported, best, small_set
 @pytest.mark.slow
 def test_every_precision_is_exported_and_a_second_time_gives_the_same_files(others, tmp_path):
     for name in ("one", "two"):
-        done = small.framelight("export", "best:mtl", "--store", others, "--out", tmp_path / name, "--no-model")
+        done = small_run.framelight("export", "best:mtl", "--store", others, "--out", tmp_path / name, "--no-model")
         assert done.returncode == 0, done.stderr
     for precision in FORMAT.precisions:
         file = f"model-{precision}.onnx"

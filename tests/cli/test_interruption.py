@@ -9,18 +9,18 @@ import time
 
 import pytest
 
-from tests import small
+from tests.helpers import small_run
 
 
 def board(store):
-    done = small.framelight("leaderboard", "--store", store, "--format", "json")
+    done = small_run.framelight("leaderboard", "--store", store, "--format", "json")
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def killed(arguments, after):
     """Whether the command was still at work when SIGKILL came."""
-    process = subprocess.Popen(small.command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(small_run.command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         process.wait(after)
         return False
@@ -33,7 +33,7 @@ def killed(arguments, after):
 
 def killed_when(arguments, reached):
     """SIGKILL as soon as `reached()`; fails when the command ended before."""
-    process = subprocess.Popen(small.command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(small_run.command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not reached():
         assert process.poll() is None, "the command ended before it could be killed"
         time.sleep(0.01)
@@ -52,7 +52,7 @@ def test_killed_at_each_stage_the_board_is_the_same(finished, small_set, recipe_
     for reached in (lambda: count("mlflow.db"), lambda: count("features/*/*"), lambda: count("features/*/entry.json"),
                     lambda: count("artifacts/predictions/*"), lambda: count("artifacts/jobs/*/record.json") >= 3):
         killed_when(arguments, reached)
-    assert small.framelight(*arguments).returncode == 0
+    assert small_run.framelight(*arguments).returncode == 0
     assert board(store) == board(finished[0])
 
 
@@ -62,21 +62,21 @@ def test_sigkill_at_ten_moments_of_a_fresh_run(finished, small_set, recipe_file,
     wanted, chance = board(finished[0]), random.Random(0)
     whole = time.monotonic()
     arguments = ("run", recipe_file, "--data", small_set, "--jobs", 2, "--store")
-    assert small.framelight(*arguments, tmp_path / "whole").returncode == 0
+    assert small_run.framelight(*arguments, tmp_path / "whole").returncode == 0
     whole = time.monotonic() - whole
     for i in range(10):
         store, after = tmp_path / f"store{i}", whole * (i + chance.random()) / 10
         while not killed((*arguments, store), after):  # a quicker run than the measured one: sooner, afresh
             shutil.rmtree(store)
             after *= 0.8
-        assert small.framelight(*arguments, store).returncode == 0
+        assert small_run.framelight(*arguments, store).returncode == 0
         assert board(store) == wanted
 
 
 def test_workers_end_with_the_run(small_set, recipe_file, tmp_path):
     """A killed parent leaves no process of its own behind."""
     mark = str(tmp_path / "store")
-    process = subprocess.Popen(small.command("run", recipe_file, "--data", small_set, "--store", mark, "--jobs", 2,
+    process = subprocess.Popen(small_run.command("run", recipe_file, "--data", small_set, "--store", mark, "--jobs", 2,
                                              "--set", "grids.heads.epochs=4000"),
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     session = process.pid
@@ -105,11 +105,11 @@ def test_two_recipes_side_by_side_on_a_fresh_store_lose_nothing(small_set, tmp_p
     store, commands = tmp_path / "store", []
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        text = small.RECIPE.replace('name="small"', f'name="{name}"')
+        text = small_run.RECIPE.replace('name="small"', f'name="{name}"')
         if name == "second":
             text = text.replace('("embeddings", "scores")', '("embeddings+scores", "scores")')
-        recipe = small.write_recipe(tmp_path / name, text)
-        commands.append(small.command("run", recipe, "--data", small_set, "--store", store, "--jobs", 1))
+        recipe = small_run.write_recipe(tmp_path / name, text)
+        commands.append(small_run.command("run", recipe, "--data", small_set, "--store", store, "--jobs", 1))
     running = [subprocess.Popen(c, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for c in commands]
     said = [process.communicate(timeout=300) for process in running]
     assert [process.returncode for process in running] == [0, 0], said
@@ -117,4 +117,4 @@ def test_two_recipes_side_by_side_on_a_fresh_store_lose_nothing(small_set, tmp_p
     for command in commands:
         assert subprocess.run([*command[:-3], alone, *command[-2:]], capture_output=True).returncode == 0
     assert board(store) == board(alone)
-    assert len(re.findall('"run_id"', board(store))) == small.JOBS + 1
+    assert len(re.findall('"run_id"', board(store))) == small_run.JOBS + 1

@@ -166,7 +166,7 @@ def test_a_store_without_runs_has_nothing_to_replay(capsys, tmp_path):
 
 
 def test_stills_have_no_time_to_pass(capsys, tmp_path):
-    from tests.stores import better, put, simulated
+    from tests.helpers.tracked_stores import better, put, simulated
 
     statistics, = simulated("expr", 1, videos=4)
     put(tmp_path, "stills", 0, better(statistics), units=tuple("abcd"), unit="subject")

@@ -16,9 +16,9 @@ from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import Filter
 from harness.utils.locks import making
-from tests import small
-from tests.cli.predicting import PROBABILITIES, kept, numbers, predict, rows, runs_of
-from tests.media.films import film
+from tests.helpers import small_run
+from tests.helpers.predict_command import PROBABILITIES, kept, numbers, predict, rows, runs_of
+from tests.helpers.video_files import film
 
 BOTH = ("best:expr", "best:au")
 EXPRESSIONS = PROBABILITIES["expr"]
@@ -164,7 +164,7 @@ def test_settings_that_cannot_be_are_refused(readers, crops, tmp_path, capsys, a
 
 def test_a_killed_run_is_gone_on_from_and_writes_the_same(readers, tmp_path, capsys):
     source, out = film(tmp_path / "long.mp4", 1300), tmp_path / "out"
-    killed = subprocess.Popen(small.command("predict", source, "--run", "best:expr", "--store", readers, "--crops",
+    killed = subprocess.Popen(small_run.command("predict", source, "--run", "best:expr", "--store", readers, "--crops",
                                             "--out", out), stdout=subprocess.DEVNULL)
     partial = tmp_path / ".out.partial"
     while not (partial / "000000.npz").is_file():

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from harness.cli import main
-from tests.cli.predicting import numbers, predict
-from tests.paths import shared_data
+from tests.helpers.predict_command import numbers, predict
+from tests.helpers.shared_data import shared_data
 
 TALKERS = ("bbaf2n", "lbax4n", "pwij3p", "sbia1a", "swiz3n")
 

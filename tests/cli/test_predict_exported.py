@@ -18,7 +18,7 @@ from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.files import write_json
 from harness.video.faces.boxes import Margin
-from tests.cli.predicting import PROBABILITIES, numbers, predict, runs_of
+from tests.helpers.predict_command import PROBABILITIES, numbers, predict, runs_of
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_an_export_reads_as_its_run_does_with_its_filter_and_margin(readers, exp
 
 
 def test_faces_are_cut_as_the_card_says(readers, exported, tmp_path):
-    from tests.media.films import film
+    from tests.helpers.video_files import film
 
     assert predict(readers, film(tmp_path / "a.mp4", 3), tmp_path / "out", runs=(exported,)) == 0
     assert runs_of(tmp_path / "out")[0]["margin"] == {"scale": 1.2, "dx": 0.1, "dy": 0.05}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.predicting import numbers, predict, rows
-from tests.faces import scenes
-from tests.media.films import cut, film, sound
-from tests.media.test_camera import NOWHERE
+from tests.helpers import face_scenes
+from tests.helpers.predict_command import numbers, predict, rows
+from tests.helpers.video_files import cut, film, sound
+from tests.video.test_camera import NOWHERE
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_in_every_image_of_a_folder_its_own_faces_are_found(read, tmp_path):
     folder.mkdir()
     for number, faces in enumerate(many):
         people = [(who, 100 + 160 * who, 100, 112) for who in range(faces)]
-        Image.fromarray(scenes.frame(360, 200, people)).save(folder / f"photo{'abcde'[number]}.png")
+        Image.fromarray(face_scenes.frame(360, 200, people)).save(folder / f"photo{'abcde'[number]}.png")
     code, printed, _ = read(folder, crops=False)
     assert code == 0 and "5 frames, 5 faces, in 4 of them" in printed
     assert [(row["frame"], row["face"]) for row in rows(tmp_path / "out")] == [

@@ -14,9 +14,9 @@ from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 from harness.video.camera import Camera
 from harness.video.realtime import Paced
-from tests import small
-from tests.cli.predicting import PROBABILITIES, numbers, predict, rows, runs_of
-from tests.media.films import film
+from tests.helpers import small_run
+from tests.helpers.predict_command import PROBABILITIES, numbers, predict, rows, runs_of
+from tests.helpers.video_files import film
 
 EXPRESSIONS = PROBABILITIES["expr"]
 
@@ -59,7 +59,7 @@ def test_ctrl_c_ends_it_well(readers, tmp_path):
     """Rows are there, whole lines only, while it runs; after Ctrl-C the tables hold as much, and the exit code is 0."""
     out = tmp_path / "out"
     process = subprocess.Popen(
-        small.command("predict", film(tmp_path / "a.mp4", 1500), "--run", "best:expr", "--store", readers, "--crops",
+        small_run.command("predict", film(tmp_path / "a.mp4", 1500), "--run", "best:expr", "--store", readers, "--crops",
                       "--live", "--out", out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines = []
     while len(lines) < 12:

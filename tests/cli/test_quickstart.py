@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests import small
+from tests.helpers import small_run
 
 LIMIT_S, AGAIN_S = 360, 30
 
@@ -13,13 +13,13 @@ LIMIT_S, AGAIN_S = 360, 30
 @pytest.mark.slow
 def test_quickstart_beats_its_baselines_in_its_time(tmp_path):
     began = time.monotonic()
-    first = small.framelight("run", "quickstart", cwd=tmp_path)
+    first = small_run.framelight("run", "quickstart", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert time.monotonic() - began < LIMIT_S
     began = time.monotonic()
-    assert small.framelight("run", "quickstart", cwd=tmp_path).stdout == first.stdout
+    assert small_run.framelight("run", "quickstart", cwd=tmp_path).stdout == first.stdout
     assert time.monotonic() - began < AGAIN_S
-    rows = json.loads(small.framelight("leaderboard", "--format", "json", cwd=tmp_path).stdout)
+    rows = json.loads(small_run.framelight("leaderboard", "--format", "json", cwd=tmp_path).stdout)
     for task, margin in (("expr", 0.3), ("va", 0.3), ("au", 0.2), ("mtl", 0.8)):
         board = [row for row in rows if row["task"] == task]
         best = max(row["value"] for row in board if row["kind"] == "run")

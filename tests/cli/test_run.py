@@ -9,8 +9,8 @@ import pytest
 from harness.cli import main
 from harness.leaderboard.boards import best_pictures
 from harness.leaderboard.published import ANNOTATED
-from tests import small
-from tests.making import record
+from tests.helpers import small_run
+from tests.helpers.records import record
 
 CONTRACT = {"rank", "run_id", "task", "dataset", "split", "protocol", "backbone", "features", "head", "kernel",
             "radius", "seeds", "metric", "value", "std", "ci_low", "ci_high", "tied_with_best", "coverage",
@@ -27,7 +27,7 @@ def test_run_ends_with_its_leaderboard(finished):
     _, done = finished
     assert "P_EXPR" in done.stdout and "P_AU" in done.stdout
     assert "tiny_mobilenet (random)" in done.stdout
-    assert f"{small.JOBS} jobs run, 0 already finished" in done.stderr
+    assert f"{small_run.JOBS} jobs run, 0 already finished" in done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
@@ -53,7 +53,7 @@ def test_a_board_without_pictures_or_without_a_run_is_not_named(tmp_path):
 
 def test_rows_have_what_the_contract_names(finished, capsys):
     rows = board(finished[0], capsys)
-    assert len(rows) == small.JOBS
+    assert len(rows) == small_run.JOBS
     for row in rows:
         assert CONTRACT <= set(row)
         assert (row["split"], row["protocol"], row["seeds"]) == ("validation", "held-out", [0])
@@ -68,7 +68,7 @@ def test_a_second_run_does_nothing_and_prints_the_same(finished, small_set, reci
     assert main(["run", str(recipe_file), "--data", str(small_set), "--store", str(store)]) == 0
     again = capsys.readouterr()
     assert again.out == done.stdout
-    assert f"0 jobs run, {small.JOBS} already finished" in again.err
+    assert f"0 jobs run, {small_run.JOBS} already finished" in again.err
 
 
 @pytest.mark.parametrize("file", ["statistics.npz", "reported.npz"])
@@ -80,7 +80,7 @@ def test_a_job_whose_files_are_damaged_is_computed_again(finished, small_set, re
     damaged = store / "artifacts/jobs" / job / file
     damaged.write_bytes(damaged.read_bytes()[:100])
     assert main(run) == 0
-    assert f"1 jobs run, {small.JOBS - 1} already finished" in capsys.readouterr().err
+    assert f"1 jobs run, {small_run.JOBS - 1} already finished" in capsys.readouterr().err
     assert board(store, capsys) == before
 
 
@@ -95,7 +95,7 @@ def test_forced_in_one_process_gives_the_same_bytes_as_two_workers(finished, sma
     assert main([*arguments, "--force"]) == 0
     forced = capsys.readouterr()
     assert forced.out == done.stdout
-    assert f"{small.JOBS} jobs run" in forced.err
+    assert f"{small_run.JOBS} jobs run" in forced.err
 
 
 def test_a_changed_smoothing_trains_nothing(small_set, recipe_file, tmp_path, capsys):
@@ -129,7 +129,7 @@ def test_tracked_in_mlflow_as_a_parent_and_children(finished):
     runs = client.search_runs([experiment.experiment_id])
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
-    assert len(parents) == 1 and len(children) == small.JOBS
+    assert len(parents) == 1 and len(children) == small_run.JOBS
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parents[0].info.run_id}
     run = next(run for run in children if run.data.params["head"] == "logistic_regression"

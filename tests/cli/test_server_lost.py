@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests import small
+from tests.helpers import small_run
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ def arguments(recipe, data, store, server, *more):
 def test_results_are_kept_and_sent_by_the_next_run(finished, server, small_set, recipe_file, tmp_path):
     store = tmp_path / "store"
     slow_jobs = ("--set", "grids.heads.epochs=60")
-    process = subprocess.Popen(small.command(*arguments(recipe_file, small_set, store, server, *slow_jobs)),
+    process = subprocess.Popen(small_run.command(*arguments(recipe_file, small_set, store, server, *slow_jobs)),
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not list((store / "artifacts/jobs").glob("*/record.json")):
         assert process.poll() is None, process.communicate()
@@ -30,19 +30,19 @@ def test_results_are_kept_and_sent_by_the_next_run(finished, server, small_set, 
     assert "the next run sends" in said and "Traceback" not in said
     assert "P_EXPR" in board and "P_AU" in board
     server.start()
-    again = small.framelight(*arguments(recipe_file, small_set, store, server, *slow_jobs))
+    again = small_run.framelight(*arguments(recipe_file, small_set, store, server, *slow_jobs))
     assert again.returncode == 0, again.stderr
-    assert f"0 jobs run, {small.JOBS} already finished" in again.stderr
+    assert f"0 jobs run, {small_run.JOBS} already finished" in again.stderr
     assert again.stdout == board
 
 
 def test_a_leaderboard_reads_what_others_logged_to_the_server(server, small_set, recipe_file, tmp_path):
     for name in ("mine", "theirs"):
         features = "embeddings" if name == "mine" else "scores"
-        done = small.framelight(*arguments(recipe_file, small_set, tmp_path / name, server,
+        done = small_run.framelight(*arguments(recipe_file, small_set, tmp_path / name, server,
                                            "--set", f"features={features}"))
         assert done.returncode == 0, done.stderr
-    board = small.framelight("leaderboard", "--store", tmp_path / "empty", "--tracking-uri", server.uri,
+    board = small_run.framelight("leaderboard", "--store", tmp_path / "empty", "--tracking-uri", server.uri,
                              "--format", "csv")
     assert board.returncode == 0, board.stderr
     assert ",embeddings," in board.stdout and ",scores," in board.stdout
@@ -52,7 +52,7 @@ def test_an_interrupted_run_leaves_no_running_parent(small_set, recipe_file, tmp
     from mlflow.tracking import MlflowClient
 
     store = tmp_path / "store"
-    process = subprocess.Popen(small.command("run", recipe_file, "--data", small_set, "--store", store, "--jobs", 1,
+    process = subprocess.Popen(small_run.command("run", recipe_file, "--data", small_set, "--store", store, "--jobs", 1,
                                              "--set", "grids.heads.epochs=4000"),
                                stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     while not (store / "artifacts/jobs").is_dir():

@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from harness.cli import main
-from tests import small
-from tests.cli.submitting import FOLDED, PUBLISHED, RECIPE
-from tests.submission.test_lengths import film
+from tests.helpers import small_run
+from tests.helpers.submission_recipes import FOLDED, PUBLISHED, RECIPE
+from tests.inference.submission.test_frame_counts import film
 
 TASKS = ("expr", "va", "au", "mtl")
 METRICS = {"expr": "P_EXPR", "va": "P_VA", "au": "P_AU", "mtl": "P_MTL"}
@@ -23,7 +23,7 @@ def store(small_set, tmp_path_factory):
     """A store in which the four challenges have run; others under the published protocol, and by folds and filled."""
     folder = tmp_path_factory.mktemp("four")
     for text in (RECIPE, PUBLISHED, FOLDED):
-        run = ["run", small.write_recipe(folder, text), "--data", small_set, "--store", folder / "store", "--jobs", 1]
+        run = ["run", small_run.write_recipe(folder, text), "--data", small_set, "--store", folder / "store", "--jobs", 1]
         assert main([str(word) for word in run]) == 0
     return folder / "store"
 
@@ -271,7 +271,7 @@ def test_best_is_of_the_board_of_the_data_that_is_given(store, small_set, data, 
     copied = shutil.copytree(store, tmp_path / "copied")
     labels = next((data / "Third ABAW Annotations/EXPR_Classification_Challenge/Train_Set").iterdir())
     labels.write_text(labels.read_text().rstrip("\n") + "\n0\n")
-    run = ["run", small.write_recipe(tmp_path, PUBLISHED), "--data", data, "--store", copied, "--jobs", 1]
+    run = ["run", small_run.write_recipe(tmp_path, PUBLISHED), "--data", data, "--store", copied, "--jobs", 1]
     assert main([str(word) for word in run]) == 0
     codes, boards = [], {}
     for name, folder in (("first", small_set), ("other", data)):

@@ -11,8 +11,8 @@ from PIL import Image
 
 import backbones
 from harness.cli import main
-from tests import small
-from tests.cli.training import (
+from tests.helpers import small_run
+from tests.helpers.backbone_recipes import (
     STAGES,
     card_of,
     card_of_named,
@@ -113,7 +113,7 @@ def test_what_is_trained_further_names_its_parent(copied, drawn, table, capsys):
 
 def killed_at(store, recipe, table, stage, how=signal.SIGKILL):
     """End the command once the first epoch of `stage` is kept; what it said."""
-    process = subprocess.Popen(small.command("train-backbone", recipe, "--data", table, "--store", store),
+    process = subprocess.Popen(small_run.command("train-backbone", recipe, "--data", table, "--store", store),
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     while not list(store.glob(f"artifacts/backbones/.drawn-*.work/{stage}.ckpt")):
         assert process.poll() is None, process.communicate()
@@ -129,7 +129,7 @@ def test_killed_and_run_again_gives_the_same_weights_and_one_run(trained, drawn,
     for stage in stages:
         killed_at(store, drawn, table, stage)
         assert not list(store.glob("artifacts/backbones/drawn-*/card.json"))
-    done = small.framelight("train-backbone", drawn, "--data", table, "--store", store)
+    done = small_run.framelight("train-backbone", drawn, "--data", table, "--store", store)
     assert done.returncode == 0, done.stderr
     assert "expressions-all: epoch 1 of 4" not in done.stderr and "expressions-all: epoch 4 of 4" in done.stderr
     assert card_of(store)["weights_hash"] == card_of(trained[0])["weights_hash"]
@@ -143,7 +143,7 @@ def test_ctrl_c_is_said_tracked_and_taken_up_again(trained, drawn, table, tmp_pa
     assert code == 130 and "interrupted; what was finished is kept" in said and "Traceback" not in said
     _, [run] = tracked(store)
     assert run.info.status == "FAILED" and run.data.tags["mlflow.note.content"] == "interrupted"
-    done = small.framelight("train-backbone", drawn, "--data", table, "--store", store)
+    done = small_run.framelight("train-backbone", drawn, "--data", table, "--store", store)
     assert done.returncode == 0, done.stderr
     assert card_of(store)["weights_hash"] == card_of(trained[0])["weights_hash"]
     assert require_whole_run(store)[1].info.run_id == run.info.run_id
@@ -163,7 +163,7 @@ def test_forced_it_is_trained_again_to_the_same_weights(copied, drawn, table, ca
 def test_a_server_that_dies_is_a_warning_and_the_next_command_sends_the_rest(server, drawn, table, trained, tmp_path):
     store = tmp_path / "store"
     arguments = ("train-backbone", drawn, "--data", table, "--store", store, "--tracking-uri", server.uri)
-    process = subprocess.Popen(small.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(small_run.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not list(store.glob("artifacts/backbones/.drawn-*.work/expressions-all.ckpt")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
@@ -173,7 +173,7 @@ def test_a_server_that_dies_is_a_warning_and_the_next_command_sends_the_rest(ser
     assert told.splitlines()[0].startswith("backbone") and card_of(store)["weights_hash"] == \
         card_of(trained[0])["weights_hash"]
     server.start()
-    again = small.framelight(*arguments)
+    again = small_run.framelight(*arguments)
     assert again.returncode == 0 and "warning" not in again.stderr and "was trained before" in again.stderr
     from mlflow.tracking import MlflowClient
 

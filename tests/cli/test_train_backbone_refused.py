@@ -8,13 +8,8 @@ import torch
 
 import backbones
 from harness.cli import main
-from tests.cli.training import (
-    entry_of,
-    entry_of_name,
-    said,
-    tracked,
-)
-from tests.pretraining.drawing import draw
+from tests.helpers.backbone_recipes import entry_of, entry_of_name, said, tracked
+from tests.helpers.drawn_stills import draw
 
 
 def test_each_wrong_input_has_its_own_message(capsys, drawn, table, tmp_path):
@@ -52,7 +47,7 @@ def test_a_parent_of_which_there_are_several_is_to_be_chosen(capsys, copied, tab
 
 def test_a_parent_that_cannot_be_trained_is_said_before_any_work(capsys, drawn, table, tmp_path):
     from backbones.importing.onnx_files import import_onnx
-    from tests.backbones.onnx_models import pooled
+    from tests.helpers.onnx_models import pooled
 
     model = pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32})
     import_onnx(model, "fixed", tmp_path / "store/artifacts/backbones", None, lambda line: None)

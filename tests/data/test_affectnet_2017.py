@@ -5,8 +5,8 @@ from backbones import AFFECTNET
 from harness.data.affectnet_2017 import AffectNet2017
 from harness.data.registry import open_stills
 from harness.utils.errors import InputError
-from tests.data.building import write
-from tests.data.building_stills import HEADER, IMAGES, LISTS, affectnet_2017, row_2017
+from tests.helpers.data_folders import write
+from tests.helpers.still_folders import HEADER, IMAGES, LISTS, affectnet_2017, row_2017
 
 IN_CODE_ORDER = ["Neutral", "Happiness", "Sadness", "Surprise", "Fear", "Disgust", "Anger", "Contempt"]
 

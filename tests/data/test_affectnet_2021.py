@@ -11,7 +11,7 @@ from harness.data.affectnet_2021 import AffectNet2021
 from harness.data.npy_scalars import NpyNumbers
 from harness.data.registry import open_stills
 from harness.utils.errors import InputError
-from tests.data.building_stills import affectnet_2021, image, npy
+from tests.helpers.still_folders import affectnet_2021, image, npy
 
 IN_CODE_ORDER = ["Neutral", "Happiness", "Sadness", "Surprise", "Fear", "Disgust", "Anger", "Contempt"]
 

@@ -7,8 +7,18 @@ from harness.data.affwild2 import AffWild2
 from harness.data.check import check
 from harness.data.registry import is_dataset, open_dataset
 from harness.utils.errors import InputError
-from tests.data.building import ABSENT, ANNOTATIONS, EXPR, MTL_HEADER, TEST_LISTS, annotate, crops, small_abaw3, write
-from tests.paths import shared_data
+from tests.helpers.data_folders import (
+    ABSENT,
+    ANNOTATIONS,
+    EXPR,
+    MTL_HEADER,
+    TEST_LISTS,
+    annotate,
+    crops,
+    small_abaw3,
+    write,
+)
+from tests.helpers.shared_data import shared_data
 
 
 def test_a_folder_in_the_challenge_layout_is_recognised(tmp_path):

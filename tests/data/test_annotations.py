@@ -12,7 +12,7 @@ from harness.data.annotations import (
     read_test_list,
 )
 from harness.utils.errors import InputError
-from tests.data.building import ABSENT, AU, EXPR, HEADERS, MTL_HEADER, VA, write
+from tests.helpers.data_folders import ABSENT, AU, EXPR, HEADERS, MTL_HEADER, VA, write
 
 
 def test_reads_expressions_va_and_action_units(tmp_path):

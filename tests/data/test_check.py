@@ -6,7 +6,7 @@ from harness.data.check import check, render
 from harness.data.registry import open_dataset
 from harness.data.validation_checks import require_usable
 from harness.utils.errors import InputError
-from tests.data.building import (
+from tests.helpers.data_folders import (
     ABSENT,
     ANNOTATIONS,
     AU,
@@ -22,7 +22,7 @@ from tests.data.building import (
     table,
     write,
 )
-from tests.paths import shared_data
+from tests.helpers.shared_data import shared_data
 
 
 def found(root, kind):

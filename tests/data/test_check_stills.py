@@ -2,8 +2,8 @@ import pytest
 
 from harness.cli.main import main
 from harness.data.check import check, render
-from tests.data.building import table, write
-from tests.data.building_stills import IMAGES, LISTS, affectnet_2017, affectnet_2021, row_2017, vggface2
+from tests.helpers.data_folders import table, write
+from tests.helpers.still_folders import IMAGES, LISTS, affectnet_2017, affectnet_2021, row_2017, vggface2
 
 
 def counts(report, split):

@@ -5,7 +5,7 @@ import pytest
 from harness.data.fingerprint import DigestCache, dataset_digest, sequence_digest
 from harness.data.registry import open_dataset
 from harness.utils.errors import InputError
-from tests.data.building import crops, image_bytes, small_abaw3
+from tests.helpers.data_folders import crops, image_bytes, small_abaw3
 
 
 def test_the_digest_is_of_the_content_wherever_it_lies(tmp_path):

@@ -4,8 +4,8 @@ import pytest
 from harness.data.image_table import ImageTable
 from harness.data.registry import open_dataset
 from harness.utils.errors import InputError
-from tests.data.building import table
-from tests.paths import shared_data
+from tests.helpers.data_folders import table
+from tests.helpers.shared_data import shared_data
 
 AUS = "AU1,AU2,AU4,AU6,AU7,AU10,AU12,AU15,AU23,AU24,AU25,AU26"
 

@@ -5,7 +5,7 @@ from harness.data.fingerprint import DigestCache
 from harness.data.registry import open_dataset
 from harness.data.stills import Stills
 from harness.utils.errors import InputError
-from tests.data.building import image_bytes, table
+from tests.helpers.data_folders import image_bytes, table
 
 
 def some(folder, count=3, **known):

@@ -7,7 +7,7 @@ import pytest
 from harness.data.check import check
 from harness.data.registry import open_dataset
 from harness.utils.errors import InputError
-from tests.data.building import ABSENT, ANNOTATIONS, MTL_HEADER, crops, small_abaw3, write
+from tests.helpers.data_folders import ABSENT, ANNOTATIONS, MTL_HEADER, crops, small_abaw3, write
 
 
 @pytest.mark.parametrize("name", ["00000.jpg", "0.png"])

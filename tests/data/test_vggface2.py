@@ -4,8 +4,8 @@ import pytest
 from harness.data.registry import open_stills
 from harness.data.vggface2 import VGGFace2
 from harness.utils.errors import InputError
-from tests.data.building import write
-from tests.data.building_stills import image, vggface2
+from tests.helpers.data_folders import write
+from tests.helpers.still_folders import image, vggface2
 
 
 def test_each_folder_is_an_identity(tmp_path):

@@ -11,7 +11,7 @@ from harness.export.network import Network, fresh, torch_module
 from harness.export.onnx import FORMAT
 from harness.metrics.tasks import TASKS
 from harness.utils.errors import InputError
-from tests.backbones.onnx_models import pooled
+from tests.helpers.onnx_models import pooled
 
 NONE = np.zeros((0, 64, 64, 3), np.uint8)
 

@@ -13,7 +13,7 @@ from harness.export.formats import format_named, usable
 from harness.export.network import fresh, torch_module
 from harness.metrics.tasks import TASKS
 from harness.utils.errors import FramelightError, InputError
-from tests.backbones.onnx_models import pooled
+from tests.helpers.onnx_models import pooled
 
 PHONES = {"litert": "litert_torch", "executorch": "executorch"}
 NOT_HERE = "is not installed here: pip install 'framelight[deploy]'"

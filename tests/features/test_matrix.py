@@ -13,7 +13,7 @@ from harness.features.matrix import FeatureMatrix, sequence_blocks
 from harness.features.row_reader import widened
 from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError, InputError
-from tests.features.crops import labels_of
+from tests.helpers.crop_folders import labels_of
 
 
 def make_entry(root, lengths, width=5, dtype="float16", step=1):

@@ -13,7 +13,7 @@ from backbones import BackboneError
 from backbones.engines.cuda_engine import CudaEngine
 from backbones.engines.torch_engine import TorchEngine
 from harness.features.pipeline import DEVICE, Pipeline, batch_size, engine_batch
-from tests.features.crops import write_crops
+from tests.helpers.crop_folders import write_crops
 
 
 @dataclass

@@ -6,7 +6,7 @@ import pytest
 
 from harness.leaderboard.causal import causal, render_causal
 from harness.leaderboard.significance import FILE, SignificanceCache
-from tests.keeping import keep
+from tests.helpers.job_statistics import keep
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from harness.leaderboard.cost_plot import draw_cost
 from harness.leaderboard.cost_text import render_cost
 from harness.leaderboard.significance import FILE, SignificanceCache
 from harness.tracking.export_records import Exported, exports, folder, write
-from tests.keeping import keep
+from tests.helpers.job_statistics import keep
 
 SIZES = {"float32": 1.82e6, "float16": 0.96e6, "int8": 0.63e6}
 TIMES = {"float32": (0.70, 0.45), "float16": (0.73, 0.5), "int8": (0.56, 0.4)}

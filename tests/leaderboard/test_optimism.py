@@ -18,7 +18,7 @@ from harness.smoothing.candidates import Smoothing
 from harness.tracking import open_tracker
 from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import plain
-from tests.keeping import keep
+from tests.helpers.job_statistics import keep
 
 PUBLISHED = Protocol("published")
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from harness.leaderboard.render import render
 from harness.leaderboard.rows import rows
 from harness.utils.errors import InputError
+from tests.helpers.records import record
 from tests.leaderboard.test_rows import failed, one, seeds
-from tests.making import record
 
 BEST, PLAIN, MAJORITY, BROKEN = "3fa9c1d2aa00", "3fa9c1ffaa00", "8fa9c1d2aa00", "afa9c1d2aa00"
 

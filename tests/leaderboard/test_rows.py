@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from harness.leaderboard.render import FORMATS, render
 from harness.leaderboard.rows import rows
-from tests.making import record
+from tests.helpers.records import record
 
 CONTRACT = {"rank", "run_id", "task", "dataset", "split", "protocol", "backbone", "features", "head", "kernel",
             "radius", "seeds", "metric", "value", "std", "ci_low", "ci_high", "tied_with_best", "coverage",

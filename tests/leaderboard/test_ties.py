@@ -10,8 +10,8 @@ from harness.leaderboard.significance import FILE, SignificanceCache, load
 from harness.leaderboard.table import METHODS
 from harness.metrics.intervals import interval
 from harness.metrics.paired_tests import holm
-from tests.keeping import VIDEOS, keep
-from tests.making import record
+from tests.helpers.job_statistics import VIDEOS, keep
+from tests.helpers.records import record
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 from harness.tracking import open_tracker
-from tests.making import record
+from tests.helpers.records import record
 store, first = Path(sys.argv[1]), int(sys.argv[2])
 tracker = open_tracker(store)
 parent = tracker.study(f"recipe{first}", f"study{first}")

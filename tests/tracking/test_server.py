@@ -13,9 +13,9 @@ from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import TrackingLost, locate, open_tracker, statistics_elsewhere, tracked_records
 from harness.tracking.ui import ENVIRONMENT, ui_command
 from harness.utils.errors import FramelightError, InputError
-from tests.keeping import keep
-from tests.making import record
-from tests.server import free_port, wait_for
+from tests.helpers.job_statistics import keep
+from tests.helpers.mlflow_server import free_port, wait_for
+from tests.helpers.records import record
 
 
 def test_a_server_that_is_not_there_is_said_at_once(tmp_path):

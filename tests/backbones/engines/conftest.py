@@ -7,7 +7,7 @@ from backbones import BackboneSpec, Preprocessing
 from backbones.backbone import Backbone
 from backbones.engines.selection import open_engine
 from backbones.importing.onnx_files import import_onnx
-from tests.backbones.onnx_models import pooled
+from tests.helpers.onnx_models import pooled
 
 WIDTH = 32
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import backbones
-from tests.backbones.importing.releases import Releases
+from tests.helpers.published_releases import Releases
 
 CLASSES = ("Anger", "Joy", "Rest")
 

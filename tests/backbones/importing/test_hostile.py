@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.backbones.importing.crafting import Call, Kept, archive, pickled, refused
+from tests.helpers.hostile_checkpoints import Call, Kept, archive, pickled, refused
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections import OrderedDict
 import pytest
 import torch
 
-from tests.backbones.importing.crafting import Call, Kept, archive, pickled, refused
+from tests.helpers.hostile_checkpoints import Call, Kept, archive, pickled, refused
 
 
 def test_an_archive_that_unpacks_to_more_than_it_is(tmp_path):

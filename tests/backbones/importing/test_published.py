@@ -8,8 +8,8 @@ import torch
 
 import backbones
 from backbones import AFFECTNET, BackboneError
-from tests.backbones.importing.releases import computed
-from tests.backbones.importing.writer import pictures
+from tests.helpers.published_releases import computed
+from tests.helpers.release_writer import pictures
 
 SEVEN = tuple(name for name in AFFECTNET if name != "Contempt")
 AFFECT = (*AFFECTNET, "Valence", "Arousal")

@@ -20,7 +20,7 @@ from harness.training.fit import Optimisation, Selection
 from harness.training.lightning_module import FrameModel, fit
 from harness.training.losses import BlockLosses, CrossEntropy
 from tests.backbones.importing.conftest import CLASSES
-from tests.backbones.importing.crafting import Call, Kept, archive, pickled
+from tests.helpers.hostile_checkpoints import Call, Kept, archive, pickled
 
 
 def outputs(network, size=64):

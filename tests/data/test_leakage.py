@@ -1,0 +1,217 @@
+"""What is said of answers that reach the features: identical crops in two splits, scores of the task itself."""
+
+import csv
+import io
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.data.fingerprint import dataset_digest
+from harness.data.leakage import own_scores, warn_of_lookalikes
+from harness.data.registry import open_dataset
+from harness.data.splits import annotations_digest
+from harness.runner import Grid, Recipe
+from harness.runner.preparation import prepare
+from harness.training.heads.config import HeadConfig
+from tests.helpers.data_folders import TEST_LISTS, crops, small_abaw3, table, write
+
+TASKS = ("expr", "va", "au", "mtl")
+
+
+def picture(seed, size=112, quality=90, shade=None):
+    """JPEG of a smooth random picture, no two seeds alike."""
+    coarse = np.random.default_rng(seed).integers(0, 255, (7, 7, 3), dtype=np.uint8)
+    image = Image.fromarray(coarse if shade is None else np.full_like(coarse, shade))
+    buffer = io.BytesIO()
+    image.resize((112, 112), Image.Resampling.BICUBIC).resize((size, size)).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def videos(tmp_path):
+    """Four videos of five crops, every one another picture."""
+    root = small_abaw3(tmp_path / "data")
+    for number, path in enumerate(sorted((root / "cropped").glob("*/*.jpg"))):
+        path.write_bytes(picture(number))
+    return root
+
+
+def warned(root, store, tasks=TASKS):
+    said = []
+    dataset = open_dataset(root)
+    labels = {task: annotations_digest(dataset, task) for task in tasks}
+    pairs = warn_of_lookalikes(dataset, labels, dataset_digest(dataset), store, said.append)
+    return pairs, said
+
+
+def crop(root, video, frame):
+    return root / "cropped" / video / f"{frame:05d}.jpg"
+
+
+def test_different_pictures_are_no_leak(videos, tmp_path):
+    assert warned(videos, tmp_path / "store") == ([], [])
+
+
+@pytest.mark.parametrize("copy", [{}, {"quality": 50}, {"size": 224}, {"size": 80, "quality": 75}])
+def test_a_training_crop_in_the_reported_split_is_told_with_its_pair(videos, tmp_path, copy):
+    """The very file, or the same picture compressed or scaled again."""
+    for seed, frame in ((201, 2), (202, 3), (203, 5)):
+        crop(videos, "7-30-640x480", frame).write_bytes(picture(seed))
+        crop(videos, "video3", frame).write_bytes(picture(seed, **copy))
+    pairs, said = warned(videos, tmp_path / "store")
+    assert len(pairs) == 3
+    assert all(pair.image.replace("video3", "7-30-640x480") == pair.training_image for pair in pairs)
+    assert pairs[0].split == "validation" and pairs[0].tasks == TASKS and len(said) == 1
+    assert f"{pairs[0].image} = {pairs[0].training_image}" in said[0] and "task expr, va, au, mtl" in said[0]
+
+
+def test_all_pairs_are_in_a_file(videos, tmp_path):
+    for frame in range(1, 6):
+        shutil.copyfile(crop(videos, "video1_left", frame), crop(videos, "video2", frame))
+    pairs, (warning,) = warned(videos, tmp_path)
+    assert "5 crops show in validation" in warning and "and 2 more" in warning
+    (listed,) = (tmp_path / "artifacts" / "leaks").glob("*.csv")
+    assert str(listed) in warning
+    with open(listed, newline="") as file:
+        assert [row["image"] for row in csv.DictReader(file)] == [f"cropped/video2/{n:05d}.jpg" for n in range(1, 6)]
+
+
+def test_a_second_look_reads_what_the_first_one_found(videos, tmp_path, monkeypatch):
+    shutil.copyfile(crop(videos, "video1_left", 1), crop(videos, "video2", 4))
+    first = warned(videos, tmp_path)
+    monkeypatch.setattr("harness.data.near_duplicates.hash_crops", None)
+    monkeypatch.setattr("harness.data.near_duplicates.lookalikes", None)
+    assert warned(videos, tmp_path) == first and len(first[0]) == 1
+
+
+def test_crops_of_a_test_list_are_compared_too(videos, tmp_path):
+    crops(videos, "video9", range(1, 3))
+    crop(videos, "video9", 1).write_bytes(crop(videos, "video1_left", 3).read_bytes())
+    write(videos / TEST_LISTS["expr"], "video9")
+    pairs, said = warned(videos, tmp_path)
+    assert [(pair.split, pair.tasks) for pair in pairs] == [("test", ("expr",))] and "in test" in said[0]
+
+
+def test_what_two_tasks_share_is_no_leak(videos, tmp_path):
+    """A video may be in the training split of one task and in the reported split of another."""
+    annotations = videos / "Third ABAW Annotations" / "VA_Estimation_Challenge"
+    (annotations / "Train_Set" / "video1_left.txt").rename(annotations / "Validation_Set" / "video1_left.txt")
+    assert warned(videos, tmp_path) == ([], [])
+
+
+def test_black_and_tiny_crops_are_no_false_alarm(videos, tmp_path):
+    for number, video in enumerate(("7-30-640x480", "video1_left", "video2", "video3")):
+        crop(videos, video, 1).write_bytes(picture(0, shade=0))
+        crop(videos, video, 2).write_bytes(picture(number, size=2))
+        crop(videos, video, 3).write_bytes(b"")
+    assert warned(videos, tmp_path) == ([], [])
+
+
+def test_a_video_without_any_crop_is_passed_over(videos, tmp_path):
+    shutil.copyfile(crop(videos, "7-30-640x480", 2), crop(videos, "video3", 1))
+    for name in ("video1_left", "video2"):
+        shutil.rmtree(videos / "cropped" / name)
+    pairs, _ = warned(videos, tmp_path)
+    assert [pair.image for pair in pairs] == ["cropped/video3/00001.jpg"]
+
+
+def test_crops_of_one_hash_and_other_pixels_are_not_alike(videos, tmp_path):
+    """Half the contrast leaves every comparison of neighbours, and so the hash, as it was."""
+    sharp = Image.open(io.BytesIO(picture(77, quality=100)))
+    sharp.save(crop(videos, "video1_left", 1), quality=100)
+    Image.blend(sharp, Image.new("RGB", sharp.size, (128,) * 3), 0.5).save(crop(videos, "video2", 1), quality=100)
+    assert warned(videos, tmp_path) == ([], [])
+
+
+@pytest.mark.parametrize(("bits", "found"), [(0, True), (1, True), (2, True), (3, False)])
+def test_hashes_may_differ_in_two_bits_and_the_pixels_decide(videos, tmp_path, monkeypatch, bits, found):
+    """The reported crop is a copy whose hash is turned in so many places; another with the very hash is none."""
+    from harness.data import near_duplicates
+
+    copied, other = crop(videos, "video1_left", 2), crop(videos, "7-30-640x480", 4)
+    shutil.copyfile(copied, crop(videos, "video3", 1))
+    made = near_duplicates.hash_crops
+
+    def turned(dataset, progress=None):
+        hashes = made(dataset, progress)
+        place = {path: i for i, path in enumerate(
+            path for name in hashes.names for path in dataset.sequences[name].images)}
+        value = hashes.hashes[place[copied]]
+        for bit in range(bits):
+            value ^= np.uint64(1 << (21 * bit + 5))
+        hashes.hashes[place[crop(videos, "video3", 1)]] = hashes.hashes[place[other]] = value
+        return hashes
+
+    monkeypatch.setattr(near_duplicates, "hash_crops", turned)
+    pairs, _ = warned(videos, tmp_path)
+    assert [pair.training_image for pair in pairs] == ["cropped/video1_left/00002.jpg"] * found
+
+
+def test_stills_are_compared_row_by_row(tmp_path):
+    """Rows of both splits lie in one block of the table."""
+    rows = [f"{n}.jpg,{('anger', 'fear')[n % 2]},s{n},{'validation' if n > 7 else 'train'}" for n in range(12)]
+    root = table(tmp_path / "data", "image,expression,subject,split", *rows)
+    for n in range(12):
+        (root / f"{n}.jpg").write_bytes(picture(3 if n == 9 else n))
+    pairs, _ = warned(root, tmp_path, ("expr",))
+    assert [(pair.image, pair.training_image) for pair in pairs] == [("9.jpg", "3.jpg")]
+
+
+@pytest.mark.parametrize(("task", "features", "labels", "expected"), [
+    ("expr", "scores", ("Anger", "Contempt"), True), ("expr", "embeddings+scores", ("anger",), True),
+    ("expr", "embeddings", ("Anger",), False), ("expr", "scores", ("s0012", "Other"), False),
+    ("va", "scores", ("Anger",), False), ("va", "scores", ("Anger", "Valence"), True),
+    ("au", "scores", ("AU12",), True), ("au", "scores", ("Anger",), False),
+    ("mtl", "embeddings+scores", ("Anger",), True), ("mtl", "scores", ("Arousal",), True), ("mtl", "scores", (), False),
+    ("expr", "none", ("Anger",), False), ("expr", "labels", ("Anger",), False)])
+def test_scores_that_predict_the_task_are_known_by_their_names(task, features, labels, expected):
+    assert own_scores(task, features, labels) is expected
+
+
+def test_a_run_says_once_which_backbones_bring_their_own_answer(videos, tmp_path):
+    import backbones
+
+    network = backbones.build("tiny_mobilenet")
+    backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/emotions", network, {})
+    shutil.copyfile(crop(videos, "video1_left", 1), crop(videos, "video2", 4))
+    head, said = (HeadConfig("logistic_regression"),), []
+    grids = tuple(Grid(task, ("embeddings", "scores", "embeddings+scores"), head) for task in ("expr", "va"))
+    recipe = Recipe("small", grids, ("emotions", "tiny_mobilenet@random"))
+    prepared = prepare(recipe, videos, tmp_path / "store", said.append)
+    warnings = [line for line in said if line.startswith("warning")]
+    assert len(warnings) == 2 and "cropped/video2/00004.jpg = cropped/video1_left/00001.jpg" in warnings[0]
+    assert "(expr: emotions);" in warnings[1] and "va" not in warnings[1]
+    assert [backbone.score_labels != () for backbone in prepared.backbones] == [True, False]
+
+
+def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path):
+    import json
+
+    from harness.runner import BackboneRecipe
+    from harness.runner.backbone_training import train_backbone
+    from harness.training.backbones.config import Expressions, Schedule, StillsConfig
+
+    words = ("anger", "fear", "happiness")
+    rows = [f"{n}.jpg,{words[n % 3]},s{n // 3},{'validation' if n > 29 else 'train'}" for n in range(45)]
+    root, store = table(tmp_path / "data", "image,expression,subject,split", *rows), tmp_path / "store"
+    for n in range(45):
+        (root / f"{n}.jpg").write_bytes(picture(n, size=32))
+    training = StillsConfig("tiny_mobilenet@random", identities=None, batch_size=8,
+                            expressions=Expressions(Schedule(epochs=1), held_out=0.0))
+    folder = train_backbone(BackboneRecipe("mine", training), root, store, lambda _: None).folder
+
+    def warnings():
+        said, head = [], (HeadConfig("logistic_regression"),)
+        prepare(Recipe("small", (Grid("expr", heads=head),), ("mine",)), root, store, said.append)
+        return [line for line in said if line.startswith("warning")]
+
+    (told,) = warnings()
+    assert "the epoch of mine was chosen by the validation split" in told and "optimistic" in told
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"selection": "training subjects"}))
+    assert warnings() == []
+    (folder / "card.json").write_text(json.dumps(card))
+    (root / "44.jpg").write_bytes(picture(99, size=32))
+    assert warnings() == [], "other stills are not those"

@@ -1,0 +1,52 @@
+"""What rows are fitted and chosen on, and what of them is spread evenly."""
+
+import numpy as np
+import pytest
+
+from harness.data.registry import open_dataset
+from harness.data.splits import divided, presence
+from harness.metrics.tasks import task
+from harness.runner import Protocol
+from tests.helpers.data_folders import AU, EXPR, VA, annotate, small_abaw3
+
+
+def rows(labels):
+    return sorted(zip((labels.sequences[i] for i in labels.sequence), labels.frame.tolist()))
+
+
+@pytest.fixture
+def dataset(small_set):
+    return open_dataset(small_set)
+
+
+@pytest.mark.parametrize("name", ["expr", "va", "au", "mtl"])
+@pytest.mark.parametrize("protocol", [Protocol(), Protocol(folds=3)])
+def test_a_division_has_every_training_row_on_one_side_and_no_group_on_both(dataset, name, protocol):
+    training = dataset.labels(name, "train")
+    for division in divided(protocol, task(name), training):
+        assert rows(division.fit) + rows(division.selection) and \
+            sorted(rows(division.fit) + rows(division.selection)) == rows(training)
+        groups = [{side.groups[unit] for unit in np.unique(side.unit)} for side in (division.fit, division.selection)]
+        assert not groups[0] & groups[1]
+
+
+def test_folds_choose_on_every_training_row_once(dataset):
+    training = dataset.labels("expr", "train")
+    divisions = divided(Protocol(folds=4), task("expr"), training)
+    assert len(divisions) == 4
+    assert sorted(sum((rows(division.selection) for division in divisions), [])) == rows(training)
+
+
+def test_presence_counts_valid_rows_and_what_they_hold(tmp_path):
+    root = small_abaw3(tmp_path)
+    annotate(root, EXPR, "Train_Set", "video1_left", [-1, -1, 7, 7, 0])
+    annotate(root, VA, "Train_Set", "video1_left", ["0,0", "-0.5,0.5", "-0.5,0.5", "-5,-5", "0.5,-0.5"])
+    annotate(root, AU, "Train_Set", "video1_left", ["1" + ",0" * 11, "1" + ",0" * 11, "-1" + ",1" * 11])
+
+    def counted(name):
+        labels = open_dataset(root).labels(name, "train")
+        return presence(task(name), labels)[labels.units.index("video1_left")].tolist()
+
+    assert counted("expr") == [3, 1, 0, 0, 0, 0, 0, 0, 2]
+    assert counted("va") == [4, 0, 2, 1, 1]
+    assert counted("au") == [2, 2] + [0] * 11

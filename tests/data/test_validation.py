@@ -1,0 +1,74 @@
+"""The check of the data runs in a process of its own; what it finds wrong is told in `test_preparation`."""
+
+import os
+import shutil
+import sys
+
+import pytest
+
+from harness.data import annotations
+from harness.data.validation import require_sound
+from harness.runner import Protocol
+from harness.utils.errors import FramelightError, InputError
+from tests.helpers.data_folders import EXPR, annotate, small_abaw3
+
+
+def forbidden(path, task):
+    raise AssertionError(f"{path} was read")
+
+
+def test_the_process_that_asks_reads_no_label(tmp_path, monkeypatch):
+    root = small_abaw3(tmp_path)
+    monkeypatch.setattr(annotations, "read_frames", forbidden)
+    require_sound(Protocol(), root, ["expr", "va", "au", "mtl"], pytest.fail)
+
+
+def test_a_malformed_reported_label_is_refused_with_file_and_line(tmp_path, monkeypatch):
+    root = small_abaw3(tmp_path)
+    file = annotate(root, EXPR, "Validation_Set", "video2", [0, "happy", 1])
+    monkeypatch.setattr(annotations, "read_frames", forbidden)
+    with pytest.raises(InputError, match=f"{file}:3: expression is 'happy'"):
+        require_sound(Protocol(), root, ["va", "expr"], pytest.fail)
+
+
+def test_folds_are_judged_before_any_work(tmp_path):
+    with pytest.raises(InputError, match="cannot make 5 folds of 2 units.*protocol.folds"):
+        require_sound(Protocol(folds=5), small_abaw3(tmp_path), ["expr"], pytest.fail)
+
+
+@pytest.mark.parametrize("videos, protocol, message", [
+    (("video2", "video3"), Protocol(), "labelled rows of the validation split of task 'expr' has a crop"),
+    (("7-30-640x480", "video1_left"), Protocol(), "labelled rows of the train split of task 'expr' has a crop"),
+    (("video1_left",), Protocol(folds=2), "held out for choosing has no crop for any of its 5 rows.*protocol.folds"),
+])
+def test_labels_without_any_crop_are_refused(tmp_path, videos, protocol, message):
+    root = small_abaw3(tmp_path)
+    for video in videos:
+        shutil.rmtree(root / "cropped" / video)
+    with pytest.raises(InputError, match=message):
+        require_sound(protocol, root, ["expr"], pytest.fail)
+
+
+def test_one_crop_of_a_labelled_frame_is_enough_to_begin(tmp_path):
+    root = small_abaw3(tmp_path)
+    shutil.rmtree(root / "cropped" / "video2")
+    for image in sorted((root / "cropped" / "video3").iterdir())[1:]:
+        image.unlink()
+    require_sound(Protocol(), root, ["expr"], pytest.fail)
+
+
+def test_a_folder_of_the_users_called_harness_is_not_in_the_way(tmp_path, monkeypatch):
+    root = small_abaw3(tmp_path / "data")
+    (tmp_path / "harness").mkdir()
+    (tmp_path / "harness" / "__init__.py").write_text("raise SystemExit('not ours')")
+    monkeypatch.chdir(tmp_path)
+    require_sound(Protocol(), root, ["expr"], pytest.fail)
+
+
+def test_a_check_that_could_not_run_is_explained(tmp_path, monkeypatch):
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\necho MemoryError >&2\nexit 1\n")
+    os.chmod(fake, 0o755)
+    monkeypatch.setattr(sys, "executable", str(fake))
+    with pytest.raises(FramelightError, match="ended with MemoryError; look at the folder with"):
+        require_sound(Protocol(), small_abaw3(tmp_path / "data"), ["expr"], pytest.fail)

@@ -1,0 +1,66 @@
+"""Which run is the champion of its board: the one that leads it beyond the tie."""
+
+import dataclasses
+
+import pytest
+
+from harness.export.registry.champion import why_not
+from harness.leaderboard.rows import rows
+from harness.leaderboard.significance import SignificanceCache
+from tests.helpers.job_statistics import VIDEOS, keep
+from tests.helpers.records import record
+
+
+def said(store, own, *others, **changes):
+    jobs = [dataclasses.replace(job, **changes) for group in (own, *others) for job in group]
+    return why_not(jobs[0], rows(jobs, "expr", SignificanceCache(store)))
+
+
+def test_alone_or_clearly_ahead_a_run_leads(tmp_path):
+    best, worse = keep(tmp_path, "best", 0.7), keep(tmp_path, "worse", 0.4)
+    assert said(tmp_path, best) == "" and said(tmp_path, best, worse) == ""
+
+
+def test_one_that_is_behind_is_told_who_is_ahead(tmp_path):
+    best, worse = keep(tmp_path, "best", 0.7), keep(tmp_path, "worse", 0.4)
+    why = said(tmp_path, worse, best)
+    assert why.startswith("the best of its board is run best (P_EXPR 0.") and "tied" not in why
+
+
+def test_a_tie_has_no_champion_from_either_side(tmp_path):
+    first, second = keep(tmp_path, "first", 0.6), keep(tmp_path, "second", 0.6, same=True)
+    ahead, behind = sorted((first, second), key=lambda jobs: -rows(jobs, "expr", None)[0]["value"])
+    name, other = ahead[0].group_id, behind[0].group_id
+    assert said(tmp_path, ahead, behind) == f"it leads its board, but not beyond the tie with run {other}"
+    assert f"is run {name} (" in (why := said(tmp_path, behind, ahead)) and why.endswith("with which it is tied")
+
+
+def test_a_tie_with_a_baseline_is_a_tie(tmp_path):
+    own, baseline = keep(tmp_path, "own", 0.6), keep(tmp_path, "base", 0.599, kind="baseline")
+    if rows([*own, *baseline], "expr", None)[0]["kind"] == "baseline":
+        pytest.fail("the run is meant to lead")
+    assert said(tmp_path, own, baseline).endswith("not beyond the tie with baseline base")
+
+
+def test_a_lead_that_no_test_bears_out_is_none(tmp_path):
+    own = keep(tmp_path, "own", 0.7)
+    unkept = [record(group="unkept", seed=seed, value=0.2, expected_seeds=(0, 1, 2)) for seed in range(3)]
+    assert said(tmp_path, own, unkept).endswith("no paired test can be made with run unkept")
+
+
+def test_what_reads_labels_or_lies_on_another_board_stands_in_nobodys_way(tmp_path):
+    own, reads = keep(tmp_path, "own", 0.5), keep(tmp_path, "reads", 0.9, kind="baseline", flags=("uses_labels",))
+    elsewhere = keep(tmp_path, "elsewhere", 0.8, data_digest="another")
+    published = keep(tmp_path, "published", 0.9, protocol="published")
+    assert said(tmp_path, own, reads, elsewhere, published) == ""
+
+
+@pytest.mark.parametrize("changes, match", [
+    ({"protocol": "published"}, "chooses on the labels that it is scored on"), ({"kind": "baseline"}, "is a baseline")])
+def test_baselines_and_optimistic_runs_are_never_champions(tmp_path, changes, match):
+    assert match in said(tmp_path, keep(tmp_path, "own", 0.7), **changes)
+
+
+def test_a_run_whose_record_is_not_tracked_is_on_no_board(tmp_path):
+    [other] = keep(tmp_path, "other", 0.7, seeds=(0,), videos=VIDEOS)
+    assert why_not(record(group="unknown"), rows([other], "expr", SignificanceCache(tmp_path))) == "its run is on no board here"

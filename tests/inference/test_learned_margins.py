@@ -1,0 +1,96 @@
+"""The margin of the crops that a run learned from: measured once, on real crops of a data set in its layout."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from harness.data import locations
+from harness.data.fingerprint import dataset_digest
+from harness.data.registry import open_dataset
+from harness.features.crop_margins import DEFAULT, FEWEST, FILE, MOST
+from harness.inference.forward import Reader
+from harness.inference.load_runs import margins_of
+from harness.video.faces.boxes import Margin, crop
+from harness.video.faces.detector import open_detector
+from tests.helpers import face_scenes
+from tests.helpers.data_folders import EXPR, annotate
+
+WIDE = Margin(1.4, 0.0, 0.1)
+
+
+class Counting:
+    """The default detector, and how many pictures it was shown."""
+
+    def __init__(self):
+        self.detector, self.shown = open_detector("haar"), 0
+        self.name, self.identity = self.detector.name, self.detector.identity
+
+    def __call__(self, pixels, near=None, turn=None):
+        self.shown += 1
+        return self.detector(pixels, near, turn)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return open_detector("haar")
+
+
+def make_set(root, detector, videos, each, margin=WIDE):
+    people = []
+    for who in range(6):
+        pixels = face_scenes.frame(160, 160, [(who, 80, 80, 112)])
+        people.append(crop(pixels, detector(pixels).boxes[0], margin, 112))
+    for number in range(videos):
+        folder = root / "cropped" / f"video{number}"
+        folder.mkdir(parents=True)
+        for frame in range(1, each + 1):
+            Image.fromarray(people[(number + frame) % 6]).save(folder / f"{frame:05}.png")
+        annotate(root, EXPR, "Validation_Set" if number % 2 else "Train_Set", f"video{number}", [0] * each)
+    return dataset_digest(open_dataset(root))
+
+
+def reader(images="", margin=None):
+    return Reader("abc-s0", "", None, None, "", images=images, margin=margin)
+
+
+@pytest.mark.parametrize("videos, each", [(4, 15), (2, 9), (52, 2)])
+def test_it_is_that_of_the_crops_and_measured_once(tmp_path, detector, videos, each):
+    images, seen, said = make_set(tmp_path / "data", detector, videos, each), Counting(), []
+    locations.remember(tmp_path, images, tmp_path / "data")
+    first = margins_of([reader(images)], seen, tmp_path, None, said.append)
+    assert seen.shown == min(MOST, videos * each)
+    if videos * each >= FEWEST:
+        assert first[0].scale == pytest.approx(WIDE.scale, abs=0.06)
+        assert first[0].dy == pytest.approx(WIDE.dy, abs=0.04)
+    else:
+        assert first == [DEFAULT] and "few faces are found" in said[-1]
+    assert margins_of([reader(images)], seen, tmp_path, None, said.append) == first
+    assert seen.shown == min(MOST, videos * each)
+
+
+def test_crops_that_are_gone_or_were_changed_tell_nothing(tmp_path, detector):
+    images, said = make_set(tmp_path / "data", detector, 2, 12), []
+    assert margins_of([reader(images)], detector, tmp_path, None, said.append) == [DEFAULT]
+    locations.remember(tmp_path, images, tmp_path / "data")
+    (tmp_path / "data" / "cropped" / "video0" / "00001.png").unlink()
+    assert margins_of([reader(images), reader()], detector, tmp_path, None, said.append) == [DEFAULT] * 2
+    assert len(said) == 3 and all("are not here" in line and "--margin X" in line for line in said)
+    assert not (tmp_path / "features" / FILE).exists()
+
+
+def test_what_is_known_or_given_is_not_looked_up(tmp_path, detector):
+    own, seen = Margin(1.2, 0.1, 0.05), Counting()
+    assert margins_of([reader(margin=own)], seen, tmp_path, None, print) == [own]
+    assert margins_of([reader(margin=own), reader()], seen, tmp_path, 1.5, print) == [Margin(1.5)] * 2
+    assert seen.shown == 0
+
+
+def test_a_damaged_note_is_written_anew(tmp_path, detector):
+    images = make_set(tmp_path / "data", detector, 4, 8)
+    locations.remember(tmp_path, images, tmp_path / "data")
+    note = tmp_path / "features" / FILE
+    first = margins_of([reader(images)], detector, tmp_path, None, print)
+    note.write_text("[]")
+    assert margins_of([reader(images)], detector, tmp_path, None, print) == first
+    assert list(json.loads(note.read_text()).values()) == [[first[0].scale, first[0].dx, first[0].dy]]

@@ -1,0 +1,99 @@
+"""A run whose model or kept predictions are no longer what they were is said, by file, wherever it is used."""
+
+import json
+import shutil
+
+import pytest
+
+from harness.cli import main
+from harness.leaderboard.runs import chosen_run
+from harness.tracking import tracked_records
+from harness.utils.errors import FramelightError
+from tests.helpers import small_run
+
+
+@pytest.fixture
+def store(finished, tmp_path):
+    return shutil.copytree(finished[0], tmp_path / "store")
+
+
+def run_of(store, **wanted):
+    """A record of the store; by default of its expression run on scores, whose head is its own."""
+    wanted = {"kind": "run", "task": "expr", "features": "scores", **wanted}
+    return next(record for record in tracked_records(store)
+                if all(getattr(record, name) == value for name, value in wanted.items()))
+
+
+def altered(path):
+    """One bit of the file is another; not in place, its twin in the store's predictions stays."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.unlink()
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["head.safetensors", "head.json", "training.json"])
+@pytest.mark.parametrize("how", ["gone", "altered"])
+def test_a_model_file_that_is_gone_or_altered_is_named(store, name, how):
+    record = run_of(store)
+    path = store / "artifacts" / "jobs" / record.job_id / name
+    assert chosen_run(tracked_records(store), record.group_id, None, store).record == record
+    path.unlink() if how == "gone" else altered(path)
+    with pytest.raises(FramelightError) as refused:
+        chosen_run(tracked_records(store), record.group_id, None, store)
+    said = str(refused.value)
+    assert said.startswith(f"{path} {'is gone' if how == 'gone' else 'was altered'}")
+    assert said.endswith(f"framelight run small --data DIR --store {store} --force")
+
+
+def test_what_the_message_says_mends_it(store, small_set, recipe_file, tmp_path, capsys):
+    record = run_of(store)
+    path = store / "artifacts" / "jobs" / record.job_id / "head.safetensors"
+    altered(path)
+    submit = ["submit", record.group_id, "--data", small_set, "--store", store, "--split", "validation", "--out"]
+    assert main(list(map(str, [*submit, tmp_path / "first"]))) == 1
+    assert f"{path} was altered" in capsys.readouterr().err and not (tmp_path / "first").exists()
+    done = small_run.framelight("run", recipe_file, "--data", small_set, "--store", store, "--force")
+    assert done.returncode == 0, done.stderr
+    assert main(list(map(str, [*submit, tmp_path / "second"]))) == 0
+
+
+@pytest.mark.parametrize("how", ["gone", "altered"])
+def test_kept_predictions_are_checked_when_they_are_read(store, how):
+    chosen = chosen_run(tracked_records(store), run_of(store).group_id, None, store)
+    assert len(chosen.kept().frames)
+    path = chosen.folder / "reported.npz"
+    path.unlink() if how == "gone" else altered(path)
+    with pytest.raises(FramelightError, match=f"{path} {'is gone' if how == 'gone' else 'was altered'}"):
+        chosen.kept()
+
+
+def test_a_run_that_hashed_no_model_is_taken_and_said(store):
+    record, said = run_of(store), []
+    path = store / "artifacts" / "jobs" / record.job_id / "choice.json"
+    choice = json.loads(path.read_text())
+    del choice["model"]
+    path.write_text(json.dumps(choice))
+    assert chosen_run(tracked_records(store), record.group_id, None, store, said.append).record == record
+    assert len(said) == 1 and record.job_id in said[0] and "earlier version" in said[0]
+
+
+@pytest.mark.parametrize("content, match", [
+    (None, "is gone, which says what this run chose"), ("{", "cannot be read"), ("[]", "is not the choice of job"),
+    ('{"job": "another-s0", "model": {}}', "is not the choice of job")])
+def test_a_choice_that_is_not_the_runs_own_is_refused(store, content, match):
+    record = run_of(store)
+    path = store / "artifacts" / "jobs" / record.job_id / "choice.json"
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(FramelightError, match=match):
+        chosen_run(tracked_records(store), record.group_id, None, store)
+
+
+def test_models_that_are_not_trained_are_checked_too(store):
+    record = run_of(store, kind="baseline", features="none")
+    path = store / "artifacts" / "jobs" / record.job_id / "training.json"
+    assert chosen_run(tracked_records(store), record.job_id, None, store).record == record
+    path.unlink()
+    path.write_text(json.dumps({"constant": [0.5] * 8}))
+    with pytest.raises(FramelightError, match=f"{path} was altered"):
+        chosen_run(tracked_records(store), record.job_id, None, store)

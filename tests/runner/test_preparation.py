@@ -1,0 +1,206 @@
+"""What is refused before any work, and what the entries of the store are known by."""
+
+import dataclasses
+import os
+import shutil
+import time
+
+import pytest
+
+from harness.data.synthetic.cache import synthetic_stills, synthetic_videos
+from harness.data.validation import require_sound
+from harness.runner import BackboneRecipe, Grid, Protocol, Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
+from harness.runner.preparation import prepare
+from harness.tracking import TrackingLost
+from harness.training.backbones.config import Expressions, Schedule, StillsConfig
+from harness.training.heads.config import HeadConfig
+from harness.utils.errors import InputError
+from tests.helpers.data_folders import AU, EXPR, annotate, crops, small_abaw3, table
+
+HELD_OUT = Protocol()
+STILLS = SyntheticStills(images=48, identities=12)
+TRAINING = StillsConfig("tiny_mobilenet@random", identities=None, expressions=Expressions(Schedule(epochs=1)))
+
+
+def recipe(**changes):
+    return Recipe(**{"name": "small", "grids": (Grid("expr", heads=(HeadConfig("logistic_regression"),)),),
+                     "backbones": ("tiny_mobilenet@random",), **changes})
+
+
+def test_scores_of_a_backbone_without_a_classifier_are_refused_before_extraction(tmp_path):
+    import backbones
+
+    network = backbones.build("tiny_mobilenet")
+    network.set_classes(())
+    backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
+    grids = (Grid("expr", ("embeddings", "embeddings+scores"), (HeadConfig("logistic_regression"),)),)
+    with pytest.raises(InputError, match="bare: no classifier.*--set features=embeddings"):
+        prepare(recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+    assert not list((tmp_path / "store" / "features").glob("*/*"))
+    prepared = prepare(recipe(backbones=("bare",)), tmp_path / "data", tmp_path / "store", print)
+    assert prepared.backbones[0].label == "bare"
+
+
+def warnings(root, task="expr", protocol=HELD_OUT):
+    said = []
+    require_sound(protocol, root, [task], said.append)
+    return said
+
+
+def test_sound_data_pass_without_a_word(tmp_path):
+    root = small_abaw3(tmp_path)
+    assert [warnings(root, task) for task in ("expr", "va", "au", "mtl")] == [[]] * 4
+
+
+@pytest.mark.parametrize("protocol", [HELD_OUT, Protocol("published")])
+def test_a_video_in_both_splits_is_refused_before_any_work(tmp_path, protocol):
+    root = small_abaw3(tmp_path / "data")
+    annotate(root, EXPR, "Validation_Set", "7-30-640x480", [0, 1, 4])
+    with pytest.raises(InputError, match="video '7-30-640x480' in both train and validation of task 'expr'.*data chec"):
+        prepare(recipe(protocol=protocol), root, tmp_path / "store", print)
+    assert not (tmp_path / "store" / "features").exists() and warnings(root, "va") == []
+
+
+def test_a_subject_in_both_splits_is_refused(tmp_path):
+    rows = [f"{n}.jpg,{('anger', 'fear')[n % 2]},s{n % 5},{'val' if n > 7 else 'train'}" for n in range(12)]
+    root = table(tmp_path / "data", "image,expression,subject,split", *rows)
+    with pytest.raises(InputError, match="subject 's0' and 3 more in both train and validation"):
+        prepare(recipe(), root, tmp_path / "store", print)
+
+
+def test_the_two_sides_of_one_video_in_two_splits_are_a_warning(tmp_path):
+    root = small_abaw3(tmp_path)
+    crops(root, "video1_right", range(1, 6))
+    annotate(root, EXPR, "Validation_Set", "video1_right", [0, 1, 4])
+    said = warnings(root)
+    assert len(said) == 1 and said[0].startswith("warning: ") and "parts of one video" in said[0]
+    assert "task 'expr': video1" in said[0] and warnings(root, "au") == []
+
+
+def test_a_selection_slice_without_a_valid_label_is_refused(tmp_path):
+    """Of the two training videos one has no valid action unit; the seed decides which of them is held out."""
+    root = small_abaw3(tmp_path)
+    annotate(root, AU, "Train_Set", "video1_left", ["-1" + ",0" * 11] * 5)
+    found = {}
+    for seed in range(8):
+        try:
+            found[seed] = warnings(root, "au", Protocol(seed=seed))
+        except InputError as error:
+            found[seed] = str(error)
+    refused = {seed: said for seed, said in found.items() if "held out for choosing" in said}
+    assert refused and all("no valid au label of task 'au' among its 5 rows" in said for said in refused.values())
+    assert all(f"protocol.seed={seed + 1} or a larger protocol.fraction" in said for seed, said in refused.items())
+    assert all("without the videos held out" in found[seed] for seed in found.keys() - refused)
+    assert warnings(root, "au", Protocol("published")) == []
+
+
+def test_one_class_is_enough_to_choose_on(tmp_path):
+    root = small_abaw3(tmp_path)
+    annotate(root, EXPR, "Train_Set", "video1_left", [4] * 5)
+    said = []
+    for seed in range(8):
+        try:
+            said += warnings(root, protocol=Protocol(seed=seed))
+        except InputError as error:
+            said.append(str(error))
+    assert len(said) < 8 and all("only one class, Happiness" in text for text in said)
+
+
+def test_what_kills_left_aside_is_swept(tmp_path):
+    old = []
+    for folder in ("jobs", "predictions", "synthetic", "backbones", "trainings"):
+        old.append(tmp_path / "store" / "artifacts" / folder / ".entry.x.aside")
+        old[-1].mkdir(parents=True)
+        os.utime(old[-1], (time.time() - 7200,) * 2)
+    with pytest.raises(InputError, match="add --data"):
+        prepare(recipe(), None, tmp_path / "store", print)
+    assert [path for path in old if path.exists()] == []
+
+
+def test_synthetic_sets_are_known_by_the_code_that_drew_them(tmp_path, monkeypatch):
+    made = [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path, print),
+            synthetic_stills(STILLS, tmp_path, print)]
+    assert made == [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path, print),
+                    synthetic_stills(STILLS, tmp_path, print)]
+    monkeypatch.setattr("harness.data.synthetic.VERSION", 1_000)
+    again = [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path, print),
+             synthetic_stills(STILLS, tmp_path, print)]
+    assert not set(made) & set(again) and all(path.is_dir() for path in (*made, *again))
+
+
+def recipe_of(training=TRAINING):
+    return recipe(trained=(TrainedBackbone("mine", training, STILLS),), backbones=("mine",))
+
+
+class Silent:
+    """A tracker whose server has died."""
+
+    def training(self, *_):
+        raise TrackingLost("no longer answers")
+
+
+def test_a_training_that_could_not_be_tracked_is_said(tmp_path):
+    said = []
+    prepare(recipe_of(), small_abaw3(tmp_path / "data"), tmp_path / "store", said.append, Silent())
+    assert "warning: no longer answers" in said
+
+
+def test_checkpoints_are_known_by_all_that_made_them(tmp_path, monkeypatch):
+    root, store = small_abaw3(tmp_path / "data"), tmp_path / "store"
+
+    def trained(training=TRAINING):
+        before = set((store / "artifacts").glob("backbones/mine-*"))
+        prepare(recipe_of(training), root, store, lambda _: None)
+        return len(set((store / "artifacts").glob("backbones/mine-*")) - before)
+
+    assert trained() == 1 and trained() == 0
+    assert trained(dataclasses.replace(TRAINING, threads=1)) == 1
+    monkeypatch.setattr("harness.runner.backbone_training.REVISION", 1_000)
+    assert trained() == 1 and trained() == 0
+    monkeypatch.setattr("harness.data.synthetic.VERSION", 1_000)
+    assert trained() == 1
+
+
+def test_a_recipes_own_backbone_is_the_one_that_its_command_trains_and_is_tracked_alike(tmp_path):
+    from harness.runner.backbone_training import train_backbone
+    from harness.tracking import open_tracker
+
+    store, tracker = tmp_path / "store", open_tracker(tmp_path / "store")
+    alone = train_backbone(BackboneRecipe("mine", TRAINING, stills=STILLS), None, store, lambda _: None)
+    assert not alone.kept and alone.trained is not None
+    prepared = prepare(recipe_of(), small_abaw3(tmp_path / "data"), store, lambda _: None, tracker)
+    assert [path.name for path in (store / "artifacts").glob("backbones/mine-*")] == [alone.folder.name]
+    assert prepared.backbones[0].label == "mine"
+    assert tracker.training(alone.folder.name, "mine", {}, {}) is None, "it is finished there"
+
+
+def test_an_entry_is_found_without_the_stills_it_was_trained_on(tmp_path):
+    from harness.runner.backbone_training import train_backbone
+
+    wanted = BackboneRecipe("mine", TRAINING, stills=STILLS)
+    folder = train_backbone(wanted, None, tmp_path, lambda _: None).folder
+    shutil.rmtree(tmp_path / "artifacts" / "synthetic")
+    again = train_backbone(wanted, None, tmp_path, lambda _: None)
+    assert again.kept and again.folder == folder and not (tmp_path / "artifacts" / "synthetic").exists()
+
+
+def test_a_backbone_that_is_not_there_is_named_before_any_work_with_the_command_that_imports_it(tmp_path):
+    grids = (Grid("expr", heads=(HeadConfig("logistic_regression"),), backbones=("enet_b2_8",)),
+             Grid("au", heads=(HeadConfig("logistic_regression"),)))
+    wanted = recipe(grids=grids, backbones=("enet_b0_8_best_vgaf", "tiny_mobilenet@random"))
+    with pytest.raises(InputError, match="unknown backbone 'enet_b0_8_best_vgaf'.*backbones import FILE --name "
+                                         "enet_b0_8_best_vgaf.*lacks enet_b2_8 too"):
+        prepare(wanted, small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+    assert not (tmp_path / "store" / "features").exists()
+
+
+def test_backbones_of_single_grids_are_prepared_and_asked_for_scores_where_they_are_used(tmp_path):
+    import backbones
+
+    network = backbones.build("tiny_mobilenet")
+    network.set_classes(())
+    backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
+    head = (HeadConfig("logistic_regression"),)
+    grids = Grid("expr", ("scores",), head), Grid("au", ("embeddings",), head, backbones=("bare",))
+    prepared = prepare(recipe(grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+    assert [backbone.label for backbone in prepared.backbones] == ["tiny_mobilenet", "bare"]

@@ -1,0 +1,76 @@
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.tracking import records
+from harness.utils.errors import FramelightError
+from tests.helpers.records import record
+
+finite = st.floats(-1, 1)
+scores = st.dictionaries(st.sampled_from(["CCC_V", "CCC_A", "accuracy", "F1/AU1"]), finite)
+
+
+@given(scores, st.integers(0, 99), st.none() | st.lists(finite, min_size=12, max_size=12), st.text(), st.booleans())
+def test_a_record_comes_back_from_json_as_it_went(metrics, seed, thresholds, label, random):
+    before = record(seed=seed, thresholds=thresholds, backbone=label, backbone_random=random,
+                    metrics={**metrics, "P_EXPR": 0.5}, config={"l2": 1e-4, "sizes": [1, 2]},
+                    curve={"mean": {"radius": [0, 1], "reported": [0.1, 0.2], "selected": [0.3, 0.4]}})
+    for indent in (None, 1):
+        assert records.from_json(records.to_json(before, indent)) == before
+
+
+def test_numpy_values_become_plain_json():
+    made = record(thresholds=np.array([0.5, 0.25]), metrics={"P_EXPR": np.float64(0.5)}, radius=np.int64(7))
+    text = json.loads(records.to_json(made))
+    assert text["thresholds"] == [0.5, 0.25] and text["metrics"] == {"P_EXPR": 0.5} and text["radius"] == 7
+
+
+def test_a_file_is_whole_and_read_back(tmp_path):
+    path = tmp_path / "jobs" / "a" / "record.json"
+    records.write(path, record())
+    assert records.read(path) == record()
+    assert [p.name for p in path.parent.iterdir()] == ["record.json"]
+
+
+@pytest.mark.parametrize("text, said", [
+    ("", "not a record"), ("{", "not a record"), ("[]", "not a record"), ("{}", "not a record"),
+    ('{"schema": 99}', "schema 99"), ('{"schema": 1}', "fields do not fit"),
+])
+def test_what_is_not_a_record_is_said_with_its_place(tmp_path, text, said):
+    path = tmp_path / "record.json"
+    path.write_text(text)
+    with pytest.raises(FramelightError, match=said) as raised:
+        records.read(path)
+    assert str(path) in str(raised.value)
+
+
+def test_unknown_field_missing_file_and_binary_rubbish_are_readable_errors(tmp_path):
+    values = json.loads(records.to_json(record())) | {"colour": "red"}
+    with pytest.raises(FramelightError, match="colour"):
+        records.from_json(json.dumps(values))
+    with pytest.raises(FramelightError, match="cannot read"):
+        records.read(tmp_path / "none.json")
+    (tmp_path / "b.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FramelightError, match="cannot read"):
+        records.read(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize("change", [
+    {"kind": "guess"}, {"status": "lost"}, {"metrics": {"P_EXPR": math.nan}}, {"unsmoothed": {"P_EXPR": math.inf}},
+    {"metrics": {"accuracy": 0.5}},
+])
+def test_a_record_that_cannot_be_believed_is_refused(change):
+    with pytest.raises(FramelightError, match="abc"):
+        record(**{"group": "abc", **change})
+
+
+def test_light_keeps_all_that_a_leaderboard_reads():
+    full = record(curve={"mean": {"radius": [0]}}, environment={"git": "x"}, duration={"train": 1.0})
+    light = full.light()
+    assert not light.curve and not light.environment
+    assert dataclasses.replace(light, curve=full.curve, environment=full.environment, duration=full.duration) == full

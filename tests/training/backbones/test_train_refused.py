@@ -1,0 +1,116 @@
+"""Stills, machines and work folders that a training refuses, or goes on with and says so."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import backbones
+from harness.data.image_table import ImageTable
+from harness.training.backbones.config import Expressions, Hardware, Schedule
+from harness.training.backbones.stage_checkpoints import Work
+from harness.training.backbones.train import train_stills
+from harness.utils.errors import InputError
+from tests.helpers.backbone_training import CPU, QUICK, SHORT, expressions, relabelled, train, weights
+from tests.helpers.drawn_stills import draw
+
+
+def test_targets_that_no_still_has_are_said_and_left_out(table, tmp_path):
+    said, quick = [], dataclasses.replace(QUICK, identities=None, expressions=Expressions(Schedule(1), also=("va",)))
+    train(table, tmp_path / "out", quick, say=said.append)
+    assert "no training still has valence and arousal; expressions are learned without" in said
+    assert backbones.read_card(tmp_path / "out")["score_width"] == 8
+
+
+def test_what_cannot_be_learned_is_refused_before_a_still_is_read(table, tmp_path):
+    stills = table.stills("train")
+    bare = dataclasses.replace(stills, expression=np.full(len(stills), -1))
+    with pytest.raises(InputError, match="none of the 64 training stills has an expression.*expressions=none"):
+        train_stills(QUICK, bare, None, tmp_path / "out")
+    with pytest.raises(InputError, match="devices=999, but this machine has"):
+        train_stills(QUICK, stills, None, tmp_path / "out", hardware=Hardware("cpu", devices="999"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_stills_of_one_expression_that_choose_the_epoch_are_said(tmp_path):
+    draw(tmp_path / "table")
+    one = relabelled(tmp_path / "table", lambda cells: ",".join(
+        [cells[0], "anger" if "validation" in cells else cells[1], *cells[2:]]))
+    said = []
+    train(one, tmp_path / "out", expressions(schedule=Schedule(1), held_out=0.0), say=said.append)
+    assert any("the 32 stills that choose the epoch have 1 expression" in line for line in said)
+
+
+def test_stills_that_cannot_teach_are_refused(tmp_path):
+    draw(tmp_path / "one")
+    one = relabelled(tmp_path / "one", lambda cells: ",".join([cells[0], "anger", *cells[2:]]))
+    with pytest.raises(InputError, match="the training stills have 1 expressions"):
+        train(one, tmp_path / "out", expressions())
+    draw(tmp_path / "strangers", each=2)
+    strangers = ImageTable(tmp_path / "strangers")
+    with pytest.raises(InputError, match="0 subjects have 4 stills or more.*identities=none"):
+        train(strangers, tmp_path / "out")
+    with pytest.raises(InputError, match="are of 1 subjects.*held_out=0"):
+        train(relabelled(tmp_path / "one", lambda cells: ",".join([*cells[:2], "s0", cells[3]])), tmp_path / "out",
+              expressions())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_to_work_in_is_never_one_of_the_users(table, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="is not empty and no training's"):
+        train(table, tmp_path / "out", SHORT, work=tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_what_another_training_left_is_not_gone_on_from(table, tmp_path):
+    def interrupted(stage, epoch, values):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(table, tmp_path / "out", dataclasses.replace(SHORT, seed=1), tell=interrupted)
+    assert (tmp_path / ".out.work").is_dir()
+    assert weights(train(table, tmp_path / "out", SHORT)) == weights(train(table, tmp_path / "fresh", SHORT))
+
+
+def test_people_in_both_splits_are_said(table, tmp_path):
+    said = []
+    train_stills(expressions(), table.stills("train"), table.stills("train").take(np.arange(32)), tmp_path / "out",
+                 hardware=CPU, say=said.append)
+    assert any("2 of the 2 validation subjects are in the training stills too, the first s0" in line for line in said)
+
+
+def test_what_the_machine_lacks_is_said_before_a_still_is_read(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    said = []
+    with pytest.raises(InputError, match="hardware.accelerator=cuda, but torch finds none on this machine"):
+        train(table, tmp_path / "out", SHORT, hardware=Hardware("cuda"), say=said.append)
+    with pytest.raises(InputError, match="16-mixed needs a GPU; on the CPU choose"):
+        train(table, tmp_path / "out", dataclasses.replace(SHORT, precision="16-mixed"), say=said.append)
+    assert not said and not list(tmp_path.iterdir())
+
+
+def test_a_work_folder_that_was_being_removed_is_taken_for_what_it_is(table, tmp_path):
+    config, work = dataclasses.replace(SHORT, identities=None), tmp_path / "work"
+    work.mkdir()
+    (work / ".training.json.x.aside").write_text("{")  # killed as it was made
+    first = weights(train(table, tmp_path / "a", config, work=work))
+    assert not work.exists()
+    old = Work(work, "another training")
+    (work / "expressions-all.json").write_text("{}")
+    (work / "folder").mkdir()
+    removed, unlink = [], Path.unlink
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda path, **how: (removed.append(path.name), unlink(path, **how)))
+        old.remove()
+    assert removed == ["expressions-all.json", "training.json"] and not work.exists()
+    assert weights(train(table, tmp_path / "b", config, work=work)) == first
+
+
+def test_splits_of_other_classes_are_refused(table, tmp_path):
+    other = dataclasses.replace(table.stills("validation"), classes=backbones.AFFECTNET)
+    with pytest.raises(InputError, match="both need the same in the same order"):
+        train_stills(SHORT, table.stills("train"), other, tmp_path / "out")

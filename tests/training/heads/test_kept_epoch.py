@@ -1,0 +1,98 @@
+"""Which epoch is kept, and how long is trained."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from harness.metrics import ccc, p_expr, tasks
+from harness.training.heads.config import HeadConfig
+from harness.training.heads.train import train_head
+from harness.training.heads.trained_head import module_of, predict
+from harness.utils.errors import InputError
+from tests.helpers.feature_arrays import ArrayMatrix, labels_of, problem
+from tests.training.heads.test_train import EXPR, only, train
+
+WILD = dict(epochs=8, learning_rate=1.0, schedule="constant")
+"""So high a rate that nothing improves steadily."""
+
+
+def outputs_on_selection(trained):
+    features, targets = problem(600, seed=1)
+    return predict(trained, features).astype(np.float64), targets
+
+
+@pytest.mark.training
+def test_the_kept_epoch_is_that_of_the_best_accuracy_and_the_value_stays_the_metric():
+    trained = train(config=HeadConfig(keep="accuracy", **WILD))
+    accuracies = [entry["criterion"] for entry in trained.history]
+    outputs, targets = outputs_on_selection(trained)
+    said = outputs.argmax(axis=1)
+    assert trained.epoch == 1 + int(np.argmax(accuracies))
+    assert (said == targets["expr"]).mean() == pytest.approx(max(accuracies), abs=1e-9)
+    assert p_expr(targets["expr"], said) == pytest.approx(trained.value, abs=1e-9) != pytest.approx(max(accuracies))
+
+
+def loss_of(task, logits, targets):
+    """Sum of the unweighted losses of the task's outputs, in float64 and from logits, which do not saturate."""
+    losses = []
+    for name, columns in task.slices().items():
+        block, truth = logits[:, columns].double(), torch.from_numpy(targets[name])
+        if name == "expr":
+            losses.append(functional.cross_entropy(block, truth).item())
+        elif name == "au":
+            losses.append(functional.binary_cross_entropy_with_logits(block, truth.double()).item())
+        else:
+            losses.append(1 - np.mean([ccc(t, v) for t, v in zip(targets[name].T, block.tanh().numpy().T)]))
+    return sum(losses)
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_the_kept_epoch_is_that_of_the_smallest_loss(name):
+    task, rate = tasks.task(name), {"learning_rate": 0.3}
+    trained = train(task, HeadConfig("multitask", keep="loss", class_weights="none", **{**WILD, **rate}))
+    gains = [entry["criterion"] for entry in trained.history]
+    assert trained.epoch == 1 + int(np.argmax(gains)) and len(set(gains)) == 8
+    features, targets = problem(600, seed=1)
+    with torch.no_grad():
+        logits = module_of(trained)(torch.from_numpy(features))
+    assert -max(gains) == pytest.approx(loss_of(task, logits, targets), rel=1e-5)
+
+
+def test_what_prunes_is_told_the_metric_whatever_chooses_the_epoch():
+    told = []
+    trained = train(config=HeadConfig(keep="loss", epochs=2), on_epoch=lambda *it: bool(told.append(it)))
+    assert told == [(entry["epoch"], entry["value"]) for entry in trained.history]
+
+
+def test_so_many_epochs_are_the_beginning_of_the_whole_training():
+    config, seen = HeadConfig(epochs=6, learning_rate=1e-2), {}
+    seen["whole"] = train(config=config)
+    features, targets = problem()
+    labels = labels_of(only(targets, EXPR))
+    short = train_head(EXPR, config, ArrayMatrix(features), labels, None, None, 0, epochs=3)
+    assert short.epoch == 3 and [e["loss"] for e in short.history] == [e["loss"] for e in seen["whole"].history[:3]]
+    stopped = train(config=config, on_epoch=lambda epoch, value: epoch == 3)
+    last = train_head(EXPR, HeadConfig(epochs=3, learning_rate=1e-2), ArrayMatrix(features), labels, None, None, 0)
+    assert [e["loss"] for e in stopped.history] == [e["loss"] for e in short.history]
+    assert [e["loss"] for e in last.history] != [e["loss"] for e in short.history]  # its rate falls to 0 sooner
+
+
+def test_a_given_length_keeps_the_last_epoch_beside_selection_rows():
+    features, targets = problem()
+    other, others = problem(600, seed=1)
+    arguments = (EXPR, HeadConfig(**WILD), ArrayMatrix(features), labels_of(only(targets, EXPR)))
+    beside = train_head(*arguments, ArrayMatrix(other), labels_of(only(others, EXPR)), 0, epochs=5)
+    alone = train_head(*arguments, None, None, 0, epochs=5)
+    assert beside.epoch == alone.epoch == 5
+    assert all(np.array_equal(value, alone.state[name]) for name, value in beside.state.items())
+
+
+@pytest.mark.parametrize("name, config, message", [
+    ("va", HeadConfig(keep="accuracy"), "keep accuracy is of expressions, and va has none; keep best or loss"),
+    ("expr", HeadConfig("separate"), "task expr has one output, nothing to separate; use mlp"),
+])
+def test_a_choice_the_task_has_no_value_for_is_refused(name, config, message):
+    with pytest.raises(InputError, match=message):
+        train(tasks.task(name), config)

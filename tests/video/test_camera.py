@@ -1,0 +1,53 @@
+"""Cameras. OpenCV's capture reads a video file as it reads a device, so what follows the opening is tested on one."""
+
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from harness.utils.errors import InputError
+from harness.video.camera import Camera
+from harness.video.realtime import Paced
+from harness.video.source import open_source
+from tests.helpers.video_files import colour_at, film
+
+NOWHERE = 97
+"""No machine has so many cameras."""
+
+
+def test_a_missing_camera_is_refused_readably_and_nothing_else_is_printed():
+    program = f"from harness.video.source import open_source\nopen_source('camera:{NOWHERE}')"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("Traceback") and done.stdout == ""
+    assert lines[-1].startswith(f"harness.utils.errors.InputError: camera:{NOWHERE}: there is no such camera")
+
+
+def test_a_missing_camera_can_be_asked_for_again():
+    for _ in range(2):
+        with pytest.raises(InputError, match="there is no such camera"):
+            open_source(f"camera:{NOWHERE}", seconds=1)
+
+
+def test_what_a_capture_delivers_is_rgb_numbered_and_timed_from_its_first_frame(tmp_path):
+    capture = cv2.VideoCapture(str(film(tmp_path / "a.mp4", 9)))
+    began = time.monotonic()
+    with Camera(capture, "camera:0", 25.) as source:
+        frames = list(source)
+    assert (source.kind, source.live, source.frames, source.rate) == ("camera", True, None, 25)
+    assert [frame.number for frame in frames] == list(range(1, 10)) and frames[0].seconds == 0
+    assert np.all(np.diff([frame.seconds for frame in frames]) > 0)
+    assert began < frames[0].arrived and frames[-1].arrived < time.monotonic()
+    assert [colour_at(frames[0].pixels, *at) for at in ((.2, .8), (.8, .8), (.5, .1))] == ["red", "green", "blue"]
+    assert source.notes == ["camera:0 delivers no more after frame 9; was it unplugged?"]
+    assert not capture.isOpened()
+
+
+def test_a_camera_is_paced_by_itself(tmp_path):
+    camera = Camera(cv2.VideoCapture(str(film(tmp_path / "a.mp4", 30))), "camera:0", None)
+    with Paced(camera) as source:
+        frames = [frame for frame in source if not time.sleep(.01)]
+    assert len(frames) + source.dropped == 30 and frames[-1].number == 30

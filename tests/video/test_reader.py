@@ -1,0 +1,215 @@
+"""Frames of real video files: their pixels, their times, and what is wrong with them."""
+
+import threading
+from fractions import Fraction
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from harness.utils.errors import InputError
+from harness.video.source import open_source
+from tests.helpers.shared_data import shared_data
+from tests.helpers.video_files import colour_at, cut, film, picture, sound
+
+
+def read(path):
+    with open_source(str(path)) as source:
+        return list(source), source
+
+
+def test_frames_are_numbered_from_1_timed_and_rgb(tmp_path):
+    frames, source = read(film(tmp_path / "a.mp4", 12))
+    assert (source.kind, source.rate, source.frames, source.live, source.notes) == ("video", 25, 12, False, [])
+    assert [frame.number for frame in frames] == list(range(1, 13))
+    assert [frame.seconds for frame in frames] == [pytest.approx(n / 25) for n in range(12)]
+    for number, frame in enumerate(frames):
+        assert frame.pixels.shape == (48, 64, 3) and frame.pixels.dtype == np.uint8 and frame.size == (64, 48)
+        assert frame.pixels.flags.c_contiguous
+        inside = np.s_[4:12, 4:28]  # colours bleed over edges
+        assert np.abs(frame.pixels[inside].astype(int) - picture(number, 64, 48)[inside]).max() < 12
+
+
+@pytest.mark.parametrize(("clip", "frames", "rate", "size"), [
+    ("grid_bbaf2n.mpg", 75, 25, (360, 288)), ("grid_lbax4n.mpg", 75, 25, (360, 288)),
+    ("grid_pwij3p.mpg", 75, 25, (360, 288)), ("grid_sbia1a.mpg", 75, 25, (360, 288)),
+    ("grid_swiz3n.mpg", 75, 25, (360, 288)), ("pyfeat_single_face.mp4", 72, 30, (640, 360)),
+    ("intel_head-pose-female.gif", 23, 12.5, (480, 270)),
+    ("intel_head-pose-female-and-male.gif", 56, 12.5, (480, 270))])
+def test_real_clips_are_read_whole_without_a_complaint(clip, frames, rate, size):
+    read_frames, source = read(shared_data() / "clips" / clip)
+    assert len(read_frames) == source.frames == frames
+    assert (source.rate, source.notes, {frame.size for frame in read_frames}) == (rate, [], {size})
+    assert np.all(np.diff([frame.seconds for frame in read_frames]) > 0) and read_frames[0].seconds == 0
+
+
+def test_the_pixels_are_those_that_opencv_decodes(tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    path = film(tmp_path / "a.mp4", 8, 322, 240)
+    capture = cv2.VideoCapture(str(path))
+    for frame in read(path)[0]:
+        there, pixels = capture.read()
+        assert there and np.abs(frame.pixels.astype(int) - pixels[..., ::-1]).mean() < 2
+    assert not capture.read()[0]
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_times_of_a_variable_frame_rate_are_kept(tmp_path, ending):
+    times = [0, 40, 80, 400, 410, 1000, 1033, 1500]
+    frames, source = read(film(tmp_path / f"a.{ending}", 8, times=times))
+    assert [frame.seconds for frame in frames] == pytest.approx([time / 1000 for time in times], abs=1e-3)
+    assert source.notes == []
+
+
+def test_time_starts_with_the_file_even_where_its_stamps_do_not(tmp_path):
+    frames, _ = read(film(tmp_path / "a.ts", 10))
+    assert [frame.seconds for frame in frames] == pytest.approx([n / 25 for n in range(10)], abs=1e-4)
+    assert str(frames[0].seconds) == "0.0"
+
+
+def test_without_time_stamps_the_rate_gives_the_time_and_a_note_says_so(tmp_path):
+    frames, source = read(film(tmp_path / "a.h264", 10))
+    assert [frame.seconds for frame in frames] == pytest.approx([n / 25 for n in range(10)])
+    assert len(source.notes) == 1 and "10 of 10 frames" in source.notes[0] and "25 frames a second" in source.notes[0]
+
+
+@pytest.mark.parametrize("rotation", [0, 90, -90, 180])
+def test_rotation_named_in_the_file_is_honoured_as_opencv_does(tmp_path, rotation):
+    cv2 = pytest.importorskip("cv2")
+    path = film(tmp_path / "a.mp4", 3, rotation=rotation)
+    there, pixels = cv2.VideoCapture(str(path)).read()
+    frame = read(path)[0][-1]
+    assert there and frame.pixels.shape == pixels.shape == ((64, 48, 3) if rotation in (90, -90) else (48, 64, 3))
+    assert np.abs(frame.pixels.astype(int) - pixels[..., ::-1]).mean() < 4
+    blue = {0: (.5, .1), 90: (.1, .5), -90: (.9, .5), 180: (.5, .9)}[rotation]
+    assert colour_at(frame.pixels, *blue) == "blue"
+
+
+@pytest.mark.parametrize(("name", "codec", "pix_fmt"), [
+    ("a.mov", "png", "rgba"), ("a.mov", "qtrle", "argb"), ("a.webm", "libvpx-vp9", "yuva420p"),
+    ("a.gif", "gif", "rgb8"), ("a.mkv", "ffv1", "bgra"), ("a.mkv", "ffv1", "gray"), ("a.mkv", "libx264", "yuv420p10le"),
+    ("a.mkv", "libx264", "yuv444p"), ("a.avi", "mjpeg", "yuvj420p")])
+def test_alpha_is_dropped_and_other_pixels_become_rgb(tmp_path, name, codec, pix_fmt):
+    frames, source = read(film(tmp_path / name, 5, codec=codec, pix_fmt=pix_fmt))
+    assert [frame.pixels.shape for frame in frames] == [(48, 64, 3)] * 5 and source.notes == []
+    if pix_fmt != "gray":
+        assert [colour_at(frames[0].pixels, *at) for at in ((.2, .8), (.8, .8), (.5, .1))] == ["red", "green", "blue"]
+
+
+def test_odd_dimensions_and_a_single_frame(tmp_path):
+    frames, source = read(film(tmp_path / "a.mp4", 1, 321, 241, pix_fmt="yuv444p"))
+    assert [frame.pixels.shape for frame in frames] == [(241, 321, 3)]
+    assert (source.frames, source.notes) == (1, [])
+
+
+def test_a_picture_that_changes_its_size_keeps_coming_in_its_own_size(tmp_path):
+    both = tmp_path / "both.h264"
+    both.write_bytes(film(tmp_path / "a.h264", 10).read_bytes() + film(tmp_path / "b.h264", 7, 32, 80).read_bytes())
+    frames, source = read(both)
+    assert [frame.size for frame in frames] == [(64, 48)] * 10 + [(32, 80)] * 7
+    assert [frame.number for frame in frames] == list(range(1, 18))
+    assert "changes its size at frame 11 (0.40 s), from 64x48 to 32x80 pixels" in source.notes[0]
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path):
+    frames, _ = read(film(tmp_path / "a.mp4", 2, 64, 48, shape=Fraction(3, 2)))
+    assert frames[0].size == (96, 48)
+
+
+@pytest.mark.parametrize(("name", "codec", "pix_fmt", "share"), [
+    ("a.mp4", "mpeg4", "yuv420p", .6), ("a.mkv", "mpeg4", "yuv420p", .6), ("a.avi", "mpeg4", "yuv420p", .6),
+    ("a.avi", "mjpeg", "yuvj420p", .6), ("a.avi", "png", "rgb24", .6), ("a.gif", "gif", "rgb8", .6),
+    ("a.avi", "mpeg4", "yuv420p", .95)])
+def test_of_a_truncated_video_what_is_there_is_read_and_the_place_named(tmp_path, name, codec, pix_fmt, share):
+    path = film(tmp_path / name, 100, 320, 240, codec, pix_fmt, keys=5, fast=name == "a.mp4")
+    whole, _ = read(path)
+    frames, source = read(cut(path, share))
+    assert 30 < len(frames) <= 98
+    for frame, before in zip(frames[:-1], whole):
+        assert frame.seconds == before.seconds and np.array_equal(frame.pixels, before.pixels)
+    assert len(source.notes) == 1
+    assert f"breaks off after frame {len(frames)} ({frames[-1].seconds:.2f} s)" in source.notes[0]
+
+
+def test_a_video_whose_index_was_cut_off_is_refused_with_the_reason(tmp_path):
+    with pytest.raises(InputError, match="a.mp4: cannot be read as a video .*its end is missing"):
+        open_source(str(cut(film(tmp_path / "a.mp4", 50), .6)))
+
+
+def test_what_follows_damage_is_read_too_and_the_place_named(tmp_path):
+    path = film(tmp_path / "a.mov", 40, codec="png", pix_fmt="rgb24")
+    data = bytearray(path.read_bytes())
+    second = data.find(b"\x89PNG", data.find(b"\x89PNG") + 1)
+    data[second:second + 60] = bytes(60)
+    path.write_bytes(data)
+    frames, source = read(path)
+    assert len(frames) == 39 and frames[-1].seconds == pytest.approx(39 / 25)
+    assert "1 damaged part of the file could not be decoded" in source.notes[0]
+
+
+def test_sound_beside_the_film_changes_nothing_and_may_last_longer(tmp_path):
+    frames, source = read(sound(tmp_path / "a.mp4", film_seconds=.4))
+    assert len(frames) == 10 and source.notes == []
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.m4a"])
+def test_sound_alone_is_no_video(tmp_path, name):
+    with pytest.raises(InputError, match="no video stream .it holds audio.; name a video"):
+        open_source(str(sound(tmp_path / name)))
+
+
+def test_the_cover_of_an_album_is_no_video(tmp_path):
+    with pytest.raises(InputError, match="no video stream .it holds audio, video."):
+        open_source(str(sound(tmp_path / "a.mp3", cover=True)))
+
+
+@pytest.mark.parametrize("content", [b"", b"only some words\n" * 50, b"\x00" * 5000])
+@pytest.mark.parametrize("name", ["a.mp4", "a.txt"])
+def test_what_is_no_video_is_refused(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}: (cannot be read as a video|has no video stream|not one frame)"):
+        open_source(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.mkv", "a.mp4"])
+def test_a_video_without_a_frame_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match=f"{name}: (not one frame of this video can be decoded|cannot be read)"):
+        open_source(str(film(tmp_path / name, 0)))
+
+
+def test_names_with_colons_and_other_signs_are_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    film(tmp_path / "at 10:30 é.mp4", 3)
+    assert len(read("at 10:30 é.mp4")[0]) == 3
+
+
+def test_frames_are_read_while_they_are_asked_for_and_reading_may_stop_early(tmp_path):
+    with open_source(str(film(tmp_path / "a.mp4", 50))) as source:
+        first = [frame.number for frame in islice(source, 3)]
+        again = iter(source)
+        assert next(again).number == 4
+    assert first == [1, 2, 3] and list(again) == []
+
+
+def test_a_video_closed_while_another_thread_reads_it_ends(tmp_path):
+    source = open_source(str(film(tmp_path / "a.mp4", 400)))
+    seen = []
+    reader = threading.Thread(target=lambda: seen.extend(frame.number for frame in source))
+    reader.start()
+    with source:
+        pass
+    reader.join(30)
+    assert not reader.is_alive() and seen == list(range(1, len(seen) + 1))
+
+
+@pytest.mark.benchmark
+def test_a_thousand_frames_a_second_at_640_by_360(tmp_path):
+    import time
+
+    path = film(tmp_path / "a.mp4", 600, 640, 360)
+    best = 0.0
+    for _ in range(3):
+        began = time.perf_counter()
+        frames = sum(1 for _ in open_source(str(path)))
+        best = max(best, frames / (time.perf_counter() - began))
+    assert best > 1000
