@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backbones.errors import BackboneError, unknown
+from backbones.errors import BackboneError, unknown_name_error
 from backbones.spec import AFFECTNET, TIMM_SOURCE, BackboneSpec, Preprocessing
 
 TIMM = "timm:"
@@ -54,7 +54,7 @@ def spec(name: str) -> BackboneSpec:
         from backbones.timm_models import spec_of
 
         return spec_of(name)
-    raise unknown("backbone", name, SPECS)
+    raise unknown_name_error("backbone", name, SPECS)
 
 
 def constructor(name: str) -> str:

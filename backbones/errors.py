@@ -34,7 +34,7 @@ def printable(text: str, most: int = 200) -> str:
     return "".join(c if c.isprintable() else "?" for c in text[:most])
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> BackboneError:
+def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> BackboneError:
     """An error for a name that nothing answers to, with the nearest known names."""
     known = sorted(set(known))
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)

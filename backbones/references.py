@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backbones import catalogue
 from backbones.checkpoint import entries_by_name, is_checkpoint
-from backbones.errors import BackboneError, unknown
+from backbones.errors import BackboneError, unknown_name_error
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def resolve(reference: str, checkpoints: Path | None = None) -> Source:
         raise BackboneError(f"no checkpoint at {path}: it has no card.json",
                             "name a folder that holds card.json and model.safetensors or model.onnx")
     if not catalogue.constructor(name).startswith(catalogue.TIMM):
-        raise unknown(f"weights of {name}", weights, ["random", *known])
+        raise unknown_name_error(f"weights of {name}", weights, ["random", *known])
     return Source(reference, "tag", name, weights)
 
 
@@ -61,7 +61,7 @@ def _bare(reference: str, known: dict[str, Path]) -> Source:
 
 def _catalogued(name: str, known: dict[str, Path]) -> None:
     if name not in catalogue.SPECS and not name.startswith(catalogue.TIMM):
-        raise unknown("backbone", name, [*catalogue.SPECS, *known])
+        raise unknown_name_error("backbone", name, [*catalogue.SPECS, *known])
 
 
 def _tag(name: str) -> str:

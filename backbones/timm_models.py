@@ -11,7 +11,7 @@ import timm
 from timm.models import get_pretrained_cfg
 from torch import nn
 
-from backbones.errors import BackboneError, unknown
+from backbones.errors import BackboneError, unknown_name_error
 from backbones.spec import AFFECTNET, TIMM_SOURCE, BackboneSpec, Preprocessing
 
 SECONDS_TO_REACH_HUB = 3.0
@@ -20,7 +20,7 @@ WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 def _known(model: str) -> None:
     if not timm.is_model(model):
-        raise unknown("timm model", model, timm.list_models())
+        raise unknown_name_error("timm model", model, timm.list_models())
 
 
 def spec_of(name: str) -> BackboneSpec:
@@ -56,7 +56,7 @@ def create_pretrained(model: str, tag: str) -> nn.Module:
     _known(model)
     tags = {name.partition(".")[2] for name in timm.list_pretrained(f"{model}.*")}
     if tag not in tags:
-        raise unknown(f"pretrained tag of timm:{model}", tag, tags)
+        raise unknown_name_error(f"pretrained tag of timm:{model}", tag, tags)
     card = get_pretrained_cfg(f"{model}.{tag}")
     if not _cached(card):
         _reach_hub(f"{model}.{tag}")

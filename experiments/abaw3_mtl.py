@@ -7,7 +7,7 @@ directly on the features against three on a shared hidden layer.
 """
 
 from experiments._stills import NAMES, TRAINED
-from harness.runner import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, SmoothingGrid
 from harness.runner.recipe import FEATURES
 from harness.training.heads.config import HeadConfig
 
@@ -17,5 +17,5 @@ recipe = Recipe(
     backbones=NAMES,
     grids=(Grid("mtl", FEATURES, (HeadConfig("multitask", hidden=0, epochs=20, learning_rate=5e-3),
                                   HeadConfig("multitask", hidden=128, epochs=20))),),
-    smoothing=Smoothing(largest=100),
+    smoothing=SmoothingGrid(largest=100),
 )

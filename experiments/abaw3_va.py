@@ -8,7 +8,7 @@ weights at hand, name other backbones: --set backbones=efficientnet_b0,efficient
 
 from experiments._heads import LINEAR
 from experiments._stills import NAMES, TRAINED
-from harness.runner import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, SmoothingGrid
 from harness.runner.recipe import FEATURES
 from harness.training.heads.config import HeadConfig
 
@@ -18,5 +18,5 @@ recipe = Recipe(
     backbones=NAMES,
     grids=(Grid("va", FEATURES, (LINEAR,
                                  HeadConfig("mlp", epochs=20))),),
-    smoothing=Smoothing(largest=100),
+    smoothing=SmoothingGrid(largest=100),
 )

@@ -9,7 +9,7 @@ them for the four tasks: three feature choices and two heads for EXPR, one head 
 
 from experiments._heads import LINEAR
 from experiments._stills import QUICK, QUICK_NAMES
-from harness.runner import Grid, Recipe, Smoothing, SyntheticVideos
+from harness.runner import Grid, Recipe, SmoothingGrid, SyntheticVideos
 from harness.runner.recipe import FEATURES
 from harness.training.heads.config import HeadConfig
 
@@ -24,6 +24,6 @@ recipe = Recipe(
         Grid("au", ("embeddings",), (HeadConfig("mlp"),)),
         Grid("mtl", ("embeddings+scores",), (HeadConfig("multitask", hidden=0, epochs=20, learning_rate=5e-3),)),
     ),
-    smoothing=Smoothing(largest=50),
+    smoothing=SmoothingGrid(largest=50),
     seeds=(0, 1, 2),
 )

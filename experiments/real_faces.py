@@ -8,7 +8,7 @@ that are trained on synthetic stills, the three feature choices and two heads.
 
 from experiments._heads import LINEAR
 from experiments._stills import NAMES, TRAINED
-from harness.runner import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, SmoothingGrid
 from harness.runner.recipe import FEATURES
 from harness.training.heads.config import HeadConfig
 
@@ -17,5 +17,5 @@ recipe = Recipe(
     trained=TRAINED,
     backbones=NAMES,
     grids=(Grid("expr", FEATURES, (LINEAR, HeadConfig("mlp"))),),
-    smoothing=Smoothing(largest=0),
+    smoothing=SmoothingGrid(largest=0),
 )

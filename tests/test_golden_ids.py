@@ -9,24 +9,24 @@ import pytest
 
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
-from harness.data.splits import annotations_digest
+from harness.data.splits import labels_fingerprint
 from harness.data.synthetic import VERSION
 from harness.data.synthetic.cache import stills_identity
 from harness.features.store import entry_key
-from harness.runner import BackboneRecipe, Recipe, Search, Smoothing, find_recipe, recipe_names
+from harness.runner import BackboneRecipe, Recipe, Search, SmoothingGrid, find_recipe, recipe_names
 from harness.runner.backbone_training import REVISION as TRAINING_REVISION
-from harness.runner.expansion import Expansion
+from harness.runner.expansion import JobGrid
 from harness.runner.preparation import Prepared, PreparedBackbone
-from harness.runner.search_space import Space
+from harness.runner.search_space import SearchSpace
 from harness.training.heads.config import HeadConfig
-from harness.utils.hashing import digest, plain
+from harness.utils.hashing import content_hash, to_jsonable
 from tests.helpers.shared_data import shared_data
 
 GOLDEN = json.loads(Path(__file__).with_suffix(".json").read_text())
 PREPROCESSING = {"size": 64, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
 LABELS = {"expr": "a" * 16, "va": "b" * 16, "au": "c" * 16, "mtl": "d" * 16}
 SEARCHES = {"plain": Search(), "gaps": Search(trials=50, batch=4, gaps=("linear", "nearest"))}
-CAUSAL = Smoothing(kernels=("trailing_mean", "trailing_median", "exponential"), gaps="held")
+CAUSAL = SmoothingGrid(kernels=("trailing_mean", "trailing_median", "exponential"), gaps="held")
 
 
 def prepared(recipe, images="0" * 16, labels=LABELS, temporal=True):
@@ -40,9 +40,9 @@ def prepared(recipe, images="0" * 16, labels=LABELS, temporal=True):
 
 def ids(recipe, **changes):
     """The digest of a recipe, and of the ids of its jobs and of their trainings."""
-    jobs = Expansion(recipe, prepared(recipe, **changes)).jobs()
+    jobs = JobGrid(recipe, prepared(recipe, **changes)).jobs()
     listed = [[job.job_id, job.training_id] for job in jobs]
-    return {"recipe": digest(recipe), "jobs": len(jobs), "last": listed[-1] if listed else [],
+    return {"recipe": content_hash(recipe), "jobs": len(jobs), "last": listed[-1] if listed else [],
             "all": hashlib.sha256(json.dumps(listed).encode()).hexdigest()}
 
 
@@ -60,7 +60,7 @@ def test_ids_of_searches():
     for name in ("abaw3_expr", "abaw3_mtl"):
         for label, search in SEARCHES.items():
             recipe = dataclasses.replace(find_recipe(name), search=search)
-            found[f"{name} {label}"] = Space(Expansion(recipe, prepared(recipe)), recipe.grids[0]).identity()
+            found[f"{name} {label}"] = SearchSpace(JobGrid(recipe, prepared(recipe)), recipe.grids[0]).identity()
     assert found == GOLDEN["searches"]
 
 
@@ -68,10 +68,10 @@ def test_ids_of_trained_backbones_and_synthetic_data():
     found = {}
     for name in recipe_names(BackboneRecipe):
         recipe = find_recipe(name, BackboneRecipe)
-        found[name] = digest({"training": plain(recipe.training), "revision": TRAINING_REVISION})
+        found[name] = content_hash({"training": to_jsonable(recipe.training), "revision": TRAINING_REVISION})
     for backbone in find_recipe("quickstart").trained + find_recipe("abaw3_expr").trained:
-        found[backbone.name] = [digest(backbone), stills_identity(backbone.stills)]
-    found["videos"] = digest([find_recipe("quickstart").synthetic, VERSION])
+        found[backbone.name] = [content_hash(backbone), stills_identity(backbone.stills)]
+    found["videos"] = content_hash([find_recipe("quickstart").synthetic, VERSION])
     assert found == GOLDEN["trainings"]
 
 
@@ -81,7 +81,7 @@ def test_ids_on_shared_data(name, tmp_path):
     recipes = ("real_faces",) if name == "faces" else ("abaw3_expr", "abaw3_va", "abaw3_au", "abaw3_mtl")
     images, found = dataset_digest(dataset, tmp_path / "digests.json"), {}
     for recipe in map(find_recipe, recipes):
-        labels = {task: annotations_digest(dataset, task) for task in recipe.tasks}
+        labels = {task: labels_fingerprint(dataset, task) for task in recipe.tasks}
         found[recipe.name] = ids(recipe, images=images, labels=labels, temporal=dataset.temporal)
     assert found == GOLDEN["data"][name]
 
@@ -92,4 +92,4 @@ def test_a_dataclass_without_a_tag_has_no_id():
         pass
 
     with pytest.raises(TypeError, match="Renamed has no content identity: it defines no hash_tag"):
-        digest(Renamed())
+        content_hash(Renamed())

@@ -15,27 +15,27 @@ import pytest
 import backbones
 from harness.data.dataset import Labels
 from harness.data.registry import open_dataset
-from harness.data.splits import annotations_digest
-from harness.data.stratification import folds, held_out
+from harness.data.splits import labels_fingerprint
+from harness.data.stratification import stratified_group_kfold, stratified_group_split
 from harness.inference.submission import files
 from harness.inference.submission.frame_counts import Sources, lengths
-from harness.inference.submission.predictions import decoded
-from harness.inference.submission.rows import every_frame, listed_images
-from harness.jobs.frozen_selection import freeze
-from harness.jobs.labels import Sealed
+from harness.inference.submission.predictions import decode_predictions
+from harness.inference.submission.rows import all_frames, listed_images
+from harness.jobs.frozen_selection import freeze_selection
+from harness.jobs.labels import ReportedLabels
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.jobs.selection import Choice
-from harness.leaderboard.rows import board, rows
+from harness.jobs.selection import PostprocessingChoice
+from harness.leaderboard.rows import board_key, rows
 from harness.metrics import ccc, p_au
 from harness.metrics.scores import UndefinedMetricWarning
 from harness.metrics.tasks import softmax, task
-from harness.metrics.unit_statistics import collect, merge, score
+from harness.metrics.unit_statistics import compute_statistics, merge, score
 from harness.runner import Grid, Recipe
-from harness.runner.expansion import Expansion
+from harness.runner.expansion import JobGrid
 from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.smoothing.gaps import fill_gaps
-from harness.smoothing.kernels import Filter
+from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.data_folders import MTL_HEADER, small_abaw3, write
@@ -60,7 +60,7 @@ def targets(name, count, seed=1):
 def value(name, wanted, said):
     """The task's metric of decisions: expressions int [N], values [N, 2], action units [N, 12]."""
     columns = [np.eye(8)[said[o.name]] if o.name == "expr" else said[o.name] for o in task(name).outputs]
-    counted = collect(name, np.concatenate(columns, axis=1), wanted, np.zeros(len(columns[0]), int), 1)
+    counted = compute_statistics(name, np.concatenate(columns, axis=1), wanted, np.zeros(len(columns[0]), int), 1)
     return score(counted).metrics[task(name).metric]
 
 
@@ -85,7 +85,7 @@ def test_emotiefflib_expressions_are_written_by_argmin(tmp_path):
     images = [f"video{v}/{frame:05d}.jpg" for v in (1, 2) for frame in range(1, 400, 2)] + ["video1/00001.jpg"]
     listed = listed_images(write(tmp_path / "list.txt", MTL_HEADER, *images))
     probable = outputs("mtl", 400)[[*range(400), 0]]
-    found = decoded(task("mtl"), probable, Filter("none", 0, "linear", CHOSEN))
+    found = decode_predictions(task("mtl"), probable, SmoothingParams("none", 0, "linear", CHOSEN))
     assert (found["expr"] == probable[:, 2:10].argmax(axis=1)).all()
     said, wanted = written_and_read(tmp_path / "out", "mtl", "mtl", listed, found), targets("mtl", 401)
     assert value("mtl", wanted, said) == value("mtl", wanted, found)
@@ -147,9 +147,9 @@ def test_emotiefflib_frames_without_a_crop_leave_the_score_unsaid():
 def test_prlab_means_of_shards_are_averaged_whatever_their_size(name):
     """The running mean counts a batch before it is in, and devices of unequal share weigh alike."""
     said, wanted, unit = outputs(name, 500), targets(name, 500), np.random.default_rng(2).integers(0, 9, 500)
-    whole = score(collect(name, said, wanted, unit, 9)).metrics
+    whole = score(compute_statistics(name, said, wanted, unit, 9)).metrics
     for cut in (1, 30, 499):
-        shards = [collect(name, said[part], {key: block[part] for key, block in wanted.items()}, unit[part], 9)
+        shards = [compute_statistics(name, said[part], {key: block[part] for key, block in wanted.items()}, unit[part], 9)
                   for part in (slice(cut), slice(cut, None))]
         assert score(merge(shards)).metrics == pytest.approx(whole, abs=1e-12)
         assert score(merge(shards[::-1])).metrics == pytest.approx(whole, abs=1e-12)
@@ -158,8 +158,8 @@ def test_prlab_means_of_shards_are_averaged_whatever_their_size(name):
 @pytest.mark.parametrize("name", ["expr", "va", "au"])
 def test_prlab_files_cannot_be_written_and_thresholds_are_fixed(tmp_path, name):
     """Its writer joins an array as if it were text, and action units are cut at 0.5 whatever was chosen."""
-    lines, probable = every_frame(name, {"video1": 40, "video2_left": 2}), outputs(name, 42)
-    found = decoded(task(name), probable, Filter("mean", 7, "linear", CHOSEN))
+    lines, probable = all_frames(name, {"video1": 40, "video2_left": 2}), outputs(name, 42)
+    found = decode_predictions(task(name), probable, SmoothingParams("mean", 7, "linear", CHOSEN))
     if name == "au":
         assert (found["au"] == (probable >= np.array(CHOSEN))).all()
     said, wanted = written_and_read(tmp_path / "out", name, "videos", lines, found), targets(name, 42)
@@ -176,18 +176,18 @@ def test_prlab_validation_scores_are_called_test():
     listed = rows([record("a" * 12, split="validation"), record("b" * 12, split="test", value=0.9),
                    record("c" * 12, split="selection", kind="trial")])
     assert {row["run_id"][0]: row["split"] for row in listed} == {"a": "validation", "b": "test"}
-    assert len({board(row) for row in listed}) == 2 and {row["rank"] for row in listed} == {1}
+    assert len({board_key(row) for row in listed}) == 2 and {row["rank"] for row in listed} == {1}
 
 
 SPLIT = """
 import random, numpy as np
-from harness.data.stratification import folds, held_out
+from harness.data.stratification import stratified_group_kfold, stratified_group_split
 random.seed({seed}); np.random.seed({seed})
 names = [f"v{{n}}" for n in range(40)]
 {shuffle}
 presence = np.array([[int(name[1:]) % 3 == 0, int(name[1:]) % 11 == 0] for name in names], int)
-chosen = held_out(names, names, 0.25, 7, presence)
-fold = folds(names, names, presence, 5, 7)
+chosen = stratified_group_split(names, names, 0.25, 7, presence)
+fold = stratified_group_kfold(names, names, presence, 5, 7)
 print(sorted(name for name, held in zip(names, chosen) if held), sorted(zip(names, fold.tolist())))
 """
 
@@ -201,8 +201,8 @@ def test_merbench_folds_are_shuffled_without_a_seed():
         said.add(done.stdout)
     assert len(said) == 1
     names = [f"v{n}" for n in range(40)]
-    assert (held_out(names, names, 0.25, 7) != held_out(names, names, 0.25, 8)).any()
-    assert (folds(names, names, None, 5, 7) != folds(names, names, None, 5, 8)).any()
+    assert (stratified_group_split(names, names, 0.25, 7) != stratified_group_split(names, names, 0.25, 8)).any()
+    assert (stratified_group_kfold(names, names, None, 5, 7) != stratified_group_kfold(names, names, None, 5, 8)).any()
 
 
 def sealed_job(tmp_path, protocol="held-out"):
@@ -211,25 +211,25 @@ def sealed_job(tmp_path, protocol="held-out"):
     root, store = small_abaw3(tmp_path / "data"), tmp_path / "store"
     recipe = Recipe("small", (Grid("expr"),), ("mine",), protocol=Protocol(protocol))
     mine = PreparedBackbone("mine", "checkpoint mine", "hash", False, 1, "entry")
-    labels = {"expr": annotations_digest(open_dataset(root), "expr")}
-    return Expansion(recipe, Prepared(root, store, "data", True, "images", labels, (mine,))).jobs()[-1]
+    labels = {"expr": labels_fingerprint(open_dataset(root), "expr")}
+    return JobGrid(recipe, Prepared(root, store, "data", True, "images", labels, (mine,))).jobs()[-1]
 
 
 def test_merbench_test_sets_are_scored_at_every_epoch(tmp_path):
     """Labels of the reported split stay shut until a choice lies on disk, and that choice stands."""
     job = sealed_job(tmp_path)
-    choice, folder = Choice("mean", 3, None, 0.4, {}), tmp_path / "kept"
+    choice, folder = PostprocessingChoice("mean", 3, None, 0.4, {}), tmp_path / "kept"
     kept = write(folder / "reported.npz", "predictions")
-    frozen = freeze(folder, job.job_id, 4, choice, kept)
-    assert len(Sealed(job).open(frozen)) == 10
+    frozen = freeze_selection(folder, job.job_id, 4, choice, kept)
+    assert len(ReportedLabels(job).open(frozen)) == 10
     with pytest.raises(FramelightError, match="must not choose on the labels of the reported split"):
-        Sealed(job).published()
+        ReportedLabels(job).published()
     frozen.path.write_text(frozen.path.read_text().replace('"radius": 3', '"radius": 4'))
     with pytest.raises(FramelightError, match="stay shut"):
-        Sealed(job).open(frozen)
+        ReportedLabels(job).open(frozen)
     frozen.path.unlink()
     with pytest.raises(FramelightError, match="stay shut"):
-        Sealed(job).open(frozen)
+        ReportedLabels(job).open(frozen)
 
 
 def test_emotiefflib_backbones_are_known_by_parts_of_their_names(tmp_path):
@@ -251,10 +251,10 @@ def test_py_feat_undefined_f1_is_a_silent_zero():
     wanted[:, 4] = said[:, 4] = 0
     with pytest.warns(UndefinedMetricWarning, match="AU7"):
         assert p_au(wanted, said) == pytest.approx(11 / 12)
-    scored = score(collect("au", said.astype(float), {"au": wanted}, np.zeros(6, int), 1))
+    scored = score(compute_statistics("au", said.astype(float), {"au": wanted}, np.zeros(6, int), 1))
     assert scored.undefined == ("F1/AU7",) and scored.metrics["F1/AU7"] == 0
     said[0, 4] = 1
-    assert score(collect("au", said.astype(float), {"au": wanted}, np.zeros(6, int), 1)).undefined == ()
+    assert score(compute_statistics("au", said.astype(float), {"au": wanted}, np.zeros(6, int), 1)).undefined == ()
 
 
 @pytest.mark.parametrize("constant", [0.1, -1 / 3, 0.7])
@@ -266,5 +266,5 @@ def test_torchmetrics_ccc_of_a_constant_is_nan_or_one(constant):
             assert ccc(*pair) == 0
     both = np.stack([said, said], axis=1)
     wanted = {"va": np.stack([truth, said], axis=1).astype(np.float32)}
-    scored = score(collect("va", both, wanted, np.arange(1001) % 3, 3))
+    scored = score(compute_statistics("va", both, wanted, np.arange(1001) % 3, 3))
     assert scored.undefined == ("CCC_V",) and scored.metrics["P_VA"] == pytest.approx(0.5)

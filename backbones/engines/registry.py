@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbones.engines.engine import PRECISIONS, Engine
-from backbones.errors import BackboneError, unknown
+from backbones.errors import BackboneError, unknown_name_error
 from backbones.onnx_network import OnnxNetwork
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def usable(name: str, backbone: Backbone, precision: str) -> bool:
 def require(name: str, backbone: Backbone, precision: str) -> None:
     """BackboneError that says what to do, unless the engine is there and runs this backbone in this precision."""
     if name not in KINDS:
-        raise unknown("engine", name, KINDS)
+        raise unknown_name_error("engine", name, KINDS)
     if precision not in PRECISIONS:
-        raise unknown("precision", precision, PRECISIONS)
+        raise unknown_name_error("precision", precision, PRECISIONS)
     kind = KINDS[name]
     if isinstance(backbone.network, OnnxNetwork) and not kind.foreign:
         others = [other for other, there in KINDS.items() if there.foreign and not there.absent()]

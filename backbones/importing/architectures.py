@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from backbones import catalogue
-from backbones.errors import BackboneError, unknown
+from backbones.errors import BackboneError, unknown_name_error
 from backbones.importing.allowed_globals import Name
 from backbones.loading import construct
 
@@ -113,7 +113,7 @@ def canonical(architecture: str) -> str:
     shorter = ("_".join(words[:count]) for count in range(len(words), 0, -1))
     found = next((name for name in shorter if name in known), None)
     if found is None:
-        raise unknown("architecture", architecture, [*catalogue.SPECS, *known])
+        raise unknown_name_error("architecture", architecture, [*catalogue.SPECS, *known])
     return _catalogued(found)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
-from harness.bench.figure import Figure
-from harness.utils.errors import unknown
+from harness.bench.figure import Measurement
+from harness.utils.errors import unknown_name_error
 
 SCALE = "scale"
 """The benchmark that is run only by its name: it writes gigabytes."""
@@ -25,17 +25,17 @@ BENCHMARKS = {
 NAMES = tuple(name for name in BENCHMARKS if name != SCALE)
 
 
-def measurements(name: str | None, say: Callable[[str], None], **options: Any) -> Iterator[Figure]:
+def measurements(name: str | None, say: Callable[[str], None], **options: Any) -> Iterator[Measurement]:
     """The figures of one benchmark, or of all of NAMES; options: what its `measure` takes besides.
 
     InputError for an unknown name, at once.
     """
     if name is not None and name not in (*NAMES, SCALE):
-        raise unknown("benchmark", name, (*NAMES, SCALE, MOBILE))
+        raise unknown_name_error("benchmark", name, (*NAMES, SCALE, MOBILE))
     return _measured(NAMES if name is None else (name,), say, options)
 
 
-def _measured(names: tuple[str, ...], say: Callable[[str], None], options: dict[str, Any]) -> Iterator[Figure]:
+def _measured(names: tuple[str, ...], say: Callable[[str], None], options: dict[str, Any]) -> Iterator[Measurement]:
     for name in names:
         say(f"measuring {name}")
         module, function = BENCHMARKS[name].split(".")

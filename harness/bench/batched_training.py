@@ -9,18 +9,18 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.bench.figure import Figure, interleaved
-from harness.bench.hardware_limits import ceilings
+from harness.bench.figure import Measurement, interleave_rounds
+from harness.bench.hardware_limits import hardware_limits
 from harness.training.heads.config import HeadConfig
 
 if TYPE_CHECKING:
-    from harness.training.heads.train_batched import Wanted
+    from harness.training.heads.train_batched import HeadTrainingSpec
 
 L2, RATES = (0.0, 1e-4, 1e-3, 1e-2), (1e-4, 3e-4, 1e-3, 3e-3)
 CLASSES = 8
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder, _one_thread() as device:
         yield _figure(folder, "32 heads together", HeadConfig("logistic_regression", epochs=2), (0, 1), 30_000, 10_000,
                       "cpu", 5, every=8, flops_of_a_row=2 * 2 * CLASSES, note=_LINEAR)
@@ -35,16 +35,16 @@ _DEEP = ("on a CPU each is multiplied for itself, to the bits of a head alone, a
 
 
 def _figure(folder: str, part: str, config: HeadConfig, seeds: Sequence[int], rows: int, chosen: int, device: str,
-            least: float, every: int, flops_of_a_row: int, note: str) -> Figure:
+            least: float, every: int, flops_of_a_row: int, note: str) -> Measurement:
     """every: of the heads one after another so many are left out for one that is timed."""
     import dataclasses
 
     from harness.metrics.tasks import task
     from harness.training.heads.train import train_head
-    from harness.training.heads.train_batched import Wanted, train_together
+    from harness.training.heads.train_batched import HeadTrainingSpec, train_together
 
     heads = [dataclasses.replace(config, l2=l2, learning_rate=rate) for l2, rate in product(L2, RATES)]
-    wanted: list[Wanted] = [Wanted(head) for head in heads]
+    wanted: list[HeadTrainingSpec] = [HeadTrainingSpec(head) for head in heads]
     data, width = _data(folder, rows, chosen)
     expr, accelerator = task("expr"), "cpu" if device == "cpu" else "gpu"
 
@@ -57,16 +57,16 @@ def _figure(folder: str, part: str, config: HeadConfig, seeds: Sequence[int], ro
             for head in heads[::every]:
                 train_head(expr, head, *data(), seed, accelerator=accelerator)
 
-    times = interleaved({"together": together, "alone": alone})
+    times = interleave_rounds({"together": together, "alone": alone})
     count = len(heads) * len(seeds)
     seen = rows * config.epochs * 2 + chosen * config.epochs  # forwards and gradients; the selection forwards
     flops = count * width * flops_of_a_row / 2 * seen
     read = len(seeds) * (config.epochs + 1) * rows * width * 2
-    return Figure(part, f"{count} {config.kind}, {rows:,} x {width}, {config.epochs} epochs, {chosen:,} selection rows"
+    return Measurement(part, f"{count} {config.kind}, {rows:,} x {width}, {config.epochs} epochs, {chosen:,} selection rows"
                   + ("" if device == "cpu" else ", GPU"), times.median("together"), "s",
                   f"one after another ({count // every} timed, scaled)", every * times.median("alone"),
                   every * times.ratio("together", "alone"), least,
-                  floor=ceilings().floor(read, flops, threads=1) if device == "cpu" else None, note=note)
+                  floor=hardware_limits().floor(read, flops, threads=1) if device == "cpu" else None, note=note)
 
 
 def _data(folder: str, rows: int, chosen: int) -> tuple[Callable[[], tuple[Any, ...]], int]:

@@ -7,22 +7,22 @@ from itertools import count
 
 import numpy as np
 
-from harness.bench.figure import ROUNDS, Figure, interleaved
-from harness.bench.hardware_limits import ceilings
+from harness.bench.figure import ROUNDS, Measurement, interleave_rounds
+from harness.bench.hardware_limits import hardware_limits
 from harness.metrics.intervals import METHOD, REPLICATES, interval
 from harness.metrics.scores import expression_f1
-from harness.metrics.unit_statistics import collect
+from harness.metrics.unit_statistics import compute_statistics
 
 VIDEOS, FRAMES, CLASSES = 70, 4000, 8
 TIMED, REPEATED = 20, 20
 """Replicates that the frames are resampled in, and intervals made, in a round."""
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
     random = np.random.default_rng(0)
     unit = np.repeat(np.arange(VIDEOS), FRAMES)
     truth, outputs = random.integers(0, CLASSES, len(unit)), random.random((len(unit), CLASSES))
-    kept = collect("expr", outputs, {"expr": truth}, unit, VIDEOS)
+    kept = compute_statistics("expr", outputs, {"expr": truth}, unit, VIDEOS)
     predicted, frames = outputs.argmax(axis=1), np.split(np.arange(len(unit)), VIDEOS)
 
     fresh = count(1)
@@ -39,12 +39,12 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
             scores.append(expression_f1(counts.reshape(CLASSES, CLASSES))[0].mean())
         return tuple(np.quantile(scores, (0.025, 0.975)))
 
-    times = interleaved({"ours": ours, "frames": resampled}, ROUNDS)
+    times = interleave_rounds({"ours": ours, "frames": resampled}, ROUNDS)
     scale = REPLICATES / TIMED
-    yield Figure("bootstrap", f"{METHOD} interval of P_EXPR, {REPLICATES:,} replicates over {VIDEOS} videos",
+    yield Measurement("bootstrap", f"{METHOD} interval of P_EXPR, {REPLICATES:,} replicates over {VIDEOS} videos",
                  times.median("ours") / REPEATED, "s", "numpy: the frames of drawn videos gathered and counted anew",
                  times.median("frames") * scale, times.ratio("ours", "frames") * scale * REPEATED, 1000,
-                 floor=ceilings().floor(flops=2 * REPLICATES * VIDEOS * 3 * CLASSES * 2, threads=1),
+                 floor=hardware_limits().floor(flops=2 * REPLICATES * VIDEOS * 3 * CLASSES * 2, threads=1),
                  note="one seed, from counts that the job keeps, with draws of its own, which rows of a board share; "
                       f"the frames are resampled {TIMED} times, and the time is scaled. The floor is two products of "
                       "draws and counts, at the speed of float32")

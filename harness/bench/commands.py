@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.bench.figure import ROUNDS, Figure, seconds
+from harness.bench.figure import ROUNDS, Measurement, seconds
 from harness.metrics.tasks import EXPRESSIONS, TASKS
 from harness.tracking import open_tracker
 from harness.tracking.records import Record
@@ -19,7 +19,7 @@ from harness.tracking.records import Record
 RUNS, SEEDS, VIDEOS, FRAMES = 2000, 5, 70, 4000
 
 
-def measure_leaderboard(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure_leaderboard(say: Callable[[str], None]) -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
         say(f"tracking {RUNS} records")
@@ -34,7 +34,7 @@ def measure_leaderboard(say: Callable[[str], None]) -> Iterator[Figure]:
             return seconds(lambda: subprocess.run(command, check=True, capture_output=True))
 
         first, again = board(), [board() for _ in range(ROUNDS)]
-        yield Figure("leaderboard", f"framelight leaderboard, {RUNS:,} runs: {RUNS // SEEDS} rows of {SEEDS} seeds",
+        yield Measurement("leaderboard", f"framelight leaderboard, {RUNS:,} runs: {RUNS // SEEDS} rows of {SEEDS} seeds",
                      statistics.median(again), "s", limit=3.0,
                      note=f"intervals and paired tests at hand. The first time, when those of none of the "
                           f"{RUNS // SEEDS} rows are: {first:.1f} s; `framelight run` works out its own as it ends")
@@ -67,12 +67,12 @@ def _records() -> Iterator[Record]:
                      units=VIDEOS)
 
 
-def measure_startup(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure_startup(say: Callable[[str], None]) -> Iterator[Measurement]:
     command = [sys.executable, "-m", "harness.cli", "--help"]
     bare = [sys.executable, "-c", "pass"]
 
     def taken(arguments: list[str]) -> float:
         return seconds(lambda: subprocess.run(arguments, check=True, capture_output=True), ROUNDS)
 
-    yield Figure("startup", "framelight --help, a process of its own", taken(command), "s", limit=0.5,
+    yield Measurement("startup", "framelight --help, a process of its own", taken(command), "s", limit=0.5,
                  floor=taken(bare), note="the floor is an interpreter that does nothing")

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.bench.crops import Crops, drawn
-from harness.bench.figure import Figure, interleaved
-from harness.bench.hardware_limits import ceilings
-from harness.features.engine_choice import Computing
+from harness.bench.figure import Measurement, interleave_rounds
+from harness.bench.hardware_limits import hardware_limits
+from harness.features.engine_choice import EngineSelector
 
 if TYPE_CHECKING:
     from backbones import Backbone
@@ -33,7 +33,7 @@ HELD = 16
 
 
 @dataclass(frozen=True)
-class Opened(Computing):
+class Opened(EngineSelector):
     """An engine that is open already, so that neither side pays for opening it."""
 
     running: Engine | None = None
@@ -43,7 +43,7 @@ class Opened(Computing):
         return self.running
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
     import backbones
 
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +52,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
             yield measure_one(name, paths, Path(folder), say)
 
 
-def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str], None]) -> Figure:
+def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str], None]) -> Measurement:
     """One named backbone, random weights, on crops of `paths`; features are written below `folder`."""
     import backbones
     from backbones.engines.selection import choose, open_engine
@@ -75,14 +75,14 @@ def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str],
         store = FeatureStore(folder / f"{name}-{next(stores)}")
         extract(crops, backbone, store, threads=workers, images="bench", computing=Opened(cache, running=engine))
 
-    times = interleaved({"disk": from_disk, "memory": lambda: _forward(engine, batches, turns, workers)})
+    times = interleave_rounds({"disk": from_disk, "memory": lambda: _forward(engine, batches, turns, workers)})
     each = 1000 / (turns * batch)
     steps = [*_preparing(backbone, paths[:batch]), ("the network", workers * each * times.median("memory"))]
     macs = backbone.info().macs
-    return Figure(f"extraction {name}", f"{turns * batch} JPEGs of 112 pixels to stored features, {chosen}",
+    return Measurement(f"extraction {name}", f"{turns * batch} JPEGs of 112 pixels to stored features, {chosen}",
                   times.median("disk") * each, "ms", "forward passes alone, batches in memory",
                   times.median("memory") * each, times.ratio("disk", "memory"), LEAST,
-                  floor=None if macs is None else 1000 * ceilings().floor(flops=2 * macs),
+                  floor=None if macs is None else 1000 * hardware_limits().floor(flops=2 * macs),
                   note="of a crop, on one core: " + ", ".join(f"{step} {value:.3f} ms" for step, value in steps))
 
 

@@ -7,14 +7,14 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.bench.figure import Figure, interleaved
-from harness.bench.hardware_limits import ceilings
+from harness.bench.figure import Measurement, interleave_rounds
+from harness.bench.hardware_limits import hardware_limits
 from harness.bench.memory import SEQUENCE, WIDTH, features, watch
 
 ROWS, BATCH, BUFFER = 400_000, 256, 4 << 20
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
     import numpy as np
 
     from harness.features.matrix import BLOCK_ROWS, FeatureMatrix
@@ -63,14 +63,14 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
         shuffled()
         resident, taken = peak(), tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        times = interleaved({"in order": in_order, "shuffled": shuffled, "widened": widened, "bare": bare})
+        times = interleave_rounds({"in order": in_order, "shuffled": shuffled, "widened": widened, "bare": bare})
         blocks()
-        kept = interleaved({"blocks": blocks}).median("blocks")
-        parts = interleaved({"blocks": blocks_given_back}).median("blocks")
-    yield Figure("reading", f"batches of {BATCH}, {ROWS:,} x {WIDTH} float16 in shuffled blocks, memory for a quarter",
+        kept = interleave_rounds({"blocks": blocks}).median("blocks")
+        parts = interleave_rounds({"blocks": blocks_given_back}).median("blocks")
+    yield Measurement("reading", f"batches of {BATCH}, {ROWS:,} x {WIDTH} float16 in shuffled blocks, memory for a quarter",
                  times.median("shuffled"), "s", "numpy.load of each file in order",
                  times.median("in order"), times.ratio("shuffled", "in order"), 0.7,
-                 floor=ceilings().floor(2 * size),
+                 floor=hardware_limits().floor(2 * size),
                  note=f"of {size / 4e6:.0f} MB allowed {resident / 1e6:.0f} MB are resident, {taken / 1e6:.0f} MB of "
                       f"them buffers. Of the time, copying shuffled blocks of {BLOCK_ROWS} rows, nothing else: "
                       f"{kept:.3g} s; the faults of pages that were given back: {parts - kept:.3g} s; bringing rows "

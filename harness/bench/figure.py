@@ -14,7 +14,7 @@ ROUNDS = 5
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measurement:
     """What was done, what it took, and what that is held against.
 
     part: name of the row, unique and the same in every run, so that it can be followed over time. value: ours, in
@@ -57,7 +57,7 @@ class Times:
         return statistics.median(theirs / own for own, theirs in zip(self.rounds[ours], self.rounds[rival]))
 
 
-def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> Times:
+def interleave_rounds(contestants: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> Times:
     """Each contestant once a round, every second round in reverse order, after one round that does not count."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for round in range(rounds + 1):

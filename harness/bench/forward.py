@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from harness.bench.figure import ROUNDS, Figure
-from harness.bench.hardware_limits import ceilings
+from harness.bench.figure import ROUNDS, Measurement
+from harness.bench.hardware_limits import hardware_limits
 
 if TYPE_CHECKING:
     from backbones import Backbone
@@ -26,14 +26,14 @@ def engines_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "framelight" / "bench-engines"
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
     import backbones
 
     for name in backbones.names():
         yield measure_one(name, say)
 
 
-def measure_one(name: str, say: Callable[[str], None]) -> Figure:
+def measure_one(name: str, say: Callable[[str], None]) -> Measurement:
     """One named backbone, random weights: its row."""
     import backbones
     from backbones import BackboneError
@@ -55,8 +55,8 @@ def measure_one(name: str, say: Callable[[str], None]) -> Figure:
     best = max(found, key=lambda each: median(found[each]))
     ratio = median(own / other for own, other in zip(found[chosen], found[best]))
     macs = backbone.info().macs
-    floor = None if macs is None else 1000 * ceilings().floor(flops=2 * macs)
-    return Figure(f"forward {name}", f"{chosen}, batches of {batch}, {workers} workers", _crop(found[chosen]), "ms",
+    floor = None if macs is None else 1000 * hardware_limits().floor(flops=2 * macs)
+    return Measurement(f"forward {name}", f"{chosen}, batches of {batch}, {workers} workers", _crop(found[chosen]), "ms",
                   f"{best}, the fastest of {len(found)}", _crop(found[best]), ratio, LEAST, floor=floor,
                   note="crops/s " + ", ".join(f"{each} {median(values):.0f}" for each, values in found.items()))
 
@@ -70,7 +70,7 @@ CROPS = 10_000_000
 """Of the work that an engine is chosen for: enough for any preparation to be worth it."""
 
 
-def measure_parity(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure_parity(say: Callable[[str], None]) -> Iterator[Measurement]:
     import backbones
 
     for name in backbones.names():
@@ -78,7 +78,7 @@ def measure_parity(say: Callable[[str], None]) -> Iterator[Figure]:
         yield from parity_figures(backbones.build(name), name)
 
 
-def parity_figures(backbone: Backbone, name: str) -> Iterator[Figure]:
+def parity_figures(backbone: Backbone, name: str) -> Iterator[Measurement]:
     """Its row at float32, and one without a requirement at bf16."""
     from backbones.engines.parity import LEAST_COSINE, MOST_OF_RANGE
     from backbones.engines.selection import choose, engine_difference, open_engine
@@ -90,7 +90,7 @@ def parity_figures(backbone: Backbone, name: str) -> Iterator[Figure]:
         found = engine_difference(open_engine(chosen, backbone, cache, batch, precision), backbone)
         required = precision == "float32"
         limit = MOST_OF_RANGE if found.cosine > LEAST_COSINE else 0.0
-        yield Figure(f"parity {name}" if required else f"parity {name} {precision}",
+        yield Measurement(f"parity {name}" if required else f"parity {name} {precision}",
                      f"{chosen} in {precision} against torch eager in float32: largest difference", found.of_range,
                      "of range", limit=limit if required else None,
                      note=f"cosine {found.cosine:.7f}" + (f", must be above {LEAST_COSINE}" if required else

@@ -41,7 +41,7 @@ class Ceilings:
 
 
 @cache
-def ceilings() -> Ceilings:
+def hardware_limits() -> Ceilings:
     """The ceilings of this machine, measured once per process in about two seconds."""
     cores = os.cpu_count() or 1
     return Ceilings(cores, _copies(1), _copies(cores), _products(1), _products(cores))

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.bench.figure import Figure
+from harness.bench.figure import Measurement
 
 SMALL, LARGE, WIDTH, SEQUENCE = 50_000, 200_000, 1280, 10_000
 
@@ -34,11 +34,11 @@ print(json.dumps(peak()))
 """
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         small, large, whole = (_peak(folder, rows, how) for rows, how in
                                ((SMALL, "blocks"), (LARGE, "blocks"), (LARGE, "whole")))
-    yield Figure("memory", f"growth of resident memory, {SMALL:,} to {LARGE:,} x {WIDTH} rows", large - small, "MB",
+    yield Measurement("memory", f"growth of resident memory, {SMALL:,} to {LARGE:,} x {WIDTH} rows", large - small, "MB",
                  "features read whole as float32", whole - small, limit=100.0)
 
 

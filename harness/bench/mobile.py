@@ -15,11 +15,11 @@ import numpy as np
 
 from harness.export.latency import Cost, measure
 from harness.leaderboard.published import PublishedCost, costs
-from harness.utils.errors import FramelightError, unknown
+from harness.utils.errors import FramelightError, unknown_name_error
 
 if TYPE_CHECKING:
     from harness.export.formats import Format
-    from harness.export.network import Network
+    from harness.export.network import ExportNetwork
 
 
 BACKBONES = ("tiny_mobilenet", "tiny_resnet", "mobilefacenet", "mobilenet_v4_small", "mobilenet_v3", "mobilenet_v1",
@@ -59,7 +59,7 @@ def rows(say: Callable[[str], None], names: Sequence[str] = BACKBONES,
     """
     import backbones
     from harness.export.formats import format_named
-    from harness.export.network import fresh
+    from harness.export.network import with_random_head
     from harness.metrics.tasks import TASKS
 
     found = {name: format_named(name) for name in formats}
@@ -69,7 +69,7 @@ def rows(say: Callable[[str], None], names: Sequence[str] = BACKBONES,
     with tempfile.TemporaryDirectory(prefix="framelight-mobile-") as folder:
         pictures = _pictures(Path(folder))
         for name in names:
-            network = replace(fresh(backbones.load(f"{name}@random"), TASKS[TASK]), engines=Path(folder) / "engines")
+            network = replace(with_random_head(backbones.load(f"{name}@random"), TASKS[TASK]), engines=Path(folder) / "engines")
             for form in found.values():
                 for precision in () if form.missing() else form.precisions:
                     say(f"measuring {name} as {form.name} in {precision}")
@@ -79,7 +79,7 @@ def rows(say: Callable[[str], None], names: Sequence[str] = BACKBONES,
                         say(f"left out: {error}")
 
 
-def _row(name: str, network: Network, form: Format, precision: str, folder: Path, pictures: Sequence[Path]) -> Row:
+def _row(name: str, network: ExportNetwork, form: Format, precision: str, folder: Path, pictures: Sequence[Path]) -> Row:
     path = form.write(network, folder, precision, _calibration(network, pictures))
     parts = form.parts(path)
     try:
@@ -99,7 +99,7 @@ def _pictures(folder: Path) -> list[Path]:
     return found[::max(1, len(found) // CALIBRATION)][:CALIBRATION]
 
 
-def _calibration(network: Network, pictures: Sequence[Path]) -> np.ndarray:
+def _calibration(network: ExportNetwork, pictures: Sequence[Path]) -> np.ndarray:
     from PIL import Image
 
     from backbones.resizing import resize_all
@@ -130,7 +130,7 @@ NOTES = (
 def render(rows: Sequence[Row], form: str = "table") -> str:
     """The rows in one of FORMATS, no newline at the end; InputError for another."""
     if form not in TABLE_FORMATS:
-        raise unknown("format", form, TABLE_FORMATS)
+        raise unknown_name_error("format", form, TABLE_FORMATS)
     device = rows[0].cost.device
     if form == "json":
         return json.dumps({"device": device, "weights": "random (seed 0)", "rows": [_document(row) for row in rows],

@@ -13,8 +13,8 @@ import numpy as np
 
 from harness.bench.crops import Crops, drawn
 from harness.bench.extraction import MANY, Opened
-from harness.bench.figure import Figure, interleaved
-from harness.bench.hardware_limits import ceilings
+from harness.bench.figure import Measurement, interleave_rounds
+from harness.bench.hardware_limits import hardware_limits
 
 if TYPE_CHECKING:
     from backbones import Backbone
@@ -23,7 +23,7 @@ BACKBONE, LEAST = "efficientnet_b0", 4.0
 CROPS, BATCH = 192, 96
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
     import backbones
     from backbones.engines.selection import choose, open_engine
     from harness.bench.forward import engines_cache
@@ -44,13 +44,13 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
                     images="bench", computing=Opened(cache, running=engine))
 
         say(f"{CROPS} crops, six times by {chosen} and six times by the notebook's loop")
-        times = interleaved({"harness": harness, "notebook": lambda: _notebook(theirs, crops.paths)})
+        times = interleave_rounds({"harness": harness, "notebook": lambda: _notebook(theirs, crops.paths)})
     each, macs = 1000 / CROPS, ours.info().macs
-    yield Figure("notebook", f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",
+    yield Measurement("notebook", f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",
                  times.median("harness") * each, "ms",
                  f"the notebook's loop: Pillow, eager torch as it comes, batches of {BATCH}, growing concatenation",
                  times.median("notebook") * each, times.ratio("harness", "notebook"), LEAST,
-                 floor=None if macs is None else 1000 * ceilings().floor(flops=2 * macs))
+                 floor=None if macs is None else 1000 * hardware_limits().floor(flops=2 * macs))
 
 
 def _notebook(backbone: Backbone, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.bench.figure import Figure, interleaved
+from harness.bench.figure import Measurement, interleave_rounds
 
 if TYPE_CHECKING:
-    from harness.inference.face_stage import Looker
-    from harness.inference.forward import Shared
+    from harness.inference.face_stage import FaceStage
+    from harness.inference.forward import SharedBackbonePass
     from harness.video.frames import Frame
 
 BACKBONE = "mobilenet_v4_small"
@@ -27,8 +27,8 @@ MANY = 100_000
 ROUNDS = 3
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
-    from harness.inference.face_stage import Searching
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+    from harness.inference.face_stage import DetectAndTrack
     from harness.inference.pipeline import Pipeline
     from harness.video.faces.boxes import Margin
     from harness.video.faces.detector import open_detector
@@ -44,35 +44,35 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
 
         def whole() -> None:
             with open_source(str(path)) as source:
-                for _ in Pipeline(Searching(detector, (Margin(1.0),), RATE), (forward,), (0,)).pieces(source):
+                for _ in Pipeline(DetectAndTrack(detector, (Margin(1.0),), RATE), (forward,), (0,)).pieces(source):
                     pass
 
-        times = interleaved({"whole": whole, "decoding": lambda: _decoded(path),
+        times = interleave_rounds({"whole": whole, "decoding": lambda: _decoded(path),
                              "detection": lambda: list(map(_looker(detector), frames)),
                              "network": lambda: _forward(forward, crops)}, ROUNDS)
     stages = {name: times.median(name) * 1000 / FRAMES for name in ("decoding", "detection", "network")}
     slowest = max(stages, key=stages.get)
     told = ", ".join(f"{name} {value:.2f}" for name, value in stages.items())
-    yield Figure("predict 640x360", f"a film read with {BACKBONE}, faces searched and followed",
+    yield Measurement("predict 640x360", f"a film read with {BACKBONE}, faces searched and followed",
                  times.median("whole") * 1000 / FRAMES, "ms a frame", f"{slowest} alone", stages[slowest],
                  times.ratio("whole", slowest), LEAST, SLOWEST,
                  note=f"{1 / times.median('whole') * FRAMES:.0f} frames a second; alone: {told} ms a frame")
 
 
-def opened(say: Callable[[str], None]) -> Shared:
+def opened(say: Callable[[str], None]) -> SharedBackbonePass:
     """The backbone with random weights; a head is a millionth of its work and left out."""
     import backbones
     from backbones.engines.selection import choose, open_engine
     from harness.bench.forward import engines_cache
     from harness.features.pipeline import batch_size, engine_batch
-    from harness.inference.forward import Shared
+    from harness.inference.forward import SharedBackbonePass
 
     workers, backbone = os.cpu_count() or 1, backbones.build(BACKBONE)
     preprocessing = backbone.spec.preprocessing
     name = choose(backbone, engines_cache(), batch_size(preprocessing), workers, MANY, say)
     size = engine_batch(name, preprocessing)
     engine = open_engine(name, backbone, engines_cache(), size)
-    return Shared(backbone, engine, (), size, workers if engine.concurrent else 1)
+    return SharedBackbonePass(backbone, engine, (), size, workers if engine.concurrent else 1)
 
 
 def film(folder: Path) -> Path:
@@ -97,11 +97,11 @@ def film(folder: Path) -> Path:
     return folder / "film.mp4"
 
 
-def _looker(detector) -> Looker:
-    from harness.inference.face_stage import Searching
+def _looker(detector) -> FaceStage:
+    from harness.inference.face_stage import DetectAndTrack
     from harness.video.faces.boxes import Margin
 
-    return Searching(detector, (Margin(1.0),), RATE)
+    return DetectAndTrack(detector, (Margin(1.0),), RATE)
 
 
 def _decoded(path: Path) -> list[Frame]:
@@ -111,7 +111,7 @@ def _decoded(path: Path) -> list[Frame]:
         return list(source)
 
 
-def _forward(forward: Shared, crops: list[np.ndarray]) -> None:
+def _forward(forward: SharedBackbonePass, crops: list[np.ndarray]) -> None:
     import torch
 
     batches = [crops[start:start + forward.size] for start in range(0, len(crops), forward.size)]

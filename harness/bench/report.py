@@ -7,9 +7,9 @@ import json
 import textwrap
 from collections.abc import Sequence
 
-from harness.bench.figure import Figure
+from harness.bench.figure import Measurement
 from harness.bench.hardware_limits import Ceilings
-from harness.utils.errors import unknown
+from harness.utils.errors import unknown_name_error
 
 FORMATS = ("table", "md", "json")
 COLUMNS = ("part", "what", "figure", "floor", "held against", "its figure", "ratio", "at least", "")
@@ -18,10 +18,10 @@ WRAPPED = {"part": 26, "what": 34, "held against": 34}
 GAP = "  "
 
 
-def render(figures: Sequence[Figure], machine: Ceilings, processor: str, form: str = "table") -> str:
+def render(figures: Sequence[Measurement], machine: Ceilings, processor: str, form: str = "table") -> str:
     """The figures in one of FORMATS under what the machine can do, no newline at the end; InputError for another."""
     if form not in FORMATS:
-        raise unknown("format", form, FORMATS)
+        raise unknown_name_error("format", form, FORMATS)
     if form == "json":
         return json.dumps({"processor": processor, "ceilings": dataclasses.asdict(machine), "figures": [
             {**dataclasses.asdict(one), "reached": one.reached} for one in figures]}, indent=1)
@@ -43,7 +43,7 @@ def ceilings_text(machine: Ceilings) -> str:
             f"GFLOP/s (one thread {machine.flops_per_s_one / 1e9:.0f}).")
 
 
-def cells(one: Figure) -> tuple[str, ...]:
+def cells(one: Measurement) -> tuple[str, ...]:
     """The text of each of COLUMNS."""
     required = f"<= {number(one.limit)} {one.unit}" if one.limit is not None else _times(one.least)
     asked = one.limit is not None or one.least is not None
@@ -79,7 +79,7 @@ def _aligned(lines: Sequence[tuple[str, ...]]) -> list[str]:
     return written
 
 
-def _summary(figures: Sequence[Figure]) -> str:
+def _summary(figures: Sequence[Measurement]) -> str:
     asked = [one for one in figures if one.limit is not None or one.least is not None]
     missed = [one.part for one in asked if not one.reached]
     return f"{len(asked) - len(missed)} of {len(asked)} reached" + (f"; missed: {', '.join(missed)}" if missed else "")

@@ -7,14 +7,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.bench.figure import Figure
+from harness.bench.figure import Measurement
 from harness.tracking import open_tracker
 from harness.tracking.environment import environment
 
 EXPERIMENT = "framelight-bench"
 
 
-def save(figures: Sequence[Figure], store: Path, tracking_uri: str | None = None) -> int:
+def save(figures: Sequence[Measurement], store: Path, tracking_uri: str | None = None) -> int:
     """Append `<part>/value`, `<part>/ratio` and `<part>/reached` to the curves of this machine's run; gives their step.
 
     The run is called `bench <host>, <processor>` in the experiment EXPERIMENT; tags `commit.<step>` and `dirty.<step>`
@@ -29,7 +29,7 @@ def save(figures: Sequence[Figure], store: Path, tracking_uri: str | None = None
     return step
 
 
-def points(figures: Sequence[Figure]) -> dict[str, float]:
+def points(figures: Sequence[Measurement]) -> dict[str, float]:
     """Metrics by name; MLflow takes letters, digits and a few marks in names, anything else becomes a `_`."""
     found = {}
     for one in figures:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.bench.figure import MEMORY_GIB, Figure, Scaled, exponent
-from harness.bench.hardware_limits import ceilings
+from harness.bench.figure import MEMORY_GIB, Measurement, Scaled, exponent
+from harness.bench.hardware_limits import hardware_limits
 from harness.bench.scale_process import SEQUENCE, WIDTH, key, names
 from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError
@@ -29,7 +29,7 @@ PASSES = 3
 
 
 def measure(say: Callable[[str], None], folder: Path = Path("framelight-store"), plot: Path | None = None,
-            frames: Sequence[int] = FRAMES) -> Iterator[Figure]:
+            frames: Sequence[int] = FRAMES) -> Iterator[Measurement]:
     """folder: where features are kept meanwhile; plot: a PNG to draw; frames: ascending multiples of SEQUENCE.
 
     FramelightError where the disk has no room, before anything is written.
@@ -44,8 +44,8 @@ def measure(say: Callable[[str], None], folder: Path = Path("framelight-store"),
             measured.append(_measured(Path(place), size, ROUNDS.get(size, 1)))
     for one in measured:
         parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in one.seconds.items())
-        yield Figure(f"scale {one.frames:,}", f"head, smoothing, scores and record of {one.frames:,} frames x {WIDTH}",
-                     one.total, "s", floor=ceilings().floor(moved=PASSES * one.frames * BYTES, threads=1),
+        yield Measurement(f"scale {one.frames:,}", f"head, smoothing, scores and record of {one.frames:,} frames x {WIDTH}",
+                     one.total, "s", floor=hardware_limits().floor(moved=PASSES * one.frames * BYTES, threads=1),
                      note=f"{parts}; peak {one.peak_bytes / 2**30:.2f} GiB")
     yield from growth(measured)
     if plot is not None:
@@ -55,13 +55,13 @@ def measure(say: Callable[[str], None], folder: Path = Path("framelight-store"),
         say(f"drawn: {plot}")
 
 
-def growth(measured: Sequence[Scaled]) -> Iterator[Figure]:
+def growth(measured: Sequence[Scaled]) -> Iterator[Measurement]:
     """How time grows over all sizes and over the larger ones, where what every size takes no longer counts; memory."""
     for label, some in (("all", measured), ("from the second", measured[1:])):
         if len(some) > 1:
-            yield Figure(f"scale exponent, {label}", f"slope of log time over log frames, {some[0].frames:,} to "
+            yield Measurement(f"scale exponent, {label}", f"slope of log time over log frames, {some[0].frames:,} to "
                          f"{some[-1].frames:,}", exponent(some), "", limit=EXPONENT)
-    yield Figure("scale memory", f"peak resident memory at {measured[-1].frames:,} frames, libraries and mapped pages "
+    yield Measurement("scale memory", f"peak resident memory at {measured[-1].frames:,} frames, libraries and mapped pages "
                  "included", measured[-1].peak_bytes / 2**30, "GiB", limit=MEMORY_GIB)
 
 

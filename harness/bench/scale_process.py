@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from harness.data.dataset import Labels
-from harness.features.matrix import FeatureMatrix, sequence_blocks
+from harness.features.matrix import FeatureMatrix, iter_sequence
 from harness.features.store import FeatureStore
-from harness.jobs.predictions import Predictions, crops, predictions
+from harness.jobs.predictions import Predictions, frames_with_features, predictions
 from harness.jobs.replay import Replay
 from harness.leaderboard.significance import FILE
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import UnitStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.runner.executors import THREADS
 from harness.tracking import open_tracker
 from harness.tracking.records import Record
@@ -56,8 +56,8 @@ def main(folder: Path, frames: int) -> dict[str, object]:
         matrix = FeatureMatrix(entry, "embeddings", labels)
         trained = train_head(TASK, HEAD, matrix, labels, None, None, 0)
     with _timed(seconds, "predictions"):
-        found = predictions(crops(entry, list(entry.sequences)),
-                            lambda name, _: predict(trained, sequence_blocks(entry, "embeddings", name)), TASK.width)
+        found = predictions(frames_with_features(entry, list(entry.sequences)),
+                            lambda name, _: predict(trained, iter_sequence(entry, "embeddings", name)), TASK.width)
     with _timed(seconds, "smoothing and scores"):
         replay = Replay(TASK, found, labels, temporal=True)
         curve = replay.curve("mean", RADII, 0.5)
@@ -85,13 +85,13 @@ def _labels(frames: int) -> Labels:
                   {"expr": target})
 
 
-def _keep(folder: Path, found: Predictions, replay: Replay, statistics: UnitStatistics) -> None:
+def _keep(folder: Path, found: Predictions, replay: Replay, statistics: SufficientStatistics) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     found.save(folder / "reported.npz")
     np.savez_compressed(folder / FILE, units=np.array(replay.units, dtype=np.str_), **statistics.arrays)
 
 
-def _record(frames: int, replay: Replay, statistics: UnitStatistics, curve: list[float]) -> Record:
+def _record(frames: int, replay: Replay, statistics: SufficientStatistics, curve: list[float]) -> Record:
     return Record(job_id=f"{key(frames)}-s0", group_id=key(frames), kind="run", task=TASK.name, dataset="scale",
                   data_digest=key(frames), split="validation", protocol="held-out", metric=TASK.metric, seed=0,
                   expected_seeds=(0,), backbone="random", features="embeddings", head=HEAD.kind, kernel="mean",

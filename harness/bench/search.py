@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.bench.figure import Figure, interleaved
-from harness.runner import Grid, Recipe, Search, Smoothing
+from harness.bench.figure import Measurement, interleave_rounds
+from harness.runner import Grid, Recipe, Search, SmoothingGrid
 from harness.training.heads.config import HeadConfig
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ TRIALS, TRAININGS, TIMED = 100, 20, 3
 RECIPE = Recipe(
     name="bench", backbones=("tiny_mobilenet@random",), baselines=False, pictures=False,
     grids=(Grid("au", ("embeddings",), (HeadConfig("logistic_regression", batch_size=32),)),),
-    smoothing=Smoothing(largest=50),
+    smoothing=SmoothingGrid(largest=50),
     search=Search(trials=TRIALS, pruner="none", batch=20, hidden=(1, 1), learning_rate=(1e-3, 1e-3), l2=(1e-4, 1e-4),
                   epochs=(11, 10 + TRAININGS), gaps=("linear", "nearest"), thresholds=("chosen", "half")))
 """The number of epochs alone makes another training; radius, kernel, gaps and thresholds are replayed."""
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
     from harness.data.synthetic import make
-    from harness.runner.preparation import prepare
+    from harness.runner.preparation import prepare_inputs
     from harness.runner.run import run
 
     with tempfile.TemporaryDirectory() as folder:
@@ -39,7 +39,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
         data, fresh = Path(folder) / "data", (Path(folder) / f"store{i}" for i in count())
         make(data, videos=40, frames=150, seed=0, stills=0)
         first = next(fresh)
-        prepared = prepare(RECIPE, data, first, _silent)
+        prepared = prepare_inputs(RECIPE, data, first, _silent)
         trained: list[int] = []
 
         def search() -> None:
@@ -50,12 +50,12 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
         def trainings() -> None:
             _train(dataclasses.replace(prepared, store=_store(next(fresh), first)))
 
-        times = interleaved({"search": search, "trainings": trainings})
+        times = interleave_rounds({"search": search, "trainings": trainings})
     one = times.median("trainings") / TIMED
     missing = max(TRAININGS - min(trained), 0)
     value = times.median("search") + missing * one
     drawn = "" if not missing else f"; the sampler drew {TRAININGS - missing}, and the time of {missing} is added"
-    yield Figure(
+    yield Measurement(
         "search", f"{TRIALS} trials, {TRIALS - TRAININGS} of which differ in smoothing, thresholds or gaps alone, with "
         "Optuna and MLflow", value, "s", f"training and scoring {TRIALS} times ({TIMED} timed, scaled), untracked",
         one * TRIALS, one * TRIALS / value, 4.0,
@@ -73,13 +73,13 @@ def _train(prepared: Prepared) -> None:
 
 
 def _jobs(prepared: Prepared) -> list[Job]:
-    from harness.runner.expansion import Expansion
+    from harness.runner.expansion import JobGrid
 
     low, high = RECIPE.search.epochs
-    grid, one = RECIPE.grids[0], Smoothing(kernels=("mean",), smallest=25, largest=25)
+    grid, one = RECIPE.grids[0], SmoothingGrid(kernels=("mean",), smallest=25, largest=25)
     heads = (dataclasses.replace(grid.heads[0], epochs=low + round(i * (high - low) / (TIMED - 1)), l2=1e-4)
              for i in range(TIMED))
-    return [Expansion(RECIPE, prepared).job("trial", grid.task, prepared.backbones[0], "embeddings", head, one, 0)
+    return [JobGrid(RECIPE, prepared).job("trial", grid.task, prepared.backbones[0], "embeddings", head, one, 0)
             for head in heads]
 
 

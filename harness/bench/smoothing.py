@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from harness.bench.figure import ROUNDS, Figure, interleaved
-from harness.bench.hardware_limits import ceilings
+from harness.bench.figure import ROUNDS, Measurement, interleave_rounds
+from harness.bench.hardware_limits import hardware_limits
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import score
-from harness.smoothing.curves import curve_statistics
+from harness.smoothing.curves import statistics_by_radius
 
 VIDEOS, FRAMES, RADII = 70, 4000, range(251)
 SLICE, EVERY = 200, 25
@@ -21,24 +21,24 @@ must be reached."""
 TASK = TASKS["expr"]
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
     random = np.random.default_rng(0)
     videos = [random.random((FRAMES, TASK.width), np.float32) for _ in range(VIDEOS)]
     truth = random.integers(0, TASK.width, VIDEOS * FRAMES)
     for kernel, (timed, least) in PARTS.items():
         def ours(kernel: str = kernel, timed: int = timed) -> list[float]:
             rows = np.arange(timed * FRAMES)
-            counted = curve_statistics(TASK, videos[:timed], kernel, RADII, {"expr": truth[rows]},
+            counted = statistics_by_radius(TASK, videos[:timed], kernel, RADII, {"expr": truth[rows]},
                                        np.zeros_like(rows), 1, 0.5, rows)
             return [score(one).metrics[TASK.metric] for one in counted]
 
         def loop(kernel: str = kernel) -> list[float]:
             return [_plain(videos[0], truth, kernel, radius) for radius in RADII[::EVERY]]
 
-        times = interleaved({"ours": ours, "loop": loop}, ROUNDS)
+        times = interleave_rounds({"ours": ours, "loop": loop}, ROUNDS)
         own = times.median("ours") * VIDEOS / timed
         scale = VIDEOS * FRAMES / SLICE * len(RADII) / len(RADII[::EVERY])
-        yield Figure(f"smoothing {kernel}", f"radii 0 to 250 of {VIDEOS * FRAMES:,} frames x {TASK.width}, smoothed "
+        yield Measurement(f"smoothing {kernel}", f"radii 0 to 250 of {VIDEOS * FRAMES:,} frames x {TASK.width}, smoothed "
                      "and scored (P_EXPR), one thread", own, "s",
                      "plain loop over frames, then a score from its counts, for each radius",
                      times.median("loop") * scale, times.ratio("ours", "loop") * scale * timed / VIDEOS, least,
@@ -58,7 +58,7 @@ def _plain(video: np.ndarray, truth: np.ndarray, kernel: str, radius: int) -> fl
 
 def _floor() -> float:
     """Each value read and written once for each radius, as float64, on one thread."""
-    return ceilings().floor(moved=2 * 8 * VIDEOS * FRAMES * TASK.width * len(RADII), threads=1)
+    return hardware_limits().floor(moved=2 * 8 * VIDEOS * FRAMES * TASK.width * len(RADII), threads=1)
 
 
 def _note(kernel: str, timed: int) -> str:

@@ -11,13 +11,13 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from harness.bench.figure import ROUNDS, Figure, interleaved
+from harness.bench.figure import ROUNDS, Measurement, interleave_rounds
 from harness.jobs.execute import compute
 from harness.jobs.job import Job
-from harness.runner import Grid, Recipe, Search, Smoothing, SyntheticVideos
+from harness.runner import Grid, Recipe, Search, SmoothingGrid, SyntheticVideos
 from harness.runner.executors import local_executor
-from harness.runner.expansion import Expansion
-from harness.runner.preparation import Prepared, prepare
+from harness.runner.expansion import JobGrid
+from harness.runner.preparation import Prepared, prepare_inputs
 from harness.runner.search import GridSearch
 from harness.tracking import open_tracker
 from harness.tracking.records import Record
@@ -28,17 +28,17 @@ EPOCHS = 240
 """A job then takes four to five seconds, where one on Aff-Wild2 takes minutes."""
 RECIPE = Recipe(
     name="bench", synthetic=SyntheticVideos(videos=40, frames=150), backbones=("tiny_mobilenet@random",),
-    grids=(Grid("expr", ("embeddings+scores",), (HeadConfig("mlp"),)),), smoothing=Smoothing(largest=50),
+    grids=(Grid("expr", ("embeddings+scores",), (HeadConfig("mlp"),)),), smoothing=SmoothingGrid(largest=50),
     baselines=False, pictures=False,
     search=Search(trials=4, batch=4, pruner="none", hidden=(128, 256), epochs=(EPOCHS, EPOCHS)))
 WORKERS = os.cpu_count() or 1
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder, local_executor(WORKERS) as executor:
         base = Path(folder) / "base"
         open_tracker(base)
-        prepared, asked = prepare(RECIPE, None, base, say), []
+        prepared, asked = prepare_inputs(RECIPE, None, base, say), []
         short = Search(trials=1, pruner="none", hidden=(16, 16), epochs=(1, 1))
         _search(dataclasses.replace(RECIPE, search=short), prepared, base, executor)  # makes Optuna's database
         stores = _copies(base, 2 * (ROUNDS + 1))
@@ -50,10 +50,10 @@ def measure(say: Callable[[str], None]) -> Iterator[Figure]:
             store = next(stores)
             list(executor.map(compute, [dataclasses.replace(job, store=store) for job in asked]))
 
-        times = interleaved({"tracked": tracked, "untracked": untracked})
+        times = interleave_rounds({"tracked": tracked, "untracked": untracked})
     more = 100 * (1 / times.ratio("tracked", "untracked") - 1)
     added = 1000 * (times.median("tracked") - times.median("untracked")) / RECIPE.search.trials
-    yield Figure("tracking", f"search of {RECIPE.search.trials} trials with MLflow and Optuna on sqlite, {WORKERS} "
+    yield Measurement("tracking", f"search of {RECIPE.search.trials} trials with MLflow and Optuna on sqlite, {WORKERS} "
                  "jobs at a time", times.median("tracked"), "s", "the same jobs without either",
                  times.median("untracked"), times.ratio("tracked", "untracked"), LEAST,
                  note=f"{more:+.1f} % for jobs of {times.median('untracked') * WORKERS / RECIPE.search.trials:.1f} s, "
@@ -75,7 +75,7 @@ def _search(recipe: Recipe, prepared: Prepared, store: Path, executor: Executor)
             found.append(record)
         return found
 
-    GridSearch(Expansion(recipe, dataclasses.replace(prepared, store=store)), recipe.grids[0], store).run(batch)
+    GridSearch(JobGrid(recipe, dataclasses.replace(prepared, store=store)), recipe.grids[0], store).run(batch)
     tracker.end(study)
     return asked
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.bench.figure import ROUNDS, Figure, interleaved, seconds
-from harness.bench.hardware_limits import ceilings
+from harness.bench.figure import ROUNDS, Measurement, interleave_rounds, seconds
+from harness.bench.hardware_limits import hardware_limits
 from harness.bench.memory import WIDTH, features
 from harness.training.heads.config import HeadConfig
 from harness.utils.parallel import torch_threads
@@ -22,25 +22,25 @@ ROWS, CLASSES = 600_000, 8
 HEADS = (HeadConfig("logistic_regression", epochs=1, l2=1e-4), HeadConfig("mlp", epochs=1, l2=1e-4))
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Figure]:
+def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
     from harness.features.matrix import FeatureMatrix
     from harness.metrics.tasks import task
     from harness.runner.executors import THREADS
-    from harness.training.heads.standardization import moments
+    from harness.training.heads.standardization import feature_mean_std
     from harness.training.heads.train import train_head
 
     with tempfile.TemporaryDirectory() as folder, torch_threads(THREADS):
         entry, labels = features(Path(folder), ROWS)
-        rest = seconds(lambda: moments(FeatureMatrix(entry, "embeddings", labels), labels), ROUNDS)
+        rest = seconds(lambda: feature_mean_std(FeatureMatrix(entry, "embeddings", labels), labels), ROUNDS)
         for head in HEADS:
-            times = interleaved({
+            times = interleave_rounds({
                 "job": lambda head=head: train_head(task("expr"), head, FeatureMatrix(entry, "embeddings", labels),
                                                     labels, None, None, 0),
                 "bare": lambda head=head: bare(head, FeatureMatrix(entry, "embeddings", labels), labels)})
             columns = head.hidden + head.hidden * CLASSES / WIDTH if head.kind == "mlp" else CLASSES
-            floor = ceilings().floor(2 * ROWS * WIDTH * 2, 2 * 2 * ROWS * WIDTH * columns, threads=1)
+            floor = hardware_limits().floor(2 * ROWS * WIDTH * 2, 2 * 2 * ROWS * WIDTH * columns, threads=1)
             job, alone = times.median("job"), times.median("bare")
-            yield Figure(f"training {head.kind}", f"{ROWS:,} x {WIDTH}, batches of {head.batch_size}, one epoch, one "
+            yield Measurement(f"training {head.kind}", f"{ROWS:,} x {WIDTH}, batches of {head.batch_size}, one epoch, one "
                          "thread as a job has", job, "s", "a bare torch loop, same batches and arithmetic", alone,
                          times.ratio("job", "bare"), 0.8, floor=floor,
                          note=f"both first take the mean and deviation of the columns, {rest:.3g} s; without that the "
@@ -53,9 +53,9 @@ def bare(head: HeadConfig, matrix: FeatureMatrix, labels: Labels) -> float:
     from torch.nn import Linear, ReLU, Sequential, functional
 
     from harness.metrics import tasks
-    from harness.training.heads.standardization import moments
+    from harness.training.heads.standardization import feature_mean_std
 
-    mean, deviation = (torch.from_numpy(values).float() for values in moments(matrix, labels))
+    mean, deviation = (torch.from_numpy(values).float() for values in feature_mean_std(matrix, labels))
     scale, target = 1 / deviation, torch.from_numpy(labels.targets["expr"])
     weights = torch.from_numpy(tasks.expression_weights(labels.targets["expr"])).float()
     weights = weights / weights[target].mean()

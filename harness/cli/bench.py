@@ -10,8 +10,8 @@ from harness.utils.errors import InputError
 
 def main(arguments: argparse.Namespace) -> int:
     from harness.bench import MOBILE, SCALE, measurements
-    from harness.bench.figure import Figure
-    from harness.bench.hardware_limits import ceilings
+    from harness.bench.figure import Measurement
+    from harness.bench.hardware_limits import hardware_limits
     from harness.bench.report import ceilings_text, cells, render
     from harness.tracking.environment import environment
 
@@ -21,9 +21,9 @@ def main(arguments: argparse.Namespace) -> int:
         return _mobile(arguments)
     options = {"folder": arguments.store, "plot": arguments.plot} if arguments.name == SCALE else {}
     found = measurements(arguments.name, say, **options)
-    machine = ceilings()
+    machine = hardware_limits()
     say(ceilings_text(machine))
-    figures: list[Figure] = []
+    figures: list[Measurement] = []
     try:
         for one in found:
             figures.append(one)

@@ -16,18 +16,18 @@ HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory M
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from harness.export.formats import usable
+    from harness.export.formats import require_writer
     from harness.leaderboard.runs import chosen_run
     from harness.tracking import tracked_records
-    from harness.utils.output_dir import require_free
+    from harness.utils.output_dir import check_output_dir
 
-    require_free(arguments.out, arguments.force, arguments.store, *filter(None, [arguments.data]))
-    form = usable(arguments.format)
+    check_output_dir(arguments.out, arguments.force, arguments.store, *filter(None, [arguments.data]))
+    form = require_writer(arguments.format)
     records = tracked_records(arguments.store, arguments.tracking_uri)
     chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store, say)
-    from harness.export.export import Wanted, export
+    from harness.export.export import ExportOptions, export
 
-    wanted = Wanted(form, tuple(arguments.precisions or ()), arguments.embedding, arguments.calibration)
+    wanted = ExportOptions(form, tuple(arguments.precisions or ()), arguments.embedding, arguments.calibration)
     made = export(chosen, wanted, arguments.data, arguments.out, arguments.store, say)
     print("\n".join(_lines(made, chosen.record, arguments.out)))
     if form.name == "onnx" and not arguments.no_model:

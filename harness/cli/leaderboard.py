@@ -19,7 +19,7 @@ OPTIONS = {"data": "causal", "plot": "cost"}
 def main(arguments: argparse.Namespace) -> None:
     if arguments.task is not None:
         task(arguments.task)
-    _look_at(arguments)
+    _warn_if_empty(arguments)
     _require_one(arguments)
     asked = {"task": arguments.task, "format": arguments.format, "plain": arguments.out is not None}
     where = arguments.store, arguments.tracking_uri
@@ -54,7 +54,7 @@ def _require_one(arguments: argparse.Namespace) -> None:
             raise InputError(f"--{option} is of --{kind}; add it")
 
 
-def _look_at(arguments: argparse.Namespace) -> None:
+def _warn_if_empty(arguments: argparse.Namespace) -> None:
     store = arguments.store
     if store.exists() and not store.is_dir():
         raise InputError(f"--store {store} is a file; a store is a folder")

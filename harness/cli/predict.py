@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 from harness.utils.console import say
 
 if TYPE_CHECKING:
-    from harness.inference.live import Watched
-    from harness.inference.predict import Done
-    from harness.inference.result import Reading
+    from harness.inference.live import LiveSummary
+    from harness.inference.predict import PredictSummary
+    from harness.inference.result import PredictionResult
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from harness.inference.predict import Wanted, predict
+    from harness.inference.predict import PredictOptions, predict
 
-    wanted = Wanted(
+    wanted = PredictOptions(
         arguments.input, tuple(arguments.runs), arguments.out, arguments.store, arguments.tracking_uri, arguments.seed,
         arguments.render, arguments.force, True if arguments.crops else False if arguments.detect else None,
         arguments.detector, arguments.smallest, arguments.margin, arguments.missing, arguments.kernel,
         arguments.radius, arguments.seconds, arguments.engine)
     if arguments.live or wanted.input.startswith("camera:"):
-        from harness.inference.live import watch
+        from harness.inference.live import run_live
 
-        watched = watch(wanted, say)
+        watched = run_live(wanted, say)
         _notes(watched.notes)
         print("\n".join([*_read(watched.reading, True), *_live(watched), *_files(watched.files)]))
         return
@@ -40,7 +40,7 @@ def _notes(notes: tuple[str, ...]) -> None:
         say(f"note: {note}")
 
 
-def _read(reading: Reading, film: bool) -> Iterator[str]:
+def _read(reading: PredictionResult, film: bool) -> Iterator[str]:
     import numpy as np
 
     frames, seen = len(reading.frames), len(np.unique(reading.frame[reading.found]))
@@ -54,7 +54,7 @@ def _read(reading: Reading, film: bool) -> Iterator[str]:
         say("note: no face was found; --smallest finds smaller ones, --crops reads images that are faces already")
 
 
-def _speed(done: Done) -> Iterator[str]:
+def _speed(done: PredictSummary) -> Iterator[str]:
     if not done.frames:
         return
     speed, rate = done.frames / max(done.seconds, 1e-9), done.reading.rate
@@ -63,7 +63,7 @@ def _speed(done: Done) -> Iterator[str]:
     yield f"{speed:.1f} frames a second{beside}{earlier}"
 
 
-def _live(watched: Watched) -> Iterator[str]:
+def _live(watched: LiveSummary) -> Iterator[str]:
     yield (f"{watched.frames / max(watched.seconds, 1e-9):.1f} frames a second, {watched.dropped:,} dropped; "
            f"{watched.median:.0f} ms from a frame to its numbers (median; 95 %: {watched.p95:.0f})")
     yield from watched.delays

@@ -23,7 +23,7 @@ SOURCES = {"frames file": "the frames file", "list of frames": "the list of fram
 def main(arguments: argparse.Namespace) -> None:
     from harness.data.affwild2 import AffWild2
     from harness.data.registry import open_dataset
-    from harness.inference.submission.frame_sources import Places
+    from harness.inference.submission.frame_sources import FrameCountSources
     from harness.inference.submission.submit import require_free, submit
     from harness.leaderboard.runs import BEST, chosen_run, of_data
     from harness.tracking import tracked_records
@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.run.startswith(BEST):
         records = of_data(records, dataset, arguments.store)
     chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store, say)
-    places = Places(arguments.frames, arguments.videos)
+    places = FrameCountSources(arguments.frames, arguments.videos)
     done = submit(chosen, dataset, arguments.split, arguments.format, places, arguments.out, arguments.store, say)
     print("\n".join(_lines(done)))
 

@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.tracking import open_tracker
     from harness.training import rank
 
-    began, first = time.monotonic(), rank.first(recipe.hardware.trainer(recipe.training.precision))
+    began, first = time.monotonic(), rank.is_rank_zero(recipe.hardware.trainer(recipe.training.precision))
     tracker = open_tracker(arguments.store, arguments.tracking_uri) if first else None
     outcome = train_backbone(recipe, arguments.data, arguments.store, say, tracker, arguments.force)
     if not first:

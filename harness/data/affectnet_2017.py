@@ -15,7 +15,7 @@ from harness.data.annotations import Rule
 from harness.data.boxes import corners
 from harness.data.csv_listing import read_listing
 from harness.data.csv_table import Table, numbers
-from harness.data.layouts import StillsSource, folder_name
+from harness.data.layouts import ImageLayout, folder_name
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
 from harness.utils.errors import InputError
@@ -33,7 +33,7 @@ PIXELS = Rule(float, lambda v: ~np.isinf(v), "a number of pixels, or NULL for no
 
 
 @dataclass(frozen=True, eq=False)
-class Listed:
+class ImageList:
     """A list's rows. code: int64 [N] 0 to 10; there: bool [N], the image is on disk; sound: bool [N], no fault."""
 
     table: Table
@@ -53,7 +53,7 @@ class Listed:
         return self.code < len(AFFECTNET)
 
 
-class AffectNet2017(StillsSource):
+class AffectNet2017(ImageLayout):
     """Every image is its own subject. The lists' landmarks are not read."""
 
     layout = ("AffectNet of 2017 (Manually_Annotated_file_lists/training.csv and validation.csv, "
@@ -64,10 +64,10 @@ class AffectNet2017(StillsSource):
         self.name = folder_name(self.root)
         self.images = next((self.root / folder for folder in IMAGE_FOLDERS if (self.root / folder).is_dir()),
                            self.root / IMAGE_FOLDERS[0])
-        self._lists: dict[str, Listed] = {}
+        self._lists: dict[str, ImageList] = {}
 
     @classmethod
-    def recognises(cls, root: Path) -> bool:
+    def detect(cls, root: Path) -> bool:
         return any(_list(root, split) for split in FILES) and any((root / name).is_dir() for name in IMAGE_FOLDERS)
 
     @classmethod
@@ -98,13 +98,13 @@ class AffectNet2017(StillsSource):
                   "no image file": int((~listed.there & listed.expressive).sum())}
         return {why: count for why, count in counts.items() if count}
 
-    def listed(self, split: str) -> Listed:
+    def listed(self, split: str) -> ImageList:
         """The list of a split, read once."""
         if self.known(split) not in self._lists:
             self._lists[split] = _listed(_list(self.root, split), self.images)
         return self._lists[split]
 
-    def inspect(self) -> Iterator[Problem]:
+    def find_problems(self) -> Iterator[Problem]:
         for split in self.splits():
             listed = self.listed(split)
             path, lines = listed.table.path, listed.table.lines
@@ -124,7 +124,7 @@ class AffectNet2017(StillsSource):
                 yield Problem(WARNING, "duplicate row", message, path, int(lines[again[0]]))
         yield from self._leaks()
 
-    def contents(self) -> tuple[tuple[str, str], ...]:
+    def summary(self) -> tuple[tuple[str, str], ...]:
         lists = ", ".join(str(_list(self.root, split).relative_to(self.root)) for split in self.splits())
         return (("lists", lists), ("image folder", str(self.images.relative_to(self.root))))
 
@@ -142,7 +142,7 @@ def _list(root: Path, split: str) -> Path | None:
     return next((path for folder in LIST_FOLDERS if (path := root / folder / FILES[split]).is_file()), None)
 
 
-def _listed(path: Path, images: Path) -> Listed:
+def _listed(path: Path, images: Path) -> ImageList:
     table = read_listing(path, WANTED, HEADER)
     boxes = {name: np.where(np.isin(np.char.lower(table.columns[name]), NO_NUMBER), "", table.columns[name])
              for name in BOX}
@@ -154,7 +154,7 @@ def _listed(path: Path, images: Path) -> Listed:
         values[name], wrong = numbers(table, name, rows, rule, missing)
         faults.extend(wrong)
     faulty = {fault.line for fault in faults}
-    return Listed(table, values["expression"].astype(np.int64), affectnet_labels.affects(values["valence"], values["arousal"]),
+    return ImageList(table, values["expression"].astype(np.int64), affectnet_labels.affects(values["valence"], values["arousal"]),
                   corners(*(values[name] for name in BOX)),
                   image_files.present(images, table.columns[IMAGE].tolist()),
                   ~np.isin(table.lines, list(faulty)), tuple(sorted(faults, key=lambda fault: fault.line)))

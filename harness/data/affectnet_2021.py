@@ -14,7 +14,7 @@ import numpy as np
 from backbones.spec import AFFECTNET
 from harness.data import affectnet_labels, image_files
 from harness.data.annotations import Rule
-from harness.data.layouts import StillsSource, folder_name
+from harness.data.layouts import ImageLayout, folder_name
 from harness.data.npy_scalars import NpyNumbers
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
@@ -32,7 +32,7 @@ READERS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Annotated:
+class ImageList:
     """A split's images and their labels. labels: float64 [N, 3] code, valence, arousal, NaN where no file has it.
 
     unused: images that annotation files are there for, but that are not there themselves.
@@ -49,7 +49,7 @@ class Annotated:
         return self.labels[:, 0] < len(AFFECTNET)
 
 
-class AffectNet2021(StillsSource):
+class AffectNet2021(ImageLayout):
     """Every image is its own subject, named with its folder, since both have a 0.jpg.
 
     The images are faces already, and landmarks are not read.
@@ -61,10 +61,10 @@ class AffectNet2021(StillsSource):
     def __init__(self, root: Path):
         self.root = Path(root)
         self.name = folder_name(self.root)
-        self._annotated: dict[str, Annotated] = {}
+        self._annotated: dict[str, ImageList] = {}
 
     @classmethod
-    def recognises(cls, root: Path) -> bool:
+    def detect(cls, root: Path) -> bool:
         return any(_has(root, split) for split in FOLDERS)
 
     @classmethod
@@ -93,13 +93,13 @@ class AffectNet2021(StillsSource):
                   "no _exp.npy file": len(self._bare(found)), "no image file": len(found.unused)}
         return {why: count for why, count in counts.items() if count}
 
-    def annotated(self, split: str) -> Annotated:
+    def annotated(self, split: str) -> ImageList:
         """The images and labels of a split, read once."""
         if self.known(split) not in self._annotated:
             self._annotated[split] = _annotated(self.root / FOLDERS[split])
         return self._annotated[split]
 
-    def inspect(self) -> Iterator[Problem]:
+    def find_problems(self) -> Iterator[Problem]:
         for split in self.splits():
             found, folder = self.annotated(split), self.root / FOLDERS[split]
             if len(bare := self._bare(found)):
@@ -114,10 +114,10 @@ class AffectNet2021(StillsSource):
                            f"{found.names[halves[0]]}; they have no such label")
                 yield Problem(WARNING, "no annotation", message, folder / "annotations")
 
-    def contents(self) -> tuple[tuple[str, str], ...]:
+    def summary(self) -> tuple[tuple[str, str], ...]:
         return (("folders", ", ".join(FOLDERS[split] for split in self.splits())),)
 
-    def _bare(self, found: Annotated) -> list[str]:
+    def _bare(self, found: ImageList) -> list[str]:
         faulty = {problem.file.name for problem in found.faults}
         rows = np.flatnonzero(np.isnan(found.labels[:, 0]))
         return [found.names[row] for row in rows if f"{_stem(found.names[row])}_exp.npy" not in faulty]
@@ -131,7 +131,7 @@ def _stem(name: str) -> str:
     return os.path.splitext(name)[0]
 
 
-def _annotated(folder: Path) -> Annotated:
+def _annotated(folder: Path) -> ImageList:
     images, annotations = folder / "images", folder / "annotations"
     names = sorted(image_files.names_in(images), key=lambda name: (len(_stem(name)), name))
     if not names:
@@ -139,7 +139,7 @@ def _annotated(folder: Path) -> Annotated:
     stems = [_stem(name) for name in names]
     labels, faults = _read(annotations, stems)
     held = {name.removesuffix("_exp.npy") for name in os.listdir(annotations) if name.endswith("_exp.npy")}
-    return Annotated(tuple(images / name for name in names), tuple(names), labels,
+    return ImageList(tuple(images / name for name in names), tuple(names), labels,
                      tuple(sorted(held.difference(stems), key=lambda stem: (len(stem), stem))), tuple(faults))
 
 

@@ -15,11 +15,11 @@ import numpy as np
 from harness.data import affwild2_checks, affwild2_paths, annotations
 from harness.data.affwild2_paths import CROP, source_video
 from harness.data.dataset import Labels, Sequence
-from harness.data.layouts import SPLITS, Layout
+from harness.data.layouts import SPLITS, VideoLayout
 from harness.data.problems import ERROR, Problem
 from harness.metrics.tasks import ACTION_UNITS, TASKS
 from harness.metrics.tasks import task as find_task
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 
 EMPTY = {"expr": np.zeros(0, np.int64), "va": np.zeros((0, 2), np.float32),
          "au": np.zeros((0, len(ACTION_UNITS)), np.int8)}
@@ -54,7 +54,7 @@ class CropFolders(Mapping[str, Sequence]):
         return len(self.names)
 
 
-class AffWild2(Layout):
+class AffWild2(VideoLayout):
     """Units are videos; `_left` and `_right` of one video share a group. Crops may be missing for any frame.
 
     Without annotations there is no task and no labelled split, and the videos of the test lists can be predicted.
@@ -70,7 +70,7 @@ class AffWild2(Layout):
         self.folders = affwild2_paths.locate(self.root)
 
     @classmethod
-    def recognises(cls, root: Path) -> bool:
+    def detect(cls, root: Path) -> bool:
         return root.is_dir() and affwild2_paths.is_released(root)
 
     @classmethod
@@ -83,7 +83,7 @@ class AffWild2(Layout):
         names = set(self.crop_folders)
         for task, split in self.parts():
             with suppress(InputError):
-                names.update(self.members(task, split))
+                names.update(self.sequence_names(task, split))
         return CropFolders(self.folders.crops, tuple(sorted(names)))
 
     @cached_property
@@ -101,7 +101,7 @@ class AffWild2(Layout):
     def splits(self, task: str) -> tuple[str, ...]:
         return tuple(split for split in SPLITS if (find_task(task).name, split) in self.folders.files)
 
-    def members(self, task: str, split: str) -> tuple[str, ...]:
+    def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
         if split == "test":
             if find_task(task).name not in self.folders.lists:
                 wanted = affwild2_paths.CHALLENGES[task][1]
@@ -112,7 +112,7 @@ class AffWild2(Layout):
 
     def test_members(self, task: str) -> tuple[str, ...]:
         with suppress(InputError):
-            return self.members(task, "test")
+            return self.sequence_names(task, "test")
         return ()
 
     def files(self, task: str, split: str) -> tuple[Path, ...]:
@@ -121,7 +121,7 @@ class AffWild2(Layout):
             have = ", ".join(self.tasks()) or "none"
             raise InputError(f"{self.root}: no annotations of task '{task}'; it has {have}")
         if split not in self.splits(task):
-            raise unknown(f"split of task '{task}' in {self.root}", split, self.splits(task))
+            raise unknown_name_error(f"split of task '{task}' in {self.root}", split, self.splits(task))
         return self.folders.files[task, split]
 
     def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:
@@ -138,10 +138,10 @@ class AffWild2(Layout):
             hashed.update(content)
         return hashed.hexdigest()
 
-    def inspect(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-        return affwild2_checks.inspect(self, crops)
+    def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+        return affwild2_checks.find_problems(self, crops)
 
-    def contents(self) -> tuple[tuple[str, str], ...]:
+    def summary(self) -> tuple[tuple[str, str], ...]:
         def place(folder: Path | None) -> str:
             if folder is None:
                 return "none: nothing to train on or to score; `framelight submit` predicts the test lists"

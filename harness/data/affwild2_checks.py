@@ -33,12 +33,12 @@ class Inspected(Protocol):
 
     def parts(self) -> tuple[tuple[str, str], ...]: ...
 
-    def members(self, task: str, split: str) -> tuple[str, ...]: ...
+    def sequence_names(self, task: str, split: str) -> tuple[str, ...]: ...
 
     def files(self, task: str, split: str) -> tuple[Path, ...]: ...
 
 
-def inspect(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+def find_problems(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
     for task in dataset.tasks():
         yield from _leaks(dataset, task)
     yield from _unreadable_lists(dataset)
@@ -66,7 +66,7 @@ def _source(dataset: Inspected, task: str, split: str, video: str) -> tuple[Path
 def _members(dataset: Inspected, task: str, split: str) -> tuple[str, ...]:
     """Names of a split, none where its file is malformed (which is listed on its own)."""
     try:
-        return dataset.members(task, split)
+        return dataset.sequence_names(task, split)
     except InputError:
         return ()
 
@@ -74,7 +74,7 @@ def _members(dataset: Inspected, task: str, split: str) -> tuple[str, ...]:
 def _unreadable_lists(dataset: Inspected) -> Iterator[Problem]:
     for task, path in dataset.folders.lists.items():
         try:
-            dataset.members(task, "test")
+            dataset.sequence_names(task, "test")
         except InputError as error:
             yield Problem(ERROR, "test list", str(error).removeprefix(f"{path}: "), path)
 

@@ -14,7 +14,7 @@ from harness.data.image_files import image_fault
 from harness.data.image_table import ImageTable
 from harness.data.image_table_stills import TableStills
 from harness.data.label_counts import Counts, count
-from harness.data.layouts import SPLITS, Layout
+from harness.data.layouts import SPLITS, VideoLayout
 from harness.data.problems import ERROR, WARNING, Problem, Report, TestSplit
 from harness.data.registry import is_dataset, open_dataset, open_stills, stills_layout
 from harness.metrics.tasks import TASKS
@@ -44,9 +44,9 @@ def check(root: Path, seed: int = 0, images: bool = True) -> Report | StillsRepo
     tests = tuple(_tests(dataset, crops))
     if not counts and (dataset.tasks() or not tests):
         problems.append(Problem(ERROR, "empty split", "there is no annotated row at all", dataset.root))
-    problems.extend(dataset.inspect(crops))
+    problems.extend(dataset.find_problems(crops))
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
-    return Report(dataset.root, dataset.name, dataset.layout, dataset.noun, dataset.temporal, dataset.contents(),
+    return Report(dataset.root, dataset.name, dataset.layout, dataset.noun, dataset.temporal, dataset.summary(),
                   len(crops), files, sum(map(len, crops.values())), tuple(counts), tests, tuple(ordered))
 
 
@@ -55,7 +55,7 @@ def render(report: Report | StillsReport, limit: int | None = None) -> str:
     return render_stills(report, limit) if isinstance(report, StillsReport) else render_report(report, limit)
 
 
-def _crops(dataset: Layout, problems: list[Problem], images: bool) -> tuple[dict[str, np.ndarray], int]:
+def _crops(dataset: VideoLayout, problems: list[Problem], images: bool) -> tuple[dict[str, np.ndarray], int]:
     """Frames of each sequence whose image has no fault, and how many image files there are.
 
     A sequence that the reader refuses has none.
@@ -83,14 +83,14 @@ def _faulty(sequence: Sequence) -> dict[int, Problem]:
             for i, fault in faults if fault}
 
 
-def _missing_splits(dataset: Layout, task: str) -> Iterator[Problem]:
+def _missing_splits(dataset: VideoLayout, task: str) -> Iterator[Problem]:
     for split in SPLITS:
         if split not in dataset.splits(task):
             message = f"task {task} has no {split} split; a run of that task needs both"
             yield Problem(WARNING, "missing split", message, dataset.root)
 
 
-def _poor(dataset: Layout, found: tuple[Counts, ...]) -> Iterator[Problem]:
+def _poor(dataset: VideoLayout, found: tuple[Counts, ...]) -> Iterator[Problem]:
     """What is wrong with a split as a whole: nothing valid in it, or a class that never occurs."""
     for counts in found:
         where = f"{counts.split} split of task {counts.task}"
@@ -115,7 +115,7 @@ def _absent(root: Path, where: str, output: str, spread: Mapping[str, int], vali
         yield Problem(WARNING, "absent class", f"{', '.join(always)} in every row of the {where}", root)
 
 
-def _tests(dataset: Layout, crops: Mapping[str, np.ndarray]) -> Iterator[TestSplit]:
+def _tests(dataset: VideoLayout, crops: Mapping[str, np.ndarray]) -> Iterator[TestSplit]:
     for task in TASKS:
         names = dataset.test_members(task)
         if names:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from harness.data.check_stills import StillsCounts, StillsReport
 from harness.data.label_counts import Counts
-from harness.data.problems import Problem, Report, WithProblems
+from harness.data.problems import Problem, ProblemReport, Report
 from harness.metrics.tasks import AFFECTS
 
 WIDTH = 100
@@ -25,7 +25,7 @@ def render_report(report: Report, limit: int | None) -> str:
 def _head(report: Report) -> str:
     unit = f"{report.noun}s" if report.temporal else "blocks"
     good = f", {report.crops:,} of them whole" if report.crops != report.images else ""
-    lines = [("layout", report.layout), ("folder", str(report.root)), *report.contents,
+    lines = [("layout", report.layout), ("folder", str(report.root)), *report.summary,
              ("images", f"{report.images:,} in {_number(report.sequences, unit)}{good}")]
     lines += [("test", f"{test.task}: {_number(test.sequences, unit)}, {test.cropped:,} with crops")
               for test in report.tests]
@@ -90,7 +90,7 @@ def affect_rows(spreads: Sequence[Mapping[str, tuple]]) -> list[tuple[str, list[
             for name in AFFECTS for word, write in formats.items()]
 
 
-def problem_text(report: WithProblems, limit: int | None) -> str:
+def problem_text(report: ProblemReport, limit: int | None) -> str:
     """How many problems, and each of them; limit: at most that many of one kind."""
     if not report.problems:
         return "no problem found"
@@ -104,7 +104,7 @@ def problem_text(report: WithProblems, limit: int | None) -> str:
     return "\n".join(lines)
 
 
-def _problem(problem: Problem, report: WithProblems) -> str:
+def _problem(problem: Problem, report: ProblemReport) -> str:
     whole = problem.file == report.root and problem.line is None
     where = "" if whole else f"{problem.where(report.root)}: "
     start = f"{problem.severity:<7}  "
@@ -133,7 +133,7 @@ def _stills_head(report: StillsReport) -> str:
     images = f"{report.images:,}"
     if report.whole not in (None, report.images):
         images += f", {report.whole:,} of them whole"
-    return head(report.name, [("layout", report.layout), ("folder", str(report.root)), *report.contents,
+    return head(report.name, [("layout", report.layout), ("folder", str(report.root)), *report.summary,
                               ("images", images)])
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.image_files import image_fault
-from harness.data.layouts import StillsSource
-from harness.data.problems import ERROR, WARNING, Problem, WithProblems
+from harness.data.layouts import ImageLayout
+from harness.data.problems import ERROR, WARNING, Problem, ProblemReport
 from harness.data.stills import Stills
 from harness.metrics.tasks import AFFECTS
 from harness.utils.errors import InputError
@@ -38,13 +38,13 @@ class StillsCounts:
 
 
 @dataclass(frozen=True)
-class StillsReport(WithProblems):
+class StillsReport(ProblemReport):
     """What was found. whole: images without a fault, None where none was looked at; problems: errors first."""
 
     root: Path
     name: str
     layout: str
-    contents: tuple[tuple[str, str], ...]
+    summary: tuple[tuple[str, str], ...]
     whole: int | None
     counts: tuple[StillsCounts, ...]
     problems: tuple[Problem, ...]
@@ -54,7 +54,7 @@ class StillsReport(WithProblems):
         return sum(one.images for one in self.counts)
 
 
-def check_stills(source: StillsSource, images: bool = True) -> StillsReport:
+def check_stills(source: ImageLayout, images: bool = True) -> StillsReport:
     """Look at every label and box and, with `images`, at the first and last bytes of every image file."""
     problems: list[Problem] = []
     counts, faulty = [], 0
@@ -71,10 +71,10 @@ def check_stills(source: StillsSource, images: bool = True) -> StillsReport:
     if "train" not in source.splits():
         problems.append(Problem(ERROR, "missing split", "there is no training split", source.root))
     if len(counts) == len(source.splits()):
-        problems.extend(source.inspect())
+        problems.extend(source.find_problems())
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
     whole = sum(one.images for one in counts) - faulty if images else None
-    return StillsReport(source.root, source.name, source.layout, source.contents(), whole, tuple(counts),
+    return StillsReport(source.root, source.name, source.layout, source.summary(), whole, tuple(counts),
                         tuple(ordered))
 
 

@@ -69,12 +69,12 @@ class Dataset(ABC):
         """Labelled splits of a task: `train`, `validation`."""
 
     @abstractmethod
-    def members(self, task: str, split: str) -> tuple[str, ...]:
+    def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
         """Names of the sequences of a split (also `test`), found without reading a label."""
 
     def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
         """Ascending frame numbers of a split's crops by sequence (also `test`), found without reading a label."""
-        return {name: self.sequences[name].frames for name in self.members(task, split)}
+        return {name: self.sequences[name].frames for name in self.sequence_names(task, split)}
 
     @abstractmethod
     def labels(self, task: str, split: str) -> Labels:

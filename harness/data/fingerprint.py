@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.data.dataset import Dataset, Sequence
 from harness.utils.errors import InputError
 from harness.utils.files import write_json
-from harness.utils.hashing import digest
+from harness.utils.hashing import content_hash
 
 VERSION = 1
 
@@ -77,7 +77,7 @@ def dataset_digest(dataset: Dataset, cache: Path | None = None, names: Iterable[
         if progress is not None:
             progress(done, len(wanted))
     kept.save()
-    return digest(found, 16)
+    return content_hash(found, 16)
 
 
 def _signature(sequence: Sequence) -> str:

@@ -18,7 +18,7 @@ CHUNK = 1 << 22
 """Candidate pairs that are compared at once."""
 
 
-def near_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def hamming_neighbors(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """int64 [P, 2]: (i, j), ascending, of all first[i] and second[j] that differ in at most `MOST` bits.
 
     first, second: uint64 [N] and [M] without repetitions.

@@ -13,20 +13,20 @@ import numpy as np
 
 from harness.data import csv_table as tables
 from harness.data.dataset import Labels, Sequence
-from harness.data.layouts import SPLITS, Layout
+from harness.data.layouts import SPLITS, VideoLayout
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
-from harness.data.stratification import held_out
+from harness.data.stratification import stratified_group_split
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, TASKS
 from harness.metrics.tasks import task as find_task
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 
 BLOCK = 512
 VALIDATION_SHARE = 0.2
 COLUMNS = {"expr": ("expression",), "va": AFFECTS, "au": ACTION_UNITS}
 
 
-class ImageTable(Layout):
+class ImageTable(VideoLayout):
     """Units are subjects, or images where the table names no subject. Sequences are blocks of 512 rows.
 
     Row i is frame i % 512 + 1 of sequence `images-<i // 512>`; a row whose image file is missing has no crop.
@@ -47,7 +47,7 @@ class ImageTable(Layout):
         self.split, self.split_faults = self._splits()
 
     @classmethod
-    def recognises(cls, root: Path) -> bool:
+    def detect(cls, root: Path) -> bool:
         return root.is_file() and root.suffix.lower() == ".csv" or (root / "labels.csv").is_file()
 
     @classmethod
@@ -96,7 +96,7 @@ class ImageTable(Layout):
     def splits(self, task: str) -> tuple[str, ...]:
         return tuple(split for split in SPLITS if len(self._rows(task, split)))
 
-    def members(self, task: str, split: str) -> tuple[str, ...]:
+    def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
         find_task(task)
         self._sound(split)
         return tuple(_block_name(block) for block in np.unique(np.flatnonzero(self.split == split) // BLOCK))
@@ -104,7 +104,7 @@ class ImageTable(Layout):
     def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
         rows = np.flatnonzero((self.split == split) & self.present)
         return {name: rows[rows // BLOCK == int(name.rpartition("-")[2])] % BLOCK + 1
-                for name in self.members(task, split)}
+                for name in self.sequence_names(task, split)}
 
     def test_members(self, task: str) -> tuple[str, ...]:
         rows = self._rows(task, "test") if task in self.tasks() else ()
@@ -142,7 +142,7 @@ class ImageTable(Layout):
         return Stills(tuple(self.paths[row] for row in rows), subject.astype(np.int64), tuple(names.tolist()),
                       expression, found["va"], found["au"])
 
-    def inspect(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+    def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
         yield from (*self.table.faults, *self.split_faults)
         yield from self._missing_images()
         yield from self._repeats()
@@ -156,7 +156,7 @@ class ImageTable(Layout):
             message = f"no column {next(n for n in lacking if n in AFFECTS)}; task va needs valence and arousal"
             yield Problem(WARNING, "columns", message, self.csv, 1)
 
-    def contents(self) -> tuple[tuple[str, str], ...]:
+    def summary(self) -> tuple[tuple[str, str], ...]:
         given = "from column split" if "split" in self.table.columns else f"by subject, from seed {self.seed}"
         return (("table", f"{self.csv.name}, {len(self.table):,} rows"), ("splits", given))
 
@@ -166,7 +166,7 @@ class ImageTable(Layout):
         names, index = np.unique(self.subjects, return_inverse=True)
         if len(names) < 2:
             return np.full(len(self.table), "train"), ()
-        held = held_out(names.tolist(), names.tolist(), VALIDATION_SHARE, self.seed)
+        held = stratified_group_split(names.tolist(), names.tolist(), VALIDATION_SHARE, self.seed)
         return np.where(held[index], "validation", "train"), ()
 
     def _rows(self, task: str, split: str) -> np.ndarray:
@@ -190,7 +190,7 @@ class ImageTable(Layout):
             raise faults[0].exception()
         known = {*SPLITS, *np.unique(self.split).tolist()} - {""}
         if split not in known:
-            raise unknown(f"split of {self.csv}", split, known)
+            raise unknown_name_error(f"split of {self.csv}", split, known)
 
     def _missing_images(self) -> Iterator[Problem]:
         for row in np.flatnonzero(~self.present):

@@ -9,14 +9,14 @@ from typing import Self
 import numpy as np
 
 from harness.data.image_table import ImageTable
-from harness.data.layouts import StillsSource
+from harness.data.layouts import ImageLayout
 from harness.data.problems import Problem
 from harness.data.stills import Stills
 
 SPLITS = ("train", "validation", "test")
 
 
-class TableStills(StillsSource):
+class TableStills(ImageLayout):
     """The rows of each split, in the table's order; see `ImageTable` for its columns and its splits."""
 
     layout = ImageTable.layout
@@ -27,8 +27,8 @@ class TableStills(StillsSource):
         self.name = table.name
 
     @classmethod
-    def recognises(cls, root: Path) -> bool:
-        return ImageTable.recognises(root)
+    def detect(cls, root: Path) -> bool:
+        return ImageTable.detect(root)
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
@@ -44,8 +44,8 @@ class TableStills(StillsSource):
         absent = int(np.sum((self.table.split == self.known(split)) & ~self.table.present))
         return {"no image file": absent} if absent else {}
 
-    def inspect(self) -> Iterator[Problem]:
-        return self.table.inspect({})
+    def find_problems(self) -> Iterator[Problem]:
+        return self.table.find_problems({})
 
-    def contents(self) -> tuple[tuple[str, str], ...]:
-        return self.table.contents()
+    def summary(self) -> tuple[tuple[str, str], ...]:
+        return self.table.summary()

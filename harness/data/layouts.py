@@ -12,10 +12,10 @@ import numpy as np
 from harness.data.dataset import Dataset, Labels
 from harness.data.problems import Problem
 from harness.data.stills import Stills
-from harness.utils.errors import unknown
+from harness.utils.errors import unknown_name_error
 
 
-class Openable(ABC):
+class DatasetLayout(ABC):
     """Something that lies in a folder in a known layout."""
 
     layout: ClassVar[str]
@@ -23,7 +23,7 @@ class Openable(ABC):
 
     @classmethod
     @abstractmethod
-    def recognises(cls, root: Path) -> bool:
+    def detect(cls, root: Path) -> bool:
         """Whether `root` has this layout (cheap; reads no label)."""
 
     @classmethod
@@ -32,15 +32,15 @@ class Openable(ABC):
         """Open `root`; the seed makes splits where the folder has none."""
 
 
-AnyLayout = TypeVar("AnyLayout", bound=Openable)
+AnyLayout = TypeVar("AnyLayout", bound=DatasetLayout)
 
 
 def layout_of(root: Path, layouts: Sequence[type[AnyLayout]]) -> type[AnyLayout] | None:
     """The first of the layouts that `root` has, if any."""
-    return next((layout for layout in layouts if layout.recognises(root)), None)
+    return next((layout for layout in layouts if layout.detect(root)), None)
 
 
-def known(layouts: Sequence[type[Openable]]) -> str:
+def known(layouts: Sequence[type[DatasetLayout]]) -> str:
     """What could have been there, for messages."""
     return "; ".join(layout.layout for layout in layouts)
 
@@ -48,7 +48,7 @@ def known(layouts: Sequence[type[Openable]]) -> str:
 SPLITS = ("train", "validation")
 
 
-class Layout(Dataset, Openable):
+class VideoLayout(Dataset, DatasetLayout):
     """A data set in a known layout; `harness.data.registry` holds the list of them."""
 
     noun: ClassVar[str]
@@ -63,15 +63,15 @@ class Layout(Dataset, Openable):
         """Sequences of the test split of a task; none where there is no sound test list."""
 
     @abstractmethod
-    def inspect(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+    def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
         """Faults other than malformed labels; crops: for each sequence, the frame numbers that have a crop."""
 
     @abstractmethod
-    def contents(self) -> tuple[tuple[str, str], ...]:
+    def summary(self) -> tuple[tuple[str, str], ...]:
         """Lines of a summary: what was found where, as (word, text)."""
 
 
-class StillsSource(Openable):
+class ImageLayout(DatasetLayout):
     """A folder of stills in a known layout; `harness.data.registry` holds the list of them."""
 
     name: str
@@ -94,17 +94,17 @@ class StillsSource(Openable):
         """Why images are not among the stills of a split, with how many: {"no image file": 12}. Empty for none."""
 
     @abstractmethod
-    def inspect(self) -> Iterator[Problem]:
+    def find_problems(self) -> Iterator[Problem]:
         """Faults other than malformed labels and boxes."""
 
     @abstractmethod
-    def contents(self) -> tuple[tuple[str, str], ...]:
+    def summary(self) -> tuple[tuple[str, str], ...]:
         """Lines of a summary: what was found where, as (word, text)."""
 
     def known(self, split: str) -> str:
         """The split's name; InputError when there is none of that name."""
         if split not in self.splits():
-            raise unknown(f"split of {self.root}", split, self.splits())
+            raise unknown_name_error(f"split of {self.root}", split, self.splits())
         return split
 
 

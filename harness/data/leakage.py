@@ -15,8 +15,8 @@ from harness.data.splits import REPORTED, TRAINING
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.metrics.tasks import task as find_task
 from harness.utils.errors import InputError
-from harness.utils.files import write_text, writing
-from harness.utils.hashing import digest
+from harness.utils.files import atomic_write, write_text
+from harness.utils.hashing import content_hash
 from harness.utils.parallel import run_module
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _digest(root: Path, cache: Path) -> str:
     from harness.data.registry import open_stills
 
     source = open_stills(root)
-    return digest([source.stills(split).digest(cache) for split in ("train", "validation")
+    return content_hash([source.stills(split).digest(cache) for split in ("train", "validation")
                    if split in source.splits()], 16)
 
 
@@ -60,7 +60,7 @@ HASHED, COMPARED = 1, 2
 Say = Callable[[str], None]
 
 
-def own_scores(task: str, features: str, score_labels: Sequence[str]) -> bool:
+def scores_leak_targets(task: str, features: str, score_labels: Sequence[str]) -> bool:
     """Whether the features hold a backbone's own predictions of what the task asks for.
 
     features: of a job (`scores`, `embeddings+scores`, ...); score_labels: names of the backbone's score columns,
@@ -77,7 +77,7 @@ def warn_of_own_scores(features: Iterable[tuple[str, str, str, Sequence[str]]], 
     """One line for the jobs (task, features, backbone, its score labels) whose features predict their own task."""
     found: dict[str, list[str]] = {}
     for task, columns, backbone, labels in features:
-        if own_scores(task, columns, labels):
+        if scores_leak_targets(task, columns, labels):
             found.setdefault(task, []).append(backbone)
     if found:
         named = "; ".join(f"{task}: {', '.join(dict.fromkeys(names))}" for task, names in found.items())
@@ -85,7 +85,7 @@ def warn_of_own_scores(features: Iterable[tuple[str, str, str, Sequence[str]]], 
             "their rows are flagged own_scores")
 
 
-def warn_of_tuned(cards: Mapping[str, Mapping[str, Any]], root: Path, cache: Path, say: Say) -> None:
+def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]], root: Path, cache: Path, say: Say) -> None:
     """One line for the backbones whose training chose its epoch by the very stills that are reported.
 
     cards: of trained and imported backbones, by name; only a card that says what chose the epoch, and on which data,
@@ -107,12 +107,12 @@ def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str,
     another run only reads them.
     """
     folder = store / "artifacts" / "leaks"
-    path = folder / f"{digest([images, dict(labels), _tested(dataset, labels), HASHED, COMPARED])}.csv"
+    path = folder / f"{content_hash([images, dict(labels), _tested(dataset, labels), HASHED, COMPARED])}.csv"
     if not path.is_file():
-        from harness.data.near_duplicates import lookalikes
+        from harness.data.near_duplicates import find_near_duplicates
 
         hashes = _hashes(dataset, folder / f"{images}-{HASHED}.npz")
-        _write(path, lookalikes(dataset, labels, hashes, TRAINING, OTHERS))
+        _write(path, find_near_duplicates(dataset, labels, hashes, TRAINING, OTHERS))
     pairs = _read(path)
     for split in OTHERS:
         found = [pair for pair in pairs if pair.split == split]
@@ -135,7 +135,7 @@ def _tested(dataset: Dataset, tasks: Iterable[str]) -> dict[str, tuple[str, ...]
     found = {}
     for task in tasks:
         with suppress(InputError):
-            found[task] = dataset.members(task, "test")
+            found[task] = dataset.sequence_names(task, "test")
     return found
 
 
@@ -151,7 +151,7 @@ def _hashes(dataset: Dataset, path: Path) -> Hashes:
             return Hashes(tuple(kept["names"].tolist()), kept["ends"], kept["hashes"], kept["shows"])
     with Progress("looking for identical crops", unit="sequence") as progress:
         hashes = hash_crops(dataset, progress)
-    with writing(path) as aside, open(aside, "wb") as file:
+    with atomic_write(path) as aside, open(aside, "wb") as file:
         np.savez(file, names=np.array(hashes.names, dtype=np.str_), ends=hashes.ends, hashes=hashes.hashes,
                  shows=hashes.shows)
     return hashes

@@ -13,7 +13,7 @@ from harness.utils.files import write_json
 FILE = "whereabouts.json"
 
 
-def remember(store: Path, images: str, root: Path) -> None:
+def set_location(store: Path, images: str, root: Path) -> None:
     """images: digest of the data set's crops."""
     known, place, home = _known(store), root.absolute(), Path(store).absolute()
     named = str(place.relative_to(home) if place.is_relative_to(home) else place)
@@ -21,7 +21,7 @@ def remember(store: Path, images: str, root: Path) -> None:
         write_json(_path(store), {**known, images: named})
 
 
-def recall(store: Path, images: str) -> Path | None:
+def get_location(store: Path, images: str) -> Path | None:
     """The folder; whether the data set still lies there, and is still the same, is for the caller to see."""
     found = _known(store).get(images)
     return Path(store).absolute() / found if isinstance(found, str) else None

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from harness.data.dataset import Dataset, Sequence
-from harness.data.hamming import near_pairs
+from harness.data.hamming import hamming_neighbors
 from harness.utils.errors import InputError
 
 THUMBNAIL = (9, 8)
@@ -76,7 +76,7 @@ def hash_crops(dataset: Dataset, progress: Callable[[int, int], None] | None = N
     return Hashes(names, np.cumsum([len(part) for part, _ in found]), hashes, shows)
 
 
-def lookalikes(dataset: Dataset, tasks: Iterable[str], hashes: Hashes, training: str,
+def find_near_duplicates(dataset: Dataset, tasks: Iterable[str], hashes: Hashes, training: str,
                others: Iterable[str]) -> list[Pair]:
     """Crops of the splits `others` that are also in the split `training` of the same task, each with the likest there.
 
@@ -115,7 +115,7 @@ class _Crops:
     def same(self, ours: np.ndarray, trained: np.ndarray) -> Iterator[tuple[int, int]]:
         """(crop, training crop) of one picture."""
         own, theirs = (_Groups(places, self.hashes.hashes[places]) for places in (ours, trained))
-        pairs = near_pairs(own.values, theirs.values)
+        pairs = hamming_neighbors(own.values, theirs.values)
         firsts, begin = np.unique(pairs[:, 0], return_index=True)
         for first, near in zip(firsts.tolist(), np.split(pairs[:, 1], begin[1:])):
             candidates = np.concatenate([theirs.of(value) for value in near.tolist()])

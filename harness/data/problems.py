@@ -34,7 +34,7 @@ class Problem:
         return InputError(f"{self.where()}: {self.message}")
 
 
-class WithProblems:
+class ProblemReport:
     """A report's problems by how bad they are."""
 
     root: Path
@@ -62,7 +62,7 @@ class TestSplit:
 
 
 @dataclass(frozen=True)
-class Report(WithProblems):
+class Report(ProblemReport):
     """What was found. images: files looked at; crops: those without a fault; problems: errors first."""
 
     root: Path
@@ -70,7 +70,7 @@ class Report(WithProblems):
     layout: str
     noun: str
     temporal: bool
-    contents: tuple[tuple[str, str], ...]
+    summary: tuple[tuple[str, str], ...]
     sequences: int
     images: int
     crops: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.utils.errors import unknown
+from harness.utils.errors import unknown_name_error
 from harness.utils.validation import _require
 
 PROTOCOLS = ("held-out", "published")
@@ -30,7 +30,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if self.name not in PROTOCOLS:
-            raise unknown("protocol", self.name, PROTOCOLS)
+            raise unknown_name_error("protocol", self.name, PROTOCOLS)
         _require(0 < self.fraction < 1, f"protocol.fraction is {self.fraction}; it lies between 0 and 1")
         _require(self.folds == 0 or self.folds >= 2, f"protocol.folds is {self.folds}; 0 for a fraction, or 2 or more")
         if self.name == "published":  # one computation has one identity

@@ -9,11 +9,11 @@ from harness.data.affectnet_2021 import AffectNet2021
 from harness.data.affwild2 import AffWild2
 from harness.data.image_table import ImageTable
 from harness.data.image_table_stills import TableStills
-from harness.data.layouts import Layout, StillsSource, known, layout_of
+from harness.data.layouts import ImageLayout, VideoLayout, known, layout_of
 from harness.data.vggface2 import VGGFace2
 from harness.utils.errors import InputError
 
-STILLS_LAYOUTS: tuple[type[StillsSource], ...] = (
+STILLS_LAYOUTS: tuple[type[ImageLayout], ...] = (
     TableStills,
     AffectNet2021,
     AffectNet2017,
@@ -21,7 +21,7 @@ STILLS_LAYOUTS: tuple[type[StillsSource], ...] = (
 )
 
 
-def open_stills(root: Path, seed: int = 0) -> StillsSource:
+def open_stills(root: Path, seed: int = 0) -> ImageLayout:
     """The stills in `root`; the seed makes their splits where there are none.
 
     Raises InputError when there is no such folder, or its layout is not known.
@@ -35,18 +35,18 @@ def open_stills(root: Path, seed: int = 0) -> StillsSource:
     return layout.open(root, seed)
 
 
-def stills_layout(root: Path) -> type[StillsSource] | None:
+def stills_layout(root: Path) -> type[ImageLayout] | None:
     """The layout of stills that `root` has, if any."""
     return layout_of(Path(root), STILLS_LAYOUTS)
 
 
-DATASET_LAYOUTS: tuple[type[Layout], ...] = (
+DATASET_LAYOUTS: tuple[type[VideoLayout], ...] = (
     AffWild2,
     ImageTable,
 )
 
 
-def open_dataset(root: Path, seed: int = 0) -> Layout:
+def open_dataset(root: Path, seed: int = 0) -> VideoLayout:
     """The data set in `root`; the seed makes its splits where it has none.
 
     Raises InputError when there is no such folder, or its layout is not known.

@@ -8,9 +8,9 @@ import numpy as np
 
 from harness.data.dataset import Dataset, Labels
 from harness.data.protocol import Protocol
-from harness.data.stratification import folds, held_out
+from harness.data.stratification import stratified_group_kfold, stratified_group_split
 from harness.metrics.tasks import EXPRESSIONS, Output, Task
-from harness.utils.hashing import digest
+from harness.utils.hashing import content_hash
 
 TRAINING = "train"
 REPORTED = "validation"
@@ -19,29 +19,29 @@ SELECTION = "selection"
 
 
 @dataclass(frozen=True, eq=False)
-class Division:
+class Split:
     """Training videos in two: the rows to fit on, and those to choose on."""
 
     fit: Labels
     selection: Labels
 
 
-def divided(protocol: Protocol, task: Task, training: Labels) -> tuple[Division, ...]:
+def make_splits(protocol: Protocol, task: Task, training: Labels) -> tuple[Split, ...]:
     """The divisions that the held-out protocol chooses by: one, or one for each fold.
 
     The selection rows of folds are all training rows, once each.
     """
     known = (training.units, training.groups)
     if protocol.folds:
-        fold = folds(*known, presence(task, training), protocol.folds, protocol.seed)
+        fold = stratified_group_kfold(*known, label_counts_by_unit(task, training), protocol.folds, protocol.seed)
         sides = [fold == number for number in range(protocol.folds)]
     else:
-        sides = [held_out(*known, protocol.fraction, protocol.seed, presence(task, training))]
+        sides = [stratified_group_split(*known, protocol.fraction, protocol.seed, label_counts_by_unit(task, training))]
     rows = [side[training.unit] for side in sides]
-    return tuple(Division(_narrowed(training, ~chosen), _narrowed(training, chosen)) for chosen in rows)
+    return tuple(Split(_narrowed(training, ~chosen), _narrowed(training, chosen)) for chosen in rows)
 
 
-def presence(task: Task, labels: Labels) -> np.ndarray:
+def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
     """int64 [V, K]: of each unit its valid rows of every output, and of them those of every class, action unit and
     quadrant of valence and arousal."""
     columns = []
@@ -63,9 +63,9 @@ def _traits(output: Output, target: np.ndarray) -> list[np.ndarray]:
     return [everything, *(quadrant == code for code in range(4))]
 
 
-def annotations_digest(dataset: Dataset, task: str) -> str:
+def labels_fingerprint(dataset: Dataset, task: str) -> str:
     """Hash of the annotation files of both splits; no label is read for it."""
-    return digest([dataset.labels_digest(task, split) for split in (TRAINING, REPORTED)])
+    return content_hash([dataset.labels_digest(task, split) for split in (TRAINING, REPORTED)])
 
 
 def _narrowed(labels: Labels, rows: np.ndarray) -> Labels:

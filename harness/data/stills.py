@@ -14,7 +14,7 @@ import numpy as np
 from harness.data.dataset import Sequence
 from harness.data.fingerprint import DigestCache, sequence_digest
 from harness.metrics.tasks import EXPRESSIONS
-from harness.utils.hashing import digest
+from harness.utils.hashing import content_hash
 
 BLOCK = 512
 BLOCKS_BETWEEN_SAVES = 64
@@ -66,7 +66,7 @@ class Stills:
                         progress(min(len(found) * BLOCK, len(self)), len(self))
                 kept.save()
         known = {name: _content(getattr(self, name)) for name in ("subject", "expression", "va", "au", "boxes")}
-        return digest({"images": found, "subjects": self.subjects, "classes": self.classes} | known, 16)
+        return content_hash({"images": found, "subjects": self.subjects, "classes": self.classes} | known, 16)
 
 
 def _digest(cache: DigestCache, images: tuple[Path, ...]) -> str:

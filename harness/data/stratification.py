@@ -17,7 +17,7 @@ RARE = 200
 """What more groups than this hold is spread evenly by chance alone."""
 
 
-def held_out(units: Sequence[str], groups: Sequence[str], fraction: float, seed: int,
+def stratified_group_split(units: Sequence[str], groups: Sequence[str], fraction: float, seed: int,
              presence: np.ndarray | None = None) -> np.ndarray:
     """bool [V]: the units held out, nearest to `fraction` of them, whole groups, at least one on each side.
 
@@ -34,10 +34,10 @@ def held_out(units: Sequence[str], groups: Sequence[str], fraction: float, seed:
     return _parts(names, group, np.array([fraction, 1 - fraction]), seed, presence)[group] == 0
 
 
-def folds(units: Sequence[str], groups: Sequence[str], presence: np.ndarray | None, k: int, seed: int) -> np.ndarray:
+def stratified_group_kfold(units: Sequence[str], groups: Sequence[str], presence: np.ndarray | None, k: int, seed: int) -> np.ndarray:
     """int64 [V]: the fold of each unit, 0 to k - 1; whole groups, folds of about equal size, none empty.
 
-    Arguments as of `held_out`. InputError for fewer than k groups.
+    Arguments as of `stratified_group_split`. InputError for fewer than k groups.
     """
     names, group = _grouped(units, groups)
     if not 2 <= k <= len(names):

@@ -15,7 +15,7 @@ from harness.utils.errors import FramelightError, InputError
 from harness.utils.parallel import run_module
 
 
-def require_sound(protocol: Protocol, root: Path, tasks: Sequence[str], say: Callable[[str], None]) -> None:
+def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], say: Callable[[str], None]) -> None:
     """InputError for a split that is missing, malformed, poor, shares a unit with the other, or cannot be divided.
 
     `say` is told of units that differ and yet come from one video, such as `_left` and `_right` of it.

@@ -16,13 +16,13 @@ import numpy as np
 from harness.data.dataset import Dataset, Labels
 from harness.data.protocol import Protocol
 from harness.data.registry import open_dataset
-from harness.data.splits import REPORTED, TRAINING, divided
+from harness.data.splits import REPORTED, TRAINING, make_splits
 from harness.metrics.tasks import EXPRESSIONS
 from harness.metrics.tasks import task as find_task
 from harness.utils.errors import FramelightError, InputError
 
 
-def require_usable(labels: Labels, task: str, where: str) -> None:
+def check_labels_nonempty(labels: Labels, task: str, where: str) -> None:
     """InputError for no row, no valid row of an output of the task, or one expression alone.
 
     task: its name; where: what the message calls the split, such as `train split of /data/rendered`.
@@ -58,7 +58,7 @@ def check(protocol: Protocol, dataset: Dataset, task: str, say: Callable[[str], 
             raise InputError(f"{dataset.root}: no {split} split for task '{task}'; "
                              "look at it with `framelight data check`")
         found[split] = dataset.labels(task, split)
-        require_usable(found[split], task, f"{split} split of {dataset.root}")
+        check_labels_nonempty(found[split], task, f"{split} split of {dataset.root}")
         if not _has_crop(dataset, task, found[split]):
             raise InputError(f"{dataset.root}: none of the labelled rows of the {split} split of task '{task}' has a "
                              "crop, so nothing can be read from them; put the crops there, or look with `framelight "
@@ -66,8 +66,8 @@ def check(protocol: Protocol, dataset: Dataset, task: str, say: Callable[[str], 
     _require_disjoint(dataset, task, found[TRAINING], found[REPORTED], say)
     if protocol.name == "published":
         return
-    for division in divided(protocol, find_task(task), found[TRAINING]):
-        require_usable(division.fit, task, f"{TRAINING} split of {dataset.root}, without the videos held out")
+    for division in make_splits(protocol, find_task(task), found[TRAINING]):
+        check_labels_nonempty(division.fit, task, f"{TRAINING} split of {dataset.root}, without the videos held out")
         _require_choice(protocol, dataset, task, division.selection)
 
 

@@ -15,7 +15,7 @@ from harness.data.annotations import Rule
 from harness.data.boxes import corners
 from harness.data.csv_listing import read_listing
 from harness.data.csv_table import Table, numbers
-from harness.data.layouts import StillsSource, folder_name
+from harness.data.layouts import ImageLayout, folder_name
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
 from harness.utils.errors import InputError
@@ -51,7 +51,7 @@ class Boxes:
     faults: tuple[Problem, ...]
 
 
-class VGGFace2(StillsSource):
+class VGGFace2(ImageLayout):
     """Identities of `test/` are unseen in training. Any folder of `train/<identity>/*.jpg` is read alike."""
 
     layout = ("VGGFace2 (train/<identity>/*.jpg; where there are, test/<identity>/*.jpg and "
@@ -63,7 +63,7 @@ class VGGFace2(StillsSource):
         self._found: dict[str, tuple[Identities, Boxes | None]] = {}
 
     @classmethod
-    def recognises(cls, root: Path) -> bool:
+    def detect(cls, root: Path) -> bool:
         """Whether the first of the folders in `train/` that is not empty holds an image."""
         for folder in _folders(root / "train"):
             with os.scandir(folder) as entries:
@@ -105,7 +105,7 @@ class VGGFace2(StillsSource):
             self._found[split] = identities, None if path is None else _boxes(path, keys)
         return self._found[split]
 
-    def inspect(self) -> Iterator[Problem]:
+    def find_problems(self) -> Iterator[Problem]:
         for split in self.splits():
             yield from self._poor_folders(split)
             yield from self._poor_boxes(split)
@@ -115,7 +115,7 @@ class VGGFace2(StillsSource):
                 message = f"identity '{name}' is in train and in test, whose identities must be unseen; remove one"
                 yield Problem(ERROR, "leak", message, self.root / "test" / name)
 
-    def contents(self) -> tuple[tuple[str, str], ...]:
+    def summary(self) -> tuple[tuple[str, str], ...]:
         lists = [str(listed.path.relative_to(self.root)) for split in self.splits()
                  if (listed := self.found(split)[1]) is not None]
         return (("boxes", ", ".join(lists) if lists else "none: whole images are used"),)

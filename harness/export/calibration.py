@@ -18,7 +18,7 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
     FramelightError where there is not one.
     """
     found = []
-    for path in spread([dataset.sequences[name].images for name in dataset.members(task, TRAINING)], count):
+    for path in spread([dataset.sequences[name].images for name in dataset.sequence_names(task, TRAINING)], count):
         try:
             found.append(decode(path))
         except CorruptImage:

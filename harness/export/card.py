@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from backbones.checkpoint import CARD, hash_file
 from backbones.spec import Preprocessing
-from harness.export.formats import Format, readable
-from harness.export.network import EMBEDDING, OUTPUTS, Network
+from harness.export.formats import Format, require_runtime
+from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork
 from harness.export.onnx_graph import VIEWS
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
 from harness.smoothing.gaps import GAPS
-from harness.smoothing.kernels import KERNELS, MAX_RADIUS, Filter
-from harness.utils.errors import FramelightError, InputError, unknown
+from harness.smoothing.kernels import KERNELS, MAX_RADIUS, SmoothingParams
+from harness.utils.errors import FramelightError, InputError, unknown_name_error
 from harness.video.faces.boxes import Margin
 
 if TYPE_CHECKING:
     from harness.export.formats import Format
-    from harness.leaderboard.runs import Chosen
-    from harness.smoothing.kernels import Filter
+    from harness.leaderboard.runs import FinishedRun
+    from harness.smoothing.kernels import SmoothingParams
     from harness.video.faces.boxes import Margin
 
 
@@ -35,8 +35,8 @@ KIND, VERSION = "framelight export", 1
 INPUT = "crops"
 
 
-def card_of(chosen: Chosen, network: Network, form: Format, embedding: bool, calibration: int,
-            causal: Filter | None = None, margin: Margin | None = None) -> dict[str, Any]:
+def card_of(chosen: FinishedRun, network: ExportNetwork, form: Format, embedding: bool, calibration: int,
+            causal: SmoothingParams | None = None, margin: Margin | None = None) -> dict[str, Any]:
     """JSON values; `files` is left to be filled in. causal: what was chosen for live use, where that was done;
     margin: of the crops that the run learned from, around the boxes of the default detector, where it is known."""
     record, task, own = chosen.record, network.task, chosen.filter
@@ -85,17 +85,17 @@ def versions(packages: Sequence[str] = ("framelight", "torch", "onnx", "onnxrunt
     return found
 
 
-def _blocks(network: Network) -> list[dict[str, Any]]:
+def _blocks(network: ExportNetwork) -> list[dict[str, Any]]:
     slices = network.task.slices()
     return [{"name": VIEWS[output.name], "from": slices[output.name].start, "to": slices[output.name].stop,
              "columns": list(output.columns), "activation": output.activation} for output in network.task.outputs]
 
 
-def _smoothing(own: Filter) -> dict[str, Any]:
+def _smoothing(own: SmoothingParams) -> dict[str, Any]:
     return {"kernel": own.kernel, "radius": own.radius, "gaps": own.gaps}
 
 
-def _thresholds(own: Filter) -> list[float] | None:
+def _thresholds(own: SmoothingParams) -> list[float] | None:
     return None if own.thresholds is None else list(own.thresholds)
 
 
@@ -109,7 +109,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Told:
+class ExportCard:
     """run: what the card says of the run; filter, causal: what that chose to do with outputs, offline and, where that
     was chosen, live; margin: of the crops it learned from, where it is known; files: by precision, at least one."""
 
@@ -117,13 +117,13 @@ class Told:
     task: Task
     form: Format
     preprocessing: Preprocessing
-    filter: Filter
-    causal: Filter | None
+    filter: SmoothingParams
+    causal: SmoothingParams | None
     margin: Margin | None
     files: Mapping[str, File]
 
 
-def read_card(folder: Path) -> Told:
+def read_card(folder: Path) -> ExportCard:
     """InputError where the folder holds no card, or one of another version, or of a format that cannot be run here;
     FramelightError where it cannot be understood."""
     path = Path(folder) / CARD
@@ -138,7 +138,7 @@ def read_card(folder: Path) -> Told:
     if card.get("version") != VERSION:
         raise InputError(f"{path} is of version {card.get('version')}, but this Framelight reads version {VERSION}; "
                          "export the run again")
-    form = readable(str(card.get("format")))
+    form = require_runtime(str(card.get("format")))
     try:
         return _told(card, form)
     except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
@@ -146,7 +146,7 @@ def read_card(folder: Path) -> Told:
         raise FramelightError(f"{path} cannot be understood ({said}); export the run again with --force") from error
 
 
-def _told(card: Mapping[str, Any], form: Format) -> Told:
+def _told(card: Mapping[str, Any], form: Format) -> ExportCard:
     task, run, margin = task_named(card["task"]), card["run"], card["margin"]
     if tuple(card["outputs"]["columns"]) != task.columns:
         raise ValueError(f"its columns are not those of task {task.name} here")
@@ -154,7 +154,7 @@ def _told(card: Mapping[str, Any], form: Format) -> Told:
     if absent:
         raise ValueError(f"it does not say the {absent[0]} of its run")
     causal, files = card["causal"], [_file(one, form) for one in card["files"]]
-    return Told(
+    return ExportCard(
         run, task, form, Preprocessing(card["input"]["size"], card["input"]["interpolation"]),
         _filter(card["smoothing"], card["thresholds"], task),
         None if causal is None else _filter(causal, causal["thresholds"], task),
@@ -162,12 +162,12 @@ def _told(card: Mapping[str, Any], form: Format) -> Told:
         {file.precision: file for file in files})
 
 
-def _filter(told: Mapping[str, Any], thresholds: Any, task: Task) -> Filter:
-    found = Filter(told["kernel"], told["radius"], told["gaps"], _parsed_thresholds(thresholds, task))
+def _filter(told: Mapping[str, Any], thresholds: Any, task: Task) -> SmoothingParams:
+    found = SmoothingParams(told["kernel"], told["radius"], told["gaps"], _parsed_thresholds(thresholds, task))
     if found.kernel not in KERNELS:
-        raise unknown("kernel", found.kernel, KERNELS)
+        raise unknown_name_error("kernel", found.kernel, KERNELS)
     if found.gaps not in GAPS:
-        raise unknown("gaps", found.gaps, GAPS)
+        raise unknown_name_error("gaps", found.gaps, GAPS)
     if not isinstance(found.radius, int) or not 0 <= found.radius <= MAX_RADIUS:
         raise ValueError(f"radius {found.radius!r} is no whole number from 0 to {MAX_RADIUS}")
     return found

@@ -11,14 +11,14 @@ import numpy as np
 from backbones.errors import printable
 from harness.export.formats import Model, file_name
 from harness.export.quiet import converting, hushed
-from harness.export.single_crop import one_by_one
+from harness.export.single_crop import single_crop_model
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
-    from harness.export.network import Network
+    from harness.export.network import ExportNetwork
 
 NAMES, FORWARD = "names", "forward"
 """Methods of a file: what it gives, as words in one string; and that itself."""
@@ -40,10 +40,10 @@ class ExecuTorch:
     def missing(self) -> str:
         return "" if find_spec("executorch") else "pip install executorch (or 'framelight[deploy]')"
 
-    def any_size(self, network: Network) -> bool:
+    def any_size(self, network: ExportNetwork) -> bool:
         return False
 
-    def write(self, network: Network, folder: Path, precision: str, calibration: np.ndarray,
+    def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
               embedding: bool = False) -> Path:
         path = Path(folder) / file_name(self, precision)
         with converting(network, "ExecuTorch", precision):
@@ -71,14 +71,14 @@ class ExecuTorch:
             raise FramelightError(f"ExecuTorch cannot open {path} ({printable(str(error))}); export it again"
                                   ) from error
         size = method.metadata.input_tensor_meta(0).sizes()[1]
-        return one_by_one(path, size, lambda crop: {
+        return single_crop_model(path, size, lambda crop: {
             name: found.numpy() for name, found in zip(names, method.execute([torch.from_numpy(crop)]))})
 
     def parts(self, path: Path) -> tuple[Path, ...]:
         return (path,)
 
 
-def _program(network: Network, embedding: bool) -> ExportedProgram:
+def _program(network: ExportNetwork, embedding: bool) -> ExportedProgram:
     import torch
 
     from harness.export.network import torch_module

@@ -16,26 +16,26 @@ from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
-from harness.data.splits import annotations_digest
+from harness.data.splits import labels_fingerprint
 from harness.export.calibration import training_crops
 from harness.export.card import CARD, card_of, file_of, versions
 from harness.export.example import example
 from harness.export.formats import Format
 from harness.export.latency import measure
-from harness.export.network import Network, network_of, require_images
-from harness.export.parity import Checked, check, crops_of, outputs
+from harness.export.network import ExportNetwork, network_of, require_images
+from harness.export.parity import ParityResult, check_parity, crops_of, outputs
 from harness.features.crop_margins import margin_of_data
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs import causal
 from harness.jobs.predictions import Predictions
-from harness.leaderboard.runs import Chosen
+from harness.leaderboard.runs import FinishedRun
 from harness.runner.backbone_training import checkpoints
 from harness.tracking import export_records
 from harness.tracking.export_records import Exported
-from harness.utils.errors import InputError, unknown
-from harness.utils.files import write_json, write_text, writing
-from harness.utils.hashing import digest
-from harness.utils.output_dir import placing
+from harness.utils.errors import InputError, unknown_name_error
+from harness.utils.files import atomic_write, write_json, write_text
+from harness.utils.hashing import content_hash
+from harness.utils.output_dir import replace_output_dir
 from harness.utils.progress import Progress
 from harness.video.faces.detector import open_detector
 
@@ -44,7 +44,7 @@ EXAMPLE = "example.py"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExportOptions:
     """precisions: (): all that the format has; calibration: number of training crops."""
 
     form: Format
@@ -55,14 +55,14 @@ class Wanted:
     def __post_init__(self) -> None:
         for name in self.precisions:
             if name not in self.form.precisions:
-                raise unknown(f"precision of {self.form.name}", name, self.form.precisions)
+                raise unknown_name_error(f"precision of {self.form.name}", name, self.form.precisions)
 
     @property
     def ordered(self) -> tuple[str, ...]:
         return tuple(name for name in self.form.precisions if name in (self.precisions or self.form.precisions))
 
 
-def export(chosen: Chosen, wanted: Wanted, data: Path | None, out: Path, store: Path, say: Say) -> list[Exported]:
+def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: Path, store: Path, say: Say) -> list[Exported]:
     """Write, check and time each file; `out` appears whole, over whatever was there. What is known of each file is
     written to the store.
 
@@ -79,7 +79,7 @@ def export(chosen: Chosen, wanted: Wanted, data: Path | None, out: Path, store: 
     card = card_of(chosen, network, wanted.form, wanted.embedding, len(calibration),
                    causal.kept(store, chosen.record.job_id), margin)
     made = []
-    with placing(out) as folder:
+    with replace_output_dir(out) as folder:
         for precision in wanted.ordered:
             say(f"{wanted.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
             path = wanted.form.write(network, folder, precision, calibration, wanted.embedding)
@@ -95,7 +95,7 @@ def export(chosen: Chosen, wanted: Wanted, data: Path | None, out: Path, store: 
     return made
 
 
-def opened(chosen: Chosen, store: Path, say: Say) -> tuple[Network, FeatureEntry]:
+def opened(chosen: FinishedRun, store: Path, say: Say) -> tuple[ExportNetwork, FeatureEntry]:
     """The run's network and the entry of features that it was trained on.
 
     InputError where there is none, or the backbone has other weights by now.
@@ -111,36 +111,36 @@ def opened(chosen: Chosen, store: Path, say: Say) -> tuple[Network, FeatureEntry
     return network_of(chosen, backbone, entry.dtype == "float16", store / "artifacts" / "engines"), entry
 
 
-def data_of(chosen: Chosen, entry: FeatureEntry, data: Path | None, store: Path) -> Dataset:
+def data_of(chosen: FinishedRun, entry: FeatureEntry, data: Path | None, store: Path) -> Dataset:
     """The data set that the run was scored on; data: where it is (None: where it lay last).
 
     InputError where it is not there, or is not the same.
     """
     record = chosen.record
-    root = data or locations.recall(store, entry.data_digest)
+    root = data or locations.get_location(store, entry.data_digest)
     if root is None or not root.is_dir():
         raise InputError(f"the data set {record.dataset} that run {record.group_id} was scored on is "
                          f"{'not known to this store' if root is None else f'not at {root}'}; name it: --data DIR")
     dataset = open_dataset(root)
     images = dataset_digest(dataset, store / "features" / "digests.json")
-    if digest([images, annotations_digest(dataset, record.task)]) != chosen.configuration.data:
+    if content_hash([images, labels_fingerprint(dataset, record.task)]) != chosen.configuration.data:
         raise InputError(f"{root} is not the data set that run {record.group_id} was scored on ({record.dataset}, or "
                          "its crops or annotations were altered); name that one with --data DIR")
-    locations.remember(store, images, root)
+    locations.set_location(store, images, root)
     return dataset
 
 
-def _checked(chosen: Chosen, network: Network, form: Format, path: Path, sha256: str, dataset: Dataset,
-             kept: Predictions, crops: list[Path], store: Path) -> Checked:
+def _checked(chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path, sha256: str, dataset: Dataset,
+             kept: Predictions, crops: list[Path], store: Path) -> ParityResult:
     place = export_records.folder(store, chosen.record.job_id) / "outputs" / sha256[:16]
     with Progress(path.name, unit="crop") as progress:
         found = outputs(form.open(path, os.cpu_count() or 1), network.backbone.spec.preprocessing, crops, place,
                         network.task.width, progress)
-    return check(chosen, kept, dataset, found)
+    return check_parity(chosen, kept, dataset, found)
 
 
-def _known(chosen: Chosen, network: Network, form: Format, path: Path, file: dict[str, Any],
-           checked: Checked) -> Exported:
+def _known(chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path, file: dict[str, Any],
+           checked: ParityResult) -> Exported:
     record, cost = chosen.record, measure(form.name, path, network.size)
     latency = {str(threads): {"median": own.median, "p95": own.p95} for threads, own in cost.latency.items()}
     return Exported(
@@ -152,10 +152,10 @@ def _known(chosen: Chosen, network: Network, form: Format, path: Path, file: dic
         crops=checked.crops)
 
 
-def _keep(store: Path, known: Exported, checked: Checked) -> None:
+def _keep(store: Path, known: Exported, checked: ParityResult) -> None:
     """The statistics first: who finds the document finds them too."""
     path = export_records.folder(store, known.job_id) / f"{known.format}-{known.precision}.npz"
-    with writing(path) as aside:
+    with atomic_write(path) as aside:
         with open(aside, "wb") as file:
             np.savez_compressed(file, units=np.array(checked.units, dtype=np.str_), **checked.statistics.arrays)
     export_records.write(store, known)

@@ -9,9 +9,9 @@ import numpy as np
 
 from backbones.checkpoint import hash_file
 from backbones.resizing import resize_all
-from harness.export.card import CARD, File, Told, read_card
+from harness.export.card import CARD, ExportCard, File, read_card
 from harness.export.network import OUTPUTS
-from harness.utils.errors import FramelightError, unknown
+from harness.utils.errors import FramelightError, unknown_name_error
 
 BATCH = 64
 
@@ -19,7 +19,7 @@ BATCH = 64
 class ExportedModel:
     """Crops -> outputs in the space of the card's task."""
 
-    def __init__(self, folder: Path, card: Told, file: File, threads: int = 1) -> None:
+    def __init__(self, folder: Path, card: ExportCard, file: File, threads: int = 1) -> None:
         self.card, self.file, self._path = card, file, folder / file.name
         self._model = card.form.open(self._path, threads)
 
@@ -48,7 +48,7 @@ def open_exported(folder: Path, precision: str | None = None, threads: int = 1) 
     folder = Path(folder)
     card = read_card(folder)
     if precision is not None and precision not in card.files:
-        raise unknown("precision", precision, card.files)
+        raise unknown_name_error("precision", precision, card.files)
     file = next(iter(card.files.values())) if precision is None else card.files[precision]
     for name, digest in file.parts.items():
         path = folder / name

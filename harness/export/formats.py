@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 
 if TYPE_CHECKING:
-    from harness.export.network import Network
+    from harness.export.network import ExportNetwork
 
 Model = Callable[[np.ndarray], dict[str, np.ndarray]]
 """uint8 [N, H, W, 3] RGB crops -> its arrays by name, each float32 [N, ...]; `outputs` [N, C] and `embedding` [N, D].
@@ -36,10 +36,10 @@ class Format(Protocol):
     def missing(self) -> str:
         """What to install for it to be written here, "" where it can be."""
 
-    def any_size(self, network: Network) -> bool:
+    def any_size(self, network: ExportNetwork) -> bool:
         """Whether a file of that network takes crops of any size, which it resizes as Pillow does."""
 
-    def write(self, network: Network, folder: Path, precision: str, calibration: np.ndarray,
+    def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
               embedding: bool = False) -> Path:
         """Write `folder`/model-`precision``suffix` (and parts of it beside it) and return its path.
 
@@ -58,11 +58,11 @@ class Format(Protocol):
 def format_named(name: str) -> Format:
     """The format of that name; InputError for one that is not known."""
     if name not in FORMATS:
-        raise unknown("format", name, FORMATS)
+        raise unknown_name_error("format", name, FORMATS)
     return importlib.import_module(FORMATS[name]).FORMAT
 
 
-def usable(name: str) -> Format:
+def require_writer(name: str) -> Format:
     """As `format_named`; InputError that names what to install where the format cannot be written here."""
     found = format_named(name)
     todo = found.missing()
@@ -71,7 +71,7 @@ def usable(name: str) -> Format:
     return found
 
 
-def readable(name: str) -> Format:
+def require_runtime(name: str) -> Format:
     """As `format_named`; InputError that names what to install where its files cannot be run here."""
     found = format_named(name)
     if not find_spec(found.runtime.split(".")[0]):

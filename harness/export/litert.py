@@ -13,13 +13,13 @@ import numpy as np
 from backbones.errors import printable
 from harness.export.formats import Model, file_name
 from harness.export.quiet import converting, hushed
-from harness.export.single_crop import one_by_one
+from harness.export.single_crop import single_crop_model
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from ai_edge_quantizer.quantizer import Quantizer
 
-    from harness.export.network import Network
+    from harness.export.network import ExportNetwork
 
 CROPS = "crops"
 SIGNATURE = "serving_default"
@@ -42,10 +42,10 @@ class LiteRt:
         absent = [package for module, package in modules.items() if not find_spec(module)]
         return f"pip install {' '.join(absent)} (or 'framelight[deploy]')" if absent else ""
 
-    def any_size(self, network: Network) -> bool:
+    def any_size(self, network: ExportNetwork) -> bool:
         return False
 
-    def write(self, network: Network, folder: Path, precision: str, calibration: np.ndarray,
+    def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
               embedding: bool = False) -> Path:
         path = Path(folder) / file_name(self, precision)
         with converting(network, "LiteRT", precision):
@@ -66,22 +66,22 @@ class LiteRt:
         except (ValueError, RuntimeError) as error:
             raise FramelightError(f"LiteRT cannot open {path} ({printable(str(error))}); export it again") from error
         size = runner.get_input_details()[CROPS]["shape"][1]
-        return one_by_one(path, size, lambda crop: runner(**{CROPS: crop}))
+        return single_crop_model(path, size, lambda crop: runner(**{CROPS: crop}))
 
     def parts(self, path: Path) -> tuple[Path, ...]:
         return (path,)
 
 
 @functools.lru_cache(maxsize=1)
-def _converted(network: Network, embedding: bool) -> bytes:
+def _converted(network: ExportNetwork, embedding: bool) -> bytes:
     """The float32 file; kept, since every precision begins with it."""
     import litert_torch
     import torch
 
-    from harness.export.single_crop import Named
+    from harness.export.single_crop import NamedOutputs
 
     crops = torch.zeros((1, network.size, network.size, 3), dtype=torch.uint8)
-    converted = litert_torch.convert(Named(network, embedding), sample_kwargs={CROPS: crops})
+    converted = litert_torch.convert(NamedOutputs(network, embedding), sample_kwargs={CROPS: crops})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.tflite")
         converted.export(str(path))

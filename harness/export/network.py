@@ -24,7 +24,7 @@ from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
-    from harness.leaderboard.runs import Chosen
+    from harness.leaderboard.runs import FinishedRun
 
 OUTPUTS, EMBEDDING = "outputs", "embedding"
 """Names of what an exported file gives."""
@@ -80,7 +80,7 @@ class Heads(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class ExportNetwork:
     """A backbone with the heads of a run on it; without heads (and task) it gives the embedding alone.
 
     engines: folder where the backbone's own ONNX file is kept once it is made; None: it is made anew each time.
@@ -109,7 +109,7 @@ class Network:
         return (OUTPUTS,) * (self.heads is not None) + (EMBEDDING,) * (embedding or self.heads is None)
 
 
-def require_images(chosen: Chosen) -> None:
+def require_images(chosen: FinishedRun) -> None:
     """InputError for baselines that look at no image."""
     configuration = chosen.configuration
     if not configuration.entry or configuration.features == "noise":
@@ -117,31 +117,31 @@ def require_images(chosen: Chosen) -> None:
                          "network to export; take another run")
 
 
-def network_of(chosen: Chosen, backbone: Backbone, rounded: bool, engines: Path | None = None) -> Network:
+def network_of(chosen: FinishedRun, backbone: Backbone, rounded: bool, engines: Path | None = None) -> ExportNetwork:
     """The network of a run that `require_images` lets pass; rounded: whether its features were stored as float16;
-    engines: as of `Network`."""
+    engines: as of `ExportNetwork`."""
     configuration = chosen.configuration
     task = task_named(configuration.task)
     if configuration.head is None:
         columns = expression_columns(backbone.score_labels)
         assert columns is not None
-        return Network(backbone, Heads([("scores", ZeroShot(columns))], nn.Identity(), rounded).eval(), task, engines)
+        return ExportNetwork(backbone, Heads([("scores", ZeroShot(columns))], nn.Identity(), rounded).eval(), task, engines)
     parts = [(part.features, module_of(load(chosen.folder, part.name))) for part in networks(configuration, task)]
-    return Network(backbone, Heads(parts, Activation(task), rounded).eval(), task, engines)
+    return ExportNetwork(backbone, Heads(parts, Activation(task), rounded).eval(), task, engines)
 
 
-def fresh(backbone: Backbone, task: Task) -> Network:
+def with_random_head(backbone: Backbone, task: Task) -> ExportNetwork:
     """A linear head with random weights (seed 0) on the embedding: it costs what a trained one costs."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         head = nn.Linear(backbone.embedding_width, task.width)
-    return Network(backbone, Heads([("embeddings", head)], Activation(task), False).eval(), task)
+    return ExportNetwork(backbone, Heads([("embeddings", head)], Activation(task), False).eval(), task)
 
 
-class Whole(nn.Module):
-    """uint8 [N, S, S, 3] RGB crops of the input size -> what `Network.outputs` names; normalisation is inside."""
+class ExportModule(nn.Module):
+    """uint8 [N, S, S, 3] RGB crops of the input size -> what `ExportNetwork.outputs` names; normalisation is inside."""
 
-    def __init__(self, network: Network, embedding: bool) -> None:
+    def __init__(self, network: ExportNetwork, embedding: bool) -> None:
         super().__init__()
         self.backbone, self.heads = network.backbone, network.heads
         self.embedding = embedding or network.heads is None
@@ -156,10 +156,10 @@ class Whole(nn.Module):
         return outputs + ((embeddings,) if self.embedding else ())
 
 
-def torch_module(network: Network, embedding: bool = False) -> Whole:
+def torch_module(network: ExportNetwork, embedding: bool = False) -> ExportModule:
     """The whole as one module in eval mode; InputError for a backbone that only ONNX Runtime runs."""
     if isinstance(network.backbone.network, OnnxNetwork):
         raise InputError(f"{network.backbone.label} came as an ONNX file, of which torch has no network; "
                          "export it with --format onnx or openvino")
-    return Whole(network, embedding).eval()
+    return ExportModule(network, embedding).eval()
 

@@ -15,7 +15,7 @@ from harness.utils.errors import FramelightError
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from harness.export.network import Network
+    from harness.export.network import ExportNetwork
 
 
 class Onnx:
@@ -28,10 +28,10 @@ class Onnx:
         absent = [name for name in ("onnx", "onnxscript", "onnxruntime") if not find_spec(name)]
         return f"pip install {' '.join(absent)}" if absent else ""
 
-    def any_size(self, network: Network) -> bool:
+    def any_size(self, network: ExportNetwork) -> bool:
         return any_size(network.backbone.spec.preprocessing)
 
-    def write(self, network: Network, folder: Path, precision: str, calibration: np.ndarray,
+    def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
               embedding: bool = False) -> Path:
         import onnx
 
@@ -57,19 +57,19 @@ class Onnx:
         return (path,)
 
 
-def model(network: Network, precision: str, calibration: np.ndarray, embedding: bool, resizing: bool) -> ModelProto:
+def model(network: ExportNetwork, precision: str, calibration: np.ndarray, embedding: bool, resizing: bool) -> ModelProto:
     """The whole graph in one of the format's precisions, checked by ONNX's own checker; resizing: as of `prelude`."""
     import onnx
 
-    from harness.export.onnx_graph import body, whole
-    from harness.export.quantization import halved, quantised
+    from harness.export.onnx_graph import backbone_graph, full_graph
+    from harness.export.quantization import quantize_static_int8, to_float16
 
-    made = body(network, embedding)
+    made = backbone_graph(network, embedding)
     if precision == "float16":
-        made = halved(made)
+        made = to_float16(made)
     elif precision == "int8":
-        made = quantised(made, network.backbone.spec.preprocessing, calibration)
-    joined = whole(network, made, resizing)
+        made = quantize_static_int8(made, network.backbone.spec.preprocessing, calibration)
+    joined = full_graph(network, made, resizing)
     onnx.checker.check_model(joined)
     return joined
 

@@ -10,7 +10,7 @@ import torch
 
 from backbones.engines.onnx_engine import exported, quiet, unexportable
 from backbones.onnx_network import OnnxNetwork
-from harness.export.network import EMBEDDING, OUTPUTS, Network
+from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork
 from harness.export.onnx_preprocessing import PIXELS, prelude
 from harness.utils.errors import InputError
 
@@ -24,8 +24,8 @@ VIEWS = {"expr": "expression", "va": "valence_arousal", "au": "action_units"}
 SCORES, BACKBONE = "scores", "backbone_"
 
 
-def body(network: Network, embedding: bool) -> ModelProto:
-    """float32 `pixels` [N, 3, S, S], normalised -> what `Network.outputs` names, and a view of each output block.
+def backbone_graph(network: ExportNetwork, embedding: bool) -> ModelProto:
+    """float32 `pixels` [N, 3, S, S], normalised -> what `ExportNetwork.outputs` names, and a view of each output block.
 
     BackboneError where the backbone cannot be written as ONNX; InputError where it is an ONNX file that takes a fixed
     number of crops, or one of a version that cannot be brought up to date.
@@ -46,7 +46,7 @@ def body(network: Network, embedding: bool) -> ModelProto:
     return model
 
 
-def whole(network: Network, model: ModelProto, resizing: bool) -> ModelProto:
+def full_graph(network: ExportNetwork, model: ModelProto, resizing: bool) -> ModelProto:
     """The graph that `body` gave, in whatever precision, with the prelude before it (`resizing`: as of `prelude`)."""
     from onnx import helper
 
@@ -58,13 +58,13 @@ def whole(network: Network, model: ModelProto, resizing: bool) -> ModelProto:
                              functions=model.functions, producer_name="framelight")
 
 
-def _names(network: Network, embedding: bool) -> list[str]:
+def _names(network: ExportNetwork, embedding: bool) -> list[str]:
     views = [] if network.task is None else [VIEWS[output.name] for output in network.task.outputs]
     names = list(network.outputs(embedding))
     return names[:1] + views + names[1:] if views else names
 
 
-def _backbone(network: Network) -> ModelProto:
+def _backbone(network: ExportNetwork) -> ModelProto:
     """Its file with the names of this module: `pixels` in, `embedding` and `scores` out."""
     import onnx
     from onnx import compose
@@ -81,7 +81,7 @@ def _backbone(network: Network) -> ModelProto:
     return model
 
 
-def _heads(network: Network) -> ModelProto:
+def _heads(network: ExportNetwork) -> ModelProto:
     """Inputs `embeddings` and `scores`, those that are read; output `outputs`."""
     backbone = network.backbone
     widths = {"embeddings": backbone.embedding_width, SCORES: backbone.score_width}
@@ -144,7 +144,7 @@ def _rename(model: ModelProto, names: dict[str, str]) -> None:
         port.name = names.get(port.name, port.name)
 
 
-def _add_views(model: ModelProto, network: Network) -> None:
+def _add_views(model: ModelProto, network: ExportNetwork) -> None:
     from onnx import TensorProto, helper, numpy_helper
 
     for output, columns in zip(network.task.outputs, network.task.slices().values()):

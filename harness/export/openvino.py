@@ -13,7 +13,7 @@ from harness.export.formats import Model, file_name
 from harness.export.onnx_preprocessing import CROPS
 
 if TYPE_CHECKING:
-    from harness.export.network import Network
+    from harness.export.network import ExportNetwork
 
 
 class OpenVino:
@@ -27,11 +27,11 @@ class OpenVino:
             return "pip install 'framelight[openvino]'"
         return "" if find_spec("onnx") and find_spec("onnxscript") else "pip install onnx onnxscript"
 
-    def any_size(self, network: Network) -> bool:
+    def any_size(self, network: ExportNetwork) -> bool:
         """Never: it computes in float32 what resizing as Pillow does needs float64 for."""
         return False
 
-    def write(self, network: Network, folder: Path, precision: str, calibration: np.ndarray,
+    def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
               embedding: bool = False) -> Path:
         import onnx
         import openvino

@@ -17,12 +17,12 @@ from harness.export.formats import Model
 from harness.export.network import OUTPUTS
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.leaderboard.runs import Chosen
+from harness.leaderboard.runs import FinishedRun
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
-from harness.metrics.unit_statistics import UnitStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.utils.errors import FramelightError
-from harness.utils.files import writing
+from harness.utils.files import atomic_write
 
 CHUNK = 1024
 """Crops whose outputs are kept together: what a kill loses at most."""
@@ -30,7 +30,7 @@ BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
-class Checked:
+class ParityResult:
     """largest: difference of an output of any crop from the run's; agreement: share of equal labels (see `agreement`);
     value: the task's metric with the run's own smoothing and thresholds; statistics: of it, by unit."""
 
@@ -39,7 +39,7 @@ class Checked:
     agreement: float
     value: float
     units: tuple[str, ...]
-    statistics: UnitStatistics
+    statistics: SufficientStatistics
 
 
 def outputs(model: Model, preprocessing: Preprocessing, crops: list[Path], kept: Path, width: int,
@@ -56,7 +56,7 @@ def outputs(model: Model, preprocessing: Preprocessing, crops: list[Path], kept:
             values = _kept(path, (len(part), width))
             if values is None:
                 values = _predicted(model, preprocessing, part, ahead)
-                with writing(path) as aside:
+                with atomic_write(path) as aside:
                     with open(aside, "wb") as file:
                         np.save(file, values)
             found.append(values)
@@ -109,7 +109,7 @@ def crops_of(kept: Predictions, dataset: Dataset) -> list[Path]:
     return found
 
 
-def check(chosen: Chosen, kept: Predictions, dataset: Dataset, found: np.ndarray) -> Checked:
+def check_parity(chosen: FinishedRun, kept: Predictions, dataset: Dataset, found: np.ndarray) -> ParityResult:
     """found: [n, C] outputs of the file for each kept prediction."""
     task, own, configuration = task_named(chosen.configuration.task), chosen.filter, chosen.configuration
     own_outputs = Predictions(kept.sequences, kept.lengths, kept.frames, found)
@@ -117,7 +117,7 @@ def check(chosen: Chosen, kept: Predictions, dataset: Dataset, found: np.ndarray
     replay = Replay(task, own_outputs, labels, dataset.temporal, own.gaps, configuration.missing)
     thresholds = 0.5 if own.thresholds is None else np.array(own.thresholds)
     statistics = replay.statistics(own.kernel, own.radius, thresholds)
-    return Checked(len(found), float(np.abs(found - kept.outputs).max(initial=0.0)),
+    return ParityResult(len(found), float(np.abs(found - kept.outputs).max(initial=0.0)),
                    agreement(task, found, kept.outputs, thresholds), score(statistics).metrics[task.metric],
                    replay.units, statistics)
 

@@ -26,7 +26,7 @@ WEIGHTED = ("Conv", "Gemm", "MatMul")
 LARGEST = float(np.finfo(np.float16).max)
 
 
-def halved(model: ModelProto) -> ModelProto:
+def to_float16(model: ModelProto) -> ModelProto:
     """Weights of two or more axes as float16, brought back to float32 where they are used; the rest as it is.
 
     Processors without float16 arithmetic then compute as ever on half the bytes.
@@ -50,7 +50,7 @@ def halved(model: ModelProto) -> ModelProto:
     return made
 
 
-def quantised(model: ModelProto, preprocessing: Preprocessing, calibration: np.ndarray) -> ModelProto:
+def quantize_static_int8(model: ModelProto, preprocessing: Preprocessing, calibration: np.ndarray) -> ModelProto:
     """The backbone's layers that hold weights in int8. What lies between them stays float32 (a sum with a small
     constant, as in the normalisation of a picture, is lost in eight bits), and so do the heads.
 

@@ -13,7 +13,7 @@ from backbones.errors import printable
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
-    from harness.export.network import Network
+    from harness.export.network import ExportNetwork
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def hushed() -> Iterator[None]:
 
 
 @contextmanager
-def converting(network: Network, kind: str, precision: str) -> Iterator[None]:
+def converting(network: ExportNetwork, kind: str, precision: str) -> Iterator[None]:
     """A conversion, hushed: whatever a converter raises is a FramelightError that names network, kind and precision."""
     try:
         with hushed():

@@ -9,11 +9,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from harness.export.formats import Model
-from harness.export.network import Network, torch_module
+from harness.export.network import ExportNetwork, torch_module
 from harness.utils.errors import FramelightError
 
 
-def one_by_one(path: Path, size: int, run: Callable[[np.ndarray], Mapping[str, np.ndarray]]) -> Model:
+def single_crop_model(path: Path, size: int, run: Callable[[np.ndarray], Mapping[str, np.ndarray]]) -> Model:
     """A model of `run`, which takes uint8 [1, size, size, 3]; FramelightError for crops of another size."""
 
     def model(crops: np.ndarray) -> dict[str, np.ndarray]:
@@ -25,10 +25,10 @@ def one_by_one(path: Path, size: int, run: Callable[[np.ndarray], Mapping[str, n
     return model
 
 
-class Named(nn.Module):
-    """uint8 [N, S, S, 3] crops -> what `Network.outputs` names, by name."""
+class NamedOutputs(nn.Module):
+    """uint8 [N, S, S, 3] crops -> what `ExportNetwork.outputs` names, by name."""
 
-    def __init__(self, network: Network, embedding: bool) -> None:
+    def __init__(self, network: ExportNetwork, embedding: bool) -> None:
         super().__init__()
         self.whole = torch_module(network, embedding)
         self.names = network.outputs(embedding)

@@ -14,7 +14,7 @@ FOLDER = ".claims"
 """In an entry, for as long as somebody works on it."""
 
 
-class Claims:
+class ChunkLocks:
     """Locks on the chunks of one entry; the system releases those of a process that is killed.
 
     Only a saving: what is stored is the same whoever computes it, so a lock that fails to hold costs time alone.
@@ -24,7 +24,7 @@ class Claims:
         self.folder = entry / FOLDER
         self.held: dict[int, Any] = {}
 
-    def __enter__(self) -> Claims:
+    def __enter__(self) -> ChunkLocks:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -41,7 +41,7 @@ class Claims:
         """(number, chunk) that nobody has done or works on, each to be done and then released here."""
         return self._claimed(chunks, done, wait=False)
 
-    def left(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
+    def remaining(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
         """What others claimed and did not finish; waits for its holders.
 
         To be called with nothing held: two processes that each wait for what the other holds would wait for ever.

@@ -84,7 +84,7 @@ def _crops(images: str, store: Path) -> list[np.ndarray]:
     from harness.data.image_decoding import CorruptImage, decode
     from harness.data.registry import open_dataset
 
-    root = locations.recall(store, images)
+    root = locations.get_location(store, images)
     try:
         dataset = None if root is None else open_dataset(root)
         if dataset is None or dataset_digest(dataset, store / "features" / "digests.json") != images:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from backbones.errors import BackboneError
 from harness.features.chunk_locks import FOLDER
 from harness.utils.files import write_json
-from harness.utils.locks import making
+from harness.utils.locks import entry_lock
 
 if TYPE_CHECKING:
     from backbones import Backbone
@@ -23,7 +23,7 @@ NOTE = "engine.json"
 
 
 @dataclass(frozen=True)
-class Computing:
+class EngineSelector:
     """How forward passes are to be computed.
 
     cache: the folder where engines keep what they export, and what was measured of them. name: an engine's, "" for
@@ -41,8 +41,8 @@ class Computing:
         An engine that is not there any more is replaced, which is said and recorded. BackboneError, which says what to
         do, for one asked for that is unknown, not there, or cannot run this backbone in this precision.
         """
-        with making(entry / FOLDER / NOTE):
-            note = self.note(entry)
+        with entry_lock(entry / FOLDER / NOTE):
+            note = self.read_metadata(entry)
             begun = self._begun(note, backbone) if note else None
             if begun is not None:
                 return begun
@@ -51,13 +51,13 @@ class Computing:
                                       **self._difference(engine, backbone), **({"begun_with": note} if note else {})})
         return engine
 
-    def remark(self, entry: FeatureEntry) -> None:
+    def log_reuse(self, entry: FeatureEntry) -> None:
         """Say so where an engine was asked for and the features are there already, by another."""
         if self.name not in ("", entry.engine):
             self.say(f"these features are there already, by {entry.engine or 'an engine that was not noted'}; nothing "
                      f"is computed by {self.name}")
 
-    def note(self, entry: Path) -> dict[str, Any]:
+    def read_metadata(self, entry: Path) -> dict[str, Any]:
         """What is known of the engine of an entry that is being computed: JSON types, {} where nothing is."""
         try:
             note = json.loads((entry / NOTE).read_text(encoding="utf-8"))

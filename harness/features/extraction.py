@@ -18,8 +18,8 @@ import numpy as np
 import backbones
 from harness.data.dataset import Dataset, Sequence
 from harness.data.fingerprint import dataset_digest
-from harness.features.chunk_locks import Claims
-from harness.features.engine_choice import Computing
+from harness.features.chunk_locks import ChunkLocks
+from harness.features.engine_choice import EngineSelector
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.utils.errors import FramelightError
 
@@ -34,7 +34,7 @@ Progress = Callable[[int, int, float, float], None]
 
 def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureStore, dtype: str = "float16",
             progress: Progress | None = None, threads: int | None = None, images: str | None = None,
-            computing: Computing | None = None) -> FeatureEntry:
+            computing: EngineSelector | None = None) -> FeatureEntry:
     """The features of every crop of `dataset`; what the store already has is not computed again.
 
     backbone: loaded, or what `backbones.get_info` says of it: then torch is imported only if there is work to do.
@@ -44,11 +44,11 @@ def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureS
     Corrupt crops are listed in the entry and left out. Raises FramelightError for features that are not finite (the
     sequence is named) or a store that cannot be written, BackboneError for an engine that cannot be had.
     """
-    computing = computing or Computing(store.root / ".engines")
+    computing = computing or EngineSelector(store.root / ".engines")
     images = dataset_digest(dataset, store.digests) if images is None else images
     found = store.find(backbone, images, dtype, computing.compute)
     if found is not None:
-        computing.remark(found)
+        computing.log_reuse(found)
         return found
     known = isinstance(backbone, backbones.BackboneInfo)
     loaded = backbones.load(backbone.reference, backbone.checkpoints) if known else backbone
@@ -56,13 +56,13 @@ def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureS
     found = store.find(loaded, images, dtype, computing.compute)
     if found is not None:
         return found
-    _run(dataset, _chunks(dataset, names), _Destination(store, key, dtype, dataset.root), loaded, computing,
+    _run(dataset, _chunks(dataset, names), _FeatureWriter(store, key, dtype, dataset.root), loaded, computing,
          threads or os.cpu_count() or 1, progress)
     return store.complete(key, names, {
         "backbone": {"reference": loaded.reference, "label": loaded.label, "weights": loaded.weights,
                      "weights_hash": loaded.weights_hash, "is_random": loaded.is_random,
                      "preprocessing": loaded.spec.preprocessing.as_dict(), "score_labels": list(loaded.score_labels)},
-        "data_digest": images, "dtype": dtype, "engine": computing.note(store.root / key),
+        "data_digest": images, "dtype": dtype, "engine": computing.read_metadata(store.root / key),
         "widths": {"embeddings": loaded.embedding_width, "scores": loaded.score_width}})
 
 
@@ -87,7 +87,7 @@ def _chunks(dataset: Dataset, names: list[str]) -> list[_Chunk]:
 
 
 @dataclass(frozen=True)
-class _Destination:
+class _FeatureWriter:
     store: FeatureStore
     key: str
     dtype: str
@@ -109,14 +109,14 @@ class _Work:
 
     number: int
     sequences: tuple[Sequence, ...]
-    to: _Destination
+    to: _FeatureWriter
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     reasons: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.paths = [path for sequence in self.sequences for path in sequence.images]
 
-    def take(self, batch: Batch) -> None:
+    def add_batch(self, batch: Batch) -> None:
         rows = np.setdiff1d(np.arange(batch.start, batch.stop), list(batch.faults), assume_unique=True)
         self.reasons |= batch.faults
         for part, values in batch.arrays.items():
@@ -144,19 +144,19 @@ class _Work:
         self.to.store.write_sequence(self.to.key, sequence.name, {**stored, "frames": frames}, corrupt)
 
 
-def _run(dataset: Dataset, chunks: list[_Chunk], to: _Destination, backbone: Backbone, computing: Computing,
+def _run(dataset: Dataset, chunks: list[_Chunk], to: _FeatureWriter, backbone: Backbone, computing: EngineSelector,
          threads: int, progress: Progress | None) -> None:
     from harness.features.pipeline import Pipeline
 
     crops = sum(chunk.crops for chunk in chunks)  # of all, done or not: who resumes must come to the same choice
     engine = computing.engine(to.store.root / to.key, backbone, threads, crops)
-    meter = _Meter(progress, crops, sum(chunk.crops for chunk in chunks if to.has(chunk)))
-    with Claims(to.store.root / to.key) as claims, Pipeline(engine, backbone, threads) as pipeline:
-        for claimed in (claims.free, claims.left):
+    meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if to.has(chunk)))
+    with ChunkLocks(to.store.root / to.key) as claims, Pipeline(engine, backbone, threads) as pipeline:
+        for claimed in (claims.free, claims.remaining):
             works = (_Work(number, tuple(dataset.sequences[name] for name in chunk.names), to)
                      for number, chunk in claimed(chunks, to.has))
             for work, batch in pipeline.batches(works):
-                work.take(batch)
+                work.add_batch(batch)
                 meter.add(batch.stop - batch.start)
                 if batch.stop == len(work.paths):
                     work.store()
@@ -172,7 +172,7 @@ def _require_finite(sequence: Sequence, stored: dict[str, np.ndarray]) -> None:
                                   f"as {values.dtype}; extract with float32, or use other weights")
 
 
-class _Meter:
+class _ThroughputMeter:
     """Counts frames as they are done; what was there before counts as done, not as speed."""
 
     def __init__(self, progress: Progress | None, total: int, before: int) -> None:

@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.features.row_reader import NoiseRows, StoredRows, noise, side_by_side, widened
+from harness.features.row_reader import NoiseRows, RowReader, noise, side_by_side, widened
 from harness.features.store import PARTS, FeatureEntry
-from harness.utils.errors import unknown
+from harness.utils.errors import unknown_name_error
 
 BLOCK_ROWS = 64
 BUFFER_BLOCKS = 32
@@ -26,18 +26,18 @@ class FeatureMatrix:
     rows: int64 [M], the rows of `labels` that have features, ascending; every method speaks of rows of `labels`.
     coverage: M / N, 0.0 without a label. width: columns. memory: bytes of features this may hold. Features that take
     no more, in stored precision, are read once and kept; of others a pass holds a buffer of BUFFER_BLOCKS * BLOCK_ROWS
-    rows, and maps the files' pages until it has copied `memory` from them (see `StoredRows`). (A thread that reads the
+    rows, and maps the files' pages until it has copied `memory` from them (see `RowReader`). (A thread that reads the
     next buffer meanwhile does not pay: handing the interpreter's lock to and fro costs as much as it saves.)
     """
 
     def __init__(self, entry: FeatureEntry, features: str, labels: Labels, memory: int = MEMORY) -> None:
         if features not in KINDS:
-            raise unknown("features", features, KINDS)
+            raise unknown_name_error("features", features, KINDS)
         self.entry, self.features, self.memory = entry, features, memory
         sequence = np.asarray(labels.sequence, np.int32)
         self._position = _positions(entry, labels)
         self._source = (NoiseRows(labels.sequences, sequence, labels.frame) if features == "noise" else
-                        StoredRows(entry, features, labels.sequences, sequence, self._position, memory))
+                        RowReader(entry, features, labels.sequences, sequence, self._position, memory))
         self.width = self._source.width
         self.rows = np.flatnonzero(self._position >= 0)
         self.coverage = len(self.rows) / len(labels) if len(labels) else 0.0
@@ -113,7 +113,7 @@ class FeatureMatrix:
             yield chosen, random.permutation(len(chosen))
 
 
-def sequence_blocks(entry: FeatureEntry, features: str, sequence: str, size: int = 4096) -> Iterator[np.ndarray]:
+def iter_sequence(entry: FeatureEntry, features: str, sequence: str, size: int = 4096) -> Iterator[np.ndarray]:
     """float32 [B, D] over every stored crop of a sequence, in frame order; none for a sequence without a crop."""
     frames = entry.frames(sequence)
     parts = None if features == "noise" else entry.read(sequence, features)

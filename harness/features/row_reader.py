@@ -44,7 +44,7 @@ AROUND = 16
 """The system maps pages around those that are read: so many times as many at most (measured)."""
 
 
-class StoredRows:
+class RowReader:
     """Rows of the stored arrays that `features` is made of; one array [B, D] for each part.
 
     names: of the sequences that `sequence` int32 [N] counts; position: int64 [N], rows of their arrays. memory: bytes

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from harness.utils.errors import FramelightError, InputError, unknown
-from harness.utils.files import sweep, write_json, writing_directory
-from harness.utils.hashing import digest
+from harness.utils.errors import FramelightError, InputError, unknown_name_error
+from harness.utils.files import atomic_write_dir, remove_stale_temp_files, write_json
+from harness.utils.hashing import content_hash
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo
@@ -68,9 +68,9 @@ def entry_key(architecture: str, weights_hash: str, preprocessing: dict[str, Any
     them (timm's efficientnet_b0 and tf_efficientnet_b0 pad differently). compute: what the forward passes compute in.
     """
     if dtype not in PRECISIONS:
-        raise unknown("precision", dtype, PRECISIONS)
+        raise unknown_name_error("precision", dtype, PRECISIONS)
     reduced = {} if compute == "float32" else {"compute": compute}
-    return digest({"format": FORMAT, "architecture": architecture, "weights": weights_hash,
+    return content_hash({"format": FORMAT, "architecture": architecture, "weights": weights_hash,
                    "preprocessing": preprocessing, "data": data_digest, "dtype": dtype, **reduced}, 16)
 
 
@@ -115,7 +115,7 @@ class FeatureEntry:
 
     def _opened(self, how: Callable[[Path], Opened], sequence: str, part: str) -> Opened:
         if sequence not in self.sequences:
-            raise unknown("sequence", sequence, self.sequences)
+            raise unknown_name_error("sequence", sequence, self.sequences)
         path = self.path / sequence / f"{part}.npy"
         try:
             return how(path)
@@ -164,7 +164,7 @@ class FeatureStore:
     def write_sequence(self, key: str, sequence: str, arrays: dict[str, np.ndarray],
                        corrupt: list[dict[str, Any]]) -> None:
         """Put a sequence's arrays in place whole; one that another process put there first is kept."""
-        with writing_directory(self.sequence_path(key, sequence)) as aside:
+        with atomic_write_dir(self.sequence_path(key, sequence)) as aside:
             for name, array in arrays.items():
                 _save(aside / f"{name}.npy", array)
             if corrupt:
@@ -177,7 +177,7 @@ class FeatureStore:
         corrupt = [fault for name in sequences for fault in self._corrupt(key, name)]
         write_json(self.root / key / "entry.json",
                    {"format": FORMAT, "key": key, **fields, "sequences": stored, "corrupt": corrupt})
-        sweep(self.root / key)
+        remove_stale_temp_files(self.root / key)
         return self.entry(key)
 
     def sequence_path(self, key: str, sequence: str) -> Path:
@@ -193,7 +193,7 @@ class FeatureStore:
 def parts_of(features: str) -> tuple[str, ...]:
     """The stored arrays that `embeddings`, `scores` or `embeddings+scores` are made of; InputError for others."""
     if features not in PARTS:
-        raise unknown("features", features, PARTS)
+        raise unknown_name_error("features", features, PARTS)
     return PARTS[features]
 
 

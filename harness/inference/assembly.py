@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.inference.chunks import Piece
-from harness.inference.face_stage import Looker
-from harness.inference.forward import Reader
-from harness.inference.result import Outputs, Reading
+from harness.inference.chunks import Chunk
+from harness.inference.face_stage import FaceStage
+from harness.inference.forward import LoadedRun
+from harness.inference.result import Outputs, PredictionResult
 from harness.metrics.tasks import Task
 from harness.smoothing.gaps import fill_gaps
-from harness.smoothing.kernels import Filter, smooth
+from harness.smoothing.kernels import SmoothingParams, smooth
 from harness.video.faces.tracker import HITS
 
 
@@ -46,8 +46,8 @@ class _Sighted:
     outputs: tuple[np.ndarray, ...]
 
 
-def assemble(about: About, pieces: Iterable[Piece], looker: Looker, readers: Sequence[Reader],
-             filters: Sequence[Filter], missing: str = "filled") -> Reading:
+def assemble(about: About, pieces: Iterable[Chunk], looker: FaceStage, readers: Sequence[LoadedRun],
+             filters: Sequence[SmoothingParams], missing: str = "filled") -> PredictionResult:
     """pieces: in order; looker: one that has seen nothing yet. missing: outputs of frames in which a face was not seen
     are `filled` from those beside them, or left `empty`; such frames have rows in either case."""
     seen = _sighted(pieces, looker, [reader.task for reader in readers])
@@ -64,7 +64,7 @@ def assemble(about: About, pieces: Iterable[Piece], looker: Looker, readers: Seq
     outputs = tuple(Outputs(reader.name, reader.task, own[order], after[order], chosen.kernel, chosen.radius,
                             chosen.thresholds, reader.label)
                     for reader, chosen, own, after in zip(readers, filters, raw, smoothed))
-    return Reading(about.source, about.rate, seen.size, dense, seconds, frame[order], face[order], found[order],
+    return PredictionResult(about.source, about.rate, seen.size, dense, seconds, frame[order], face[order], found[order],
                    boxes[order], scores[order], outputs)
 
 
@@ -72,7 +72,7 @@ _Track = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[
 """frame, face, found, boxes, scores; raw and smoothed outputs of each run."""
 
 
-def _sighted(pieces: Iterable[Piece], looker: Looker, tasks: Sequence[Task]) -> _Sighted:
+def _sighted(pieces: Iterable[Chunk], looker: FaceStage, tasks: Sequence[Task]) -> _Sighted:
     frames, seconds, sizes, frame, ids = [], [], [(0, 0)], [], []
     boxes, scores = [np.zeros((0, 4), np.float32)], [np.zeros(0, np.float32)]
     outputs = [[np.zeros((0, task.width), np.float32)] for task in tasks]
@@ -88,7 +88,7 @@ def _sighted(pieces: Iterable[Piece], looker: Looker, tasks: Sequence[Task]) -> 
             kept.append(own)
     nothing = np.zeros(0, np.int32)
     numbers, named = np.concatenate([nothing, *frames]), np.concatenate([nothing, *ids]).astype(np.int64)
-    face = _named(named, looker.lasting(), len(numbers))
+    face = _named(named, looker.confirmed_tracks(), len(numbers))
     there = face > 0
     return _Sighted(numbers, np.concatenate([np.zeros(0), *seconds]), tuple(sizes[-1]),
                     np.concatenate([nothing, *frame])[there], face[there], np.concatenate(boxes)[there],
@@ -104,7 +104,7 @@ def _named(ids: np.ndarray, lasting: dict[int, int], frames: int) -> np.ndarray:
     return names[ids]
 
 
-def _track(about: About, seen: _Sighted, dense: np.ndarray, face: int, filters: Sequence[Filter],
+def _track(about: About, seen: _Sighted, dense: np.ndarray, face: int, filters: Sequence[SmoothingParams],
            missing: str) -> _Track:
     rows = np.flatnonzero(seen.face == face)
     at = seen.frame[rows]

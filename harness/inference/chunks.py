@@ -15,14 +15,14 @@ from zipfile import BadZipFile
 import numpy as np
 
 from harness.utils.errors import FramelightError
-from harness.utils.files import write_json, writing
-from harness.utils.locks import making
+from harness.utils.files import atomic_write, write_json
+from harness.utils.locks import entry_lock
 
 ABOUT = "about.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class Chunk:
     """F frames one after the other, with N faces in them.
 
     frames: int32 [F] numbers; seconds: float64 [F]; sizes: int32 [F, 2] widths and heights; at: int32 [N], which of
@@ -52,10 +52,10 @@ def partial_folder(out: Path) -> Path:
 
 
 @contextmanager
-def holding(out: Path) -> Iterator[None]:
+def output_lock(out: Path) -> Iterator[None]:
     """One command at a time makes an output; of one that began nothing, nothing stays beside it."""
     folder = partial_folder(out)
-    with making(folder / "pieces", str(out)):
+    with entry_lock(folder / "pieces", str(out)):
         try:
             yield
         finally:
@@ -63,7 +63,7 @@ def holding(out: Path) -> Iterator[None]:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-class Partial:
+class ChunkStore:
     """The folder `.NAME.partial` beside an output, with the pieces that are finished.
 
     about: JSON values of all that the pieces depend on; those of another work are removed.
@@ -76,7 +76,7 @@ class Partial:
                 path.unlink()
             write_json(self.folder / ABOUT, about)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[Chunk]:
         """Those that are there, from the first on without a hole."""
         for number in count():
             try:
@@ -84,8 +84,8 @@ class Partial:
             except (OSError, ValueError, KeyError, EOFError, BadZipFile):
                 return
 
-    def add(self, number: int, piece: Piece) -> None:
-        with writing(self._path(number)) as aside, open(aside, "wb") as file:
+    def add(self, number: int, piece: Chunk) -> None:
+        with atomic_write(self._path(number)) as aside, open(aside, "wb") as file:
             fields = {name: value for name, value in vars(piece).items() if name != "outputs"}
             np.savez(file, **fields, **{f"outputs{i}": outputs for i, outputs in enumerate(piece.outputs)})
 
@@ -104,8 +104,8 @@ class Partial:
         return self.folder / f"{number:06}.npz"
 
 
-def _load(path: Path) -> Piece:
+def _load(path: Path) -> Chunk:
     with np.load(path, allow_pickle=False) as kept:
-        fields = {name: kept[name] for name in Piece.__dataclass_fields__ if name != "outputs"}
+        fields = {name: kept[name] for name in Chunk.__dataclass_fields__ if name != "outputs"}
         runs = sum(name.startswith("outputs") for name in kept)
-        return Piece(**fields, outputs=tuple(kept[f"outputs{i}"] for i in range(runs)))
+        return Chunk(**fields, outputs=tuple(kept[f"outputs{i}"] for i in range(runs)))

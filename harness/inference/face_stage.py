@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from harness.inference.chunks import Piece
+    from harness.inference.chunks import Chunk
     from harness.video.faces.boxes import Faces, Margin
     from harness.video.faces.detector import Detector
     from harness.video.frames import Frame
 
 SIDE = 112
 """Pixels of a crop's side, as those of the data sets."""
-GLANCE = 12
+THUMBNAIL = 12
 """Pixels of the side of the little grey picture by which people are told apart."""
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class FrameFaces:
     """A frame without its pixels.
 
     ids: int64 [K] of its faces; hints: int64 [K], the detector's; looks: float16 [K, L]; crops: for each margin K
@@ -38,23 +38,23 @@ class Seen:
     looks: np.ndarray
     crops: tuple[list[np.ndarray], ...]
 
-    def light(self) -> Seen:
+    def light(self) -> FrameFaces:
         """Without the crops."""
         return replace(self, crops=())
 
 
-class Looker(Protocol):
-    def __call__(self, frame: Frame) -> Seen:
+class FaceStage(Protocol):
+    def __call__(self, frame: Frame) -> FrameFaces:
         """Frames in the order of their numbers."""
 
-    def recall(self, piece: Piece) -> np.ndarray:
+    def recall(self, piece: Chunk) -> np.ndarray:
         """Take note of frames that were seen before; the ids of their faces, int64 [N]."""
 
-    def lasting(self) -> dict[int, int]:
+    def confirmed_tracks(self) -> dict[int, int]:
         """id -> what it is called in tables, of those that have proved to be a face."""
 
 
-class Searching:
+class DetectAndTrack:
     """Finds the faces of a film's frames and follows them; without a rate every picture stands for itself."""
 
     def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None) -> None:
@@ -63,7 +63,7 @@ class Searching:
         self.detector, self.margins, self.rate = detector, tuple(margins), rate
         self.tracker, self._most = Tracker(rate), 0
 
-    def __call__(self, frame: Frame) -> Seen:
+    def __call__(self, frame: Frame) -> FrameFaces:
         from harness.video.faces.boxes import crop
 
         if self.rate is None:
@@ -75,9 +75,9 @@ class Searching:
             ids = self.tracker.update(frame.number, faces, looks if len(faces) else None)
         crops = tuple([crop(frame.pixels, box, margin, SIDE) for box in faces.boxes] for margin in self.margins)
         hints = np.zeros(len(faces), np.int64) if faces.hints is None else faces.hints
-        return Seen(frame.number, frame.seconds, frame.size, faces.boxes, faces.scores, hints, ids, looks, crops)
+        return FrameFaces(frame.number, frame.seconds, frame.size, faces.boxes, faces.scores, hints, ids, looks, crops)
 
-    def recall(self, piece: Piece) -> np.ndarray:
+    def recall(self, piece: Chunk) -> np.ndarray:
         from harness.video.faces.boxes import Faces
 
         found = [np.zeros(0, np.int64)]
@@ -87,8 +87,8 @@ class Searching:
                          self.tracker.update(number, faces, piece.looks[rows] if len(faces) else None))
         return np.concatenate(found)
 
-    def lasting(self) -> dict[int, int]:
-        return self.tracker.lasting() if self.rate is not None else {id: id for id in range(1, self._most + 1)}
+    def confirmed_tracks(self) -> dict[int, int]:
+        return self.tracker.confirmed_tracks() if self.rate is not None else {id: id for id in range(1, self._most + 1)}
 
     def _numbered(self, faces: int) -> np.ndarray:
         """The ids of the faces of a picture that stands for itself: nothing proves them but the picture."""
@@ -96,22 +96,22 @@ class Searching:
         return np.arange(1, faces + 1)
 
 
-class Given:
+class PrecroppedFaces:
     """Every picture is one crop of the same face already; nothing is searched."""
 
     def __init__(self, margins: int) -> None:
         self.margins = margins
 
-    def __call__(self, frame: Frame) -> Seen:
+    def __call__(self, frame: Frame) -> FrameFaces:
         box = np.array([[0, 0, *frame.size]], np.float32)
-        return Seen(frame.number, frame.seconds, frame.size, box, np.full(1, np.nan, np.float32),
+        return FrameFaces(frame.number, frame.seconds, frame.size, box, np.full(1, np.nan, np.float32),
                     np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros((1, 0), np.float16),
                     ([frame.pixels],) * self.margins)
 
-    def recall(self, piece: Piece) -> np.ndarray:
+    def recall(self, piece: Chunk) -> np.ndarray:
         return np.ones(len(piece.at), np.int64)
 
-    def lasting(self) -> dict[int, int]:
+    def confirmed_tracks(self) -> dict[int, int]:
         return {1: 1}
 
 
@@ -119,6 +119,6 @@ def _looks(pixels: np.ndarray, faces: Faces) -> np.ndarray:
     """float16 [K, GLANCE * GLANCE]: each face small, grey, and without its mean."""
     from harness.video.faces.boxes import Margin, crop
 
-    found = [crop(pixels, box, Margin(1.0), GLANCE).mean(axis=2, dtype=np.float32).ravel() for box in faces.boxes]
-    looks = np.stack(found) if found else np.zeros((0, GLANCE * GLANCE), np.float32)
+    found = [crop(pixels, box, Margin(1.0), THUMBNAIL).mean(axis=2, dtype=np.float32).ravel() for box in faces.boxes]
+    looks = np.stack(found) if found else np.zeros((0, THUMBNAIL * THUMBNAIL), np.float32)
     return (looks - looks.mean(axis=1, keepdims=True)).astype(np.float16)

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.jobs.models import Model
 from harness.metrics.tasks import Task
-from harness.smoothing.kernels import Filter
+from harness.smoothing.kernels import SmoothingParams
 from harness.video.faces.boxes import Margin
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Reader:
+class LoadedRun:
     """One run that reads crops.
 
     name: its run id, or what stands for it; label: it in words; filter: its own; causal: that for real time, None
@@ -31,17 +31,17 @@ class Reader:
     name: str
     label: str
     task: Task
-    filter: Filter
+    filter: SmoothingParams
     identity: str
-    causal: Filter | None = None
+    causal: SmoothingParams | None = None
     images: str = ""
     margin: Margin | None = None
 
 
-class Forward(Protocol):
+class ForwardPass(Protocol):
     """One pass over crops for one run or several. size: crops of a batch; workers: how many may call it at once."""
 
-    readers: tuple[Reader, ...]
+    readers: tuple[LoadedRun, ...]
     size: int
     workers: int
 
@@ -50,21 +50,21 @@ class Forward(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class StoredRun:
     """A run of the store before its backbone is loaded."""
 
-    reader: Reader
+    reader: LoadedRun
     entry: FeatureEntry
     model: Model
 
 
 @dataclass(eq=False)
-class Shared:
+class SharedBackbonePass:
     """A backbone and the runs of the store that were trained on its features."""
 
     backbone: Backbone
     engine: Engine
-    runs: tuple[Kept, ...]
+    runs: tuple[StoredRun, ...]
     size: int
     workers: int
 
@@ -85,11 +85,11 @@ class Shared:
 
 
 @dataclass(eq=False)
-class Exported:
+class ExportedModelPass:
     """The file of an export, which has preprocessing and heads inside."""
 
     model: Callable[[Sequence[np.ndarray]], np.ndarray]
-    reader: Reader
+    reader: LoadedRun
     size: int
     workers: int = 1
 
@@ -100,7 +100,7 @@ class Exported:
         return [np.asarray(self.model(crops), np.float32)]
 
 
-def _outputs(run: Kept, features: Mapping[str, np.ndarray]) -> np.ndarray:
+def _outputs(run: StoredRun, features: Mapping[str, np.ndarray]) -> np.ndarray:
     from harness.jobs.baselines import ZeroShotModel, zero_shot
     from harness.training.heads.trained_head import predict
 

@@ -16,15 +16,15 @@ import numpy as np
 from harness.inference.face_stage import SIDE
 from harness.inference.live_buffer import Rows, joined, packed
 from harness.inference.live_smoothing import Row, Stream
-from harness.inference.predict import Say, Setting, Wanted, begin, opened, write
-from harness.inference.result import Outputs, Reading
-from harness.smoothing.kernels import delay
+from harness.inference.predict import PredictOptions, PredictSession, Say, begin, opened, write
+from harness.inference.result import Outputs, PredictionResult
+from harness.smoothing.kernels import mean_lag
 from harness.utils.errors import InputError
-from harness.utils.output_dir import placing
+from harness.utils.output_dir import replace_output_dir
 from harness.video.frames import USUAL_RATE
 
 if TYPE_CHECKING:
-    from harness.video.realtime import Paced
+    from harness.video.realtime import RealtimeSource
 
 EVERY = 0.1
 """Seconds between two writings of rows."""
@@ -35,11 +35,11 @@ LATEST = 250
 
 
 @dataclass(frozen=True, eq=False)
-class Watched:
+class LiveSummary:
     """What was read. seconds: from the first frame to the last; frames: read; dropped: that came while another was
     read; median, p95: milliseconds from a frame's arrival to its numbers; delays: of the filters, in words."""
 
-    reading: Reading
+    reading: PredictionResult
     files: tuple[Path, ...]
     seconds: float
     frames: int
@@ -50,12 +50,12 @@ class Watched:
     notes: tuple[str, ...]
 
 
-def watch(wanted: Wanted, say: Say) -> Watched:
+def run_live(wanted: PredictOptions, say: Say) -> LiveSummary:
     """Read until the input ends, `wanted.seconds` are over or Ctrl-C comes; then tables and picture are made whole.
 
     Rows are added to predictions.csv as they come. InputError for an input, run or setting that cannot be.
     """
-    from harness.video.realtime import Paced
+    from harness.video.realtime import RealtimeSource
     from harness.video.source import open_source
 
     begin(wanted, live=True)
@@ -63,7 +63,7 @@ def watch(wanted: Wanted, say: Say) -> Watched:
         raise InputError("--render reads the video once more, and a camera keeps none; leave it out, or record a video "
                          "and name that")
     with ExitStack() as context:
-        source = context.enter_context(Paced(open_source(wanted.input, wanted.crops, wanted.seconds)))
+        source = context.enter_context(RealtimeSource(open_source(wanted.input, wanted.crops, wanted.seconds)))
         setting = opened(wanted, source, say, live=True)
         rate = source.rate or USUAL_RATE
         delays = tuple(_delay(setting, rate))
@@ -80,7 +80,7 @@ def watch(wanted: Wanted, say: Say) -> Watched:
         session.append(last=True)
     reading = session.reading()
     files = write(wanted, reading, setting, wanted.out)
-    return Watched(reading, files, session.seconds, len(reading.frames), source.dropped, session.latency(50),
+    return LiveSummary(reading, files, session.seconds, len(reading.frames), source.dropped, session.latency(50),
                    session.latency(95), delays, tuple(source.notes))
 
 
@@ -94,9 +94,9 @@ def _warm_up(session: _Session) -> None:
     session.lines(np.zeros((0, 3)), session.packed())
 
 
-def _delay(setting: Setting, rate: float) -> Iterator[str]:
+def _delay(setting: PredictSession, rate: float) -> Iterator[str]:
     for reader, chosen in zip(setting.readers, setting.filters):
-        frames = delay(chosen.kernel, chosen.radius)
+        frames = mean_lag(chosen.kernel, chosen.radius)
         window = f"{chosen.kernel} of radius {chosen.radius}" if chosen.kernel != "none" else "no smoothing"
         yield (f"run {reader.name}: {window}, which lags behind by {1000 * frames / rate:.0f} ms "
                f"at {rate:.4g} frames a second")
@@ -106,7 +106,7 @@ class _Session:
     """Everything that has come so far. Rows of faces that have not lasted yet are not written, but in the end they
     are in the tables, if the face was one."""
 
-    def __init__(self, wanted: Wanted, setting: Setting, rate: float) -> None:
+    def __init__(self, wanted: PredictOptions, setting: PredictSession, rate: float) -> None:
         self.wanted, self.setting, self.rate = wanted, setting, rate
         self.looker, self.stream = setting.looker(), Stream(setting.filters, rate)
         self.size = (0, 0)
@@ -130,7 +130,7 @@ class _Session:
         """Milliseconds."""
         return 1000 * float(np.percentile(self.frames()[:, 2], share))
 
-    def run(self, source: Paced) -> None:
+    def run(self, source: RealtimeSource) -> None:
         for frame in source:
             seen = self.looker(frame)
             crops = [self.setting.forwards[number](seen.crops[margin]) if len(seen.ids) else []
@@ -162,7 +162,7 @@ class _Session:
         self.kept, self.fresh = kept, []  # at once: Ctrl-C comes before or after, and no row is lost or doubled
         path = self.wanted.out / CSV
         if self.written == 0:
-            with placing(self.wanted.out) as aside:
+            with replace_output_dir(self.wanted.out) as aside:
                 (aside / CSV).write_text(self.lines(frames, rows), encoding="utf-8")
         elif len(frames):
             with open(path, "ab", buffering=0) as file:
@@ -179,12 +179,12 @@ class _Session:
 
         return as_csv(table(self._reading(frames, rows)), header)
 
-    def reading(self) -> Reading:
+    def reading(self) -> PredictionResult:
         """Of everything, without rows after a face was last seen."""
         rows = joined(self.kept, all_in_one=True)[0]
         return self._reading(self.frames(), rows.take(rows.until_last_found()))
 
-    def _tell(self, source: Paced) -> None:
+    def _tell(self, source: RealtimeSource) -> None:
         if sys.stderr.isatty():
             _, times, latencies = self.frames(max(0, len(self.came) // 3 - LATEST)).T
             speed = (len(times) - 1) / max(times[-1] - times[0], 1e-9)
@@ -197,9 +197,9 @@ class _Session:
         if self.told and sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
-    def _reading(self, frames: np.ndarray, rows: Rows) -> Reading:
+    def _reading(self, frames: np.ndarray, rows: Rows) -> PredictionResult:
         """Of some frames [F, 3] and their rows, with the faces that have a name."""
-        named = self.looker.lasting()
+        named = self.looker.confirmed_tracks()
         names = np.zeros(max([int(rows.id.max(initial=0)), *named]) + 1, np.int32)
         names[list(named)] = list(named.values())
         rows = rows.take(names[rows.id] > 0)
@@ -211,5 +211,5 @@ class _Session:
                                 chosen.kernel, chosen.radius, chosen.thresholds, reader.label)
                         for reader, chosen, raw, smoothed in zip(self.setting.readers, self.setting.filters, rows.raw,
                                                                  rows.smoothed))
-        return Reading(self.wanted.input, self.rate, self.size, frames[:, 0].astype(np.int32), frames[:, 1], rows.frame,
+        return PredictionResult(self.wanted.input, self.rate, self.size, frames[:, 0].astype(np.int32), frames[:, 1], rows.frame,
                        face, rows.found, rows.boxes, rows.scores, outputs)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.inference.face_stage import Seen
-from harness.smoothing.kernels import Filter
-from harness.smoothing.streaming import Streaming
+from harness.inference.face_stage import FrameFaces
+from harness.smoothing.kernels import SmoothingParams
+from harness.smoothing.streaming import StreamingFilter
 from harness.video.faces.tracker import PATIENCE_SECONDS
 
 LONGEST = 2 * PATIENCE_SECONDS
@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(eq=False)
 class _Face:
-    filters: tuple[Streaming, ...]
+    filters: tuple[StreamingFilter, ...]
     fed: int
     seen: int
     box: np.ndarray
@@ -41,11 +41,11 @@ class _Face:
 class Stream:
     """rate: frames a second; filters: of each run."""
 
-    def __init__(self, filters: Sequence[Filter], rate: float) -> None:
+    def __init__(self, filters: Sequence[SmoothingParams], rate: float) -> None:
         self.filters, self.patience, self.longest = filters, PATIENCE_SECONDS * rate, LONGEST * rate
         self.faces: dict[int, _Face] = {}
 
-    def __call__(self, seen: Seen, outputs: Sequence[np.ndarray]) -> list[Row]:
+    def __call__(self, seen: FrameFaces, outputs: Sequence[np.ndarray]) -> list[Row]:
         """The rows of a frame; outputs: float32 [K, C] of each run. A face that was there a moment ago has a row too.
 
         Frames that were dropped count in the filters as frames without the face, so that a delay is one in time.
@@ -57,11 +57,11 @@ class Stream:
                  if face.fed < seen.number]
         return sorted(rows, key=lambda row: row.id)
 
-    def _found(self, seen: Seen, place: int, outputs: Sequence[np.ndarray]) -> Row:
+    def _found(self, seen: FrameFaces, place: int, outputs: Sequence[np.ndarray]) -> Row:
         number, box = int(seen.ids[place]), seen.boxes[place]
         face = self.faces.get(number)
         if face is None or seen.number - face.fed > self.longest:
-            face = self.faces[number] = _Face(tuple(Streaming(one.kernel, one.radius) for one in self.filters),
+            face = self.faces[number] = _Face(tuple(StreamingFilter(one.kernel, one.radius) for one in self.filters),
                                               seen.number - 1, seen.number, box)
         self._held(face, seen.number)
         smoothed = tuple(stream(own) for stream, own in zip(face.filters, outputs))

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.features.crop_margins import margin_of_data
-from harness.inference.forward import Exported, Forward, Kept, Reader, Shared
+from harness.inference.forward import ExportedModelPass, ForwardPass, LoadedRun, SharedBackbonePass, StoredRun
 from harness.jobs.models import load_model
 from harness.leaderboard.runs import chosen_run
 from harness.utils.errors import FramelightError, InputError
 
 if TYPE_CHECKING:
-    from harness.inference.forward import Reader
-    from harness.leaderboard.runs import Chosen
+    from harness.inference.forward import LoadedRun
+    from harness.leaderboard.runs import FinishedRun
     from harness.video.faces.boxes import Margin
     from harness.video.faces.detector import Detector
 
@@ -45,15 +45,15 @@ class Opening:
     say: Callable[[str], None] = lambda text: None
 
 
-def open_runs(texts: Sequence[str], how: Opening) -> list[Forward]:
+def open_runs(texts: Sequence[str], how: Opening) -> list[ForwardPass]:
     """Every RUN: of the store, the folder of an export, or `models:/NAME@ALIAS`; each named once.
 
     Runs on one backbone share a pass, if they learned from the crops of one data set, or read the same ones here.
     InputError for what cannot be read so, FramelightError for a model whose files are gone or altered; they say what
     to do.
     """
-    kept: dict[tuple[str, str, str, str], list[Kept]] = {}
-    exported: list[Forward] = []
+    kept: dict[tuple[str, str, str, str], list[StoredRun]] = {}
+    exported: list[ForwardPass] = []
     seen: set[str] = set()
     records = None
     for text in texts:
@@ -76,7 +76,7 @@ def open_runs(texts: Sequence[str], how: Opening) -> list[Forward]:
     return [*(_shared(runs, how) for runs in kept.values()), *exported]
 
 
-def _kept(chosen: Chosen, store: Path) -> Kept:
+def _kept(chosen: FinishedRun, store: Path) -> StoredRun:
     from harness.features.store import FeatureStore
     from harness.jobs.causal import kept as causal
     from harness.metrics.tasks import task
@@ -87,9 +87,9 @@ def _kept(chosen: Chosen, store: Path) -> Kept:
     entry = FeatureStore(store / "features").entry(configuration.entry)
     label = f"{record.backbone}, {record.features}, {record.head}"
     identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_files(chosen.folder)}"
-    reader = Reader(record.job_id, label, task(configuration.task), chosen.filter, identity,
+    reader = LoadedRun(record.job_id, label, task(configuration.task), chosen.filter, identity,
                     causal(store, record.job_id), entry.data_digest)
-    return Kept(reader, entry, load_model(chosen.folder, entry, configuration))
+    return StoredRun(reader, entry, load_model(chosen.folder, entry, configuration))
 
 
 def _files(folder: Path) -> str:
@@ -102,7 +102,7 @@ def _files(folder: Path) -> str:
     return total.hexdigest()[:16]
 
 
-def _shared(runs: Sequence[Kept], how: Opening) -> Shared:
+def _shared(runs: Sequence[StoredRun], how: Opening) -> SharedBackbonePass:
     import backbones
     from backbones.engines.selection import choose, open_engine
     from harness.features.pipeline import batch_size, engine_batch
@@ -119,7 +119,7 @@ def _shared(runs: Sequence[Kept], how: Opening) -> Shared:
                                 precision=entry.compute)
     size = how.batch or engine_batch(name, preprocessing)
     engine = open_engine(name, backbone, cache, size, entry.compute)
-    return Shared(backbone, engine, tuple(runs), size, how.workers if engine.concurrent else 1)
+    return SharedBackbonePass(backbone, engine, tuple(runs), size, how.workers if engine.concurrent else 1)
 
 
 def _fetched(text: str, how: Opening) -> Path:
@@ -128,19 +128,19 @@ def _fetched(text: str, how: Opening) -> Path:
     return fetch_model(text, how.store, how.tracking_uri)
 
 
-def _exported(folder: Path, text: str, how: Opening) -> Exported:
+def _exported(folder: Path, text: str, how: Opening) -> ExportedModelPass:
     from harness.export.exported_model import open_exported
 
     model = open_exported(folder, threads=how.workers)
     card, file = model.card, model.file
     own = f"{card.form.name} {file.precision}"
     label = f"{card.run['backbone']}, {card.run['features']}, {card.run['head']}, {own} of {text}"
-    reader = Reader(f"{card.run['job_id']}-{file.precision}", label, card.task, card.filter, f"{own} {file.parts}",
+    reader = LoadedRun(f"{card.run['job_id']}-{file.precision}", label, card.task, card.filter, f"{own} {file.parts}",
                     card.causal, margin=card.margin)
-    return Exported(model, reader, how.batch or EXPORTED_CROPS)
+    return ExportedModelPass(model, reader, how.batch or EXPORTED_CROPS)
 
 
-def margins_of(readers: Sequence[Reader], detector: Detector, store: Path, given: float | None,
+def margins_of(readers: Sequence[LoadedRun], detector: Detector, store: Path, given: float | None,
                say: Callable[[str], None]) -> list[Margin]:
     """For each reader the margin of the crops it learned from, the default one where that is not known.
 

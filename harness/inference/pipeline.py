@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.inference.chunks import Piece
-from harness.inference.face_stage import Looker, Seen
-from harness.inference.forward import Forward
-from harness.inference.prefetch import Ahead
+from harness.inference.chunks import Chunk
+from harness.inference.face_stage import FaceStage, FrameFaces
+from harness.inference.forward import ForwardPass
+from harness.inference.prefetch import Prefetcher
 
 if TYPE_CHECKING:
     from harness.video.frames import Frame
@@ -33,18 +33,18 @@ class Pipeline:
     margins: which of a frame's crops each forward pass reads; tell: called with frames looked at so far.
     """
 
-    def __init__(self, looker: Looker, forwards: Sequence[Forward], margins: Sequence[int], size: int = FRAMES,
+    def __init__(self, looker: FaceStage, forwards: Sequence[ForwardPass], margins: Sequence[int], size: int = FRAMES,
                  tell: Callable[[int], None] = lambda frames: None) -> None:
         self.looker, self.forwards, self.margins, self.size, self.tell = looker, forwards, margins, size, tell
 
-    def pieces(self, frames: Iterable[Frame]) -> Iterator[Piece]:
+    def pieces(self, frames: Iterable[Frame]) -> Iterator[Chunk]:
         """The pieces of all frames, in order; the last one may be short."""
         pools = [_pool(forward.workers) for forward in self.forwards]
         most = 2 * sum(forward.workers for forward in self.forwards)
         running: deque[Future] = deque()
         works: deque[_Work] = deque()
         try:
-            with Ahead(frames, DECODED) as decoded, Ahead(map(self.looker, decoded), LOOKED) as seen:
+            with Prefetcher(frames, DECODED) as decoded, Prefetcher(map(self.looker, decoded), LOOKED) as seen:
                 work = self._begun(pools)
                 for done, one in enumerate(seen, 1):
                     running += work.add(one)
@@ -73,7 +73,7 @@ class Pipeline:
 class _Batches:
     """The crops of a piece on their way through one forward pass."""
 
-    def __init__(self, forward: Forward, pool: ThreadPoolExecutor, margin: int) -> None:
+    def __init__(self, forward: ForwardPass, pool: ThreadPoolExecutor, margin: int) -> None:
         self.forward, self.pool, self.margin = forward, pool, margin
         self.waiting: list[np.ndarray] = []
         self.results: list[Future[list[np.ndarray]]] = []
@@ -107,9 +107,9 @@ class _Work:
 
     def __init__(self, batches: Sequence[_Batches]) -> None:
         self.batches = batches
-        self.seen: list[Seen] = []
+        self.seen: list[FrameFaces] = []
 
-    def add(self, seen: Seen) -> list[Future]:
+    def add(self, seen: FrameFaces) -> list[Future]:
         started = [future for batches in self.batches for future in batches.add(seen.crops[batches.margin])]
         self.seen.append(seen.light())
         return started
@@ -121,9 +121,9 @@ class _Work:
     def done(self) -> bool:
         return all(result.done() for batches in self.batches for result in batches.results)
 
-    def piece(self) -> Piece:
+    def piece(self) -> Chunk:
         at = np.repeat(np.arange(len(self.seen)), [len(one.ids) for one in self.seen])
-        return Piece(np.array([one.number for one in self.seen], np.int32),
+        return Chunk(np.array([one.number for one in self.seen], np.int32),
                      np.array([one.seconds for one in self.seen], np.float64),
                      np.array([one.size for one in self.seen], np.int32).reshape(-1, 2), at.astype(np.int32),
                      np.concatenate([one.boxes for one in self.seen]).reshape(-1, 4).astype(np.float32),

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from harness.data.image_files import names_in
 from harness.inference.assembly import About, assemble
-from harness.inference.chunks import Partial, holding
-from harness.inference.face_stage import Given, Looker, Searching
-from harness.inference.forward import Forward, Reader
+from harness.inference.chunks import ChunkStore, output_lock
+from harness.inference.face_stage import DetectAndTrack, FaceStage, PrecroppedFaces
+from harness.inference.forward import ForwardPass, LoadedRun
 from harness.inference.load_runs import Opening, margins_of, open_runs
 from harness.inference.pipeline import FRAMES, Pipeline
-from harness.inference.result import Reading
+from harness.inference.result import PredictionResult
 from harness.inference.smoothing_options import check, filter_of
 from harness.utils.errors import InputError
-from harness.utils.files import write_json, writing
-from harness.utils.hashing import digest
-from harness.utils.output_dir import placing, require_free
+from harness.utils.files import atomic_write, write_json
+from harness.utils.hashing import content_hash
+from harness.utils.output_dir import check_output_dir, replace_output_dir
 from harness.video.frames import USUAL_RATE
 
 if TYPE_CHECKING:
-    from harness.smoothing.kernels import Filter
+    from harness.smoothing.kernels import SmoothingParams
     from harness.video.faces.boxes import Margin
     from harness.video.frames import Frame, Source
 
@@ -38,7 +38,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PredictOptions:
     """What to predict, as the command names it. crops: whether every image is one face already; None looks."""
 
     input: str
@@ -61,12 +61,12 @@ class Wanted:
 
 
 @dataclass(frozen=True, eq=False)
-class Done:
+class PredictSummary:
     """What was written. film: whether faces last from frame to frame; seconds: of reading, and frames: how many were
     read in them; before: how many a killed run had read; notes: what the source told of itself.
     """
 
-    reading: Reading
+    reading: PredictionResult
     film: bool
     files: tuple[Path, ...]
     seconds: float
@@ -76,16 +76,16 @@ class Done:
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class PredictSession:
     """Everything opened for one source. given: which of the margins each forward pass reads."""
 
     source: Source
-    forwards: Sequence[Forward]
-    filters: Sequence[Filter]
+    forwards: Sequence[ForwardPass]
+    filters: Sequence[SmoothingParams]
     margins: Sequence[Margin] = ()
     given: Sequence[int] = ()
     detector: Any = None
-    readers: tuple[Reader, ...] = field(init=False)
+    readers: tuple[LoadedRun, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "readers", tuple(reader for forward in self.forwards for reader in forward.readers))
@@ -95,13 +95,13 @@ class Setting:
         """Whether the frames follow each other in time."""
         return self.source.kind not in ("image", "images")
 
-    def looker(self) -> Looker:
+    def looker(self) -> FaceStage:
         if self.source.kind == "crops":
-            return Given(1)
-        return Searching(self.detector, self.margins, (self.source.rate or USUAL_RATE) if self.film else None)
+            return PrecroppedFaces(1)
+        return DetectAndTrack(self.detector, self.margins, (self.source.rate or USUAL_RATE) if self.film else None)
 
 
-def predict(wanted: Wanted, say: Say) -> Done:
+def predict(wanted: PredictOptions, say: Say) -> PredictSummary:
     """Read everything; the folder appears whole. What a killed run has finished is gone on from.
 
     InputError for an input, run or setting that cannot be, FramelightError where a model's files are gone or altered.
@@ -112,32 +112,32 @@ def predict(wanted: Wanted, say: Say) -> Done:
     with ExitStack() as context:
         source = context.enter_context(open_source(wanted.input, wanted.crops, wanted.seconds))
         setting = opened(wanted, source, say)
-        context.enter_context(holding(wanted.out))
+        context.enter_context(output_lock(wanted.out))
         begin(wanted)  # the process that was waited for may have made the folder
-        kept = Partial(wanted.out, _about(wanted, setting))
+        kept = ChunkStore(wanted.out, _about(wanted, setting))
         began = time.perf_counter()
         frames, before = _read(setting, kept)
         seconds = time.perf_counter() - began
         about = About(wanted.input, source.rate, setting.film, source.kind == "crops")
         reading = assemble(about, kept.pieces(), setting.looker(), setting.readers, setting.filters, wanted.missing)
-        with placing(wanted.out) as aside:
+        with replace_output_dir(wanted.out) as aside:
             files = write(wanted, reading, setting, aside)
         kept.remove()
-        return Done(reading, setting.film, files, seconds, frames, before, tuple(source.notes))
+        return PredictSummary(reading, setting.film, files, seconds, frames, before, tuple(source.notes))
 
 
-def begin(wanted: Wanted, live: bool = False) -> None:
+def begin(wanted: PredictOptions, live: bool = False) -> None:
     """InputError for what is wrong with the command before anything is opened."""
-    require_free(wanted.out, wanted.force, Path(wanted.input), wanted.store, *map(Path, wanted.runs))
+    check_output_dir(wanted.out, wanted.force, Path(wanted.input), wanted.store, *map(Path, wanted.runs))
     check(wanted.kernel, wanted.radius, live)
     if wanted.margin is not None and not 0.5 <= wanted.margin <= 4:
         raise InputError(f"--margin {wanted.margin:g}: a crop's side lies between 0.5 and 4 sides of the found box")
-    if wanted.crops and (wanted.margin, wanted.smallest, wanted.detector) != (None, None, Wanted.detector):
+    if wanted.crops and (wanted.margin, wanted.smallest, wanted.detector) != (None, None, PredictOptions.detector):
         raise InputError("--crops takes every image as one face as it is, and nothing is searched or cut; leave "
                          "--margin, --smallest and --detector out")
 
 
-def opened(wanted: Wanted, source: Source, say: Say, live: bool = False) -> Setting:
+def opened(wanted: PredictOptions, source: Source, say: Say, live: bool = False) -> PredictSession:
     """Detector, margins, runs and filters for a source."""
     from harness.video.faces.detector import open_detector
 
@@ -150,18 +150,18 @@ def opened(wanted: Wanted, source: Source, say: Say, live: bool = False) -> Sett
     film = source.kind not in ("image", "images")
     chosen = [filter_of(reader, live, wanted.kernel, wanted.radius, film) for reader in readers]
     if detector is None:
-        return Setting(source, forwards, chosen, given=(0,) * len(forwards))
+        return PredictSession(source, forwards, chosen, given=(0,) * len(forwards))
     each = margins_of([forward.readers[0] for forward in forwards], detector, wanted.store, wanted.margin, say)
     margins = tuple(dict.fromkeys(each))
-    return Setting(source, forwards, chosen, margins, tuple(map(margins.index, each)), detector)
+    return PredictSession(source, forwards, chosen, margins, tuple(map(margins.index, each)), detector)
 
 
-def _about(wanted: Wanted, setting: Setting) -> dict[str, Any]:
+def _about(wanted: PredictOptions, setting: PredictSession) -> dict[str, Any]:
     """What pieces depend on: JSON values."""
     path = Path(wanted.input)
     files = [path / name for name in names_in(path)] if path.is_dir() else [path]
     stats = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in ((file, file.stat()) for file in files)]
-    return {"format": FORMAT, "frames": FRAMES, "input": str(path.resolve()), "files": digest(stats),
+    return {"format": FORMAT, "frames": FRAMES, "input": str(path.resolve()), "files": content_hash(stats),
             "kind": setting.source.kind, "seconds": wanted.seconds,
             "detector": None if setting.detector is None else setting.detector.identity,
             "margins": [[margin.scale, margin.dx, margin.dy] for margin in setting.margins],
@@ -169,7 +169,7 @@ def _about(wanted: Wanted, setting: Setting) -> dict[str, Any]:
             "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in setting.forwards]}
 
 
-def _read(setting: Setting, pieces: Partial) -> tuple[int, int]:
+def _read(setting: PredictSession, pieces: ChunkStore) -> tuple[int, int]:
     """Read every frame that no piece holds yet; how many that were, and how many were held."""
     from harness.utils.progress import FilmProgress
 
@@ -195,7 +195,7 @@ def _left(source: Source, before: int) -> Iterator[Frame]:
             yield frame
 
 
-def write(wanted: Wanted, reading: Reading, setting: Setting, folder: Path) -> tuple[Path, ...]:
+def write(wanted: PredictOptions, reading: PredictionResult, setting: PredictSession, folder: Path) -> tuple[Path, ...]:
     """Tables, picture, note, of a folder of photos the name of each frame, and, where asked for, the annotated video;
     their names as they will be in `wanted.out`."""
     from harness.inference.summary_figure import write_summary
@@ -215,13 +215,13 @@ def write(wanted: Wanted, reading: Reading, setting: Setting, folder: Path) -> t
 
 
 def _write_names(files: Sequence[tuple[int, Path]], path: Path) -> None:
-    with writing(path) as aside, open(aside, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with atomic_write(path) as aside, open(aside, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(("frame", "image"))
         lines.writerows((number, image.name) for number, image in files)
 
 
-def note(wanted: Wanted, reading: Reading, setting: Setting) -> dict[str, Any]:
+def note(wanted: PredictOptions, reading: PredictionResult, setting: PredictSession) -> dict[str, Any]:
     """Where the numbers come from, as JSON values."""
     return {"format": FORMAT, "input": wanted.input, "kind": setting.source.kind, "rate": reading.rate,
             "frames": len(reading.frames), "missing": wanted.missing, "notes": list(setting.source.notes),
@@ -234,7 +234,7 @@ def note(wanted: Wanted, reading: Reading, setting: Setting) -> dict[str, Any]:
                      for reader, chosen in zip(forward.readers, _filters(setting, number))]}
 
 
-def _filters(setting: Setting, forward: int) -> Sequence[Filter]:
+def _filters(setting: PredictSession, forward: int) -> Sequence[SmoothingParams]:
     """Of the readers of one forward pass."""
     start = sum(len(one.readers) for one in setting.forwards[:forward])
     return setting.filters[start:start + len(setting.forwards[forward].readers)]

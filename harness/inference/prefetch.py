@@ -13,7 +13,7 @@ AGAIN = 0.1
 """Seconds after which a thread that waits looks whether it is still wanted."""
 
 
-class Ahead(Generic[Item]):
+class Prefetcher(Generic[Item]):
     """The items of an iterable, at most `most` ahead of who takes them; what fails in the thread fails where items are
     taken. A context: when it ends, so does the thread, wherever it is."""
 

@@ -11,7 +11,7 @@ from harness.metrics.tasks import Task
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """One run's outputs of the N rows of a `Reading`.
+    """One run's outputs of the N rows of a `PredictionResult`.
 
     name: the run's id, or what stands for it; raw: float32 [N, C] in the task's space, NaN where the face was not
     found; smoothed: float64 [N, C] after the filter, NaN where nothing was filled in; kernel, radius: of the filter;
@@ -29,7 +29,7 @@ class Outputs:
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class PredictionResult:
     """F frames with N faces in them, rows by frame, then by face.
 
     source: the input as it was named; rate: frames a second, None for pictures; size: (width, height) of the first

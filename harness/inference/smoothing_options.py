@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from harness.inference.forward import Reader
-from harness.smoothing.kernels import CAUSAL, KERNELS, MAX_RADIUS, Filter
-from harness.utils.errors import InputError, unknown
+from harness.inference.forward import LoadedRun
+from harness.smoothing.kernels import CAUSAL, KERNELS, MAX_RADIUS, SmoothingParams
+from harness.utils.errors import InputError, unknown_name_error
 
 LIVE_KERNEL = "exponential"
 """For real time, where `framelight leaderboard --causal` has chosen nothing for a run; with the run's own radius."""
@@ -15,7 +15,7 @@ LIVE_KERNEL = "exponential"
 def check(kernel: str | None, radius: int | None, live: bool) -> None:
     """InputError for a kernel or radius that there is not, and for a kernel that a live video cannot have."""
     if kernel is not None and kernel not in KERNELS:
-        raise unknown("kernel", kernel, KERNELS)
+        raise unknown_name_error("kernel", kernel, KERNELS)
     if radius is not None and not 0 <= radius <= MAX_RADIUS:
         raise InputError(f"--radius {radius}: a radius lies in 0 to {MAX_RADIUS} frames")
     if kernel == "none" and radius:
@@ -25,8 +25,8 @@ def check(kernel: str | None, radius: int | None, live: bool) -> None:
                          f"{', '.join(CAUSAL)} or none")
 
 
-def filter_of(reader: Reader, live: bool, kernel: str | None = None, radius: int | None = None,
-              film: bool = True) -> Filter:
+def filter_of(reader: LoadedRun, live: bool, kernel: str | None = None, radius: int | None = None,
+              film: bool = True) -> SmoothingParams:
     """The filter of one run; kernel and radius replace its own. Pictures that are not of one film are not filtered.
 
     InputError where only one of the two is given and the run has no other, and for a filter of such pictures.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.inference.overlay.frame_faces import giving
-from harness.inference.result import Reading
+from harness.inference.result import PredictionResult
 from harness.inference.timeline_panels import LABELS, PANELS, Timeline, height_of, legend_of, presence
 from harness.utils.plotting.style import GREY, INK, TEXT, drawing, panel, save, short, titled
 
@@ -26,7 +26,7 @@ TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600
 """Seconds between two numbers below the panels."""
 
 
-def write_summary(reading: Reading, folder: Path) -> Path:
+def write_summary(reading: PredictionResult, folder: Path) -> Path:
     """Write summary.png, whole or not at all.
 
     For each face, those longest in view as far as there is room: where it was seen, the probabilities of the
@@ -54,7 +54,7 @@ def write_summary(reading: Reading, folder: Path) -> Path:
     return path
 
 
-def _heading(reading: Reading, names: list[str], faces: np.ndarray) -> tuple[str, ...]:
+def _heading(reading: PredictionResult, names: list[str], faces: np.ndarray) -> tuple[str, ...]:
     """Frames and faces; the runs that are shown and their filters."""
     seen = len(np.unique(reading.frame[reading.found]))
     found = f"{_many(len(faces), 'face')}, in {seen:,} of {_many(len(reading.frames), 'frame')}"
@@ -100,7 +100,7 @@ def _face(made: Figure, face: Timeline, names: list[str], top: float) -> None:
     _time(axes, face.reading)
 
 
-def _time(axes, reading: Reading) -> None:
+def _time(axes, reading: PredictionResult) -> None:
     """Seconds below the frames they belong to; frame numbers where there is no time."""
     known = np.isfinite(reading.seconds)
     if known.sum() < 2:

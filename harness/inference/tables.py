@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.inference.result import Outputs, Reading
+from harness.inference.result import Outputs, PredictionResult
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
-from harness.utils.files import writing
+from harness.utils.files import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ SECONDS, PIXELS, OUTPUTS = 6, 2, 7
 """Decimals that are kept: what lies beyond is noise of the arithmetic, and no table needs it."""
 
 
-def table(reading: Reading) -> pd.DataFrame:
+def table(reading: PredictionResult) -> pd.DataFrame:
     """One row for each of the N rows of the reading and for each frame without a face, by frame, then by face.
 
     `frame`, `time` in seconds, `face` (empty where there is none), `found` (0 or 1), the box as `x`, `y`, `width` and
@@ -73,7 +73,7 @@ def as_csv(rows: pd.DataFrame, header: bool = True) -> str:
     return names.getvalue() + lines.getvalue().decode()
 
 
-def write_tables(reading: Reading, folder: Path) -> tuple[Path, Path]:
+def write_tables(reading: PredictionResult, folder: Path) -> tuple[Path, Path]:
     """Write predictions.csv and predictions.parquet, whole or not at all; both hold the same numbers.
 
     The parquet file says in its metadata, under `framelight` as JSON, what was read and by which runs.
@@ -82,16 +82,16 @@ def write_tables(reading: Reading, folder: Path) -> tuple[Path, Path]:
 
     rows = table(reading)
     paths = folder / CSV, folder / PARQUET
-    with writing(paths[0]) as aside:
+    with atomic_write(paths[0]) as aside:
         aside.write_text(as_csv(rows), encoding="utf-8")
     arrow = Table.from_pandas(rows, preserve_index=False)
-    with writing(paths[1]) as aside:
+    with atomic_write(paths[1]) as aside:
         parquet.write_table(arrow.replace_schema_metadata(
             {**(arrow.schema.metadata or {}), METADATA: json.dumps(metadata(reading))}), aside)
     return paths
 
 
-def metadata(reading: Reading) -> dict:
+def metadata(reading: PredictionResult) -> dict:
     """What was read and by which runs, as JSON types."""
     return {"source": reading.source, "rate": reading.rate, "width": reading.size[0], "height": reading.size[1],
             "frames": len(reading.frames),
@@ -100,7 +100,7 @@ def metadata(reading: Reading) -> dict:
                      for one in reading.outputs]}
 
 
-def _blocks(reading: Reading) -> Iterator[tuple[str, Outputs, np.ndarray, str]]:
+def _blocks(reading: PredictionResult) -> Iterator[tuple[str, Outputs, np.ndarray, str]]:
     """(output, run, [N, columns], suffix) in the order of the columns: all smoothed ones, then all raw ones."""
     for suffix in ("", RAW):
         for one in reading.outputs:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.inference.overlay.frame_faces import giving
-from harness.inference.result import Outputs, Reading
+from harness.inference.result import Outputs, PredictionResult
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.plotting.style import BLUE, CLASS_COLOURS, GREY, GRID, INK, ORANGE, PALE, TEXT, name_rows
 from harness.utils.plotting.timeline import columns, line, raw_line, rgb, show, strip
@@ -28,7 +28,7 @@ LABELS = {"": "face", "expr": "expression", "va": "affect", "au": "action units"
 class Timeline:
     """What was read of one face; its rows by frame."""
 
-    def __init__(self, reading: Reading, face: int) -> None:
+    def __init__(self, reading: PredictionResult, face: int) -> None:
         self.reading, self.face = reading, face
         self.rows = np.flatnonzero(reading.face == face)
         self.frames = reading.frame[self.rows]

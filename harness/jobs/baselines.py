@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.features.store import FeatureEntry
-from harness.jobs.predictions import Crops, Predictions, crops, predictions
+from harness.jobs.predictions import Crops, Predictions, frames_with_features, predictions
 from harness.metrics.tasks import EXPRESSIONS, Output, Task, softmax
 from harness.utils.errors import InputError
 
@@ -57,7 +57,7 @@ class ZeroShotModel:
         def outputs_of(name: str, _: np.ndarray) -> np.ndarray:
             return zero_shot(self.entry.read(name, "scores")[0], self.columns)
 
-        return predictions(crops(self.entry, sequences), outputs_of, len(EXPRESSIONS))
+        return predictions(frames_with_features(self.entry, sequences), outputs_of, len(EXPRESSIONS))
 
     def save(self, folder: Path) -> None:
         """The entry says all."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from harness.jobs import frozen_selection
 from harness.jobs.frozen_selection import require_predictions
 from harness.jobs.job import Configuration, Job, configuration_of
-from harness.smoothing.candidates import Smoothing
-from harness.smoothing.kernels import CAUSAL, MAX_RADIUS, Filter
+from harness.smoothing.candidates import SmoothingGrid
+from harness.smoothing.kernels import CAUSAL, MAX_RADIUS, SmoothingParams
 from harness.tracking import records
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
@@ -40,12 +40,12 @@ def folder(store: Path, job_id: str) -> Path:
     return Path(store) / "artifacts" / "causal" / job_id
 
 
-def kept(store: Path, job_id: str) -> Filter | None:
+def kept(store: Path, job_id: str) -> SmoothingParams | None:
     """The causal filter chosen from a job's predictions, None where none was from those that are there now."""
     found = _read(store, job_id)
     if found is None or not _stands(store, job_id):
         return None
-    return Filter(found.kernel, found.radius, GAPS, found.thresholds)
+    return SmoothingParams(found.kernel, found.radius, GAPS, found.thresholds)
 
 
 def recorded(store: Path, record: Record) -> Record | None:
@@ -76,18 +76,18 @@ def replay(store: Path, record: Record, root: Path, labels: str) -> Record:
     return compute(job)
 
 
-def candidates(smoothing: Smoothing) -> Smoothing:
+def causal_search_space(smoothing: SmoothingGrid) -> SmoothingGrid:
     """The causal kernels at the radii that the run had to choose from; where its radius was given, at all up to twice
     as many frames: as many as its window of both sides holds."""
     smallest, largest = smoothing.smallest, smoothing.largest
     if smallest == largest:
         smallest, largest = 0, min(2 * largest, MAX_RADIUS)
-    return Smoothing(CAUSAL, smallest, largest, GAPS)
+    return SmoothingGrid(CAUSAL, smallest, largest, GAPS)
 
 
 def _job(store: Path, record: Record, root: Path, labels: str) -> Job:
     own: Configuration = configuration_of(record)
-    causal = dataclasses.replace(own, smoothing=candidates(own.smoothing))
+    causal = dataclasses.replace(own, smoothing=causal_search_space(own.smoothing))
     return _Replayed(
         causal, record.seed, record.recipe, record.dataset, record.backbone, record.backbone_weights,
         record.weights_hash, record.backbone_random, _backbone_parameters(store, record), record.expected_seeds, root,

@@ -18,24 +18,24 @@ from typing import Any
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.data.splits import REPORTED, SELECTION, Division, divided
+from harness.data.splits import REPORTED, SELECTION, Split, make_splits
 from harness.features.store import FeatureStore
 from harness.jobs import training
 from harness.jobs.baselines import previous_label
-from harness.jobs.frozen_selection import freeze
+from harness.jobs.frozen_selection import freeze_selection
 from harness.jobs.job import LABELS, Job
-from harness.jobs.labels import Sealed, annotated
+from harness.jobs.labels import ReportedLabels, annotated
 from harness.jobs.models import constant
-from harness.jobs.predictions import Predictions, crops
+from harness.jobs.predictions import Predictions, frames_with_features
 from harness.jobs.replay import Replay
-from harness.jobs.scoring import record_of, scored
-from harness.jobs.selection import NOTHING, Choice, choose
+from harness.jobs.scoring import make_record, scored
+from harness.jobs.selection import NOTHING, PostprocessingChoice, select_postprocessing
 from harness.metrics.tasks import task as task_named
-from harness.metrics.unit_statistics import UnitStatistics
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.tracking import records
 from harness.tracking.environment import environment
 from harness.tracking.records import Record
-from harness.utils.files import writing_directory
+from harness.utils.files import atomic_write_dir
 
 NO_TRAINING = {"epoch": 0, "parameters": 0, "pruned": False}
 
@@ -46,11 +46,11 @@ def compute(job: Job, on_epoch: training.OnEpoch | None = None) -> Record:
     A trial of a search stops at the selection split. The job's folder appears whole, record and all, or not at all.
     """
     began = time.time()
-    work = (_LabelWork if job.configuration.features == LABELS else _Work)(job)
+    work = (_PreviousLabelJob if job.configuration.features == LABELS else _Work)(job)
     return _recorded(work, work.train(on_epoch), began)
 
 
-def compute_together(jobs: Sequence[Job], on_epochs: Sequence[training.OnEpoch | None]) -> dict[str, Record]:
+def train_group(jobs: Sequence[Job], on_epochs: Sequence[training.OnEpoch | None]) -> dict[str, Record]:
     """Train a group of `harness.runner.scheduler`: the records of the jobs that were pruned, by job id.
 
     The others' predictions are kept, so that `compute` does the rest of each; but not of a job that cannot be trained.
@@ -76,7 +76,7 @@ def _all(asked: Sequence[training.OnEpoch], epoch: int, value: float) -> bool:
 def _recorded(work: _Work, summary: dict[str, Any], began: float) -> Record:
     """What is left to do after the training, and the folder of the job."""
     trained = time.time()
-    with writing_directory(work.job.folder) as aside:
+    with atomic_write_dir(work.job.folder) as aside:
         record = work.pruned(summary) if summary["pruned"] else work.finished(aside, summary)
         duration = {"total": time.time() - began, "training": trained - began, "replay": time.time() - trained}
         record = dataclasses.replace(record, duration=duration, environment=_environment(os.getcwd()))
@@ -95,14 +95,14 @@ class _Work:
         return training.train(self.job, self.task, self.data.training, self.divisions, self.data.reported, on_epoch)
 
     @functools.cached_property
-    def divisions(self) -> tuple[Division, ...]:
+    def divisions(self) -> tuple[Split, ...]:
         protocol = self.job.configuration.protocol
         if protocol.name == "published":
-            return (Division(self.data.training, Sealed(self.job).published()),)
-        return divided(protocol, self.task, self.data.training)
+            return (Split(self.data.training, ReportedLabels(self.job).published()),)
+        return make_splits(protocol, self.task, self.data.training)
 
     def pruned(self, summary: dict[str, Any]) -> Record:
-        return record_of(self.job, self.task, SELECTION, status="pruned", epoch=summary["epoch"],
+        return make_record(self.job, self.task, SELECTION, status="pruned", epoch=summary["epoch"],
                          selection={self.task.metric: summary["value"]})
 
     def finished(self, folder: Path, summary: dict[str, Any]) -> Record:
@@ -113,26 +113,26 @@ class _Work:
             _link(file, folder / file.name)
         model = [folder / file.name for file in kept if file.name not in (training.SELECTED, training.REPORTED)]
         selected = self.replay(Predictions.load(folder / training.SELECTED), self._selection())
-        choice = choose(selected, job.configuration.smoothing, self._thresholds())
-        frozen = freeze(folder, job.job_id, summary["epoch"], choice, folder / training.REPORTED, model)
+        choice = select_postprocessing(selected, job.configuration.smoothing, self._thresholds())
+        frozen = freeze_selection(folder, job.job_id, summary["epoch"], choice, folder / training.REPORTED, model)
         if job.configuration.kind == "trial":
             return self.score(folder, SELECTION, selected, choice, summary)
-        reported = self.replay(Predictions.load(folder / training.REPORTED), Sealed(job).open(frozen))
+        reported = self.replay(Predictions.load(folder / training.REPORTED), ReportedLabels(job).open(frozen))
         return self.score(folder, REPORTED, reported, choice, summary)
 
     def replay(self, predictions: Predictions, labels: Labels) -> Replay:
         settings = self.job.configuration
         return Replay(self.task, predictions, labels, self.data.temporal, settings.smoothing.gaps, settings.missing)
 
-    def score(self, folder: Path, split: str, replay: Replay, choice: Choice, summary: dict[str, Any]) -> Record:
+    def score(self, folder: Path, split: str, replay: Replay, choice: PostprocessingChoice, summary: dict[str, Any]) -> Record:
         """The record; beside it the statistics, and the pictures where the job has them."""
         job = self.job
         record, statistics = scored(job, self.task, split, replay, choice, summary)
         _save(folder / "statistics.npz", replay.units, statistics)
         if job.pictures and job.configuration.kind == "run" and job.seed == job.expected_seeds[0]:
-            from harness.jobs.figures import draw_run
+            from harness.jobs.figures import plot_run
 
-            draw_run(folder, record, replay, choice, statistics)
+            plot_run(folder, record, replay, choice, statistics)
         return record
 
     def _selection(self) -> Labels:
@@ -144,16 +144,16 @@ class _Work:
         return "half" if settings.head is None else settings.thresholds
 
 
-class _LabelWork(_Work):
+class _PreviousLabelJob(_Work):
     """The baseline that repeats the previous label: nothing is trained or chosen, and no model is kept."""
 
     def train(self, on_epoch: training.OnEpoch | None) -> dict[str, Any]:
         return NO_TRAINING
 
     def finished(self, folder: Path, summary: dict[str, Any]) -> Record:
-        labels = Sealed(self.job).open(freeze(folder, self.job.job_id, 0, NOTHING, None))
+        labels = ReportedLabels(self.job).open(freeze_selection(folder, self.job.job_id, 0, NOTHING, None))
         entry = FeatureStore(self.job.store / "features").entry(self.job.entry)
-        outputs = previous_label(self.task, crops(entry, self.data.reported), labels,
+        outputs = previous_label(self.task, frames_with_features(entry, self.data.reported), labels,
                                  constant(self.task, self.data.training))
         outputs.save(folder / training.REPORTED)
         return self.score(folder, REPORTED, self.replay(outputs, labels), NOTHING, summary)
@@ -161,7 +161,7 @@ class _LabelWork(_Work):
 
 def failed(job: Job, error: BaseException) -> Record:
     """The record of a job that raised."""
-    return record_of(job, task_named(job.configuration.task), REPORTED, status="failed",
+    return make_record(job, task_named(job.configuration.task), REPORTED, status="failed",
                      error=f"{type(error).__name__}: {error}", environment=_environment(os.getcwd()))
 
 
@@ -171,7 +171,7 @@ def _environment(_folder: str) -> dict[str, Any]:
     return environment()
 
 
-def _save(path: Path, units: tuple[str, ...], statistics: UnitStatistics) -> None:
+def _save(path: Path, units: tuple[str, ...], statistics: SufficientStatistics) -> None:
     np.savez_compressed(path, units=np.array(units, dtype=np.str_), **statistics.arrays)
 
 

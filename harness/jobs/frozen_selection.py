@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.jobs.selection import Choice
+from harness.jobs.selection import PostprocessingChoice
 from harness.jobs.training import REPORTED
 from harness.utils.errors import FramelightError
 from harness.utils.files import sha256, write_json
@@ -18,7 +18,7 @@ FILE = "choice.json"
 
 
 @dataclass(frozen=True)
-class Frozen:
+class SelectionRecord:
     """The choice of a job as it was written.
 
     epoch: whose weights predict; predictions: SHA-256 of the kept predictions of the reported split, empty where
@@ -28,11 +28,11 @@ class Frozen:
     path: Path
     job_id: str
     epoch: int
-    choice: Choice
+    choice: PostprocessingChoice
     predictions: str
     model: Mapping[str, str] = field(default_factory=dict)
 
-    def stands(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether the file is there and says just this."""
         try:
             return json.loads(self.path.read_text(encoding="utf-8")) == self.document()
@@ -45,17 +45,17 @@ class Frozen:
                 **choice}
 
 
-def freeze(folder: Path, job_id: str, epoch: int, choice: Choice, predictions: Path | None,
-           model: Iterable[Path] = ()) -> Frozen:
+def freeze_selection(folder: Path, job_id: str, epoch: int, choice: PostprocessingChoice, predictions: Path | None,
+           model: Iterable[Path] = ()) -> SelectionRecord:
     """Write `choice.json` into `folder`; predictions: the file that keeps those of the reported split; model: the
     files of what predicted them."""
-    frozen = Frozen(folder / FILE, job_id, epoch, choice, "" if predictions is None else sha256(predictions),
+    frozen = SelectionRecord(folder / FILE, job_id, epoch, choice, "" if predictions is None else sha256(predictions),
                     {path.name: sha256(path) for path in model})
     write_json(frozen.path, frozen.document())
     return frozen
 
 
-def require_model(folder: Path, job_id: str, again: str) -> bool:
+def verify_model_files(folder: Path, job_id: str, again: str) -> bool:
     """FramelightError for a file of the model that is gone or altered, and for a choice that cannot be read.
 
     again: what to do then, in words. False where nothing can be said: jobs of earlier versions hashed no model.

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.features.matrix import MEMORY, FeatureMatrix, sequence_blocks
+from harness.features.matrix import MEMORY, FeatureMatrix, iter_sequence
 from harness.features.row_reader import NOISE_WIDTH
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs.job import Configuration, Job
-from harness.jobs.predictions import Predictions, crops, predictions
+from harness.jobs.predictions import Predictions, frames_with_features, predictions
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import train_head
-from harness.training.heads.train_batched import Wanted, train_together
+from harness.training.heads.train_batched import HeadTrainingSpec, train_together
 from harness.training.heads.trained_head import TrainedHead, load, predict
 from harness.utils.errors import InputError
 
@@ -68,7 +68,7 @@ def fit_heads_together(jobs: Sequence[Job], task: Task, fit: Labels, selection: 
     """
     entry = FeatureStore(jobs[0].store / "features").entry(jobs[0].entry)
     parts = [networks(job.configuration, task) for job in jobs]
-    wanted = [Wanted(part.head, on_epoch, None if length is None else length[part.name])
+    wanted = [HeadTrainingSpec(part.head, on_epoch, None if length is None else length[part.name])
               for (part,), on_epoch, length in zip(parts, on_epochs, epochs)]
     (first,), memory = parts[0], jobs[0].memory
     chosen = (None, None) if selection is None else _matrix(first, entry, selection, memory)
@@ -82,10 +82,10 @@ def predict_together(models: Sequence[HeadModel], sequences: Sequence[str]) -> l
     (part,), entry, task = models[0].parts, models[0].entry, models[0].task
     outputs: list[dict[str, list[np.ndarray]]] = [{name: [] for name in sequences} for _ in models]
     for name in sequences:
-        for block in sequence_blocks(entry, part.features, name):  # never a whole sequence in memory
+        for block in iter_sequence(entry, part.features, name):  # never a whole sequence in memory
             for own, model in zip(outputs, models):
                 own[name].append(predict(model.trained[part.name], block))
-    return [predictions(crops(entry, sequences), lambda name, _, own=own: np.concatenate(own[name]), task.width)
+    return [predictions(frames_with_features(entry, sequences), lambda name, _, own=own: np.concatenate(own[name]), task.width)
             for own in outputs]
 
 
@@ -114,10 +114,10 @@ class HeadModel:
 
     def predict(self, sequences: Sequence[str]) -> Predictions:
         def outputs_of(name: str, _: np.ndarray) -> np.ndarray:
-            return np.concatenate([predict(self.trained[part.name], sequence_blocks(self.entry, part.features, name))
+            return np.concatenate([predict(self.trained[part.name], iter_sequence(self.entry, part.features, name))
                                    for part in self.parts], axis=1)
 
-        return predictions(crops(self.entry, sequences), outputs_of, self.task.width)
+        return predictions(frames_with_features(self.entry, sequences), outputs_of, self.task.width)
 
     def save(self, folder: Path) -> None:
         for name, trained in self.trained.items():

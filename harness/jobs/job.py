@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 from harness.data.protocol import Protocol
 from harness.runner.recipe import Recipe
-from harness.smoothing.candidates import Smoothing
+from harness.smoothing.candidates import SmoothingGrid
 from harness.tracking.records import Record
-from harness.training.heads.config import HeadConfig, Part
+from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.errors import FramelightError
-from harness.utils.hashing import digest
+from harness.utils.hashing import content_hash
 
 LABELS = "labels"
 """Features of the baseline that repeats the previous label."""
@@ -38,7 +38,7 @@ class Configuration:
     entry: str
     features: str
     head: HeadConfig | None
-    smoothing: Smoothing
+    smoothing: SmoothingGrid
     protocol: Protocol
     thresholds: str = "chosen"
     missing: str = "dropped"
@@ -46,7 +46,7 @@ class Configuration:
 
     @property
     def group_id(self) -> str:
-        return digest(self)
+        return content_hash(self)
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ class Job:
     @property
     def training_configuration(self) -> Configuration:
         """The same for jobs that differ only in what is done with outputs."""
-        return dataclasses.replace(self.configuration, smoothing=Smoothing(), kind="training", thresholds="chosen",
+        return dataclasses.replace(self.configuration, smoothing=SmoothingGrid(), kind="training", thresholds="chosen",
                                    missing="dropped")
 
     @property
     def training_id(self) -> str:
         """Identity of the kept predictions, which those jobs share."""
-        return f"{digest(self.training_configuration)}-s{self.seed}"
+        return f"{content_hash(self.training_configuration)}-s{self.seed}"
 
     @property
     def folder(self) -> Path:
@@ -104,7 +104,7 @@ class Job:
         return self.store / "artifacts" / "predictions" / self.training_id
 
 
-TYPES = {kind.hash_tag: kind for kind in (Configuration, HeadConfig, Part, Protocol, Smoothing)}
+TYPES = {kind.hash_tag: kind for kind in (Configuration, HeadConfig, HeadOverride, Protocol, SmoothingGrid)}
 
 
 def configuration_of(record: Record) -> Configuration:
@@ -117,7 +117,7 @@ def configuration_of(record: Record) -> Configuration:
 
 
 def _made(value: Any) -> Any:
-    """The inverse of `harness.utils.hashing.plain`; None for what does not fit."""
+    """The inverse of `harness.utils.hashing.to_jsonable`; None for what does not fit."""
     if isinstance(value, dict):
         fields = {name: _made(part) for name, part in value.items() if name != "type"}
         try:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness.data.dataset import Dataset, Labels
 from harness.data.registry import open_dataset
-from harness.data.splits import REPORTED, TRAINING, annotations_digest
-from harness.jobs.frozen_selection import Frozen
+from harness.data.splits import REPORTED, TRAINING, labels_fingerprint
+from harness.jobs.frozen_selection import SelectionRecord
 from harness.jobs.job import Job
 from harness.utils.errors import FramelightError
 
@@ -18,7 +18,7 @@ KEPT = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Annotated:
+class TrainingLabels:
     """The labels of the training split, and of the reported split the names of its sequences, labelled or not."""
 
     training: Labels
@@ -27,33 +27,33 @@ class Annotated:
 
 
 @lru_cache(maxsize=KEPT)
-def annotated(root: Path, task: str, labels: str) -> Annotated:
+def annotated(root: Path, task: str, labels: str) -> TrainingLabels:
     """What `root` holds for a task; labels: the digest its annotations had when the recipe started.
 
     FramelightError when they have another by now: a record must not name labels that it was not made with.
     """
     dataset = open_dataset(root)
-    found = Annotated(dataset.labels(task, TRAINING), dataset.members(task, REPORTED), dataset.temporal)
+    found = TrainingLabels(dataset.labels(task, TRAINING), dataset.sequence_names(task, REPORTED), dataset.temporal)
     require_unchanged(dataset, task, labels)
     return found
 
 
 def require_unchanged(dataset: Dataset, task: str, labels: str) -> None:
-    if annotations_digest(dataset, task) != labels:
+    if labels_fingerprint(dataset, task) != labels:
         raise FramelightError(f"{dataset.root}: the annotations of task {task} changed while the recipe ran; "
                               "run it again")
 
 
-class Sealed:
+class ReportedLabels:
     """The reported split's labels of one job. Code that trains or chooses is given neither this nor the data's place.
     """
 
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def open(self, frozen: Frozen) -> Labels:
+    def open(self, frozen: SelectionRecord) -> Labels:
         """The labels, once the job's choice lies on disk; FramelightError where it does not."""
-        if frozen.job_id != self._job.job_id or not frozen.stands():
+        if frozen.job_id != self._job.job_id or not frozen.is_valid():
             raise FramelightError(f"{frozen.path}: the labels of the reported split stay shut until the choice of job "
                                   f"{self._job.job_id} is frozen there")
         return self._read()

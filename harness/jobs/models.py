@@ -14,7 +14,7 @@ from harness.data.dataset import Labels
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs.baselines import ZeroShotModel
 from harness.jobs.job import LABELS, Configuration, Job
-from harness.jobs.predictions import Predictions, crops, predictions
+from harness.jobs.predictions import Predictions, frames_with_features, predictions
 from harness.metrics.tasks import EXPRESSIONS, Task
 from harness.metrics.tasks import task as task_named
 from harness.utils.errors import FramelightError, InputError
@@ -99,7 +99,7 @@ class ConstantModel:
                         "constant": [float(value) for value in self.constant]}
 
     def predict(self, sequences: Sequence[str]) -> Predictions:
-        return predictions(crops(self.entry, sequences), lambda _, frames: np.tile(self.constant, (len(frames), 1)),
+        return predictions(frames_with_features(self.entry, sequences), lambda _, frames: np.tile(self.constant, (len(frames), 1)),
                            self.task.width)
 
     def save(self, folder: Path) -> None:

@@ -43,7 +43,7 @@ class Predictions:
         ends = np.cumsum(self.lengths)
         return [slice(int(ends[i] - self.lengths[i]), int(ends[i])) for i in sequences]
 
-    def locate(self, labels: Labels) -> np.ndarray:
+    def index_of(self, labels: Labels) -> np.ndarray:
         """int64 [N]: the position of each labelled row's crop in `outputs`, -1 where it has none."""
         number = {name: i for i, name in enumerate(self.sequences)}
         sequence_of = np.array([number.get(name, -1) for name in labels.sequences], dtype=np.int64)
@@ -56,7 +56,7 @@ class Predictions:
         return np.where(found, position, -1)
 
 
-def crops(entry: FeatureEntry, sequences: Sequence[str]) -> Crops:
+def frames_with_features(entry: FeatureEntry, sequences: Sequence[str]) -> Crops:
     """The crops of these sequences that have features."""
     return {name: np.asarray(entry.frames(name)) for name in sequences}
 
@@ -69,7 +69,7 @@ def predictions(frames: Crops, outputs_of: Callable[[str, np.ndarray], np.ndarra
                        np.concatenate([*outputs, np.zeros((0, width), np.float32)]).astype(np.float32))
 
 
-def pooled(parts: Sequence[tuple[Predictions, Labels]]) -> Predictions:
+def merge_fold_predictions(parts: Sequence[tuple[Predictions, Labels]]) -> Predictions:
     """The predictions of every part, sequences in order of their names; what is given alone stays as it is.
 
     Of a sequence that several parts predict (blocks of stills), a part counts for the rows that its labels name.
@@ -84,7 +84,7 @@ def pooled(parts: Sequence[tuple[Predictions, Labels]]) -> Predictions:
     for predictions, labels in parts:
         sequence = np.repeat([number[name] for name in predictions.sequences], predictions.lengths).astype(np.int64)
         mine = np.repeat([name not in shared for name in predictions.sequences], predictions.lengths)
-        position = predictions.locate(labels)
+        position = predictions.index_of(labels)
         mine[position[position >= 0]] = True
         pieces.append((sequence[mine], predictions.frames[mine], predictions.outputs[mine]))
     sequence, frames, outputs = (np.concatenate(column) for column in zip(*pieces))

@@ -10,10 +10,10 @@ import numpy as np
 from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
 from harness.metrics.tasks import Task
-from harness.metrics.unit_statistics import Score, UnitStatistics, score
-from harness.smoothing.curves import curve_statistics
+from harness.metrics.unit_statistics import Score, SufficientStatistics, score
+from harness.smoothing.curves import statistics_by_radius
 from harness.smoothing.gaps import fill_gaps
-from harness.smoothing.kernels import MAX_RADIUS, curve
+from harness.smoothing.kernels import MAX_RADIUS, smooth_many_radii
 
 Thresholds = np.ndarray | float
 
@@ -35,7 +35,7 @@ class Replay:
                  missing: str = "dropped") -> None:
         self.task, self.temporal, self.gaps = task, temporal, gaps
         labels = labels.take(np.flatnonzero(np.logical_or.reduce(list(task.valid(labels.targets).values()))))
-        position = predictions.locate(labels)
+        position = predictions.index_of(labels)
         self.annotated, self._cropped = len(labels), int((position >= 0).sum())
         self.filled = temporal and missing == "filled" and len(predictions.frames) > 0
         rows = np.arange(len(labels)) if self.filled else np.flatnonzero(position >= 0)
@@ -55,14 +55,14 @@ class Replay:
     def smoothed(self, kernel: str, radius: int) -> np.ndarray:
         """float64 [N, C] outputs of the scored rows after the filter."""
         videos, rows = self._dense
-        _, outputs = next(curve(videos, kernel if self.temporal else "none", [radius]))
+        _, outputs = next(smooth_many_radii(videos, kernel if self.temporal else "none", [radius]))
         return outputs[rows]
 
-    def statistics(self, kernel: str, radius: int, thresholds: Thresholds) -> UnitStatistics:
+    def statistics(self, kernel: str, radius: int, thresholds: Thresholds) -> SufficientStatistics:
         """Statistics of the scored rows, for each of `units`."""
         return next(self.units_curve(kernel, [radius], thresholds))
 
-    def units_curve(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> Iterator[UnitStatistics]:
+    def units_curve(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> Iterator[SufficientStatistics]:
         """As `statistics` at each radius, ascending; much faster together than one by one."""
         return self._counted(kernel, radii, thresholds, self.unit, len(self.units))
 
@@ -76,10 +76,10 @@ class Replay:
         return [scored.metrics[self.task.metric] for scored in self.scores(kernel, radii, thresholds)]
 
     def _counted(self, kernel: str, radii: Sequence[int], thresholds: Thresholds, unit: np.ndarray,
-                 units: int) -> Iterator[UnitStatistics]:
+                 units: int) -> Iterator[SufficientStatistics]:
         videos, rows = self._dense
         kernel = kernel if self.temporal else "none"
-        return curve_statistics(self.task, videos, kernel, radii, self.targets, unit, units, thresholds, rows)
+        return statistics_by_radius(self.task, videos, kernel, radii, self.targets, unit, units, thresholds, rows)
 
     @cached_property
     def _dense(self) -> tuple[list[np.ndarray], np.ndarray]:

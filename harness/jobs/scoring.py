@@ -9,19 +9,19 @@ import numpy as np
 from harness.data.splits import REPORTED
 from harness.jobs.job import Configuration, Job
 from harness.jobs.replay import Replay
-from harness.jobs.selection import Choice
+from harness.jobs.selection import PostprocessingChoice
 from harness.metrics.intervals import interval
 from harness.metrics.tasks import Task
-from harness.metrics.unit_statistics import UnitStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.tracking.records import Record
-from harness.utils.hashing import plain
+from harness.utils.hashing import to_jsonable
 
 UNTRAINED = {"none": "constant", "scores": "zero-shot"}
 """What stands for a head where none is trained, by features."""
 
 
-def scored(job: Job, task: Task, split: str, replay: Replay, choice: Choice,
-           summary: dict[str, Any]) -> tuple[Record, UnitStatistics]:
+def scored(job: Job, task: Task, split: str, replay: Replay, choice: PostprocessingChoice,
+           summary: dict[str, Any]) -> tuple[Record, SufficientStatistics]:
     """The record of a frozen choice on one split, and the statistics of each of its units."""
     thresholds = 0.5 if choice.thresholds is None else np.array(choice.thresholds)
 
@@ -40,7 +40,7 @@ def scored(job: Job, task: Task, split: str, replay: Replay, choice: Choice,
     if split == REPORTED:
         for name, columns in curves.items():
             columns["reported"] = replay.curve(name, radii, thresholds)
-    record = record_of(
+    record = make_record(
         job, task, split, status="finished", metrics=metrics, undefined=list(found.undefined),
         unsmoothed=dict(scores(0, thresholds)), selection={} if choice.value is None else {task.metric: choice.value},
         kernel=choice.kernel, radius=choice.radius,
@@ -51,19 +51,19 @@ def scored(job: Job, task: Task, split: str, replay: Replay, choice: Choice,
     return record, statistics
 
 
-def record_of(job: Job, task: Task, split: str, **results: object) -> Record:
+def make_record(job: Job, task: Task, split: str, **results: object) -> Record:
     """A record that says what the job is, with these results."""
     configuration = job.configuration
     return Record(
         job_id=job.job_id, group_id=job.group_id, kind=configuration.kind, task=task.name, dataset=job.dataset,
         data_digest=configuration.data, split=split, protocol=configuration.protocol.name, backbone=job.backbone,
         backbone_weights=job.weights, backbone_random=job.random_weights, weights_hash=job.weights_hash,
-        features=configuration.features, head=_shown(configuration), seed=job.seed,
-        expected_seeds=list(job.expected_seeds), metric=task.metric, config=plain(configuration), recipe=job.recipe,
+        features=configuration.features, head=_head_label(configuration), seed=job.seed,
+        expected_seeds=list(job.expected_seeds), metric=task.metric, config=to_jsonable(configuration), recipe=job.recipe,
         flags=job.flags, **results)
 
 
-def _shown(configuration: Configuration) -> str:
+def _head_label(configuration: Configuration) -> str:
     """What predicts, where no head is trained too."""
     if configuration.head is not None:
         return configuration.head.kind

@@ -8,11 +8,11 @@ import numpy as np
 
 from harness.jobs.replay import Replay
 from harness.metrics.unit_statistics import best_thresholds
-from harness.smoothing.candidates import Smoothing
+from harness.smoothing.candidates import SmoothingGrid
 
 
 @dataclass(frozen=True)
-class Choice:
+class PostprocessingChoice:
     """kernel: `none` at radius 0; thresholds: 12 values, None where 0.5 is kept and for a task without action units.
 
     value: the task's metric on the selection split, None where nothing was chosen; curves: the same at each radius,
@@ -26,11 +26,11 @@ class Choice:
     curves: dict[str, list[float]]
 
 
-NOTHING = Choice("none", 0, None, None, {})
+NOTHING = PostprocessingChoice("none", 0, None, None, {})
 """Where there is nothing to choose."""
 
 
-def choose(replay: Replay, smoothing: Smoothing, thresholds: str = "chosen") -> Choice:
+def select_postprocessing(replay: Replay, smoothing: SmoothingGrid, thresholds: str = "chosen") -> PostprocessingChoice:
     """The smallest radius with the best metric. Thresholds are chosen before smoothing, then kept (the paper's order).
 
     thresholds: `chosen` for each action unit, or `half`, which keeps 0.5.
@@ -43,7 +43,7 @@ def choose(replay: Replay, smoothing: Smoothing, thresholds: str = "chosen") -> 
                                  for radius, value in zip(radii, values)),
                                 key=lambda candidate: (candidate[0], candidate[1],
                                                        -smoothing.kernels.index(candidate[2])))
-    return Choice(kernel if radius else "none", -radius, chosen, value, curves)
+    return PostprocessingChoice(kernel if radius else "none", -radius, chosen, value, curves)
 
 
 def _thresholds(replay: Replay) -> tuple[float, ...] | None:

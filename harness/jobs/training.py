@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.dataset import Labels
-from harness.data.splits import Division
+from harness.data.splits import Split
 from harness.jobs.job import Job
 from harness.jobs.models import Epochs, Model, fit_model, median_epochs
-from harness.jobs.predictions import Predictions, pooled
+from harness.jobs.predictions import Predictions, merge_fold_predictions
 from harness.metrics.tasks import Task
-from harness.utils.files import write_json, writing_directory
-from harness.utils.locks import making
+from harness.utils.files import atomic_write_dir, write_json
+from harness.utils.locks import entry_lock
 
 OnEpoch = Callable[[int, float], bool]
 """Called with the epoch and the selection metric; True stops the training as pruned."""
@@ -29,7 +29,7 @@ OnEpoch = Callable[[int, float], bool]
 SELECTED, REPORTED, SUMMARY = "selection.npz", "reported.npz", "training.json"
 
 
-def train(job: Job, task: Task, training: Labels, divisions: Sequence[Division], reported: Sequence[str],
+def train(job: Job, task: Task, training: Labels, divisions: Sequence[Split], reported: Sequence[str],
           on_epoch: OnEpoch | None) -> dict[str, Any]:
     """The summary of the training; predictions are kept beside it unless it was pruned.
 
@@ -44,7 +44,7 @@ def train(job: Job, task: Task, training: Labels, divisions: Sequence[Division],
     return json.loads((job.predictions / SUMMARY).read_text())
 
 
-def train_together(jobs: Sequence[Job], task: Task, training: Labels, divisions: Sequence[Division],
+def train_together(jobs: Sequence[Job], task: Task, training: Labels, divisions: Sequence[Split],
                    reported: Sequence[str], on_epochs: Sequence[OnEpoch | None]) -> dict[str, dict[str, Any]]:
     """As `train` for jobs of different trainings, a group of `harness.runner.scheduler`: the summaries of the pruned ones.
 
@@ -53,19 +53,19 @@ def train_together(jobs: Sequence[Job], task: Task, training: Labels, divisions:
     """
     with ExitStack() as locks:
         for job in sorted(jobs, key=lambda job: job.predictions):
-            locks.enter_context(making(job.predictions))  # jobs that differ in smoothing alone want the same at once
-        courses = [_Course(dataclasses.replace(job, data=Path(os.devnull)), on_epoch)  # not told where the labels lie
+            locks.enter_context(entry_lock(job.predictions))  # jobs that differ in smoothing alone want the same at once
+        courses = [_TrainingProgress(dataclasses.replace(job, data=Path(os.devnull)), on_epoch)  # not told where the labels lie
                    for job, on_epoch in zip(jobs, on_epochs) if not job.predictions.is_dir()]
         for division in divisions:
-            going = [course for course in courses if course.going]
+            going = [course for course in courses if course.is_running]
             for course, model in zip(going, _fitted(going, task, division.fit, division.selection)):
                 course.models.append(model)
-        _keep([course for course in courses if course.going], task, training, divisions, reported)
+        _keep([course for course in courses if course.is_running], task, training, divisions, reported)
         return {course.job.training_id: course.models[-1].summary for course in courses if course.pruned}
 
 
 @dataclass
-class _Course:
+class _TrainingProgress:
     """How far the training of a job has come: the model of each division, None once one stopped being finite."""
 
     job: Job
@@ -73,7 +73,7 @@ class _Course:
     models: list[Model | None] = field(default_factory=list)
 
     @property
-    def asks(self) -> OnEpoch | None:
+    def pruning_callback(self) -> OnEpoch | None:
         """A search prunes by the first division, alone."""
         return None if self.models else self.on_epoch
 
@@ -82,7 +82,7 @@ class _Course:
         return any(model is not None and model.summary["pruned"] for model in self.models)
 
     @property
-    def going(self) -> bool:
+    def is_running(self) -> bool:
         return None not in self.models and not self.pruned
 
     @property
@@ -95,18 +95,18 @@ class _Course:
         return {**summaries[0], "epochs": epochs, "epoch": max(epochs.values(), default=0), "folds": summaries}
 
 
-def _fitted(courses: Sequence[_Course], task: Task, fit: Labels, selection: Labels | None,
+def _fitted(courses: Sequence[_TrainingProgress], task: Task, fit: Labels, selection: Labels | None,
             epochs: Sequence[Epochs | None] | None = None) -> list[Model | None]:
     """The next model of each."""
     epochs = epochs or [None] * len(courses)
     if len(courses) == 1:
-        return [fit_model(courses[0].job, task, fit, selection, courses[0].asks, epochs[0])]
+        return [fit_model(courses[0].job, task, fit, selection, courses[0].pruning_callback, epochs[0])]
     if not courses:
         return []
     from harness.jobs.head_model import fit_heads_together
 
     return fit_heads_together([course.job for course in courses], task, fit, selection,
-                              [course.asks for course in courses], epochs)
+                              [course.pruning_callback for course in courses], epochs)
 
 
 def _predicted(models: Sequence[Model], sequences: Sequence[str]) -> list[Predictions]:
@@ -117,13 +117,13 @@ def _predicted(models: Sequence[Model], sequences: Sequence[str]) -> list[Predic
     return predict_together(models, sequences)
 
 
-def _keep(courses: Sequence[_Course], task: Task, training: Labels, divisions: Sequence[Division],
+def _keep(courses: Sequence[_TrainingProgress], task: Task, training: Labels, divisions: Sequence[Split],
           reported: Sequence[str]) -> None:
     if not courses:
         return
     parts = [_predicted([course.models[i] for course in courses], division.selection.sequences)
              for i, division in enumerate(divisions)]
-    selected = [pooled([(part, division.selection) for part, division in zip(own, divisions)]) for own in zip(*parts)]
+    selected = [merge_fold_predictions([(part, division.selection) for part, division in zip(own, divisions)]) for own in zip(*parts)]
     summaries, finals = [course.summary for course in courses], [course.models[0] for course in courses]
     if courses[0].job.configuration.protocol.refit:
         finals = _fitted(courses, task, training, None, [summary["epochs"] for summary in summaries])
@@ -132,7 +132,7 @@ def _keep(courses: Sequence[_Course], task: Task, training: Labels, divisions: S
     outputs = _predicted([finals[i] for i in whole], reported) if whole else []
     with ExitStack() as asides:  # all are written before the first is put in place
         for i, predictions in zip(whole, outputs):
-            aside = asides.enter_context(writing_directory(courses[i].job.predictions))
+            aside = asides.enter_context(atomic_write_dir(courses[i].job.predictions))
             selected[i].save(aside / SELECTED)
             predictions.save(aside / REPORTED)
             finals[i].save(aside)

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from harness.leaderboard.columns import MARKS, interval, marks, naming, rank_column, sign, smoothing
+from harness.leaderboard.columns import MARKS, flags_column, interval, naming, rank_column, sign, smoothing
 from harness.leaderboard.render import in_form
-from harness.leaderboard.rows import Evidence, board, finished, grouped, rows
+from harness.leaderboard.rows import Evidence, board_key, finished, group_by_configuration, rows
 from harness.leaderboard.table import title
-from harness.leaderboard.table_layout import Column, Row, filled, fitted, joined, lines, markdown_table
+from harness.leaderboard.table_layout import Column, Row, filled, fit_to_width, joined, lines, markdown_table
 from harness.tracking.records import Record
 
 ASSUMED_RATE = 30.0
@@ -31,7 +31,7 @@ def causal(records: Iterable[Record], replayed: Mapping[str, Record], task: str 
 
     replayed: the records of causal replays, by the job id of the run's job. `value`, its interval and `rank` are of
     the replays alone; `offline` is the mean of the run's own scores over the same seeds, `offline_kernel`,
-    `offline_radius` and `look_ahead` its filter and the later frames that it needs. `price`: offline less real time;
+    `offline_radius` and `required_lookahead` its filter and the later frames that it needs. `price`: offline less real time;
     `price_low`, `price_high` and `price_p` of the paired test, not adjusted, None without statistics. `delay`: frames
     by which the causal filter lags in the mean, of several seeds their median, and `delay_ms` at `rate` frames a
     second.
@@ -40,29 +40,29 @@ def causal(records: Iterable[Record], replayed: Mapping[str, Record], task: str 
     own = {(row["run_id"], row["data_digest"]): row for row in rows(records, task)}
     live = {row["run_id"]: row for row in rows(replayed.values(), task, evidence)}
     made = []
-    for group in grouped(records, task):
+    for group in group_by_configuration(records, task):
         pairs = [(job, replayed[job.job_id]) for job in finished(group) if job.job_id in replayed]
         if pairs:
             made.append(_row(own[group[0].group_id, group[0].data_digest], live[pairs[0][1].group_id], pairs, evidence,
                              rate))
-    places = {key: place for place, key in enumerate(dict.fromkeys(map(board, own.values())))}
-    return sorted(made, key=lambda row: (places[board(row)], -row["value"], row["run_id"]))
+    places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, own.values())))}
+    return sorted(made, key=lambda row: (places[board_key(row)], -row["value"], row["run_id"]))
 
 
 def _row(own: Row, live: Row, pairs: list[tuple[Record, Record]], evidence: Evidence | None, rate: float) -> Row:
-    from harness.smoothing.kernels import delay, look_ahead
+    from harness.smoothing.kernels import mean_lag, required_lookahead
 
     offline, replays = zip(*pairs)
     found = evidence.difference(offline, replays) if evidence is not None else None
     before = statistics.fmean(job.metrics[job.metric] for job in offline)
-    late = statistics.median(delay(job.kernel, job.radius) for job in replays)
+    late = statistics.median(mean_lag(job.kernel, job.radius) for job in replays)
     return {
         **{name: own[name] for name in OFFLINE},
         **{name: live[name] for name in LIVE},
         "offline": before,
         "offline_kernel": own["kernel"],
         "offline_radius": own["radius"],
-        "look_ahead": statistics.median(look_ahead(job.kernel, job.radius) for job in offline),
+        "look_ahead": statistics.median(required_lookahead(job.kernel, job.radius) for job in offline),
         "price": before - live["value"],
         **_difference(found),
         "delay": late,
@@ -108,7 +108,7 @@ def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
         return "\n\n".join([f"### {'; '.join(heading)}", markdown_table(listed, _columns(listed)), *notes])
     tries = [lambda: _columns(listed), lambda: _columns(listed, brief=True),
              lambda: _columns(listed, brief=True, short=True)]
-    shown = lines(fitted(listed, tries, DROPPED, DROPPED_LAST, width))
+    shown = lines(fit_to_width(listed, tries, DROPPED, DROPPED_LAST, width))
     return "\n".join([joined(heading, width), "", *shown, shown[1], *(filled(note, width) for note in notes)])
 
 
@@ -164,7 +164,7 @@ def _prices(listed: list[Row]) -> list[str]:
 
 
 def _legend(rows: list[Row]) -> list[str]:
-    held = {mark for row in rows for mark in marks(row)}
+    held = {mark for row in rows for mark in flags_column(row)}
     units = " or ".join(dict.fromkeys(f"{row['unit']}s" for row in rows))
     said = [f"{mark} {meaning.format(units=units)}" for mark, meaning in MARKS.items() if mark in held]
     if any("mixed" in (row["kernel"], row["offline_kernel"]) for row in rows):

@@ -11,14 +11,14 @@ from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
-from harness.data.splits import annotations_digest
+from harness.data.splits import labels_fingerprint
 from harness.features.store import FeatureStore
 from harness.jobs import causal
-from harness.leaderboard.rows import finished, grouped
+from harness.leaderboard.rows import finished, group_by_configuration
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
-from harness.utils.files import sweep
-from harness.utils.hashing import digest
+from harness.utils.files import remove_stale_temp_files
+from harness.utils.hashing import content_hash
 
 Say = Callable[[str], None]
 
@@ -30,7 +30,7 @@ def replayed(records: Iterable[Record], store: Path, data: Path | None, say: Say
 
     data: where a data set lies by now; others lie where the store last met them. InputError where it is none.
     """
-    jobs = [record for group in grouped(records, task) for record in finished(group) if _takes_part(record)]
+    jobs = [record for group in group_by_configuration(records, task) for record in finished(group) if _takes_part(record)]
     found, waiting, faults = {}, [], Counter[str]()
     for record in jobs:
         try:
@@ -42,7 +42,7 @@ def replayed(records: Iterable[Record], store: Path, data: Path | None, say: Say
             waiting.append(record)
         else:
             found[record.job_id] = kept
-    sweep(store / "artifacts" / "causal")
+    remove_stale_temp_files(store / "artifacts" / "causal")
     places = _Places(store, jobs, data)
     for done, record in enumerate(waiting, start=1):
         try:
@@ -93,16 +93,16 @@ class _Places:
             entry = FeatureStore(self._store / "features").entry(self._entries[record.data_digest])
         except (FramelightError, KeyError):
             return None
-        return locations.recall(self._store, entry.data_digest)
+        return locations.get_location(self._store, entry.data_digest)
 
     def _labels(self, root: Path, record: Record) -> str | None:
         """The digest of the task's annotations in `root`, where its images and they are those of the record."""
         try:
             dataset, images = self._opened(root, self._store)
-            labels = annotations_digest(dataset, record.task)
+            labels = labels_fingerprint(dataset, record.task)
         except InputError:
             return None
-        return labels if digest([images, labels]) == record.data_digest else None
+        return labels if content_hash([images, labels]) == record.data_digest else None
 
 
 def _opened(root: Path, store: Path) -> tuple[Dataset, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from harness.leaderboard.differing_settings import briefly
-from harness.leaderboard.rows import look, name
+from harness.leaderboard.differing_settings import shortest_distinguishing
+from harness.leaderboard.rows import display_key, row_key
 from harness.leaderboard.table_layout import Column, Row
 
 RANDOM = " (random)"
@@ -68,7 +68,7 @@ def notes(listed: list[Row]) -> list[str]:
     return list(dict.fromkeys(row["note"] for row in listed if row["note"]))
 
 
-def marks(row: Row) -> str:
+def flags_column(row: Row) -> str:
     """The letters of MARKS that hold of the row."""
     held = {"=": bool(row["tied_with_best"]) and row["p_value"] is not None, "n": row["untested"],
             "b": row["kind"] == "baseline",
@@ -79,11 +79,11 @@ def marks(row: Row) -> str:
 
 def rank_column(listed: list[Row]) -> Column:
     """Ranks right-aligned, their marks left-aligned after them."""
-    width = max(len(marks(row)) for row in listed)
+    width = max(len(flags_column(row)) for row in listed)
     room = width + 1 if width else 0
 
     def text(row: Row) -> str:
-        return ("-" if row["rank"] is None else str(row["rank"])) + f" {marks(row)}"[:room].ljust(room)
+        return ("-" if row["rank"] is None else str(row["rank"])) + f" {flags_column(row)}"[:room].ljust(room)
 
     return Column("#" + " " * room, text, right=True)
 
@@ -102,11 +102,11 @@ def _weights(row: Row) -> str:
 
 def _distinctions(listed: list[Row], brief: bool, shorter: Mapping[str, str]) -> Callable[[Row], str]:
     words = [row["distinction"] for row in listed]
-    words = briefly([look(row) for row in listed], words) if brief else words
-    texts = {name(row): "".join(f" {word}" for word in said) for row, said in zip(listed, words)}
+    words = shortest_distinguishing([display_key(row) for row in listed], words) if brief else words
+    texts = {row_key(row): "".join(f" {word}" for word in said) for row, said in zip(listed, words)}
     for long, short in shorter.items():
         texts = {row: text.replace(long, short) for row, text in texts.items()}
-    return lambda row: texts[name(row)]
+    return lambda row: texts[row_key(row)]
 
 
 def smoothing(row: Row, short: bool = False) -> str:

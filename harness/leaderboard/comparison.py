@@ -10,12 +10,19 @@ import numpy as np
 
 from harness.leaderboard.rows import Row, rows
 from harness.leaderboard.significance import Kept, ordered
-from harness.metrics.paired_tests import Paired, detectable, differences, holm, influence, too_few
-from harness.metrics.pooled import Pooled
-from harness.metrics.unit_statistics import UnitStatistics, score
+from harness.metrics.paired_tests import (
+    PairedTestResult,
+    all_paired_tests,
+    holm_bonferroni,
+    is_underpowered,
+    jackknife_influence,
+    minimum_detectable_effect,
+)
+from harness.metrics.pooled import PooledStatistics
+from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.tracking.records import FLAGS, Record
 from harness.utils.errors import InputError
-from harness.utils.hashing import dotted
+from harness.utils.hashing import flatten
 
 
 def paired_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
@@ -33,7 +40,7 @@ def paired_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tupl
     return pairs
 
 
-def refuse_unlike(pairs: Sequence[tuple[Record, Record]]) -> None:
+def check_comparable(pairs: Sequence[tuple[Record, Record]]) -> None:
     """InputError that names everything in which two runs are not scored on the same labels."""
     for one, other in pairs:
         unlike = [f"  {what}: {said[0]} and {said[1]}" for what, said in _looks(one, other) if said[0] != said[1]]
@@ -56,7 +63,7 @@ def _coverage(record: Record) -> str:
     return f"{record.scored} of {record.annotated} labelled rows scored"
 
 
-def in_order(units: Sequence[str], kept: Kept, record: Record) -> UnitStatistics:
+def align_units(units: Sequence[str], kept: Kept, record: Record) -> SufficientStatistics:
     names, found = kept
     if sorted(names) != sorted(units):
         apart = sorted(set(names) ^ set(units))
@@ -65,7 +72,7 @@ def in_order(units: Sequence[str], kept: Kept, record: Record) -> UnitStatistics
     return ordered(names, found, units)
 
 
-def refuse_other_rows(units: Sequence[str], sides: Sequence[Sequence[UnitStatistics]],
+def check_same_rows(units: Sequence[str], sides: Sequence[Sequence[SufficientStatistics]],
                       pairs: Sequence[tuple[Record, Record]]) -> None:
     counts = [[one.rows() for one in side] for side in sides]
     for (one, other), first, second in zip(pairs, *counts):
@@ -95,13 +102,13 @@ class Part:
     name: str
     first: float
     second: float
-    paired: Paired
+    paired: PairedTestResult
     p_adjusted: float
     undefined: bool
 
 
 @dataclass(frozen=True)
-class Moved:
+class InfluentialUnit:
     """A unit and how much it moves the difference; first, second: its own values, None where undefined."""
 
     unit: str
@@ -114,7 +121,7 @@ class Moved:
 class Comparison:
     """first, second: leaderboard rows; seeds: pairs of those compared; metric: the task's, parts: all others.
 
-    for_first, for_second: the units that speak most for each, most first; own: what `Moved` values are.
+    for_first, for_second: the units that speak most for each, most first; own: what `InfluentialUnit` values are.
     differing: settings that differ, {name: (first, second)}; notes: what a reader must know.
     """
 
@@ -124,8 +131,8 @@ class Comparison:
     units: int
     metric: Part
     parts: tuple[Part, ...]
-    for_first: tuple[Moved, ...]
-    for_second: tuple[Moved, ...]
+    for_first: tuple[InfluentialUnit, ...]
+    for_second: tuple[InfluentialUnit, ...]
     own: str | None
     differing: Mapping[str, tuple[Any, Any]]
     notes: tuple[str, ...]
@@ -133,7 +140,7 @@ class Comparison:
     @property
     def detectable(self) -> float | None:
         """The smallest difference that the test finds with 80 % power; None where units are too few for any."""
-        return None if too_few(self.units) else detectable(self.metric.paired.deviation)
+        return None if is_underpowered(self.units) else minimum_detectable_effect(self.metric.paired.deviation)
 
 
 def compare(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], Kept]) -> Comparison:
@@ -144,11 +151,11 @@ def compare(first: Sequence[Record], second: Sequence[Record], statistics: Calla
     crops, naming each.
     """
     pairs = paired_seeds(first, second)
-    refuse_unlike(pairs)
+    check_comparable(pairs)
     kept = [(statistics(one), statistics(other)) for one, other in pairs]
     units = kept[0][0][0]
-    sides = [[in_order(units, one[side], pair[side]) for one, pair in zip(kept, pairs)] for side in (0, 1)]
-    refuse_other_rows(units, sides, pairs)
+    sides = [[align_units(units, one[side], pair[side]) for one, pair in zip(kept, pairs)] for side in (0, 1)]
+    check_same_rows(units, sides, pairs)
     metric, parts = _parts(pairs[0][0].metric, *sides)
     moved = _moved(units, pairs[0][0], *sides)
     own_rows = [rows([pair[side] for pair in pairs])[0] for side in (0, 1)]
@@ -160,32 +167,32 @@ def compare(first: Sequence[Record], second: Sequence[Record], statistics: Calla
         own=OWN.get(pairs[0][0].task), differing=_differing(*pairs[0]), notes=tuple(_notes(first, second, pairs)))
 
 
-def _parts(metric: str, first: Sequence[UnitStatistics], second: Sequence[UnitStatistics]
+def _parts(metric: str, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics]
            ) -> tuple[Part, tuple[Part, ...]]:
-    found = differences(first, second)
+    found = all_paired_tests(first, second)
     scores = [[score(one) for one in side] for side in (first, second)]
     means = [{name: float(np.mean([one.metrics[name] for one in side])) for name in found} for side in scores]
     undefined = {name for side in scores for one in side for name in one.undefined}
     others = [name for name in found if name != metric]
-    adjusted = dict(zip(others, holm([found[name].p for name in others]))) | {metric: found[metric].p}
+    adjusted = dict(zip(others, holm_bonferroni([found[name].p for name in others]))) | {metric: found[metric].p}
     parts = {name: Part(name, means[0][name], means[1][name], one, adjusted[name], name in undefined)
              for name, one in found.items()}
     return parts[metric], tuple(parts[name] for name in others)
 
 
-def _moved(units: Sequence[str], record: Record, first: Sequence[UnitStatistics],
-           second: Sequence[UnitStatistics]) -> list[Moved]:
+def _moved(units: Sequence[str], record: Record, first: Sequence[SufficientStatistics],
+           second: Sequence[SufficientStatistics]) -> list[InfluentialUnit]:
     """All units, those that speak most for the first run first."""
-    moves = influence(first, second, record.metric)
+    moves = jackknife_influence(first, second, record.metric)
     own = [_own(side) for side in (first, second)]
     order = np.argsort(-moves, kind="stable")
-    return [Moved(units[i], float(moves[i]), *(None if np.isnan(side[i]) else float(side[i]) for side in own))
+    return [InfluentialUnit(units[i], float(moves[i]), *(None if np.isnan(side[i]) else float(side[i]) for side in own))
             for i in order]
 
 
-def _own(side: Sequence[UnitStatistics]) -> np.ndarray:
+def _own(side: Sequence[SufficientStatistics]) -> np.ndarray:
     """float64 [V]: the score of each unit by itself, mean over seeds; NaN where undefined and for a multi-task run."""
-    pooled = Pooled(side, many_in_groups=False)
+    pooled = PooledStatistics(side, many_in_groups=False)
     values = np.full(pooled.held.shape, np.nan)
     if pooled.task == "expr":
         values[pooled.held] = pooled.metrics(pooled.rows)["accuracy"].mean(axis=0)
@@ -204,7 +211,7 @@ def _own(side: Sequence[UnitStatistics]) -> np.ndarray:
 def _differing(one: Record, other: Record) -> dict[str, tuple[Any, Any]]:
     """Settings by dotted name that differ, those that only identify the same thing left out."""
     sides = [{"backbone": record.backbone, "weights": record.backbone_weights,
-              **{name: value for name, value in dotted(record.config)
+              **{name: value for name, value in flatten(record.config)
                  if name not in ("entry", "data", "kind", "revision")}} for record in (one, other)]
     return {name: (sides[0].get(name), sides[1].get(name)) for name in {**sides[0], **sides[1]}
             if sides[0].get(name) != sides[1].get(name)}

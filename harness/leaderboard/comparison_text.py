@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import Any
 
-from harness.leaderboard.comparison import Comparison, Moved, Part
+from harness.leaderboard.comparison import Comparison, InfluentialUnit, Part
 from harness.leaderboard.ranking import LEVEL
 from harness.leaderboard.rows import Row
 
@@ -119,7 +119,7 @@ def _moved(found: Comparison) -> str:
     return "\n\n".join(parts) or f"no {noun} moves the difference"
 
 
-def _unit(one: Moved, own: bool) -> list[str]:
+def _unit(one: InfluentialUnit, own: bool) -> list[str]:
     values = ["-" if value is None else f"{value:.3f}" for value in (one.first, one.second)]
     return [f"  {one.unit}", f"{one.influence:+.4f}", *(values if own else [])]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.features.store import FeatureStore
 from harness.leaderboard.cost_text import render_cost
-from harness.leaderboard.rows import Evidence, board, finished, grouped, rows
+from harness.leaderboard.rows import Evidence, board_key, finished, group_by_configuration, rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.table_layout import Row
 from harness.tracking import statistics_elsewhere, tracked_records
@@ -20,7 +20,7 @@ from harness.utils.console import say
 from harness.utils.errors import FramelightError, InputError
 
 
-def front(offers: Sequence[tuple[float, float]]) -> list[bool]:
+def pareto_front(offers: Sequence[tuple[float, float]]) -> list[bool]:
     """For each (value, cost), whether none of the others has as high a value for as low a cost, one of them better.
 
     Equal offers are on the front together.
@@ -42,7 +42,7 @@ OWN = ("task", "dataset", "data_digest", "split", "protocol", "optimistic", "met
 """Fields that a row here has of the run's own row on the leaderboard."""
 
 
-def name(exported: Exported) -> str:
+def export_key(exported: Exported) -> str:
     """What evidence knows an exported file by."""
     return f"{exported.job_id}/{exported.format}-{exported.precision}"
 
@@ -65,20 +65,20 @@ def cost(records: Iterable[Record], exported: Iterable[Exported], macs: Mapping[
     for one in exported:
         files[one.job_id].append(one)
     made = []
-    for group in grouped(records, task):
+    for group in group_by_configuration(records, task):
         row, jobs = own[group[0].group_id], finished(group)
         measured = [_file(row, job, one, evidence) for job in jobs for one in files[job.job_id]]
         made += measured or ([_run(row, jobs, macs, evidence)] if row["kind"] == "run" and jobs else [])
     _mark(made)
-    places = {key: place for place, key in enumerate(dict.fromkeys(map(board, own.values())))}
-    return sorted(made, key=lambda row: (places[board(row)], row["value"] is None, -(row["value"] or 0.0),
+    places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, own.values())))}
+    return sorted(made, key=lambda row: (places[board_key(row)], row["value"] is None, -(row["value"] or 0.0),
                                          row["latency_1"] or 0.0, row["run_id"], row["format"] or "",
                                          row["precision"] or "", row["seed"] or 0))
 
 
 def _file(row: Row, job: Record, one: Exported, evidence: Evidence | None) -> Row:
     scored = one.value is not None and evidence is not None
-    itself = dataclasses.replace(job, job_id=name(one))
+    itself = dataclasses.replace(job, job_id=export_key(one))
     ends = evidence.interval([itself]) if scored else None
     found = evidence.difference([itself], [job]) if scored else None
     return {
@@ -124,9 +124,9 @@ def _mark(made: list[Row]) -> None:
     offers: dict[tuple, list[Row]] = defaultdict(list)
     for row in made:
         if row["value"] is not None and row["latency_1"] is not None:
-            offers[board(row), row["device"]].append(row)
+            offers[board_key(row), row["device"]].append(row)
     for several in offers.values():
-        for row, ahead in zip(several, front([(row["value"], row["latency_1"]) for row in several])):
+        for row, ahead in zip(several, pareto_front([(row["value"], row["latency_1"]) for row in several])):
             row["pareto"] = ahead
 
 
@@ -137,7 +137,7 @@ def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: st
         raise InputError(f"--plot {plot} is a folder; name a file in it, such as cost.png")
     records, exported = tracked_records(store, tracking_uri), list(exports(store))
     evidence = SignificanceCache(store, statistics_elsewhere(store, tracking_uri), say, places=statistics(store, exported))
-    listed = cost(records, exported, _macs(store, grouped(records, task)), task, evidence)
+    listed = cost(records, exported, _macs(store, group_by_configuration(records, task)), task, evidence)
     if plot is not None:
         _draw(plot, listed)
     if not listed and format in ("table", "md"):
@@ -147,7 +147,7 @@ def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: st
 
 def statistics(store: Path, exported: Iterable[Exported]) -> Mapping[str, Path]:
     """Where the statistics of exported files' own scores lie, by the name that evidence asks for them with."""
-    return {name(one): folder(store, one.job_id) / f"{one.format}-{one.precision}.npz" for one in exported}
+    return {export_key(one): folder(store, one.job_id) / f"{one.format}-{one.precision}.npz" for one in exported}
 
 
 def _draw(plot: Path, listed: list[dict]) -> None:

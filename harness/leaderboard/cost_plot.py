@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.columns import SHORT_WORDS
 from harness.leaderboard.cost_text import devices
-from harness.leaderboard.rows import board
+from harness.leaderboard.rows import board_key
 from harness.leaderboard.table import title
 from harness.leaderboard.table_layout import Row
 from harness.utils.plotting import style
@@ -33,7 +33,7 @@ LARGEST, SMALLEST = 330.0, 22.0
 def draw_cost(path: Path, rows: list[Row]) -> None:
     """Write a PNG of the rows of `harness.leaderboard.cost` that are scored and measured, a panel for each board."""
     drawn = [row for row in rows if row["value"] is not None and row["latency_1"] is not None]
-    boards = [list(part) for _, part in groupby(drawn, key=board)]
+    boards = [list(part) for _, part in groupby(drawn, key=board_key)]
     colours = _colours(drawn)
     with drawing():
         made = titled(WIDTH, len(boards) * (HEIGHT + BETWEEN), "Accuracy and cost of exported runs",

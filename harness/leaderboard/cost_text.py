@@ -7,7 +7,7 @@ from functools import partial
 from harness.leaderboard.columns import count, interval, naming, number, percent, sign
 from harness.leaderboard.render import in_form
 from harness.leaderboard.table import title
-from harness.leaderboard.table_layout import Column, Row, filled, fitted, joined, lines, markdown_table
+from harness.leaderboard.table_layout import Column, Row, filled, fit_to_width, joined, lines, markdown_table
 
 COLUMNS = ("run_id", "seed", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
            "weights", "random_weights", "features", "head", "settings", "distinction", "format", "precision", "file",
@@ -41,7 +41,7 @@ def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
         return "\n\n".join([f"### {'; '.join(heading)}", markdown_table(listed, _columns(listed)), *notes])
     tries = [lambda: _columns(listed), lambda: _columns(listed, brief=True),
              lambda: _columns(listed, brief=True, short=True)]
-    cells = fitted(listed, tries, DROPPED, DROPPED_LAST, width)
+    cells = fit_to_width(listed, tries, DROPPED, DROPPED_LAST, width)
     if len(cells) < len(_columns(listed)):
         notes.append(MORE)
     shown = lines(cells)

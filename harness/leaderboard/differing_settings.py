@@ -45,7 +45,7 @@ def distinctions(looks: Sequence[tuple], listed: Sequence[Record]) -> list[list[
     return said
 
 
-def briefly(looks: Sequence[tuple], full: Sequence[Sequence[str]]) -> list[list[str]]:
+def shortest_distinguishing(looks: Sequence[tuple], full: Sequence[Sequence[str]]) -> list[list[str]]:
     """Of `distinctions`, only as many as tell the same rows apart."""
     said: list[list[str]] = [[] for _ in full]
     for place in range(max(map(len, full), default=0)):

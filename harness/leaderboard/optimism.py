@@ -9,11 +9,11 @@ from typing import Any
 
 from harness.leaderboard.columns import interval, naming, probability, sign, smoothing
 from harness.leaderboard.render import in_form
-from harness.leaderboard.rows import Evidence, board, finished, grouped, rows
+from harness.leaderboard.rows import Evidence, board_key, finished, group_by_configuration, rows
 from harness.leaderboard.table import title
-from harness.leaderboard.table_layout import Column, Row, filled, fitted, joined, lines, markdown_table
+from harness.leaderboard.table_layout import Column, Row, filled, fit_to_width, joined, lines, markdown_table
 from harness.tracking.records import Record
-from harness.utils.hashing import digest
+from harness.utils.hashing import content_hash
 
 HELD_OUT, PUBLISHED = "held-out", "published"
 SHARED = ("task", "dataset", "data_digest", "split", "protocol", "optimistic", "metric", "kind", "flags", "backbone",
@@ -24,7 +24,7 @@ SHARED = ("task", "dataset", "data_digest", "split", "protocol", "optimistic", "
 def optimism(records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None) -> list[Row]:
     """One row for each held-out configuration that was also run under the published protocol.
 
-    Everything but the protocol is the same. `held_out` and `published` are means over the seeds both have, `gap` is
+    Everything but the protocol is the same. `stratified_group_split` and `published` are means over the seeds both have, `gap` is
     published less held-out, `ci_low`, `ci_high` and `p_value` (not adjusted) those of the paired test, None without
     statistics. `refit`: whether the held-out model was trained again on all training videos, as the published one is.
     `run_id` and `published_run_id` name the two; `chosen` is what each chose: kernel and radius. Boards one after
@@ -33,7 +33,7 @@ def optimism(records: Iterable[Record], task: str | None = None, evidence: Evide
     records = list(records)
     listed = {row["run_id"]: row for row in rows(records, task)}
     sides: dict[str, dict[str, list[list[Record]]]] = {HELD_OUT: defaultdict(list), PUBLISHED: defaultdict(list)}
-    for group in grouped(records, task):
+    for group in group_by_configuration(records, task):
         done = finished(group)
         if done and done[0].protocol in sides and done[0].config and _chooses(done[0]):
             sides[done[0].protocol][_without_protocol(done[0])].append(done)
@@ -41,8 +41,8 @@ def optimism(records: Iterable[Record], task: str | None = None, evidence: Evide
              for other in sides[PUBLISHED].get(key, ())]
     made = [_row(listed[own[0].group_id], listed[other[0].group_id], own, other, evidence) for own, other in pairs
             if {job.seed for job in own} & {job.seed for job in other}]
-    places = {key: place for place, key in enumerate(dict.fromkeys(map(board, listed.values())))}
-    return sorted(made, key=lambda row: (places[board(row)], -row["held_out"], row["run_id"], row["published_run_id"]))
+    places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, listed.values())))}
+    return sorted(made, key=lambda row: (places[board_key(row)], -row["held_out"], row["run_id"], row["published_run_id"]))
 
 
 def _row(own: Row, other: Row, held_out: list[Record], published: list[Record], evidence: Evidence | None) -> Row:
@@ -72,7 +72,7 @@ def _chooses(record: Record) -> bool:
 
 
 def _without_protocol(record: Record) -> str:
-    return digest({name: value for name, value in record.config.items() if name != "protocol"}, 24)
+    return content_hash({name: value for name, value in record.config.items() if name != "protocol"}, 24)
 
 
 def _refit(config: Mapping[str, Any]) -> bool:
@@ -106,7 +106,7 @@ def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
         return "\n\n".join([f"### {'; '.join(heading)}", markdown_table(listed, _columns(listed)), *notes])
     tries = [lambda: _columns(listed), lambda: _columns(listed, brief=True),
              lambda: _columns(listed, brief=True, short=True)]
-    cells = fitted(listed, tries, DROPPED, DROPPED_LAST, width)
+    cells = fit_to_width(listed, tries, DROPPED, DROPPED_LAST, width)
     shown = lines(cells)
     return "\n".join([joined(heading, width), "", *shown, shown[1], *(filled(note, width) for note in notes)])
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from harness.metrics.tasks import TASKS
 from harness.tracking.records import Record
-from harness.utils.hashing import digest
+from harness.utils.hashing import content_hash
 
 DATASET = "Aff-Wild2"
 ANNOTATED = {"expr": 284_230, "va": 344_714, "au": 445_845, "mtl": 27_087}
@@ -80,7 +80,7 @@ def _record(row: dict[str, str], name: str) -> Record:
     thresholds = _thresholds(row["thresholds"])
     metrics = _metrics(row["metrics"], task.metric)
     return Record(
-        job_id=name, group_id=f"{name}-{digest(row, 6)}", kind="published", task=task.name, dataset=dataset,
+        job_id=name, group_id=f"{name}-{content_hash(row, 6)}", kind="published", task=task.name, dataset=dataset,
         data_digest="", split=split, protocol="published", backbone=row["backbone"], features=row["features"],
         head=row["head"], kernel=row["kernel"], radius=int(row["radius"]), thresholds=thresholds, metric=task.metric,
         metrics=metrics, unsmoothed=metrics if row["radius"] == "0" and row["head"] else {}, seed=0,

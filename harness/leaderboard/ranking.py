@@ -13,7 +13,7 @@ Against = Callable[[Row, Row], Difference | None]
 """The paired difference of a row to another, None where no test can be made."""
 
 
-def ranked(board_rows: list[Row], against: Against | None) -> list[Row]:
+def rank_rows(board_rows: list[Row], against: Against | None) -> list[Row]:
     """The rows in order with `rank`, and with `tied_with_best`, `p_value` and `detectable` where `against` tells.
 
     `untested` are those of which it cannot tell, on a board of which it can.
@@ -40,9 +40,9 @@ def _test(best: Row, others: Sequence[Row], against: Against) -> None:
     """Every other row against the best, adjusted for how many they are."""
     tested = [(row, made) for row in others if (made := against(row, best)) is not None and made.p is not None]
     if tested:
-        from harness.metrics.paired_tests import holm
+        from harness.metrics.paired_tests import holm_bonferroni
 
-        adjusted = holm([made.p for _, made in tested])
+        adjusted = holm_bonferroni([made.p for _, made in tested])
         for (row, made), p in zip(tested, adjusted):
             row["p_value"], row["detectable"] = float(p), made.detectable
             row["tied_with_best"] = bool(p > LEVEL)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-from harness.leaderboard.rows import board
+from harness.leaderboard.rows import board_key
 from harness.leaderboard.table import markdown, table
 from harness.leaderboard.table_layout import Row
-from harness.utils.errors import unknown
+from harness.utils.errors import unknown_name_error
 
 FORMATS = ("table", "csv", "json", "md")
 COLUMNS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
@@ -29,7 +29,7 @@ def render(rows: list[Row], form: str = "table", width: int = 100, bold: bool = 
     width: columns of the terminal, for `table` only; bold: the best row in bold (for a terminal).
     """
     if form not in FORMATS:
-        raise unknown("format", form, FORMATS)
+        raise unknown_name_error("format", form, FORMATS)
     if form == "table":
         return table(rows, width, bold)
     return markdown(rows) if form == "md" else as_json(rows) if form == "json" else as_csv(rows, COLUMNS)
@@ -41,7 +41,7 @@ def in_form(rows: list[Row], form: str, columns: Sequence[str], written: Callabl
         return as_csv(rows, columns)
     if form == "json":
         return as_json(rows)
-    return written([list(part) for _, part in groupby(rows, key=board)])
+    return written([list(part) for _, part in groupby(rows, key=board_key)])
 
 
 def as_json(rows: list[Row]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from harness.leaderboard.differing_settings import distinctions, head_settings
-from harness.leaderboard.ranking import ranked
+from harness.leaderboard.ranking import rank_rows
 from harness.leaderboard.table_layout import Row
 from harness.metrics.tasks import TASKS
 from harness.tracking.records import Record, to_json
@@ -52,27 +52,27 @@ def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence 
     agree in backbone, features and head, in words; [] when there are none. `source`, `note`: of a
     published figure.
     """
-    groups = grouped(records, task)
+    groups = group_by_configuration(records, task)
     boards: dict[tuple, list[Row]] = defaultdict(list)
     jobs: dict[tuple, list[Record]] = {}
     for group in groups:
         row = _row(group, evidence)
-        boards[board(row)].append(row)
-        jobs[name(row)] = group
+        boards[board_key(row)].append(row)
+        jobs[row_key(row)] = group
     for listed in boards.values():
-        firsts = [_first(jobs[name(row)]) for row in listed]
-        for row, words in zip(listed, distinctions([look(row) for row in listed], firsts)):
+        firsts = [_first(jobs[row_key(row)]) for row in listed]
+        for row, words in zip(listed, distinctions([display_key(row) for row in listed], firsts)):
             row["distinction"] = words
 
     def against(row: Row, other: Row) -> Difference | None:
-        pair = (finished(jobs[name(one)]) for one in (row, other))
+        pair = (finished(jobs[row_key(one)]) for one in (row, other))
         return evidence.difference(*pair, interval=False) if evidence else None
 
     return [row for listed in sorted(boards.values(), key=_board_order)
-            for row in ranked(listed, against if evidence is not None else None)]
+            for row in rank_rows(listed, against if evidence is not None else None)]
 
 
-def grouped(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:
+def group_by_configuration(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:
     """The jobs of each configuration, one record a job, in order of seeds; trials and pruned jobs left out."""
     groups: dict[tuple, list[Record]] = defaultdict(list)
     for record in _one_for_each_job(records):
@@ -87,17 +87,17 @@ def finished(group: Iterable[Record]) -> list[Record]:
     return [record for record in group if record.status == "finished"]
 
 
-def board(row: Row) -> tuple[str, str, str, str]:
+def board_key(row: Row) -> tuple[str, str, str, str]:
     """The key of a row's board: rows that share it are scored on the same labels and chosen by the same rules."""
     return row["task"], row["data_digest"] or row["dataset"], row["split"], row["protocol"]
 
 
-def name(row: Row) -> tuple[str, str]:
+def row_key(row: Row) -> tuple[str, str]:
     """The key of a row: a published figure stands on several boards."""
     return row["run_id"], row["data_digest"]
 
 
-def look(row: Row) -> tuple:
+def display_key(row: Row) -> tuple:
     """What a board shows of a row's configuration before any settings are named."""
     shown = tuple(row[name] for name in ("backbone", "random_weights", "features", "head", "protocol", "kind"))
     return (*shown, row["kernel"], row["radius"]) if row["kind"] == "published" else shown
@@ -105,7 +105,7 @@ def look(row: Row) -> tuple:
 
 def _board_order(board_rows: list[Row]) -> tuple:
     """Tasks in their usual order, own runs before others' figures alone, held-out before published."""
-    task, data, split, protocol = board(board_rows[0])
+    task, data, split, protocol = board_key(board_rows[0])
     alone = all(row["kind"] == "published" for row in board_rows)
     return (TASK_ORDER.get(task, len(TASK_ORDER)), task, alone, min(row["dataset"] for row in board_rows), data, split,
             protocol == PUBLISHED, protocol)
@@ -145,7 +145,7 @@ def _row(group: list[Record], evidence: Evidence | None) -> Row:
         "head": first.head,
         "settings": head_settings(first),
         "distinction": [],
-        "kernel": _agreed({record.kernel for record in done}),
+        "kernel": _common_kernel({record.kernel for record in done}),
         "radius": _median([record.radius for record in done]),
         "seeds": seeds,
         "seeds_missing": sorted({s for record in group for s in (*record.expected_seeds, record.seed)} - set(seeds)),
@@ -190,7 +190,7 @@ def _first(group: list[Record]) -> Record:
     return next((record for record in group if record.status == "finished"), group[0])
 
 
-def _agreed(kernels: set[str]) -> str | None:
+def _common_kernel(kernels: set[str]) -> str | None:
     return "mixed" if len(kernels) > 1 else next(iter(kernels), None)
 
 

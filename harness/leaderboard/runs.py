@@ -11,17 +11,17 @@ from zipfile import BadZipFile
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import dataset_digest
 from harness.data.splits import REPORTED as VALIDATION
-from harness.data.splits import TRAINING, annotations_digest
-from harness.jobs.frozen_selection import require_model, require_predictions
+from harness.data.splits import TRAINING, labels_fingerprint
+from harness.jobs.frozen_selection import require_predictions, verify_model_files
 from harness.jobs.job import Configuration, configuration_of
 from harness.jobs.predictions import Predictions
 from harness.jobs.training import REPORTED
 from harness.leaderboard.rows import Row, rows
 from harness.metrics.tasks import task
-from harness.smoothing.kernels import Filter
+from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record
-from harness.utils.errors import FramelightError, InputError, unknown
-from harness.utils.hashing import digest
+from harness.utils.errors import FramelightError, InputError, unknown_name_error
+from harness.utils.hashing import content_hash
 
 BEST = "best:"
 SHOWN = 8
@@ -65,7 +65,7 @@ def _whole(records: Sequence[Record], beginning: str) -> str:
     if beginning in known:
         return beginning
     if not matching:
-        raise unknown("run", beginning, known) if len(known) <= SHOWN or _near(beginning, known) else InputError(
+        raise unknown_name_error("run", beginning, known) if len(known) <= SHOWN or _near(beginning, known) else InputError(
             f"unknown run '{beginning}'; run ids are in the last column of: framelight leaderboard")
     if len(matching) > 1:
         raise InputError(f"'{beginning}' begins {len(matching)} runs; say more of it:\n"
@@ -118,7 +118,7 @@ def _listed(records: Sequence[Record]) -> str:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class FinishedRun:
     """A finished job; folder: what it left in the store."""
 
     record: Record
@@ -126,9 +126,9 @@ class Chosen:
     folder: Path
 
     @property
-    def filter(self) -> Filter:
+    def filter(self) -> SmoothingParams:
         record = self.record
-        return Filter(record.kernel, record.radius, self.configuration.smoothing.gaps, record.thresholds)
+        return SmoothingParams(record.kernel, record.radius, self.configuration.smoothing.gaps, record.thresholds)
 
     def kept(self) -> Predictions:
         """What it predicted of the split it was scored on; FramelightError where that is gone, altered or unreadable.
@@ -155,13 +155,13 @@ class Chosen:
 def of_data(records: Sequence[Record], dataset: Dataset, store: Path) -> list[Record]:
     """Those on the very images and annotations of `dataset`; all of them where there is none."""
     images = dataset_digest(dataset, store / "features" / "digests.json")
-    here = {task: digest([images, annotations_digest(dataset, task)]) for task in dataset.tasks()
+    here = {task: content_hash([images, labels_fingerprint(dataset, task)]) for task in dataset.tasks()
             if {TRAINING, VALIDATION} <= set(dataset.splits(task))}
     return [record for record in records if record.data_digest == here.get(record.task)] or list(records)
 
 
 def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Path,
-               say: Callable[[str], None] | None = None) -> Chosen:
+               say: Callable[[str], None] | None = None) -> FinishedRun:
     """The job that RUN and a seed (default: the first) name; `say` is told where its model cannot be checked.
 
     InputError for a run that cannot predict, a seed it does not have, or one whose model is not in this store;
@@ -181,8 +181,8 @@ def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Pa
     if not folder.is_dir():
         raise InputError(f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store "
                          "that it ran in with --store DIR")
-    chosen = Chosen(record, configuration_of(record), folder)
-    if not require_model(folder, record.job_id, chosen.again) and say is not None:
+    chosen = FinishedRun(record, configuration_of(record), folder)
+    if not verify_model_files(folder, record.job_id, chosen.again) and say is not None:
         say(f"run {record.job_id} is of an earlier version, which hashed no model: whether its files were altered "
             "cannot be told")
     return chosen

@@ -22,10 +22,10 @@ from zipfile import BadZipFile, is_zipfile
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
-from harness.utils.hashing import digest
+from harness.utils.hashing import content_hash
 
 if TYPE_CHECKING:
-    from harness.metrics.unit_statistics import UnitStatistics
+    from harness.metrics.unit_statistics import SufficientStatistics
 
 REVISION = 6
 """Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
@@ -40,7 +40,7 @@ OPEN = 32
 Fetch = Callable[[str, Path], bool]
 """Writes the statistics of a job id to a path; False where they are not to be had."""
 
-Kept = tuple[tuple[str, ...], "UnitStatistics"]
+Kept = tuple[tuple[str, ...], "SufficientStatistics"]
 """Names of a job's units, and their statistics."""
 
 
@@ -112,13 +112,13 @@ class SignificanceCache:
             return None
 
         def work_out() -> dict[str, Any]:
-            from harness.metrics.paired_tests import detectable, paired, too_few
+            from harness.metrics.paired_tests import is_underpowered, minimum_detectable_effect, paired_permutation_test
 
             statistics = self._aligned(found)
             if statistics is None or any((one.rows() != statistics[0].rows()).any() for one in statistics):
                 return {}
-            made = paired(statistics[::2], statistics[1::2], pairs[0].metric, interval=interval)
-            able = None if too_few(statistics[0].rows().any(axis=0).sum()) else detectable(made.deviation)
+            made = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric, interval=interval)
+            able = None if is_underpowered(statistics[0].rows().any(axis=0).sum()) else minimum_detectable_effect(made.deviation)
             return {"value": float(made.difference), "low": _finite(made.low), "high": _finite(made.high),
                     "p": _finite(made.p), "detectable": _finite(able)}
 
@@ -174,7 +174,7 @@ class SignificanceCache:
         own = self._jobs / job_id / FILE
         return own if own.is_file() else self._kept / "statistics" / f"{job_id}.npz"
 
-    def _aligned(self, found: Sequence[tuple[Path, str]]) -> list[UnitStatistics] | None:
+    def _aligned(self, found: Sequence[tuple[Path, str]]) -> list[SufficientStatistics] | None:
         """Statistics with the units of all in one order; None where they are not the same units."""
         loaded = [self._loaded(path) for path, _ in found]
         units = sorted(loaded[0][0])
@@ -195,7 +195,7 @@ class SignificanceCache:
             self._say(f"warning: a board lacks an interval and a test: {fault}")
 
     def _remembered(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        path = self._kept / f"{digest([REVISION, *about], 24)}.json"
+        path = self._kept / f"{content_hash([REVISION, *about], 24)}.json"
         with suppress(OSError, ValueError):
             kept = json.loads(path.read_text(encoding="utf-8"))
             if isinstance(kept, dict) and kept.keys() in HELD:
@@ -218,7 +218,7 @@ def load(path: Path) -> Kept:
     """(names of the units, their statistics) of a job's file; FramelightError where it cannot be read."""
     import numpy as np
 
-    from harness.metrics.unit_statistics import UnitStatistics
+    from harness.metrics.unit_statistics import SufficientStatistics
 
     try:
         with np.load(path, allow_pickle=False) as kept:
@@ -226,18 +226,18 @@ def load(path: Path) -> Kept:
         units = tuple(map(str, arrays.pop("units")))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise FramelightError(f"{path}: cannot read a job's statistics ({error}); {AGAIN}") from error
-    return units, UnitStatistics("mtl" if len(arrays) > 1 else next(iter(arrays)), arrays)
+    return units, SufficientStatistics("mtl" if len(arrays) > 1 else next(iter(arrays)), arrays)
 
 
-def ordered(names: Sequence[str], statistics: UnitStatistics, units: Sequence[str]) -> UnitStatistics:
+def ordered(names: Sequence[str], statistics: SufficientStatistics, units: Sequence[str]) -> SufficientStatistics:
     """The statistics with their units in the order of `units`."""
-    from harness.metrics.unit_statistics import UnitStatistics
+    from harness.metrics.unit_statistics import SufficientStatistics
 
     if list(names) == list(units):
         return statistics
     place = {name: i for i, name in enumerate(names)}
     order = [place[name] for name in units]
-    return UnitStatistics(statistics.task, {block: values[order] for block, values in statistics.arrays.items()})
+    return SufficientStatistics(statistics.task, {block: values[order] for block, values in statistics.arrays.items()})
 
 
 def _finite(value: float | None) -> float | None:

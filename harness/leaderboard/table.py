@@ -6,10 +6,10 @@ import statistics
 from collections import Counter
 from itertools import groupby
 
-from harness.leaderboard.columns import MARKS, columns, marks, notes
+from harness.leaderboard.columns import MARKS, columns, flags_column, notes
 from harness.leaderboard.differing_settings import unique_prefix
-from harness.leaderboard.rows import board
-from harness.leaderboard.table_layout import Cells, Column, Row, filled, fitted, joined, lines, markdown_table
+from harness.leaderboard.rows import board_key
+from harness.leaderboard.table_layout import Cells, Column, Row, filled, fit_to_width, joined, lines, markdown_table
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
 DROPPED = ("params", "cover", "p", "raw")
@@ -28,7 +28,7 @@ def table(rows: list[Row], width: int = 100, bold: bool = False) -> str:
     if not rows:
         return "no rows\n"
     run_length = _run_length(rows)
-    boards = [list(part) for _, part in groupby(rows, key=board)]
+    boards = [list(part) for _, part in groupby(rows, key=board_key)]
     cells = [_fitted(listed, run_length, width) for listed in boards]
     parts = [_board(listed, rows, shown, width, bold) for listed, shown in zip(boards, cells)]
     legend = _legend(rows, width, [column for shown in cells for column in shown])
@@ -39,12 +39,12 @@ def markdown(rows: list[Row]) -> str:
     """A heading and a table with every column for each board, the legend of marks at the end."""
     run_length = _run_length(rows)
     parts, every = [], []
-    for _, part in groupby(rows, key=board):
+    for _, part in groupby(rows, key=board_key):
         listed = list(part)
         shown = _shown(listed, run_length)
         every += shown
         parts.append("\n\n".join([f"### {'; '.join(title(listed, rows))}", "; ".join(_shared(listed)),
-                                  markdown_table(listed, shown), *_said(listed)]))
+                                  markdown_table(listed, shown), *_footnotes(listed)]))
     legend = _legend(rows, 10_000, every)
     return "\n\n".join([*parts, *([legend] if legend else [])] or ["no rows"]) + "\n"
 
@@ -67,7 +67,7 @@ def _board(listed: list[Row], rows: list[Row], cells: Cells, width: int, bold: b
     header, rule, *body = lines(cells)
     if bold and listed[0]["rank"] == 1:
         body[0] = f"\033[1m{body[0]}\033[0m"
-    said = [filled(line, width) for line in [*_said(listed), *_numbered_notes(listed)]]
+    said = [filled(line, width) for line in [*_footnotes(listed), *_numbered_notes(listed)]]
     return "\n".join([joined(title(listed, rows), width), joined(_shared(listed), width), "",
                       header, rule, *body, *([rule, *said] if said else [])])
 
@@ -77,14 +77,14 @@ def _fitted(listed: list[Row], run_length: int, width: int) -> Cells:
     tries = [lambda: _shown(listed, run_length, numbered=True),
              lambda: _shown(listed, run_length, numbered=True, brief=True),
              lambda: _shown(listed, run_length, numbered=True, brief=True, short=True)]
-    return fitted(listed, tries, DROPPED, DROPPED_LAST, width)
+    return fit_to_width(listed, tries, DROPPED, DROPPED_LAST, width)
 
 
 def _shared(listed: list[Row]) -> list[str]:
     """What all rows of the board have in common."""
     if all(row["kind"] == "published" for row in listed):
         return ["published figures"]
-    shared = {c.name: c.text(_telling(c, listed)[0]) for c in columns(listed, 0) if c.name in _lifted(listed)}
+    shared = {c.name: c.text(_representative_rows(c, listed)[0]) for c in columns(listed, 0) if c.name in _shared_columns(listed)}
     most = max(listed, key=lambda row: row["units"])
     words = [_counted(most["units"], most["unit"])] if most["units"] else []
     phrase = {"smoothing": "smoothing {}", "cover": "coverage {}",
@@ -98,23 +98,23 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _shown(listed: list[Row], run_length: int, **wording: bool) -> list[Column]:
-    lifted = _lifted(listed)
+    lifted = _shared_columns(listed)
     return [c for c in columns(listed, run_length, **wording) if c.name not in lifted]
 
 
-def _lifted(listed: list[Row]) -> set[str]:
+def _shared_columns(listed: list[Row]) -> set[str]:
     return {c.name for c in columns(listed, 0)
-            if c.name in LIFTED and len({c.text(row) for row in _telling(c, listed)}) == 1}
+            if c.name in LIFTED and len({c.text(row) for row in _representative_rows(c, listed)}) == 1}
 
 
-def _telling(column: Column, listed: list[Row]) -> list[Row]:
+def _representative_rows(column: Column, listed: list[Row]) -> list[Row]:
     """The rows that a title speaks of: baselines have one seed, and published figures one, whatever runs have."""
     runs = [row for row in listed if row["kind"] == "run"]
     own = [row for row in listed if row["kind"] != "published"]
     return (runs if column.name == "seeds" else own) or own or listed
 
 
-def _said(listed: list[Row]) -> list[str]:
+def _footnotes(listed: list[Row]) -> list[str]:
     """What this board's rows cannot say each for itself."""
     sentences = []
     tested = [row["detectable"] for row in listed if row["p_value"] is not None and row["kind"] == "run"]
@@ -139,7 +139,7 @@ def _numbered_notes(listed: list[Row]) -> list[str]:
 
 
 def _legend(rows: list[Row], width: int, shown: list[Column]) -> str:
-    held, names = {mark for row in rows for mark in marks(row)}, {column.name for column in shown}
+    held, names = {mark for row in rows for mark in flags_column(row)}, {column.name for column in shown}
     methods = {row["ci_method"] for row in rows}
     units = " or ".join(dict.fromkeys(f"{row['unit']}s" for row in rows))
     explained = [

@@ -27,7 +27,7 @@ class Column:
 Cells = dict[Column, list[str]]
 
 
-def fitted(listed: list[Row], tries: Sequence[Callable[[], list[Column]]], dropped: Sequence[str],
+def fit_to_width(listed: list[Row], tries: Sequence[Callable[[], list[Column]]], dropped: Sequence[str],
            dropped_last: Sequence[str], width: int) -> Cells:
     """Each column's name and texts. The first of `tries` (wordy to terse) that fits within `width` characters.
 

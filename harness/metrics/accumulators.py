@@ -34,7 +34,7 @@ class ExpressionTally:
         return confusion(self.code + predicted, self.units)
 
 
-class Segments:
+class GroupReducer:
     """Runs of rows that share a unit, and sums over them."""
 
     def __init__(self, unit: np.ndarray, units: int):
@@ -64,7 +64,7 @@ class AffectTally:
     """float64 [V, 2, 6] `MOMENTS` of valence and arousal, centred within the unit."""
 
     def __init__(self, target: np.ndarray, unit: np.ndarray, units: int):
-        self.segments = Segments(unit, units)
+        self.segments = GroupReducer(unit, units)
         truth = np.ascontiguousarray(target.T, dtype=np.float64)
         self.mean_true, self.truth, self.ss_true = self._centre(truth)
 
@@ -92,7 +92,7 @@ class ActionUnitTally:
     """int64 [V, 12, 4] `COUNTS` of each action unit; present where p >= its threshold."""
 
     def __init__(self, target: np.ndarray, unit: np.ndarray, units: int, thresholds: np.ndarray):
-        self.segments = Segments(unit, units)
+        self.segments = GroupReducer(unit, units)
         self.thresholds = np.asarray(thresholds, dtype=np.float64).reshape(-1, 1)
         self.truth = np.ascontiguousarray(target.T == 1)
         self.positive = self.segments.sum(self.truth)

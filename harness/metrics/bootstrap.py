@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.metrics.pooled import Pooled
+from harness.metrics.pooled import PooledStatistics
 
 SMALLEST = 0.25
 """A draw's standard error is at least this part of the score's: a draw without the units that show a class knows
@@ -26,7 +26,7 @@ EDGE = 1e-3
 """Of a metric's range: a draw's score counts as at least this far from the ends."""
 
 
-def limits(pooled: Pooled, metrics: Sequence[str], weights: np.ndarray, drawn: Iterable[np.ndarray],
+def studentized_interval(pooled: PooledStatistics, metrics: Sequence[str], weights: np.ndarray, drawn: Iterable[np.ndarray],
            level: float) -> dict[str, tuple[float, float]]:
     """Ends of the interval over units of sum(c * metric), for each metric, from draws [r, V] in parts; V >= 2.
 
@@ -37,22 +37,22 @@ def limits(pooled: Pooled, metrics: Sequence[str], weights: np.ndarray, drawn: I
         values = pooled.metrics(sums)
         return {name: weights @ values[name] for name in metrics}
 
-    value, without = weighed(pooled.total()), weighed(pooled.without_each())
+    value, without = weighed(pooled.total()), weighed(pooled.leave_one_out())
     errors = {name: jackknife_error(without[name]) for name in metrics}
     score = weights.sum() > 0.5
     scales = {name: scale_of(name, float(value[name][0])) if score else Scale() for name in metrics}
     away: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
     for part in drawn:
-        sums = pooled.weighted(part)
+        sums = pooled.weighted_sum(part)
         scores = weighed(sums)
         for name in metrics:
             own, scale = np.maximum(_errors(pooled, name, weights, part, sums), SMALLEST * errors[name]), scales[name]
-            away[name].append(_ratio(scale.to(scores[name]) - scale.to(value[name]), own * scale.slope(scores[name])))
+            away[name].append(_ratio(scale.forward(scores[name]) - scale.forward(value[name]), own * scale.derivative(scores[name])))
     found = {}
     for name in metrics:
         at, scale = value[name], scales[name]
         tails = np.quantile(np.concatenate(away[name]), [(1 + level) / 2, (1 - level) / 2])
-        low, high = scale.back(scale.to(at) - tails * errors[name] * scale.slope(at))
+        low, high = scale.inverse(scale.forward(at) - tails * errors[name] * scale.derivative(at))
         found[name] = float(min(low, at[0])), float(max(high, at[0]))
     return found
 
@@ -64,24 +64,24 @@ class Scale:
     least: float = 0.0
     most: float = 0.0
 
-    def to(self, scores: np.ndarray) -> np.ndarray:
+    def forward(self, scores: np.ndarray) -> np.ndarray:
         place = self._place(scores)
         return scores if self.most == self.least else np.log(place / (1 - place))
 
-    def slope(self, scores: np.ndarray) -> np.ndarray | float:
+    def derivative(self, scores: np.ndarray) -> np.ndarray | float:
         """Of `to`."""
         if self.most == self.least:
             return 1.0
         place = self._place(scores)
         return 1 / (place * (1 - place)) / (self.most - self.least)
 
-    def back(self, values: np.ndarray) -> np.ndarray:
+    def inverse(self, values: np.ndarray) -> np.ndarray:
         """The inverse of `to`."""
         if self.most == self.least:
             return values
         return self.least + (self.most - self.least) / (1 + np.exp(-values))
 
-    def inside(self, scores: np.ndarray) -> np.ndarray:
+    def is_interior(self, scores: np.ndarray) -> np.ndarray:
         """Whether log odds say anything: not at the edges of the range."""
         place = self._place(scores)
         return (place > EDGE) & (place < 1 - EDGE)
@@ -94,12 +94,12 @@ class Scale:
 def scale_of(metric: str, value: float) -> Scale:
     """Log odds for a score; as it is where the score stands at the edge of its range, where odds say nothing."""
     scale = Scale(*range_of(metric))
-    return scale if scale.inside(np.float64(value)) else Scale()
+    return scale if scale.is_interior(np.float64(value)) else Scale()
 
 
-def _errors(pooled: Pooled, metric: str, weights: np.ndarray, drawn: np.ndarray, sums: np.ndarray) -> np.ndarray:
+def _errors(pooled: PooledStatistics, metric: str, weights: np.ndarray, drawn: np.ndarray, sums: np.ndarray) -> np.ndarray:
     """[r]: the standard error of each draw, by the slopes at it."""
-    units, (columns, slopes) = drawn.shape[1], pooled.slopes(metric, sums)
+    units, (columns, slopes) = drawn.shape[1], pooled.gradients(metric, sums)
     slopes = (slopes * weights[:, None, None]).reshape(-1, len(drawn))
     influence = slopes.T @ pooled.rows[:, columns].reshape(-1, units)
     np.square(influence, out=influence)
@@ -115,7 +115,7 @@ def jackknife_error(without: np.ndarray) -> float:
     return float(np.sqrt((len(without) - 1) / len(without) * np.sum((without - without.mean()) ** 2)))
 
 
-def seeds_error(values: np.ndarray, without: np.ndarray) -> float:
+def seed_standard_error(values: np.ndarray, without: np.ndarray) -> float:
     """Standard error of the mean over seeds that comes on top of the units': what seeds differ in on all units alike.
 
     values: [S], one for each seed; without: [S, V], without each unit. The variance between seeds less what it would
@@ -131,7 +131,7 @@ def seeds_error(values: np.ndarray, without: np.ndarray) -> float:
     return float(np.sqrt(max(0.0, values.var(ddof=1) - luck) / seeds))
 
 
-def widened(value: float, low: float, high: float, error: float, seeds: int, level: float) -> tuple[float, float]:
+def combine_errors(value: float, low: float, high: float, error: float, seeds: int, level: float) -> tuple[float, float]:
     """Ends over units widened by the seeds' standard error, as independent parts of one error (Zou and Donner 2008)."""
     if error == 0:
         return low, high
@@ -146,7 +146,7 @@ def range_of(metric: str) -> tuple[int, int]:
     return (-1, 3) if metric == "P_MTL" else (-1, 1) if metric in ("P_VA", "CCC_V", "CCC_A") else (0, 1)
 
 
-def within(metric: str, low: float, high: float, difference: bool = False) -> tuple[float, float]:
+def clip_to_range(metric: str, low: float, high: float, difference: bool = False) -> tuple[float, float]:
     """The ends within the range of the metric, or of its differences, to ten decimals, the same on every machine."""
     least, most = range_of(metric)
     if difference:

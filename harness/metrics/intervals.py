@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.metrics.bootstrap import limits, seeds_error, widened, within
-from harness.metrics.pooled import Pooled
-from harness.metrics.resampling import draws
-from harness.metrics.unit_statistics import UnitStatistics
+from harness.metrics.bootstrap import clip_to_range, combine_errors, seed_standard_error, studentized_interval
+from harness.metrics.pooled import PooledStatistics
+from harness.metrics.resampling import bootstrap_weights
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.utils.errors import InputError
-from harness.utils.parallel import one_blas_thread
+from harness.utils.parallel import limit_blas_threads
 
 METHODS = ("studentized", "percentile", "bca")
 METHOD = "studentized"
@@ -35,7 +35,7 @@ class Interval:
     method: str
 
 
-def interval(seeds: Sequence[UnitStatistics], metric: str, method: str = METHOD, level: float = LEVEL,
+def interval(seeds: Sequence[SufficientStatistics], metric: str, method: str = METHOD, level: float = LEVEL,
              replicates: int = REPLICATES, seed: int = 0) -> Interval:
     """Interval of the mean over seeds of `metric` pooled over units; `seeds` count the same units.
 
@@ -45,42 +45,42 @@ def interval(seeds: Sequence[UnitStatistics], metric: str, method: str = METHOD,
     """
     if method not in METHODS:
         raise InputError(f"an interval's method is one of {', '.join(METHODS)}; got '{method}'")
-    with one_blas_thread():
-        return _interval(Pooled(seeds), metric, method, level, replicates, seed)
+    with limit_blas_threads():
+        return _interval(PooledStatistics(seeds), metric, method, level, replicates, seed)
 
 
-def _interval(pooled: Pooled, metric: str, method: str, level: float, replicates: int, seed: int) -> Interval:
-    values, without = pooled.of(metric, pooled.total())[:, 0], pooled.of(metric, pooled.without_each())
+def _interval(pooled: PooledStatistics, metric: str, method: str, level: float, replicates: int, seed: int) -> Interval:
+    values, without = pooled.metric(metric, pooled.total())[:, 0], pooled.metric(metric, pooled.leave_one_out())
     if pooled.units < 2:
         return Interval(None, None, method)
-    drawn = draws(pooled.shape[2], replicates, seed)
+    drawn = bootstrap_weights(pooled.shape[2], replicates, seed)
     if method == "studentized":
-        ends = limits(pooled, (metric,), np.full(len(values), 1 / len(values)), drawn, level)[metric]
+        ends = studentized_interval(pooled, (metric,), np.full(len(values), 1 / len(values)), drawn, level)[metric]
     else:
         scores = _scores(pooled, metric, drawn)
         tails = np.array([(1 - level) / 2, (1 + level) / 2])
         if method == "bca":
             tails = _corrected(tails, scores, values.mean(), without.mean(axis=0))
         ends = map(float, np.quantile(scores, tails))
-    ends = widened(values.mean(), *ends, seeds_error(values, without), len(values), level)
-    return Interval(*within(metric, *ends), method)
+    ends = combine_errors(values.mean(), *ends, seed_standard_error(values, without), len(values), level)
+    return Interval(*clip_to_range(metric, *ends), method)
 
 
-def resampled(seeds: Sequence[UnitStatistics], metric: str, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
+def resampled(seeds: Sequence[SufficientStatistics], metric: str, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
     """float64 [replicates]: the mean of `metric` over seeds when whole units are drawn with replacement.
 
     Units without a row that counts are not drawn; many are drawn in random groups. A pure function of its arguments;
     InputError where no unit has a row that counts.
     """
-    pooled = Pooled(seeds)
+    pooled = PooledStatistics(seeds)
     if not pooled.units:
         raise InputError("no unit has a row that counts, so there is nothing to resample")
-    with one_blas_thread():
-        return _scores(pooled, metric, draws(pooled.shape[2], replicates, seed))
+    with limit_blas_threads():
+        return _scores(pooled, metric, bootstrap_weights(pooled.shape[2], replicates, seed))
 
 
-def _scores(pooled: Pooled, metric: str, drawn: Iterable[np.ndarray]) -> np.ndarray:
-    return np.concatenate([pooled.of(metric, pooled.weighted(part)).mean(axis=0) for part in drawn])
+def _scores(pooled: PooledStatistics, metric: str, drawn: Iterable[np.ndarray]) -> np.ndarray:
+    return np.concatenate([pooled.metric(metric, pooled.weighted_sum(part)).mean(axis=0) for part in drawn])
 
 
 def _corrected(tails: np.ndarray, scores: np.ndarray, value: float, without: np.ndarray) -> np.ndarray:

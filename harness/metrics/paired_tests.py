@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.metrics.bootstrap import limits, seeds_error, widened, within
+from harness.metrics.bootstrap import clip_to_range, combine_errors, seed_standard_error, studentized_interval
 from harness.metrics.intervals import LEVEL
-from harness.metrics.pooled import Pooled
-from harness.metrics.resampling import draws, swaps
-from harness.metrics.unit_statistics import UnitStatistics
-from harness.utils.errors import InputError, unknown
-from harness.utils.parallel import one_blas_thread
+from harness.metrics.pooled import PooledStatistics
+from harness.metrics.resampling import bootstrap_weights, permutation_flips
+from harness.metrics.unit_statistics import SufficientStatistics
+from harness.utils.errors import InputError, unknown_name_error
+from harness.utils.parallel import limit_blas_threads
 
 PERMUTATIONS = 10_000
 EQUAL = 1e-9
@@ -25,7 +25,7 @@ EQUAL = 1e-9
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedTestResult:
     """difference: first less second; low, high: its 95 % interval (None below two units, or not asked); p: two-sided.
 
     deviation: standard deviation of the difference between runs that are equally good.
@@ -38,17 +38,17 @@ class Paired:
     deviation: float
 
 
-def paired(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], metric: str,
-           permutations: int = PERMUTATIONS, seed: int = 0, interval: bool = True) -> Paired:
+def paired_permutation_test(first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], metric: str,
+           permutations: int = PERMUTATIONS, seed: int = 0, interval: bool = True) -> PairedTestResult:
     """The difference in one metric; arguments and errors as for `differences`. interval: False for the test alone."""
-    both = _Both(first, second)
+    both = _PairedRuns(first, second)
     both.check(metric)
-    with one_blas_thread():
+    with limit_blas_threads():
         return both.compared(permutations, seed, (metric,), interval)[metric]
 
 
-def differences(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], permutations: int = PERMUTATIONS,
-                seed: int = 0) -> dict[str, Paired]:
+def all_paired_tests(first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], permutations: int = PERMUTATIONS,
+                seed: int = 0) -> dict[str, PairedTestResult]:
     """The difference in every metric of the task, its own first, from the same draws.
 
     p: units are swapped between the runs, whole, in all seeds at once, each with chance 1/2, and
@@ -59,21 +59,21 @@ def differences(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics
     The interval is that of `harness.metrics.intervals`, of the difference, from as many draws. A pure function.
     InputError when the lists do not fit each other or nothing counts.
     """
-    both = _Both(first, second)
-    with one_blas_thread():
+    both = _PairedRuns(first, second)
+    with limit_blas_threads():
         return both.compared(permutations, seed, both.names)
 
 
-def influence(first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], metric: str) -> np.ndarray:
+def jackknife_influence(first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], metric: str) -> np.ndarray:
     """float64 [V]: the difference less what it is without that unit; positive where a unit speaks for the first."""
-    both = _Both(first, second, many_in_groups=False)
+    both = _PairedRuns(first, second, many_in_groups=False)
     both.check(metric)
     found = np.zeros(both.pooled.held.shape)
-    found[both.pooled.held] = both.observed()[metric] - both.values(both.pooled.without_each())[metric].mean(axis=0)
+    found[both.pooled.held] = both.observed()[metric] - both.values(both.pooled.leave_one_out())[metric].mean(axis=0)
     return found
 
 
-def holm(p: Sequence[float]) -> list[float]:
+def holm_bonferroni(p: Sequence[float]) -> list[float]:
     """p-values adjusted for all of them being looked at (Holm 1979), in the order given."""
     p = np.asarray(p, dtype=np.float64)
     order = np.argsort(p, kind="stable")
@@ -82,33 +82,33 @@ def holm(p: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def detectable(deviation: float, level: float = 0.05, power: float = 0.8) -> float:
+def minimum_detectable_effect(deviation: float, level: float = 0.05, power: float = 0.8) -> float:
     """The true difference that a two-sided test at `level` finds with chance `power` (normal approximation)."""
     from scipy.special import ndtri
 
     return float((ndtri(1 - level / 2) + ndtri(power)) * deviation)
 
 
-def too_few(units: int, level: float = 0.05) -> bool:
+def is_underpowered(units: int, level: float = 0.05) -> bool:
     """Whether no difference on so many units can have a p of `level`: swapped all at once they differ as much."""
     return 2.0 ** (1 - units) > level
 
 
-class _Both:
+class _PairedRuns:
     """Statistics of both runs: sets 0 to S - 1 are the first's seeds, the others the second's."""
 
-    def __init__(self, first: Sequence[UnitStatistics], second: Sequence[UnitStatistics], many_in_groups: bool = True):
+    def __init__(self, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], many_in_groups: bool = True):
         if not first or len(first) != len(second):
             raise InputError(f"runs are compared seed by seed; got {len(first)} and {len(second)} seeds")
         self.seeds = len(first)
-        self.pooled = Pooled([*first, *second], many_in_groups)
+        self.pooled = PooledStatistics([*first, *second], many_in_groups)
         if not self.pooled.units:
             raise InputError("no unit has a row that counts in either run, so there is nothing to compare")
         self.names = tuple(self.observed())
 
     def check(self, metric: str) -> None:
         if metric not in self.names:
-            raise unknown("metric", metric, self.names)
+            raise unknown_name_error("metric", metric, self.names)
 
     def values(self, sums: np.ndarray) -> dict[str, np.ndarray]:
         """Sums [2 S, K, R] -> difference of each seed in each metric, [S, R]."""
@@ -117,18 +117,18 @@ class _Both:
     def observed(self) -> dict[str, float]:
         return {name: float(value.mean()) for name, value in self.values(self.pooled.total()).items()}
 
-    def compared(self, permutations: int, seed: int, names: Sequence[str], interval: bool = True) -> dict[str, Paired]:
-        values, without = self.values(self.pooled.total()), self.values(self.pooled.without_each())
-        parts = [self.values(self._swapped(part)) for part in swaps(self.pooled.shape[2], permutations, seed)]
+    def compared(self, permutations: int, seed: int, names: Sequence[str], interval: bool = True) -> dict[str, PairedTestResult]:
+        values, without = self.values(self.pooled.total()), self.values(self.pooled.leave_one_out())
+        parts = [self.values(self._swapped(part)) for part in permutation_flips(self.pooled.shape[2], permutations, seed)]
         chance = np.random.default_rng(seed).standard_t(max(self.seeds - 1, 1), permutations)
         ends, found = self._ends(names, permutations, seed) if interval else {}, {}
         for name in names:
-            value, error = float(values[name].mean()), seeds_error(values[name][:, 0], without[name])
+            value, error = float(values[name].mean()), seed_standard_error(values[name][:, 0], without[name])
             swapped = np.concatenate([part[name].mean(axis=0) for part in parts])
             low, high = None, None
             if ends:
-                low, high = within(name, *widened(value, *ends[name], error, self.seeds, LEVEL), difference=True)
-            found[name] = Paired(value, low, high, _p(value, swapped, error * chance),
+                low, high = clip_to_range(name, *combine_errors(value, *ends[name], error, self.seeds, LEVEL), difference=True)
+            found[name] = PairedTestResult(value, low, high, _p(value, swapped, error * chance),
                                  float(np.sqrt(np.mean(swapped ** 2) + error ** 2)))
         return found
 
@@ -137,7 +137,7 @@ class _Both:
         if self.pooled.units < 2:
             return {}
         weights = np.repeat([1 / self.seeds, -1 / self.seeds], self.seeds)
-        return limits(self.pooled, names, weights, draws(self.pooled.shape[2], replicates, seed), LEVEL)
+        return studentized_interval(self.pooled, names, weights, bootstrap_weights(self.pooled.shape[2], replicates, seed), LEVEL)
 
     def _swapped(self, part: np.ndarray) -> np.ndarray:
         """Sums [2 S, K, r] of both runs when the units of `part` [r, V] have changed places."""

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.metrics.resampling import grouped
+from harness.metrics.resampling import random_groups
 from harness.metrics.scores import concordance, f1
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 
 if TYPE_CHECKING:
-    from harness.metrics.unit_statistics import UnitStatistics
+    from harness.metrics.unit_statistics import SufficientStatistics
 
 EXACT_BITS = 52
 """Columns are rounded so that any sum of them fits a float64 exactly: then its bits do not depend on the order of
@@ -28,10 +28,10 @@ COUNTED = {"expr": ("P_EXPR", EXPRESSIONS), "au": ("P_AU", ACTION_UNITS)}
 AFFECT = ("CCC_V", "CCC_A")
 
 
-class Pooled:
+class PooledStatistics:
     """`rows`: float64 [S, K, V], units without a row that counts left out, many units in random groups."""
 
-    def __init__(self, sets: Sequence[UnitStatistics], many_in_groups: bool = True):
+    def __init__(self, sets: Sequence[SufficientStatistics], many_in_groups: bool = True):
         """held: bool, the units of the statistics that are in `rows`; units: their number, before any grouping.
 
         InputError unless all sets are of one task and the same number of units.
@@ -50,14 +50,14 @@ class Pooled:
         self.held = rows.any(axis=(0, 1))
         self.units = int(self.held.sum())
         rows = rows if self.held.all() else rows[..., self.held]
-        self.rows = np.ascontiguousarray(grouped(rows) if many_in_groups else rows)
+        self.rows = np.ascontiguousarray(random_groups(rows) if many_in_groups else rows)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """S, K and the number of units or groups."""
         return self.rows.shape
 
-    def weighted(self, weights: np.ndarray) -> np.ndarray:
+    def weighted_sum(self, weights: np.ndarray) -> np.ndarray:
         """[S, K, R]: sums over units with weights [R, V]."""
         sets, columns, units = self.shape
         return (self.rows.reshape(sets * columns, units) @ weights.T).reshape(sets, columns, -1)
@@ -66,15 +66,15 @@ class Pooled:
         """[S, K, 1]: sums over all units."""
         return self.rows.sum(axis=-1, keepdims=True)
 
-    def without_each(self) -> np.ndarray:
+    def leave_one_out(self) -> np.ndarray:
         """[S, K, V]: sums over all units but one."""
         return self.total() - self.rows
 
-    def of(self, metric: str, sums: np.ndarray) -> np.ndarray:
+    def metric(self, metric: str, sums: np.ndarray) -> np.ndarray:
         """One metric [..., R] of sums [..., K, R]; InputError for a name that is none of the task's."""
         values = self.metrics(sums)
         if metric not in values:
-            raise unknown("metric", metric, values)
+            raise unknown_name_error("metric", metric, values)
         return values[metric]
 
     def metrics(self, sums: np.ndarray) -> dict[str, np.ndarray]:
@@ -97,7 +97,7 @@ class Pooled:
             values = {"P_MTL": values["P_VA"] + values["P_EXPR"] + values["P_AU"], **values}
         return values
 
-    def slopes(self, metric: str, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def gradients(self, metric: str, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How a metric changes with its columns at sums [S, K, R]: (int [k] the columns, float64 [S, k, R]).
 
         No metric changes when all sums grow alike, so that slopes times a unit's columns is its influence.

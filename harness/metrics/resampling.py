@@ -20,7 +20,7 @@ CACHED_CELLS = 1 << 17
 """Weights given at once: what is worked out for them stays in the cache."""
 
 
-def grouped(rows: np.ndarray) -> np.ndarray:
+def random_groups(rows: np.ndarray) -> np.ndarray:
     """Rows [..., V] that add up -> [..., min(V, GROUPS)]; the groups depend on V alone."""
     units = rows.shape[-1]
     if units <= GROUPS:
@@ -30,12 +30,12 @@ def grouped(rows: np.ndarray) -> np.ndarray:
     return np.add.reduceat(rows[..., order], starts, axis=-1)
 
 
-def draws(units: int, replicates: int, seed: int = 0) -> Iterator[np.ndarray]:
+def bootstrap_weights(units: int, replicates: int, seed: int = 0) -> Iterator[np.ndarray]:
     """float64 [r, V], in parts of r, `replicates` in all: how often each unit is drawn when V are, with replacement."""
     return _parts(_drawn, units, replicates, seed)
 
 
-def swaps(units: int, permutations: int, seed: int = 0) -> Iterator[np.ndarray]:
+def permutation_flips(units: int, permutations: int, seed: int = 0) -> Iterator[np.ndarray]:
     """float64 [r, V] of 0 and 1, in parts of r, `permutations` in all: the units swapped, each with chance 1/2."""
     return _parts(_swapped, units, permutations, seed)
 

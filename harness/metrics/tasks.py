@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.utils.errors import unknown
+from harness.utils.errors import unknown_name_error
 
 EXPRESSIONS = ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other")
 ACTION_UNITS = ("AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26")
@@ -117,7 +117,7 @@ TASKS = {
 def task(name: str) -> Task:
     """The task of that name; InputError with the nearest names when there is none."""
     if name not in TASKS:
-        raise unknown("task", name, TASKS)
+        raise unknown_name_error("task", name, TASKS)
     return TASKS[name]
 
 

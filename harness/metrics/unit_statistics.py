@@ -20,7 +20,7 @@ from harness.utils.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
-class UnitStatistics:
+class SufficientStatistics:
     """Statistics of one set of predictions; `arrays` as in the module's text. Names of the units are kept beside."""
 
     task: str
@@ -48,7 +48,7 @@ class Score:
     undefined: tuple[str, ...]
 
 
-class Collector:
+class StatisticsAccumulator:
     """Counts many predictions of the same rows, as a smoothing curve does; the labels are worked through once.
 
     targets as in `harness.data.dataset.Labels`, rows with an invalid label are left out; unit: int [N] in 0 to V - 1;
@@ -59,7 +59,7 @@ class Collector:
     def __init__(self, task: Task | str, targets: Mapping[str, np.ndarray], unit: np.ndarray, units: int,
                  thresholds: np.ndarray | float = 0.5, rows: np.ndarray | None = None):
         self.task = task_named(task) if isinstance(task, str) else task
-        unit = checked_unit(np.asarray(unit), units)
+        unit = validate_unit_index(np.asarray(unit), units)
         rows = np.arange(len(unit)) if rows is None else np.asarray(rows)
         order = np.argsort(unit, kind="stable")
         slices = self.task.slices()
@@ -70,7 +70,7 @@ class Collector:
             tally = _tally(output.name, target[kept], unit[kept], units, thresholds)
             self.blocks.append((output.name, slices[output.name], rows[kept], tally))
 
-    def __call__(self, outputs: np.ndarray) -> UnitStatistics:
+    def __call__(self, outputs: np.ndarray) -> SufficientStatistics:
         """Statistics of outputs [rows, C] (probabilities, values in [-1, 1]); fastest in Fortran order, as of `curve`.
 
         InputError where an output that counts is NaN or infinite, or the width is not the task's.
@@ -85,18 +85,18 @@ class Collector:
             if not np.isfinite(block.sum(dtype=np.float64)):
                 raise InputError(f"outputs of {name} hold NaN or infinity; look at the features and the training")
             arrays[name] = tally(block)
-        return UnitStatistics(self.task.name, arrays)
+        return SufficientStatistics(self.task.name, arrays)
 
 
-def collect(task: Task | str, outputs: np.ndarray, targets: Mapping[str, np.ndarray], unit: np.ndarray,
-            units: int, thresholds: np.ndarray | float = 0.5) -> UnitStatistics:
-    """Statistics of outputs [N, C] against their labels; arguments as for `Collector`."""
+def compute_statistics(task: Task | str, outputs: np.ndarray, targets: Mapping[str, np.ndarray], unit: np.ndarray,
+            units: int, thresholds: np.ndarray | float = 0.5) -> SufficientStatistics:
+    """Statistics of outputs [N, C] against their labels; arguments as for `StatisticsAccumulator`."""
     if len(outputs) != len(unit):
         raise InputError(f"{len(outputs)} rows of outputs for {len(unit)} labels; they are paired row by row")
-    return Collector(task, targets, unit, units, thresholds)(outputs)
+    return StatisticsAccumulator(task, targets, unit, units, thresholds)(outputs)
 
 
-def merge(shards: Iterable[UnitStatistics]) -> UnitStatistics:
+def merge(shards: Iterable[SufficientStatistics]) -> SufficientStatistics:
     """Statistics of all the shards' rows, however they were cut; the shards count the same V units."""
     shards = list(shards)
     kinds = {(shard.task, *(values.shape for values in shard.arrays.values())) for shard in shards}
@@ -107,10 +107,10 @@ def merge(shards: Iterable[UnitStatistics]) -> UnitStatistics:
         stacked = np.stack([shard.arrays[block] for shard in shards])
         sums, centre = _sums(block, stacked)
         arrays[block] = _restore(block, sums.sum(axis=0), centre)
-    return UnitStatistics(shards[0].task, arrays)
+    return SufficientStatistics(shards[0].task, arrays)
 
 
-def score(statistics: UnitStatistics) -> Score:
+def score(statistics: SufficientStatistics) -> Score:
     """Metrics pooled over all rows of all units, the task's own metric first."""
     values, defined = _metrics(statistics.task, statistics.total())
     undefined = tuple(name for name, one in defined.items() if not one)
@@ -145,7 +145,7 @@ def _tally(block: str, target: np.ndarray, unit: np.ndarray, units: int, thresho
     return ActionUnitTally(target, unit, units, np.broadcast_to(thresholds, len(ACTION_UNITS)))
 
 
-def checked_unit(unit: np.ndarray, units: int) -> np.ndarray:
+def validate_unit_index(unit: np.ndarray, units: int) -> np.ndarray:
     """The index [N]; InputError where it does not point into `units` names."""
     if unit.ndim != 1 or (unit.size and not 0 <= unit.min() <= unit.max() < units):
         raise InputError(f"unit is an index [N] into {units} unit names")

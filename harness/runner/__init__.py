@@ -5,7 +5,7 @@ from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
 from harness.runner.loader import find_recipe, recipe_names
 from harness.runner.overrides import apply_settings
 from harness.runner.recipe import BackboneRecipe, Grid, Recipe, Search, TrainedBackbone
-from harness.smoothing.candidates import Smoothing
+from harness.smoothing.candidates import SmoothingGrid
 
-__all__ = ["BackboneRecipe", "Grid", "Protocol", "Recipe", "Search", "Smoothing", "SyntheticStills",
+__all__ = ["BackboneRecipe", "Grid", "Protocol", "Recipe", "Search", "SmoothingGrid", "SyntheticStills",
            "SyntheticVideos", "TrainedBackbone", "apply_settings", "find_recipe", "recipe_names"]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.tracking.serialization import Point
+from harness.tracking.serialization import MetricPoint
 from harness.tracking.training_run import points
-from harness.utils.files import write_json, writing_directory
+from harness.utils.files import atomic_write_dir, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ CARD, HISTORY = "card.json", "history.json"
 class Report:
     """points: of the curves; metrics: those of the card; folder: the files."""
 
-    points: list[Point]
+    points: list[MetricPoint]
     metrics: Mapping[str, float]
     folder: Path
 
@@ -39,7 +39,7 @@ def keep_report(store: Path, trained: TrainedStills, splits: tuple[Stills, Still
 
     place = _place(store, trained.folder)
     shutil.rmtree(place, ignore_errors=True)
-    with writing_directory(place) as aside:
+    with atomic_write_dir(place) as aside:
         shutil.copy2(trained.folder / CARD, aside / CARD)
         write_json(aside / HISTORY, trained.history)
         if trained.confusion is not None:
@@ -55,7 +55,7 @@ def read_report(store: Path, folder: Path) -> Report:
     """The report of the entry in `folder`; a kill may have come before it was written, then the card is all of it."""
     place = _place(store, folder)
     if not place.is_dir():
-        with writing_directory(place) as aside:
+        with atomic_write_dir(place) as aside:
             shutil.copy2(folder / CARD, aside / CARD)
     history = _json(place / HISTORY) or []
     curves = [point for epoch in history for point in points(

@@ -19,13 +19,13 @@ from harness.tracking.training_run import TrainingRun
 from harness.training import rank
 from harness.training.backbones.config import REVISION
 from harness.utils.errors import InputError
-from harness.utils.files import sweep
-from harness.utils.hashing import digest, plain
-from harness.utils.locks import making
+from harness.utils.files import remove_stale_temp_files
+from harness.utils.hashing import content_hash, to_jsonable
+from harness.utils.locks import entry_lock
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
-    from harness.data.layouts import StillsSource
+    from harness.data.layouts import ImageLayout
     from harness.data.stills import Stills
     from harness.tracking.tracker import Tracker
     from harness.training.backbones.train import TrainedStills
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """folder: the entry; kept: it was there already; trained: what was done now; lost: why it could not be tracked."""
 
     folder: Path
@@ -46,7 +46,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """The stills of a training: their name, what they are known by, and the two splits when they are asked for.
 
     left_out: how many of the training split are not among them, by reason.
@@ -65,7 +65,7 @@ def checkpoints(store: Path) -> Path:
 
 
 def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: Say, tracker: Tracker | None = None,
-                   force: bool = False) -> Outcome:
+                   force: bool = False) -> TrainingResult:
     """The recipe's entry `<name>-<key>`, trained on `data` or on the recipe's built-in stills.
 
     The key is that of everything the weights follow from: settings, stills, the parent's weights, the code's revision.
@@ -73,10 +73,10 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
     """
     import backbones
 
-    first = rank.first(recipe.hardware.trainer(recipe.training.precision))
+    first = rank.is_rank_zero(recipe.hardware.trainer(recipe.training.precision))
     if first:
         for folder in (checkpoints(store), store / "artifacts" / "trainings"):
-            sweep(folder)
+            remove_stale_temp_files(folder)
     else:
         say, tracker = _silence, None
     if recipe.name in backbones.entries(checkpoints(store)):
@@ -84,11 +84,11 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
                          "trained one; train it under another name: --set name=NAME")
     parent = _parent(recipe, store)
     material = _built_in(recipe, store, say) if data is None else _given(recipe, data, store, say)
-    settings = {"training": plain(recipe.training), "revision": REVISION, "data_digest": material.digest,
+    settings = {"training": to_jsonable(recipe.training), "revision": REVISION, "data_digest": material.digest,
                 "parent_hash": parent.weights_hash} | _use(parent)
-    folder = checkpoints(store) / f"{recipe.name}-{digest(settings)}"
+    folder = checkpoints(store) / f"{recipe.name}-{content_hash(settings)}"
     run = TrainingRun(tracker, folder.name, recipe.name)
-    with making(folder) if first else nullcontext():
+    with entry_lock(folder) if first else nullcontext():
         kept, trained = folder.name in backbones.entries(folder.parent) and not force, None
         run.start(settings, again=force)
         try:
@@ -103,7 +103,7 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
             ended = isinstance(error, (KeyboardInterrupt, SystemExit))
             run.fail("interrupted" if ended else f"{type(error).__name__}: {error}")
             raise
-    return Outcome(folder, kept, trained, run.lost)
+    return TrainingResult(folder, kept, trained, run.lost)
 
 
 def _use(parent: BackboneInfo) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _use(parent: BackboneInfo) -> dict[str, Any]:
     return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}
 
 
-def _trained(recipe: BackboneRecipe, parent: BackboneInfo, material: Material, splits: Splits, folder: Path, say: Say,
+def _trained(recipe: BackboneRecipe, parent: BackboneInfo, material: TrainingData, splits: Splits, folder: Path, say: Say,
              run: TrainingRun) -> TrainedStills:
     from harness.training.backbones.train import train_stills
 
@@ -124,7 +124,7 @@ def _trained(recipe: BackboneRecipe, parent: BackboneInfo, material: Material, s
         data={"name": material.name, "digest": material.digest, "left_out": dict(material.left_out)})
 
 
-def _licence(parent: BackboneInfo, material: Material) -> str:
+def _licence(parent: BackboneInfo, material: TrainingData) -> str:
     """Terms of the weights: those of what they were trained on, beside those of the weights they started from."""
     terms = ("" if parent.is_random else parent.spec.licence, material.licence)
     return "; ".join(dict.fromkeys(term for term in terms if term))
@@ -160,7 +160,7 @@ def _found(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
                          "--set backbone=efficientnet_b0, or the name of an imported one") from error
 
 
-def _built_in(recipe: BackboneRecipe, store: Path, say: Say) -> Material:
+def _built_in(recipe: BackboneRecipe, store: Path, say: Say) -> TrainingData:
     wanted = recipe.stills
     if wanted is None:
         raise InputError(f"recipe '{recipe.name}' is trained on images of yours: add --data DIR "
@@ -171,10 +171,10 @@ def _built_in(recipe: BackboneRecipe, store: Path, say: Say) -> Material:
     def read() -> Splits:
         return _splits(recipe, open_stills(synthetic_stills(wanted, store, say)))
 
-    return Material("synthetic stills", stills_identity(wanted), read, recipe.licence)
+    return TrainingData("synthetic stills", stills_identity(wanted), read, recipe.licence)
 
 
-def _given(recipe: BackboneRecipe, data: Path, store: Path, say: Say) -> Material:
+def _given(recipe: BackboneRecipe, data: Path, store: Path, say: Say) -> TrainingData:
     from harness.data.registry import open_stills
     from harness.utils.progress import Progress
 
@@ -188,10 +188,10 @@ def _given(recipe: BackboneRecipe, data: Path, store: Path, say: Say) -> Materia
         for split in splits:
             found.append(None if split is None else split.digest(store / "features" / "digests.json", progress))
     licence = recipe.licence or f"{source.name}'s terms"
-    return Material(source.name, digest(found, 16), lambda: splits, licence, left_out)
+    return TrainingData(source.name, content_hash(found, 16), lambda: splits, licence, left_out)
 
 
-def _splits(recipe: BackboneRecipe, source: StillsSource) -> Splits:
+def _splits(recipe: BackboneRecipe, source: ImageLayout) -> Splits:
     """The training stills and those that are held against them, if there are any.
 
     People of a test split are unseen, which is what identities are verified on where there is no validation split.

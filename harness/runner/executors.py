@@ -14,7 +14,7 @@ THREADS = 1
 """Threads of a job, the same whatever the number of jobs, so that the results are."""
 
 
-class InProcess(Executor):
+class SerialExecutor(Executor):
     """Runs each job at once, in this process."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
@@ -27,7 +27,7 @@ class InProcess(Executor):
         return future
 
 
-class LocalProcesses(ProcessPoolExecutor):
+class WorkerPool(ProcessPoolExecutor):
     """Processes that end when this one does, however it ends: each holds an end of a pipe that closes with us."""
 
     def __init__(self, workers: int) -> None:
@@ -39,7 +39,7 @@ class LocalProcesses(ProcessPoolExecutor):
 
 def local_executor(workers: int) -> Executor:
     """An executor of that many processes; this one where one is enough."""
-    return LocalProcesses(workers) if workers > 1 else InProcess()
+    return WorkerPool(workers) if workers > 1 else SerialExecutor()
 
 
 def _one_thread() -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from harness.data.leakage import own_scores
+from harness.data.leakage import scores_leak_targets
 from harness.data.protocol import Protocol
 from harness.jobs.baselines import expression_columns
 from harness.jobs.job import LABELS, Configuration, Job
 from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.runner.recipe import Grid, Recipe
-from harness.smoothing.candidates import Smoothing
+from harness.smoothing.candidates import SmoothingGrid
 from harness.training.heads.config import HeadConfig
-from harness.utils.hashing import digest
+from harness.utils.hashing import content_hash
 
 NOISE = "noise"
 """Features of the random-feature baseline: standard normal numbers that know nothing of the image."""
@@ -22,10 +22,10 @@ CONSTANT = {"expr": "majority class", "va": "mean value", "au": "majority of eac
 """What the constant baseline of a task is called."""
 
 PREVIOUS = "previous label"
-UNSMOOTHED = Smoothing(kernels=("mean",), smallest=0, largest=0)
+UNSMOOTHED = SmoothingGrid(kernels=("mean",), smallest=0, largest=0)
 
 
-class Expansion:
+class JobGrid:
     """The jobs of a recipe on prepared data and features."""
 
     def __init__(self, recipe: Recipe, prepared: Prepared) -> None:
@@ -43,12 +43,12 @@ class Expansion:
         prepared = dict(zip(self.recipe.every_backbone(), self.prepared.backbones))
         return tuple(prepared[name] for name in grid.backbones or self.recipe.backbones)
 
-    def smoothings(self, grid: Grid) -> tuple[Smoothing, ...]:
+    def smoothings(self, grid: Grid) -> tuple[SmoothingGrid, ...]:
         """Those of the grid, or that of the recipe where it names none."""
         return grid.smoothings or (self.recipe.smoothing,)
 
     def job(self, kind: str, task: str, backbone: PreparedBackbone | None, features: str, head: HeadConfig | None,
-            smoothing: Smoothing, seed: int) -> Job:
+            smoothing: SmoothingGrid, seed: int) -> Job:
         entry, recipe, prepared = backbone.entry if backbone else "", self.recipe, self.prepared
         configuration = Configuration(
             kind, task, self.data_of(task), entry, features, head, self._usable(smoothing),
@@ -57,7 +57,7 @@ class Expansion:
             recipe.missing if prepared.temporal else Configuration.missing)
         run = kind == "run"
         return Job(configuration, seed, recipe.name, prepared.dataset,
-                   backbone.label if backbone else _shown(task, features),
+                   backbone.label if backbone else _baseline_label(task, features),
                    backbone.weights if backbone else "",
                    backbone.weights_hash if backbone else "", bool(backbone and backbone.is_random),
                    backbone.parameters if backbone else 0, recipe.seeds if run else (seed,), prepared.root,
@@ -66,13 +66,13 @@ class Expansion:
 
     def data_of(self, task: str) -> str:
         """Digest of the images and of the task's labels in both splits."""
-        return digest([self.prepared.images, self.prepared.labels[task]])
+        return content_hash([self.prepared.images, self.prepared.labels[task]])
 
-    def _usable(self, smoothing: Smoothing) -> Smoothing:
+    def _usable(self, smoothing: SmoothingGrid) -> SmoothingGrid:
         """Stills have no neighbours: what is said of their smoothing is one and the same."""
         if self.prepared.temporal:
             return smoothing
-        return Smoothing(kernels=smoothing.kernels[:1], smallest=0, largest=0)
+        return SmoothingGrid(kernels=smoothing.kernels[:1], smallest=0, largest=0)
 
     def _baselines(self) -> Iterator[Job]:
         for grid in self.recipe.grids:
@@ -93,7 +93,7 @@ class Expansion:
                 yield self.job("run", grid.task, backbone, features, head, smoothing, seed)
 
 
-def _shown(task: str, features: str) -> str:
+def _baseline_label(task: str, features: str) -> str:
     """What a baseline that reads no image is called in a backbone's place."""
     return {NOISE: "random features", LABELS: PREVIOUS}.get(features, CONSTANT[task])
 
@@ -101,7 +101,7 @@ def _shown(task: str, features: str) -> str:
 def _flags(kind: str, task: str, features: str, backbone: PreparedBackbone | None) -> tuple[str, ...]:
     if features == LABELS:
         return ("uses_labels",)
-    own = kind == "run" and backbone is not None and own_scores(task, features, _named_columns(backbone))
+    own = kind == "run" and backbone is not None and scores_leak_targets(task, features, _named_columns(backbone))
     return ("own_scores",) if own else ()
 
 

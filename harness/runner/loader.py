@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.runner.recipe import BackboneRecipe, Recipe
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 
@@ -48,7 +48,7 @@ def find_recipe(name: str, kind: type[AnyRecipe] = Recipe) -> AnyRecipe:
     elif name in recipe_names():
         recipe = _named(name)
     else:
-        raise unknown("recipe", name, recipe_names())
+        raise unknown_name_error("recipe", name, recipe_names())
     if not isinstance(recipe, kind):
         its = KINDS[type(recipe)]
         raise InputError(f"recipe '{name}' {its.does}, which `framelight {KINDS[kind].command}` does not do; "

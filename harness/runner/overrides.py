@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from harness.data.protocol import Protocol
 from harness.runner.recipe import BackboneRecipe, Recipe
 from harness.training.heads.config import HeadConfig
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 BY_NAME = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text: Protocol(text)}
@@ -84,7 +84,7 @@ def _resolve(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe: Any
     if ends:
         could = " or ".join(".".join(path) for path in there or ends)
         raise InputError(f"--set {key} could be {could}; write one of them out")
-    raise unknown("key in --set", key, {".".join(p) for p in paths} | {p[-1] for p in paths})
+    raise unknown_name_error("key in --set", key, {".".join(p) for p in paths} | {p[-1] for p in paths})
 
 
 def _takes(hint: Any, text: str) -> bool:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness.data import locations
 from harness.data.dataset import Dataset
-from harness.data.leakage import warn_of_lookalikes, warn_of_own_scores, warn_of_tuned
-from harness.data.splits import annotations_digest
+from harness.data.leakage import warn_backbone_selected_on_validation, warn_of_lookalikes, warn_of_own_scores
+from harness.data.splits import labels_fingerprint
 from harness.data.synthetic.cache import synthetic_videos
-from harness.data.validation import require_sound
+from harness.data.validation import validate_dataset
 from harness.runner.backbone_training import checkpoints, train_backbone
 from harness.runner.recipe import BackboneRecipe, Recipe, TrainedBackbone
 from harness.utils.errors import InputError
-from harness.utils.files import sweep
+from harness.utils.files import remove_stale_temp_files
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
@@ -59,27 +59,27 @@ class Prepared:
     backbones: tuple[PreparedBackbone, ...]
 
 
-def prepare(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: Tracker | None = None) -> Prepared:
+def prepare_inputs(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: Tracker | None = None) -> Prepared:
     """Make or check the data, train the recipe's own backbones (tracked, with a tracker), extract what is missing."""
     from harness.data.fingerprint import dataset_digest
     from harness.data.registry import open_dataset
 
     for folder in WRITTEN:
-        sweep(store / "artifacts" / folder)
+        remove_stale_temp_files(store / "artifacts" / folder)
     _require_known(recipe, store)
     root = data if data is not None else _synthetic_videos(recipe, store, say)
     dataset = open_dataset(root)
-    require_sound(recipe.protocol, root, recipe.tasks, say)
-    labels = {task: annotations_digest(dataset, task) for task in recipe.tasks}
+    validate_dataset(recipe.protocol, root, recipe.tasks, say)
+    labels = {task: labels_fingerprint(dataset, task) for task in recipe.tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
-    locations.remember(store, images, root)
+    locations.set_location(store, images, root)
     name = "synthetic" if data is None else dataset.name
     warn_of_lookalikes(dataset, labels, images, store, say)
     references = _references(recipe, store, say, tracker)
     _require_scores(recipe, references, store)
     prepared = tuple(_prepared(recipe, reference, dataset, images, store, say) for reference in references)
     warn_of_own_scores(_features(recipe, prepared), say)
-    warn_of_tuned(_cards(references, store), root, store / "features" / "digests.json", say)
+    warn_backbone_selected_on_validation(_cards(references, store), root, store / "features" / "digests.json", say)
     return Prepared(root.resolve(), store.resolve(), name, dataset.temporal, images, labels, prepared)
 
 
@@ -161,13 +161,13 @@ def _peek(reference: str, store: Path) -> BackboneInfo:
 def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Path,
               say: Say) -> PreparedBackbone:
     label, reference = named
-    entry, info = extracted(label, reference, dataset, store, recipe.precision, say, images=images,
+    entry, info = get_or_extract_features(label, reference, dataset, store, recipe.precision, say, images=images,
                             compute=recipe.compute)
     return PreparedBackbone(label.removesuffix("@random"), info.weights, info.weights_hash, info.is_random,
                             info.parameters, entry.key, () if info.is_random else tuple(info.score_labels))
 
 
-def extracted(label: str, reference: str, dataset: Dataset, store: Path, precision: str, say: Say,
+def get_or_extract_features(label: str, reference: str, dataset: Dataset, store: Path, precision: str, say: Say,
               threads: int | None = None, images: str | None = None, compute: str = "float32",
               engine: str = "") -> tuple[FeatureEntry, BackboneInfo]:
     """The feature entry of one backbone on a data set, extracted where the store has none.
@@ -175,7 +175,7 @@ def extracted(label: str, reference: str, dataset: Dataset, store: Path, precisi
     precision: as stored; compute: what the forward passes compute in; engine: what runs them ("": the soonest).
     """
     from harness.data.fingerprint import dataset_digest
-    from harness.features.engine_choice import Computing
+    from harness.features.engine_choice import EngineSelector
     from harness.features.extraction import extract
     from harness.features.store import FeatureStore
     from harness.utils.progress import Progress
@@ -183,7 +183,7 @@ def extracted(label: str, reference: str, dataset: Dataset, store: Path, precisi
     kept = FeatureStore(store / "features")
     images = images or dataset_digest(dataset, kept.digests)
     info = _peek(reference, store)
-    computing = Computing(store / "artifacts" / "engines", engine, compute, say)
+    computing = EngineSelector(store / "artifacts" / "engines", engine, compute, say)
     if kept.find(info, images, precision, compute) is None:
         say(f"extracting the features of {label} ({info.weights}) from {dataset.name}")
     with Progress("frames", unit="frame") as progress:

@@ -19,7 +19,7 @@ _BROKEN = (OSError, EOFError, AuthenticationError)
 
 
 @dataclass(frozen=True)
-class Reporter:
+class PruningClient:
     """Handed to a worker; called with (epoch, value), returns True when the training should stop.
 
     FramelightError when nobody listens any more.
@@ -41,7 +41,7 @@ class Reporter:
 
 
 @contextmanager
-def listening(answer: Answer) -> Iterator[Callable[[int], Reporter]]:
+def pruning_server(answer: Answer) -> Iterator[Callable[[int], PruningClient]]:
     """Answer reports with `answer(number, epoch, value)` in a thread; yields what makes a Reporter for a number.
 
     Once `answer` has raised, every report is answered with False; its error is raised on leaving.
@@ -51,7 +51,7 @@ def listening(answer: Answer) -> Iterator[Callable[[int], Reporter]]:
         thread = threading.Thread(target=_serve, args=(listener, answer, ended, errors), daemon=True)
         thread.start()
         try:
-            yield lambda number: Reporter(str(listener.address), key, number)
+            yield lambda number: PruningClient(str(listener.address), key, number)
         finally:
             ended.set()
             threading.Thread(target=_wake, args=(str(listener.address), key), daemon=True).start()

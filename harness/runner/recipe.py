@@ -9,11 +9,11 @@ from typing import ClassVar
 from harness.data.protocol import Protocol
 from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
 from harness.metrics.tasks import TASKS
-from harness.smoothing.candidates import Smoothing
+from harness.smoothing.candidates import SmoothingGrid
 from harness.smoothing.gaps import GAPS
 from harness.training.backbones.config import Hardware, StillsConfig
 from harness.training.heads.config import HeadConfig, require_fit
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.validation import _require, _require_distinct
 
 COMPUTE = ("float32", "bf16", "fp16")
@@ -46,14 +46,14 @@ class Grid:
     features: tuple[str, ...] = ("embeddings",)
     heads: tuple[HeadConfig, ...] = (HeadConfig("mlp"),)
     backbones: tuple[str, ...] = ()
-    smoothings: tuple[Smoothing, ...] = ()
+    smoothings: tuple[SmoothingGrid, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
-            raise unknown("task", self.task, TASKS)
+            raise unknown_name_error("task", self.task, TASKS)
         for features in self.features:
             if features not in FEATURES:
-                raise unknown("features", features, FEATURES)
+                raise unknown_name_error("features", features, FEATURES)
         where = f"the grid of task '{self.task}'"
         for name in ("features", "heads"):
             _require_distinct(getattr(self, name), name, where)
@@ -68,7 +68,7 @@ class Grid:
         """A part of a separate head reads columns of the job's features."""
         for part in head.parts:
             if part.features is not None and part.features not in FEATURES:
-                raise unknown("features", part.features, FEATURES)
+                raise unknown_name_error("features", part.features, FEATURES)
             for features in self.features:
                 needed = head.features(part.output, features).split("+")
                 _require(set(needed) <= set(features.split("+")),
@@ -82,7 +82,7 @@ class Search:
 
     The ranges are inclusive; the objective is the task's metric on the selection split.
     batch: trials that are asked for at once and learn nothing of each other; those that are alike train together.
-    gaps, thresholds: to choose among, as of `Smoothing` and `Recipe`; empty for what these say.
+    gaps, thresholds: to choose among, as of `SmoothingGrid` and `Recipe`; empty for what these say.
     """
 
     hash_tag: ClassVar[str] = "Search"
@@ -99,13 +99,13 @@ class Search:
 
     def __post_init__(self) -> None:
         if self.pruner not in PRUNERS:
-            raise unknown("pruner", self.pruner, PRUNERS)
+            raise unknown_name_error("pruner", self.pruner, PRUNERS)
         for name in ("trials", "batch"):
             _require(getattr(self, name) >= 1, f"search.{name} is {getattr(self, name)}; at least 1 is needed")
         for name, known in (("gaps", GAPS), ("thresholds", THRESHOLDS)):
             for value in getattr(self, name):
                 if value not in known:
-                    raise unknown(f"search.{name}", value, known)
+                    raise unknown_name_error(f"search.{name}", value, known)
             _require(len(set(getattr(self, name))) == len(getattr(self, name)), f"search.{name} lists one twice")
         for name in ("hidden", "learning_rate", "l2", "epochs"):
             low, high = getattr(self, name)
@@ -128,7 +128,7 @@ class Recipe:
     backbones: tuple[str, ...]
     trained: tuple[TrainedBackbone, ...] = ()
     synthetic: SyntheticVideos | None = None
-    smoothing: Smoothing = Smoothing()
+    smoothing: SmoothingGrid = SmoothingGrid()
     protocol: Protocol = Protocol()
     seeds: tuple[int, ...] = (0,)
     precision: str = "float16"
@@ -156,7 +156,7 @@ class Recipe:
         for name, known in (("precision", ("float16", "float32")), ("compute", COMPUTE),
                             ("thresholds", THRESHOLDS), ("missing", MISSING)):
             if getattr(self, name) not in known:
-                raise unknown(name, getattr(self, name), known)
+                raise unknown_name_error(name, getattr(self, name), known)
         for name in ("grids", "backbones", "seeds"):
             _require_distinct(getattr(self, name), name, f"recipe '{self.name}'")
 

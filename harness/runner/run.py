@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
 from harness.jobs.job import Job
-from harness.runner.expansion import Expansion
-from harness.runner.preparation import Prepared, prepare
+from harness.runner.expansion import JobGrid
+from harness.runner.preparation import Prepared, prepare_inputs
 from harness.runner.recipe import Recipe
 from harness.runner.scheduler import Schedule
-from harness.tracking import TrackingLost, open_tracker, records
+from harness.tracking import TrackingUnavailableError, open_tracker, records
 from harness.tracking.records import Record
-from harness.utils.hashing import digest
+from harness.utils.hashing import content_hash
 
 if TYPE_CHECKING:
-    from harness.runner.pruning import Reporter
+    from harness.runner.pruning import PruningClient
     from harness.tracking.tracker import Tracker
 
 Say = Callable[[str], None]
 
 
 @dataclass
-class Outcome:
+class RunResult:
     """What a run did; `lost` says why records could not be sent, they are kept in the store."""
 
     prepared: Prepared
@@ -44,14 +44,14 @@ class Outcome:
 
 
 def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None, workers: int, force: bool,
-        say: Say) -> Outcome:
+        say: Say) -> RunResult:
     """Run what has no finished record; `force` runs everything again. The tracker is asked first, before any work."""
     began = time.perf_counter()
     tracker = open_tracker(store, tracking_uri)
     opened = time.perf_counter() - began
-    prepared = prepare(recipe, data, store, say, tracker)
-    expansion = Expansion(recipe, prepared)
-    outcome = Outcome(prepared, {(task, expansion.data_of(task)) for task in recipe.tasks},
+    prepared = prepare_inputs(recipe, data, store, say, tracker)
+    expansion = JobGrid(recipe, prepared)
+    outcome = RunResult(prepared, {(task, expansion.data_of(task)) for task in recipe.tasks},
                       tracking_seconds=opened)
     with ExitStack() as stack:
         session = _Session(tracker, recipe, prepared, workers, force, stack, outcome, say)
@@ -77,13 +77,13 @@ class _Session:
     """The jobs of one `framelight run`: what is computed, kept, sent and lost."""
 
     def __init__(self, tracker: Tracker, recipe: Recipe, prepared: Prepared, workers: int, force: bool,
-                 stack: ExitStack, outcome: Outcome, say: Say) -> None:
+                 stack: ExitStack, outcome: RunResult, say: Say) -> None:
         self.tracker, self.workers, self.force, self.stack, self.outcome = tracker, workers, force, stack, outcome
         self.say = say
         self._executor: Executor | None = None
         self.study, self.tracked, self.renewed = "", set(), set()
         with self._tracking():
-            self.study = tracker.study(recipe.name, digest([recipe, prepared.images, prepared.labels]), {
+            self.study = tracker.study(recipe.name, content_hash([recipe, prepared.images, prepared.labels]), {
                 "recipe": recipe.name, "data": prepared.dataset, "protocol": recipe.protocol.name,
                 "seeds": ",".join(map(str, recipe.seeds)), "backbones": ",".join(recipe.backbones)})
             self.tracked = set() if force else tracker.tracked()
@@ -94,7 +94,7 @@ class _Session:
         began = time.perf_counter()
         try:
             yield
-        except TrackingLost as error:
+        except TrackingUnavailableError as error:
             self.outcome.lost = self.outcome.lost or str(error)
         self.outcome.tracking_seconds += time.perf_counter() - began
 
@@ -102,7 +102,7 @@ class _Session:
         for _ in self._records([(job, None) for job in jobs]):
             pass
 
-    def batch(self, jobs: list[tuple[Job, Reporter | None]]) -> list[Record]:
+    def batch(self, jobs: list[tuple[Job, PruningClient | None]]) -> list[Record]:
         """The records of some jobs, in their order."""
         found = {job.job_id: record for job, record in self._records(jobs)}
         return [found[job.job_id] for job, _ in jobs]
@@ -112,8 +112,8 @@ class _Session:
             with self._tracking():
                 self.tracker.end(self.study, failed)
 
-    def _records(self, jobs: list[tuple[Job, Reporter | None]]) -> Iterator[tuple[Job, Record]]:
-        pending: dict[Job, Reporter | None] = {}
+    def _records(self, jobs: list[tuple[Job, PruningClient | None]]) -> Iterator[tuple[Job, Record]]:
+        pending: dict[Job, PruningClient | None] = {}
         for job, reporter in jobs:
             if not self._forced(job) and _finished(job):
                 self.outcome.kept += 1
@@ -126,7 +126,7 @@ class _Session:
         if pending:
             yield from self._compute(pending)
 
-    def _compute(self, pending: dict[Job, Reporter | None]) -> Iterator[tuple[Job, Record]]:
+    def _compute(self, pending: dict[Job, PruningClient | None]) -> Iterator[tuple[Job, Record]]:
         from harness.jobs.execute import failed
         from harness.utils.progress import Progress
 

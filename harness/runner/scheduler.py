@@ -16,7 +16,7 @@ from harness.training.heads.config import HeadConfig, alike
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
-    from harness.runner.pruning import Reporter
+    from harness.runner.pruning import PruningClient
 
 
 MOST = 16
@@ -54,7 +54,7 @@ def _kind(job: Job, head: HeadConfig) -> Job:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _WorkItem:
     """What a worker is given at once: a job, or the training of a group. begun: its jobs have been handed out before.
     """
 
@@ -74,13 +74,13 @@ class Schedule:
     FramelightError when a worker dies.
     """
 
-    def __init__(self, executor: Executor, workers: int, jobs: Mapping[Job, Reporter | None],
+    def __init__(self, executor: Executor, workers: int, jobs: Mapping[Job, PruningClient | None],
                  trained: Callable[[Job], bool], begin: Callable[[Job], None], say: Callable[[str], None]) -> None:
         self.executor, self.reporters, self.begin, self.say = executor, jobs, begin, say
         self.ahead = workers + 1 if workers > 1 else 1  # no more is submitted than keeps the workers busy
         together = [tuple(group) for group in groups(job for job in jobs if not trained(job))]
         grouped = {job for group in together for job in group}
-        self.waiting = deque([_Piece(group) for group in together] + [_Piece((j,)) for j in jobs if j not in grouped])
+        self.waiting = deque([_WorkItem(group) for group in together] + [_WorkItem((j,)) for j in jobs if j not in grouped])
 
     def __iter__(self) -> Iterator[tuple[Job, Record | BaseException]]:
         for piece, future in self._ended():
@@ -94,11 +94,11 @@ class Schedule:
             if error is not None:
                 self.say(f"{len(piece.jobs)} jobs are trained one by one, not together: {error}")
             ended = {} if error else future.result()
-            self.waiting.extend(_Piece((job,), begun=True) for job in piece.jobs if job.job_id not in ended)
+            self.waiting.extend(_WorkItem((job,), begun=True) for job in piece.jobs if job.job_id not in ended)
             yield from ((job, ended[job.job_id]) for job in piece.jobs if job.job_id in ended)
 
-    def _ended(self) -> Iterator[tuple[_Piece, Future]]:
-        running: dict[Future, _Piece] = {}
+    def _ended(self) -> Iterator[tuple[_WorkItem, Future]]:
+        running: dict[Future, _WorkItem] = {}
         try:
             while self.waiting or running:
                 while self.waiting and len(running) < self.ahead:
@@ -110,12 +110,12 @@ class Schedule:
             for future in running:
                 future.cancel()
 
-    def _submitted(self, piece: _Piece) -> Future:
-        from harness.jobs.execute import compute, compute_together
+    def _submitted(self, piece: _WorkItem) -> Future:
+        from harness.jobs.execute import compute, train_group
 
         for job in () if piece.begun else piece.jobs:
             self.begin(job)
         reporters = [self.reporters[job] for job in piece.jobs]
         if piece.together:
-            return self.executor.submit(compute_together, list(piece.jobs), reporters)
+            return self.executor.submit(train_group, list(piece.jobs), reporters)
         return self.executor.submit(compute, piece.jobs[0], reporters[0])

@@ -22,17 +22,17 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from harness.jobs.job import Job
-from harness.runner.expansion import Expansion
-from harness.runner.pruning import Reporter, listening
+from harness.runner.expansion import JobGrid
+from harness.runner.pruning import PruningClient, pruning_server
 from harness.runner.recipe import Grid
-from harness.runner.search_space import Space
+from harness.runner.search_space import SearchSpace
 from harness.tracking import records
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
-from harness.utils.hashing import digest
-from harness.utils.locks import making
+from harness.utils.hashing import content_hash
+from harness.utils.locks import entry_lock
 
-RunBatch = Callable[[list[tuple[Job, Reporter | None]]], list[Record]]
+RunBatch = Callable[[list[tuple[Job, PruningClient | None]]], list[Record]]
 STARTUP_TRIALS = 10
 """Trials drawn at random before the sampler learns from them."""
 STARTUP_RIVALS = 5
@@ -45,8 +45,8 @@ STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed"
 class GridSearch:
     """The search over one grid of a recipe."""
 
-    def __init__(self, expansion: Expansion, grid: Grid, store: Path) -> None:
-        self.space, self.recipe, self.settings = Space(expansion, grid), expansion.recipe, expansion.recipe.search
+    def __init__(self, expansion: JobGrid, grid: Grid, store: Path) -> None:
+        self.space, self.recipe, self.settings = SearchSpace(expansion, grid), expansion.recipe, expansion.recipe.search
         identity = self.space.identity()
         self.name = f"{self.recipe.name}/{grid.task}/{identity}"
         self.lock = store / "artifacts" / "studies" / identity
@@ -58,9 +58,9 @@ class GridSearch:
         FramelightError when trials fail one after the other; a single failed one is replaced by another.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with making(self.lock), self._storage_errors():
+        with entry_lock(self.lock), self._storage_errors():
             self.study = self._open()
-            self._send_again(run_batch)
+            self._resync(run_batch)
             failures: list[Record] = []
             while self._missing(self._trials()) > 0:
                 trials = self._batch()
@@ -82,7 +82,7 @@ class GridSearch:
                                   "room and that Optuna made it, or choose another store with --store DIR") from error
 
     def _open(self) -> optuna.Study:
-        with making(self.database):
+        with entry_lock(self.database):
             storage = optuna.storages.RDBStorage(f"sqlite:///{self.database}")
             with storage.engine.connect() as connection:  # a commit then waits for no disk; a kill loses nothing
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -101,7 +101,7 @@ class GridSearch:
     def _job(self, trial: FrozenTrial) -> Job:
         return self.space.job(trial, "trial", self.recipe.seeds[0])
 
-    def _send_again(self, run_batch: RunBatch) -> None:
+    def _resync(self, run_batch: RunBatch) -> None:
         """Hand the kept records of ended trials on once more: their tracker may have been lost."""
         jobs = {job.job_id: job for job in (self._job(trial) for trial in self._trials() if trial.state.is_finished())}
         run_batch([(job, None) for job in jobs.values() if (job.folder / "record.json").is_file()])
@@ -120,7 +120,7 @@ class GridSearch:
 
     def _proposal(self, trials: list[FrozenTrial], attributes: dict[str, object]) -> FrozenTrial:
         """The next trial after `trials`, drawn on a copy of the study: it enters the study whole or not at all."""
-        seed = int(digest([self.settings.seed, len(trials)], 8), 16)
+        seed = int(content_hash([self.settings.seed, len(trials)], 8), 16)
         copy = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(
             n_startup_trials=STARTUP_TRIALS, seed=seed))
         copy.add_trials(trials)
@@ -136,7 +136,7 @@ class GridSearch:
             _forget_pruned(job)
         if self.settings.pruner == "none":
             return run_batch([(job, None) for job in jobs])
-        with listening(self._answer) as reporter_for:
+        with pruning_server(self._answer) as reporter_for:
             return run_batch([(job, reporter_for(trial.number)) for job, trial in zip(jobs, trials)])
 
     def _answer(self, number: int, epoch: int, value: float) -> bool:
@@ -151,7 +151,7 @@ class GridSearch:
         first, _ = trial.user_attrs["batch"]
         rivals = [t.intermediate_values for t in trials[:first] if t.state == TrialState.COMPLETE]
         best = max([value, *trial.intermediate_values.values()])
-        return below_median(best, rivals, epoch)
+        return median_pruner(best, rivals, epoch)
 
     def _report(self, trial: FrozenTrial, values: dict[int, float]) -> None:
         """Keep the values of epochs that the study has none of: a resumed trial reports some again."""
@@ -176,7 +176,7 @@ class GridSearch:
         return max(complete, key=lambda trial: (trial.value, -trial.number))
 
 
-def below_median(best: float, rivals: Sequence[dict[int, float]], epoch: int) -> bool:
+def median_pruner(best: float, rivals: Sequence[dict[int, float]], epoch: int) -> bool:
     """Whether `best` is below the median of the rivals' values at `epoch`; never before there are enough rivals."""
     known = [values[epoch] for values in rivals if epoch in values]
     return len(rivals) >= STARTUP_RIVALS and len(known) > 0 and best < median(known)

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from harness.jobs.job import REVISION, Job
 from harness.metrics.tasks import TASKS
-from harness.runner.expansion import Expansion
+from harness.runner.expansion import JobGrid
 from harness.runner.recipe import Grid, Search
 from harness.training.heads.config import HeadConfig
-from harness.utils.hashing import digest, plain
+from harness.utils.hashing import content_hash, to_jsonable
 
 
 class Trial(Protocol):
@@ -23,7 +23,7 @@ class Trial(Protocol):
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
 
 
-class Space:
+class SearchSpace:
     """Backbone, features, head, its hyperparameters, kernel, radius, gaps and thresholds of one grid of a recipe.
 
     What is not searched of a head is that of the grid's first head of its kind. Backbones are the keys of their
@@ -31,7 +31,7 @@ class Space:
     are parameters only where there is a choice.
     """
 
-    def __init__(self, expansion: Expansion, grid: Grid) -> None:
+    def __init__(self, expansion: JobGrid, grid: Grid) -> None:
         assert expansion.recipe.search is not None
         self.expansion, self.grid = expansion, grid
         self.settings: Search = expansion.recipe.search
@@ -41,11 +41,11 @@ class Space:
 
     def identity(self) -> str:
         """Digest of all that the outcome of a search depends on but its length and the size of its batches."""
-        settings = plain(dataclasses.replace(self.settings, trials=1))
+        settings = to_jsonable(dataclasses.replace(self.settings, trials=1))
         for name in ("batch", *(name for name in ("gaps", "thresholds") if not settings[name])):
             del settings[name]
         recipe, grid = self.expansion.recipe, dataclasses.replace(self.grid, backbones=(), smoothings=())
-        return digest([settings, grid, self.smoothing, recipe.protocol, recipe.thresholds, recipe.missing,
+        return content_hash([settings, grid, self.smoothing, recipe.protocol, recipe.thresholds, recipe.missing,
                        recipe.seeds[0], REVISION, self.expansion.data_of(grid.task), sorted(self.backbones)])
 
     def job(self, trial: Trial, kind: str, seed: int) -> Job:

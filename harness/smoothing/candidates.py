@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from harness.smoothing.gaps import GAPS
 from harness.smoothing.kernels import CAUSAL, MAX_RADIUS
-from harness.utils.errors import unknown
+from harness.utils.errors import unknown_name_error
 from harness.utils.validation import _require
 
 KERNELS = ("mean", "median")
@@ -15,7 +15,7 @@ KERNELS = ("mean", "median")
 
 
 @dataclass(frozen=True)
-class Smoothing:
+class SmoothingGrid:
     """Candidate filters: every radius from `smallest` to `largest` frames each side, for each kernel.
 
     The selection split chooses among them; radius 0 is the unsmoothed output.
@@ -31,13 +31,13 @@ class Smoothing:
     def __post_init__(self) -> None:
         for kernel in self.kernels:
             if kernel not in (*KERNELS, *CAUSAL):
-                raise unknown("kernel", kernel, (*KERNELS, *CAUSAL))
+                raise unknown_name_error("kernel", kernel, (*KERNELS, *CAUSAL))
         _require(len(self.kernels) > 0, f"smoothing.kernels is empty; name some of {', '.join((*KERNELS, *CAUSAL))}")
         _require(0 <= self.smallest <= self.largest <= MAX_RADIUS,
                  f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {MAX_RADIUS}, "
                  "smallest first")
         if self.gaps not in GAPS:
-            raise unknown("gaps", self.gaps, GAPS)
+            raise unknown_name_error("gaps", self.gaps, GAPS)
 
     def radii(self) -> range:
         return range(self.smallest, self.largest + 1)

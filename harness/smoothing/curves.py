@@ -12,31 +12,31 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from harness.metrics.tasks import Task
-from harness.metrics.unit_statistics import Collector, UnitStatistics, checked_unit
-from harness.smoothing.kernels import curve
+from harness.metrics.unit_statistics import StatisticsAccumulator, SufficientStatistics, validate_unit_index
+from harness.smoothing.kernels import smooth_many_radii
 
 GROUP_FRAMES = 16_384
 """Frames of the videos that are smoothed and counted together; one longer video is a group of its own."""
 
 
-def curve_statistics(task: Task, videos: Sequence[np.ndarray], kernel: str, radii: Sequence[int],
+def statistics_by_radius(task: Task, videos: Sequence[np.ndarray], kernel: str, radii: Sequence[int],
                      targets: Mapping[str, np.ndarray], unit: np.ndarray, units: int,
-                     thresholds: np.ndarray | float, rows: np.ndarray) -> Iterator[UnitStatistics]:
+                     thresholds: np.ndarray | float, rows: np.ndarray) -> Iterator[SufficientStatistics]:
     """Statistics at each of the ascending radii.
 
-    videos, kernel and radii as of `harness.smoothing.curve`, the others as of `harness.metrics.unit_statistics.Collector`; rows:
+    videos, kernel and radii as of `harness.smoothing.curve`, the others as of `harness.metrics.unit_statistics.StatisticsAccumulator`; rows:
     int [N], where each label row stands in np.concatenate(videos). Errors are those of both.
     """
     if any(output.name == "va" for output in task.outputs) or len(videos) < 2:
-        collect = Collector(task, targets, unit, units, thresholds, rows=rows)
-        return (collect(outputs) for _, outputs in curve(videos, kernel, radii))
+        collect = StatisticsAccumulator(task, targets, unit, units, thresholds, rows=rows)
+        return (collect(outputs) for _, outputs in smooth_many_radii(videos, kernel, radii))
     return _in_groups(task, videos, kernel, list(radii), targets, unit, units, thresholds, rows)
 
 
 def _in_groups(task: Task, videos: Sequence[np.ndarray], kernel: str, radii: list[int],
                targets: Mapping[str, np.ndarray], unit: np.ndarray, units: int, thresholds: np.ndarray | float,
-               rows: np.ndarray) -> Iterator[UnitStatistics]:
-    unit, order = checked_unit(np.asarray(unit), units), np.argsort(rows, kind="stable")
+               rows: np.ndarray) -> Iterator[SufficientStatistics]:
+    unit, order = validate_unit_index(np.asarray(unit), units), np.argsort(rows, kind="stable")
     ordered = rows[order]
     ends = np.cumsum([len(video) for video in videos])
     totals: list[dict[str, np.ndarray]] = [{} for _ in radii]
@@ -44,14 +44,14 @@ def _in_groups(task: Task, videos: Sequence[np.ndarray], kernel: str, radii: lis
         start = ends[first - 1] if first else 0
         inside = order[slice(*np.searchsorted(ordered, [start, ends[last - 1]]))]
         present, own = np.unique(unit[inside], return_inverse=True)
-        collect = Collector(task, {name: target[inside] for name, target in targets.items()}, own, len(present),
+        collect = StatisticsAccumulator(task, {name: target[inside] for name, target in targets.items()}, own, len(present),
                             thresholds, rows=rows[inside] - start)
-        for total, (_, outputs) in zip(totals, curve(videos[first:last], kernel, radii)):
+        for total, (_, outputs) in zip(totals, smooth_many_radii(videos[first:last], kernel, radii)):
             for block, counts in collect(outputs).arrays.items():
                 if block not in total:
                     total[block] = np.zeros((units, *counts.shape[1:]), counts.dtype)
                 total[block][present] += counts
-    return (UnitStatistics(task.name, total) for total in totals)
+    return (SufficientStatistics(task.name, total) for total in totals)
 
 
 def _groups(ends: np.ndarray) -> Iterator[tuple[int, int]]:

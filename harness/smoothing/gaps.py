@@ -7,7 +7,7 @@ import operator
 import numpy as np
 
 from harness.smoothing.kernels import as_matrix
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 
 GAPS = ("linear", "nearest", "published", "held")
 
@@ -25,7 +25,7 @@ def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int, method: str 
     InputError for another method, frame numbers that do not ascend from 1 on, or NaN.
     """
     if method not in GAPS:
-        raise unknown("gaps", method, GAPS)
+        raise unknown_name_error("gaps", method, GAPS)
     frames, outputs = np.asarray(frames), as_matrix(outputs, "outputs")
     if frames.shape != (len(outputs),):
         raise InputError(f"{frames.size} frame numbers for {len(outputs)} rows of outputs; give one for each row")

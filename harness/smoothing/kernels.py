@@ -18,7 +18,7 @@ from functools import partial
 import bottleneck
 import numpy as np
 
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 
 MAX_RADIUS = 250
 CAUSAL = ("trailing_mean", "trailing_median", "exponential")
@@ -33,18 +33,18 @@ def smooth(outputs: np.ndarray, kernel: str, radius: int) -> np.ndarray:
 
     InputError for an unknown kernel, a radius out of range, or NaN.
     """
-    _, smoothed = next(curve([outputs], kernel, [radius]))
+    _, smoothed = next(smooth_many_radii([outputs], kernel, [radius]))
     return smoothed
 
 
-def curve(videos: Iterable[np.ndarray], kernel: str, radii: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
+def smooth_many_radii(videos: Iterable[np.ndarray], kernel: str, radii: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
     """(radius, smoothed) for ascending radii, much faster together than one by one.
 
     videos: dense arrays [T_v, C], any float type, accumulated in float64. smoothed: float64 [sum of T_v, C], rows as
     in np.concatenate(videos); a fresh array each time, so it may be kept, stored column by column (Fortran order).
     """
     if kernel not in KERNELS:
-        raise unknown("kernel", kernel, KERNELS)
+        raise unknown_name_error("kernel", kernel, KERNELS)
     columns = [np.ascontiguousarray(as_matrix(video, f"outputs of video {i}").T) for i, video in enumerate(videos)]
     if not columns:
         raise InputError("no video to smooth")
@@ -120,12 +120,12 @@ def kept(radius: int) -> float:
     return radius / (radius + 2)
 
 
-def delay(kernel: str, radius: int) -> float:
+def mean_lag(kernel: str, radius: int) -> float:
     """Frames by which the filter lags behind in the mean: a steady rise comes out so much later."""
     return radius / 2 if kernel in CAUSAL else 0.0
 
 
-def look_ahead(kernel: str, radius: int) -> int:
+def required_lookahead(kernel: str, radius: int) -> int:
     """Later frames that the filter needs before it can tell of one: how long a camera's picture would have to wait."""
     return 0 if kernel in CAUSAL or kernel == "none" else radius
 
@@ -166,7 +166,7 @@ def _radii(radii: Sequence[int] | Iterable[int]) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Filter:
+class SmoothingParams:
     """What a run chose to do with outputs; thresholds: of the action units, None where 0.5 was kept."""
 
     kernel: str

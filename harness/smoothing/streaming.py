@@ -9,7 +9,7 @@ from harness.smoothing.kernels import CAUSAL, kept, smooth
 from harness.utils.errors import InputError
 
 
-class Streaming:
+class StreamingFilter:
     """One filter of one face. What comes out for frame t is what `smooth` gives at t for the frames up to t, with gaps
     `held`; kernel: of CAUSAL, or `none`.
 

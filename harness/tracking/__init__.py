@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.tracking.location import Location, TrackingLost, locate
+from harness.tracking.location import Location, TrackingUnavailableError, locate
 from harness.tracking.records import Record
 
 if TYPE_CHECKING:
-    from harness.tracking.serialization import Tagged
+    from harness.tracking.serialization import RunTags
     from harness.tracking.tracker import Tracker
 
-__all__ = ["Location", "TrackingLost", "locate", "open_tracker", "statistics_elsewhere", "tracked_records"]
+__all__ = ["Location", "TrackingUnavailableError", "locate", "open_tracker", "statistics_elsewhere", "tracked_records"]
 
 
 def open_tracker(store: Path, tracking_uri: str | None = None, experiment: str | None = None) -> Tracker:
@@ -38,7 +38,7 @@ def tracked_records(store: Path, tracking_uri: str | None = None) -> list[Record
 
     location = locate(store, tracking_uri)
 
-    def ask() -> Tagged:
+    def ask() -> RunTags:
         from harness.tracking.tracker import Tracker
 
         return Tracker(location, reading_only=True).tagged_runs()
@@ -55,6 +55,6 @@ def statistics_elsewhere(store: Path, tracking_uri: str | None = None) -> Callab
     location = locate(store, tracking_uri)
     if location.uri == locate(store).uri:
         return None
-    from harness.tracking.remote_statistics import Elsewhere
+    from harness.tracking.remote_statistics import RemoteStatistics
 
-    return Elsewhere(location)
+    return RemoteStatistics(location)

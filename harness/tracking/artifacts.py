@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from harness.tracking.mlflow_api import MlflowClient, Run
 
 
-def keep_files(client: MlflowClient, run: Run, folder: Path) -> None:
+def log_artifacts(client: MlflowClient, run: Run, folder: Path) -> None:
     """The files of `folder` as the run's; hard links where artifacts are local files, so that nothing is stored twice.
 
     A file that the run has already is replaced.

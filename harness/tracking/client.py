@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from harness.tracking.location import Location, TrackingLost, locked, make_folder
+from harness.tracking.location import Location, TrackingUnavailableError, locked, make_folder
 from harness.tracking.mlflow_api import MlflowClient, ViewType
 from harness.utils.errors import FramelightError
-from harness.utils.files import writing
-from harness.utils.hashing import digest
+from harness.utils.files import atomic_write
+from harness.utils.hashing import content_hash
 
 if TYPE_CHECKING:
     from harness.tracking.mlflow_api import MlflowClient
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PAGE = 1000
 
 
-def pages(search: Any) -> list[Any]:
+def paginate(search: Any) -> list[Any]:
     """Everything `search(max_results, page_token)` finds."""
     found, token = [], None
     while True:
@@ -45,12 +45,12 @@ def why_silent(client: MlflowClient) -> str:
         client.search_experiments(max_results=1)
         return ""
     except Exception as error:  # MLflow, requests and urllib3 each have their own
-        return brief(error)
+        return first_line(error)
     finally:
         os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
-def brief(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:200]
 
@@ -64,7 +64,7 @@ def find_or_make(client: MlflowClient, location: Location, name: str | None = No
     MLflow fixes an experiment's artifact folder for good; a store that was moved gets an experiment of its own.
     """
     wanted = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
-    for known_as in (wanted, f"{wanted}-{digest(location.artifacts, 6)}"):
+    for known_as in (wanted, f"{wanted}-{content_hash(location.artifacts, 6)}"):
         known = client.get_experiment_by_name(known_as)
         if known is None:
             return _make(client, location, known_as)
@@ -112,15 +112,15 @@ class Connection:
 
     def search(self, condition: str, everywhere: bool = False) -> list[Any]:
         """The live runs that meet a condition in MLflow's words; everywhere: of all experiments."""
-        experiments = [e.experiment_id for e in pages(self.client.search_experiments)] if everywhere else \
+        experiments = [e.experiment_id for e in paginate(self.client.search_experiments)] if everywhere else \
             [self.experiment]
-        return pages(partial(self.client.search_runs, experiments, condition, ViewType.ACTIVE_ONLY))
+        return paginate(partial(self.client.search_runs, experiments, condition, ViewType.ACTIVE_ONLY))
 
     @contextmanager
-    def guard(self, kind: type[FramelightError] = TrackingLost) -> Iterator[None]:
+    def guard(self, kind: type[FramelightError] = TrackingUnavailableError) -> Iterator[None]:
         """MLflow's, SQLAlchemy's and the network's errors as `kind`."""
         if self._lost:
-            raise TrackingLost(f"the MLflow server at {self.location.uri} no longer answers; results stay in "
+            raise TrackingUnavailableError(f"the MLflow server at {self.location.uri} no longer answers; results stay in "
                                f"{self.location.store} and the next run sends them")
         try:
             yield
@@ -129,9 +129,9 @@ class Connection:
         except Exception as error:
             self._lost = self.location.server and bool(why_silent(self.client))
             what = "no longer answers" if self._lost else "could not be used"
-            advice = ("results stay in the store and the next run sends them" if kind is TrackingLost else
+            advice = ("results stay in the store and the next run sends them" if kind is TrackingUnavailableError else
                       "check that it is writable, has room and was made by this version of MLflow, or choose another")
-            raise kind(f"tracking at {self.location.uri} {what} ({brief(error)}); {advice}") from error
+            raise kind(f"tracking at {self.location.uri} {what} ({first_line(error)}); {advice}") from error
 
     def _require_answer(self) -> None:
         cause = why_silent(self.client)
@@ -146,5 +146,5 @@ def _make_database(database: Path) -> None:
         return
     for left in database.parent.glob(f".{database.name}.*.aside*"):
         left.unlink(missing_ok=True)
-    with writing(database) as aside:
+    with atomic_write(database) as aside:
         MlflowClient(f"sqlite:///{aside}").search_experiments(max_results=1)

@@ -18,7 +18,7 @@ from harness.utils.errors import FramelightError, InputError
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 
 
-class TrackingLost(FramelightError):
+class TrackingUnavailableError(FramelightError):
     """A result could not be sent; it is kept in the store and the next run sends it."""
 
 

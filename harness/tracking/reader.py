@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from harness.tracking.location import Location
 from harness.tracking.records import Record
-from harness.tracking.serialization import JOB, Tagged, record_of
+from harness.tracking.serialization import JOB, RunTags, record_of
 
 _COLUMNS = {
     "runs": {"run_uuid", "status", "lifecycle_stage", "experiment_id"},
@@ -26,7 +26,7 @@ WHERE tags.key >= 'framelight.' AND tags.key < 'framelight/'
 """
 
 
-def tagged_runs(database: Path) -> Tagged | None:
+def tagged_runs(database: Path) -> RunTags | None:
     """(run id, MLflow status, tags that begin with `framelight.`) of every live run; None when it cannot tell."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=30)) as connection:
@@ -44,11 +44,11 @@ def _has(connection: sqlite3.Connection, table: str, columns: set[str]) -> bool:
     return columns <= {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
-Ask = Callable[[], Tagged]
+FetchRuns = Callable[[], RunTags]
 """Gives the runs through MLflow's own search; called only where its tables cannot be read without it."""
 
 
-def runs(location: Location, ask: Ask) -> Tagged:
+def runs(location: Location, ask: FetchRuns) -> RunTags:
     """(run id, MLflow status, tags) of every live run that Framelight logged there."""
     if location.database is not None:
         if not location.database.exists():
@@ -59,12 +59,12 @@ def runs(location: Location, ask: Ask) -> Tagged:
     return ask()
 
 
-def read_records(location: Location, ask: Ask) -> list[Record]:
+def read_records(location: Location, ask: FetchRuns) -> list[Record]:
     """Light records of the jobs that ended there; a pruned trial is no result and is left out."""
     ended = [(run, tags) for run, status, tags in runs(location, ask) if status in ("FINISHED", "FAILED")]
     read = [record_of(tags, f"run {run} at {location.uri}") for run, tags in ended]
     return [record for record in read if record is not None]
 
 
-def finished_jobs(location: Location, ask: Ask) -> set[str]:
+def finished_jobs(location: Location, ask: FetchRuns) -> set[str]:
     return {tags[JOB] for _, status, tags in runs(location, ask) if status in ("FINISHED", "KILLED") and JOB in tags}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.tracking.tracker import Tracker
 
 
-class Elsewhere:
+class RemoteStatistics:
     """Asks a location for the statistics of jobs; who ran what is asked once, with the first of them."""
 
     def __init__(self, location: Location) -> None:

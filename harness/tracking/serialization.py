@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.data.splits import SELECTION
 from harness.tracking.records import Record, from_json, to_json
-from harness.utils.hashing import dotted
+from harness.utils.hashing import flatten
 
 RECORD, JOB, STUDY, WRITER = "framelight.record", "framelight.job_id", "framelight.study", "framelight.writer"
 TRAINING = "framelight.training"
@@ -18,10 +18,10 @@ APPENDED = "appended"
 TAG_LENGTH = 5000
 """Characters of a record in one tag. MLflow cuts longer values silently (at 5,000 to 8,000, by version)."""
 
-Tagged = list[tuple[str, str, dict[str, str]]]
+RunTags = list[tuple[str, str, dict[str, str]]]
 """Runs as the leaderboard needs them: (run id, MLflow status, tags)."""
 
-Point = tuple[str, float, int]
+MetricPoint = tuple[str, float, int]
 """A metric's (name, value, step)."""
 
 MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
@@ -67,10 +67,10 @@ def params(record: Record) -> dict[str, str]:
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested settings as params with dotted names."""
-    return {name: _text(value) for name, value in dotted(values, prefix)}
+    return {name: _text(value) for name, value in flatten(values, prefix)}
 
 
-def metrics(record: Record) -> list[Point]:
+def metrics(record: Record) -> list[MetricPoint]:
     """(name, value, step): final scores once at step 0, the smoothing curve with step = radius in frames.
 
     Score names are those of the contract for the reported split; those of the selection split have the prefix

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.tracking import reader, serialization
-from harness.tracking.artifacts import keep_files
+from harness.tracking.artifacts import log_artifacts
 from harness.tracking.client import PAGE, Connection
 from harness.tracking.location import Location, locked, source_tags, writer
 from harness.tracking.mlflow_api import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
-from harness.utils.files import writing
+from harness.utils.files import atomic_write
 
 
 class Tracker:
@@ -53,7 +53,7 @@ class Tracker:
             named = {**tags, serialization.TRAINING: key, "framelight.kind": "backbone", "framelight.recipe": name}
             return self._taken_up(begun, name, named, params)
 
-    def log_points(self, run_id: str, points: Iterable[serialization.Point]) -> None:
+    def log_points(self, run_id: str, points: Iterable[serialization.MetricPoint]) -> None:
         """Send metrics of a run; a step that its curve has already is not sent again."""
         with self._guard(), locked(self.location):
             self._log_points(run_id, points)
@@ -67,7 +67,7 @@ class Tracker:
             self._client.log_batch(run_id, tags=[RunTag(f"{name}.{step}", value) for name, value in tags.items()])
             return step
 
-    def finish_training(self, run_id: str, key: str, points: Iterable[serialization.Point], data: tuple[str, str],
+    def finish_training(self, run_id: str, key: str, points: Iterable[serialization.MetricPoint], data: tuple[str, str],
                         folder: Path) -> None:
         """Complete a training's run: what its curves lack, its data (name, digest), its files; then it is FINISHED.
 
@@ -76,7 +76,7 @@ class Tracker:
         with self._guard(), locked(self.location):
             self._log_points(run_id, points)
             self._client.log_inputs(run_id, [_dataset(*data, "train", {})])
-            keep_files(self._client, self._client.get_run(run_id), folder)
+            log_artifacts(self._client, self._client.get_run(run_id), folder)
             self._client.set_terminated(run_id, "FINISHED")
             for run in self._trainings(key):
                 if run.info.run_id != run_id and self._is_ours(run):
@@ -116,7 +116,7 @@ class Tracker:
         with self._guard(FramelightError):
             if name not in {file.path for file in self._client.list_artifacts(run_id)}:
                 return False
-            with tempfile.TemporaryDirectory() as folder, writing(path) as aside:
+            with tempfile.TemporaryDirectory() as folder, atomic_write(path) as aside:
                 shutil.copyfile(self._client.download_artifacts(run_id, name, folder), aside)
             return True
 
@@ -125,7 +125,7 @@ class Tracker:
         with self._guard():
             return reader.read_records(self.location, self.tagged_runs)
 
-    def tagged_runs(self) -> serialization.Tagged:
+    def tagged_runs(self) -> serialization.RunTags:
         """(run id, status, tags) of every live run that carries a record, through MLflow's own search."""
         with self._guard():
             found = self._search(f"tags.`{serialization.RECORD}` LIKE '{{%'", everywhere=True)
@@ -146,7 +146,7 @@ class Tracker:
         profile = {"annotated": record.annotated, "scored": record.scored, "units": record.units}
         self._client.log_inputs(run_id, [_dataset(record.dataset, record.data_digest, record.split, profile)])
         if folder is not None:
-            keep_files(self._client, run, Path(folder))
+            log_artifacts(self._client, run, Path(folder))
         self._client.set_terminated(run_id, serialization.MLFLOW_STATUS[record.status], end)
         return run_id
 
@@ -163,7 +163,7 @@ class Tracker:
             self._client.log_batch(run.info.run_id, params=listed[i:i + 100])
         return run.info.run_id
 
-    def _log_points(self, run_id: str, points: Iterable[serialization.Point]) -> None:
+    def _log_points(self, run_id: str, points: Iterable[serialization.MetricPoint]) -> None:
         now, points = int(time.time() * 1000), list(points)
         there = {name: {point.step for point in self._client.get_metric_history(run_id, name)}
                  for name in dict.fromkeys(name for name, _, _ in points)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.tracking.environment import environment
-from harness.tracking.serialization import Point, environment_tags, flattened
+from harness.tracking.serialization import MetricPoint, environment_tags, flattened
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class TrainingRun:
         """Points of the curves `<stage>/<name>` at step `epoch`."""
         self._send_to_run(lambda to, run: to.log_points(run, points(values, epoch, f"{stage}/")))
 
-    def finish(self, curves: Iterable[Point], metrics: Mapping[str, float], data: tuple[str, str],
+    def finish(self, curves: Iterable[MetricPoint], metrics: Mapping[str, float], data: tuple[str, str],
                folder: Path) -> None:
         """Send what the curves lack, final metrics, the data's (name, digest) and the files of `folder`."""
         every = [*curves, *points(metrics, 0)]
@@ -61,7 +61,7 @@ class TrainingRun:
             return None
 
 
-def points(values: Mapping[str, float], step: int, prefix: str = "") -> list[Point]:
+def points(values: Mapping[str, float], step: int, prefix: str = "") -> list[MetricPoint]:
     """Metrics of the finite numbers among `values`."""
     return [(f"{prefix}{name}", float(value), step) for name, value in values.items()
             if isinstance(value, (int, float)) and math.isfinite(value)]

@@ -11,18 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.training.fit import Fitted, Optimisation
+from harness.training.fit import FitResult, OptimizerConfig
 from harness.utils.errors import FramelightError
 
 KEY = "framelight"
 """Where in Lightning's checkpoint ours lies."""
 
 
-def entry(optimisation: Optimisation, fitted: Fitted, **rest: Any) -> dict[str, Any]:
+def entry(optimisation: OptimizerConfig, fitted: FitResult, **rest: Any) -> dict[str, Any]:
     return {"optimisation": dataclasses.asdict(optimisation), "fitted": dict(vars(fitted)), **rest}
 
 
-def read(path: Path, optimisation: Optimisation, state: Mapping[str, Tensor]) -> Fitted:
+def read(path: Path, optimisation: OptimizerConfig, state: Mapping[str, Tensor]) -> FitResult:
     """What had been fitted when the checkpoint was written; FramelightError when it is damaged or another fit's.
 
     state: the tensors of the model that is to go on from it.
@@ -30,7 +30,7 @@ def read(path: Path, optimisation: Optimisation, state: Mapping[str, Tensor]) ->
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         kept, weights = checkpoint[KEY], checkpoint["state_dict"]
-        fitted = Fitted(**kept["fitted"])
+        fitted = FitResult(**kept["fitted"])
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise FramelightError(f"{path} is not a whole checkpoint ({reason}); remove it to train from the start"
@@ -48,5 +48,5 @@ def read(path: Path, optimisation: Optimisation, state: Mapping[str, Tensor]) ->
     return fitted
 
 
-def finished(fitted: Fitted, optimisation: Optimisation) -> bool:
+def finished(fitted: FitResult, optimisation: OptimizerConfig) -> bool:
     return fitted.stopped or len(fitted.history) >= optimisation.epochs

@@ -29,7 +29,7 @@ def mean_loss(total: Tensor, rows: int, of: int) -> float:
     return gathered(total, of).sum().item() / max(sum(counts), 1)
 
 
-def in_order(mine: Tensor, of: int, device: torch.device) -> Tensor:
+def gather_in_order(mine: Tensor, of: int, device: torch.device) -> Tensor:
     """[n, C], this process's rows index::of -> [N, C], all rows. device: where processes exchange tensors."""
     if of == 1:
         return mine
@@ -38,7 +38,7 @@ def in_order(mine: Tensor, of: int, device: torch.device) -> Tensor:
     return gathered(padded, of).transpose(0, 1).reshape(-1, mine.shape[1])[:sum(counts)].cpu()
 
 
-def take_the_firsts(tensors: Iterable[Tensor], of: int) -> None:
+def broadcast_from_rank_zero(tensors: Iterable[Tensor], of: int) -> None:
     """Every process gets the first one's values, in place."""
     for tensor in tensors if of > 1 else ():
         distributed.broadcast(tensor, 0)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Average:
+class ExponentialMovingAverage:
     """Averages, in float32 or wider, of every floating tensor in a module's state; the others are copied.
 
     After n updates the decay is min(decay, (1 + n) / (10 + n)), so that a short training forgets where it began.
@@ -39,7 +39,7 @@ class Average:
             value.copy_(self.values[name])
 
     @torch.no_grad()
-    def withdraw(self, module: nn.Module) -> None:
+    def restore(self, module: nn.Module) -> None:
         for name, value in module.state_dict().items():
             value.copy_(self._aside[name])
         self._aside = {}
@@ -53,7 +53,7 @@ class Average:
             self.values[name].copy_(value)
 
 
-def kept(module: nn.Module, average: Average | None) -> dict[str, Tensor]:
+def kept(module: nn.Module, average: ExponentialMovingAverage | None) -> dict[str, Tensor]:
     """A copy of a module's state on the CPU, with the averages in place of what is averaged."""
     averages = average.values if average is not None else {}
     return {name: averages.get(name, value).detach().to("cpu", value.dtype, copy=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.training import rank
-from harness.training.fit import Batch, Inputs, Optimisation
+from harness.training.fit import Batch, Inputs, OptimizerConfig
 from harness.training.losses import BlockLosses, penalty
 
 
@@ -27,7 +27,7 @@ class FrameModel(Protocol):
     head: nn.Module
     inputs: Inputs | None
     losses: BlockLosses
-    optimisation: Optimisation
+    optimisation: OptimizerConfig
     device: torch.device
     rate: float
     seen: int
@@ -37,18 +37,18 @@ class FrameModel(Protocol):
     def __call__(self, inputs: Tensor) -> Tensor: ...
 
 
-def plain(model: FrameModel, options: Mapping[str, Any]) -> bool:
+def can_use_fast_loop(model: FrameModel, options: Mapping[str, Any]) -> bool:
     """Whether nothing but the head's own steps is asked for: by one process, in float32, after every batch.
 
     options: arguments of Lightning's Trainer.
     """
     how = model.optimisation
     return (model.backbone is None and model.inputs is None and not (how.clip or how.sharpness or how.average)
-            and rank.alone(options) and options.get("precision", "32-true") == "32-true"
+            and rank.is_single_process(options) and options.get("precision", "32-true") == "32-true"
             and options.get("accumulate_grad_batches", 1) == 1)
 
 
-def steps(model: FrameModel, batches: Iterable[Batch], optimiser: torch.optim.Optimizer,
+def fast_loop(model: FrameModel, batches: Iterable[Batch], optimiser: torch.optim.Optimizer,
           go_on: Callable[[], None]) -> None:
     """One step for each batch, whose inputs may be in any precision; the model's totals are kept.
 

@@ -18,7 +18,7 @@ OnEpoch = Callable[[int, float], bool]
 
 
 @dataclass(frozen=True)
-class Part:
+class Shard:
     """The share of rows that this process handles: rows[index::of] of every batch, or of the selection rows.
 
     Every process needs equally many rows of a training batch, and at least one selection row.
@@ -28,7 +28,7 @@ class Part:
     of: int = 1
 
 
-Batches = Callable[[int, Part], Iterable[Batch]]
+Batches = Callable[[int, Shard], Iterable[Batch]]
 """The batches (inputs, targets) of an epoch, counted from 0; a pure function, so that a fit can be taken up again."""
 
 
@@ -51,7 +51,7 @@ def prepared(inputs: Inputs, given: Tensor, seed: int | None) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Optimisation:
+class OptimizerConfig:
     """How weights move: AdamW (Adam when weight_decay is 0), its rate warmed up and then lowered to 0, or constant.
 
     rows: rows seen in one epoch by all processes; the schedule follows the share of rows seen, however they are
@@ -98,7 +98,7 @@ class Optimisation:
 
 
 @dataclass
-class Fitted:
+class FitResult:
     """What a fit leaves.
 
     state: the weights that were kept, on the CPU; epoch: the one (from 1) that they are of. history: for each epoch
@@ -122,13 +122,13 @@ class Selection:
     history holds the epoch; True ends the training.
     """
 
-    batches: Callable[[Part], Iterable[Tensor]]
+    batches: Callable[[Shard], Iterable[Tensor]]
     score: Callable[[np.ndarray], float]
     keep: str = "best"
     on_epoch: OnEpoch | None = None
     criterion: Callable[[np.ndarray], float] | None = None
 
-    def judged(self, logits: np.ndarray, entry: dict[str, float]) -> float:
+    def evaluate(self, logits: np.ndarray, entry: dict[str, float]) -> float:
         """What the best epoch has most of; it and the value are noted in the epoch's entry of the history."""
         entry["value"] = self.score(logits)
         if self.criterion is None:

@@ -19,11 +19,11 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException, SI
 from torch import Tensor, nn
 
 from harness.training import checkpoints, distributed, ema, fast_loop, rank, trainer_options
-from harness.training.fit import Batch, Batches, Fitted, Inputs, Optimisation, Part, Selection, Stream, prepared
+from harness.training.fit import Batch, Batches, FitResult, Inputs, OptimizerConfig, Selection, Shard, Stream, prepared
 from harness.training.losses import BlockLosses, penalty
-from harness.training.sam import Sharpness
-from harness.utils.errors import FramelightError, InputError, unknown
-from harness.utils.files import writing
+from harness.training.sam import SAM
+from harness.utils.errors import FramelightError, InputError, unknown_name_error
+from harness.utils.files import atomic_write
 
 FEATURES = ("embeddings", "scores", "embeddings+scores")
 
@@ -37,25 +37,25 @@ class FrameModel(pl.LightningModule):
     frozen: of the backbone only its own classifier learns, and its batch statistics stay as they are.
     """
 
-    def __init__(self, head: nn.Module, losses: BlockLosses, optimisation: Optimisation,
+    def __init__(self, head: nn.Module, losses: BlockLosses, optimisation: OptimizerConfig,
                  backbone: nn.Module | None = None, features: str = "embeddings",
                  selection: Selection | None = None, inputs: Inputs | None = None, frozen: bool = False) -> None:
         super().__init__()
         if features not in FEATURES:
-            raise unknown("features", features, FEATURES)
+            raise unknown_name_error("features", features, FEATURES)
         self.features = features
         self.backbone, self.head, self.losses = backbone, head, losses
         self.optimisation, self.selection, self.inputs, self.frozen = optimisation, selection, inputs, frozen
-        self.sharpness = Sharpness(self, optimisation.sharpness) if optimisation.sharpness else None
-        self.average: ema.Average | None = None
+        self.sharpness = SAM(self, optimisation.sharpness) if optimisation.sharpness else None
+        self.average: ema.ExponentialMovingAverage | None = None
         self.checkpoint: Path | None = None
         self.resumed: Mapping[str, Any] = {}
-        self.fitted = Fitted({}, 0, [], False)
+        self.fitted = FitResult({}, 0, [], False)
         self.best, self.seen, self.rate, self.logits = -math.inf, 0, 0.0, []
 
     @property
-    def part(self) -> Part:
-        return Part(self.trainer.global_rank, self.trainer.world_size)
+    def part(self) -> Shard:
+        return Shard(self.trainer.global_rank, self.trainer.world_size)
 
     @property
     def epoch(self) -> int:
@@ -84,7 +84,7 @@ class FrameModel(pl.LightningModule):
 
     def on_train_start(self) -> None:
         if self.optimisation.average:
-            self.average = ema.Average(self, self.optimisation.average)
+            self.average = ema.ExponentialMovingAverage(self, self.optimisation.average)
             if self.resumed:
                 self.average.load_state_dict(self.resumed["average"])
         self.resumed = {}
@@ -102,7 +102,7 @@ class FrameModel(pl.LightningModule):
     def training_step(self, batch: Batch | Iterable[Batch], index: int) -> Tensor | None:
         """With automatic optimisation, the loss of a batch; otherwise all steps of an epoch's batches."""
         if not self.automatic_optimization:
-            fast_loop.steps(self, batch, self.optimizers(use_pl_optimizer=False), self._go_on)
+            fast_loop.fast_loop(self, batch, self.optimizers(use_pl_optimizer=False), self._go_on)
             return None
         inputs, targets = batch
         inputs, losses = self._prepared(inputs, index), []
@@ -152,7 +152,7 @@ class FrameModel(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         if self.average is not None:
-            self.average.withdraw(self)
+            self.average.restore(self)
 
     def on_train_epoch_end(self) -> None:
         loss, epoch = distributed.mean_loss(self.total, self.rows, self.part.of), self.epoch + 1
@@ -167,11 +167,11 @@ class FrameModel(pl.LightningModule):
             self._save(self.checkpoint)
 
     def _better(self, epoch: int) -> bool:
-        logits = distributed.in_order(torch.cat(self.logits), self.part.of, self.device)
+        logits = distributed.gather_in_order(torch.cat(self.logits), self.part.of, self.device)
         if not logits.isfinite().all():
             raise FramelightError(f"the outputs on the selection rows are not finite after epoch {epoch}; "
                                   "their features are not, or the learning rate is too high")
-        criterion = self.selection.judged(logits.numpy(), self.fitted.history[-1])
+        criterion = self.selection.evaluate(logits.numpy(), self.fitted.history[-1])
         better = criterion > self.best or self.selection.keep == "last"
         self.best = max(self.best, criterion)
         tell = self.selection.on_epoch if self.trainer.is_global_zero else None
@@ -183,14 +183,14 @@ class FrameModel(pl.LightningModule):
         """Batch norm's running statistics are of each process's own rows: the first one's count."""
         buffers = dict(self.named_buffers())
         averages = self.average.values if self.average is not None else {}
-        distributed.take_the_firsts([*buffers.values(), *(averages[name] for name in averages if name in buffers)],
+        distributed.broadcast_from_rank_zero([*buffers.values(), *(averages[name] for name in averages if name in buffers)],
                                   self.part.of)
 
     def _save(self, path: Path) -> None:
         if not self.trainer.is_global_zero:
             self.trainer.save_checkpoint(path)  # all take part, the first one writes
             return
-        with writing(path) as aside:
+        with atomic_write(path) as aside:
             self.trainer.save_checkpoint(aside)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -201,12 +201,12 @@ class FrameModel(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.resumed = checkpoint[checkpoints.KEY]
-        self.fitted = Fitted(**self.resumed["fitted"])
+        self.fitted = FitResult(**self.resumed["fitted"])
         self.best, self.seen = self.resumed["best"], self.resumed["seen"]
 
 
 def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None = None,
-        checkpoint: Path | None = None) -> Fitted:
+        checkpoint: Path | None = None) -> FitResult:
     """Train `model` on `batches(epoch, part)`, epochs counted from 0, and return the state that the selection kept.
 
     trainer: arguments of Lightning's Trainer that replace the defaults (CPU, one device, deterministic, silent).
@@ -216,9 +216,9 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
     InputError when this machine has no such accelerator, devices or precision.
     """
     options = trainer_options.options(model.optimisation, trainer or {})
-    if rank.alone(options) and "plugins" not in options:
+    if rank.is_single_process(options) and "plugins" not in options:
         options["plugins"] = [LightningEnvironment()]
-    with trainer_options.quiet(), trainer_options.honest_signals(SIGTERMException), \
+    with trainer_options.quiet(), trainer_options.propagate_signals(SIGTERMException), \
             trainer_options.learning(model, model.backbone if model.frozen else None), \
             tempfile.TemporaryDirectory() as scratch:
         lightning = _trainer(options)
@@ -229,7 +229,7 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
                 fitted := checkpoints.read(before, model.optimisation, model.state_dict()), model.optimisation):
             return fitted
         model.checkpoint = path
-        model.automatic_optimization = not fast_loop.plain(model, options)
+        model.automatic_optimization = not fast_loop.can_use_fast_loop(model, options)
         lightning.fit(model, Stream(partial(_drawn, model, batches)),
                       Stream(partial(_selection_rows, model)) if model.selection else None,
                       ckpt_path=before, weights_only=True)

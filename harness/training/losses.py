@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.metrics import tasks
-from harness.utils.errors import unknown
+from harness.utils.errors import unknown_name_error
 
 Targets = Mapping[str, tuple[Tensor, Tensor]]
 """For each output block its target and the bool mask of rows where it counts."""
@@ -27,7 +27,7 @@ CCC_EPSILON = 1e-7
 
 
 @dataclass(frozen=True)
-class Terms:
+class LossConfig:
     """What a head may say of its losses; `harness.training.heads.config.HeadConfig` explains the fields."""
 
     class_weights: str = "inverse"
@@ -37,15 +37,15 @@ class Terms:
     invalid: str = "dropped"
 
 
-USUAL = Terms()
+USUAL = LossConfig()
 
 
-def nothing(logits: Tensor) -> Tensor:
+def zero_loss(logits: Tensor) -> Tensor:
     """A zero that is part of the graph, so that a batch without labels still has a gradient (of 0)."""
     return logits[:0].sum()
 
 
-def counted(valid: Tensor, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def select_valid(valid: Tensor, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """The rows that are valid, contiguous; where all are, as in most batches, nothing is picked."""
     return (logits.contiguous(), target) if valid.all() else (logits[valid], target[valid])
 
@@ -63,7 +63,7 @@ class CrossEntropy(nn.Module):
         self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32), persistent=False)
 
     @classmethod
-    def of(cls, labels: np.ndarray, how: Terms = USUAL) -> CrossEntropy:
+    def of(cls, labels: np.ndarray, how: LossConfig = USUAL) -> CrossEntropy:
         """Expression weights of the fit labels; those of `inverse` frequency have a mean of 1 over the valid rows."""
         weights, present = tasks.expression_weights(labels), labels[labels >= 0]
         if how.class_weights == "none":
@@ -74,7 +74,7 @@ class CrossEntropy(nn.Module):
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         rows = len(target)
-        logits, target = counted(valid, logits, target)
+        logits, target = select_valid(valid, logits, target)
         total = functional.cross_entropy(
             logits, target, self.weights, reduction="sum", label_smoothing=self.smoothing)
         if not self.zeroed:
@@ -96,7 +96,7 @@ class OneMinusCCC(nn.Module):
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         prediction, target, _ = _values(logits, target, valid, self.linear, self.zeroed)
         if len(target) < 2:
-            return nothing(logits)
+            return zero_loss(logits)
         gap = prediction.mean(0) - target.mean(0)
         prediction, target = prediction - prediction.mean(0), target - target.mean(0)
         scale = (prediction**2).mean(0) + (target**2).mean(0) + gap**2
@@ -118,14 +118,14 @@ class SquaredError(nn.Module):
 def _values(logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed: bool) -> tuple[Tensor, Tensor, int]:
     """Predicted values and targets of the rows that count, and how many those are."""
     if not zeroed:
-        logits, target = counted(valid, logits, target)
+        logits, target = select_valid(valid, logits, target)
     prediction = logits if linear else torch.tanh(logits)
     if zeroed:
         prediction, target = prediction * valid[:, None], target * valid[:, None]
     return prediction, target, len(target)
 
 
-def affect_loss(labels: np.ndarray, how: Terms) -> nn.Module:
+def affect_loss(labels: np.ndarray, how: LossConfig) -> nn.Module:
     """The loss of valence and arousal; it needs nothing of the fit labels."""
     return (SquaredError if how.va_loss == "mse" else OneMinusCCC)(zeroed=how.invalid == "zeroed")
 
@@ -142,21 +142,21 @@ class BinaryCrossEntropy(nn.Module):
         self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32), persistent=False)
 
     @classmethod
-    def of(cls, labels: np.ndarray, how: Terms = USUAL) -> BinaryCrossEntropy:
+    def of(cls, labels: np.ndarray, how: LossConfig = USUAL) -> BinaryCrossEntropy:
         """Weights of absent and present action units of the fit labels."""
         weights = tasks.action_unit_weights(labels)
         return cls(np.ones_like(weights) if how.class_weights == "none" else weights, how.invalid == "zeroed")
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         count = target.numel() if self.zeroed else int(valid.sum()) * target.shape[1]
-        logits, target = counted(valid, logits, target)
+        logits, target = select_valid(valid, logits, target)
         target = target.to(logits.dtype)
         weights = torch.lerp(self.weights[:, 0].expand_as(target), self.weights[:, 1].expand_as(target), target)
         total = functional.binary_cross_entropy_with_logits(logits, target, weights, reduction="sum")
         return total / max(count, 1)
 
 
-Make = Callable[[np.ndarray, Terms], nn.Module]
+Make = Callable[[np.ndarray, LossConfig], nn.Module]
 LOSSES: dict[str, Make] = {
     "weighted_cross_entropy": CrossEntropy.of,
     "one_minus_ccc": affect_loss,
@@ -189,13 +189,13 @@ def penalty(module: nn.Module, l2: float) -> Tensor | float:
     return l2 * sum(p.square().sum() for p in module.parameters() if p.ndim > 1)
 
 
-def of_task(task: tasks.Task, targets: Mapping[str, np.ndarray], how: Terms = USUAL) -> BlockLosses:
+def of_task(task: tasks.Task, targets: Mapping[str, np.ndarray], how: LossConfig = USUAL) -> BlockLosses:
     """The losses of a task as the head's settings say, weighted by the fit rows' targets (arrays as in
     `harness.data.dataset.Labels`)."""
     losses = {}
     for output in task.outputs:
         if output.loss not in LOSSES:
-            raise unknown("loss", output.loss, LOSSES)
+            raise unknown_name_error("loss", output.loss, LOSSES)
         losses[output.name] = LOSSES[output.loss](targets[output.name], how)
     return BlockLosses(losses, task.slices(), _balanced(task, targets) if how.task_weights == "balanced" else None)
 

@@ -10,16 +10,16 @@ DEFAULTS = {"accelerator": "cpu", "devices": 1, "num_nodes": 1, "strategy": "aut
 """Arguments of Lightning's Trainer where none are given."""
 
 
-def alone(trainer: Mapping[str, Any]) -> bool:
+def is_single_process(trainer: Mapping[str, Any]) -> bool:
     """Whether these arguments of Lightning's Trainer ask for this process only."""
     chosen = {**DEFAULTS, **trainer}
     return str(chosen["devices"]) == "1" and chosen["num_nodes"] == 1 and chosen["strategy"] == "auto"
 
 
-def first(trainer: Mapping[str, Any]) -> bool:
+def is_rank_zero(trainer: Mapping[str, Any]) -> bool:
     """Whether this process is the one that speaks and writes, known before a Trainer with these arguments exists.
 
     Launchers, Lightning's own included, number the processes that they start in their environment.
     """
     ranks = (os.environ.get(name) or "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
-    return alone(trainer) or all(rank == "0" for rank in ranks)
+    return is_single_process(trainer) or all(rank == "0" for rank in ranks)

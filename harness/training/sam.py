@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Sharpness:
+class SAM:
     """Lets the optimiser have the gradient at w + rho * g / |g| in place of g, the gradient at w.
 
         loss = sharpness.loss(objective)  # two passes; leaves the weights where the second gradient is to be taken

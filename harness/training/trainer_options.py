@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.training.fit import Optimisation
+from harness.training.fit import OptimizerConfig
 from harness.training.rank import DEFAULTS
 
 
-def options(optimisation: Optimisation, given: Mapping[str, Any]) -> dict[str, Any]:
+def options(optimisation: OptimizerConfig, given: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of Lightning's Trainer: the defaults (CPU, one device, silent), replaced by those given."""
     chosen = {
         **DEFAULTS, "max_epochs": optimisation.epochs, "gradient_clip_val": optimisation.clip or None, "logger": False,
@@ -51,7 +51,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def honest_signals(terminated: type[BaseException]) -> Iterator[None]:
+def propagate_signals(terminated: type[BaseException]) -> Iterator[None]:
     """Ctrl-C stays a KeyboardInterrupt, SIGTERM ends with 143: Lightning turns them into exits with codes 1 and 0.
 
     terminated: what Lightning raises after a SIGTERM.

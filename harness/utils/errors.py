@@ -18,7 +18,7 @@ class InputError(FramelightError):
     exit_code = 2
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> InputError:
     """An error for a name that nothing answers to, with the nearest known names."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)

@@ -29,7 +29,7 @@ def _explain(error: OSError, path: Path) -> FramelightError:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it becomes `path`, on failure it is removed."""
     path = Path(path)
     try:
@@ -50,7 +50,7 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def writing_directory(path: Path) -> Iterator[Path]:
+def atomic_write_dir(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it becomes `path`.
 
     Where another process has put `path` there meanwhile, its version is kept: entries are content-addressed.
@@ -76,7 +76,7 @@ def writing_directory(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    with writing(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(text, encoding="utf-8")
 
 
@@ -90,7 +90,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sweep(folder: Path, older_than_s: float = ABANDONED_SECONDS, of: str = "") -> None:
+def remove_stale_temp_files(folder: Path, older_than_s: float = ABANDONED_SECONDS, of: str = "") -> None:
     """Remove what killed processes left aside in `folder`; what is young may be another's present work.
 
     of: the name of the one file or folder whose leftovers go; "": of all.

@@ -9,19 +9,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def plain(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """`value` as JSON types.
 
     A dataclass carries its `hash_tag`, so that two kinds never collide and a class may be renamed without changing
     the ids it is part of. Raises TypeError for a dataclass that defines no tag.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = {f.name: to_jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"type": _hash_tag(type(value)), **fields}
     if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): to_jsonable(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
+        return [to_jsonable(v) for v in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"{type(value).__name__} has no content identity")
@@ -34,16 +34,16 @@ def _hash_tag(kind: type) -> str:
     return kind.__dict__["hash_tag"]
 
 
-def digest(value: Any, length: int = 12) -> str:
+def content_hash(value: Any, length: int = 12) -> str:
     """Hex digest of `value` (dataclasses and JSON types), equal in every process."""
-    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(to_jsonable(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
-def dotted(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """The settings of nested mappings by dotted names."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from dotted(value, f"{before}{name}.")
+            yield from flatten(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", value

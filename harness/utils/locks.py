@@ -19,7 +19,7 @@ ATTEMPTS = 100
 
 
 @contextmanager
-def making(path: Path, what: str = "") -> Iterator[None]:
+def entry_lock(path: Path, what: str = "") -> Iterator[None]:
     """Hold the lock of the entry that will be at `path`; released even when the holder is killed.
 
     The folder of the lock may go while it is waited for. what: what is made, for who waits (default: the name of

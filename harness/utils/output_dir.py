@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.utils.errors import InputError
-from harness.utils.files import sweep, writing_directory
+from harness.utils.files import atomic_write_dir, remove_stale_temp_files
 
 
-def require_free(out: Path, force: bool, *read: Path) -> None:
+def check_output_dir(out: Path, force: bool, *read: Path) -> None:
     """InputError for an `out` that is a file or the folder that the user is in, that holds something (unless `force`),
     that cannot be made where it is, or whose content is, holds or is part of what is `read`: it would be lost."""
     if out.exists() and not out.is_dir():
@@ -38,16 +38,16 @@ def require_free(out: Path, force: bool, *read: Path) -> None:
 
 
 @contextmanager
-def placing(out: Path) -> Iterator[Path]:
+def replace_output_dir(out: Path) -> Iterator[Path]:
     """Yield a folder beside `out` that takes its place, and that of whatever is in it, once the context succeeds.
 
     What was there is removed once the new one is in its place: until then a kill loses nothing of it. What a kill
     left aside of the same folder more than an hour ago goes.
     """
     out, old = Path(out).resolve(), None  # a link to a folder is followed: it cannot be replaced by one
-    sweep(out.parent, of=out.name)
+    remove_stale_temp_files(out.parent, of=out.name)
     try:
-        with writing_directory(out) as aside:
+        with atomic_write_dir(out) as aside:
             yield aside
             if out.exists():
                 old = Path(tempfile.mkdtemp(prefix=f".{out.name[:80]}.", suffix=".aside", dir=out.parent))

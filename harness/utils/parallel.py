@@ -18,7 +18,7 @@ import numpy  # noqa: F401 - its library must be loaded to be found
 from threadpoolctl import ThreadpoolController
 
 
-def one_blas_thread() -> AbstractContextManager:
+def limit_blas_threads() -> AbstractContextManager:
     """A context in which this process multiplies on one thread; it holds for all its threads."""
     return _controller().limit(limits=1, user_api="blas")
 

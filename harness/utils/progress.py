@@ -36,7 +36,7 @@ class Progress:
                              dynamic_ncols=True, mininterval=0.2)
         self._bar.update(done - self._bar.n)
 
-    def beside(self, text: str) -> None:
+    def set_postfix(self, text: str) -> None:
         """What else the bar says, behind its own figures."""
         if self._bar is not None:
             self._bar.set_postfix_str(text, refresh=False)
@@ -58,4 +58,4 @@ class FilmProgress(Progress):
         super().__call__(self.before + done, max(self.expected or 0, self.before + done))
         if self.rate and done % 10 == 0:
             speed = done / max(time.perf_counter() - self.began, 1e-9)
-            self.beside(f"{speed / self.rate:.1f} x the video's own {self.rate:g}")
+            self.set_postfix(f"{speed / self.rate:.1f} x the video's own {self.rate:g}")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 
 
 class Checked:
@@ -38,7 +38,7 @@ class Checked:
 
     def _one_of(self, name: str, known: Iterable[Any]) -> None:
         if getattr(self, name) not in known:
-            raise InputError(f"{self._what}: {unknown(name, str(getattr(self, name)), map(str, known))}")
+            raise InputError(f"{self._what}: {unknown_name_error(name, str(getattr(self, name)), map(str, known))}")
 
 
 def _require(condition: bool, message: str) -> None:

@@ -59,7 +59,7 @@ class Source(Protocol):
                  trace: TracebackType | None) -> None: ...
 
 
-class Limited:
+class TimeLimitedSource:
     """Those frames of a source that are shown before `seconds`; InputError where its frames have no time."""
 
     def __init__(self, source: Source, seconds: float) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from harness.data.image_decoding import CorruptImage, decode
 from harness.utils.errors import InputError
 from harness.video.frames import Frame
-from harness.video.orientation import EXIF, UPRIGHT, Turn
+from harness.video.orientation import EXIF, UPRIGHT, Orientation
 
 ORIENTATION = 0x0112
 """The tag of EXIF data that says how a photo lies."""
@@ -65,7 +65,7 @@ class Pictures:
                               f"first: {self._broken[0]}")
 
 
-def _turn(path: Path) -> Turn:
+def _turn(path: Path) -> Orientation:
     try:
         with Image.open(path) as image:
             return EXIF.get(image.getexif().get(ORIENTATION), UPRIGHT)

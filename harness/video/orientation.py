@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Turn:
+class Orientation:
     """Rows and columns exchanged first, then the picture mirrored left to right (`across`), upside down (`down`)."""
 
     exchanged: bool = False
@@ -21,15 +21,15 @@ class Turn:
         return np.ascontiguousarray(turned[::-1 if self.down else 1, ::-1 if self.across else 1])
 
 
-UPRIGHT = Turn()
-EXIF = {1: UPRIGHT, 2: Turn(across=True), 3: Turn(across=True, down=True), 4: Turn(down=True), 5: Turn(True),
-        6: Turn(True, across=True), 7: Turn(True, True, True), 8: Turn(True, down=True)}
+UPRIGHT = Orientation()
+EXIF = {1: UPRIGHT, 2: Orientation(across=True), 3: Orientation(across=True, down=True), 4: Orientation(down=True), 5: Orientation(True),
+        6: Orientation(True, across=True), 7: Orientation(True, True, True), 8: Orientation(True, down=True)}
 """By the orientation that the EXIF data of a photo names."""
 
 
-def of_matrix(matrix: np.ndarray) -> Turn:
+def of_matrix(matrix: np.ndarray) -> Orientation:
     """int32 [9], the display matrix of a video, rounded to the nearest quarter turn."""
     a, b, c, d = (int(matrix[place]) for place in (0, 1, 3, 4))
     if abs(b) + abs(c) > abs(a) + abs(d):
-        return Turn(True, across=c < 0, down=b < 0)
-    return Turn(across=a < 0, down=d < 0)
+        return Orientation(True, across=c < 0, down=b < 0)
+    return Orientation(across=a < 0, down=d < 0)

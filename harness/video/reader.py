@@ -17,7 +17,7 @@ import numpy as np
 from harness.utils.errors import InputError
 from harness.video.container import MICROSECONDS, end_of, ends_with, expected, opened, pixel_shape, rate_of, stream_of
 from harness.video.frames import Frame
-from harness.video.orientation import UPRIGHT, Turn, of_matrix
+from harness.video.orientation import UPRIGHT, Orientation, of_matrix
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -147,7 +147,7 @@ class Video:
                               + (f"is that of {self.rate:g} frames a second" if self.rate else "is left empty"))
 
 
-def _turn(decoded: VideoFrame) -> Turn:
+def _turn(decoded: VideoFrame) -> Orientation:
     matrix = decoded.side_data.get("DISPLAYMATRIX")
     return UPRIGHT if matrix is None else of_matrix(np.frombuffer(matrix, np.int32))
 

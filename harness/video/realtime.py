@@ -13,7 +13,7 @@ from harness.utils.errors import InputError
 from harness.video.frames import Frame, Source
 
 
-class Paced:
+class RealtimeSource:
     """The newest frame of a source whenever one is asked for; `dropped` counts those that were never handed out.
 
     A thread reads ahead of the reader by one frame only: a newer one takes its place. A source that is not live is

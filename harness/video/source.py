@@ -12,7 +12,7 @@ from harness.data.affwild2 import CropFolders
 from harness.data.affwild2_paths import CROP
 from harness.data.image_files import is_image_name, names_in
 from harness.utils.errors import InputError
-from harness.video.frames import Limited, Source
+from harness.video.frames import Source, TimeLimitedSource
 from harness.video.images import Pictures
 from harness.video.reader import Video
 from harness.video.video_files import ENDINGS
@@ -37,7 +37,7 @@ def open_source(text: str, crops: bool | None = None, seconds: float | None = No
     if seconds is None:
         return source
     try:
-        return Limited(source, seconds)
+        return TimeLimitedSource(source, seconds)
     except BaseException:
         source.__exit__(None, None, None)
         raise

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from harness.utils.errors import FramelightError
-from harness.utils.files import writing
+from harness.utils.files import atomic_write
 from harness.video.frames import USUAL_RATE
 
 TICKS = 90_000
@@ -41,7 +41,7 @@ class VideoWriter:
 
         self._open.__enter__()
         try:
-            aside = self._open.enter_context(writing(self.path))
+            aside = self._open.enter_context(atomic_write(self.path))
             self._container = self._open.enter_context(
                 av.open(str(aside), "w", format="mp4", container_options={"movflags": "+faststart"}))
             stream = self._container.add_stream("libx264", Fraction(self.rate).limit_denominator(100_000),

@@ -4,8 +4,8 @@ from importlib.util import find_spec
 import pytest
 
 from harness.bench import NAMES, SCALE, measurements
-from harness.bench.figure import Figure
-from harness.bench.hardware_limits import ceilings
+from harness.bench.figure import Measurement
+from harness.bench.hardware_limits import hardware_limits
 from harness.cli import main
 from harness.utils.errors import InputError
 
@@ -38,7 +38,7 @@ def test_every_benchmark_is_a_module():
 
 def test_what_was_measured_before_an_interrupt_is_printed(capsys, monkeypatch):
     def measured(name, say):
-        yield Figure("quick", "done", 1.0, "s", limit=2.0)
+        yield Measurement("quick", "done", 1.0, "s", limit=2.0)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("harness.bench.measurements", measured)
@@ -54,6 +54,6 @@ def test_a_failure_before_anything_was_measured_prints_no_table(capsys, tmp_path
 
 
 def test_ceilings_are_measured_once():
-    found = ceilings()
-    assert found is ceilings() and found.cores >= 1
+    found = hardware_limits()
+    assert found is hardware_limits() and found.cores >= 1
     assert found.copy_bytes_per_s_one > 1e8 and found.flops_per_s_one > 1e8

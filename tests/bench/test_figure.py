@@ -1,20 +1,20 @@
 import pytest
 
-from harness.bench.figure import Figure, Times, interleaved, seconds
+from harness.bench.figure import Measurement, Times, interleave_rounds, seconds
 
 
 def test_a_figure_is_reached_by_its_ratio_or_within_its_limit():
-    assert Figure("a", "", 1.0, "s").reached
-    assert Figure("a", "", 1.0, "s", ratio=0.9, least=0.8).reached
-    assert not Figure("a", "", 1.0, "s", ratio=0.7, least=0.8).reached
-    assert not Figure("a", "", 1.0, "s", least=0.8).reached
-    assert Figure("a", "", 1.0, "s", limit=1.0).reached and not Figure("a", "", 1.1, "s", limit=1.0).reached
-    assert not Figure("a", "", 1.0, "s", ratio=0.7, least=0.8, limit=2.0).reached
+    assert Measurement("a", "", 1.0, "s").reached
+    assert Measurement("a", "", 1.0, "s", ratio=0.9, least=0.8).reached
+    assert not Measurement("a", "", 1.0, "s", ratio=0.7, least=0.8).reached
+    assert not Measurement("a", "", 1.0, "s", least=0.8).reached
+    assert Measurement("a", "", 1.0, "s", limit=1.0).reached and not Measurement("a", "", 1.1, "s", limit=1.0).reached
+    assert not Measurement("a", "", 1.0, "s", ratio=0.7, least=0.8, limit=2.0).reached
 
 
 def test_rounds_alternate_after_one_that_does_not_count():
     called = []
-    times = interleaved({"ours": lambda: called.append("o"), "theirs": lambda: called.append("t")}, rounds=2)
+    times = interleave_rounds({"ours": lambda: called.append("o"), "theirs": lambda: called.append("t")}, rounds=2)
     assert called == ["o", "t", "t", "o", "o", "t"]
     assert {name: len(taken) for name, taken in times.rounds.items()} == {"ours": 2, "theirs": 2}
 

@@ -2,17 +2,17 @@ import json
 
 import pytest
 
-from harness.bench.figure import Figure
+from harness.bench.figure import Measurement
 from harness.bench.hardware_limits import Ceilings
 from harness.bench.report import number, render
 from harness.utils.errors import InputError
 
 MACHINE = Ceilings(2, 27e9, 30e9, 96e9, 192e9)
 FIGURES = [
-    Figure("smoothing mean", "251 radii of 280,000 frames x 8, smoothed and scored", 1.5, "s",
+    Measurement("smoothing mean", "251 radii of 280,000 frames x 8, smoothed and scored", 1.5, "s",
            "plain loop over frames, scaled from 400 of them", 601.4, 400.9, least=200, floor=0.31, note="of 5 rounds"),
-    Figure("startup", "framelight --help", 0.61, "s", limit=0.5),
-    Figure("bf16", "difference on request", 0.004, "of range"),
+    Measurement("startup", "framelight --help", 0.61, "s", limit=0.5),
+    Measurement("bf16", "difference on request", 0.004, "of range"),
 ]
 
 

@@ -1,6 +1,6 @@
 """Figures saved in a real MLflow database and read back through MLflow itself."""
 
-from harness.bench.figure import Figure
+from harness.bench.figure import Measurement
 from harness.bench.save import EXPERIMENT, points, save
 from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.environment import environment
@@ -9,8 +9,8 @@ from harness.tracking.environment import environment
 def test_every_save_is_one_more_point_of_the_machines_curves(tmp_path):
     from mlflow.tracking import MlflowClient
 
-    slow = Figure("smoothing mean", "all radii", 3.0, "s", "loop", 300.0, 100.0, least=200.0)
-    fast = Figure("smoothing mean", "all radii", 1.5, "s", "loop", 300.0, 200.0, least=200.0, floor=0.5)
+    slow = Measurement("smoothing mean", "all radii", 3.0, "s", "loop", 300.0, 100.0, least=200.0)
+    fast = Measurement("smoothing mean", "all radii", 1.5, "s", "loop", 300.0, 200.0, least=200.0, floor=0.5)
     assert [save([one], tmp_path) for one in (slow, fast)] == [0, 1]
     client = MlflowClient(locate(tmp_path).uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
@@ -27,6 +27,6 @@ def test_every_save_is_one_more_point_of_the_machines_curves(tmp_path):
 
 
 def test_names_of_curves_are_names_that_mlflow_takes():
-    odd = Figure("16 mlp jobs (GPU), 5×", "", 1.0, "s")
+    odd = Measurement("16 mlp jobs (GPU), 5×", "", 1.0, "s")
     assert points([odd]) == {"16 mlp jobs _GPU__ 5_/value": 1.0, "16 mlp jobs _GPU__ 5_/reached": 1.0}
-    assert points([Figure("a", "", float("nan"), "s")]) == {"a/reached": 1.0}
+    assert points([Measurement("a", "", float("nan"), "s")]) == {"a/reached": 1.0}

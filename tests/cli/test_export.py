@@ -15,12 +15,12 @@ from harness.data.registry import open_dataset
 from harness.export.export import opened
 from harness.export.exported_model import open_exported
 from harness.export.onnx import FORMAT
-from harness.export.parity import check, crops_of, outputs
+from harness.export.parity import check_parity, crops_of, outputs
 from harness.features.crop_margins import FILE
 from harness.features.store import FeatureStore
 from harness.leaderboard.runs import chosen_run
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import UnitStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.tracking import export_records, tracked_records
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
@@ -94,13 +94,13 @@ def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(expor
     assert (known.job_id, known.format, known.precision) == (record.job_id, "onnx", "float32")
     assert 0 < known.largest <= 1e-4 and known.crops == len(kept.frames)
     assert known.agreement >= 1 - ambiguous(TASKS["expr"], kept.outputs, known.largest)
-    own = check(best, kept, open_dataset(small_set), kept.outputs)
+    own = check_parity(best, kept, open_dataset(small_set), kept.outputs)
     assert (own.value, own.agreement) == (pytest.approx(record.metrics[record.metric], abs=1e-6), 1)
     assert known.size == (exported / known.file).stat().st_size and known.memory > 10
     assert set(known.latency) == {"1", "2"} and known.latency["1"]["median"] <= known.latency["1"]["p95"]
     with np.load(export_records.folder(readers, known.job_id) / "onnx-float32.npz") as counts:
         assert len(counts["units"]) == record.units
-        counted = UnitStatistics("expr", {"expr": counts["expr"]})
+        counted = SufficientStatistics("expr", {"expr": counts["expr"]})
         assert score(counted).metrics["P_EXPR"] == pytest.approx(known.value)
 
 
@@ -165,12 +165,12 @@ def test_every_task_is_predicted_as_the_run_did(task, others, small_set, tmp_pat
     again = outputs(None, network.backbone.spec.preprocessing, crops, tmp_path / "kept", network.task.width,
                     lambda done, total: None)
     np.testing.assert_array_equal(found, again)
-    checked = check(chosen, kept, dataset, found)
+    checked = check_parity(chosen, kept, dataset, found)
     assert checked.largest <= 5e-4  # a feature may round to its float16 neighbour
     thresholds = 0.5 if chosen.filter.thresholds is None else np.array(chosen.filter.thresholds)
     assert checked.agreement >= 1 - ambiguous(network.task, kept.outputs, checked.largest, thresholds)
     assert told[-1] == (len(crops), len(crops))
-    own = check(chosen, kept, dataset, kept.outputs)
+    own = check_parity(chosen, kept, dataset, kept.outputs)
     assert own.value == pytest.approx(chosen.record.metrics[chosen.record.metric], abs=1e-6)
 
 

@@ -107,7 +107,7 @@ def test_data_that_is_gone_or_changed_is_said_and_can_be_named(capsys, store, sm
     assert "not known where the data set of task expr, small [" in err and "add --data DIR" in err
     moved = tmp_path / "moved"
     shutil.copytree(small_set, moved)
-    locations.remember(store, _images(store), moved)
+    locations.set_location(store, _images(store), moved)
     labels = next((moved / "Third ABAW Annotations/EXPR_Classification_Challenge/Validation_Set").glob("*.txt"))
     labels.write_text(labels.read_text().replace("0", "1"))
     _, out, err = shown(capsys, "--causal", "--store", store, "--task", "expr")

@@ -14,8 +14,8 @@ from harness.inference.chunks import partial_folder
 from harness.inference.load_runs import Opening, open_runs
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
-from harness.smoothing.kernels import Filter
-from harness.utils.locks import making
+from harness.smoothing.kernels import SmoothingParams
+from harness.utils.locks import entry_lock
 from tests.helpers import small_run
 from tests.helpers.predict_command import PROBABILITIES, kept, numbers, predict, rows, runs_of
 from tests.helpers.video_files import film
@@ -30,7 +30,7 @@ def crops(small_set):
     from harness.data.registry import open_dataset
 
     dataset = open_dataset(small_set)
-    for name in dataset.members("expr", "validation"):
+    for name in dataset.sequence_names("expr", "validation"):
         frames = dataset.sequences[name].frames
         if len(frames) > 4 and frames[-1] - frames[0] >= len(frames):
             return small_set / "cropped_aligned" / name
@@ -195,7 +195,7 @@ def test_what_was_read_is_kept_where_the_folder_to_make_lies_among_the_crops(rea
 
 def test_a_folder_that_was_made_while_it_waited_is_left_alone(readers, crops, tmp_path, capsys):
     out, codes, said = tmp_path / "out", [], ""
-    with making(partial_folder(out) / "pieces"):
+    with entry_lock(partial_folder(out) / "pieces"):
         other = threading.Thread(target=lambda: codes.append(predict(readers, crops, out)))
         other.start()
         while "waiting for another process" not in said:
@@ -212,28 +212,28 @@ def test_a_folder_that_was_made_while_it_waited_is_left_alone(readers, crops, tm
 
 
 def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):
-    from harness.inference.chunks import Partial
+    from harness.inference.chunks import ChunkStore
 
-    Partial(tmp_path / "out", {"of": "another work"})
+    ChunkStore(tmp_path / "out", {"of": "another work"})
     assert predict(readers, crops, tmp_path / "out") == 0
     assert rows(tmp_path / "out") and not (tmp_path / ".out.partial").exists()
 
 
 def test_a_filter_of_its_own_is_the_default():
-    from harness.inference.forward import Reader
+    from harness.inference.forward import LoadedRun
     from harness.inference.smoothing_options import filter_of
     from harness.metrics.tasks import task
     from harness.utils.errors import InputError
 
-    own, causal = Filter("median", 7, "nearest", (0.4,) * 12), Filter("trailing_mean", 3, "held", (0.3,) * 12)
-    reader = Reader("run", "", task("au"), own, "")
+    own, causal = SmoothingParams("median", 7, "nearest", (0.4,) * 12), SmoothingParams("trailing_mean", 3, "held", (0.3,) * 12)
+    reader = LoadedRun("run", "", task("au"), own, "")
     assert filter_of(reader, False) == own
-    assert filter_of(reader, True) == Filter("exponential", 7, "held", own.thresholds)
-    assert filter_of(Reader("run", "", task("au"), own, "", causal), True) == causal
-    assert filter_of(reader, False, film=False) == Filter("none", 0, "nearest", own.thresholds)
-    assert filter_of(reader, False, "none") == Filter("none", 0, "nearest", own.thresholds)
+    assert filter_of(reader, True) == SmoothingParams("exponential", 7, "held", own.thresholds)
+    assert filter_of(LoadedRun("run", "", task("au"), own, "", causal), True) == causal
+    assert filter_of(reader, False, film=False) == SmoothingParams("none", 0, "nearest", own.thresholds)
+    assert filter_of(reader, False, "none") == SmoothingParams("none", 0, "nearest", own.thresholds)
     for kernel, radius in (("mean", None), (None, 3)):
         with pytest.raises(InputError, match="not of one film are not smoothed; leave out"):
             filter_of(reader, False, kernel, radius, film=False)
     with pytest.raises(InputError, match="needs a --radius"):
-        filter_of(Reader("run", "", task("au"), Filter("none", 0, "linear"), ""), False, "mean")
+        filter_of(LoadedRun("run", "", task("au"), SmoothingParams("none", 0, "linear"), ""), False, "mean")

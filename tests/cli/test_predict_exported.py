@@ -9,11 +9,11 @@ import pytest
 import backbones
 from harness.export.card import CARD, card_of, file_of, read_card
 from harness.export.export import opened
-from harness.export.network import fresh
+from harness.export.network import with_random_head
 from harness.export.onnx import FORMAT
 from harness.leaderboard.runs import chosen_run
 from harness.metrics.tasks import TASKS
-from harness.smoothing.kernels import Filter
+from harness.smoothing.kernels import SmoothingParams
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.files import write_json
@@ -128,7 +128,7 @@ def test_a_file_whose_runtime_is_absent_names_that_and_not_what_writes_it(export
 
 
 def test_a_file_that_gives_something_else_is_refused(readers, exported, crops, tmp_path, capsys):
-    other = fresh(backbones.load("tiny_mobilenet@random"), TASKS["va"])
+    other = with_random_head(backbones.load("tiny_mobilenet@random"), TASKS["va"])
     path = FORMAT.write(other, exported, "float32", np.zeros((0, other.size, other.size, 3), np.uint8))
     rewritten(exported, ("files", 0), file_of(FORMAT, path, "float32"))
     assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 1
@@ -139,7 +139,7 @@ def test_thresholds_of_real_time_are_kept_beside_those_of_a_film(readers, tmp_pa
     chosen = chosen_run(tracked_records(readers, None), "best:au", None, readers)
     network, _ = opened(chosen, readers, lambda text: None)
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
-    live = Filter("exponential", 3, "held", tuple(i / 16 for i in range(12)))
+    live = SmoothingParams("exponential", 3, "held", tuple(i / 16 for i in range(12)))
     card = card_of(chosen, network, FORMAT, False, 0, causal=live)
     write_json(tmp_path / CARD, {**card, "files": [file_of(FORMAT, path, "float32")]})
     told = read_card(tmp_path)

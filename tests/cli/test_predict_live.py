@@ -13,7 +13,7 @@ from harness.inference import tables
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 from harness.video.camera import Camera
-from harness.video.realtime import Paced
+from harness.video.realtime import RealtimeSource
 from tests.helpers import small_run
 from tests.helpers.predict_command import PROBABILITIES, numbers, predict, rows, runs_of
 from tests.helpers.video_files import film
@@ -48,9 +48,9 @@ def test_without_a_choice_of_its_own_a_run_is_smoothed_exponentially(readers, tm
 def test_no_frame_is_lost_to_what_is_slow_only_once(readers, tmp_path, monkeypatch):
     """A table is made before the first frame is asked for: to load what makes it takes seconds."""
     happened = []
-    making, asking = tables.as_csv, Paced.__iter__
+    making, asking = tables.as_csv, RealtimeSource.__iter__
     monkeypatch.setattr(tables, "as_csv", lambda *arguments: happened.append("table") or making(*arguments))
-    monkeypatch.setattr(Paced, "__iter__", lambda source: happened.append("frames") or asking(source))
+    monkeypatch.setattr(RealtimeSource, "__iter__", lambda source: happened.append("frames") or asking(source))
     assert predict(readers, film(tmp_path / "a.mp4", 3), tmp_path / "out", "--live", "--crops") == 0
     assert happened[:2] == ["table", "frames"]
 

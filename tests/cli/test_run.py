@@ -145,14 +145,14 @@ def test_tracked_in_mlflow_as_a_parent_and_children(finished):
 
 
 def test_kept_statistics_give_the_reported_score(finished, capsys):
-    from harness.metrics.unit_statistics import UnitStatistics, score
+    from harness.metrics.unit_statistics import SufficientStatistics, score
 
     store, _ = finished
     for row in board(store, capsys):
         with np.load(store / "artifacts/jobs" / f"{row['run_id']}-s0" / "statistics.npz") as kept:
             arrays = {name: kept[name] for name in kept.files if name != "units"}
             assert len(kept["units"]) == row["units"]
-        value = score(UnitStatistics(row["task"], arrays)).metrics[row["metric"]]
+        value = score(SufficientStatistics(row["task"], arrays)).metrics[row["metric"]]
         assert value == pytest.approx(row["value"], abs=1e-6)
 
 

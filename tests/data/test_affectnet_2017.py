@@ -32,7 +32,7 @@ def test_images_without_an_expression_and_missing_ones_are_left_out_and_counted(
     stills = source.stills("train")
     assert [path.name for path in stills.images] == ["d.jpg", "e.jpg"] and stills.va[1].tolist() == [-5, -5]
     assert source.left_out("train") == {"labelled as none, uncertain or no face": 3, "no image file": 1}
-    (missing,) = source.inspect()
+    (missing,) = source.find_problems()
     assert (missing.kind, missing.line) == ("missing image", 7) and "1 of 6 images are not there" in missing.message
 
 
@@ -42,7 +42,7 @@ def test_a_row_without_a_box_has_none(tmp_path, box):
     source = open_stills(tmp_path)
     boxes = source.stills("train").boxes
     assert np.isnan(boxes[0]).all() and boxes[1].tolist() == [-3, 2.5, 7, 10.5]
-    (problem,) = source.inspect()
+    (problem,) = source.find_problems()
     assert problem.kind == "no box" and problem.line == 2
 
 
@@ -85,7 +85,7 @@ def test_lists_beside_the_images_and_one_split_alone_are_read(tmp_path):
     (tmp_path / IMAGES).rename(tmp_path / "Manually_Annotated" / IMAGES)
     source = open_stills(tmp_path)
     assert source.splits() == ("train",) and len(source.stills("train")) == 8
-    assert source.contents() == (("lists", "training.csv"), ("image folder", f"Manually_Annotated/{IMAGES}"))
+    assert source.summary() == (("lists", "training.csv"), ("image folder", f"Manually_Annotated/{IMAGES}"))
 
 
 def test_no_image_at_all_is_refused(tmp_path):
@@ -106,5 +106,5 @@ def test_a_column_that_is_not_there_is_named(tmp_path):
 def test_images_listed_twice_are_said_and_images_in_both_lists_are_an_error(tmp_path):
     row = row_2017("1/a.jpg", 1)
     affectnet_2017(tmp_path, train=[row, row_2017("1/b.jpg", 2), row], validation=[row_2017("1/v.jpg", 2), row])
-    found = {problem.kind: problem for problem in open_stills(tmp_path).inspect()}
+    found = {problem.kind: problem for problem in open_stills(tmp_path).find_problems()}
     assert found["duplicate row"].line == 4 and found["leak"].line == 3 and found["leak"].severity == "error"

@@ -145,7 +145,7 @@ def test_absent_files_are_left_out_and_counted(tmp_path):
     assert len(stills) == 8 and stills.va[1].tolist() == [-0.5, -5]
     assert source.left_out("train") == {"labelled as none, uncertain or no face": 1, "no _exp.npy file": 1,
                                         "no image file": 1}
-    assert [problem.message.split(";")[0] for problem in source.inspect()] == [
+    assert [problem.message.split(";")[0] for problem in source.find_problems()] == [
         "1 images have no _exp.npy, the first 1.jpg", "1 annotated images are not there, the first 3",
         "1 images have no _val.npy or no _aro.npy, the first 2.jpg"]
 

@@ -26,7 +26,7 @@ def test_a_folder_in_the_challenge_layout_is_recognised(tmp_path):
     assert isinstance(dataset, AffWild2) and dataset.temporal and dataset.name == "faces"
     assert dataset.tasks() == ("expr", "va", "au", "mtl")
     assert dataset.splits("expr") == ("train", "validation")
-    assert dataset.members("expr", "train") == ("7-30-640x480", "video1_left")
+    assert dataset.sequence_names("expr", "train") == ("7-30-640x480", "video1_left")
     assert list(dataset.sequences) == ["7-30-640x480", "video1_left", "video2", "video3"]
 
 
@@ -101,11 +101,11 @@ def test_test_lists_at_the_root_or_in_their_release_folder(tmp_path, place):
     write(tmp_path / place / TEST_LISTS["expr"], "video9_right", "video8")
     write(tmp_path / place / TEST_LISTS["mtl"], MTL_HEADER, "video9_right/00001.jpg", "video9_right/00007.jpg")
     dataset = open_dataset(tmp_path)
-    assert dataset.members("expr", "test") == ("video9_right", "video8")
-    assert dataset.members("mtl", "test") == ("video9_right",)
+    assert dataset.sequence_names("expr", "test") == ("video9_right", "video8")
+    assert dataset.sequence_names("mtl", "test") == ("video9_right",)
     assert "video8" in dataset.sequences
     with pytest.raises(InputError, match="no test list of task 'va'; put Valence_Arousal"):
-        dataset.members("va", "test")
+        dataset.sequence_names("va", "test")
 
 
 FRAME_LIST = ("image_location,valence,arousal", "video9/00001.jpg,", "video9/00002.jpg,", "video8_left/00001.jpg,")
@@ -116,7 +116,7 @@ def test_a_list_of_frames_as_since_the_fifth_challenge_is_a_test_list(tmp_path, 
     small_abaw3(tmp_path)
     path = write(tmp_path / place / "CVPR_5th_ABAW_VA_test_set_sample.txt", *FRAME_LIST)
     dataset = open_dataset(tmp_path)
-    assert dataset.members("va", "test") == dataset.test_members("va") == ("video8_left", "video9")
+    assert dataset.sequence_names("va", "test") == dataset.test_members("va") == ("video8_left", "video9")
     assert dict(dataset.folders.frame_lists) == {"va": path}
     report = check(tmp_path, images=False)
     assert [(test.task, test.sequences, test.cropped) for test in report.tests] == [("va", 2, 0)]
@@ -128,20 +128,20 @@ def test_a_list_of_videos_goes_before_a_list_of_frames(tmp_path):
     small_abaw3(tmp_path)
     write(tmp_path / "CVPR_5th_ABAW_EXPR_test_set_sample.txt", "image_location,Neutral", "video9/00001.jpg,")
     write(tmp_path / TEST_LISTS["expr"], "video7", "video6")
-    assert open_dataset(tmp_path).members("expr", "test") == ("video7", "video6")
+    assert open_dataset(tmp_path).sequence_names("expr", "test") == ("video7", "video6")
 
 
 def test_the_multi_task_list_of_the_fourth_challenge(tmp_path):
     small_abaw3(tmp_path)
     write(tmp_path / "MTL_Challenge_test_set_release.txt", MTL_HEADER, "video9/00001.jpg")
-    assert open_dataset(tmp_path).members("mtl", "test") == ("video9",)
+    assert open_dataset(tmp_path).sequence_names("mtl", "test") == ("video9",)
 
 
 def test_members_need_no_label(tmp_path):
     small_abaw3(tmp_path)
     annotate(tmp_path, EXPR, "Train_Set", "video1_left", ["nonsense"])
     dataset = open_dataset(tmp_path)
-    assert dataset.members("expr", "train") == ("7-30-640x480", "video1_left")
+    assert dataset.sequence_names("expr", "train") == ("7-30-640x480", "video1_left")
     with pytest.raises(InputError, match=r"video1_left\.txt:2: expression is 'nonsense'"):
         dataset.labels("expr", "train")
 
@@ -187,7 +187,7 @@ def test_an_empty_split_has_no_rows(tmp_path):
 def test_the_rendered_set():
     dataset = open_dataset(shared_data() / "rendered")
     assert len(dataset.sequences) == 48
-    assert [len(dataset.members("va", split)) for split in ("train", "validation", "test")] == [28, 12, 8]
+    assert [len(dataset.sequence_names("va", split)) for split in ("train", "validation", "test")] == [28, 12, 8]
     labels = dataset.labels("mtl", "train")
     pairs = set(zip(labels.sequence.tolist(), labels.frame.tolist()))
     assert len(labels) == 959 and len(pairs) == 958
@@ -202,7 +202,7 @@ def test_crops_and_a_test_list_are_a_data_set_without_labels(tmp_path, name):
     write(tmp_path / name, *lines)
     dataset = open_dataset(tmp_path)
     assert dataset.tasks() == () and dataset.splits("expr") == ()
-    assert sorted(dataset.members("expr", "test")) == ["video8", "video9"]
+    assert sorted(dataset.sequence_names("expr", "test")) == ["video8", "video9"]
     assert [len(dataset.sequences[video].frames) for video in ("video9", "video8")] == [3, 0]
     with pytest.raises(InputError, match="no annotations of task 'expr'; it has none"):
         dataset.labels("expr", "train")

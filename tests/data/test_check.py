@@ -4,7 +4,7 @@ import pytest
 
 from harness.data.check import check, render
 from harness.data.registry import open_dataset
-from harness.data.validation_checks import require_usable
+from harness.data.validation_checks import check_labels_nonempty
 from harness.utils.errors import InputError
 from tests.helpers.data_folders import (
     ABSENT,
@@ -216,15 +216,15 @@ def test_labels_that_cannot_be_trained_on_are_refused(tmp_path, expressions, wor
     for video in ("7-30-640x480", "video1_left"):
         annotate(tmp_path, EXPR, "Train_Set", video, expressions)
     with pytest.raises(InputError, match=f"^here: .*{words}"):
-        require_usable(open_dataset(tmp_path).labels("expr", "train"), "expr", "here")
+        check_labels_nonempty(open_dataset(tmp_path).labels("expr", "train"), "expr", "here")
 
 
 def test_an_empty_split_is_refused_and_a_sound_one_is_not(tmp_path):
     dataset = open_dataset(small_abaw3(tmp_path))
     for task in dataset.tasks():
-        require_usable(dataset.labels(task, "train"), task, "here")
+        check_labels_nonempty(dataset.labels(task, "train"), task, "here")
         with pytest.raises(InputError, match=f"here: the split is empty: no annotated frame of task '{task}'"):
-            require_usable(dataset.labels(task, "train").take([]), task, "here")
+            check_labels_nonempty(dataset.labels(task, "train").take([]), task, "here")
 
 
 @pytest.mark.parametrize(("name", "errors"), [("rendered", 0), ("faces", 0)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.data import hamming
-from harness.data.hamming import near_pairs
+from harness.data.hamming import hamming_neighbors
 
 
 def brute(first, second):
@@ -25,16 +25,16 @@ def test_pairs_are_those_of_all_with_all(monkeypatch, chunk):
     first, second = np.unique(np.concatenate([base, few])), np.unique(np.concatenate([turned, few[::2]]))
     expected = brute(first, second)
     assert 100 < len(expected) < first.size * second.size
-    assert np.array_equal(near_pairs(first, second), expected)
+    assert np.array_equal(hamming_neighbors(first, second), expected)
 
 
 def test_every_pair_of_turned_bits_is_found():
     one, turns = np.array([0x0123456789ABCDEF], np.uint64), np.uint64(1) << np.arange(64, dtype=np.uint64)
     others = np.unique(one ^ turns[:, None] ^ turns[None])
     assert len(others) == 1 + 64 * 63 // 2
-    assert len(near_pairs(one, others)) == len(others)
+    assert len(hamming_neighbors(one, others)) == len(others)
 
 
 def test_nothing_is_near_nothing():
     none = np.zeros(0, np.uint64)
-    assert near_pairs(none, np.array([1], np.uint64)).shape == near_pairs(none, none).shape == (0, 2)
+    assert hamming_neighbors(none, np.array([1], np.uint64)).shape == hamming_neighbors(none, none).shape == (0, 2)

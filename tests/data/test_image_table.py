@@ -164,7 +164,7 @@ def test_unknown_task_and_split(tmp_path):
     with pytest.raises(InputError, match="no labels of task 'va'; it has expr"):
         dataset.labels("va", "train")
     with pytest.raises(InputError, match="unknown split of .*labels.csv 'tset'"):
-        dataset.members("expr", "tset")
+        dataset.sequence_names("expr", "tset")
 
 
 def test_the_shared_faces():

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from harness.data.fingerprint import dataset_digest
-from harness.data.leakage import own_scores, warn_of_lookalikes
+from harness.data.leakage import scores_leak_targets, warn_of_lookalikes
 from harness.data.registry import open_dataset
-from harness.data.splits import annotations_digest
+from harness.data.splits import labels_fingerprint
 from harness.runner import Grid, Recipe
-from harness.runner.preparation import prepare
+from harness.runner.preparation import prepare_inputs
 from harness.training.heads.config import HeadConfig
 from tests.helpers.data_folders import TEST_LISTS, crops, small_abaw3, table, write
 
@@ -41,7 +41,7 @@ def videos(tmp_path):
 def warned(root, store, tasks=TASKS):
     said = []
     dataset = open_dataset(root)
-    labels = {task: annotations_digest(dataset, task) for task in tasks}
+    labels = {task: labels_fingerprint(dataset, task) for task in tasks}
     pairs = warn_of_lookalikes(dataset, labels, dataset_digest(dataset), store, said.append)
     return pairs, said
 
@@ -82,7 +82,7 @@ def test_a_second_look_reads_what_the_first_one_found(videos, tmp_path, monkeypa
     shutil.copyfile(crop(videos, "video1_left", 1), crop(videos, "video2", 4))
     first = warned(videos, tmp_path)
     monkeypatch.setattr("harness.data.near_duplicates.hash_crops", None)
-    monkeypatch.setattr("harness.data.near_duplicates.lookalikes", None)
+    monkeypatch.setattr("harness.data.near_duplicates.find_near_duplicates", None)
     assert warned(videos, tmp_path) == first and len(first[0]) == 1
 
 
@@ -167,7 +167,7 @@ def test_stills_are_compared_row_by_row(tmp_path):
     ("mtl", "embeddings+scores", ("Anger",), True), ("mtl", "scores", ("Arousal",), True), ("mtl", "scores", (), False),
     ("expr", "none", ("Anger",), False), ("expr", "labels", ("Anger",), False)])
 def test_scores_that_predict_the_task_are_known_by_their_names(task, features, labels, expected):
-    assert own_scores(task, features, labels) is expected
+    assert scores_leak_targets(task, features, labels) is expected
 
 
 def test_a_run_says_once_which_backbones_bring_their_own_answer(videos, tmp_path):
@@ -179,7 +179,7 @@ def test_a_run_says_once_which_backbones_bring_their_own_answer(videos, tmp_path
     head, said = (HeadConfig("logistic_regression"),), []
     grids = tuple(Grid(task, ("embeddings", "scores", "embeddings+scores"), head) for task in ("expr", "va"))
     recipe = Recipe("small", grids, ("emotions", "tiny_mobilenet@random"))
-    prepared = prepare(recipe, videos, tmp_path / "store", said.append)
+    prepared = prepare_inputs(recipe, videos, tmp_path / "store", said.append)
     warnings = [line for line in said if line.startswith("warning")]
     assert len(warnings) == 2 and "cropped/video2/00004.jpg = cropped/video1_left/00001.jpg" in warnings[0]
     assert "(expr: emotions);" in warnings[1] and "va" not in warnings[1]
@@ -204,7 +204,7 @@ def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path):
 
     def warnings():
         said, head = [], (HeadConfig("logistic_regression"),)
-        prepare(Recipe("small", (Grid("expr", heads=head),), ("mine",)), root, store, said.append)
+        prepare_inputs(Recipe("small", (Grid("expr", heads=head),), ("mine",)), root, store, said.append)
         return [line for line in said if line.startswith("warning")]
 
     (told,) = warnings()

@@ -39,7 +39,7 @@ def test_the_list_may_lie_under_meta(tmp_path):
     (tmp_path / "bb_landmark").rename(tmp_path / "meta/bb_landmark")
     source = open_stills(tmp_path)
     assert not np.isnan(source.stills("train").boxes[0]).any()
-    assert source.contents() == (("boxes", "meta/bb_landmark/loose_bb_train.csv, meta/bb_landmark/loose_bb_test.csv"),)
+    assert source.summary() == (("boxes", "meta/bb_landmark/loose_bb_train.csv, meta/bb_landmark/loose_bb_test.csv"),)
 
 
 @pytest.mark.parametrize(("rows", "words"), [
@@ -77,7 +77,7 @@ def test_what_is_no_image_of_an_identity_is_left_out(tmp_path):
     source = open_stills(tmp_path)
     assert source.stills("train").subjects == ("n000002", "n000009", "n000010")
     assert source.left_out("train") == {"in the list of boxes without an image file": 1}
-    said = {problem.kind: problem.message for problem in source.inspect()
+    said = {problem.kind: problem.message for problem in source.find_problems()
             if "test" not in problem.file.name}
     assert said["empty identity"] == "1 identities have no image, the first n000003; they are left out"
     assert said["one image"] == "1 identities have one image only, the first n000010"
@@ -87,7 +87,7 @@ def test_what_is_no_image_of_an_identity_is_left_out(tmp_path):
 
 def test_an_identity_that_is_not_unseen_is_an_error(tmp_path):
     image(vggface2(tmp_path) / "test/n000009/0001_01.jpg")
-    (leak,) = [problem for problem in open_stills(tmp_path).inspect() if problem.severity == "error"]
+    (leak,) = [problem for problem in open_stills(tmp_path).find_problems() if problem.severity == "error"]
     assert leak.kind == "leak" and "'n000009' is in train and in test" in leak.message
 
 

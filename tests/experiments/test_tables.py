@@ -7,7 +7,7 @@ import pytest
 
 from harness.leaderboard.published import DATASET, figures
 from harness.runner import Recipe, apply_settings, find_recipe, recipe_names
-from harness.runner.expansion import Expansion
+from harness.runner.expansion import JobGrid
 from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
@@ -23,7 +23,7 @@ def expanded(recipe):
                                        AFFECTNET) for name in recipe.every_backbone())
     prepared = Prepared(Path("data"), Path("store"), "affwild2", True, "images", dict.fromkeys(recipe.tasks, "labels"),
                         backbones)
-    return [job for job in Expansion(recipe, prepared).jobs() if job.configuration.kind == "run"]
+    return [job for job in JobGrid(recipe, prepared).jobs() if job.configuration.kind == "run"]
 
 
 @pytest.mark.parametrize(("name", "count"), COUNTS.items())
@@ -98,7 +98,7 @@ def test_no_recipe_names_backbones_in_single_grids():
 
 
 def test_a_table_without_its_weights_says_how_to_import_them(tmp_path):
-    from harness.runner.preparation import prepare
+    from harness.runner.preparation import prepare_inputs
 
     with pytest.raises(InputError, match="backbones import FILE --name mobilenet_7.*enet_b0_7.*enet_b2_8"):
-        prepare(find_recipe("table_mtl"), tmp_path, tmp_path / "store", print)
+        prepare_inputs(find_recipe("table_mtl"), tmp_path, tmp_path / "store", print)

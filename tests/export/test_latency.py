@@ -8,14 +8,14 @@ import pytest
 import backbones
 from harness.export.formats import format_named
 from harness.export.latency import FEWEST_CALLS, WARM_CALLS, measure, timed
-from harness.export.network import fresh
+from harness.export.network import with_random_head
 from harness.metrics.tasks import TASKS
 from harness.utils.errors import FramelightError
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    network = fresh(backbones.load("tiny_mobilenet@random"), TASKS["expr"])
+    network = with_random_head(backbones.load("tiny_mobilenet@random"), TASKS["expr"])
     crops = np.zeros((0, 64, 64, 3), np.uint8)
     return format_named("onnx").write(network, tmp_path_factory.mktemp("onnx"), "float32", crops)
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import backbones
-from harness.export.network import Activation, Heads, Network, ZeroShot, fresh, torch_module
+from harness.export.network import Activation, ExportNetwork, Heads, ZeroShot, torch_module, with_random_head
 from harness.jobs.baselines import expression_columns, zero_shot
 from harness.metrics.tasks import TASKS
 
@@ -40,7 +40,7 @@ def test_each_network_reads_its_own_features_rounded_as_they_were_stored(rounded
 
 
 def test_the_whole_normalises_by_itself(random):
-    network = fresh(backbones.load("tiny_resnet@random"), TASKS["expr"])
+    network = with_random_head(backbones.load("tiny_resnet@random"), TASKS["expr"])
     crops = random.integers(0, 256, (2, network.size, network.size, 3), dtype=np.uint8)
     pixels = torch.from_numpy(np.ascontiguousarray(
         backbones.normalize(crops, network.backbone.spec.preprocessing)))
@@ -55,10 +55,10 @@ def test_the_whole_normalises_by_itself(random):
 
 def test_a_fresh_head_is_the_same_every_time_and_counts_among_the_costs():
     backbone = backbones.load("tiny_mobilenet@random")
-    one, other = (fresh(backbone, TASKS["mtl"]) for _ in range(2))
+    one, other = (with_random_head(backbone, TASKS["mtl"]) for _ in range(2))
     for own, second in zip(one.heads.parameters(), other.heads.parameters()):
         assert torch.equal(own, second)
-    bare = Network(backbone)
+    bare = ExportNetwork(backbone)
     width = backbone.embedding_width
     assert one.cost.parameters - bare.cost.parameters == 22 * (width + 1)
     assert one.cost.macs - bare.cost.macs == 22 * width

@@ -6,8 +6,8 @@ import torch
 
 import backbones
 from backbones.resizing import resize_all
-from harness.export.formats import format_named, usable
-from harness.export.network import Network, fresh, torch_module
+from harness.export.formats import format_named, require_writer
+from harness.export.network import ExportNetwork, torch_module, with_random_head
 from harness.export.onnx import FORMAT
 from harness.metrics.tasks import TASKS
 from harness.utils.errors import InputError
@@ -19,8 +19,8 @@ NONE = np.zeros((0, 64, 64, 3), np.uint8)
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     """A linear head for the three outputs of MTL on a small backbone."""
-    made = fresh(backbones.load("tiny_mobilenet@random"), TASKS["mtl"])
-    return Network(made.backbone, made.heads, made.task, tmp_path_factory.mktemp("engines"))
+    made = with_random_head(backbones.load("tiny_mobilenet@random"), TASKS["mtl"])
+    return ExportNetwork(made.backbone, made.heads, made.task, tmp_path_factory.mktemp("engines"))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_file_gives_what_torch_gives_and_each_output_under_its_own_name(networ
 
 
 def test_without_a_head_a_file_gives_the_embedding_alone(network, crops, expected, tmp_path):
-    bare = Network(network.backbone, engines=network.engines)
+    bare = ExportNetwork(network.backbone, engines=network.engines)
     found = FORMAT.open(FORMAT.write(bare, tmp_path, "float32", NONE))(crops)
     assert list(found) == ["embedding"]
     np.testing.assert_allclose(found["embedding"], expected[1], atol=1e-5 * np.ptp(expected[1]))
@@ -72,7 +72,7 @@ def test_a_backbone_that_came_as_onnx_is_exported_too(tmp_path):
     backbones.import_file(pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean",
                           tmp_path / "store")
     backbone = backbones.load("mean", tmp_path / "store")
-    made = fresh(backbone, TASKS["va"])
+    made = with_random_head(backbone, TASKS["va"])
     crop = np.random.default_rng(0).integers(0, 256, (3, made.size, made.size, 3), dtype=np.uint8)
     found = FORMAT.open(FORMAT.write(made, tmp_path, "float32", NONE, embedding=True))(crop)
     assert found["outputs"].shape == (3, 2) and found["embedding"].shape == (3, 4)
@@ -83,7 +83,7 @@ def test_a_backbone_that_came_as_onnx_is_exported_too(tmp_path):
 def test_unknown_formats_and_files_that_cannot_be_opened_say_so(tmp_path):
     with pytest.raises(InputError, match="did you mean onnx"):
         format_named("onxx")
-    assert usable("onnx") is FORMAT
+    assert require_writer("onnx") is FORMAT
     (tmp_path / "model.onnx").write_bytes(b"nothing")
     with pytest.raises(backbones.BackboneError, match="cannot open"):
         FORMAT.open(tmp_path / "model.onnx")
@@ -92,4 +92,4 @@ def test_unknown_formats_and_files_that_cannot_be_opened_say_so(tmp_path):
 def test_an_absent_package_is_named(monkeypatch):
     monkeypatch.setattr("harness.export.onnx.find_spec", lambda name: name != "onnx")
     with pytest.raises(InputError, match="pip install onnx"):
-        usable("onnx")
+        require_writer("onnx")

@@ -9,8 +9,8 @@ from PIL import Image
 
 import backbones
 from backbones.resizing import resize_all
-from harness.export.formats import format_named, usable
-from harness.export.network import fresh, torch_module
+from harness.export.formats import format_named, require_writer
+from harness.export.network import torch_module, with_random_head
 from harness.metrics.tasks import TASKS
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.onnx_models import pooled
@@ -25,13 +25,13 @@ SMALLER = {"float32": (0.9, 1.3), "float16": (0.4, 0.75), "int8": (0.2, 0.6)}
 def form(request):
     if not find_spec(PHONES[request.param]):
         pytest.skip(f"{request.param} {NOT_HERE}")
-    return usable(request.param)
+    return require_writer(request.param)
 
 
 @pytest.fixture(scope="module")
 def network():
     """A linear head for the three outputs of MTL on a small backbone."""
-    return fresh(backbones.load("tiny_mobilenet@random"), TASKS["mtl"])
+    return with_random_head(backbones.load("tiny_mobilenet@random"), TASKS["mtl"])
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_a_file_that_is_none_is_refused(form, tmp_path):
 def test_a_backbone_that_came_as_onnx_is_refused(form, tmp_path):
     backbones.import_file(pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean",
                           tmp_path / "store")
-    network = fresh(backbones.load("mean", tmp_path / "store"), TASKS["va"])
+    network = with_random_head(backbones.load("mean", tmp_path / "store"), TASKS["va"])
     with pytest.raises(InputError, match="came as an ONNX file.*--format onnx or openvino"):
         form.write(network, tmp_path, "float32", np.zeros((0, 8, 8, 3), np.uint8))
 
@@ -111,4 +111,4 @@ def test_what_is_not_installed_is_named(name):
         assert format_named(name).missing() == ""
         pytest.skip(f"{name} is installed here")
     with pytest.raises(InputError, match=f"the format {name} cannot be written here: pip install .*deploy"):
-        usable(name)
+        require_writer(name)

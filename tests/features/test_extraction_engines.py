@@ -8,7 +8,7 @@ import pytest
 import backbones
 from backbones import BackboneError
 from harness.cli import main
-from harness.features.engine_choice import NOTE, Computing
+from harness.features.engine_choice import NOTE, EngineSelector
 from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from tests.helpers.crop_folders import contents, write_crops
@@ -36,7 +36,7 @@ def recorded(entry):
 def extracted(crops, tiny, folder, note=None, **how):
     """The entry, and what was said; note: as a process leaves it that was killed before its first features."""
     said, store = [], FeatureStore(folder / "features")
-    computing = Computing(folder / "engines", say=said.append, **how)
+    computing = EngineSelector(folder / "engines", say=said.append, **how)
     if note is not None:
         key = store.key(tiny, "x", "float32", computing.compute)
         (store.root / key).mkdir(parents=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.features.matrix import FeatureMatrix, sequence_blocks
+from harness.features.matrix import FeatureMatrix, iter_sequence
 from harness.features.row_reader import widened
 from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError, InputError
@@ -181,12 +181,12 @@ def test_every_half_is_widened_exactly():
 
 
 def test_whole_sequences_for_prediction(entry):
-    blocks = list(sequence_blocks(entry, "embeddings", "a", 4))
+    blocks = list(iter_sequence(entry, "embeddings", "a", 4))
     assert [len(values) for values in blocks] == [4, 4, 2]
     np.testing.assert_array_equal(entry.frames("a"), np.arange(1, 20, 2))
     np.testing.assert_array_equal(np.concatenate(blocks)[:, 0], np.arange(10))
-    assert list(sequence_blocks(entry, "embeddings", "c")) == []
-    np.testing.assert_array_equal(next(sequence_blocks(entry, "scores", "b")), [[-100] * 2, [-101] * 2, [-102] * 2,
+    assert list(iter_sequence(entry, "embeddings", "c")) == []
+    np.testing.assert_array_equal(next(iter_sequence(entry, "scores", "b")), [[-100] * 2, [-101] * 2, [-102] * 2,
                                                                                 [-103] * 2])
 
 
@@ -196,13 +196,13 @@ def test_noise_knows_the_frame_and_nothing_else(tmp_path, labels):
     rows = np.array([5, 0, 1])
     np.testing.assert_array_equal(one.gather(rows), other.gather(rows))
     np.testing.assert_array_equal(one.gather(rows)[0], one.gather(rows)[2])
-    frames, values = one.entry.frames("a"), next(sequence_blocks(one.entry, "noise", "a"))
+    frames, values = one.entry.frames("a"), next(iter_sequence(one.entry, "noise", "a"))
     np.testing.assert_array_equal(values[frames == 3][0], one.gather(np.array([1]))[0])
 
 
 def test_noise_is_standard_normal(tmp_path):
     entry = make_entry(tmp_path, {"a": 4000, "b": 4000})
-    values = np.concatenate([np.concatenate(list(sequence_blocks(entry, "noise", name))) for name in "ab"])
+    values = np.concatenate([np.concatenate(list(iter_sequence(entry, "noise", name))) for name in "ab"])
     assert values.shape == (8000, 64)
     assert abs(values.mean()) < 0.01 and abs(values.std() - 1) < 0.01
     correlations = np.corrcoef(np.concatenate([values[:4000], values[4000:]], axis=1).T) - np.eye(128)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.inference.result import Outputs, Reading
+from harness.inference.result import Outputs, PredictionResult
 from harness.metrics.tasks import task as task_named
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
@@ -34,7 +34,7 @@ def a_reading(boxes, frames=75, tasks=("mtl",), lost=(), size=(640, 360), rate=2
                             one.thresholds, one.label) for one in outputs)
     numbers = np.arange(1, frames + 1, dtype=np.int32)
     seconds = (numbers - 1) / rate if rate else np.full(frames, np.nan)
-    return Reading("talker.mp4", rate, size, numbers, seconds, frame[keep], face[keep], found[keep], held[keep],
+    return PredictionResult("talker.mp4", rate, size, numbers, seconds, frame[keep], face[keep], found[keep], held[keep],
                    detection[keep], outputs)
 
 

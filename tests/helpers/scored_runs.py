@@ -8,10 +8,10 @@ from PIL import Image
 from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.jobs.selection import choose
+from harness.jobs.selection import select_postprocessing
 from harness.metrics.tasks import task as task_named
 from harness.metrics.unit_statistics import score
-from harness.smoothing.candidates import Smoothing
+from harness.smoothing.candidates import SmoothingGrid
 from tests.helpers.records import record
 
 
@@ -35,7 +35,7 @@ def outputs_of(generator, task, targets, noise):
 
 def scored_run(name="expr", units=6, frames=40, noise=2.0, temporal=True, largest=6, targets=None, outputs=None,
                kept=None, **changes):
-    """(record, replay, choice, statistics) as `draw_run` takes them; `kept`: frames with crop and label."""
+    """(record, replay, choice, statistics) as `plot_run` takes them; `kept`: frames with crop and label."""
     task, generator, rows = task_named(name), np.random.default_rng(5), units * frames
     unit, frame = np.repeat(np.arange(units), frames).astype(np.int32), np.tile(np.arange(1, frames + 1), units)
     targets = targets or targets_of(generator, task, rows)
@@ -48,7 +48,7 @@ def scored_run(name="expr", units=6, frames=40, noise=2.0, temporal=True, larges
         labels = labels.take(held)
         predictions = Predictions(names, np.full(units, len(kept)), frame[held].astype(np.int32), outputs[held])
     replay = Replay(task, predictions, labels, temporal)
-    choice = choose(replay, Smoothing(largest=largest if temporal else 0))
+    choice = select_postprocessing(replay, SmoothingGrid(largest=largest if temporal else 0))
     thresholds = 0.5 if choice.thresholds is None else np.array(choice.thresholds)
     statistics = replay.statistics(choice.kernel, choice.radius, thresholds)
     found, radii = score(statistics), range(largest + 1 if temporal else 1)

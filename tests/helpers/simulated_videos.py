@@ -6,7 +6,7 @@ system takes them for; within a video whole episodes are right or wrong together
 
 import numpy as np
 
-from harness.metrics.unit_statistics import UnitStatistics
+from harness.metrics.unit_statistics import SufficientStatistics
 
 PRIOR = np.array([0.30, 0.04, 0.04, 0.03, 0.18, 0.14, 0.06, 0.21])
 """About the shares of the eight expressions in Aff-Wild2."""
@@ -74,4 +74,4 @@ GENERATORS = {"expr": expressions, "va": affects, "au": action_units}
 
 def statistics(task, arrays):
     """Arrays [systems, videos, ...] as one UnitStatistics for each system."""
-    return [UnitStatistics(task, {task: one}) for one in arrays]
+    return [SufficientStatistics(task, {task: one}) for one in arrays]

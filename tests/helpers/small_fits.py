@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness.training.fit import Optimisation, Part, Selection
+from harness.training.fit import OptimizerConfig, Selection, Shard
 from harness.training.lightning_module import FrameModel, fit
 from harness.training.losses import BlockLosses, CrossEntropy
 
 ROWS, BATCH, CLASSES = 48, 16, 3
-ALL = Part()
+ALL = Shard()
 
 
 class Network(nn.Module):
@@ -48,7 +48,7 @@ def pictures(rows: int = ROWS, seed: int = 0) -> tuple[torch.Tensor, torch.Tenso
     return images, label
 
 
-def batches(epoch: int, part: Part = ALL, size: int = BATCH):
+def batches(epoch: int, part: Shard = ALL, size: int = BATCH):
     images, label = pictures()
     order = torch.randperm(ROWS, generator=torch.Generator().manual_seed(100 + epoch))
     for rows in order.split(size):
@@ -56,7 +56,7 @@ def batches(epoch: int, part: Part = ALL, size: int = BATCH):
         yield images[rows], {"class": (label[rows], torch.ones(len(rows), dtype=torch.bool))}
 
 
-def selection_rows(part: Part):
+def selection_rows(part: Shard):
     images, _ = pictures(25, seed=1)
     return images[part.index::part.of].split(4)
 
@@ -71,7 +71,7 @@ BY_ACCURACY = Selection(selection_rows, accuracy)
 def model(norm: bool = True, dropout: float = 0.3, selection: Selection | None = BY_ACCURACY,
           inputs=None, frozen: bool = False, weight: float = 1.0, **how) -> FrameModel:
     torch.manual_seed(7)
-    optimisation = Optimisation(**{"epochs": 3, "rows": ROWS, "learning_rate": 0.02, **how})
+    optimisation = OptimizerConfig(**{"epochs": 3, "rows": ROWS, "learning_rate": 0.02, **how})
     losses = BlockLosses({"class": CrossEntropy(np.full(CLASSES, weight))}, {"class": slice(0, CLASSES)})
     return FrameModel(nn.Identity(), losses, optimisation, Backbone(Network(norm, dropout)), "scores", selection,
                       inputs, frozen)

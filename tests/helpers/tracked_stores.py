@@ -3,7 +3,7 @@
 import numpy as np
 
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import UnitStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.tracking import records
 from tests.helpers.records import record
 from tests.helpers.simulated_videos import GENERATORS
@@ -14,7 +14,7 @@ VIDEOS = tuple(f"video{i:02}" for i in range(40))
 
 def simulated(task, systems, seed=0, videos=40, **luck):
     """Statistics of systems of equal skill on the same videos."""
-    return [UnitStatistics(task, {task: one}) for one in
+    return [SufficientStatistics(task, {task: one}) for one in
             GENERATORS[task](np.random.default_rng(seed), videos, systems, **luck)]
 
 
@@ -24,7 +24,7 @@ def better(statistics, share=0.4):
     moved = (arrays * (1 - np.eye(8, dtype=np.int64)) * share).astype(np.int64)
     arrays = arrays - moved
     arrays[:, range(8), range(8)] += moved.sum(axis=2)
-    return UnitStatistics("expr", {"expr": arrays})
+    return SufficientStatistics("expr", {"expr": arrays})
 
 
 def put(store, group, seed, statistics, units=VIDEOS, **changes):

@@ -9,7 +9,7 @@ from harness.data import locations
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
 from harness.features.crop_margins import DEFAULT, FEWEST, FILE, MOST
-from harness.inference.forward import Reader
+from harness.inference.forward import LoadedRun
 from harness.inference.load_runs import margins_of
 from harness.video.faces.boxes import Margin, crop
 from harness.video.faces.detector import open_detector
@@ -51,13 +51,13 @@ def make_set(root, detector, videos, each, margin=WIDE):
 
 
 def reader(images="", margin=None):
-    return Reader("abc-s0", "", None, None, "", images=images, margin=margin)
+    return LoadedRun("abc-s0", "", None, None, "", images=images, margin=margin)
 
 
 @pytest.mark.parametrize("videos, each", [(4, 15), (2, 9), (52, 2)])
 def test_it_is_that_of_the_crops_and_measured_once(tmp_path, detector, videos, each):
     images, seen, said = make_set(tmp_path / "data", detector, videos, each), Counting(), []
-    locations.remember(tmp_path, images, tmp_path / "data")
+    locations.set_location(tmp_path, images, tmp_path / "data")
     first = margins_of([reader(images)], seen, tmp_path, None, said.append)
     assert seen.shown == min(MOST, videos * each)
     if videos * each >= FEWEST:
@@ -72,7 +72,7 @@ def test_it_is_that_of_the_crops_and_measured_once(tmp_path, detector, videos, e
 def test_crops_that_are_gone_or_were_changed_tell_nothing(tmp_path, detector):
     images, said = make_set(tmp_path / "data", detector, 2, 12), []
     assert margins_of([reader(images)], detector, tmp_path, None, said.append) == [DEFAULT]
-    locations.remember(tmp_path, images, tmp_path / "data")
+    locations.set_location(tmp_path, images, tmp_path / "data")
     (tmp_path / "data" / "cropped" / "video0" / "00001.png").unlink()
     assert margins_of([reader(images), reader()], detector, tmp_path, None, said.append) == [DEFAULT] * 2
     assert len(said) == 3 and all("are not here" in line and "--margin X" in line for line in said)
@@ -88,7 +88,7 @@ def test_what_is_known_or_given_is_not_looked_up(tmp_path, detector):
 
 def test_a_damaged_note_is_written_anew(tmp_path, detector):
     images = make_set(tmp_path / "data", detector, 4, 8)
-    locations.remember(tmp_path, images, tmp_path / "data")
+    locations.set_location(tmp_path, images, tmp_path / "data")
     note = tmp_path / "features" / FILE
     first = margins_of([reader(images)], detector, tmp_path, None, print)
     note.write_text("[]")

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.inference.chunks import Partial
-from harness.inference.face_stage import Given, Searching
+from harness.inference.chunks import ChunkStore
+from harness.inference.face_stage import DetectAndTrack, PrecroppedFaces
 from harness.inference.pipeline import Pipeline
-from harness.inference.prefetch import Ahead
+from harness.inference.prefetch import Prefetcher
 from harness.utils.errors import InputError
 from harness.video.faces.boxes import Margin
 from harness.video.faces.detector import open_detector
@@ -16,7 +16,7 @@ from tests.helpers.video_files import film
 
 
 def searching():
-    return Searching(open_detector("haar"), (Margin(1.0),), 12.5)
+    return DetectAndTrack(open_detector("haar"), (Margin(1.0),), 12.5)
 
 
 def pieces(frames, looker, size=8):
@@ -43,20 +43,20 @@ def test_faces_are_followed_on_from_kept_pieces_as_without_a_stop():
         again = searching()
         known = [again.recall(piece) for piece in whole]
         assert np.array_equal(np.concatenate(known[:done]), np.concatenate(ids))
-        assert again.lasting() == looker.lasting() and len(again.lasting()) == 2
+        assert again.confirmed_tracks() == looker.confirmed_tracks() and len(again.confirmed_tracks()) == 2
 
 
 def test_pieces_are_kept_and_found_again(tmp_path):
     with open_source(str(film(tmp_path / "a.mp4", 20)), crops=True) as source:
-        made = pieces(source, Given(1))
+        made = pieces(source, PrecroppedFaces(1))
     assert [len(piece.frames) for piece in made] == [8, 8, 4]
-    kept = Partial(tmp_path / "out", {"of": 1})
+    kept = ChunkStore(tmp_path / "out", {"of": 1})
     for number, piece in enumerate(made):
         kept.add(number, piece)
-    assert all(map(equal, Partial(tmp_path / "out", {"of": 1}).pieces(), made))
+    assert all(map(equal, ChunkStore(tmp_path / "out", {"of": 1}).pieces(), made))
     (kept.folder / "000001.npz").write_bytes(b"broken")
     assert len(list(kept.pieces())) == 1
-    assert not list(Partial(tmp_path / "out", {"of": 2}).pieces())
+    assert not list(ChunkStore(tmp_path / "out", {"of": 2}).pieces())
 
 
 def test_what_fails_in_a_stage_is_raised_where_pieces_are_taken():
@@ -65,7 +65,7 @@ def test_what_fails_in_a_stage_is_raised_where_pieces_are_taken():
         yield
 
     with pytest.raises(InputError, match="no more"):
-        pieces(frames(), Given(1))
+        pieces(frames(), PrecroppedFaces(1))
 
 
 def test_a_thread_ends_with_its_context_however_much_was_left():
@@ -76,7 +76,7 @@ def test_a_thread_ends_with_its_context_however_much_was_left():
             made.append(len(made))
             yield made[-1]
 
-    with Ahead(endless(), 3) as ahead:
+    with Prefetcher(endless(), 3) as ahead:
         taken = [item for item, _ in zip(ahead, range(5))]
     assert taken == [0, 1, 2, 3, 4] and len(made) < 20
     assert not ahead._thread.is_alive()

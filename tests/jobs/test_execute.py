@@ -10,27 +10,27 @@ import pytest
 from harness.data.registry import open_dataset
 from harness.jobs.execute import compute
 from harness.jobs.predictions import Predictions
-from harness.runner import Grid, Protocol, Recipe, Smoothing
-from harness.runner.expansion import Expansion
-from harness.runner.preparation import prepare
+from harness.runner import Grid, Protocol, Recipe, SmoothingGrid
+from harness.runner.expansion import JobGrid
+from harness.runner.preparation import prepare_inputs
 from harness.tracking.serialization import metrics
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError
 
 HEAD = HeadConfig("logistic_regression", hidden=0, epochs=2)
 RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(Grid("expr", ("scores",), (HEAD,)),),
-                smoothing=Smoothing(largest=3), protocol=Protocol(fraction=0.5))
+                smoothing=SmoothingGrid(largest=3), protocol=Protocol(fraction=0.5))
 
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
     folder = tmp_path_factory.mktemp("jobs")
     shutil.copytree(small_set, folder / "data")
-    return prepare(RECIPE, folder / "data", folder / "store", print)
+    return prepare_inputs(RECIPE, folder / "data", folder / "store", print)
 
 
 def job_of(prepared, kind, **changes):
-    expansion = Expansion(RECIPE, prepared)
+    expansion = JobGrid(RECIPE, prepared)
     job = expansion.job(kind, "expr", prepared.backbones[0], "scores", HEAD, RECIPE.smoothing, 0)
     return dataclasses.replace(job, **changes)
 
@@ -61,7 +61,7 @@ def test_kept_statistics_have_a_row_for_each_video(prepared):
 
 
 def test_pictures_are_drawn_of_the_first_seed_of_a_run_alone(prepared):
-    expansion = Expansion(dataclasses.replace(RECIPE, seeds=(3, 4)), prepared)
+    expansion = JobGrid(dataclasses.replace(RECIPE, seeds=(3, 4)), prepared)
     first, second = (expansion.job("run", "expr", prepared.backbones[0], "scores", HEAD, RECIPE.smoothing, seed)
                      for seed in (3, 4))
     for job in (first, second, dataclasses.replace(first, seed=5, expected_seeds=(5,), pictures=False)):
@@ -71,7 +71,7 @@ def test_pictures_are_drawn_of_the_first_seed_of_a_run_alone(prepared):
 
 
 def test_the_previous_label_is_scored_without_a_choice_and_marked(prepared):
-    job, = (job for job in Expansion(RECIPE, prepared).jobs() if job.configuration.features == "labels")
+    job, = (job for job in JobGrid(RECIPE, prepared).jobs() if job.configuration.features == "labels")
     record = compute(job)
     assert record.flags == ("uses_labels",) and record.selection == {} and record.kernel == "none"
     assert (record.backbone, record.head, record.epoch, record.parameters) == ("previous label", "none", 0, 0)
@@ -89,10 +89,10 @@ def test_the_previous_label_is_scored_without_a_choice_and_marked(prepared):
 def test_thresholds_may_stay_at_half(small_set, tmp_path):
     head, found = HeadConfig("mlp", hidden=8, epochs=2), {}
     recipe = Recipe(name="half", backbones=("tiny_mobilenet@random",), grids=(Grid("au", ("scores",), (head,)),),
-                    smoothing=Smoothing(largest=2), baselines=False, pictures=False)
-    ready = prepare(recipe, small_set, tmp_path / "store", print)
+                    smoothing=SmoothingGrid(largest=2), baselines=False, pictures=False)
+    ready = prepare_inputs(recipe, small_set, tmp_path / "store", print)
     for thresholds in ("chosen", "half"):
-        job, = Expansion(dataclasses.replace(recipe, thresholds=thresholds), ready).jobs()
+        job, = JobGrid(dataclasses.replace(recipe, thresholds=thresholds), ready).jobs()
         found[thresholds] = compute(job)
     assert len(found["chosen"].thresholds) == 12 and "P_AU/threshold_0.5" in found["chosen"].metrics
     assert found["half"].thresholds is None and "P_AU/threshold_0.5" not in found["half"].metrics

@@ -13,21 +13,21 @@ from harness.features.store import FeatureStore
 from harness.jobs.models import fit_model, load_model, median_epochs
 from harness.metrics.tasks import task as task_named
 from harness.runner import Grid, Recipe
-from harness.runner.expansion import Expansion
-from harness.runner.preparation import prepare
-from harness.training.heads.config import HeadConfig, Part
+from harness.runner.expansion import JobGrid
+from harness.runner.preparation import prepare_inputs
+from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.errors import FramelightError, InputError
 
 LINEAR = HeadConfig("logistic_regression", hidden=0, epochs=2)
 SEPARATE = HeadConfig("separate", hidden=0, epochs=2, parts=(
-    Part("va", features="scores", epochs=3), Part("au", hidden=16), Part("expr", keep="accuracy")))
+    HeadOverride("va", features="scores", epochs=3), HeadOverride("au", hidden=16), HeadOverride("expr", keep="accuracy")))
 RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(
     Grid("expr", ("embeddings",), (LINEAR,)), Grid("mtl", ("embeddings+scores",), (SEPARATE,))))
 
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare(RECIPE, small_set, tmp_path_factory.mktemp("models"), print)
+    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("models"), print)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def data(small_set):
 
 
 def job_of(prepared, task, features, head, kind="run", backbone=True):
-    return Expansion(RECIPE, prepared).job(kind, task, prepared.backbones[0] if backbone else None, features, head,
+    return JobGrid(RECIPE, prepared).job(kind, task, prepared.backbones[0] if backbone else None, features, head,
                                            RECIPE.smoothing, 0)
 
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.jobs.selection import choose
+from harness.jobs.selection import select_postprocessing
 from harness.metrics import p_au, p_expr, p_va
 from harness.metrics.tasks import task
-from harness.runner import Smoothing
+from harness.runner import SmoothingGrid
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 
@@ -176,7 +176,7 @@ def test_choice_is_the_smallest_best_radius():
     outputs = np.zeros((20, 2))
     outputs[:, 0] = np.sin(np.arange(20)) * 0.5
     labels = labelled("va", [np.arange(1, 21)], [np.stack([outputs[:, 0], np.zeros(20)], 1).astype(np.float32)])
-    choice = choose(Replay(task("va"), predicted([np.arange(1, 21)], [outputs]), labels, True), Smoothing(largest=5))
+    choice = select_postprocessing(Replay(task("va"), predicted([np.arange(1, 21)], [outputs]), labels, True), SmoothingGrid(largest=5))
     assert (choice.kernel, choice.radius, choice.thresholds) == ("none", 0, None)
     assert set(choice.curves) == {"mean", "median"} and len(choice.curves["mean"]) == 6
     assert choice.value == pytest.approx(p_va(labels.targets["va"], outputs.astype(np.float32)))
@@ -187,8 +187,8 @@ def test_choice_finds_the_smoothing_that_helps():
     truth = np.repeat([0, 4, 2, 6], 50)
     outputs = np.eye(8)[truth] * 0.4 + random.random((200, 8)) * 0.9
     labels = labelled("expr", [np.arange(1, 201)], [truth])
-    choice = choose(Replay(task("expr"), predicted([np.arange(1, 201)], [outputs]), labels, True),
-                    Smoothing(largest=20))
+    choice = select_postprocessing(Replay(task("expr"), predicted([np.arange(1, 201)], [outputs]), labels, True),
+                    SmoothingGrid(largest=20))
     assert choice.radius > 2
     assert choice.value > choice.curves["mean"][0] + 0.1
 
@@ -200,7 +200,7 @@ def test_thresholds_are_chosen_before_smoothing_and_absent_units_keep_half():
     outputs = truth * 0.15 + 0.23 + random.uniform(-0.01, 0.01, truth.shape)
     labels = labelled("au", [np.arange(1, 301)], [truth])
     replay = Replay(task("au"), predicted([np.arange(1, 301)], [outputs]), labels, True)
-    choice = choose(replay, Smoothing(largest=3))
+    choice = select_postprocessing(replay, SmoothingGrid(largest=3))
     assert choice.thresholds[9] == 0.5
     assert set(choice.thresholds[:9]) == {0.3}
     assert choice.value > p_au(truth, (outputs >= 0.5).astype(np.int8))

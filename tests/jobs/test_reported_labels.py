@@ -12,34 +12,34 @@ import pytest
 
 from harness.jobs import training
 from harness.jobs.execute import compute
-from harness.jobs.frozen_selection import freeze
-from harness.jobs.labels import Sealed
-from harness.jobs.selection import Choice
-from harness.runner import Grid, Protocol, Recipe, Smoothing
-from harness.runner.expansion import Expansion
-from harness.runner.preparation import prepare
+from harness.jobs.frozen_selection import freeze_selection
+from harness.jobs.labels import ReportedLabels
+from harness.jobs.selection import PostprocessingChoice
+from harness.runner import Grid, Protocol, Recipe, SmoothingGrid
+from harness.runner.expansion import JobGrid
+from harness.runner.preparation import prepare_inputs
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError
 
 LINEAR = HeadConfig("logistic_regression", epochs=2)
 RECIPE = Recipe(name="sealed", backbones=("tiny_mobilenet@random",), grids=(Grid("expr", ("scores",), (LINEAR,)),),
-                smoothing=Smoothing(largest=3), pictures=False)
+                smoothing=SmoothingGrid(largest=3), pictures=False)
 HELD_OUT = Protocol()
-CHOICE = Choice("mean", 3, (0.5,) * 12, 0.4, {"mean": [0.3, 0.4]})
+CHOICE = PostprocessingChoice("mean", 3, (0.5,) * 12, 0.4, {"mean": [0.3, 0.4]})
 
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare(RECIPE, small_set, tmp_path_factory.mktemp("sealed") / "store", print)
+    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("sealed") / "store", print)
 
 
 def job_of(prepared, protocol=HELD_OUT):
-    return Expansion(dataclasses.replace(RECIPE, protocol=protocol), prepared).jobs()[-1]
+    return JobGrid(dataclasses.replace(RECIPE, protocol=protocol), prepared).jobs()[-1]
 
 
 def test_a_frozen_choice_opens_the_labels(prepared, tmp_path):
     job = job_of(prepared)
-    labels = Sealed(job).open(freeze(tmp_path, job.job_id, 1, CHOICE, None))
+    labels = ReportedLabels(job).open(freeze_selection(tmp_path, job.job_id, 1, CHOICE, None))
     kept = json.loads((tmp_path / "choice.json").read_text())
     assert len(labels) > 0 and kept == {"job": job.job_id, "epoch": 1, "predictions": "", "model": {}, "kernel": "mean",
                                         "radius": 3, "thresholds": [0.5] * 12, "value": 0.4,
@@ -48,28 +48,28 @@ def test_a_frozen_choice_opens_the_labels(prepared, tmp_path):
 
 def test_what_is_not_frozen_on_disk_opens_nothing(prepared, tmp_path):
     job, other = job_of(prepared), job_of(prepared, Protocol(seed=5))
-    frozen = freeze(tmp_path, job.job_id, 1, CHOICE, None)
+    frozen = freeze_selection(tmp_path, job.job_id, 1, CHOICE, None)
     with pytest.raises(FramelightError, match="stay shut"):
-        Sealed(other).open(frozen)
+        ReportedLabels(other).open(frozen)
     for changes in ({"choice": dataclasses.replace(CHOICE, radius=7)}, {"model": {"head.json": "0" * 64}}):
         with pytest.raises(FramelightError, match="stay shut"):
-            Sealed(job).open(dataclasses.replace(frozen, **changes))
+            ReportedLabels(job).open(dataclasses.replace(frozen, **changes))
     frozen.path.unlink()
     with pytest.raises(FramelightError, match=f"{frozen.path}: .* stay shut until the choice of job {job.job_id}"):
-        Sealed(job).open(frozen)
+        ReportedLabels(job).open(frozen)
 
 
 def test_only_the_published_protocol_may_choose_on_reported_labels(prepared):
-    assert len(Sealed(job_of(prepared, Protocol("published"))).published()) > 0
+    assert len(ReportedLabels(job_of(prepared, Protocol("published"))).published()) > 0
     for protocol in (Protocol(), Protocol(folds=3)):
         with pytest.raises(FramelightError, match="held-out must not choose on the labels of the reported split"):
-            Sealed(job_of(prepared, protocol)).published()
+            ReportedLabels(job_of(prepared, protocol)).published()
 
 
 def test_annotations_that_vanish_are_explained(prepared, tmp_path):
     shutil.copytree(prepared.root, tmp_path / "data")
     job = dataclasses.replace(job_of(prepared), data=tmp_path / "data")
-    sealed, frozen = Sealed(job), freeze(tmp_path, job.job_id, 1, CHOICE, None)
+    sealed, frozen = ReportedLabels(job), freeze_selection(tmp_path, job.job_id, 1, CHOICE, None)
     for file in tmp_path.glob("data/Third ABAW Annotations/EXPR*/Train_Set/*.txt"):
         file.write_text(file.read_text().replace("\n", "\n0\n", 1))
     with pytest.raises(FramelightError, match="changed while the recipe ran; run it again"):

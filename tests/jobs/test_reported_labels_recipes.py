@@ -9,19 +9,19 @@ import pytest
 
 from harness.data import annotations, csv_table
 from harness.metrics.tasks import EXPRESSIONS
-from harness.runner import Grid, Protocol, Recipe, Search, Smoothing
-from harness.runner.executors import InProcess
-from harness.runner.expansion import Expansion
-from harness.runner.preparation import prepare
+from harness.runner import Grid, Protocol, Recipe, Search, SmoothingGrid
+from harness.runner.executors import SerialExecutor
+from harness.runner.expansion import JobGrid
+from harness.runner.preparation import prepare_inputs
 from harness.runner.scheduler import Schedule
 from harness.runner.search import GridSearch
 from harness.tracking import records
-from harness.training.heads.config import HeadConfig, Part
+from harness.training.heads.config import HeadConfig, HeadOverride
 
 LINEAR = HeadConfig("logistic_regression", epochs=2)
 RECIPE = Recipe(name="sealed", backbones=("tiny_mobilenet@random",), grids=(Grid("au", ("scores",), (LINEAR,)),),
-                smoothing=Smoothing(largest=4), pictures=False)
-SEPARATE = HeadConfig("separate", hidden=0, epochs=2, parts=(Part("expr", keep="accuracy"), Part("au", keep="loss")))
+                smoothing=SmoothingGrid(largest=4), pictures=False)
+SEPARATE = HeadConfig("separate", hidden=0, epochs=2, parts=(HeadOverride("expr", keep="accuracy"), HeadOverride("au", keep="loss")))
 
 
 def with_(**changes):
@@ -93,11 +93,11 @@ def poisoned(monkeypatch, store):
 
 def run(recipe, data, store):
     """The records of a recipe, computed in this process as a run does; of a search those of its trials too."""
-    expansion, done = Expansion(recipe, prepare(recipe, data, store, lambda _: None)), []
+    expansion, done = JobGrid(recipe, prepare_inputs(recipe, data, store, lambda _: None)), []
 
     def batch(jobs):
         pending = {job: report for job, report in jobs if not (job.folder / "record.json").is_file()}
-        schedule = Schedule(InProcess(), 1, pending, lambda job: job.predictions.is_dir(), lambda job: None, refuse)
+        schedule = Schedule(SerialExecutor(), 1, pending, lambda job: job.predictions.is_dir(), lambda job: None, refuse)
         for _, record in schedule:
             if isinstance(record, BaseException):
                 raise record

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from harness.jobs import training
-from harness.jobs.execute import compute, compute_together
+from harness.jobs.execute import compute, train_group
 from harness.jobs.predictions import Predictions
-from harness.runner import Grid, Protocol, Recipe, Smoothing
+from harness.runner import Grid, Protocol, Recipe, SmoothingGrid
 from harness.runner.executors import local_executor
-from harness.runner.expansion import Expansion
-from harness.runner.preparation import prepare
+from harness.runner.expansion import JobGrid
+from harness.runner.preparation import prepare_inputs
 from harness.runner.scheduler import MOST, MOST_HIDDEN, Schedule, groups
-from harness.training.heads.config import HeadConfig, Part
+from harness.training.heads.config import HeadConfig, HeadOverride
 
 LINEAR = tuple(HeadConfig("logistic_regression", l2=l2, learning_rate=rate, epochs=epochs)
                for l2, rate, epochs in ((0.0, 1e-2, 3), (1e-3, 3e-3, 4), (1e-2, 1e-2, 2)))
 DEEP = tuple(HeadConfig("mlp", hidden=8, l2=l2, epochs=2) for l2 in (0.0, 1e-3))
-RECIPE = Recipe(name="together", backbones=("tiny_mobilenet@random",), smoothing=Smoothing(largest=3), seeds=(0, 1),
+RECIPE = Recipe(name="together", backbones=("tiny_mobilenet@random",), smoothing=SmoothingGrid(largest=3), seeds=(0, 1),
                 grids=(Grid("va", ("embeddings",), (*LINEAR, *DEEP, HeadConfig("mlp", hidden=9))),),
                 pictures=False, baselines=False)
 FOLDS = Protocol(folds=3)
@@ -28,7 +28,7 @@ FOLDS = Protocol(folds=3)
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare(RECIPE, small_set, tmp_path_factory.mktemp("together") / "store", print)
+    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("together") / "store", print)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def fresh(prepared, tmp_path):
 
 
 def jobs_of(prepared, **changes):
-    return Expansion(dataclasses.replace(RECIPE, **changes), prepared).jobs()
+    return JobGrid(dataclasses.replace(RECIPE, **changes), prepared).jobs()
 
 
 def linear(prepared, **changes):
@@ -87,15 +87,15 @@ def test_what_is_different_besides_keeps_jobs_apart(prepared):
 
 
 def test_heads_of_several_networks_and_what_trains_no_head_are_in_no_group(prepared):
-    separate = tuple(HeadConfig("separate", l2=l2, parts=(Part("va"),)) for l2 in (0.0, 1e-3))
+    separate = tuple(HeadConfig("separate", l2=l2, parts=(HeadOverride("va"),)) for l2 in (0.0, 1e-3))
     recipe = dataclasses.replace(RECIPE, grids=(Grid("mtl", ("embeddings",), separate),), baselines=True)
     everything = dataclasses.replace(prepared, labels={**prepared.labels, "mtl": "0"})
-    assert groups(Expansion(recipe, everything).jobs()) == []
+    assert groups(JobGrid(recipe, everything).jobs()) == []
 
 
 def test_jobs_that_share_a_training_are_in_one_group_and_are_no_group_by_themselves(prepared):
-    smoothings = (Smoothing(largest=1), Smoothing(largest=2))
-    jobs = linear(prepared, smoothing=Smoothing(), grids=(Grid("va", ("embeddings",), LINEAR[:2],
+    smoothings = (SmoothingGrid(largest=1), SmoothingGrid(largest=2))
+    jobs = linear(prepared, smoothing=SmoothingGrid(), grids=(Grid("va", ("embeddings",), LINEAR[:2],
                                                                smoothings=smoothings),))
     group, = groups(jobs)
     assert len(group) == 4 and len({job.training_id for job in group}) == 2
@@ -116,7 +116,7 @@ def test_groups_are_full_but_for_the_last_and_those_with_a_hidden_layer_are_smal
                          ids=["held-out", "folds", "refit", "published"])
 def test_jobs_of_a_group_keep_what_each_alone_would(prepared, fresh, protocol):
     ours, alone = linear(prepared, protocol=protocol), linear(fresh, protocol=protocol)
-    assert compute_together(ours, [None] * len(ours)) == {}
+    assert train_group(ours, [None] * len(ours)) == {}
     for job, expected in zip(ours, alone):
         record, other = compute(job), compute(expected)
         require_same(job, expected)
@@ -205,7 +205,7 @@ def test_pruned_trials_have_a_record_and_keep_nothing(fresh):
         told.append((epoch, value))
         return epoch == 2
 
-    pruned = compute_together(jobs, [None, stops, None])
+    pruned = train_group(jobs, [None, stops, None])
     record = pruned.pop(jobs[1].job_id)
     assert not pruned and record.status == "pruned" and record.selection["P_VA"] == max(value for _, value in told)
     assert [epoch for epoch, _ in told] == [1, 2] and not jobs[1].predictions.exists()
@@ -216,7 +216,7 @@ def test_pruned_trials_have_a_record_and_keep_nothing(fresh):
 def test_trials_that_share_a_training_are_pruned_when_all_of_them_say_so(fresh):
     one, two, _ = trials(fresh)
     other = dataclasses.replace(one, configuration=dataclasses.replace(
-        one.configuration, smoothing=Smoothing(largest=1)))
+        one.configuration, smoothing=SmoothingGrid(largest=1)))
     asked = []
 
     def says(name, at):
@@ -225,6 +225,6 @@ def test_trials_that_share_a_training_are_pruned_when_all_of_them_say_so(fresh):
             return epoch >= at
         return on_epoch
 
-    pruned = compute_together([one, other, two], [says("one", 1), says("other", 2), None])
+    pruned = train_group([one, other, two], [says("one", 1), says("other", 2), None])
     assert set(pruned) == {one.job_id, other.job_id}
     assert asked == [("one", 1), ("other", 1), ("one", 2), ("other", 2)]

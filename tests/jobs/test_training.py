@@ -8,31 +8,31 @@ import pytest
 
 from harness.data.dataset import Labels
 from harness.data.registry import open_dataset
-from harness.data.splits import divided
+from harness.data.splits import make_splits
 from harness.jobs import training
 from harness.jobs.execute import compute
 from harness.jobs.models import fit_model
-from harness.jobs.predictions import Predictions, pooled
+from harness.jobs.predictions import Predictions, merge_fold_predictions
 from harness.metrics.tasks import task
-from harness.runner import Grid, Protocol, Recipe, Smoothing
-from harness.runner.expansion import Expansion
-from harness.runner.preparation import prepare
+from harness.runner import Grid, Protocol, Recipe, SmoothingGrid
+from harness.runner.expansion import JobGrid
+from harness.runner.preparation import prepare_inputs
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.trained_head import load
 
 HEAD = HeadConfig("mlp", hidden=8, epochs=6, learning_rate=3e-3)
 RECIPE = Recipe(name="trained", backbones=("tiny_mobilenet@random",), grids=(Grid("va", ("embeddings",), (HEAD,)),),
-                smoothing=Smoothing(largest=3), pictures=False, baselines=False)
+                smoothing=SmoothingGrid(largest=3), pictures=False, baselines=False)
 FOLDS = Protocol(folds=3)
 
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare(RECIPE, small_set, tmp_path_factory.mktemp("trained") / "store", print)
+    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("trained") / "store", print)
 
 
 def job_of(prepared, protocol):
-    job, = Expansion(dataclasses.replace(RECIPE, protocol=protocol), prepared).jobs()
+    job, = JobGrid(dataclasses.replace(RECIPE, protocol=protocol), prepared).jobs()
     return job
 
 
@@ -62,7 +62,7 @@ def test_every_training_video_is_predicted_by_the_fold_that_never_saw_it(prepare
     labels = open_dataset(prepared.root).labels("va", "train")
     kept = outputs(Predictions.load(job.folder / training.SELECTED))
     assert sorted(kept) == sorted(labels.sequences)
-    for division in divided(FOLDS, task("va"), labels):
+    for division in make_splits(FOLDS, task("va"), labels):
         model = fit_model(job, task("va"), division.fit, division.selection)
         for name, expected in outputs(model.predict(division.selection.sequences)).items():
             assert np.array_equal(kept[name], expected)
@@ -138,16 +138,16 @@ def test_blocks_of_stills_are_pooled_row_by_row():
                         np.zeros(len(rows), np.int32), ("a",), {})
         return Predictions(("images-00000",), np.array([6]), frames, np.full((6, 2), value, np.float32)), labels
 
-    found = pooled([fold(1, [2, 5]), fold(2, [1, 3])])
+    found = merge_fold_predictions([fold(1, [2, 5]), fold(2, [1, 3])])
     assert found.frames.tolist() == [1, 2, 3, 5] and found.lengths.tolist() == [4]
     assert found.outputs[:, 0].tolist() == [2, 1, 2, 1]
 
 
 def test_memory_for_features_changes_no_bit(prepared):
-    little, much = (Expansion(dataclasses.replace(RECIPE, memory=memory), prepared).jobs() for memory in (1, 512))
+    little, much = (JobGrid(dataclasses.replace(RECIPE, memory=memory), prepared).jobs() for memory in (1, 512))
     assert [job.job_id for job in little] == [job.job_id for job in much]
     assert (little[0].memory, much[0].memory) == (2**20, 2**29)
-    own = divided(Protocol(), task("va"), open_dataset(little[0].data).labels("va", "train"))[0]
+    own = make_splits(Protocol(), task("va"), open_dataset(little[0].data).labels("va", "train"))[0]
     states = [fit_model(dataclasses.replace(little[0], memory=memory), task("va"), own.fit, own.selection)
               .trained["head"].state for memory in (0, 2**29)]
     for name, value in states[0].items():

@@ -10,7 +10,7 @@ import pytest
 from harness.leaderboard.comparison import compare
 from harness.leaderboard.comparison_text import text, to_json, verdict
 from harness.leaderboard.significance import SignificanceCache
-from harness.metrics.unit_statistics import UnitStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.utils.errors import InputError
 from tests.helpers.tracked_stores import VIDEOS, better, put, simulated
 
@@ -169,7 +169,7 @@ def test_a_multi_task_run_has_every_part_and_no_value_of_a_video_alone(tmp_path)
     sides = []
     for seed in range(2):
         arrays = {name: simulated(name, 1, seed=seed)[0].arrays[name] for name in ("va", "expr", "au")}
-        sides.append(UnitStatistics("mtl", arrays))
+        sides.append(SufficientStatistics("mtl", arrays))
     records = [put(tmp_path, name, 0, simulated("expr", 1)[0], task="mtl", metric="P_MTL", metrics=score(one).metrics,
                    selection={}, unsmoothed={}) for name, one in zip(("aaaa", "bbbb"), sides)]
     kept = dict(zip(("aaaa", "bbbb"), sides))

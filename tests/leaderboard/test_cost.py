@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from harness.leaderboard.cost import cost, name
+from harness.leaderboard.cost import cost, export_key
 from harness.leaderboard.cost_plot import draw_cost
 from harness.leaderboard.cost_text import render_cost
 from harness.leaderboard.significance import FILE, SignificanceCache
@@ -47,7 +47,7 @@ def store(tmp_path):
 
 def listed(store):
     path, jobs, files = store
-    places = {name(one): folder(path, one.job_id) / f"{one.format}-{one.precision}.npz" for one in files}
+    places = {export_key(one): folder(path, one.job_id) / f"{one.format}-{one.precision}.npz" for one in files}
     return cost(jobs, exports(path), {"alone": 1_000_000}, evidence=SignificanceCache(path, places=places))
 
 

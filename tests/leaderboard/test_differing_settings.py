@@ -11,10 +11,10 @@ from harness.data.protocol import Protocol
 from harness.jobs.job import Configuration
 from harness.leaderboard.render import render
 from harness.leaderboard.rows import rows
-from harness.smoothing.candidates import Smoothing
+from harness.smoothing.candidates import SmoothingGrid
 from harness.tracking.records import from_json, to_json
-from harness.training.heads.config import HeadConfig, Part
-from harness.utils.hashing import plain
+from harness.training.heads.config import HeadConfig, HeadOverride
+from harness.utils.hashing import to_jsonable
 from tests.helpers.records import record
 
 DIRECT = HeadConfig("multitask", hidden=0, learning_rate=5e-3)
@@ -28,10 +28,10 @@ def run(group, head=SHARED, value=0.5, entry="69a765976f5c", largest=50, kernels
     protocol = protocol or Protocol(fraction=fraction)
     configuration = Configuration(
         kind="run", task="expr", data="d0d0d0d0d0d0", entry=entry, features="embeddings", head=head,
-        smoothing=Smoothing(kernels, smallest, largest, gaps), protocol=protocol, thresholds=thresholds,
+        smoothing=SmoothingGrid(kernels, smallest, largest, gaps), protocol=protocol, thresholds=thresholds,
         missing=missing)
     changes = {"protocol": protocol.name, **changes}
-    return record(group=group, value=value, config=plain(configuration), head=head.kind if head else "constant",
+    return record(group=group, value=value, config=to_jsonable(configuration), head=head.kind if head else "constant",
                   **changes)
 
 
@@ -86,10 +86,10 @@ def test_every_switch_of_the_paper_tells_rows_apart(one, other, words):
 
 
 def test_the_parts_of_separate_networks_are_said_by_output():
-    head = HeadConfig("separate", parts=(Part("va", features="scores"), Part("au", hidden=64, keep="last")))
+    head = HeadConfig("separate", parts=(HeadOverride("va", features="scores"), HeadOverride("au", hidden=64, keep="last")))
     told = said(run("a", head), run("b", HeadConfig("separate")))
     assert told == {"a": ["va:scores", "au:hidden=64", "au:keep=last"], "b": []}
-    wider = HeadConfig("separate", parts=(Part("va", features="scores"), Part("au", hidden=128, keep="last")))
+    wider = HeadConfig("separate", parts=(HeadOverride("va", features="scores"), HeadOverride("au", hidden=128, keep="last")))
     assert said(run("a", head), run("b", wider)) == {"a": ["au:hidden=64"], "b": ["au:hidden=128"]}
 
 

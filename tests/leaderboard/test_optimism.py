@@ -14,10 +14,10 @@ from harness.jobs.job import Configuration
 from harness.leaderboard.optimism import optimism, render_optimism
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.intervals import METHOD, METHODS
-from harness.smoothing.candidates import Smoothing
+from harness.smoothing.candidates import SmoothingGrid
 from harness.tracking import open_tracker
 from harness.training.heads.config import HeadConfig
-from harness.utils.hashing import plain
+from harness.utils.hashing import to_jsonable
 from tests.helpers.job_statistics import keep
 
 PUBLISHED = Protocol("published")
@@ -26,9 +26,9 @@ PUBLISHED = Protocol("published")
 def run(store, group, right, protocol=None, hidden=128, **changes):
     protocol = protocol or Protocol()
     configuration = Configuration(kind="run", task="expr", data="d0d0d0d0d0d0", entry="69a765976f5c",
-                                  features="embeddings", head=HeadConfig("mlp", hidden=hidden), smoothing=Smoothing(),
+                                  features="embeddings", head=HeadConfig("mlp", hidden=hidden), smoothing=SmoothingGrid(),
                                   protocol=protocol)
-    return keep(store, group, right, protocol=protocol.name, config=plain(configuration), head="mlp", **changes)
+    return keep(store, group, right, protocol=protocol.name, config=to_jsonable(configuration), head="mlp", **changes)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from harness.metrics import intervals
 from harness.metrics.intervals import METHOD, interval
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import UnitStatistics, collect, score
+from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics, score
 from harness.utils.errors import InputError
 from tests.helpers.simulated_videos import EPISODE, GENERATORS, statistics
 from tests.metrics.test_unit_statistics import NAMES, rows_of
@@ -96,7 +96,7 @@ def test_what_seeds_differ_in_on_all_videos_widens_the_interval():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_metric_of_every_task_has_an_interval_around_it(name, method):
     outputs, targets, unit = rows_of(name, n=1500, units=30)
-    found = collect(name, outputs, targets, unit, 30)
+    found = compute_statistics(name, outputs, targets, unit, 30)
     for metric, value in score(found).metrics.items():
         made = interval([found], metric, method, replicates=400)
         assert made.method == method and made.low < made.high
@@ -117,17 +117,17 @@ def test_methods_agree_where_videos_are_many(task):
 
 def test_one_unit_gives_no_interval_and_units_without_rows_do_not_count():
     outputs, targets, _ = rows_of("expr", n=50)
-    alone = collect("expr", outputs, targets, np.zeros(50, int), 9)
+    alone = compute_statistics("expr", outputs, targets, np.zeros(50, int), 9)
     assert (interval([alone], "P_EXPR").low, interval([alone], "P_EXPR").high) == (None, None)
-    nothing = collect("expr", outputs, {"expr": np.full(50, -1)}, np.zeros(50, int), 9)
+    nothing = compute_statistics("expr", outputs, {"expr": np.full(50, -1)}, np.zeros(50, int), 9)
     assert interval([nothing], "P_EXPR").low is None
 
 
 def test_a_score_that_never_varies_has_an_interval_of_no_width():
     outputs, targets, unit = rows_of("va", n=200)
-    constant = collect("va", np.full_like(outputs, 0.1), targets, unit, 7)
+    constant = compute_statistics("va", np.full_like(outputs, 0.1), targets, unit, 7)
     assert (interval([constant], "P_VA").low, interval([constant], "P_VA").high) == (0, 0)
-    perfect = UnitStatistics("expr", {"expr": np.broadcast_to(np.eye(8, dtype=np.int64), (9, 8, 8))})
+    perfect = SufficientStatistics("expr", {"expr": np.broadcast_to(np.eye(8, dtype=np.int64), (9, 8, 8))})
     assert (interval([perfect], "P_EXPR").low, interval([perfect], "P_EXPR").high) == (1, 1)
 
 
@@ -139,10 +139,10 @@ def test_intervals_stay_within_the_range_of_their_metric():
 
 def test_wrong_input_is_named():
     outputs, targets, unit = rows_of("expr")
-    found = collect("expr", outputs, targets, unit, 7)
+    found = compute_statistics("expr", outputs, targets, unit, 7)
     with pytest.raises(InputError, match="unknown metric 'P_EXP'; did you mean P_EXPR"):
         interval([found], "P_EXP")
     with pytest.raises(InputError, match="one of studentized, percentile, bca; got 'normal'"):
         interval([found], "P_EXPR", "normal")
     with pytest.raises(InputError, match="same units of the same task"):
-        interval([found, collect("expr", outputs, targets, unit, 8)], "P_EXPR")
+        interval([found, compute_statistics("expr", outputs, targets, unit, 8)], "P_EXPR")

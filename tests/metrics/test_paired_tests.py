@@ -5,9 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from harness.metrics.paired_tests import detectable, differences, holm, influence, paired
+from harness.metrics.paired_tests import (
+    all_paired_tests,
+    holm_bonferroni,
+    jackknife_influence,
+    minimum_detectable_effect,
+    paired_permutation_test,
+)
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import UnitStatistics, collect, score
+from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics, score
 from harness.utils.errors import InputError
 from tests.helpers.simulated_videos import GENERATORS, statistics
 from tests.metrics.test_unit_statistics import NAMES, rows_of
@@ -25,7 +31,7 @@ def two(name, seeds=1, n=900, units=40, shift=0.0):
             outputs = rows_of(name, n, units, seed=10 * side + seed + 1)[0]
             if name == "expr" and not side:
                 outputs[np.arange(n), np.maximum(targets["expr"], 0)] += shift
-            made.append(collect(name, outputs, targets, unit, units))
+            made.append(compute_statistics(name, outputs, targets, unit, units))
         sides.append(made)
     return sides
 
@@ -37,7 +43,7 @@ def identical(task, seeds, simulation, **luck):
 
 def false_positives(task, seeds, simulations, **luck):
     metric = TASKS[task].metric
-    made = [paired(*identical(task, seeds, i, **luck), metric, permutations=400) for i in range(simulations)]
+    made = [paired_permutation_test(*identical(task, seeds, i, **luck), metric, permutations=400) for i in range(simulations)]
     return np.mean([one.p <= 0.05 for one in made]), np.mean([one.low <= 0 <= one.high for one in made])
 
 
@@ -55,7 +61,7 @@ def test_two_trainings_of_one_recipe_are_not_told_apart_by_what_seeds_do(seeds, 
     rejected, held = false_positives("expr", seeds, 1000, apart=0.3, seed_spread=0.3)
     assert 0.035 <= rejected <= most
     assert held >= 0.91
-    monkeypatch.setattr("harness.metrics.paired_tests.seeds_error", lambda values, without: 0.0)
+    monkeypatch.setattr("harness.metrics.paired_tests.seed_standard_error", lambda values, without: 0.0)
     assert false_positives("expr", seeds, 200, apart=0.3, seed_spread=0.3)[0] > 0.15, "swapping videos alone"
 
 
@@ -72,10 +78,10 @@ def test_p_is_the_share_of_all_swaps_that_differ_as_much():
     def apart(swap):
         swap = np.array(swap)[:, None, None]
         mixed = np.where(swap, other, one), np.where(swap, one, other)
-        return np.subtract(*(score(UnitStatistics("expr", {"expr": side})).metrics["P_EXPR"] for side in mixed))
+        return np.subtract(*(score(SufficientStatistics("expr", {"expr": side})).metrics["P_EXPR"] for side in mixed))
 
     every = np.array([apart(swap) for swap in itertools.product((False, True), repeat=len(one))])
-    found = paired(first, second, "P_EXPR", permutations=20_000)
+    found = paired_permutation_test(first, second, "P_EXPR", permutations=20_000)
     assert found.difference == pytest.approx(apart([False] * len(one)), abs=1e-12)
     assert found.p == pytest.approx(np.mean(np.abs(every) >= abs(found.difference) - 1e-9), abs=0.015)
     assert found.deviation == pytest.approx(every.std(), rel=0.03)
@@ -85,38 +91,38 @@ def test_p_is_the_share_of_all_swaps_that_differ_as_much():
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_every_metric_is_compared_and_alone_as_with_the_others(name, seeds):
     first, second = two(name, seeds)
-    found = differences(first, second, permutations=300)
+    found = all_paired_tests(first, second, permutations=300)
     scores = [[score(one).metrics for one in side] for side in (first, second)]
     assert list(found) == list(scores[0][0])
     for metric, one in found.items():
         means = [np.mean([seed[metric] for seed in side]) for side in scores]
         assert one.difference == pytest.approx(means[0] - means[1], abs=1e-9)
         assert one.low <= one.difference <= one.high and 0 < one.p <= 1 and one.deviation > 0
-    assert paired(first, second, TASKS[name].metric, permutations=300) == found[TASKS[name].metric]
+    assert paired_permutation_test(first, second, TASKS[name].metric, permutations=300) == found[TASKS[name].metric]
 
 
 def test_turned_around_the_difference_changes_its_sign_alone():
     first, second = two("expr", seeds=2, shift=0.05)
-    one, other = paired(first, second, "P_EXPR"), paired(second, first, "P_EXPR")
+    one, other = paired_permutation_test(first, second, "P_EXPR"), paired_permutation_test(second, first, "P_EXPR")
     assert one.difference == -other.difference and one.p == other.p
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-9)
 
 
 def test_a_better_run_is_found():
-    found = paired(*two("expr", shift=0.2), "P_EXPR")
+    found = paired_permutation_test(*two("expr", shift=0.2), "P_EXPR")
     assert found.p < 0.001 and found.low > 0
 
 
 def test_a_run_beside_itself_differs_by_nothing():
     first, _ = two("mtl", seeds=2)
-    for one in differences(first, first, permutations=200).values():
+    for one in all_paired_tests(first, first, permutations=200).values():
         assert (one.difference, one.low, one.high, one.p, one.deviation) == (0, 0, 0, 1, 0)
 
 
 def test_one_unit_shows_nothing():
     outputs, targets, _ = rows_of("expr", n=60)
-    sides = [[collect("expr", one, targets, np.zeros(60, int), 1)] for one in (outputs, outputs[::-1])]
-    found = paired(*sides, "P_EXPR")
+    sides = [[compute_statistics("expr", one, targets, np.zeros(60, int), 1)] for one in (outputs, outputs[::-1])]
+    found = paired_permutation_test(*sides, "P_EXPR")
     assert found.p == 1 and (found.low, found.high) == (None, None) and found.difference != 0
 
 
@@ -124,11 +130,11 @@ def test_one_unit_shows_nothing():
 def test_influence_is_what_a_units_absence_takes_away(name):
     first, second = two(name, seeds=2, units=9)
     metric = TASKS[name].metric
-    found = influence(first, second, metric)
+    found = jackknife_influence(first, second, metric)
     assert found.shape == (9,) and found[2] == 0, "unit 2 has no row"
 
     def apart(kept):
-        sides = [[UnitStatistics(name, {block: values[kept] for block, values in one.arrays.items()}) for one in side]
+        sides = [[SufficientStatistics(name, {block: values[kept] for block, values in one.arrays.items()}) for one in side]
                  for side in (first, second)]
         return np.subtract(*(np.mean([score(one).metrics[metric] for one in side]) for side in sides))
 
@@ -138,30 +144,30 @@ def test_influence_is_what_a_units_absence_takes_away(name):
 
 def test_influence_names_every_unit_even_where_they_are_many():
     outputs, targets, _ = rows_of("expr", n=3000)
-    sides = [[collect("expr", one, targets, np.arange(3000), 3000)] for one in (outputs, outputs[::-1])]
-    assert influence(*sides, "accuracy").shape == (3000,)
+    sides = [[compute_statistics("expr", one, targets, np.arange(3000), 3000)] for one in (outputs, outputs[::-1])]
+    assert jackknife_influence(*sides, "accuracy").shape == (3000,)
 
 
 def test_holm_adjusts_each_for_those_above_it():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.9]) == [1, 1] and holm([]) == [] and holm([0.03]) == [0.03]
+    assert holm_bonferroni([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm_bonferroni([0.6, 0.9]) == [1, 1] and holm_bonferroni([]) == [] and holm_bonferroni([0.03]) == [0.03]
 
 
 def test_a_difference_of_the_detectable_size_is_found_in_80_percent():
     rng = np.random.default_rng(0)
-    draws = detectable(0.02) + rng.normal(0, 0.02, 100_000)
+    draws = minimum_detectable_effect(0.02) + rng.normal(0, 0.02, 100_000)
     assert np.mean(np.abs(draws) > 1.959964 * 0.02) == pytest.approx(0.8, abs=0.01)
-    assert detectable(1, level=0.01, power=0.9) == pytest.approx(2.5758 + 1.2816, abs=1e-3)
+    assert minimum_detectable_effect(1, level=0.01, power=0.9) == pytest.approx(2.5758 + 1.2816, abs=1e-3)
 
 
 def test_wrong_input_is_named():
     first, second = two("expr")
     with pytest.raises(InputError, match="seed by seed; got 1 and 2 seeds"):
-        paired(first, second * 2, "P_EXPR")
+        paired_permutation_test(first, second * 2, "P_EXPR")
     with pytest.raises(InputError, match="unknown metric 'P_VA'"):
-        paired(first, second, "P_VA")
+        paired_permutation_test(first, second, "P_VA")
     with pytest.raises(InputError, match="same units of the same task"):
-        paired(first, two("expr", units=39)[1], "P_EXPR")
-    empty = UnitStatistics("expr", {"expr": np.zeros((3, 8, 8), np.int64)})
+        paired_permutation_test(first, two("expr", units=39)[1], "P_EXPR")
+    empty = SufficientStatistics("expr", {"expr": np.zeros((3, 8, 8), np.int64)})
     with pytest.raises(InputError, match="nothing to compare"):
-        differences([empty], [empty])
+        all_paired_tests([empty], [empty])

@@ -9,29 +9,29 @@ import pytest
 
 from harness.metrics import resampling
 from harness.metrics.intervals import resampled
-from harness.metrics.pooled import Pooled
-from harness.metrics.resampling import draws, grouped, swaps
+from harness.metrics.pooled import PooledStatistics
+from harness.metrics.resampling import bootstrap_weights, permutation_flips, random_groups
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import UnitStatistics, collect
+from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics
 from tests.metrics.test_unit_statistics import NAMES, rows_of
 
 
 def test_as_many_units_are_drawn_as_there_are_and_each_as_often_as_another():
-    drawn = np.concatenate(list(draws(50, 4000)))
+    drawn = np.concatenate(list(bootstrap_weights(50, 4000)))
     assert drawn.shape == (4000, 50) and (drawn.sum(axis=1) == 50).all()
     np.testing.assert_allclose(drawn.mean(axis=0), 1, atol=0.1)
     np.testing.assert_allclose(drawn.var(axis=0), 1 - 1 / 50, atol=0.15)
 
 
 def test_each_unit_is_swapped_half_of_the_time_whatever_the_others_do():
-    swapped = np.concatenate(list(swaps(20, 8000)))
+    swapped = np.concatenate(list(permutation_flips(20, 8000)))
     assert set(np.unique(swapped)) == {0, 1}
     np.testing.assert_allclose(np.cov(swapped.T), np.eye(20) / 4, atol=0.02)
 
 
 def test_parts_hold_as_many_replicates_as_are_asked_for(monkeypatch):
     monkeypatch.setattr(resampling, "CELLS", 1000)
-    for one in (draws, swaps):
+    for one in (bootstrap_weights, permutation_flips):
         parts = list(one(30, 101))
         assert len(parts) == 4 and sum(map(len, parts)) == 101
         np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(list(one(30, 101))))
@@ -40,7 +40,7 @@ def test_parts_hold_as_many_replicates_as_are_asked_for(monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bootstrap_over_random_groups_has_the_spread_of_one_over_units(name, monkeypatch):
     outputs, targets, _ = rows_of(name, n=2700)
-    found = collect(name, outputs, targets, np.arange(2700) % 900, 900)
+    found = compute_statistics(name, outputs, targets, np.arange(2700) % 900, 900)
     one_by_one = resampled([found], TASKS[name].metric, 3000)
     monkeypatch.setattr(resampling, "GROUPS", 300)
     in_groups = resampled([found], TASKS[name].metric, 3000)
@@ -51,10 +51,10 @@ def test_a_bootstrap_over_random_groups_has_the_spread_of_one_over_units(name, m
 
 def test_groups_hold_every_unit_once():
     rows = np.random.default_rng(0).integers(0, 9, (3, 5000)).astype(float)
-    found = grouped(rows)
+    found = random_groups(rows)
     assert found.shape == (3, resampling.GROUPS)
     np.testing.assert_array_equal(found.sum(axis=1), rows.sum(axis=1))
-    np.testing.assert_array_equal(grouped(np.ones((1, 5000)))[0], np.diff(np.arange(513) * 5000 // 512))
+    np.testing.assert_array_equal(random_groups(np.ones((1, 5000)))[0], np.diff(np.arange(513) * 5000 // 512))
 
 
 def test_two_hundred_thousand_units_of_one_image_take_no_time():
@@ -62,14 +62,14 @@ def test_two_hundred_thousand_units_of_one_image_take_no_time():
     arrays = np.zeros((200_000, 8, 8), np.int64)
     arrays[np.arange(200_000), rng.integers(0, 8, 200_000), rng.integers(0, 8, 200_000)] = 1
     began = time.process_time()
-    drawn = resampled([UnitStatistics("expr", {"expr": arrays})], "accuracy")
+    drawn = resampled([SufficientStatistics("expr", {"expr": arrays})], "accuracy")
     assert time.process_time() - began < 2
     assert drawn.std() == pytest.approx(np.sqrt(1 / 8 * 7 / 8 / 200_000), rel=0.1)
 
 
 def test_columns_add_up_to_the_same_bits_in_any_order():
     outputs, targets, unit = rows_of("mtl", n=5000, units=90)
-    rows = Pooled([collect("mtl", outputs, targets, unit, 90)]).rows[0]
+    rows = PooledStatistics([compute_statistics("mtl", outputs, targets, unit, 90)]).rows[0]
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(rows.shape[1])
         np.testing.assert_array_equal(np.cumsum(rows[:, order], axis=1)[:, -1], rows.sum(axis=1))
@@ -77,11 +77,11 @@ def test_columns_add_up_to_the_same_bits_in_any_order():
 
 CALL = """
 import numpy as np
-from harness.metrics.paired_tests import differences
-from harness.metrics.unit_statistics import collect
+from harness.metrics.paired_tests import all_paired_tests
+from harness.metrics.unit_statistics import compute_statistics
 from tests.metrics.test_unit_statistics import rows_of
-sets = [collect("mtl", rows_of("mtl", 900, 40, seed)[0], *rows_of("mtl", 900, 40)[1:], 40) for seed in (1, 2)]
-print({name: repr(one) for name, one in differences(sets[:1], sets[1:], 500).items()})
+sets = [compute_statistics("mtl", rows_of("mtl", 900, 40, seed)[0], *rows_of("mtl", 900, 40)[1:], 40) for seed in (1, 2)]
+print({name: repr(one) for name, one in all_paired_tests(sets[:1], sets[1:], 500).items()})
 """
 
 

@@ -12,10 +12,10 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from harness.metrics import p_au, p_expr, p_mtl, p_va
-from harness.metrics.pooled import Pooled
+from harness.metrics.pooled import PooledStatistics
 from harness.metrics.scores import UndefinedMetricWarning, accuracy
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
-from harness.metrics.unit_statistics import collect, score
+from harness.metrics.unit_statistics import compute_statistics, score
 
 CASES = 1000
 ROWS = (1, 2, 3, 5, 17, 60)
@@ -145,14 +145,14 @@ def test_statistics_of_units_sum_to_the_same_scores_and_name_the_same_as_undefin
         expected = means({name: values for name, (values, _) in references.items()})
         units = int(rng.integers(1, 6))
         outputs = np.concatenate([made[name][0] for name in ("va", "expr", "au")], axis=1)
-        statistics = collect("mtl", outputs, {name: pair[1] for name, pair in made.items()}, rng.integers(0, units, n),
+        statistics = compute_statistics("mtl", outputs, {name: pair[1] for name, pair in made.items()}, rng.integers(0, units, n),
                              units)
         found = score(statistics)
         everything = expected | {k: v for values, _ in references.values() for k, v in values.items()}
         assert found.metrics == pytest.approx(everything, abs=1e-9), number
         assert set(found.undefined) == set().union(*(undefined for _, undefined in references.values())), number
-        pooled = Pooled([statistics])
-        resampled = pooled.metrics(pooled.weighted(np.ones((1, pooled.shape[2]))))
+        pooled = PooledStatistics([statistics])
+        resampled = pooled.metrics(pooled.weighted_sum(np.ones((1, pooled.shape[2]))))
         assert {name: value[0, 0] for name, value in resampled.items()} == pytest.approx(everything, abs=1e-7), number
 
 
@@ -163,11 +163,11 @@ def test_a_drawn_set_of_units_is_scored_by_the_same_rule():
         unit = rng.integers(0, 4, n)
         outputs = np.concatenate([made[name][0] for name in ("va", "expr", "au")], axis=1)
         labels = {name: pair[1] for name, pair in made.items()}
-        pooled = Pooled([collect("mtl", outputs, labels, unit, 4)])
+        pooled = PooledStatistics([compute_statistics("mtl", outputs, labels, unit, 4)])
         held = np.flatnonzero(pooled.held)
         times = rng.integers(0, 3, len(held))
         rows = np.concatenate([np.zeros(0, int), *(np.tile(np.flatnonzero(unit == one), count)
                                                   for one, count in zip(held, times))])
-        expected = score(collect("mtl", outputs[rows], {k: v[rows] for k, v in labels.items()}, unit[rows], 4)).metrics
-        drawn = pooled.metrics(pooled.weighted(times[None].astype(float)))
+        expected = score(compute_statistics("mtl", outputs[rows], {k: v[rows] for k, v in labels.items()}, unit[rows], 4)).metrics
+        drawn = pooled.metrics(pooled.weighted_sum(times[None].astype(float)))
         assert {name: value[0, 0] for name, value in drawn.items()} == pytest.approx(expected, abs=1e-7), number

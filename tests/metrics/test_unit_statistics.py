@@ -8,11 +8,18 @@ from sklearn.metrics import f1_score
 
 from harness.metrics import p_au, p_expr, p_mtl, p_va
 from harness.metrics.intervals import resampled
-from harness.metrics.resampling import draws
+from harness.metrics.resampling import bootstrap_weights
 from harness.metrics.scores import UndefinedMetricWarning, accuracy
 from harness.metrics.tasks import TASKS, THRESHOLD_GRID
-from harness.metrics.unit_statistics import Collector, UnitStatistics, best_thresholds, collect, merge, score
-from harness.smoothing.kernels import curve
+from harness.metrics.unit_statistics import (
+    StatisticsAccumulator,
+    SufficientStatistics,
+    best_thresholds,
+    compute_statistics,
+    merge,
+    score,
+)
+from harness.smoothing.kernels import smooth_many_radii
 from harness.utils.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore::harness.metrics.UndefinedMetricWarning")
@@ -41,7 +48,7 @@ def pooled_metric(name, targets, outputs, thresholds=0.5):
     return p_mtl(targets, decoded) if function is None else function(targets[name], decoded[name])
 
 
-def assert_same(one: UnitStatistics, other: UnitStatistics):
+def assert_same(one: SufficientStatistics, other: SufficientStatistics):
     assert one.task == other.task and one.arrays.keys() == other.arrays.keys()
     for block, values in one.arrays.items():
         np.testing.assert_allclose(values, other.arrays[block], rtol=1e-9, atol=1e-10)
@@ -51,7 +58,7 @@ def assert_same(one: UnitStatistics, other: UnitStatistics):
 @given(st.sampled_from(NAMES), st.integers(0, 60), st.integers(1, 9), st.integers(0, 10**6))
 def test_score_equals_the_pooled_metric(name, n, units, seed):
     outputs, targets, unit = rows_of(name, n, units, seed)
-    found = score(collect(name, outputs, targets, unit, units, THRESHOLDS))
+    found = score(compute_statistics(name, outputs, targets, unit, units, THRESHOLDS))
     primary = TASKS[name].metric
     assert found.metrics[primary] == pytest.approx(pooled_metric(name, targets, outputs, THRESHOLDS), abs=1e-10)
     assert next(iter(found.metrics)) == primary
@@ -59,7 +66,7 @@ def test_score_equals_the_pooled_metric(name, n, units, seed):
 
 def test_score_has_every_metric_of_the_contract():
     outputs, targets, unit = rows_of("mtl")
-    found = score(collect("mtl", outputs, targets, unit, 7)).metrics
+    found = score(compute_statistics("mtl", outputs, targets, unit, 7)).metrics
     faces = [f"F1/{name}" for name in (*TASKS["expr"].columns, *TASKS["au"].columns)]
     assert set(found) == {"P_MTL", "P_VA", "CCC_V", "CCC_A", "P_EXPR", "accuracy", "P_AU", *faces}
     assert found["P_MTL"] == pytest.approx(found["P_VA"] + found["P_EXPR"] + found["P_AU"])
@@ -71,7 +78,7 @@ def test_score_has_every_metric_of_the_contract():
 
 def test_arrays_have_the_documented_shapes_and_count_valid_rows_only():
     outputs, targets, unit = rows_of("mtl")
-    arrays = collect("mtl", outputs, targets, unit, 7).arrays
+    arrays = compute_statistics("mtl", outputs, targets, unit, 7).arrays
     assert {name: (values.shape, values.dtype) for name, values in arrays.items()} == {
         "va": ((7, 2, 6), np.float64), "expr": ((7, 8, 8), np.int64), "au": ((7, 12, 4), np.int64)}
     valid = TASKS["mtl"].valid(targets)
@@ -86,21 +93,21 @@ def test_a_replayed_curve_counts_as_separate_collections_do(name):
     videos = [outputs[:120], outputs[120:125], outputs[125:]]
     rows = np.random.default_rng(1).permutation(300)[:200]
     labels = {key: values[rows] for key, values in targets.items()}
-    collector = Collector(name, labels, unit[rows], 5, THRESHOLDS, rows)
-    for _, smoothed in curve(videos, "mean", [0, 1, 5]):
-        expected = collect(name, np.ascontiguousarray(smoothed[rows]), labels, unit[rows], 5, THRESHOLDS)
+    collector = StatisticsAccumulator(name, labels, unit[rows], 5, THRESHOLDS, rows)
+    for _, smoothed in smooth_many_radii(videos, "mean", [0, 1, 5]):
+        expected = compute_statistics(name, np.ascontiguousarray(smoothed[rows]), labels, unit[rows], 5, THRESHOLDS)
         assert_same(collector(smoothed), expected)
 
 
 def test_of_equal_outputs_the_first_class_is_predicted():
     outputs = np.array([[0.1, 0.3, 0.3, 0, 0, 0, 0, 0.3], [0] * 8, [0, 0, 0, 0, 0, 0, 0, 1]], dtype=np.float64)
-    confusion = collect("expr", outputs, {"expr": np.array([0, 0, 0])}, np.zeros(3, int), 1).arrays["expr"]
+    confusion = compute_statistics("expr", outputs, {"expr": np.array([0, 0, 0])}, np.zeros(3, int), 1).arrays["expr"]
     assert confusion[0, 0].tolist() == [1, 1, 0, 0, 0, 0, 0, 1]
 
 
 def test_a_probability_at_its_threshold_counts_as_present():
     outputs = np.full((1, 12), 0.3)
-    assert collect("au", outputs, {"au": np.ones((1, 12), int)}, [0], 1, 0.3).arrays["au"][0, :, 0].tolist() == [1] * 12
+    assert compute_statistics("au", outputs, {"au": np.ones((1, 12), int)}, [0], 1, 0.3).arrays["au"][0, :, 0].tolist() == [1] * 12
 
 
 @settings(max_examples=25, deadline=None)
@@ -108,9 +115,9 @@ def test_a_probability_at_its_threshold_counts_as_present():
 def test_shards_of_unequal_size_merge_to_the_whole(name, shards, seed):
     outputs, targets, unit = rows_of(name, n=120, units=4, seed=seed)
     place = np.random.default_rng(seed).choice(shards, 120, p=np.arange(1, shards + 1) / np.arange(1, shards + 1).sum())
-    parts = [collect(name, outputs[place == i], {key: v[place == i] for key, v in targets.items()},
+    parts = [compute_statistics(name, outputs[place == i], {key: v[place == i] for key, v in targets.items()},
                      unit[place == i], 4) for i in range(shards)]
-    whole = collect(name, outputs, targets, unit, 4)
+    whole = compute_statistics(name, outputs, targets, unit, 4)
     assert_same(merge(parts), whole)
     assert score(merge(parts)).metrics == pytest.approx(score(whole).metrics, abs=1e-10)
 
@@ -119,8 +126,8 @@ def test_a_constant_output_is_undefined_to_the_last_bit_even_over_units_and_shar
     targets = {"va": np.random.default_rng(0).uniform(-1, 1, (997, 2))}
     unit = np.arange(997) % 13
     outputs = np.full((997, 2), 0.1)
-    whole = collect("va", outputs, targets, unit, 13)
-    halves = [collect("va", outputs[part], {"va": targets["va"][part]}, unit[part], 13)
+    whole = compute_statistics("va", outputs, targets, unit, 13)
+    halves = [compute_statistics("va", outputs[part], {"va": targets["va"][part]}, unit[part], 13)
               for part in (slice(0, 400), slice(400, None))]
     for found in (score(whole), score(merge(halves))):
         assert found.undefined == ("CCC_V", "CCC_A") and found.metrics == {"P_VA": 0, "CCC_V": 0, "CCC_A": 0}
@@ -129,19 +136,19 @@ def test_a_constant_output_is_undefined_to_the_last_bit_even_over_units_and_shar
 
 def test_what_is_undefined_is_named_and_counts_as_zero():
     outputs = np.eye(8)[[0, 1, 1]]
-    found = score(collect("expr", outputs, {"expr": np.array([0, 1, 0])}, [0, 0, 1], 2))
+    found = score(compute_statistics("expr", outputs, {"expr": np.array([0, 1, 0])}, [0, 0, 1], 2))
     assert found.undefined == ("F1/Disgust", "F1/Fear", "F1/Happiness", "F1/Sadness", "F1/Surprise", "F1/Other")
     assert found.metrics["P_EXPR"] == pytest.approx(2 * 2 / 3 / 8)
-    nothing = score(collect("expr", outputs, {"expr": np.array([-1, -1, -1])}, [0, 0, 1], 2))
+    nothing = score(compute_statistics("expr", outputs, {"expr": np.array([-1, -1, -1])}, [0, 0, 1], 2))
     assert len(nothing.undefined) == 9 and set(nothing.metrics.values()) == {0}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bootstrap_equals_scoring_the_drawn_units_rows(name):
     outputs, targets, unit = rows_of(name, n=200, units=6, seed=3)
-    drawn = resampled([collect(name, outputs, targets, unit, 6, THRESHOLDS)], TASKS[name].metric, 12, seed=5)
+    drawn = resampled([compute_statistics(name, outputs, targets, unit, 6, THRESHOLDS)], TASKS[name].metric, 12, seed=5)
     held = np.unique(unit)
-    weights = np.concatenate(list(draws(len(held), 12, seed=5)))
+    weights = np.concatenate(list(bootstrap_weights(len(held), 12, seed=5)))
     for value, weight in zip(drawn, weights):
         rows = np.concatenate([np.flatnonzero(unit == u) for u, times in zip(held, weight) for _ in range(int(times))])
         taken = {key: values[rows] for key, values in targets.items()}
@@ -150,7 +157,7 @@ def test_bootstrap_equals_scoring_the_drawn_units_rows(name):
 
 def test_bootstrap_is_a_pure_function():
     outputs, targets, unit = rows_of("expr")
-    found = collect("expr", outputs, targets, unit, 7)
+    found = compute_statistics("expr", outputs, targets, unit, 7)
     whole = resampled([found], "accuracy", 100, seed=2)
     np.random.seed(0)
     np.testing.assert_array_equal(resampled([found], "accuracy", 100, seed=2), whole)
@@ -161,14 +168,14 @@ def test_error_bars_come_from_units_not_from_frames():
     unit = np.repeat(np.arange(20), 500)
     targets = {"expr": np.zeros(len(unit), dtype=int)}
     outputs = np.eye(8)[(unit % 2)]  # ten videos all right, ten all wrong
-    spread = resampled([collect("expr", outputs, targets, unit, 20)], "accuracy", 4000, seed=0).std()
+    spread = resampled([compute_statistics("expr", outputs, targets, unit, 20)], "accuracy", 4000, seed=0).std()
     assert spread == pytest.approx(np.sqrt(0.25 / 20), rel=0.05)
 
 
 def test_units_without_a_row_are_not_drawn():
     outputs, targets, unit = rows_of("va", units=2)
-    few = resampled([collect("va", outputs, targets, unit, 2)], "CCC_V", 50, seed=1)
-    np.testing.assert_allclose(resampled([collect("va", outputs, targets, unit, 500)], "CCC_V", 50, seed=1), few)
+    few = resampled([compute_statistics("va", outputs, targets, unit, 2)], "CCC_V", 50, seed=1)
+    np.testing.assert_allclose(resampled([compute_statistics("va", outputs, targets, unit, 500)], "CCC_V", 50, seed=1), few)
 
 
 @settings(max_examples=12, deadline=None)
@@ -193,7 +200,7 @@ def test_no_warning_leaves_score_because_it_returns_what_was_undefined():
         warnings.simplefilter("error")
         for name in NAMES:
             outputs, targets, _ = rows_of(name, n=0)
-            assert set(score(collect(name, outputs, targets, np.zeros(0, int), 3)).metrics.values()) == {0}
+            assert set(score(compute_statistics(name, outputs, targets, np.zeros(0, int), 3)).metrics.values()) == {0}
     with pytest.warns(UndefinedMetricWarning):
         p_expr([0], [0])
 
@@ -201,24 +208,24 @@ def test_no_warning_leaves_score_because_it_returns_what_was_undefined():
 def test_wrong_input_is_named():
     outputs, targets, unit = rows_of("expr", n=20)
     with pytest.raises(InputError, match="unknown task 'exrp'; did you mean expr"):
-        collect("exrp", outputs, targets, unit, 7)
+        compute_statistics("exrp", outputs, targets, unit, 7)
     with pytest.raises(InputError, match=r"shape \[N, 8\]; got \[20, 7\]"):
-        collect("expr", outputs[:, :7], targets, unit, 7)
+        compute_statistics("expr", outputs[:, :7], targets, unit, 7)
     with pytest.raises(InputError, match="20 rows of outputs for 19 labels"):
-        collect("expr", outputs, targets, unit[:19], 7)
+        compute_statistics("expr", outputs, targets, unit[:19], 7)
     with pytest.raises(InputError, match="index .* into 3 unit"):
-        collect("expr", outputs, targets, unit, 3)
+        compute_statistics("expr", outputs, targets, unit, 3)
     with pytest.raises(InputError, match="labels of expr go up to 7; found 9"):
-        collect("expr", outputs, {"expr": np.full(20, 9)}, unit, 7)
+        compute_statistics("expr", outputs, {"expr": np.full(20, 9)}, unit, 7)
     with pytest.raises(InputError, match="labels of expr have shape"):
-        collect("expr", outputs, {"expr": np.zeros((20, 8), int)}, unit, 7)
+        compute_statistics("expr", outputs, {"expr": np.zeros((20, 8), int)}, unit, 7)
     with pytest.raises(InputError, match="NaN or infinity"):
-        collect("expr", np.full((20, 8), np.nan), targets, unit, 7)
+        compute_statistics("expr", np.full((20, 8), np.nan), targets, unit, 7)
     with pytest.raises(InputError, match="same units of the same task"):
-        merge([collect("expr", outputs, targets, unit, 7), collect("expr", outputs, targets, unit, 8)])
+        merge([compute_statistics("expr", outputs, targets, unit, 7), compute_statistics("expr", outputs, targets, unit, 8)])
     with pytest.raises(InputError, match="unknown metric 'P_EXP'; did you mean P_EXPR"):
-        resampled([collect("expr", outputs, targets, unit, 7)], "P_EXP")
+        resampled([compute_statistics("expr", outputs, targets, unit, 7)], "P_EXP")
     with pytest.raises(InputError, match="nothing to resample"):
-        resampled([collect("expr", outputs, {"expr": np.full(20, -1)}, unit, 7)], "P_EXPR")
+        resampled([compute_statistics("expr", outputs, {"expr": np.full(20, -1)}, unit, 7)], "P_EXPR")
     with pytest.raises(InputError, match="at least one frame"):
         best_thresholds(np.zeros((2, 12)), np.full((2, 12), -1))

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.runner import Grid, Protocol, Recipe, Smoothing
-from harness.runner.expansion import Expansion
+from harness.runner import Grid, Protocol, Recipe, SmoothingGrid
+from harness.runner.expansion import JobGrid
 from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.runner.recipe import FEATURES
-from harness.training.heads.config import HeadConfig, Part
+from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.errors import InputError
 
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
@@ -25,7 +25,7 @@ def expansion(*grids, temporal=True, backbones=tuple(BACKBONES), **settings):
     prepared = Prepared(Path("data"), Path("store"), "set", temporal, "images",
                         {task: f"labels of {task}" for task in recipe.tasks},
                         tuple(BACKBONES[name] for name in recipe.every_backbone()))
-    return Expansion(recipe, prepared)
+    return JobGrid(recipe, prepared)
 
 
 def shown(jobs, *kinds):
@@ -45,7 +45,7 @@ def test_each_task_has_its_baselines_once():
 
 
 def test_stills_have_no_previous_label_and_one_smoothing():
-    made = expansion(Grid("expr"), temporal=False, smoothing=Smoothing(gaps="nearest"), missing="filled")
+    made = expansion(Grid("expr"), temporal=False, smoothing=SmoothingGrid(gaps="nearest"), missing="filled")
     assert "previous label" not in {job.backbone for job in made.jobs()}
     plain = expansion(Grid("expr"), temporal=False)
     assert [job.job_id for job in made.jobs()] == [job.job_id for job in plain.jobs()]
@@ -72,14 +72,14 @@ def test_a_grid_has_the_recipes_backbones_or_its_own():
 
 
 def test_several_smoothings_share_one_training():
-    several = tuple(Smoothing((kernel,), radius, radius) for kernel in ("mean", "median") for radius in (2, 7))
+    several = tuple(SmoothingGrid((kernel,), radius, radius) for kernel in ("mean", "median") for radius in (2, 7))
     jobs = expansion(Grid("expr", smoothings=several), backbones=("emotions",), baselines=False, seeds=(0, 1)).jobs()
     assert [job.configuration.smoothing for job in jobs] == [s for s in several for _ in range(2)]
     assert len({job.job_id for job in jobs}) == 8 and len({job.training_id for job in jobs}) == 2
 
 
 @pytest.mark.parametrize("changes", [{"thresholds": "half"}, {"missing": "filled"},
-                                     {"smoothing": Smoothing(gaps="nearest")}])
+                                     {"smoothing": SmoothingGrid(gaps="nearest")}])
 def test_what_is_done_with_outputs_shares_their_training(changes):
     job, = expansion(Grid("au"), backbones=("emotions",), baselines=False).jobs()
     other, = expansion(Grid("au"), backbones=("emotions",), baselines=False, **changes).jobs()
@@ -106,9 +106,9 @@ def test_pictures_are_of_runs_and_can_be_left_out():
 @pytest.mark.parametrize("grid, message", [
     (lambda: Grid("expr", heads=(HeadConfig("separate"),)), "task expr has one output"),
     (lambda: Grid("au", heads=(HeadConfig(keep="accuracy"),)), "au has none"),
-    (lambda: Grid("mtl", ("embeddings",), (HeadConfig("separate", parts=(Part("va", features="scores"),)),)),
+    (lambda: Grid("mtl", ("embeddings",), (HeadConfig("separate", parts=(HeadOverride("va", features="scores"),)),)),
      "its va network reads scores, which are not all among the features embeddings"),
-    (lambda: Grid("mtl", heads=(HeadConfig("separate", parts=(Part("va", "score"),)),)), "did you mean scores"),
+    (lambda: Grid("mtl", heads=(HeadConfig("separate", parts=(HeadOverride("va", "score"),)),)), "did you mean scores"),
     (lambda: Grid("va", backbones=("a", "a")), "same backbones twice"),
 ])
 def test_a_grid_that_cannot_be_is_refused(grid, message):

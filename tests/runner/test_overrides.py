@@ -5,7 +5,7 @@ import pytest
 from harness.runner import Recipe, apply_settings, find_recipe, recipe_names
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
-from harness.utils.hashing import digest
+from harness.utils.hashing import content_hash
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_slice_is_not_set_where_none_is_held_out(recipe, settings):
 
 def test_a_head_without_a_hidden_layer_has_no_hidden_width():
     one, other = HeadConfig("logistic_regression"), HeadConfig("logistic_regression", hidden=64)
-    assert one == other and one.hidden == 0 and digest(one) == digest(other)
+    assert one == other and one.hidden == 0 and content_hash(one) == content_hash(other)
     assert HeadConfig("multitask", hidden=0) != HeadConfig("multitask", hidden=64)
     widened = apply_settings(find_recipe("abaw3_expr"), ["grids.heads.hidden=64"])
     assert [(head.kind, head.hidden) for head in widened.grids[0].heads] == [("logistic_regression", 0), ("mlp", 64)]

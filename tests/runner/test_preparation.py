@@ -8,10 +8,10 @@ import time
 import pytest
 
 from harness.data.synthetic.cache import synthetic_stills, synthetic_videos
-from harness.data.validation import require_sound
+from harness.data.validation import validate_dataset
 from harness.runner import BackboneRecipe, Grid, Protocol, Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
-from harness.runner.preparation import prepare
-from harness.tracking import TrackingLost
+from harness.runner.preparation import prepare_inputs
+from harness.tracking import TrackingUnavailableError
 from harness.training.backbones.config import Expressions, Schedule, StillsConfig
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
@@ -35,15 +35,15 @@ def test_scores_of_a_backbone_without_a_classifier_are_refused_before_extraction
     backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
     grids = (Grid("expr", ("embeddings", "embeddings+scores"), (HeadConfig("logistic_regression"),)),)
     with pytest.raises(InputError, match="bare: no classifier.*--set features=embeddings"):
-        prepare(recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+        prepare_inputs(recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store", print)
     assert not list((tmp_path / "store" / "features").glob("*/*"))
-    prepared = prepare(recipe(backbones=("bare",)), tmp_path / "data", tmp_path / "store", print)
+    prepared = prepare_inputs(recipe(backbones=("bare",)), tmp_path / "data", tmp_path / "store", print)
     assert prepared.backbones[0].label == "bare"
 
 
 def warnings(root, task="expr", protocol=HELD_OUT):
     said = []
-    require_sound(protocol, root, [task], said.append)
+    validate_dataset(protocol, root, [task], said.append)
     return said
 
 
@@ -57,7 +57,7 @@ def test_a_video_in_both_splits_is_refused_before_any_work(tmp_path, protocol):
     root = small_abaw3(tmp_path / "data")
     annotate(root, EXPR, "Validation_Set", "7-30-640x480", [0, 1, 4])
     with pytest.raises(InputError, match="video '7-30-640x480' in both train and validation of task 'expr'.*data chec"):
-        prepare(recipe(protocol=protocol), root, tmp_path / "store", print)
+        prepare_inputs(recipe(protocol=protocol), root, tmp_path / "store", print)
     assert not (tmp_path / "store" / "features").exists() and warnings(root, "va") == []
 
 
@@ -65,7 +65,7 @@ def test_a_subject_in_both_splits_is_refused(tmp_path):
     rows = [f"{n}.jpg,{('anger', 'fear')[n % 2]},s{n % 5},{'val' if n > 7 else 'train'}" for n in range(12)]
     root = table(tmp_path / "data", "image,expression,subject,split", *rows)
     with pytest.raises(InputError, match="subject 's0' and 3 more in both train and validation"):
-        prepare(recipe(), root, tmp_path / "store", print)
+        prepare_inputs(recipe(), root, tmp_path / "store", print)
 
 
 def test_the_two_sides_of_one_video_in_two_splits_are_a_warning(tmp_path):
@@ -113,7 +113,7 @@ def test_what_kills_left_aside_is_swept(tmp_path):
         old[-1].mkdir(parents=True)
         os.utime(old[-1], (time.time() - 7200,) * 2)
     with pytest.raises(InputError, match="add --data"):
-        prepare(recipe(), None, tmp_path / "store", print)
+        prepare_inputs(recipe(), None, tmp_path / "store", print)
     assert [path for path in old if path.exists()] == []
 
 
@@ -136,12 +136,12 @@ class Silent:
     """A tracker whose server has died."""
 
     def training(self, *_):
-        raise TrackingLost("no longer answers")
+        raise TrackingUnavailableError("no longer answers")
 
 
 def test_a_training_that_could_not_be_tracked_is_said(tmp_path):
     said = []
-    prepare(recipe_of(), small_abaw3(tmp_path / "data"), tmp_path / "store", said.append, Silent())
+    prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), tmp_path / "store", said.append, Silent())
     assert "warning: no longer answers" in said
 
 
@@ -150,7 +150,7 @@ def test_checkpoints_are_known_by_all_that_made_them(tmp_path, monkeypatch):
 
     def trained(training=TRAINING):
         before = set((store / "artifacts").glob("backbones/mine-*"))
-        prepare(recipe_of(training), root, store, lambda _: None)
+        prepare_inputs(recipe_of(training), root, store, lambda _: None)
         return len(set((store / "artifacts").glob("backbones/mine-*")) - before)
 
     assert trained() == 1 and trained() == 0
@@ -168,7 +168,7 @@ def test_a_recipes_own_backbone_is_the_one_that_its_command_trains_and_is_tracke
     store, tracker = tmp_path / "store", open_tracker(tmp_path / "store")
     alone = train_backbone(BackboneRecipe("mine", TRAINING, stills=STILLS), None, store, lambda _: None)
     assert not alone.kept and alone.trained is not None
-    prepared = prepare(recipe_of(), small_abaw3(tmp_path / "data"), store, lambda _: None, tracker)
+    prepared = prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), store, lambda _: None, tracker)
     assert [path.name for path in (store / "artifacts").glob("backbones/mine-*")] == [alone.folder.name]
     assert prepared.backbones[0].label == "mine"
     assert tracker.training(alone.folder.name, "mine", {}, {}) is None, "it is finished there"
@@ -190,7 +190,7 @@ def test_a_backbone_that_is_not_there_is_named_before_any_work_with_the_command_
     wanted = recipe(grids=grids, backbones=("enet_b0_8_best_vgaf", "tiny_mobilenet@random"))
     with pytest.raises(InputError, match="unknown backbone 'enet_b0_8_best_vgaf'.*backbones import FILE --name "
                                          "enet_b0_8_best_vgaf.*lacks enet_b2_8 too"):
-        prepare(wanted, small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+        prepare_inputs(wanted, small_abaw3(tmp_path / "data"), tmp_path / "store", print)
     assert not (tmp_path / "store" / "features").exists()
 
 
@@ -202,5 +202,5 @@ def test_backbones_of_single_grids_are_prepared_and_asked_for_scores_where_they_
     backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
     head = (HeadConfig("logistic_regression"),)
     grids = Grid("expr", ("scores",), head), Grid("au", ("embeddings",), head, backbones=("bare",))
-    prepared = prepare(recipe(grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+    prepared = prepare_inputs(recipe(grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store", print)
     assert [backbone.label for backbone in prepared.backbones] == ["tiny_mobilenet", "bare"]

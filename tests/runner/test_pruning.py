@@ -6,7 +6,7 @@ from multiprocessing.connection import Client
 
 import pytest
 
-from harness.runner.pruning import listening
+from harness.runner.pruning import pruning_server
 from harness.utils.errors import FramelightError
 
 
@@ -28,7 +28,7 @@ def within(seconds, function):
 
 
 def test_a_reporter_gets_the_answer_for_its_trial():
-    with listening(lambda number, epoch, value: (number, epoch, value) == (3, 2, 0.5)) as reporter_for:
+    with pruning_server(lambda number, epoch, value: (number, epoch, value) == (3, 2, 0.5)) as reporter_for:
         assert reporter_for(3)(2, 0.5) is True
         assert reporter_for(3)(1, 0.5) is False
         assert reporter_for(4)(2, 0.5) is False
@@ -42,7 +42,7 @@ def test_an_answer_that_raises_stops_no_training_and_is_raised_on_leaving():
         raise OSError("database is locked")
 
     def use():
-        with listening(answer) as reporter_for:
+        with pruning_server(answer) as reporter_for:
             return [reporter_for(0)(epoch, 0.1) for epoch in (1, 2)]
 
     left = within(20, use)
@@ -52,7 +52,7 @@ def test_an_answer_that_raises_stops_no_training_and_is_raised_on_leaving():
 
 def test_what_goes_wrong_inside_comes_before_what_went_wrong_in_an_answer():
     def use():
-        with listening(lambda *_: 1 / 0) as reporter_for:
+        with pruning_server(lambda *_: 1 / 0) as reporter_for:
             assert reporter_for(0)(1, 0.1) is False
             raise KeyError("ours")
 
@@ -60,7 +60,7 @@ def test_what_goes_wrong_inside_comes_before_what_went_wrong_in_an_answer():
 
 
 def test_a_stranger_and_a_worker_that_died_are_passed_over():
-    with listening(lambda *_: True) as reporter_for:
+    with pruning_server(lambda *_: True) as reporter_for:
         reporter = reporter_for(0)
         with pytest.raises(Exception, match="digest"):
             Client(reporter.address, authkey=b"another")
@@ -71,7 +71,7 @@ def test_a_stranger_and_a_worker_that_died_are_passed_over():
 
 def test_leaving_does_not_wait_for_a_worker_that_hangs():
     began = time.monotonic()
-    with listening(lambda *_: True) as reporter_for:
+    with pruning_server(lambda *_: True) as reporter_for:
         reporter = reporter_for(0)
         silent = Client(reporter.address, authkey=reporter.key)
     assert time.monotonic() - began < 10
@@ -79,7 +79,7 @@ def test_leaving_does_not_wait_for_a_worker_that_hangs():
 
 
 def test_a_reporter_whose_search_is_gone_says_so():
-    with listening(lambda *_: True) as reporter_for:
+    with pruning_server(lambda *_: True) as reporter_for:
         reporter = reporter_for(7)
     error = within(20, lambda: reporter(1, 0.1))
     assert isinstance(error, FramelightError) and "trial 7" in str(error)

@@ -12,13 +12,13 @@ from harness.cli import main
 from harness.jobs import execute
 from harness.jobs.job import REVISION
 from harness.runner import apply_settings, find_recipe
-from harness.runner.expansion import Expansion
-from harness.runner.preparation import prepare
+from harness.runner.expansion import JobGrid
+from harness.runner.preparation import prepare_inputs
 from harness.runner.run import run
-from harness.runner.search_space import Space
+from harness.runner.search_space import SearchSpace
 from harness.tracking import open_tracker, records
 from harness.utils.errors import InputError
-from harness.utils.hashing import digest, plain
+from harness.utils.hashing import content_hash, to_jsonable
 from tests.helpers import small_run
 from tests.helpers.search_recipes import RECIPE, TRIALS, arguments, outcome, studies
 
@@ -70,7 +70,7 @@ def fresh(empty, searched, tmp_path):
 @pytest.fixture(scope="module")
 def expansion(recipe, small_set, searched):
     wanted = apply_settings(find_recipe(str(recipe)), ["search.trials=12"])
-    return Expansion(wanted, prepare(wanted, small_set, searched, lambda _: None))
+    return JobGrid(wanted, prepare_inputs(wanted, small_set, searched, lambda _: None))
 
 
 def test_the_winner_is_best_on_the_selection_split_and_alone_on_the_board(searched, capsys):
@@ -142,8 +142,8 @@ def test_a_longer_search_goes_on_and_the_order_of_backbones_is_nothing_to_it(sea
 
 def test_what_decides_an_outcome_is_in_the_identity(expansion):
     def identity(*settings):
-        changed = Expansion(apply_settings(expansion.recipe, list(settings)), expansion.prepared)
-        return Space(changed, changed.recipe.grids[0]).identity()
+        changed = JobGrid(apply_settings(expansion.recipe, list(settings)), expansion.prepared)
+        return SearchSpace(changed, changed.recipe.grids[0]).identity()
 
     assert identity("search.trials=99") == identity() == identity("seeds=0,5") == identity("search.batch=5")
     assert len({identity(), identity("seeds=1"), identity("search.pruner=none"), identity("heads.batch_size=32"),
@@ -155,10 +155,10 @@ def test_what_decides_an_outcome_is_in_the_identity(expansion):
 def test_a_study_of_before_there_were_batches_goes_on(expansion):
     """What was not searched then has no part in the name of a study."""
     recipe, grid = expansion.recipe, expansion.recipe.grids[0]
-    before = plain(dataclasses.replace(recipe.search, trials=1))
+    before = to_jsonable(dataclasses.replace(recipe.search, trials=1))
     for name in ("batch", "gaps", "thresholds"):
         del before[name]
-    assert Space(expansion, grid).identity() == digest([
+    assert SearchSpace(expansion, grid).identity() == content_hash([
         before, grid, recipe.smoothing, recipe.protocol, recipe.thresholds, recipe.missing, recipe.seeds[0], REVISION,
         expansion.data_of(grid.task), sorted(backbone.entry for backbone in expansion.prepared.backbones)])
 
@@ -167,7 +167,7 @@ def space_of(expansion, task, *settings):
     """The space of the first grid, for another task, and what 40 random trials of it are."""
     recipe = apply_settings(expansion.recipe, [*settings, f"grids.task={task}"])
     labels = {task: "0" for task in ("va", "au", "mtl")}
-    space = Space(Expansion(recipe, dataclasses.replace(expansion.prepared, labels=labels)), recipe.grids[0])
+    space = SearchSpace(JobGrid(recipe, dataclasses.replace(expansion.prepared, labels=labels)), recipe.grids[0])
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     trials = [study.ask() for _ in range(40)]
     return trials, [space.job(trial, "trial", 0) for trial in trials]
@@ -225,7 +225,7 @@ def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_a
     study, = studies(fresh)
     assert trained[:2] == [6, 6]
     for trial in study.get_trials():
-        job = Space(Expansion(recipe, prepared), recipe.grids[0]).job(trial, "trial", 0)
+        job = SearchSpace(JobGrid(recipe, prepared), recipe.grids[0]).job(trial, "trial", 0)
         alone = dataclasses.replace(job, store=fresh / "alone")
         alone.store.mkdir(exist_ok=True)
         if not (alone.store / "features").exists():
@@ -237,7 +237,7 @@ def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_a
 def test_a_head_keeps_what_is_not_searched_and_multitask_may_be_direct(expansion):
     text = RECIPE.replace('HeadConfig("mlp"', 'HeadConfig("multitask", schedule="constant"')
     found = find_recipe(str(small_run.write_recipe(expansion.prepared.store, text)))
-    space = Space(Expansion(found, expansion.prepared), found.grids[0])
+    space = SearchSpace(JobGrid(found, expansion.prepared), found.grids[0])
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     heads = [space.job(study.ask(), "trial", 0).configuration.head for _ in range(30)]
     linear = [head for head in heads if head.kind == "logistic_regression"]

@@ -11,8 +11,8 @@ from optuna.trial import TrialState
 from harness.cli import main
 from harness.jobs.execute import compute
 from harness.runner import apply_settings, find_recipe
-from harness.runner.expansion import Expansion
-from harness.runner.preparation import prepare
+from harness.runner.expansion import JobGrid
+from harness.runner.preparation import prepare_inputs
 from harness.runner.search import GridSearch
 from harness.tracking import records
 from tests.helpers import small_run
@@ -27,7 +27,7 @@ def recipe(tmp_path_factory):
 @pytest.fixture(scope="module")
 def expansion(recipe, small_set, tmp_path_factory):
     wanted = apply_settings(find_recipe(str(recipe)), ["search.trials=12"])
-    return Expansion(wanted, prepare(wanted, small_set, tmp_path_factory.mktemp("features"), lambda _: None))
+    return JobGrid(wanted, prepare_inputs(wanted, small_set, tmp_path_factory.mktemp("features"), lambda _: None))
 
 
 class Killed(Exception):
@@ -67,7 +67,7 @@ def search(expansion, store, batches, batch=2):
         store.mkdir()
         (store / "features").symlink_to(expansion.prepared.store / "features")
     recipe = apply_settings(expansion.recipe, [f"search.batch={batch}"])
-    moved = Expansion(recipe, dataclasses.replace(expansion.prepared, store=store))
+    moved = JobGrid(recipe, dataclasses.replace(expansion.prepared, store=store))
     GridSearch(moved, recipe.grids[0], store).run(batches)
     study, = studies(store)
     return study.get_trials()

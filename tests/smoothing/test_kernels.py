@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from harness.smoothing import smooth
 from harness.smoothing.gaps import GAPS, fill_gaps
-from harness.smoothing.kernels import CAUSAL, KERNELS, MAX_RADIUS, curve, delay, look_ahead
+from harness.smoothing.kernels import CAUSAL, KERNELS, MAX_RADIUS, mean_lag, required_lookahead, smooth_many_radii
 from harness.utils.errors import InputError
 
 VALUES = st.floats(-1, 1, width=32)
@@ -48,7 +48,7 @@ def test_the_widest_window_equals_a_plain_loop(kernel):
 def test_curve_equals_smooth_of_each_video(lengths, radii, kernel):
     videos, radii = videos_of(lengths), sorted(radii)
     seen = []
-    for radius, smoothed in curve(videos, kernel, radii):
+    for radius, smoothed in smooth_many_radii(videos, kernel, radii):
         seen.append(radius)
         np.testing.assert_allclose(smoothed, np.concatenate([smooth(v, kernel, radius) for v in videos]), atol=1e-12)
     assert seen == radii
@@ -57,7 +57,7 @@ def test_curve_equals_smooth_of_each_video(lengths, radii, kernel):
 @pytest.mark.parametrize("kernel", [*KERNELS][1:])
 def test_a_window_never_reaches_into_the_next_video(kernel):
     videos = [np.zeros((5, 2)), np.ones((3, 2)), np.full((1, 2), 7.0), np.zeros((400, 2))]
-    for _, smoothed in curve(videos, kernel, [0, 1, 4, 250]):
+    for _, smoothed in smooth_many_radii(videos, kernel, [0, 1, 4, 250]):
         np.testing.assert_allclose(smoothed, np.concatenate(videos), rtol=1e-14)
 
 
@@ -71,7 +71,7 @@ def test_radius_zero_and_kernel_none_leave_outputs_as_they_are(kernel):
 @pytest.mark.parametrize("kernel", [*KERNELS])
 def test_what_curve_yields_may_be_kept_and_changed(kernel):
     videos = videos_of([30, 4])
-    kept = [smoothed for _, smoothed in curve(videos, kernel, range(4))]
+    kept = [smoothed for _, smoothed in smooth_many_radii(videos, kernel, range(4))]
     copies = [smoothed.copy() for smoothed in kept]
     kept[0][:] = 99
     for radius in range(1, 4):
@@ -102,7 +102,7 @@ def test_a_causal_kernel_does_not_know_what_comes_later(kernel, radius, now):
     later = outputs.copy()
     later[now:] = 99
     np.testing.assert_array_equal(smooth(outputs, kernel, radius)[:now], smooth(later, kernel, radius)[:now])
-    assert look_ahead(kernel, radius) == 0
+    assert required_lookahead(kernel, radius) == 0
 
 
 @pytest.mark.parametrize("kernel", [*KERNELS])
@@ -111,10 +111,10 @@ def test_delay_and_look_ahead_are_those_of_the_filter(kernel, radius):
     """A ramp comes out late by the delay; an impulse is seen as many frames before it as the window looks ahead."""
     ramp = np.arange(1000.0)[:, None]
     lag = (ramp - smooth(ramp, kernel, radius))[-MAX_RADIUS]
-    assert lag == pytest.approx(delay(kernel, radius), abs=1e-6)
+    assert lag == pytest.approx(mean_lag(kernel, radius), abs=1e-6)
     step = (np.arange(200) >= 100).astype(float)[:, None]
     moved = np.flatnonzero(smooth(step, kernel, 2 * radius)[:, 0] > 1e-9)[0]
-    first = 100 - look_ahead(kernel, 2 * radius)
+    first = 100 - required_lookahead(kernel, 2 * radius)
     assert moved == (first if not kernel.endswith("median") else moved) and moved >= first
 
 
@@ -202,13 +202,13 @@ def test_wrong_input_is_named(kernel, radius, outputs, message):
 
 def test_wrong_input_of_a_curve_is_named_before_any_work():
     with pytest.raises(InputError, match="no video"):
-        curve([], "mean", [1])
+        smooth_many_radii([], "mean", [1])
     with pytest.raises(InputError, match="differ in width"):
-        curve([np.zeros((3, 2)), np.zeros((3, 4))], "mean", [1])
+        smooth_many_radii([np.zeros((3, 2)), np.zeros((3, 4))], "mean", [1])
     with pytest.raises(InputError, match="must ascend"):
-        curve([np.zeros((3, 2))], "mean", [2, 1])
+        smooth_many_radii([np.zeros((3, 2))], "mean", [2, 1])
     with pytest.raises(InputError, match="outputs of video 1 hold NaN"):
-        curve([np.zeros((3, 2)), np.full((3, 2), np.nan)], "mean", [1])
+        smooth_many_radii([np.zeros((3, 2)), np.full((3, 2), np.nan)], "mean", [1])
 
 
 @pytest.mark.benchmark
@@ -217,5 +217,5 @@ def test_all_radii_over_280_000_frames(kernel, seconds):
     lengths = np.diff(np.r_[0, np.sort(np.random.default_rng(0).choice(np.arange(200, 279_800), 69, False)), 280_000])
     videos = [video.astype(np.float32) for video in videos_of(lengths, columns=8)]
     start = time.perf_counter()
-    frames = [len(smoothed) for _, smoothed in curve(videos, kernel, range(MAX_RADIUS + 1))]
+    frames = [len(smoothed) for _, smoothed in smooth_many_radii(videos, kernel, range(MAX_RADIUS + 1))]
     assert time.perf_counter() - start < seconds and frames == [280_000] * 251

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import CAUSAL, MAX_RADIUS
-from harness.smoothing.streaming import Streaming
+from harness.smoothing.streaming import StreamingFilter
 from harness.utils.errors import InputError
 
 
@@ -18,7 +18,7 @@ def test_frame_by_frame_equals_the_whole_video_at_once(kernel, radius, present, 
     outputs = np.random.default_rng(0).normal(size=(len(frames), columns)).astype(np.float32)
     expected = smooth(fill_gaps(frames, outputs, 60, "held"), kernel, radius)
     crops = dict(zip(frames.tolist(), outputs))
-    stream = Streaming(kernel, radius)
+    stream = StreamingFilter(kernel, radius)
     found = [stream(crops.get(frame)) for frame in range(1, 61)]
     assert all(one is None for one in found[:frames[0] - 1])
     np.testing.assert_allclose(np.stack(found[frames[0] - 1:]), expected[frames[0] - 1:], atol=1e-12)
@@ -27,14 +27,14 @@ def test_frame_by_frame_equals_the_whole_video_at_once(kernel, radius, present, 
 @pytest.mark.parametrize("kernel", CAUSAL)
 def test_hours_of_frames_do_not_drift(kernel):
     outputs = np.random.default_rng(1).random((20_000, 2))
-    stream = Streaming(kernel, MAX_RADIUS)
+    stream = StreamingFilter(kernel, MAX_RADIUS)
     found = np.stack([stream(frame) for frame in outputs])
     np.testing.assert_allclose(found, smooth(outputs, kernel, MAX_RADIUS), atol=1e-11)
 
 
 def test_what_comes_out_and_went_in_may_be_changed():
     for kernel in ("none", *CAUSAL):
-        stream, outputs = Streaming(kernel, 1), np.ones(2)
+        stream, outputs = StreamingFilter(kernel, 1), np.ones(2)
         stream(outputs)[:] = 99
         outputs[:] = 99
         np.testing.assert_array_equal(stream(None), [1, 1])
@@ -46,11 +46,11 @@ def test_what_comes_out_and_went_in_may_be_changed():
     ("exponential", 251, "0 to 250"), ("trailing_mean", -1, "0 to 250")])
 def test_a_filter_that_no_camera_can_have_is_refused(kernel, radius, message):
     with pytest.raises(InputError, match=message):
-        Streaming(kernel, radius)
+        StreamingFilter(kernel, radius)
 
 
 def test_what_would_never_leave_the_filter_is_refused():
-    stream = Streaming("exponential", 3)
+    stream = StreamingFilter("exponential", 3)
     stream([0.5])
     with pytest.raises(InputError, match="frame 2 of a stream holds NaN"):
         stream([np.nan])

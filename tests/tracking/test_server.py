@@ -10,7 +10,7 @@ import pytest
 
 from harness.cli import main
 from harness.leaderboard.significance import SignificanceCache
-from harness.tracking import TrackingLost, locate, open_tracker, statistics_elsewhere, tracked_records
+from harness.tracking import TrackingUnavailableError, locate, open_tracker, statistics_elsewhere, tracked_records
 from harness.tracking.ui import ENVIRONMENT, ui_command
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.job_statistics import keep
@@ -70,7 +70,7 @@ def test_a_server_that_dies_midway_gets_the_rest_from_the_next_run(tmp_path, ser
     server.stop()
     began = time.monotonic()
     for job in done[1:]:
-        with pytest.raises(TrackingLost, match=f"{server.uri} no longer answers.*next run sends"):
+        with pytest.raises(TrackingUnavailableError, match=f"{server.uri} no longer answers.*next run sends"):
             tracker.log(job, folder, parent)
     assert time.monotonic() - began < 30
     server.start()

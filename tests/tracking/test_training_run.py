@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from harness.tracking import locate, open_tracker, tracked_records
-from harness.tracking.location import TrackingLost
+from harness.tracking.location import TrackingUnavailableError
 from harness.tracking.mlflow_api import MlflowClient
 from harness.tracking.training_run import TrainingRun
 from tests.helpers.records import record
@@ -121,7 +121,7 @@ class Gone:
     def __getattr__(self, name):
         self.left -= 1
         if self.left < 0:
-            raise TrackingLost("no longer answers")
+            raise TrackingUnavailableError("no longer answers")
         return getattr(self.tracker, name)
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from harness.training.fit import Fitted
+from harness.training.fit import FitResult
 from tests.helpers.small_fits import assert_near, assert_same, fitted
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ def several(folder, strategy, *more):
 
 
 def results(folder, rank):
-    return [Fitted(**saved) for saved in torch.load(folder / f"results-{rank}.pt", weights_only=True)]
+    return [FitResult(**saved) for saved in torch.load(folder / f"results-{rank}.pt", weights_only=True)]
 
 
 @pytest.fixture(scope="module")

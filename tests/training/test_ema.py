@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from harness.training.ema import Average
+from harness.training.ema import ExponentialMovingAverage
 from harness.training.fit import Selection
 from harness.training.lightning_module import fit
 from tests.helpers.small_fits import ALL, BY_ACCURACY, Network, batches, fitted, model
@@ -10,7 +10,7 @@ from tests.helpers.small_fits import ALL, BY_ACCURACY, Network, batches, fitted,
 def test_averages_are_those_worked_out_by_hand():
     """Decays (1 + 1) / (10 + 1) and (1 + 2) / (10 + 2) of the first two updates, then the one asked for."""
     module = nn.BatchNorm1d(1)
-    average, expected = Average(module, 0.3), 0.0
+    average, expected = ExponentialMovingAverage(module, 0.3), 0.0
     for update, decay in enumerate((2 / 11, 3 / 12, 0.3, 0.3), 1):
         with torch.no_grad():
             module.running_mean.fill_(10.0 * update)
@@ -24,13 +24,13 @@ def test_averages_are_those_worked_out_by_hand():
 def test_applying_and_withdrawing_leaves_the_weights_as_they_were():
     network = Network().to(torch.bfloat16)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    average = Average(network, 0.9)
+    average = ExponentialMovingAverage(network, 0.9)
     assert average.values["classifier.weight"].dtype == torch.float32
     with torch.no_grad():
         average.values["classifier.weight"].fill_(1.0)
     average.apply(network)
     assert (network.classifier.weight == 1).all()
-    average.withdraw(network)
+    average.restore(network)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 

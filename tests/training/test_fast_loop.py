@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.training.fit import Optimisation, Selection
+from harness.training.fit import OptimizerConfig, Selection
 from harness.training.lightning_module import FrameModel, fit
 from harness.training.losses import BlockLosses, CrossEntropy
 from tests.helpers.small_fits import assert_near, assert_same
@@ -38,7 +38,7 @@ def model(**how):
     torch.manual_seed(3)
     head = nn.Sequential(nn.Linear(WIDTH, 5), nn.ReLU(), nn.Dropout(0.2), nn.Linear(5, CLASSES))
     losses = BlockLosses({"class": CrossEntropy(np.ones(CLASSES))}, {"class": slice(0, CLASSES)})
-    return FrameModel(head, losses, Optimisation(4, ROWS, 0.05, l2=1e-3, **how),
+    return FrameModel(head, losses, OptimizerConfig(4, ROWS, 0.05, l2=1e-3, **how),
                       selection=Selection(lambda part: rows(1)[0].split(40), accuracy))
 
 
@@ -47,8 +47,8 @@ def at_once(monkeypatch):
     """How often steps were made at once."""
     from harness.training import fast_loop
 
-    made, steps = [], fast_loop.steps
-    monkeypatch.setattr(fast_loop, "steps", lambda *given: (made.append(1), steps(*given)))
+    made, steps = [], fast_loop.fast_loop
+    monkeypatch.setattr(fast_loop, "fast_loop", lambda *given: (made.append(1), steps(*given)))
     return made
 
 

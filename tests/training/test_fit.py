@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from harness.training import rank, trainer_options
-from harness.training.fit import Optimisation, Selection
+from harness.training.fit import OptimizerConfig, Selection
 from harness.training.lightning_module import fit
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.small_fits import BY_ACCURACY, ROWS, assert_same, batches, fitted, model
@@ -113,26 +113,26 @@ def test_what_this_machine_lacks_is_said_and_not_replaced(lacking, words):
 
 
 def test_what_the_trainer_is_given():
-    how = Optimisation(2, 10, 0.1, clip=3.0)
+    how = OptimizerConfig(2, 10, 0.1, clip=3.0)
     chosen = trainer_options.options(how, {"precision": "bf16-mixed", "accumulate_grad_batches": 4})
     assert (chosen["precision"], chosen["accumulate_grad_batches"], chosen["gradient_clip_val"], chosen["max_epochs"],
             chosen["deterministic"]) == ("bf16-mixed", 4, 3.0, 2, True)
-    assert rank.alone({}) and rank.alone({"devices": "1"})
-    assert not any(rank.alone(several) for several in (
+    assert rank.is_single_process({}) and rank.is_single_process({"devices": "1"})
+    assert not any(rank.is_single_process(several) for several in (
         {"devices": 2}, {"devices": "auto"}, {"num_nodes": 2}, {"strategy": "ddp"}))
 
 
 def test_only_one_of_several_processes_is_the_first(monkeypatch):
     several = {"devices": 2}
-    assert rank.first(several)
+    assert rank.is_rank_zero(several)
     for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"):
         monkeypatch.setenv(name, "1")
-        assert not rank.first(several) and rank.first({})
+        assert not rank.is_rank_zero(several) and rank.is_rank_zero({})
         monkeypatch.setenv(name, "0")
-    assert rank.first(several)
+    assert rank.is_rank_zero(several)
 
 
 def test_seeds_differ_by_epoch_process_and_batch():
-    how = Optimisation(2, 10, 0.1, seed=3)
+    how = OptimizerConfig(2, 10, 0.1, seed=3)
     seeds = [how.seed_of(epoch, process, batch) for epoch in range(3) for process in range(3) for batch in range(-1, 3)]
     assert len(set(seeds)) == len(seeds)

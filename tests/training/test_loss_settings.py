@@ -10,7 +10,7 @@ from harness.metrics import tasks
 from harness.training import losses
 from tests.training.test_losses import MTL, batch
 
-ZEROED = losses.Terms(invalid="zeroed")
+ZEROED = losses.LossConfig(invalid="zeroed")
 
 
 def block(name, how, logits, targets, pairs):
@@ -20,7 +20,7 @@ def block(name, how, logits, targets, pairs):
 def test_without_class_weights_every_class_and_unit_counts_alike():
     logits, targets, pairs = batch()
     for name, weights in (("expr", torch.ones(8)), ("au", torch.ones(12, 2))):
-        made = losses.of_task(MTL, targets, losses.Terms(class_weights="none")).losses[name]
+        made = losses.of_task(MTL, targets, losses.LossConfig(class_weights="none")).losses[name]
         assert torch.equal(made.weights, weights)
         assert not torch.equal(losses.of_task(MTL, targets).losses[name].weights, weights)
 
@@ -29,12 +29,12 @@ def test_published_class_weights_leave_the_commonest_class_at_one():
     """Training rows of the third challenge's EXPR, and the weights that its notebook prints for them."""
     counts = (177_198, 16_573, 10_771, 9_080, 95_463, 78_751, 31_615, 165_866)
     labels = np.append(np.repeat(np.arange(8), counts), -1)
-    published, ours = (losses.CrossEntropy.of(labels, losses.Terms(class_weights=name)).weights.double()
+    published, ours = (losses.CrossEntropy.of(labels, losses.LossConfig(class_weights=name)).weights.double()
                        for name in ("published", "inverse"))
     assert [round(weight, 3) for weight in published.tolist()] == [1, 10.692, 16.451, 19.515, 1.856, 2.25, 5.605, 1.068]
     assert torch.allclose(published / ours, torch.full((8,), 8 * max(counts) / sum(counts), dtype=torch.float64))
     _, targets, _ = batch()
-    units = [losses.of_task(MTL, targets, losses.Terms(class_weights=name)).losses["au"].weights
+    units = [losses.of_task(MTL, targets, losses.LossConfig(class_weights=name)).losses["au"].weights
              for name in ("published", "inverse")]
     assert torch.equal(*units)
 
@@ -43,15 +43,15 @@ def test_squared_error_equals_the_formula():
     logits, targets, pairs = batch()
     keep, said = pairs["va"][1].numpy(), np.tanh(logits[:, MTL.slices()["va"]].detach().numpy())
     expected = np.square(said - targets["va"])[keep].mean()
-    assert block("va", losses.Terms(va_loss="mse"), logits, targets, pairs).item() == pytest.approx(expected, rel=1e-5)
+    assert block("va", losses.LossConfig(va_loss="mse"), logits, targets, pairs).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_label_smoothing_reaches_the_expressions():
     logits, targets, pairs = batch()
     smoothed = losses.CrossEntropy(losses.CrossEntropy.of(targets["expr"]).weights.numpy(), 0.3)
-    found = block("expr", losses.Terms(label_smoothing=0.3), logits, targets, pairs)
+    found = block("expr", losses.LossConfig(label_smoothing=0.3), logits, targets, pairs)
     assert found.item() == pytest.approx(smoothed(logits[:, MTL.slices()["expr"]], *pairs["expr"]).item())
-    assert found.item() != pytest.approx(block("expr", losses.Terms(), logits, targets, pairs).item(), rel=1e-3)
+    assert found.item() != pytest.approx(block("expr", losses.LossConfig(), logits, targets, pairs).item(), rel=1e-3)
 
 
 def test_balanced_tasks_weigh_most_rows_over_own_rows():
@@ -61,14 +61,14 @@ def test_balanced_tasks_weigh_most_rows_over_own_rows():
                "au": np.zeros((rows, 12), np.int8)}
     for name, count in counts.items():
         targets[name][count:] = -5 if name == "va" else -1
-    weights = losses.of_task(MTL, targets, losses.Terms(task_weights="balanced")).weights
+    weights = losses.of_task(MTL, targets, losses.LossConfig(task_weights="balanced")).weights
     assert {name: round(weight, 4) for name, weight in weights.items()} == {"va": 1.0, "expr": 1.1464, "au": 1.0058}
 
 
 def test_balanced_tasks_sum_with_their_weights():
     logits, targets, pairs = batch()
-    made = losses.of_task(MTL, targets, losses.Terms(task_weights="balanced"))
-    parts = {name: block(name, losses.Terms(), logits, targets, pairs).item() for name in pairs}
+    made = losses.of_task(MTL, targets, losses.LossConfig(task_weights="balanced"))
+    parts = {name: block(name, losses.LossConfig(), logits, targets, pairs).item() for name in pairs}
     assert made(logits, pairs).item() == pytest.approx(sum(made.weights[n] * v for n, v in parts.items()), rel=1e-5)
 
 
@@ -96,7 +96,7 @@ def test_zeroed_rows_are_zero_in_outputs_and_targets():
                         weights[:, 0] * np.log(1 - said["au"]))
     assert block("au", ZEROED, logits, targets, pairs).item() == pytest.approx(entropy.mean(), rel=1e-5)
 
-    squared = block("va", losses.Terms(invalid="zeroed", va_loss="mse"), logits, targets, pairs).item()
+    squared = block("va", losses.LossConfig(invalid="zeroed", va_loss="mse"), logits, targets, pairs).item()
     assert squared == pytest.approx(np.square(said["va"] - np.where(mask["va"], targets["va"], 0)).mean(), rel=1e-5)
 
 

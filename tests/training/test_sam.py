@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.training.sam import Sharpness
+from harness.training.sam import SAM
 from tests.helpers.small_fits import ALL, BATCH, Network, assert_near, assert_same, batches, fitted, model, pictures
 
 
@@ -28,7 +28,7 @@ def test_the_first_step_is_the_one_worked_out_by_hand(optimiser, settings, expec
     """rho 0.5: perturbed by 0.5 * (3, 4) / 5 = (0.3, 0.4), where the gradient is (3 * 1.3, 4 * 1.4) = (3.9, 5.6).
     Adam's first step is g / (|g| + eps)."""
     bowl = Bowl()
-    step, sharpness = optimiser(bowl.parameters(), **settings), Sharpness(bowl, 0.5)
+    step, sharpness = optimiser(bowl.parameters(), **settings), SAM(bowl, 0.5)
     loss = sharpness.loss(bowl)
     assert loss.item() == pytest.approx((3 * 1.3**2 + 4 * 1.4**2) / 2)
     loss.backward()
@@ -44,7 +44,7 @@ def test_a_gradient_without_a_direction_perturbs_nothing(at):
     bowl = Bowl()
     with torch.no_grad():
         bowl.w.fill_(at)
-    sharpness = Sharpness(bowl, 0.5)
+    sharpness = SAM(bowl, 0.5)
     sharpness.loss(bowl).backward()
     assert (bowl.w == at).all()
 
@@ -59,7 +59,7 @@ def passes(network, seed=0, rho=0.1):
         return seen[-1]
 
     torch.manual_seed(seed)
-    sharpness = Sharpness(network, rho)
+    sharpness = SAM(network, rho)
     sharpness.loss(objective).backward()
     return [loss.item() for loss in seen], sharpness
 
@@ -112,7 +112,7 @@ def test_a_gradient_that_half_precision_cannot_hold_is_found_by_its_scale():
             return network(torch.ones(1, 4)).float().sum() * 1e-9
 
     for scale in (1.0, 2.0**16):
-        sharpness = Sharpness(network, 1.0)
+        sharpness = SAM(network, 1.0)
         sharpness.loss(objective, lambda loss, scale=scale: loss * scale)
         moved.append((network.weight - before).norm().item())
         sharpness.restore()

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from harness.utils.files import sweep, writing, writing_directory
+from harness.utils.files import atomic_write, atomic_write_dir, remove_stale_temp_files
 
 
 def test_only_what_was_left_aside_long_ago_is_swept(tmp_path):
@@ -23,9 +23,9 @@ def test_only_what_was_left_aside_long_ago_is_swept(tmp_path):
     put("a", 7200, folder=True)
     put("b.aside", 7200)
     put(".a.lock", 7200)
-    sweep(tmp_path)
+    remove_stale_temp_files(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {".a.new.aside", ".b.new.aside", "a", "b.aside", ".a.lock"}
-    sweep(tmp_path, older_than_s=30)
+    remove_stale_temp_files(tmp_path, older_than_s=30)
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b.aside", ".a.lock"}
 
 
@@ -35,20 +35,20 @@ def test_a_link_is_swept_and_what_it_points_to_stays(tmp_path):
     link = tmp_path / "store" / ".a.x.aside"
     link.symlink_to(tmp_path / "kept", target_is_directory=True)
     os.utime(link, (time.time() - 7200,) * 2, follow_symlinks=False)
-    sweep(tmp_path / "store")
+    remove_stale_temp_files(tmp_path / "store")
     assert not link.is_symlink() and (tmp_path / "kept").is_dir()
 
 
 def test_a_folder_that_is_not_there_needs_no_sweep(tmp_path):
-    sweep(tmp_path / "none")
+    remove_stale_temp_files(tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("way", [writing, writing_directory])
+@pytest.mark.parametrize("way", [atomic_write, atomic_write_dir])
 def test_what_is_written_aside_is_what_is_swept(way, tmp_path):
     with way(tmp_path / "entry") as aside:
         os.utime(aside, (time.time() - 7200,) * 2)
-        sweep(tmp_path)
+        remove_stale_temp_files(tmp_path)
         assert not aside.exists()
-        (aside.mkdir if way is writing_directory else aside.touch)()
+        (aside.mkdir if way is atomic_write_dir else aside.touch)()
     assert (tmp_path / "entry").exists()

@@ -4,18 +4,18 @@ import shutil
 import threading
 import time
 
-from harness.utils.locks import making
+from harness.utils.locks import entry_lock
 
 
 def test_who_waits_is_told_for_what_and_goes_on_where_the_folder_went_with_the_work(tmp_path, capsys):
     held, folder = [], tmp_path / ".talk.partial"
 
     def wait():
-        with making(folder / "pieces", "talk"):
+        with entry_lock(folder / "pieces", "talk"):
             held.append((folder / ".pieces.lock").exists())
 
     other = threading.Thread(target=wait)
-    with making(folder / "pieces"):
+    with entry_lock(folder / "pieces"):
         other.start()
         said = ""
         while not said:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from harness.utils.errors import FramelightError, InputError
-from harness.utils.output_dir import placing, require_free
+from harness.utils.output_dir import check_output_dir, replace_output_dir
 
 
 @pytest.fixture
@@ -22,38 +22,38 @@ def full(tmp_path):
 
 def test_a_folder_with_something_in_it_is_refused_without_force(full, tmp_path):
     with pytest.raises(InputError, match="not empty.*--force"):
-        require_free(full, False)
-    require_free(full, True)
-    require_free(tmp_path / "new", False)
+        check_output_dir(full, False)
+    check_output_dir(full, True)
+    check_output_dir(tmp_path / "new", False)
     (tmp_path / "empty").mkdir()
-    require_free(tmp_path / "empty", False)
+    check_output_dir(tmp_path / "empty", False)
 
 
 def test_a_file_is_never_replaced(full):
     with pytest.raises(InputError, match="is a file"):
-        require_free(full / "mine.txt", True)
+        check_output_dir(full / "mine.txt", True)
 
 
 def test_where_no_folder_can_be_made_is_said_at_once(full, monkeypatch):
     with pytest.raises(InputError, match="mine.txt is a file; name another folder"):
-        require_free(full / "mine.txt" / "deep" / "er", False)
+        check_output_dir(full / "mine.txt" / "deep" / "er", False)
     monkeypatch.setattr(os, "access", lambda path, mode: path != full)
-    require_free(full.parent / "new", False)
+    check_output_dir(full.parent / "new", False)
     with pytest.raises(InputError, match="out is not yours to write in"):
-        require_free(full / "deep" / "er", True)
+        check_output_dir(full / "deep" / "er", True)
 
 
 def test_what_is_read_is_never_replaced(full):
     with pytest.raises(InputError, match="which is read"):
-        require_free(full, True, full / "mine.txt")
+        check_output_dir(full, True, full / "mine.txt")
     with pytest.raises(InputError, match="which is read"):
-        require_free(full, True, full)
+        check_output_dir(full, True, full)
 
 
 def test_a_part_of_what_is_read_is_never_replaced_but_may_be_made(full, tmp_path):
     with pytest.raises(InputError, match="part of .*--force would remove"):
-        require_free(full, True, tmp_path)
-    require_free(tmp_path / "new", True, tmp_path)
+        check_output_dir(full, True, tmp_path)
+    check_output_dir(tmp_path / "new", True, tmp_path)
 
 
 @pytest.mark.parametrize("force", (True, False))
@@ -62,16 +62,16 @@ def test_the_folder_that_one_is_in_is_never_replaced(full, tmp_path, force, monk
     for here in (full, full / "deeper"):
         monkeypatch.chdir(here)
         with pytest.raises(InputError, match="the folder that you are in"):
-            require_free(full, force)
+            check_output_dir(full, force)
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
     with pytest.raises(InputError, match="--out . is or holds"):
-        require_free(empty.relative_to(empty), force)
+        check_output_dir(empty.relative_to(empty), force)
 
 
 def test_the_new_folder_takes_the_place_of_the_old_and_nothing_stays_aside(full, tmp_path):
-    with placing(full) as aside:
+    with replace_output_dir(full) as aside:
         (aside / "new.txt").write_text("new")
         assert (full / "mine.txt").is_file()
     assert [path.name for path in full.iterdir()] == ["new.txt"]
@@ -79,7 +79,7 @@ def test_the_new_folder_takes_the_place_of_the_old_and_nothing_stays_aside(full,
 
 
 def test_a_failure_leaves_the_old_folder(full, tmp_path):
-    with pytest.raises(RuntimeError), placing(full) as aside:
+    with pytest.raises(RuntimeError), replace_output_dir(full) as aside:
         (aside / "new.txt").write_text("new")
         raise RuntimeError
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
@@ -89,7 +89,7 @@ def test_a_failure_leaves_the_old_folder(full, tmp_path):
 def test_a_link_to_a_folder_stays_and_its_folder_is_replaced(full, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(full)
-    with placing(link) as aside:
+    with replace_output_dir(link) as aside:
         (aside / "new.txt").write_text("new")
     assert link.is_symlink() and [path.name for path in full.iterdir()] == ["new.txt"]
 
@@ -97,9 +97,9 @@ def test_a_link_to_a_folder_stays_and_its_folder_is_replaced(full, tmp_path):
 KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
-from harness.utils.output_dir import placing
+from harness.utils.output_dir import replace_output_dir
 shutil.rmtree = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
-with placing(Path(sys.argv[1])) as aside:
+with replace_output_dir(Path(sys.argv[1])) as aside:
     (aside / "new.txt").write_text("new")
 """
 
@@ -116,7 +116,7 @@ def test_what_a_kill_left_of_the_same_folder_goes_and_nothing_else(tmp_path):
         (tmp_path / name).mkdir()
         if "old" in name:
             os.utime(tmp_path / name, (0, 0))
-    with placing(tmp_path / "out"):
+    with replace_output_dir(tmp_path / "out"):
         pass
     assert {path.name for path in tmp_path.iterdir()} == {"out", *names[1:]}
 
@@ -130,6 +130,6 @@ def test_what_cannot_take_the_place_leaves_the_old(full, monkeypatch):
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", failing)
-    with pytest.raises(FramelightError, match="disk is full"), placing(full) as aside:
+    with pytest.raises(FramelightError, match="disk is full"), replace_output_dir(full) as aside:
         (aside / "new.txt").write_text("new")
     assert [path.name for path in full.iterdir()] == ["mine.txt"]

@@ -10,7 +10,7 @@ import pytest
 
 from harness.utils.errors import InputError
 from harness.video.camera import Camera
-from harness.video.realtime import Paced
+from harness.video.realtime import RealtimeSource
 from harness.video.source import open_source
 from tests.helpers.video_files import colour_at, film
 
@@ -48,6 +48,6 @@ def test_what_a_capture_delivers_is_rgb_numbered_and_timed_from_its_first_frame(
 
 def test_a_camera_is_paced_by_itself(tmp_path):
     camera = Camera(cv2.VideoCapture(str(film(tmp_path / "a.mp4", 30))), "camera:0", None)
-    with Paced(camera) as source:
+    with RealtimeSource(camera) as source:
         frames = [frame for frame in source if not time.sleep(.01)]
     assert len(frames) + source.dropped == 30 and frames[-1].number == 30

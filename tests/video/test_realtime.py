@@ -7,16 +7,16 @@ from itertools import islice
 import pytest
 
 from harness.utils.errors import InputError
-from harness.video.frames import Limited
+from harness.video.frames import TimeLimitedSource
 from harness.video.reader import Video
-from harness.video.realtime import Paced
+from harness.video.realtime import RealtimeSource
 from harness.video.source import open_source
 from tests.helpers.video_files import film
 from tests.video.test_source import photo
 
 
 def test_a_slow_reader_gets_the_newest_frames_and_the_others_are_counted(tmp_path):
-    with Paced(open_source(str(film(tmp_path / "a.mp4", 20, rate=50)))) as source:
+    with RealtimeSource(open_source(str(film(tmp_path / "a.mp4", 20, rate=50)))) as source:
         frames = []
         for frame in source:
             frames.append(frame)
@@ -28,7 +28,7 @@ def test_a_slow_reader_gets_the_newest_frames_and_the_others_are_counted(tmp_pat
 
 
 def test_frames_come_no_sooner_than_their_time(tmp_path):
-    with Paced(open_source(str(film(tmp_path / "a.mp4", 12, rate=50)))) as source:
+    with RealtimeSource(open_source(str(film(tmp_path / "a.mp4", 12, rate=50)))) as source:
         frames = list(source)
     for frame in frames:
         assert frame.arrived - frames[0].arrived >= frame.seconds - frames[0].seconds - 5e-3
@@ -37,7 +37,7 @@ def test_frames_come_no_sooner_than_their_time(tmp_path):
 def test_the_pixels_and_times_are_those_of_the_source(tmp_path):
     path = film(tmp_path / "a.mp4", 8, rate=50)
     whole = {frame.number: frame for frame in open_source(str(path))}
-    with Paced(open_source(str(path))) as source:
+    with RealtimeSource(open_source(str(path))) as source:
         for frame in source:
             assert frame.seconds == whole[frame.number].seconds
             assert (frame.pixels == whole[frame.number].pixels).all()
@@ -45,13 +45,13 @@ def test_the_pixels_and_times_are_those_of_the_source(tmp_path):
 
 def test_reading_may_stop_early_and_leaves_no_thread(tmp_path):
     before = threading.active_count()
-    with Paced(open_source(str(film(tmp_path / "a.mp4", 250)))) as source:
+    with RealtimeSource(open_source(str(film(tmp_path / "a.mp4", 250)))) as source:
         assert next(iter(source)).number == 1
     assert threading.active_count() == before
 
 
 def test_a_source_that_was_never_read_closes(tmp_path):
-    with Paced(open_source(str(film(tmp_path / "a.mp4", 5)))):
+    with RealtimeSource(open_source(str(film(tmp_path / "a.mp4", 5)))):
         pass
 
 
@@ -64,15 +64,15 @@ class Unplugged(Video):
 
 
 def test_an_error_of_the_source_is_raised_where_the_frames_are_read(tmp_path):
-    with pytest.raises(OSError, match="the drive is gone"), Paced(Unplugged(film(tmp_path / "a.mp4", 50))) as source:
+    with pytest.raises(OSError, match="the drive is gone"), RealtimeSource(Unplugged(film(tmp_path / "a.mp4", 50))) as source:
         list(source)
 
 
 def test_only_the_first_seconds_are_played(tmp_path):
-    with Limited(Paced(open_source(str(film(tmp_path / "a.mp4", 100, rate=50)))), .1) as source:
+    with TimeLimitedSource(RealtimeSource(open_source(str(film(tmp_path / "a.mp4", 100, rate=50)))), .1) as source:
         assert all(frame.seconds < .1 for frame in source)
 
 
 def test_images_cannot_be_played(tmp_path):
     with pytest.raises(InputError, match="no frame rate.*leave out --live"):
-        Paced(open_source(str(photo(tmp_path / "a.png"))))
+        RealtimeSource(open_source(str(photo(tmp_path / "a.png"))))

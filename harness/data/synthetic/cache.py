@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
-from harness.utils.hashing import digest
-from harness.utils.locks import making
+from harness.utils.hashing import content_hash
+from harness.utils.locks import entry_lock
 
 Say = Callable[[str], None]
 
@@ -18,7 +18,7 @@ def synthetic_videos(wanted: SyntheticVideos, store: Path, say: Say) -> Path:
     """The built-in video set in the store, made once."""
     from harness.data.synthetic import VERSION, make
 
-    root = store / "artifacts" / "synthetic" / f"videos-{digest([wanted, VERSION])}"
+    root = store / "artifacts" / "synthetic" / f"videos-{content_hash([wanted, VERSION])}"
     what = f"the synthetic set: {wanted.videos} videos of {wanted.frames} frames"
     return _made(root, what, partial(make, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0), say)
 
@@ -37,12 +37,12 @@ def stills_identity(wanted: SyntheticStills) -> str:
     """What those stills are known by, drawn or not: the settings and the code that draws them."""
     from harness.data.synthetic import VERSION
 
-    return digest([wanted, VERSION])
+    return content_hash([wanted, VERSION])
 
 
 def _made(root: Path, what: str, make: Callable[..., object], say: Say) -> Path:
     """`root`, drawn on every core by whoever comes first."""
-    with making(root):
+    with entry_lock(root):
         if not root.is_dir():
             from harness.utils.progress import Progress
 

@@ -13,7 +13,7 @@ from harness.data.synthetic.annotation_files import write_layout
 from harness.data.synthetic.stills import HEADER, make_subject
 from harness.data.synthetic.video import make_video, split_of
 from harness.utils.errors import InputError
-from harness.utils.files import writing_directory
+from harness.utils.files import atomic_write_dir
 
 VERSION = 1
 """Raised whenever the same seed gives other bytes."""
@@ -95,7 +95,7 @@ def make_stills(root: Path, images: int = 3000, identities: int = 120, seed: int
     """
     _at_least("identities", identities, 6, " (one in six is for validation)")
     _at_least("images", images, identities, ", one of each person")
-    with writing_directory(_fresh(root)) as aside:
+    with atomic_write_dir(_fresh(root)) as aside:
         _write_stills(aside, images, identities, seed, workers, _ticker(progress, images))
         _record(aside, seed=seed, stills=images, identities=identities)
 
@@ -115,7 +115,7 @@ def make(root: Path, videos: int = 40, frames: int = 150, seed: int = 0, stills:
         _at_least("identities", identities, 6, " (one in six is for validation)")
         _at_least("stills", stills, identities, ", one of each person")
     tick = _ticker(progress, videos * frames + stills)
-    with writing_directory(_fresh(root)) as aside:
+    with atomic_write_dir(_fresh(root)) as aside:
         _write_videos(aside, videos, frames, seed, workers, tick)
         if stills:
             _write_stills(aside / "stills", stills, identities, seed, workers, tick)

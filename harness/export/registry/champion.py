@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.leaderboard.rows import board
+from harness.leaderboard.rows import board_key
 from harness.leaderboard.table_layout import Row
 from harness.tracking.records import Record
 
@@ -12,7 +12,7 @@ NAMED = 3
 """Runs that a reason names before it counts the rest."""
 
 
-def why_not(record: Record, listed: Sequence[Row]) -> str:
+def reason_not_champion(record: Record, listed: Sequence[Row]) -> str:
     """'' when the record's run is the best of its held-out board and no other is tied with it.
 
     listed: the rows of its task, with what their paired tests say.
@@ -27,7 +27,7 @@ def why_not(record: Record, listed: Sequence[Row]) -> str:
         return f"its protocol, {own['protocol']}, chooses on the labels that it is scored on"
     if own["rank"] is None:
         return "its run has no place on its board"
-    others = [row for row in listed if board(row) == board(own) and row["rank"] is not None and row is not own]
+    others = [row for row in listed if board_key(row) == board_key(own) and row["rank"] is not None and row is not own]
     better = [row for row in others if row["value"] > own["value"]]
     if better:
         best = max(better, key=lambda row: row["value"])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.export.registry.registry import FILE, FOLDER, MODEL, SHA256
 from harness.tracking import locate
-from harness.utils.errors import FramelightError, InputError, unknown
-from harness.utils.files import sha256, writing_directory
+from harness.utils.errors import FramelightError, InputError, unknown_name_error
+from harness.utils.files import atomic_write_dir, sha256
 
 if TYPE_CHECKING:
     from harness.export.registry.registry import Registry, Version
@@ -54,14 +54,14 @@ def _version(registry: Registry, name: str, alias: str | None, number: str | Non
         if not names:
             raise InputError(f"no model is registered at {registry.location.uri}; make one: framelight export RUN "
                              "--out DIR")
-        raise unknown("model", name, names)
+        raise unknown_name_error("model", name, names)
     if alias is not None:
         aliases = registry.aliases(name)
         if not aliases:
             raise InputError(f"{name} has no alias '{alias}', nor any other: none of its runs led its board beyond the "
                              f"tie when it was exported. Name a version: {_listed(name, versions)}")
         if alias not in aliases:
-            raise unknown(f"alias of {name}", alias, aliases)
+            raise unknown_name_error(f"alias of {name}", alias, aliases)
         number = aliases[alias]
     if str(number) not in versions:
         raise InputError(f"{name} has no version {number}; it has {_listed(name, versions)}")
@@ -81,7 +81,7 @@ def _folder(registry: Registry, version: Version) -> Path:
     kept = registry.location.store / "artifacts" / "models" / version.tags[MODEL]
     if not _sound(version, kept / FOLDER):
         shutil.rmtree(kept, ignore_errors=True)
-        with writing_directory(kept) as aside:
+        with atomic_write_dir(kept) as aside:
             registry.fetch(version, aside)
     return kept / FOLDER
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from harness.data.image_decoding import decode
 from harness.data.synthetic.stills import make_subject
-from harness.export.registry.champion import why_not
+from harness.export.registry.champion import reason_not_champion
 from harness.export.registry.registry import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
 from harness.leaderboard.rows import rows
 from harness.leaderboard.significance import SignificanceCache
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from harness.tracking.mlflow_api import LoggedModel
 
 
-def drawn_crop(side: int | None = None) -> np.ndarray:
+def synthetic_example(side: int | None = None) -> np.ndarray:
     """uint8 [1, S, S, 3] RGB; side: S where a model takes no other, else 112."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "images").mkdir()
@@ -77,7 +77,7 @@ def _logged(store: Path, tracking_uri: str | None, record: Record, folder: Path)
     said = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location.uri}"
     listed = rows(tracked_records(store, tracking_uri), record.task,
                   SignificanceCache(store, statistics_elsewhere(store, tracking_uri)))
-    return [said, _crowned(registry, version, record, why_not(record, listed))]
+    return [said, _crowned(registry, version, record, reason_not_champion(record, listed))]
 
 
 def model_name(record: Record) -> str:
@@ -118,7 +118,7 @@ def _prepare(record: Record, folder: Path, tags: Mapping[str, str]) -> Prepare:
             data = Path(aside) / Path(FOLDER).name
             _copy(folder, data)
             save_pyfunc(to, model, LOADER, data, crops, outputs,
-                        drawn_crop(EXAMPLE_SIDE if shape[1] < 0 else shape[1]),
+                        synthetic_example(EXAMPLE_SIDE if shape[1] < 0 else shape[1]),
                         [f"{name}=={version_of(name)}" for name in PACKAGES], tags)
 
     return prepare

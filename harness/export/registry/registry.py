@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from harness.tracking.client import Connection, pages
+from harness.tracking.client import Connection, paginate
 from harness.tracking.location import Location, locked, source_tags, writer
 from harness.tracking.mlflow_api import LoggedModel, LoggedModelOutput, download
 from harness.tracking.serialization import JOB, WRITER
@@ -65,19 +65,19 @@ class Registry:
 
     def names(self) -> list[str]:
         with self._to.guard(FramelightError):
-            return [model.name for model in pages(self._client.search_registered_models)]
+            return [model.name for model in paginate(self._client.search_registered_models)]
 
     def versions(self, name: str) -> list[Version]:
         """In order of their numbers; none for a name that is not registered."""
         with self._to.guard(FramelightError):
-            found = pages(partial(self._client.search_model_versions, f"name = '{name}'"))
+            found = paginate(partial(self._client.search_model_versions, f"name = '{name}'"))
             return [Version(one.name, str(one.version), one.source, one.tags)
                     for one in sorted(found, key=lambda one: int(one.version))]
 
     def aliases(self, name: str) -> dict[str, str]:
         """Numbers of versions by alias."""
         with self._to.guard(FramelightError):
-            found = pages(partial(self._client.search_registered_models, f"name = '{name}'"))
+            found = paginate(partial(self._client.search_registered_models, f"name = '{name}'"))
             return {alias: str(number) for model in found for alias, number in model.aliases.items()}
 
     def register(self, name: str, run_id: str, tags: Mapping[str, str], prepare: Prepare) -> tuple[Version, bool]:
@@ -136,7 +136,7 @@ class Registry:
 
     def _same(self, tags: Mapping[str, str]) -> list[LoggedModel]:
         condition = f"tags.`{SHA256}` = '{tags[SHA256]}' AND tags.`{JOB}` = '{tags[JOB]}'"
-        return pages(partial(self._client.search_logged_models, [self._to.experiment], condition))
+        return paginate(partial(self._client.search_logged_models, [self._to.experiment], condition))
 
     def _is_there(self, model: LoggedModel) -> bool:
         """Whether its files can be and are sound; only those on this machine are looked at."""

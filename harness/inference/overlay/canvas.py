@@ -45,29 +45,29 @@ def fill(pixels: np.ndarray, left: int, top: int, right: int, bottom: int, colou
 
 def blend(pixels: np.ndarray, mask: np.ndarray, left: int, top: int, colour: str) -> None:
     """A colour where the mask, uint8 [h, w], is 255, and in between where it is less."""
-    _press(pixels, _stamp(mask, colour), left, top)
+    _composite(pixels, _stamp(mask, colour), left, top)
 
 
-def slab(pixels: np.ndarray, left: int, top: int, width: int, height: int, radius: int, colour: str,
+def rounded_rectangle(pixels: np.ndarray, left: int, top: int, width: int, height: int, radius: int, colour: str,
          opacity: float = 1.0) -> None:
     """A rectangle with round corners."""
-    _press(pixels, _slab(width, height, radius, colour, opacity), left, top)
+    _composite(pixels, _slab(width, height, radius, colour, opacity), left, top)
 
 
-class Stamp(NamedTuple):
+class Patch(NamedTuple):
     """What is added to pixels and how much of them is kept, in 256ths; uint16 [h, w, 3]."""
 
     added: np.ndarray
     kept: np.ndarray
 
 
-def _stamp(mask: np.ndarray, colour: str, opacity: float = 1.0) -> Stamp:
+def _stamp(mask: np.ndarray, colour: str, opacity: float = 1.0) -> Patch:
     seen = np.repeat(mask[:, :, None], 3, axis=2).astype(np.uint16)
     weight = seen + (seen >> 7) if opacity >= 1 else seen * np.uint16(round(256 * opacity)) >> 8
-    return Stamp(rgb(colour) * weight, 256 - weight)
+    return Patch(rgb(colour) * weight, 256 - weight)
 
 
-def _press(pixels: np.ndarray, stamp: Stamp, left: int, top: int) -> None:
+def _composite(pixels: np.ndarray, stamp: Patch, left: int, top: int) -> None:
     height, width, _ = stamp.kept.shape
     part = pixels[max(top, 0):max(top + height, 0), max(left, 0):max(left + width, 0)]
     if part.size:
@@ -91,16 +91,16 @@ def write(pixels: np.ndarray, text: str, x: int, middle: float, size: int, colou
     stamp = _words(text, size, colour, bold)
     width = stamp.kept.shape[1]
     left = x - {"left": 0, "middle": width // 2, "right": width}[anchor]
-    _press(pixels, stamp, left, round(middle + CAPITAL * size) - round(BASE * size))
+    _composite(pixels, stamp, left, round(middle + CAPITAL * size) - round(BASE * size))
 
 
 @lru_cache(maxsize=512)
-def _words(text: str, size: int, colour: str, bold: bool) -> Stamp:
-    return _stamp(lettering(text, size, bold), colour)
+def _words(text: str, size: int, colour: str, bold: bool) -> Patch:
+    return _stamp(text_mask(text, size, bold), colour)
 
 
 @lru_cache(maxsize=512)
-def lettering(text: str, size: int, bold: bool = False) -> np.ndarray:
+def text_mask(text: str, size: int, bold: bool = False) -> np.ndarray:
     """uint8 [h, w] mask of one line, as wide as the text."""
     face = _font(size, bold)
     image = Image.new("L", (max(1, round(face.getlength(text))), round(LINE * size)))
@@ -119,7 +119,7 @@ def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
 
 
 @lru_cache(maxsize=256)
-def _slab(width: int, height: int, radius: int, colour: str, opacity: float) -> Stamp:
+def _slab(width: int, height: int, radius: int, colour: str, opacity: float) -> Patch:
     large = Image.new("L", (FINER * width, FINER * height))
     ImageDraw.Draw(large).rounded_rectangle((0, 0, FINER * width - 1, FINER * height - 1), FINER * radius, fill=255)
     return _stamp(np.asarray(large.reduce(FINER)), colour, opacity)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.inference.result import Outputs, Reading
+from harness.inference.result import Outputs, PredictionResult
 from harness.video.frames import USUAL_RATE
 
 TRAIL = 1.5
@@ -15,7 +15,7 @@ TRAIL = 1.5
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class FaceOverlay:
     """One face in one frame; an output that no run gives, or that is not known in this frame, is None.
 
     box: x, y, width and height in pixels; found: whether it was seen in this very frame; expression: [8]
@@ -41,7 +41,7 @@ class FacesByFrame:
     Pictures without time that were not smoothed have nothing to do with each other, and so no trail.
     """
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: PredictionResult) -> None:
         self.reading = reading
         self.held = {name: _block(reading.outputs, name) for name in ("expr", "va", "au")}
         in_a_row = reading.rate is not None or any(one.kernel != "none" for one in reading.outputs)
@@ -50,17 +50,17 @@ class FacesByFrame:
         self.place = np.empty_like(self.order)
         self.place[self.order] = np.arange(len(self.order))
 
-    def __getitem__(self, number: int) -> list[Shown]:
+    def __getitem__(self, number: int) -> list[FaceOverlay]:
         """The faces of that frame by their ids; none for a frame that was not read."""
         rows = range(*np.searchsorted(self.reading.frame, (number, number + 1)))
         return [self._shown(row) for row in rows]
 
-    def _shown(self, row: int) -> Shown:
+    def _shown(self, row: int) -> FaceOverlay:
         reading = self.reading
         now = {name: None if values is None or np.isnan(values[row]).any() else values[row]
                for name, values in self.held.items()}
         x, y, width, height = map(float, reading.boxes[row])
-        return Shown(int(reading.face[row]), (x, y, width, height), bool(reading.found[row]), now["expr"],
+        return FaceOverlay(int(reading.face[row]), (x, y, width, height), bool(reading.found[row]), now["expr"],
                      None if now["va"] is None else self._trail(row), None if now["au"] is None else now["au"] > 0)
 
     def _trail(self, row: int) -> np.ndarray:

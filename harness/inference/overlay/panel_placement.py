@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from harness.inference.overlay.frame_faces import Shown
+from harness.inference.overlay.frame_faces import FaceOverlay
 from harness.inference.overlay.panels import LEVELS, Columns, given, size_of
 
 AREA = 0.36
@@ -53,7 +53,7 @@ class Place:
     columns: Columns
 
 
-class Places:
+class PanelLayout:
     """The places of all faces of a video, given frame by frame.
 
     width, height: of the frame in pixels; size: of the font; beside: where a strip begins that is kept for panels.
@@ -64,7 +64,7 @@ class Places:
         self.last: dict[int, Place] = {}
         self.level, self.waited = 0, PATIENCE
 
-    def of(self, faces: Sequence[Shown], boxes: Sequence[Area]) -> dict[int, Place]:
+    def of(self, faces: Sequence[FaceOverlay], boxes: Sequence[Area]) -> dict[int, Place]:
         """The place of each face that has a panel, by its id.
 
         All have the level that fits for all, but for faces that are small or of which nothing is known. It gets
@@ -84,7 +84,7 @@ class Places:
         """Whether a face of that size has all its details where there is room."""
         return _side(box) >= SIDES[0] * self.size
 
-    def _placed(self, level: int, able: Sequence[int], faces: Sequence[Shown], boxes: Sequence[Area]
+    def _placed(self, level: int, able: Sequence[int], faces: Sequence[FaceOverlay], boxes: Sequence[Area]
                 ) -> dict[int, Place] | None:
         """Each face at that level, or at a poorer one for its size; None where not all find room."""
         taken, chosen = list(boxes), {}
@@ -100,7 +100,7 @@ class Places:
         covered = sum(place.area.pixels for place in chosen.values())
         return chosen if len(chosen) < 2 or covered <= AREA * self.width * self.height else None
 
-    def _candidates(self, shown: Shown, box: Area, level: int, before: Place | None) -> list[Place]:
+    def _candidates(self, shown: FaceOverlay, box: Area, level: int, before: Place | None) -> list[Place]:
         """Places of that level, the one of the frame before first."""
         found = [Place(level, 10 * i + j, area, columns)
                  for i, columns in enumerate(given(one, shown) for one in LEVELS[level])

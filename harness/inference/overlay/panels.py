@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from harness.inference.overlay.canvas import FINER, blend, fill, lettering, readable_on, slab, write
-from harness.inference.overlay.frame_faces import Shown
+from harness.inference.overlay.canvas import FINER, blend, fill, readable_on, rounded_rectangle, text_mask, write
+from harness.inference.overlay.frame_faces import FaceOverlay
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.plotting.style import FACE_COLOURS
 
@@ -52,14 +52,14 @@ class Block:
 
     needs: str
     height: float
-    paint: Callable[[Canvas, Shown], None]
+    paint: Callable[[Canvas, FaceOverlay], None]
 
 
 def colour_of(face: int) -> str:
     return FACE_COLOURS[(face - 1) % len(FACE_COLOURS)]
 
 
-def caption(shown: Shown) -> str:
+def caption(shown: FaceOverlay) -> str:
     """What is said of a face in a few words: its expression, else valence and arousal, else its action units."""
     if not shown.known:
         return "" if shown.found else "not seen"
@@ -71,7 +71,7 @@ def caption(shown: Shown) -> str:
     return (" ".join(present[:3]) + (" …" if len(present) > 3 else "")) if present else ""
 
 
-def active(shown: Shown) -> list[str]:
+def active(shown: FaceOverlay) -> list[str]:
     return [] if shown.units is None else [name for name, on in zip(ACTION_UNITS, shown.units) if on]
 
 
@@ -81,13 +81,13 @@ def signed(value: float) -> str:
     return "0.00" if text[1:] == "0.00" else text
 
 
-def _title(canvas: Canvas, shown: Shown) -> None:
+def _title(canvas: Canvas, shown: FaceOverlay) -> None:
     """Id, expression and its probability."""
     size = canvas.size
     x, middle = canvas.at(0, 0.75)
     number = str(shown.face)
-    wide = max(round(1.5 * size), lettering(number, size, True).shape[1] + round(0.7 * size))
-    slab(canvas.pixels, x, canvas.top, wide, round(1.5 * size), round(0.3 * size), canvas.colour)
+    wide = max(round(1.5 * size), text_mask(number, size, True).shape[1] + round(0.7 * size))
+    rounded_rectangle(canvas.pixels, x, canvas.top, wide, round(1.5 * size), round(0.3 * size), canvas.colour)
     write(canvas.pixels, number, x + wide // 2, middle, size, readable_on(canvas.colour), True, "middle")
     if shown.expression is None:
         write(canvas.pixels, f"face {shown.face}", x + wide + round(0.5 * size), middle, size, LIGHT)
@@ -105,11 +105,11 @@ def _bar(canvas: Canvas, left: float, y: float, height: float, share: float, col
     fill(canvas.pixels, x, top, x + round((right - x) * float(share)), bottom, colour)
 
 
-def _top_bar(canvas: Canvas, shown: Shown) -> None:
+def _top_bar(canvas: Canvas, shown: FaceOverlay) -> None:
     _bar(canvas, 0, 0, 0.42, shown.expression.max(), canvas.colour)
 
 
-def _bars(canvas: Canvas, shown: Shown) -> None:
+def _bars(canvas: Canvas, shown: FaceOverlay) -> None:
     """The eight expressions in their order, the most probable in the colour of the face."""
     best = int(shown.expression.argmax())
     for i, (name, share) in enumerate(zip(EXPRESSIONS, shown.expression)):
@@ -118,10 +118,10 @@ def _bars(canvas: Canvas, shown: Shown) -> None:
         _bar(canvas, 5.5, 1.06 * i + 0.2, 0.66, share, canvas.colour if i == best else DIM)
 
 
-def _affect(across: float) -> Callable[[Canvas, Shown], None]:
+def _affect(across: float) -> Callable[[Canvas, FaceOverlay], None]:
     """Valence to the right, arousal upwards, as a dot on a circle with its trail, and in figures."""
 
-    def paint(canvas: Canvas, shown: Shown) -> None:
+    def paint(canvas: Canvas, shown: FaceOverlay) -> None:
         side = round(across * canvas.size)
         blend(canvas.pixels, _circle(side), canvas.left, canvas.top, LIGHT)
         trail, dot, edge = _moves(side, shown.trail, max(0.17 * canvas.size, 2.5))
@@ -167,14 +167,14 @@ def _inside(values: np.ndarray) -> np.ndarray:
     return values / np.maximum(1, np.linalg.norm(values, axis=1, keepdims=True))
 
 
-def _units(canvas: Canvas, shown: Shown) -> None:
+def _units(canvas: Canvas, shown: FaceOverlay) -> None:
     """All twelve action units, each at its own place, the active ones as lit chips."""
     for i, (name, on) in enumerate(zip(ACTION_UNITS, shown.units)):
         row, column = divmod(i, EACH_ROW)
         _chip(canvas, name, column, 1.3 * row, bool(on))
 
 
-def _active(canvas: Canvas, shown: Shown) -> None:
+def _active(canvas: Canvas, shown: FaceOverlay) -> None:
     """The active units in one row; the last chip counts those that have no room."""
     names = active(shown)
     if not names:
@@ -191,7 +191,7 @@ def _chip(canvas: Canvas, name: str, column: int, y: float, on: bool) -> None:
     wide, high = round((step - 0.2) * canvas.size), round(1.15 * canvas.size)
     x, top = canvas.at(column * step, y)
     if on:
-        slab(canvas.pixels, x, top, wide, high, round(0.3 * canvas.size), canvas.colour)
+        rounded_rectangle(canvas.pixels, x, top, wide, high, round(0.3 * canvas.size), canvas.colour)
     write(canvas.pixels, name, x + wide // 2, top + high / 2, max(9, round(0.8 * canvas.size)),
           readable_on(canvas.colour) if on else FAINT, anchor="middle")
 
@@ -209,7 +209,7 @@ LEVELS: tuple[tuple[Columns, ...], ...] = (
 """From much to little; of each the arrangements, the narrow one first. After the last there is only a label."""
 
 
-def given(columns: Columns, shown: Shown) -> Columns:
+def given(columns: Columns, shown: FaceOverlay) -> Columns:
     """The arrangement without what is not known of this face, and so without columns that would be empty."""
     known = {"": True, "expr": shown.expression is not None, "va": shown.trail is not None,
              "au": shown.units is not None}
@@ -224,11 +224,11 @@ def size_of(columns: Columns, size: int) -> tuple[int, int]:
     return round((width + 2 * PADDING) * size), round((height + 2 * PADDING) * size)
 
 
-def paint(pixels: np.ndarray, columns: Columns, shown: Shown, left: int, top: int, size: int) -> None:
+def paint(pixels: np.ndarray, columns: Columns, shown: FaceOverlay, left: int, top: int, size: int) -> None:
     """Paint the panel with its upper left corner there; fainter where the face was not seen in this frame."""
     width, height = size_of(columns, size)
     colour = colour_of(shown.face)
-    slab(pixels, left, top, width, height, round(0.45 * size), GROUND, OPACITY)
+    rounded_rectangle(pixels, left, top, width, height, round(0.45 * size), GROUND, OPACITY)
     for i, column in enumerate(columns):
         x, y = left + round((PADDING + i * (WIDTH + 2 * GAP)) * size), top + round(PADDING * size)
         for block in column:

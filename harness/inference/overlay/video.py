@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from harness.inference.overlay.canvas import lettering, outline, readable_on, slab, write
-from harness.inference.overlay.frame_faces import FacesByFrame, Shown
-from harness.inference.overlay.panel_placement import Area, Places
+from harness.inference.overlay.canvas import outline, readable_on, rounded_rectangle, text_mask, write
+from harness.inference.overlay.frame_faces import FaceOverlay, FacesByFrame
+from harness.inference.overlay.panel_placement import Area, PanelLayout
 from harness.inference.overlay.panels import GROUND, caption, colour_of, paint
-from harness.inference.result import Reading
+from harness.inference.result import PredictionResult
 
 if TYPE_CHECKING:
     from harness.video.frames import Frame, Source
@@ -30,7 +30,7 @@ STRIP = 14
 """Width of the strip that is added beside a face that leaves no room for its panel, in sizes of the font."""
 
 
-def draw(pixels: np.ndarray, faces: Sequence[Shown], places: Places) -> np.ndarray:
+def draw(pixels: np.ndarray, faces: Sequence[FaceOverlay], places: PanelLayout) -> np.ndarray:
     """A copy of the frame, uint8 [H, W, 3], with a box, an id and a panel for each face.
 
     The box is dashed where the face was not seen in this very frame. A face without room for a panel has its
@@ -57,7 +57,7 @@ def draw(pixels: np.ndarray, faces: Sequence[Shown], places: Places) -> np.ndarr
 class Renderer:
     """The frames of a reading with what was read on them, in a size of the video's own; given in their order."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: PredictionResult) -> None:
         width, height = reading.size
         self.faces = FacesByFrame(reading)
         self.enlarged = max(1, min(math.ceil(SMALLEST / min(width, height)), LARGEST // max(width, height)))
@@ -66,7 +66,7 @@ class Renderer:
         strip = round(STRIP * self.font) if self._cramped() else 0
         self.size = self.picture[0] + strip, self.picture[1]
         """Width and height of what is drawn, in pixels."""
-        self.places = Places(*self.size, self.font, self.picture[0] if strip else 0)
+        self.places = PanelLayout(*self.size, self.font, self.picture[0] if strip else 0)
 
     def _cramped(self) -> bool:
         """Whether there is one face, large and so placed that nothing next to it has room for all that is shown."""
@@ -76,7 +76,7 @@ class Renderer:
             return False
         usual = _area(tuple(self.enlarged * np.median(reading.boxes[rows], axis=0)), *self.picture)
         shown = self.faces[int(reading.frame[rows[len(rows) // 2]])][:1]
-        places = Places(*self.picture, self.font)
+        places = PanelLayout(*self.picture, self.font)
         return all(one.known for one in shown) and places.large(usual) and (
             not places.of(shown, [usual]) or places.level > 0)
 
@@ -101,7 +101,7 @@ class Renderer:
         return whole, scale, left, top
 
 
-def render_video(frames: Iterable[Frame], reading: Reading, path: Path, rate: float | None) -> int:
+def render_video(frames: Iterable[Frame], reading: PredictionResult, path: Path, rate: float | None) -> int:
     """Write the frames with what was read on them as an h264 video, whole or not at all; how many there are.
 
     frames: as they were read, in their order; rate: frames a second, for those that have no time of their own; None
@@ -123,13 +123,13 @@ def _area(box: tuple[float, float, float, float], width: int, height: int) -> Ar
     return Area(max(0, round(x)), max(0, round(y)), min(width, round(x + across)), min(height, round(y + down)))
 
 
-def _label(drawn: np.ndarray, shown: Shown, box: Area, size: int, words: bool, taken: Sequence[Area]) -> Area:
+def _label(drawn: np.ndarray, shown: FaceOverlay, box: Area, size: int, words: bool, taken: Sequence[Area]) -> Area:
     """The id of a face at its box, with `words` what is said of it if there is room; where it lies."""
     colour = colour_of(shown.face)
     number, text = str(shown.face), caption(shown) if words else ""
     inset = round(0.35 * size)
-    first = lettering(number, size, True).shape[1] + 2 * inset
-    width = first + (lettering(text, size).shape[1] + 2 * inset if text else 0)
+    first = text_mask(number, size, True).shape[1] + 2 * inset
+    width = first + (text_mask(text, size).shape[1] + 2 * inset if text else 0)
     height = round(1.35 * size)
     left = min(max(box.left, 0), drawn.shape[1] - width)
     areas = [Area(left, top, left + width, top + height)
@@ -138,8 +138,8 @@ def _label(drawn: np.ndarray, shown: Shown, box: Area, size: int, words: bool, t
     area = min(areas, key=lambda one: sum(one.overlap(other) for other in taken))
     if text and any(area.overlap(other) for other in taken if other != box):
         return _label(drawn, shown, box, size, False, taken)
-    slab(drawn, area.left, area.top, width, height, round(0.25 * size), GROUND, 0.8)
-    slab(drawn, area.left, area.top, first, height, round(0.25 * size), colour)
+    rounded_rectangle(drawn, area.left, area.top, width, height, round(0.25 * size), GROUND, 0.8)
+    rounded_rectangle(drawn, area.left, area.top, first, height, round(0.25 * size), colour)
     middle = area.top + height / 2
     write(drawn, number, area.left + first // 2, middle, size, readable_on(colour), True, "middle")
     write(drawn, text, area.left + first + inset, middle, size, "#ffffff")
@@ -149,7 +149,7 @@ def _label(drawn: np.ndarray, shown: Shown, box: Area, size: int, words: bool, t
 VIDEO, PICTURE, PICTURES = "annotated.mp4", "annotated.png", "annotated"
 
 
-def annotate(open_again: Callable[[], Source], reading: Reading, film: bool, folder: Path) -> None:
+def annotate(open_again: Callable[[], Source], reading: PredictionResult, film: bool, folder: Path) -> None:
     """Write annotated.mp4, annotated.png of one picture, or the folder `annotated` of several, into `folder`.
 
     open_again: the source once more, since its frames were not kept; frames that were not read are left out.
@@ -168,7 +168,7 @@ def annotate(open_again: Callable[[], Source], reading: Reading, film: bool, fol
             Image.fromarray(drawn).save(folder / (PICTURE if alone else f"{PICTURES}/{frame.number:05}.png"))
 
 
-def _of_frame(reading: Reading, number: int, size: tuple[int, int]) -> Reading:
+def _of_frame(reading: PredictionResult, number: int, size: tuple[int, int]) -> PredictionResult:
     rows, at = reading.frame == number, reading.frames == number
     outputs = tuple(replace(one, raw=one.raw[rows], smoothed=one.smoothed[rows]) for one in reading.outputs)
     return replace(reading, size=size, frames=reading.frames[at], seconds=reading.seconds[at],

@@ -13,8 +13,8 @@ import numpy as np
 
 from harness.data.annotations import cells_of, frame_faults, multitask_faults, read_frames, read_multitask, read_text
 from harness.data.check_report import head, problem_text
-from harness.data.problems import ERROR, WARNING, Problem, WithProblems
-from harness.inference.submission.expected import Expected, expected
+from harness.data.problems import ERROR, WARNING, Problem, ProblemReport
+from harness.inference.submission.expected import Expected, expected_contents
 from harness.inference.submission.file_format import FRAMES_FILE, IMAGE_COLUMN, MTL_FILE, NOTE, PREDICTED, image_header
 from harness.inference.submission.files import image_faults, read_image_predictions
 from harness.inference.submission.frame_counts import PAST
@@ -26,7 +26,7 @@ MTL_FIRST = cells_of(image_header("mtl"))[0]
 
 
 @dataclass(frozen=True)
-class SubmissionReport(WithProblems):
+class SubmissionReport(ProblemReport):
     """What was found. files: those of the submission; predictions: sound lines in them; problems: errors first."""
 
     root: Path
@@ -45,7 +45,7 @@ def check_submission(folder: Path, against: Path) -> SubmissionReport:
     """
     texts = _texts(folder)
     task, shape = _recognised(folder, texts)
-    wanted = expected(against, task, shape, _split(folder))
+    wanted = expected_contents(against, task, shape, _split(folder))
     problems: list[Problem] = list(_others(folder))
     if shape == "videos":
         files, predictions = texts, _videos(texts, task, wanted, folder, problems)

@@ -11,7 +11,7 @@ from harness.data.annotations import names_images, read_test_list
 from harness.data.registry import open_dataset
 from harness.inference.submission.file_format import IMAGE_COLUMN
 from harness.inference.submission.frame_counts import lengths
-from harness.inference.submission.frame_sources import Places, last_crops, list_of_images, sources_of
+from harness.inference.submission.frame_sources import FrameCountSources, last_crops, list_of_images, sources_of
 from harness.inference.submission.rows import Rows, listed_images
 from harness.utils.errors import InputError
 
@@ -34,7 +34,7 @@ class Expected:
     least: Mapping[str, int] = field(default_factory=dict)
 
 
-def expected(against: Path, task: str, shape: str, split: str) -> Expected:
+def expected_contents(against: Path, task: str, shape: str, split: str) -> Expected:
     """shape: one of `harness.inference.submission.files.SHAPES`; split: whose videos, where `against` is a data set.
 
     InputError for a list or data set that cannot be read or has no such list.
@@ -46,7 +46,7 @@ def expected(against: Path, task: str, shape: str, split: str) -> Expected:
     dataset = open_dataset(against)
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{against}: submissions are of videos, but this is {dataset.layout}")
-    members = dataset.members(task, split)
+    members = dataset.sequence_names(task, split)
     listed = list_of_images(dataset, task, split, shape)
     where = f"the {split} split of {dataset.name}"
     if listed is not None:
@@ -68,7 +68,7 @@ def _of_list(path: Path, shape: str) -> Expected:
 
 
 def _of_videos(dataset: AffWild2, task: str, split: str, members: tuple[str, ...], where: str) -> Expected:
-    sources, last = sources_of(dataset, task, split, Places()), last_crops(dataset, members)
+    sources, last = sources_of(dataset, task, split, FrameCountSources()), last_crops(dataset, members)
     known = [name for name in members if last[name] or sources.knows(name)]
     exact = {name: length.lines for name, length in lengths(known, last, sources).items() if length.source in EXACT}
     rest = len(members) - len(exact)

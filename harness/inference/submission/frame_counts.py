@@ -50,7 +50,7 @@ class Length:
 
     lines: int
     source: str
-    past: int = 0
+    extra_crops: int = 0
 
 
 def lengths(names: Sequence[str], last: Mapping[str, int], sources: Sources) -> dict[str, Length]:

@@ -16,14 +16,14 @@ from harness.video.video_files import find_videos
 
 
 @dataclass(frozen=True)
-class Places:
+class FrameCountSources:
     """Where frames are counted: a file of `video,frames` lines, and a folder of video files (default: videos/)."""
 
     frames: Path | None = None
     videos: Path | None = None
 
 
-def sources_of(dataset: AffWild2, task: str, split: str, places: Places) -> Sources:
+def sources_of(dataset: AffWild2, task: str, split: str, places: FrameCountSources) -> Sources:
     """Every place that counts the lines of a split's videos.
 
     InputError for places that cannot be read.

@@ -11,14 +11,14 @@ from harness.data.dataset import Dataset
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.inference.submission.rows import Rows
 from harness.jobs.predictions import Predictions
-from harness.leaderboard.runs import Chosen
+from harness.leaderboard.runs import FinishedRun
 from harness.metrics.tasks import Task
 from harness.smoothing.gaps import fill_gaps
-from harness.smoothing.kernels import MAX_RADIUS, Filter, smooth
+from harness.smoothing.kernels import MAX_RADIUS, SmoothingParams, smooth
 from harness.utils.errors import InputError
 
 
-def outputs_at(rows: Rows, predictions: Predictions, chosen: Filter) -> np.ndarray:
+def outputs_at(rows: Rows, predictions: Predictions, chosen: SmoothingParams) -> np.ndarray:
     """float64 [N, C] outputs of the rows.
 
     Each video is made dense from frame 1 to its last crop and smoothed; what comes after has the last crop's smoothed
@@ -40,20 +40,20 @@ def outputs_at(rows: Rows, predictions: Predictions, chosen: Filter) -> np.ndarr
     return outputs
 
 
-def decoded(task: Task, outputs: np.ndarray, chosen: Filter) -> dict[str, np.ndarray]:
+def decode_predictions(task: Task, outputs: np.ndarray, chosen: SmoothingParams) -> dict[str, np.ndarray]:
     """Outputs [N, C] as they are written: `va` float32 [N, 2], `expr` int64 [N] (argmax), `au` int8 [N, 12]."""
     found = task.decode(outputs, 0.5 if chosen.thresholds is None else np.array(chosen.thresholds))
     return found | ({"va": found["va"].astype(np.float32)} if "va" in found else {})
 
 
-def _smoothed(predictions: Predictions, crops: slice, last: int, chosen: Filter) -> np.ndarray:
+def _smoothed(predictions: Predictions, crops: slice, last: int, chosen: SmoothingParams) -> np.ndarray:
     """[T, C] to the last crop, or as far as a window of frame `last` reaches: a stray crop makes no million frames."""
     frames = predictions.frames[crops]
     length = min(int(frames[-1]), last + MAX_RADIUS)
     return smooth(fill_gaps(frames, predictions.outputs[crops], length, chosen.gaps), chosen.kernel, chosen.radius)
 
 
-def features_of(chosen: Chosen, dataset: Dataset, images: str, store: Path, say: Callable[[str], None]) -> FeatureEntry:
+def features_of(chosen: FinishedRun, dataset: Dataset, images: str, store: Path, say: Callable[[str], None]) -> FeatureEntry:
     """The entry of the run's backbone on `dataset`; images: the data set's digest.
 
     InputError where the backbone has other weights by now, or a baseline without one finds no features to go by.
@@ -64,9 +64,9 @@ def features_of(chosen: Chosen, dataset: Dataset, images: str, store: Path, say:
     trained_on = kept.entry(chosen.configuration.entry)
     if trained_on.data_digest == images:
         return trained_on
-    from harness.runner.preparation import extracted
+    from harness.runner.preparation import get_or_extract_features
 
-    entry, info = extracted(chosen.record.backbone, trained_on.backbone["reference"], dataset, store,
+    entry, info = get_or_extract_features(chosen.record.backbone, trained_on.backbone["reference"], dataset, store,
                             trained_on.dtype, say, images=images, compute=trained_on.compute)
     if info.weights_hash != trained_on.backbone["weights_hash"]:
         raise InputError(f"backbone {trained_on.backbone['reference']} has other weights than when run "

@@ -12,7 +12,7 @@ from harness.inference.submission.files import Decoded
 from harness.inference.submission.rows import Rows
 from harness.jobs.predictions import Predictions
 from harness.metrics.tasks import EXPRESSIONS, Task
-from harness.metrics.unit_statistics import collect, score
+from harness.metrics.unit_statistics import compute_statistics, score
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 
@@ -63,7 +63,7 @@ def round_trip(task: Task, labels: Labels, predictions: Predictions, rows: Rows,
     that has no line; FramelightError for a score that is not the same.
     """
     valid = np.logical_or.reduce(list(task.valid(labels.targets).values()))
-    scored = labels.take(np.flatnonzero(valid & ((missing == "filled") | (predictions.locate(labels) >= 0))))
+    scored = labels.take(np.flatnonzero(valid & ((missing == "filled") | (predictions.index_of(labels) >= 0))))
     if not len(scored):
         raise InputError("no frame of this split has a valid label and a crop, so the files cannot be scored")
     at = rows.position(scored.sequences, scored.sequence, scored.frame)
@@ -97,5 +97,5 @@ def _value(task: Task, labels: Labels, decoded: Mapping[str, np.ndarray]) -> flo
     blocks = [np.eye(len(EXPRESSIONS))[decoded["expr"]] if output.name == "expr" else decoded[output.name]
               for output in task.outputs]
     outputs = np.concatenate(blocks, axis=1, dtype=np.float64)
-    counted = collect(task, outputs, labels.targets, np.zeros(len(labels), np.int64), 1)
+    counted = compute_statistics(task, outputs, labels.targets, np.zeros(len(labels), np.int64), 1)
     return score(counted).metrics[task.metric]

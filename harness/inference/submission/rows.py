@@ -58,7 +58,7 @@ class Rows:
         return np.where((number >= 0) & (held[at] == wanted), first[at], -1)
 
 
-def every_frame(task: str, lines: Mapping[str, int]) -> Rows:
+def all_frames(task: str, lines: Mapping[str, int]) -> Rows:
     """The frames 1 to `lines` of each video, in the order of the mapping."""
     counts = np.array(list(lines.values()), dtype=np.int64)
     starts = np.repeat(np.cumsum(counts) - counts, counts)

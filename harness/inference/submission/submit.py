@@ -11,21 +11,21 @@ from typing import Any
 from harness.data.affwild2 import AffWild2
 from harness.data.affwild2_paths import source_video
 from harness.data.layouts import SPLITS
-from harness.data.splits import annotations_digest
+from harness.data.splits import labels_fingerprint
 from harness.inference.submission import files
 from harness.inference.submission.file_format import NOTE
 from harness.inference.submission.frame_counts import Length, counts, lengths
-from harness.inference.submission.frame_sources import Places, last_crops, list_of_images, sources_of
-from harness.inference.submission.predictions import decoded, features_of, outputs_at
+from harness.inference.submission.frame_sources import FrameCountSources, last_crops, list_of_images, sources_of
+from harness.inference.submission.predictions import decode_predictions, features_of, outputs_at
 from harness.inference.submission.round_trip import Own, RoundTrip, require_equal, round_trip
-from harness.inference.submission.rows import Rows, every_frame, listed_images
+from harness.inference.submission.rows import Rows, all_frames, listed_images
 from harness.jobs.predictions import Predictions
-from harness.leaderboard.runs import Chosen
+from harness.leaderboard.runs import FinishedRun
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
 from harness.utils.errors import InputError
-from harness.utils.files import sweep, write_json, writing_directory
-from harness.utils.hashing import digest
+from harness.utils.files import atomic_write_dir, remove_stale_temp_files, write_json
+from harness.utils.hashing import content_hash
 
 NOTE_FORMAT = 1
 
@@ -39,7 +39,7 @@ class Submission:
     round_trip: RoundTrip | None
 
 
-def submit(chosen: Chosen, dataset: AffWild2, split: str, form: str, places: Places, out: Path, store: Path,
+def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places: FrameCountSources, out: Path, store: Path,
            say: Callable[[str], None]) -> Submission:
     """Predict, write aside, read back, score where there are labels; the folder appears whole or not at all.
 
@@ -51,9 +51,9 @@ def submit(chosen: Chosen, dataset: AffWild2, split: str, form: str, places: Pla
 
     task = task_named(chosen.configuration.task)
     require_free(out, dataset.root)
-    sweep(out.parent)
+    remove_stale_temp_files(out.parent)
     shape = files.shape_of(task.name, form)
-    members = dataset.members(task.name, split)
+    members = dataset.sequence_names(task.name, split)
     listed = list_of_images(dataset, task.name, split, shape)
     found = _lengths(dataset, task, split, members, places) if listed is None else {}
     rows = _rows(task, found, listed, places)
@@ -61,9 +61,9 @@ def submit(chosen: Chosen, dataset: AffWild2, split: str, form: str, places: Pla
     images = dataset_digest(dataset, store / "features" / "digests.json")
     entry = features_of(chosen, dataset, images, store, say)
     predictions = load_model(chosen.folder, entry, chosen.configuration).predict(rows.videos)
-    meant = decoded(task, outputs_at(rows, predictions, chosen.filter), chosen.filter)
+    meant = decode_predictions(task, outputs_at(rows, predictions, chosen.filter), chosen.filter)
     empty = tuple(name for name, crops in zip(predictions.sequences, predictions.lengths) if not crops)
-    with writing_directory(out) as aside:
+    with atomic_write_dir(out) as aside:
         written = files.write(aside, task, shape, rows, meant)
         read_back = files.read(aside, task, shape, rows)
         require_equal(task, read_back, meant)
@@ -84,7 +84,7 @@ def require_free(out: Path, data: Path) -> None:
         raise InputError(f"--out {out} is there already; name a folder that is not, or an empty one")
 
 
-def _lengths(dataset: AffWild2, task: Task, split: str, members: tuple[str, ...], places: Places) -> dict[str, Length]:
+def _lengths(dataset: AffWild2, task: Task, split: str, members: tuple[str, ...], places: FrameCountSources) -> dict[str, Length]:
     sources = sources_of(dataset, task.name, split, places)
     if sources.given and not any(name in sources.given or source_video(name) in sources.given for name in members):
         raise InputError(f"{places.frames}: names no video of the {split} split, such as {members[0]}; "
@@ -92,10 +92,10 @@ def _lengths(dataset: AffWild2, task: Task, split: str, members: tuple[str, ...]
     return lengths(members, last_crops(dataset, members), sources)
 
 
-def _rows(task: Task, found: dict[str, Length], listed: Path | None, places: Places) -> Rows:
+def _rows(task: Task, found: dict[str, Length], listed: Path | None, places: FrameCountSources) -> Rows:
     if listed is None:
-        return every_frame(task.name, {name: length.lines for name, length in found.items()})
-    if places != Places():
+        return all_frames(task.name, {name: length.lines for name, length in found.items()})
+    if places != FrameCountSources():
         raise InputError(f"{listed} names every row, so that no frame is counted; leave out --frames and --videos")
     return listed_images(listed)
 
@@ -107,18 +107,18 @@ def _require_known(dataset: AffWild2, rows: Rows, listed: Path | None) -> None:
                          f"videos of {dataset.root}")
 
 
-def _scored(chosen: Chosen, dataset: AffWild2, task: Task, split: str, images: str, predictions: Predictions,
+def _scored(chosen: FinishedRun, dataset: AffWild2, task: Task, split: str, images: str, predictions: Predictions,
             rows: Rows, read_back: files.Decoded, meant: files.Decoded) -> RoundTrip | None:
     if split not in SPLITS:
         return None
-    data = digest([images, annotations_digest(dataset, task.name)])
+    data = content_hash([images, labels_fingerprint(dataset, task.name)])
     own = Own(chosen.record, chosen.kept()) if (data, split) == (chosen.configuration.data, chosen.record.split) \
         else None
     return round_trip(task, dataset.labels(task.name, split), predictions, rows, read_back, meant,
                       chosen.configuration.missing, own)
 
 
-def _origin(chosen: Chosen) -> dict[str, Any]:
+def _origin(chosen: FinishedRun) -> dict[str, Any]:
     record, applied = chosen.record, chosen.filter
     return {"run_id": record.group_id, "job_id": record.job_id, "seed": record.seed, "recipe": record.recipe,
             "task": record.task, "backbone": record.backbone, "backbone_weights": record.backbone_weights,
@@ -136,4 +136,4 @@ def _written(dataset: AffWild2, split: str, form: str, images: str, rows: Rows, 
 
 def _counted(found: dict[str, Length]) -> dict[str, Any]:
     return {"frame_counts": counts(found), "lines": {name: length.lines for name, length in found.items()},
-            "past_the_end": {name: length.past for name, length in found.items() if length.past}}
+            "past_the_end": {name: length.extra_crops for name, length in found.items() if length.extra_crops}}

@@ -8,23 +8,23 @@ import numpy as np
 
 from harness.metrics.bootstrap import SMALLEST, Scale
 from harness.metrics.intervals import interval
-from harness.metrics.paired_tests import paired
-from harness.metrics.resampling import draws, grouped
-from harness.metrics.unit_statistics import UnitStatistics
+from harness.metrics.paired_tests import paired_permutation_test
+from harness.metrics.resampling import bootstrap_weights, random_groups
+from harness.metrics.unit_statistics import SufficientStatistics
 
 REPLICATES = 1000
 LEVEL = 0.95
 
 
-def metric_interval(statistics: UnitStatistics, metric: str) -> np.ndarray:
+def metric_interval(statistics: SufficientStatistics, metric: str) -> np.ndarray:
     """[2]: low and high, NaN where fewer than two units have a row that counts."""
     made = interval([statistics], metric, level=LEVEL, replicates=REPLICATES)
     return _bounds(made.low, made.high)
 
 
-def change_interval(after: UnitStatistics, before: UnitStatistics, metric: str) -> np.ndarray:
+def change_interval(after: SufficientStatistics, before: SufficientStatistics, metric: str) -> np.ndarray:
     """[2]: low and high of the difference on the same units, NaN below two."""
-    made = paired([after], [before], metric, permutations=REPLICATES)
+    made = paired_permutation_test([after], [before], metric, permutations=REPLICATES)
     return _bounds(made.low, made.high)
 
 
@@ -38,22 +38,22 @@ def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.
     several = (whole > 0).sum(axis=0) > 1
     if not several.any():
         return bounds
-    part, whole = (grouped(np.asarray(values, dtype=np.float64).T[several]).T for values in (part, whole))
+    part, whole = (random_groups(np.asarray(values, dtype=np.float64).T[several]).T for values in (part, whole))
     value, without = part.sum(0) / whole.sum(0), (part.sum(0) - part) / (whole.sum(0) - whole)
     units = len(part)
     error = np.sqrt((units - 1) / units * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
     scale, away = Scale(low, 1), []
-    odds = scale.inside(value)
-    for drawn in draws(units, REPLICATES):
+    odds = scale.is_interior(value)
+    for drawn in bootstrap_weights(units, REPLICATES):
         with np.errstate(invalid="ignore", divide="ignore"):
             count, own = drawn @ whole, (drawn @ part) / (drawn @ whole)
             squares = drawn @ part ** 2 - 2 * own * (drawn @ (part * whole)) + own ** 2 * (drawn @ whole ** 2)
             spread = np.sqrt(np.maximum(squares, 0) * units / (units - 1)) / count
         least = np.maximum(spread, SMALLEST * error)
-        moved = np.where(odds, (scale.to(own) - scale.to(value)) / scale.slope(own), own - value)
+        moved = np.where(odds, (scale.forward(own) - scale.forward(value)) / scale.derivative(own), own - value)
         away.append(np.divide(moved, least, out=np.where(count > 0, 0, np.nan), where=(count > 0) & (least > 0)))
     tails = np.nanquantile(np.concatenate(away), [(1 + LEVEL) / 2, (1 - LEVEL) / 2], axis=0) * error
-    ends = np.where(odds, scale.back(scale.to(value) - tails * scale.slope(value)), value - tails)
+    ends = np.where(odds, scale.inverse(scale.forward(value) - tails * scale.derivative(value)), value - tails)
     bounds[:, several] = np.clip([np.minimum(ends[0], value), np.maximum(ends[1], value)], low, 1)
     return bounds
 

@@ -15,14 +15,14 @@ from harness.utils.plotting.style import drawing
 
 if TYPE_CHECKING:
     from harness.jobs.replay import Replay
-    from harness.jobs.selection import Choice
-    from harness.metrics.unit_statistics import UnitStatistics
+    from harness.jobs.selection import PostprocessingChoice
+    from harness.metrics.unit_statistics import SufficientStatistics
     from harness.tracking.records import Record
 
 FOLDER = "pictures"
 
 
-def draw_run(folder: Path, record: Record, replay: Replay, choice: Choice, statistics: UnitStatistics
+def plot_run(folder: Path, record: Record, replay: Replay, choice: PostprocessingChoice, statistics: SufficientStatistics
              ) -> tuple[Path, ...]:
     """Write the PNGs that the run's task has into folder/"pictures"; their paths, in the order they are looked at.
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.metrics.tasks import ACTION_UNITS
-from harness.smoothing.kernels import look_ahead
+from harness.smoothing.kernels import required_lookahead
 from harness.utils.plotting.style import short
 
 if TYPE_CHECKING:
     from harness.jobs.replay import Replay
-    from harness.jobs.selection import Choice
-    from harness.metrics.unit_statistics import UnitStatistics
+    from harness.jobs.selection import PostprocessingChoice
+    from harness.metrics.unit_statistics import SufficientStatistics
     from harness.tracking.records import Record
 
 OPTIMISTIC = "optimistic: epoch, thresholds and filter were chosen on the very split that is reported"
@@ -41,12 +41,12 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class ScoredRun:
-    """What `draw_run` was given."""
+    """What `plot_run` was given."""
 
     record: Record
     replay: Replay
-    choice: Choice
-    statistics: UnitStatistics
+    choice: PostprocessingChoice
+    statistics: SufficientStatistics
 
     @property
     def noun(self) -> str:
@@ -106,5 +106,5 @@ class ScoredRun:
 
 def _window(kernel: str, radius: int) -> str:
     """In words; `exponential` has none."""
-    frames = radius + 1 + look_ahead(kernel, radius)
+    frames = radius + 1 + required_lookahead(kernel, radius)
     return "" if kernel == "exponential" else f" of {frames} frames"

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.validation import Checked
 
 REVISION = 2
@@ -116,7 +116,7 @@ class Expressions(Checked):
         given = (self.also,) if isinstance(self.also, str) else tuple(self.also)
         for name in given:
             if name not in ALSO:
-                raise InputError(f"{self._what}: {unknown('also', str(name), ALSO)}")
+                raise InputError(f"{self._what}: {unknown_name_error('also', str(name), ALSO)}")
         return given
 
 

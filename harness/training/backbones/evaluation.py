@@ -10,7 +10,7 @@ import torch
 
 from harness.metrics.scores import f1
 from harness.metrics.tasks import softmax
-from harness.training.backbones.images import Pictures
+from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import plain_batches
 from harness.training.backbones.stages import Session
 
@@ -28,7 +28,7 @@ class Error:
 
 
 @torch.no_grad()
-def outputs(session: Session, pictures: Pictures, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def outputs(session: Session, pictures: ImageSet, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """float32 embeddings [n, D] and scores [n, K] of the rows, in full precision, as a frozen backbone gives them."""
     backbone = session.backbone.eval().to(session.device)
     found = [[part.float().cpu().numpy() for part in backbone(session.inputs.plain(images.to(session.device)))]

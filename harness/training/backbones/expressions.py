@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from harness.data.stills import Stills
-from harness.data.stratification import held_out
+from harness.data.stratification import stratified_group_split
 from harness.metrics import tasks
 from harness.metrics.scores import ccc, p_au
 from harness.training import losses
 from harness.training.backbones import evaluation
 from harness.training.backbones.config import Expressions
-from harness.training.backbones.images import Pictures
+from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import Balanced, Natural
-from harness.training.backbones.stages import Lesson, Outcome, Session, learn
+from harness.training.backbones.stages import Outcome, Session, Stage, learn
 from harness.utils.errors import InputError
 
 NAME = "expressions"
@@ -38,11 +38,11 @@ class Report:
     errors: tuple[evaluation.Error, ...]
 
 
-def learn_expressions(session: Session) -> tuple[Report, Outcome]:
+def train_expressions(session: Session) -> tuple[Report, Outcome]:
     """Weighted cross entropy of the backbone's own scores and, with `also`, losses of the columns behind them."""
     how, seed = session.config.expressions, session.config.seed
     train = session.train.stills
-    course = Course.of(how, train)
+    course = ExpressionTargets.of(how, train)
     for block in sorted(set(how.also) - set(course.also)):
         session.say(f"no training still has {MEANING[block]}; expressions are learned without")
     targets = course.targets(train)
@@ -66,7 +66,7 @@ def learn_expressions(session: Session) -> tuple[Report, Outcome]:
     def score(outputs: np.ndarray) -> float:
         return value(course.confusion(truth, outputs))
 
-    lesson = Lesson(NAME, course.columns, loader, _losses(course, how, targets, learned), how.schedule, pictures,
+    lesson = Stage(NAME, course.columns, loader, _losses(course, how, targets, learned), how.schedule, pictures,
                     choosing, score, how.keep.replace("macro_f1", "macro F1"), seed + 2)
     outcome = learn(session, lesson)
     chose = {f"selection_{how.keep}": outcome.value} if how.held_out else {}
@@ -74,7 +74,7 @@ def learn_expressions(session: Session) -> tuple[Report, Outcome]:
 
 
 @dataclass(frozen=True)
-class Course:
+class ExpressionTargets:
     """The classes that are learned out of those the labels have, and the columns of the classifier."""
 
     classes: tuple[str, ...]
@@ -82,7 +82,7 @@ class Course:
     also: tuple[str, ...]
 
     @classmethod
-    def of(cls, how: Expressions, stills: Stills) -> Course:
+    def of(cls, how: Expressions, stills: Stills) -> ExpressionTargets:
         """Eight classes, or the seven basic ones; `number` is the new number of each old one, -1 where left out."""
         known = stills.classes
         kept = tuple(name for name in known if how.classes == 8 or name in BASIC)
@@ -129,7 +129,7 @@ def _annotated(stills: Stills, block: str) -> np.ndarray:
     return np.zeros(len(stills), bool) if values is None else OUTPUTS[block].valid(values)
 
 
-def _selection(course: Course, stills: Stills, share: float, seed: int) -> np.ndarray:
+def _selection(course: ExpressionTargets, stills: Stills, share: float, seed: int) -> np.ndarray:
     """bool [N]: all stills of about that share of the training subjects; those with an expression choose the epoch."""
     labelled = np.flatnonzero(course.labels(stills) >= 0)
     names = [stills.subjects[subject] for subject in stills.subject[labelled].tolist()]
@@ -137,11 +137,11 @@ def _selection(course: Course, stills: Stills, share: float, seed: int) -> np.nd
         raise InputError(f"the training stills with an expression are of {len(set(names))} subjects; holding some out "
                          "to choose the epoch needs two: set expressions.held_out=0 to choose on the validation stills")
     held = np.zeros(len(stills), bool)
-    held[labelled[held_out(names, names, share, seed)]] = True
+    held[labelled[stratified_group_split(names, names, share, seed)]] = True
     return np.isin(stills.subject, stills.subject[held])
 
 
-def _validation(session: Session, course: Course) -> tuple[Pictures, np.ndarray]:
+def _validation(session: Session, course: ExpressionTargets) -> tuple[ImageSet, np.ndarray]:
     """The validation pictures and their rows that have an expression; InputError where there is none."""
     rows = _labelled(session.validation, course)
     if not len(rows):
@@ -150,7 +150,7 @@ def _validation(session: Session, course: Course) -> tuple[Pictures, np.ndarray]
     return session.validation, rows
 
 
-def _labelled(pictures: Pictures | None, course: Course) -> np.ndarray:
+def _labelled(pictures: ImageSet | None, course: ExpressionTargets) -> np.ndarray:
     return np.flatnonzero(course.labels(pictures.stills) >= 0) if pictures is not None else np.empty(0, np.int64)
 
 
@@ -165,7 +165,7 @@ def _tensors(targets: dict[str, tuple[np.ndarray, np.ndarray]], rows: np.ndarray
             for name, (target, valid) in targets.items()}
 
 
-def _losses(course: Course, how: Expressions, targets: dict[str, Any], rows: np.ndarray) -> losses.BlockLosses:
+def _losses(course: ExpressionTargets, how: Expressions, targets: dict[str, Any], rows: np.ndarray) -> losses.BlockLosses:
     weights = class_weights(targets["expr"][0][rows], len(course.classes), how.weight_limit)
     if how.sampling == "balanced":
         weights = np.ones(len(course.classes))
@@ -183,7 +183,7 @@ def class_weights(labels: np.ndarray, classes: int, limit: float) -> np.ndarray:
     return weights / weights[labels[labels >= 0]].mean()
 
 
-def _report(session: Session, course: Course, pictures: Pictures, rows: np.ndarray, chose: dict[str, float]) -> Report:
+def _report(session: Session, course: ExpressionTargets, pictures: ImageSet, rows: np.ndarray, chose: dict[str, float]) -> Report:
     reported = len(_labelled(session.validation, course)) > 0
     if reported:
         pictures = session.validation
@@ -201,7 +201,7 @@ def _report(session: Session, course: Course, pictures: Pictures, rows: np.ndarr
     return Report(found, course.classes, counts, errors)
 
 
-def _beside(course: Course, stills: Stills, scores: np.ndarray) -> dict[str, float]:
+def _beside(course: ExpressionTargets, stills: Stills, scores: np.ndarray) -> dict[str, float]:
     """CCC of the columns behind the classes, and mean F1 of the action units (present above 0), of all stills that
     have them, with an expression or without."""
     found, valid = {}, course.valid(stills)

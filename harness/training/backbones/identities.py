@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from harness.data.stratification import held_out
+from harness.data.stratification import stratified_group_split
 from harness.training import losses
 from harness.training.backbones import verification
 from harness.training.backbones.evaluation import outputs
-from harness.training.backbones.images import Pictures
+from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import Natural
-from harness.training.backbones.stages import Lesson, Outcome, Session, learn
+from harness.training.backbones.stages import Outcome, Session, Stage, learn
 from harness.utils.errors import InputError
 
 NAME = "identities"
@@ -30,7 +30,7 @@ def learn_identities(session: Session) -> tuple[dict[str, float], Outcome]:
     return metrics | session.work.recall("verification", lambda: _verified(session, unseen)), outcome
 
 
-def _lesson(session: Session) -> tuple[Lesson, np.ndarray]:
+def _lesson(session: Session) -> tuple[Stage, np.ndarray]:
     """The lesson, and bool by subject: those kept out of it to be verified on."""
     how, stills, seed = session.config.identities, session.train.stills, session.config.seed
     counts = np.bincount(stills.subject, minlength=len(stills.subjects))
@@ -42,18 +42,18 @@ def _lesson(session: Session) -> tuple[Lesson, np.ndarray]:
     label = np.full(len(counts), -1)
     label[known] = np.arange(len(known))
     rows = np.flatnonzero(label[stills.subject] >= 0)
-    held = held_stills(stills.subject[rows], how.held_out, seed)
+    held = validation_mask(stills.subject[rows], how.held_out, seed)
     learned, chosen = rows[~held], rows[held]
     truth, target = label[stills.subject[chosen]], torch.from_numpy(label[stills.subject[learned]])
     loader = session.loader(learned, {NAME: (target, torch.ones(len(learned), dtype=torch.bool))},
                             Natural(len(learned), seed))
     loss = losses.CrossEntropy(np.ones(len(known)), how.label_smoothing)
-    return Lesson(NAME, tuple(stills.subjects[subject] for subject in known), loader,
+    return Stage(NAME, tuple(stills.subjects[subject] for subject in known), loader,
                   losses.BlockLosses({NAME: loss}, {NAME: slice(0, len(known))}), how.schedule, session.plain, chosen,
                   lambda logits: float((logits.argmax(axis=1) == truth).mean()), "accuracy", seed), unseen
 
 
-def held_stills(subject: np.ndarray, share: float, seed: int) -> np.ndarray:
+def validation_mask(subject: np.ndarray, share: float, seed: int) -> np.ndarray:
     """bool [N]: of every subject at least one still and about that share of them, never all."""
     order = np.lexsort((np.random.default_rng(seed).random(len(subject)), subject))
     sizes = np.bincount(subject)[subject[order]]
@@ -70,7 +70,7 @@ def _unseen(counts: np.ndarray, subjects: tuple[str, ...], share: float, seed: i
         paired = np.flatnonzero(counts >= 2)
         names = [subjects[subject] for subject in paired]
         if len(names) >= 2:
-            unseen[paired] = held_out(names, names, share, seed)
+            unseen[paired] = stratified_group_split(names, names, share, seed)
         if unseen.sum() < 2:
             raise InputError(f"identities.unseen={share:g} keeps {unseen.sum()} of {len(names)} subjects with two "
                              "stills; verification needs two at least: set a larger share, or 0")
@@ -94,6 +94,6 @@ def _verified(session: Session, unseen: np.ndarray) -> dict[str, float]:
             "verified_identities": len(np.unique(subject)), "verified_images": len(rows)}
 
 
-def _paired(pictures: Pictures, of_interest: np.ndarray, seed: int) -> np.ndarray:
+def _paired(pictures: ImageSet, of_interest: np.ndarray, seed: int) -> np.ndarray:
     rows = np.flatnonzero(of_interest[pictures.stills.subject])
     return rows[verification.sample(pictures.stills.subject[rows], MOST_VERIFIED, seed)]

@@ -21,7 +21,7 @@ NAMED = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class ImageSet:
     """Stills as uint8 [N, P, P, 3], P the preprocessing's input size; images None: decoded when asked for."""
 
     stills: Stills
@@ -73,13 +73,13 @@ class Pictures:
 
 def read(stills: Stills, preprocessing: Preprocessing, say: Callable[[str], None], margin: tuple[float, float] = (0, 0),
          keep: bool = True, workers: int = 2, recall: Callable[[Callable[[], Any]], Any] = lambda find: find()
-         ) -> Pictures:
+         ) -> ImageSet:
     """Pictures of every still that can be read; the others are named through `say` and left out.
 
     keep: in memory; else every still is decoded once to know whether it can be. recall: gives what that found when
     it was first asked for, as JSON types. InputError when none can be read.
     """
-    pictures = Pictures(stills, preprocessing, margin)
+    pictures = ImageSet(stills, preprocessing, margin)
     images = pictures.empty(len(stills)) if keep else None
     if keep:
         faults = _decode(pictures, images, workers)
@@ -92,10 +92,10 @@ def read(stills: Stills, preprocessing: Preprocessing, say: Callable[[str], None
         for place, row in enumerate(good.tolist()):  # in place: the set may fill most of the memory
             images[place] = images[row]
         images = images[:len(good)]
-    return Pictures(stills.take(good) if faults else stills, preprocessing, margin, images)
+    return ImageSet(stills.take(good) if faults else stills, preprocessing, margin, images)
 
 
-def _decode(pictures: Pictures, images: np.ndarray | None, workers: int) -> dict[int, str]:
+def _decode(pictures: ImageSet, images: np.ndarray | None, workers: int) -> dict[int, str]:
     """Decode every still, to `images` where given: what is wrong with those that cannot be, by row."""
     def one(start: int) -> dict[int, str]:
         faults = {}

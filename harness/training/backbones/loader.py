@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.training.backbones.images import Pictures
-from harness.training.fit import Part
+from harness.training.backbones.images import ImageSet
+from harness.training.fit import Shard
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Loader:
     workers: threads that prepare batches ahead; 0 prepares each when it is asked for. The batches are the same.
     """
 
-    pictures: Pictures
+    pictures: ImageSet
     rows: np.ndarray
     targets: Targets
     order: Order
@@ -86,7 +86,7 @@ class Loader:
         """Rows of one epoch."""
         return len(self.rows) // self.step * self.step or len(self.rows)
 
-    def __call__(self, epoch: int, part: Part) -> Iterator[tuple[Tensor, Targets]]:
+    def __call__(self, epoch: int, part: Shard) -> Iterator[tuple[Tensor, Targets]]:
         """uint8 [b, P, P, 3] and targets of the part's share of each batch; a pure function of (epoch, part)."""
         rows = min(self.batch, self.used)
         if rows % part.of:
@@ -102,14 +102,14 @@ class Loader:
                                              for name, (target, valid) in self.targets.items()}
 
 
-def plain_batches(pictures: Pictures, rows: np.ndarray, workers: int = 0) -> Iterator[Tensor]:
+def plain_batches(pictures: ImageSet, rows: np.ndarray, workers: int = 0) -> Iterator[Tensor]:
     """uint8 [b, S, S, 3] of the rows in their order."""
     block = min(max(PLAIN_PIXELS // pictures.preprocessing.input_size ** 2, 16), 256)
     parts = [rows[start:start + block] for start in range(0, len(rows), block)]
     yield from map(torch.from_numpy, arrays(pictures, parts, workers))
 
 
-def arrays(pictures: Pictures, batches: list[np.ndarray], workers: int) -> Iterator[np.ndarray]:
+def arrays(pictures: ImageSet, batches: list[np.ndarray], workers: int) -> Iterator[np.ndarray]:
     """The pictures of each batch of rows, in order, prepared by threads some batches ahead."""
     if workers == 0:
         yield from map(pictures.get, batches)
@@ -128,7 +128,7 @@ def arrays(pictures: Pictures, batches: list[np.ndarray], workers: int) -> Itera
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start(pictures: Pictures, rows: np.ndarray, pool: ThreadPoolExecutor) -> tuple[np.ndarray, list[Future]]:
+def _start(pictures: ImageSet, rows: np.ndarray, pool: ThreadPoolExecutor) -> tuple[np.ndarray, list[Future]]:
     images = pictures.empty(len(rows))
     return images, [pool.submit(pictures.fill, images[start:start + CHUNK], rows[start:start + CHUNK])
                     for start in range(0, len(rows), CHUNK)]
@@ -145,7 +145,7 @@ def loading_rate(loader: Loader, inputs: PictureInputs, device: torch.device, se
     """Images per second of decoding and augmentation alone, measured for that long or one epoch."""
     random = torch.Generator(device).manual_seed(0)
     count, started = 0, time.perf_counter()
-    for images, _ in loader(0, Part()):
+    for images, _ in loader(0, Shard()):
         inputs.train(images.to(device), random)
         count += len(images)
         if time.perf_counter() - started > seconds:

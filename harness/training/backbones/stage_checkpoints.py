@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.utils.errors import InputError
-from harness.utils.files import sweep, write_json, writing
+from harness.utils.files import atomic_write, remove_stale_temp_files, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 IDENTITY = "training.json"
 
 
-class Work:
+class StageCheckpoints:
     """A folder of finished stages (`<stage>.safetensors`, then `<stage>.json`) and the running one's `<stage>.ckpt`.
 
     identity: of the training; what another one left in the folder is removed. InputError where something else is.
@@ -34,7 +34,7 @@ class Work:
         if found != {"identity": identity}:
             self.remove()
             write_json(self.folder / IDENTITY, {"identity": identity})
-        sweep(self.folder)
+        remove_stale_temp_files(self.folder)
 
     def finished(self, stage: str) -> dict[str, Any] | None:
         """The record of a finished stage, None of another."""
@@ -54,7 +54,7 @@ class Work:
 
         if not self.writes:
             return
-        with writing(self.folder / f"{stage}.safetensors") as aside:
+        with atomic_write(self.folder / f"{stage}.safetensors") as aside:
             aside.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
         write_json(self.folder / f"{stage}.json", dict(record))
         self.checkpoint(stage).unlink(missing_ok=True)

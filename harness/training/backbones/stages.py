@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from harness.training.backbones.batch_transforms import PictureInputs
 from harness.training.backbones.config import Hardware, Schedule, StillsConfig
-from harness.training.backbones.images import Pictures
+from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import Loader, plain_batches
-from harness.training.backbones.stage_checkpoints import Work
-from harness.training.fit import Batch, Optimisation, Part, Selection
+from harness.training.backbones.stage_checkpoints import StageCheckpoints
+from harness.training.fit import Batch, OptimizerConfig, Selection, Shard
 from harness.training.lightning_module import FrameModel, fit
 
 if TYPE_CHECKING:
@@ -40,15 +40,15 @@ class Session:
     backbone: Backbone
     inputs: PictureInputs
     device: torch.device
-    work: Work
-    train: Pictures
-    plain: Pictures
-    validation: Pictures | None
+    work: StageCheckpoints
+    train: ImageSet
+    plain: ImageSet
+    validation: ImageSet | None
     workers: int
     say: Say
     tell: Tell | None
 
-    def ahead(self, pictures: Pictures) -> int:
+    def ahead(self, pictures: ImageSet) -> int:
         """Threads that prepare batches; none where the pictures are in memory and the cores are what trains."""
         return self.workers if pictures.images is None else int(self.device.type != "cpu")
 
@@ -59,7 +59,7 @@ class Session:
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class Stage:
     """What is learned: the classifier's columns, batches, losses, and the rows of `pictures` that choose the epoch.
 
     score: outputs [n, columns] of those rows -> the value of an epoch, called `metric` where it is told.
@@ -70,7 +70,7 @@ class Lesson:
     loader: Loader
     losses: BlockLosses
     schedule: Schedule
-    pictures: Pictures
+    pictures: ImageSet
     rows: np.ndarray
     score: Callable[[np.ndarray], float]
     metric: str
@@ -97,7 +97,7 @@ class Meter:
     rate: float = 0.0
     started: float = 0.0
 
-    def batches(self, epoch: int, part: Part) -> Iterator[Batch]:
+    def batches(self, epoch: int, part: Shard) -> Iterator[Batch]:
         self.started = time.perf_counter()
         yield from self.loader(epoch, part)
 
@@ -107,7 +107,7 @@ class Meter:
         self.images, self.seconds = self.images + self.loader.used, self.seconds + taken
 
 
-def learn(session: Session, lesson: Lesson) -> Outcome:
+def learn(session: Session, lesson: Stage) -> Outcome:
     """Teach the session's backbone the lesson, in place; a stage that was finished before is taken as it was left."""
     how, outcome = lesson.schedule, Outcome()
     session.backbone.set_classes(lesson.columns, session.config.seed)
@@ -130,17 +130,17 @@ def learn(session: Session, lesson: Lesson) -> Outcome:
     return outcome
 
 
-def _fit(session: Session, lesson: Lesson, name: str, epochs: int, rate: float) -> dict[str, Any]:
+def _fit(session: Session, lesson: Stage, name: str, epochs: int, rate: float) -> dict[str, Any]:
     """Fit one stage and leave the kept weights in the backbone; its record."""
     config, how, frozen = session.config, lesson.schedule, name.endswith("-head")
     meter, rates = Meter(lesson.loader), {}
-    optimisation = Optimisation(
+    optimisation = OptimizerConfig(
         epochs, lesson.loader.used, rate, schedule=how.shape, warmup=how.warmup, weight_decay=config.weight_decay,
         clip=config.clip, sharpness=config.sam, average=config.average, seed=lesson.seed + frozen)
     model = FrameModel(nn.Identity(), lesson.losses, optimisation, session.backbone, "scores", inputs=session.inputs,
                        frozen=frozen)
 
-    def chosen(part: Part) -> Iterable[Tensor]:
+    def chosen(part: Shard) -> Iterable[Tensor]:
         meter.stop()
         rows = lesson.rows[part.index::part.of]
         return plain_batches(lesson.pictures, rows, session.ahead(lesson.pictures))
@@ -167,7 +167,7 @@ def _fit(session: Session, lesson: Lesson, name: str, epochs: int, rate: float) 
             "images": meter.images, "seconds": meter.seconds}
 
 
-def _named(lesson: Lesson, epoch: Mapping[str, float]) -> dict[str, float]:
+def _named(lesson: Stage, epoch: Mapping[str, float]) -> dict[str, float]:
     """An epoch of a fit's history under the names that curves are shown by."""
     names = {"value": lesson.metric.replace(" ", "_").lower(), "rate": "learning_rate"}
     return {names.get(key, key): number for key, number in epoch.items()}

@@ -17,14 +17,14 @@ import torch
 
 from harness.training.backbones.config import REVISION, Hardware, StillsConfig
 from harness.utils.errors import InputError
-from harness.utils.hashing import digest
+from harness.utils.hashing import content_hash
 from harness.utils.parallel import torch_threads
 
 if TYPE_CHECKING:
     from backbones import Backbone, Preprocessing
     from harness.data.stills import Stills
     from harness.training.backbones.evaluation import Error
-    from harness.training.backbones.stage_checkpoints import Work
+    from harness.training.backbones.stage_checkpoints import StageCheckpoints
     from harness.training.backbones.stages import Say, Session, Tell
 
 HERE = Hardware()
@@ -77,21 +77,21 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     InputError when the stills cannot teach what is asked.
     """
     import backbones
-    from harness.training.backbones.stage_checkpoints import Work
-    from harness.training.rank import first
+    from harness.training.backbones.stage_checkpoints import StageCheckpoints
+    from harness.training.rank import is_rank_zero
 
     started, folder = time.perf_counter(), Path(folder)
     _require_alike(train, validation)
     hardware.batch(config.batch_size)
     _require_device(config, hardware)
     _require_labels(config, train)
-    writes = first(hardware.trainer(config.precision))
+    writes = is_rank_zero(hardware.trainer(config.precision))
     say = say if writes else lambda _: None
     _say_shared(train, validation, say)
     backbone = backbones.load(config.backbone, checkpoints)
     parent, parent_hash = backbone.weights, backbone.weights_hash
-    known = (data or {}).get("digest") or digest([part.digest() for part in (train, validation) if part is not None])
-    kept = Work(work or folder.parent / f".{folder.name}.work", digest([config, REVISION, parent_hash, known]), writes)
+    known = (data or {}).get("digest") or content_hash([part.digest() for part in (train, validation) if part is not None])
+    kept = StageCheckpoints(work or folder.parent / f".{folder.name}.work", content_hash([config, REVISION, parent_hash, known]), writes)
     session = _session(config, hardware, backbone, kept, train, validation, say, tell)
     with torch.random.fork_rng(devices=[]), torch_threads(config.threads):
         trained = _lessons(session, folder)
@@ -144,11 +144,11 @@ def _say_shared(train: Stills, validation: Stills | None, say: Say) -> None:
             f"{shared[0]}: the validation figures are not of unseen people")
 
 
-def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work: Work, train: Stills,
+def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work: StageCheckpoints, train: Stills,
              validation: Stills | None, say: Say, tell: Tell | None) -> Session:
     """Pictures of everything, in memory where they fit, and what the stages share."""
     from harness.training.backbones.batch_transforms import PictureInputs
-    from harness.training.backbones.images import Pictures, read
+    from harness.training.backbones.images import ImageSet, read
     from harness.training.backbones.stages import Session
 
     spec, how = backbone.spec.preprocessing, config.augmentation
@@ -159,19 +159,19 @@ def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work:
     say(f"reading {len(train) + len(validation or ())} stills" + ("" if keep else
         f"; they take {size / 1e9:.1f} GB and are decoded anew in every epoch"))
 
-    def pictures(stills: Stills, preprocessing: Preprocessing, split: str) -> Pictures:
+    def pictures(stills: Stills, preprocessing: Preprocessing, split: str) -> ImageSet:
         recall = partial(work.recall, f"unreadable-{split}")
         return read(stills, preprocessing, say, config.margin, keep, workers, recall)
 
     fit = pictures(train, larger, "train")
     select = pictures(validation, spec, "validation") if validation is not None and len(validation) else None
-    plain = fit if larger == spec else Pictures(fit.stills, spec, config.margin)
+    plain = fit if larger == spec else ImageSet(fit.stills, spec, config.margin)
     return Session(config, hardware, backbone, PictureInputs(spec, how), _device(hardware), work, fit, plain, select,
                    workers, say, tell)
 
 
 def _lessons(session: Session, folder: Path) -> TrainedStills:
-    from harness.training.backbones.expressions import learn_expressions
+    from harness.training.backbones.expressions import train_expressions
     from harness.training.backbones.identities import learn_identities
 
     config, metrics, outcomes, report = session.config, {}, [], None
@@ -180,7 +180,7 @@ def _lessons(session: Session, folder: Path) -> TrainedStills:
         found, outcome = learn_identities(session)
         metrics, outcomes = found, [outcome]
     if config.expressions is not None:
-        report, outcome = learn_expressions(session)
+        report, outcome = train_expressions(session)
         metrics, outcomes = metrics | report.metrics, [*outcomes, outcome]
     seconds = sum(outcome.seconds for outcome in outcomes)
     rate = sum(outcome.images for outcome in outcomes) / seconds if seconds else 0.0

@@ -52,7 +52,7 @@ def heads_of_a_stack(head: Head, device: torch.device) -> int:
     return 1 if _hidden(head) else max(1, COLUMNS // len(_joined(head, "bias")))
 
 
-def learners(head: Head, l2: Sequence[float], losses: BlockLosses, device: torch.device) -> Learners:
+def make_ensemble(head: Head, l2: Sequence[float], losses: BlockLosses, device: torch.device) -> Learners:
     """As many heads as there are values of l2, which begin with the weights of `head`."""
     return Single(head, l2[0], losses, device) if len(l2) == 1 else Stack(head, l2, losses, device)
 

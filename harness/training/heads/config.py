@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.utils.errors import InputError, unknown
+from harness.utils.errors import InputError, unknown_name_error
 
 if TYPE_CHECKING:
     from harness.metrics.tasks import Task
@@ -24,7 +24,7 @@ OUTPUTS = ("va", "expr", "au")
 
 
 @dataclass(frozen=True)
-class Part:
+class HeadOverride:
     """What the network of one output does otherwise than its `separate` head says; None: as that says.
 
     features: columns of the job's features it reads, such as `scores` of `embeddings+scores`.
@@ -41,7 +41,7 @@ class Part:
 
     def __post_init__(self) -> None:
         if self.output not in OUTPUTS:
-            raise unknown("output", self.output, OUTPUTS)
+            raise unknown_name_error("output", self.output, OUTPUTS)
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ class HeadConfig:
     va_loss: str = "ccc"
     task_weights: str = "equal"
     invalid: str = "dropped"
-    parts: tuple[Part, ...] = ()
+    parts: tuple[HeadOverride, ...] = ()
 
     def __post_init__(self) -> None:
         for field, known in (("kind", KINDS), ("schedule", SCHEDULES), ("keep", KEEP), ("class_weights", CLASS_WEIGHTS),
                              ("va_loss", VA_LOSSES), ("task_weights", TASK_WEIGHTS), ("invalid", INVALID)):
             if getattr(self, field) not in known:
-                raise unknown(f"head {field}" if field != "kind" else "head", getattr(self, field), known)
+                raise unknown_name_error(f"head {field}" if field != "kind" else "head", getattr(self, field), known)
         for field, least in (("epochs", 1), ("batch_size", 1), ("hidden", 1 if self.kind == "mlp" else 0)):
             if getattr(self, field) < least:
                 raise InputError(f"head {self.kind}: {field} must be at least {least}, not {getattr(self, field)}")
@@ -128,7 +128,7 @@ class HeadConfig:
     @classmethod
     def from_plain(cls, fields: Mapping[str, Any]) -> HeadConfig:
         """From JSON values, with or without the name of the class; TypeError or KeyError where they do not fit."""
-        return cls(**{**_untyped(fields), "parts": tuple(Part(**_untyped(part)) for part in fields["parts"])})
+        return cls(**{**_untyped(fields), "parts": tuple(HeadOverride(**_untyped(part)) for part in fields["parts"])})
 
 
 OWN = ("learning_rate", "l2", "epochs", "schedule", "keep")

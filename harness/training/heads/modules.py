@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from harness.metrics.tasks import Task
 from harness.training.heads.config import HeadConfig
-from harness.utils.errors import unknown
+from harness.utils.errors import unknown_name_error
 
 
 class Standardise(nn.Module):
@@ -79,5 +79,5 @@ class Head(nn.Module):
 def build(config: HeadConfig, width: int, task: Task) -> Head:
     """A head with fresh weights from torch's global generator; InputError when nothing has that kind's name."""
     if config.kind not in HEADS:
-        raise unknown("head", config.kind, HEADS)
+        raise unknown_name_error("head", config.kind, HEADS)
     return Head(width, HEADS[config.kind](config, width, task))

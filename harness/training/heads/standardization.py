@@ -41,7 +41,7 @@ READ, FEW = 512, 64
 """Rows that are read at once, and those of them that are added up while they are in the cache."""
 
 
-def moments(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+def feature_mean_std(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
     """Mean and population deviation of each column, float64 [D], in one pass; FramelightError at the first bad row.
 
     The rows of a block are added one after another, as numpy adds them, and then the blocks: whoever changes the

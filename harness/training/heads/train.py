@@ -13,10 +13,10 @@ import torch
 
 from harness.metrics import tasks
 from harness.training import losses
-from harness.training.fit import Optimisation, Selection
+from harness.training.fit import OptimizerConfig, Selection
 from harness.training.heads import modules
 from harness.training.heads.config import HeadConfig, require_fit
-from harness.training.heads.standardization import Matrix, blocks, moments
+from harness.training.heads.standardization import Matrix, blocks, feature_mean_std
 from harness.training.heads.trained_head import TrainedHead, predict
 from harness.utils.errors import InputError
 
@@ -53,7 +53,7 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
         head = new_head(task, config, matrix, labels, seed)
         model = lightning_module.FrameModel(
             head, loss,
-            Optimisation(config.epochs, len(matrix.rows), config.learning_rate, config.schedule, l2=config.l2),
+            OptimizerConfig(config.epochs, len(matrix.rows), config.learning_rate, config.schedule, l2=config.l2),
             selection=None if select_matrix is None else selection_of(
                 task, keep, select_matrix, select_labels, copy.deepcopy(loss), on_epoch))
         prepared = targets_of(task, labels)
@@ -72,7 +72,7 @@ def new_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Label
     """
     torch.manual_seed(seed)
     head = modules.build(config, matrix.width, task)
-    mean, deviation = moments(matrix, labels)
+    mean, deviation = feature_mean_std(matrix, labels)
     if config.standardise:
         head.standardise.set(mean, deviation)
     return head
@@ -93,7 +93,7 @@ def require_something_to_learn(task: tasks.Task, labels: Labels, matrix: Matrix)
 
 def losses_of(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels) -> losses.BlockLosses:
     """The losses as the head's settings say, weighted by the targets of the rows of `matrix`."""
-    terms = losses.Terms(**{f.name: getattr(config, f.name) for f in dataclasses.fields(losses.Terms)})
+    terms = losses.LossConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(losses.LossConfig)})
     return losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, terms)
 
 
@@ -121,7 +121,7 @@ def selection_of(task: tasks.Task, keep: str, matrix: Matrix, labels: Labels, lo
     rows = matrix.rows
     if not len(rows):
         raise InputError(f"nothing to choose the epoch of {task.name} on: no selection row has a crop")
-    collector = unit_statistics.Collector(task, {name: values[rows] for name, values in labels.targets.items()},
+    collector = unit_statistics.StatisticsAccumulator(task, {name: values[rows] for name, values in labels.targets.items()},
                                      unit=np.zeros(len(rows), np.int64), units=1)
     targets = {name: (target[rows], valid[rows]) for name, (target, valid) in targets_of(task, labels).items()}
 

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from harness.metrics.tasks import Task
-from harness.training.fit import Optimisation, Part, Selection
-from harness.training.heads.batched import Learners, heads_of_a_stack, learners
+from harness.training.fit import OptimizerConfig, Selection, Shard
+from harness.training.heads.batched import Learners, heads_of_a_stack, make_ensemble
 from harness.training.heads.config import HeadConfig, alike, require_fit
 from harness.training.heads.standardization import Matrix
 from harness.training.heads.train import losses_of, new_head, require_something_to_learn, selection_of, targets_of
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class HeadTrainingSpec:
     """One head to train: on_epoch and epochs as of `harness.training.heads.train.train_head`."""
 
     config: HeadConfig
@@ -40,7 +40,7 @@ class Wanted:
     epochs: int | None = None
 
 
-def train_together(task: Task, wanted: Sequence[Wanted], matrix: Matrix, labels: Labels,
+def train_together(task: Task, wanted: Sequence[HeadTrainingSpec], matrix: Matrix, labels: Labels,
                    select_matrix: Matrix | None, select_labels: Labels | None, seed: int,
                    device: str = "cpu") -> list[TrainedHead | None]:
     """As `harness.training.heads.train.train_head` for each; None where the loss or an output stopped being finite.
@@ -64,7 +64,7 @@ def train_together(task: Task, wanted: Sequence[Wanted], matrix: Matrix, labels:
         for keep in {fit.keep for fit in fits}}
     place = torch.device(device)
     size = heads_of_a_stack(head, place)
-    tiles = [_Tile(learners(head, [fit.wanted.config.l2 for fit in some], loss.to(place), place), some)
+    tiles = [_Tile(make_ensemble(head, [fit.wanted.config.l2 for fit in some], loss.to(place), place), some)
              for some in (fits[start:start + size] for start in range(0, len(fits), size))]
     targets = targets_of(task, labels)
     _train(tiles, head.standardise.to(place), place, choosing,
@@ -77,7 +77,7 @@ def train_together(task: Task, wanted: Sequence[Wanted], matrix: Matrix, labels:
 class _Fit:
     """Where the training of one head stands."""
 
-    wanted: Wanted
+    wanted: HeadTrainingSpec
     rows: int
     best: float = -math.inf
     epoch: int = 0
@@ -90,7 +90,7 @@ class _Fit:
         config, epochs = self.wanted.config, self.wanted.epochs
         self.keep = config.keep if epochs is None else "last"
         self.length = config.epochs if epochs is None else min(max(epochs, 1), config.epochs)
-        self.optimisation = Optimisation(config.epochs, self.rows, config.learning_rate, config.schedule, l2=config.l2)
+        self.optimisation = OptimizerConfig(config.epochs, self.rows, config.learning_rate, config.schedule, l2=config.l2)
 
     @property
     def over(self) -> bool:
@@ -108,7 +108,7 @@ class _Fit:
 
     def _better(self, selection: Selection, logits: np.ndarray) -> bool:
         entry = self.history[-1]
-        criterion = selection.judged(logits, entry)
+        criterion = selection.evaluate(logits, entry)
         better = criterion > self.best or selection.keep == "last"
         self.best = max(self.best, criterion)
         on_epoch = self.wanted.on_epoch
@@ -170,7 +170,7 @@ def _selection_logits(tiles: list[_Tile], standardise: torch.nn.Module, device: 
     if selection is None:
         return [None] * len(tiles)
     found: list[list[Tensor]] = [[] for _ in tiles]
-    for block in selection.batches(Part()):
+    for block in selection.batches(Shard()):
         inputs = standardise(block.to(device))
         for tile, logits in zip(tiles, found):
             logits.append(tile.heads.logits(inputs).cpu())

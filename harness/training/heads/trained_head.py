@@ -15,7 +15,7 @@ from harness.metrics import tasks
 from harness.training.heads import modules
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError, InputError
-from harness.utils.files import write_json, writing
+from harness.utils.files import atomic_write, write_json
 
 NAME = "head"
 """What a head's files are called where nothing else is said."""
@@ -57,7 +57,7 @@ class TrainedHead:
         from safetensors.numpy import save_file
 
         tensors, path = _files(folder, name)
-        with writing(tensors) as aside:
+        with atomic_write(tensors) as aside:
             save_file(self.state, aside)
         card = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "state"}
         write_json(path, {**card, "config": dataclasses.asdict(self.config)})

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.utils.files import writing
+from harness.utils.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +115,7 @@ def counted(number: int, most: int = 100_000) -> str:
 
 def save(made: Figure, path: Path, **options: Any) -> None:
     """Write a PNG, whole or not at all; the same figure gives the same bytes. A letter that the font lacks is a box."""
-    with writing(path) as aside, warnings.catch_warnings():
+    with atomic_write(path) as aside, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         made.savefig(aside, format="png", metadata={"Software": None},
                      pil_kwargs={"compress_level": COMPRESSION}, **options)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.utils.errors import unknown
+from harness.utils.errors import unknown_name_error
 from harness.video.faces.boxes import Faces
 
 HAAR = "haar"
@@ -46,4 +46,4 @@ def open_detector(name: str, smallest: int | None = None) -> Detector:
         from harness.video.faces.yunet import YuNet
 
         return YuNet(name, smallest)
-    raise unknown("detector", name, [HAAR, "FILE.onnx"])
+    raise unknown_name_error("detector", name, [HAAR, "FILE.onnx"])

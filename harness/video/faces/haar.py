@@ -25,7 +25,7 @@ SHARE = 12
 
 
 @dataclass(frozen=True)
-class Way:
+class SearchPose:
     """degrees: how far the picture is turned, counter-clockwise; mirrored: first."""
 
     cascade: str
@@ -34,20 +34,20 @@ class Way:
 
 
 FRONTAL, PROFILE = "frontalface_alt2", "profileface"
-UPRIGHT = Way(FRONTAL)
-SIDE, OTHER_SIDE = Way(PROFILE), Way(PROFILE, 0, True)
-WAYS = (UPRIGHT, Way(FRONTAL, 20), Way(FRONTAL, -20), Way(FRONTAL, 40), Way(FRONTAL, -40), SIDE, OTHER_SIDE,
-        Way(PROFILE, -25), Way(PROFILE, 25, True))
+UPRIGHT = SearchPose(FRONTAL)
+SIDE, OTHER_SIDE = SearchPose(PROFILE), SearchPose(PROFILE, 0, True)
+WAYS = (UPRIGHT, SearchPose(FRONTAL, 20), SearchPose(FRONTAL, -20), SearchPose(FRONTAL, 40), SearchPose(FRONTAL, -40), SIDE, OTHER_SIDE,
+        SearchPose(PROFILE, -25), SearchPose(PROFILE, 25, True))
 """Around a known face; its hint is the number of the way that found it."""
-WHOLE = (UPRIGHT, Way(FRONTAL, 30), UPRIGHT, Way(FRONTAL, -30), UPRIGHT, SIDE, UPRIGHT, OTHER_SIDE)
+WHOLE = (UPRIGHT, SearchPose(FRONTAL, 30), UPRIGHT, SearchPose(FRONTAL, -30), UPRIGHT, SIDE, UPRIGHT, OTHER_SIDE)
 """Whole frames are searched in these ways in turn."""
 
-SURE = 2.0
+CONFIDENT_SCORE = 2.0
 """A face that scores so much in one way is not looked for in others.
 
 Nobody new is believed in film with less: what is a face will score more within a few frames. Petals scored 1.9.
 """
-ALONE = 1.2
+MIN_SCORE_STILL = 1.2
 """What a face must score in a picture that belongs to no film, and a known one between two searches in every way."""
 EVERY = 4
 """While faces are known, a whole frame is searched in so many."""
@@ -55,7 +55,7 @@ NEAR_STEP, STEP, THOROUGH_STEP = 1.2, 1.25, 1.1
 """From one size searched to the next."""
 AGREEING = 3
 """Windows side by side that must agree on a face."""
-ENOUGH = 24
+MIN_FACE_PX = 24
 """A frame is shrunk until its smallest face has this side."""
 FACE, PATCH = 56, 104
 """Sides of a known face and of the patch it is searched in, after shrinking or enlarging.
@@ -91,19 +91,19 @@ class Haar:
         smallest = self.smallest or max(SMALLEST, min(grey.shape) // SHARE)
         if near is None or not turn:
             rows = [self._whole(grey, way, smallest, THOROUGH_STEP) for way in dict.fromkeys(WHOLE)]
-            return _joined([_scoring(found, ALONE if near is None else SURE) for found in rows])
-        enough = ALONE if turn % EVERY else SURE
+            return _joined([_scoring(found, MIN_SCORE_STILL if near is None else CONFIDENT_SCORE) for found in rows])
+        enough = MIN_SCORE_STILL if turn % EVERY else CONFIDENT_SCORE
         rows = [self._around(grey, row[:4], int(row[4]), enough) for row in near]
         every = EVERY if len(near) else 1
         if turn % every == 0:
-            rows.append(_scoring(self._whole(grey, WHOLE[turn // every % len(WHOLE)], smallest, STEP), SURE))
+            rows.append(_scoring(self._whole(grey, WHOLE[turn // every % len(WHOLE)], smallest, STEP), CONFIDENT_SCORE))
         return _joined(rows)
 
-    def _whole(self, grey: np.ndarray, way: Way, smallest: int, step: float) -> np.ndarray:
-        shrunk = min(ENOUGH / smallest, 1.0)
+    def _whole(self, grey: np.ndarray, way: SearchPose, smallest: int, step: float) -> np.ndarray:
+        shrunk = min(MIN_FACE_PX / smallest, 1.0)
         if shrunk < 1:
             grey = cv2.resize(grey, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
-        rows = self._search(grey, way, min(ENOUGH, smallest), min(grey.shape), step)
+        rows = self._search(grey, way, min(MIN_FACE_PX, smallest), min(grey.shape), step)
         rows[:, :4] /= shrunk
         return rows
 
@@ -118,15 +118,15 @@ class Haar:
             if len(rows) and (not len(best) or rows[:, 4].max() > best[0, 4]):
                 best = rows[[rows[:, 4].argmax()]]
                 best[:, 5] = number
-            if len(best) and best[0, 4] >= (enough if number == hint else SURE):
+            if len(best) and best[0, 4] >= (enough if number == hint else CONFIDENT_SCORE):
                 break
         best[:, :4] *= side / PATCH
         best[:, :2] += left, top
         for row in best:
-            row[:4] = _evened(row[:4], box)
+            row[:4] = _damp(row[:4], box)
         return best
 
-    def _search(self, grey: np.ndarray, way: Way, smallest: int, largest: int, step: float) -> np.ndarray:
+    def _search(self, grey: np.ndarray, way: SearchPose, smallest: int, largest: int, step: float) -> np.ndarray:
         """float64 [K, 6]: x, y, width, height, score and no hint."""
         seen = cv2.flip(grey, 1) if way.mirrored else grey
         back = None
@@ -172,7 +172,7 @@ def _scoring(rows: np.ndarray, least: float) -> np.ndarray:
     return rows[rows[:, 4] >= least]
 
 
-def _evened(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+def _damp(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     size = found[2:] ** SIZED * expected[2:] ** (1 - SIZED)
     moved = found[:2] + found[2:] / 2 - expected[:2] - expected[2:] / 2
     share = min(PLACED + np.hypot(*moved) / found[2:].mean(), 1.0)
@@ -182,5 +182,5 @@ def _evened(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
 def _joined(rows: Sequence[np.ndarray]) -> Faces:
     """What was found first goes before what scores higher, where it is sure."""
     found = np.concatenate([*rows, np.empty((0, 6))])
-    found = found[np.argsort(-np.minimum(found[:, 4], SURE), kind="stable")]
+    found = found[np.argsort(-np.minimum(found[:, 4], CONFIDENT_SCORE), kind="stable")]
     return faces_of(found[:, :4], found[:, 4], found[:, 5])

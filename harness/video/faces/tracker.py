@@ -103,7 +103,7 @@ class Tracker:
                   if self._age(track) <= SOUGHT_SECONDS * self._rate]
         return np.asarray(sought, np.float32).reshape(-1, 5)
 
-    def lasting(self) -> dict[int, int]:
+    def confirmed_tracks(self) -> dict[int, int]:
         """id -> what it is called, from 1 without holes, for the tracks that have proved to be a face by now.
 
         Rows of other ids are mistakes of the detector, or too young. Names never change.

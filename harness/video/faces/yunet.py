@@ -11,7 +11,7 @@ import numpy as np
 from harness.utils.errors import InputError
 from harness.video.faces.boxes import Faces, faces_of
 
-SURE = 0.6
+CONFIDENT_SCORE = 0.6
 
 
 class YuNet:
@@ -28,7 +28,7 @@ class YuNet:
         self.identity = f"yunet {hashlib.sha256(content).hexdigest()}, OpenCV {cv2.__version__}, smallest {smallest}"
         try:
             self._network = cv2.FaceDetectorYN.create("onnx", np.frombuffer(content, np.uint8), np.empty(0, np.uint8),
-                                                      (320, 320), SURE)
+                                                      (320, 320), CONFIDENT_SCORE)
             self(np.zeros((320, 320, 3), np.uint8))
         except cv2.error as error:
             raise InputError(f"{path} is no YuNet model that OpenCV {cv2.__version__} can run "

@@ -16,7 +16,7 @@ from torch import nn
 import backbones
 from backbones import AFFECTNET, BackboneError
 from backbones.importing.torch_files import read
-from harness.training.fit import Optimisation, Selection
+from harness.training.fit import OptimizerConfig, Selection
 from harness.training.lightning_module import FrameModel, fit
 from harness.training.losses import BlockLosses, CrossEntropy
 from tests.backbones.importing.conftest import CLASSES
@@ -102,7 +102,7 @@ def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path):
     targets = {"class": (torch.arange(24) % 3, torch.ones(24, dtype=torch.bool))}
     values = iter((0.2, 0.9, 0.5))
     losses = BlockLosses({"class": CrossEntropy(np.ones(3))}, {"class": slice(0, 3)})
-    model = FrameModel(nn.Linear(3, 3), losses, Optimisation(3, 24, 1e-2), tiny, "scores",
+    model = FrameModel(nn.Linear(3, 3), losses, OptimizerConfig(3, 24, 1e-2), tiny, "scores",
                        Selection(lambda part: [pixels[part.index::part.of]], lambda logits: next(values)))
     fitted = fit(model, lambda epoch, part: [(pixels, targets)], checkpoint=tmp_path / "last.ckpt")
     assert fitted.epoch == 2

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.inference.overlay.canvas import lettering, rgb
-from harness.inference.overlay.frame_faces import FacesByFrame, Shown
-from harness.inference.overlay.panel_placement import Area, Places
+from harness.inference.overlay.canvas import rgb, text_mask
+from harness.inference.overlay.frame_faces import FaceOverlay, FacesByFrame
+from harness.inference.overlay.panel_placement import Area, PanelLayout
 from harness.inference.overlay.panels import caption, colour_of, signed
 from harness.inference.overlay.video import Renderer, draw, render_video
 from harness.metrics.tasks import EXPRESSIONS
@@ -54,7 +54,7 @@ def test_the_frame_that_is_given_is_not_painted_on():
     frame = grey(1)
     Renderer(a_reading([(230, 90, 180, 180)], frames=1))(frame)
     assert (frame.pixels == GROUND).all()
-    draw(frame.pixels, FacesByFrame(a_reading([(230, 90, 180, 180)], frames=1))[1], Places(640, 360, 12))
+    draw(frame.pixels, FacesByFrame(a_reading([(230, 90, 180, 180)], frames=1))[1], PanelLayout(640, 360, 12))
     assert (frame.pixels == GROUND).all()
 
 
@@ -72,7 +72,7 @@ def test_panels_cover_no_face_and_no_other_panel():
         count = int(generator.integers(1, 6))
         boxes = [(*generator.uniform((0, 0), (560, 280)), *[generator.uniform(40, 160)] * 2) for _ in range(count)]
         reading = a_reading(boxes, frames=1)
-        places = Places(640, 360, 12)
+        places = PanelLayout(640, 360, 12)
         areas = [Area(*(round(edge) for edge in (x, y, x + w, y + h))) for x, y, w, h in boxes]
         chosen = [place.area for place in places.of(FacesByFrame(reading)[1], areas).values()]
         for i, area in enumerate(chosen):
@@ -82,7 +82,7 @@ def test_panels_cover_no_face_and_no_other_panel():
 
 def test_a_panel_is_at_rest_while_its_box_trembles():
     generator = np.random.default_rng(1)
-    places, seen = Places(640, 360, 12), set()
+    places, seen = PanelLayout(640, 360, 12), set()
     shown = FacesByFrame(a_reading([(230, 90, 180, 180)], frames=1))[1][0]
     for _ in range(50):
         x, y = 230 + generator.integers(-3, 4), 90 + generator.integers(-3, 4)
@@ -91,7 +91,7 @@ def test_a_panel_is_at_rest_while_its_box_trembles():
 
 
 def test_a_panel_follows_its_face_and_stays_on_its_side():
-    places, choices, lefts = Places(1280, 720, 20), set(), []
+    places, choices, lefts = PanelLayout(1280, 720, 20), set(), []
     shown = FacesByFrame(a_reading([(230, 90, 180, 180)], frames=1))[1][0]
     for x in range(100, 700, 5):
         place = places.of([shown], [Area(x, 200, x + 240, 440)])[1]
@@ -101,7 +101,7 @@ def test_a_panel_follows_its_face_and_stays_on_its_side():
 
 
 def test_detail_that_went_at_once_comes_back_after_a_while():
-    places = Places(640, 360, 12)
+    places = PanelLayout(640, 360, 12)
     one, other = FacesByFrame(a_reading([(100, 80, 120, 120), (240, 80, 120, 120)], frames=1))[1]
     areas = [Area(100, 80, 220, 200), Area(240, 80, 360, 200)]
     alone = places.of([one], areas[:1])[1].level
@@ -140,8 +140,8 @@ def test_words_for_a_face_are_those_of_the_first_run_that_gives_them():
     assert shown.units.tolist() == (both[29, 10:] >= 0.3).tolist()
     assert caption(shown) == EXPRESSIONS[first[29].argmax()]
     assert caption(dataclasses.replace(shown, expression=None)).startswith("V ")
-    alone = Shown(1, shown.box, True, units=np.arange(12) < 5)
-    assert caption(alone) == "AU1 AU2 AU4 …" and caption(Shown(1, shown.box, True, units=np.zeros(12, bool))) == ""
+    alone = FaceOverlay(1, shown.box, True, units=np.arange(12) < 5)
+    assert caption(alone) == "AU1 AU2 AU4 …" and caption(FaceOverlay(1, shown.box, True, units=np.zeros(12, bool))) == ""
     assert [signed(value) for value in (0.123, -0.456, -0.001, 0.0)] == ["+0.12", "−0.46", "0.00", "0.00"]
 
 
@@ -196,8 +196,8 @@ def test_small_frames_are_enlarged_within_bounds(size, picture):
 
 
 def test_words_are_as_wide_as_they_are_long():
-    assert lettering("Happiness", 12).shape[1] > lettering("Anger", 12).shape[1] > 0
-    assert lettering("Anger", 24).shape[0] > lettering("Anger", 12).shape[0] and lettering("Anger", 12).max() > 200
+    assert text_mask("Happiness", 12).shape[1] > text_mask("Anger", 12).shape[1] > 0
+    assert text_mask("Anger", 24).shape[0] > text_mask("Anger", 12).shape[0] and text_mask("Anger", 12).max() > 200
 
 
 def test_the_video_has_every_frame_at_its_time(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from harness.data.annotations import read_frames, read_multitask
 from harness.inference.submission import files
 from harness.inference.submission.round_trip import require_equal
-from harness.inference.submission.rows import every_frame, listed_images
+from harness.inference.submission.rows import all_frames, listed_images
 from harness.metrics.tasks import ACTION_UNITS, task
 from harness.utils.errors import FramelightError
 
@@ -22,7 +22,7 @@ def predicted(random, count):
 @pytest.mark.parametrize("form", ["challenge", "frames"])
 @pytest.mark.parametrize("name", ["expr", "va", "au"])
 def test_every_prediction_comes_back_bit_by_bit(tmp_path, name, form):
-    rows = every_frame(name, LINES)
+    rows = all_frames(name, LINES)
     meant = {name: predicted(np.random.default_rng(3), len(rows))[name]}
     shape = files.shape_of(name, form)
     written = files.write(tmp_path, task(name), shape, rows, meant)
@@ -31,7 +31,7 @@ def test_every_prediction_comes_back_bit_by_bit(tmp_path, name, form):
 
 
 def test_files_of_videos_keep_their_suffix_and_are_read_as_annotations_are(tmp_path):
-    rows = every_frame("au", LINES)
+    rows = all_frames("au", LINES)
     meant = {"au": predicted(np.random.default_rng(0), len(rows))["au"]}
     files.write(tmp_path, task("au"), "videos", rows, meant)
     assert (read_frames(tmp_path / "video1_left.txt", "au") == meant["au"][:7]).all()
@@ -67,7 +67,7 @@ def test_a_file_of_frames_has_the_lists_header_and_images(tmp_path):
 
 
 def test_another_prediction_in_a_file_is_noticed(tmp_path):
-    rows = every_frame("expr", LINES)
+    rows = all_frames("expr", LINES)
     meant = {"expr": np.zeros(len(rows), np.int64)}
     files.write(tmp_path, task("expr"), "videos", rows, meant)
     path = tmp_path / "video1_left.txt"

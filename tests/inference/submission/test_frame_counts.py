@@ -78,7 +78,7 @@ def test_the_best_source_counts_and_a_file_has_one_line_more_than_the_video(tmp_
 def test_one_crop_may_lie_past_the_organisers_count_but_not_two(tmp_path):
     film(tmp_path / "a.mp4", 10)
     found = lengths(("a",), {"a": 12}, sources(videos=find_videos(tmp_path)))
-    assert (found["a"].lines, found["a"].past) == (11, 1)
+    assert (found["a"].lines, found["a"].extra_crops) == (11, 1)
     with pytest.raises(InputError, match="video 'a'.*10 frames.*11 lines.*last crop is of frame 13"):
         lengths(("a",), {"a": 13}, sources(videos=find_videos(tmp_path)))
     with pytest.raises(InputError, match="video 'a'.*frames file gives it 5 lines.*frame 13"):
@@ -111,7 +111,7 @@ def test_a_faulty_frames_file_is_refused_with_the_line(tmp_path, text, said):
 def test_a_list_of_every_frame_goes_before_the_video_file(tmp_path):
     known = Sources(videos={"a": film(tmp_path / "a.mp4", 10)}, listed={"a": 14, "b": 5})
     found = lengths(("a", "b"), {"a": 14, "b": 6}, known)
-    assert [(one.lines, one.source, one.past) for one in found.values()] == [(14, "list of frames", 0),
+    assert [(one.lines, one.source, one.extra_crops) for one in found.values()] == [(14, "list of frames", 0),
                                                                             (5, "list of frames", 1)]
     with pytest.raises(InputError, match="video 'b'.*list of frames has 5 of it.*frame 9"):
         lengths(("b",), {"b": 9}, known)

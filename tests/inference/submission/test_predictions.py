@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from harness.data.dataset import Labels
-from harness.inference.submission.predictions import decoded, outputs_at
-from harness.inference.submission.rows import every_frame, listed_images
+from harness.inference.submission.predictions import decode_predictions, outputs_at
+from harness.inference.submission.rows import all_frames, listed_images
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import softmax, task
 from harness.smoothing.gaps import GAPS
-from harness.smoothing.kernels import Filter
+from harness.smoothing.kernels import SmoothingParams
 from harness.utils.errors import InputError
 
-NONE = Filter("none", 0, "linear")
+NONE = SmoothingParams("none", 0, "linear")
 
 
 def predictions(crops):
@@ -38,7 +38,7 @@ def random_videos(random, counts, width=8):
 
 def test_gaps_of_a_ramp_are_the_ramp_and_its_ends_are_held():
     frames = [3, 4, 9, 20]
-    found = outputs_at(every_frame("va", {"v": 25}), predictions({"v": (frames, ramp(frames))}), NONE)
+    found = outputs_at(all_frames("va", {"v": 25}), predictions({"v": (frames, ramp(frames))}), NONE)
     np.testing.assert_allclose(found, ramp(np.clip(np.arange(1, 26), 3, 20)), atol=1e-7)
 
 
@@ -53,46 +53,46 @@ def test_outputs_are_those_that_the_run_was_scored_on(kernel, radius, gaps):
     names = ("v0", "v1", "v2", "v3")
     labels = Labels(names, video, frame, names, video, names, {"expr": random.integers(0, 8, 320)})
     replay = Replay(task("expr"), kept, labels, True, gaps, "filled")
-    rows = every_frame("expr", lines)
+    rows = all_frames("expr", lines)
     at = rows.position(labels.sequences, labels.sequence, labels.frame)
-    found = outputs_at(rows, kept, Filter(kernel, radius, gaps))
+    found = outputs_at(rows, kept, SmoothingParams(kernel, radius, gaps))
     assert (found[at] == replay.smoothed(kernel, radius)).all()
 
 
 def test_a_file_shorter_or_longer_than_the_crops_has_the_same_frames_in_it():
     kept = random_videos(np.random.default_rng(0), [50])
-    chosen = Filter("mean", 9, "linear")
-    whole = outputs_at(every_frame("expr", {"v0": 80}), kept, chosen)
+    chosen = SmoothingParams("mean", 9, "linear")
+    whole = outputs_at(all_frames("expr", {"v0": 80}), kept, chosen)
     last = int(kept.frames[-1])
-    assert (outputs_at(every_frame("expr", {"v0": last - 1}), kept, chosen) == whole[:last - 1]).all()
+    assert (outputs_at(all_frames("expr", {"v0": last - 1}), kept, chosen) == whole[:last - 1]).all()
     assert (whole[last:] == whole[last - 1]).all()
 
 
 def test_a_video_without_a_crop_has_the_mean_output_of_all_crops():
     kept = random_videos(np.random.default_rng(1), [9, 0, 4])
-    found = outputs_at(every_frame("expr", {"v0": 5, "v1": 3, "v2": 5}), kept, Filter("median", 2, "linear"))
+    found = outputs_at(all_frames("expr", {"v0": 5, "v1": 3, "v2": 5}), kept, SmoothingParams("median", 2, "linear"))
     np.testing.assert_allclose(found[5:8], np.tile(kept.outputs.mean(axis=0), (3, 1)), rtol=1e-6)
     with pytest.raises(InputError, match="none of the videos has a crop"):
-        outputs_at(every_frame("expr", {"v": 5}), predictions({"v": ([], np.zeros((0, 8)))}), NONE)
+        outputs_at(all_frames("expr", {"v": 5}), predictions({"v": ([], np.zeros((0, 8)))}), NONE)
 
 
 def test_a_stray_crop_of_a_high_number_costs_nothing():
     frames = [*range(1, 11), 500_000_000]
     outputs = softmax(np.random.default_rng(2).normal(size=(11, 8)))
     kept = predictions({"v": (frames, outputs)})
-    found = outputs_at(every_frame("expr", {"v": 12}), kept, Filter("mean", 2, "linear"))
+    found = outputs_at(all_frames("expr", {"v": 12}), kept, SmoothingParams("mean", 2, "linear"))
     assert found.shape == (12, 8)
 
 
 def test_the_expression_is_the_most_probable_and_action_units_reach_their_thresholds():
     outputs = np.array([[.1, .05, .05, .1, .5, .1, .05, .05], [.0, .9, .1, 0, 0, 0, 0, 0]])
-    assert decoded(task("expr"), outputs, NONE)["expr"].tolist() == [4, 1]
+    assert decode_predictions(task("expr"), outputs, NONE)["expr"].tolist() == [4, 1]
     au = np.full((1, 12), 0.5)
     thresholds = tuple([0.5] * 6 + [0.6] * 6)
-    chosen = Filter("none", 0, "linear", thresholds)
-    assert decoded(task("au"), au, chosen)["au"].tolist() == [[1] * 6 + [0] * 6]
-    assert decoded(task("au"), au, NONE)["au"].all()
-    assert decoded(task("va"), np.full((1, 2), 0.1), NONE)["va"].dtype == np.float32
+    chosen = SmoothingParams("none", 0, "linear", thresholds)
+    assert decode_predictions(task("au"), au, chosen)["au"].tolist() == [[1] * 6 + [0] * 6]
+    assert decode_predictions(task("au"), au, NONE)["au"].all()
+    assert decode_predictions(task("va"), np.full((1, 2), 0.1), NONE)["va"].dtype == np.float32
 
 
 def test_rows_of_a_list_are_in_its_order_with_its_duplicates_and_missing_images_filled(tmp_path):

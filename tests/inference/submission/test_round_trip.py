@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from harness.data.dataset import Labels
-from harness.inference.submission.predictions import decoded, outputs_at
+from harness.inference.submission.predictions import decode_predictions, outputs_at
 from harness.inference.submission.round_trip import Own, round_trip
-from harness.inference.submission.rows import every_frame
+from harness.inference.submission.rows import all_frames
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import softmax, task
-from harness.smoothing.kernels import Filter
+from harness.smoothing.kernels import SmoothingParams
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.records import record
 
@@ -27,9 +27,9 @@ def trial():
     video = np.repeat(np.arange(2, dtype=np.int32), 10)
     labels = Labels(names, video, np.tile(np.arange(1, 11, dtype=np.int32), 2), names, video, names,
                     {"expr": random.integers(-1, 8, 20)})
-    rows = every_frame("expr", {"v0": 10, "v1": 10})
-    chosen = Filter("mean", 1, "linear")
-    return task("expr"), labels, kept, rows, decoded(task("expr"), outputs_at(rows, kept, chosen), chosen)
+    rows = all_frames("expr", {"v0": 10, "v1": 10})
+    chosen = SmoothingParams("mean", 1, "linear")
+    return task("expr"), labels, kept, rows, decode_predictions(task("expr"), outputs_at(rows, kept, chosen), chosen)
 
 
 @pytest.mark.parametrize("missing", ["dropped", "filled"])
@@ -69,7 +69,7 @@ def test_files_that_score_otherwise_than_memory_are_an_error(trial):
 
 def test_a_labelled_frame_without_a_line_is_named(trial):
     expr, labels, kept, _, _ = trial
-    rows = every_frame("expr", {"v0": 10, "v1": 6})
+    rows = all_frames("expr", {"v0": 10, "v1": 6})
     meant = {"expr": np.zeros(len(rows), np.int64)}
     everything = dataclasses.replace(labels, targets={"expr": np.zeros(20, np.int64)})
     with pytest.raises(InputError, match="video 'v1' is labelled at frame 7, but its file ends before"):

@@ -10,8 +10,8 @@ from harness.jobs.figures.scored_run import ScoredRun
 from harness.jobs.figures.smoothing_curve import draw_smoothing, knots_of
 from harness.jobs.figures.traces import chosen, draw_traces, per_video
 from harness.metrics.intervals import interval
-from harness.metrics.paired_tests import paired
-from harness.metrics.unit_statistics import UnitStatistics
+from harness.metrics.paired_tests import paired_permutation_test
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.utils.plotting.style import ALARM, CLASS_COLOURS
 from tests.helpers.scored_runs import amount, pixels, scored_run
 
@@ -26,7 +26,7 @@ def test_intervals_are_those_of_the_boards_from_fewer_draws():
         ends = metric_interval(statistics, metric)
         np.testing.assert_allclose(ends, (board.low, board.high), atol=0.1 * (board.high - board.low))
     wider = replay.statistics("mean", 6, 0.5)
-    test = paired([wider], [statistics], "P_EXPR")
+    test = paired_permutation_test([wider], [statistics], "P_EXPR")
     np.testing.assert_allclose(change_interval(wider, statistics, "P_EXPR"), (test.low, test.high),
                                atol=0.1 * (test.high - test.low))
 
@@ -35,7 +35,7 @@ def test_a_share_has_the_interval_of_the_score_that_it_is():
     """Accuracy is a ratio of sums too, and has an interval of its own."""
     counts = scored_run("expr", units=30)[3].arrays["expr"]
     right, rows = np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2))
-    board = interval([UnitStatistics("expr", {"expr": counts})], "accuracy", replicates=1000)
+    board = interval([SufficientStatistics("expr", {"expr": counts})], "accuracy", replicates=1000)
     np.testing.assert_allclose(ratio_interval(right[:, None], rows[:, None])[:, 0], (board.low, board.high), atol=1e-6)
 
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from harness.jobs.figures import draw_run
+from harness.jobs.figures import plot_run
 from harness.jobs.figures.classification import draw_expressions
 from harness.jobs.figures.scored_run import ScoredRun
 from harness.metrics.tasks import task
@@ -22,9 +22,9 @@ HELD = {"expr": {"confusion", "f1", "traces", "smoothing", "reliability"},
         "mtl": {"confusion", "f1", "ccc", "traces", "smoothing", "reliability"}}
 BYTES = """
 import hashlib, pathlib, sys
-from harness.jobs.figures import draw_run
+from harness.jobs.figures import plot_run
 from tests.helpers.scored_runs import scored_run
-for path in draw_run(pathlib.Path(sys.argv[1]), *scored_run("mtl")):
+for path in plot_run(pathlib.Path(sys.argv[1]), *scored_run("mtl")):
     print(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
 assert "matplotlib.pyplot" not in sys.modules
 """
@@ -32,7 +32,7 @@ assert "matplotlib.pyplot" not in sys.modules
 
 @pytest.mark.parametrize("name", HELD)
 def test_a_run_has_the_pictures_of_its_task(tmp_path, name):
-    drawn = draw_run(tmp_path, *scored_run(name))
+    drawn = plot_run(tmp_path, *scored_run(name))
     assert {path.stem for path in drawn} == HELD[name]
     assert set((tmp_path / "pictures").iterdir()) == set(drawn)
     assert all(500 < pixels(path).shape[1] < 1300 for path in drawn)
@@ -40,18 +40,18 @@ def test_a_run_has_the_pictures_of_its_task(tmp_path, name):
 
 @pytest.mark.parametrize("name", HELD)
 def test_stills_have_neither_traces_nor_smoothing(tmp_path, name):
-    drawn = draw_run(tmp_path, *scored_run(name, units=80, frames=1, temporal=False))
+    drawn = plot_run(tmp_path, *scored_run(name, units=80, frames=1, temporal=False))
     assert {path.stem for path in drawn} == HELD[name] - {"traces", "smoothing"}
 
 
 def test_a_single_radius_has_no_curve(tmp_path):
-    assert "smoothing.png" not in {path.name for path in draw_run(tmp_path, *scored_run(largest=0))}
+    assert "smoothing.png" not in {path.name for path in plot_run(tmp_path, *scored_run(largest=0))}
 
 
 @pytest.mark.parametrize(("name", "units"), [("mtl", 1), ("expr", 2), ("va", 2)])
 @pytest.mark.filterwarnings("error")
 def test_a_video_or_two_are_drawn_without_a_warning(tmp_path, name, units):
-    assert len(draw_run(tmp_path, *scored_run(name, units=units))) == len(HELD[name])
+    assert len(plot_run(tmp_path, *scored_run(name, units=units))) == len(HELD[name])
 
 
 @pytest.mark.filterwarnings("error")
@@ -60,7 +60,7 @@ def test_constant_outputs_and_absent_classes_are_drawn_without_a_warning(tmp_pat
     targets = {"va": np.zeros((rows, 2), np.float32), "expr": np.zeros(rows, np.int64),
                "au": np.zeros((rows, 12), np.int8)}
     run = scored_run("mtl", units=3, targets=targets, outputs=np.full((rows, 22), 0.1, np.float32))
-    drawn = draw_run(tmp_path, *run)
+    drawn = plot_run(tmp_path, *run)
     assert len(drawn) == 6 and all(amount(path, ALARM) for path in drawn if path.stem in ("f1", "ccc"))
 
 
@@ -69,14 +69,14 @@ def test_a_video_without_a_label_of_one_output_is_drawn(tmp_path):
     targets = targets_of(np.random.default_rng(0), task("mtl"), 80)
     targets["expr"][:40] = -1
     targets["va"][40:] = -5
-    drawn = draw_run(tmp_path, *scored_run("mtl", units=2, targets=targets))
+    drawn = plot_run(tmp_path, *scored_run("mtl", units=2, targets=targets))
     assert len(drawn) == 6
 
 
 def test_optimistic_runs_are_marked_on_every_picture(tmp_path):
-    for path in draw_run(tmp_path / "fair", *scored_run("va", noise=0.5)):
+    for path in plot_run(tmp_path / "fair", *scored_run("va", noise=0.5)):
         assert amount(path, ALARM) == 0
-    for path in draw_run(tmp_path / "optimistic", *scored_run("va", noise=0.5, protocol="published")):
+    for path in plot_run(tmp_path / "optimistic", *scored_run("va", noise=0.5, protocol="published")):
         assert amount(path, ALARM) > 100
 
 
@@ -92,7 +92,7 @@ def test_the_same_bytes_in_every_process_whatever_its_matplotlibrc(tmp_path):
 def test_garbage_is_collected_afterwards_even_where_drawing_failed(tmp_path):
     (tmp_path / "pictures").write_text("in the way")
     with pytest.raises(FramelightError, match="cannot write"):
-        draw_run(tmp_path, *scored_run(largest=0))
+        plot_run(tmp_path, *scored_run(largest=0))
     assert gc.isenabled()
 
 

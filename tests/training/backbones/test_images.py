@@ -11,7 +11,7 @@ from harness.training.backbones.batch_transforms import PictureInputs
 from harness.training.backbones.config import Augmentation
 from harness.training.backbones.images import read
 from harness.training.backbones.loader import plain_batches
-from harness.training.backbones.stage_checkpoints import Work
+from harness.training.backbones.stage_checkpoints import StageCheckpoints
 from harness.utils.errors import InputError
 from tests.helpers.drawn_stills import draw
 
@@ -47,7 +47,7 @@ def test_corrupt_stills_are_named_and_left_out(tmp_path, keep):
 def test_what_could_not_be_read_is_remembered(tmp_path):
     stills = draw(tmp_path / "table").stills("train")
     stills.images[3].write_bytes(b"not an image")
-    recall, said = partial(Work(tmp_path / "work", "a training").recall, "unreadable"), []
+    recall, said = partial(StageCheckpoints(tmp_path / "work", "a training").recall, "unreadable"), []
     first = read(stills, SPEC, said.append, keep=False, recall=recall)
     stills.images[5].write_bytes(b"not an image either")
     second = read(stills, SPEC, said.append, keep=False, recall=recall)

@@ -9,7 +9,7 @@ import torch
 import backbones
 from harness.training.backbones.images import read
 from harness.training.backbones.loader import Balanced, Loader, Natural, plain_batches
-from harness.training.fit import Part
+from harness.training.fit import Shard
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.drawn_stills import draw
 
@@ -37,7 +37,7 @@ def test_streamed_batches_are_those_from_memory_bit_for_bit(stills, workers):
     memory, streamed = read(stills, SPEC, print), read(stills, SPEC, print, keep=False)
     assert memory.images is not None and streamed.images is None
     rows = np.arange(3, 60)
-    for epoch, part in ((0, Part()), (1, Part(1, 2))):
+    for epoch, part in ((0, Shard()), (1, Shard(1, 2))):
         one = flat(loader(memory, 0, rows)(epoch, part))
         two = flat(loader(streamed, workers, rows)(epoch, part))
         assert len(one[0]) == len(two[0]) == 6
@@ -49,14 +49,14 @@ def test_streamed_batches_are_those_from_memory_bit_for_bit(stills, workers):
 
 def test_pictures_stay_with_their_targets(stills):
     pictures = read(stills, SPEC, print)
-    for images, targets in loader(pictures)(0, Part()):
+    for images, targets in loader(pictures)(0, Shard()):
         assert np.array_equal(images.numpy(), pictures.images[targets["row"][0].numpy()])
 
 
 def test_parts_share_every_batch(stills):
     pictures = read(stills, SPEC, print)
-    whole = flat(loader(pictures)(2, Part()))[1]
-    parts = [flat(loader(pictures)(2, Part(index, 2)))[1] for index in (0, 1)]
+    whole = flat(loader(pictures)(2, Shard()))[1]
+    parts = [flat(loader(pictures)(2, Shard(index, 2)))[1] for index in (0, 1)]
     for batch, left, right in zip(whole, *parts):
         assert batch[0::2].tolist() == left.tolist() and batch[1::2].tolist() == right.tolist()
 
@@ -64,13 +64,13 @@ def test_parts_share_every_batch(stills):
 def test_batches_that_processes_cannot_share_equally_are_refused_before_the_first(stills):
     source = loader(read(stills, SPEC, print, keep=False))
     with pytest.raises(InputError, match="batches of 8 stills cannot be shared equally by 3 processes; choose"):
-        next(source(0, Part(0, 3)))
+        next(source(0, Shard(0, 3)))
 
 
 def test_an_epoch_is_whole_steps_of_other_rows_each_time(stills):
     pictures = read(stills, SPEC, print)
     source = loader(pictures, rows=np.arange(60))
-    epochs = [torch.cat(flat(source(epoch, Part()))[1]).tolist() for epoch in (0, 0, 1)]
+    epochs = [torch.cat(flat(source(epoch, Shard()))[1]).tolist() for epoch in (0, 0, 1)]
     assert source.used == 48 and len(set(epochs[0])) == 48
     assert epochs[0] == epochs[1] != epochs[2]
     assert loader(pictures, rows=np.arange(5)).used == 5
@@ -81,14 +81,14 @@ def test_a_still_that_goes_away_ends_the_training_by_its_name(tmp_path):
     pictures = read(stills, SPEC, print, keep=False)
     stills.images[40].unlink()
     with pytest.raises(FramelightError, match=f"{stills.images[40].name}.*when the training began"):
-        list(loader(pictures, workers=2)(0, Part()))
+        list(loader(pictures, workers=2)(0, Shard()))
 
 
 def test_batches_that_nobody_reads_on_leave_no_thread_behind(stills):
     import threading
 
     before = threading.active_count()
-    batches = loader(read(stills, SPEC, print, keep=False), workers=3)(0, Part())
+    batches = loader(read(stills, SPEC, print, keep=False), workers=3)(0, Shard())
     next(batches)
     assert threading.active_count() > before
     batches.close()

@@ -10,7 +10,7 @@ import torch
 import backbones
 from harness.data.image_table import ImageTable
 from harness.training.backbones.config import Expressions, Hardware, Schedule
-from harness.training.backbones.stage_checkpoints import Work
+from harness.training.backbones.stage_checkpoints import StageCheckpoints
 from harness.training.backbones.train import train_stills
 from harness.utils.errors import InputError
 from tests.helpers.backbone_training import CPU, QUICK, SHORT, expressions, relabelled, train, weights
@@ -99,7 +99,7 @@ def test_a_work_folder_that_was_being_removed_is_taken_for_what_it_is(table, tmp
     (work / ".training.json.x.aside").write_text("{")  # killed as it was made
     first = weights(train(table, tmp_path / "a", config, work=work))
     assert not work.exists()
-    old = Work(work, "another training")
+    old = StageCheckpoints(work, "another training")
     (work / "expressions-all.json").write_text("{}")
     (work / "folder").mkdir()
     removed, unlink = [], Path.unlink

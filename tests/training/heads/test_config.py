@@ -6,12 +6,12 @@ import json
 import pytest
 
 from harness.metrics.tasks import task
-from harness.training.heads.config import HeadConfig, Part, require_fit
+from harness.training.heads.config import HeadConfig, HeadOverride, require_fit
 from harness.utils.errors import InputError
-from harness.utils.hashing import plain
+from harness.utils.hashing import to_jsonable
 
 ABAW4 = HeadConfig("separate", hidden=0, l2=1 / 512, batch_size=512, keep="loss", parts=(
-    Part("expr", keep="accuracy"), Part("va", features="scores", epochs=20), Part("au", hidden=128, l2=0.0)))
+    HeadOverride("expr", keep="accuracy"), HeadOverride("va", features="scores", epochs=20), HeadOverride("au", hidden=128, l2=0.0)))
 """The separate networks of the fourth challenge (Savchenko 2022)."""
 
 
@@ -29,16 +29,16 @@ def test_a_separate_head_without_parts_is_as_many_equal_networks():
 
 
 def test_heads_come_back_from_json():
-    for written in (dataclasses.asdict(ABAW4), plain(ABAW4)):
+    for written in (dataclasses.asdict(ABAW4), to_jsonable(ABAW4)):
         assert HeadConfig.from_plain(json.loads(json.dumps(written))) == ABAW4
 
 
 @pytest.mark.parametrize("make, message", [
-    (lambda: HeadConfig("mlp", parts=(Part("va"),)), "parts are of a separate head"),
-    (lambda: HeadConfig("separate", parts=(Part("va"), Part("va"))), "name an output twice: va, va"),
-    (lambda: HeadConfig("separate", parts=(Part("va", epochs=0),)), "epochs must be at least 1"),
-    (lambda: HeadConfig("separate", parts=(Part("au", keep="first"),)), "unknown head keep 'first'"),
-    (lambda: Part("expression"), "unknown output 'expression'; did you mean expr"),
+    (lambda: HeadConfig("mlp", parts=(HeadOverride("va"),)), "parts are of a separate head"),
+    (lambda: HeadConfig("separate", parts=(HeadOverride("va"), HeadOverride("va"))), "name an output twice: va, va"),
+    (lambda: HeadConfig("separate", parts=(HeadOverride("va", epochs=0),)), "epochs must be at least 1"),
+    (lambda: HeadConfig("separate", parts=(HeadOverride("au", keep="first"),)), "unknown head keep 'first'"),
+    (lambda: HeadOverride("expression"), "unknown output 'expression'; did you mean expr"),
     (lambda: HeadConfig(label_smoothing=1.0), "label_smoothing is 1.0"),
     (lambda: HeadConfig(invalid="zeroe"), "did you mean zeroed"),
     (lambda: require_fit(HeadConfig("separate", keep="accuracy"), task("mtl")), "va has none"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.training.heads.standardization import moments
+from harness.training.heads.standardization import feature_mean_std
 from harness.training.heads.trained_head import BLOCK
 from harness.utils.errors import FramelightError
 from tests.helpers.feature_arrays import ArrayMatrix, labels_of
@@ -23,9 +23,9 @@ def at_once(features):
 @pytest.mark.parametrize("rows, width", [(1, 7), (3, 5), (BLOCK - 1, 33), (BLOCK + 1, 3), (2 * BLOCK + 700, 20)])
 def test_the_bits_are_those_of_adding_a_block_at_once(rows, width):
     features = (np.random.default_rng(rows).standard_normal((rows, width)) * 30 + 7).astype(np.float32)
-    for found, expected in zip(moments(ArrayMatrix(features), None), at_once(features)):
+    for found, expected in zip(feature_mean_std(ArrayMatrix(features), None), at_once(features)):
         assert found.tobytes() == expected.tobytes()
-    np.testing.assert_allclose(moments(ArrayMatrix(features), None),
+    np.testing.assert_allclose(feature_mean_std(ArrayMatrix(features), None),
                                [features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)], rtol=1e-9)
 
 
@@ -36,5 +36,5 @@ def test_the_first_row_that_is_not_finite_is_named(bad, recwarn):
     labels = labels_of({"expr": np.zeros(len(features), np.int64)}, videos=2)
     place = f"{labels.sequences[labels.sequence[BLOCK + 500]]} frame {BLOCK + 501}"
     with pytest.raises(FramelightError, match=f"not finite in {len(bad)} rows, first in {place}; extract"):
-        moments(ArrayMatrix(features), labels)
+        feature_mean_std(ArrayMatrix(features), labels)
     assert not list(recwarn)

@@ -19,7 +19,7 @@ def followed(name, times=1):
     for number, pixels in enumerate(frames * times, 1):
         faces = detector(pixels, tracker.near(), tracker.turn)
         seen.append(dict(zip(tracker.update(number, faces).tolist(), faces.boxes)))
-    names = tracker.lasting()
+    names = tracker.confirmed_tracks()
     return [{names[face]: box for face, box in faces.items() if face in names} for faces in seen]
 
 

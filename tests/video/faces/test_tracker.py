@@ -26,7 +26,7 @@ def test_two_faces_side_by_side_keep_their_ids():
         ids = tracker.update(number, faces(left, right) if first else faces(right, left))
         assert ids.dtype == np.int64
         assert ids.tolist() == ([1, 2] if first else [2, 1])
-    assert tracker.lasting() == {1: 1, 2: 2}
+    assert tracker.confirmed_tracks() == {1: 1, 2: 2}
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -39,7 +39,7 @@ def test_faces_that_cross_keep_their_ids(known):
         places, people = ([(going, 200)], [0]) if hidden else ([(going, 200), (coming, 210)], [0, 1])
         after = tracker.update(number, faces(*places), looks(*people, seed=number) if known else None)
     assert after.tolist() == [1, 2]
-    assert tracker.lasting() == {1: 1, 2: 2}
+    assert tracker.confirmed_tracks() == {1: 1, 2: 2}
 
 
 def test_who_comes_back_is_known_by_looks_where_places_mislead():
@@ -81,21 +81,21 @@ def test_mistakes_of_the_detector_are_not_lasting_and_leave_no_hole_in_the_names
         found = faces((200, 200)) if number != 3 else faces((200, 200), (500, 100))
         tracker.update(number, found if number < 10 else Faces(np.vstack([found.boxes, faces((400, 300)).boxes]),
                                                                np.ones(2, np.float32)))
-    assert tracker.lasting() == {1: 1, 3: 2}
+    assert tracker.confirmed_tracks() == {1: 1, 3: 2}
 
 
 def test_names_come_after_a_few_sightings_and_stay():
     tracker, known = Tracker(25), []
     for number in range(1, 6):
         tracker.update(number, faces((200, 200)))
-        known.append(tracker.lasting())
+        known.append(tracker.confirmed_tracks())
     assert known == [{}] * (HITS - 1) + [{1: 1}] * (6 - HITS)
 
 
 def test_a_single_picture_needs_no_second_sighting():
     tracker = Tracker(None)
     assert tracker.update(1, faces((200, 200), (400, 200))).tolist() == [1, 2]
-    assert tracker.lasting() == {1: 1, 2: 2}
+    assert tracker.confirmed_tracks() == {1: 1, 2: 2}
 
 
 def test_faces_are_expected_where_they_go_with_their_hints():
