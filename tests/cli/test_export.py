@@ -87,7 +87,6 @@ def ambiguous(task, outputs, difference, thresholds=0.5):
     return np.mean([share.mean() for share in shares]) + 1e-9
 
 
-@pytest.mark.training
 def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(exported, readers, best, small_set):
     known, = export_records.exports(readers)
     record, kept = best.record, best.kept()
@@ -150,7 +149,6 @@ def test_the_example_runs_where_framelight_is_not(exported, best, small_set, tmp
     assert label == list(values)[row.argmax()]
 
 
-@pytest.mark.training
 @pytest.mark.parametrize("task", ("va", "au", "mtl"))
 def test_every_task_is_predicted_as_the_run_did(task, others, small_set, tmp_path):
     chosen = chosen_run([one for one in tracked_records(others, None) if one.recipe == "others"], f"best:{task}", None,
