@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LATE = {"Backbone": "backbone", "hash_weights": "backbone", "build": "loading", "load": "loading",
         "prepare": "preprocessing", "resize": "preprocessing", "normalize": "preprocessing", "cost": "cost",
-        "import_file": "importing.files"}
+        "import_file": "importing.import_weights"}
 
 __all__ = ["AFFECTNET", "Backbone", "BackboneError", "BackboneInfo", "BackboneSpec", "Preprocessing", "build", "cost",
            "describe", "entries", "get_info", "hash_weights", "import_file", "load", "names", "normalize", "prepare",

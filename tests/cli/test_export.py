@@ -34,13 +34,13 @@ for name in ("harness", "backbones", "torch", "experiments"):
 
 OTHERS = """
 from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, SmoothingGrid
 
 def head(kind):
     return HeadConfig(kind, hidden=8, epochs=2)
 
 recipe = Recipe(name="others", backbones=("tiny_mobilenet@random",), baselines=False, pictures=False,
-                smoothing=Smoothing(largest=3), grids=(
+                smoothing=SmoothingGrid(largest=3), grids=(
                     Grid("va", ("embeddings",), (head("mlp"),)), Grid("au", ("embeddings+scores",), (head("mlp"),)),
                     Grid("mtl", ("embeddings+scores",), (head("separate"),))))
 """
@@ -153,7 +153,7 @@ def test_the_example_runs_where_framelight_is_not(exported, best, small_set, tmp
 def test_every_task_is_predicted_as_the_run_did(task, others, small_set, tmp_path):
     chosen = chosen_run([one for one in tracked_records(others, None) if one.recipe == "others"], f"best:{task}", None,
                         others)
-    network, _ = opened(chosen, others, print)
+    network, _ = opened(chosen, others)
     dataset, kept = open_dataset(small_set), chosen.kept()
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
     crops = crops_of(kept, dataset)

@@ -28,7 +28,7 @@ class Crops(Dataset):
     def splits(self, task):
         return ()
 
-    def members(self, task, split):
+    def sequence_names(self, task, split):
         return tuple(self.sequences)
 
     def labels(self, task, split):

@@ -4,14 +4,14 @@ import optuna
 
 RECIPE = '''
 from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, Search, Smoothing
+from harness.runner import Grid, Recipe, Search, SmoothingGrid
 
 recipe = Recipe(
     name="searched",
     backbones=("tiny_mobilenet@random",),
     grids=(Grid("va", ("embeddings", "scores"), (HeadConfig("logistic_regression", batch_size=64),
                                                  HeadConfig("mlp", standardise=False))),),
-    smoothing=Smoothing(largest=6),
+    smoothing=SmoothingGrid(largest=6),
     search=Search(trials=8, batch=2, hidden=(8, 16), learning_rate=(1e-5, 1e-1), epochs=(2, 4)),
     baselines=False,
     pictures=False,

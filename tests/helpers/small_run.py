@@ -8,7 +8,7 @@ from pathlib import Path
 
 RECIPE = '''
 from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, SmoothingGrid
 
 recipe = Recipe(
     name="small",
@@ -17,7 +17,7 @@ recipe = Recipe(
         Grid("expr", ("embeddings", "scores"), (HeadConfig("logistic_regression", hidden=0, epochs=3),)),
         Grid("au", ("embeddings",), (HeadConfig("mlp", hidden=16, epochs=2),)),
     ),
-    smoothing=Smoothing(largest=6),
+    smoothing=SmoothingGrid(largest=6),
 )
 '''
 JOBS = 3 + 3 * 2

@@ -2,7 +2,7 @@
 
 RECIPE = '''
 from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, SmoothingGrid
 
 linear = HeadConfig("logistic_regression", hidden=0, epochs=2)
 recipe = Recipe(
@@ -15,7 +15,7 @@ recipe = Recipe(
         Grid("mtl", ("embeddings",), (HeadConfig("multitask", hidden=0, epochs=2),)),
     ),
     seeds=(0, 1),
-    smoothing=Smoothing(smallest=1, largest=3),
+    smoothing=SmoothingGrid(smallest=1, largest=3),
     pictures=False,
 )
 '''
@@ -31,6 +31,6 @@ from harness.runner import Protocol
 
 separate = Grid("mtl", ("embeddings+scores",), (HeadConfig("separate", epochs=1),))
 recipe = dataclasses.replace(recipe, name="folded", grids=(*recipe.grids[1:3], separate), seeds=(5,), missing="filled",
-                             smoothing=Smoothing(smallest=2, largest=3, gaps="published"), thresholds="half",
+                             smoothing=SmoothingGrid(smallest=2, largest=3, gaps="published"), thresholds="half",
                              protocol=Protocol(folds=2, refit=True))
 '''

@@ -27,7 +27,7 @@ RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("models"), print)
+    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_kept_model_predicts_what_the_fitted_one_did(name, prepared, data, tmp
     job = job_of(prepared, task, features, head)
     model, entry = fitted(job, data), FeatureStore(job.store / "features").entry(job.entry)
     back = load_model(kept(model, tmp_path / "job"), entry, job.configuration)
-    sequences = data.members(task, "test") or data.members(task, REPORTED)
+    sequences = data.sequence_names(task, "test") or data.sequence_names(task, REPORTED)
     expected, found = model.predict(sequences), back.predict(sequences)
     assert found.outputs.shape == (found.lengths.sum(), task_named(task).width) and len(found.outputs)
     np.testing.assert_array_equal(found.outputs, expected.outputs)
@@ -78,7 +78,7 @@ def test_a_separate_model_is_its_networks_side_by_side(prepared, data):
     width = whole.trained["head_expr"].in_width
     assert (whole.trained["head_va"].in_width, whole.summary["parameters"]) == (
         8, 9 * 2 + (width + 1) * 8 + (width + 1) * 16 + 17 * 12)
-    sequences, slices = data.members("mtl", REPORTED), task_named("mtl").slices()
+    sequences, slices = data.sequence_names("mtl", REPORTED), task_named("mtl").slices()
     said = whole.predict(sequences).outputs
     for output, part in (("va", "scores"), ("expr", "embeddings+scores"), ("au", "embeddings+scores")):
         job = job_of(prepared, "mtl", part, None)

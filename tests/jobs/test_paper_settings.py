@@ -9,13 +9,13 @@ from tests.helpers import small_run
 
 RECIPE = '''
 from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, SmoothingGrid
 
 recipe = Recipe(
     name="switched",
     backbones=("tiny_mobilenet@random",),
     grids=(Grid("au", ("embeddings",), (HeadConfig("mlp", hidden=8, epochs=6, learning_rate=3e-3, batch_size=32),)),),
-    smoothing=Smoothing(smallest=1, largest=2),
+    smoothing=SmoothingGrid(smallest=1, largest=2),
     baselines=False,
     pictures=False,
 )

@@ -22,11 +22,11 @@ from tests.helpers.mlflow_server import free_port, wait_for
 
 RECIPE = '''
 from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, Smoothing
+from harness.runner import Grid, Recipe, SmoothingGrid
 
 recipe = Recipe(name="alone", backbones=("tiny_mobilenet@random",), baselines=False, pictures=False,
                 grids=(Grid("expr", ("embeddings",), (HeadConfig("logistic_regression", hidden=0, epochs=2),)),),
-                smoothing=Smoothing(largest=3))
+                smoothing=SmoothingGrid(largest=3))
 '''
 
 
