@@ -7,6 +7,7 @@ import signal  # noqa: E402
 import pytest  # noqa: E402
 
 from tests.helpers import small_run  # noqa: E402
+from tests.helpers.logs import captured_logs  # noqa: E402
 from tests.helpers.mlflow_server import server  # noqa: E402, F401 (a fixture)
 
 
@@ -15,6 +16,13 @@ def interrupts():
     """Heard here and by the processes that tests start: a shell's background jobs begin with them ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def logged():
+    """What the project logs during a test, as commands print it."""
+    with captured_logs() as messages:
+        yield messages
 
 
 @pytest.fixture(scope="session")

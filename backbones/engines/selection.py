@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from backbones.errors import BackboneError
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
 
+logger = logging.getLogger(__name__)
+
 CHOICES, PARITY = "choices.json", "parity.json"
 NEAR, CONTENDING = 0.97, 0.7
 MACS_PER_SECOND = 4e10
@@ -26,8 +29,6 @@ LONGEST = 20.0
 """Seconds after which measuring ends, as soon as it may."""
 WORTH = 5
 """An engine must save work of so many times the seconds that its preparation takes."""
-
-Say = Callable[[str], None]
 
 
 def available(backbone: Backbone, precision: str = "float32") -> tuple[str, ...]:
@@ -54,8 +55,8 @@ def open_engine(name: str, backbone: Backbone, cache: Path, batch: int, precisio
     return engine
 
 
-def choose(backbone: Backbone, cache: Path, batch: int, workers: int, crops: int, say: Say | None = None,
-           force: bool = False, precision: str = "float32") -> str:
+def choose(backbone: Backbone, cache: Path, batch: int, workers: int, crops: int, force: bool = False,
+           precision: str = "float32") -> str:
     """Name of the engine that runs `crops` crops soonest, in batches of `batch`, with that many workers.
 
     An engine is considered where the work is worth its preparation. The first by a fixed preference that comes within
@@ -71,7 +72,7 @@ def choose(backbone: Backbone, cache: Path, batch: int, workers: int, crops: int
     key = f"{identity(backbone)}, {precision}, batch {batch}, {workers} workers, {machine()}"
     found = None if force else _remembered(Path(cache) / CHOICES, key, names)
     if found is None:
-        found = _measured(names, backbone, Path(cache), batch, workers, precision, say)
+        found = _measured(names, backbone, Path(cache), batch, workers, precision)
         write_fact(Path(cache) / CHOICES, key, found)
     best = max(found.values(), default=0.0)
     return next((name for name in PREFERENCE if name in found and found[name] >= NEAR * best), names[0])
@@ -93,22 +94,21 @@ def _remembered(path: Path, key: str, names: tuple[str, ...]) -> dict[str, float
     return {name: float(kept[name]) for name in names}
 
 
-def _measured(names: tuple[str, ...], backbone: Backbone, cache: Path, batch: int, workers: int, precision: str,
-              say: Say | None) -> dict[str, float]:
+def _measured(names: tuple[str, ...], backbone: Backbone, cache: Path, batch: int, workers: int,
+              precision: str) -> dict[str, float]:
     """Crops a second by engine, of those that can be used; where one cannot, the next choice tries it again."""
     from backbones.engines.benchmark import rates
 
-    say = say or (lambda text: None)
     engines: dict[str, Engine] = {}
     for name in names:
         try:
             engines[name] = open_engine(name, backbone, cache, batch, precision)
         except BackboneError as error:
-            say(f"{name} is left out: {error.message}")
+            logger.info(f"{name} is left out: {error.message}")
     pixels = drawn_pixels(backbone.spec.preprocessing, batch)
     turns = rates(engines, pixels, workers, keep=CONTENDING, limit=LONGEST)
     found = {name: max(values) for name, values in turns.items()}  # what else runs here can only slow a turn down
-    say(f"{backbone.label}, crops a second: " + ", ".join(f"{name} {rate:.0f}" for name, rate in found.items()))
+    logger.info(f"{backbone.label}, crops a second: " + ", ".join(f"{name} {rate:.0f}" for name, rate in found.items()))
     return {name: round(rate, 2) for name, rate in found.items()}
 
 

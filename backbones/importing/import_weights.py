@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from backbones.loading import construct
 from backbones.onnx_graph import is_onnx
 from backbones.spec import BackboneSpec, Preprocessing
 
-Say = Callable[[str], object]
+logger = logging.getLogger(__name__)
+
 PICKLES = tuple(b"\x80c(]}")
 LONGEST_NAME = 300
 FACE_SIZES = {"timm:mobilevitv2_150": 224}
@@ -30,19 +32,19 @@ FACE_SIZES = {"timm:mobilevitv2_150": 224}
 
 
 def import_file(path: Path, name: str, checkpoints: Path, architecture: str | None = None,
-                classes: Sequence[str] | None = None, say: Say = lambda line: None) -> Path:
+                classes: Sequence[str] | None = None) -> Path:
     """Make a file of weights the entry `name` of `checkpoints`; returns its folder.
 
     Files: safetensors, torch.save's (networks, state dicts, Lightning checkpoints; nothing in them is run), VGG-16
     faces, ONNX. architecture: a catalogue name or timm's; without it, it is found by the tensors. classes: names of
-    the score columns; without them the published orders for 7 to 10 columns, else none. say: told what was found.
+    the score columns; without them the published orders for 7 to 10 columns, else none.
     A file without a classifier becomes a backbone that gives embeddings alone: its scores are [N, 0].
     An entry that is the same already is left as it is. BackboneError says what is wrong and what to do.
     """
     path = Path(path)
     require_name(name)
     if is_onnx(path):
-        return _onnx(path, name, Path(checkpoints), architecture, classes, say)
+        return _onnx(path, name, Path(checkpoints), architecture, classes)
     found, what = _read(path)
     _require_tensors(found.state, path)
     state, _ = strip_prefixes(found.state)
@@ -50,26 +52,25 @@ def import_file(path: Path, name: str, checkpoints: Path, architecture: str | No
     if vggface_files.matches(state) and architecture in (None, catalogue.VGGFACE.name):
         backbone = vggface_files.backbone_of(state, path, classes)
         if architecture is None:
-            vggface_files.tell_pixels(state, say)
+            vggface_files.tell_pixels(state)
     else:
         named = architecture or _stated(found, "architecture", str)
         match = match_architecture(found, named, path)
         if named is None and found.tree is None:
-            _warn_tf_padding(match, say)
-        backbone = _backbone(found, match, classes, path, name, say)
+            _warn_tf_padding(match)
+        backbone = _backbone(found, match, classes, path, name)
     _require_forward(backbone, path)
     folder = save_entry(backbone, path, name, Path(checkpoints), {"file_format": what})
-    _report(backbone, what, say)
+    _report(backbone, what)
     return folder
 
 
-def _onnx(path: Path, name: str, checkpoints: Path, architecture: str | None, classes: Sequence[str] | None,
-          say: Say) -> Path:
+def _onnx(path: Path, name: str, checkpoints: Path, architecture: str | None, classes: Sequence[str] | None) -> Path:
     from backbones.importing.onnx_files import import_onnx
 
     if architecture is not None:
         raise BackboneError(f"{path} is an ONNX model, which is its own architecture", "leave --architecture out")
-    return import_onnx(path, name, checkpoints, classes, say)
+    return import_onnx(path, name, checkpoints, classes)
 
 
 def _read(path: Path) -> tuple[WeightsFile, str]:
@@ -107,8 +108,7 @@ def _stated(found: WeightsFile, key: str, kind: type | tuple[type, ...]) -> Any:
     return said if isinstance(said, kind) else None
 
 
-def _backbone(found: WeightsFile, match: Match, classes: Sequence[str] | None, path: Path, name: str,
-              say: Say) -> Backbone:
+def _backbone(found: WeightsFile, match: Match, classes: Sequence[str] | None, path: Path, name: str) -> Backbone:
     said = _stated(found, "classes", (list, tuple))
     if classes is None and said and len(said) == match.columns and all(isinstance(label, str) for label in said):
         classes = tuple(said)
@@ -118,7 +118,7 @@ def _backbone(found: WeightsFile, match: Match, classes: Sequence[str] | None, p
     network.load_state_dict(match.state)
     if match.left_out:
         more = f" and {len(match.left_out) - 3} more" if len(match.left_out) > 3 else ""
-        say(f"left out, beside the backbone: {', '.join(match.left_out[:3])}{more}")
+        logger.info(f"left out, beside the backbone: {', '.join(match.left_out[:3])}{more}")
     spec = replace(spec, preprocessing=_preprocessing(found, spec, match.columns), score_width=match.columns, tag=None)
     return Backbone(network, spec, f"checkpoint {name}", name, name, labels(match.columns, classes, path)).eval()
 
@@ -158,20 +158,20 @@ def _require_forward(backbone: Backbone, path: Path) -> None:
         raise BackboneError(f"{path} gives outputs that are not finite", "get the file again")
 
 
-def _report(backbone: Backbone, what: str, say: Say) -> None:
+def _report(backbone: Backbone, what: str) -> None:
     shown, size = backbone.spec.preprocessing, backbone.spec.input_size
-    say(f"{what}: {backbone.spec.name}, {sum(p.numel() for p in backbone.network.parameters()):,} parameters")
-    say(f"pixels: {size} x {size} {shown.interpolation}, no crop, 0..{shown.value_range:g}, mean {shown.mean}, "
-        f"std {shown.std}")
+    logger.info(f"{what}: {backbone.spec.name}, {sum(p.numel() for p in backbone.network.parameters()):,} parameters")
+    logger.info(f"pixels: {size} x {size} {shown.interpolation}, no crop, 0..{shown.value_range:g}, mean {shown.mean}, "
+                f"std {shown.std}")
     names = ", ".join(backbone.score_labels) or "no names"
-    say(f"embedding: {backbone.embedding_width}; scores: " +
-        (f"{backbone.score_width} ({names})" if backbone.score_width else "none, it has no classifier"))
+    logger.info(f"embedding: {backbone.embedding_width}; scores: " +
+                (f"{backbone.score_width} ({names})" if backbone.score_width else "none, it has no classifier"))
 
 
-def _warn_tf_padding(match: Match, say: Say) -> None:
+def _warn_tf_padding(match: Match) -> None:
     """TensorFlow's padding leaves no trace in the tensors; published face weights have it."""
     module, _, model = catalogue.spec(match.spec.name).constructor.partition(":")
     twin = model.removeprefix("tf_") if model.startswith("tf_") else f"tf_{model}"
     if module == "timm" and architectures.is_timm_model(twin):
-        say(f"taken for timm's {model}, not {twin}, which has the same tensors and pads otherwise; name it by "
-            f"--architecture {catalogue.TIMM}{twin} if it is that one")
+        logger.info(f"taken for timm's {model}, not {twin}, which has the same tensors and pads otherwise; name it by "
+                    f"--architecture {catalogue.TIMM}{twin} if it is that one")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ from backbones.spec import ONNX, BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+
+logger = logging.getLogger(__name__)
 
 SCORE_WORDS = ("score", "logit", "prob", "class", "express", "emotion")
 EMBEDDING_WORDS = ("embed", "feature", "pool", "flatten", "penult", "pre_logits")
@@ -45,14 +48,13 @@ class Vector:
         return f"{printable(self.name)} [{self.width}]"
 
 
-def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str] | None,
-                say: Callable[[str], object]) -> Path:
+def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str] | None) -> Path:
     """Make `path` the entry `name` of `checkpoints` and return its folder.
 
     The model takes one float32 input [N, 3, S, S] and gives an embedding and scores for each picture; N may be fixed.
     classes: names of the score columns; without them the published orders for 7 to 10 columns, else none.
-    say: told what was taken for what. BackboneError when the file is broken, not whole, of another kind, lacks one of
-    the two outputs, or when another entry has that name.
+    BackboneError when the file is broken, not whole, of another kind, lacks one of the two outputs, or when another
+    entry has that name.
     """
     path = Path(path)
     require_name(name)
@@ -73,7 +75,7 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     backbone = Backbone(network, spec, f"checkpoint {name}", name, name, names, False, checkpoints).eval()
     folder = save_entry(backbone, path, name, checkpoints, {"file_format": "ONNX"})
     for line in _summary(network, preprocessing, names, vectors, embedding, scores, samples[scores.name]):
-        say(line)
+        logger.info(line)
     return folder
 
 

@@ -6,7 +6,8 @@ torchvision numbers them inside `features` and `classifier`, counting activation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from backbones.catalogue import VGGFACE
 from backbones.checkpoint import require_fitting
 from backbones.importing.class_names import labels
 from backbones.vggface import WIDTHS, VGGFace
+
+logger = logging.getLogger(__name__)
 
 DENSE = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
 HINT = ("layouts that are read: vgg_face_dag (conv1_1.weight ... fc8.bias) and torchvision's vgg16 "
@@ -50,12 +53,13 @@ def backbone_of(state: Mapping[str, Tensor], path: Path, classes: Sequence[str] 
     return Backbone(network, spec, f"file {path.name}", f"vggface@{path}", "vggface", names).eval()
 
 
-def tell_pixels(state: Mapping[str, Tensor], say: Callable[[str], object]) -> None:
-    """Say it where the layout alone decides the pixels: torchvision's own ImageNet weights have the same tensors."""
+def tell_pixels(state: Mapping[str, Tensor]) -> None:
+    """Log where the layout alone decides the pixels: torchvision's own ImageNet weights have the same tensors."""
     if not _is_dag(set(state)):
         given = VGGFACE.preprocessing
-        say(f"taken for VGGFace by torchvision's layout alone: pixels 0..{given.value_range:g} minus {given.mean}; "
-            "torchvision's own ImageNet weights want other pixels, and are the backbone timm:vgg16@tv_in1k")
+        logger.info(f"taken for VGGFace by torchvision's layout alone: pixels 0..{given.value_range:g} minus "
+                    f"{given.mean}; torchvision's own ImageNet weights want other pixels, and are the backbone "
+                    "timm:vgg16@tv_in1k")
 
 
 def _is_dag(names: set[str]) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
 from harness.bench.figure import Measurement
 from harness.utils.errors import unknown_name_error
+
+logger = logging.getLogger(__name__)
 
 SCALE = "scale"
 """The benchmark that is run only by its name: it writes gigabytes."""
@@ -25,18 +28,18 @@ BENCHMARKS = {
 NAMES = tuple(name for name in BENCHMARKS if name != SCALE)
 
 
-def measurements(name: str | None, say: Callable[[str], None], **options: Any) -> Iterator[Measurement]:
+def measurements(name: str | None, **options: Any) -> Iterator[Measurement]:
     """The figures of one benchmark, or of all of NAMES; options: what its `measure` takes besides.
 
     InputError for an unknown name, at once.
     """
     if name is not None and name not in (*NAMES, SCALE):
         raise unknown_name_error("benchmark", name, (*NAMES, SCALE, MOBILE))
-    return _measured(NAMES if name is None else (name,), say, options)
+    return _measured(NAMES if name is None else (name,), options)
 
 
-def _measured(names: tuple[str, ...], say: Callable[[str], None], options: dict[str, Any]) -> Iterator[Measurement]:
+def _measured(names: tuple[str, ...], options: dict[str, Any]) -> Iterator[Measurement]:
     for name in names:
-        say(f"measuring {name}")
+        logger.info(f"measuring {name}")
         module, function = BENCHMARKS[name].split(".")
-        yield from getattr(import_module(f"harness.bench.{module}"), function)(say, **options)
+        yield from getattr(import_module(f"harness.bench.{module}"), function)(**options)

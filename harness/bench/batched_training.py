@@ -20,7 +20,7 @@ L2, RATES = (0.0, 1e-4, 1e-3, 1e-2), (1e-4, 3e-4, 1e-3, 3e-3)
 CLASSES = 8
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder, _one_thread() as device:
         yield _figure(folder, "32 heads together", HeadConfig("logistic_regression", epochs=2), (0, 1), 30_000, 10_000,
                       "cpu", 5, every=8, flops_of_a_row=2 * 2 * CLASSES, note=_LINEAR)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 import numpy as np
@@ -18,7 +18,7 @@ TIMED, REPEATED = 20, 20
 """Replicates that the frames are resampled in, and intervals made, in a round."""
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure() -> Iterator[Measurement]:
     random = np.random.default_rng(0)
     unit = np.repeat(np.arange(VIDEOS), FRAMES)
     truth, outputs = random.integers(0, CLASSES, len(unit)), random.random((len(unit), CLASSES))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,15 @@ from harness.metrics.tasks import EXPRESSIONS, TASKS
 from harness.tracking import open_tracker
 from harness.tracking.records import Record
 
+logger = logging.getLogger(__name__)
+
 RUNS, SEEDS, VIDEOS, FRAMES = 2000, 5, 70, 4000
 
 
-def measure_leaderboard(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure_leaderboard() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
-        say(f"tracking {RUNS} records")
+        logger.info(f"tracking {RUNS} records")
         tracker = open_tracker(store)
         study = tracker.study("bench", "bench")
         for record in _records():
@@ -67,7 +70,7 @@ def _records() -> Iterator[Record]:
                      units=VIDEOS)
 
 
-def measure_startup(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure_startup() -> Iterator[Measurement]:
     command = [sys.executable, "-m", "harness.cli", "--help"]
     bare = [sys.executable, "-c", "pass"]
 

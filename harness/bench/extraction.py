@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
@@ -22,6 +23,8 @@ from harness.features.engine_choice import EngineSelector
 if TYPE_CHECKING:
     from backbones import Backbone
     from backbones.engines.engine import Engine
+
+logger = logging.getLogger(__name__)
 
 LEAST = 0.85
 PASS_SECONDS = 1.0
@@ -43,16 +46,16 @@ class Opened(EngineSelector):
         return self.running
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure() -> Iterator[Measurement]:
     import backbones
 
     with tempfile.TemporaryDirectory() as folder:
         paths = drawn(Path(folder))
         for name in backbones.names():
-            yield measure_one(name, paths, Path(folder), say)
+            yield measure_one(name, paths, Path(folder))
 
 
-def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str], None]) -> Measurement:
+def measure_one(name: str, paths: list[Path], folder: Path) -> Measurement:
     """One named backbone, random weights, on crops of `paths`; features are written below `folder`."""
     import backbones
     from backbones.engines.selection import choose, open_engine
@@ -63,12 +66,12 @@ def measure_one(name: str, paths: list[Path], folder: Path, say: Callable[[str],
 
     workers, cache = os.cpu_count() or 1, engines_cache()
     backbone = backbones.build(name)
-    chosen = choose(backbone, cache, batch_size(backbone.spec.preprocessing), workers, MANY, say)
+    chosen = choose(backbone, cache, batch_size(backbone.spec.preprocessing), workers, MANY)
     batch = engine_batch(chosen, backbone.spec.preprocessing)
     engine = open_engine(chosen, backbone, cache, batch)
     batches = _prepared(backbone, paths, batch)
     turns = _turns(engine, batches, workers)
-    say(f"{name}: {turns * batch} crops by {chosen}, six times from disk and six times from memory")
+    logger.info(f"{name}: {turns * batch} crops by {chosen}, six times from disk and six times from memory")
     crops, stores = Crops(folder, paths, turns * batch), count()
 
     def from_disk() -> None:

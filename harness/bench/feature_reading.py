@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.bench.figure import Measurement, interleave_rounds
@@ -14,7 +14,7 @@ from harness.bench.memory import SEQUENCE, WIDTH, features, watch
 ROWS, BATCH, BUFFER = 400_000, 256, 4 << 20
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure() -> Iterator[Measurement]:
     import numpy as np
 
     from harness.features.matrix import BLOCK_ROWS, FeatureMatrix

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from harness.bench.figure import ROUNDS, Measurement
 from harness.bench.hardware_limits import hardware_limits
+from harness.utils.console import suppress_logging
 
 if TYPE_CHECKING:
     from backbones import Backbone
     from backbones.engines.engine import Engine
 
+logger = logging.getLogger(__name__)
 
 LEAST = 0.95
 TURN_SECONDS = 0.3
@@ -26,14 +29,14 @@ def engines_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "framelight" / "bench-engines"
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure() -> Iterator[Measurement]:
     import backbones
 
     for name in backbones.names():
-        yield measure_one(name, say)
+        yield measure_one(name)
 
 
-def measure_one(name: str, say: Callable[[str], None]) -> Measurement:
+def measure_one(name: str) -> Measurement:
     """One named backbone, random weights: its row."""
     import backbones
     from backbones import BackboneError
@@ -45,8 +48,8 @@ def measure_one(name: str, say: Callable[[str], None]) -> Measurement:
     workers, cache = os.cpu_count() or 1, engines_cache()
     backbone = backbones.build(name)
     batch = batch_size(backbone.spec.preprocessing)
-    chosen = choose(backbone, cache, batch, workers, 0, say, force=True)
-    say(f"{name}: {chosen} is chosen; every engine again")
+    chosen = choose(backbone, cache, batch, workers, 0, force=True)
+    logger.info(f"{name}: {chosen} is chosen; every engine again")
     engines: dict[str, Engine] = {}
     for each in available(backbone):
         with suppress(BackboneError):  # it was said why when one was chosen
@@ -70,11 +73,11 @@ CROPS = 10_000_000
 """Of the work that an engine is chosen for: enough for any preparation to be worth it."""
 
 
-def measure_parity(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure_parity() -> Iterator[Measurement]:
     import backbones
 
     for name in backbones.names():
-        say(f"{name}: the chosen engine against torch eager")
+        logger.info(f"{name}: the chosen engine against torch eager")
         yield from parity_figures(backbones.build(name), name)
 
 
@@ -86,7 +89,8 @@ def parity_figures(backbone: Backbone, name: str) -> Iterator[Measurement]:
 
     cache, batch, workers = engines_cache(), batch_size(backbone.spec.preprocessing), os.cpu_count() or 1
     for precision in ("float32", "bf16"):
-        chosen = choose(backbone, cache, batch, workers, CROPS, precision=precision)
+        with suppress_logging():
+            chosen = choose(backbone, cache, batch, workers, CROPS, precision=precision)
         found = engine_difference(open_engine(chosen, backbone, cache, batch, precision), backbone)
         required = precision == "float32"
         limit = MOST_OF_RANGE if found.cosine > LEAST_COSINE else 0.0

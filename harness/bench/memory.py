@@ -34,7 +34,7 @@ print(json.dumps(peak()))
 """
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         small, large, whole = (_peak(folder, rows, how) for rows, how in
                                ((SMALL, "blocks"), (LARGE, "blocks"), (LARGE, "whole")))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from harness.export.formats import Format
     from harness.export.network import ExportNetwork
 
+logger = logging.getLogger(__name__)
 
 BACKBONES = ("tiny_mobilenet", "tiny_resnet", "mobilefacenet", "mobilenet_v4_small", "mobilenet_v3", "mobilenet_v1",
              "efficientnet_b0", "efficientnet_b2")
@@ -50,8 +52,7 @@ class Row:
     cost: Cost
 
 
-def rows(say: Callable[[str], None], names: Sequence[str] = BACKBONES,
-         formats: Sequence[str] = FORMATS) -> Iterator[Row]:
+def rows(names: Sequence[str] = BACKBONES, formats: Sequence[str] = FORMATS) -> Iterator[Row]:
     """A row for each backbone, each format that is installed and each of its precisions, as they are measured.
 
     Weights are random (seed 0): cost depends on none. Takes about half a minute a row; what cannot be written or
@@ -65,21 +66,23 @@ def rows(say: Callable[[str], None], names: Sequence[str] = BACKBONES,
     found = {name: format_named(name) for name in formats}
     for name, form in found.items():
         if todo := form.missing():
-            say(f"{name} is left out: {todo}")
+            logger.info(f"{name} is left out: {todo}")
     with tempfile.TemporaryDirectory(prefix="framelight-mobile-") as folder:
         pictures = _pictures(Path(folder))
         for name in names:
-            network = replace(with_random_head(backbones.load(f"{name}@random"), TASKS[TASK]), engines=Path(folder) / "engines")
+            network = replace(with_random_head(backbones.load(f"{name}@random"), TASKS[TASK]),
+                              engines=Path(folder) / "engines")
             for form in found.values():
                 for precision in () if form.missing() else form.precisions:
-                    say(f"measuring {name} as {form.name} in {precision}")
+                    logger.info(f"measuring {name} as {form.name} in {precision}")
                     try:
                         yield _row(name, network, form, precision, Path(folder), pictures)
                     except FramelightError as error:
-                        say(f"left out: {error}")
+                        logger.info(f"left out: {error}")
 
 
-def _row(name: str, network: ExportNetwork, form: Format, precision: str, folder: Path, pictures: Sequence[Path]) -> Row:
+def _row(name: str, network: ExportNetwork, form: Format, precision: str, folder: Path,
+         pictures: Sequence[Path]) -> Row:
     path = form.write(network, folder, precision, _calibration(network, pictures))
     parts = form.parts(path)
     try:

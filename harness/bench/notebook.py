@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +20,13 @@ from harness.bench.hardware_limits import hardware_limits
 if TYPE_CHECKING:
     from backbones import Backbone
 
+logger = logging.getLogger(__name__)
+
 BACKBONE, LEAST = "efficientnet_b0", 4.0
 CROPS, BATCH = 192, 96
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure() -> Iterator[Measurement]:
     import backbones
     from backbones.engines.selection import choose, open_engine
     from harness.bench.forward import engines_cache
@@ -33,7 +36,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
 
     workers, cache = os.cpu_count() or 1, engines_cache()
     ours, theirs = backbones.build(BACKBONE), backbones.build(BACKBONE)
-    chosen = choose(ours, cache, batch_size(ours.spec.preprocessing), workers, MANY, say)
+    chosen = choose(ours, cache, batch_size(ours.spec.preprocessing), workers, MANY)
     batch = engine_batch(chosen, ours.spec.preprocessing)
     engine = open_engine(chosen, ours, cache, batch)
     with tempfile.TemporaryDirectory() as folder:
@@ -43,7 +46,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
             extract(crops, ours, FeatureStore(Path(folder) / f"features-{next(stores)}"), threads=workers,
                     images="bench", computing=Opened(cache, running=engine))
 
-        say(f"{CROPS} crops, six times by {chosen} and six times by the notebook's loop")
+        logger.info(f"{CROPS} crops, six times by {chosen} and six times by the notebook's loop")
         times = interleave_rounds({"harness": harness, "notebook": lambda: _notebook(theirs, crops.paths)})
     each, macs = 1000 / CROPS, ours.info().macs
     yield Measurement("notebook", f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",

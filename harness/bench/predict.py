@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from harness.inference.forward import SharedBackbonePass
     from harness.video.frames import Frame
 
+logger = logging.getLogger(__name__)
+
 BACKBONE = "mobilenet_v4_small"
 WIDTH, HEIGHT, RATE, FRAMES, DRAWN, FACE = 640, 360, 25, 200, 40, 160
 SLOWEST, LEAST = 1000 / RATE, 0.8
@@ -27,19 +30,20 @@ MANY = 100_000
 ROUNDS = 3
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure() -> Iterator[Measurement]:
     from harness.inference.face_stage import DetectAndTrack
     from harness.inference.pipeline import Pipeline
     from harness.video.faces.boxes import Margin
     from harness.video.faces.detector import open_detector
     from harness.video.source import open_source
 
-    forward, detector = opened(say), open_detector("haar")
+    forward, detector = opened(), open_detector("haar")
     with tempfile.TemporaryDirectory() as folder:
         path = film(Path(folder))
         frames = _decoded(path)
         seen = [one for one in map(_looker(detector), frames) if len(one.ids)]
-        say(f"{BACKBONE}: a film of {FRAMES} frames, a face found in {len(seen)} of them, by {forward.engine.name}")
+        logger.info(f"{BACKBONE}: a film of {FRAMES} frames, a face found in {len(seen)} of them, "
+                    f"by {forward.engine.name}")
         crops = [one.crops[0][0] for one in seen]
 
         def whole() -> None:
@@ -59,7 +63,7 @@ def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
                  note=f"{1 / times.median('whole') * FRAMES:.0f} frames a second; alone: {told} ms a frame")
 
 
-def opened(say: Callable[[str], None]) -> SharedBackbonePass:
+def opened() -> SharedBackbonePass:
     """The backbone with random weights; a head is a millionth of its work and left out."""
     import backbones
     from backbones.engines.selection import choose, open_engine
@@ -69,7 +73,7 @@ def opened(say: Callable[[str], None]) -> SharedBackbonePass:
 
     workers, backbone = os.cpu_count() or 1, backbones.build(BACKBONE)
     preprocessing = backbone.spec.preprocessing
-    name = choose(backbone, engines_cache(), batch_size(preprocessing), workers, MANY, say)
+    name = choose(backbone, engines_cache(), batch_size(preprocessing), workers, MANY)
     size = engine_batch(name, preprocessing)
     engine = open_engine(name, backbone, engines_cache(), size)
     return SharedBackbonePass(backbone, engine, (), size, workers if engine.concurrent else 1)

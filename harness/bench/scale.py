@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError
 from harness.utils.parallel import run_module
 
+logger = logging.getLogger(__name__)
+
 FRAMES = (10_000, 100_000, 1_000_000, 2_660_000)
 ROUNDS = {10_000: 5, 100_000: 5, 1_000_000: 1, 2_660_000: 1}
 EXPONENT = 1.1
@@ -28,7 +31,7 @@ PASSES = 3
 """Reads of all features: their moments, one epoch, the predictions."""
 
 
-def measure(say: Callable[[str], None], folder: Path = Path("framelight-store"), plot: Path | None = None,
+def measure(folder: Path = Path("framelight-store"), plot: Path | None = None,
             frames: Sequence[int] = FRAMES) -> Iterator[Measurement]:
     """folder: where features are kept meanwhile; plot: a PNG to draw; frames: ascending multiples of SEQUENCE.
 
@@ -36,11 +39,12 @@ def measure(say: Callable[[str], None], folder: Path = Path("framelight-store"),
     """
     _require_room(folder, max(frames) * BYTES)
     with tempfile.TemporaryDirectory(prefix=".bench-scale-", dir=folder) as place:
-        say(f"writing features of {max(frames):,} frames ({max(frames) * BYTES / 1e9:.1f} GB, removed afterwards)")
+        logger.info(f"writing features of {max(frames):,} frames "
+                    f"({max(frames) * BYTES / 1e9:.1f} GB, removed afterwards)")
         write_features(Path(place) / "features", frames)
         measured = []
         for size in frames:
-            say(f"{size:,} frames")
+            logger.info(f"{size:,} frames")
             measured.append(_measured(Path(place), size, ROUNDS.get(size, 1)))
     for one in measured:
         parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in one.seconds.items())
@@ -52,7 +56,7 @@ def measure(say: Callable[[str], None], folder: Path = Path("framelight-store"),
         from harness.bench.scale_plot import draw
 
         draw(plot, measured)
-        say(f"drawn: {plot}")
+        logger.info(f"drawn: {plot}")
 
 
 def growth(measured: Sequence[Scaled]) -> Iterator[Measurement]:

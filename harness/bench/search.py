@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,13 @@ from typing import TYPE_CHECKING
 from harness.bench.figure import Measurement, interleave_rounds
 from harness.runner import Grid, Recipe, Search, SmoothingGrid
 from harness.training.heads.config import HeadConfig
+from harness.utils.console import suppress_logging
 
 if TYPE_CHECKING:
     from harness.jobs.job import Job
     from harness.runner.preparation import Prepared
+
+logger = logging.getLogger(__name__)
 
 TRIALS, TRAININGS, TIMED = 100, 20, 3
 RECIPE = Recipe(
@@ -29,22 +33,24 @@ RECIPE = Recipe(
 """The number of epochs alone makes another training; radius, kernel, gaps and thresholds are replayed."""
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure() -> Iterator[Measurement]:
     from harness.data.synthetic import make
     from harness.runner.preparation import prepare_inputs
     from harness.runner.run import run
 
     with tempfile.TemporaryDirectory() as folder:
-        say("making 40 videos and their features")
+        logger.info("making 40 videos and their features")
         data, fresh = Path(folder) / "data", (Path(folder) / f"store{i}" for i in count())
         make(data, videos=40, frames=150, seed=0, stills=0)
         first = next(fresh)
-        prepared = prepare_inputs(RECIPE, data, first, _silent)
+        with suppress_logging():
+            prepared = prepare_inputs(RECIPE, data, first)
         trained: list[int] = []
 
         def search() -> None:
             store = _store(next(fresh), first)
-            run(RECIPE, data, store, None, 1, False, _silent)
+            with suppress_logging():
+                run(RECIPE, data, store, None, 1, False)
             trained.append(sum(path.is_dir() for path in (store / "artifacts" / "predictions").iterdir()))
 
         def trainings() -> None:
@@ -94,7 +100,3 @@ def _store(store: Path, first: Path) -> Path:
         open_tracker(first)
     shutil.copy(first / "mlflow.db", store)
     return store
-
-
-def _silent(_: str) -> None:
-    pass

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,11 @@ RECIPE = Recipe(
 WORKERS = os.cpu_count() or 1
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder, local_executor(WORKERS) as executor:
         base = Path(folder) / "base"
         open_tracker(base)
-        prepared, asked = prepare_inputs(RECIPE, None, base, say), []
+        prepared, asked = prepare_inputs(RECIPE, None, base), []
         short = Search(trials=1, pruner="none", hidden=(16, 16), epochs=(1, 1))
         _search(dataclasses.replace(RECIPE, search=short), prepared, base, executor)  # makes Optuna's database
         stores = _copies(base, 2 * (ROUNDS + 1))

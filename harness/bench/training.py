@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ ROWS, CLASSES = 600_000, 8
 HEADS = (HeadConfig("logistic_regression", epochs=1, l2=1e-4), HeadConfig("mlp", epochs=1, l2=1e-4))
 
 
-def measure(say: Callable[[str], None]) -> Iterator[Measurement]:
+def measure() -> Iterator[Measurement]:
     from harness.features.matrix import FeatureMatrix
     from harness.metrics.tasks import task
     from harness.runner.executors import THREADS

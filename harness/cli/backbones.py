@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.utils.console import say
+from harness.utils.console import console_logging
 from harness.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = ("name", "input", "parameters", "MACs", "width", "size", "weights", "licence")
 
@@ -34,7 +38,7 @@ def main(arguments: argparse.Namespace) -> None:
     print(f"\nMACs are of one face crop, sizes of float32 weights or of an ONNX file, whose MACs are not known (-). "
           f"Any timm model is a backbone too: timm:NAME. Trained and imported entries are in {folder}.")
     for fault in faults:
-        say(f"warning: {fault}")
+        logger.warning(fault)
 
 
 def entries_of(store: Path) -> Path:
@@ -98,7 +102,8 @@ def _text(value: Any) -> str:
 def import_weights(arguments: argparse.Namespace) -> None:
     import backbones
 
-    folder = backbones.import_file(arguments.file, arguments.name, entries_of(arguments.store), arguments.architecture,
-                                   arguments.classes, say=print)
+    with console_logging(sys.stdout):
+        folder = backbones.import_file(arguments.file, arguments.name, entries_of(arguments.store),
+                                       arguments.architecture, arguments.classes)
     print(f"\n{arguments.name} is in {folder}.\nUse it: framelight extract --backbone {arguments.name} --data DIR "
           f"--store {arguments.store}, or name it in a recipe.")

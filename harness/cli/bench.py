@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
 
-from harness.utils.console import say
 from harness.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -20,14 +22,14 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.name == MOBILE:
         return _mobile(arguments)
     options = {"folder": arguments.store, "plot": arguments.plot} if arguments.name == SCALE else {}
-    found = measurements(arguments.name, say, **options)
+    found = measurements(arguments.name, **options)
     machine = hardware_limits()
-    say(ceilings_text(machine))
+    logger.info(ceilings_text(machine))
     figures: list[Measurement] = []
     try:
         for one in found:
             figures.append(one)
-            say("  ".join(text for text in cells(one) if text != "-"))
+            logger.info("  ".join(text for text in cells(one) if text != "-"))
     finally:  # what was measured before a failure or an interrupt took minutes
         if figures:
             print(render(figures, machine, environment()["processor"], arguments.format))
@@ -35,7 +37,7 @@ def main(arguments: argparse.Namespace) -> int:
         from harness.bench.save import EXPERIMENT, save
 
         step = save(figures, arguments.store, arguments.tracking_uri)
-        say(f"saved as step {step} of this machine's curves, MLflow experiment {EXPERIMENT}")
+        logger.info(f"saved as step {step} of this machine's curves, MLflow experiment {EXPERIMENT}")
     return 0 if all(one.reached for one in figures) else 1
 
 
@@ -46,7 +48,7 @@ def _mobile(arguments: argparse.Namespace) -> int:
         raise InputError("--save keeps the curves of what must be fast; leave it out and keep the table: --format json")
     found: list[Row] = []
     try:
-        for row in rows(say):
+        for row in rows():
             found.append(row)
     finally:  # what was measured before a failure or an interrupt took minutes
         if found:

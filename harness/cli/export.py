@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from harness.utils.console import say
 
 if TYPE_CHECKING:
     from harness.tracking.export_records import Exported
     from harness.tracking.records import Record
+
+logger = logging.getLogger(__name__)
 
 HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory MiB", "largest difference", "agreement")
 
@@ -24,17 +25,17 @@ def main(arguments: argparse.Namespace) -> None:
     check_output_dir(arguments.out, arguments.force, arguments.store, *filter(None, [arguments.data]))
     form = require_writer(arguments.format)
     records = tracked_records(arguments.store, arguments.tracking_uri)
-    chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store, say)
+    chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store)
     from harness.export.export import ExportOptions, export
 
     wanted = ExportOptions(form, tuple(arguments.precisions or ()), arguments.embedding, arguments.calibration)
-    made = export(chosen, wanted, arguments.data, arguments.out, arguments.store, say)
+    made = export(chosen, wanted, arguments.data, arguments.out, arguments.store)
     print("\n".join(_lines(made, chosen.record, arguments.out)))
     if form.name == "onnx" and not arguments.no_model:
         from harness.export.registry.log_model import log_exported
 
         for line in log_exported(arguments.store, arguments.tracking_uri, chosen.record, arguments.out):
-            say(line)
+            logger.info(line)
 
 
 def _lines(made: list[Exported], record: Record, out: Path) -> list[str]:

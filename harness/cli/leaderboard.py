@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 
 from harness.leaderboard.boards import show, show_causal, show_cost, show_optimism
 from harness.metrics.tasks import task
-from harness.utils.console import say
 from harness.utils.errors import InputError
 from harness.utils.files import write_text
+
+logger = logging.getLogger(__name__)
 
 KINDS = ("optimism", "causal", "cost")
 """Boards beside the usual one."""
@@ -59,4 +61,4 @@ def _warn_if_empty(arguments: argparse.Namespace) -> None:
     if store.exists() and not store.is_dir():
         raise InputError(f"--store {store} is a file; a store is a folder")
     if not arguments.tracking_uri and not (store / "mlflow.db").is_file():
-        say(f"nothing was tracked in {store} yet; start with: framelight run quickstart --store {store}")
+        logger.info(f"nothing was tracked in {store} yet; start with: framelight run quickstart --store {store}")

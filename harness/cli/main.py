@@ -8,6 +8,7 @@ import traceback
 from importlib import import_module
 
 from harness.cli.parser import parser
+from harness.utils.console import console_logging
 from harness.utils.errors import FramelightError
 
 INTERRUPTED = 130
@@ -18,7 +19,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         module, _, function = arguments.module.partition(".")
-        return getattr(import_module(f"harness.cli.{module}"), function or "main")(arguments) or 0
+        with console_logging():
+            return getattr(import_module(f"harness.cli.{module}"), function or "main")(arguments) or 0
     except KeyboardInterrupt:
         return _fail("interrupted; what was finished is kept, the same command goes on from there", INTERRUPTED)
     except BrokenPipeError:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from harness.utils.console import say
 
 if TYPE_CHECKING:
     from harness.inference.live import LiveSummary
     from harness.inference.predict import PredictSummary
     from harness.inference.result import PredictionResult
+
+logger = logging.getLogger(__name__)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -26,18 +27,18 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.live or wanted.input.startswith("camera:"):
         from harness.inference.live import run_live
 
-        watched = run_live(wanted, say)
+        watched = run_live(wanted)
         _notes(watched.notes)
         print("\n".join([*_read(watched.reading, True), *_live(watched), *_files(watched.files)]))
         return
-    done = predict(wanted, say)
+    done = predict(wanted)
     _notes(done.notes)
     print("\n".join([*_read(done.reading, done.film), *_speed(done), *_files(done.files)]))
 
 
 def _notes(notes: tuple[str, ...]) -> None:
     for note in notes:
-        say(f"note: {note}")
+        logger.info(f"note: {note}")
 
 
 def _read(reading: PredictionResult, film: bool) -> Iterator[str]:
@@ -51,7 +52,8 @@ def _read(reading: PredictionResult, film: bool) -> Iterator[str]:
         window = f"{one.kernel} of radius {one.radius}" if one.kernel != "none" else "no smoothing"
         yield f"run {one.name}: {one.task.name}, {one.label}, {window}"
     if not seen:
-        say("note: no face was found; --smallest finds smaller ones, --crops reads images that are faces already")
+        logger.info("note: no face was found; --smallest finds smaller ones, "
+                    "--crops reads images that are faces already")
 
 
 def _speed(done: PredictSummary) -> Iterator[str]:

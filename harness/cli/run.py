@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from collections.abc import Iterable
 
@@ -10,8 +11,9 @@ from harness.leaderboard.boards import best_pictures, show
 from harness.runner import apply_settings, find_recipe
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
-from harness.utils.console import say
 from harness.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -21,20 +23,20 @@ def main(arguments: argparse.Namespace) -> int:
     from harness.runner.run import run
 
     began = time.monotonic()
-    outcome = run(recipe, arguments.data, arguments.store, arguments.tracking_uri, arguments.jobs, arguments.force, say)
+    outcome = run(recipe, arguments.data, arguments.store, arguments.tracking_uri, arguments.jobs, arguments.force)
     found = [] if outcome.lost else [record for record in tracked_records(arguments.store, arguments.tracking_uri)
                                      if (record.task, record.data_digest) in outcome.boards]
     print(show(arguments.store, None if outcome.lost else arguments.tracking_uri, boards=outcome.boards,
                from_store=outcome.lost is not None, published=_as_published(found)))
-    say(f"{outcome.computed} jobs run, {outcome.kept} already finished, in {time.monotonic() - began:.0f} s; "
-        f"results in {arguments.store}")
+    logger.info(f"{outcome.computed} jobs run, {outcome.kept} already finished, in {time.monotonic() - began:.0f} s; "
+                f"results in {arguments.store}")
     if outcome.lost:
-        say(f"warning: {outcome.lost}")
+        logger.warning(outcome.lost)
     if pictures := best_pictures(arguments.store, found):
-        say("\n".join(["pictures of the best run of each board:", *pictures]))
+        logger.info("\n".join(["pictures of the best run of each board:", *pictures]))
     for record in outcome.failures:
-        say(f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "
-            f"{record.error}")
+        logger.info(f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "
+                    f"{record.error}")
     return 1 if outcome.failures or outcome.lost else 0
 
 

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from harness.utils.console import say
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,9 +34,9 @@ def main(arguments: argparse.Namespace) -> None:
     records = tracked_records(arguments.store, arguments.tracking_uri)
     if arguments.run.startswith(BEST):
         records = of_data(records, dataset, arguments.store)
-    chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store, say)
+    chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store)
     places = FrameCountSources(arguments.frames, arguments.videos)
-    done = submit(chosen, dataset, arguments.split, arguments.format, places, arguments.out, arguments.store, say)
+    done = submit(chosen, dataset, arguments.split, arguments.format, places, arguments.out, arguments.store)
     print("\n".join(_lines(done)))
 
 

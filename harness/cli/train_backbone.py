@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from pathlib import Path
 from typing import Any
 
 from harness.runner import BackboneRecipe, apply_settings, find_recipe
-from harness.utils.console import say
 from harness.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 CHOSEN = {"validation": "the validation split, which its figures are of too: as published, and optimistic"}
 """What is said of a card's `selection`, where that is worth a warning."""
@@ -26,14 +28,14 @@ def main(arguments: argparse.Namespace) -> None:
 
     began, first = time.monotonic(), rank.is_rank_zero(recipe.hardware.trainer(recipe.training.precision))
     tracker = open_tracker(arguments.store, arguments.tracking_uri) if first else None
-    outcome = train_backbone(recipe, arguments.data, arguments.store, say, tracker, arguments.force)
+    outcome = train_backbone(recipe, arguments.data, arguments.store, tracker, arguments.force)
     if not first:
         return
     print(_told(backbones.read_card(outcome.folder), outcome.folder))
-    say("it was trained before; --force trains it again" if outcome.kept else
-        f"trained in {time.monotonic() - began:.0f} s")
+    logger.info("it was trained before; --force trains it again" if outcome.kept else
+                f"trained in {time.monotonic() - began:.0f} s")
     if outcome.lost:
-        say(f"warning: {outcome.lost}; the backbone is whole in {outcome.folder}")
+        logger.warning(f"{outcome.lost}; the backbone is whole in {outcome.folder}")
 
 
 def _told(card: dict[str, Any], folder: Path) -> str:

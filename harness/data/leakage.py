@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from harness.utils.parallel import run_module
 
 if TYPE_CHECKING:
     from harness.data.near_duplicates import Hashes, Pair
+
+logger = logging.getLogger(__name__)
 
 
 def stills_digest(root: Path, cache: Path) -> str | None:
@@ -57,8 +60,6 @@ SHOWN = 3
 HASHED, COMPARED = 1, 2
 """Versions of the hashes and of what is done with them; raised when either changes."""
 
-Say = Callable[[str], None]
-
 
 def scores_leak_targets(task: str, features: str, score_labels: Sequence[str]) -> bool:
     """Whether the features hold a backbone's own predictions of what the task asks for.
@@ -73,7 +74,7 @@ def scores_leak_targets(task: str, features: str, score_labels: Sequence[str]) -
     return any(not columns.isdisjoint(NAMES[output.name]) for output in find_task(task).outputs)
 
 
-def warn_of_own_scores(features: Iterable[tuple[str, str, str, Sequence[str]]], say: Say) -> None:
+def warn_of_own_scores(features: Iterable[tuple[str, str, str, Sequence[str]]]) -> None:
     """One line for the jobs (task, features, backbone, its score labels) whose features predict their own task."""
     found: dict[str, list[str]] = {}
     for task, columns, backbone, labels in features:
@@ -81,11 +82,11 @@ def warn_of_own_scores(features: Iterable[tuple[str, str, str, Sequence[str]]], 
             found.setdefault(task, []).append(backbone)
     if found:
         named = "; ".join(f"{task}: {', '.join(dict.fromkeys(names))}" for task, names in found.items())
-        say(f"warning: features hold scores that already predict what the task asks for ({named}); "
-            "their rows are flagged own_scores")
+        logger.warning(f"features hold scores that already predict what the task asks for ({named}); "
+                       "their rows are flagged own_scores")
 
 
-def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]], root: Path, cache: Path, say: Say) -> None:
+def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]], root: Path, cache: Path) -> None:
     """One line for the backbones whose training chose its epoch by the very stills that are reported.
 
     cards: of trained and imported backbones, by name; only a card that says what chose the epoch, and on which data,
@@ -95,11 +96,11 @@ def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]],
     known = stills_digest(root, cache) if tuned else None
     named = [name for name, card in tuned.items() if known and card.get("data_digest") == known]
     if named:
-        say(f"warning: the epoch of {', '.join(named)} was chosen by the {REPORTED} split of {root} itself, so what it "
-            "scores there is optimistic under any protocol; train it with --set expressions.held_out=0.1")
+        logger.warning(f"the epoch of {', '.join(named)} was chosen by the {REPORTED} split of {root} itself, so what "
+                       "it scores there is optimistic under any protocol; train it with --set expressions.held_out=0.1")
 
 
-def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str, store: Path, say: Say) -> list[Pair]:
+def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str, store: Path) -> list[Pair]:
     """Crops of the reported or the test split that show the picture of a training crop; one line for each split.
 
     labels: digests of the annotations, which say what is in which split, by task; images: digest of the data set's
@@ -117,7 +118,7 @@ def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str,
     for split in OTHERS:
         found = [pair for pair in pairs if pair.split == split]
         if found:
-            say(_warning(dataset, found, path))
+            logger.warning(_warning(dataset, found, path))
     return pairs
 
 
@@ -126,7 +127,7 @@ def _warning(dataset: Dataset, found: list[Pair], path: Path) -> str:
     shown = ", ".join(f"{pair.image} = {pair.training_image}" for pair in found[:SHOWN])
     rest = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     crops = "1 crop shows" if len(found) == 1 else f"{len(found):,} crops show"
-    return (f"warning: {dataset.root}: {crops} in {found[0].split} the very picture of a crop in {TRAINING} "
+    return (f"{dataset.root}: {crops} in {found[0].split} the very picture of a crop in {TRAINING} "
             f"(task {tasks}), so part of what is scored was trained on: {shown}{rest}; all pairs: {path}")
 
 

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.data.protocol import Protocol
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.parallel import run_module
 
+logger = logging.getLogger(__name__)
 
-def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], say: Callable[[str], None]) -> None:
+
+def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str]) -> None:
     """InputError for a split that is missing, malformed, poor, shares a unit with the other, or cannot be divided.
 
-    `say` is told of units that differ and yet come from one video, such as `_left` and `_right` of it.
+    Logs units that differ and yet come from one video, such as its `_left` and `_right`.
     """
     done = run_module("harness.data.validation_checks", root, json.dumps(dataclasses.asdict(protocol)), *tasks)
     if done.returncode:
@@ -27,6 +30,6 @@ def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], say: 
                               "`framelight data check`")
     found = json.loads(done.stdout)
     for warning in found["warnings"]:
-        say(warning)
+        logger.warning(warning)
     if "error" in found:
         raise (InputError if found["exit_code"] == InputError.exit_code else FramelightError)(found["error"])

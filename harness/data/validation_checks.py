@@ -44,10 +44,10 @@ def check_labels_nonempty(labels: Labels, task: str, where: str) -> None:
 SHOWN = 3
 
 
-def check(protocol: Protocol, dataset: Dataset, task: str, say: Callable[[str], None]) -> None:
+def check(protocol: Protocol, dataset: Dataset, task: str, warn: Callable[[str], None]) -> None:
     """InputError for a split that is missing, poor or shares a unit with the other, or cannot be divided.
 
-    `say` is told of units that differ and yet come from one video, such as `_left` and `_right` of it.
+    `warn` is called for units that differ and yet come from one video, such as its `_left` and `_right`.
     """
     if task not in dataset.tasks():
         have = ", ".join(dataset.tasks()) or "none"
@@ -63,7 +63,7 @@ def check(protocol: Protocol, dataset: Dataset, task: str, say: Callable[[str], 
             raise InputError(f"{dataset.root}: none of the labelled rows of the {split} split of task '{task}' has a "
                              "crop, so nothing can be read from them; put the crops there, or look with `framelight "
                              "data check` at how they are named")
-    _require_disjoint(dataset, task, found[TRAINING], found[REPORTED], say)
+    _require_disjoint(dataset, task, found[TRAINING], found[REPORTED], warn)
     if protocol.name == "published":
         return
     for division in make_splits(protocol, find_task(task), found[TRAINING]):
@@ -72,7 +72,7 @@ def check(protocol: Protocol, dataset: Dataset, task: str, say: Callable[[str], 
 
 
 def _require_disjoint(dataset: Dataset, task: str, training: Labels, reported: Labels,
-                      say: Callable[[str], None]) -> None:
+                      warn: Callable[[str], None]) -> None:
     noun = "video" if dataset.temporal else "subject"
     shared = sorted(set(training.units) & set(reported.units))
     if shared:
@@ -83,8 +83,8 @@ def _require_disjoint(dataset: Dataset, task: str, training: Labels, reported: L
     groups = sorted(set(training.groups) & set(reported.groups))
     if groups:
         rest = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
-        say(f"warning: {dataset.root}: parts of one {noun} are in both {TRAINING} and {REPORTED} of task '{task}': "
-            f"{', '.join(groups[:SHOWN])}{rest}")
+        warn(f"{dataset.root}: parts of one {noun} are in both {TRAINING} and {REPORTED} of task '{task}': "
+             f"{', '.join(groups[:SHOWN])}{rest}")
 
 
 def _require_choice(protocol: Protocol, dataset: Dataset, task: str, selection: Labels) -> None:

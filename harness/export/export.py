@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ from harness.utils.output_dir import replace_output_dir
 from harness.utils.progress import Progress
 from harness.video.faces.detector import open_detector
 
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
+
 EXAMPLE = "example.py"
 
 
@@ -62,26 +63,26 @@ class ExportOptions:
         return tuple(name for name in self.form.precisions if name in (self.precisions or self.form.precisions))
 
 
-def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: Path, store: Path, say: Say) -> list[Exported]:
+def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: Path, store: Path) -> list[Exported]:
     """Write, check and time each file; `out` appears whole, over whatever was there. What is known of each file is
     written to the store.
 
     InputError for a run that looks at no image, data that is gone or other than it was, and what the format cannot
     hold; FramelightError where a file cannot be written or run.
     """
-    network, entry = opened(chosen, store, say)
+    network, entry = opened(chosen, store)
     dataset = data_of(chosen, entry, data, store)
     kept = chosen.kept()
     crops = crops_of(kept, dataset)
     calibration = resize_all(training_crops(dataset, chosen.configuration.task, wanted.calibration),
                              network.backbone.spec.preprocessing)
-    margin = margin_of_data(entry.data_digest, open_detector("haar"), store, say)
+    margin = margin_of_data(entry.data_digest, open_detector("haar"), store)
     card = card_of(chosen, network, wanted.form, wanted.embedding, len(calibration),
                    causal.kept(store, chosen.record.job_id), margin)
     made = []
     with replace_output_dir(out) as folder:
         for precision in wanted.ordered:
-            say(f"{wanted.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
+            logger.info(f"{wanted.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
             path = wanted.form.write(network, folder, precision, calibration, wanted.embedding)
             file = file_of(wanted.form, path, precision)
             checked = _checked(chosen, network, wanted.form, path, str(file["sha256"]), dataset, kept, crops,
@@ -95,7 +96,7 @@ def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: P
     return made
 
 
-def opened(chosen: FinishedRun, store: Path, say: Say) -> tuple[ExportNetwork, FeatureEntry]:
+def opened(chosen: FinishedRun, store: Path) -> tuple[ExportNetwork, FeatureEntry]:
     """The run's network and the entry of features that it was trained on.
 
     InputError where there is none, or the backbone has other weights by now.
@@ -107,7 +108,8 @@ def opened(chosen: FinishedRun, store: Path, say: Say) -> tuple[ExportNetwork, F
         raise InputError(f"backbone {entry.backbone['reference']} has other weights than when run "
                          f"{chosen.record.group_id} was made; run its recipe again")
     if entry.compute != "float32":
-        say(f"the run's features were computed in {entry.compute}, and files are written in float32: outputs differ")
+        logger.info(f"the run's features were computed in {entry.compute}, and files are written in float32: "
+                    "outputs differ")
     return network_of(chosen, backbone, entry.dtype == "float16", store / "artifacts" / "engines"), entry
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from harness.video.faces.boxes import Margin
     from harness.video.faces.detector import Detector
 
+logger = logging.getLogger(__name__)
 
 DEFAULT = Margin(1.02, 0.0, 0.04)
 """Between what the default detector finds in grey photographs of real faces (1.03, 0, 0) and in a rendered set in the
@@ -59,7 +61,7 @@ def margin_of(crops: Sequence[np.ndarray], detector: Detector) -> Margin | None:
 FILE = "margins.json"
 
 
-def margin_of_data(images: str, detector: Detector, store: Path, say: Callable[[str], None]) -> Margin | None:
+def margin_of_data(images: str, detector: Detector, store: Path) -> Margin | None:
     """That of the data set with this digest, where it still lies where it was."""
     from harness.video.faces.boxes import Margin
 
@@ -71,7 +73,7 @@ def margin_of_data(images: str, detector: Detector, store: Path, say: Callable[[
         crops = _crops(images, store)
         if not crops:
             return None
-        say("looking at the crops that the run learned from, for their margin")
+        logger.info("looking at the crops that the run learned from, for their margin")
         margin = margin_of(crops, detector)
         known = {**_known(path), key: None if margin is None else [margin.scale, margin.dx, margin.dy]}
         write_json(path, known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from backbones import Backbone
     from backbones.engines.engine import Engine
     from harness.features.store import FeatureEntry
+
+logger = logging.getLogger(__name__)
 
 NOTE = "engine.json"
 """In the folder of an entry, written before its first features."""
@@ -33,7 +35,6 @@ class EngineSelector:
     cache: Path
     name: str = ""
     compute: str = "float32"
-    say: Callable[[str], None] = lambda text: None
 
     def engine(self, entry: Path, backbone: Backbone, workers: int, crops: int) -> Engine:
         """The engine for an entry of `crops` crops, noted in its folder: whoever goes on with it uses the same one.
@@ -52,10 +53,10 @@ class EngineSelector:
         return engine
 
     def log_reuse(self, entry: FeatureEntry) -> None:
-        """Say so where an engine was asked for and the features are there already, by another."""
+        """Log where an engine was asked for and the features are there already, by another."""
         if self.name not in ("", entry.engine):
-            self.say(f"these features are there already, by {entry.engine or 'an engine that was not noted'}; nothing "
-                     f"is computed by {self.name}")
+            logger.info(f"these features are there already, by {entry.engine or 'an engine that was not noted'}; "
+                        f"nothing is computed by {self.name}")
 
     def read_metadata(self, entry: Path) -> dict[str, Any]:
         """What is known of the engine of an entry that is being computed: JSON types, {} where nothing is."""
@@ -68,11 +69,11 @@ class EngineSelector:
     def _begun(self, note: dict[str, Any], backbone: Backbone) -> Engine | None:
         name = note["name"]
         if self.name not in ("", name):
-            self.say(f"these features were begun with {name}, which goes on with them")
+            logger.info(f"these features were begun with {name}, which goes on with them")
         try:
             return self._opened(name, backbone)
         except BackboneError as error:
-            self.say(f"warning: these features were begun with {name}, and another engine goes on with them: {error}")
+            logger.warning(f"these features were begun with {name}, and another engine goes on with them: {error}")
             return None
 
     def _own(self, backbone: Backbone, workers: int, crops: int) -> Engine:
@@ -80,7 +81,7 @@ class EngineSelector:
         from harness.features.pipeline import batch_size
 
         name = self.name or choose(backbone, self.cache, batch_size(backbone.spec.preprocessing), workers, crops,
-                                   self.say, precision=self.compute)
+                                   precision=self.compute)
         return self._opened(name, backbone)
 
     def _opened(self, name: str, backbone: Backbone) -> Engine:
@@ -96,5 +97,5 @@ class EngineSelector:
         from backbones.engines.selection import engine_difference
 
         found = engine_difference(engine, backbone)
-        self.say(f"{backbone.label} in {self.compute} by {engine.name}, against float32: {found}")
+        logger.info(f"{backbone.label} in {self.compute} by {engine.name}, against float32: {found}")
         return {"difference": asdict(found)}

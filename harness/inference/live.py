@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from array import array
@@ -16,7 +17,7 @@ import numpy as np
 from harness.inference.face_stage import SIDE
 from harness.inference.live_buffer import Rows, joined, packed
 from harness.inference.live_smoothing import Row, Stream
-from harness.inference.predict import PredictOptions, PredictSession, Say, begin, opened, write
+from harness.inference.predict import PredictOptions, PredictSession, begin, opened, write
 from harness.inference.result import Outputs, PredictionResult
 from harness.smoothing.kernels import mean_lag
 from harness.utils.errors import InputError
@@ -25,6 +26,8 @@ from harness.video.frames import USUAL_RATE
 
 if TYPE_CHECKING:
     from harness.video.realtime import RealtimeSource
+
+logger = logging.getLogger(__name__)
 
 EVERY = 0.1
 """Seconds between two writings of rows."""
@@ -50,7 +53,7 @@ class LiveSummary:
     notes: tuple[str, ...]
 
 
-def run_live(wanted: PredictOptions, say: Say) -> LiveSummary:
+def run_live(wanted: PredictOptions) -> LiveSummary:
     """Read until the input ends, `wanted.seconds` are over or Ctrl-C comes; then tables and picture are made whole.
 
     Rows are added to predictions.csv as they come. InputError for an input, run or setting that cannot be.
@@ -64,17 +67,17 @@ def run_live(wanted: PredictOptions, say: Say) -> LiveSummary:
                          "and name that")
     with ExitStack() as context:
         source = context.enter_context(RealtimeSource(open_source(wanted.input, wanted.crops, wanted.seconds)))
-        setting = opened(wanted, source, say, live=True)
+        setting = opened(wanted, source, live=True)
         rate = source.rate or USUAL_RATE
         delays = tuple(_delay(setting, rate))
         for line in delays:
-            say(line)
+            logger.info(line)
         session = _Session(wanted, setting, rate)
         _warm_up(session)
         try:
             session.run(source)
         except KeyboardInterrupt:
-            say("stopped; the tables are completed")
+            logger.info("stopped; the tables are completed")
         finally:
             session.quiet()
         session.append(last=True)

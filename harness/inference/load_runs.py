@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from harness.video.faces.boxes import Margin
     from harness.video.faces.detector import Detector
 
+logger = logging.getLogger(__name__)
 
 MODELS = "models:/"
 EXPORTED_CROPS = 16
@@ -42,7 +44,6 @@ class Opening:
     batch: int = 0
     same: bool = False
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
-    say: Callable[[str], None] = lambda text: None
 
 
 def open_runs(texts: Sequence[str], how: Opening) -> list[ForwardPass]:
@@ -67,7 +68,7 @@ def open_runs(texts: Sequence[str], how: Opening) -> list[ForwardPass]:
             from harness.tracking import tracked_records
 
             records = tracked_records(how.store, how.tracking_uri)
-        run = _kept(chosen_run(records, text, how.seed, how.store, how.say), how.store)
+        run = _kept(chosen_run(records, text, how.seed, how.store), how.store)
         if run.reader.name not in seen:
             seen.add(run.reader.name)
             key = (run.entry.backbone["reference"], run.entry.backbone["weights_hash"], run.entry.compute,
@@ -115,8 +116,7 @@ def _shared(runs: Sequence[StoredRun], how: Opening) -> SharedBackbonePass:
                               f"{runs[0].reader.name} was made; run its recipe again")
     cache, preprocessing = how.store / "artifacts" / "engines", backbone.spec.preprocessing
     usual = how.batch or batch_size(preprocessing)
-    name = how.engine or choose(backbone, cache, usual, how.workers, how.crops or LIVE_CROPS, how.say,
-                                precision=entry.compute)
+    name = how.engine or choose(backbone, cache, usual, how.workers, how.crops or LIVE_CROPS, precision=entry.compute)
     size = how.batch or engine_batch(name, preprocessing)
     engine = open_engine(name, backbone, cache, size, entry.compute)
     return SharedBackbonePass(backbone, engine, tuple(runs), size, how.workers if engine.concurrent else 1)
@@ -140,8 +140,7 @@ def _exported(folder: Path, text: str, how: Opening) -> ExportedModelPass:
     return ExportedModelPass(model, reader, how.batch or EXPORTED_CROPS)
 
 
-def margins_of(readers: Sequence[LoadedRun], detector: Detector, store: Path, given: float | None,
-               say: Callable[[str], None]) -> list[Margin]:
+def margins_of(readers: Sequence[LoadedRun], detector: Detector, store: Path, given: float | None) -> list[Margin]:
     """For each reader the margin of the crops it learned from, the default one where that is not known.
 
     given: side of a crop in sides of the found box, for all of them.
@@ -151,9 +150,9 @@ def margins_of(readers: Sequence[LoadedRun], detector: Detector, store: Path, gi
 
     if given is not None:
         return [Margin(given)] * len(readers)
-    found = [reader.margin or margin_of_data(reader.images, detector, store, say) for reader in readers]
+    found = [reader.margin or margin_of_data(reader.images, detector, store) for reader in readers]
     for reader, margin in zip(readers, found):
         if margin is None:
-            say(f"the crops that {reader.name} learned from are not here, or few faces are found in them: crops are "
-                f"cut with the default margin of {DEFAULT.scale:g}; --margin X sets another")
+            logger.info(f"the crops that {reader.name} learned from are not here, or few faces are found in them: "
+                        f"crops are cut with the default margin of {DEFAULT.scale:g}; --margin X sets another")
     return [margin or DEFAULT for margin in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 NOTE, NAMES = "predict.json", "images.csv"
 FORMAT = 1
 """Of the pieces; raised when they come to mean something else."""
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class PredictSession:
         return DetectAndTrack(self.detector, self.margins, (self.source.rate or USUAL_RATE) if self.film else None)
 
 
-def predict(wanted: PredictOptions, say: Say) -> PredictSummary:
+def predict(wanted: PredictOptions) -> PredictSummary:
     """Read everything; the folder appears whole. What a killed run has finished is gone on from.
 
     InputError for an input, run or setting that cannot be, FramelightError where a model's files are gone or altered.
@@ -111,7 +110,7 @@ def predict(wanted: PredictOptions, say: Say) -> PredictSummary:
     begin(wanted)
     with ExitStack() as context:
         source = context.enter_context(open_source(wanted.input, wanted.crops, wanted.seconds))
-        setting = opened(wanted, source, say)
+        setting = opened(wanted, source)
         context.enter_context(output_lock(wanted.out))
         begin(wanted)  # the process that was waited for may have made the folder
         kept = ChunkStore(wanted.out, _about(wanted, setting))
@@ -137,21 +136,20 @@ def begin(wanted: PredictOptions, live: bool = False) -> None:
                          "--margin, --smallest and --detector out")
 
 
-def opened(wanted: PredictOptions, source: Source, say: Say, live: bool = False) -> PredictSession:
+def opened(wanted: PredictOptions, source: Source, live: bool = False) -> PredictSession:
     """Detector, margins, runs and filters for a source."""
     from harness.video.faces.detector import open_detector
 
     detector = None if source.kind == "crops" else open_detector(wanted.detector, wanted.smallest)
     forwards = open_runs(wanted.runs, Opening(
-        wanted.store, wanted.tracking_uri, wanted.seed, wanted.engine, source.frames, say=say,
-        same=detector is None or wanted.margin is not None,
-        **({"batch": 1, "workers": 1} if live else {})))
+        wanted.store, wanted.tracking_uri, wanted.seed, wanted.engine, source.frames,
+        same=detector is None or wanted.margin is not None, **({"batch": 1, "workers": 1} if live else {})))
     readers = [reader for forward in forwards for reader in forward.readers]
     film = source.kind not in ("image", "images")
     chosen = [filter_of(reader, live, wanted.kernel, wanted.radius, film) for reader in readers]
     if detector is None:
         return PredictSession(source, forwards, chosen, given=(0,) * len(forwards))
-    each = margins_of([forward.readers[0] for forward in forwards], detector, wanted.store, wanted.margin, say)
+    each = margins_of([forward.readers[0] for forward in forwards], detector, wanted.store, wanted.margin)
     margins = tuple(dict.fromkeys(each))
     return PredictSession(source, forwards, chosen, margins, tuple(map(margins.index, each)), detector)
 

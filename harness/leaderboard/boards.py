@@ -16,7 +16,6 @@ from harness.leaderboard.significance import FILE, SignificanceCache
 from harness.metrics.tasks import TASKS
 from harness.tracking import records, statistics_elsewhere, tracked_records
 from harness.tracking.records import Record
-from harness.utils.console import say
 
 HEADER = ("backbone", "input", "width", "size", "a frame")
 TITLE = "Published cost: one frame on a Samsung Fold 3 (Qualcomm 888), mean ± standard deviation"
@@ -79,7 +78,7 @@ def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: 
 
     found = tracked_records(store, tracking_uri)
     with Progress("replaying in real time", "job") as progress:
-        replays = replayed(found, store, data, say, progress, task)
+        replays = replayed(found, store, data, progress, task)
     places = {record.job_id: folder(store, job_id) / FILE for job_id, record in replays.items()}
     listed = causal(found, replays, task, _evidence(store, tracking_uri, "studentized", places))
     if not listed and format in ("table", "md"):
@@ -104,7 +103,7 @@ def _room(plain: bool) -> tuple[int, bool]:
 
 
 def _evidence(store: Path, tracking_uri: str | None, method: str, places: Mapping[str, Path] | None = None) -> SignificanceCache:
-    return SignificanceCache(store, statistics_elsewhere(store, tracking_uri), say, method, places)
+    return SignificanceCache(store, statistics_elsewhere(store, tracking_uri), method, places)
 
 
 def _with_figures(found: list[Record], tasks: set[str]) -> list[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -20,11 +21,11 @@ from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import remove_stale_temp_files
 from harness.utils.hashing import content_hash
 
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
 
 
-def replayed(records: Iterable[Record], store: Path, data: Path | None, say: Say,
-             progress: Callable[[int, int], None], task: str | None = None) -> dict[str, Record]:
+def replayed(records: Iterable[Record], store: Path, data: Path | None, progress: Callable[[int, int], None],
+             task: str | None = None) -> dict[str, Record]:
     """By job id, what each finished job comes to in real time. Those that are not in the store yet are replayed and
     kept; those that cannot be are told of and left out.
 
@@ -51,9 +52,9 @@ def replayed(records: Iterable[Record], store: Path, data: Path | None, say: Say
             faults[str(error)] += 1
         progress(done, len(waiting))
     if waiting and data is not None and not places.used:
-        say(f"warning: --data {data} is not what any run here was made on, images and annotations")
+        logger.warning(f"--data {data} is not what any run here was made on, images and annotations")
     for fault, times in faults.items():
-        say(f"warning: {times} job{'s' * (times > 1)} left out: {fault}")
+        logger.warning(f"{times} job{'s' * (times > 1)} left out: {fault}")
     return found
 
 

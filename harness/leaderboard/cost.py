@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,8 +17,9 @@ from harness.leaderboard.table_layout import Row
 from harness.tracking import statistics_elsewhere, tracked_records
 from harness.tracking.export_records import Exported, exports, folder
 from harness.tracking.records import Record
-from harness.utils.console import say
 from harness.utils.errors import FramelightError, InputError
+
+logger = logging.getLogger(__name__)
 
 
 def pareto_front(offers: Sequence[tuple[float, float]]) -> list[bool]:
@@ -136,7 +138,7 @@ def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: st
     if plot is not None and plot.is_dir():
         raise InputError(f"--plot {plot} is a folder; name a file in it, such as cost.png")
     records, exported = tracked_records(store, tracking_uri), list(exports(store))
-    evidence = SignificanceCache(store, statistics_elsewhere(store, tracking_uri), say, places=statistics(store, exported))
+    evidence = SignificanceCache(store, statistics_elsewhere(store, tracking_uri), places=statistics(store, exported))
     listed = cost(records, exported, _macs(store, group_by_configuration(records, task)), task, evidence)
     if plot is not None:
         _draw(plot, listed)
@@ -157,7 +159,7 @@ def _draw(plot: Path, listed: list[dict]) -> None:
         raise InputError("nothing to draw: no exported file of these runs was scored and measured yet; "
                          "framelight export RUN --format onnx --out DIR does both")
     draw_cost(plot, listed)
-    say(f"drawn: {plot}")
+    logger.info(f"drawn: {plot}")
 
 
 def _macs(store: Path, groups: Iterable[list[Record]]) -> dict[str, int | None]:

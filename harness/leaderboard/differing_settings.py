@@ -38,9 +38,9 @@ def distinctions(looks: Sequence[tuple], listed: Sequence[Record]) -> list[list[
     configurations hold follow, each only where rows would still look alike.
     """
     said: list[list[str]] = [[] for _ in listed]
-    for aspect, say in ASPECTS:
+    for aspect, describe in ASPECTS:
         for group in _alike(looks, said):
-            for i, words in zip(group, say([aspect(listed[i]) for i in group])):
+            for i, words in zip(group, describe([aspect(listed[i]) for i in group])):
                 said[i] += words
     return said
 

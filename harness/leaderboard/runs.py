@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -22,6 +23,8 @@ from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
 from harness.utils.hashing import content_hash
+
+logger = logging.getLogger(__name__)
 
 BEST = "best:"
 SHOWN = 8
@@ -160,9 +163,8 @@ def of_data(records: Sequence[Record], dataset: Dataset, store: Path) -> list[Re
     return [record for record in records if record.data_digest == here.get(record.task)] or list(records)
 
 
-def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Path,
-               say: Callable[[str], None] | None = None) -> FinishedRun:
-    """The job that RUN and a seed (default: the first) name; `say` is told where its model cannot be checked.
+def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Path) -> FinishedRun:
+    """The job that RUN and a seed (default: the first) name; logs where its model cannot be checked.
 
     InputError for a run that cannot predict, a seed it does not have, or one whose model is not in this store;
     FramelightError where a file of its model is gone or altered.
@@ -182,7 +184,7 @@ def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Pa
         raise InputError(f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store "
                          "that it ran in with --store DIR")
     chosen = FinishedRun(record, configuration_of(record), folder)
-    if not verify_model_files(folder, record.job_id, chosen.again) and say is not None:
-        say(f"run {record.job_id} is of an earlier version, which hashed no model: whether its files were altered "
-            "cannot be told")
+    if not verify_model_files(folder, record.job_id, chosen.again):
+        logger.info(f"run {record.job_id} is of an earlier version, which hashed no model: whether its files were "
+                    "altered cannot be told")
     return chosen

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,8 @@ from harness.utils.hashing import content_hash
 
 if TYPE_CHECKING:
     from harness.metrics.unit_statistics import SufficientStatistics
+
+logger = logging.getLogger(__name__)
 
 REVISION = 6
 """Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
@@ -61,16 +64,15 @@ class Difference:
 class SignificanceCache:
     """The evidence of one store. Equal statistics give equal answers, in whatever store and process."""
 
-    def __init__(self, store: Path, fetch: Fetch | None = None, say: Callable[[str], None] | None = None,
-                 method: str = "studentized", places: Mapping[str, Path] | None = None) -> None:
-        """say: told once when working out takes longer than a reader waits without a word, and when what `fetch` asks
-        cannot be asked; method: of the intervals of scores, one of `harness.metrics.intervals.METHODS`; places: files of
-        statistics that are of no job of the store itself, by the id that records ask for them with."""
+    def __init__(self, store: Path, fetch: Fetch | None = None, method: str = "studentized",
+                 places: Mapping[str, Path] | None = None) -> None:
+        """method: of the intervals of scores, one of `harness.metrics.intervals.METHODS`; places: files of statistics
+        that belong to no job of the store itself, by the id that records ask for them with."""
         self.method = method
         self._jobs = Path(store) / "artifacts" / "jobs"
         self._kept = Path(store) / "artifacts" / "evidence"
         self._places = dict(places or {})
-        self._fetch, self._say, self._spent, self._silent = fetch, say, 0.0, False
+        self._fetch, self._spent, self._silent, self._reported = fetch, 0.0, False, False
         self._paths: dict[str, tuple[Path, str] | None] = {}
         self._loaded = lru_cache(OPEN)(load)
 
@@ -151,9 +153,7 @@ class SignificanceCache:
             path = None if self._silent and not self._own(job_id).is_file() else self._path(job_id)
         except FramelightError as error:
             self._silent = True
-            if self._say is not None:
-                self._say(f"warning: boards are without intervals and tests that this store has no statistics for: "
-                          f"{error}")
+            logger.warning(f"boards are without intervals and tests that this store has no statistics for: {error}")
             return None
         if path is not None and not is_zipfile(path):
             self._warn(f"{path}: cannot read a job's statistics; {AGAIN}")
@@ -191,8 +191,7 @@ class SignificanceCache:
             return {}
 
     def _warn(self, fault: str) -> None:
-        if self._say is not None:
-            self._say(f"warning: a board lacks an interval and a test: {fault}")
+        logger.warning(f"a board lacks an interval and a test: {fault}")
 
     def _remembered(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path = self._kept / f"{content_hash([REVISION, *about], 24)}.json"
@@ -209,9 +208,9 @@ class SignificanceCache:
 
     def _spend(self, seconds: float) -> None:
         self._spent += seconds
-        if self._say is not None and self._spent > PATIENCE_S:
-            self._say("working out intervals and paired tests of the boards; they are kept for the next time")
-            self._say = None
+        if not self._reported and self._spent > PATIENCE_S:
+            logger.info("working out intervals and paired tests of the boards; they are kept for the next time")
+            self._reported = True
 
 
 def load(path: Path) -> Kept:

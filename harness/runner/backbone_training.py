@@ -1,11 +1,12 @@
 """A backbone recipe becomes an entry of the store: trained where it is not there, taken up again where it was killed.
 
 Used by `framelight train-backbone` and by recipes that train their own backbones. All processes of one training (DDP)
-come through here; only the first of them speaks, locks, tracks and writes.
+come through here; only the first of them logs, locks, tracks and writes.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from harness.runner.recipe import BackboneRecipe
 from harness.tracking.training_run import TrainingRun
 from harness.training import rank
 from harness.training.backbones.config import REVISION
+from harness.utils.console import suppress_logging
 from harness.utils.errors import InputError
 from harness.utils.files import remove_stale_temp_files
 from harness.utils.hashing import content_hash, to_jsonable
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     Splits = tuple[Stills, Stills | None]
 
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def checkpoints(store: Path) -> Path:
     return store / "artifacts" / "backbones"
 
 
-def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: Say, tracker: Tracker | None = None,
+def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, tracker: Tracker | None = None,
                    force: bool = False) -> TrainingResult:
     """The recipe's entry `<name>-<key>`, trained on `data` or on the recipe's built-in stills.
 
@@ -78,24 +80,25 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, say: 
         for folder in (checkpoints(store), store / "artifacts" / "trainings"):
             remove_stale_temp_files(folder)
     else:
-        say, tracker = _silence, None
+        tracker = None
     if recipe.name in backbones.entries(checkpoints(store)):
         raise InputError(f"the store {store} has an imported backbone called '{recipe.name}', which would hide the "
                          "trained one; train it under another name: --set name=NAME")
     parent = _parent(recipe, store)
-    material = _built_in(recipe, store, say) if data is None else _given(recipe, data, store, say)
+    with nullcontext() if first else suppress_logging():
+        material = _built_in(recipe, store) if data is None else _given(recipe, data, store)
     settings = {"training": to_jsonable(recipe.training), "revision": REVISION, "data_digest": material.digest,
                 "parent_hash": parent.weights_hash} | _use(parent)
     folder = checkpoints(store) / f"{recipe.name}-{content_hash(settings)}"
     run = TrainingRun(tracker, folder.name, recipe.name)
-    with entry_lock(folder) if first else nullcontext():
+    with entry_lock(folder) if first else suppress_logging():
         kept, trained = folder.name in backbones.entries(folder.parent) and not force, None
         run.start(settings, again=force)
         try:
             if not kept:
-                say(f"training backbone {recipe.name} from {parent.weights} on {material.name}")
+                logger.info(f"training backbone {recipe.name} from {parent.weights} on {material.name}")
                 splits = material.read()
-                trained = _trained(recipe, parent, material, splits, folder, say, run)
+                trained = _trained(recipe, parent, material, splits, folder, run)
             if first:
                 report = keep_report(store, trained, splits, recipe) if trained else read_report(store, folder)
                 run.finish(report.points, report.metrics, (material.name, material.digest), report.folder)
@@ -113,14 +116,13 @@ def _use(parent: BackboneInfo) -> dict[str, Any]:
     return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}
 
 
-def _trained(recipe: BackboneRecipe, parent: BackboneInfo, material: TrainingData, splits: Splits, folder: Path, say: Say,
+def _trained(recipe: BackboneRecipe, parent: BackboneInfo, material: TrainingData, splits: Splits, folder: Path,
              run: TrainingRun) -> TrainedStills:
     from harness.training.backbones.train import train_stills
 
     return train_stills(
         recipe.training, *splits, folder, name=recipe.name, checkpoints=folder.parent, hardware=recipe.hardware,
-        work=folder.with_name(f".{folder.name}.work"), licence=_licence(parent, material), say=say,
-        tell=run.epoch,
+        work=folder.with_name(f".{folder.name}.work"), licence=_licence(parent, material), tell=run.epoch,
         data={"name": material.name, "digest": material.digest, "left_out": dict(material.left_out)})
 
 
@@ -160,7 +162,7 @@ def _found(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
                          "--set backbone=efficientnet_b0, or the name of an imported one") from error
 
 
-def _built_in(recipe: BackboneRecipe, store: Path, say: Say) -> TrainingData:
+def _built_in(recipe: BackboneRecipe, store: Path) -> TrainingData:
     wanted = recipe.stills
     if wanted is None:
         raise InputError(f"recipe '{recipe.name}' is trained on images of yours: add --data DIR "
@@ -169,20 +171,20 @@ def _built_in(recipe: BackboneRecipe, store: Path, say: Say) -> TrainingData:
     from harness.data.registry import open_stills
 
     def read() -> Splits:
-        return _splits(recipe, open_stills(synthetic_stills(wanted, store, say)))
+        return _splits(recipe, open_stills(synthetic_stills(wanted, store)))
 
     return TrainingData("synthetic stills", stills_identity(wanted), read, recipe.licence)
 
 
-def _given(recipe: BackboneRecipe, data: Path, store: Path, say: Say) -> TrainingData:
+def _given(recipe: BackboneRecipe, data: Path, store: Path) -> TrainingData:
     from harness.data.registry import open_stills
     from harness.utils.progress import Progress
 
     source = open_stills(data)
     splits, left_out = _splits(recipe, source), source.left_out("train")
     without = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
-    say(f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} stills"
-        + (f"; left out of the training ones: {without}" if without else ""))
+    logger.info(f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} stills"
+                + (f"; left out of the training ones: {without}" if without else ""))
     found: list[Any] = []
     with Progress("images", unit="image") as progress:
         for split in splits:
@@ -199,7 +201,3 @@ def _splits(recipe: BackboneRecipe, source: ImageLayout) -> Splits:
     beside = ("validation",) if recipe.training.expressions else ("validation", "test")
     other = next((split for split in beside if split in source.splits()), None)
     return source.stills("train"), source.stills(other) if other else None
-
-
-def _silence(_: str) -> None:
-    pass

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from harness.features.store import FeatureEntry
     from harness.tracking.tracker import Tracker
 
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
+
 CORRUPT_SHOWN = 10
 WRITTEN = ("jobs", "predictions", "synthetic", "backbones", "trainings", "leaks")
 """Folders of `artifacts` whose entries are written aside; features are swept entry by entry."""
@@ -59,7 +61,7 @@ class Prepared:
     backbones: tuple[PreparedBackbone, ...]
 
 
-def prepare_inputs(recipe: Recipe, data: Path | None, store: Path, say: Say, tracker: Tracker | None = None) -> Prepared:
+def prepare_inputs(recipe: Recipe, data: Path | None, store: Path, tracker: Tracker | None = None) -> Prepared:
     """Make or check the data, train the recipe's own backbones (tracked, with a tracker), extract what is missing."""
     from harness.data.fingerprint import dataset_digest
     from harness.data.registry import open_dataset
@@ -67,33 +69,33 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Path, say: Say, tra
     for folder in WRITTEN:
         remove_stale_temp_files(store / "artifacts" / folder)
     _require_known(recipe, store)
-    root = data if data is not None else _synthetic_videos(recipe, store, say)
+    root = data if data is not None else _synthetic_videos(recipe, store)
     dataset = open_dataset(root)
-    validate_dataset(recipe.protocol, root, recipe.tasks, say)
+    validate_dataset(recipe.protocol, root, recipe.tasks)
     labels = {task: labels_fingerprint(dataset, task) for task in recipe.tasks}
     images = dataset_digest(dataset, store / "features" / "digests.json")
     locations.set_location(store, images, root)
     name = "synthetic" if data is None else dataset.name
-    warn_of_lookalikes(dataset, labels, images, store, say)
-    references = _references(recipe, store, say, tracker)
+    warn_of_lookalikes(dataset, labels, images, store)
+    references = _references(recipe, store, tracker)
     _require_scores(recipe, references, store)
-    prepared = tuple(_prepared(recipe, reference, dataset, images, store, say) for reference in references)
-    warn_of_own_scores(_features(recipe, prepared), say)
-    warn_backbone_selected_on_validation(_cards(references, store), root, store / "features" / "digests.json", say)
+    prepared = tuple(_prepared(recipe, reference, dataset, images, store) for reference in references)
+    warn_of_own_scores(_features(recipe, prepared))
+    warn_backbone_selected_on_validation(_cards(references, store), root, store / "features" / "digests.json")
     return Prepared(root.resolve(), store.resolve(), name, dataset.temporal, images, labels, prepared)
 
 
-def _synthetic_videos(recipe: Recipe, store: Path, say: Say) -> Path:
+def _synthetic_videos(recipe: Recipe, store: Path) -> Path:
     if recipe.synthetic is None:
         raise InputError(f"recipe '{recipe.name}' runs on a data set of yours: add --data DIR "
                          "(framelight data make DIR writes a synthetic one)")
-    return synthetic_videos(recipe.synthetic, store, say)
+    return synthetic_videos(recipe.synthetic, store)
 
 
-def _references(recipe: Recipe, store: Path, say: Say, tracker: Tracker | None) -> list[tuple[str, str]]:
+def _references(recipe: Recipe, store: Path, tracker: Tracker | None) -> list[tuple[str, str]]:
     """(label, reference) of each backbone; those that the recipe trains are trained first."""
     trained = {backbone.name: backbone for backbone in recipe.trained}
-    return [(name, _trained(trained[name], store, say, tracker) if name in trained else name)
+    return [(name, _trained(trained[name], store, tracker) if name in trained else name)
             for name in recipe.every_backbone()]
 
 
@@ -116,11 +118,11 @@ def _require_known(recipe: Recipe, store: Path) -> None:
                          f"{others}") from error
 
 
-def _trained(backbone: TrainedBackbone, store: Path, say: Say, tracker: Tracker | None) -> str:
+def _trained(backbone: TrainedBackbone, store: Path, tracker: Tracker | None) -> str:
     recipe = BackboneRecipe(backbone.name, backbone.training, stills=backbone.stills)
-    outcome = train_backbone(recipe, None, store, say, tracker)
+    outcome = train_backbone(recipe, None, store, tracker)
     if outcome.lost:
-        say(f"warning: {outcome.lost}")
+        logger.warning(outcome.lost)
     return outcome.folder.name
 
 
@@ -158,18 +160,17 @@ def _peek(reference: str, store: Path) -> BackboneInfo:
     return backbones.get_info(reference, checkpoints(store), store / "features" / "backbones.json")
 
 
-def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Path,
-              say: Say) -> PreparedBackbone:
+def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Path) -> PreparedBackbone:
     label, reference = named
-    entry, info = get_or_extract_features(label, reference, dataset, store, recipe.precision, say, images=images,
-                            compute=recipe.compute)
+    entry, info = get_or_extract_features(label, reference, dataset, store, recipe.precision, images=images,
+                                          compute=recipe.compute)
     return PreparedBackbone(label.removesuffix("@random"), info.weights, info.weights_hash, info.is_random,
                             info.parameters, entry.key, () if info.is_random else tuple(info.score_labels))
 
 
-def get_or_extract_features(label: str, reference: str, dataset: Dataset, store: Path, precision: str, say: Say,
-              threads: int | None = None, images: str | None = None, compute: str = "float32",
-              engine: str = "") -> tuple[FeatureEntry, BackboneInfo]:
+def get_or_extract_features(label: str, reference: str, dataset: Dataset, store: Path, precision: str,
+                            threads: int | None = None, images: str | None = None, compute: str = "float32",
+                            engine: str = "") -> tuple[FeatureEntry, BackboneInfo]:
     """The feature entry of one backbone on a data set, extracted where the store has none.
 
     precision: as stored; compute: what the forward passes compute in; engine: what runs them ("": the soonest).
@@ -183,17 +184,18 @@ def get_or_extract_features(label: str, reference: str, dataset: Dataset, store:
     kept = FeatureStore(store / "features")
     images = images or dataset_digest(dataset, kept.digests)
     info = _peek(reference, store)
-    computing = EngineSelector(store / "artifacts" / "engines", engine, compute, say)
+    computing = EngineSelector(store / "artifacts" / "engines", engine, compute)
     if kept.find(info, images, precision, compute) is None:
-        say(f"extracting the features of {label} ({info.weights}) from {dataset.name}")
+        logger.info(f"extracting the features of {label} ({info.weights}) from {dataset.name}")
     with Progress("frames", unit="frame") as progress:
         entry = extract(dataset, info, kept, precision, progress, threads, images, computing)
-    _warn_of_corrupt(entry, say)
+    _warn_of_corrupt(entry)
     return entry, info
 
 
-def _warn_of_corrupt(entry: FeatureEntry, say: Say) -> None:
+def _warn_of_corrupt(entry: FeatureEntry) -> None:
     for fault in entry.corrupt[:CORRUPT_SHOWN]:
-        say(f"warning: {fault['image']}: {fault['reason']}; treated as a missing crop")
+        logger.warning(f"{fault['image']}: {fault['reason']}; treated as a missing crop")
     if len(entry.corrupt) > CORRUPT_SHOWN:
-        say(f"warning: {len(entry.corrupt) - CORRUPT_SHOWN} more corrupt images are listed in {entry.path}/entry.json")
+        logger.warning(f"{len(entry.corrupt) - CORRUPT_SHOWN} more corrupt images are listed in "
+                       f"{entry.path}/entry.json")

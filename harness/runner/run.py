@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from harness.runner.pruning import PruningClient
     from harness.tracking.tracker import Tracker
 
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -43,28 +44,28 @@ class RunResult:
     tracking_seconds: float = 0.0
 
 
-def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None, workers: int, force: bool,
-        say: Say) -> RunResult:
+def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None, workers: int,
+        force: bool) -> RunResult:
     """Run what has no finished record; `force` runs everything again. The tracker is asked first, before any work."""
     began = time.perf_counter()
     tracker = open_tracker(store, tracking_uri)
     opened = time.perf_counter() - began
-    prepared = prepare_inputs(recipe, data, store, say, tracker)
+    prepared = prepare_inputs(recipe, data, store, tracker)
     expansion = JobGrid(recipe, prepared)
     outcome = RunResult(prepared, {(task, expansion.data_of(task)) for task in recipe.tasks},
                       tracking_seconds=opened)
     with ExitStack() as stack:
-        session = _Session(tracker, recipe, prepared, workers, force, stack, outcome, say)
+        session = _Session(tracker, recipe, prepared, workers, force, stack, outcome)
         try:
             session.run(expansion.jobs())
             if recipe.search is not None:
                 from harness.runner.search import GridSearch
 
                 if workers > recipe.search.batch:
-                    say(f"{recipe.search.batch} trials run at once; --set search.batch={workers} keeps {workers} jobs "
-                        "busy")
+                    logger.info(f"{recipe.search.batch} trials run at once; --set search.batch={workers} keeps "
+                                f"{workers} jobs busy")
                 for grid in recipe.grids:
-                    say(f"searching {grid.task}: {recipe.search.trials} trials")
+                    logger.info(f"searching {grid.task}: {recipe.search.trials} trials")
                     session.run(GridSearch(expansion, grid, store).run(session.batch))
         except BaseException as error:
             session.end(f"{type(error).__name__}: {error}")
@@ -77,9 +78,8 @@ class _Session:
     """The jobs of one `framelight run`: what is computed, kept, sent and lost."""
 
     def __init__(self, tracker: Tracker, recipe: Recipe, prepared: Prepared, workers: int, force: bool,
-                 stack: ExitStack, outcome: RunResult, say: Say) -> None:
+                 stack: ExitStack, outcome: RunResult) -> None:
         self.tracker, self.workers, self.force, self.stack, self.outcome = tracker, workers, force, stack, outcome
-        self.say = say
         self._executor: Executor | None = None
         self.study, self.tracked, self.renewed = "", set(), set()
         with self._tracking():
@@ -130,7 +130,7 @@ class _Session:
         from harness.jobs.execute import failed
         from harness.utils.progress import Progress
 
-        schedule = Schedule(self._workers(), self.workers, pending, self._trained, self._begin, self.say)
+        schedule = Schedule(self._workers(), self.workers, pending, self._trained, self._begin)
         with Progress("jobs", unit="job") as progress:
             for done, (job, record) in enumerate(schedule, 1):
                 if isinstance(record, BaseException):

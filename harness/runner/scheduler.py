@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -18,6 +19,7 @@ from harness.utils.errors import FramelightError
 if TYPE_CHECKING:
     from harness.runner.pruning import PruningClient
 
+logger = logging.getLogger(__name__)
 
 MOST = 16
 """Trainings of a group whose heads are linear: reading is most of the work of one, which is then done once."""
@@ -70,13 +72,13 @@ class Schedule:
     """Runs jobs on an executor: iterated over, it gives each with its record or its error, as they come.
 
     jobs: with whom each reports its epochs to, if anybody; trained: whether a job need not train; begin: called with
-    each job when it is first handed out; say: told of a group that could not be trained, whose jobs then train alone.
+    each job when it is first handed out. Jobs of a group that could not be trained then train one by one.
     FramelightError when a worker dies.
     """
 
     def __init__(self, executor: Executor, workers: int, jobs: Mapping[Job, PruningClient | None],
-                 trained: Callable[[Job], bool], begin: Callable[[Job], None], say: Callable[[str], None]) -> None:
-        self.executor, self.reporters, self.begin, self.say = executor, jobs, begin, say
+                 trained: Callable[[Job], bool], begin: Callable[[Job], None]) -> None:
+        self.executor, self.reporters, self.begin = executor, jobs, begin
         self.ahead = workers + 1 if workers > 1 else 1  # no more is submitted than keeps the workers busy
         together = [tuple(group) for group in groups(job for job in jobs if not trained(job))]
         grouped = {job for group in together for job in group}
@@ -92,7 +94,7 @@ class Schedule:
                 yield piece.jobs[0], future.result() if error is None else error
                 continue
             if error is not None:
-                self.say(f"{len(piece.jobs)} jobs are trained one by one, not together: {error}")
+                logger.info(f"{len(piece.jobs)} jobs are trained one by one, not together: {error}")
             ended = {} if error else future.result()
             self.waiting.extend(_WorkItem((job,), begun=True) for job in piece.jobs if job.job_id not in ended)
             yield from ((job, ended[job.job_id]) for job in piece.jobs if job.job_id in ended)

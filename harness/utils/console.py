@@ -1,14 +1,70 @@
-"""What commands tell on stderr while they work."""
+"""Logging of commands: messages go to stderr while the work goes on."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+LOGGERS = ("harness", "backbones")
 
 
-def say(message: str) -> None:
-    """A line on stderr; nobody reading it is no reason to stop the work."""
+class ConsoleHandler(logging.Handler):
+    """Prints each message on a line of its own, warnings with `warning: ` before them.
+
+    A reader that closes the pipe does not stop the work.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        super().__init__(logging.INFO)
+        self.stream = stream
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = super().format(record)
+        return f"warning: {message}" if record.levelno >= logging.WARNING else message
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stream = self.stream or sys.stderr
+        try:
+            print(self.format(record), file=stream, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def console_logging(stream: TextIO | None = None) -> Iterator[None]:
+    """Print what the project logs while the context lasts.
+
+    Parameters
+    ----------
+    stream : file object, optional
+        Where messages go instead of stderr.
+    """
+    handler, loggers = ConsoleHandler(stream), [logging.getLogger(name) for name in LOGGERS]
+    before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.INFO)
     try:
-        print(message, file=sys.stderr, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        yield
+    finally:
+        for logger, (handlers, level, propagate) in zip(loggers, before):
+            logger.handlers, logger.propagate = handlers, propagate
+            logger.setLevel(level)
+
+
+@contextmanager
+def suppress_logging() -> Iterator[None]:
+    """Log nothing while the context lasts."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before):
+            logger.setLevel(level)

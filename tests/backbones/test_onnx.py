@@ -23,10 +23,6 @@ from tests.helpers.crop_folders import contents, write_crops
 from tests.helpers.onnx_models import SIZE, Both, export, pooled, timm_network
 
 
-def silent(_):
-    pass
-
-
 @pytest.fixture(scope="module")
 def network():
     return timm_network()
@@ -56,7 +52,7 @@ def scores_only(network, tmp_path_factory):
 @pytest.fixture
 def entries(both, tmp_path):
     """A folder of entries with one, `mine`."""
-    import_onnx(both, "mine", tmp_path / "backbones", None, silent)
+    import_onnx(both, "mine", tmp_path / "backbones", None)
     return tmp_path / "backbones"
 
 
@@ -90,7 +86,7 @@ def test_its_card_and_what_is_said_of_it(both, entries, network, tmp_path):
 
 def test_it_is_listed_and_shown(both, tmp_path, capsys):
     store = tmp_path / "store"
-    import_onnx(both, "mine", checkpoints(store), None, silent)
+    import_onnx(both, "mine", checkpoints(store), None)
     assert main(["backbones", "--store", str(store)]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mine "))
     assert " - " in line and "imported both.onnx" in line
@@ -99,20 +95,19 @@ def test_it_is_listed_and_shown(both, tmp_path, capsys):
     assert "onnxruntime" in shown and "not known" in shown
 
 
-def test_what_was_taken_for_what_is_said(both, tmp_path):
-    said = []
-    import_onnx(both, "mine", tmp_path, None, said.append)
-    text = "\n".join(said)
+def test_what_was_taken_for_what_is_said(both, tmp_path, logged):
+    import_onnx(both, "mine", tmp_path, None)
+    text = "\n".join(logged)
     assert "embedding: embedding [96]; scores: scores [8]: Anger, Contempt" in text
     assert f"{SIZE} x {SIZE} RGB" in text and "0.485" in text and "probabilities" not in text
 
 
 def test_scores_only_is_said_with_what_to_do_and_that_works(scores_only, network, tmp_path):
     with pytest.raises(BackboneError, match=r"gives scores only \(output \[8\]\)") as error:
-        import_onnx(scores_only, "mine", tmp_path, None, silent)
+        import_onnx(scores_only, "mine", tmp_path, None)
     command = error.value.hint[error.value.hint.index("python -c"):]
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
-    import_onnx(tmp_path / "both.onnx", "mine", tmp_path / "entries", None, silent)
+    import_onnx(tmp_path / "both.onnx", "mine", tmp_path / "entries", None)
     backbone = backbones.load("mine", tmp_path / "entries")
     assert backbone.network.ports.batch == 1  # as it was exported
     assert_same_outputs(backbone, network, 3)
@@ -121,10 +116,10 @@ def test_scores_only_is_said_with_what_to_do_and_that_works(scores_only, network
 def test_a_model_whose_tensors_lie_elsewhere_is_refused_with_what_to_do(program, network, tmp_path):
     program.save(tmp_path / "split.onnx", external_data=True)
     with pytest.raises(BackboneError, match="tensors of it lie in split.onnx.data") as error:
-        import_onnx(tmp_path / "split.onnx", "mine", tmp_path / "entries", None, silent)
+        import_onnx(tmp_path / "split.onnx", "mine", tmp_path / "entries", None)
     command = error.value.hint[error.value.hint.index("python -c"):]
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
-    import_onnx(tmp_path / "whole.onnx", "mine", tmp_path / "entries", None, silent)
+    import_onnx(tmp_path / "whole.onnx", "mine", tmp_path / "entries", None)
     assert_same_outputs(backbones.load("mine", tmp_path / "entries"), network, 2)
 
 
@@ -134,10 +129,10 @@ def test_a_size_that_is_not_fixed_is_asked_for_and_the_answer_works(both, networ
         model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
     onnx.save(model, tmp_path / "any.onnx")
     with pytest.raises(BackboneError, match="does not say how large its pictures are.*height, width") as error:
-        import_onnx(tmp_path / "any.onnx", "mine", tmp_path / "entries", None, silent)
+        import_onnx(tmp_path / "any.onnx", "mine", tmp_path / "entries", None)
     command = error.value.hint[error.value.hint.index("python -m"):].replace("224", str(SIZE))
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True, capture_output=True)
-    import_onnx(tmp_path / "fixed.onnx", "mine", tmp_path / "entries", None, silent)
+    import_onnx(tmp_path / "fixed.onnx", "mine", tmp_path / "entries", None)
     assert_same_outputs(backbones.load("mine", tmp_path / "entries"), network, 2)
 
 
@@ -199,11 +194,11 @@ def test_a_card_that_is_not_understood(entries, changes, message):
 
 def test_the_same_weights_again_are_no_error_others_are(both, entries, tmp_path):
     before = (entries / "mine" / "card.json").stat().st_mtime_ns
-    assert import_onnx(both, "mine", entries, None, silent) == entries / "mine"
+    assert import_onnx(both, "mine", entries, None) == entries / "mine"
     assert (entries / "mine" / "card.json").stat().st_mtime_ns == before
     other = pooled(tmp_path / "other.onnx", {"embedding": 20, "scores": 8})
     with pytest.raises(BackboneError, match="there is a backbone 'mine'"):
-        import_onnx(other, "mine", entries, None, silent)
+        import_onnx(other, "mine", entries, None)
     assert [path.name for path in entries.iterdir()] == ["mine"]
 
 

@@ -15,16 +15,17 @@ import backbones
 from backbones import BackboneError
 from backbones.importing.onnx_files import import_onnx
 from backbones.onnx_graph import is_onnx, read_graph
+from tests.helpers.logs import captured_logs
 from tests.helpers.onnx_models import pooled, written
 
 SEVEN = ("Anger", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 
 
 def taken(path, classes=None):
-    """The card of an import, and what was said."""
-    said = []
-    folder = import_onnx(path, "entry", path.parent / "entries", classes, said.append)
-    return backbones.read_card(folder), "\n".join(said)
+    """The card of an import, and what was logged."""
+    with captured_logs() as messages:
+        folder = import_onnx(path, "entry", path.parent / "entries", classes)
+    return backbones.read_card(folder), "\n".join(messages)
 
 
 def refusal(path, classes=None):

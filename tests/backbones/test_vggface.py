@@ -83,13 +83,13 @@ def test_classes_name_the_columns():
         backbone_of(flat(), "a.pth", ("anna", "berta"))
 
 
-def test_it_is_said_where_the_layout_alone_tells_the_pixels():
+def test_it_is_said_where_the_layout_alone_tells_the_pixels(logged):
     """torchvision's own weights, which want other pixels, have its names too."""
-    said = []
-    tell_pixels(dag(flat()), said.append)
-    assert not said
-    tell_pixels(flat(), said.append)
-    assert len(said) == 1 and "0..255 minus (129.186, 104.762, 93.594)" in said[0] and "timm:vgg16@tv_in1k" in said[0]
+    tell_pixels(dag(flat()))
+    assert not logged
+    tell_pixels(flat())
+    assert len(logged) == 1 and "0..255 minus (129.186, 104.762, 93.594)" in logged[0]
+    assert "timm:vgg16@tv_in1k" in logged[0]
 
 
 @pytest.mark.parametrize("layout", [lambda state: state, dag], ids=["torchvision", "dag"])

@@ -29,7 +29,7 @@ def test_wrong_input_is_named(capsys, arguments, message):
 
 def test_an_unknown_name_is_refused_before_anything_is_measured():
     with pytest.raises(InputError, match="unknown benchmark 'scael'; did you mean scale"):
-        measurements("scael", print)
+        measurements("scael")
 
 
 def test_every_benchmark_is_a_module():
@@ -37,7 +37,7 @@ def test_every_benchmark_is_a_module():
 
 
 def test_what_was_measured_before_an_interrupt_is_printed(capsys, monkeypatch):
-    def measured(name, say):
+    def measured(name):
         yield Measurement("quick", "done", 1.0, "s", limit=2.0)
         raise KeyboardInterrupt
 

@@ -34,6 +34,6 @@ def test_the_notebooks_loop_gives_the_features_that_extraction_stores(paths, tmp
 def test_a_row_says_what_the_steps_before_the_network_take(paths, tmp_path, monkeypatch):
     monkeypatch.setattr(extraction, "PASS_SECONDS", 0.1)
     monkeypatch.setattr(extraction, "MANY", 1)
-    figure = extraction.measure_one("tiny_mobilenet", paths, tmp_path, print)
+    figure = extraction.measure_one("tiny_mobilenet", paths, tmp_path)
     assert figure.part == "extraction tiny_mobilenet" and figure.least == 0.85 and 0.2 < figure.ratio < 1.5
     assert all(f"{part} 0." in figure.note for part in ("decoding", "resizing", "normalising"))

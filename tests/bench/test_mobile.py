@@ -68,10 +68,9 @@ def test_wrong_input_is_named(capsys, arguments, message):
 
 
 @pytest.mark.slow
-def test_the_smallest_backbone_is_measured_in_every_precision():
-    said = []
-    found = list(rows(said.append, ("tiny_mobilenet",), ("onnx",)))
+def test_the_smallest_backbone_is_measured_in_every_precision(logged):
+    found = list(rows(("tiny_mobilenet",), ("onnx",)))
     assert [row.precision for row in found] == ["float32", "float16", "int8"]
     assert found[0].size > found[1].size > found[2].size
     assert all(set(row.cost.latency) == {1, 2} and row.cost.memory < 250 for row in found)
-    assert [text.split(" as ")[1] for text in said] == [f"onnx in {row.precision}" for row in found]
+    assert [text.split(" as ")[1] for text in logged] == [f"onnx in {row.precision}" for row in found]

@@ -42,7 +42,7 @@ def test_smaller_entries_are_the_beginning_of_the_largest(tmp_path):
 def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(scale, "SPARE_BYTES", 1 << 60)
     with pytest.raises(FramelightError, match="GB are needed for a while; free some, or choose another place"):
-        next(measure(print, tmp_path / "store"))
+        next(measure(tmp_path / "store"))
     assert list((tmp_path / "store").iterdir()) == []
 
 
@@ -55,7 +55,7 @@ def test_the_picture_is_the_same_bytes_each_time(tmp_path):
 
 @pytest.mark.slow
 def test_two_sizes_are_measured_drawn_and_removed(tmp_path):
-    figures = list(measure(print, tmp_path / "store", tmp_path / "scale.png", (SEQUENCE, 2 * SEQUENCE)))
+    figures = list(measure(tmp_path / "store", tmp_path / "scale.png", (SEQUENCE, 2 * SEQUENCE)))
     assert [one.part for one in figures] == ["scale 5,000", "scale 10,000", "scale exponent, all", "scale memory"]
     assert 0 < figures[0].value and 0.1 < figures[-1].value < 3
     assert (tmp_path / "scale.png").is_file() and list((tmp_path / "store").iterdir()) == []

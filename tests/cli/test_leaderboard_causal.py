@@ -173,4 +173,4 @@ def test_stills_have_no_time_to_pass(capsys, tmp_path):
     from harness.leaderboard.causal_replays import replayed
 
     records = [read(path) for path in (tmp_path / "artifacts/jobs").glob("*/record.json")]
-    assert replayed(records, tmp_path, None, print, print) == {} and not capsys.readouterr().out
+    assert replayed(records, tmp_path, None, print) == {} and not capsys.readouterr().out

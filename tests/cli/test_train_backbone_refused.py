@@ -50,7 +50,7 @@ def test_a_parent_that_cannot_be_trained_is_said_before_any_work(capsys, drawn, 
     from tests.helpers.onnx_models import pooled
 
     model = pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32})
-    import_onnx(model, "fixed", tmp_path / "store/artifacts/backbones", None, lambda line: None)
+    import_onnx(model, "fixed", tmp_path / "store/artifacts/backbones", None)
     message = said(capsys, "train-backbone", drawn, "--data", table, "--store", tmp_path / "store", "--set",
                    "backbone=fixed")
     assert "'fixed' runs through ONNX Runtime and cannot be trained" in message

@@ -16,6 +16,7 @@ from harness.runner import Grid, Recipe
 from harness.runner.preparation import prepare_inputs
 from harness.training.heads.config import HeadConfig
 from tests.helpers.data_folders import TEST_LISTS, crops, small_abaw3, table, write
+from tests.helpers.logs import captured_logs
 
 TASKS = ("expr", "va", "au", "mtl")
 
@@ -39,11 +40,11 @@ def videos(tmp_path):
 
 
 def warned(root, store, tasks=TASKS):
-    said = []
     dataset = open_dataset(root)
     labels = {task: labels_fingerprint(dataset, task) for task in tasks}
-    pairs = warn_of_lookalikes(dataset, labels, dataset_digest(dataset), store, said.append)
-    return pairs, said
+    with captured_logs() as messages:
+        pairs = warn_of_lookalikes(dataset, labels, dataset_digest(dataset), store)
+    return pairs, messages
 
 
 def crop(root, video, frame):
@@ -170,17 +171,17 @@ def test_scores_that_predict_the_task_are_known_by_their_names(task, features, l
     assert scores_leak_targets(task, features, labels) is expected
 
 
-def test_a_run_says_once_which_backbones_bring_their_own_answer(videos, tmp_path):
+def test_a_run_says_once_which_backbones_bring_their_own_answer(videos, tmp_path, logged):
     import backbones
 
     network = backbones.build("tiny_mobilenet")
     backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/emotions", network, {})
     shutil.copyfile(crop(videos, "video1_left", 1), crop(videos, "video2", 4))
-    head, said = (HeadConfig("logistic_regression"),), []
+    head = (HeadConfig("logistic_regression"),)
     grids = tuple(Grid(task, ("embeddings", "scores", "embeddings+scores"), head) for task in ("expr", "va"))
     recipe = Recipe("small", grids, ("emotions", "tiny_mobilenet@random"))
-    prepared = prepare_inputs(recipe, videos, tmp_path / "store", said.append)
-    warnings = [line for line in said if line.startswith("warning")]
+    prepared = prepare_inputs(recipe, videos, tmp_path / "store")
+    warnings = [line for line in logged if line.startswith("warning")]
     assert len(warnings) == 2 and "cropped/video2/00004.jpg = cropped/video1_left/00001.jpg" in warnings[0]
     assert "(expr: emotions);" in warnings[1] and "va" not in warnings[1]
     assert [backbone.score_labels != () for backbone in prepared.backbones] == [True, False]
@@ -200,12 +201,13 @@ def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path):
         (root / f"{n}.jpg").write_bytes(picture(n, size=32))
     training = StillsConfig("tiny_mobilenet@random", identities=None, batch_size=8,
                             expressions=Expressions(Schedule(epochs=1), held_out=0.0))
-    folder = train_backbone(BackboneRecipe("mine", training), root, store, lambda _: None).folder
+    folder = train_backbone(BackboneRecipe("mine", training), root, store).folder
 
     def warnings():
-        said, head = [], (HeadConfig("logistic_regression"),)
-        prepare_inputs(Recipe("small", (Grid("expr", heads=head),), ("mine",)), root, store, said.append)
-        return [line for line in said if line.startswith("warning")]
+        head = (HeadConfig("logistic_regression"),)
+        with captured_logs() as messages:
+            prepare_inputs(Recipe("small", (Grid("expr", heads=head),), ("mine",)), root, store)
+        return [line for line in messages if line.startswith("warning")]
 
     (told,) = warnings()
     assert "the epoch of mine was chosen by the validation split" in told and "optimistic" in told

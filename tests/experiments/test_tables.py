@@ -101,4 +101,4 @@ def test_a_table_without_its_weights_says_how_to_import_them(tmp_path):
     from harness.runner.preparation import prepare_inputs
 
     with pytest.raises(InputError, match="backbones import FILE --name mobilenet_7.*enet_b0_7.*enet_b2_8"):
-        prepare_inputs(find_recipe("table_mtl"), tmp_path, tmp_path / "store", print)
+        prepare_inputs(find_recipe("table_mtl"), tmp_path, tmp_path / "store")

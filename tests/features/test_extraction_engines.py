@@ -12,6 +12,7 @@ from harness.features.engine_choice import NOTE, EngineSelector
 from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from tests.helpers.crop_folders import contents, write_crops
+from tests.helpers.logs import captured_logs
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +35,15 @@ def recorded(entry):
 
 
 def extracted(crops, tiny, folder, note=None, **how):
-    """The entry, and what was said; note: as a process leaves it that was killed before its first features."""
-    said, store = [], FeatureStore(folder / "features")
-    computing = EngineSelector(folder / "engines", say=said.append, **how)
+    """The entry, and what was logged; note: as a process leaves it that was killed before its first features."""
+    store = FeatureStore(folder / "features")
+    computing = EngineSelector(folder / "engines", **how)
     if note is not None:
         key = store.key(tiny, "x", "float32", computing.compute)
         (store.root / key).mkdir(parents=True)
         (store.root / key / NOTE).write_text(note if isinstance(note, str) else json.dumps(note))
-    return extract(crops, tiny, store, "float32", images="x", computing=computing), said
+    with captured_logs() as messages:
+        return extract(crops, tiny, store, "float32", images="x", computing=computing), messages
 
 
 def same(one, other, part="embeddings", **near):

@@ -30,7 +30,7 @@ CHOICE = PostprocessingChoice("mean", 3, (0.5,) * 12, 0.4, {"mean": [0.3, 0.4]})
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("sealed") / "store", print)
+    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("sealed") / "store")
 
 
 def job_of(prepared, protocol=HELD_OUT):

@@ -93,7 +93,7 @@ def poisoned(monkeypatch, store):
 
 def run(recipe, data, store):
     """The records of a recipe, computed in this process as a run does; of a search those of its trials too."""
-    expansion, done = JobGrid(recipe, prepare_inputs(recipe, data, store, lambda _: None)), []
+    expansion, done = JobGrid(recipe, prepare_inputs(recipe, data, store)), []
 
     def batch(jobs):
         pending = {job: report for job, report in jobs if not (job.folder / "record.json").is_file()}

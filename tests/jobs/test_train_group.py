@@ -28,7 +28,7 @@ FOLDS = Protocol(folds=3)
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("together") / "store", print)
+    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("together") / "store")
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def require_same(ours, alone):
     assert set(summary) == set(other)
 
 
-def scheduled(jobs, workers=1, say=print):
+def scheduled(jobs, workers=1):
     with local_executor(workers) as executor:
         schedule = Schedule(executor, workers, dict.fromkeys(jobs), lambda job: job.predictions.is_dir(),
-                            lambda job: None, say)
+                            lambda job: None)
         return dict(schedule)
 
 
@@ -169,28 +169,27 @@ def test_a_group_that_is_killed_while_it_keeps_leaves_nothing_and_ends_as_if_it_
         assert all(np.array_equal(one, expected) for one, expected in zip(kept(job)[0], kept(other)[0]))
 
 
-def test_one_that_diverges_fails_alone_with_its_own_reason(fresh):
+def test_one_that_diverges_fails_alone_with_its_own_reason(fresh, logged):
     wild = HeadConfig("logistic_regression", va_loss="mse", learning_rate=1e38, epochs=2)
     tame = tuple(dataclasses.replace(wild, learning_rate=rate) for rate in (1e-3, 1e-2))
-    said = []
     jobs = linear(fresh, grids=(Grid("va", ("embeddings",), (tame[0], wild, tame[1])),))
     assert len(groups(jobs)) == 1
-    found = scheduled(jobs, say=said.append)
+    found = scheduled(jobs)
     first, failed, last = (found[job] for job in jobs)
-    assert (first.status, last.status) == ("finished", "finished") and said == []
+    assert (first.status, last.status) == ("finished", "finished") and logged == []
     assert "lower the learning rate" in str(failed) or "not finite" in str(failed)
     assert not jobs[1].predictions.exists()
 
 
-def test_a_group_that_cannot_be_trained_is_left_to_its_jobs(fresh):
+def test_a_group_that_cannot_be_trained_is_left_to_its_jobs(fresh, logged):
     """Its place is taken, so that nothing is kept; each job then says so itself."""
-    said, jobs = [], linear(fresh)
+    jobs = linear(fresh)
     in_the_way = fresh.store / "artifacts" / "predictions"
     in_the_way.parent.mkdir()
     in_the_way.write_text("not a folder")
-    found = scheduled(jobs, say=said.append)
-    assert all(str(in_the_way) in str(found[job]) for job in jobs) and len(said) == 1
-    assert "trained one by one" in said[0]
+    found = scheduled(jobs)
+    assert all(str(in_the_way) in str(found[job]) for job in jobs) and len(logged) == 1
+    assert "trained one by one" in logged[0]
 
 
 def trials(prepared):

@@ -28,7 +28,7 @@ FOLDS = Protocol(folds=3)
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("trained") / "store", print)
+    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("trained") / "store")
 
 
 def job_of(prepared, protocol):

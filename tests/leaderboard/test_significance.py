@@ -115,15 +115,15 @@ def test_a_copy_of_the_store_gives_the_same_evidence(pair, tmp_path):
     assert there.interval(good) == SignificanceCache(store).interval(good)
 
 
-def test_a_broken_file_says_which_and_what_to_do(pair):
+def test_a_broken_file_says_which_and_what_to_do(pair, logged):
     store, good, _ = pair
     path = store / "artifacts" / "jobs" / good[0].job_id / significance.FILE
     whole = path.read_bytes()
     for broken in (b"not an archive", whole[:len(whole) // 2], whole[50:]):
         path.write_bytes(broken)
-        said = []
-        assert SignificanceCache(store, say=said.append).interval(good) is None, "a board is read without it"
-        assert re.search(f"{path}: cannot read.*run its recipe again", said[0])
+        logged.clear()
+        assert SignificanceCache(store).interval(good) is None, "a board is read without it"
+        assert re.search(f"{path}: cannot read.*run its recipe again", logged[0])
         with pytest.raises(FramelightError, match=f"{path}: cannot read.*run its recipe again"):
             SignificanceCache(store).statistics(good[0])
 
@@ -145,33 +145,32 @@ def test_what_the_store_lacks_is_fetched_once(pair, tmp_path):
     assert SignificanceCache(tmp_path / "there", lambda job_id, path: False).interval(good) is None
 
 
-def test_a_server_that_is_lost_costs_the_evidence_and_not_the_board(pair, tmp_path):
+def test_a_server_that_is_lost_costs_the_evidence_and_not_the_board(pair, tmp_path, logged):
     store, good, poor = pair
-    asked, heard = [], []
+    asked = []
 
     def fetch(job_id, path):
         asked.append(job_id)
         raise FramelightError("tracking at http://there no longer answers")
 
     shutil.copytree(store / "artifacts" / "jobs" / good[0].job_id, tmp_path / "h/artifacts/jobs" / good[0].job_id)
-    here = SignificanceCache(tmp_path / "h", fetch, heard.append)
+    here = SignificanceCache(tmp_path / "h", fetch)
     assert here.interval(poor) is None and here.difference(good, poor) is None
     assert here.interval(good[:1]) is not None, "what the store has is used"
-    assert len(asked) == len(heard) == 1 and "http://there no longer answers" in heard[0]
+    assert len(asked) == len(logged) == 1 and "http://there no longer answers" in logged[0]
     with pytest.raises(FramelightError, match="no longer answers"):
         here.statistics(poor[0])
 
 
-def test_a_long_wait_is_explained_once(pair, monkeypatch):
+def test_a_long_wait_is_explained_once(pair, monkeypatch, logged):
     store, good, poor = pair
     monkeypatch.setattr(significance, "PATIENCE_S", 0.0)
-    heard = []
-    asked = SignificanceCache(store, say=heard.append)
+    asked = SignificanceCache(store)
     asked.interval(good)
     asked.difference(good, poor)
-    assert len(heard) == 1 and "kept" in heard[0]
-    SignificanceCache(store, say=heard.append).interval(good)
-    assert len(heard) == 1, "nothing was worked out"
+    assert len(logged) == 1 and "kept" in logged[0]
+    SignificanceCache(store).interval(good)
+    assert len(logged) == 1, "nothing was worked out"
 
 
 @pytest.mark.parametrize("text", ["", "{\"low\": 0.1", "[]", "null", "{\"low\": 0.1}", "{\"other\": 1}"])

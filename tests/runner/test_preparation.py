@@ -16,6 +16,7 @@ from harness.training.backbones.config import Expressions, Schedule, StillsConfi
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
 from tests.helpers.data_folders import AU, EXPR, annotate, crops, small_abaw3, table
+from tests.helpers.logs import captured_logs
 
 HELD_OUT = Protocol()
 STILLS = SyntheticStills(images=48, identities=12)
@@ -35,16 +36,16 @@ def test_scores_of_a_backbone_without_a_classifier_are_refused_before_extraction
     backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
     grids = (Grid("expr", ("embeddings", "embeddings+scores"), (HeadConfig("logistic_regression"),)),)
     with pytest.raises(InputError, match="bare: no classifier.*--set features=embeddings"):
-        prepare_inputs(recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+        prepare_inputs(recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store")
     assert not list((tmp_path / "store" / "features").glob("*/*"))
-    prepared = prepare_inputs(recipe(backbones=("bare",)), tmp_path / "data", tmp_path / "store", print)
+    prepared = prepare_inputs(recipe(backbones=("bare",)), tmp_path / "data", tmp_path / "store")
     assert prepared.backbones[0].label == "bare"
 
 
 def warnings(root, task="expr", protocol=HELD_OUT):
-    said = []
-    validate_dataset(protocol, root, [task], said.append)
-    return said
+    with captured_logs() as messages:
+        validate_dataset(protocol, root, [task])
+    return messages
 
 
 def test_sound_data_pass_without_a_word(tmp_path):
@@ -57,7 +58,7 @@ def test_a_video_in_both_splits_is_refused_before_any_work(tmp_path, protocol):
     root = small_abaw3(tmp_path / "data")
     annotate(root, EXPR, "Validation_Set", "7-30-640x480", [0, 1, 4])
     with pytest.raises(InputError, match="video '7-30-640x480' in both train and validation of task 'expr'.*data chec"):
-        prepare_inputs(recipe(protocol=protocol), root, tmp_path / "store", print)
+        prepare_inputs(recipe(protocol=protocol), root, tmp_path / "store")
     assert not (tmp_path / "store" / "features").exists() and warnings(root, "va") == []
 
 
@@ -65,7 +66,7 @@ def test_a_subject_in_both_splits_is_refused(tmp_path):
     rows = [f"{n}.jpg,{('anger', 'fear')[n % 2]},s{n % 5},{'val' if n > 7 else 'train'}" for n in range(12)]
     root = table(tmp_path / "data", "image,expression,subject,split", *rows)
     with pytest.raises(InputError, match="subject 's0' and 3 more in both train and validation"):
-        prepare_inputs(recipe(), root, tmp_path / "store", print)
+        prepare_inputs(recipe(), root, tmp_path / "store")
 
 
 def test_the_two_sides_of_one_video_in_two_splits_are_a_warning(tmp_path):
@@ -113,18 +114,16 @@ def test_what_kills_left_aside_is_swept(tmp_path):
         old[-1].mkdir(parents=True)
         os.utime(old[-1], (time.time() - 7200,) * 2)
     with pytest.raises(InputError, match="add --data"):
-        prepare_inputs(recipe(), None, tmp_path / "store", print)
+        prepare_inputs(recipe(), None, tmp_path / "store")
     assert [path for path in old if path.exists()] == []
 
 
 def test_synthetic_sets_are_known_by_the_code_that_drew_them(tmp_path, monkeypatch):
-    made = [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path, print),
-            synthetic_stills(STILLS, tmp_path, print)]
-    assert made == [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path, print),
-                    synthetic_stills(STILLS, tmp_path, print)]
+    made = [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path), synthetic_stills(STILLS, tmp_path)]
+    assert made == [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path),
+                    synthetic_stills(STILLS, tmp_path)]
     monkeypatch.setattr("harness.data.synthetic.VERSION", 1_000)
-    again = [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path, print),
-             synthetic_stills(STILLS, tmp_path, print)]
+    again = [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path), synthetic_stills(STILLS, tmp_path)]
     assert not set(made) & set(again) and all(path.is_dir() for path in (*made, *again))
 
 
@@ -139,10 +138,9 @@ class Silent:
         raise TrackingUnavailableError("no longer answers")
 
 
-def test_a_training_that_could_not_be_tracked_is_said(tmp_path):
-    said = []
-    prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), tmp_path / "store", said.append, Silent())
-    assert "warning: no longer answers" in said
+def test_a_training_that_could_not_be_tracked_is_said(tmp_path, logged):
+    prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), tmp_path / "store", Silent())
+    assert "warning: no longer answers" in logged
 
 
 def test_checkpoints_are_known_by_all_that_made_them(tmp_path, monkeypatch):
@@ -150,7 +148,7 @@ def test_checkpoints_are_known_by_all_that_made_them(tmp_path, monkeypatch):
 
     def trained(training=TRAINING):
         before = set((store / "artifacts").glob("backbones/mine-*"))
-        prepare_inputs(recipe_of(training), root, store, lambda _: None)
+        prepare_inputs(recipe_of(training), root, store)
         return len(set((store / "artifacts").glob("backbones/mine-*")) - before)
 
     assert trained() == 1 and trained() == 0
@@ -166,9 +164,9 @@ def test_a_recipes_own_backbone_is_the_one_that_its_command_trains_and_is_tracke
     from harness.tracking import open_tracker
 
     store, tracker = tmp_path / "store", open_tracker(tmp_path / "store")
-    alone = train_backbone(BackboneRecipe("mine", TRAINING, stills=STILLS), None, store, lambda _: None)
+    alone = train_backbone(BackboneRecipe("mine", TRAINING, stills=STILLS), None, store)
     assert not alone.kept and alone.trained is not None
-    prepared = prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), store, lambda _: None, tracker)
+    prepared = prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), store, tracker)
     assert [path.name for path in (store / "artifacts").glob("backbones/mine-*")] == [alone.folder.name]
     assert prepared.backbones[0].label == "mine"
     assert tracker.training(alone.folder.name, "mine", {}, {}) is None, "it is finished there"
@@ -178,9 +176,9 @@ def test_an_entry_is_found_without_the_stills_it_was_trained_on(tmp_path):
     from harness.runner.backbone_training import train_backbone
 
     wanted = BackboneRecipe("mine", TRAINING, stills=STILLS)
-    folder = train_backbone(wanted, None, tmp_path, lambda _: None).folder
+    folder = train_backbone(wanted, None, tmp_path).folder
     shutil.rmtree(tmp_path / "artifacts" / "synthetic")
-    again = train_backbone(wanted, None, tmp_path, lambda _: None)
+    again = train_backbone(wanted, None, tmp_path)
     assert again.kept and again.folder == folder and not (tmp_path / "artifacts" / "synthetic").exists()
 
 
@@ -190,7 +188,7 @@ def test_a_backbone_that_is_not_there_is_named_before_any_work_with_the_command_
     wanted = recipe(grids=grids, backbones=("enet_b0_8_best_vgaf", "tiny_mobilenet@random"))
     with pytest.raises(InputError, match="unknown backbone 'enet_b0_8_best_vgaf'.*backbones import FILE --name "
                                          "enet_b0_8_best_vgaf.*lacks enet_b2_8 too"):
-        prepare_inputs(wanted, small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+        prepare_inputs(wanted, small_abaw3(tmp_path / "data"), tmp_path / "store")
     assert not (tmp_path / "store" / "features").exists()
 
 
@@ -202,5 +200,5 @@ def test_backbones_of_single_grids_are_prepared_and_asked_for_scores_where_they_
     backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
     head = (HeadConfig("logistic_regression"),)
     grids = Grid("expr", ("scores",), head), Grid("au", ("embeddings",), head, backbones=("bare",))
-    prepared = prepare_inputs(recipe(grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store", print)
+    prepared = prepare_inputs(recipe(grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store")
     assert [backbone.label for backbone in prepared.backbones] == ["tiny_mobilenet", "bare"]

@@ -70,7 +70,7 @@ def fresh(empty, searched, tmp_path):
 @pytest.fixture(scope="module")
 def expansion(recipe, small_set, searched):
     wanted = apply_settings(find_recipe(str(recipe)), ["search.trials=12"])
-    return JobGrid(wanted, prepare_inputs(wanted, small_set, searched, lambda _: None))
+    return JobGrid(wanted, prepare_inputs(wanted, small_set, searched))
 
 
 def test_the_winner_is_best_on_the_selection_split_and_alone_on_the_board(searched, capsys):
@@ -221,7 +221,7 @@ def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_a
 
     monkeypatch.setattr(execute.training, "train_together", counted)
     prepared = dataclasses.replace(expansion.prepared, store=fresh)
-    run(recipe, prepared.root, fresh, None, 1, False, lambda _: None)
+    run(recipe, prepared.root, fresh, None, 1, False)
     study, = studies(fresh)
     assert trained[:2] == [6, 6]
     for trial in study.get_trials():

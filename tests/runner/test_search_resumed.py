@@ -27,7 +27,7 @@ def recipe(tmp_path_factory):
 @pytest.fixture(scope="module")
 def expansion(recipe, small_set, tmp_path_factory):
     wanted = apply_settings(find_recipe(str(recipe)), ["search.trials=12"])
-    return JobGrid(wanted, prepare_inputs(wanted, small_set, tmp_path_factory.mktemp("features"), lambda _: None))
+    return JobGrid(wanted, prepare_inputs(wanted, small_set, tmp_path_factory.mktemp("features")))
 
 
 class Killed(Exception):

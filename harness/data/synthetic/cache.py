@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from functools import partial
@@ -11,26 +12,25 @@ from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
 from harness.utils.hashing import content_hash
 from harness.utils.locks import entry_lock
 
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
 
 
-def synthetic_videos(wanted: SyntheticVideos, store: Path, say: Say) -> Path:
+def synthetic_videos(wanted: SyntheticVideos, store: Path) -> Path:
     """The built-in video set in the store, made once."""
     from harness.data.synthetic import VERSION, make
 
     root = store / "artifacts" / "synthetic" / f"videos-{content_hash([wanted, VERSION])}"
     what = f"the synthetic set: {wanted.videos} videos of {wanted.frames} frames"
-    return _made(root, what, partial(make, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0), say)
+    return _made(root, what, partial(make, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0))
 
 
-def synthetic_stills(wanted: SyntheticStills, store: Path, say: Say) -> Path:
+def synthetic_stills(wanted: SyntheticStills, store: Path) -> Path:
     """The built-in table of stills in the store, made once."""
     from harness.data.synthetic import make_stills
 
     root = store / "artifacts" / "synthetic" / f"stills-{stills_identity(wanted)}"
     what = f"{wanted.images} synthetic stills of {wanted.identities} identities"
-    return _made(root, what, partial(make_stills, images=wanted.images, identities=wanted.identities,
-                                     seed=wanted.seed), say)
+    return _made(root, what, partial(make_stills, images=wanted.images, identities=wanted.identities, seed=wanted.seed))
 
 
 def stills_identity(wanted: SyntheticStills) -> str:
@@ -40,13 +40,13 @@ def stills_identity(wanted: SyntheticStills) -> str:
     return content_hash([wanted, VERSION])
 
 
-def _made(root: Path, what: str, make: Callable[..., object], say: Say) -> Path:
+def _made(root: Path, what: str, make: Callable[..., object]) -> Path:
     """`root`, drawn on every core by whoever comes first."""
     with entry_lock(root):
         if not root.is_dir():
             from harness.utils.progress import Progress
 
-            say(f"making {what}")
+            logger.info(f"making {what}")
             with Progress("images", unit="image") as progress:
                 make(root, progress=progress, workers=os.cpu_count() or 1)
     return root

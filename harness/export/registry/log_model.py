@@ -23,6 +23,7 @@ from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import locate, statistics_elsewhere, tracked_records
 from harness.tracking.records import Record
 from harness.tracking.serialization import JOB
+from harness.utils.console import suppress_logging
 from harness.utils.errors import FramelightError
 from harness.utils.files import sha256, write_json
 
@@ -75,8 +76,9 @@ def _logged(store: Path, tracking_uri: str | None, record: Record, folder: Path)
     name, tags = model_name(record), _tags(record, file)
     version, new = registry.register(name, run_id, tags, _prepare(record, folder, tags))
     said = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location.uri}"
-    listed = rows(tracked_records(store, tracking_uri), record.task,
-                  SignificanceCache(store, statistics_elsewhere(store, tracking_uri)))
+    evidence = SignificanceCache(store, statistics_elsewhere(store, tracking_uri))
+    with suppress_logging():
+        listed = rows(tracked_records(store, tracking_uri), record.task, evidence)
     return [said, _crowned(registry, version, record, reason_not_champion(record, listed))]
 
 

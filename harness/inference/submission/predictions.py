@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +52,7 @@ def _smoothed(predictions: Predictions, crops: slice, last: int, chosen: Smoothi
     return smooth(fill_gaps(frames, predictions.outputs[crops], length, chosen.gaps), chosen.kernel, chosen.radius)
 
 
-def features_of(chosen: FinishedRun, dataset: Dataset, images: str, store: Path, say: Callable[[str], None]) -> FeatureEntry:
+def features_of(chosen: FinishedRun, dataset: Dataset, images: str, store: Path) -> FeatureEntry:
     """The entry of the run's backbone on `dataset`; images: the data set's digest.
 
     InputError where the backbone has other weights by now, or a baseline without one finds no features to go by.
@@ -67,7 +66,7 @@ def features_of(chosen: FinishedRun, dataset: Dataset, images: str, store: Path,
     from harness.runner.preparation import get_or_extract_features
 
     entry, info = get_or_extract_features(chosen.record.backbone, trained_on.backbone["reference"], dataset, store,
-                            trained_on.dtype, say, images=images, compute=trained_on.compute)
+                                          trained_on.dtype, images=images, compute=trained_on.compute)
     if info.weights_hash != trained_on.backbone["weights_hash"]:
         raise InputError(f"backbone {trained_on.backbone['reference']} has other weights than when run "
                          f"{chosen.record.group_id} was made; run its recipe again")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,8 +38,8 @@ class Submission:
     round_trip: RoundTrip | None
 
 
-def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places: FrameCountSources, out: Path, store: Path,
-           say: Callable[[str], None]) -> Submission:
+def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places: FrameCountSources, out: Path,
+           store: Path) -> Submission:
     """Predict, write aside, read back, score where there are labels; the folder appears whole or not at all.
 
     form: `challenge` or `frames`. InputError for what the data set does not have, an `out` that is not empty, and
@@ -59,7 +58,7 @@ def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places
     rows = _rows(task, found, listed, places)
     _require_known(dataset, rows, listed)
     images = dataset_digest(dataset, store / "features" / "digests.json")
-    entry = features_of(chosen, dataset, images, store, say)
+    entry = features_of(chosen, dataset, images, store)
     predictions = load_model(chosen.folder, entry, chosen.configuration).predict(rows.videos)
     meant = decode_predictions(task, outputs_at(rows, predictions, chosen.filter), chosen.filter)
     empty = tuple(name for name, crops in zip(predictions.sequences, predictions.lengths) if not crops)

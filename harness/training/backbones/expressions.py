@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import Balanced, Natural
 from harness.training.backbones.stages import Outcome, Session, Stage, learn
 from harness.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 NAME = "expressions"
 BASIC = frozenset(tasks.EXPRESSIONS[:7])
@@ -44,7 +47,7 @@ def train_expressions(session: Session) -> tuple[Report, Outcome]:
     train = session.train.stills
     course = ExpressionTargets.of(how, train)
     for block in sorted(set(how.also) - set(course.also)):
-        session.say(f"no training still has {MEANING[block]}; expressions are learned without")
+        logger.info(f"no training still has {MEANING[block]}; expressions are learned without")
     targets = course.targets(train)
     if how.held_out:
         held = _selection(course, train, how.held_out, seed)
@@ -57,8 +60,8 @@ def train_expressions(session: Session) -> tuple[Report, Outcome]:
     _require_two(labels)
     truth = course.labels(pictures.stills)[choosing]
     if (seen := len(np.unique(truth))) < 2:
-        session.say(f"warning: the {len(truth)} stills that choose the epoch have {seen} expression; "
-                    "they tell little, see expressions.held_out")
+        logger.warning(f"the {len(truth)} stills that choose the epoch have {seen} expression; "
+                       "they tell little, see expressions.held_out")
     loader = session.loader(learned, _tensors(targets, learned), Balanced(labels, seed + 1)
                             if how.sampling == "balanced" else Natural(len(learned), seed + 1))
     value = evaluation.macro_f1 if how.keep == "macro_f1" else evaluation.accuracy

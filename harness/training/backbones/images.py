@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from harness.utils.errors import FramelightError, InputError
 if TYPE_CHECKING:
     from backbones import Preprocessing
     from harness.data.stills import Stills
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 64
 NAMED = 10
@@ -71,10 +74,10 @@ class ImageSet:
             raise ValueError(f"{path}: {error}") from error
 
 
-def read(stills: Stills, preprocessing: Preprocessing, say: Callable[[str], None], margin: tuple[float, float] = (0, 0),
+def read(stills: Stills, preprocessing: Preprocessing, margin: tuple[float, float] = (0, 0),
          keep: bool = True, workers: int = 2, recall: Callable[[Callable[[], Any]], Any] = lambda find: find()
          ) -> ImageSet:
-    """Pictures of every still that can be read; the others are named through `say` and left out.
+    """Pictures of every still that can be read; the others are logged and left out.
 
     keep: in memory; else every still is decoded once to know whether it can be. recall: gives what that found when
     it was first asked for, as JSON types. InputError when none can be read.
@@ -86,7 +89,7 @@ def read(stills: Stills, preprocessing: Preprocessing, say: Callable[[str], None
     else:
         found = recall(lambda: {str(row): fault for row, fault in _decode(pictures, None, workers).items()})
         faults = {int(row): fault for row, fault in found.items()}
-    _name(faults, len(stills), say)
+    _name(faults, len(stills))
     good = np.setdiff1d(np.arange(len(stills)), np.fromiter(faults, np.int64, len(faults)))
     if images is not None and faults:
         for place, row in enumerate(good.tolist()):  # in place: the set may fill most of the memory
@@ -113,11 +116,11 @@ def _decode(pictures: ImageSet, images: np.ndarray | None, workers: int) -> dict
         return {row: fault for part in pool.map(one, range(0, len(pictures), CHUNK)) for row, fault in part.items()}
 
 
-def _name(faults: dict[int, str], count: int, say: Callable[[str], None]) -> None:
+def _name(faults: dict[int, str], count: int) -> None:
     if len(faults) == count:
         raise InputError(f"none of the {count} stills can be read" +
                          (f"; first: {next(iter(faults.values()))}" if faults else ""))
     for fault in list(faults.values())[:NAMED]:
-        say(f"left out a still: {fault}")
+        logger.info(f"left out a still: {fault}")
     if len(faults) > NAMED:
-        say(f"left out {len(faults) - NAMED} more stills that cannot be read")
+        logger.info(f"left out {len(faults) - NAMED} more stills that cannot be read")

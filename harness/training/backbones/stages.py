@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from backbones import Backbone
     from harness.training.losses import BlockLosses
 
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
+
 Tell = Callable[[str, int, dict[str, float]], None]
 
 
@@ -45,7 +47,6 @@ class Session:
     plain: ImageSet
     validation: ImageSet | None
     workers: int
-    say: Say
     tell: Tell | None
 
     def ahead(self, pictures: ImageSet) -> int:
@@ -121,7 +122,7 @@ def learn(session: Session, lesson: Stage) -> Outcome:
             record = _fit(session, lesson, name, epochs, rate)
             session.work.finish(name, session.backbone.network.state_dict(), record)
         else:
-            session.say(f"{name}: {epochs} epochs were done before")
+            logger.info(f"{name}: {epochs} epochs were done before")
             session.backbone.network.load_state_dict(session.work.state(name))
         outcome.value = record["value"]
         outcome.images, outcome.seconds = outcome.images + record["images"], outcome.seconds + record["seconds"]
@@ -148,7 +149,7 @@ def _fit(session: Session, lesson: Stage, name: str, epochs: int, rate: float) -
     def told(epoch: int, value: float) -> bool:
         rates[epoch] = meter.rate
         values = {**_named(lesson, model.fitted.history[-1]), "images_per_second": meter.rate}
-        session.say(f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {lesson.metric} {value:.3f}, "
+        logger.info(f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {lesson.metric} {value:.3f}, "
                     f"{meter.rate:,.0f} images/s")
         if session.tell is not None:
             session.tell(name, epoch, {key: number for key, number in values.items() if key != "epoch"})
@@ -158,7 +159,7 @@ def _fit(session: Session, lesson: Stage, name: str, epochs: int, rate: float) -
     model.selection = Selection(chosen, lesson.score, keep="last" if passing else "best", on_epoch=told)
     model.to(memory_format=torch.channels_last)
     if session.work.checkpoint(name).exists():
-        session.say(f"{name}: taken up again after its last kept epoch")
+        logger.info(f"{name}: taken up again after its last kept epoch")
     fitted = fit(model, meter.batches, session.hardware.trainer(config.precision), session.work.checkpoint(name))
     model.load_state_dict(fitted.state)
     speeds = {epoch: {"images_per_second": rate} for epoch, rate in rates.items()}

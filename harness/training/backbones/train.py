@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import os
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ import numpy as np
 import torch
 
 from harness.training.backbones.config import REVISION, Hardware, StillsConfig
+from harness.utils.console import suppress_logging
 from harness.utils.errors import InputError
 from harness.utils.hashing import content_hash
 from harness.utils.parallel import torch_threads
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
     from harness.data.stills import Stills
     from harness.training.backbones.evaluation import Error
     from harness.training.backbones.stage_checkpoints import StageCheckpoints
-    from harness.training.backbones.stages import Say, Session, Tell
+    from harness.training.backbones.stages import Session, Tell
+
+logger = logging.getLogger(__name__)
 
 HERE = Hardware()
 
@@ -58,7 +63,7 @@ class TrainedStills:
 def train_stills(config: StillsConfig, train: Stills, validation: Stills | None, folder: Path, *,
                  name: str | None = None, checkpoints: Path | None = None, hardware: Hardware = HERE,
                  work: Path | None = None, data: Mapping[str, Any] | None = None, licence: str = "",
-                 say: Say = lambda _: None, tell: Tell | None = None) -> TrainedStills:
+                 tell: Tell | None = None) -> TrainedStills:
     """Train `config.backbone` on the stills and write it to `folder`, aside and renamed.
 
     name: what the checkpoint's card calls it (default: the folder's name); checkpoints: where trained entries that
@@ -67,7 +72,7 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     the stills (`name`, `digest`, ...); its digest, where given, stands for theirs. tell: called after each epoch with
     the stage (`identities-head`, `identities-all`, `expressions-head`, `expressions-all`), the epoch from 1 and its
     `loss`, `accuracy` or `macro_f1`, `learning_rate` and `images_per_second`. Of several processes of one training
-    only the first speaks, tells and writes.
+    only the first logs, tells and writes.
 
     The checkpoint's scores are logits of the stills' classes, then valence, arousal and action units where they are
     learned (of the training subjects when there are no expressions). `identity_accuracy` is on held-out stills of
@@ -86,15 +91,17 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     _require_device(config, hardware)
     _require_labels(config, train)
     writes = is_rank_zero(hardware.trainer(config.precision))
-    say = say if writes else lambda _: None
-    _say_shared(train, validation, say)
-    backbone = backbones.load(config.backbone, checkpoints)
-    parent, parent_hash = backbone.weights, backbone.weights_hash
-    known = (data or {}).get("digest") or content_hash([part.digest() for part in (train, validation) if part is not None])
-    kept = StageCheckpoints(work or folder.parent / f".{folder.name}.work", content_hash([config, REVISION, parent_hash, known]), writes)
-    session = _session(config, hardware, backbone, kept, train, validation, say, tell)
-    with torch.random.fork_rng(devices=[]), torch_threads(config.threads):
-        trained = _lessons(session, folder)
+    with nullcontext() if writes else suppress_logging():
+        _log_shared_subjects(train, validation)
+        backbone = backbones.load(config.backbone, checkpoints)
+        parent, parent_hash = backbone.weights, backbone.weights_hash
+        parts = [part for part in (train, validation) if part is not None]
+        known = (data or {}).get("digest") or content_hash([part.digest() for part in parts])
+        kept = StageCheckpoints(work or folder.parent / f".{folder.name}.work",
+                                content_hash([config, REVISION, parent_hash, known]), writes)
+        session = _session(config, hardware, backbone, kept, train, validation, tell)
+        with torch.random.fork_rng(devices=[]), torch_threads(config.threads):
+            trained = _lessons(session, folder)
     card = {"name": name or folder.name, "data_digest": known, "stills": len(session.train), "parent": parent,
             "parent_hash": parent_hash, "metrics": trained.metrics, "selection": _selection(config),
             "recipe": {**_plain(config), "revision": REVISION}}
@@ -134,18 +141,18 @@ def _require_labels(config: StillsConfig, train: Stills) -> None:
                          f"with the column expression{without}")
 
 
-def _say_shared(train: Stills, validation: Stills | None, say: Say) -> None:
-    """A validation of people who were trained on is told from an honest one."""
+def _log_shared_subjects(train: Stills, validation: Stills | None) -> None:
+    """Log whether validation subjects are in the training stills too."""
     if validation is None:
         return
     seen, tried = ({part.subjects[subject] for subject in np.unique(part.subject)} for part in (train, validation))
     if shared := sorted(seen & tried):
-        say(f"{len(shared)} of the {len(tried)} validation subjects are in the training stills too, the first "
-            f"{shared[0]}: the validation figures are not of unseen people")
+        logger.info(f"{len(shared)} of the {len(tried)} validation subjects are in the training stills too, the first "
+                    f"{shared[0]}: the validation figures are not of unseen people")
 
 
 def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work: StageCheckpoints, train: Stills,
-             validation: Stills | None, say: Say, tell: Tell | None) -> Session:
+             validation: Stills | None, tell: Tell | None) -> Session:
     """Pictures of everything, in memory where they fit, and what the stages share."""
     from harness.training.backbones.batch_transforms import PictureInputs
     from harness.training.backbones.images import ImageSet, read
@@ -156,18 +163,18 @@ def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work:
     size = 3 * (len(train) * larger.input_size ** 2 + len(validation or ()) * spec.input_size ** 2)
     keep = size <= hardware.memory_gb * 1e9
     workers = hardware.workers or os.cpu_count() or 1
-    say(f"reading {len(train) + len(validation or ())} stills" + ("" if keep else
-        f"; they take {size / 1e9:.1f} GB and are decoded anew in every epoch"))
+    logger.info(f"reading {len(train) + len(validation or ())} stills" + ("" if keep else
+                f"; they take {size / 1e9:.1f} GB and are decoded anew in every epoch"))
 
     def pictures(stills: Stills, preprocessing: Preprocessing, split: str) -> ImageSet:
         recall = partial(work.recall, f"unreadable-{split}")
-        return read(stills, preprocessing, say, config.margin, keep, workers, recall)
+        return read(stills, preprocessing, config.margin, keep, workers, recall)
 
     fit = pictures(train, larger, "train")
     select = pictures(validation, spec, "validation") if validation is not None and len(validation) else None
     plain = fit if larger == spec else ImageSet(fit.stills, spec, config.margin)
     return Session(config, hardware, backbone, PictureInputs(spec, how), _device(hardware), work, fit, plain, select,
-                   workers, say, tell)
+                   workers, tell)
 
 
 def _lessons(session: Session, folder: Path) -> TrainedStills:
@@ -185,7 +192,7 @@ def _lessons(session: Session, folder: Path) -> TrainedStills:
     seconds = sum(outcome.seconds for outcome in outcomes)
     rate = sum(outcome.images for outcome in outcomes) / seconds if seconds else 0.0
     metrics |= {"loading_images_per_second": round(loading, 1), "training_images_per_second": round(rate, 1)}
-    session.say(f"training took in {rate:,.0f} images/s; loading and augmentation alone give {loading:,.0f}")
+    logger.info(f"training took in {rate:,.0f} images/s; loading and augmentation alone give {loading:,.0f}")
     history = [epoch for outcome in outcomes for epoch in outcome.history]
     shown = {} if report is None else {"confusion": report.confusion, "classes": report.classes,
                                        "errors": report.errors}

@@ -65,5 +65,5 @@ def cache(backbone, tmp_path_factory):
 def foreign(tmp_path_factory):
     """A backbone that came as an ONNX file: 8 x 8, any number of crops."""
     folder = tmp_path_factory.mktemp("foreign")
-    import_onnx(pooled(folder / "m.onnx", {"scores": 8, "embedding": 32}), "mine", folder, None, lambda text: None)
+    import_onnx(pooled(folder / "m.onnx", {"scores": 8, "embedding": 32}), "mine", folder, None)
     return backbones.load("mine", folder)

@@ -81,35 +81,33 @@ def test_a_network_that_came_as_onnx_does_not_run_in_torch(foreign, tmp_path):
 
 
 @pytest.mark.parametrize("crops", [0, 1, LITTLE])
-def test_little_work_is_done_as_it_is_without_measuring(backbone, tmp_path, crops):
-    said = []
-    assert choose(backbone, tmp_path / "cache", BATCH, WORKERS, crops, said.append) == "torch channels-last"
-    assert not said and not (tmp_path / "cache").exists()
+def test_little_work_is_done_as_it_is_without_measuring(backbone, tmp_path, crops, logged):
+    assert choose(backbone, tmp_path / "cache", BATCH, WORKERS, crops) == "torch channels-last"
+    assert not logged and not (tmp_path / "cache").exists()
 
 
 def test_a_network_that_came_as_onnx_is_run_by_onnx_runtime(foreign, tmp_path):
     assert choose(foreign, tmp_path, BATCH, WORKERS, 10**9) == "onnxruntime"
 
 
-def test_what_was_measured_is_remembered_and_followed(backbone, own_cache):
-    said = []
-    chosen = choose(backbone, own_cache, BATCH, WORKERS, SOME, said.append)
+def test_what_was_measured_is_remembered_and_followed(backbone, own_cache, logged):
+    chosen = choose(backbone, own_cache, BATCH, WORKERS, SOME)
     [(key, found)] = json.loads((own_cache / "choices.json").read_text()).items()
     assert set(found) == {"torch channels-last", "onnxruntime"} and min(found.values()) > 0
     assert found[chosen] >= 0.97 * max(found.values())
-    assert len(said) == 1 and "crops a second" in said[0]
+    assert len(logged) == 1 and "crops a second" in logged[0]
     assert "batch 4" in key and "2 workers" in key and torch.__version__.split("+")[0] in key
 
     for rates, expected in [((100, 50), "torch channels-last"), ((100, 97.5), "onnxruntime"),
                             ((100, 96.5), "torch channels-last"), ((0, 1), "onnxruntime")]:
         kept = dict(zip(("torch channels-last", "onnxruntime"), rates))
         rewrite(own_cache / "choices.json", lambda facts, kept=kept: facts.update({key: kept}))
-        assert choose(backbone, own_cache, BATCH, WORKERS, SOME, said.append) == expected
-    assert choose(backbone, own_cache, BATCH, WORKERS, LITTLE, said.append) == "torch channels-last"
-    assert len(said) == 1
+        assert choose(backbone, own_cache, BATCH, WORKERS, SOME) == expected
+    assert choose(backbone, own_cache, BATCH, WORKERS, LITTLE) == "torch channels-last"
+    assert len(logged) == 1
 
 
-def test_a_choice_of_an_engine_that_is_no_longer_there_is_made_among_the_others(backbone, own_cache):
+def test_a_choice_of_an_engine_that_is_no_longer_there_is_made_among_the_others(backbone, own_cache, logged):
     """Stores of earlier versions remember `torch compiled`."""
     choose(backbone, own_cache, BATCH, WORKERS, SOME)
     [key] = json.loads((own_cache / "choices.json").read_text())
@@ -117,10 +115,10 @@ def test_a_choice_of_an_engine_that_is_no_longer_there_is_made_among_the_others(
         kept = {"torch compiled": 1000.0, **dict(zip(("torch channels-last", "onnxruntime"), rates))}
         rewrite(own_cache / "choices.json", lambda facts, kept=kept: facts.update({key: kept}))
         assert choose(backbone, own_cache, BATCH, WORKERS, SOME) == expected
-    said = []
+    logged.clear()
     rewrite(own_cache / "choices.json", lambda facts: facts.update({key: {"torch compiled": 1000.0}}))
-    choose(backbone, own_cache, BATCH, WORKERS, SOME, said.append)
-    assert len(said) == 1 and "onnxruntime" in said[0] and "torch compiled" not in said[0]
+    choose(backbone, own_cache, BATCH, WORKERS, SOME)
+    assert len(logged) == 1 and "onnxruntime" in logged[0] and "torch compiled" not in logged[0]
 
 
 def test_outputs_are_held_against_torch_once(backbone, cache):
@@ -138,7 +136,7 @@ def test_a_damaged_export_is_made_again(backbone, own_cache):
     assert json.loads(path.with_name("card.json").read_text())["backbone"] == identity(backbone)
 
 
-def test_an_engine_of_other_outputs_is_refused_and_not_chosen(backbone, make, own_cache):
+def test_an_engine_of_other_outputs_is_refused_and_not_chosen(backbone, make, own_cache, logged):
     """An export of other weights, with a card that says it is sound."""
     other = make(seed=1)
     open_engine("onnxruntime", other, own_cache, BATCH)
@@ -148,13 +146,12 @@ def test_an_engine_of_other_outputs_is_refused_and_not_chosen(backbone, make, ow
     rewrite(ours.with_name("card.json"), lambda card: card.update(sha256=digest))
     with pytest.raises(BackboneError, match="does not give the features of small.*let another engine run it"):
         open_engine("onnxruntime", backbone, own_cache, BATCH)
-    said = []
     for _ in range(2):  # what keeps it from being used may go away, and is not forgotten until it does
-        assert choose(backbone, own_cache, BATCH, WORKERS, SOME, said.append) == "torch channels-last"
-    assert said[0] == said[2] and said[0].startswith("onnxruntime is left out: ")
+        assert choose(backbone, own_cache, BATCH, WORKERS, SOME) == "torch channels-last"
+    assert logged[0] == logged[2] and logged[0].startswith("onnxruntime is left out: ")
     ours.unlink()
-    choose(backbone, own_cache, BATCH, WORKERS, SOME, said.append)
-    assert len(said) == 5 and "onnxruntime" in said[4]
+    choose(backbone, own_cache, BATCH, WORKERS, SOME)
+    assert len(logged) == 5 and "onnxruntime" in logged[4]
 
 
 def test_a_cache_that_cannot_be_written_is_named(backbone, tmp_path):

@@ -56,26 +56,24 @@ def test_the_forms_of_a_state_dict(form, tiny, state, entries, tmp_path):
     assert_equal(loaded, tiny)
 
 
-def test_plain_timm_weights_keep_timm_s_preprocessing(entries, tmp_path):
+def test_plain_timm_weights_keep_timm_s_preprocessing(entries, tmp_path, logged):
     network = timm.create_model("resnet18", num_classes=12).eval()
     save_file(network.state_dict(), tmp_path / "w.safetensors")
-    said = []
-    backbones.import_file(tmp_path / "w.safetensors", "mine", entries, "resnet18", say=said.append)
+    backbones.import_file(tmp_path / "w.safetensors", "mine", entries, "resnet18")
     loaded = backbones.load("mine", entries)
     assert loaded.spec.name == "timm:resnet18" and loaded.score_labels == () and loaded.score_width == 12
     assert loaded.spec.preprocessing == backbones.spec("timm:resnet18").preprocessing
     torch.testing.assert_close(outputs(loaded, 224)[1], outputs(network, 224))
-    assert any("timm:resnet18" in line for line in said) and any("512" in line for line in said)
+    assert any("timm:resnet18" in line for line in logged) and any("512" in line for line in logged)
 
 
 @pytest.mark.parametrize("named", [None, "tf_efficientnet_b0_ns", "tf_efficientnet_b0.ns_jft_in1k", "efficientnet_b0"])
-def test_identity_weights_without_a_classifier_give_embeddings_alone(named, entries, tmp_path):
+def test_identity_weights_without_a_classifier_give_embeddings_alone(named, entries, tmp_path, logged):
     """`state_vggface2_enet0_new.pt`: the state dict of tf_efficientnet_b0_ns less its classifier."""
     network = timm.create_model("tf_efficientnet_b0", num_classes=0).eval()
     torch.save(network.state_dict(), tmp_path / "state_vggface2_enet0_new.pt")
-    said = []
-    backbones.import_file(tmp_path / "state_vggface2_enet0_new.pt", "faces", entries, named, say=said.append)
-    assert any("not efficientnet_b0, which has the same tensors" in line for line in said) == (named is None)
+    backbones.import_file(tmp_path / "state_vggface2_enet0_new.pt", "faces", entries, named)
+    assert any("not efficientnet_b0, which has the same tensors" in line for line in logged) == (named is None)
     loaded = backbones.load("faces", entries)
     embedding, scores = outputs(loaded, 224)
     torch.testing.assert_close(embedding, outputs(network, 224))
@@ -96,7 +94,7 @@ def test_our_own_networks_without_a_classifier(name, size, entries, tmp_path):
     assert_equal(loaded, network, size)
 
 
-def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path):
+def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path, logged):
     """Its best epoch's network; heads and losses are beside it."""
     pixels = torch.randn(24, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     targets = {"class": (torch.arange(24) % 3, torch.ones(24, dtype=torch.bool))}
@@ -106,12 +104,11 @@ def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path):
                        Selection(lambda part: [pixels[part.index::part.of]], lambda logits: next(values)))
     fitted = fit(model, lambda epoch, part: [(pixels, targets)], checkpoint=tmp_path / "last.ckpt")
     assert fitted.epoch == 2
-    said = []
-    backbones.import_file(tmp_path / "last.ckpt", "mine", entries, say=said.append)
+    backbones.import_file(tmp_path / "last.ckpt", "mine", entries)
     loaded, best = backbones.load("mine", entries), fitted.state
     kept = loaded.network.state_dict()
     assert all(torch.equal(kept[name], best[f"backbone.network.{name}"]) for name in kept)
-    assert any("head.weight" in line for line in said)
+    assert any("head.weight" in line for line in logged)
     assert loaded.score_labels == tiny.score_labels and loaded.spec.preprocessing == tiny.spec.preprocessing
     assert backbones.read_card(entries / "mine")["file_format"] == "Lightning checkpoint"
 
@@ -148,13 +145,13 @@ def test_pixels_that_cannot_be_are_refused(preprocessing, message, tiny, state, 
     assert not entries.exists()
 
 
-def test_which_of_two_paddings_was_taken_is_said_whichever_it_is(entries, tmp_path):
+def test_which_of_two_paddings_was_taken_is_said_whichever_it_is(entries, tmp_path, logged):
     for model, other in (("mobilenetv3_large_100", "tf_mobilenetv3_large_100"), ("resnet18", None)):
         save_file(timm.create_model(model, num_classes=0).state_dict(), tmp_path / "w.safetensors")
-        said = []
-        backbones.import_file(tmp_path / "w.safetensors", model, entries, say=said.append)
-        assert any(f"not {other}, which has the same tensors" in line for line in said) == (other is not None)
-        assert any("has the same tensors" in line for line in said) == (other is not None)
+        logged.clear()
+        backbones.import_file(tmp_path / "w.safetensors", model, entries)
+        assert any(f"not {other}, which has the same tensors" in line for line in logged) == (other is not None)
+        assert any("has the same tensors" in line for line in logged) == (other is not None)
 
 
 def test_half_precision_becomes_single(tiny, state, entries, tmp_path):

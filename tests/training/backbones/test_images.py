@@ -21,47 +21,45 @@ SPEC = backbones.spec("tiny_resnet").preprocessing
 def test_plain_pixels_are_those_of_the_backbones_own_preprocessing(tmp_path):
     stills, spec = draw(tmp_path / "table").stills("validation"), backbones.spec("tiny_mobilenet")
     inputs = PictureInputs(spec.preprocessing, Augmentation())
-    ours = [inputs.plain(batch) for batch in plain_batches(read(stills, SPEC, print), np.arange(len(stills)))]
+    ours = [inputs.plain(batch) for batch in plain_batches(read(stills, SPEC), np.arange(len(stills)))]
     theirs = np.stack([backbones.prepare(decode(path), spec) for path in stills.images])
     assert np.allclose(np.concatenate(ours), theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_corrupt_stills_are_named_and_left_out(tmp_path, keep):
+def test_corrupt_stills_are_named_and_left_out(tmp_path, keep, logged):
     stills = draw(tmp_path / "table").stills("train")
-    whole = read(stills, SPEC, print)
+    whole = read(stills, SPEC)
     stills.images[3].write_bytes(b"not an image")
-    said = []
-    found = read(stills, SPEC, said.append, keep=keep)
+    found = read(stills, SPEC, keep=keep)
     good = np.delete(np.arange(len(stills)), 3)
     assert len(found) == len(found.stills.subject) == len(stills) - 1
     assert np.array_equal(found.get(np.arange(len(found))), whole.images[good])
     assert np.array_equal(found.stills.expression, stills.expression[good])
-    assert len(said) == 1 and stills.images[3].name in said[0]
+    assert len(logged) == 1 and stills.images[3].name in logged[0]
     for path in stills.images:
         path.write_bytes(b"")
     with pytest.raises(InputError, match="none of the 64 stills can be read"):
-        read(stills, SPEC, said.append, keep=keep)
+        read(stills, SPEC, keep=keep)
 
 
-def test_what_could_not_be_read_is_remembered(tmp_path):
+def test_what_could_not_be_read_is_remembered(tmp_path, logged):
     stills = draw(tmp_path / "table").stills("train")
     stills.images[3].write_bytes(b"not an image")
-    recall, said = partial(StageCheckpoints(tmp_path / "work", "a training").recall, "unreadable"), []
-    first = read(stills, SPEC, said.append, keep=False, recall=recall)
+    recall = partial(StageCheckpoints(tmp_path / "work", "a training").recall, "unreadable")
+    first = read(stills, SPEC, keep=False, recall=recall)
     stills.images[5].write_bytes(b"not an image either")
-    second = read(stills, SPEC, said.append, keep=False, recall=recall)
-    assert first.stills.images == second.stills.images and said[0] == said[1]
+    second = read(stills, SPEC, keep=False, recall=recall)
+    assert first.stills.images == second.stills.images and logged[0] == logged[1]
 
 
-def test_a_face_is_cut_by_its_box_and_margin_and_a_box_outside_leaves_its_still_out(tmp_path):
+def test_a_face_is_cut_by_its_box_and_margin_and_a_box_outside_leaves_its_still_out(tmp_path, logged):
     stills = draw(tmp_path / "table").stills("train").take(np.arange(4))
     pixels = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
     for path in stills.images:
         Image.fromarray(pixels).save(path)
     boxes = np.array([[100, 50, 140, 130], [np.nan] * 4, [400, 50, 440, 130], [0, 0, 300, 200]], np.float32)
-    said = []
-    found = read(dataclasses.replace(stills, boxes=boxes), SPEC, said.append, (0.25, 0.5))
-    assert len(said) == 1 and stills.images[2].name in said[0] and "box" in said[0]
+    found = read(dataclasses.replace(stills, boxes=boxes), SPEC, (0.25, 0.5))
+    assert len(logged) == 1 and stills.images[2].name in logged[0] and "box" in logged[0]
     wanted = [pixels[10:170, 90:150], pixels, pixels]
     assert np.array_equal(found.images, [backbones.resize(image, SPEC) for image in wanted])

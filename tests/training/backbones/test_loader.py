@@ -34,7 +34,7 @@ def flat(batches):
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_streamed_batches_are_those_from_memory_bit_for_bit(stills, workers):
-    memory, streamed = read(stills, SPEC, print), read(stills, SPEC, print, keep=False)
+    memory, streamed = read(stills, SPEC), read(stills, SPEC, keep=False)
     assert memory.images is not None and streamed.images is None
     rows = np.arange(3, 60)
     for epoch, part in ((0, Shard()), (1, Shard(1, 2))):
@@ -48,13 +48,13 @@ def test_streamed_batches_are_those_from_memory_bit_for_bit(stills, workers):
 
 
 def test_pictures_stay_with_their_targets(stills):
-    pictures = read(stills, SPEC, print)
+    pictures = read(stills, SPEC)
     for images, targets in loader(pictures)(0, Shard()):
         assert np.array_equal(images.numpy(), pictures.images[targets["row"][0].numpy()])
 
 
 def test_parts_share_every_batch(stills):
-    pictures = read(stills, SPEC, print)
+    pictures = read(stills, SPEC)
     whole = flat(loader(pictures)(2, Shard()))[1]
     parts = [flat(loader(pictures)(2, Shard(index, 2)))[1] for index in (0, 1)]
     for batch, left, right in zip(whole, *parts):
@@ -62,13 +62,13 @@ def test_parts_share_every_batch(stills):
 
 
 def test_batches_that_processes_cannot_share_equally_are_refused_before_the_first(stills):
-    source = loader(read(stills, SPEC, print, keep=False))
+    source = loader(read(stills, SPEC, keep=False))
     with pytest.raises(InputError, match="batches of 8 stills cannot be shared equally by 3 processes; choose"):
         next(source(0, Shard(0, 3)))
 
 
 def test_an_epoch_is_whole_steps_of_other_rows_each_time(stills):
-    pictures = read(stills, SPEC, print)
+    pictures = read(stills, SPEC)
     source = loader(pictures, rows=np.arange(60))
     epochs = [torch.cat(flat(source(epoch, Shard()))[1]).tolist() for epoch in (0, 0, 1)]
     assert source.used == 48 and len(set(epochs[0])) == 48
@@ -78,7 +78,7 @@ def test_an_epoch_is_whole_steps_of_other_rows_each_time(stills):
 
 def test_a_still_that_goes_away_ends_the_training_by_its_name(tmp_path):
     stills = draw(tmp_path / "table").stills("train")
-    pictures = read(stills, SPEC, print, keep=False)
+    pictures = read(stills, SPEC, keep=False)
     stills.images[40].unlink()
     with pytest.raises(FramelightError, match=f"{stills.images[40].name}.*when the training began"):
         list(loader(pictures, workers=2)(0, Shard()))
@@ -88,7 +88,7 @@ def test_batches_that_nobody_reads_on_leave_no_thread_behind(stills):
     import threading
 
     before = threading.active_count()
-    batches = loader(read(stills, SPEC, print, keep=False), workers=3)(0, Shard())
+    batches = loader(read(stills, SPEC, keep=False), workers=3)(0, Shard())
     next(batches)
     assert threading.active_count() > before
     batches.close()

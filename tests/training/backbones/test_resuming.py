@@ -92,13 +92,15 @@ from pathlib import Path
 from harness.data.image_table import ImageTable
 from harness.training.backbones.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
 from harness.training.backbones.train import train_stills
+from harness.utils.console import console_logging
 
 root = Path(sys.argv[1])
 config = StillsConfig("tiny_mobilenet@random", Identities(Schedule(1)), Expressions(Schedule(1, head_epochs=1)),
                       Augmentation(0.3), batch_size=16, threads=1)
 table = ImageTable(root / "table")
-trained = train_stills(config, table.stills("train"), table.stills("validation"), root / "together", say=print,
-                       hardware=Hardware("cpu", devices="2"))
+with console_logging(sys.stdout):
+    trained = train_stills(config, table.stills("train"), table.stills("validation"), root / "together",
+                           hardware=Hardware("cpu", devices="2"))
 print("ended with", trained.metrics["expression_macro_f1"], trained.metrics["verification_auc"], flush=True)
 '''
 

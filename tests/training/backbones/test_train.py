@@ -16,6 +16,7 @@ from harness.training.backbones.verification import verify
 from harness.utils.errors import InputError
 from tests.helpers.backbone_training import CPU, QUICK, SHORT, expressions, relabelled, train, weights
 from tests.helpers.drawn_stills import draw
+from tests.helpers.logs import captured_logs
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def annotated(tmp_path_factory):
 def outputs(name, checkpoints, stills):
     """Embeddings and scores of a checkpoint, and the pictures it saw, by the backbone's own means."""
     backbone = backbones.load(name, checkpoints)
-    pictures = read(stills, backbone.spec.preprocessing, print)
+    pictures = read(stills, backbone.spec.preprocessing)
     with torch.no_grad():
         found = backbone(torch.from_numpy(backbones.normalize(pictures.images, backbone.spec.preprocessing)))
     return found[0].numpy(), found[1].numpy(), pictures
@@ -34,11 +35,11 @@ def outputs(name, checkpoints, stills):
 
 @pytest.fixture(scope="module")
 def trained(table, tmp_path_factory):
-    said, told = [], []
-    folder = tmp_path_factory.mktemp("checkpoints") / "drawn-0"
-    result = train(table, folder, name="drawn", data={"name": "drawings", "digest": "d" * 16}, licence="CC0",
-                   say=said.append, tell=lambda *news: told.append(news))
-    return result, "\n".join(said), told
+    told, folder = [], tmp_path_factory.mktemp("checkpoints") / "drawn-0"
+    with captured_logs() as messages:
+        result = train(table, folder, name="drawn", data={"name": "drawings", "digest": "d" * 16}, licence="CC0",
+                       tell=lambda *news: told.append(news))
+    return result, "\n".join(messages), told
 
 
 @pytest.mark.training
@@ -50,10 +51,10 @@ def test_identities_and_expressions_are_learned_and_carried_to_unseen_subjects(t
 
 
 def test_every_epoch_is_said_and_told(trained):
-    result, said, told = trained
+    result, messages, told = trained
     for line in ("reading 96 stills", "identities-all: epoch 10 of 10, loss", "expressions-all: epoch 8 of 8, loss",
                  "macro F1", "images/s", "loading and augmentation alone give"):
-        assert line in said
+        assert line in messages
     assert [news[:2] for news in told] == ([("identities-all", epoch + 1) for epoch in range(10)]
                                            + [("expressions-all", epoch + 1) for epoch in range(8)])
     for news, known in zip(told, result.history):
@@ -101,12 +102,11 @@ def test_the_same_training_gives_the_same_weights_and_another_seed_others(table,
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_streamed_stills_give_the_weights_of_those_in_memory(table, tmp_path):
+def test_streamed_stills_give_the_weights_of_those_in_memory(table, tmp_path, logged):
     config = dataclasses.replace(SHORT, augmentation=Augmentation(0.5, crop=0.5, enlarge=1.25))
-    said = []
-    hashes = [weights(train(table, tmp_path / str(gigabytes), config, say=said.append,
-                            hardware=Hardware("cpu", memory_gb=gigabytes, workers=2))) for gigabytes in (1.0, 0.0)]
-    assert hashes[0] == hashes[1] and any("decoded anew in every epoch" in line for line in said)
+    machines = {str(gigabytes): Hardware("cpu", memory_gb=gigabytes, workers=2) for gigabytes in (1.0, 0.0)}
+    hashes = [weights(train(table, tmp_path / name, config, hardware=machine)) for name, machine in machines.items()]
+    assert hashes[0] == hashes[1] and any("decoded anew in every epoch" in line for line in logged)
 
 
 def test_identities_alone_leave_scores_of_the_subjects_and_need_no_validation(table, tmp_path):

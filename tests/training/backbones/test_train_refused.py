@@ -17,10 +17,10 @@ from tests.helpers.backbone_training import CPU, QUICK, SHORT, expressions, rela
 from tests.helpers.drawn_stills import draw
 
 
-def test_targets_that_no_still_has_are_said_and_left_out(table, tmp_path):
-    said, quick = [], dataclasses.replace(QUICK, identities=None, expressions=Expressions(Schedule(1), also=("va",)))
-    train(table, tmp_path / "out", quick, say=said.append)
-    assert "no training still has valence and arousal; expressions are learned without" in said
+def test_targets_that_no_still_has_are_said_and_left_out(table, tmp_path, logged):
+    quick = dataclasses.replace(QUICK, identities=None, expressions=Expressions(Schedule(1), also=("va",)))
+    train(table, tmp_path / "out", quick)
+    assert "no training still has valence and arousal; expressions are learned without" in logged
     assert backbones.read_card(tmp_path / "out")["score_width"] == 8
 
 
@@ -34,13 +34,12 @@ def test_what_cannot_be_learned_is_refused_before_a_still_is_read(table, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-def test_stills_of_one_expression_that_choose_the_epoch_are_said(tmp_path):
+def test_stills_of_one_expression_that_choose_the_epoch_are_said(tmp_path, logged):
     draw(tmp_path / "table")
     one = relabelled(tmp_path / "table", lambda cells: ",".join(
         [cells[0], "anger" if "validation" in cells else cells[1], *cells[2:]]))
-    said = []
-    train(one, tmp_path / "out", expressions(schedule=Schedule(1), held_out=0.0), say=said.append)
-    assert any("the 32 stills that choose the epoch have 1 expression" in line for line in said)
+    train(one, tmp_path / "out", expressions(schedule=Schedule(1), held_out=0.0))
+    assert any("the 32 stills that choose the epoch have 1 expression" in line for line in logged)
 
 
 def test_stills_that_cannot_teach_are_refused(tmp_path):
@@ -76,21 +75,19 @@ def test_what_another_training_left_is_not_gone_on_from(table, tmp_path):
     assert weights(train(table, tmp_path / "out", SHORT)) == weights(train(table, tmp_path / "fresh", SHORT))
 
 
-def test_people_in_both_splits_are_said(table, tmp_path):
-    said = []
+def test_people_in_both_splits_are_said(table, tmp_path, logged):
     train_stills(expressions(), table.stills("train"), table.stills("train").take(np.arange(32)), tmp_path / "out",
-                 hardware=CPU, say=said.append)
-    assert any("2 of the 2 validation subjects are in the training stills too, the first s0" in line for line in said)
+                 hardware=CPU)
+    assert any("2 of the 2 validation subjects are in the training stills too, the first s0" in line for line in logged)
 
 
-def test_what_the_machine_lacks_is_said_before_a_still_is_read(table, tmp_path, monkeypatch):
+def test_what_the_machine_lacks_is_said_before_a_still_is_read(table, tmp_path, monkeypatch, logged):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    said = []
     with pytest.raises(InputError, match="hardware.accelerator=cuda, but torch finds none on this machine"):
-        train(table, tmp_path / "out", SHORT, hardware=Hardware("cuda"), say=said.append)
+        train(table, tmp_path / "out", SHORT, hardware=Hardware("cuda"))
     with pytest.raises(InputError, match="16-mixed needs a GPU; on the CPU choose"):
-        train(table, tmp_path / "out", dataclasses.replace(SHORT, precision="16-mixed"), say=said.append)
-    assert not said and not list(tmp_path.iterdir())
+        train(table, tmp_path / "out", dataclasses.replace(SHORT, precision="16-mixed"))
+    assert not logged and not list(tmp_path.iterdir())
 
 
 def test_a_work_folder_that_was_being_removed_is_taken_for_what_it_is(table, tmp_path):

@@ -1,0 +1,52 @@
+"""Plain text for terminals and Markdown: aligned columns, tables and counted nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+GAP = "  "
+
+
+def plural(number: int, noun: str) -> str:
+    """The number and the noun, such as `1 video` or `2,000 videos`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1) -> list[str]:
+    """Pad the cells of each column to one width.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of str
+        Rows of equally many cells.
+    left : int or collection of int, default=1
+        How many leading columns, or which ones, are aligned to the left; the others are aligned to the right.
+
+    Returns
+    -------
+    list of str
+        One line for each row, without trailing spaces.
+
+    Examples
+    --------
+    >>> align_columns([("name", "size"), ("a", "12")])
+    ['name  size', 'a       12']
+    """
+    ragged = range(left) if isinstance(left, int) else left
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return [GAP.join(cell.ljust(width) if place in ragged else cell.rjust(width)
+                     for place, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
+
+
+def ruled_table(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1) -> list[str]:
+    """Aligned columns with a rule under the first row, the header."""
+    lines = align_columns(rows, left)
+    width = sum(max(map(len, column)) for column in zip(*rows)) + len(GAP) * (len(rows[0]) - 1)
+    return [lines[0], "-" * width, *lines[1:]]
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
+    """A Markdown table; `right`: the columns that are aligned to the right."""
+    rule = ["---:" if place in right else "---" for place in range(len(header))]
+    cells = ([cell.strip().replace("|", "\\|") for cell in row] for row in rows)
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *cells])
