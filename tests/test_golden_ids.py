@@ -20,6 +20,7 @@ from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.runner.search_space import SearchSpace
 from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import content_hash, to_jsonable
+from harness.utils.store import Store
 from tests.helpers.shared_data import shared_data
 
 GOLDEN = json.loads(Path(__file__).with_suffix(".json").read_text())
@@ -35,7 +36,7 @@ def prepared(recipe, images="0" * 16, labels=LABELS, temporal=True):
         PreparedBackbone(name, f"checkpoint {name}", f"{number:02x}" * 32, False, 1000 + number,
                          entry_key("tiny", f"{number:02x}" * 32, PREPROCESSING, images, "float16"))
         for number, name in enumerate(recipe.every_backbone()))
-    return Prepared(Path("/data"), Path("/store"), "golden", temporal, images, dict(labels), backbones)
+    return Prepared(Path("/data"), Store(Path("/store")), "golden", temporal, images, dict(labels), backbones)
 
 
 def ids(recipe, **changes):

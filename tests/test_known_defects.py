@@ -38,6 +38,7 @@ from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
+from harness.utils.store import Store
 from tests.helpers.data_folders import MTL_HEADER, small_abaw3, write
 from tests.helpers.records import record
 
@@ -212,7 +213,7 @@ def sealed_job(tmp_path, protocol="held-out"):
     recipe = Recipe("small", (Grid("expr"),), ("mine",), protocol=Protocol(protocol))
     mine = PreparedBackbone("mine", "checkpoint mine", "hash", False, 1, "entry")
     labels = {"expr": labels_fingerprint(open_dataset(root), "expr")}
-    return JobGrid(recipe, Prepared(root, store, "data", True, "images", labels, (mine,))).jobs()[-1]
+    return JobGrid(recipe, Prepared(root, Store(store), "data", True, "images", labels, (mine,))).jobs()[-1]
 
 
 def test_merbench_test_sets_are_scored_at_every_epoch(tmp_path):

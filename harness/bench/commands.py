@@ -8,14 +8,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from harness.bench.figure import ROUNDS, Measurement, seconds
+from harness.jobs.job_folder import JobFolder
 from harness.metrics.tasks import EXPRESSIONS, TASKS
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.tracking import open_tracker
 from harness.tracking.records import Record
+from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ RUNS, SEEDS, VIDEOS, FRAMES = 2000, 5, 70, 4000
 
 def measure_leaderboard() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
-        store = Path(folder)
+        store = Store(folder)
         logger.info(f"tracking {RUNS} records")
         tracker = open_tracker(store)
         study = tracker.study("bench", "bench")
@@ -43,7 +45,7 @@ def measure_leaderboard() -> Iterator[Measurement]:
                           f"{RUNS // SEEDS} rows are: {first:.1f} s; `framelight run` works out its own as it ends")
 
 
-def _keep_statistics(store: Path) -> None:
+def _keep_statistics(store: Store) -> None:
     """The counts per video that each job leaves, of runs that are more and less often right."""
     random = np.random.default_rng(0)
     truth = random.integers(0, FRAMES // 4, (VIDEOS, len(EXPRESSIONS)))
@@ -51,9 +53,9 @@ def _keep_statistics(store: Path) -> None:
         right = random.binomial(truth, record.metrics["P_EXPR"])
         wrong = random.multinomial(truth - right, np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS)))
         counts = wrong + np.eye(len(EXPRESSIONS), dtype=np.int64) * right[..., None]
-        folder = store / "artifacts" / "jobs" / record.job_id
-        folder.mkdir(parents=True)
-        np.savez_compressed(folder / "statistics.npz", units=np.arange(VIDEOS).astype(np.str_), expr=counts)
+        folder = JobFolder(store.job(record.job_id))
+        folder.path.mkdir(parents=True)
+        folder.write_statistics(list(map(str, range(VIDEOS))), SufficientStatistics("expr", {"expr": counts}))
 
 
 def _records() -> Iterator[Record]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.bench.figure import Measurement
 from harness.tracking import open_tracker
 from harness.tracking.environment import environment
+from harness.utils.store import Store
 
 EXPERIMENT = "framelight-bench"
 
 
-def save(figures: Sequence[Measurement], store: Path, tracking_uri: str | None = None) -> int:
+def save(figures: Sequence[Measurement], store: Store) -> int:
     """Append `<part>/value`, `<part>/ratio` and `<part>/reached` to the curves of this machine's run; gives their step.
 
     The run is called `bench <host>, <processor>` in the experiment EXPERIMENT; tags `commit.<step>` and `dirty.<step>`
@@ -22,7 +22,7 @@ def save(figures: Sequence[Measurement], store: Path, tracking_uri: str | None =
     """
     where = environment()
     machine = f"{where['host']}, {where['processor']}, {where['cores']} cores"
-    tracker = open_tracker(store, tracking_uri, EXPERIMENT)
+    tracker = open_tracker(store, EXPERIMENT)
     run = tracker.study(f"bench {machine}", f"bench {machine}", tags={"framelight.kind": "bench"})
     step = tracker.append(run, points(figures), {"commit": str(where["git_commit"]), "dirty": str(where["git_dirty"])})
     tracker.end(run)

@@ -18,9 +18,9 @@ import torch
 from harness.data.dataset import Labels
 from harness.features.matrix import FeatureMatrix, iter_sequence
 from harness.features.store import FeatureStore
+from harness.jobs.job_folder import JobFolder
 from harness.jobs.predictions import Predictions, frames_with_features, predictions
 from harness.jobs.replay import Replay
-from harness.leaderboard.significance import FILE
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.runner.executors import THREADS
@@ -29,6 +29,7 @@ from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import train_head
 from harness.training.heads.trained_head import predict
+from harness.utils.store import Store
 
 SEQUENCE, WIDTH = 5_000, 1280
 """Frames of a video: as many as those of Aff-Wild2 have on average."""
@@ -50,8 +51,9 @@ def main(folder: Path, frames: int) -> dict[str, object]:
     torch.set_num_threads(THREADS)
     import harness.training.lightning_module  # noqa: F401 - the time it takes to import is the same at every size
 
-    tracker = open_tracker(folder)
-    entry, labels, seconds = FeatureStore(folder / "features").entry(key(frames)), _labels(frames), {}
+    store = Store(folder)
+    tracker = open_tracker(store)
+    entry, labels, seconds = FeatureStore(store.features).entry(key(frames)), _labels(frames), {}
     with _timed(seconds, "head"):
         matrix = FeatureMatrix(entry, "embeddings", labels)
         trained = train_head(TASK, HEAD, matrix, labels, None, None, 0)
@@ -87,8 +89,8 @@ def _labels(frames: int) -> Labels:
 
 def _keep(folder: Path, found: Predictions, replay: Replay, statistics: SufficientStatistics) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    found.save(folder / "reported.npz")
-    np.savez_compressed(folder / FILE, units=np.array(replay.units, dtype=np.str_), **statistics.arrays)
+    found.save(JobFolder(folder).reported)
+    JobFolder(folder).write_statistics(replay.units, statistics)
 
 
 def _record(frames: int, replay: Replay, statistics: SufficientStatistics, curve: list[float]) -> Record:

@@ -16,6 +16,7 @@ from harness.bench.figure import Measurement, interleave_rounds
 from harness.runner import Grid, Recipe, Search, SmoothingGrid
 from harness.training.heads.config import HeadConfig
 from harness.utils.console import suppress_logging
+from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.jobs.job import Job
@@ -40,7 +41,7 @@ def measure() -> Iterator[Measurement]:
 
     with tempfile.TemporaryDirectory() as folder:
         logger.info("making 40 videos and their features")
-        data, fresh = Path(folder) / "data", (Path(folder) / f"store{i}" for i in count())
+        data, fresh = Path(folder) / "data", (Store(Path(folder) / f"store{i}") for i in count())
         make(data, videos=40, frames=150, seed=0, stills=0)
         first = next(fresh)
         with suppress_logging():
@@ -50,8 +51,8 @@ def measure() -> Iterator[Measurement]:
         def search() -> None:
             store = _store(next(fresh), first)
             with suppress_logging():
-                run(RECIPE, data, store, None, 1, False)
-            trained.append(sum(path.is_dir() for path in (store / "artifacts" / "predictions").iterdir()))
+                run(RECIPE, data, store, 1, False)
+            trained.append(sum(path.is_dir() for path in store.all_predictions.iterdir()))
 
         def trainings() -> None:
             _train(dataclasses.replace(prepared, store=_store(next(fresh), first)))
@@ -89,14 +90,14 @@ def _jobs(prepared: Prepared) -> list[Job]:
             for head in heads]
 
 
-def _store(store: Path, first: Path) -> Path:
+def _store(store: Store, first: Store) -> Store:
     """A store without jobs that has the features and a tracking database, which take long to make."""
     from harness.tracking import open_tracker
 
-    store.mkdir()
+    store.root.mkdir()
     with contextlib.suppress(FileExistsError):
-        (store / "features").symlink_to(first / "features")
-    if not (first / "mlflow.db").exists():
+        store.features.symlink_to(first.features)
+    if not first.mlflow_database.exists():
         open_tracker(first)
-    shutil.copy(first / "mlflow.db", store)
+    shutil.copy(first.mlflow_database, store)
     return store

@@ -22,6 +22,7 @@ from harness.runner.search import GridSearch
 from harness.tracking import open_tracker
 from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig
+from harness.utils.store import Store
 
 LEAST = 1 / 1.05
 EPOCHS = 240
@@ -36,7 +37,7 @@ WORKERS = os.cpu_count() or 1
 
 def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder, local_executor(WORKERS) as executor:
-        base = Path(folder) / "base"
+        base = Store(Path(folder) / "base")
         open_tracker(base)
         prepared, asked = prepare_inputs(RECIPE, None, base), []
         short = Search(trials=1, pruner="none", hidden=(16, 16), epochs=(1, 1))
@@ -61,7 +62,7 @@ def measure() -> Iterator[Measurement]:
                       "both databases were there before")
 
 
-def _search(recipe: Recipe, prepared: Prepared, store: Path, executor: Executor) -> list[Job]:
+def _search(recipe: Recipe, prepared: Prepared, store: Store, executor: Executor) -> list[Job]:
     """Search in a store, each record sent as its job ends; the jobs of the trials."""
     tracker, asked = open_tracker(store), []
     study = tracker.study(recipe.name, recipe.name)
@@ -80,13 +81,13 @@ def _search(recipe: Recipe, prepared: Prepared, store: Path, executor: Executor)
     return asked
 
 
-def _copies(base: Path, number: int) -> Iterator[Path]:
+def _copies(base: Store, number: int) -> Iterator[Store]:
     """Stores like `base`, made before they are asked for."""
     made = []
     for i in range(number):
-        store = base.parent / f"store{i}"
+        store = Store(base.root.with_name(f"store{i}"))
         shutil.copytree(base, store, copy_function=os.link, ignore=shutil.ignore_patterns("*.db"))
-        for database in base.glob("*.db"):
+        for database in base.root.glob("*.db"):
             shutil.copy2(database, store)
         made.append(store)
     return iter(made)

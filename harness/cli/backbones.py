@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.utils.console import console_logging
-from harness.utils.errors import InputError
+from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
     import backbones
 
     folder = entries_of(arguments.store)
-    cache = arguments.store / "features" / "backbones.json" if arguments.store.is_dir() else None
+    cache = arguments.store.backbone_info if arguments.store.root.is_dir() else None
     if arguments.name:
         print(_one(backbones.describe(arguments.name, folder, cache)))
         return
@@ -41,13 +41,10 @@ def main(arguments: argparse.Namespace) -> None:
         logger.warning(fault)
 
 
-def entries_of(store: Path) -> Path:
+def entries_of(store: Store) -> Path:
     """Where the store keeps backbones; InputError where it cannot keep any."""
-    from harness.runner.preparation import checkpoints
-
-    if store.exists() and not store.is_dir():
-        raise InputError(f"--store {store} is a file; a store is a folder")
-    return checkpoints(store)
+    store.require_folder()
+    return store.backbones
 
 
 def _line(about: dict[str, Any]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise InputError(f"--plot draws what `framelight bench {SCALE}` measures; name that, or leave --plot out")
     if arguments.name == MOBILE:
         return _mobile(arguments)
-    options = {"folder": arguments.store, "plot": arguments.plot} if arguments.name == SCALE else {}
+    options = {"folder": arguments.store.root, "plot": arguments.plot} if arguments.name == SCALE else {}
     found = measurements(arguments.name, **options)
     machine = hardware_limits()
     logger.info(ceilings_text(machine))
@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.save:
         from harness.bench.save import EXPERIMENT, save
 
-        step = save(figures, arguments.store, arguments.tracking_uri)
+        step = save(figures, arguments.store)
         logger.info(f"saved as step {step} of this machine's curves, MLflow experiment {EXPERIMENT}")
     return 0 if all(one.reached for one in figures) else 1
 

@@ -22,19 +22,19 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.tracking import tracked_records
     from harness.utils.output_dir import check_output_dir
 
-    check_output_dir(arguments.out, arguments.force, arguments.store, *filter(None, [arguments.data]))
+    check_output_dir(arguments.out, arguments.force, arguments.store.root, *filter(None, [arguments.data]))
     form = require_writer(arguments.format)
-    records = tracked_records(arguments.store, arguments.tracking_uri)
+    records = tracked_records(arguments.store)
     chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store)
     from harness.export.export import ExportOptions, export
 
     wanted = ExportOptions(form, tuple(arguments.precisions or ()), arguments.embedding, arguments.calibration)
-    made = export(chosen, wanted, arguments.data, arguments.out, arguments.store)
+    made = export(chosen, wanted, arguments.data, arguments.out)
     print("\n".join(_lines(made, chosen.record, arguments.out)))
     if form.name == "onnx" and not arguments.no_model:
         from harness.export.registry.log_model import log_exported
 
-        for line in log_exported(arguments.store, arguments.tracking_uri, chosen.record, arguments.out):
+        for line in log_exported(arguments.store, chosen.record, arguments.out):
             logger.info(line)
 
 

@@ -24,15 +24,15 @@ def main(arguments: argparse.Namespace) -> None:
     _warn_if_empty(arguments)
     _require_one(arguments)
     asked = {"task": arguments.task, "format": arguments.format, "plain": arguments.out is not None}
-    where = arguments.store, arguments.tracking_uri
+    store = arguments.store
     if arguments.optimism:
-        text = show_optimism(*where, **asked)
+        text = show_optimism(store, **asked)
     elif arguments.causal:
-        text = show_causal(*where, arguments.data, **asked)
+        text = show_causal(store, arguments.data, **asked)
     elif arguments.cost:
-        text = show_cost(*where, arguments.plot, **asked)
+        text = show_cost(store, arguments.plot, **asked)
     else:
-        text = show(*where, published=arguments.published, interval=arguments.interval, **asked)
+        text = show(store, published=arguments.published, interval=arguments.interval, **asked)
     if arguments.out is None:
         print(text)
     else:
@@ -58,7 +58,6 @@ def _require_one(arguments: argparse.Namespace) -> None:
 
 def _warn_if_empty(arguments: argparse.Namespace) -> None:
     store = arguments.store
-    if store.exists() and not store.is_dir():
-        raise InputError(f"--store {store} is a file; a store is a folder")
-    if not arguments.tracking_uri and not (store / "mlflow.db").is_file():
+    store.require_folder()
+    if not store.has_runs:
         logger.info(f"nothing was tracked in {store} yet; start with: framelight run quickstart --store {store}")

@@ -10,6 +10,7 @@ from importlib import import_module
 from harness.cli.parser import parser
 from harness.utils.console import console_logging
 from harness.utils.errors import FramelightError
+from harness.utils.store import Store
 
 INTERRUPTED = 130
 
@@ -17,6 +18,8 @@ INTERRUPTED = 130
 def main(argv: list[str] | None = None) -> int:
     """0 done, 1 the work failed, 2 the command or its input is wrong, 130 interrupted."""
     arguments = parser().parse_args(argv)
+    if hasattr(arguments, "store"):
+        arguments.store = Store(arguments.store, getattr(arguments, "tracking_uri", None))
     try:
         module, _, function = arguments.module.partition(".")
         with console_logging():

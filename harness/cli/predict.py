@@ -20,7 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.inference.predict import PredictOptions, predict
 
     wanted = PredictOptions(
-        arguments.input, tuple(arguments.runs), arguments.out, arguments.store, arguments.tracking_uri, arguments.seed,
+        arguments.input, tuple(arguments.runs), arguments.out, arguments.store, arguments.seed,
         arguments.render, arguments.force, True if arguments.crops else False if arguments.detect else None,
         arguments.detector, arguments.smallest, arguments.margin, arguments.missing, arguments.kernel,
         arguments.radius, arguments.seconds, arguments.engine)

@@ -11,28 +11,28 @@ from harness.leaderboard.boards import best_pictures, show
 from harness.runner import apply_settings, find_recipe
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
-from harness.utils.errors import InputError
+from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 
 
 def main(arguments: argparse.Namespace) -> int:
     recipe = apply_settings(find_recipe(arguments.recipe), arguments.settings)
-    if arguments.store.exists() and not arguments.store.is_dir():
-        raise InputError(f"--store {arguments.store} is a file; a store is a folder")
+    store: Store = arguments.store
+    store.require_folder()
     from harness.runner.run import run
 
     began = time.monotonic()
-    outcome = run(recipe, arguments.data, arguments.store, arguments.tracking_uri, arguments.jobs, arguments.force)
-    found = [] if outcome.lost else [record for record in tracked_records(arguments.store, arguments.tracking_uri)
+    outcome = run(recipe, arguments.data, store, arguments.jobs, arguments.force)
+    found = [] if outcome.lost else [record for record in tracked_records(store)
                                      if (record.task, record.data_digest) in outcome.boards]
-    print(show(arguments.store, None if outcome.lost else arguments.tracking_uri, boards=outcome.boards,
-               from_store=outcome.lost is not None, published=_as_published(found)))
+    print(show(store.untracked if outcome.lost else store, boards=outcome.boards, from_store=outcome.lost is not None,
+               published=_as_published(found)))
     logger.info(f"{outcome.computed} jobs run, {outcome.kept} already finished, in {time.monotonic() - began:.0f} s; "
-                f"results in {arguments.store}")
+                f"results in {store}")
     if outcome.lost:
         logger.warning(outcome.lost)
-    if pictures := best_pictures(arguments.store, found):
+    if pictures := best_pictures(store, found):
         logger.info("\n".join(["pictures of the best run of each board:", *pictures]))
     for record in outcome.failures:
         logger.info(f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "

@@ -31,12 +31,12 @@ def main(arguments: argparse.Namespace) -> None:
     dataset = open_dataset(arguments.data)
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{arguments.data}: a submission is of videos, but this is {dataset.layout}")
-    records = tracked_records(arguments.store, arguments.tracking_uri)
+    records = tracked_records(arguments.store)
     if arguments.run.startswith(BEST):
         records = of_data(records, dataset, arguments.store)
     chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store)
     places = FrameCountSources(arguments.frames, arguments.videos)
-    done = submit(chosen, dataset, arguments.split, arguments.format, places, arguments.out, arguments.store)
+    done = submit(chosen, dataset, arguments.split, arguments.format, places, arguments.out)
     print("\n".join(_lines(done)))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.runner import BackboneRecipe, apply_settings, find_recipe
-from harness.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -19,15 +18,14 @@ CHOSEN = {"validation": "the validation split, which its figures are of too: as 
 
 def main(arguments: argparse.Namespace) -> None:
     recipe = apply_settings(find_recipe(arguments.recipe, BackboneRecipe), arguments.settings)
-    if arguments.store.exists() and not arguments.store.is_dir():
-        raise InputError(f"--store {arguments.store} is a file; a store is a folder")
+    arguments.store.require_folder()
     import backbones
     from harness.runner.backbone_training import train_backbone
     from harness.tracking import open_tracker
     from harness.training import rank
 
     began, first = time.monotonic(), rank.is_rank_zero(recipe.hardware.trainer(recipe.training.precision))
-    tracker = open_tracker(arguments.store, arguments.tracking_uri) if first else None
+    tracker = open_tracker(arguments.store) if first else None
     outcome = train_backbone(recipe, arguments.data, arguments.store, tracker, arguments.force)
     if not first:
         return

@@ -11,6 +11,6 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.tracking import locate
     from harness.tracking.ui import ENVIRONMENT, ui_command
 
-    argv, url = ui_command(locate(arguments.store, arguments.tracking_uri), arguments.port)
+    argv, url = ui_command(locate(arguments.store), arguments.port)
     print(f"MLflow UI of {arguments.store} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
     os.execvpe(argv[0], argv, {**os.environ, **ENVIRONMENT})

@@ -6,9 +6,12 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from harness.data.dataset import Dataset, Sequence
+from harness.data.splits import labels_fingerprint
 from harness.utils.errors import InputError
 from harness.utils.files import write_json
 from harness.utils.hashing import content_hash
@@ -78,6 +81,51 @@ def dataset_digest(dataset: Dataset, cache: Path | None = None, names: Iterable[
             progress(done, len(wanted))
     kept.save()
     return content_hash(found, 16)
+
+
+class HasData(Protocol):
+    """What a record says of the data it was made on."""
+
+    @property
+    def task(self) -> str: ...
+
+    @property
+    def data_digest(self) -> str: ...
+
+
+class DatasetFingerprint:
+    """The digests that results know a data set by, each computed when it is first asked for.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    cache : Path, optional
+        File that remembers the digests of crops.
+    """
+
+    def __init__(self, dataset: Dataset, cache: Path | None = None) -> None:
+        self.dataset, self._cache = dataset, cache
+        self._labels: dict[str, str] = {}
+
+    @cached_property
+    def images(self) -> str:
+        """Digest of every crop."""
+        return dataset_digest(self.dataset, self._cache)
+
+    def labels(self, task: str) -> str:
+        """Digest of a task's annotations; InputError where the data set has none."""
+        if task not in self._labels:
+            self._labels[task] = labels_fingerprint(self.dataset, task)
+        return self._labels[task]
+
+    def matches(self, record: HasData) -> bool:
+        """Whether a record was made on these very images and annotations."""
+        return data_digest(self.images, self.labels(record.task)) == record.data_digest
+
+
+def data_digest(images: str, labels: str) -> str:
+    """The `data_digest` of records made on crops and annotations with these digests."""
+    return content_hash([images, labels])
 
 
 def _signature(sequence: Sequence) -> str:

@@ -19,6 +19,7 @@ from harness.utils.errors import InputError
 from harness.utils.files import atomic_write, write_text
 from harness.utils.hashing import content_hash
 from harness.utils.parallel import run_module
+from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.data.near_duplicates import Hashes, Pair
@@ -100,14 +101,14 @@ def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]],
                        "it scores there is optimistic under any protocol; train it with --set expressions.held_out=0.1")
 
 
-def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str, store: Path) -> list[Pair]:
+def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str, store: Store) -> list[Pair]:
     """Crops of the reported or the test split that show the picture of a training crop; one line for each split.
 
     labels: digests of the annotations, which say what is in which split, by task; images: digest of the data set's
     crops. Hashes and findings are kept in <store>/artifacts/leaks, the findings as a CSV file of every pair, so that
     another run only reads them.
     """
-    folder = store / "artifacts" / "leaks"
+    folder = store.leaks
     path = folder / f"{content_hash([images, dict(labels), _tested(dataset, labels), HASHED, COMPARED])}.csv"
     if not path.is_file():
         from harness.data.near_duplicates import find_near_duplicates

@@ -9,31 +9,26 @@ import json
 from pathlib import Path
 
 from harness.utils.files import write_json
+from harness.utils.store import Store
 
-FILE = "whereabouts.json"
 
-
-def set_location(store: Path, images: str, root: Path) -> None:
+def set_location(store: Store, images: str, root: Path) -> None:
     """images: digest of the data set's crops."""
-    known, place, home = _known(store), root.absolute(), Path(store).absolute()
+    known, place, home = _known(store), root.absolute(), store.root.absolute()
     named = str(place.relative_to(home) if place.is_relative_to(home) else place)
     if known.get(images) != named:
-        write_json(_path(store), {**known, images: named})
+        write_json(store.dataset_locations, {**known, images: named})
 
 
-def get_location(store: Path, images: str) -> Path | None:
+def get_location(store: Store, images: str) -> Path | None:
     """The folder; whether the data set still lies there, and is still the same, is for the caller to see."""
     found = _known(store).get(images)
-    return Path(store).absolute() / found if isinstance(found, str) else None
+    return store.root.absolute() / found if isinstance(found, str) else None
 
 
-def _path(store: Path) -> Path:
-    return Path(store) / "features" / FILE
-
-
-def _known(store: Path) -> dict[str, str]:
+def _known(store: Store) -> dict[str, str]:
     try:
-        known = json.loads(_path(store).read_text(encoding="utf-8"))
+        known = json.loads(store.dataset_locations.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}

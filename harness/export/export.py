@@ -14,9 +14,8 @@ import backbones
 from backbones.resizing import resize_all
 from harness.data import locations
 from harness.data.dataset import Dataset
-from harness.data.fingerprint import dataset_digest
+from harness.data.fingerprint import DatasetFingerprint
 from harness.data.registry import open_dataset
-from harness.data.splits import labels_fingerprint
 from harness.export.calibration import training_crops
 from harness.export.card import CARD, card_of, file_of, versions
 from harness.export.example import example
@@ -26,17 +25,15 @@ from harness.export.network import ExportNetwork, network_of, require_images
 from harness.export.parity import ParityResult, check_parity, crops_of, outputs
 from harness.features.crop_margins import margin_of_data
 from harness.features.store import FeatureEntry, FeatureStore
-from harness.jobs import causal
-from harness.jobs.predictions import Predictions
+from harness.jobs import causal, job_statistics
 from harness.leaderboard.runs import FinishedRun
-from harness.runner.backbone_training import checkpoints
 from harness.tracking import export_records
 from harness.tracking.export_records import Exported
 from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.files import atomic_write, write_json, write_text
-from harness.utils.hashing import content_hash
 from harness.utils.output_dir import replace_output_dir
 from harness.utils.progress import Progress
+from harness.utils.store import Store
 from harness.video.faces.detector import open_detector
 
 logger = logging.getLogger(__name__)
@@ -63,32 +60,32 @@ class ExportOptions:
         return tuple(name for name in self.form.precisions if name in (self.precisions or self.form.precisions))
 
 
-def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: Path, store: Path) -> list[Exported]:
+def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: Path) -> list[Exported]:
     """Write, check and time each file; `out` appears whole, over whatever was there. What is known of each file is
     written to the store.
 
     InputError for a run that looks at no image, data that is gone or other than it was, and what the format cannot
     hold; FramelightError where a file cannot be written or run.
     """
-    network, entry = opened(chosen, store)
-    dataset = data_of(chosen, entry, data, store)
+    network, entry = opened(chosen)
+    dataset = data_of(chosen, entry, data)
     kept = chosen.kept()
     crops = crops_of(kept, dataset)
     calibration = resize_all(training_crops(dataset, chosen.configuration.task, wanted.calibration),
                              network.backbone.spec.preprocessing)
-    margin = margin_of_data(entry.data_digest, open_detector("haar"), store)
+    margin = margin_of_data(entry.data_digest, open_detector("haar"), chosen.store)
     card = card_of(chosen, network, wanted.form, wanted.embedding, len(calibration),
-                   causal.kept(store, chosen.record.job_id), margin)
+                   causal.kept(chosen.store, chosen.record.job_id), margin)
     made = []
     with replace_output_dir(out) as folder:
         for precision in wanted.ordered:
             logger.info(f"{wanted.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
             path = wanted.form.write(network, folder, precision, calibration, wanted.embedding)
             file = file_of(wanted.form, path, precision)
-            checked = _checked(chosen, network, wanted.form, path, str(file["sha256"]), dataset, kept, crops,
-                               store)
+            place = export_records.folder(chosen.store, chosen.record.job_id) / "outputs" / str(file["sha256"])[:16]
+            checked = check_parity(chosen, kept, dataset, _outputs(network, wanted.form, path, crops, place))
             known = _known(chosen, network, wanted.form, path, file, checked)
-            _keep(store, known, checked)
+            _keep(chosen.store, known, checked)
             card["files"].append({**file, **_figures(known)})
             made.append(known)
         write_json(folder / CARD, card)
@@ -96,49 +93,48 @@ def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: P
     return made
 
 
-def opened(chosen: FinishedRun, store: Path) -> tuple[ExportNetwork, FeatureEntry]:
+def opened(chosen: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
     """The run's network and the entry of features that it was trained on.
 
     InputError where there is none, or the backbone has other weights by now.
     """
     require_images(chosen)
-    entry = FeatureStore(store / "features").entry(chosen.configuration.entry)
-    backbone = backbones.load(entry.backbone["reference"], checkpoints(store))
+    store = chosen.store
+    entry = FeatureStore(store.features).entry(chosen.configuration.entry)
+    backbone = backbones.load(entry.backbone["reference"], store.backbones)
     if backbone.weights_hash != entry.backbone["weights_hash"]:
         raise InputError(f"backbone {entry.backbone['reference']} has other weights than when run "
                          f"{chosen.record.group_id} was made; run its recipe again")
     if entry.compute != "float32":
         logger.info(f"the run's features were computed in {entry.compute}, and files are written in float32: "
                     "outputs differ")
-    return network_of(chosen, backbone, entry.dtype == "float16", store / "artifacts" / "engines"), entry
+    return network_of(chosen, backbone, entry.dtype == "float16", store.engines), entry
 
 
-def data_of(chosen: FinishedRun, entry: FeatureEntry, data: Path | None, store: Path) -> Dataset:
+def data_of(chosen: FinishedRun, entry: FeatureEntry, data: Path | None) -> Dataset:
     """The data set that the run was scored on; data: where it is (None: where it lay last).
 
     InputError where it is not there, or is not the same.
     """
-    record = chosen.record
+    record, store = chosen.record, chosen.store
     root = data or locations.get_location(store, entry.data_digest)
     if root is None or not root.is_dir():
         raise InputError(f"the data set {record.dataset} that run {record.group_id} was scored on is "
                          f"{'not known to this store' if root is None else f'not at {root}'}; name it: --data DIR")
     dataset = open_dataset(root)
-    images = dataset_digest(dataset, store / "features" / "digests.json")
-    if content_hash([images, labels_fingerprint(dataset, record.task)]) != chosen.configuration.data:
+    fingerprint = DatasetFingerprint(dataset, store.digests)
+    if not fingerprint.matches(record):
         raise InputError(f"{root} is not the data set that run {record.group_id} was scored on ({record.dataset}, or "
                          "its crops or annotations were altered); name that one with --data DIR")
-    locations.set_location(store, images, root)
+    locations.set_location(store, fingerprint.images, root)
     return dataset
 
 
-def _checked(chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path, sha256: str, dataset: Dataset,
-             kept: Predictions, crops: list[Path], store: Path) -> ParityResult:
-    place = export_records.folder(store, chosen.record.job_id) / "outputs" / sha256[:16]
+def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[Path], place: Path) -> np.ndarray:
+    """What the file gives for the crops; place: where outputs of a killed check are."""
     with Progress(path.name, unit="crop") as progress:
-        found = outputs(form.open(path, os.cpu_count() or 1), network.backbone.spec.preprocessing, crops, place,
-                        network.task.width, progress)
-    return check_parity(chosen, kept, dataset, found)
+        return outputs(form.open(path, os.cpu_count() or 1), network.backbone.spec.preprocessing, crops, place,
+                       network.task.width, progress)
 
 
 def _known(chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path, file: dict[str, Any],
@@ -154,12 +150,12 @@ def _known(chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path
         crops=checked.crops)
 
 
-def _keep(store: Path, known: Exported, checked: ParityResult) -> None:
+def _keep(store: Store, known: Exported, checked: ParityResult) -> None:
     """The statistics first: who finds the document finds them too."""
     path = export_records.folder(store, known.job_id) / f"{known.format}-{known.precision}.npz"
     with atomic_write(path) as aside:
         with open(aside, "wb") as file:
-            np.savez_compressed(file, units=np.array(checked.units, dtype=np.str_), **checked.statistics.arrays)
+            job_statistics.save(file, checked.units, checked.statistics)
     export_records.write(store, known)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from harness.data import locations
 from harness.utils.errors import FramelightError
 from harness.utils.files import write_json
+from harness.utils.store import Store
 from harness.video.faces.boxes import Margin, crop
 from harness.video.faces.detector import Detector
 
@@ -58,16 +59,13 @@ def margin_of(crops: Sequence[np.ndarray], detector: Detector) -> Margin | None:
     return Margin(round(float(scale), 3), round(float(dx), 3), round(float(dy), 3))
 
 
-FILE = "margins.json"
-
-
-def margin_of_data(images: str, detector: Detector, store: Path) -> Margin | None:
+def margin_of_data(images: str, detector: Detector, store: Store) -> Margin | None:
     """That of the data set with this digest, where it still lies where it was."""
     from harness.video.faces.boxes import Margin
 
     if not images:
         return None
-    path, key = store / "features" / FILE, f"{images}, {detector.identity}"
+    path, key = store.crop_margins, f"{images}, {detector.identity}"
     known = _known(path)
     if key not in known:
         crops = _crops(images, store)
@@ -80,16 +78,16 @@ def margin_of_data(images: str, detector: Detector, store: Path) -> Margin | Non
     return None if known[key] is None else Margin(*known[key])
 
 
-def _crops(images: str, store: Path) -> list[np.ndarray]:
+def _crops(images: str, store: Store) -> list[np.ndarray]:
     """As many as are looked at, over all sequences of the data set; empty where it is gone or has changed."""
-    from harness.data.fingerprint import dataset_digest
+    from harness.data.fingerprint import DatasetFingerprint
     from harness.data.image_decoding import CorruptImage, decode
     from harness.data.registry import open_dataset
 
     root = locations.get_location(store, images)
     try:
         dataset = None if root is None else open_dataset(root)
-        if dataset is None or dataset_digest(dataset, store / "features" / "digests.json") != images:
+        if dataset is None or DatasetFingerprint(dataset, store.digests).images != images:
             return []
     except (FramelightError, OSError):
         return []

@@ -20,6 +20,7 @@ import numpy as np
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
 from harness.utils.files import atomic_write_dir, remove_stale_temp_files, write_json
 from harness.utils.hashing import content_hash
+from harness.utils.store import DIGESTS
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo
@@ -133,7 +134,7 @@ class FeatureStore:
     @property
     def digests(self) -> Path:
         """Cache of content digests of images, kept beside the entries."""
-        return self.root / "digests.json"
+        return self.root / DIGESTS
 
     def key(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str, compute: str = "float32") -> str:
         spec = backbone.spec

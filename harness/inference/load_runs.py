@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from harness.features.crop_margins import margin_of_data
 from harness.inference.forward import ExportedModelPass, ForwardPass, LoadedRun, SharedBackbonePass, StoredRun
+from harness.jobs.job_folder import JobFolder
 from harness.jobs.models import load_model
 from harness.leaderboard.runs import chosen_run
 from harness.utils.errors import FramelightError, InputError
+from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.inference.forward import LoadedRun
@@ -36,8 +38,7 @@ class Opening:
     crops: about how many will be read, None where nobody knows; batch: crops at once, 0 for what is usual; same: all
     runs read the same crops, whatever they learned from."""
 
-    store: Path
-    tracking_uri: str | None = None
+    store: Store
     seed: int | None = None
     engine: str = ""
     crops: int | None = None
@@ -67,7 +68,7 @@ def open_runs(texts: Sequence[str], how: Opening) -> list[ForwardPass]:
         if records is None:
             from harness.tracking import tracked_records
 
-            records = tracked_records(how.store, how.tracking_uri)
+            records = tracked_records(how.store)
         run = _kept(chosen_run(records, text, how.seed, how.store), how.store)
         if run.reader.name not in seen:
             seen.add(run.reader.name)
@@ -77,7 +78,7 @@ def open_runs(texts: Sequence[str], how: Opening) -> list[ForwardPass]:
     return [*(_shared(runs, how) for runs in kept.values()), *exported]
 
 
-def _kept(chosen: FinishedRun, store: Path) -> StoredRun:
+def _kept(chosen: FinishedRun, store: Store) -> StoredRun:
     from harness.features.store import FeatureStore
     from harness.jobs.causal import kept as causal
     from harness.metrics.tasks import task
@@ -85,7 +86,7 @@ def _kept(chosen: FinishedRun, store: Path) -> StoredRun:
     record, configuration = chosen.record, chosen.configuration
     if not configuration.entry or configuration.features in ("noise", "none"):
         raise InputError(f"run {record.group_id} ({record.backbone}) looks at no image; take another run")
-    entry = FeatureStore(store / "features").entry(configuration.entry)
+    entry = FeatureStore(store.features).entry(configuration.entry)
     label = f"{record.backbone}, {record.features}, {record.head}"
     identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_files(chosen.folder)}"
     reader = LoadedRun(record.job_id, label, task(configuration.task), chosen.filter, identity,
@@ -98,7 +99,7 @@ def _files(folder: Path) -> str:
     import hashlib
 
     total = hashlib.sha256()
-    for path in sorted([*folder.glob("head*"), *folder.glob("training.json")]):
+    for path in JobFolder(folder).model:
         total.update(path.name.encode() + path.read_bytes())
     return total.hexdigest()[:16]
 
@@ -107,14 +108,13 @@ def _shared(runs: Sequence[StoredRun], how: Opening) -> SharedBackbonePass:
     import backbones
     from backbones.engines.selection import choose, open_engine
     from harness.features.pipeline import batch_size, engine_batch
-    from harness.runner.backbone_training import checkpoints
 
     entry = runs[0].entry
-    backbone = backbones.load(entry.backbone["reference"], checkpoints(how.store))
+    backbone = backbones.load(entry.backbone["reference"], how.store.backbones)
     if backbone.weights_hash != entry.backbone["weights_hash"]:
         raise FramelightError(f"backbone {entry.backbone['reference']} has other weights than when run "
                               f"{runs[0].reader.name} was made; run its recipe again")
-    cache, preprocessing = how.store / "artifacts" / "engines", backbone.spec.preprocessing
+    cache, preprocessing = how.store.engines, backbone.spec.preprocessing
     usual = how.batch or batch_size(preprocessing)
     name = how.engine or choose(backbone, cache, usual, how.workers, how.crops or LIVE_CROPS, precision=entry.compute)
     size = how.batch or engine_batch(name, preprocessing)
@@ -125,7 +125,7 @@ def _shared(runs: Sequence[StoredRun], how: Opening) -> SharedBackbonePass:
 def _fetched(text: str, how: Opening) -> Path:
     from harness.export.registry.download import fetch_model
 
-    return fetch_model(text, how.store, how.tracking_uri)
+    return fetch_model(text, how.store)
 
 
 def _exported(folder: Path, text: str, how: Opening) -> ExportedModelPass:
@@ -140,7 +140,7 @@ def _exported(folder: Path, text: str, how: Opening) -> ExportedModelPass:
     return ExportedModelPass(model, reader, how.batch or EXPORTED_CROPS)
 
 
-def margins_of(readers: Sequence[LoadedRun], detector: Detector, store: Path, given: float | None) -> list[Margin]:
+def margins_of(readers: Sequence[LoadedRun], detector: Detector, store: Store, given: float | None) -> list[Margin]:
     """For each reader the margin of the crops it learned from, the default one where that is not known.
 
     given: side of a crop in sides of the found box, for all of them.

@@ -24,6 +24,7 @@ from harness.utils.errors import InputError
 from harness.utils.files import atomic_write, write_json
 from harness.utils.hashing import content_hash
 from harness.utils.output_dir import check_output_dir, replace_output_dir
+from harness.utils.store import Store
 from harness.video.frames import USUAL_RATE
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ class PredictOptions:
     input: str
     runs: tuple[str, ...]
     out: Path
-    store: Path
-    tracking_uri: str | None = None
+    store: Store
     seed: int | None = None
     render: bool = False
     force: bool = False
@@ -127,7 +127,7 @@ def predict(wanted: PredictOptions) -> PredictSummary:
 
 def begin(wanted: PredictOptions, live: bool = False) -> None:
     """InputError for what is wrong with the command before anything is opened."""
-    check_output_dir(wanted.out, wanted.force, Path(wanted.input), wanted.store, *map(Path, wanted.runs))
+    check_output_dir(wanted.out, wanted.force, Path(wanted.input), wanted.store.root, *map(Path, wanted.runs))
     check(wanted.kernel, wanted.radius, live)
     if wanted.margin is not None and not 0.5 <= wanted.margin <= 4:
         raise InputError(f"--margin {wanted.margin:g}: a crop's side lies between 0.5 and 4 sides of the found box")
@@ -142,7 +142,7 @@ def opened(wanted: PredictOptions, source: Source, live: bool = False) -> Predic
 
     detector = None if source.kind == "crops" else open_detector(wanted.detector, wanted.smallest)
     forwards = open_runs(wanted.runs, Opening(
-        wanted.store, wanted.tracking_uri, wanted.seed, wanted.engine, source.frames,
+        wanted.store, wanted.seed, wanted.engine, source.frames,
         same=detector is None or wanted.margin is not None, **({"batch": 1, "workers": 1} if live else {})))
     readers = [reader for forward in forwards for reader in forward.readers]
     film = source.kind not in ("image", "images")

@@ -7,19 +7,18 @@ frozen and scored as every other. What it leaves lies in `artifacts/causal/<job 
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.jobs import frozen_selection
 from harness.jobs.frozen_selection import require_predictions
 from harness.jobs.job import Configuration, Job, configuration_of
+from harness.jobs.job_folder import JobFolder
 from harness.smoothing.candidates import SmoothingGrid
 from harness.smoothing.kernels import CAUSAL, MAX_RADIUS, SmoothingParams
-from harness.tracking import records
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
+from harness.utils.store import Store
 
 GAPS = "held"
 AGAIN = "run its recipe again with --force"
@@ -33,14 +32,15 @@ class _Replayed(Job):
 
     @property
     def folder(self) -> Path:
-        return folder(self.store, self.run)
+        return folder(self.store, self.run).path
 
 
-def folder(store: Path, job_id: str) -> Path:
-    return Path(store) / "artifacts" / "causal" / job_id
+def folder(store: Store, job_id: str) -> JobFolder:
+    """What the causal replay of a job left."""
+    return JobFolder(store.causal / job_id)
 
 
-def kept(store: Path, job_id: str) -> SmoothingParams | None:
+def kept(store: Store, job_id: str) -> SmoothingParams | None:
     """The causal filter chosen from a job's predictions, None where none was from those that are there now."""
     found = _read(store, job_id)
     if found is None or not _stands(store, job_id):
@@ -48,7 +48,7 @@ def kept(store: Path, job_id: str) -> SmoothingParams | None:
     return SmoothingParams(found.kernel, found.radius, GAPS, found.thresholds)
 
 
-def recorded(store: Path, record: Record) -> Record | None:
+def recorded(store: Store, record: Record) -> Record | None:
     """What the causal replay of a job came to, None where there is none yet, or one of other predictions.
 
     FramelightError for a record of another version.
@@ -59,7 +59,7 @@ def recorded(store: Path, record: Record) -> Record | None:
     return found if _stands(store, record.job_id) else None
 
 
-def replay(store: Path, record: Record, root: Path, labels: str) -> Record:
+def replay(store: Store, record: Record, root: Path, labels: str) -> Record:
     """The causal replay of a job, kept in the store.
 
     root: the data set it was made on; labels: the digest of the task's annotations there. FramelightError where the
@@ -68,8 +68,7 @@ def replay(store: Path, record: Record, root: Path, labels: str) -> Record:
     from harness.jobs.execute import compute
 
     job = _job(store, record, root, labels)
-    left = _left(store, record.job_id)
-    require_predictions(left, record.job_id, AGAIN)
+    require_predictions(store.job(record.job_id), record.job_id, AGAIN)
     if not job.predictions.is_dir():
         raise FramelightError(f"{job.predictions} is gone, where run {record.job_id} kept its predictions; {AGAIN}")
     shutil.rmtree(job.folder, ignore_errors=True)
@@ -85,44 +84,38 @@ def causal_search_space(smoothing: SmoothingGrid) -> SmoothingGrid:
     return SmoothingGrid(CAUSAL, smallest, largest, GAPS)
 
 
-def _job(store: Path, record: Record, root: Path, labels: str) -> Job:
+def _job(store: Store, record: Record, root: Path, labels: str) -> Job:
     own: Configuration = configuration_of(record)
     causal = dataclasses.replace(own, smoothing=causal_search_space(own.smoothing))
     return _Replayed(
         causal, record.seed, record.recipe, record.dataset, record.backbone, record.backbone_weights,
         record.weights_hash, record.backbone_random, _backbone_parameters(store, record), record.expected_seeds, root,
-        labels, Path(store), own.entry, record.flags, run=record.job_id)
+        labels, store, own.entry, record.flags, run=record.job_id)
 
 
-def _backbone_parameters(store: Path, record: Record) -> int:
+def _backbone_parameters(store: Store, record: Record) -> int:
     """Without those of the head, which its training tells."""
     try:
-        summary = json.loads((_left(store, record.job_id) / "training.json").read_text(encoding="utf-8"))
-        return record.parameters - summary["parameters"]
+        return record.parameters - JobFolder(store.job(record.job_id)).read_training()["parameters"]
     except (OSError, ValueError, KeyError, TypeError):
         return record.parameters
 
 
-def _left(store: Path, job_id: str) -> Path:
-    """What the job itself left."""
-    return Path(store) / "artifacts" / "jobs" / job_id
-
-
-def _stands(store: Path, job_id: str) -> bool:
+def _stands(store: Store, job_id: str) -> bool:
     """Whether a replay is of the predictions that the job has now."""
-    return _predictions(folder(store, job_id)) == _predictions(_left(store, job_id))
+    return _predictions(folder(store, job_id)) == _predictions(JobFolder(store.job(job_id)))
 
 
-def _read(store: Path, job_id: str) -> Record | None:
+def _read(store: Store, job_id: str) -> Record | None:
     try:
-        return records.read(folder(store, job_id) / "record.json")
+        return folder(store, job_id).read_record()
     except FramelightError:
         return None
 
 
-def _predictions(left: Path) -> str | None:
+def _predictions(files: JobFolder) -> str | None:
     """The hash of the predictions that a job's choice was frozen with."""
     try:
-        return json.loads((left / frozen_selection.FILE).read_text(encoding="utf-8")).get("predictions")
+        return files.read_choice().get("predictions")
     except (OSError, ValueError, AttributeError):
         return None

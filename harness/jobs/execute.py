@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness.data.dataset import Labels
 from harness.data.splits import REPORTED, SELECTION, Split, make_splits
 from harness.features.store import FeatureStore
@@ -24,6 +22,7 @@ from harness.jobs import training
 from harness.jobs.baselines import previous_label
 from harness.jobs.frozen_selection import freeze_selection
 from harness.jobs.job import LABELS, Job
+from harness.jobs.job_folder import JobFolder
 from harness.jobs.labels import ReportedLabels, annotated
 from harness.jobs.models import constant
 from harness.jobs.predictions import Predictions, frames_with_features
@@ -31,8 +30,6 @@ from harness.jobs.replay import Replay
 from harness.jobs.scoring import make_record, scored
 from harness.jobs.selection import NOTHING, PostprocessingChoice, select_postprocessing
 from harness.metrics.tasks import task as task_named
-from harness.metrics.unit_statistics import SufficientStatistics
-from harness.tracking import records
 from harness.tracking.environment import environment
 from harness.tracking.records import Record
 from harness.utils.files import atomic_write_dir
@@ -80,7 +77,7 @@ def _recorded(work: _Work, summary: dict[str, Any], began: float) -> Record:
         record = work.pruned(summary) if summary["pruned"] else work.finished(aside, summary)
         duration = {"total": time.time() - began, "training": trained - began, "replay": time.time() - trained}
         record = dataclasses.replace(record, duration=duration, environment=_environment(os.getcwd()))
-        records.write(aside / "record.json", record)
+        JobFolder(aside).write_record(record)
     return record
 
 
@@ -107,17 +104,15 @@ class _Work:
 
     def finished(self, folder: Path, summary: dict[str, Any]) -> Record:
         """Everything but the record is written into the folder."""
-        job = self.job
-        kept = sorted(job.predictions.iterdir())
-        for file in kept:
+        job, files = self.job, JobFolder(folder)
+        for file in job.predictions.iterdir():
             _link(file, folder / file.name)
-        model = [folder / file.name for file in kept if file.name not in (training.SELECTED, training.REPORTED)]
-        selected = self.replay(Predictions.load(folder / training.SELECTED), self._selection())
+        selected = self.replay(Predictions.load(files.selection), self._selection())
         choice = select_postprocessing(selected, job.configuration.smoothing, self._thresholds())
-        frozen = freeze_selection(folder, job.job_id, summary["epoch"], choice, folder / training.REPORTED, model)
+        frozen = freeze_selection(folder, job.job_id, summary["epoch"], choice, files.reported, files.model)
         if job.configuration.kind == "trial":
             return self.score(folder, SELECTION, selected, choice, summary)
-        reported = self.replay(Predictions.load(folder / training.REPORTED), ReportedLabels(job).open(frozen))
+        reported = self.replay(Predictions.load(files.reported), ReportedLabels(job).open(frozen))
         return self.score(folder, REPORTED, reported, choice, summary)
 
     def replay(self, predictions: Predictions, labels: Labels) -> Replay:
@@ -128,7 +123,7 @@ class _Work:
         """The record; beside it the statistics, and the pictures where the job has them."""
         job = self.job
         record, statistics = scored(job, self.task, split, replay, choice, summary)
-        _save(folder / "statistics.npz", replay.units, statistics)
+        JobFolder(folder).write_statistics(replay.units, statistics)
         if job.pictures and job.configuration.kind == "run" and job.seed == job.expected_seeds[0]:
             from harness.jobs.figures import plot_run
 
@@ -152,10 +147,10 @@ class _PreviousLabelJob(_Work):
 
     def finished(self, folder: Path, summary: dict[str, Any]) -> Record:
         labels = ReportedLabels(self.job).open(freeze_selection(folder, self.job.job_id, 0, NOTHING, None))
-        entry = FeatureStore(self.job.store / "features").entry(self.job.entry)
+        entry = FeatureStore(self.job.store.features).entry(self.job.entry)
         outputs = previous_label(self.task, frames_with_features(entry, self.data.reported), labels,
                                  constant(self.task, self.data.training))
-        outputs.save(folder / training.REPORTED)
+        outputs.save(JobFolder(folder).reported)
         return self.score(folder, REPORTED, self.replay(outputs, labels), NOTHING, summary)
 
 
@@ -169,10 +164,6 @@ def failed(job: Job, error: BaseException) -> Record:
 def _environment(_folder: str) -> dict[str, Any]:
     """Git is asked once by a process in a working directory, not for each job."""
     return environment()
-
-
-def _save(path: Path, units: tuple[str, ...], statistics: SufficientStatistics) -> None:
-    np.savez_compressed(path, units=np.array(units, dtype=np.str_), **statistics.arrays)
 
 
 def _link(source: Path, target: Path) -> None:

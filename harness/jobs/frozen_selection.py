@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.jobs.job_folder import JobFolder
 from harness.jobs.selection import PostprocessingChoice
-from harness.jobs.training import REPORTED
 from harness.utils.errors import FramelightError
-from harness.utils.files import sha256, write_json
-
-FILE = "choice.json"
+from harness.utils.files import sha256
 
 
 @dataclass(frozen=True)
@@ -25,17 +23,21 @@ class SelectionRecord:
     nothing is predicted before the labels are read; model: SHA-256 of each file of the model, by name.
     """
 
-    path: Path
+    folder: Path
     job_id: str
     epoch: int
     choice: PostprocessingChoice
     predictions: str
     model: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def path(self) -> Path:
+        return JobFolder(self.folder).choice
+
     def is_valid(self) -> bool:
         """Whether the file is there and says just this."""
         try:
-            return json.loads(self.path.read_text(encoding="utf-8")) == self.document()
+            return JobFolder(self.folder).read_choice() == self.document()
         except (OSError, ValueError):
             return False
 
@@ -46,12 +48,12 @@ class SelectionRecord:
 
 
 def freeze_selection(folder: Path, job_id: str, epoch: int, choice: PostprocessingChoice, predictions: Path | None,
-           model: Iterable[Path] = ()) -> SelectionRecord:
-    """Write `choice.json` into `folder`; predictions: the file that keeps those of the reported split; model: the
+                     model: Iterable[Path] = ()) -> SelectionRecord:
+    """Write the choice into `folder`; predictions: the file that keeps those of the reported split; model: the
     files of what predicted them."""
-    frozen = SelectionRecord(folder / FILE, job_id, epoch, choice, "" if predictions is None else sha256(predictions),
-                    {path.name: sha256(path) for path in model})
-    write_json(frozen.path, frozen.document())
+    frozen = SelectionRecord(folder, job_id, epoch, choice, "" if predictions is None else sha256(predictions),
+                             {path.name: sha256(path) for path in model})
+    JobFolder(folder).write_choice(frozen.document())
     return frozen
 
 
@@ -71,13 +73,13 @@ def require_predictions(folder: Path, job_id: str, again: str) -> None:
     """FramelightError where the kept predictions of the reported split are gone or altered."""
     expected = _choice(folder, job_id, again).get("predictions")
     if expected:
-        _require(folder / REPORTED, expected, "the kept predictions of this run", again)
+        _require(JobFolder(folder).reported, expected, "the kept predictions of this run", again)
 
 
 def _choice(folder: Path, job_id: str, again: str) -> dict[str, Any]:
-    path = folder / FILE
+    path = JobFolder(folder).choice
     try:
-        choice = json.loads(path.read_text(encoding="utf-8"))
+        choice = JobFolder(folder).read_choice()
     except FileNotFoundError as error:
         raise FramelightError(f"{path} is gone, which says what this run chose; {again}") from error
     except (OSError, ValueError) as error:

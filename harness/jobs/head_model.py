@@ -15,6 +15,7 @@ from harness.features.matrix import MEMORY, FeatureMatrix, iter_sequence
 from harness.features.row_reader import NOISE_WIDTH
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs.job import Configuration, Job
+from harness.jobs.job_folder import HEAD
 from harness.jobs.predictions import Predictions, frames_with_features, predictions
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
@@ -23,9 +24,6 @@ from harness.training.heads.train import train_head
 from harness.training.heads.train_batched import HeadTrainingSpec, train_together
 from harness.training.heads.trained_head import TrainedHead, load, predict
 from harness.utils.errors import InputError
-
-WHOLE = "head"
-"""Name of the only network of a model; those of several are called `head_` and the output they predict."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,8 @@ def networks(configuration: Configuration, task: Task) -> list[Network]:
     head, features = configuration.head, configuration.features
     assert head is not None
     if head.kind != "separate":
-        return [Network(WHOLE, task, features, head)]
-    return [Network(f"{WHOLE}_{output.name}", task_named(output.name), head.features(output.name, features),
+        return [Network(HEAD, task, features, head)]
+    return [Network(f"{HEAD}_{output.name}", task_named(output.name), head.features(output.name, features),
                     head.part(output.name)) for output in task.outputs]
 
 
@@ -66,7 +64,7 @@ def fit_heads_together(jobs: Sequence[Job], task: Task, fit: Labels, selection: 
                        epochs: Sequence[Mapping[str, int] | None]) -> list[HeadModel | None]:
     """As `fit_heads` for each of a group's jobs, which read the same features; None for one that stopped being finite.
     """
-    entry = FeatureStore(jobs[0].store / "features").entry(jobs[0].entry)
+    entry = FeatureStore(jobs[0].store.features).entry(jobs[0].entry)
     parts = [networks(job.configuration, task) for job in jobs]
     wanted = [HeadTrainingSpec(part.head, on_epoch, None if length is None else length[part.name])
               for (part,), on_epoch, length in zip(parts, on_epochs, epochs)]

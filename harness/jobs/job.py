@@ -14,6 +14,7 @@ from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.errors import FramelightError
 from harness.utils.hashing import content_hash
+from harness.utils.store import Store
 
 LABELS = "labels"
 """Features of the baseline that repeats the previous label."""
@@ -70,7 +71,7 @@ class Job:
     expected_seeds: tuple[int, ...]
     data: Path
     labels: str
-    store: Path
+    store: Store
     entry: str
     flags: tuple[str, ...] = ()
     pictures: bool = False
@@ -97,11 +98,11 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        return self.store / "artifacts" / "jobs" / self.job_id
+        return self.store.job(self.job_id)
 
     @property
     def predictions(self) -> Path:
-        return self.store / "artifacts" / "predictions" / self.training_id
+        return self.store.predictions(self.training_id)
 
 
 TYPES = {kind.hash_tag: kind for kind in (Configuration, HeadConfig, HeadOverride, Protocol, SmoothingGrid)}

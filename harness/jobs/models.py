@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from harness.data.dataset import Labels
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs.baselines import ZeroShotModel
 from harness.jobs.job import LABELS, Configuration, Job
+from harness.jobs.job_folder import JobFolder
 from harness.jobs.predictions import Predictions, frames_with_features, predictions
 from harness.metrics.tasks import EXPRESSIONS, Task
 from harness.metrics.tasks import task as task_named
@@ -44,7 +44,7 @@ def fit_model(job: Job, task: Task, fit: Labels, selection: Labels | None,
     model of several networks. epochs: train so long, on the schedule of the whole length, and keep the last weights
     whatever the selection rows say (`selection` may then be None).
     """
-    entry = FeatureStore(job.store / "features").entry(job.entry)
+    entry = FeatureStore(job.store.features).entry(job.entry)
     configuration = job.configuration
     if configuration.head is None:
         return _untrained(configuration, task, entry, lambda: constant(task, fit))
@@ -120,9 +120,9 @@ def _kept_constant(folder: Path) -> np.ndarray:
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    path = folder / "training.json"
+    files = JobFolder(folder)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return files.read_training()
     except (OSError, ValueError) as error:
-        raise FramelightError(f"{path} cannot be read ({error}); run the recipe of this run again with --force"
-                              ) from error
+        raise FramelightError(f"{files.training} cannot be read ({error}); run the recipe of this run again with "
+                              "--force") from error

@@ -1,12 +1,11 @@
 """Kept predictions of jobs: models are fitted for choosing, and one predicts the reported split. Sees no label of it.
 
-What is kept, whole or not at all: `selection.npz`, `reported.npz`, `training.json` and the model's own files.
+What is kept, whole or not at all: the predictions, the summary and the model's own files, see `JobFolder`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -17,16 +16,15 @@ from typing import Any
 from harness.data.dataset import Labels
 from harness.data.splits import Split
 from harness.jobs.job import Job
+from harness.jobs.job_folder import JobFolder
 from harness.jobs.models import Epochs, Model, fit_model, median_epochs
 from harness.jobs.predictions import Predictions, merge_fold_predictions
 from harness.metrics.tasks import Task
-from harness.utils.files import atomic_write_dir, write_json
+from harness.utils.files import atomic_write_dir
 from harness.utils.locks import entry_lock
 
 OnEpoch = Callable[[int, float], bool]
 """Called with the epoch and the selection metric; True stops the training as pruned."""
-
-SELECTED, REPORTED, SUMMARY = "selection.npz", "reported.npz", "training.json"
 
 
 def train(job: Job, task: Task, training: Labels, divisions: Sequence[Split], reported: Sequence[str],
@@ -41,7 +39,7 @@ def train(job: Job, task: Task, training: Labels, divisions: Sequence[Split], re
         pruned = train_together([job], task, training, divisions, reported, [on_epoch])
         if pruned:
             return pruned[job.training_id]
-    return json.loads((job.predictions / SUMMARY).read_text())
+    return JobFolder(job.predictions).read_training()
 
 
 def train_together(jobs: Sequence[Job], task: Task, training: Labels, divisions: Sequence[Split],
@@ -133,7 +131,5 @@ def _keep(courses: Sequence[_TrainingProgress], task: Task, training: Labels, di
     with ExitStack() as asides:  # all are written before the first is put in place
         for i, predictions in zip(whole, outputs):
             aside = asides.enter_context(atomic_write_dir(courses[i].job.predictions))
-            selected[i].save(aside / SELECTED)
-            predictions.save(aside / REPORTED)
             finals[i].save(aside)
-            write_json(aside / SUMMARY, summaries[i])
+            JobFolder(aside).write_training(selected[i], predictions, summaries[i])

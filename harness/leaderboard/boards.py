@@ -7,15 +7,17 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from harness.jobs.job_folder import JobFolder
 from harness.leaderboard.causal import causal, render_causal
 from harness.leaderboard.optimism import optimism, render_optimism
 from harness.leaderboard.published import beside, costs
 from harness.leaderboard.render import render
 from harness.leaderboard.rows import rows
-from harness.leaderboard.significance import FILE, SignificanceCache
+from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.tasks import TASKS
-from harness.tracking import records, statistics_elsewhere, tracked_records
+from harness.tracking import remote_job_files, tracked_records
 from harness.tracking.records import Record
+from harness.utils.store import Store
 
 HEADER = ("backbone", "input", "width", "size", "a frame")
 TITLE = "Published cost: one frame on a Samsung Fold 3 (Qualcomm 888), mean ± standard deviation"
@@ -38,7 +40,7 @@ def costs_text(markdown: bool = False) -> str:
 WIDEST = 140
 
 
-def show(store: Path, tracking_uri: str | None, task: str | None = None, format: str = "table", plain: bool = False,
+def show(store: Store, task: str | None = None, format: str = "table", plain: bool = False,
          boards: set[tuple[str, str]] | None = None, from_store: bool = False, published: bool = False,
          interval: str = "studentized") -> str:
     """The boards of the tracked runs; `boards` narrows them to some (task, data digest).
@@ -47,28 +49,28 @@ def show(store: Path, tracking_uri: str | None, task: str | None = None, format:
     published: set published figures beside them, with `boards` those of their tasks. interval: the method of intervals
     (`harness.metrics.intervals.METHODS`).
     """
-    found = _kept(store) if from_store else tracked_records(store, tracking_uri)
+    found = _kept(store) if from_store else tracked_records(store)
     if boards is not None:
         found = [record for record in found if (record.task, record.data_digest) in boards]
     if published:
         found = _with_figures(found, {task for task, _ in boards} if boards is not None else set(TASKS))
     width, bold = _room(plain)
-    listed = rows(found, task, _evidence(store, None if from_store else tracking_uri, interval))
+    listed = rows(found, task, _evidence(store.untracked if from_store else store, interval))
     text = render(listed, format, width, bold).rstrip("\n")
     return f"{text}\n\n{_costs(format)}" if published and not (boards or task) and format in ("table", "md") else text
 
 
-def show_optimism(store: Path, tracking_uri: str | None, task: str | None = None, format: str = "table",
+def show_optimism(store: Store, task: str | None = None, format: str = "table",
                   plain: bool = False) -> str:
     """Each configuration under both protocols; where there is none, what makes one."""
-    found = tracked_records(store, tracking_uri)
-    listed = optimism(found, task, _evidence(store, tracking_uri, "studentized"))
+    found = tracked_records(store)
+    listed = optimism(found, task, _evidence(store))
     if not listed and format in ("table", "md"):
         return _other_half(store, [record for record in found if task in (None, record.task)])
     return render_optimism(listed, format, _room(plain)[0]).rstrip("\n")
 
 
-def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: str | None = None,
+def show_causal(store: Store, data: Path | None, task: str | None = None,
                 format: str = "table", plain: bool = False) -> str:
     """Each run offline and in real time; what was not replayed yet is, from the labels in `data` or where the store
     met them."""
@@ -76,11 +78,11 @@ def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: 
     from harness.leaderboard.causal_replays import replayed
     from harness.utils.progress import Progress
 
-    found = tracked_records(store, tracking_uri)
+    found = tracked_records(store)
     with Progress("replaying in real time", "job") as progress:
         replays = replayed(found, store, data, progress, task)
-    places = {record.job_id: folder(store, job_id) / FILE for job_id, record in replays.items()}
-    listed = causal(found, replays, task, _evidence(store, tracking_uri, "studentized", places))
+    places = {record.job_id: folder(store, job_id).statistics for job_id, record in replays.items()}
+    listed = causal(found, replays, task, _evidence(store, "studentized", places))
     if not listed and format in ("table", "md"):
         of = "" if task is None else f" of task {task}"
         return (f"nothing to replay in real time: no run in {store}{of} has kept predictions on videos that are at "
@@ -88,12 +90,12 @@ def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: 
     return render_causal(listed, format, _room(plain)[0]).rstrip("\n")
 
 
-def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: str | None = None, format: str = "table",
+def show_cost(store: Store, plot: Path | None, task: str | None = None, format: str = "table",
               plain: bool = False) -> str:
     """Accuracy and cost of exported files on one row; plot: where to draw them."""
     from harness.leaderboard import cost
 
-    return cost.show_cost(store, tracking_uri, plot, task, format, _room(plain)[0])
+    return cost.show_cost(store, plot, task, format, _room(plain)[0])
 
 
 def _room(plain: bool) -> tuple[int, bool]:
@@ -102,8 +104,8 @@ def _room(plain: bool) -> tuple[int, bool]:
     return min(shutil.get_terminal_size((100, 24)).columns, WIDEST) if terminal else 100, terminal
 
 
-def _evidence(store: Path, tracking_uri: str | None, method: str, places: Mapping[str, Path] | None = None) -> SignificanceCache:
-    return SignificanceCache(store, statistics_elsewhere(store, tracking_uri), method, places)
+def _evidence(store: Store, method: str = "studentized", places: Mapping[str, Path] | None = None) -> SignificanceCache:
+    return SignificanceCache(store, remote_job_files(store), method, places)
 
 
 def _with_figures(found: list[Record], tasks: set[str]) -> list[Record]:
@@ -117,7 +119,7 @@ def _costs(format: str) -> str:
     return costs_text(markdown=format == "md")
 
 
-def _other_half(store: Path, found: Iterable[Record]) -> str:
+def _other_half(store: Store, found: Iterable[Record]) -> str:
     """What to run so that a configuration is there under both protocols."""
     runs = [record for record in found if record.kind == "run" and record.status == "finished"]
     have = {record.protocol for record in runs}
@@ -128,12 +130,12 @@ def _other_half(store: Path, found: Iterable[Record]) -> str:
             f"  framelight run {recipe} --data DIR --store {store} --set protocol={lacking}")
 
 
-def _kept(store: Path) -> list[Record]:
-    paths = (store / "artifacts" / "jobs").glob("*/record.json")
-    return [records.read(path) for path in sorted(paths) if not path.parent.name.startswith(".")]
+def _kept(store: Store) -> list[Record]:
+    folders = [JobFolder(path) for path in sorted(store.jobs.glob("[!.]*"))]
+    return [folder.read_record() for folder in folders if folder.has_record()]
 
 
-def best_pictures(store: Path, records: Iterable[Record]) -> list[str]:
+def best_pictures(store: Store, records: Iterable[Record]) -> list[str]:
     """A line for each board whose best run has pictures in this store; baselines and published figures have none."""
     found: dict[tuple[str, str, str], str] = {}
     for row in rows(records):
@@ -144,8 +146,7 @@ def best_pictures(store: Path, records: Iterable[Record]) -> list[str]:
             for folder in _drawn(store, run)]
 
 
-def _drawn(store: Path, run: str) -> Iterator[Path]:
+def _drawn(store: Store, run: str) -> Iterator[Path]:
     """The folder of the first of a run's seeds that has one: one seed of a run is drawn."""
-    from harness.jobs.figures import FOLDER
-
-    yield from sorted((store / "artifacts" / "jobs").glob(f"{run}-s*/{FOLDER}"))[:1]
+    pictures = [JobFolder(path).pictures for path in sorted(store.jobs.glob(f"{run}-s*"))]
+    yield from [path for path in pictures if path.exists()][:1]

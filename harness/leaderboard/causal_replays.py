@@ -9,22 +9,20 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.data import locations
-from harness.data.dataset import Dataset
-from harness.data.fingerprint import dataset_digest
+from harness.data.fingerprint import DatasetFingerprint
 from harness.data.registry import open_dataset
-from harness.data.splits import labels_fingerprint
 from harness.features.store import FeatureStore
 from harness.jobs import causal
 from harness.leaderboard.rows import finished, group_by_configuration
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import remove_stale_temp_files
-from harness.utils.hashing import content_hash
+from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 
 
-def replayed(records: Iterable[Record], store: Path, data: Path | None, progress: Callable[[int, int], None],
+def replayed(records: Iterable[Record], store: Store, data: Path | None, progress: Callable[[int, int], None],
              task: str | None = None) -> dict[str, Record]:
     """By job id, what each finished job comes to in real time. Those that are not in the store yet are replayed and
     kept; those that cannot be are told of and left out.
@@ -43,7 +41,7 @@ def replayed(records: Iterable[Record], store: Path, data: Path | None, progress
             waiting.append(record)
         else:
             found[record.job_id] = kept
-    remove_stale_temp_files(store / "artifacts" / "causal")
+    remove_stale_temp_files(store.causal)
     places = _Places(store, jobs, data)
     for done, record in enumerate(waiting, start=1):
         try:
@@ -66,7 +64,7 @@ def _takes_part(record: Record) -> bool:
 class _Places:
     """Where the data sets of runs lie."""
 
-    def __init__(self, store: Path, jobs: Iterable[Record], data: Path | None) -> None:
+    def __init__(self, store: Store, jobs: Iterable[Record], data: Path | None) -> None:
         self._store, self._data = store, data
         self._entries = {record.data_digest: entry for record in jobs if (entry := record.config.get("entry"))}
         self._opened = lru_cache(_opened)
@@ -91,7 +89,7 @@ class _Places:
 
     def _known(self, record: Record) -> Path | None:
         try:
-            entry = FeatureStore(self._store / "features").entry(self._entries[record.data_digest])
+            entry = FeatureStore(self._store.features).entry(self._entries[record.data_digest])
         except (FramelightError, KeyError):
             return None
         return locations.get_location(self._store, entry.data_digest)
@@ -99,13 +97,11 @@ class _Places:
     def _labels(self, root: Path, record: Record) -> str | None:
         """The digest of the task's annotations in `root`, where its images and they are those of the record."""
         try:
-            dataset, images = self._opened(root, self._store)
-            labels = labels_fingerprint(dataset, record.task)
+            fingerprint = self._opened(root, self._store)
+            return fingerprint.labels(record.task) if fingerprint.matches(record) else None
         except InputError:
             return None
-        return labels if content_hash([images, labels]) == record.data_digest else None
 
 
-def _opened(root: Path, store: Path) -> tuple[Dataset, str]:
-    dataset = open_dataset(root)
-    return dataset, dataset_digest(dataset, store / "features" / "digests.json")
+def _opened(root: Path, store: Store) -> DatasetFingerprint:
+    return DatasetFingerprint(open_dataset(root), store.digests)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.jobs.job_statistics import JobStatistics, reorder
 from harness.leaderboard.rows import Row, rows
-from harness.leaderboard.significance import Kept, ordered
 from harness.metrics.paired_tests import (
     PairedTestResult,
     all_paired_tests,
@@ -63,13 +63,13 @@ def _coverage(record: Record) -> str:
     return f"{record.scored} of {record.annotated} labelled rows scored"
 
 
-def align_units(units: Sequence[str], kept: Kept, record: Record) -> SufficientStatistics:
+def align_units(units: Sequence[str], kept: JobStatistics, record: Record) -> SufficientStatistics:
     names, found = kept
     if sorted(names) != sorted(units):
         apart = sorted(set(names) ^ set(units))
         raise InputError(f"job {record.job_id} is scored on other {record.unit}s than the one beside it: "
                          f"{', '.join(apart[:3])}{' and others' if len(apart) > 3 else ''} in one of them only")
-    return ordered(names, found, units)
+    return reorder(names, found, units)
 
 
 def check_same_rows(units: Sequence[str], sides: Sequence[Sequence[SufficientStatistics]],
@@ -143,7 +143,8 @@ class Comparison:
         return None if is_underpowered(self.units) else minimum_detectable_effect(self.metric.paired.deviation)
 
 
-def compare(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], Kept]) -> Comparison:
+def compare(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], JobStatistics]
+            ) -> Comparison:
     """Records of the finished seeds of each run, as of `harness.leaderboard.runs.find`; statistics: as `Evidence.statistics`.
 
     Seeds that both have are paired; a single seed of each is compared whatever its number. InputError for the same

@@ -14,10 +14,11 @@ from harness.leaderboard.cost_text import render_cost
 from harness.leaderboard.rows import Evidence, board_key, finished, group_by_configuration, rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.table_layout import Row
-from harness.tracking import statistics_elsewhere, tracked_records
+from harness.tracking import remote_job_files, tracked_records
 from harness.tracking.export_records import Exported, exports, folder
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
+from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -132,13 +133,13 @@ def _mark(made: list[Row]) -> None:
             row["pareto"] = ahead
 
 
-def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: str | None, format: str,
+def show_cost(store: Store, plot: Path | None, task: str | None, format: str,
               width: int) -> str:
     """The boards with what exported files cost; plot: where to draw them."""
     if plot is not None and plot.is_dir():
         raise InputError(f"--plot {plot} is a folder; name a file in it, such as cost.png")
-    records, exported = tracked_records(store, tracking_uri), list(exports(store))
-    evidence = SignificanceCache(store, statistics_elsewhere(store, tracking_uri), places=statistics(store, exported))
+    records, exported = tracked_records(store), list(exports(store))
+    evidence = SignificanceCache(store, remote_job_files(store), places=statistics(store, exported))
     listed = cost(records, exported, _macs(store, group_by_configuration(records, task)), task, evidence)
     if plot is not None:
         _draw(plot, listed)
@@ -147,7 +148,7 @@ def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: st
     return render_cost(listed, format, width).rstrip("\n")
 
 
-def statistics(store: Path, exported: Iterable[Exported]) -> Mapping[str, Path]:
+def statistics(store: Store, exported: Iterable[Exported]) -> Mapping[str, Path]:
     """Where the statistics of exported files' own scores lie, by the name that evidence asks for them with."""
     return {export_key(one): folder(store, one.job_id) / f"{one.format}-{one.precision}.npz" for one in exported}
 
@@ -162,9 +163,9 @@ def _draw(plot: Path, listed: list[dict]) -> None:
     logger.info(f"drawn: {plot}")
 
 
-def _macs(store: Path, groups: Iterable[list[Record]]) -> dict[str, int | None]:
+def _macs(store: Store, groups: Iterable[list[Record]]) -> dict[str, int | None]:
     """MACs of each run's backbone, by run id, as far as they are known."""
-    kept, known = FeatureStore(store / "features"), dict[str, int | None]()
+    kept, known = FeatureStore(store.features), dict[str, int | None]()
     found = {}
     for group in groups:
         entry = group[0].config.get("entry")
@@ -175,13 +176,12 @@ def _macs(store: Path, groups: Iterable[list[Record]]) -> dict[str, int | None]:
     return found
 
 
-def _of_backbone(kept: FeatureStore, entry: str, store: Path) -> int | None:
+def _of_backbone(kept: FeatureStore, entry: str, store: Store) -> int | None:
     import backbones
-    from harness.runner.backbone_training import checkpoints
 
     try:
         reference = kept.entry(entry).backbone["reference"]
         named = reference.partition("@")[0]
-        return backbones.describe(named, checkpoints(store), store / "features" / "backbones.json")["macs"]
+        return backbones.describe(named, store.backbones, store.backbone_info)["macs"]
     except (FramelightError, backbones.BackboneError, KeyError):
         return None

@@ -10,19 +10,18 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 from harness.data.dataset import Dataset
-from harness.data.fingerprint import dataset_digest
-from harness.data.splits import REPORTED as VALIDATION
-from harness.data.splits import TRAINING, labels_fingerprint
+from harness.data.fingerprint import DatasetFingerprint
+from harness.data.splits import REPORTED, TRAINING
 from harness.jobs.frozen_selection import require_predictions, verify_model_files
 from harness.jobs.job import Configuration, configuration_of
+from harness.jobs.job_folder import JobFolder
 from harness.jobs.predictions import Predictions
-from harness.jobs.training import REPORTED
 from harness.leaderboard.rows import Row, rows
 from harness.metrics.tasks import task
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
-from harness.utils.hashing import content_hash
+from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -122,11 +121,15 @@ def _listed(records: Sequence[Record]) -> str:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished job; folder: what it left in the store."""
+    """A finished job whose files are in a store."""
 
     record: Record
     configuration: Configuration
-    folder: Path
+    store: Store
+
+    @property
+    def folder(self) -> Path:
+        return self.store.job(self.record.job_id)
 
     @property
     def filter(self) -> SmoothingParams:
@@ -136,7 +139,7 @@ class FinishedRun:
     def kept(self) -> Predictions:
         """What it predicted of the split it was scored on; FramelightError where that is gone, altered or unreadable.
         """
-        path = self.folder / REPORTED
+        path = JobFolder(self.folder).reported
         require_predictions(self.folder, self.record.job_id, self.again)
         try:
             return Predictions.load(path)
@@ -146,8 +149,8 @@ class FinishedRun:
     @property
     def again(self) -> str:
         """What makes this run anew, in words for an error."""
-        store = self.folder.parents[2]
-        return f"make the run again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {store} --force"
+        return (f"make the run again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {self.store} "
+                "--force")
 
     @property
     def optimistic(self) -> bool:
@@ -155,15 +158,14 @@ class FinishedRun:
         return self.configuration.protocol.name == "published"
 
 
-def of_data(records: Sequence[Record], dataset: Dataset, store: Path) -> list[Record]:
+def of_data(records: Sequence[Record], dataset: Dataset, store: Store) -> list[Record]:
     """Those on the very images and annotations of `dataset`; all of them where there is none."""
-    images = dataset_digest(dataset, store / "features" / "digests.json")
-    here = {task: content_hash([images, labels_fingerprint(dataset, task)]) for task in dataset.tasks()
-            if {TRAINING, VALIDATION} <= set(dataset.splits(task))}
-    return [record for record in records if record.data_digest == here.get(record.task)] or list(records)
+    fingerprint = DatasetFingerprint(dataset, store.digests)
+    tasks = {task for task in dataset.tasks() if {TRAINING, REPORTED} <= set(dataset.splits(task))}
+    return [record for record in records if record.task in tasks and fingerprint.matches(record)] or list(records)
 
 
-def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Path) -> FinishedRun:
+def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Store) -> FinishedRun:
     """The job that RUN and a seed (default: the first) name; logs where its model cannot be checked.
 
     InputError for a run that cannot predict, a seed it does not have, or one whose model is not in this store;
@@ -179,11 +181,11 @@ def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Pa
     if "uses_labels" in record.flags:
         raise InputError(f"run {record.group_id} ({record.backbone}) predicts from the labels of the videos "
                          "themselves, and new images have none; take another run")
-    folder = store / "artifacts" / "jobs" / record.job_id
+    folder = store.job(record.job_id)
     if not folder.is_dir():
         raise InputError(f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store "
                          "that it ran in with --store DIR")
-    chosen = FinishedRun(record, configuration_of(record), folder)
+    chosen = FinishedRun(record, configuration_of(record), store)
     if not verify_model_files(folder, record.job_id, chosen.again):
         logger.info(f"run {record.job_id} is of an earlier version, which hashed no model: whether its files were "
                     "altered cannot be told")

@@ -1,8 +1,8 @@
 """What the jobs' own statistics say of a row and of two rows, worked out once and kept in the store.
 
-A job keeps its sufficient statistics per unit (`artifacts/jobs/<job id>/statistics.npz`); what a tracking server has
-of others' jobs is fetched to `artifacts/evidence/statistics/`. Results are files in `artifacts/evidence/`, named by the
-digest of all they follow from. numpy is imported only when something has not been worked out yet.
+A job keeps its sufficient statistics per unit in its folder; those of jobs that only a tracking server has are fetched
+into the cache, `Store.significance`, where results are files named by the digest of all they follow from.
+numpy is imported only when something has not been worked out yet.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile, is_zipfile
+from zipfile import is_zipfile
 
+from harness.jobs.job_folder import STATISTICS, JobFolder
+from harness.jobs.job_statistics import AGAIN, JobStatistics, load, reorder
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
 from harness.utils.hashing import content_hash
+from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.metrics.unit_statistics import SufficientStatistics
@@ -34,17 +37,12 @@ REVISION = 6
 """Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
 HELD = ({"low", "high"}, {"value", "low", "high", "p", "detectable"}, set())
 """What a file of results holds: an interval, a difference, or that there is none. Any other is worked out anew."""
-FILE = "statistics.npz"
-AGAIN = "run its recipe again"
 PATIENCE_S = 2.0
 OPEN = 32
 """Files of statistics kept in memory: those of the best row and of the one it is compared with."""
 
-Fetch = Callable[[str, Path], bool]
-"""Writes the statistics of a job id to a path; False where they are not to be had."""
-
-Kept = tuple[tuple[str, ...], "SufficientStatistics"]
-"""Names of a job's units, and their statistics."""
+Fetch = Callable[[str, str, Path], bool]
+"""Writes a file of a job (its id, the file's name) to a path; False where it is not to be had."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +62,12 @@ class Difference:
 class SignificanceCache:
     """The evidence of one store. Equal statistics give equal answers, in whatever store and process."""
 
-    def __init__(self, store: Path, fetch: Fetch | None = None, method: str = "studentized",
+    def __init__(self, store: Store, fetch: Fetch | None = None, method: str = "studentized",
                  places: Mapping[str, Path] | None = None) -> None:
         """method: of the intervals of scores, one of `harness.metrics.intervals.METHODS`; places: files of statistics
         that belong to no job of the store itself, by the id that records ask for them with."""
         self.method = method
-        self._jobs = Path(store) / "artifacts" / "jobs"
-        self._kept = Path(store) / "artifacts" / "evidence"
+        self._store = store
         self._places = dict(places or {})
         self._fetch, self._spent, self._silent, self._reported = fetch, 0.0, False, False
         self._paths: dict[str, tuple[Path, str] | None] = {}
@@ -128,11 +125,11 @@ class SignificanceCache:
         made = self._told([what, pairs[0].metric, [key for _, key in found]], work_out)
         return Difference(**made, seeds=tuple(seeds)) if made else None
 
-    def statistics(self, job: Record) -> Kept:
+    def statistics(self, job: Record) -> JobStatistics:
         """The units of a finished job and their statistics; InputError where they are nowhere to be had."""
         path = self._path(job.job_id)
         if path is None:
-            where = f"this store ({self._jobs / job.job_id / FILE})"
+            where = f"this store ({self._file(job.job_id)})"
             raise InputError(f"job {job.job_id} is tracked, but its statistics are not in {where}"
                              f"{' nor on the tracking server' if self._fetch is not None else ''}; "
                              "name the store it ran in with --store, or run its recipe again")
@@ -165,14 +162,17 @@ class SignificanceCache:
     def _path(self, job_id: str) -> Path | None:
         """The file of a job's statistics, fetched where only a server has it; None where nobody has."""
         path = self._own(job_id)
-        return path if path.is_file() or self._fetch is not None and self._fetch(job_id, path) else None
+        return path if path.is_file() or self._fetch is not None and self._fetch(job_id, STATISTICS, path) else None
+
+    def _file(self, job_id: str) -> Path:
+        return JobFolder(self._store.job(job_id)).statistics
 
     def _own(self, job_id: str) -> Path:
         """Where the store has a job's statistics, or those of another store's job once they are fetched."""
         if job_id in self._places:
             return self._places[job_id]
-        own = self._jobs / job_id / FILE
-        return own if own.is_file() else self._kept / "statistics" / f"{job_id}.npz"
+        own = self._file(job_id)
+        return own if own.is_file() else self._store.significance / "statistics" / f"{job_id}.npz"
 
     def _aligned(self, found: Sequence[tuple[Path, str]]) -> list[SufficientStatistics] | None:
         """Statistics with the units of all in one order; None where they are not the same units."""
@@ -180,7 +180,7 @@ class SignificanceCache:
         units = sorted(loaded[0][0])
         if any(sorted(names) != units for names, _ in loaded):
             return None
-        return [ordered(names, statistics, units) for names, statistics in loaded]
+        return [reorder(names, statistics, units) for names, statistics in loaded]
 
     def _told(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What was worked out; nothing, and a warning, where statistics cannot be read."""
@@ -194,7 +194,7 @@ class SignificanceCache:
         logger.warning(f"a board lacks an interval and a test: {fault}")
 
     def _remembered(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        path = self._kept / f"{content_hash([REVISION, *about], 24)}.json"
+        path = self._store.significance / f"{content_hash([REVISION, *about], 24)}.json"
         with suppress(OSError, ValueError):
             kept = json.loads(path.read_text(encoding="utf-8"))
             if isinstance(kept, dict) and kept.keys() in HELD:
@@ -211,32 +211,6 @@ class SignificanceCache:
         if not self._reported and self._spent > PATIENCE_S:
             logger.info("working out intervals and paired tests of the boards; they are kept for the next time")
             self._reported = True
-
-
-def load(path: Path) -> Kept:
-    """(names of the units, their statistics) of a job's file; FramelightError where it cannot be read."""
-    import numpy as np
-
-    from harness.metrics.unit_statistics import SufficientStatistics
-
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            arrays = {name: kept[name] for name in kept.files}
-        units = tuple(map(str, arrays.pop("units")))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise FramelightError(f"{path}: cannot read a job's statistics ({error}); {AGAIN}") from error
-    return units, SufficientStatistics("mtl" if len(arrays) > 1 else next(iter(arrays)), arrays)
-
-
-def ordered(names: Sequence[str], statistics: SufficientStatistics, units: Sequence[str]) -> SufficientStatistics:
-    """The statistics with their units in the order of `units`."""
-    from harness.metrics.unit_statistics import SufficientStatistics
-
-    if list(names) == list(units):
-        return statistics
-    place = {name: i for i, name in enumerate(names)}
-    order = [place[name] for name in units]
-    return SufficientStatistics(statistics.task, {block: values[order] for block, values in statistics.arrays.items()})
 
 
 def _finite(value: float | None) -> float | None:

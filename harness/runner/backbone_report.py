@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.tracking.serialization import MetricPoint
 from harness.tracking.training_run import points
 from harness.utils.files import atomic_write_dir, write_json
+from harness.utils.store import Store
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,12 +33,12 @@ class Report:
     folder: Path
 
 
-def keep_report(store: Path, trained: TrainedStills, splits: tuple[Stills, Stills | None], recipe: BackboneRecipe
+def keep_report(store: Store, trained: TrainedStills, splits: tuple[Stills, Stills | None], recipe: BackboneRecipe
                 ) -> Report:
     """Write the report of a training: card.json, history.json and, where expressions were learned, two pictures."""
     from harness.training.backbones.figures import draw_confusion, draw_errors
 
-    place = _place(store, trained.folder)
+    place = store.trainings / trained.folder.name
     shutil.rmtree(place, ignore_errors=True)
     with atomic_write_dir(place) as aside:
         shutil.copy2(trained.folder / CARD, aside / CARD)
@@ -51,9 +52,9 @@ def keep_report(store: Path, trained: TrainedStills, splits: tuple[Stills, Still
     return read_report(store, trained.folder)
 
 
-def read_report(store: Path, folder: Path) -> Report:
+def read_report(store: Store, folder: Path) -> Report:
     """The report of the entry in `folder`; a kill may have come before it was written, then the card is all of it."""
-    place = _place(store, folder)
+    place = store.trainings / folder.name
     if not place.is_dir():
         with atomic_write_dir(place) as aside:
             shutil.copy2(folder / CARD, aside / CARD)
@@ -62,10 +63,6 @@ def read_report(store: Path, folder: Path) -> Report:
         {name: value for name, value in epoch.items() if name not in ("stage", "epoch")}, epoch["epoch"],
         f"{epoch['stage']}/")]
     return Report(curves, _json(place / CARD)["metrics"], place)
-
-
-def _place(store: Path, folder: Path) -> Path:
-    return store / "artifacts" / "trainings" / folder.name
 
 
 def _json(path: Path) -> Any:

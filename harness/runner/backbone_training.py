@@ -24,6 +24,7 @@ from harness.utils.errors import InputError
 from harness.utils.files import remove_stale_temp_files
 from harness.utils.hashing import content_hash, to_jsonable
 from harness.utils.locks import entry_lock
+from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
@@ -61,12 +62,7 @@ class TrainingData:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def checkpoints(store: Path) -> Path:
-    """The folder of trained and imported backbones."""
-    return store / "artifacts" / "backbones"
-
-
-def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, tracker: Tracker | None = None,
+def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Store, tracker: Tracker | None = None,
                    force: bool = False) -> TrainingResult:
     """The recipe's entry `<name>-<key>`, trained on `data` or on the recipe's built-in stills.
 
@@ -77,11 +73,11 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, track
 
     first = rank.is_rank_zero(recipe.hardware.trainer(recipe.training.precision))
     if first:
-        for folder in (checkpoints(store), store / "artifacts" / "trainings"):
+        for folder in (store.backbones, store.trainings):
             remove_stale_temp_files(folder)
     else:
         tracker = None
-    if recipe.name in backbones.entries(checkpoints(store)):
+    if recipe.name in backbones.entries(store.backbones):
         raise InputError(f"the store {store} has an imported backbone called '{recipe.name}', which would hide the "
                          "trained one; train it under another name: --set name=NAME")
     parent = _parent(recipe, store)
@@ -89,7 +85,7 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Path, track
         material = _built_in(recipe, store) if data is None else _given(recipe, data, store)
     settings = {"training": to_jsonable(recipe.training), "revision": REVISION, "data_digest": material.digest,
                 "parent_hash": parent.weights_hash} | _use(parent)
-    folder = checkpoints(store) / f"{recipe.name}-{content_hash(settings)}"
+    folder = store.backbones / f"{recipe.name}-{content_hash(settings)}"
     run = TrainingRun(tracker, folder.name, recipe.name)
     with entry_lock(folder) if first else suppress_logging():
         kept, trained = folder.name in backbones.entries(folder.parent) and not force, None
@@ -132,7 +128,7 @@ def _licence(parent: BackboneInfo, material: TrainingData) -> str:
     return "; ".join(dict.fromkeys(term for term in terms if term))
 
 
-def _parent(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
+def _parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
     """What the training starts from; InputError before any work where that cannot be trained."""
     parent = _found(recipe, store)
     if not parent.spec.trainable:
@@ -141,16 +137,16 @@ def _parent(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
     return parent
 
 
-def _found(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
+def _found(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
     """Where the parent is what another recipe trains and is not there, the message says how to get it."""
     import backbones
     from harness.runner.loader import recipe_names
 
     wanted = recipe.training.backbone
     try:
-        return backbones.get_info(wanted, checkpoints(store), store / "features" / "backbones.json")
+        return backbones.get_info(wanted, store.backbones, store.backbone_info)
     except backbones.BackboneError as error:
-        several = [name for name in backbones.entries(checkpoints(store)) if name.startswith(f"{wanted}-")]
+        several = [name for name in backbones.entries(store.backbones) if name.startswith(f"{wanted}-")]
         if wanted not in recipe_names(BackboneRecipe) or len(several) == 1:
             raise
         if several:
@@ -162,7 +158,7 @@ def _found(recipe: BackboneRecipe, store: Path) -> BackboneInfo:
                          "--set backbone=efficientnet_b0, or the name of an imported one") from error
 
 
-def _built_in(recipe: BackboneRecipe, store: Path) -> TrainingData:
+def _built_in(recipe: BackboneRecipe, store: Store) -> TrainingData:
     wanted = recipe.stills
     if wanted is None:
         raise InputError(f"recipe '{recipe.name}' is trained on images of yours: add --data DIR "
@@ -176,7 +172,7 @@ def _built_in(recipe: BackboneRecipe, store: Path) -> TrainingData:
     return TrainingData("synthetic stills", stills_identity(wanted), read, recipe.licence)
 
 
-def _given(recipe: BackboneRecipe, data: Path, store: Path) -> TrainingData:
+def _given(recipe: BackboneRecipe, data: Path, store: Store) -> TrainingData:
     from harness.data.registry import open_stills
     from harness.utils.progress import Progress
 
@@ -188,7 +184,7 @@ def _given(recipe: BackboneRecipe, data: Path, store: Path) -> TrainingData:
     found: list[Any] = []
     with Progress("images", unit="image") as progress:
         for split in splits:
-            found.append(None if split is None else split.digest(store / "features" / "digests.json", progress))
+            found.append(None if split is None else split.digest(store.digests, progress))
     licence = recipe.licence or f"{source.name}'s terms"
     return TrainingData(source.name, content_hash(found, 16), lambda: splits, licence, left_out)
 

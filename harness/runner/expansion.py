@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
+from harness.data.fingerprint import data_digest
 from harness.data.leakage import scores_leak_targets
 from harness.data.protocol import Protocol
 from harness.jobs.baselines import expression_columns
@@ -13,7 +14,6 @@ from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.runner.recipe import Grid, Recipe
 from harness.smoothing.candidates import SmoothingGrid
 from harness.training.heads.config import HeadConfig
-from harness.utils.hashing import content_hash
 
 NOISE = "noise"
 """Features of the random-feature baseline: standard normal numbers that know nothing of the image."""
@@ -66,7 +66,7 @@ class JobGrid:
 
     def data_of(self, task: str) -> str:
         """Digest of the images and of the task's labels in both splits."""
-        return content_hash([self.prepared.images, self.prepared.labels[task]])
+        return data_digest(self.prepared.images, self.prepared.labels[task])
 
     def _usable(self, smoothing: SmoothingGrid) -> SmoothingGrid:
         """Stills have no neighbours: what is said of their smoothing is one and the same."""

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from harness.data import locations
 from harness.data.dataset import Dataset
+from harness.data.fingerprint import DatasetFingerprint
 from harness.data.leakage import warn_backbone_selected_on_validation, warn_of_lookalikes, warn_of_own_scores
-from harness.data.splits import labels_fingerprint
 from harness.data.synthetic.cache import synthetic_videos
 from harness.data.validation import validate_dataset
-from harness.runner.backbone_training import checkpoints, train_backbone
+from harness.runner.backbone_training import train_backbone
 from harness.runner.recipe import BackboneRecipe, Recipe, TrainedBackbone
 from harness.utils.errors import InputError
 from harness.utils.files import remove_stale_temp_files
+from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CORRUPT_SHOWN = 10
-WRITTEN = ("jobs", "predictions", "synthetic", "backbones", "trainings", "leaks")
-"""Folders of `artifacts` whose entries are written aside; features are swept entry by entry."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Prepared:
     """images: digest of every crop; labels: digest of the annotations, by task."""
 
     root: Path
-    store: Path
+    store: Store
     dataset: str
     temporal: bool
     images: str
@@ -61,19 +60,19 @@ class Prepared:
     backbones: tuple[PreparedBackbone, ...]
 
 
-def prepare_inputs(recipe: Recipe, data: Path | None, store: Path, tracker: Tracker | None = None) -> Prepared:
+def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tracker | None = None) -> Prepared:
     """Make or check the data, train the recipe's own backbones (tracked, with a tracker), extract what is missing."""
-    from harness.data.fingerprint import dataset_digest
     from harness.data.registry import open_dataset
 
-    for folder in WRITTEN:
-        remove_stale_temp_files(store / "artifacts" / folder)
+    for folder in store.written_whole:
+        remove_stale_temp_files(folder)
     _require_known(recipe, store)
     root = data if data is not None else _synthetic_videos(recipe, store)
     dataset = open_dataset(root)
     validate_dataset(recipe.protocol, root, recipe.tasks)
-    labels = {task: labels_fingerprint(dataset, task) for task in recipe.tasks}
-    images = dataset_digest(dataset, store / "features" / "digests.json")
+    fingerprint = DatasetFingerprint(dataset, store.digests)
+    labels = {task: fingerprint.labels(task) for task in recipe.tasks}
+    images = fingerprint.images
     locations.set_location(store, images, root)
     name = "synthetic" if data is None else dataset.name
     warn_of_lookalikes(dataset, labels, images, store)
@@ -81,30 +80,30 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Path, tracker: Trac
     _require_scores(recipe, references, store)
     prepared = tuple(_prepared(recipe, reference, dataset, images, store) for reference in references)
     warn_of_own_scores(_features(recipe, prepared))
-    warn_backbone_selected_on_validation(_cards(references, store), root, store / "features" / "digests.json")
-    return Prepared(root.resolve(), store.resolve(), name, dataset.temporal, images, labels, prepared)
+    warn_backbone_selected_on_validation(_cards(references, store), root, store.digests)
+    return Prepared(root.resolve(), store.untracked.resolve(), name, dataset.temporal, images, labels, prepared)
 
 
-def _synthetic_videos(recipe: Recipe, store: Path) -> Path:
+def _synthetic_videos(recipe: Recipe, store: Store) -> Path:
     if recipe.synthetic is None:
         raise InputError(f"recipe '{recipe.name}' runs on a data set of yours: add --data DIR "
                          "(framelight data make DIR writes a synthetic one)")
     return synthetic_videos(recipe.synthetic, store)
 
 
-def _references(recipe: Recipe, store: Path, tracker: Tracker | None) -> list[tuple[str, str]]:
+def _references(recipe: Recipe, store: Store, tracker: Tracker | None) -> list[tuple[str, str]]:
     """(label, reference) of each backbone; those that the recipe trains are trained first."""
     trained = {backbone.name: backbone for backbone in recipe.trained}
     return [(name, _trained(trained[name], store, tracker) if name in trained else name)
             for name in recipe.every_backbone()]
 
 
-def _require_known(recipe: Recipe, store: Path) -> None:
+def _require_known(recipe: Recipe, store: Store) -> None:
     """Before any work: names that neither an entry of the store nor the catalogue answers to, and how to get them."""
     import backbones
     from backbones.checkpoint import entries_by_card
 
-    known = {*backbones.names(), *backbones.entries(checkpoints(store)), *entries_by_card(checkpoints(store)),
+    known = {*backbones.names(), *backbones.entries(store.backbones), *entries_by_card(store.backbones),
              *(backbone.name for backbone in recipe.trained)}
     unknown = [name for name in recipe.every_backbone() if name.partition("@")[0] not in known]
     if not unknown:
@@ -118,7 +117,7 @@ def _require_known(recipe: Recipe, store: Path) -> None:
                          f"{others}") from error
 
 
-def _trained(backbone: TrainedBackbone, store: Path, tracker: Tracker | None) -> str:
+def _trained(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> str:
     recipe = BackboneRecipe(backbone.name, backbone.training, stills=backbone.stills)
     outcome = train_backbone(recipe, None, store, tracker)
     if outcome.lost:
@@ -126,16 +125,16 @@ def _trained(backbone: TrainedBackbone, store: Path, tracker: Tracker | None) ->
     return outcome.folder.name
 
 
-def _cards(references: list[tuple[str, str]], store: Path) -> dict[str, dict[str, Any]]:
+def _cards(references: list[tuple[str, str]], store: Store) -> dict[str, dict[str, Any]]:
     """The cards of those backbones that have one, by label."""
     import backbones
     from backbones.checkpoint import entries_by_name
 
-    folders = entries_by_name(checkpoints(store))
+    folders = entries_by_name(store.backbones)
     return {label: backbones.read_card(folders[reference]) for label, reference in references if reference in folders}
 
 
-def _require_scores(recipe: Recipe, references: list[tuple[str, str]], store: Path) -> None:
+def _require_scores(recipe: Recipe, references: list[tuple[str, str]], store: Store) -> None:
     """Before hours of extraction: a head on the scores of a backbone that has none would learn nothing."""
     wanted = {name for grid in recipe.grids for name in grid.backbones or recipe.backbones
               if any("scores" in features for features in grid.features)}
@@ -154,13 +153,13 @@ def _features(recipe: Recipe, prepared: tuple[PreparedBackbone, ...]) -> Iterato
             yield grid.task, features, labels[name].label, labels[name].score_labels
 
 
-def _peek(reference: str, store: Path) -> BackboneInfo:
+def _peek(reference: str, store: Store) -> BackboneInfo:
     import backbones
 
-    return backbones.get_info(reference, checkpoints(store), store / "features" / "backbones.json")
+    return backbones.get_info(reference, store.backbones, store.backbone_info)
 
 
-def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Path) -> PreparedBackbone:
+def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Store) -> PreparedBackbone:
     label, reference = named
     entry, info = get_or_extract_features(label, reference, dataset, store, recipe.precision, images=images,
                                           compute=recipe.compute)
@@ -168,23 +167,22 @@ def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: 
                             info.parameters, entry.key, () if info.is_random else tuple(info.score_labels))
 
 
-def get_or_extract_features(label: str, reference: str, dataset: Dataset, store: Path, precision: str,
+def get_or_extract_features(label: str, reference: str, dataset: Dataset, store: Store, precision: str,
                             threads: int | None = None, images: str | None = None, compute: str = "float32",
                             engine: str = "") -> tuple[FeatureEntry, BackboneInfo]:
     """The feature entry of one backbone on a data set, extracted where the store has none.
 
     precision: as stored; compute: what the forward passes compute in; engine: what runs them ("": the soonest).
     """
-    from harness.data.fingerprint import dataset_digest
     from harness.features.engine_choice import EngineSelector
     from harness.features.extraction import extract
     from harness.features.store import FeatureStore
     from harness.utils.progress import Progress
 
-    kept = FeatureStore(store / "features")
-    images = images or dataset_digest(dataset, kept.digests)
+    kept = FeatureStore(store.features)
+    images = images or DatasetFingerprint(dataset, store.digests).images
     info = _peek(reference, store)
-    computing = EngineSelector(store / "artifacts" / "engines", engine, compute)
+    computing = EngineSelector(store.engines, engine, compute)
     if kept.find(info, images, precision, compute) is None:
         logger.info(f"extracting the features of {label} ({info.weights}) from {dataset.name}")
     with Progress("frames", unit="frame") as progress:

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
 from harness.jobs.job import Job
+from harness.jobs.job_folder import JobFolder
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import Prepared, prepare_inputs
 from harness.runner.recipe import Recipe
 from harness.runner.scheduler import Schedule
-from harness.tracking import TrackingUnavailableError, open_tracker, records
+from harness.tracking import TrackingUnavailableError, open_tracker
 from harness.tracking.records import Record
 from harness.utils.hashing import content_hash
+from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.runner.pruning import PruningClient
@@ -44,11 +46,11 @@ class RunResult:
     tracking_seconds: float = 0.0
 
 
-def run(recipe: Recipe, data: Path | None, store: Path, tracking_uri: str | None, workers: int,
+def run(recipe: Recipe, data: Path | None, store: Store, workers: int,
         force: bool) -> RunResult:
     """Run what has no finished record; `force` runs everything again. The tracker is asked first, before any work."""
     began = time.perf_counter()
-    tracker = open_tracker(store, tracking_uri)
+    tracker = open_tracker(store)
     opened = time.perf_counter() - began
     prepared = prepare_inputs(recipe, data, store, tracker)
     expansion = JobGrid(recipe, prepared)
@@ -117,7 +119,7 @@ class _Session:
         for job, reporter in jobs:
             if not self._forced(job) and _finished(job):
                 self.outcome.kept += 1
-                record = records.read(job.folder / "record.json")
+                record = JobFolder(job.folder).read_record()
                 if job.job_id not in self.tracked:
                     self._send(job, record)
                 yield job, record
@@ -176,7 +178,7 @@ class _Session:
 
 def _finished(job: Job) -> bool:
     """Whether the job's folder is whole; what is damaged is given up, so that it is computed again."""
-    if not (job.folder / "record.json").is_file():
+    if not JobFolder(job.folder).has_record():
         return False
     if all(map(is_zipfile, job.folder.glob("*.npz"))):
         return True

@@ -8,11 +8,9 @@ not been. The objective is the selection split's metric.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 
 import optuna
@@ -22,15 +20,16 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from harness.jobs.job import Job
+from harness.jobs.job_folder import JobFolder
 from harness.runner.expansion import JobGrid
 from harness.runner.pruning import PruningClient, pruning_server
 from harness.runner.recipe import Grid
 from harness.runner.search_space import SearchSpace
-from harness.tracking import records
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.hashing import content_hash
 from harness.utils.locks import entry_lock
+from harness.utils.store import Store
 
 RunBatch = Callable[[list[tuple[Job, PruningClient | None]]], list[Record]]
 STARTUP_TRIALS = 10
@@ -45,12 +44,12 @@ STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed"
 class GridSearch:
     """The search over one grid of a recipe."""
 
-    def __init__(self, expansion: JobGrid, grid: Grid, store: Path) -> None:
+    def __init__(self, expansion: JobGrid, grid: Grid, store: Store) -> None:
         self.space, self.recipe, self.settings = SearchSpace(expansion, grid), expansion.recipe, expansion.recipe.search
         identity = self.space.identity()
         self.name = f"{self.recipe.name}/{grid.task}/{identity}"
-        self.lock = store / "artifacts" / "studies" / identity
-        self.database = store / "optuna.db"
+        self.lock = store.studies / identity
+        self.database = store.optuna_database
 
     def run(self, run_batch: RunBatch) -> list[Job]:
         """Search until the recipe's number of trials has completed or was pruned; the best one's job for each seed.
@@ -104,7 +103,7 @@ class GridSearch:
     def _resync(self, run_batch: RunBatch) -> None:
         """Hand the kept records of ended trials on once more: their tracker may have been lost."""
         jobs = {job.job_id: job for job in (self._job(trial) for trial in self._trials() if trial.state.is_finished())}
-        run_batch([(job, None) for job in jobs.values() if (job.folder / "record.json").is_file()])
+        run_batch([(job, None) for job in jobs.values() if JobFolder(job.folder).has_record()])
 
     def _batch(self) -> list[FrozenTrial]:
         """The trials to run now: what is left of the batch that a killed search began, or a new one."""
@@ -165,7 +164,7 @@ class GridSearch:
         """
         value = record.selection[record.metric] if record.status == "finished" else None
         if value is not None and self.settings.pruner != "none":
-            history = json.loads((self._job(trial).folder / "training.json").read_text())["history"]
+            history = JobFolder(self._job(trial).folder).read_training()["history"]
             self._report(self._trials()[trial.number], {epoch["epoch"]: epoch["value"] for epoch in history})
         self.study.tell(trial.number, value, state=STATES[record.status])
 
@@ -184,5 +183,6 @@ def median_pruner(best: float, rivals: Sequence[dict[int, float]], epoch: int) -
 
 def _forget_pruned(job: Job) -> None:
     """A pruned record holds against the rivals of its own search only; another search tries the job afresh."""
-    if (job.folder / "record.json").is_file() and records.read(job.folder / "record.json").status == "pruned":
+    files = JobFolder(job.folder)
+    if files.has_record() and files.read_record().status == "pruned":
         shutil.rmtree(job.folder)

@@ -8,27 +8,28 @@ from typing import TYPE_CHECKING
 
 from harness.tracking.location import Location, TrackingUnavailableError, locate
 from harness.tracking.records import Record
+from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.tracking.serialization import RunTags
     from harness.tracking.tracker import Tracker
 
-__all__ = ["Location", "TrackingUnavailableError", "locate", "open_tracker", "statistics_elsewhere", "tracked_records"]
+__all__ = ["Location", "TrackingUnavailableError", "locate", "open_tracker", "remote_job_files", "tracked_records"]
 
 
-def open_tracker(store: Path, tracking_uri: str | None = None, experiment: str | None = None) -> Tracker:
+def open_tracker(store: Store, experiment: str | None = None) -> Tracker:
     """A tracker on the store's database or on a server; imports MLflow. experiment: another than that of runs.
 
     The schema of a new database is made here, so open it before anything fans out. Raises FramelightError at once
     when a server does not answer or the store cannot be written, InputError for a URI MLflow cannot track in.
     """
-    location = locate(store, tracking_uri)
+    location = locate(store)
     from harness.tracking.tracker import Tracker
 
     return Tracker(location, experiment=experiment)
 
 
-def tracked_records(store: Path, tracking_uri: str | None = None) -> list[Record]:
+def tracked_records(store: Store) -> list[Record]:
     """Light records (no curve, environment, duration) of all finished and failed jobs tracked there.
 
     A store in which nothing was tracked yet gives []; nothing is written. Raises FramelightError when a server does
@@ -36,7 +37,7 @@ def tracked_records(store: Path, tracking_uri: str | None = None) -> list[Record
     """
     from harness.tracking.reader import read_records
 
-    location = locate(store, tracking_uri)
+    location = locate(store)
 
     def ask() -> RunTags:
         from harness.tracking.tracker import Tracker
@@ -46,15 +47,15 @@ def tracked_records(store: Path, tracking_uri: str | None = None) -> list[Record
     return read_records(location, ask)
 
 
-def statistics_elsewhere(store: Path, tracking_uri: str | None = None) -> Callable[[str, Path], bool] | None:
-    """Writes the statistics that were tracked of a job (its id) to a path, False where there are none.
+def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:
+    """Writes a file that was tracked of a job (its id, the file's name) to a path, False where there is none.
 
     None for the store's own database: what the store's folders lack, it has not. MLflow is imported at the first
     call, which raises FramelightError when a server does not answer.
     """
-    location = locate(store, tracking_uri)
-    if location.uri == locate(store).uri:
+    location = locate(store)
+    if location.uri == locate(store.untracked).uri:
         return None
-    from harness.tracking.remote_statistics import RemoteStatistics
+    from harness.tracking.remote_job_files import RemoteJobFiles
 
-    return RemoteStatistics(location)
+    return RemoteJobFiles(location)

@@ -100,7 +100,7 @@ class Connection:
         self.location = location
         self._lost = False
         if not reading_only:
-            make_folder(location.store)
+            make_folder(location.store.root)
             make_folder(location.lock.parent)
         with self.guard(FramelightError), nullcontext() if reading_only else locked(location):
             if location.database is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.utils.files import write_json
+from harness.utils.store import Store
 
 SCHEMA = 1
 
@@ -53,20 +54,20 @@ class Exported:
     crops: int = 0
 
 
-def folder(store: Path, job_id: str) -> Path:
-    return Path(store) / "artifacts" / "exports" / job_id
+def folder(store: Store, job_id: str) -> Path:
+    return store.exports / job_id
 
 
-def write(store: Path, exported: Exported) -> Path:
+def write(store: Store, exported: Exported) -> Path:
     path = folder(store, exported.job_id) / f"{exported.format}-{exported.precision}.json"
     write_json(path, {"schema": SCHEMA, **dataclasses.asdict(exported)})
     return path
 
 
-def exports(store: Path) -> Iterator[Exported]:
+def exports(store: Store) -> Iterator[Exported]:
     """Those in a store, by job, format and precision; a document that cannot be read or of another version is passed
     over: exporting again writes it."""
-    for path in sorted((Path(store) / "artifacts" / "exports").glob("*/*.json")):
+    for path in sorted(store.exports.glob("*/*.json")):
         found = _read(path)
         if found is not None:
             yield found

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from harness.tracking.serialization import WRITER
 from harness.utils.errors import FramelightError, InputError
+from harness.utils.store import Store
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 
@@ -24,9 +25,9 @@ class TrackingUnavailableError(FramelightError):
 
 @dataclass(frozen=True)
 class Location:
-    """store: folder of this machine's results; uri: what MLflow calls the tracking URI."""
+    """store: this machine's results, with an absolute root; uri: what MLflow calls the tracking URI."""
 
-    store: Path
+    store: Store
     uri: str
 
     @property
@@ -42,19 +43,20 @@ class Location:
     @property
     def artifacts(self) -> str | None:
         """Artifact folder of a new experiment; None lets a server decide."""
-        return None if self.server else str(self.store / "artifacts" / "mlflow")
+        return None if self.server else str(self.store.mlflow)
 
     @property
     def lock(self) -> Path:
         """One writer at a time: all that share a sqlite file, or all that share a store."""
-        return Path(f"{self.database}.lock") if self.database else self.store / "mlflow.lock"
+        return Path(f"{self.database}.lock") if self.database else self.store.mlflow_lock
 
 
-def locate(store: Path, tracking_uri: str | None = None) -> Location:
-    """The store's own database, or what `tracking_uri` names. InputError for a folder: MLflow retired file stores."""
-    store = Path(store).resolve()
+def locate(store: Store) -> Location:
+    """The store's own database, or what its tracking URI names. InputError for a folder: MLflow retired file stores."""
+    store = store.resolve()
+    tracking_uri = store.tracking_uri
     if not tracking_uri:
-        return Location(store, f"sqlite:///{store / 'mlflow.db'}")
+        return Location(store, f"sqlite:///{store.mlflow_database}")
     if urlparse(tracking_uri).scheme in ("", "file"):
         folder = Path(unquote(urlparse(tracking_uri).path)).expanduser().absolute()
         raise InputError(f"tracking URI '{tracking_uri}' is a folder, which MLflow no longer tracks in; "

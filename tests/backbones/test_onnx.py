@@ -18,7 +18,7 @@ from harness.cli import main
 from harness.data.image_decoding import decode
 from harness.features.extraction import extract
 from harness.features.store import FeatureStore
-from harness.runner.preparation import checkpoints
+from harness.utils.store import Store
 from tests.helpers.crop_folders import contents, write_crops
 from tests.helpers.onnx_models import SIZE, Both, export, pooled, timm_network
 
@@ -86,7 +86,7 @@ def test_its_card_and_what_is_said_of_it(both, entries, network, tmp_path):
 
 def test_it_is_listed_and_shown(both, tmp_path, capsys):
     store = tmp_path / "store"
-    import_onnx(both, "mine", checkpoints(store), None)
+    import_onnx(both, "mine", Store(store).backbones, None)
     assert main(["backbones", "--store", str(store)]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mine "))
     assert " - " in line and "imported both.onnx" in line

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from harness.cli import main
+from harness.utils.store import Store
 from tests.helpers import small_run
 from tests.helpers.tracked_stores import better, put, simulated
 
@@ -21,7 +22,7 @@ def tracked(tmp_path_factory):
     jobs = [put(store, "aaaa1111bbbb", seed, better(made[seed])) for seed in (0, 1)]
     jobs += [put(store, "aaaa2222bbbb", seed, made[seed], backbone="light") for seed in (0, 1)]
     jobs.append(put(store, "cccc3333dddd", 0, simulated("va", 1)[0]))
-    tracker = open_tracker(store)
+    tracker = open_tracker(Store(store))
     parent = tracker.study("small", "study", {}, {})
     for job in jobs:
         tracker.log(job, store / "artifacts" / "jobs" / job.job_id, parent)

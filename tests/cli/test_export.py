@@ -16,7 +16,6 @@ from harness.export.export import opened
 from harness.export.exported_model import open_exported
 from harness.export.onnx import FORMAT
 from harness.export.parity import check_parity, crops_of, outputs
-from harness.features.crop_margins import FILE
 from harness.features.store import FeatureStore
 from harness.leaderboard.runs import chosen_run
 from harness.metrics.tasks import TASKS
@@ -24,6 +23,7 @@ from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.tracking import export_records, tracked_records
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
+from harness.utils.store import Store
 from harness.video.faces.detector import open_detector
 from tests.helpers import small_run
 
@@ -60,7 +60,7 @@ def exported(readers, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def best(readers):
-    return chosen_run(tracked_records(readers, None), "best:expr", None, readers)
+    return chosen_run(tracked_records(Store(readers)), "best:expr", None, Store(readers))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def ambiguous(task, outputs, difference, thresholds=0.5):
 
 
 def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(exported, readers, best, small_set):
-    known, = export_records.exports(readers)
+    known, = export_records.exports(Store(readers))
     record, kept = best.record, best.kept()
     assert (known.job_id, known.format, known.precision) == (record.job_id, "onnx", "float32")
     assert 0 < known.largest <= 1e-4 and known.crops == len(kept.frames)
@@ -97,7 +97,7 @@ def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(expor
     assert (own.value, own.agreement) == (pytest.approx(record.metrics[record.metric], abs=1e-6), 1)
     assert known.size == (exported / known.file).stat().st_size and known.memory > 10
     assert set(known.latency) == {"1", "2"} and known.latency["1"]["median"] <= known.latency["1"]["p95"]
-    with np.load(export_records.folder(readers, known.job_id) / "onnx-float32.npz") as counts:
+    with np.load(export_records.folder(Store(readers), known.job_id) / "onnx-float32.npz") as counts:
         assert len(counts["units"]) == record.units
         counted = SufficientStatistics("expr", {"expr": counts["expr"]})
         assert score(counted).metrics["P_EXPR"] == pytest.approx(known.value)
@@ -116,7 +116,7 @@ def test_the_card_says_what_a_stranger_must_know(exported, best):
 def test_its_crops_are_cut_as_those_of_its_run(readers, best, tmp_path):
     store = Path(shutil.copytree(readers, tmp_path / "store"))
     images = FeatureStore(store / "features").entry(best.configuration.entry).data_digest
-    write_json(store / "features" / FILE, {f"{images}, {open_detector('haar').identity}": [1.3, 0.1, 0.2]})
+    write_json(Store(store).crop_margins, {f"{images}, {open_detector('haar').identity}": [1.3, 0.1, 0.2]})
     assert export(store, "best:expr", tmp_path / "out", "--precision", "float32") == 0
     card = json.loads((tmp_path / "out" / "card.json").read_text())
     assert card["margin"] == {"scale": 1.3, "dx": 0.1, "dy": 0.2}
@@ -151,9 +151,9 @@ def test_the_example_runs_where_framelight_is_not(exported, best, small_set, tmp
 
 @pytest.mark.parametrize("task", ("va", "au", "mtl"))
 def test_every_task_is_predicted_as_the_run_did(task, others, small_set, tmp_path):
-    chosen = chosen_run([one for one in tracked_records(others, None) if one.recipe == "others"], f"best:{task}", None,
-                        others)
-    network, _ = opened(chosen, others)
+    chosen = chosen_run([one for one in tracked_records(Store(others)) if one.recipe == "others"], f"best:{task}", None,
+                        Store(others))
+    network, _ = opened(chosen)
     dataset, kept = open_dataset(small_set), chosen.kept()
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
     crops = crops_of(kept, dataset)
@@ -201,7 +201,7 @@ def refused(capsys, store, run, out, *more, code=2):
 
 
 def test_runs_that_cannot_be_exported_say_why(readers, small_set, tmp_path, capsys):
-    records = {record.backbone: record for record in tracked_records(readers, None) if record.kind == "baseline"}
+    records = {record.backbone: record for record in tracked_records(Store(readers)) if record.kind == "baseline"}
     constant = next(record for name, record in records.items() if record.features == "none")
     out = tmp_path / "out"
     assert "looks at no image" in refused(capsys, readers, constant.group_id, out)

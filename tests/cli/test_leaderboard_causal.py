@@ -14,6 +14,7 @@ from harness.data import locations
 from harness.jobs.causal import folder, kept
 from harness.smoothing.kernels import CAUSAL
 from harness.tracking.records import read
+from harness.utils.store import Store
 
 CAUSAL_SETTINGS = ["--set", f"kernels={','.join(CAUSAL)}", "--set", "gaps=held"]
 
@@ -71,7 +72,7 @@ def test_the_board_itself_and_its_records_stay_as_they_are(capsys, store):
 
 def test_what_was_replayed_needs_no_labels_and_says_the_same(capsys, store):
     first = shown(capsys, "--causal", "--store", store)
-    (store / "features" / locations.FILE).unlink()
+    (Store(store).dataset_locations).unlink()
     assert shown(capsys, "--causal", "--store", store) == first
     assert first[0] == 0 and "Median price of" in first[1] and "assumed" in first[1]
     assert all(len(line) <= 100 for line in first[1].splitlines())
@@ -80,34 +81,34 @@ def test_what_was_replayed_needs_no_labels_and_says_the_same(capsys, store):
 def test_the_filter_chosen_for_a_job_can_be_asked_for(capsys, store):
     job = next(path.parent.name for path in (store / "artifacts/jobs").glob("*/record.json")
                if read(path).task == "au" and read(path).kind == "run")
-    assert kept(store, job) is None
+    assert kept(Store(store), job) is None
     row = causal(capsys, store)[0][job.removesuffix("-s0")]
-    found = kept(store, job)
+    found = kept(Store(store), job)
     assert (found.kernel, found.radius, found.gaps, len(found.thresholds)) == (row["kernel"], row["radius"], "held", 12)
     assert found.kernel in (*CAUSAL, "none")
-    (folder(store, job) / "record.json").write_text("{")
-    assert kept(store, job) is None
+    (folder(Store(store), job) / "record.json").write_text("{")
+    assert kept(Store(store), job) is None
 
 
 def test_other_predictions_are_replayed_again(capsys, store):
     """As after `run --force` on another machine: what was frozen no longer is what was replayed."""
     before, _ = causal(capsys, store)
     run = next(iter(before))
-    path = folder(store, f"{run}-s0") / "choice.json"
+    path = folder(Store(store), f"{run}-s0") / "choice.json"
     frozen = path.read_text()
     path.write_text(frozen.replace('"predictions": "', '"predictions": "0'))
-    assert kept(store, f"{run}-s0") is None
+    assert kept(Store(store), f"{run}-s0") is None
     assert causal(capsys, store)[0] == before and path.read_text() == frozen
 
 
 def test_data_that_is_gone_or_changed_is_said_and_can_be_named(capsys, store, small_set, tmp_path):
-    (store / "features" / locations.FILE).unlink()
+    (Store(store).dataset_locations).unlink()
     code, out, err = shown(capsys, "--causal", "--store", store)
     assert code == 0 and "nothing to replay" in out
     assert "not known where the data set of task expr, small [" in err and "add --data DIR" in err
     moved = tmp_path / "moved"
     shutil.copytree(small_set, moved)
-    locations.set_location(store, _images(store), moved)
+    locations.set_location(Store(store), _images(store), moved)
     labels = next((moved / "Third ABAW Annotations/EXPR_Classification_Challenge/Validation_Set").glob("*.txt"))
     labels.write_text(labels.read_text().replace("0", "1"))
     _, out, err = shown(capsys, "--causal", "--store", store, "--task", "expr")
@@ -173,4 +174,4 @@ def test_stills_have_no_time_to_pass(capsys, tmp_path):
     from harness.leaderboard.causal_replays import replayed
 
     records = [read(path) for path in (tmp_path / "artifacts/jobs").glob("*/record.json")]
-    assert replayed(records, tmp_path, None, print) == {} and not capsys.readouterr().out
+    assert replayed(records, Store(tmp_path), None, print) == {} and not capsys.readouterr().out

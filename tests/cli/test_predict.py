@@ -16,6 +16,7 @@ from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import SmoothingParams
 from harness.utils.locks import entry_lock
+from harness.utils.store import Store
 from tests.helpers import small_run
 from tests.helpers.predict_command import PROBABILITIES, kept, numbers, predict, rows, runs_of
 from tests.helpers.video_files import film
@@ -58,9 +59,9 @@ def test_a_folder_of_crops_gives_what_the_runs_predicted_of_that_video(readers, 
 
 
 def test_runs_on_one_backbone_share_its_pass(readers):
-    forwards = open_runs(BOTH, Opening(readers))
+    forwards = open_runs(BOTH, Opening(Store(readers)))
     assert len(forwards) == 1 and [reader.task.name for reader in forwards[0].readers] == ["expr", "au"]
-    assert len(open_runs(("best:expr", "best:expr"), Opening(readers))[0].readers) == 1
+    assert len(open_runs(("best:expr", "best:expr"), Opening(Store(readers)))[0].readers) == 1
 
 
 def test_gaps_are_left_empty_where_that_is_wanted(readers, crops, tmp_path):

@@ -17,6 +17,7 @@ from harness.smoothing.kernels import SmoothingParams
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.files import write_json
+from harness.utils.store import Store
 from harness.video.faces.boxes import Margin
 from tests.helpers.predict_command import PROBABILITIES, numbers, predict, runs_of
 
@@ -24,8 +25,8 @@ from tests.helpers.predict_command import PROBABILITIES, numbers, predict, runs_
 @pytest.fixture(scope="module")
 def made(readers, tmp_path_factory):
     """The folder of an export of the best run of expressions, its file neither scored nor timed."""
-    chosen = chosen_run(tracked_records(readers, None), "best:expr", None, readers)
-    network, _ = opened(chosen, readers)
+    chosen = chosen_run(tracked_records(Store(readers)), "best:expr", None, Store(readers))
+    network, _ = opened(chosen)
     folder = tmp_path_factory.mktemp("export")
     path = FORMAT.write(network, folder, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
     card = card_of(chosen, network, FORMAT, False, 0, margin=Margin(1.2, 0.1, 0.05))
@@ -136,8 +137,8 @@ def test_a_file_that_gives_something_else_is_refused(readers, exported, crops, t
 
 
 def test_thresholds_of_real_time_are_kept_beside_those_of_a_film(readers, tmp_path):
-    chosen = chosen_run(tracked_records(readers, None), "best:au", None, readers)
-    network, _ = opened(chosen, readers)
+    chosen = chosen_run(tracked_records(Store(readers)), "best:au", None, Store(readers))
+    network, _ = opened(chosen)
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
     live = SmoothingParams("exponential", 3, "held", tuple(i / 16 for i in range(12)))
     card = card_of(chosen, network, FORMAT, False, 0, causal=live)

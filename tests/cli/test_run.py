@@ -9,6 +9,7 @@ import pytest
 from harness.cli import main
 from harness.leaderboard.boards import best_pictures
 from harness.leaderboard.published import ANNOTATED
+from harness.utils.store import Store
 from tests.helpers import small_run
 from tests.helpers.records import record
 
@@ -45,10 +46,11 @@ def test_run_ends_with_where_the_pictures_of_each_boards_best_run_lie(finished, 
 def test_a_board_without_pictures_or_without_a_run_is_not_named(tmp_path):
     runs = [record("a" * 12, value=0.3), record("b" * 12, value=0.4), record("c" * 12, value=0.9, kind="baseline"),
             record("d" * 12, value=0.5, protocol="published")]
-    assert best_pictures(tmp_path, runs) == []
+    assert best_pictures(Store(tmp_path), runs) == []
     for name in ("a", "b", "c"):
         (tmp_path / "artifacts/jobs" / f"{name * 12}-s0" / "pictures").mkdir(parents=True)
-    assert best_pictures(tmp_path, runs) == [f"  expr, held-out: {tmp_path}/artifacts/jobs/{'b' * 12}-s0/pictures"]
+    best = f"{tmp_path}/artifacts/jobs/{'b' * 12}-s0/pictures"
+    assert best_pictures(Store(tmp_path), runs) == [f"  expr, held-out: {best}"]
 
 
 def test_rows_have_what_the_contract_names(finished, capsys):

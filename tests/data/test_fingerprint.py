@@ -1,11 +1,13 @@
+import dataclasses
 import os
 
 import pytest
 
-from harness.data.fingerprint import DigestCache, dataset_digest, sequence_digest
+from harness.data.fingerprint import DatasetFingerprint, DigestCache, data_digest, dataset_digest, sequence_digest
 from harness.data.registry import open_dataset
 from harness.utils.errors import InputError
 from tests.helpers.data_folders import crops, image_bytes, small_abaw3
+from tests.helpers.records import record
 
 
 def test_the_digest_is_of_the_content_wherever_it_lies(tmp_path):
@@ -79,3 +81,16 @@ def test_progress_counts_sequences(tmp_path):
     steps = []
     dataset_digest(open_dataset(small_abaw3(tmp_path)), progress=lambda done, total: steps.append((done, total)))
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_a_record_matches_the_very_images_and_annotations_it_was_made_on(tmp_path):
+    roots = small_abaw3(tmp_path / "here"), small_abaw3(tmp_path / "there")
+    first, second = (DatasetFingerprint(open_dataset(root)) for root in roots)
+    own = record(task="expr", data_digest=data_digest(first.images, first.labels("expr")))
+    assert first.matches(own) and second.matches(own)
+    assert not first.matches(dataclasses.replace(own, data_digest="another"))
+    [*_, annotation] = sorted(roots[0].glob("*Annotations/EXPR*/Train_Set/*.txt"))
+    annotation.write_text(annotation.read_text() + "0\n")
+    assert not DatasetFingerprint(open_dataset(roots[0])).matches(own)
+    crops(roots[1], "video2", [3], shade=121)
+    assert not DatasetFingerprint(open_dataset(roots[1])).matches(own)

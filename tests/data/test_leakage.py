@@ -15,6 +15,7 @@ from harness.data.splits import labels_fingerprint
 from harness.runner import Grid, Recipe
 from harness.runner.preparation import prepare_inputs
 from harness.training.heads.config import HeadConfig
+from harness.utils.store import Store
 from tests.helpers.data_folders import TEST_LISTS, crops, small_abaw3, table, write
 from tests.helpers.logs import captured_logs
 
@@ -43,7 +44,7 @@ def warned(root, store, tasks=TASKS):
     dataset = open_dataset(root)
     labels = {task: labels_fingerprint(dataset, task) for task in tasks}
     with captured_logs() as messages:
-        pairs = warn_of_lookalikes(dataset, labels, dataset_digest(dataset), store)
+        pairs = warn_of_lookalikes(dataset, labels, dataset_digest(dataset), Store(store))
     return pairs, messages
 
 
@@ -180,7 +181,7 @@ def test_a_run_says_once_which_backbones_bring_their_own_answer(videos, tmp_path
     head = (HeadConfig("logistic_regression"),)
     grids = tuple(Grid(task, ("embeddings", "scores", "embeddings+scores"), head) for task in ("expr", "va"))
     recipe = Recipe("small", grids, ("emotions", "tiny_mobilenet@random"))
-    prepared = prepare_inputs(recipe, videos, tmp_path / "store")
+    prepared = prepare_inputs(recipe, videos, Store(tmp_path / "store"))
     warnings = [line for line in logged if line.startswith("warning")]
     assert len(warnings) == 2 and "cropped/video2/00004.jpg = cropped/video1_left/00001.jpg" in warnings[0]
     assert "(expr: emotions);" in warnings[1] and "va" not in warnings[1]
@@ -201,12 +202,12 @@ def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path):
         (root / f"{n}.jpg").write_bytes(picture(n, size=32))
     training = StillsConfig("tiny_mobilenet@random", identities=None, batch_size=8,
                             expressions=Expressions(Schedule(epochs=1), held_out=0.0))
-    folder = train_backbone(BackboneRecipe("mine", training), root, store).folder
+    folder = train_backbone(BackboneRecipe("mine", training), root, Store(store)).folder
 
     def warnings():
         head = (HeadConfig("logistic_regression"),)
         with captured_logs() as messages:
-            prepare_inputs(Recipe("small", (Grid("expr", heads=head),), ("mine",)), root, store)
+            prepare_inputs(Recipe("small", (Grid("expr", heads=head),), ("mine",)), root, Store(store))
         return [line for line in messages if line.startswith("warning")]
 
     (told,) = warnings()

@@ -3,15 +3,16 @@ from __future__ import annotations
 import shutil
 
 from harness.data import locations
+from harness.utils.store import Store
 
 
 def test_a_data_set_in_a_store_moves_with_it_and_another_stays_where_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     drawn, named = tmp_path / "store" / "artifacts" / "drawn", tmp_path / "data"
-    locations.set_location(tmp_path / "store", "a", drawn)
-    locations.set_location(tmp_path / "store", "b", named)
-    assert locations.get_location(tmp_path / "store", "a") == drawn
+    locations.set_location(Store(tmp_path / "store"), "a", drawn)
+    locations.set_location(Store(tmp_path / "store"), "b", named)
+    assert locations.get_location(Store(tmp_path / "store"), "a") == drawn
     shutil.move("store", "moved")
     for store in ("moved", tmp_path / "moved"):
-        assert locations.get_location(store, "a") == tmp_path / "moved" / "artifacts" / "drawn"
-        assert locations.get_location(store, "b") == named and locations.get_location(store, "c") is None
+        assert locations.get_location(Store(store), "a") == tmp_path / "moved" / "artifacts" / "drawn"
+        assert locations.get_location(Store(store), "b") == named and locations.get_location(Store(store), "c") is None

@@ -11,6 +11,7 @@ from harness.runner.expansion import JobGrid
 from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
+from harness.utils.store import Store
 
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 COUNTS = {"table_expr": 6 * 3 * 2, "table_va": 6 * 3 * 2, "table_au": 6 * 3 * 2, "table_smoothing": 11 + 11 + 14,
@@ -21,7 +22,7 @@ TABLES = tuple(COUNTS)
 def expanded(recipe):
     backbones = tuple(PreparedBackbone(name, f"checkpoint {name}", f"{name} hash", False, 4_000_000, f"{name} entry",
                                        AFFECTNET) for name in recipe.every_backbone())
-    prepared = Prepared(Path("data"), Path("store"), "affwild2", True, "images", dict.fromkeys(recipe.tasks, "labels"),
+    prepared = Prepared(Path("data"), Store("store"), "affwild2", True, "images", dict.fromkeys(recipe.tasks, "labels"),
                         backbones)
     return [job for job in JobGrid(recipe, prepared).jobs() if job.configuration.kind == "run"]
 
@@ -101,4 +102,4 @@ def test_a_table_without_its_weights_says_how_to_import_them(tmp_path):
     from harness.runner.preparation import prepare_inputs
 
     with pytest.raises(InputError, match="backbones import FILE --name mobilenet_7.*enet_b0_7.*enet_b2_8"):
-        prepare_inputs(find_recipe("table_mtl"), tmp_path, tmp_path / "store")
+        prepare_inputs(find_recipe("table_mtl"), tmp_path, Store(tmp_path / "store"))

@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from harness.export.registry.registry import CARD, EXAMPLE, FILE
 from harness.tracking import open_tracker
+from harness.utils.store import Store
 
 
 def write_export(folder, seed=0, side=None, record=None):
@@ -33,7 +34,7 @@ def write_export(folder, seed=0, side=None, record=None):
 
 def track(store, records, uri=None):
     """Log jobs whose folders lie in the store."""
-    tracker = open_tracker(store, uri)
+    tracker = open_tracker(Store(store, uri))
     study = tracker.study("small", "s")
     for record in records:
         tracker.log(record, store / "artifacts" / "jobs" / record.job_id, study)

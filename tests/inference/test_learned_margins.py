@@ -8,9 +8,10 @@ from PIL import Image
 from harness.data import locations
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
-from harness.features.crop_margins import DEFAULT, FEWEST, FILE, MOST
+from harness.features.crop_margins import DEFAULT, FEWEST, MOST
 from harness.inference.forward import LoadedRun
 from harness.inference.load_runs import margins_of
+from harness.utils.store import Store
 from harness.video.faces.boxes import Margin, crop
 from harness.video.faces.detector import open_detector
 from tests.helpers import face_scenes
@@ -57,40 +58,40 @@ def reader(images="", margin=None):
 @pytest.mark.parametrize("videos, each", [(4, 15), (2, 9), (52, 2)])
 def test_it_is_that_of_the_crops_and_measured_once(tmp_path, detector, videos, each, logged):
     images, seen = make_set(tmp_path / "data", detector, videos, each), Counting()
-    locations.set_location(tmp_path, images, tmp_path / "data")
-    first = margins_of([reader(images)], seen, tmp_path, None)
+    locations.set_location(Store(tmp_path), images, tmp_path / "data")
+    first = margins_of([reader(images)], seen, Store(tmp_path), None)
     assert seen.shown == min(MOST, videos * each)
     if videos * each >= FEWEST:
         assert first[0].scale == pytest.approx(WIDE.scale, abs=0.06)
         assert first[0].dy == pytest.approx(WIDE.dy, abs=0.04)
     else:
         assert first == [DEFAULT] and "few faces are found" in logged[-1]
-    assert margins_of([reader(images)], seen, tmp_path, None) == first
+    assert margins_of([reader(images)], seen, Store(tmp_path), None) == first
     assert seen.shown == min(MOST, videos * each)
 
 
 def test_crops_that_are_gone_or_were_changed_tell_nothing(tmp_path, detector, logged):
     images = make_set(tmp_path / "data", detector, 2, 12)
-    assert margins_of([reader(images)], detector, tmp_path, None) == [DEFAULT]
-    locations.set_location(tmp_path, images, tmp_path / "data")
+    assert margins_of([reader(images)], detector, Store(tmp_path), None) == [DEFAULT]
+    locations.set_location(Store(tmp_path), images, tmp_path / "data")
     (tmp_path / "data" / "cropped" / "video0" / "00001.png").unlink()
-    assert margins_of([reader(images), reader()], detector, tmp_path, None) == [DEFAULT] * 2
+    assert margins_of([reader(images), reader()], detector, Store(tmp_path), None) == [DEFAULT] * 2
     assert len(logged) == 3 and all("are not here" in line and "--margin X" in line for line in logged)
-    assert not (tmp_path / "features" / FILE).exists()
+    assert not (Store(tmp_path).crop_margins).exists()
 
 
 def test_what_is_known_or_given_is_not_looked_up(tmp_path, detector):
     own, seen = Margin(1.2, 0.1, 0.05), Counting()
-    assert margins_of([reader(margin=own)], seen, tmp_path, None) == [own]
-    assert margins_of([reader(margin=own), reader()], seen, tmp_path, 1.5) == [Margin(1.5)] * 2
+    assert margins_of([reader(margin=own)], seen, Store(tmp_path), None) == [own]
+    assert margins_of([reader(margin=own), reader()], seen, Store(tmp_path), 1.5) == [Margin(1.5)] * 2
     assert seen.shown == 0
 
 
 def test_a_damaged_note_is_written_anew(tmp_path, detector):
     images = make_set(tmp_path / "data", detector, 4, 8)
-    locations.set_location(tmp_path, images, tmp_path / "data")
-    note = tmp_path / "features" / FILE
-    first = margins_of([reader(images)], detector, tmp_path, None)
+    locations.set_location(Store(tmp_path), images, tmp_path / "data")
+    note = Store(tmp_path).crop_margins
+    first = margins_of([reader(images)], detector, Store(tmp_path), None)
     note.write_text("[]")
-    assert margins_of([reader(images)], detector, tmp_path, None) == first
+    assert margins_of([reader(images)], detector, Store(tmp_path), None) == first
     assert list(json.loads(note.read_text()).values()) == [[first[0].scale, first[0].dx, first[0].dy]]

@@ -16,6 +16,7 @@ from harness.runner.preparation import prepare_inputs
 from harness.tracking.serialization import metrics
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError
+from harness.utils.store import Store
 
 HEAD = HeadConfig("logistic_regression", hidden=0, epochs=2)
 RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(Grid("expr", ("scores",), (HEAD,)),),
@@ -26,7 +27,7 @@ RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(Grid(
 def prepared(small_set, tmp_path_factory):
     folder = tmp_path_factory.mktemp("jobs")
     shutil.copytree(small_set, folder / "data")
-    return prepare_inputs(RECIPE, folder / "data", folder / "store")
+    return prepare_inputs(RECIPE, folder / "data", Store(folder / "store"))
 
 
 def job_of(prepared, kind, **changes):
@@ -90,7 +91,7 @@ def test_thresholds_may_stay_at_half(small_set, tmp_path):
     head, found = HeadConfig("mlp", hidden=8, epochs=2), {}
     recipe = Recipe(name="half", backbones=("tiny_mobilenet@random",), grids=(Grid("au", ("scores",), (head,)),),
                     smoothing=SmoothingGrid(largest=2), baselines=False, pictures=False)
-    ready = prepare_inputs(recipe, small_set, tmp_path / "store")
+    ready = prepare_inputs(recipe, small_set, Store(tmp_path / "store"))
     for thresholds in ("chosen", "half"):
         job, = JobGrid(dataclasses.replace(recipe, thresholds=thresholds), ready).jobs()
         found[thresholds] = compute(job)

@@ -17,6 +17,7 @@ from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.errors import FramelightError, InputError
+from harness.utils.store import Store
 
 LINEAR = HeadConfig("logistic_regression", hidden=0, epochs=2)
 SEPARATE = HeadConfig("separate", hidden=0, epochs=2, parts=(
@@ -27,7 +28,7 @@ RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("models"))
+    return prepare_inputs(RECIPE, small_set, Store(tmp_path_factory.mktemp("models")))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ JOBS = {"head": ("expr", "embeddings", LINEAR), "noise": ("expr", "noise", LINEA
 def test_a_kept_model_predicts_what_the_fitted_one_did(name, prepared, data, tmp_path):
     task, features, head = JOBS[name]
     job = job_of(prepared, task, features, head)
-    model, entry = fitted(job, data), FeatureStore(job.store / "features").entry(job.entry)
+    model, entry = fitted(job, data), FeatureStore(job.store.features).entry(job.entry)
     back = load_model(kept(model, tmp_path / "job"), entry, job.configuration)
     sequences = data.sequence_names(task, "test") or data.sequence_names(task, REPORTED)
     expected, found = model.predict(sequences), back.predict(sequences)
@@ -105,7 +106,7 @@ def test_the_median_epoch_of_two_is_their_mean_rounded_down():
 
 def test_what_cannot_be_loaded_is_said(prepared, data, tmp_path):
     job = job_of(prepared, "expr", "embeddings", LINEAR)
-    entry = FeatureStore(job.store / "features").entry(job.entry)
+    entry = FeatureStore(job.store.features).entry(job.entry)
     folder = kept(fitted(job, data), tmp_path / "job")
     narrow = dataclasses.replace(job.configuration, features="scores")
     with pytest.raises(InputError, match="columns of scores; the features of .* have 8"):

@@ -20,6 +20,7 @@ from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError
+from harness.utils.store import Store
 
 LINEAR = HeadConfig("logistic_regression", epochs=2)
 RECIPE = Recipe(name="sealed", backbones=("tiny_mobilenet@random",), grids=(Grid("expr", ("scores",), (LINEAR,)),),
@@ -30,7 +31,7 @@ CHOICE = PostprocessingChoice("mean", 3, (0.5,) * 12, 0.4, {"mean": [0.3, 0.4]})
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("sealed") / "store")
+    return prepare_inputs(RECIPE, small_set, Store(tmp_path_factory.mktemp("sealed") / "store"))
 
 
 def job_of(prepared, protocol=HELD_OUT):

@@ -17,6 +17,7 @@ from harness.runner.scheduler import Schedule
 from harness.runner.search import GridSearch
 from harness.tracking import records
 from harness.training.heads.config import HeadConfig, HeadOverride
+from harness.utils.store import Store
 
 LINEAR = HeadConfig("logistic_regression", epochs=2)
 RECIPE = Recipe(name="sealed", backbones=("tiny_mobilenet@random",), grids=(Grid("au", ("scores",), (LINEAR,)),),
@@ -93,7 +94,7 @@ def poisoned(monkeypatch, store):
 
 def run(recipe, data, store):
     """The records of a recipe, computed in this process as a run does; of a search those of its trials too."""
-    expansion, done = JobGrid(recipe, prepare_inputs(recipe, data, store)), []
+    expansion, done = JobGrid(recipe, prepare_inputs(recipe, data, Store(store))), []
 
     def batch(jobs):
         pending = {job: report for job, report in jobs if not (job.folder / "record.json").is_file()}
@@ -107,7 +108,7 @@ def run(recipe, data, store):
 
     batch([(job, None) for job in expansion.jobs()])
     for grid in recipe.grids if recipe.search else ():
-        batch([(job, None) for job in GridSearch(expansion, grid, store).run(batch)])
+        batch([(job, None) for job in GridSearch(expansion, grid, Store(store)).run(batch)])
     return done
 
 

@@ -7,7 +7,6 @@ import shutil
 import numpy as np
 import pytest
 
-from harness.jobs import training
 from harness.jobs.execute import compute, train_group
 from harness.jobs.predictions import Predictions
 from harness.runner import Grid, Protocol, Recipe, SmoothingGrid
@@ -16,6 +15,7 @@ from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.runner.scheduler import MOST, MOST_HIDDEN, Schedule, groups
 from harness.training.heads.config import HeadConfig, HeadOverride
+from harness.utils.store import Store
 
 LINEAR = tuple(HeadConfig("logistic_regression", l2=l2, learning_rate=rate, epochs=epochs)
                for l2, rate, epochs in ((0.0, 1e-2, 3), (1e-3, 3e-3, 4), (1e-2, 1e-2, 2)))
@@ -28,7 +28,7 @@ FOLDS = Protocol(folds=3)
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("together") / "store")
+    return prepare_inputs(RECIPE, small_set, Store(tmp_path_factory.mktemp("together") / "store"))
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def fresh(prepared, tmp_path):
     """A store without a job that has the features."""
     store = tmp_path / "store"
     store.mkdir()
-    (store / "features").symlink_to(prepared.store / "features")
-    return dataclasses.replace(prepared, store=store)
+    (store / "features").symlink_to(prepared.store.features)
+    return dataclasses.replace(prepared, store=Store(store))
 
 
 def jobs_of(prepared, **changes):
@@ -49,8 +49,8 @@ def linear(prepared, **changes):
 
 
 def kept(job):
-    found = [Predictions.load(job.predictions / name).outputs for name in (training.SELECTED, training.REPORTED)]
-    return found, json.loads((job.predictions / training.SUMMARY).read_text())
+    found = [Predictions.load(job.predictions / name).outputs for name in ("selection.npz", "reported.npz")]
+    return found, json.loads((job.predictions / "training.json").read_text())
 
 
 def require_same(ours, alone):
@@ -127,7 +127,7 @@ def test_a_schedule_trains_groups_and_gives_every_job_its_record(prepared, fresh
     jobs = jobs_of(fresh)
     found = scheduled(jobs)
     assert set(found) == set(jobs) and {record.status for record in found.values()} == {"finished"}
-    assert not list(fresh.store.glob("artifacts/*/*.aside"))
+    assert not list(fresh.store.root.glob("artifacts/*/*.aside"))
     deep = [job for job in jobs if job.configuration.head.hidden][0]
     alone = dataclasses.replace(deep, store=prepared.store)
     compute(alone)
@@ -139,8 +139,8 @@ def test_results_do_not_depend_on_the_workers(fresh, prepared, tmp_path):
     scheduled(jobs)
     again = tmp_path / "again"
     again.mkdir()
-    (again / "features").symlink_to(prepared.store / "features")
-    moved = [dataclasses.replace(job, store=again) for job in jobs]
+    (again / "features").symlink_to(prepared.store.features)
+    moved = [dataclasses.replace(job, store=Store(again)) for job in jobs]
     scheduled(moved, workers=2)
     for job, other in zip(jobs, moved):
         assert all(np.array_equal(one, expected) for one, expected in zip(kept(job)[0], kept(other)[0]))
@@ -159,11 +159,11 @@ def test_a_group_that_is_killed_while_it_keeps_leaves_nothing_and_ends_as_if_it_
     monkeypatch.setattr(Predictions, "save", killed)
     with pytest.raises(KeyboardInterrupt):
         scheduled(jobs)
-    assert [path for path in (fresh.store / "artifacts" / "predictions").iterdir() if path.is_dir()] == []
+    assert [path for path in (fresh.store.root / "artifacts" / "predictions").iterdir() if path.is_dir()] == []
     monkeypatch.undo()
     scheduled(jobs)
     whole = linear(prepared)
-    shutil.rmtree(prepared.store / "artifacts" / "predictions", ignore_errors=True)
+    shutil.rmtree(prepared.store.root / "artifacts" / "predictions", ignore_errors=True)
     scheduled(whole)
     for job, other in zip(jobs, whole):
         assert all(np.array_equal(one, expected) for one, expected in zip(kept(job)[0], kept(other)[0]))
@@ -184,7 +184,7 @@ def test_one_that_diverges_fails_alone_with_its_own_reason(fresh, logged):
 def test_a_group_that_cannot_be_trained_is_left_to_its_jobs(fresh, logged):
     """Its place is taken, so that nothing is kept; each job then says so itself."""
     jobs = linear(fresh)
-    in_the_way = fresh.store / "artifacts" / "predictions"
+    in_the_way = fresh.store.root / "artifacts" / "predictions"
     in_the_way.parent.mkdir()
     in_the_way.write_text("not a folder")
     found = scheduled(jobs)

@@ -19,6 +19,7 @@ from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.trained_head import load
+from harness.utils.store import Store
 
 HEAD = HeadConfig("mlp", hidden=8, epochs=6, learning_rate=3e-3)
 RECIPE = Recipe(name="trained", backbones=("tiny_mobilenet@random",), grids=(Grid("va", ("embeddings",), (HEAD,)),),
@@ -28,7 +29,7 @@ FOLDS = Protocol(folds=3)
 
 @pytest.fixture(scope="module")
 def prepared(small_set, tmp_path_factory):
-    return prepare_inputs(RECIPE, small_set, tmp_path_factory.mktemp("trained") / "store")
+    return prepare_inputs(RECIPE, small_set, Store(tmp_path_factory.mktemp("trained") / "store"))
 
 
 def job_of(prepared, protocol):
@@ -48,7 +49,7 @@ def folded(prepared):
 
 
 def summary(job):
-    return json.loads((job.folder / training.SUMMARY).read_text())
+    return json.loads((job.folder / "training.json").read_text())
 
 
 def outputs(predictions):
@@ -60,7 +61,7 @@ def outputs(predictions):
 def test_every_training_video_is_predicted_by_the_fold_that_never_saw_it(prepared, folded):
     job, record = folded
     labels = open_dataset(prepared.root).labels("va", "train")
-    kept = outputs(Predictions.load(job.folder / training.SELECTED))
+    kept = outputs(Predictions.load(job.folder / "selection.npz"))
     assert sorted(kept) == sorted(labels.sequences)
     for division in make_splits(FOLDS, task("va"), labels):
         model = fit_model(job, task("va"), division.fit, division.selection)
@@ -76,7 +77,7 @@ def test_the_reported_split_is_predicted_after_the_median_epoch_of_the_same_sche
     assert (final.epoch, len(final.history), final.config.epochs) == (record.epoch, record.epoch, HEAD.epochs)
     labels = open_dataset(prepared.root).labels("va", "train")
     again = fit_model(job, task("va"), labels, None, epochs={"head": record.epoch})
-    reported = Predictions.load(job.folder / training.REPORTED)
+    reported = Predictions.load(job.folder / "reported.npz")
     assert np.array_equal(again.predict(reported.sequences).outputs, reported.outputs)
 
 
@@ -86,9 +87,9 @@ def test_a_refit_keeps_the_choice_of_the_slice_and_changes_the_model(prepared):
     assert plain.job_id != refit.job_id
     assert (first.epoch, first.kernel, first.radius, first.selection) == \
         (second.epoch, second.kernel, second.radius, second.selection)
-    kept = [(job.folder / training.SELECTED).read_bytes() for job in (plain, refit)]
+    kept = [(job.folder / "selection.npz").read_bytes() for job in (plain, refit)]
     assert kept[0] == kept[1]
-    reported = [Predictions.load(job.folder / training.REPORTED).outputs for job in (plain, refit)]
+    reported = [Predictions.load(job.folder / "reported.npz").outputs for job in (plain, refit)]
     assert not np.array_equal(*reported)
     assert load(refit.folder).epoch == len(load(refit.folder).history) == first.epoch
 

@@ -4,8 +4,10 @@ import dataclasses
 
 import pytest
 
+from harness.jobs.job_folder import STATISTICS
 from harness.leaderboard.causal import causal, render_causal
-from harness.leaderboard.significance import FILE, SignificanceCache
+from harness.leaderboard.significance import SignificanceCache
+from harness.utils.store import Store
 from tests.helpers.job_statistics import keep
 
 
@@ -19,7 +21,7 @@ def replayed(tmp_path):
 
 
 def evidence(folder, replayed):
-    return SignificanceCache(folder, places={one.job_id: folder / "live/artifacts/jobs" / one.job_id / FILE
+    return SignificanceCache(Store(folder), places={one.job_id: folder / "live/artifacts/jobs" / one.job_id / STATISTICS
                                     for one in replayed.values()})
 
 

@@ -12,6 +12,7 @@ from harness.leaderboard.comparison_text import text, to_json, verdict
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.utils.errors import InputError
+from harness.utils.store import Store
 from tests.helpers.tracked_stores import VIDEOS, better, put, simulated
 
 
@@ -24,7 +25,7 @@ def runs(tmp_path):
 
 
 def compared(first, second, store):
-    return compare(first, second, SignificanceCache(store).statistics)
+    return compare(first, second, SignificanceCache(Store(store)).statistics)
 
 
 def test_a_better_run_is_found_with_what_makes_it_better(runs):
@@ -54,7 +55,8 @@ def test_the_units_that_move_most_are_named_with_what_each_run_scores_on_them(ru
     moves = [one.influence for one in found.for_first]
     assert len(moves) == 5 and moves == sorted(moves, reverse=True) and moves[-1] > 0
     assert all(one.influence < 0 for one in found.for_second) and found.own == "accuracy"
-    kept = [[SignificanceCache(runs[2]).statistics(record)[1].arrays["expr"] for record in side] for side in runs[:2]]
+    cache = SignificanceCache(Store(runs[2]))
+    kept = [[cache.statistics(record)[1].arrays["expr"] for record in side] for side in runs[:2]]
     for moved in found.for_first:
         place = VIDEOS.index(moved.unit)
         own = [np.mean([np.trace(one[place]) / one[place].sum() for one in side]) for side in kept]
@@ -75,7 +77,7 @@ def test_units_are_matched_by_name(runs):
     first, second, store = runs
     order = np.random.default_rng(0).permutation(len(VIDEOS))
     for record in second:
-        names, found = SignificanceCache(store).statistics(record)
+        names, found = SignificanceCache(Store(store)).statistics(record)
         np.savez(store / "artifacts/jobs" / record.job_id / "statistics.npz", units=np.array(names)[order],
                  expr=found.arrays["expr"][order])
     shuffled = compared(first, second, store)
@@ -120,7 +122,7 @@ def test_runs_that_are_not_scored_on_the_same_labels_are_refused(runs, changes, 
 def test_other_videos_or_rows_are_refused_even_where_the_totals_agree(runs):
     first, second, store = runs
     path = store / "artifacts/jobs" / second[0].job_id / "statistics.npz"
-    names, found = SignificanceCache(store).statistics(second[0])
+    names, found = SignificanceCache(Store(store)).statistics(second[0])
     np.savez(path, units=np.array([*names[:-1], "another"]), expr=found.arrays["expr"])
     with pytest.raises(InputError, match="bbbb-s0 is scored on other videos than .* beside it: another, video39"):
         compared(first, second, store)

@@ -8,11 +8,13 @@ import shutil
 
 import pytest
 
+from harness.jobs.job_folder import STATISTICS
 from harness.leaderboard.cost import cost, export_key
 from harness.leaderboard.cost_plot import draw_cost
 from harness.leaderboard.cost_text import render_cost
-from harness.leaderboard.significance import FILE, SignificanceCache
+from harness.leaderboard.significance import SignificanceCache
 from harness.tracking.export_records import Exported, exports, folder, write
+from harness.utils.store import Store
 from tests.helpers.job_statistics import keep
 
 SIZES = {"float32": 1.82e6, "float16": 0.96e6, "int8": 0.63e6}
@@ -39,16 +41,17 @@ def store(tmp_path):
     files = [exported(jobs[0], "float32"), exported(jobs[0], "int8", worse.metrics["P_EXPR"]),
              exported(jobs[2], "float32", faster=2.0)]
     for one in files:
-        path = write(tmp_path, one)
-        source = tmp_path / ("worse" if one.precision == "int8" else "") / "artifacts/jobs" / one.job_id / FILE
+        path = write(Store(tmp_path), one)
+        source = tmp_path / ("worse" if one.precision == "int8" else "") / "artifacts/jobs" / one.job_id / STATISTICS
         shutil.copy(source, path.with_suffix(".npz"))
     return tmp_path, jobs, files
 
 
 def listed(store):
     path, jobs, files = store
-    places = {export_key(one): folder(path, one.job_id) / f"{one.format}-{one.precision}.npz" for one in files}
-    return cost(jobs, exports(path), {"alone": 1_000_000}, evidence=SignificanceCache(path, places=places))
+    places = {export_key(one): folder(Store(path), one.job_id) / f"{one.format}-{one.precision}.npz" for one in files}
+    evidence = SignificanceCache(Store(path), places=places)
+    return cost(jobs, exports(Store(path)), {"alone": 1_000_000}, evidence=evidence)
 
 
 def test_each_file_has_its_own_score_and_each_run_without_one_its_own(store):
@@ -66,7 +69,7 @@ def test_each_file_has_its_own_score_and_each_run_without_one_its_own(store):
 
 def test_what_is_slower_and_worse_is_not_on_the_front(store):
     path, jobs, files = store
-    write(path, exported(jobs[0], "float16", 0.3))
+    write(Store(path), exported(jobs[0], "float16", 0.3))
     marked = {(row["run_id"], row["precision"]): row["pareto"] for row in listed(store)}
     assert marked == {("wins", "float32"): True, ("wins", "int8"): True, ("wins", "float16"): False,
                       ("small", "float32"): True, ("alone", None): False}
@@ -74,7 +77,7 @@ def test_what_is_slower_and_worse_is_not_on_the_front(store):
 
 def test_times_of_two_devices_are_not_compared(store):
     path, jobs, _ = store
-    write(path, exported(jobs[0], "float16", 0.3, device="Cortex-A78, 8 cores"))
+    write(Store(path), exported(jobs[0], "float16", 0.3, device="Cortex-A78, 8 cores"))
     rows = listed(store)
     assert next(row for row in rows if row["precision"] == "float16")["pareto"]
     text = render_cost(rows, width=200)
@@ -83,8 +86,8 @@ def test_times_of_two_devices_are_not_compared(store):
 
 def test_a_file_that_was_not_scored_or_timed_is_listed_and_on_no_front(store):
     path, jobs, _ = store
-    write(path, exported(jobs[1], "float32", latency={}, memory=None))
-    write(path, dataclasses.replace(exported(jobs[1], "int8"), value=None, largest=None, agreement=None))
+    write(Store(path), exported(jobs[1], "float32", latency={}, memory=None))
+    write(Store(path), dataclasses.replace(exported(jobs[1], "int8"), value=None, largest=None, agreement=None))
     rows = {(row["run_id"], row["seed"], row["precision"]): row for row in listed(store)}
     assert rows["wins", 1, "float32"]["pareto"] is rows["wins", 1, "int8"]["pareto"] is False
     assert list(rows)[-1] == ("wins", 1, "int8") and rows["wins", 1, "int8"]["value"] is None
@@ -93,7 +96,7 @@ def test_a_file_that_was_not_scored_or_timed_is_listed_and_on_no_front(store):
 
 def test_files_of_a_run_that_is_not_tracked_here_are_left_out(store):
     path, jobs, files = store
-    assert {row["run_id"] for row in cost(jobs[:2], exports(path), {})} == {"wins"}
+    assert {row["run_id"] for row in cost(jobs[:2], exports(Store(path)), {})} == {"wins"}
 
 
 @pytest.mark.parametrize("width", [80, 100, 140, 240])

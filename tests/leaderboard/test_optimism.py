@@ -18,6 +18,7 @@ from harness.smoothing.candidates import SmoothingGrid
 from harness.tracking import open_tracker
 from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import to_jsonable
+from harness.utils.store import Store
 from tests.helpers.job_statistics import keep
 
 PUBLISHED = Protocol("published")
@@ -39,13 +40,13 @@ def jobs(tmp_path):
 
 
 def test_each_configuration_is_paired_with_itself_under_the_other_protocol(jobs, tmp_path):
-    listed = optimism(jobs, evidence=SignificanceCache(tmp_path))
+    listed = optimism(jobs, evidence=SignificanceCache(Store(tmp_path)))
     assert [(row["run_id"], row["published_run_id"], row["seeds"]) for row in listed] == [
         ("wide", "openwide", [1, 2]), ("held", "open", [0, 1, 2])]
     gap = listed[1]
     assert gap["gap"] == pytest.approx(gap["published"] - gap["held_out"]) and gap["gap"] > 0
     assert gap["ci_low"] < gap["gap"] < gap["ci_high"] and gap["p_value"] < 0.05
-    found = SignificanceCache(tmp_path).difference([j for j in jobs if j.group_id == "open"],
+    found = SignificanceCache(Store(tmp_path)).difference([j for j in jobs if j.group_id == "open"],
                                           [j for j in jobs if j.group_id == "held"])
     assert (found.value, found.p) == (pytest.approx(gap["gap"]), gap["p_value"])
 
@@ -77,7 +78,7 @@ def test_what_repeats_labels_chooses_nothing_and_has_no_gap(tmp_path):
 
 
 def test_the_table_fits_and_says_what_is_in_the_gap(jobs, tmp_path):
-    listed = optimism(jobs, evidence=SignificanceCache(tmp_path))
+    listed = optimism(jobs, evidence=SignificanceCache(Store(tmp_path)))
     text = render_optimism(listed)
     assert max(map(len, text.splitlines())) <= 100
     for said in ("Expression on rendered", "held-out against published protocol", "held-out", "published", "gap",
@@ -87,7 +88,7 @@ def test_the_table_fits_and_says_what_is_in_the_gap(jobs, tmp_path):
 
 
 def test_all_four_formats_say_the_same(jobs, tmp_path):
-    listed = optimism(jobs, evidence=SignificanceCache(tmp_path))
+    listed = optimism(jobs, evidence=SignificanceCache(Store(tmp_path)))
     as_json, as_csv = json.loads(render_optimism(listed, "json")), list(
         csv.DictReader(io.StringIO(render_optimism(listed, "csv"))))
     for row, one, other in zip(listed, as_json, as_csv):
@@ -100,7 +101,7 @@ def test_all_four_formats_say_the_same(jobs, tmp_path):
 def test_p_goes_after_the_filter_and_stills_have_none(tmp_path):
     long = {"backbone": "drawn_expressions_1", "radius": 125}
     jobs = [*run(tmp_path, "held", 0.4, **long), *run(tmp_path, "open", 0.45, PUBLISHED, **long)]
-    listed = optimism(jobs, evidence=SignificanceCache(tmp_path))
+    listed = optimism(jobs, evidence=SignificanceCache(Store(tmp_path)))
     text = render_optimism(listed)
     assert "mean r=125" in render_optimism(listed, width=140) and "mean r=125" not in text
     assert f"{listed[0]['p_value']:.3f}" in text or "<0.001" in text
@@ -110,7 +111,7 @@ def test_p_goes_after_the_filter_and_stills_have_none(tmp_path):
 
 
 def track(store, records):
-    tracker = open_tracker(store)
+    tracker = open_tracker(Store(store))
     study = tracker.study("abaw3_expr", "s")
     for one in records:
         tracker.log(one, None, study)

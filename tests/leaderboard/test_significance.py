@@ -6,9 +6,11 @@ import sys
 import numpy as np
 import pytest
 
+from harness.jobs.job_folder import STATISTICS
 from harness.leaderboard import significance
 from harness.leaderboard.significance import SignificanceCache
 from harness.utils.errors import FramelightError
+from harness.utils.store import Store
 from tests.helpers.job_statistics import VIDEOS, keep
 
 
@@ -24,72 +26,75 @@ def mean(jobs):
 
 def test_an_interval_holds_the_mean_over_seeds(pair):
     store, good, _ = pair
-    low, high = SignificanceCache(store).interval(good)
+    low, high = SignificanceCache(Store(store)).interval(good)
     assert low < mean(good) < high and high - low < 0.3
 
 
 def test_a_difference_is_that_of_the_means_and_its_p_tells_what_is_sure(pair):
     store, good, poor = pair
-    found = SignificanceCache(store).difference(good, poor)
+    found = SignificanceCache(Store(store)).difference(good, poor)
     assert found.value == pytest.approx(mean(good) - mean(poor)) and found.low < found.value < found.high
     assert found.p < 0.01 and 0 < found.detectable < found.value and found.seeds == (0, 1, 2)
-    alone = SignificanceCache(store).difference(good, poor, interval=False)
+    alone = SignificanceCache(Store(store)).difference(good, poor, interval=False)
     assert (alone.p, alone.detectable, alone.low, alone.high) == (found.p, found.detectable, None, None)
-    against_itself = SignificanceCache(store).difference(good, good)
+    against_itself = SignificanceCache(Store(store)).difference(good, good)
     assert against_itself.value == 0 and against_itself.p == 1
 
 
 def test_only_seeds_that_both_have_are_compared(tmp_path):
     good, poor = keep(tmp_path, "a", 0.6, seeds=(0, 1, 2)), keep(tmp_path, "b", 0.4, seeds=(1, 2, 3))
-    assert SignificanceCache(tmp_path).difference(good, poor).seeds == (1, 2)
-    assert SignificanceCache(tmp_path).difference(good[:1], poor) is None
+    assert SignificanceCache(Store(tmp_path)).difference(good, poor).seeds == (1, 2)
+    assert SignificanceCache(Store(tmp_path)).difference(good[:1], poor) is None
 
 
 def test_what_was_not_scored_on_the_same_units_and_rows_has_no_difference(tmp_path):
     good = keep(tmp_path, "a", 0.6)
-    assert SignificanceCache(tmp_path).difference(good, keep(tmp_path, "b", 0.4, videos=VIDEOS[1:])) is None
-    assert SignificanceCache(tmp_path).difference(good, keep(tmp_path, "c", 0.4, scored=17)) is None, "another coverage"
+    assert SignificanceCache(Store(tmp_path)).difference(good, keep(tmp_path, "b", 0.4, videos=VIDEOS[1:])) is None
+    other_rows = keep(tmp_path, "c", 0.4, scored=17)
+    assert SignificanceCache(Store(tmp_path)).difference(good, other_rows) is None, "another coverage"
     other_names = tuple(f"other{i}" for i in range(len(VIDEOS)))
-    assert SignificanceCache(tmp_path).difference(good, keep(tmp_path, "d", 0.4, videos=other_names)) is None
+    assert SignificanceCache(Store(tmp_path)).difference(good, keep(tmp_path, "d", 0.4, videos=other_names)) is None
 
 
 def test_other_rows_of_the_same_units_have_no_difference_though_their_number_is_the_same(tmp_path):
     good, poor = keep(tmp_path, "a", 0.6), keep(tmp_path, "b", 0.4)
-    path = tmp_path / "artifacts" / "jobs" / poor[0].job_id / significance.FILE
+    path = tmp_path / "artifacts" / "jobs" / poor[0].job_id / STATISTICS
     with np.load(path) as kept:
         units, counts = kept["units"], kept["expr"]
     counts[0, 0, 0] += 1
     counts[1, counts[1].nonzero()[0][0], counts[1].nonzero()[1][0]] -= 1
     np.savez(path, units=units, expr=counts)
-    assert SignificanceCache(tmp_path).difference(good, poor) is None
-    assert SignificanceCache(tmp_path).difference(good[1:], poor[1:]) is not None
+    assert SignificanceCache(Store(tmp_path)).difference(good, poor) is None
+    assert SignificanceCache(Store(tmp_path)).difference(good[1:], poor[1:]) is not None
 
 
 def test_units_are_matched_by_name_whatever_their_order(tmp_path):
     good, poor = keep(tmp_path, "a", 0.6), keep(tmp_path, "b", 0.4)
     turned = keep(tmp_path, "c", 0.4, order=range(len(VIDEOS) - 1, -1, -1))
-    asked = SignificanceCache(tmp_path)
+    asked = SignificanceCache(Store(tmp_path))
     assert asked.difference(good, turned) == asked.difference(good, poor)
     assert asked.interval(turned) == asked.interval(poor)
 
 
 def test_without_statistics_of_every_seed_there_is_no_evidence(pair):
     store, good, poor = pair
-    (store / "artifacts" / "jobs" / good[1].job_id / significance.FILE).unlink()
-    assert SignificanceCache(store).interval(good) is None and SignificanceCache(store).difference(good, poor) is None
-    assert SignificanceCache(store).interval(good[:1]) is not None
+    (store / "artifacts" / "jobs" / good[1].job_id / STATISTICS).unlink()
+    assert SignificanceCache(Store(store)).interval(good) is None
+    assert SignificanceCache(Store(store)).difference(good, poor) is None
+    assert SignificanceCache(Store(store)).interval(good[:1]) is not None
 
 
 def test_one_video_alone_gives_no_interval(tmp_path):
-    assert SignificanceCache(tmp_path).interval(keep(tmp_path, "a", 0.6, videos=VIDEOS[:1])) is None
+    assert SignificanceCache(Store(tmp_path)).interval(keep(tmp_path, "a", 0.6, videos=VIDEOS[:1])) is None
 
 
 def test_what_was_worked_out_is_kept_and_needs_no_numpy(pair):
     store, good, poor = pair
-    first = SignificanceCache(store).difference(good, poor)
-    code = ("import sys, pathlib; from harness.leaderboard.significance import Evidence; from harness.tracking.records import from_json\n"
+    first = SignificanceCache(Store(store)).difference(good, poor)
+    code = ("import sys; from harness.leaderboard.significance import SignificanceCache\n"
+            "from harness.tracking.records import from_json\nfrom harness.utils.store import Store\n"
             "good, poor = ([from_json(line) for line in text.splitlines()] for text in sys.argv[2:])\n"
-            "found = Evidence(pathlib.Path(sys.argv[1])).difference(good, poor)\n"
+            "found = SignificanceCache(Store(sys.argv[1])).difference(good, poor)\n"
             "print(found.value, found.low, found.high, found.p, 'numpy' in sys.modules)")
     from harness.tracking.records import to_json
 
@@ -100,61 +105,62 @@ def test_what_was_worked_out_is_kept_and_needs_no_numpy(pair):
 
 def test_statistics_that_changed_are_worked_out_again(tmp_path):
     good, poor, better = keep(tmp_path, "a", 0.6), keep(tmp_path, "b", 0.4), keep(tmp_path, "c", 0.5)
-    before = SignificanceCache(tmp_path).difference(good, poor)
+    before = SignificanceCache(Store(tmp_path)).difference(good, poor)
     for old, new in zip(poor, better):
         folder = tmp_path / "artifacts" / "jobs"
-        shutil.copy(folder / new.job_id / significance.FILE, folder / old.job_id / significance.FILE)
-    assert SignificanceCache(tmp_path).difference(good, poor).value < before.value
+        shutil.copy(folder / new.job_id / STATISTICS, folder / old.job_id / STATISTICS)
+    assert SignificanceCache(Store(tmp_path)).difference(good, poor).value < before.value
 
 
 def test_a_copy_of_the_store_gives_the_same_evidence(pair, tmp_path):
     store, good, poor = pair
     shutil.copytree(store / "artifacts" / "jobs", tmp_path / "moved" / "artifacts" / "jobs")
-    there = SignificanceCache(tmp_path / "moved")
-    assert there.difference(good, poor) == SignificanceCache(store).difference(good, poor)
-    assert there.interval(good) == SignificanceCache(store).interval(good)
+    there = SignificanceCache(Store(tmp_path / "moved"))
+    assert there.difference(good, poor) == SignificanceCache(Store(store)).difference(good, poor)
+    assert there.interval(good) == SignificanceCache(Store(store)).interval(good)
 
 
 def test_a_broken_file_says_which_and_what_to_do(pair, logged):
     store, good, _ = pair
-    path = store / "artifacts" / "jobs" / good[0].job_id / significance.FILE
+    path = store / "artifacts" / "jobs" / good[0].job_id / STATISTICS
     whole = path.read_bytes()
     for broken in (b"not an archive", whole[:len(whole) // 2], whole[50:]):
         path.write_bytes(broken)
         logged.clear()
-        assert SignificanceCache(store).interval(good) is None, "a board is read without it"
+        assert SignificanceCache(Store(store)).interval(good) is None, "a board is read without it"
         assert re.search(f"{path}: cannot read.*run its recipe again", logged[0])
         with pytest.raises(FramelightError, match=f"{path}: cannot read.*run its recipe again"):
-            SignificanceCache(store).statistics(good[0])
+            SignificanceCache(Store(store)).statistics(good[0])
 
 
 def test_what_the_store_lacks_is_fetched_once(pair, tmp_path):
     store, good, poor = pair
     asked = []
 
-    def fetch(job_id, path):
+    def fetch(job_id, name, path):
         asked.append(job_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(store / "artifacts" / "jobs" / job_id / significance.FILE, path)
+        shutil.copy(store / "artifacts" / "jobs" / job_id / name, path)
         return True
 
-    here = SignificanceCache(tmp_path / "here", fetch)
-    assert here.interval(good) == SignificanceCache(store).interval(good) and asked == [job.job_id for job in good]
-    again = SignificanceCache(tmp_path / "here", fetch)
+    here = SignificanceCache(Store(tmp_path / "here"), fetch)
+    assert here.interval(good) == SignificanceCache(Store(store)).interval(good)
+    assert asked == [job.job_id for job in good]
+    again = SignificanceCache(Store(tmp_path / "here"), fetch)
     assert again.interval(good) == here.interval(good) and len(asked) == 3
-    assert SignificanceCache(tmp_path / "there", lambda job_id, path: False).interval(good) is None
+    assert SignificanceCache(Store(tmp_path / "there"), lambda job_id, name, path: False).interval(good) is None
 
 
 def test_a_server_that_is_lost_costs_the_evidence_and_not_the_board(pair, tmp_path, logged):
     store, good, poor = pair
     asked = []
 
-    def fetch(job_id, path):
+    def fetch(job_id, name, path):
         asked.append(job_id)
         raise FramelightError("tracking at http://there no longer answers")
 
     shutil.copytree(store / "artifacts" / "jobs" / good[0].job_id, tmp_path / "h/artifacts/jobs" / good[0].job_id)
-    here = SignificanceCache(tmp_path / "h", fetch)
+    here = SignificanceCache(Store(tmp_path / "h"), fetch)
     assert here.interval(poor) is None and here.difference(good, poor) is None
     assert here.interval(good[:1]) is not None, "what the store has is used"
     assert len(asked) == len(logged) == 1 and "http://there no longer answers" in logged[0]
@@ -165,18 +171,19 @@ def test_a_server_that_is_lost_costs_the_evidence_and_not_the_board(pair, tmp_pa
 def test_a_long_wait_is_explained_once(pair, monkeypatch, logged):
     store, good, poor = pair
     monkeypatch.setattr(significance, "PATIENCE_S", 0.0)
-    asked = SignificanceCache(store)
+    asked = SignificanceCache(Store(store))
     asked.interval(good)
     asked.difference(good, poor)
     assert len(logged) == 1 and "kept" in logged[0]
-    SignificanceCache(store).interval(good)
+    SignificanceCache(Store(store)).interval(good)
     assert len(logged) == 1, "nothing was worked out"
 
 
 @pytest.mark.parametrize("text", ["", "{\"low\": 0.1", "[]", "null", "{\"low\": 0.1}", "{\"other\": 1}"])
 def test_a_kept_result_that_was_damaged_is_worked_out_anew(pair, text):
     store, good, poor = pair
-    made = SignificanceCache(store).interval(good), SignificanceCache(store).difference(good, poor)
+    made = SignificanceCache(Store(store)).interval(good), SignificanceCache(Store(store)).difference(good, poor)
     for path in (store / "artifacts" / "evidence").glob("*.json"):
         path.write_text(text)
-    assert (SignificanceCache(store).interval(good), SignificanceCache(store).difference(good, poor)) == made
+    cache = SignificanceCache(Store(store))
+    assert (cache.interval(good), cache.difference(good, poor)) == made

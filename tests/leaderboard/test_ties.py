@@ -4,12 +4,15 @@ import json
 
 import pytest
 
+from harness.jobs.job_folder import JobFolder
+from harness.jobs.job_statistics import load
 from harness.leaderboard.render import render
 from harness.leaderboard.rows import rows
-from harness.leaderboard.significance import FILE, SignificanceCache, load
+from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.table import METHODS
 from harness.metrics.intervals import interval
 from harness.metrics.paired_tests import holm_bonferroni
+from harness.utils.store import Store
 from tests.helpers.job_statistics import VIDEOS, keep
 from tests.helpers.records import record
 
@@ -20,7 +23,7 @@ def store(tmp_path):
 
 
 def board(store, *groups):
-    return rows([job for group in groups for job in group], evidence=SignificanceCache(store))
+    return rows([job for group in groups for job in group], evidence=SignificanceCache(Store(store)))
 
 
 def test_runs_that_cannot_be_told_apart_share_the_first_rank_and_others_keep_their_place(store):
@@ -35,7 +38,7 @@ def test_runs_that_cannot_be_told_apart_share_the_first_rank_and_others_keep_the
 def test_p_values_are_adjusted_for_the_whole_board(store):
     groups = {name: keep(store, name, right) for name, right in (("a", 0.6), ("b", 0.57), ("c", 0.56), ("d", 0.55))}
     listed = board(store, *groups.values())
-    asked = SignificanceCache(store)
+    asked = SignificanceCache(Store(store))
     raw = [asked.difference(groups[row["run_id"]], groups["a"]).p for row in listed[1:]]
     assert [row["p_value"] for row in listed[1:]] == pytest.approx(holm_bonferroni(raw))
     assert any(row["p_value"] > p for row, p in zip(listed[1:], raw))
@@ -49,10 +52,10 @@ def test_the_interval_is_of_the_mean_over_seeds_and_not_the_mean_of_their_interv
 @pytest.mark.parametrize("method", ["studentized", "percentile", "bca"])
 def test_the_interval_is_made_as_asked_and_the_row_and_the_table_say_how(store, method):
     jobs = keep(store, "a", 0.6)
-    first = SignificanceCache(store).interval(jobs)
-    for asked in (SignificanceCache(store, method=method), SignificanceCache(store, method=method)):
+    first = SignificanceCache(Store(store)).interval(jobs)
+    for asked in (SignificanceCache(Store(store), method=method), SignificanceCache(Store(store), method=method)):
         [row] = rows(jobs, evidence=asked)
-        made = interval([load(store / "artifacts" / "jobs" / job.job_id / FILE)[1] for job in jobs], "P_EXPR", method)
+        made = interval([load(JobFolder(Store(store).job(job.job_id)).statistics)[1] for job in jobs], "P_EXPR", method)
         assert (row["ci_low"], row["ci_high"], row["ci_method"]) == (made.low, made.high, method)
         assert (asked.interval(jobs) == first) == (method == "studentized")
         assert f"95 % interval {METHODS[method].format(units='videos')}" in render([row])

@@ -10,6 +10,7 @@ from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.runner.recipe import FEATURES
 from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.errors import InputError
+from harness.utils.store import Store
 
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 BACKBONES = {
@@ -22,7 +23,7 @@ LINEAR = HeadConfig("logistic_regression", hidden=0)
 
 def expansion(*grids, temporal=True, backbones=tuple(BACKBONES), **settings):
     recipe = Recipe(name="r", grids=grids, backbones=backbones, **settings)
-    prepared = Prepared(Path("data"), Path("store"), "set", temporal, "images",
+    prepared = Prepared(Path("data"), Store(Path("store")), "set", temporal, "images",
                         {task: f"labels of {task}" for task in recipe.tasks},
                         tuple(BACKBONES[name] for name in recipe.every_backbone()))
     return JobGrid(recipe, prepared)

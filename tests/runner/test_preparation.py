@@ -15,6 +15,7 @@ from harness.tracking import TrackingUnavailableError
 from harness.training.backbones.config import Expressions, Schedule, StillsConfig
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
+from harness.utils.store import Store
 from tests.helpers.data_folders import AU, EXPR, annotate, crops, small_abaw3, table
 from tests.helpers.logs import captured_logs
 
@@ -36,9 +37,10 @@ def test_scores_of_a_backbone_without_a_classifier_are_refused_before_extraction
     backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
     grids = (Grid("expr", ("embeddings", "embeddings+scores"), (HeadConfig("logistic_regression"),)),)
     with pytest.raises(InputError, match="bare: no classifier.*--set features=embeddings"):
-        prepare_inputs(recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store")
+        prepare_inputs(recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"),
+                       Store(tmp_path / "store"))
     assert not list((tmp_path / "store" / "features").glob("*/*"))
-    prepared = prepare_inputs(recipe(backbones=("bare",)), tmp_path / "data", tmp_path / "store")
+    prepared = prepare_inputs(recipe(backbones=("bare",)), tmp_path / "data", Store(tmp_path / "store"))
     assert prepared.backbones[0].label == "bare"
 
 
@@ -58,7 +60,7 @@ def test_a_video_in_both_splits_is_refused_before_any_work(tmp_path, protocol):
     root = small_abaw3(tmp_path / "data")
     annotate(root, EXPR, "Validation_Set", "7-30-640x480", [0, 1, 4])
     with pytest.raises(InputError, match="video '7-30-640x480' in both train and validation of task 'expr'.*data chec"):
-        prepare_inputs(recipe(protocol=protocol), root, tmp_path / "store")
+        prepare_inputs(recipe(protocol=protocol), root, Store(tmp_path / "store"))
     assert not (tmp_path / "store" / "features").exists() and warnings(root, "va") == []
 
 
@@ -66,7 +68,7 @@ def test_a_subject_in_both_splits_is_refused(tmp_path):
     rows = [f"{n}.jpg,{('anger', 'fear')[n % 2]},s{n % 5},{'val' if n > 7 else 'train'}" for n in range(12)]
     root = table(tmp_path / "data", "image,expression,subject,split", *rows)
     with pytest.raises(InputError, match="subject 's0' and 3 more in both train and validation"):
-        prepare_inputs(recipe(), root, tmp_path / "store")
+        prepare_inputs(recipe(), root, Store(tmp_path / "store"))
 
 
 def test_the_two_sides_of_one_video_in_two_splits_are_a_warning(tmp_path):
@@ -114,16 +116,17 @@ def test_what_kills_left_aside_is_swept(tmp_path):
         old[-1].mkdir(parents=True)
         os.utime(old[-1], (time.time() - 7200,) * 2)
     with pytest.raises(InputError, match="add --data"):
-        prepare_inputs(recipe(), None, tmp_path / "store")
+        prepare_inputs(recipe(), None, Store(tmp_path / "store"))
     assert [path for path in old if path.exists()] == []
 
 
 def test_synthetic_sets_are_known_by_the_code_that_drew_them(tmp_path, monkeypatch):
-    made = [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path), synthetic_stills(STILLS, tmp_path)]
-    assert made == [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path),
-                    synthetic_stills(STILLS, tmp_path)]
+    store, videos = Store(tmp_path), SyntheticVideos(videos=4, frames=10)
+    made = [synthetic_videos(videos, store), synthetic_stills(STILLS, store)]
+    assert made == [synthetic_videos(SyntheticVideos(videos=4, frames=10), Store(tmp_path)),
+                    synthetic_stills(STILLS, Store(tmp_path))]
     monkeypatch.setattr("harness.data.synthetic.VERSION", 1_000)
-    again = [synthetic_videos(SyntheticVideos(videos=4, frames=10), tmp_path), synthetic_stills(STILLS, tmp_path)]
+    again = [synthetic_videos(videos, store), synthetic_stills(STILLS, store)]
     assert not set(made) & set(again) and all(path.is_dir() for path in (*made, *again))
 
 
@@ -139,7 +142,7 @@ class Silent:
 
 
 def test_a_training_that_could_not_be_tracked_is_said(tmp_path, logged):
-    prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), tmp_path / "store", Silent())
+    prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), Store(tmp_path / "store"), Silent())
     assert "warning: no longer answers" in logged
 
 
@@ -148,7 +151,7 @@ def test_checkpoints_are_known_by_all_that_made_them(tmp_path, monkeypatch):
 
     def trained(training=TRAINING):
         before = set((store / "artifacts").glob("backbones/mine-*"))
-        prepare_inputs(recipe_of(training), root, store)
+        prepare_inputs(recipe_of(training), root, Store(store))
         return len(set((store / "artifacts").glob("backbones/mine-*")) - before)
 
     assert trained() == 1 and trained() == 0
@@ -163,10 +166,10 @@ def test_a_recipes_own_backbone_is_the_one_that_its_command_trains_and_is_tracke
     from harness.runner.backbone_training import train_backbone
     from harness.tracking import open_tracker
 
-    store, tracker = tmp_path / "store", open_tracker(tmp_path / "store")
-    alone = train_backbone(BackboneRecipe("mine", TRAINING, stills=STILLS), None, store)
+    store, tracker = tmp_path / "store", open_tracker(Store(tmp_path / "store"))
+    alone = train_backbone(BackboneRecipe("mine", TRAINING, stills=STILLS), None, Store(store))
     assert not alone.kept and alone.trained is not None
-    prepared = prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), store, tracker)
+    prepared = prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), Store(store), tracker)
     assert [path.name for path in (store / "artifacts").glob("backbones/mine-*")] == [alone.folder.name]
     assert prepared.backbones[0].label == "mine"
     assert tracker.training(alone.folder.name, "mine", {}, {}) is None, "it is finished there"
@@ -176,9 +179,9 @@ def test_an_entry_is_found_without_the_stills_it_was_trained_on(tmp_path):
     from harness.runner.backbone_training import train_backbone
 
     wanted = BackboneRecipe("mine", TRAINING, stills=STILLS)
-    folder = train_backbone(wanted, None, tmp_path).folder
+    folder = train_backbone(wanted, None, Store(tmp_path)).folder
     shutil.rmtree(tmp_path / "artifacts" / "synthetic")
-    again = train_backbone(wanted, None, tmp_path)
+    again = train_backbone(wanted, None, Store(tmp_path))
     assert again.kept and again.folder == folder and not (tmp_path / "artifacts" / "synthetic").exists()
 
 
@@ -188,7 +191,7 @@ def test_a_backbone_that_is_not_there_is_named_before_any_work_with_the_command_
     wanted = recipe(grids=grids, backbones=("enet_b0_8_best_vgaf", "tiny_mobilenet@random"))
     with pytest.raises(InputError, match="unknown backbone 'enet_b0_8_best_vgaf'.*backbones import FILE --name "
                                          "enet_b0_8_best_vgaf.*lacks enet_b2_8 too"):
-        prepare_inputs(wanted, small_abaw3(tmp_path / "data"), tmp_path / "store")
+        prepare_inputs(wanted, small_abaw3(tmp_path / "data"), Store(tmp_path / "store"))
     assert not (tmp_path / "store" / "features").exists()
 
 
@@ -200,5 +203,5 @@ def test_backbones_of_single_grids_are_prepared_and_asked_for_scores_where_they_
     backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
     head = (HeadConfig("logistic_regression"),)
     grids = Grid("expr", ("scores",), head), Grid("au", ("embeddings",), head, backbones=("bare",))
-    prepared = prepare_inputs(recipe(grids=grids), small_abaw3(tmp_path / "data"), tmp_path / "store")
+    prepared = prepare_inputs(recipe(grids=grids), small_abaw3(tmp_path / "data"), Store(tmp_path / "store"))
     assert [backbone.label for backbone in prepared.backbones] == ["tiny_mobilenet", "bare"]

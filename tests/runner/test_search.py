@@ -19,6 +19,7 @@ from harness.runner.search_space import SearchSpace
 from harness.tracking import open_tracker, records
 from harness.utils.errors import InputError
 from harness.utils.hashing import content_hash, to_jsonable
+from harness.utils.store import Store
 from tests.helpers import small_run
 from tests.helpers.search_recipes import RECIPE, TRIALS, arguments, outcome, studies
 
@@ -48,7 +49,7 @@ def empty(tmp_path_factory):
     """A store with a tracking database alone, which takes MLflow seconds to make."""
     store = tmp_path_factory.mktemp("empty") / "store"
     store.mkdir()
-    open_tracker(store, None)
+    open_tracker(Store(store))
     return store
 
 
@@ -70,7 +71,7 @@ def fresh(empty, searched, tmp_path):
 @pytest.fixture(scope="module")
 def expansion(recipe, small_set, searched):
     wanted = apply_settings(find_recipe(str(recipe)), ["search.trials=12"])
-    return JobGrid(wanted, prepare_inputs(wanted, small_set, searched))
+    return JobGrid(wanted, prepare_inputs(wanted, small_set, Store(searched)))
 
 
 def test_the_winner_is_best_on_the_selection_split_and_alone_on_the_board(searched, capsys):
@@ -220,23 +221,23 @@ def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_a
         return train(jobs, *others)
 
     monkeypatch.setattr(execute.training, "train_together", counted)
-    prepared = dataclasses.replace(expansion.prepared, store=fresh)
-    run(recipe, prepared.root, fresh, None, 1, False)
+    prepared = dataclasses.replace(expansion.prepared, store=Store(fresh))
+    run(recipe, prepared.root, Store(fresh), 1, False)
     study, = studies(fresh)
     assert trained[:2] == [6, 6]
     for trial in study.get_trials():
         job = SearchSpace(JobGrid(recipe, prepared), recipe.grids[0]).job(trial, "trial", 0)
-        alone = dataclasses.replace(job, store=fresh / "alone")
-        alone.store.mkdir(exist_ok=True)
-        if not (alone.store / "features").exists():
-            (alone.store / "features").symlink_to(fresh / "features")
+        alone = dataclasses.replace(job, store=Store(fresh / "alone"))
+        alone.store.root.mkdir(exist_ok=True)
+        if not alone.store.features.exists():
+            alone.store.features.symlink_to(fresh / "features")
         record = execute.compute(alone)
         assert record.selection["P_VA"] == pytest.approx(trial.value, abs=1e-5)
 
 
 def test_a_head_keeps_what_is_not_searched_and_multitask_may_be_direct(expansion):
     text = RECIPE.replace('HeadConfig("mlp"', 'HeadConfig("multitask", schedule="constant"')
-    found = find_recipe(str(small_run.write_recipe(expansion.prepared.store, text)))
+    found = find_recipe(str(small_run.write_recipe(expansion.prepared.store.root, text)))
     space = SearchSpace(JobGrid(found, expansion.prepared), found.grids[0])
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     heads = [space.job(study.ask(), "trial", 0).configuration.head for _ in range(30)]

@@ -15,6 +15,7 @@ from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.runner.search import GridSearch
 from harness.tracking import records
+from harness.utils.store import Store
 from tests.helpers import small_run
 from tests.helpers.search_recipes import RECIPE, arguments, outcome, studies
 
@@ -27,7 +28,7 @@ def recipe(tmp_path_factory):
 @pytest.fixture(scope="module")
 def expansion(recipe, small_set, tmp_path_factory):
     wanted = apply_settings(find_recipe(str(recipe)), ["search.trials=12"])
-    return JobGrid(wanted, prepare_inputs(wanted, small_set, tmp_path_factory.mktemp("features")))
+    return JobGrid(wanted, prepare_inputs(wanted, small_set, Store(tmp_path_factory.mktemp("features"))))
 
 
 class Killed(Exception):
@@ -65,10 +66,10 @@ def search(expansion, store, batches, batch=2):
     """The trials of a search in a store of its own that has the features already."""
     if not store.exists():
         store.mkdir()
-        (store / "features").symlink_to(expansion.prepared.store / "features")
+        (store / "features").symlink_to(expansion.prepared.store.features)
     recipe = apply_settings(expansion.recipe, [f"search.batch={batch}"])
-    moved = JobGrid(recipe, dataclasses.replace(expansion.prepared, store=store))
-    GridSearch(moved, recipe.grids[0], store).run(batches)
+    moved = JobGrid(recipe, dataclasses.replace(expansion.prepared, store=Store(store)))
+    GridSearch(moved, recipe.grids[0], Store(store)).run(batches)
     study, = studies(store)
     return study.get_trials()
 

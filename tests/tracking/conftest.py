@@ -3,13 +3,14 @@ import shutil
 import pytest
 
 from harness.tracking import open_tracker
+from harness.utils.store import Store
 
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory):
     """A store whose database is made, to copy from: making one takes more than a second."""
     store = tmp_path_factory.mktemp("fresh") / "store"
-    open_tracker(store)
+    open_tracker(Store(store))
     return store
 
 

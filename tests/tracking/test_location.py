@@ -4,6 +4,7 @@ import pytest
 
 from harness.tracking.location import locate
 from harness.utils.errors import InputError
+from harness.utils.store import Store
 
 
 @pytest.mark.parametrize("name", ["runs", "my runs", "deep/er/mlruns"])
@@ -12,12 +13,12 @@ def test_a_folder_is_refused_with_an_address_that_works(tmp_path, monkeypatch, n
     monkeypatch.chdir(tmp_path)
     for uri in (name, str(folder), folder.as_uri(), f"{folder.as_uri()}/"):
         with pytest.raises(InputError, match="is a folder, which MLflow no longer tracks in") as caught:
-            locate(tmp_path / "store", uri)
+            locate(Store(tmp_path / "store", uri))
         given = str(caught.value).partition("give ")[2].partition(" or http")[0]
         assert given == f"sqlite:///{folder}/mlflow.db" and given.startswith("sqlite:////")
-        assert locate(tmp_path / "store", given).database == folder / "mlflow.db"
+        assert locate(Store(tmp_path / "store", given)).database == folder / "mlflow.db"
 
 
 def test_home_is_understood(tmp_path):
     with pytest.raises(InputError, match=f"sqlite:///{Path.home()}/mlruns/mlflow.db"):
-        locate(tmp_path, "~/mlruns")
+        locate(Store(tmp_path, "~/mlruns"))

@@ -12,16 +12,17 @@ from harness.leaderboard.render import render
 from harness.leaderboard.rows import rows
 from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.mlflow_api import MlflowClient
+from harness.utils.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 
 LOG_SOME = """
 import sys
 import time
-from pathlib import Path
 from harness.tracking import open_tracker
+from harness.utils.store import Store
 from tests.helpers.records import record
-store, first = Path(sys.argv[1]), int(sys.argv[2])
+store, first = Store(sys.argv[1]), int(sys.argv[2])
 tracker = open_tracker(store)
 parent = tracker.study(f"recipe{first}", f"study{first}")
 for number in range(first, first + 5):
@@ -31,7 +32,7 @@ tracker.end(parent)
 
 
 def all_runs(store):
-    client = MlflowClient(locate(store).uri)
+    client = MlflowClient(locate(Store(store)).uri)
     return client.search_runs([e.experiment_id for e in client.search_experiments()])
 
 
@@ -44,7 +45,7 @@ def test_two_processes_on_one_fresh_store_lose_nothing_and_print_nothing(tmp_pat
     both = [start(tmp_path / "store", first) for first in (0, 3)]
     said = [process.communicate(timeout=120) for process in both]
     assert said == [("", "")] * 2 and [process.returncode for process in both] == [0, 0]
-    assert sorted(r.group_id for r in tracked_records(tmp_path / "store")) == [f"{n:012x}" for n in range(8)]
+    assert sorted(r.group_id for r in tracked_records(Store(tmp_path / "store"))) == [f"{n:012x}" for n in range(8)]
 
 
 @pytest.mark.slow
@@ -52,7 +53,7 @@ def test_killed_at_any_moment_and_repeated_gives_the_same_board(tmp_path):
     began = time.monotonic()
     assert start(tmp_path / "whole", 0).communicate(timeout=120) == ("", "")
     taken = time.monotonic() - began
-    expected = render(rows(tracked_records(tmp_path / "whole")), "json")
+    expected = render(rows(tracked_records(Store(tmp_path / "whole"))), "json")
     killed = tmp_path / "killed"
     for share in (0.4, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95):
         process = start(killed, 0)
@@ -62,7 +63,7 @@ def test_killed_at_any_moment_and_repeated_gives_the_same_board(tmp_path):
             process.kill()
         process.communicate()
     assert start(killed, 0).communicate(timeout=120) == ("", "")
-    assert render(rows(tracked_records(killed)), "json") == expected
+    assert render(rows(tracked_records(Store(killed))), "json") == expected
     assert not list(killed.glob(".*.aside*")), "what a killed process was making is cleared away"
     statuses = {run.info.status for run in all_runs(killed)}
     assert statuses == {"FINISHED"}
@@ -71,14 +72,15 @@ def test_killed_at_any_moment_and_repeated_gives_the_same_board(tmp_path):
 def test_what_a_process_killed_while_making_the_database_left_is_cleared(tmp_path):
     (tmp_path / ".mlflow.db.abc.aside").write_bytes(b"half")
     (tmp_path / ".mlflow.db.abc.aside-journal").write_bytes(b"half")
-    open_tracker(tmp_path)
+    open_tracker(Store(tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
 
 
 def test_reading_a_board_does_not_import_mlflow(tmp_path):
-    open_tracker(tmp_path)
-    code = ("import sys, pathlib; from harness.tracking import tracked_records; from harness.leaderboard.rows import rows;"
-            f"rows(tracked_records(pathlib.Path({str(tmp_path)!r})));"
+    open_tracker(Store(tmp_path))
+    code = ("import sys; from harness.tracking import tracked_records; from harness.leaderboard.rows import rows;"
+            "from harness.utils.store import Store;"
+            f"rows(tracked_records(Store({str(tmp_path)!r})));"
             "sys.exit(','.join(sorted({'mlflow', 'torch', 'pandas', 'optuna'} & sys.modules.keys())) or 0)")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
                           env={**os.environ, "OMP_NUM_THREADS": "1"})

@@ -10,9 +10,10 @@ import pytest
 
 from harness.cli import main
 from harness.leaderboard.significance import SignificanceCache
-from harness.tracking import TrackingUnavailableError, locate, open_tracker, statistics_elsewhere, tracked_records
+from harness.tracking import TrackingUnavailableError, locate, open_tracker, remote_job_files, tracked_records
 from harness.tracking.ui import ENVIRONMENT, ui_command
 from harness.utils.errors import FramelightError, InputError
+from harness.utils.store import Store
 from tests.helpers.job_statistics import keep
 from tests.helpers.mlflow_server import free_port, wait_for
 from tests.helpers.records import record
@@ -33,7 +34,7 @@ def test_a_server_that_never_replies_is_given_up_after_seconds(tmp_path):
         deaf.listen()
         began = time.monotonic()
         with pytest.raises(FramelightError, match="does not answer"):
-            open_tracker(tmp_path, f"http://127.0.0.1:{deaf.getsockname()[1]}")
+            open_tracker(Store(tmp_path, f"http://127.0.0.1:{deaf.getsockname()[1]}"))
         assert time.monotonic() - began < 15
 
 
@@ -53,7 +54,7 @@ def test_something_else_that_answers_is_no_mlflow_server(tmp_path):
     with HTTPServer(("127.0.0.1", 0), Other) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         with pytest.raises(FramelightError, match="does not answer"):
-            open_tracker(tmp_path, f"http://127.0.0.1:{other.server_port}")
+            open_tracker(Store(tmp_path, f"http://127.0.0.1:{other.server_port}"))
         other.shutdown()
 
 
@@ -63,7 +64,7 @@ def test_a_server_that_dies_midway_gets_the_rest_from_the_next_run(tmp_path, ser
     folder.mkdir()
     (folder / "predictions.npz").write_bytes(b"frames")
     done = [record(group=f"{n:012x}") for n in range(3)]
-    tracker = open_tracker(store, server.uri)
+    tracker = open_tracker(Store(store, server.uri))
     parent = tracker.study("quickstart", "s")
     run_id = tracker.log(done[0], folder, parent)
     assert (server.folder / "artifacts").exists() and list(server.folder.rglob("predictions.npz"))
@@ -74,23 +75,23 @@ def test_a_server_that_dies_midway_gets_the_rest_from_the_next_run(tmp_path, ser
             tracker.log(job, folder, parent)
     assert time.monotonic() - began < 30
     server.start()
-    again = open_tracker(store, server.uri)
+    again = open_tracker(Store(store, server.uri))
     assert again.tracked() == {done[0].job_id}
     assert again.study("quickstart", "s") == parent and again.log(done[0], folder, parent) == run_id
     for job in done[1:]:
         again.log(job, folder, parent)
     again.end(parent)
     expected = [job.light() for job in done]
-    assert sorted(tracked_records(tmp_path / "elsewhere", server.uri), key=lambda r: r.group_id) == expected
+    assert sorted(tracked_records(Store(tmp_path / "elsewhere", server.uri)), key=lambda r: r.group_id) == expected
     assert not (tmp_path / "elsewhere").exists(), "reading writes nothing"
     assert capfd.readouterr() == ("", ""), "MLflow's own lines are kept from the user"
 
 
 @pytest.mark.slow
 def test_the_ui_of_a_store_answers_on_loopback(tmp_path):
-    tracker = open_tracker(tmp_path)
+    tracker = open_tracker(Store(tmp_path))
     tracker.end(tracker.study("r", "s"))
-    argv, url = ui_command(locate(tmp_path), free_port())
+    argv, url = ui_command(locate(Store(tmp_path)), free_port())
     process = subprocess.Popen(argv, cwd=tmp_path, env={**os.environ, **ENVIRONMENT}, start_new_session=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -103,9 +104,9 @@ def test_the_ui_of_a_store_answers_on_loopback(tmp_path):
 
 def test_the_ui_says_why_there_is_nothing_to_open(tmp_path):
     with pytest.raises(InputError, match="nothing was tracked"):
-        ui_command(locate(tmp_path / "none"))
+        ui_command(locate(Store(tmp_path / "none")))
     with pytest.raises(InputError, match="open that address"):
-        ui_command(locate(tmp_path, "http://example.org:5000"))
+        ui_command(locate(Store(tmp_path, "http://example.org:5000")))
 
 
 def test_the_ui_takes_a_free_port(tmp_path):
@@ -117,7 +118,7 @@ def test_the_ui_takes_a_free_port(tmp_path):
             taken.listen()
         except OSError:
             pass
-        argv, url = ui_command(locate(tmp_path))
+        argv, url = ui_command(locate(Store(tmp_path)))
         assert url.startswith("http://127.0.0.1:50") and not url.endswith(":5000") and "--host" in argv
 
 
@@ -125,21 +126,21 @@ def test_statistics_of_another_stores_jobs_come_with_the_tracking(tmp_path, stor
     """One machine ran the job and tracked it in a database that both see; the other has never seen its folder."""
     ran, elsewhere, uri = tmp_path / "ran", tmp_path / "elsewhere", f"sqlite:///{store / 'mlflow.db'}"
     own, lacking = keep(ran, "a", 0.6, seeds=(0, 1)), keep(ran, "b", 0.4, seeds=(0,))
-    tracker = open_tracker(ran, uri)
+    tracker = open_tracker(Store(ran, uri))
     study = tracker.study("r", "s")
     for job in own:
         tracker.log(job, ran / "artifacts" / "jobs" / job.job_id, study)
     tracker.log(lacking[0], None, study)
-    asked = SignificanceCache(elsewhere, statistics_elsewhere(elsewhere, uri))
-    assert asked.interval(own) == SignificanceCache(ran).interval(own) is not None
+    asked = SignificanceCache(Store(elsewhere), remote_job_files(Store(elsewhere, uri)))
+    assert asked.interval(own) == SignificanceCache(Store(ran)).interval(own) is not None
     assert asked.interval(lacking) is None, "tracked without its files"
-    assert SignificanceCache(elsewhere).interval(own) is not None, "fetched once, kept in the store"
-    assert statistics_elsewhere(ran) is None, "what a store's own database lacks, nobody has"
+    assert SignificanceCache(Store(elsewhere)).interval(own) is not None, "fetched once, kept in the store"
+    assert remote_job_files(Store(ran)) is None, "what a store's own database lacks, nobody has"
 
 
 def test_runs_of_another_store_are_compared_through_the_tracking(tmp_path, store, capsys):
     ran, elsewhere, uri = tmp_path / "ran", tmp_path / "elsewhere", f"sqlite:///{store / 'mlflow.db'}"
-    tracker = open_tracker(ran, uri)
+    tracker = open_tracker(Store(ran, uri))
     study = tracker.study("r", "s")
     for job in [*keep(ran, "aaaa", 0.6), *keep(ran, "bbbb", 0.4)]:
         tracker.log(job, ran / "artifacts" / "jobs" / job.job_id, study)
@@ -157,9 +158,10 @@ def test_runs_of_another_store_are_compared_through_the_tracking(tmp_path, store
 @pytest.mark.slow
 def test_statistics_come_from_a_server(tmp_path, server):
     own = keep(tmp_path / "ran", "a", 0.6, seeds=(0, 1))
-    tracker = open_tracker(tmp_path / "ran", server.uri)
+    tracker = open_tracker(Store(tmp_path / "ran", server.uri))
     study = tracker.study("r", "s")
     for job in own:
         tracker.log(job, tmp_path / "ran" / "artifacts" / "jobs" / job.job_id, study)
-    there = SignificanceCache(tmp_path / "elsewhere", statistics_elsewhere(tmp_path / "elsewhere", server.uri))
-    assert there.interval(own) == SignificanceCache(tmp_path / "ran").interval(own) is not None
+    elsewhere = Store(tmp_path / "elsewhere", server.uri)
+    there = SignificanceCache(elsewhere, remote_job_files(elsewhere))
+    assert there.interval(own) == SignificanceCache(Store(tmp_path / "ran")).interval(own) is not None

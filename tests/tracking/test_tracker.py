@@ -10,6 +10,7 @@ from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.mlflow_api import MlflowClient
 from harness.tracking.reader import tagged_runs
 from harness.utils.errors import FramelightError, InputError
+from harness.utils.store import Store
 from tests.helpers.records import record
 
 CURVE = {"mean": {"radius": [0, 1, 2], "reported": [0.1, 0.3, 0.2], "selected": [0.2, 0.4, 0.3]}}
@@ -23,13 +24,13 @@ def files(tmp_path):
 
 
 def runs_of(store, condition=""):
-    client = MlflowClient(locate(store).uri)
+    client = MlflowClient(locate(Store(store)).uri)
     experiments = [e.experiment_id for e in client.search_experiments()]
     return client, client.search_runs(experiments, condition)
 
 
 def test_a_job_is_logged_with_all_that_a_reader_of_mlflow_looks_for(store, tmp_path):
-    tracker, folder = open_tracker(store), files(tmp_path)
+    tracker, folder = open_tracker(Store(store)), files(tmp_path)
     parent = tracker.study("quickstart", "study1", {"epochs": 3}, {"space": "abc"})
     run_id = tracker.log(record(curve=CURVE, environment={"git_commit": "c0ffee", "git_dirty": True, "cores": 2}),
                          folder, parent)
@@ -55,14 +56,14 @@ def test_a_job_is_logged_with_all_that_a_reader_of_mlflow_looks_for(store, tmp_p
 
 
 def test_records_come_back_light_and_both_ways_of_reading_agree(store):
-    tracker = open_tracker(store)
+    tracker = open_tracker(Store(store))
     parent = tracker.study("r", "s")
     long = record(group="b" * 12, config={"note": "é" * 3000, "l2": 0.1}, curve=CURVE)
     bad = record(group="c" * 12, status="failed", metrics={}, unsmoothed={}, error="out of memory at epoch 3")
     for one in (record(), long, bad, record(group="d" * 12, status="pruned")):
         tracker.log(one, None, parent)
     expected = sorted([record().light(), long.light(), bad.light()], key=lambda r: r.group_id)
-    assert sorted(tracked_records(store), key=lambda r: r.group_id) == expected
+    assert sorted(tracked_records(Store(store)), key=lambda r: r.group_id) == expected
     assert sorted(tracker.records(), key=lambda r: r.group_id) == expected
     assert tracker.tracked() == {record().job_id, long.job_id, f"{'d' * 12}-s0"}
     fast = {(run, status): tags for run, status, tags in tagged_runs(store / "mlflow.db")
@@ -86,7 +87,7 @@ def test_a_database_of_another_shape_is_left_to_mlflow(tmp_path):
 
 
 def test_a_finished_job_is_logged_once_unless_it_is_to_be_replaced(store):
-    tracker = open_tracker(store)
+    tracker = open_tracker(Store(store))
     parent = tracker.study("r", "s")
     first = tracker.log(record(value=0.5), None, parent)
     assert tracker.log(record(value=0.6), None, parent) == first
@@ -96,7 +97,7 @@ def test_a_finished_job_is_logged_once_unless_it_is_to_be_replaced(store):
 
 
 def test_what_failed_before_gives_way_to_what_finished(store):
-    tracker = open_tracker(store)
+    tracker = open_tracker(Store(store))
     parent = tracker.study("r", "s")
     tracker.log(record(status="failed", metrics={}, unsmoothed={}, error="boom"), None, parent)
     tracker.log(record(), None, parent)
@@ -104,12 +105,12 @@ def test_what_failed_before_gives_way_to_what_finished(store):
 
 
 def test_what_a_killed_process_left_running_is_no_result_and_is_cleared(store):
-    tracker = open_tracker(store)
+    tracker = open_tracker(Store(store))
     parent = tracker.study("r", "s")
     tracker.log(record(), None, parent)
     with sqlite3.connect(store / "mlflow.db") as connection:
         connection.execute("UPDATE runs SET status = 'RUNNING'")
-    tracker = open_tracker(store)
+    tracker = open_tracker(Store(store))
     assert tracker.records() == [] and tracker.tracked() == set()
     assert tracker.study("r", "s") == parent
     tracker.log(record(), None, parent)
@@ -118,7 +119,7 @@ def test_what_a_killed_process_left_running_is_no_result_and_is_cleared(store):
 
 
 def test_a_study_is_taken_up_again_and_can_fail(store):
-    tracker = open_tracker(store)
+    tracker = open_tracker(Store(store))
     parent = tracker.study("r", "one")
     tracker.end(parent, failed="2 of 3 jobs failed")
     client, [run] = runs_of(store)
@@ -128,47 +129,47 @@ def test_a_study_is_taken_up_again_and_can_fail(store):
 
 
 def test_runs_that_others_logged_are_read_and_foreign_ones_ignored(store):
-    client = MlflowClient(locate(store).uri)
+    client = MlflowClient(locate(Store(store)).uri)
     elsewhere = client.create_experiment("colleague")
     client.set_terminated(client.create_run(elsewhere, tags={"framelight.record": ""}).info.run_id)
     foreign = client.create_run(elsewhere, run_name="not ours").info.run_id
     client.set_terminated(foreign)
     with pytest.raises(FramelightError, match="not a record"):
-        tracked_records(store)
+        tracked_records(Store(store))
     for run in client.search_runs([elsewhere], "tags.`framelight.record` = ''"):
         client.delete_run(run.info.run_id)
     theirs = client.create_run(elsewhere, tags={"framelight.record": json.dumps({"schema": 9})})
     with pytest.raises(FramelightError, match="schema 9"):
         client.set_terminated(theirs.info.run_id)
-        tracked_records(store)
+        tracked_records(Store(store))
     client.delete_run(theirs.info.run_id)
-    assert tracked_records(store) == []
+    assert tracked_records(Store(store)) == []
 
 
 def test_reading_an_empty_store_writes_nothing(tmp_path):
-    assert tracked_records(tmp_path / "none") == []
+    assert tracked_records(Store(tmp_path / "none")) == []
     assert not (tmp_path / "none").exists()
 
 
 def test_a_store_that_was_moved_keeps_its_runs_and_tracks_on(store, tmp_path):
-    tracker = open_tracker(store)
+    tracker = open_tracker(Store(store))
     tracker.log(record(), None, tracker.study("r", "s"))
     moved = tmp_path / "moved"
     store.rename(moved)
-    tracker = open_tracker(moved)
+    tracker = open_tracker(Store(moved))
     tracker.log(record(group="e" * 12), files(tmp_path), tracker.study("r", "s"))
-    assert len(tracked_records(moved)) == 2 and not store.exists()
+    assert len(tracked_records(Store(moved))) == 2 and not store.exists()
 
 
 def test_places_that_cannot_be_tracked_in(tmp_path):
     for uri in ("./mlruns", "file:///tmp/mlruns", str(tmp_path)):
         with pytest.raises(InputError, match="folder"):
-            open_tracker(tmp_path, uri)
+            open_tracker(Store(tmp_path, uri))
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(FramelightError, match="--store"):
-        open_tracker(tmp_path / "taken")
+        open_tracker(Store(tmp_path / "taken"))
     (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
     with pytest.raises(FramelightError, match="mlflow.db"):
-        open_tracker(tmp_path)
+        open_tracker(Store(tmp_path))
     with pytest.raises(FramelightError, match="mlflow.db"):
-        tracked_records(tmp_path)
+        tracked_records(Store(tmp_path))

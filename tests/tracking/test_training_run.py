@@ -8,6 +8,7 @@ from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.location import TrackingUnavailableError
 from harness.tracking.mlflow_api import MlflowClient
 from harness.tracking.training_run import TrainingRun
+from harness.utils.store import Store
 from tests.helpers.records import record
 
 SETTINGS = {"training": {"type": "StillsConfig", "sam": 0.05, "expressions": {"weight_limit": float("inf")}},
@@ -25,12 +26,12 @@ def report(tmp_path):
 
 
 def runs_of(store):
-    client = MlflowClient(locate(store).uri)
+    client = MlflowClient(locate(Store(store)).uri)
     return client, client.search_runs([e.experiment_id for e in client.search_experiments()])
 
 
 def begun(store, again=False):
-    run = TrainingRun(open_tracker(store), "mine-0123", "mine")
+    run = TrainingRun(open_tracker(Store(store)), "mine-0123", "mine")
     run.start(SETTINGS, again)
     return run
 
@@ -104,11 +105,11 @@ def test_a_failed_training_says_why_and_is_taken_up_again(store):
 
 
 def test_trainings_are_no_results_and_results_no_trainings(store, report):
-    tracker = open_tracker(store)
+    tracker = open_tracker(Store(store))
     begun(store).finish(CURVE, {"value": 0.5}, ("faces", "d0d0"), report)
-    assert tracked_records(store) == [] and tracker.tracked() == set() and tracker.tagged_runs() == []
+    assert tracked_records(Store(store)) == [] and tracker.tracked() == set() and tracker.tagged_runs() == []
     tracker.log(record(), None, tracker.study("recipe", "study"))
-    assert [r.job_id for r in tracked_records(store)] == [record().job_id]
+    assert [r.job_id for r in tracked_records(Store(store))] == [record().job_id]
     assert tracker.tracked() == {record().job_id} and begun(store).run_id is None
 
 
@@ -127,7 +128,7 @@ class Gone:
 
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_a_lost_server_costs_no_training_and_the_next_command_sends_the_rest(store, report, after):
-    run = TrainingRun(Gone(open_tracker(store), after), "mine-0123", "mine")
+    run = TrainingRun(Gone(open_tracker(Store(store)), after), "mine-0123", "mine")
     run.start(SETTINGS)
     run.epoch("all", 1, {"loss": 0.9})
     run.finish(CURVE, {"value": 0.5}, ("faces", "d0d0"), report)

@@ -11,24 +11,25 @@ from pathlib import Path
 from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
 from harness.utils.hashing import content_hash
 from harness.utils.locks import entry_lock
+from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 
 
-def synthetic_videos(wanted: SyntheticVideos, store: Path) -> Path:
+def synthetic_videos(wanted: SyntheticVideos, store: Store) -> Path:
     """The built-in video set in the store, made once."""
     from harness.data.synthetic import VERSION, make
 
-    root = store / "artifacts" / "synthetic" / f"videos-{content_hash([wanted, VERSION])}"
+    root = store.synthetic / f"videos-{content_hash([wanted, VERSION])}"
     what = f"the synthetic set: {wanted.videos} videos of {wanted.frames} frames"
     return _made(root, what, partial(make, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0))
 
 
-def synthetic_stills(wanted: SyntheticStills, store: Path) -> Path:
+def synthetic_stills(wanted: SyntheticStills, store: Store) -> Path:
     """The built-in table of stills in the store, made once."""
     from harness.data.synthetic import make_stills
 
-    root = store / "artifacts" / "synthetic" / f"stills-{stills_identity(wanted)}"
+    root = store.synthetic / f"stills-{stills_identity(wanted)}"
     what = f"{wanted.images} synthetic stills of {wanted.identities} identities"
     return _made(root, what, partial(make_stills, images=wanted.images, identities=wanted.identities, seed=wanted.seed))
 

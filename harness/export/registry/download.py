@@ -11,6 +11,7 @@ from harness.export.registry.registry import FILE, FOLDER, MODEL, SHA256
 from harness.tracking import locate
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
 from harness.utils.files import atomic_write_dir, sha256
+from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.export.registry.registry import Registry, Version
@@ -21,7 +22,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]+")
 _URI = re.compile(r"models:/(?P<name>[^/@:'\"]+)(@(?P<alias>[^/@'\"]+)|/(?P<version>\d+))")
 
 
-def fetch_model(uri: str, store: Path, tracking_uri: str | None = None) -> Path:
+def fetch_model(uri: str, store: Store) -> Path:
     """The folder of the export that a registered model was made of: in the store, downloaded there if need be.
 
     InputError for a model, an alias or a version that is not there, and for a model that no export made;
@@ -31,7 +32,7 @@ def fetch_model(uri: str, store: Path, tracking_uri: str | None = None) -> Path:
     if named is None:
         raise InputError(f"'{uri}' names no model; write {PREFIX}NAME@ALIAS, such as "
                          f"{PREFIX}framelight-expr-NAME@champion, or {PREFIX}NAME/VERSION")
-    location = locate(store, tracking_uri)
+    location = locate(store)
     if location.database is not None and not location.database.is_file():
         raise InputError(f"there is no model '{uri}': nothing was tracked at {location.uri} yet; name the store that "
                          "it was exported from with --store DIR")
@@ -78,7 +79,7 @@ def _folder(registry: Registry, version: Version) -> Path:
     here = registry.folder(version)
     if here is not None:
         return here / FOLDER
-    kept = registry.location.store / "artifacts" / "models" / version.tags[MODEL]
+    kept = registry.location.store.models / version.tags[MODEL]
     if not _sound(version, kept / FOLDER):
         shutil.rmtree(kept, ignore_errors=True)
         with atomic_write_dir(kept) as aside:

@@ -20,12 +20,13 @@ from harness.export.registry.champion import reason_not_champion
 from harness.export.registry.registry import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
 from harness.leaderboard.rows import rows
 from harness.leaderboard.significance import SignificanceCache
-from harness.tracking import locate, statistics_elsewhere, tracked_records
+from harness.tracking import locate, remote_job_files, tracked_records
 from harness.tracking.records import Record
 from harness.tracking.serialization import JOB
 from harness.utils.console import suppress_logging
 from harness.utils.errors import FramelightError
 from harness.utils.files import sha256, write_json
+from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.export.registry.registry import Prepare, Registry, Version
@@ -49,26 +50,26 @@ EXAMPLE_SIDE = 64
 PACKAGES = ("onnxruntime", "numpy")
 
 
-def log_exported(store: Path, tracking_uri: str | None, record: Record, folder: Path) -> list[str]:
+def log_exported(store: Store, record: Record, folder: Path) -> list[str]:
     """Log the float32 ONNX file of an export to the MLflow run of `record`, and register it; what happened, in lines.
 
     folder: of the export, with card.json, example.py and the file. The same file again makes no second version.
     Raises FramelightError where MLflow cannot be written; the export is whole even then.
     """
     try:
-        return _logged(store, tracking_uri, record, folder)
+        return _logged(store, record, folder)
     except FramelightError as error:
         raise FramelightError(f"{folder} is written, but its model was not logged (--no-model leaves that out): {error}"
                               ) from error
 
 
-def _logged(store: Path, tracking_uri: str | None, record: Record, folder: Path) -> list[str]:
+def _logged(store: Store, record: Record, folder: Path) -> list[str]:
     file = folder / FILE
     if not file.is_file():
         return [f"not logged to MLflow, which is given the float32 ONNX file: {file} is not there"]
     from harness.export.registry.registry import Registry
 
-    location = locate(store, tracking_uri)
+    location = locate(store)
     registry = Registry(location)
     run_id = registry.run_of(record.job_id)
     if run_id is None:
@@ -76,9 +77,9 @@ def _logged(store: Path, tracking_uri: str | None, record: Record, folder: Path)
     name, tags = model_name(record), _tags(record, file)
     version, new = registry.register(name, run_id, tags, _prepare(record, folder, tags))
     said = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location.uri}"
-    evidence = SignificanceCache(store, statistics_elsewhere(store, tracking_uri))
+    evidence = SignificanceCache(store, remote_job_files(store))
     with suppress_logging():
-        listed = rows(tracked_records(store, tracking_uri), record.task, evidence)
+        listed = rows(tracked_records(store), record.task, evidence)
     return [said, _crowned(registry, version, record, reason_not_champion(record, listed))]
 
 

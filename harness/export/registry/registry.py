@@ -106,7 +106,7 @@ class Registry:
         place = _local(version.location)
         if place is None:
             return None
-        own = self.location.store / "artifacts" / "mlflow" / "models" / version.tags.get(MODEL, "") / "artifacts"
+        own = self.location.store.mlflow_model(version.tags.get(MODEL, ""))
         return next((path for path in (own, place) if path.is_dir()), None)  # a store that was moved took them along
 
     def fetch(self, version: Version, folder: Path) -> None:

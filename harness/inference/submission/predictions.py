@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from harness.data.dataset import Dataset
@@ -52,12 +50,12 @@ def _smoothed(predictions: Predictions, crops: slice, last: int, chosen: Smoothi
     return smooth(fill_gaps(frames, predictions.outputs[crops], length, chosen.gaps), chosen.kernel, chosen.radius)
 
 
-def features_of(chosen: FinishedRun, dataset: Dataset, images: str, store: Path) -> FeatureEntry:
+def features_of(chosen: FinishedRun, dataset: Dataset, images: str) -> FeatureEntry:
     """The entry of the run's backbone on `dataset`; images: the data set's digest.
 
     InputError where the backbone has other weights by now, or a baseline without one finds no features to go by.
     """
-    kept = FeatureStore(store / "features")
+    kept = FeatureStore(chosen.store.features)
     if not chosen.configuration.entry:
         return _any_entry(kept, images, dataset)
     trained_on = kept.entry(chosen.configuration.entry)
@@ -65,8 +63,8 @@ def features_of(chosen: FinishedRun, dataset: Dataset, images: str, store: Path)
         return trained_on
     from harness.runner.preparation import get_or_extract_features
 
-    entry, info = get_or_extract_features(chosen.record.backbone, trained_on.backbone["reference"], dataset, store,
-                                          trained_on.dtype, images=images, compute=trained_on.compute)
+    entry, info = get_or_extract_features(chosen.record.backbone, trained_on.backbone["reference"], dataset,
+                                          chosen.store, trained_on.dtype, images=images, compute=trained_on.compute)
     if info.weights_hash != trained_on.backbone["weights_hash"]:
         raise InputError(f"backbone {trained_on.backbone['reference']} has other weights than when run "
                          f"{chosen.record.group_id} was made; run its recipe again")

@@ -9,8 +9,8 @@ from typing import Any
 
 from harness.data.affwild2 import AffWild2
 from harness.data.affwild2_paths import source_video
+from harness.data.fingerprint import DatasetFingerprint
 from harness.data.layouts import SPLITS
-from harness.data.splits import labels_fingerprint
 from harness.inference.submission import files
 from harness.inference.submission.file_format import NOTE
 from harness.inference.submission.frame_counts import Length, counts, lengths
@@ -24,7 +24,6 @@ from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir, remove_stale_temp_files, write_json
-from harness.utils.hashing import content_hash
 
 NOTE_FORMAT = 1
 
@@ -38,14 +37,13 @@ class Submission:
     round_trip: RoundTrip | None
 
 
-def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places: FrameCountSources, out: Path,
-           store: Path) -> Submission:
+def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places: FrameCountSources, out: Path
+           ) -> Submission:
     """Predict, write aside, read back, score where there are labels; the folder appears whole or not at all.
 
     form: `challenge` or `frames`. InputError for what the data set does not have, an `out` that is not empty, and
     counts of frames that do not fit the crops.
     """
-    from harness.data.fingerprint import dataset_digest
     from harness.jobs.models import load_model
 
     task = task_named(chosen.configuration.task)
@@ -57,8 +55,8 @@ def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places
     found = _lengths(dataset, task, split, members, places) if listed is None else {}
     rows = _rows(task, found, listed, places)
     _require_known(dataset, rows, listed)
-    images = dataset_digest(dataset, store / "features" / "digests.json")
-    entry = features_of(chosen, dataset, images, store)
+    fingerprint = DatasetFingerprint(dataset, chosen.store.digests)
+    entry = features_of(chosen, dataset, fingerprint.images)
     predictions = load_model(chosen.folder, entry, chosen.configuration).predict(rows.videos)
     meant = decode_predictions(task, outputs_at(rows, predictions, chosen.filter), chosen.filter)
     empty = tuple(name for name, crops in zip(predictions.sequences, predictions.lengths) if not crops)
@@ -66,8 +64,8 @@ def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places
         written = files.write(aside, task, shape, rows, meant)
         read_back = files.read(aside, task, shape, rows)
         require_equal(task, read_back, meant)
-        scored = _scored(chosen, dataset, task, split, images, predictions, rows, read_back, meant)
-        note = {**_origin(chosen), **_written(dataset, split, form, images, rows, listed), "files": len(written),
+        scored = _scored(chosen, fingerprint, split, predictions, rows, read_back, meant)
+        note = {**_origin(chosen), **_written(fingerprint, split, form, rows, listed), "files": len(written),
                 "without_crop": list(empty), **_counted(found),
                 "round_trip": None if scored is None else dataclasses.asdict(scored)}
         write_json(aside / NOTE, note)
@@ -106,14 +104,13 @@ def _require_known(dataset: AffWild2, rows: Rows, listed: Path | None) -> None:
                          f"videos of {dataset.root}")
 
 
-def _scored(chosen: FinishedRun, dataset: AffWild2, task: Task, split: str, images: str, predictions: Predictions,
-            rows: Rows, read_back: files.Decoded, meant: files.Decoded) -> RoundTrip | None:
+def _scored(chosen: FinishedRun, fingerprint: DatasetFingerprint, split: str, predictions: Predictions, rows: Rows,
+            read_back: files.Decoded, meant: files.Decoded) -> RoundTrip | None:
     if split not in SPLITS:
         return None
-    data = content_hash([images, labels_fingerprint(dataset, task.name)])
-    own = Own(chosen.record, chosen.kept()) if (data, split) == (chosen.configuration.data, chosen.record.split) \
-        else None
-    return round_trip(task, dataset.labels(task.name, split), predictions, rows, read_back, meant,
+    record, task = chosen.record, task_named(chosen.configuration.task)
+    own = Own(record, chosen.kept()) if fingerprint.matches(record) and split == record.split else None
+    return round_trip(task, fingerprint.dataset.labels(task.name, split), predictions, rows, read_back, meant,
                       chosen.configuration.missing, own)
 
 
@@ -128,9 +125,9 @@ def _origin(chosen: FinishedRun) -> dict[str, Any]:
             "run_dataset": record.dataset, "run_data_digest": record.data_digest}
 
 
-def _written(dataset: AffWild2, split: str, form: str, images: str, rows: Rows, listed: Path | None) -> dict[str, Any]:
-    return {"format": NOTE_FORMAT, "dataset": dataset.name, "images_digest": images, "split": split,
-            "files_as": form, "list": None if listed is None else listed.name, "rows": len(rows)}
+def _written(fingerprint: DatasetFingerprint, split: str, form: str, rows: Rows, listed: Path | None) -> dict[str, Any]:
+    return {"format": NOTE_FORMAT, "dataset": fingerprint.dataset.name, "images_digest": fingerprint.images,
+            "split": split, "files_as": form, "list": None if listed is None else listed.name, "rows": len(rows)}
 
 
 def _counted(found: dict[str, Length]) -> dict[str, Any]:

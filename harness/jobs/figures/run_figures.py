@@ -11,6 +11,7 @@ from harness.jobs.figures.reliability import draw_reliability
 from harness.jobs.figures.scored_run import ScoredRun
 from harness.jobs.figures.smoothing_curve import draw_smoothing
 from harness.jobs.figures.traces import draw_traces
+from harness.jobs.job_folder import JobFolder
 from harness.utils.plotting.style import drawing
 
 if TYPE_CHECKING:
@@ -19,12 +20,10 @@ if TYPE_CHECKING:
     from harness.metrics.unit_statistics import SufficientStatistics
     from harness.tracking.records import Record
 
-FOLDER = "pictures"
-
 
 def plot_run(folder: Path, record: Record, replay: Replay, choice: PostprocessingChoice, statistics: SufficientStatistics
              ) -> tuple[Path, ...]:
-    """Write the PNGs that the run's task has into folder/"pictures"; their paths, in the order they are looked at.
+    """Write the PNGs that the run's task has into the folder's pictures; their paths, in the order they are looked at.
 
     replay: of the split that is reported; choice: kernel, radius and thresholds it was scored with, and the curves of
     the selection split; statistics: what that gave, by unit of `replay.units`.
@@ -40,7 +39,7 @@ def plot_run(folder: Path, record: Record, replay: Replay, choice: Postprocessin
                                                                   for curve in record.curve.values())),
         "reliability.png": (draw_reliability, bool(held)),
     }
-    drawn = {folder / FOLDER / name: draw for name, (draw, has) in wanted.items() if has}
+    drawn = {JobFolder(folder).pictures / name: draw for name, (draw, has) in wanted.items() if has}
     with drawing():
         for path, draw in drawn.items():
             draw(path, run)

@@ -7,13 +7,14 @@ import pytest
 from harness.export.registry.champion import reason_not_champion
 from harness.leaderboard.rows import rows
 from harness.leaderboard.significance import SignificanceCache
+from harness.utils.store import Store
 from tests.helpers.job_statistics import VIDEOS, keep
 from tests.helpers.records import record
 
 
 def said(store, own, *others, **changes):
     jobs = [dataclasses.replace(job, **changes) for group in (own, *others) for job in group]
-    return reason_not_champion(jobs[0], rows(jobs, "expr", SignificanceCache(store)))
+    return reason_not_champion(jobs[0], rows(jobs, "expr", SignificanceCache(Store(store))))
 
 
 def test_alone_or_clearly_ahead_a_run_leads(tmp_path):
@@ -63,4 +64,5 @@ def test_baselines_and_optimistic_runs_are_never_champions(tmp_path, changes, ma
 
 def test_a_run_whose_record_is_not_tracked_is_on_no_board(tmp_path):
     [other] = keep(tmp_path, "other", 0.7, seeds=(0,), videos=VIDEOS)
-    assert reason_not_champion(record(group="unknown"), rows([other], "expr", SignificanceCache(tmp_path))) == "its run is on no board here"
+    listed = rows([other], "expr", SignificanceCache(Store(tmp_path)))
+    assert reason_not_champion(record(group="unknown"), listed) == "its run is on no board here"

@@ -11,6 +11,7 @@ from harness.export.registry.registry import CARD, EXAMPLE, FILE, MODEL, SHA256
 from harness.tracking import locate
 from harness.tracking.mlflow_api import MlflowClient
 from harness.utils.errors import FramelightError, InputError
+from harness.utils.store import Store
 from tests.helpers.exported_runs import track, write_export
 from tests.helpers.job_statistics import keep
 
@@ -23,33 +24,33 @@ def exported(store, tmp_path):
     runs = keep(store, "best", 0.7)
     track(store, runs)
     out = write_export(tmp_path / "out")
-    log_exported(store, None, runs[0], out)
+    log_exported(Store(store), runs[0], out)
     return runs[0], out
 
 
 def test_the_folder_of_the_export_comes_back(store, exported):
     _, out = exported
-    folder = fetch_model(f"models:/{NAME}@champion", store)
-    assert folder == fetch_model(f"models:/{NAME}/1", store) and folder.is_relative_to(store)
+    folder = fetch_model(f"models:/{NAME}@champion", Store(store))
+    assert folder == fetch_model(f"models:/{NAME}/1", Store(store)) and folder.is_relative_to(store)
     assert {path.name for path in folder.iterdir()} == {FILE, CARD, EXAMPLE}
     assert (folder / FILE).read_bytes() == (out / FILE).read_bytes()
 
 
 def test_a_store_that_was_moved_takes_its_models_along(store, exported, tmp_path):
     shutil.move(store, tmp_path / "moved")
-    folder = fetch_model(f"models:/{NAME}@champion", tmp_path / "moved")
+    folder = fetch_model(f"models:/{NAME}@champion", Store(tmp_path / "moved"))
     assert folder.is_relative_to(tmp_path / "moved") and (folder / FILE).is_file()
 
 
 @pytest.mark.parametrize("how", ["gone", "altered"])
 def test_a_model_file_that_is_gone_or_altered_is_named_and_exporting_again_mends_it(store, exported, how):
     record, out = exported
-    file = fetch_model(f"models:/{NAME}/1", store) / FILE
+    file = fetch_model(f"models:/{NAME}/1", Store(store)) / FILE
     file.unlink() if how == "gone" else file.write_bytes(file.read_bytes() + b"\0")
     with pytest.raises(FramelightError, match=f"{file} is {how}: .*export run best again"):
-        fetch_model(f"models:/{NAME}@champion", store)
-    log_exported(store, None, record, out)
-    mended = fetch_model(f"models:/{NAME}@champion", store)
+        fetch_model(f"models:/{NAME}@champion", Store(store))
+    log_exported(Store(store), record, out)
+    mended = fetch_model(f"models:/{NAME}@champion", Store(store))
     assert mended != file.parent and (mended / FILE).read_bytes() == (out / FILE).read_bytes()
 
 
@@ -62,43 +63,43 @@ def test_a_model_file_that_is_gone_or_altered_is_named_and_exporting_again_mends
     ("models:/it's@champion", "names no model"), ("models:/m-0123", "names no model")])
 def test_a_model_that_is_not_there_is_said(store, exported, uri, match):
     with pytest.raises(InputError, match=match):
-        fetch_model(uri, store)
+        fetch_model(uri, Store(store))
 
 
 def test_without_a_champion_versions_are_named(store, tmp_path):
     jobs = [*keep(store, "first", 0.6), *keep(store, "second", 0.6, same=True)]
     track(store, jobs)
-    log_exported(store, None, jobs[0], write_export(tmp_path / "out"))
+    log_exported(Store(store), jobs[0], write_export(tmp_path / "out"))
     with pytest.raises(InputError, match=f"none of its runs led its board beyond the tie .* models:/{NAME}/1"):
-        fetch_model(f"models:/{NAME}@champion", store)
+        fetch_model(f"models:/{NAME}@champion", Store(store))
 
 
 def test_a_store_without_models_says_how_one_comes_there(store, tmp_path):
     with pytest.raises(InputError, match="no model is registered at .*framelight export RUN"):
-        fetch_model(f"models:/{NAME}@champion", store)
+        fetch_model(f"models:/{NAME}@champion", Store(store))
     with pytest.raises(InputError, match="nothing was tracked at .*--store DIR"):
-        fetch_model(f"models:/{NAME}@champion", tmp_path / "none")
+        fetch_model(f"models:/{NAME}@champion", Store(tmp_path / "none"))
     assert not (tmp_path / "none").exists(), "reading makes no store"
 
 
 def test_a_model_that_others_registered_is_not_read(store):
-    client = MlflowClient(locate(store).uri)
+    client = MlflowClient(locate(Store(store)).uri)
     client.create_registered_model("theirs")
     client.create_model_version("theirs", str(store))
     with pytest.raises(InputError, match="models:/theirs/1 was not made by framelight export"):
-        fetch_model("models:/theirs/1", store)
+        fetch_model("models:/theirs/1", Store(store))
 
 
 def test_a_tag_that_leads_out_of_the_store_removes_nothing_there(store, tmp_path):
     theirs = tmp_path / "precious"
     theirs.mkdir()
     (theirs / "mine.txt").write_text("mine")
-    client = MlflowClient(locate(store).uri)
+    client = MlflowClient(locate(Store(store)).uri)
     client.create_registered_model("theirs")
     outside = os.path.relpath(theirs, store / "artifacts" / "models")
     client.create_model_version("theirs", "s3://bucket/model", tags={MODEL: outside, SHA256: "0" * 64})
     with pytest.raises(InputError, match="was not made by framelight export"):
-        fetch_model("models:/theirs/1", store)
+        fetch_model("models:/theirs/1", Store(store))
     assert (theirs / "mine.txt").is_file()
 
 
@@ -108,19 +109,19 @@ def test_a_server_gives_another_machine_the_same_folder(server, tmp_path):
     track(tmp_path / "ran", runs, server.uri)
     out = write_export(tmp_path / "out")
     for word in ("logged to", "already in"):
-        said = log_exported(tmp_path / "ran", server.uri, runs[0], out)
+        said = log_exported(Store(tmp_path / "ran", server.uri), runs[0], out)
         assert said[0] == f"{word} MLflow as models:/{NAME}/1, at {server.uri}"
     elsewhere = tmp_path / "elsewhere"
-    folder = fetch_model(f"models:/{NAME}@champion", elsewhere, server.uri)
+    folder = fetch_model(f"models:/{NAME}@champion", Store(elsewhere, server.uri))
     assert folder.is_relative_to(elsewhere) and (folder / FILE).read_bytes() == (out / FILE).read_bytes()
-    assert fetch_model(f"models:/{NAME}/1", elsewhere, server.uri) == folder
+    assert fetch_model(f"models:/{NAME}/1", Store(elsewhere, server.uri)) == folder
     assert [path.name for path in folder.parents[2].iterdir()] == [folder.parents[1].name]
     assert {path.name for path in folder.parents[1].iterdir()} >= {"MLmodel", "data", "code"}
     (folder / FILE).write_bytes(b"another")
-    fetch_model(f"models:/{NAME}/1", elsewhere, server.uri)
+    fetch_model(f"models:/{NAME}/1", Store(elsewhere, server.uri))
     assert (folder / FILE).read_bytes() == (out / FILE).read_bytes(), "a copy that was altered is fetched again"
     server.stop()
-    for call in (lambda: fetch_model(f"models:/{NAME}/1", elsewhere, server.uri),
-                 lambda: log_exported(tmp_path / "ran", server.uri, runs[0], out)):
+    for call in (lambda: fetch_model(f"models:/{NAME}/1", Store(elsewhere, server.uri)),
+                 lambda: log_exported(Store(tmp_path / "ran", server.uri), runs[0], out)):
         with pytest.raises(FramelightError, match=f"{server.uri} does not answer"):
             call()

@@ -13,6 +13,7 @@ from harness.export.registry.log_model import log_exported, model_name
 from harness.export.registry.registry import CARD, EXAMPLE, FILE, FOLDER
 from harness.tracking import locate
 from harness.tracking.mlflow_api import MlflowClient
+from harness.utils.store import Store
 from tests.helpers.exported_runs import outputs_of, some_crops, track, write_export
 from tests.helpers.job_statistics import keep
 from tests.helpers.records import record
@@ -21,7 +22,7 @@ NAME = "framelight-expr-rendered"
 
 
 def client(store):
-    return MlflowClient(locate(store).uri)
+    return MlflowClient(locate(Store(store)).uri)
 
 
 def versions(store):
@@ -55,8 +56,8 @@ def best(store):
 
 
 def test_a_model_is_logged_to_its_own_run_with_all_that_one_needs_to_use_it(store, best, tmp_path):
-    said = log_exported(store, None, best[1], write_export(tmp_path / "out"))
-    assert said == [f"logged to MLflow as models:/{NAME}/1, at {locate(store).uri}",
+    said = log_exported(Store(store), best[1], write_export(tmp_path / "out"))
+    assert said == [f"logged to MLflow as models:/{NAME}/1, at {locate(Store(store)).uri}",
                     f"models:/{NAME}@champion is now this version: run best leads its board beyond the tie"]
     [version] = versions(store)
     run = run_of(store, best[1])
@@ -93,11 +94,11 @@ np.savez(sys.argv[3], **given, example=model.predict(example)["outputs"])
 
 def test_mlflow_loads_it_without_framelight_and_without_torch(store, best, tmp_path):
     out = write_export(tmp_path / "out")
-    log_exported(store, None, best[0], out)
+    log_exported(Store(store), best[0], out)
     np.save(tmp_path / "crops.npy", some_crops())
     done = subprocess.run([sys.executable, "-c", ALONE, f"models:/{NAME}@champion", tmp_path / "crops.npy",
                            tmp_path / "given.npz"], cwd=tmp_path, capture_output=True, text=True, timeout=120,
-                          env={**os.environ, "MLFLOW_TRACKING_URI": locate(store).uri})
+                          env={**os.environ, "MLFLOW_TRACKING_URI": locate(Store(store)).uri})
     assert done.returncode == 0, done.stderr
     given = np.load(tmp_path / "given.npz")
     assert np.array_equal(given["outputs"], outputs_of(out, some_crops()))
@@ -106,11 +107,11 @@ def test_mlflow_loads_it_without_framelight_and_without_torch(store, best, tmp_p
 
 def test_the_same_file_again_makes_no_second_version_and_another_does(store, best, tmp_path):
     out = write_export(tmp_path / "out")
-    first = log_exported(store, None, best[0], out)
-    again = log_exported(store, None, best[0], out)
+    first = log_exported(Store(store), best[0], out)
+    again = log_exported(Store(store), best[0], out)
     assert again == [first[0].replace("logged to", "already in"), f"models:/{NAME}@champion is this version already"]
     assert len(versions(store)) == 1 and len(logged(store)) == 1
-    said = log_exported(store, None, best[0], write_export(tmp_path / "other", seed=1))
+    said = log_exported(Store(store), best[0], write_export(tmp_path / "other", seed=1))
     assert said[0].startswith(f"logged to MLflow as models:/{NAME}/2") and said[1].endswith("(it was version 1)")
     assert len(versions(store)) == 2 and champion(store) == 2
 
@@ -118,21 +119,21 @@ def test_the_same_file_again_makes_no_second_version_and_another_does(store, bes
 def test_a_run_that_does_not_lead_is_registered_but_no_champion(store, best, tmp_path):
     from harness.tracking import tracked_records
 
-    worse = next(job for job in tracked_records(store) if job.group_id == "worse")
-    said = log_exported(store, None, worse, write_export(tmp_path / "out", seed=1))
+    worse = next(job for job in tracked_records(Store(store)) if job.group_id == "worse")
+    said = log_exported(Store(store), worse, write_export(tmp_path / "out", seed=1))
     assert said[1].startswith("not made the champion: the best of its board is run best") and champion(store) is None
-    log_exported(store, None, best[0], write_export(tmp_path / "best"))
-    said = log_exported(store, None, worse, tmp_path / "out")
+    log_exported(Store(store), best[0], write_export(tmp_path / "best"))
+    said = log_exported(Store(store), worse, tmp_path / "out")
     assert said[1].endswith(f"models:/{NAME}@champion stays version 2") and champion(store) == 2
 
 
 def test_the_champion_is_replaced_by_who_leads_now(store, best, tmp_path):
-    log_exported(store, None, best[0], write_export(tmp_path / "best"))
+    log_exported(Store(store), best[0], write_export(tmp_path / "best"))
     newer = keep(store, "newer", 0.9)
     track(store, newer)
-    said = log_exported(store, None, best[0], tmp_path / "best")
+    said = log_exported(Store(store), best[0], tmp_path / "best")
     assert "the best of its board is run newer" in said[1] and "is still this version" in said[1]
-    log_exported(store, None, newer[0], write_export(tmp_path / "newer", seed=1))
+    log_exported(Store(store), newer[0], write_export(tmp_path / "newer", seed=1))
     assert champion(store) == 2 and versions(store)[1].tags["framelight.run_id"] == "newer"
 
 
@@ -143,8 +144,9 @@ from harness.tracking.records import read
 from harness.tracking.mlflow_api import MlflowClient
 setattr(MlflowClient, sys.argv[1], lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL))
 from harness.export.registry.log_model import log_exported
+from harness.utils.store import Store
 store, out, job = map(Path, sys.argv[2:])
-log_exported(store, None, read(job), out)
+log_exported(Store(store), read(job), out)
 """
 
 
@@ -158,7 +160,7 @@ def test_what_a_killed_export_left_is_made_whole_by_the_next(store, best, tmp_pa
     killed = subprocess.run([sys.executable, "-c", KILLED, at, store, out, tmp_path / "record.json"], timeout=120,
                             capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    log_exported(store, None, best[0], out)
+    log_exported(Store(store), best[0], out)
     [version], [model] = versions(store), logged(store)
     assert model.status == "READY" and champion(store) == 1
     assert [path.name for path in (store / "artifacts/mlflow/models").iterdir()] == [model.model_id]
@@ -168,7 +170,7 @@ def test_what_a_killed_export_left_is_made_whole_by_the_next(store, best, tmp_pa
 def test_a_file_of_one_size_has_that_size_in_its_signature(store, best, tmp_path):
     import mlflow
 
-    log_exported(store, None, best[0], write_export(tmp_path / "out", side=40))
+    log_exported(Store(store), best[0], write_export(tmp_path / "out", side=40))
     [version] = versions(store)
     model = mlflow.pyfunc.load_model(version.source)
     assert model.metadata.signature.inputs.inputs[0].shape == (-1, 40, 40, 3)
@@ -179,10 +181,10 @@ def test_a_file_of_one_size_has_that_size_in_its_signature(store, best, tmp_path
 
 def test_what_cannot_be_logged_is_said(store, best, tmp_path):
     out = write_export(tmp_path / "out")
-    assert log_exported(store, None, record(group="unknown"), out) == [
-        f"not logged to MLflow: job unknown-s0 is not tracked at {locate(store).uri}"]
+    assert log_exported(Store(store), record(group="unknown"), out) == [
+        f"not logged to MLflow: job unknown-s0 is not tracked at {locate(Store(store)).uri}"]
     (out / FILE).unlink()
-    [said] = log_exported(store, None, best[0], out)
+    [said] = log_exported(Store(store), best[0], out)
     assert said.startswith("not logged to MLflow, which is given the float32 ONNX file") and str(out / FILE) in said
 
 

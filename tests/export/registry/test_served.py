@@ -15,6 +15,7 @@ from harness.data.image_decoding import decode
 from harness.export.registry.download import fetch_model
 from harness.export.registry.log_model import log_exported
 from harness.tracking import locate
+from harness.utils.store import Store
 from tests.helpers import small_run
 from tests.helpers.exported_runs import outputs_of, some_crops, track, write_export
 from tests.helpers.job_statistics import keep
@@ -38,7 +39,7 @@ def serving(store, model, folder):
         [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model, "--env-manager", "local",
          "--host", "127.0.0.1", "--port", str(port), "--workers", "1"], cwd=folder, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "MLFLOW_TRACKING_URI": locate(store).uri, "MLFLOW_DISABLE_TELEMETRY": "true"})
+        env={**os.environ, "MLFLOW_TRACKING_URI": locate(Store(store)).uri, "MLFLOW_DISABLE_TELEMETRY": "true"})
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", process)
         yield f"http://127.0.0.1:{port}/invocations"
@@ -58,7 +59,7 @@ def test_the_champion_answers_over_http(store, tmp_path):
     runs = keep(store, "best", 0.7)
     track(store, runs)
     out = write_export(tmp_path / "out")
-    log_exported(store, None, runs[0], out)
+    log_exported(Store(store), runs[0], out)
     with serving(store, "models:/framelight-expr-rendered@champion", tmp_path) as address:
         for crops, key in ((some_crops(), "instances"), (some_crops(1, 33), "inputs")):
             answer = asked(address, crops, key)
@@ -84,5 +85,5 @@ def test_a_run_that_was_exported_is_served_and_gives_what_it_predicted(small_set
     crops = np.stack([decode(small_set / "cropped_aligned" / name / f"{frame:05}.jpg") for frame in frames])
     with serving(store, model, tmp_path) as address:
         answer = asked(address, crops)
-    assert np.allclose(answer["outputs"], outputs_of(fetch_model(model, store), crops), atol=1e-7)
+    assert np.allclose(answer["outputs"], outputs_of(fetch_model(model, Store(store)), crops), atol=1e-7)
     assert np.allclose(answer["outputs"], predicted["outputs"][:4], atol=1e-4)

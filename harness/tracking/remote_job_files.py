@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.significance import FILE
 from harness.tracking.location import Location
 from harness.tracking.serialization import JOB
 
@@ -13,19 +12,19 @@ if TYPE_CHECKING:
     from harness.tracking.tracker import Tracker
 
 
-class RemoteStatistics:
-    """Asks a location for the statistics of jobs; who ran what is asked once, with the first of them."""
+class RemoteJobFiles:
+    """Asks a location for files of jobs; who ran what is asked once, with the first of them."""
 
     def __init__(self, location: Location) -> None:
         self._location = location
         self._tracker: Tracker | None = None
         self._runs: dict[str, str] = {}
 
-    def __call__(self, job_id: str, path: Path) -> bool:
+    def __call__(self, job_id: str, name: str, path: Path) -> bool:
         if self._tracker is None:
             from harness.tracking.tracker import Tracker
 
             self._tracker = Tracker(self._location, reading_only=True)
             self._runs = {tags[JOB]: run for run, status, tags in self._tracker.tagged_runs()
                           if status == "FINISHED" and JOB in tags}
-        return job_id in self._runs and self._tracker.fetch(self._runs[job_id], FILE, path)
+        return job_id in self._runs and self._tracker.fetch(self._runs[job_id], name, path)

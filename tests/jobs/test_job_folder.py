@@ -1,0 +1,49 @@
+"""The names of a job's files, and that what is written is read back."""
+
+import numpy as np
+import pytest
+
+from harness.jobs import job_statistics
+from harness.jobs.job_folder import JobFolder
+from harness.jobs.predictions import Predictions
+from harness.metrics.unit_statistics import SufficientStatistics
+from tests.helpers.records import record
+
+NAMES = {"record": "record.json", "choice": "choice.json", "training": "training.json", "selection": "selection.npz",
+         "reported": "reported.npz", "statistics": "statistics.npz", "pictures": "pictures"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_keep_their_names(tmp_path, name):
+    assert getattr(JobFolder(tmp_path), name) == tmp_path / NAMES[name]
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    folder, outputs = JobFolder(tmp_path), np.arange(8, dtype=np.float32).reshape(2, 4)
+    assert not folder.has_record()
+    folder.write_record(record())
+    assert folder.has_record() and folder.read_record() == record()
+    folder.write_choice({"job": "a-s0", "radius": 3})
+    assert folder.read_choice() == {"job": "a-s0", "radius": 3}
+    selection, reported = (Predictions(("video",), np.array([2]), np.array([1, 2], np.int32), part)
+                           for part in (outputs, -outputs))
+    folder.write_training(selection, reported, {"epoch": 3})
+    assert folder.read_training() == {"epoch": 3}
+    assert (Predictions.load(folder.selection).outputs == outputs).all()
+    assert (Predictions.load(folder.reported).outputs == -outputs).all()
+
+
+def test_the_model_is_its_networks_and_the_summary(tmp_path):
+    for name in (*NAMES.values(), "head_va.json", "head_va.safetensors", "head_au.json"):
+        (tmp_path / name).touch()
+    names = [path.name for path in JobFolder(tmp_path).model]
+    assert names == ["head_au.json", "head_va.json", "head_va.safetensors", "training.json"]
+
+
+def test_statistics_come_back_with_their_units_in_any_order(tmp_path):
+    folder, counts = JobFolder(tmp_path), np.arange(3 * 64).reshape(3, 8, 8)
+    folder.write_statistics(("a", "b", "c"), SufficientStatistics("expr", {"expr": counts}))
+    units, statistics = job_statistics.load(folder.statistics)
+    assert units == ("a", "b", "c") and (statistics.arrays["expr"] == counts).all()
+    turned = job_statistics.reorder(units, statistics, ("c", "a", "b"))
+    assert turned.task == "expr" and (turned.arrays["expr"] == counts[[2, 0, 1]]).all()
