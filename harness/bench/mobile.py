@@ -17,6 +17,7 @@ import numpy as np
 from harness.export.latency import Cost, measure
 from harness.leaderboard.published import PublishedCost, costs
 from harness.utils.errors import FramelightError, unknown_name_error
+from harness.utils.text import markdown_table, ruled_table
 
 if TYPE_CHECKING:
     from harness.export.formats import Format
@@ -114,8 +115,9 @@ def _calibration(network: ExportNetwork, pictures: Sequence[Path]) -> np.ndarray
 TABLE_FORMATS = ("table", "md", "json")
 HEADER = ("backbone", "input", "width", "parameters", "MACs", "file", "size", "1 thread (p95)", "2 threads (p95)",
           "memory", "grown", "published, on a phone")
-WORDS = 6
-"""Columns to the left of which text is aligned: the first, and that of the file."""
+FILE = HEADER.index("file")
+LEFT = (0, FILE)
+"""Columns of text, aligned to the left."""
 LINE = 156
 COUNTERPARTS = {"mobilenet_v1": "mobilenet_7", "efficientnet_b0": "enet_b0_8_best_vgaf",
                 "efficientnet_b2": "enet_b2_8"}
@@ -142,11 +144,10 @@ def render(rows: Sequence[Row], form: str = "table") -> str:
     notes = [NOTES[0], NOTES[1] + ", ".join(f"{theirs} for {ours}" for ours, theirs in COUNTERPARTS.items()) + "."]
     head, lines = f"Cost of one face crop on this machine: {device}", [_cells(row) for row in rows]
     if form == "md":
-        marks = ["---" if place in (0, WORDS - 1) else "---:" for place in range(len(HEADER))]
-        table = [f"| {' | '.join(line)} |" for line in (HEADER, marks, *lines)]
-        return "\n".join([f"### {head}", "", *table, *(line for note in notes for line in ("", note))])
+        table = markdown_table(HEADER, lines, right=set(range(len(HEADER))) - set(LEFT))
+        return "\n\n".join([f"### {head}", table, *notes])
     filled = [textwrap.fill(note, LINE, break_on_hyphens=False) for note in notes]
-    return "\n".join([head, "", *_aligned(_once(rows, lines)), "", *filled])
+    return "\n".join([head, "", *ruled_table([HEADER, *_once(rows, lines)], LEFT), "", *filled])
 
 
 def _document(row: Row) -> dict:
@@ -177,13 +178,5 @@ def _once(rows: Sequence[Row], lines: Sequence[tuple[str, ...]]) -> list[tuple[s
     said: list[tuple[str, ...]] = []
     for place, (row, line) in enumerate(zip(rows, lines)):
         again = place > 0 and rows[place - 1].backbone == row.backbone
-        said.append((*("" for _ in range(WORDS - 1)), *line[WORDS - 1:-1], "") if again else line)
+        said.append((*("" for _ in range(FILE)), *line[FILE:-1], "") if again else line)
     return said
-
-
-def _aligned(lines: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(HEADER, *lines)]
-    written = ["  ".join(cell.ljust(width) if place in (0, WORDS - 1) else cell.rjust(width)
-                         for place, (cell, width) in enumerate(zip(line, widths))).rstrip()
-               for line in (HEADER, *lines)]
-    return [written[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *written[1:]]

@@ -6,16 +6,17 @@ import dataclasses
 import json
 import textwrap
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from harness.bench.figure import Measurement
 from harness.bench.hardware_limits import Ceilings
 from harness.utils.errors import unknown_name_error
+from harness.utils.text import ruled_table
 
 FORMATS = ("table", "md", "json")
 COLUMNS = ("part", "what", "figure", "floor", "held against", "its figure", "ratio", "at least", "")
 WRAPPED = {"part": 26, "what": 34, "held against": 34}
 """Characters a line, of columns that are broken over lines in a table."""
-GAP = "  "
 
 
 def render(figures: Sequence[Measurement], machine: Ceilings, processor: str, form: str = "table") -> str:
@@ -68,15 +69,8 @@ def _times(value: float | None) -> str:
 def _aligned(lines: Sequence[tuple[str, ...]]) -> list[str]:
     broken = [[textwrap.wrap(text, WRAPPED.get(name, 40), break_on_hyphens=False) or [""]
                for name, text in zip(COLUMNS, line)] for line in lines]
-    widths = [max(len(piece) for line in broken for piece in line[i]) for i in range(len(COLUMNS))]
-    written = []
-    for line in broken:
-        for row in range(max(map(len, line))):
-            pieces = [cell[row] if row < len(cell) else "" for cell in line]
-            written.append(GAP.join(piece.ljust(width) for piece, width in zip(pieces, widths)).rstrip())
-        if line is broken[0]:
-            written.append("-" * (sum(widths) + len(GAP) * (len(widths) - 1)))
-    return written
+    rows = [pieces for line in broken for pieces in zip_longest(*line, fillvalue="")]
+    return ruled_table(rows, left=len(COLUMNS), header=max(map(len, broken[0])))
 
 
 def _summary(figures: Sequence[Measurement]) -> str:

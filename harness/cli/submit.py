@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
 if TYPE_CHECKING:
     from harness.inference.submission.round_trip import RoundTrip
@@ -44,14 +45,14 @@ def _lines(done: Submission) -> list[str]:
     note = done.note
     window = f"{note['kernel']} of radius {note['radius']}" if note["radius"] else "no smoothing"
     mark = ", optimistic: it was chosen on the labels it was scored on" if note["optimistic"] else ""
-    said = [f"{done.folder}: {_number(note['files'], 'file')}, {note['rows']:,} predictions of task {note['task']}, "
+    said = [f"{done.folder}: {plural(note['files'], 'file')}, {note['rows']:,} predictions of task {note['task']}, "
             f"{note['split']} split of {note['dataset']}",
             f"run {note['job_id']}: {note['backbone']}, {note['features']}, {note['head']}, {window}, "
             f"{note['protocol']}{mark}"]
     if note["list"]:
         said.append(f"rows: the images of {note['list']}, in its order")
     if note["frame_counts"]:
-        counted = ", ".join(f"{_number(videos, 'video')} by {SOURCES[source]}"
+        counted = ", ".join(f"{plural(videos, 'video')} by {SOURCES[source]}"
                             for source, videos in note["frame_counts"].items())
         said.append(f"lines: {counted}")
     if note["past_the_end"]:
@@ -77,7 +78,3 @@ def _some(names: Iterable[str]) -> str:
     listed = list(names)
     more = f" and {len(listed) - NAMED:,} more (all in submission.json)" if len(listed) > NAMED else ""
     return ", ".join(listed[:NAMED]) + more
-
-
-def _number(number: int, word: str) -> str:
-    return f"{number:,} {word}{'s' * (number != 1)}"

@@ -16,6 +16,7 @@ from harness.leaderboard.significance import FILE, SignificanceCache
 from harness.metrics.tasks import TASKS
 from harness.tracking import records, statistics_elsewhere, tracked_records
 from harness.tracking.records import Record
+from harness.utils.text import markdown_table, ruled_table
 
 HEADER = ("backbone", "input", "width", "size", "a frame")
 TITLE = "Published cost: one frame on a Samsung Fold 3 (Qualcomm 888), mean ± standard deviation"
@@ -27,12 +28,8 @@ def costs_text(markdown: bool = False) -> str:
              f"{cost.milliseconds:g} ± {cost.deviation:g} ms")
             for cost in sorted(costs(), key=lambda cost: (cost.milliseconds, cost.backbone))]
     if markdown:
-        lines = [HEADER, ("---", *["---:"] * (len(HEADER) - 1)), *rows]
-        return f"### {TITLE}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    widths = [max(map(len, column)) for column in zip(HEADER, *rows)]
-    lines = ["  ".join(cell.ljust(widths[0]) if place == 0 else cell.rjust(widths[place])
-                       for place, cell in enumerate(row)) for row in (HEADER, *rows)]
-    return "\n".join([TITLE, "", lines[0], "-" * len(lines[0]), *lines[1:]])
+        return f"### {TITLE}\n\n{markdown_table(HEADER, rows, right=range(1, len(HEADER)))}"
+    return "\n".join([TITLE, "", *ruled_table([HEADER, *rows])])
 
 
 WIDEST = 140

@@ -13,6 +13,7 @@ from harness.leaderboard.rows import Evidence, board_key, finished, group_by_con
 from harness.leaderboard.table import title
 from harness.leaderboard.table_layout import Column, Row, filled, fit_to_width, joined, lines, markdown_table
 from harness.tracking.records import Record
+from harness.utils.text import plural
 
 ASSUMED_RATE = 30.0
 """Frames a second where the data does not tell: that of nearly all videos of the challenges."""
@@ -159,7 +160,7 @@ def _prices(listed: list[Row]) -> list[str]:
         return []
     middle = statistics.median(row["price"] for row in runs)
     waits = statistics.median(row["look_ahead"] for row in runs)
-    return [f"Median price of {len(runs)} run{'s' * (len(runs) > 1)}: {_unsigned_zero(middle):+.3f}; offline they look "
+    return [f"Median price of {plural(len(runs), 'run', 'd')}: {_unsigned_zero(middle):+.3f}; offline they look "
             f"{waits:g} frames ahead in the median, and a camera would have to wait for those."]
 
 

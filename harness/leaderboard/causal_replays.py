@@ -20,6 +20,7 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import remove_stale_temp_files
 from harness.utils.hashing import content_hash
+from harness.utils.text import plural
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def replayed(records: Iterable[Record], store: Path, data: Path | None, progress
     if waiting and data is not None and not places.used:
         logger.warning(f"--data {data} is not what any run here was made on, images and annotations")
     for fault, times in faults.items():
-        logger.warning(f"{times} job{'s' * (times > 1)} left out: {fault}")
+        logger.warning(f"{plural(times, 'job', 'd')} left out: {fault}")
     return found
 
 

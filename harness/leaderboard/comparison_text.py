@@ -10,6 +10,7 @@ from typing import Any
 from harness.leaderboard.comparison import Comparison, InfluentialUnit, Part
 from harness.leaderboard.ranking import LEVEL
 from harness.leaderboard.rows import Row
+from harness.utils.text import align_columns, plural
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
 WIDTH = 100
@@ -36,7 +37,7 @@ def verdict(found: Comparison) -> str:
         if one.low is not None and one.high is not None and one.low <= 0 <= one.high:
             said += "\nThe interval holds 0 though the test does not expect it: take the difference as unsettled."
         return said
-    units = _counted(found.units, found.first["unit"])
+    units = plural(found.units, found.first["unit"], "d")
     able = f"{units} would show one of {found.detectable:.3f} with 80 % power" if found.detectable is not None else \
         f"{units} cannot show any"
     return f"No difference in {name} is shown (p = {_p(one.p)}); {able}."
@@ -70,7 +71,7 @@ def _title(found: Comparison) -> str:
     row, same = found.first, all(one == other for one, other in found.seeds)
     pairs = [str(one) if same else f"{one} beside {other}" for one, other in found.seeds]
     seeds = f"seed{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}"
-    return (f"{TITLES[row['task']]} on {row['dataset']}; {row['split']} split; {_counted(found.units, row['unit'])}; "
+    return (f"{TITLES[row['task']]} on {row['dataset']}; {row['split']} split; {plural(found.units, row['unit'], 'd')}; "
             f"{seeds}")
 
 
@@ -101,7 +102,7 @@ def _table(found: Comparison) -> str:
                       _interval(part), _p(part.paired.p), sure + ("u" if part.undefined else "")])
     legend = ["* p of at most 0.05 also after Holm's correction for the parts shown"] if _any(lines, "*") else []
     legend += ["u undefined, counted as 0, in some seed"] if _any(lines, "u") else []
-    return "\n".join([*_aligned(lines, left=1), *legend])
+    return "\n".join([*align_columns(lines), *legend])
 
 
 def _any(lines: Sequence[Sequence[str]], mark: str) -> bool:
@@ -115,19 +116,13 @@ def _moved(found: Comparison) -> str:
     for name, units in (("A", found.for_first), ("B", found.for_second)):
         if units:
             lines = [[f"{noun}s that speak most for {name}", *heads], *(_unit(one, bool(found.own)) for one in units)]
-            parts.append("\n".join(_aligned(lines, left=1)))
+            parts.append("\n".join(align_columns(lines)))
     return "\n\n".join(parts) or f"no {noun} moves the difference"
 
 
 def _unit(one: InfluentialUnit, own: bool) -> list[str]:
     values = ["-" if value is None else f"{value:.3f}" for value in (one.first, one.second)]
     return [f"  {one.unit}", f"{one.influence:+.4f}", *(values if own else [])]
-
-
-def _aligned(lines: Sequence[Sequence[str]], left: int) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return ["  ".join(text.ljust(width) if i < left else text.rjust(width)
-                      for i, (text, width) in enumerate(zip(line, widths))).rstrip() for line in lines]
 
 
 def _interval(part: Part) -> str:
@@ -137,7 +132,3 @@ def _interval(part: Part) -> str:
 
 def _p(p: float) -> str:
     return f"{p:.4f}" if p < 0.001 else f"{p:.3f}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

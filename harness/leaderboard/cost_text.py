@@ -8,6 +8,7 @@ from harness.leaderboard.columns import count, interval, naming, number, percent
 from harness.leaderboard.render import in_form
 from harness.leaderboard.table import title
 from harness.leaderboard.table_layout import Column, Row, filled, fit_to_width, joined, lines, markdown_table
+from harness.utils.text import plural
 
 COLUMNS = ("run_id", "seed", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
            "weights", "random_weights", "features", "head", "settings", "distinction", "format", "precision", "file",
@@ -107,6 +108,6 @@ def _notes(listed: list[Row]) -> list[str]:
         notes.append(f"{ON_FRONT} on the Pareto front: no file here is as good and as fast on one thread, and better "
                      "in one of both.")
     if without:
-        notes += [ALONE, f"{without} run{'s' * (without > 1)} without an exported file; this writes and measures one: "
+        notes += [ALONE, f"{plural(without, 'run', 'd')} without an exported file; this writes and measures one: "
                          "framelight export RUN --format onnx --out DIR"]
     return notes

@@ -14,6 +14,7 @@ from harness.leaderboard.table import title
 from harness.leaderboard.table_layout import Column, Row, filled, fit_to_width, joined, lines, markdown_table
 from harness.tracking.records import Record
 from harness.utils.hashing import content_hash
+from harness.utils.text import plural
 
 HELD_OUT, PUBLISHED = "held-out", "published"
 SHARED = ("task", "dataset", "data_digest", "split", "protocol", "optimistic", "metric", "kind", "flags", "backbone",
@@ -100,7 +101,7 @@ def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
     gaps = [row["gap"] for row in listed if row["kind"] == "run"]
     notes = [EXPLAINED.format(videos=more)]
     if gaps:
-        notes.append(f"Median gap of {len(gaps)} run{'s' * (len(gaps) > 1)}: {statistics.median(gaps):+.3f}.")
+        notes.append(f"Median gap of {plural(len(gaps), 'run', 'd')}: {statistics.median(gaps):+.3f}.")
     heading = [*title(listed, rows), "held-out against published protocol"]
     if form == "md":
         return "\n\n".join([f"### {'; '.join(heading)}", markdown_table(listed, _columns(listed)), *notes])

@@ -10,6 +10,7 @@ from harness.leaderboard.columns import MARKS, columns, flags_column, notes
 from harness.leaderboard.differing_settings import unique_prefix
 from harness.leaderboard.rows import board_key
 from harness.leaderboard.table_layout import Cells, Column, Row, filled, fit_to_width, joined, lines, markdown_table
+from harness.utils.text import plural
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
 DROPPED = ("params", "cover", "p", "raw")
@@ -86,15 +87,11 @@ def _shared(listed: list[Row]) -> list[str]:
         return ["published figures"]
     shared = {c.name: c.text(_representative_rows(c, listed)[0]) for c in columns(listed, 0) if c.name in _shared_columns(listed)}
     most = max(listed, key=lambda row: row["units"])
-    words = [_counted(most["units"], most["unit"])] if most["units"] else []
+    words = [plural(most["units"], most["unit"], "d")] if most["units"] else []
     phrase = {"smoothing": "smoothing {}", "cover": "coverage {}",
               "seeds": "{} seed" if shared.get("seeds", "").split()[-1:] == ["1"] else "{} seeds"}
     return [*words, f"{listed[0]['protocol']} protocol",
             *(phrase[name].format(shared[name]) for name in LIFTED if shared.get(name, "-") != "-")]
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _shown(listed: list[Row], run_length: int, **wording: bool) -> list[Column]:
@@ -120,15 +117,15 @@ def _footnotes(listed: list[Row]) -> list[str]:
     tested = [row["detectable"] for row in listed if row["p_value"] is not None and row["kind"] == "run"]
     seen = [one for one in tested if one is not None]
     most = max(listed, key=lambda row: row["units"])
-    units = _counted(most["units"], most["unit"])
+    units = plural(most["units"], most["unit"], "d")
     if seen:
         sentences.append(f"Smallest difference to the best that {units} show with 80 % power, in one paired test at "
-                         f"5 %: {statistics.median(seen):.3f} (median of {_counted(len(seen), 'run')}).")
+                         f"5 %: {statistics.median(seen):.3f} (median of {plural(len(seen), 'run', 'd')}).")
     elif tested:
         sentences.append(f"No difference to the best, however large, can be shown by {units}.")
     undefined = Counter(name for row in listed for name in row["undefined"])
     if undefined:
-        named = ", ".join(f"{name} in {_counted(count, 'row')}" for name, count in sorted(undefined.items()))
+        named = ", ".join(f"{name} in {plural(count, 'row', 'd')}" for name, count in sorted(undefined.items()))
         sentences.append(f"Undefined, counted as 0: {named}.")
     return sentences
 

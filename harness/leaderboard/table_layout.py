@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.utils import text
+from harness.utils.text import GAP
+
 SHORTEST, LONGEST_END = 12, 24
 """Characters to which names are shortened, and the most of a cell's end that this spares as long as it can."""
-GAP = "  "
 Row = dict[str, Any]
 
 
@@ -54,16 +56,14 @@ def fit_to_width(listed: list[Row], tries: Sequence[Callable[[], list[Column]]],
 
 def lines(cells: Cells) -> list[str]:
     """The header, a rule, and a line for each row."""
-    padded = [_padded(column, texts) for column, texts in cells.items()]
-    header, *body = [GAP.join(line).rstrip() for line in zip(*padded)]
-    return [header, "-" * total(cells), *body]
+    left = [place for place, column in enumerate(cells) if not column.right]
+    return text.ruled_table(list(zip(*cells.values())), left)
 
 
 def markdown_table(listed: list[Row], columns: Sequence[Column]) -> str:
     """Every column, whatever its width."""
-    written = [[c.name.strip() for c in columns], ["---:" if c.right else "---" for c in columns]]
-    written += [[c.text(row).strip().replace("|", "\\|") for c in columns] for row in listed]
-    return "\n".join(f"| {' | '.join(line)} |" for line in written)
+    right = [place for place, column in enumerate(columns) if column.right]
+    return text.markdown_table([c.name.strip() for c in columns], [[c.text(row) for c in columns] for row in listed], right)
 
 
 def joined(parts: Sequence[str], width: int) -> str:
@@ -115,8 +115,3 @@ def _cut(text: str, limit: int, end: str) -> str:
         return f"{text[:limit - 1]}…"
     tail = 0 if end else room * 2 // 5
     return f"{name[:room - tail]}…{name[len(name) - tail:]}{end}"
-
-
-def _padded(column: Column, texts: list[str]) -> list[str]:
-    width = max(map(len, texts))
-    return [text.rjust(width) if column.right else text.ljust(width) for text in texts]
