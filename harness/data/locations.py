@@ -5,35 +5,25 @@ Those in the store itself, which it has drawn, are named from its root: it may b
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from harness.utils.files import write_json
+from harness.utils.json_cache import JsonCache
 
 FILE = "whereabouts.json"
 
 
 def set_location(store: Path, images: str, root: Path) -> None:
     """images: digest of the data set's crops."""
-    known, place, home = _known(store), root.absolute(), Path(store).absolute()
-    named = str(place.relative_to(home) if place.is_relative_to(home) else place)
-    if known.get(images) != named:
-        write_json(_path(store), {**known, images: named})
+    cache, place, home = _cache(store), root.absolute(), Path(store).absolute()
+    cache.set(images, str(place.relative_to(home) if place.is_relative_to(home) else place))
+    cache.save()
 
 
 def get_location(store: Path, images: str) -> Path | None:
     """The folder; whether the data set still lies there, and is still the same, is for the caller to see."""
-    found = _known(store).get(images)
-    return Path(store).absolute() / found if isinstance(found, str) else None
+    location = _cache(store).get(images)
+    return Path(store).absolute() / location if isinstance(location, str) else None
 
 
-def _path(store: Path) -> Path:
-    return Path(store) / "features" / FILE
-
-
-def _known(store: Path) -> dict[str, str]:
-    try:
-        known = json.loads(_path(store).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
+def _cache(store: Path) -> JsonCache:
+    return JsonCache(Path(store) / "features" / FILE)
