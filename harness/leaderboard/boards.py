@@ -134,9 +134,9 @@ def best_pictures(store: Path, records: Iterable[Record]) -> list[str]:
     """A line for each board whose best run has pictures in this store; baselines and published figures have none."""
     found: dict[tuple[str, str, str], str] = {}
     for row in rows(records):
-        board = (row["task"], row["data_digest"], row["protocol"])
-        if row["kind"] == "run" and row["value"] is not None and board not in found:
-            found[board] = row["run_id"]
+        board = (row.task, row.data_digest, row.protocol)
+        if row.kind == "run" and row.value is not None and board not in found:
+            found[board] = row.run_id
     return [f"  {task}, {protocol}: {folder}" for (task, _, protocol), run in found.items()
             for folder in _drawn(store, run)]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.leaderboard.rows import Row, rows
+from harness.leaderboard.row_types import Row
+from harness.leaderboard.rows import rows
 from harness.leaderboard.significance import Kept, ordered
 from harness.metrics.paired_tests import (
     PairedTestResult,

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.leaderboard.comparison import Comparison, InfluentialUnit, Part
 from harness.leaderboard.ranking import LEVEL
-from harness.leaderboard.rows import Row
+from harness.leaderboard.row_types import Row
 from harness.utils.text import align_columns, plural
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
@@ -37,7 +37,7 @@ def verdict(found: Comparison) -> str:
         if one.low is not None and one.high is not None and one.low <= 0 <= one.high:
             said += "\nThe interval holds 0 though the test does not expect it: take the difference as unsettled."
         return said
-    units = plural(found.units, found.first["unit"], "d")
+    units = plural(found.units, found.first.unit, "d")
     able = f"{units} would show one of {found.detectable:.3f} with 80 % power" if found.detectable is not None else \
         f"{units} cannot show any"
     return f"No difference in {name} is shown (p = {_p(one.p)}); {able}."
@@ -45,8 +45,8 @@ def verdict(found: Comparison) -> str:
 
 def to_json(found: Comparison) -> str:
     return json.dumps({
-        "task": found.first["task"], "dataset": found.first["dataset"], "split": found.first["split"],
-        "units": found.units, "unit": found.first["unit"], "metric": found.metric.name,
+        "task": found.first.task, "dataset": found.first.dataset, "split": found.first.split,
+        "units": found.units, "unit": found.first.unit, "metric": found.metric.name,
         "seeds": [list(pair) for pair in found.seeds],
         "first": _row(found.first), "second": _row(found.second),
         "differing": {name: list(pair) for name, pair in found.differing.items()},
@@ -57,8 +57,8 @@ def to_json(found: Comparison) -> str:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    return {name: row[name] for name in ("run_id", "kind", "protocol", "backbone", "features", "head", "kernel",
-                                         "radius", "value", "std")} | {"optimistic": row["protocol"] == "published"}
+    names = ("run_id", "kind", "protocol", "backbone", "features", "head", "kernel", "radius", "value", "std")
+    return {name: getattr(row, name) for name in names} | {"optimistic": row.protocol == "published"}
 
 
 def _part(part: Part) -> dict[str, Any]:
@@ -71,14 +71,14 @@ def _title(found: Comparison) -> str:
     row, same = found.first, all(one == other for one, other in found.seeds)
     pairs = [str(one) if same else f"{one} beside {other}" for one, other in found.seeds]
     seeds = f"seed{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}"
-    return (f"{TITLES[row['task']]} on {row['dataset']}; {row['split']} split; {plural(found.units, row['unit'], 'd')}; "
+    return (f"{TITLES[row.task]} on {row.dataset}; {row.split} split; {plural(found.units, row.unit, 'd')}; "
             f"{seeds}")
 
 
 def _run(name: str, row: Row) -> str:
-    smoothing = "no smoothing" if not row["radius"] else f"{row['kernel']} radius {row['radius']:g}"
-    words = [row["backbone"] or "no backbone", row["features"], row["head"], smoothing, row["protocol"]]
-    return f"{name}  {row['run_id']}  {', '.join(words)}"
+    smoothing = "no smoothing" if not row.radius else f"{row.kernel} radius {row.radius:g}"
+    words = [row.backbone or "no backbone", row.features, row.head, smoothing, row.protocol]
+    return f"{name}  {row.run_id}  {', '.join(words)}"
 
 
 def _differing(found: Comparison) -> list[str]:
@@ -111,7 +111,7 @@ def _any(lines: Sequence[Sequence[str]], mark: str) -> bool:
 
 def _moved(found: Comparison) -> str:
     """The units that speak most for each run, with what each run scores on them alone."""
-    noun, heads = found.first["unit"], ["moves A - B by"] + ([f"{found.own}: A", "B"] if found.own else [])
+    noun, heads = found.first.unit, ["moves A - B by"] + ([f"{found.own}: A", "B"] if found.own else [])
     parts = []
     for name, units in (("A", found.for_first), ("B", found.for_second)):
         if units:

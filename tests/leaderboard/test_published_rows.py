@@ -17,7 +17,7 @@ def boards(*records):
     found = {}
     for row in rows(beside([r for r in records if r.kind != "published"], [r for r in records if r.kind == "published"],
                            COUNTS, "Aff-Wild2")):
-        found.setdefault((row["dataset"], row["split"], row["protocol"]), []).append(row["run_id"])
+        found.setdefault((row.dataset, row.split, row.protocol), []).append(row.run_id)
     return found
 
 
@@ -25,7 +25,7 @@ def test_figures_stand_on_the_board_of_runs_that_were_scored_on_as_many_rows():
     own = record(group="own", value=0.5, protocol="published", dataset="my crops")
     assert boards(own, figure(1)) == {("my crops", "validation", "published"): ["own", "published-1"]}
     listed = rows(beside([own], [figure(1)], COUNTS, "Aff-Wild2"))
-    assert [(row["rank"], row["kind"]) for row in listed] == [(1, "run"), (None, "published")]
+    assert [(row.rank, row.kind) for row in listed] == [(1, "run"), (None, "published")]
 
 
 def test_other_data_another_split_and_honest_choices_are_never_mixed_with_them():
@@ -51,4 +51,4 @@ def test_boards_of_figures_alone_come_after_those_of_runs():
 
 def test_a_test_split_is_not_called_optimistic():
     listed = rows([figure(1), figure(2, split="test")])
-    assert {row["split"]: row["optimistic"] for row in listed} == {"validation": True, "test": False}
+    assert {row.split: row.optimistic for row in listed} == {"validation": True, "test": False}
