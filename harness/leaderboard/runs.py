@@ -17,7 +17,7 @@ from harness.jobs.frozen_selection import require_predictions, verify_model_file
 from harness.jobs.job import Configuration, configuration_of
 from harness.jobs.predictions import Predictions
 from harness.jobs.training import REPORTED
-from harness.leaderboard.rows import Row, rows
+from harness.leaderboard.rows import finished, group_by_configuration, mean_score
 from harness.metrics.tasks import task
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record
@@ -96,22 +96,34 @@ def _seeds(records: Sequence[Record], run: str, seed: int | None = None) -> list
 
 
 def _best(records: Sequence[Record], name: str) -> str:
+    """The run id of the highest mean score; of equal ones, the smallest."""
     task(name)
-    able = [row for row in rows(records, name)
-            if row["kind"] == "run" and row["value"] is not None and "uses_labels" not in row.get("flags", ())]
-    if not able:
+    runs: list[tuple[float, Record]] = []
+    datasets: dict[tuple, str] = {}
+    for group in group_by_configuration(records, name):
+        done = finished(group)
+        first, score = (done or group)[0], mean_score(done)
+        key = (*_board(first), first.protocol)
+        datasets[key] = min(datasets.get(key, first.dataset), first.dataset)
+        if first.kind == "run" and score is not None and not any("uses_labels" in record.flags for record in group):
+            runs.append((score, first))
+    if not runs:
         raise InputError(f"no run of task {name} is finished; framelight leaderboard lists what there is")
-    able = [row for row in able if row["protocol"] == "held-out"] or able
-    boards: dict[tuple[str, str], Row] = {}
-    for row in able:
-        first = boards.setdefault((row["data_digest"] or row["dataset"], row["split"]), row)
-        if row["value"] > first["value"]:
-            boards[row["data_digest"] or row["dataset"], row["split"]] = row
-    if len(boards) > 1:
-        raise InputError(f"{BEST}{name} is not one run: {len(boards)} data sets have a board of it. Name a run; "
-                         "the best of each:\n" + _listed([next(r for r in records if r.group_id == row["run_id"])
-                                                          for row in boards.values()]))
-    return next(iter(boards.values()))["run_id"]
+    runs = [(score, run) for score, run in runs if run.protocol == "held-out"] or runs
+    best: dict[tuple[str, str], Record] = {}
+    for _, run in sorted(runs, key=lambda scored: (-scored[0], scored[1].group_id)):
+        best.setdefault(_board(run), run)
+    if len(best) > 1:
+        ordered = sorted(best.values(), key=lambda run: (datasets[(*_board(run), run.protocol)], *_board(run)))
+        raise InputError(f"{BEST}{name} is not one run: {len(best)} data sets have a board of it. Name a run; "
+                         "the best of each:\n" + _listed(
+                             [next(r for r in records if r.group_id == run.group_id) for run in ordered]))
+    return next(iter(best.values())).group_id
+
+
+def _board(record: Record) -> tuple[str, str]:
+    """Data set and split of the board that the record is on."""
+    return record.data_digest or record.dataset, record.split
 
 
 def _listed(records: Sequence[Record]) -> str:
