@@ -97,9 +97,9 @@ def _row(name: str, network: ExportNetwork, form: Format, precision: str, folder
 
 
 def _pictures(folder: Path) -> list[Path]:
-    from harness.bench.crops import drawn
+    from harness.bench.crops import rendered_crops
 
-    found = drawn(folder)
+    found = rendered_crops(folder)
     return found[::max(1, len(found) // CALIBRATION)][:CALIBRATION]
 
 
@@ -147,7 +147,7 @@ def render(rows: Sequence[Row], form: str = "table") -> str:
         table = markdown_table(HEADER, lines, right=set(range(len(HEADER))) - set(LEFT))
         return "\n\n".join([f"### {head}", table, *notes])
     filled = [textwrap.fill(note, LINE, break_on_hyphens=False) for note in notes]
-    return "\n".join([head, "", *ruled_table([HEADER, *_once(rows, lines)], LEFT), "", *filled])
+    return "\n".join([head, "", *ruled_table([HEADER, *_blank_repeats(rows, lines)], LEFT), "", *filled])
 
 
 def _document(row: Row) -> dict:
@@ -157,7 +157,7 @@ def _document(row: Row) -> dict:
 
 def _cells(row: Row) -> tuple[str, ...]:
     cost = row.cost
-    latency = [f"{_three(one.median)} ms ({_three(one.p95)})" for one in cost.latency.values()]
+    latency = [f"{_three_digits(one.median)} ms ({_three_digits(one.p95)})" for one in cost.latency.values()]
     return (row.backbone, str(row.input), str(row.width), f"{row.parameters / 1e6:.2f} M",
             "-" if row.macs is None else f"{row.macs / 1e6:,.0f} M", f"{row.format} {row.precision}",
             f"{row.size / 1e6:.2f} MB", *latency, f"{cost.memory:,.0f} MiB", f"{cost.growth:,.0f} MiB",
@@ -169,11 +169,11 @@ def _published(backbone: str) -> str:
     return "-" if theirs is None else f"{theirs.size_mb:g} MB, {theirs.milliseconds:g} ± {theirs.deviation:g} ms"
 
 
-def _three(value: float) -> str:
+def _three_digits(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
-def _once(rows: Sequence[Row], lines: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _blank_repeats(rows: Sequence[Row], lines: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """What is the same in every row of a backbone is said in its first."""
     said: list[tuple[str, ...]] = []
     for place, (row, line) in enumerate(zip(rows, lines)):

@@ -63,7 +63,7 @@ def main(folder: Path, frames: int) -> dict[str, object]:
         curve = replay.curve("mean", RADII, 0.5)
         statistics = replay.statistics("mean", int(np.argmax(curve)), 0.5)
     with _timed(seconds, "record"):
-        _keep(folder / "jobs" / key(frames), found, replay, statistics)
+        _save(folder / "jobs" / key(frames), found, replay, statistics)
         tracker.log(_record(frames, replay, statistics, curve), folder / "jobs" / key(frames),
                     tracker.study("scale", "scale"))
     return {"seconds": seconds, "peak_bytes": _peak()}
@@ -85,7 +85,7 @@ def _labels(frames: int) -> Labels:
                   {"expr": target})
 
 
-def _keep(folder: Path, found: Predictions, replay: Replay, statistics: SufficientStatistics) -> None:
+def _save(folder: Path, found: Predictions, replay: Replay, statistics: SufficientStatistics) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     found.save(folder / "reported.npz")
     np.savez_compressed(folder / FILE, units=np.array(replay.units, dtype=np.str_), **statistics.arrays)

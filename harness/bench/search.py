@@ -48,13 +48,13 @@ def measure() -> Iterator[Measurement]:
         trained: list[int] = []
 
         def search() -> None:
-            store = _store(next(fresh), first)
+            store = _prepared_store(next(fresh), first)
             with suppress_logging():
                 run(RECIPE, data, store, None, 1, False)
             trained.append(sum(path.is_dir() for path in (store / "artifacts" / "predictions").iterdir()))
 
         def trainings() -> None:
-            _train(dataclasses.replace(prepared, store=_store(next(fresh), first)))
+            _train(dataclasses.replace(prepared, store=_prepared_store(next(fresh), first)))
 
         times = interleave_rounds({"search": search, "trainings": trainings})
     one = times.median("trainings") / TIMED
@@ -89,7 +89,7 @@ def _jobs(prepared: Prepared) -> list[Job]:
             for head in heads]
 
 
-def _store(store: Path, first: Path) -> Path:
+def _prepared_store(store: Path, first: Path) -> Path:
     """A store without jobs that has the features and a tracking database, which take long to make."""
     from harness.tracking import open_tracker
 

@@ -41,7 +41,7 @@ def measure() -> Iterator[Measurement]:
         prepared, asked = prepare_inputs(RECIPE, None, base), []
         short = Search(trials=1, pruner="none", hidden=(16, 16), epochs=(1, 1))
         _search(dataclasses.replace(RECIPE, search=short), prepared, base, executor)  # makes Optuna's database
-        stores = _copies(base, 2 * (ROUNDS + 1))
+        stores = _copied_stores(base, 2 * (ROUNDS + 1))
 
         def tracked() -> None:
             asked[:] = _search(RECIPE, prepared, next(stores), executor)
@@ -53,12 +53,13 @@ def measure() -> Iterator[Measurement]:
         times = interleave_rounds({"tracked": tracked, "untracked": untracked})
     more = 100 * (1 / times.ratio("tracked", "untracked") - 1)
     added = 1000 * (times.median("tracked") - times.median("untracked")) / RECIPE.search.trials
-    yield Measurement("tracking", f"search of {RECIPE.search.trials} trials with MLflow and Optuna on sqlite, {WORKERS} "
-                 "jobs at a time", times.median("tracked"), "s", "the same jobs without either",
-                 times.median("untracked"), times.ratio("tracked", "untracked"), LEAST,
-                 note=f"{more:+.1f} % for jobs of {times.median('untracked') * WORKERS / RECIPE.search.trials:.1f} s, "
-                      f"{added:+.0f} ms a job, which shorter jobs feel more; "
-                      "both databases were there before")
+    yield Measurement(
+        "tracking", f"search of {RECIPE.search.trials} trials with MLflow and Optuna on sqlite, {WORKERS} "
+        "jobs at a time", times.median("tracked"), "s", "the same jobs without either",
+        times.median("untracked"), times.ratio("tracked", "untracked"), LEAST,
+        note=f"{more:+.1f} % for jobs of {times.median('untracked') * WORKERS / RECIPE.search.trials:.1f} s, "
+             f"{added:+.0f} ms a job, which shorter jobs feel more; "
+             "both databases were there before")
 
 
 def _search(recipe: Recipe, prepared: Prepared, store: Path, executor: Executor) -> list[Job]:
@@ -80,7 +81,7 @@ def _search(recipe: Recipe, prepared: Prepared, store: Path, executor: Executor)
     return asked
 
 
-def _copies(base: Path, number: int) -> Iterator[Path]:
+def _copied_stores(base: Path, number: int) -> Iterator[Path]:
     """Stores like `base`, made before they are asked for."""
     made = []
     for i in range(number):

@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.data.registry import open_dataset
     from harness.inference.submission.frame_sources import FrameCountSources
     from harness.inference.submission.submit import require_free, submit
-    from harness.leaderboard.runs import BEST, chosen_run, of_data
+    from harness.leaderboard.runs import BEST, chosen_run, records_of_dataset
     from harness.tracking import tracked_records
 
     require_free(arguments.out, arguments.data)
@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
         raise InputError(f"{arguments.data}: a submission is of videos, but this is {dataset.layout}")
     records = tracked_records(arguments.store, arguments.tracking_uri)
     if arguments.run.startswith(BEST):
-        records = of_data(records, dataset, arguments.store)
+        records = records_of_dataset(records, dataset, arguments.store)
     chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store)
     places = FrameCountSources(arguments.frames, arguments.videos)
     done = submit(chosen, dataset, arguments.split, arguments.format, places, arguments.out, arguments.store)
@@ -56,9 +56,9 @@ def _lines(done: Submission) -> list[str]:
                             for source, videos in note["frame_counts"].items())
         said.append(f"lines: {counted}")
     if note["past_the_end"]:
-        said.append(f"a crop past the last line, which takes part in smoothing alone: {_some(note['past_the_end'])}")
+        said.append(f"a crop past the last line, which takes part in smoothing alone: {_shorten(note['past_the_end'])}")
     if note["without_crop"]:
-        said.append(f"no crop, so the mean output of all crops: {_some(note['without_crop'])}")
+        said.append(f"no crop, so the mean output of all crops: {_shorten(note['without_crop'])}")
     return [*said, _scored(done.round_trip)]
 
 
@@ -74,7 +74,7 @@ def _scored(trip: RoundTrip | None) -> str:
             f"{trip.frames:,} frames")
 
 
-def _some(names: Iterable[str]) -> str:
+def _shorten(names: Iterable[str]) -> str:
     listed = list(names)
     more = f" and {len(listed) - NAMED:,} more (all in submission.json)" if len(listed) > NAMED else ""
     return ", ".join(listed[:NAMED]) + more

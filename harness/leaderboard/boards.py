@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.leaderboard.causal import causal, render_causal
 from harness.leaderboard.optimism import optimism, render_optimism
-from harness.leaderboard.published import beside, costs
+from harness.leaderboard.published import add_published_rows, costs
 from harness.leaderboard.render import render
 from harness.leaderboard.rows import rows
 from harness.leaderboard.significance import FILE, SignificanceCache
@@ -44,15 +44,16 @@ def show(store: Path, tracking_uri: str | None, task: str | None = None, format:
     published: set published figures beside them, with `boards` those of their tasks. interval: the method of intervals
     (`harness.metrics.intervals.METHODS`).
     """
-    found = _kept(store) if from_store else tracked_records(store, tracking_uri)
+    found = _stored_records(store) if from_store else tracked_records(store, tracking_uri)
     if boards is not None:
         found = [record for record in found if (record.task, record.data_digest) in boards]
     if published:
-        found = _with_figures(found, {task for task, _ in boards} if boards is not None else set(TASKS))
-    width, bold = _room(plain)
+        found = _add_published(found, {task for task, _ in boards} if boards is not None else set(TASKS))
+    width, bold = _terminal_size(plain)
     listed = rows(found, task, _evidence(store, None if from_store else tracking_uri, interval))
     text = render(listed, format, width, bold).rstrip("\n")
-    return f"{text}\n\n{_costs(format)}" if published and not (boards or task) and format in ("table", "md") else text
+    with_costs = published and not (boards or task) and format in ("table", "md")
+    return f"{text}\n\n{costs_text(format == 'md')}" if with_costs else text
 
 
 def show_optimism(store: Path, tracking_uri: str | None, task: str | None = None, format: str = "table",
@@ -61,8 +62,8 @@ def show_optimism(store: Path, tracking_uri: str | None, task: str | None = None
     found = tracked_records(store, tracking_uri)
     listed = optimism(found, task, _evidence(store, tracking_uri, "studentized"))
     if not listed and format in ("table", "md"):
-        return _other_half(store, [record for record in found if task in (None, record.task)])
-    return render_optimism(listed, format, _room(plain)[0]).rstrip("\n")
+        return _suggest_other_protocol(store, [record for record in found if task in (None, record.task)])
+    return render_optimism(listed, format, _terminal_size(plain)[0]).rstrip("\n")
 
 
 def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: str | None = None,
@@ -70,19 +71,19 @@ def show_causal(store: Path, tracking_uri: str | None, data: Path | None, task: 
     """Each run offline and in real time; what was not replayed yet is, from the labels in `data` or where the store
     met them."""
     from harness.jobs.causal import folder
-    from harness.leaderboard.causal_replays import replayed
+    from harness.leaderboard.causal_replays import get_causal_replays
     from harness.utils.progress import Progress
 
     found = tracked_records(store, tracking_uri)
     with Progress("replaying in real time", "job") as progress:
-        replays = replayed(found, store, data, progress, task)
+        replays = get_causal_replays(found, store, data, progress, task)
     places = {record.job_id: folder(store, job_id) / FILE for job_id, record in replays.items()}
     listed = causal(found, replays, task, _evidence(store, tracking_uri, "studentized", places))
     if not listed and format in ("table", "md"):
         of = "" if task is None else f" of task {task}"
         return (f"nothing to replay in real time: no run in {store}{of} has kept predictions on videos that are at "
                 "hand")
-    return render_causal(listed, format, _room(plain)[0]).rstrip("\n")
+    return render_causal(listed, format, _terminal_size(plain)[0]).rstrip("\n")
 
 
 def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: str | None = None, format: str = "table",
@@ -90,31 +91,27 @@ def show_cost(store: Path, tracking_uri: str | None, plot: Path | None, task: st
     """Accuracy and cost of exported files on one row; plot: where to draw them."""
     from harness.leaderboard import cost
 
-    return cost.show_cost(store, tracking_uri, plot, task, format, _room(plain)[0])
+    return cost.show_cost(store, tracking_uri, plot, task, format, _terminal_size(plain)[0])
 
 
-def _room(plain: bool) -> tuple[int, bool]:
+def _terminal_size(plain: bool) -> tuple[int, bool]:
     """Columns to fill, and whether they are those of a terminal."""
     terminal = sys.stdout.isatty() and not plain
     return min(shutil.get_terminal_size((100, 24)).columns, WIDEST) if terminal else 100, terminal
 
 
-def _evidence(store: Path, tracking_uri: str | None, method: str, places: Mapping[str, Path] | None = None) -> SignificanceCache:
+def _evidence(store: Path, tracking_uri: str | None, method: str, places: Mapping[str, Path] | None = None
+              ) -> SignificanceCache:
     return SignificanceCache(store, statistics_elsewhere(store, tracking_uri), method, places)
 
 
-def _with_figures(found: list[Record], tasks: set[str]) -> list[Record]:
+def _add_published(found: list[Record], tasks: set[str]) -> list[Record]:
     from harness.leaderboard.published import ANNOTATED, DATASET, figures
 
-    return beside(found, [figure for figure in figures() if figure.task in tasks], ANNOTATED, DATASET)
+    return add_published_rows(found, [figure for figure in figures() if figure.task in tasks], ANNOTATED, DATASET)
 
 
-def _costs(format: str) -> str:
-
-    return costs_text(markdown=format == "md")
-
-
-def _other_half(store: Path, found: Iterable[Record]) -> str:
+def _suggest_other_protocol(store: Path, found: Iterable[Record]) -> str:
     """What to run so that a configuration is there under both protocols."""
     runs = [record for record in found if record.kind == "run" and record.status == "finished"]
     have = {record.protocol for record in runs}
@@ -125,7 +122,7 @@ def _other_half(store: Path, found: Iterable[Record]) -> str:
             f"  framelight run {recipe} --data DIR --store {store} --set protocol={lacking}")
 
 
-def _kept(store: Path) -> list[Record]:
+def _stored_records(store: Path) -> list[Record]:
     paths = (store / "artifacts" / "jobs").glob("*/record.json")
     return [records.read(path) for path in sorted(paths) if not path.parent.name.startswith(".")]
 
@@ -138,10 +135,10 @@ def best_pictures(store: Path, records: Iterable[Record]) -> list[str]:
         if row.kind == "run" and row.value is not None and board not in found:
             found[board] = row.run_id
     return [f"  {task}, {protocol}: {folder}" for (task, _, protocol), run in found.items()
-            for folder in _drawn(store, run)]
+            for folder in _figure_folders(store, run)]
 
 
-def _drawn(store: Path, run: str) -> Iterator[Path]:
+def _figure_folders(store: Path, run: str) -> Iterator[Path]:
     """The folder of the first of a run's seeds that has one: one seed of a run is drawn."""
     from harness.jobs.figures import FOLDER
 

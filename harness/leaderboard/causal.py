@@ -128,7 +128,7 @@ def render_causal(rows: Sequence[CausalRow], form: str = "table", width: int = 1
 
 def _board(listed: Sequence[CausalRow], rows: Sequence[CausalRow]) -> Board:
     return Board(rows=listed, columns=partial(_columns, listed),
-                 heading=[*title(listed, rows), "offline and in real time"], notes=_prices(listed),
+                 heading=[*title(listed, rows), "offline and in real time"], notes=_price_notes(listed),
                  dropped=DROPPED, dropped_last=DROPPED_LAST)
 
 
@@ -174,7 +174,7 @@ def _unsigned_zero(value: float) -> float:
     return round(value, 3) + 0.0
 
 
-def _prices(listed: Sequence[CausalRow]) -> list[str]:
+def _price_notes(listed: Sequence[CausalRow]) -> list[str]:
     runs = [row for row in listed if row.kind == "run"]
     if not runs:
         return []

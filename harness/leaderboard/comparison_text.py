@@ -21,7 +21,7 @@ SHOWN = 6
 def text(found: Comparison) -> str:
     """The comparison in lines of at most about 100 characters, the verdict last but for the notes."""
     parts = [_title(found), "\n".join([_run("A", found.first), _run("B", found.second), *_differing(found)]),
-             _table(found), _moved(found), verdict(found)]
+             _table(found), _influential_units(found), verdict(found)]
     if found.notes:
         parts.append("\n".join(f"note: {note}" for note in found.notes))
     return "\n\n".join(parts)
@@ -100,16 +100,16 @@ def _table(found: Comparison) -> str:
         sure = "*" if part is not found.metric and part.p_adjusted <= LEVEL else ""
         lines.append([part.name, f"{part.first:.3f}", f"{part.second:.3f}", f"{part.paired.difference:+.3f}",
                       _interval(part), _p(part.paired.p), sure + ("u" if part.undefined else "")])
-    legend = ["* p of at most 0.05 also after Holm's correction for the parts shown"] if _any(lines, "*") else []
-    legend += ["u undefined, counted as 0, in some seed"] if _any(lines, "u") else []
+    legend = ["* p of at most 0.05 also after Holm's correction for the parts shown"] if _has_mark(lines, "*") else []
+    legend += ["u undefined, counted as 0, in some seed"] if _has_mark(lines, "u") else []
     return "\n".join([*align_columns(lines), *legend])
 
 
-def _any(lines: Sequence[Sequence[str]], mark: str) -> bool:
+def _has_mark(lines: Sequence[Sequence[str]], mark: str) -> bool:
     return any(mark in line[-1] for line in lines)
 
 
-def _moved(found: Comparison) -> str:
+def _influential_units(found: Comparison) -> str:
     """The units that speak most for each run, with what each run scores on them alone."""
     noun, heads = found.first.unit, ["moves A - B by"] + ([f"{found.own}: A", "B"] if found.own else [])
     parts = []

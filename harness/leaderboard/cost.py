@@ -63,16 +63,16 @@ def cost(records: Iterable[Record], exported: Iterable[Exported], macs: Mapping[
     made = []
     for group in group_by_configuration(records, task):
         row, jobs = own[group[0].group_id], finished(group)
-        measured = [_file(row, job, one, evidence) for job in jobs for one in files[job.job_id]]
-        made += measured or ([_run(row, jobs, macs, evidence)] if row.kind == "run" and jobs else [])
-    _mark(made)
+        measured = [_file_row(row, job, one, evidence) for job in jobs for one in files[job.job_id]]
+        made += measured or ([_run_row(row, jobs, macs, evidence)] if row.kind == "run" and jobs else [])
+    _mark_pareto_front(made)
     places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, own.values())))}
     return sorted(made, key=lambda row: (places[board_key(row)], row.value is None, -(row.value or 0.0),
                                          row.latency_1 or 0.0, row.run_id, row.format or "",
                                          row.precision or "", row.seed or 0))
 
 
-def _file(row: Row, job: Record, one: Exported, evidence: Evidence | None) -> CostRow:
+def _file_row(row: Row, job: Record, one: Exported, evidence: Evidence | None) -> CostRow:
     scored = one.value is not None and evidence is not None
     itself = dataclasses.replace(job, job_id=export_key(one))
     ends = evidence.interval([itself]) if scored else None
@@ -103,7 +103,7 @@ def _file(row: Row, job: Record, one: Exported, evidence: Evidence | None) -> Co
     )
 
 
-def _run(row: Row, jobs: list[Record], macs: Mapping[str, int | None], evidence: Evidence | None) -> CostRow:
+def _run_row(row: Row, jobs: list[Record], macs: Mapping[str, int | None], evidence: Evidence | None) -> CostRow:
     low, high = (evidence.interval(jobs) if evidence is not None else None) or (row.ci_low, row.ci_high)
     return CostRow(**row.labels(), value=row.value, ci_low=low, ci_high=high, parameters=row.parameters,
                    macs=macs.get(row.run_id))
@@ -113,7 +113,7 @@ def _latency(one: Exported, threads: int, what: str) -> float | None:
     return one.latency.get(str(threads), {}).get(what)
 
 
-def _mark(made: list[CostRow]) -> None:
+def _mark_pareto_front(made: list[CostRow]) -> None:
     """The Pareto front of each board and device."""
     offers: dict[tuple, list[CostRow]] = defaultdict(list)
     for row in made:
@@ -162,12 +162,12 @@ def _macs(store: Path, groups: Iterable[list[Record]]) -> dict[str, int | None]:
         entry = group[0].config.get("entry")
         if entry and group[0].kind == "run":
             if entry not in known:
-                known[entry] = _of_backbone(kept, entry, store)
+                known[entry] = _backbone_macs(kept, entry, store)
             found[group[0].group_id] = known[entry]
     return found
 
 
-def _of_backbone(kept: FeatureStore, entry: str, store: Path) -> int | None:
+def _backbone_macs(kept: FeatureStore, entry: str, store: Path) -> int | None:
     import backbones
     from harness.runner.backbone_training import checkpoints
 

@@ -102,10 +102,10 @@ def _milliseconds(row: CostRow, threads: int, short: bool) -> str:
     median, p95 = getattr(row, f"latency_{threads}"), getattr(row, f"p95_{threads}")
     if median is None:
         return "-"
-    return _three(median) if short or p95 is None else f"{_three(median)} ({_three(p95)})"
+    return _three_digits(median) if short or p95 is None else f"{_three_digits(median)} ({_three_digits(p95)})"
 
 
-def _three(value: float) -> str:
+def _three_digits(value: float) -> str:
     """Three digits that say something."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 

@@ -53,7 +53,7 @@ def optimism(records: Iterable[Record], task: str | None = None, evidence: Evide
     sides: dict[str, dict[str, list[list[Record]]]] = {HELD_OUT: defaultdict(list), PUBLISHED: defaultdict(list)}
     for group in group_by_configuration(records, task):
         done = finished(group)
-        if done and done[0].protocol in sides and done[0].config and _chooses(done[0]):
+        if done and done[0].protocol in sides and done[0].config and _depends_on_protocol(done[0]):
             sides[done[0].protocol][_without_protocol(done[0])].append(done)
     pairs = [(own, other) for key, found in sides[HELD_OUT].items() for own in found
              for other in sides[PUBLISHED].get(key, ())]
@@ -84,7 +84,7 @@ def _row(own: Row, other: Row, held_out: list[Record], published: list[Record], 
     )
 
 
-def _chooses(record: Record) -> bool:
+def _depends_on_protocol(record: Record) -> bool:
     """Whether a protocol has any say: published figures are not ours, and what repeats labels chooses nothing."""
     return record.kind != "published" and "uses_labels" not in record.flags
 

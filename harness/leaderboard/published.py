@@ -116,7 +116,7 @@ def _config(row: dict[str, str], thresholds: tuple[float, ...] | None) -> dict[s
     return config
 
 
-def beside(runs: Iterable[Record], figures: Iterable[Record], annotated: Mapping[str, int], dataset: str,
+def add_published_rows(runs: Iterable[Record], figures: Iterable[Record], annotated: Mapping[str, int], dataset: str,
            split: str = "validation") -> list[Record]:
     """The runs and the figures, those of `split` on the boards of runs that were made as they were.
 

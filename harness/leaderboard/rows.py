@@ -22,7 +22,7 @@ PUBLISHED = "published"
 
 
 class Evidence(Protocol):
-    """What rows are told of jobs beyond their records; `harness.leaderboard.significance` has it from their statistics."""
+    """What rows show of jobs beyond their records; see `harness.leaderboard.significance.SignificanceCache`."""
 
     method: str
     """Of its intervals."""
@@ -60,7 +60,7 @@ def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence 
         boards[board_key(row)].append(row)
         jobs[row_key(row)] = group
     for listed in boards.values():
-        firsts = [_first(jobs[row_key(row)]) for row in listed]
+        firsts = [_representative(jobs[row_key(row)]) for row in listed]
         for row, words in zip(listed, distinctions([display_key(row) for row in listed], firsts)):
             row.distinction = words
 
@@ -75,7 +75,7 @@ def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence 
 def group_by_configuration(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:
     """The jobs of each configuration, one record a job, in order of seeds; trials and pruned jobs left out."""
     groups: dict[tuple, list[Record]] = defaultdict(list)
-    for record in _one_for_each_job(records):
+    for record in _deduplicate(records):
         if record.status != "pruned" and record.kind != "trial" and task in (None, record.task):
             groups[record.group_id, record.data_digest].append(record)
     for group in groups.values():
@@ -111,7 +111,7 @@ def _board_order(board_rows: list[Row]) -> tuple:
             protocol == PUBLISHED, protocol)
 
 
-def _one_for_each_job(records: Iterable[Record]) -> list[Record]:
+def _deduplicate(records: Iterable[Record]) -> list[Record]:
     """A finished record before any other; between equals the same one whatever the order."""
     jobs: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
@@ -124,7 +124,7 @@ def _row(group: list[Record], evidence: Evidence | None) -> Row:
     """The row of one configuration; `group` is in order of seeds."""
     done = finished(group)
     seeds = [record.seed for record in done]
-    first = _first(group)
+    first = _representative(group)
     values = [record.metrics[record.metric] for record in done]
     low, high, method = _interval(done, evidence)
     return Row(
@@ -179,7 +179,7 @@ def _optimistic(record: Record) -> bool:
     return record.protocol == PUBLISHED and not (record.kind == "published" and record.split == "test")
 
 
-def _first(group: list[Record]) -> Record:
+def _representative(group: list[Record]) -> Record:
     """The record that speaks for its configuration: the first finished one, or else the first."""
     return next((record for record in group if record.status == "finished"), group[0])
 

@@ -47,7 +47,7 @@ def find(records: Iterable[Record], text: str) -> list[Record]:
     if text.startswith(BEST):
         return _seeds(records, _best(records, text.removeprefix(BEST)))
     named = _JOB.fullmatch(text)
-    run = _whole(records, named["run"] if named else text)
+    run = _complete_run_id(records, named["run"] if named else text)
     return _seeds(records, run, int(named["seed"]) if named else None)
 
 
@@ -62,21 +62,22 @@ def pair(records: Iterable[Record], first: str, second: str) -> tuple[list[Recor
     return (best, named) if first.startswith(BEST) else (named, best)
 
 
-def _whole(records: Sequence[Record], beginning: str) -> str:
+def _complete_run_id(records: Sequence[Record], beginning: str) -> str:
     known = sorted({record.group_id for record in records})
     matching = [run for run in known if run.startswith(beginning)] if beginning else []
     if beginning in known:
         return beginning
     if not matching:
-        raise unknown_name_error("run", beginning, known) if len(known) <= SHOWN or _near(beginning, known) else InputError(
-            f"unknown run '{beginning}'; run ids are in the last column of: framelight leaderboard")
+        if len(known) <= SHOWN or _has_close_match(beginning, known):
+            raise unknown_name_error("run", beginning, known)
+        raise InputError(f"unknown run '{beginning}'; run ids are in the last column of: framelight leaderboard")
     if len(matching) > 1:
         raise InputError(f"'{beginning}' begins {len(matching)} runs; say more of it:\n"
                          + _listed([next(r for r in records if r.group_id == run) for run in matching]))
     return matching[0]
 
 
-def _near(beginning: str, known: Sequence[str]) -> bool:
+def _has_close_match(beginning: str, known: Sequence[str]) -> bool:
     import difflib
 
     return bool(difflib.get_close_matches(beginning, known, n=1, cutoff=0.5))
@@ -145,18 +146,18 @@ class FinishedRun:
         record = self.record
         return SmoothingParams(record.kernel, record.radius, self.configuration.smoothing.gaps, record.thresholds)
 
-    def kept(self) -> Predictions:
+    def load_predictions(self) -> Predictions:
         """What it predicted of the split it was scored on; FramelightError where that is gone, altered or unreadable.
         """
         path = self.folder / REPORTED
-        require_predictions(self.folder, self.record.job_id, self.again)
+        require_predictions(self.folder, self.record.job_id, self.rerun_hint)
         try:
             return Predictions.load(path)
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
-            raise FramelightError(f"{path} cannot be read ({error}); {self.again}") from error
+            raise FramelightError(f"{path} cannot be read ({error}); {self.rerun_hint}") from error
 
     @property
-    def again(self) -> str:
+    def rerun_hint(self) -> str:
         """What makes this run anew, in words for an error."""
         store = self.folder.parents[2]
         return f"make the run again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {store} --force"
@@ -167,7 +168,7 @@ class FinishedRun:
         return self.configuration.protocol.name == "published"
 
 
-def of_data(records: Sequence[Record], dataset: Dataset, store: Path) -> list[Record]:
+def records_of_dataset(records: Sequence[Record], dataset: Dataset, store: Path) -> list[Record]:
     """Those on the very images and annotations of `dataset`; all of them where there is none."""
     images = dataset_digest(dataset, store / "features" / "digests.json")
     here = {task: content_hash([images, labels_fingerprint(dataset, task)]) for task in dataset.tasks()
@@ -196,7 +197,7 @@ def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Pa
         raise InputError(f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store "
                          "that it ran in with --store DIR")
     chosen = FinishedRun(record, configuration_of(record), folder)
-    if not verify_model_files(folder, record.job_id, chosen.again):
+    if not verify_model_files(folder, record.job_id, chosen.rerun_hint):
         logger.info(f"run {record.job_id} is of an earlier version, which hashed no model: whether its files were "
                     "altered cannot be told")
     return chosen

@@ -27,8 +27,8 @@ LIFTED = ("seeds", "smoothing", "cover")
 
 def board(listed: Sequence[Row], rows: Sequence[Row], run_length: int) -> Board:
     """The board of `listed`, a part of `rows`; run ids are cut to `run_length` characters."""
-    return Board(rows=listed, columns=partial(_shown, listed, run_length), heading=title(listed, rows),
-                 subheading=_shared(listed), notes=_footnotes(listed), table_notes=_numbered_notes(listed),
+    return Board(rows=listed, columns=partial(_columns, listed, run_length), heading=title(listed, rows),
+                 subheading=_subheading(listed), notes=_footnotes(listed), table_notes=_numbered_notes(listed),
                  dropped=DROPPED, dropped_last=DROPPED_LAST, closed=False)
 
 
@@ -42,7 +42,7 @@ def title(listed: Sequence[BoardRow], rows: Sequence[BoardRow]) -> list[str]:
             *(["OPTIMISTIC: chosen on the split it reports"] if first.optimistic else [])]
 
 
-def _shared(listed: Sequence[Row]) -> list[str]:
+def _subheading(listed: Sequence[Row]) -> list[str]:
     """What all rows of the board have in common."""
     if all(row.kind == "published" for row in listed):
         return ["published figures"]
@@ -56,7 +56,7 @@ def _shared(listed: Sequence[Row]) -> list[str]:
             *(phrase[name].format(shared[name]) for name in LIFTED if shared.get(name, "-") != "-")]
 
 
-def _shown(listed: Sequence[Row], run_length: int, wording: Wording) -> list[Column]:
+def _columns(listed: Sequence[Row], run_length: int, wording: Wording) -> list[Column]:
     lifted = _shared_columns(listed)
     return [c for c in columns(listed, run_length, wording) if c.name not in lifted]
 

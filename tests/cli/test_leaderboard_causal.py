@@ -170,7 +170,7 @@ def test_stills_have_no_time_to_pass(capsys, tmp_path):
 
     statistics, = simulated("expr", 1, videos=4)
     put(tmp_path, "stills", 0, better(statistics), units=tuple("abcd"), unit="subject")
-    from harness.leaderboard.causal_replays import replayed
+    from harness.leaderboard.causal_replays import get_causal_replays
 
     records = [read(path) for path in (tmp_path / "artifacts/jobs").glob("*/record.json")]
-    assert replayed(records, tmp_path, None, print) == {} and not capsys.readouterr().out
+    assert get_causal_replays(records, tmp_path, None, print) == {} and not capsys.readouterr().out

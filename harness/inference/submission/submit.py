@@ -111,7 +111,7 @@ def _scored(chosen: FinishedRun, dataset: AffWild2, task: Task, split: str, imag
     if split not in SPLITS:
         return None
     data = content_hash([images, labels_fingerprint(dataset, task.name)])
-    own = Own(chosen.record, chosen.kept()) if (data, split) == (chosen.configuration.data, chosen.record.split) \
+    own = Own(chosen.record, chosen.load_predictions()) if (data, split) == (chosen.configuration.data, chosen.record.split) \
         else None
     return round_trip(task, dataset.labels(task.name, split), predictions, rows, read_back, meant,
                       chosen.configuration.missing, own)
