@@ -1,8 +1,8 @@
-"""Files written aside and renamed, so that a checkpoint or cache killed while being written is never half there."""
+"""Files and folders that are written under a temporary name and renamed, so that no reader meets half of one."""
 
 from __future__ import annotations
 
-import ctypes
+import errno
 import os
 import shutil
 import tempfile
@@ -12,67 +12,102 @@ from pathlib import Path
 
 from backbones.errors import WriteError
 
+SUFFIX = ".aside"
+"""Of temporary files and folders, whose names begin with a dot."""
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 """Constants of renameat2(2); Python offers no call of its own for it."""
 
 
 @contextmanager
-def atomic_write_dir(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it takes the place of `path` and of what was there.
+def temp_file(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary file beside `path`; on success it becomes `path`, on failure it is removed.
 
-    Where the system can exchange two names in one step (Linux), there is a folder at `path` at every moment.
+    Raises
+    ------
+    OSError
+        If a file or folder cannot be written.
     """
-    path = Path(path)
-    with _explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=".aside", dir=path.parent))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=SUFFIX, dir=path.parent)
+    os.close(handle)
+    tmp_path = Path(name)
+    try:
+        yield tmp_path
+        tmp_path.chmod(0o644)
+        os.replace(tmp_path, path)
+    finally:
+        tmp_path.unlink(missing_ok=True)
+
+
+@contextmanager
+def temp_dir(path: Path, replace: bool) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on success it becomes `path`, on failure it is removed.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    replace : bool
+        Whether a folder that is at `path` by then is replaced; otherwise it stays and the new one is removed. Where
+        the system can exchange two names in one step (Linux), there is a folder at `path` at every moment.
+
+    Raises
+    ------
+    OSError
+        If a file or folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tmp_path = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=SUFFIX, dir=path.parent))
+    try:
+        yield tmp_path
+        tmp_path.chmod(0o755)
+        if replace and path.exists():
+            _exchange(path, tmp_path)
+            return
         try:
-            yield aside
-            aside.chmod(0o755)
-            if path.exists():
-                _replace(path, aside)
-            else:
-                os.rename(aside, path)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            os.rename(tmp_path, path)
+        except OSError as error:
+            if replace or error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+    finally:
+        shutil.rmtree(tmp_path, ignore_errors=True)
 
 
-def _replace(path: Path, aside: Path) -> None:
-    """Put `aside` at `path` and what was there at `aside`."""
-    if _exchanged(path, aside):
+@contextmanager
+def atomic_write_dir(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on success it replaces `path`. Raises WriteError."""
+    with _explained(path), temp_dir(Path(path), replace=True) as tmp_path:
+        yield tmp_path
+
+
+def atomic_write(path: Path, text: str) -> None:
+    """Write a text file in one step. Raises WriteError."""
+    with _explained(path), temp_file(Path(path)) as tmp_path:
+        tmp_path.write_text(text, encoding="utf-8")
+
+
+def _exchange(path: Path, other: Path) -> None:
+    if _exchanged(path, other):
         return
-    old = aside.with_suffix(".old")
+    old = other.with_suffix(".old")
     os.rename(path, old)
     try:
-        os.rename(aside, path)
+        os.rename(other, path)
     except OSError:
         os.rename(old, path)
         raise
-    os.rename(old, aside)
+    os.rename(old, other)
 
 
 def _exchanged(one: Path, other: Path) -> bool:
     """Exchange two names in one step, where the C library and the file system can."""
+    import ctypes
+
     try:
         renameat2 = ctypes.CDLL(None).renameat2
     except (AttributeError, OSError, TypeError):
         return False
     return renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
-
-
-def atomic_write(path: Path, text: str) -> None:
-    """Write a text file aside and rename it."""
-    path = Path(path)
-    with _explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".aside", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.chmod(aside, 0o644)
-            os.replace(aside, path)
-        finally:
-            Path(aside).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -176,8 +176,8 @@ def test_prlab_validation_scores_are_called_test():
         Record(**{name: part for name, part in known.items() if name != "split"})
     listed = rows([record("a" * 12, split="validation"), record("b" * 12, split="test", value=0.9),
                    record("c" * 12, split="selection", kind="trial")])
-    assert {row["run_id"][0]: row["split"] for row in listed} == {"a": "validation", "b": "test"}
-    assert len({board_key(row) for row in listed}) == 2 and {row["rank"] for row in listed} == {1}
+    assert {row.run_id[0]: row.split for row in listed} == {"a": "validation", "b": "test"}
+    assert len({board_key(row) for row in listed}) == 2 and {row.rank for row in listed} == {1}
 
 
 SPLIT = """

@@ -8,7 +8,7 @@ import pytest
 HOME = Path(__file__).resolve().parents[1]
 LAYERS = ({"utils", "metrics", "smoothing"}, {"data", "video"}, {"features", "training", "tracking"}, {"jobs"},
           {"runner"}, {"leaderboard"}, {"export"}, {"inference"}, {"bench"}, {"cli"})
-LAYER = {package: number for number, packages in enumerate(LAYERS) for package in packages}
+LAYER = {package: number for number, packages in enumerate(LAYERS) for package in sorted(packages)}
 BESIDE = {("smoothing", "metrics"), ("smoothing", "utils"), ("metrics", "utils"), ("video", "data")}
 """Packages that may import another one of their own layer."""
 LISTS_RECIPES = "harness/runner/loader.py"

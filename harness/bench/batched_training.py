@@ -22,10 +22,10 @@ CLASSES = 8
 
 def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder, _one_thread() as device:
-        yield _figure(folder, "32 heads together", HeadConfig("logistic_regression", epochs=2), (0, 1), 30_000, 10_000,
-                      "cpu", 5, every=8, flops_of_a_row=2 * 2 * CLASSES, note=_LINEAR)
-        yield _figure(folder, "16 mlp heads together", HeadConfig("mlp", epochs=1), (0,), 10_000, 10_000, device,
-                      1 if device == "cpu" else 5, every=4, flops_of_a_row=2 * 2 * HeadConfig("mlp").hidden, note=_DEEP)
+        yield _measure(folder, "32 heads together", HeadConfig("logistic_regression", epochs=2), (0, 1), 30_000, 10_000,
+                       "cpu", 5, every=8, flops_of_a_row=2 * 2 * CLASSES, note=_LINEAR)
+        yield _measure(folder, "16 mlp heads together", HeadConfig("mlp", epochs=1), (0,), 10_000, 10_000, device,
+                       1 if device == "cpu" else 5, every=4, flops_of_a_row=2 * 2 * HeadConfig("mlp").hidden, note=_DEEP)
 
 
 _LINEAR = ("one thread, as a job has. The rest of the floor's time is reading, the mean and deviation of the columns, "
@@ -34,8 +34,8 @@ _DEEP = ("on a CPU each is multiplied for itself, to the bits of a head alone, a
          "all in one product")
 
 
-def _figure(folder: str, part: str, config: HeadConfig, seeds: Sequence[int], rows: int, chosen: int, device: str,
-            least: float, every: int, flops_of_a_row: int, note: str) -> Measurement:
+def _measure(folder: str, part: str, config: HeadConfig, seeds: Sequence[int], rows: int, chosen: int, device: str,
+             least: float, every: int, flops_of_a_row: int, note: str) -> Measurement:
     """every: of the heads one after another so many are left out for one that is timed."""
     import dataclasses
 
@@ -45,7 +45,7 @@ def _figure(folder: str, part: str, config: HeadConfig, seeds: Sequence[int], ro
 
     heads = [dataclasses.replace(config, l2=l2, learning_rate=rate) for l2, rate in product(L2, RATES)]
     wanted: list[HeadTrainingSpec] = [HeadTrainingSpec(head) for head in heads]
-    data, width = _data(folder, rows, chosen)
+    data, width = _open_features(folder, rows, chosen)
     expr, accelerator = task("expr"), "cpu" if device == "cpu" else "gpu"
 
     def together() -> None:
@@ -62,14 +62,15 @@ def _figure(folder: str, part: str, config: HeadConfig, seeds: Sequence[int], ro
     seen = rows * config.epochs * 2 + chosen * config.epochs  # forwards and gradients; the selection forwards
     flops = count * width * flops_of_a_row / 2 * seen
     read = len(seeds) * (config.epochs + 1) * rows * width * 2
-    return Measurement(part, f"{count} {config.kind}, {rows:,} x {width}, {config.epochs} epochs, {chosen:,} selection rows"
-                  + ("" if device == "cpu" else ", GPU"), times.median("together"), "s",
-                  f"one after another ({count // every} timed, scaled)", every * times.median("alone"),
-                  every * times.ratio("together", "alone"), least,
-                  floor=hardware_limits().floor(read, flops, threads=1) if device == "cpu" else None, note=note)
+    return Measurement(
+        part, f"{count} {config.kind}, {rows:,} x {width}, {config.epochs} epochs, {chosen:,} selection rows"
+        + ("" if device == "cpu" else ", GPU"), times.median("together"), "s",
+        f"one after another ({count // every} timed, scaled)", every * times.median("alone"),
+        every * times.ratio("together", "alone"), least,
+        floor=hardware_limits().floor(read, flops, threads=1) if device == "cpu" else None, note=note)
 
 
-def _data(folder: str, rows: int, chosen: int) -> tuple[Callable[[], tuple[Any, ...]], int]:
+def _open_features(folder: str, rows: int, chosen: int) -> tuple[Callable[[], tuple[Any, ...]], int]:
     """A function that opens the features anew, as each job does, and their width."""
     import numpy as np
 
@@ -79,10 +80,10 @@ def _data(folder: str, rows: int, chosen: int) -> tuple[Callable[[], tuple[Any, 
     entry, labels = features(Path(folder), rows + chosen)
     fit, selection = labels.take(np.arange(rows)), labels.take(np.arange(rows, rows + chosen))
 
-    def opened() -> tuple[Any, ...]:
+    def open_matrices() -> tuple[Any, ...]:
         return (FeatureMatrix(entry, "embeddings", fit), fit, FeatureMatrix(entry, "embeddings", selection), selection)
 
-    return opened, entry.width("embeddings")
+    return open_matrices, entry.width("embeddings")
 
 
 @contextmanager

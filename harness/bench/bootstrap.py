@@ -41,10 +41,11 @@ def measure() -> Iterator[Measurement]:
 
     times = interleave_rounds({"ours": ours, "frames": resampled}, ROUNDS)
     scale = REPLICATES / TIMED
-    yield Measurement("bootstrap", f"{METHOD} interval of P_EXPR, {REPLICATES:,} replicates over {VIDEOS} videos",
-                 times.median("ours") / REPEATED, "s", "numpy: the frames of drawn videos gathered and counted anew",
-                 times.median("frames") * scale, times.ratio("ours", "frames") * scale * REPEATED, 1000,
-                 floor=hardware_limits().floor(flops=2 * REPLICATES * VIDEOS * 3 * CLASSES * 2, threads=1),
-                 note="one seed, from counts that the job keeps, with draws of its own, which rows of a board share; "
-                      f"the frames are resampled {TIMED} times, and the time is scaled. The floor is two products of "
-                      "draws and counts, at the speed of float32")
+    yield Measurement(
+        "bootstrap", f"{METHOD} interval of P_EXPR, {REPLICATES:,} replicates over {VIDEOS} videos",
+        times.median("ours") / REPEATED, "s", "numpy: the frames of drawn videos gathered and counted anew",
+        times.median("frames") * scale, times.ratio("ours", "frames") * scale * REPEATED, 1000,
+        floor=hardware_limits().floor(flops=2 * REPLICATES * VIDEOS * 3 * CLASSES * 2, threads=1),
+        note="one seed, from counts that the job keeps, with draws of its own, which rows of a board share; "
+             f"the frames are resampled {TIMED} times, and the time is scaled. The floor is two products of "
+             "draws and counts, at the speed of float32")

@@ -32,20 +32,21 @@ def measure_leaderboard() -> Iterator[Measurement]:
         study = tracker.study("bench", "bench")
         for record in _records():
             tracker.log(record, None, study)
-        _keep_statistics(store)
+        _write_statistics(store)
         command = [sys.executable, "-m", "harness.cli", "leaderboard", "--store", folder]
 
         def board() -> float:
             return seconds(lambda: subprocess.run(command, check=True, capture_output=True))
 
         first, again = board(), [board() for _ in range(ROUNDS)]
-        yield Measurement("leaderboard", f"framelight leaderboard, {RUNS:,} runs: {RUNS // SEEDS} rows of {SEEDS} seeds",
-                     statistics.median(again), "s", limit=3.0,
-                     note=f"intervals and paired tests at hand. The first time, when those of none of the "
-                          f"{RUNS // SEEDS} rows are: {first:.1f} s; `framelight run` works out its own as it ends")
+        yield Measurement(
+            "leaderboard", f"framelight leaderboard, {RUNS:,} runs: {RUNS // SEEDS} rows of {SEEDS} seeds",
+            statistics.median(again), "s", limit=3.0,
+            note=f"intervals and paired tests at hand. The first time, when those of none of the "
+                 f"{RUNS // SEEDS} rows are: {first:.1f} s; `framelight run` works out its own as it ends")
 
 
-def _keep_statistics(store: Store) -> None:
+def _write_statistics(store: Store) -> None:
     """The counts per video that each job leaves, of runs that are more and less often right."""
     random = np.random.default_rng(0)
     truth = random.integers(0, FRAMES // 4, (VIDEOS, len(EXPRESSIONS)))
@@ -79,5 +80,6 @@ def measure_startup() -> Iterator[Measurement]:
     def taken(arguments: list[str]) -> float:
         return seconds(lambda: subprocess.run(arguments, check=True, capture_output=True), ROUNDS)
 
-    yield Measurement("startup", "framelight --help, a process of its own", taken(command), "s", limit=0.5,
-                 floor=taken(bare), note="the floor is an interpreter that does nothing")
+    yield Measurement(
+        "startup", "framelight --help, a process of its own", taken(command), "s", limit=0.5,
+        floor=taken(bare), note="the floor is an interpreter that does nothing")

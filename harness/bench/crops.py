@@ -50,7 +50,7 @@ class Crops(Dataset):
         raise InputError("crops of a benchmark have no annotations")
 
 
-def drawn(folder: Path) -> list[Path]:
+def rendered_crops(folder: Path) -> list[Path]:
     """Paths of about VIDEOS x FRAMES crops, drawn into `folder` in a few seconds; the same bytes every time."""
     from harness.data.synthetic import make
 

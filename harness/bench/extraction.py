@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.bench.crops import Crops, drawn
+from harness.bench.crops import Crops, rendered_crops
 from harness.bench.figure import Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
 from harness.features.engine_choice import EngineSelector
@@ -36,7 +36,7 @@ HELD = 16
 
 
 @dataclass(frozen=True)
-class Opened(EngineSelector):
+class OpenEngineSelector(EngineSelector):
     """An engine that is open already, so that neither side pays for opening it."""
 
     running: Engine | None = None
@@ -50,7 +50,7 @@ def measure() -> Iterator[Measurement]:
     import backbones
 
     with tempfile.TemporaryDirectory() as folder:
-        paths = drawn(Path(folder))
+        paths = rendered_crops(Path(folder))
         for name in backbones.names():
             yield measure_one(name, paths, Path(folder))
 
@@ -69,27 +69,29 @@ def measure_one(name: str, paths: list[Path], folder: Path) -> Measurement:
     chosen = choose(backbone, cache, batch_size(backbone.spec.preprocessing), workers, MANY)
     batch = engine_batch(chosen, backbone.spec.preprocessing)
     engine = open_engine(chosen, backbone, cache, batch)
-    batches = _prepared(backbone, paths, batch)
-    turns = _turns(engine, batches, workers)
+    batches = _preprocessed_batches(backbone, paths, batch)
+    turns = _batches_per_pass(engine, batches, workers)
     logger.info(f"{name}: {turns * batch} crops by {chosen}, six times from disk and six times from memory")
     crops, stores = Crops(folder, paths, turns * batch), count()
 
     def from_disk() -> None:
         store = FeatureStore(folder / f"{name}-{next(stores)}")
-        extract(crops, backbone, store, threads=workers, images="bench", computing=Opened(cache, running=engine))
+        selector = OpenEngineSelector(cache, running=engine)
+        extract(crops, backbone, store, threads=workers, images="bench", computing=selector)
 
     times = interleave_rounds({"disk": from_disk, "memory": lambda: _forward(engine, batches, turns, workers)})
     each = 1000 / (turns * batch)
-    steps = [*_preparing(backbone, paths[:batch]), ("the network", workers * each * times.median("memory"))]
+    steps = [*_preprocessing_steps(backbone, paths[:batch]), ("the network", workers * each * times.median("memory"))]
     macs = backbone.info().macs
-    return Measurement(f"extraction {name}", f"{turns * batch} JPEGs of 112 pixels to stored features, {chosen}",
-                  times.median("disk") * each, "ms", "forward passes alone, batches in memory",
-                  times.median("memory") * each, times.ratio("disk", "memory"), LEAST,
-                  floor=None if macs is None else 1000 * hardware_limits().floor(flops=2 * macs),
-                  note="of a crop, on one core: " + ", ".join(f"{step} {value:.3f} ms" for step, value in steps))
+    return Measurement(
+        f"extraction {name}", f"{turns * batch} JPEGs of 112 pixels to stored features, {chosen}",
+        times.median("disk") * each, "ms", "forward passes alone, batches in memory",
+        times.median("memory") * each, times.ratio("disk", "memory"), LEAST,
+        floor=None if macs is None else 1000 * hardware_limits().floor(flops=2 * macs),
+        note="of a crop, on one core: " + ", ".join(f"{step} {value:.3f} ms" for step, value in steps))
 
 
-def _prepared(backbone: Backbone, paths: list[Path], batch: int) -> list[np.ndarray]:
+def _preprocessed_batches(backbone: Backbone, paths: list[Path], batch: int) -> list[np.ndarray]:
     from backbones.preprocessing import normalize
     from backbones.resizing import resize_all
     from harness.data.image_decoding import decode
@@ -115,7 +117,7 @@ def _forward(engine: Engine, batches: list[np.ndarray], turns: int, workers: int
     torch.set_num_threads(before)
 
 
-def _turns(engine: Engine, batches: list[np.ndarray], workers: int) -> int:
+def _batches_per_pass(engine: Engine, batches: list[np.ndarray], workers: int) -> int:
     """How many batches take about PASS_SECONDS: the same number for each worker."""
     _forward(engine, batches, workers, workers)
     began = time.perf_counter()
@@ -123,7 +125,7 @@ def _turns(engine: Engine, batches: list[np.ndarray], workers: int) -> int:
     return workers * max(1, round(PASS_SECONDS / (time.perf_counter() - began)))
 
 
-def _preparing(backbone: Backbone, paths: list[Path]) -> list[tuple[str, float]]:
+def _preprocessing_steps(backbone: Backbone, paths: list[Path]) -> list[tuple[str, float]]:
     """Milliseconds of one core that each step before the network takes for one crop."""
     import torch
 

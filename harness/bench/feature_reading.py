@@ -67,14 +67,15 @@ def measure() -> Iterator[Measurement]:
         blocks()
         kept = interleave_rounds({"blocks": blocks}).median("blocks")
         parts = interleave_rounds({"blocks": blocks_given_back}).median("blocks")
-    yield Measurement("reading", f"batches of {BATCH}, {ROWS:,} x {WIDTH} float16 in shuffled blocks, memory for a quarter",
-                 times.median("shuffled"), "s", "numpy.load of each file in order",
-                 times.median("in order"), times.ratio("shuffled", "in order"), 0.7,
-                 floor=hardware_limits().floor(2 * size),
-                 note=f"of {size / 4e6:.0f} MB allowed {resident / 1e6:.0f} MB are resident, {taken / 1e6:.0f} MB of "
-                      f"them buffers. Of the time, copying shuffled blocks of {BLOCK_ROWS} rows, nothing else: "
-                      f"{kept:.3g} s; the faults of pages that were given back: {parts - kept:.3g} s; bringing rows "
-                      f"into their order: {times.median('shuffled') - parts:.3g} s. numpy.load writes to memory that "
-                      "stays in the processor's cache. The same bytes read in order into one small buffer: "
-                      f"{times.median('bare'):.3g} s. Batches widened to float32 as well: "
-                      f"{times.median('widened'):.3g} s, ratio {times.ratio('widened', 'in order'):.2f}")
+    yield Measurement(
+        "reading", f"batches of {BATCH}, {ROWS:,} x {WIDTH} float16 in shuffled blocks, memory for a quarter",
+        times.median("shuffled"), "s", "numpy.load of each file in order",
+        times.median("in order"), times.ratio("shuffled", "in order"), 0.7,
+        floor=hardware_limits().floor(2 * size),
+        note=f"of {size / 4e6:.0f} MB allowed {resident / 1e6:.0f} MB are resident, {taken / 1e6:.0f} MB of "
+             f"them buffers. Of the time, copying shuffled blocks of {BLOCK_ROWS} rows, nothing else: "
+             f"{kept:.3g} s; the faults of pages that were given back: {parts - kept:.3g} s; bringing rows "
+             f"into their order: {times.median('shuffled') - parts:.3g} s. numpy.load writes to memory that "
+             "stays in the processor's cache. The same bytes read in order into one small buffer: "
+             f"{times.median('bare'):.3g} s. Batches widened to float32 as well: "
+             f"{times.median('widened'):.3g} s, ratio {times.ratio('widened', 'in order'):.2f}")

@@ -59,9 +59,10 @@ def measure_one(name: str) -> Measurement:
     ratio = median(own / other for own, other in zip(found[chosen], found[best]))
     macs = backbone.info().macs
     floor = None if macs is None else 1000 * hardware_limits().floor(flops=2 * macs)
-    return Measurement(f"forward {name}", f"{chosen}, batches of {batch}, {workers} workers", _crop(found[chosen]), "ms",
-                  f"{best}, the fastest of {len(found)}", _crop(found[best]), ratio, LEAST, floor=floor,
-                  note="crops/s " + ", ".join(f"{each} {median(values):.0f}" for each, values in found.items()))
+    return Measurement(
+        f"forward {name}", f"{chosen}, batches of {batch}, {workers} workers", _crop(found[chosen]), "ms",
+        f"{best}, the fastest of {len(found)}", _crop(found[best]), ratio, LEAST, floor=floor,
+        note="crops/s " + ", ".join(f"{each} {median(values):.0f}" for each, values in found.items()))
 
 
 def _crop(rates: tuple[float, ...]) -> float:
@@ -94,8 +95,9 @@ def parity_figures(backbone: Backbone, name: str) -> Iterator[Measurement]:
         found = engine_difference(open_engine(chosen, backbone, cache, batch, precision), backbone)
         required = precision == "float32"
         limit = MOST_OF_RANGE if found.cosine > LEAST_COSINE else 0.0
-        yield Measurement(f"parity {name}" if required else f"parity {name} {precision}",
-                     f"{chosen} in {precision} against torch eager in float32: largest difference", found.of_range,
-                     "of range", limit=limit if required else None,
-                     note=f"cosine {found.cosine:.7f}" + (f", must be above {LEAST_COSINE}" if required else
-                                                          "; computed only on request"))
+        yield Measurement(
+            f"parity {name}" if required else f"parity {name} {precision}",
+            f"{chosen} in {precision} against torch eager in float32: largest difference", found.of_range,
+            "of range", limit=limit if required else None,
+            note=f"cosine {found.cosine:.7f}" + (f", must be above {LEAST_COSINE}" if required else
+                                                 "; computed only on request"))

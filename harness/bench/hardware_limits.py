@@ -17,7 +17,7 @@ TRIES = 5
 
 
 @dataclass(frozen=True)
-class Ceilings:
+class HardwareLimits:
     """The best of some tries, with one thread and with one thread a core.
 
     copy_bytes_per_s: bytes read plus bytes written, of blocks larger than any cache. flops_per_s: multiplications plus
@@ -41,10 +41,10 @@ class Ceilings:
 
 
 @cache
-def hardware_limits() -> Ceilings:
+def hardware_limits() -> HardwareLimits:
     """The ceilings of this machine, measured once per process in about two seconds."""
     cores = os.cpu_count() or 1
-    return Ceilings(cores, _copies(1), _copies(cores), _products(1), _products(cores))
+    return HardwareLimits(cores, _copies(1), _copies(cores), _products(1), _products(cores))
 
 
 def _copies(threads: int) -> float:

@@ -38,8 +38,9 @@ def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         small, large, whole = (_peak(folder, rows, how) for rows, how in
                                ((SMALL, "blocks"), (LARGE, "blocks"), (LARGE, "whole")))
-    yield Measurement("memory", f"growth of resident memory, {SMALL:,} to {LARGE:,} x {WIDTH} rows", large - small, "MB",
-                 "features read whole as float32", whole - small, limit=100.0)
+    yield Measurement(
+        "memory", f"growth of resident memory, {SMALL:,} to {LARGE:,} x {WIDTH} rows", large - small, "MB",
+        "features read whole as float32", whole - small, limit=100.0)
 
 
 def _peak(folder: str, rows: int, how: str) -> float:
@@ -53,11 +54,11 @@ def watch() -> Callable[[], int]:
     now, in bytes."""
     import threading
 
-    start, peak, ended = _resident(), [0], threading.Event()
+    start, peak, ended = _resident_bytes(), [0], threading.Event()
 
     def look() -> None:
         while not ended.wait(0.01):
-            peak[0] = max(peak[0], _resident() - start)
+            peak[0] = max(peak[0], _resident_bytes() - start)
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
@@ -70,7 +71,7 @@ def watch() -> Callable[[], int]:
     return stop
 
 
-def _resident() -> int:
+def _resident_bytes() -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024

@@ -17,6 +17,7 @@ import numpy as np
 from harness.export.latency import Cost, measure
 from harness.leaderboard.published import PublishedCost, costs
 from harness.utils.errors import FramelightError, unknown_name_error
+from harness.utils.text import markdown_table, ruled_table
 
 if TYPE_CHECKING:
     from harness.export.formats import Format
@@ -96,9 +97,9 @@ def _row(name: str, network: ExportNetwork, form: Format, precision: str, folder
 
 
 def _pictures(folder: Path) -> list[Path]:
-    from harness.bench.crops import drawn
+    from harness.bench.crops import rendered_crops
 
-    found = drawn(folder)
+    found = rendered_crops(folder)
     return found[::max(1, len(found) // CALIBRATION)][:CALIBRATION]
 
 
@@ -114,8 +115,9 @@ def _calibration(network: ExportNetwork, pictures: Sequence[Path]) -> np.ndarray
 TABLE_FORMATS = ("table", "md", "json")
 HEADER = ("backbone", "input", "width", "parameters", "MACs", "file", "size", "1 thread (p95)", "2 threads (p95)",
           "memory", "grown", "published, on a phone")
-WORDS = 6
-"""Columns to the left of which text is aligned: the first, and that of the file."""
+FILE = HEADER.index("file")
+LEFT = (0, FILE)
+"""Columns of text, aligned to the left."""
 LINE = 156
 COUNTERPARTS = {"mobilenet_v1": "mobilenet_7", "efficientnet_b0": "enet_b0_8_best_vgaf",
                 "efficientnet_b2": "enet_b2_8"}
@@ -142,11 +144,10 @@ def render(rows: Sequence[Row], form: str = "table") -> str:
     notes = [NOTES[0], NOTES[1] + ", ".join(f"{theirs} for {ours}" for ours, theirs in COUNTERPARTS.items()) + "."]
     head, lines = f"Cost of one face crop on this machine: {device}", [_cells(row) for row in rows]
     if form == "md":
-        marks = ["---" if place in (0, WORDS - 1) else "---:" for place in range(len(HEADER))]
-        table = [f"| {' | '.join(line)} |" for line in (HEADER, marks, *lines)]
-        return "\n".join([f"### {head}", "", *table, *(line for note in notes for line in ("", note))])
+        table = markdown_table(HEADER, lines, right=set(range(len(HEADER))) - set(LEFT))
+        return "\n\n".join([f"### {head}", table, *notes])
     filled = [textwrap.fill(note, LINE, break_on_hyphens=False) for note in notes]
-    return "\n".join([head, "", *_aligned(_once(rows, lines)), "", *filled])
+    return "\n".join([head, "", *ruled_table([HEADER, *_blank_repeats(rows, lines)], LEFT), "", *filled])
 
 
 def _document(row: Row) -> dict:
@@ -156,7 +157,7 @@ def _document(row: Row) -> dict:
 
 def _cells(row: Row) -> tuple[str, ...]:
     cost = row.cost
-    latency = [f"{_three(one.median)} ms ({_three(one.p95)})" for one in cost.latency.values()]
+    latency = [f"{_three_digits(one.median)} ms ({_three_digits(one.p95)})" for one in cost.latency.values()]
     return (row.backbone, str(row.input), str(row.width), f"{row.parameters / 1e6:.2f} M",
             "-" if row.macs is None else f"{row.macs / 1e6:,.0f} M", f"{row.format} {row.precision}",
             f"{row.size / 1e6:.2f} MB", *latency, f"{cost.memory:,.0f} MiB", f"{cost.growth:,.0f} MiB",
@@ -168,22 +169,14 @@ def _published(backbone: str) -> str:
     return "-" if theirs is None else f"{theirs.size_mb:g} MB, {theirs.milliseconds:g} ± {theirs.deviation:g} ms"
 
 
-def _three(value: float) -> str:
+def _three_digits(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
-def _once(rows: Sequence[Row], lines: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _blank_repeats(rows: Sequence[Row], lines: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """What is the same in every row of a backbone is said in its first."""
     said: list[tuple[str, ...]] = []
     for place, (row, line) in enumerate(zip(rows, lines)):
         again = place > 0 and rows[place - 1].backbone == row.backbone
-        said.append((*("" for _ in range(WORDS - 1)), *line[WORDS - 1:-1], "") if again else line)
+        said.append((*("" for _ in range(FILE)), *line[FILE:-1], "") if again else line)
     return said
-
-
-def _aligned(lines: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(HEADER, *lines)]
-    written = ["  ".join(cell.ljust(width) if place in (0, WORDS - 1) else cell.rjust(width)
-                         for place, (cell, width) in enumerate(zip(line, widths))).rstrip()
-               for line in (HEADER, *lines)]
-    return [written[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *written[1:]]

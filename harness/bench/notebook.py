@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.bench.crops import Crops, drawn
+from harness.bench.crops import Crops, rendered_crops
 from harness.bench.extraction import MANY, Opened
 from harness.bench.figure import Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
@@ -40,7 +40,7 @@ def measure() -> Iterator[Measurement]:
     batch = engine_batch(chosen, ours.spec.preprocessing)
     engine = open_engine(chosen, ours, cache, batch)
     with tempfile.TemporaryDirectory() as folder:
-        crops, stores = Crops(Path(folder), drawn(Path(folder)), CROPS), count()
+        crops, stores = Crops(Path(folder), rendered_crops(Path(folder)), CROPS), count()
 
         def harness() -> None:
             extract(crops, ours, FeatureStore(Path(folder) / f"features-{next(stores)}"), threads=workers,
@@ -49,11 +49,12 @@ def measure() -> Iterator[Measurement]:
         logger.info(f"{CROPS} crops, six times by {chosen} and six times by the notebook's loop")
         times = interleave_rounds({"harness": harness, "notebook": lambda: _notebook(theirs, crops.paths)})
     each, macs = 1000 / CROPS, ours.info().macs
-    yield Measurement("notebook", f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",
-                 times.median("harness") * each, "ms",
-                 f"the notebook's loop: Pillow, eager torch as it comes, batches of {BATCH}, growing concatenation",
-                 times.median("notebook") * each, times.ratio("harness", "notebook"), LEAST,
-                 floor=None if macs is None else 1000 * hardware_limits().floor(flops=2 * macs))
+    yield Measurement(
+        "notebook", f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",
+        times.median("harness") * each, "ms",
+        f"the notebook's loop: Pillow, eager torch as it comes, batches of {BATCH}, growing concatenation",
+        times.median("notebook") * each, times.ratio("harness", "notebook"), LEAST,
+        floor=None if macs is None else 1000 * hardware_limits().floor(flops=2 * macs))
 
 
 def _notebook(backbone: Backbone, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:

@@ -37,11 +37,11 @@ def measure() -> Iterator[Measurement]:
     from harness.video.faces.detector import open_detector
     from harness.video.source import open_source
 
-    forward, detector = opened(), open_detector("haar")
+    forward, detector = open_backbone(), open_detector("haar")
     with tempfile.TemporaryDirectory() as folder:
-        path = film(Path(folder))
-        frames = _decoded(path)
-        seen = [one for one in map(_looker(detector), frames) if len(one.ids)]
+        path = render_video(Path(folder))
+        frames = _decode(path)
+        seen = [one for one in map(_face_stage(detector), frames) if len(one.ids)]
         logger.info(f"{BACKBONE}: a film of {FRAMES} frames, a face found in {len(seen)} of them, "
                     f"by {forward.engine.name}")
         crops = [one.crops[0][0] for one in seen]
@@ -51,19 +51,20 @@ def measure() -> Iterator[Measurement]:
                 for _ in Pipeline(DetectAndTrack(detector, (Margin(1.0),), RATE), (forward,), (0,)).pieces(source):
                     pass
 
-        times = interleave_rounds({"whole": whole, "decoding": lambda: _decoded(path),
-                             "detection": lambda: list(map(_looker(detector), frames)),
+        times = interleave_rounds({"whole": whole, "decoding": lambda: _decode(path),
+                             "detection": lambda: list(map(_face_stage(detector), frames)),
                              "network": lambda: _forward(forward, crops)}, ROUNDS)
     stages = {name: times.median(name) * 1000 / FRAMES for name in ("decoding", "detection", "network")}
     slowest = max(stages, key=stages.get)
     told = ", ".join(f"{name} {value:.2f}" for name, value in stages.items())
-    yield Measurement("predict 640x360", f"a film read with {BACKBONE}, faces searched and followed",
-                 times.median("whole") * 1000 / FRAMES, "ms a frame", f"{slowest} alone", stages[slowest],
-                 times.ratio("whole", slowest), LEAST, SLOWEST,
-                 note=f"{1 / times.median('whole') * FRAMES:.0f} frames a second; alone: {told} ms a frame")
+    yield Measurement(
+        "predict 640x360", f"a film read with {BACKBONE}, faces searched and followed",
+        times.median("whole") * 1000 / FRAMES, "ms a frame", f"{slowest} alone", stages[slowest],
+        times.ratio("whole", slowest), LEAST, SLOWEST,
+        note=f"{1 / times.median('whole') * FRAMES:.0f} frames a second; alone: {told} ms a frame")
 
 
-def opened() -> SharedBackbonePass:
+def open_backbone() -> SharedBackbonePass:
     """The backbone with random weights; a head is a millionth of its work and left out."""
     import backbones
     from backbones.engines.selection import choose, open_engine
@@ -79,7 +80,7 @@ def opened() -> SharedBackbonePass:
     return SharedBackbonePass(backbone, engine, (), size, workers if engine.concurrent else 1)
 
 
-def film(folder: Path) -> Path:
+def render_video(folder: Path) -> Path:
     """A drawn face that moves about before a grey wall."""
     from PIL import Image
 
@@ -101,14 +102,14 @@ def film(folder: Path) -> Path:
     return folder / "film.mp4"
 
 
-def _looker(detector) -> FaceStage:
+def _face_stage(detector) -> FaceStage:
     from harness.inference.face_stage import DetectAndTrack
     from harness.video.faces.boxes import Margin
 
     return DetectAndTrack(detector, (Margin(1.0),), RATE)
 
 
-def _decoded(path: Path) -> list[Frame]:
+def _decode(path: Path) -> list[Frame]:
     from harness.video.source import open_source
 
     with open_source(str(path)) as source:

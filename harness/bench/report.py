@@ -6,26 +6,27 @@ import dataclasses
 import json
 import textwrap
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from harness.bench.figure import Measurement
-from harness.bench.hardware_limits import Ceilings
+from harness.bench.hardware_limits import HardwareLimits
 from harness.utils.errors import unknown_name_error
+from harness.utils.text import ruled_table
 
 FORMATS = ("table", "md", "json")
 COLUMNS = ("part", "what", "figure", "floor", "held against", "its figure", "ratio", "at least", "")
 WRAPPED = {"part": 26, "what": 34, "held against": 34}
 """Characters a line, of columns that are broken over lines in a table."""
-GAP = "  "
 
 
-def render(figures: Sequence[Measurement], machine: Ceilings, processor: str, form: str = "table") -> str:
+def render(figures: Sequence[Measurement], machine: HardwareLimits, processor: str, form: str = "table") -> str:
     """The figures in one of FORMATS under what the machine can do, no newline at the end; InputError for another."""
     if form not in FORMATS:
         raise unknown_name_error("format", form, FORMATS)
     if form == "json":
         return json.dumps({"processor": processor, "ceilings": dataclasses.asdict(machine), "figures": [
             {**dataclasses.asdict(one), "reached": one.reached} for one in figures]}, indent=1)
-    head = f"{processor}, {machine.cores} cores. {ceilings_text(machine)}"
+    head = f"{processor}, {machine.cores} cores. {limits_text(machine)}"
     lines = [COLUMNS, *map(cells, figures)]
     notes = [f"{one.part}: {one.note}" for one in figures if one.note]
     if form == "md":
@@ -33,10 +34,10 @@ def render(figures: Sequence[Measurement], machine: Ceilings, processor: str, fo
         rows.insert(1, f"|{'---|' * len(COLUMNS)}")
         return "\n".join([head, "", *rows, *(["", *(f"- {note}" for note in notes)] if notes else [])])
     filled = [textwrap.fill(note, 156, subsequent_indent="  ", break_on_hyphens=False) for note in notes]
-    return "\n".join([head, "", *_aligned(lines), *(["", *filled] if notes else []), "", _summary(figures)])
+    return "\n".join([head, "", *_table(lines), *(["", *filled] if notes else []), "", _summary(figures)])
 
 
-def ceilings_text(machine: Ceilings) -> str:
+def limits_text(machine: HardwareLimits) -> str:
     """The measured ceilings in a sentence."""
     return (f"Measured ceilings: copying {machine.copy_bytes_per_s / 1e9:.1f} GB/s, read plus written (one thread "
             f"{machine.copy_bytes_per_s_one / 1e9:.1f}); float32 matrix products {machine.flops_per_s / 1e9:.0f} "
@@ -45,10 +46,10 @@ def ceilings_text(machine: Ceilings) -> str:
 
 def cells(one: Measurement) -> tuple[str, ...]:
     """The text of each of COLUMNS."""
-    required = f"<= {number(one.limit)} {one.unit}" if one.limit is not None else _times(one.least)
+    required = f"<= {number(one.limit)} {one.unit}" if one.limit is not None else _ratio(one.least)
     asked = one.limit is not None or one.least is not None
-    return (one.part, one.what, f"{number(one.value)} {one.unit}", _with(one.floor, one.unit), one.rival or "-",
-            _with(one.rival_value, one.unit), _times(one.ratio), required,
+    return (one.part, one.what, f"{number(one.value)} {one.unit}", _with_unit(one.floor, one.unit), one.rival or "-",
+            _with_unit(one.rival_value, one.unit), _ratio(one.ratio), required,
             "-" if not asked else "reached" if one.reached else "MISSED")
 
 
@@ -57,26 +58,19 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def _with(value: float | None, unit: str) -> str:
+def _with_unit(value: float | None, unit: str) -> str:
     return "-" if value is None else f"{number(value)} {unit}"
 
 
-def _times(value: float | None) -> str:
+def _ratio(value: float | None) -> str:
     return "-" if value is None else f"{number(value)}x"
 
 
-def _aligned(lines: Sequence[tuple[str, ...]]) -> list[str]:
+def _table(lines: Sequence[tuple[str, ...]]) -> list[str]:
     broken = [[textwrap.wrap(text, WRAPPED.get(name, 40), break_on_hyphens=False) or [""]
                for name, text in zip(COLUMNS, line)] for line in lines]
-    widths = [max(len(piece) for line in broken for piece in line[i]) for i in range(len(COLUMNS))]
-    written = []
-    for line in broken:
-        for row in range(max(map(len, line))):
-            pieces = [cell[row] if row < len(cell) else "" for cell in line]
-            written.append(GAP.join(piece.ljust(width) for piece, width in zip(pieces, widths)).rstrip())
-        if line is broken[0]:
-            written.append("-" * (sum(widths) + len(GAP) * (len(widths) - 1)))
-    return written
+    rows = [pieces for line in broken for pieces in zip_longest(*line, fillvalue="")]
+    return ruled_table(rows, left=len(COLUMNS), header=max(map(len, broken[0])))
 
 
 def _summary(figures: Sequence[Measurement]) -> str:

@@ -48,9 +48,10 @@ def measure(folder: Path = Path("framelight-store"), plot: Path | None = None,
             measured.append(_measured(Path(place), size, ROUNDS.get(size, 1)))
     for one in measured:
         parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in one.seconds.items())
-        yield Measurement(f"scale {one.frames:,}", f"head, smoothing, scores and record of {one.frames:,} frames x {WIDTH}",
-                     one.total, "s", floor=hardware_limits().floor(moved=PASSES * one.frames * BYTES, threads=1),
-                     note=f"{parts}; peak {one.peak_bytes / 2**30:.2f} GiB")
+        yield Measurement(
+            f"scale {one.frames:,}", f"head, smoothing, scores and record of {one.frames:,} frames x {WIDTH}",
+            one.total, "s", floor=hardware_limits().floor(moved=PASSES * one.frames * BYTES, threads=1),
+            note=f"{parts}; peak {one.peak_bytes / 2**30:.2f} GiB")
     yield from growth(measured)
     if plot is not None:
         from harness.bench.scale_plot import draw
@@ -63,10 +64,12 @@ def growth(measured: Sequence[Scaled]) -> Iterator[Measurement]:
     """How time grows over all sizes and over the larger ones, where what every size takes no longer counts; memory."""
     for label, some in (("all", measured), ("from the second", measured[1:])):
         if len(some) > 1:
-            yield Measurement(f"scale exponent, {label}", f"slope of log time over log frames, {some[0].frames:,} to "
-                         f"{some[-1].frames:,}", exponent(some), "", limit=EXPONENT)
-    yield Measurement("scale memory", f"peak resident memory at {measured[-1].frames:,} frames, libraries and mapped pages "
-                 "included", measured[-1].peak_bytes / 2**30, "GiB", limit=MEMORY_GIB)
+            yield Measurement(
+                f"scale exponent, {label}", f"slope of log time over log frames, {some[0].frames:,} to "
+                f"{some[-1].frames:,}", exponent(some), "", limit=EXPONENT)
+    yield Measurement(
+        "scale memory", f"peak resident memory at {measured[-1].frames:,} frames, libraries and mapped pages "
+        "included", measured[-1].peak_bytes / 2**30, "GiB", limit=MEMORY_GIB)
 
 
 def write_features(root: Path, frames: Sequence[int]) -> None:

@@ -65,7 +65,7 @@ def main(folder: Path, frames: int) -> dict[str, object]:
         curve = replay.curve("mean", RADII, 0.5)
         statistics = replay.statistics("mean", int(np.argmax(curve)), 0.5)
     with _timed(seconds, "record"):
-        _keep(folder / "jobs" / key(frames), found, replay, statistics)
+        _save(folder / "jobs" / key(frames), found, replay, statistics)
         tracker.log(_record(frames, replay, statistics, curve), folder / "jobs" / key(frames),
                     tracker.study("scale", "scale"))
     return {"seconds": seconds, "peak_bytes": _peak()}
@@ -87,7 +87,7 @@ def _labels(frames: int) -> Labels:
                   {"expr": target})
 
 
-def _keep(folder: Path, found: Predictions, replay: Replay, statistics: SufficientStatistics) -> None:
+def _save(folder: Path, found: Predictions, replay: Replay, statistics: SufficientStatistics) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     found.save(JobFolder(folder).reported)
     JobFolder(folder).write_statistics(replay.units, statistics)

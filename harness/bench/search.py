@@ -49,13 +49,13 @@ def measure() -> Iterator[Measurement]:
         trained: list[int] = []
 
         def search() -> None:
-            store = _store(next(fresh), first)
+            store = _prepared_store(next(fresh), first)
             with suppress_logging():
                 run(RECIPE, data, store, 1, False)
             trained.append(sum(path.is_dir() for path in store.all_predictions.iterdir()))
 
         def trainings() -> None:
-            _train(dataclasses.replace(prepared, store=_store(next(fresh), first)))
+            _train(dataclasses.replace(prepared, store=_prepared_store(next(fresh), first)))
 
         times = interleave_rounds({"search": search, "trainings": trainings})
     one = times.median("trainings") / TIMED
@@ -90,7 +90,7 @@ def _jobs(prepared: Prepared) -> list[Job]:
             for head in heads]
 
 
-def _store(store: Store, first: Store) -> Store:
+def _prepared_store(store: Store, first: Store) -> Store:
     """A store without jobs that has the features and a tracking database, which take long to make."""
     from harness.tracking import open_tracker
 

@@ -33,19 +33,20 @@ def measure() -> Iterator[Measurement]:
             return [score(one).metrics[TASK.metric] for one in counted]
 
         def loop(kernel: str = kernel) -> list[float]:
-            return [_plain(videos[0], truth, kernel, radius) for radius in RADII[::EVERY]]
+            return [_loop_score(videos[0], truth, kernel, radius) for radius in RADII[::EVERY]]
 
         times = interleave_rounds({"ours": ours, "loop": loop}, ROUNDS)
         own = times.median("ours") * VIDEOS / timed
         scale = VIDEOS * FRAMES / SLICE * len(RADII) / len(RADII[::EVERY])
-        yield Measurement(f"smoothing {kernel}", f"radii 0 to 250 of {VIDEOS * FRAMES:,} frames x {TASK.width}, smoothed "
-                     "and scored (P_EXPR), one thread", own, "s",
-                     "plain loop over frames, then a score from its counts, for each radius",
-                     times.median("loop") * scale, times.ratio("ours", "loop") * scale * timed / VIDEOS, least,
-                     floor=_floor(), note=_note(kernel, timed))
+        yield Measurement(
+            f"smoothing {kernel}", f"radii 0 to 250 of {VIDEOS * FRAMES:,} frames x {TASK.width}, smoothed "
+            "and scored (P_EXPR), one thread", own, "s",
+            "plain loop over frames, then a score from its counts, for each radius",
+            times.median("loop") * scale, times.ratio("ours", "loop") * scale * timed / VIDEOS, least,
+            floor=_floor(), note=_note(kernel, timed))
 
 
-def _plain(video: np.ndarray, truth: np.ndarray, kernel: str, radius: int) -> float:
+def _loop_score(video: np.ndarray, truth: np.ndarray, kernel: str, radius: int) -> float:
     """P_EXPR of SLICE frames in the middle of a video, where windows are whole."""
     reduce, begin = getattr(np, kernel), (FRAMES - SLICE) // 2
     counts = np.zeros((TASK.width, TASK.width), int)

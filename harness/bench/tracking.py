@@ -42,7 +42,7 @@ def measure() -> Iterator[Measurement]:
         prepared, asked = prepare_inputs(RECIPE, None, base), []
         short = Search(trials=1, pruner="none", hidden=(16, 16), epochs=(1, 1))
         _search(dataclasses.replace(RECIPE, search=short), prepared, base, executor)  # makes Optuna's database
-        stores = _copies(base, 2 * (ROUNDS + 1))
+        stores = _copied_stores(base, 2 * (ROUNDS + 1))
 
         def tracked() -> None:
             asked[:] = _search(RECIPE, prepared, next(stores), executor)
@@ -54,12 +54,13 @@ def measure() -> Iterator[Measurement]:
         times = interleave_rounds({"tracked": tracked, "untracked": untracked})
     more = 100 * (1 / times.ratio("tracked", "untracked") - 1)
     added = 1000 * (times.median("tracked") - times.median("untracked")) / RECIPE.search.trials
-    yield Measurement("tracking", f"search of {RECIPE.search.trials} trials with MLflow and Optuna on sqlite, {WORKERS} "
-                 "jobs at a time", times.median("tracked"), "s", "the same jobs without either",
-                 times.median("untracked"), times.ratio("tracked", "untracked"), LEAST,
-                 note=f"{more:+.1f} % for jobs of {times.median('untracked') * WORKERS / RECIPE.search.trials:.1f} s, "
-                      f"{added:+.0f} ms a job, which shorter jobs feel more; "
-                      "both databases were there before")
+    yield Measurement(
+        "tracking", f"search of {RECIPE.search.trials} trials with MLflow and Optuna on sqlite, {WORKERS} "
+        "jobs at a time", times.median("tracked"), "s", "the same jobs without either",
+        times.median("untracked"), times.ratio("tracked", "untracked"), LEAST,
+        note=f"{more:+.1f} % for jobs of {times.median('untracked') * WORKERS / RECIPE.search.trials:.1f} s, "
+             f"{added:+.0f} ms a job, which shorter jobs feel more; "
+             "both databases were there before")
 
 
 def _search(recipe: Recipe, prepared: Prepared, store: Store, executor: Executor) -> list[Job]:
@@ -81,7 +82,7 @@ def _search(recipe: Recipe, prepared: Prepared, store: Store, executor: Executor
     return asked
 
 
-def _copies(base: Store, number: int) -> Iterator[Store]:
+def _copied_stores(base: Store, number: int) -> Iterator[Store]:
     """Stores like `base`, made before they are asked for."""
     made = []
     for i in range(number):

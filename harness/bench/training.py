@@ -36,18 +36,19 @@ def measure() -> Iterator[Measurement]:
             times = interleave_rounds({
                 "job": lambda head=head: train_head(task("expr"), head, FeatureMatrix(entry, "embeddings", labels),
                                                     labels, None, None, 0),
-                "bare": lambda head=head: bare(head, FeatureMatrix(entry, "embeddings", labels), labels)})
+                "bare": lambda head=head: train_bare_loop(head, FeatureMatrix(entry, "embeddings", labels), labels)})
             columns = head.hidden + head.hidden * CLASSES / WIDTH if head.kind == "mlp" else CLASSES
             floor = hardware_limits().floor(2 * ROWS * WIDTH * 2, 2 * 2 * ROWS * WIDTH * columns, threads=1)
             job, alone = times.median("job"), times.median("bare")
-            yield Measurement(f"training {head.kind}", f"{ROWS:,} x {WIDTH}, batches of {head.batch_size}, one epoch, one "
-                         "thread as a job has", job, "s", "a bare torch loop, same batches and arithmetic", alone,
-                         times.ratio("job", "bare"), 0.8, floor=floor,
-                         note=f"both first take the mean and deviation of the columns, {rest:.3g} s; without that the "
-                              f"ratio is {(alone - rest) / (job - rest):.3g}")
+            yield Measurement(
+                f"training {head.kind}", f"{ROWS:,} x {WIDTH}, batches of {head.batch_size}, one epoch, one "
+                "thread as a job has", job, "s", "a bare torch loop, same batches and arithmetic", alone,
+                times.ratio("job", "bare"), 0.8, floor=floor,
+                note=f"both first take the mean and deviation of the columns, {rest:.3g} s; without that the "
+                     f"ratio is {(alone - rest) / (job - rest):.3g}")
 
 
-def bare(head: HeadConfig, matrix: FeatureMatrix, labels: Labels) -> float:
+def train_bare_loop(head: HeadConfig, matrix: FeatureMatrix, labels: Labels) -> float:
     """The loss of one row, of a head trained for an epoch without anything around it."""
     import torch
     from torch.nn import Linear, ReLU, Sequential, functional

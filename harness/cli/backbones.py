@@ -11,10 +11,13 @@ from typing import Any
 
 from harness.utils.console import console_logging
 from harness.utils.store import Store
+from harness.utils.text import align_columns
 
 logger = logging.getLogger(__name__)
 
 COLUMNS = ("name", "input", "parameters", "MACs", "width", "size", "weights", "licence")
+LEFT = tuple(COLUMNS.index(name) for name in ("name", "weights", "licence"))
+"""Columns of text, aligned to the left."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -31,10 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
             lines.append(_line(backbones.describe(name, folder, cache)))
         except backbones.BackboneError as error:
             faults.append(f"{name}: {error}")
-    widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
-    for line in lines:
-        print("  ".join(text.rjust(width) if 1 <= i <= 5 else text.ljust(width)
-                        for i, (text, width) in enumerate(zip(line, widths))).rstrip())
+    print("\n".join(align_columns(lines, LEFT)))
     print(f"\nMACs are of one face crop, sizes of float32 weights or of an ONNX file, whose MACs are not known (-). "
           f"Any timm model is a backbone too: timm:NAME. Trained and imported entries are in {folder}.")
     for fault in faults:

@@ -14,7 +14,7 @@ def main(arguments: argparse.Namespace) -> int:
     from harness.bench import MOBILE, SCALE, measurements
     from harness.bench.figure import Measurement
     from harness.bench.hardware_limits import hardware_limits
-    from harness.bench.report import ceilings_text, cells, render
+    from harness.bench.report import cells, limits_text, render
     from harness.tracking.environment import environment
 
     if arguments.plot is not None and arguments.name != SCALE:
@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> int:
     options = {"folder": arguments.store.root, "plot": arguments.plot} if arguments.name == SCALE else {}
     found = measurements(arguments.name, **options)
     machine = hardware_limits()
-    logger.info(ceilings_text(machine))
+    logger.info(limits_text(machine))
     figures: list[Measurement] = []
     try:
         for one in found:

@@ -7,6 +7,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.utils.text import align_columns
+
 if TYPE_CHECKING:
     from harness.tracking.export_records import Exported
     from harness.tracking.records import Record
@@ -46,8 +48,7 @@ def _lines(made: list[Exported], record: Record, out: Path) -> list[str]:
             f"measured on {first.device}; differences and agreement on {first.crops:,} crops of the {record.split} "
             f"split; {first.metric} of the run {first.run_value:.6f}", ""]
     rows = [(*HEADINGS, first.metric, "difference"), *map(_row, made)]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return head + ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    return head + align_columns(rows)
 
 
 def _row(one: Exported) -> tuple[str, ...]:

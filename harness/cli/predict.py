@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.utils.text import plural
+
 if TYPE_CHECKING:
     from harness.inference.live import LiveSummary
     from harness.inference.predict import PredictSummary
@@ -47,7 +49,7 @@ def _read(reading: PredictionResult, film: bool) -> Iterator[str]:
     frames, seen = len(reading.frames), len(np.unique(reading.frame[reading.found]))
     faces = len(np.unique(reading.face)) if film else len(reading.face)
     share = f", in {seen:,} of them ({100 * seen / frames:.1f} %)" if frames else ""
-    yield f"{reading.source}: {_number(frames, 'frame')}, {_number(faces, 'face')}{share}"
+    yield f"{reading.source}: {plural(frames, 'frame')}, {plural(faces, 'face')}{share}"
     for one in reading.outputs:
         window = f"{one.kernel} of radius {one.radius}" if one.kernel != "none" else "no smoothing"
         yield f"run {one.name}: {one.task.name}, {one.label}, {window}"
@@ -73,7 +75,3 @@ def _live(watched: LiveSummary) -> Iterator[str]:
 
 def _files(files: Iterable[Path]) -> Iterator[str]:
     yield from map(str, files)
-
-
-def _number(number: int, word: str) -> str:
-    return f"{number:,} {word}{'s' * (number != 1)}"

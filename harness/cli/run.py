@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> int:
     found = [] if outcome.lost else [record for record in tracked_records(store)
                                      if (record.task, record.data_digest) in outcome.boards]
     print(show(store.untracked if outcome.lost else store, boards=outcome.boards, from_store=outcome.lost is not None,
-               published=_as_published(found)))
+               published=_comparable_to_published(found)))
     logger.info(f"{outcome.computed} jobs run, {outcome.kept} already finished, in {time.monotonic() - began:.0f} s; "
                 f"results in {store}")
     if outcome.lost:
@@ -40,7 +40,7 @@ def main(arguments: argparse.Namespace) -> int:
     return 1 if outcome.failures or outcome.lost else 0
 
 
-def _as_published(found: Iterable[Record]) -> bool:
+def _comparable_to_published(found: Iterable[Record]) -> bool:
     """Whether a board is of the data and the protocol of the published figures, which are then shown on it."""
     from harness.leaderboard.published import ANNOTATED
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
 if TYPE_CHECKING:
     from harness.inference.submission.round_trip import RoundTrip
@@ -24,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.data.registry import open_dataset
     from harness.inference.submission.frame_sources import FrameCountSources
     from harness.inference.submission.submit import require_free, submit
-    from harness.leaderboard.runs import BEST, chosen_run, of_data
+    from harness.leaderboard.runs import BEST, chosen_run, records_of_dataset
     from harness.tracking import tracked_records
 
     require_free(arguments.out, arguments.data)
@@ -33,7 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
         raise InputError(f"{arguments.data}: a submission is of videos, but this is {dataset.layout}")
     records = tracked_records(arguments.store)
     if arguments.run.startswith(BEST):
-        records = of_data(records, dataset, arguments.store)
+        records = records_of_dataset(records, dataset, arguments.store)
     chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store)
     places = FrameCountSources(arguments.frames, arguments.videos)
     done = submit(chosen, dataset, arguments.split, arguments.format, places, arguments.out)
@@ -44,20 +45,20 @@ def _lines(done: Submission) -> list[str]:
     note = done.note
     window = f"{note['kernel']} of radius {note['radius']}" if note["radius"] else "no smoothing"
     mark = ", optimistic: it was chosen on the labels it was scored on" if note["optimistic"] else ""
-    said = [f"{done.folder}: {_number(note['files'], 'file')}, {note['rows']:,} predictions of task {note['task']}, "
+    said = [f"{done.folder}: {plural(note['files'], 'file')}, {note['rows']:,} predictions of task {note['task']}, "
             f"{note['split']} split of {note['dataset']}",
             f"run {note['job_id']}: {note['backbone']}, {note['features']}, {note['head']}, {window}, "
             f"{note['protocol']}{mark}"]
     if note["list"]:
         said.append(f"rows: the images of {note['list']}, in its order")
     if note["frame_counts"]:
-        counted = ", ".join(f"{_number(videos, 'video')} by {SOURCES[source]}"
+        counted = ", ".join(f"{plural(videos, 'video')} by {SOURCES[source]}"
                             for source, videos in note["frame_counts"].items())
         said.append(f"lines: {counted}")
     if note["past_the_end"]:
-        said.append(f"a crop past the last line, which takes part in smoothing alone: {_some(note['past_the_end'])}")
+        said.append(f"a crop past the last line, which takes part in smoothing alone: {_shorten(note['past_the_end'])}")
     if note["without_crop"]:
-        said.append(f"no crop, so the mean output of all crops: {_some(note['without_crop'])}")
+        said.append(f"no crop, so the mean output of all crops: {_shorten(note['without_crop'])}")
     return [*said, _scored(done.round_trip)]
 
 
@@ -73,11 +74,7 @@ def _scored(trip: RoundTrip | None) -> str:
             f"{trip.frames:,} frames")
 
 
-def _some(names: Iterable[str]) -> str:
+def _shorten(names: Iterable[str]) -> str:
     listed = list(names)
     more = f" and {len(listed) - NAMED:,} more (all in submission.json)" if len(listed) > NAMED else ""
     return ", ".join(listed[:NAMED]) + more
-
-
-def _number(number: int, word: str) -> str:
-    return f"{number:,} {word}{'s' * (number != 1)}"

@@ -29,16 +29,16 @@ def main(arguments: argparse.Namespace) -> None:
     outcome = train_backbone(recipe, arguments.data, arguments.store, tracker, arguments.force)
     if not first:
         return
-    print(_told(backbones.read_card(outcome.folder), outcome.folder))
+    print(_summary(backbones.read_card(outcome.folder), outcome.folder))
     logger.info("it was trained before; --force trains it again" if outcome.kept else
                 f"trained in {time.monotonic() - began:.0f} s")
     if outcome.lost:
         logger.warning(f"{outcome.lost}; the backbone is whole in {outcome.folder}")
 
 
-def _told(card: dict[str, Any], folder: Path) -> str:
+def _summary(card: dict[str, Any], folder: Path) -> str:
     """What was trained on what, its figures, and how to use it."""
-    name = _answers_to(card, folder)
+    name = _short_name(card, folder)
     classes = card["classes"]
     shown = {
         "backbone": f"{name}: {card['architecture']} from {card['parent']}",
@@ -54,7 +54,7 @@ def _told(card: dict[str, Any], folder: Path) -> str:
     return "\n".join(f"{key:<{width}}  {value}" for key, value in shown.items())
 
 
-def _answers_to(card: dict[str, Any], folder: Path) -> str:
+def _short_name(card: dict[str, Any], folder: Path) -> str:
     """The short name, or the entry's where the store has several of that name."""
     import backbones
 

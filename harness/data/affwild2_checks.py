@@ -15,6 +15,7 @@ from harness.data.affwild2_paths import CROP, FRAME_ZERO, Folders, source_video
 from harness.data.dataset import Sequence
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
 FAR = 1000
 """Frames by which a last crop may lie past twice the annotated length before it is taken for a stray file."""
@@ -120,7 +121,7 @@ def _extra_lines(dataset: Inspected, crops: Mapping[str, np.ndarray]) -> Iterato
     for (video, extra), same in found.items():
         last = int(crops[video][-1])
         tasks = f" (tasks {', '.join(task for task, _ in same)})" if len(same) > 1 else ""
-        message = f"{extra} line{'s' * (extra > 1)} past the last crop, that of frame {last}{tasks}"
+        message = f"{plural(extra, 'line', 'd')} past the last crop, that of frame {last}{tasks}"
         yield Problem(WARNING, "extra lines", message, same[0][1], last + 2)
 
 

@@ -10,6 +10,7 @@ from harness.data.check_stills import StillsCounts, StillsReport
 from harness.data.label_counts import Counts
 from harness.data.problems import Problem, ProblemReport, Report
 from harness.metrics.tasks import AFFECTS
+from harness.utils.text import plural, ruled_table
 
 WIDTH = 100
 CELL = 18
@@ -23,11 +24,11 @@ def render_report(report: Report, limit: int | None) -> str:
 
 
 def _head(report: Report) -> str:
-    unit = f"{report.noun}s" if report.temporal else "blocks"
+    unit = report.noun if report.temporal else "block"
     good = f", {report.crops:,} of them whole" if report.crops != report.images else ""
     lines = [("layout", report.layout), ("folder", str(report.root)), *report.summary,
-             ("images", f"{report.images:,} in {_number(report.sequences, unit)}{good}")]
-    lines += [("test", f"{test.task}: {_number(test.sequences, unit)}, {test.cropped:,} with crops")
+             ("images", f"{report.images:,} in {plural(report.sequences, unit)}{good}")]
+    lines += [("test", f"{test.task}: {plural(test.sequences, unit)}, {test.cropped:,} with crops")
               for test in report.tests]
     return head(report.name, lines)
 
@@ -48,15 +49,7 @@ def _splits(report: Report) -> str:
         name = counts.task if counts.task == counts.output else f"{counts.task} {counts.output}"
         table.append((name, counts.split, f"{counts.units:,}", f"{counts.rows:,}", f"{counts.valid:,}",
                       f"{counts.cropped:,}", f"{100 * counts.coverage:.1f} %"))
-    return aligned(table, words=2)
-
-
-def aligned(rows: list[tuple[str, ...]], words: int) -> str:
-    """The first columns, of words, to the left, the rest, of numbers, to the right, a rule under the header."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join(cell.ljust(w) if i < words else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))
-             for row in rows]
-    return "\n".join([lines[0].rstrip(), "-" * len(lines[0]), *(line.rstrip() for line in lines[1:])])
+    return "\n".join(ruled_table(table, left=2))
 
 
 def _spreads(counts: tuple[Counts, ...]) -> Iterator[str]:
@@ -94,7 +87,7 @@ def problem_text(report: ProblemReport, limit: int | None) -> str:
     """How many problems, and each of them; limit: at most that many of one kind."""
     if not report.problems:
         return "no problem found"
-    lines = [f"{_number(len(report.errors), 'errors')}, {_number(len(report.warnings), 'warnings')}"]
+    lines = [f"{plural(len(report.errors), 'error')}, {plural(len(report.warnings), 'warning')}"]
     for _, group in groupby(report.problems, key=lambda problem: (problem.severity, problem.kind)):
         same = list(group)
         shown = same if limit is None else same[:limit]
@@ -120,10 +113,6 @@ def _hanging(start: str, text: str) -> str:
                          break_long_words=False, break_on_hyphens=False)
 
 
-def _number(number: int, plural: str) -> str:
-    return f"{number:,} {plural.removesuffix('s') if number == 1 else plural}"
-
-
 def render_stills(report: StillsReport, limit: int | None) -> str:
     parts = [_stills_head(report), _stills_splits(report), _left_out(report), *_stills_spreads(report.counts), problem_text(report, limit)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -142,7 +131,7 @@ def _stills_splits(report: StillsReport) -> str:
         return ""
     rows = [(one.split, f"{one.images:,}", "-" if one.subjects is None else f"{one.subjects:,}", f"{one.boxed:,}",
              f"{one.expressive:,}") for one in report.counts]
-    return aligned([("split", "images", "subjects", "with a box", "with an expression"), *rows], words=1)
+    return "\n".join(ruled_table([("split", "images", "subjects", "with a box", "with an expression"), *rows]))
 
 
 def _left_out(report: StillsReport) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -13,54 +12,26 @@ from typing import Protocol
 from harness.data.dataset import Dataset, Sequence
 from harness.data.splits import labels_fingerprint
 from harness.utils.errors import InputError
-from harness.utils.files import write_json
 from harness.utils.hashing import content_hash
+from harness.utils.json_cache import JsonCache
 
 VERSION = 1
 
 
-class DigestCache:
-    """Digests by stat signature, in one JSON file; an unreadable file is an empty cache.
-
-    Two processes may save at once: each keeps what it finds there, and a lost entry only costs a second reading.
-    """
-
-    def __init__(self, path: Path | None = None):
-        self.path = None if path is None else Path(path)
-        self.known = self._kept()
-        self.fresh: dict[str, str] = {}
-
-    def get(self, signature: str) -> str | None:
-        return self.fresh.get(signature) or self.known.get(signature)
-
-    def put(self, signature: str, value: str) -> None:
-        self.fresh[signature] = value
-
-    def save(self) -> None:
-        """Write what is new; does nothing without a path or without news."""
-        if self.path is None or not self.fresh:
-            return
-        self.known = self._kept() | self.known | self.fresh
-        write_json(self.path, {"version": VERSION, "digests": self.known})
-        self.fresh = {}
-
-    def _kept(self) -> dict[str, str]:
-        try:
-            kept = json.loads(self.path.read_text(encoding="utf-8")) if self.path else {}
-            return dict(kept["digests"]) if kept.get("version") == VERSION else {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {}
+def digest_cache(path: Path | None = None) -> JsonCache:
+    """Digests of sequences by the stat signatures of their files."""
+    return JsonCache(path, VERSION, "digests")
 
 
-def sequence_digest(sequence: Sequence, cache: DigestCache | None = None) -> str:
+def sequence_digest(sequence: Sequence, cache: JsonCache | None = None) -> str:
     """64 hex digits over the frame numbers, file names and bytes of a sequence's crops, wherever they lie."""
-    cache = DigestCache() if cache is None else cache
+    cache = digest_cache() if cache is None else cache
     try:
         signature = _signature(sequence)
         found = cache.get(signature)
         if found is None:
             found = _content(sequence)
-            cache.put(signature, found)
+            cache.set(signature, found)
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
     return found
@@ -72,7 +43,7 @@ def dataset_digest(dataset: Dataset, cache: Path | None = None, names: Iterable[
 
     cache: file that remembers digests; progress: called with sequences done and in all.
     """
-    kept = DigestCache(cache)
+    kept = digest_cache(cache)
     wanted = sorted(dataset.sequences if names is None else set(names))
     found = {}
     for done, name in enumerate(wanted, start=1):

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.dataset import Sequence
-from harness.data.fingerprint import DigestCache, sequence_digest
+from harness.data.fingerprint import digest_cache, sequence_digest
 from harness.metrics.tasks import EXPRESSIONS
 from harness.utils.hashing import content_hash
+from harness.utils.json_cache import JsonCache
 
 BLOCK = 512
 BLOCKS_BETWEEN_SAVES = 64
@@ -56,7 +57,7 @@ class Stills:
 
         cache: file that remembers the digests of images by their stat; progress: called with images done and in all.
         """
-        kept, found = DigestCache(cache), []
+        kept, found = digest_cache(cache), []
         blocks = [self.images[start:start + BLOCK] for start in range(0, len(self), BLOCK)]
         with ThreadPoolExecutor(READERS) as pool:
             for start in range(0, len(blocks), BLOCKS_BETWEEN_SAVES):
@@ -69,7 +70,7 @@ class Stills:
         return content_hash({"images": found, "subjects": self.subjects, "classes": self.classes} | known, 16)
 
 
-def _digest(cache: DigestCache, images: tuple[Path, ...]) -> str:
+def _digest(cache: JsonCache, images: tuple[Path, ...]) -> str:
     return sequence_digest(Sequence("", np.arange(1, len(images) + 1, dtype=np.int32), images), cache)
 
 

@@ -69,7 +69,7 @@ def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: P
     """
     network, entry = opened(chosen)
     dataset = data_of(chosen, entry, data)
-    kept = chosen.kept()
+    kept = chosen.load_predictions()
     crops = crops_of(kept, dataset)
     calibration = resize_all(training_crops(dataset, chosen.configuration.task, wanted.calibration),
                              network.backbone.spec.preprocessing)

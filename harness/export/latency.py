@@ -16,6 +16,7 @@ import numpy as np
 from harness.export.formats import format_named
 from harness.utils.errors import FramelightError
 from harness.utils.parallel import run_module
+from harness.utils.text import plural
 
 PROCESS = "harness.export.latency"
 LONGEST_REASON = 300
@@ -61,7 +62,7 @@ def device() -> str:
 
     about = environment()
     cores = about["cores"]
-    return f"{about['processor']}, {cores} core{'' if cores == 1 else 's'}"
+    return f"{about['processor']}, {plural(cores, 'core')}"
 
 
 def _measured(format_name: str, path: Path, size: int, threads: int) -> dict:

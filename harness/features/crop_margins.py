@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 
 from harness.data import locations
 from harness.utils.errors import FramelightError
-from harness.utils.files import write_json
+from harness.utils.json_cache import JsonCache
 from harness.utils.store import Store
 from harness.video.faces.boxes import Margin, crop
 from harness.video.faces.detector import Detector
@@ -65,17 +64,16 @@ def margin_of_data(images: str, detector: Detector, store: Store) -> Margin | No
 
     if not images:
         return None
-    path, key = store.crop_margins, f"{images}, {detector.identity}"
-    known = _known(path)
-    if key not in known:
+    cache, key = JsonCache(store.crop_margins), f"{images}, {detector.identity}"
+    if key not in cache:
         crops = _crops(images, store)
         if not crops:
             return None
         logger.info("looking at the crops that the run learned from, for their margin")
         margin = margin_of(crops, detector)
-        known = {**_known(path), key: None if margin is None else [margin.scale, margin.dx, margin.dy]}
-        write_json(path, known)
-    return None if known[key] is None else Margin(*known[key])
+        cache.set(key, None if margin is None else [margin.scale, margin.dx, margin.dy])
+        cache.save()
+    return None if cache.get(key) is None else Margin(*cache.get(key))
 
 
 def _crops(images: str, store: Store) -> list[np.ndarray]:
@@ -105,11 +103,3 @@ def _crops(images: str, store: Store) -> list[np.ndarray]:
 def _spread(paths: Sequence[Path], most: int) -> list[Path]:
     """All of them, or so many at even distances, the first and the last among them."""
     return [paths[at] for at in np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)]
-
-
-def _known(path: Path) -> dict[str, list[float] | None]:
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}

@@ -11,6 +11,7 @@ from harness.inference.overlay.frame_faces import giving
 from harness.inference.result import PredictionResult
 from harness.inference.timeline_panels import LABELS, PANELS, Timeline, height_of, legend_of, presence
 from harness.utils.plotting.style import GREY, INK, TEXT, drawing, panel, save, short, titled
+from harness.utils.text import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,17 +58,13 @@ def write_summary(reading: PredictionResult, folder: Path) -> Path:
 def _heading(reading: PredictionResult, names: list[str], faces: np.ndarray) -> tuple[str, ...]:
     """Frames and faces; the runs that are shown and their filters."""
     seen = len(np.unique(reading.frame[reading.found]))
-    found = f"{_many(len(faces), 'face')}, in {seen:,} of {_many(len(reading.frames), 'frame')}"
+    found = f"{plural(len(faces), 'face')}, in {seen:,} of {plural(len(reading.frames), 'frame')}"
     runs = {one.name: one for name in names if (one := giving(reading.outputs, name))}
     filters = {one.name: "no filter" if one.kernel == "none" else f"{one.kernel} r={one.radius}"
                for one in runs.values()}
     said = "; ".join(f"{short(one.label or one.name, LABEL[len(runs)])} ({filters[one.name]})"
                      for one in runs.values())
     return found, short(said, 125)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _legends(made: Figure, names: list[str], top: float) -> None:
@@ -87,7 +84,7 @@ def _face(made: Figure, face: Timeline, names: list[str], top: float) -> None:
     top -= ABOVE
     made.text(0.14 / WIDTH, (top + 0.07) / made.get_figheight(), f"Face {face.face}", fontsize=10, color=INK,
               weight="bold", va="bottom", **TEXT)
-    made.text(LEFT / WIDTH, (top + 0.07) / made.get_figheight(), f"seen in {_many(face.seen, 'frame')} ({share})",
+    made.text(LEFT / WIDTH, (top + 0.07) / made.get_figheight(), f"seen in {plural(face.seen, 'frame')} ({share})",
               fontsize=8.5, color=GREY, va="bottom", **TEXT)
     panels = [(presence, SEEN), *(one for name in names for one in PANELS[name])]
     for draw, height in panels:
@@ -116,5 +113,5 @@ def _time(axes, reading: PredictionResult) -> None:
 
 def _left_out(made: Figure, faces: np.ndarray, counts: np.ndarray, shown: np.ndarray) -> None:
     out = ~np.isin(faces, shown)
-    said = f"{_many(out.sum(), 'more face')} not shown, seen in at most {_many(counts[out].max(), 'frame')}"
+    said = f"{plural(out.sum(), 'more face')} not shown, seen in at most {plural(counts[out].max(), 'frame')}"
     made.text((WIDTH - RIGHT) / WIDTH, 0.1 / made.get_figheight(), said, fontsize=8.5, color=GREY, ha="right", **TEXT)

@@ -24,7 +24,7 @@ GAPS = "held"
 AGAIN = "run its recipe again with --force"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Replayed(Job):
     """run: the id of the job whose predictions are replayed."""
 
@@ -87,10 +87,9 @@ def causal_search_space(smoothing: SmoothingGrid) -> SmoothingGrid:
 def _job(store: Store, record: Record, root: Path, labels: str) -> Job:
     own: Configuration = configuration_of(record)
     causal = dataclasses.replace(own, smoothing=causal_search_space(own.smoothing))
-    return _Replayed(
-        causal, record.seed, record.recipe, record.dataset, record.backbone, record.backbone_weights,
-        record.weights_hash, record.backbone_random, _backbone_parameters(store, record), record.expected_seeds, root,
-        labels, store, own.entry, record.flags, run=record.job_id)
+    return _Replayed(**record.display_labels(), configuration=causal, seed=record.seed,
+                     backbone_parameters=_backbone_parameters(store, record), data=root, labels=labels,
+                     store=store, entry=own.entry, run=record.job_id)
 
 
 def _backbone_parameters(store: Store, record: Record) -> int:

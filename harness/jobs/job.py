@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.data.protocol import Protocol
-from harness.runner.recipe import Recipe
 from harness.smoothing.candidates import SmoothingGrid
-from harness.tracking.records import Record
+from harness.tracking.records import DisplayLabels, Record
 from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.errors import FramelightError
 from harness.utils.hashing import content_hash
@@ -50,32 +49,24 @@ class Configuration:
         return content_hash(self)
 
 
-@dataclass(frozen=True)
-class Job:
+@dataclass(frozen=True, kw_only=True)
+class Job(DisplayLabels):
     """One configuration and seed, with the words it is shown by and the places it reads and writes.
 
     labels: digest of the task's annotations in both splits, which the configuration's `data` covers together with
-    the images. flags: what a reader must know of the result, of `harness.tracking.records.FLAGS`. pictures: whether the
-    analysis is drawn. memory: bytes of features held for training, on which no result depends.
+    the images. pictures: whether the analysis is drawn. memory: bytes of features held for training, on which no
+    result depends.
     """
 
     configuration: Configuration
     seed: int
-    recipe: str
-    dataset: str
-    backbone: str
-    weights: str
-    weights_hash: str
-    random_weights: bool
     backbone_parameters: int
-    expected_seeds: tuple[int, ...]
     data: Path
     labels: str
     store: Store
     entry: str
-    flags: tuple[str, ...] = ()
     pictures: bool = False
-    memory: int = Recipe.memory * 2**20
+    memory: int = 64 * 2**20
 
     @property
     def group_id(self) -> str:

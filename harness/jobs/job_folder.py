@@ -12,6 +12,7 @@ from harness.jobs import job_statistics
 from harness.tracking import records
 from harness.tracking.records import Record
 from harness.utils.files import write_json
+from harness.utils.store import RelativePath
 
 if TYPE_CHECKING:
     from harness.jobs.predictions import Predictions
@@ -26,48 +27,27 @@ HEAD = "head"
 class JobFolder:
     """What one job writes.
 
-    ========================  ==========================================================================
-    ``training.json``         summary of the training, with the model's own files (``head*``)
-    ``selection.npz``         predictions of the rows that the postprocessing is chosen on
-    ``reported.npz``          predictions of the reported split
-    ``choice.json``           the chosen postprocessing, with hashes of ``reported.npz`` and of the model
-    ``statistics.npz``        sufficient statistics of the score, by unit
-    ``pictures/``             figures, of one seed of a run
-    ``record.json``           the record
-    ========================  ==========================================================================
-
-    The folder of a training's predictions holds the first three; jobs that share them link them.
+    The folder of a training's predictions holds the first three and the networks; jobs that share them link them.
     """
 
     path: Path
 
-    @property
-    def record(self) -> Path:
-        return self.path / "record.json"
+    training = RelativePath("training.json")
+    """Summary of the training."""
+    selection = RelativePath("selection.npz")
+    """Predictions of the rows that the postprocessing is chosen on."""
+    reported = RelativePath("reported.npz")
+    """Predictions of the reported split."""
+    choice = RelativePath("choice.json")
+    """The chosen postprocessing, with hashes of the reported predictions and of the model."""
+    statistics = RelativePath(STATISTICS)
+    """Sufficient statistics of the score, by unit."""
+    pictures = RelativePath("pictures")
+    """Figures; one seed of a run has them."""
+    record = RelativePath("record.json")
 
-    @property
-    def choice(self) -> Path:
-        return self.path / "choice.json"
-
-    @property
-    def training(self) -> Path:
-        return self.path / "training.json"
-
-    @property
-    def selection(self) -> Path:
-        return self.path / "selection.npz"
-
-    @property
-    def reported(self) -> Path:
-        return self.path / "reported.npz"
-
-    @property
-    def statistics(self) -> Path:
-        return self.path / STATISTICS
-
-    @property
-    def pictures(self) -> Path:
-        return self.path / "pictures"
+    def __fspath__(self) -> str:
+        return str(self.path)
 
     @property
     def model(self) -> list[Path]:

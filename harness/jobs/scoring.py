@@ -55,12 +55,10 @@ def make_record(job: Job, task: Task, split: str, **results: object) -> Record:
     """A record that says what the job is, with these results."""
     configuration = job.configuration
     return Record(
-        job_id=job.job_id, group_id=job.group_id, kind=configuration.kind, task=task.name, dataset=job.dataset,
-        data_digest=configuration.data, split=split, protocol=configuration.protocol.name, backbone=job.backbone,
-        backbone_weights=job.weights, backbone_random=job.random_weights, weights_hash=job.weights_hash,
-        features=configuration.features, head=_head_label(configuration), seed=job.seed,
-        expected_seeds=list(job.expected_seeds), metric=task.metric, config=to_jsonable(configuration), recipe=job.recipe,
-        flags=job.flags, **results)
+        **job.display_labels(), job_id=job.job_id, group_id=job.group_id, kind=configuration.kind, task=task.name,
+        data_digest=configuration.data, split=split, protocol=configuration.protocol.name,
+        features=configuration.features, head=_head_label(configuration), seed=job.seed, metric=task.metric,
+        config=to_jsonable(configuration), **results)
 
 
 def _head_label(configuration: Configuration) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.jobs.job_folder import JobFolder
 from harness.leaderboard.causal import causal, render_causal
 from harness.leaderboard.optimism import optimism, render_optimism
-from harness.leaderboard.published import beside, costs
+from harness.leaderboard.published import add_published_rows, costs
 from harness.leaderboard.render import render
 from harness.leaderboard.rows import rows
 from harness.leaderboard.significance import SignificanceCache
@@ -18,6 +18,7 @@ from harness.metrics.tasks import TASKS
 from harness.tracking import remote_job_files, tracked_records
 from harness.tracking.records import Record
 from harness.utils.store import Store
+from harness.utils.text import markdown_table, ruled_table
 
 HEADER = ("backbone", "input", "width", "size", "a frame")
 TITLE = "Published cost: one frame on a Samsung Fold 3 (Qualcomm 888), mean ± standard deviation"
@@ -29,12 +30,8 @@ def costs_text(markdown: bool = False) -> str:
              f"{cost.milliseconds:g} ± {cost.deviation:g} ms")
             for cost in sorted(costs(), key=lambda cost: (cost.milliseconds, cost.backbone))]
     if markdown:
-        lines = [HEADER, ("---", *["---:"] * (len(HEADER) - 1)), *rows]
-        return f"### {TITLE}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    widths = [max(map(len, column)) for column in zip(HEADER, *rows)]
-    lines = ["  ".join(cell.ljust(widths[0]) if place == 0 else cell.rjust(widths[place])
-                       for place, cell in enumerate(row)) for row in (HEADER, *rows)]
-    return "\n".join([TITLE, "", lines[0], "-" * len(lines[0]), *lines[1:]])
+        return f"### {TITLE}\n\n{markdown_table(HEADER, rows, right=range(1, len(HEADER)))}"
+    return "\n".join([TITLE, "", *ruled_table([HEADER, *rows])])
 
 
 WIDEST = 140
@@ -49,15 +46,16 @@ def show(store: Store, task: str | None = None, format: str = "table", plain: bo
     published: set published figures beside them, with `boards` those of their tasks. interval: the method of intervals
     (`harness.metrics.intervals.METHODS`).
     """
-    found = _kept(store) if from_store else tracked_records(store)
+    found = _stored_records(store) if from_store else tracked_records(store)
     if boards is not None:
         found = [record for record in found if (record.task, record.data_digest) in boards]
     if published:
-        found = _with_figures(found, {task for task, _ in boards} if boards is not None else set(TASKS))
-    width, bold = _room(plain)
+        found = _add_published(found, {task for task, _ in boards} if boards is not None else set(TASKS))
+    width, bold = _terminal_size(plain)
     listed = rows(found, task, _evidence(store.untracked if from_store else store, interval))
     text = render(listed, format, width, bold).rstrip("\n")
-    return f"{text}\n\n{_costs(format)}" if published and not (boards or task) and format in ("table", "md") else text
+    with_costs = published and not (boards or task) and format in ("table", "md")
+    return f"{text}\n\n{costs_text(format == 'md')}" if with_costs else text
 
 
 def show_optimism(store: Store, task: str | None = None, format: str = "table",
@@ -66,8 +64,8 @@ def show_optimism(store: Store, task: str | None = None, format: str = "table",
     found = tracked_records(store)
     listed = optimism(found, task, _evidence(store))
     if not listed and format in ("table", "md"):
-        return _other_half(store, [record for record in found if task in (None, record.task)])
-    return render_optimism(listed, format, _room(plain)[0]).rstrip("\n")
+        return _suggest_other_protocol(store, [record for record in found if task in (None, record.task)])
+    return render_optimism(listed, format, _terminal_size(plain)[0]).rstrip("\n")
 
 
 def show_causal(store: Store, data: Path | None, task: str | None = None,
@@ -75,19 +73,19 @@ def show_causal(store: Store, data: Path | None, task: str | None = None,
     """Each run offline and in real time; what was not replayed yet is, from the labels in `data` or where the store
     met them."""
     from harness.jobs.causal import folder
-    from harness.leaderboard.causal_replays import replayed
+    from harness.leaderboard.causal_replays import get_causal_replays
     from harness.utils.progress import Progress
 
     found = tracked_records(store)
     with Progress("replaying in real time", "job") as progress:
-        replays = replayed(found, store, data, progress, task)
+        replays = get_causal_replays(found, store, data, progress, task)
     places = {record.job_id: folder(store, job_id).statistics for job_id, record in replays.items()}
     listed = causal(found, replays, task, _evidence(store, "studentized", places))
     if not listed and format in ("table", "md"):
         of = "" if task is None else f" of task {task}"
         return (f"nothing to replay in real time: no run in {store}{of} has kept predictions on videos that are at "
                 "hand")
-    return render_causal(listed, format, _room(plain)[0]).rstrip("\n")
+    return render_causal(listed, format, _terminal_size(plain)[0]).rstrip("\n")
 
 
 def show_cost(store: Store, plot: Path | None, task: str | None = None, format: str = "table",
@@ -95,10 +93,10 @@ def show_cost(store: Store, plot: Path | None, task: str | None = None, format: 
     """Accuracy and cost of exported files on one row; plot: where to draw them."""
     from harness.leaderboard import cost
 
-    return cost.show_cost(store, plot, task, format, _room(plain)[0])
+    return cost.show_cost(store, plot, task, format, _terminal_size(plain)[0])
 
 
-def _room(plain: bool) -> tuple[int, bool]:
+def _terminal_size(plain: bool) -> tuple[int, bool]:
     """Columns to fill, and whether they are those of a terminal."""
     terminal = sys.stdout.isatty() and not plain
     return min(shutil.get_terminal_size((100, 24)).columns, WIDEST) if terminal else 100, terminal
@@ -108,18 +106,13 @@ def _evidence(store: Store, method: str = "studentized", places: Mapping[str, Pa
     return SignificanceCache(store, remote_job_files(store), method, places)
 
 
-def _with_figures(found: list[Record], tasks: set[str]) -> list[Record]:
+def _add_published(found: list[Record], tasks: set[str]) -> list[Record]:
     from harness.leaderboard.published import ANNOTATED, DATASET, figures
 
-    return beside(found, [figure for figure in figures() if figure.task in tasks], ANNOTATED, DATASET)
+    return add_published_rows(found, [figure for figure in figures() if figure.task in tasks], ANNOTATED, DATASET)
 
 
-def _costs(format: str) -> str:
-
-    return costs_text(markdown=format == "md")
-
-
-def _other_half(store: Store, found: Iterable[Record]) -> str:
+def _suggest_other_protocol(store: Store, found: Iterable[Record]) -> str:
     """What to run so that a configuration is there under both protocols."""
     runs = [record for record in found if record.kind == "run" and record.status == "finished"]
     have = {record.protocol for record in runs}
@@ -130,7 +123,7 @@ def _other_half(store: Store, found: Iterable[Record]) -> str:
             f"  framelight run {recipe} --data DIR --store {store} --set protocol={lacking}")
 
 
-def _kept(store: Store) -> list[Record]:
+def _stored_records(store: Store) -> list[Record]:
     folders = [JobFolder(path) for path in sorted(store.jobs.glob("[!.]*"))]
     return [folder.read_record() for folder in folders if folder.has_record()]
 
@@ -139,14 +132,14 @@ def best_pictures(store: Store, records: Iterable[Record]) -> list[str]:
     """A line for each board whose best run has pictures in this store; baselines and published figures have none."""
     found: dict[tuple[str, str, str], str] = {}
     for row in rows(records):
-        board = (row["task"], row["data_digest"], row["protocol"])
-        if row["kind"] == "run" and row["value"] is not None and board not in found:
-            found[board] = row["run_id"]
+        board = (row.task, row.data_digest, row.protocol)
+        if row.kind == "run" and row.value is not None and board not in found:
+            found[board] = row.run_id
     return [f"  {task}, {protocol}: {folder}" for (task, _, protocol), run in found.items()
-            for folder in _drawn(store, run)]
+            for folder in _figure_folders(store, run)]
 
 
-def _drawn(store: Store, run: str) -> Iterator[Path]:
+def _figure_folders(store: Store, run: str) -> Iterator[Path]:
     """The folder of the first of a run's seeds that has one: one seed of a run is drawn."""
     pictures = [JobFolder(path).pictures for path in sorted(store.jobs.glob(f"{run}-s*"))]
     yield from [path for path in pictures if path.exists()][:1]

@@ -3,42 +3,73 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+from harness.leaderboard.board import Board, Boards
 from harness.leaderboard.columns import MARKS, flags_column, interval, naming, rank_column, sign, smoothing
-from harness.leaderboard.render import in_form
+from harness.leaderboard.row_types import BoardRow, Row
 from harness.leaderboard.rows import Evidence, board_key, finished, group_by_configuration, rows
 from harness.leaderboard.table import title
-from harness.leaderboard.table_layout import Column, Row, filled, fit_to_width, joined, lines, markdown_table
+from harness.leaderboard.table_layout import Column, Wording, filled
 from harness.tracking.records import Record
+from harness.utils.text import plural
 
 ASSUMED_RATE = 30.0
 """Frames a second where the data does not tell: that of nearly all videos of the challenges."""
-OFFLINE = ("task", "dataset", "data_digest", "split", "protocol", "optimistic", "metric", "kind", "flags", "backbone",
-           "weights", "random_weights", "features", "head", "settings", "distinction", "units", "unit", "parameters",
-           "run_id")
-"""Fields that a row here has of the run's own row on the leaderboard."""
+
+
+@dataclass(kw_only=True)
+class CausalRow(BoardRow):
+    """A configuration offline and in real time; see `causal`."""
+
+    rank: int | None
+    kernel: str | None
+    radius: float | None
+    seeds: list[int]
+    value: float
+    std: float | None
+    ci_low: float | None
+    ci_high: float | None
+    ci_method: str | None
+    tied_with_best: bool | None
+    p_value: float | None
+    untested: bool
+    undefined: list[str]
+    parameters: int
+    offline: float
+    offline_kernel: str | None
+    offline_radius: float | None
+    look_ahead: float
+    price: float
+    price_low: float | None
+    price_high: float | None
+    price_p: float | None
+    delay: float
+    delay_ms: float
+    rate: float
+
+
 LIVE = ("rank", "kernel", "radius", "seeds", "value", "std", "ci_low", "ci_high", "ci_method", "tied_with_best",
         "p_value", "untested", "undefined")
-"""Fields that it has of its causal replay, as of `harness.leaderboard.rows`."""
+"""Fields of a `CausalRow` that are those of its causal replay; see `harness.leaderboard.rows`."""
 
 
 def causal(records: Iterable[Record], replayed: Mapping[str, Record], task: str | None = None,
-           evidence: Evidence | None = None, rate: float = ASSUMED_RATE) -> list[Row]:
+           evidence: Evidence | None = None, rate: float = ASSUMED_RATE) -> list[CausalRow]:
     """One row for each configuration with a causal replay, boards one after another, best in real time first.
 
     replayed: the records of causal replays, by the job id of the run's job. `value`, its interval and `rank` are of
     the replays alone; `offline` is the mean of the run's own scores over the same seeds, `offline_kernel`,
-    `offline_radius` and `required_lookahead` its filter and the later frames that it needs. `price`: offline less real time;
-    `price_low`, `price_high` and `price_p` of the paired test, not adjusted, None without statistics. `delay`: frames
-    by which the causal filter lags in the mean, of several seeds their median, and `delay_ms` at `rate` frames a
-    second.
+    `offline_radius` and `look_ahead` its filter and the later frames that it needs. `price`: offline less real
+    time; `price_low`, `price_high` and `price_p` of the paired test, not adjusted, None without statistics. `delay`:
+    frames by which the causal filter lags in the mean, of several seeds their median, and `delay_ms` at `rate` frames
+    a second.
     """
     records = list(records)
-    own = {(row["run_id"], row["data_digest"]): row for row in rows(records, task)}
-    live = {row["run_id"]: row for row in rows(replayed.values(), task, evidence)}
+    own = {(row.run_id, row.data_digest): row for row in rows(records, task)}
+    live = {row.run_id: row for row in rows(replayed.values(), task, evidence)}
     made = []
     for group in group_by_configuration(records, task):
         pairs = [(job, replayed[job.job_id]) for job in finished(group) if job.job_id in replayed]
@@ -46,41 +77,39 @@ def causal(records: Iterable[Record], replayed: Mapping[str, Record], task: str 
             made.append(_row(own[group[0].group_id, group[0].data_digest], live[pairs[0][1].group_id], pairs, evidence,
                              rate))
     places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, own.values())))}
-    return sorted(made, key=lambda row: (places[board_key(row)], -row["value"], row["run_id"]))
+    return sorted(made, key=lambda row: (places[board_key(row)], -row.value, row.run_id))
 
 
-def _row(own: Row, live: Row, pairs: list[tuple[Record, Record]], evidence: Evidence | None, rate: float) -> Row:
+def _row(own: Row, live: Row, pairs: list[tuple[Record, Record]], evidence: Evidence | None, rate: float) -> CausalRow:
     from harness.smoothing.kernels import mean_lag, required_lookahead
 
     offline, replays = zip(*pairs)
     found = evidence.difference(offline, replays) if evidence is not None else None
     before = statistics.fmean(job.metrics[job.metric] for job in offline)
     late = statistics.median(mean_lag(job.kernel, job.radius) for job in replays)
-    return {
-        **{name: own[name] for name in OFFLINE},
-        **{name: live[name] for name in LIVE},
-        "offline": before,
-        "offline_kernel": own["kernel"],
-        "offline_radius": own["radius"],
-        "look_ahead": statistics.median(required_lookahead(job.kernel, job.radius) for job in offline),
-        "price": before - live["value"],
-        **_difference(found),
-        "delay": late,
-        "delay_ms": 1000 * late / rate,
-        "rate": rate,
-    }
+    return CausalRow(
+        **own.labels(),
+        **{name: getattr(live, name) for name in LIVE},
+        parameters=own.parameters,
+        offline=before,
+        offline_kernel=own.kernel,
+        offline_radius=own.radius,
+        look_ahead=statistics.median(required_lookahead(job.kernel, job.radius) for job in offline),
+        price=before - live.value,
+        price_low=found and found.low,
+        price_high=found and found.high,
+        price_p=found and found.p,
+        delay=late,
+        delay_ms=1000 * late / rate,
+        rate=rate,
+    )
 
 
-def _difference(found: Any) -> dict[str, float | None]:
-    return {"price_low": found.low, "price_high": found.high, "price_p": found.p} if found else \
-        dict.fromkeys(("price_low", "price_high", "price_p"))
-
-
-COLUMNS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
-           "weights", "random_weights", "features", "head", "settings", "distinction", "seeds", "metric", "offline",
-           "offline_kernel", "offline_radius", "look_ahead", "value", "std", "ci_low", "ci_high", "ci_method",
-           "tied_with_best", "p_value", "kernel", "radius", "price", "price_low", "price_high", "price_p", "delay",
-           "delay_ms", "rate", "undefined", "units", "unit", "parameters", "data_digest")
+FIELDS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
+          "weights", "random_weights", "features", "head", "settings", "distinction", "seeds", "metric", "offline",
+          "offline_kernel", "offline_radius", "look_ahead", "value", "std", "ci_low", "ci_high", "ci_method",
+          "tied_with_best", "p_value", "kernel", "radius", "price", "price_low", "price_high", "price_p", "delay",
+          "delay_ms", "rate", "undefined", "units", "unit", "parameters", "data_digest")
 EXPLAINED = ("Causal: kernel, radius and thresholds chosen anew, on the rows that the run chose on, among filters that "
              "know no later frame (trailing mean and median, exponential; gaps hold the last crop). Price: offline "
              "less causal on the same videos and seeds, with its 95 % interval, paired.")
@@ -91,82 +120,79 @@ SHORT = {"trailing_mean": "mean", "trailing_median": "median", "exponential": "e
 DROPPED, DROPPED_LAST = ("seeds", "price's 95 %", "offline filter"), ("run", "95 % interval", "features")
 
 
-def render_causal(rows: list[Row], form: str = "table", width: int = 100) -> str:
-    """The rows of `causal` as table, csv, json or md, newline at the end; equal rows give equal bytes."""
-    return in_form(rows, form, COLUMNS, lambda boards: _boards(boards, rows, form, width))
+def render_causal(rows: Sequence[CausalRow], form: str = "table", width: int = 100) -> str:
+    """The rows of `causal` as text; see `Boards.render`."""
+    return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows), legend=partial(_legend, rows)
+                  ).render(form, width)
 
 
-def _boards(boards: list[list[Row]], rows: list[Row], form: str, width: int) -> str:
-    notes = [EXPLAINED, DELAY.format(rate=rows[0]["rate"]), *_legend(rows)] if rows else []
-    last = "\n\n".join(notes) if form == "md" else "\n".join(filled(note, width) for note in notes)
-    return "\n\n".join([*(_board(listed, rows, form, width) for listed in boards), last]) + "\n"
+def _board(listed: Sequence[CausalRow], rows: Sequence[CausalRow]) -> Board:
+    return Board(rows=listed, columns=partial(_columns, listed),
+                 heading=[*title(listed, rows), "offline and in real time"], notes=_price_notes(listed),
+                 dropped=DROPPED, dropped_last=DROPPED_LAST)
 
 
-def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
-    heading, notes = [*title(listed, rows), "offline and in real time"], _prices(listed)
-    if form == "md":
-        return "\n\n".join([f"### {'; '.join(heading)}", markdown_table(listed, _columns(listed)), *notes])
-    tries = [lambda: _columns(listed), lambda: _columns(listed, brief=True),
-             lambda: _columns(listed, brief=True, short=True)]
-    shown = lines(fit_to_width(listed, tries, DROPPED, DROPPED_LAST, width))
-    return "\n".join([joined(heading, width), "", *shown, shown[1], *(filled(note, width) for note in notes)])
-
-
-def _columns(listed: list[Row], brief: bool = False, short: bool = False) -> list[Column]:
-    several = len({len(row["seeds"]) for row in listed} | {1}) > 1
+def _columns(listed: Sequence[CausalRow], wording: Wording) -> list[Column]:
+    several = len({len(row.seeds) for row in listed} | {1}) > 1
+    bound, short = sign(listed, "ci_low"), wording.short
     return [
         rank_column(listed),
-        *naming(listed, brief, short),
-        Column("offline filter", lambda row: _filter(row["offline_kernel"], row["offline_radius"], short)),
-        Column("offline", lambda row: f"{row['offline']:.3f}", right=True),
-        Column("causal filter" if not short else "filter", lambda row: _filter(row["kernel"], row["radius"], short)),
-        Column("causal", lambda row: f"{row['value']:.3f}", right=True),
-        Column("95 % interval", partial(interval, sign=sign(listed, "ci_low"))),
-        Column("price", lambda row: f"{_unsigned_zero(row['price']):+.3f}", right=True),
+        *naming(listed, wording),
+        Column("offline filter", lambda row: _filter(row.offline_kernel, row.offline_radius, short)),
+        Column("offline", lambda row: f"{row.offline:.3f}", right=True),
+        Column("causal filter" if not short else "filter", lambda row: _filter(row.kernel, row.radius, short)),
+        Column("causal", lambda row: f"{row.value:.3f}", right=True),
+        Column("95 % interval", lambda row: interval(row.ci_low, row.ci_high, bound)),
+        Column("price", lambda row: f"{_unsigned_zero(row.price):+.3f}", right=True),
         Column("price's 95 %", _price_interval),
         Column("ms" if short else "delay", _milliseconds if short else _delay, right=True),
-        *([Column("seeds", lambda row: str(len(row["seeds"])), right=True)] if several else []),
-        Column("run", lambda row: row["run_id"][:6]),
+        *([Column("seeds", lambda row: str(len(row.seeds)), right=True)] if several else []),
+        Column("run", lambda row: row.run_id[:6]),
     ]
 
 
 def _filter(kernel: str, radius: float, short: bool) -> str:
-    shown = smoothing({"kernel": kernel, "radius": radius}, short)
+    shown = smoothing(kernel, radius, short)
     for name, words in (SHORT if short else WORDS).items():
         shown = shown.replace(name, words)
     return shown
 
 
 def _price_interval(row: Row) -> str:
-    return interval({"ci_low": row["price_low"], "ci_high": row["price_high"]}, "+")
+    return interval(row.price_low, row.price_high, "+")
 
 
 def _delay(row: Row) -> str:
-    return f"{row['delay']:g} fr, {_milliseconds(row)} ms"
+    return f"{row.delay:g} fr, {_milliseconds(row)} ms"
 
 
 def _milliseconds(row: Row) -> str:
-    return f"{row['delay_ms']:.0f}"
+    return f"{row.delay_ms:.0f}"
 
 
 def _unsigned_zero(value: float) -> float:
     return round(value, 3) + 0.0
 
 
-def _prices(listed: list[Row]) -> list[str]:
-    runs = [row for row in listed if row["kind"] == "run"]
+def _price_notes(listed: Sequence[CausalRow]) -> list[str]:
+    runs = [row for row in listed if row.kind == "run"]
     if not runs:
         return []
-    middle = statistics.median(row["price"] for row in runs)
-    waits = statistics.median(row["look_ahead"] for row in runs)
-    return [f"Median price of {len(runs)} run{'s' * (len(runs) > 1)}: {_unsigned_zero(middle):+.3f}; offline they look "
+    middle = statistics.median(row.price for row in runs)
+    waits = statistics.median(row.look_ahead for row in runs)
+    return [f"Median price of {plural(len(runs), 'run', 'd')}: {_unsigned_zero(middle):+.3f}; offline they look "
             f"{waits:g} frames ahead in the median, and a camera would have to wait for those."]
 
 
-def _legend(rows: list[Row]) -> list[str]:
+def _legend(rows: Sequence[CausalRow], names: set[str], width: int) -> list[str]:
+    if not rows:
+        return []
     held = {mark for row in rows for mark in flags_column(row)}
-    units = " or ".join(dict.fromkeys(f"{row['unit']}s" for row in rows))
-    said = [f"{mark} {meaning.format(units=units)}" for mark, meaning in MARKS.items() if mark in held]
-    if any("mixed" in (row["kernel"], row["offline_kernel"]) for row in rows):
-        said.append("mixed: each seed chose its own kernel, and the radius is the median")
-    return [f"Ranks are of causal scores; {'; '.join(said)}."] if said else []
+    units = " or ".join(dict.fromkeys(f"{row.unit}s" for row in rows))
+    marks = [f"{mark} {meaning.format(units=units)}" for mark, meaning in MARKS.items() if mark in held]
+    if any("mixed" in (row.kernel, row.offline_kernel) for row in rows):
+        marks.append("mixed: each seed chose its own kernel, and the radius is the median")
+    notes = [EXPLAINED, DELAY.format(rate=rows[0].rate)]
+    if marks:
+        notes.append(f"Ranks are of causal scores; {'; '.join(marks)}.")
+    return [filled(note, width) for note in notes]

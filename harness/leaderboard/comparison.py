@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.jobs.job_statistics import JobStatistics, reorder
-from harness.leaderboard.rows import Row, rows
+from harness.leaderboard.row_types import Row
+from harness.leaderboard.rows import rows
 from harness.metrics.paired_tests import (
     PairedTestResult,
     all_paired_tests,
@@ -34,7 +35,7 @@ def paired_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tupl
     other = {record.seed: record for record in second}
     pairs = [(record, other[record.seed]) for record in first if record.seed in other]
     if not pairs:
-        has = [f"{side[0].group_id} has {seeds_of([record.seed for record in side])}" for side in (first, second)]
+        has = [f"{side[0].group_id} has {format_seeds([record.seed for record in side])}" for side in (first, second)]
         raise InputError(f"runs are compared seed by seed, and no seed is in both: {', '.join(has)}; "
                          "run one of them with the other's --set seeds=...")
     return pairs
@@ -43,13 +44,14 @@ def paired_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tupl
 def check_comparable(pairs: Sequence[tuple[Record, Record]]) -> None:
     """InputError that names everything in which two runs are not scored on the same labels."""
     for one, other in pairs:
-        unlike = [f"  {what}: {said[0]} and {said[1]}" for what, said in _looks(one, other) if said[0] != said[1]]
+        unlike = [f"  {what}: {first} and {second}" for what, (first, second) in _required_equal(one, other)
+                  if first != second]
         if unlike:
             raise InputError(f"{one.group_id} and {other.group_id} are not scored on the same labels, so that their "
                              "difference would say nothing of the runs:\n" + "\n".join(unlike))
 
 
-def _looks(one: Record, other: Record) -> Iterator[tuple[str, tuple[str, str]]]:
+def _required_equal(one: Record, other: Record) -> Iterator[tuple[str, tuple[str, str]]]:
     """What must agree, in words, of both; coverage only of the same task, data and split."""
     yield "task", (one.task, other.task)
     yield "data", (f"{one.dataset} [{one.data_digest[:6]}]", f"{other.dataset} [{other.data_digest[:6]}]")
@@ -82,11 +84,11 @@ def check_same_rows(units: Sequence[str], sides: Sequence[Sequence[SufficientSta
                              f"{units[unlike[0]]}; one of them was scored on other crops or labels")
 
 
-def seeds_of(seeds: Sequence[int]) -> str:
+def format_seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-MOVED = 5
+UNITS_SHOWN = 5
 """Units shown for each side."""
 OWN = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
 """What a unit is scored by on its own: a mean over classes says little of a video that shows one."""
@@ -145,7 +147,8 @@ class Comparison:
 
 def compare(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], JobStatistics]
             ) -> Comparison:
-    """Records of the finished seeds of each run, as of `harness.leaderboard.runs.find`; statistics: as `Evidence.statistics`.
+    """Records of the finished seeds of each run, see `harness.leaderboard.runs.find`; statistics: see
+    `SignificanceCache.statistics`.
 
     Seeds that both have are paired; a single seed of each is compared whatever its number. InputError for the same
     run twice, for no seed in common, and for runs of different task, data, split, coverage or treatment of missing
@@ -158,13 +161,13 @@ def compare(first: Sequence[Record], second: Sequence[Record], statistics: Calla
     sides = [[align_units(units, one[side], pair[side]) for one, pair in zip(kept, pairs)] for side in (0, 1)]
     check_same_rows(units, sides, pairs)
     metric, parts = _parts(pairs[0][0].metric, *sides)
-    moved = _moved(units, pairs[0][0], *sides)
+    moved = _influential_units(units, pairs[0][0], *sides)
     own_rows = [rows([pair[side] for pair in pairs])[0] for side in (0, 1)]
     return Comparison(
         first=own_rows[0], second=own_rows[1], seeds=tuple((one.seed, other.seed) for one, other in pairs),
         units=len(units), metric=metric, parts=parts,
-        for_first=tuple(one for one in moved if one.influence > 0)[:MOVED],
-        for_second=tuple(one for one in reversed(moved) if one.influence < 0)[:MOVED],
+        for_first=tuple(one for one in moved if one.influence > 0)[:UNITS_SHOWN],
+        for_second=tuple(one for one in reversed(moved) if one.influence < 0)[:UNITS_SHOWN],
         own=OWN.get(pairs[0][0].task), differing=_differing(*pairs[0]), notes=tuple(_notes(first, second, pairs)))
 
 
@@ -181,17 +184,17 @@ def _parts(metric: str, first: Sequence[SufficientStatistics], second: Sequence[
     return parts[metric], tuple(parts[name] for name in others)
 
 
-def _moved(units: Sequence[str], record: Record, first: Sequence[SufficientStatistics],
+def _influential_units(units: Sequence[str], record: Record, first: Sequence[SufficientStatistics],
            second: Sequence[SufficientStatistics]) -> list[InfluentialUnit]:
     """All units, those that speak most for the first run first."""
     moves = jackknife_influence(first, second, record.metric)
-    own = [_own(side) for side in (first, second)]
+    own = [_score_by_unit(side) for side in (first, second)]
     order = np.argsort(-moves, kind="stable")
     return [InfluentialUnit(units[i], float(moves[i]), *(None if np.isnan(side[i]) else float(side[i]) for side in own))
             for i in order]
 
 
-def _own(side: Sequence[SufficientStatistics]) -> np.ndarray:
+def _score_by_unit(side: Sequence[SufficientStatistics]) -> np.ndarray:
     """float64 [V]: the score of each unit by itself, mean over seeds; NaN where undefined and for a multi-task run."""
     pooled = PooledStatistics(side, many_in_groups=False)
     values = np.full(pooled.held.shape, np.nan)
@@ -225,6 +228,6 @@ def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tu
         yield from (f"{name}: {FLAGS[flag]}" for flag in side[0].flags if flag in FLAGS)
         left = sorted({record.seed for record in side} - {pair[0 if name == "A" else 1].seed for pair in pairs})
         if left:
-            yield f"{name} also has {seeds_of(left)}, which the other lacks"
+            yield f"{name} also has {format_seeds(left)}, which the other lacks"
     if len(pairs) == 1:
         yield "one seed of each: the p-value is about these two trainings, not about the recipes"

@@ -9,7 +9,8 @@ from typing import Any
 
 from harness.leaderboard.comparison import Comparison, InfluentialUnit, Part
 from harness.leaderboard.ranking import LEVEL
-from harness.leaderboard.rows import Row
+from harness.leaderboard.row_types import Row
+from harness.utils.text import align_columns, plural
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
 WIDTH = 100
@@ -20,7 +21,7 @@ SHOWN = 6
 def text(found: Comparison) -> str:
     """The comparison in lines of at most about 100 characters, the verdict last but for the notes."""
     parts = [_title(found), "\n".join([_run("A", found.first), _run("B", found.second), *_differing(found)]),
-             _table(found), _moved(found), verdict(found)]
+             _table(found), _influential_units(found), verdict(found)]
     if found.notes:
         parts.append("\n".join(f"note: {note}" for note in found.notes))
     return "\n\n".join(parts)
@@ -36,7 +37,7 @@ def verdict(found: Comparison) -> str:
         if one.low is not None and one.high is not None and one.low <= 0 <= one.high:
             said += "\nThe interval holds 0 though the test does not expect it: take the difference as unsettled."
         return said
-    units = _counted(found.units, found.first["unit"])
+    units = plural(found.units, found.first.unit, "d")
     able = f"{units} would show one of {found.detectable:.3f} with 80 % power" if found.detectable is not None else \
         f"{units} cannot show any"
     return f"No difference in {name} is shown (p = {_p(one.p)}); {able}."
@@ -44,8 +45,8 @@ def verdict(found: Comparison) -> str:
 
 def to_json(found: Comparison) -> str:
     return json.dumps({
-        "task": found.first["task"], "dataset": found.first["dataset"], "split": found.first["split"],
-        "units": found.units, "unit": found.first["unit"], "metric": found.metric.name,
+        "task": found.first.task, "dataset": found.first.dataset, "split": found.first.split,
+        "units": found.units, "unit": found.first.unit, "metric": found.metric.name,
         "seeds": [list(pair) for pair in found.seeds],
         "first": _row(found.first), "second": _row(found.second),
         "differing": {name: list(pair) for name, pair in found.differing.items()},
@@ -56,8 +57,8 @@ def to_json(found: Comparison) -> str:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    return {name: row[name] for name in ("run_id", "kind", "protocol", "backbone", "features", "head", "kernel",
-                                         "radius", "value", "std")} | {"optimistic": row["protocol"] == "published"}
+    names = ("run_id", "kind", "protocol", "backbone", "features", "head", "kernel", "radius", "value", "std")
+    return {name: getattr(row, name) for name in names} | {"optimistic": row.protocol == "published"}
 
 
 def _part(part: Part) -> dict[str, Any]:
@@ -70,14 +71,14 @@ def _title(found: Comparison) -> str:
     row, same = found.first, all(one == other for one, other in found.seeds)
     pairs = [str(one) if same else f"{one} beside {other}" for one, other in found.seeds]
     seeds = f"seed{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}"
-    return (f"{TITLES[row['task']]} on {row['dataset']}; {row['split']} split; {_counted(found.units, row['unit'])}; "
+    return (f"{TITLES[row.task]} on {row.dataset}; {row.split} split; {plural(found.units, row.unit, 'd')}; "
             f"{seeds}")
 
 
 def _run(name: str, row: Row) -> str:
-    smoothing = "no smoothing" if not row["radius"] else f"{row['kernel']} radius {row['radius']:g}"
-    words = [row["backbone"] or "no backbone", row["features"], row["head"], smoothing, row["protocol"]]
-    return f"{name}  {row['run_id']}  {', '.join(words)}"
+    smoothing = "no smoothing" if not row.radius else f"{row.kernel} radius {row.radius:g}"
+    words = [row.backbone or "no backbone", row.features, row.head, smoothing, row.protocol]
+    return f"{name}  {row.run_id}  {', '.join(words)}"
 
 
 def _differing(found: Comparison) -> list[str]:
@@ -99,35 +100,29 @@ def _table(found: Comparison) -> str:
         sure = "*" if part is not found.metric and part.p_adjusted <= LEVEL else ""
         lines.append([part.name, f"{part.first:.3f}", f"{part.second:.3f}", f"{part.paired.difference:+.3f}",
                       _interval(part), _p(part.paired.p), sure + ("u" if part.undefined else "")])
-    legend = ["* p of at most 0.05 also after Holm's correction for the parts shown"] if _any(lines, "*") else []
-    legend += ["u undefined, counted as 0, in some seed"] if _any(lines, "u") else []
-    return "\n".join([*_aligned(lines, left=1), *legend])
+    legend = ["* p of at most 0.05 also after Holm's correction for the parts shown"] if _has_mark(lines, "*") else []
+    legend += ["u undefined, counted as 0, in some seed"] if _has_mark(lines, "u") else []
+    return "\n".join([*align_columns(lines), *legend])
 
 
-def _any(lines: Sequence[Sequence[str]], mark: str) -> bool:
+def _has_mark(lines: Sequence[Sequence[str]], mark: str) -> bool:
     return any(mark in line[-1] for line in lines)
 
 
-def _moved(found: Comparison) -> str:
+def _influential_units(found: Comparison) -> str:
     """The units that speak most for each run, with what each run scores on them alone."""
-    noun, heads = found.first["unit"], ["moves A - B by"] + ([f"{found.own}: A", "B"] if found.own else [])
+    noun, heads = found.first.unit, ["moves A - B by"] + ([f"{found.own}: A", "B"] if found.own else [])
     parts = []
     for name, units in (("A", found.for_first), ("B", found.for_second)):
         if units:
             lines = [[f"{noun}s that speak most for {name}", *heads], *(_unit(one, bool(found.own)) for one in units)]
-            parts.append("\n".join(_aligned(lines, left=1)))
+            parts.append("\n".join(align_columns(lines)))
     return "\n\n".join(parts) or f"no {noun} moves the difference"
 
 
 def _unit(one: InfluentialUnit, own: bool) -> list[str]:
     values = ["-" if value is None else f"{value:.3f}" for value in (one.first, one.second)]
     return [f"  {one.unit}", f"{one.influence:+.4f}", *(values if own else [])]
-
-
-def _aligned(lines: Sequence[Sequence[str]], left: int) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return ["  ".join(text.ljust(width) if i < left else text.rjust(width)
-                      for i, (text, width) in enumerate(zip(line, widths))).rstrip() for line in lines]
 
 
 def _interval(part: Part) -> str:
@@ -137,7 +132,3 @@ def _interval(part: Part) -> str:
 
 def _p(p: float) -> str:
     return f"{p:.4f}" if p < 0.001 else f"{p:.3f}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

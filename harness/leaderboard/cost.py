@@ -7,13 +7,12 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.features.store import FeatureStore
-from harness.leaderboard.cost_text import render_cost
+from harness.leaderboard.cost_text import CostRow, render_cost
+from harness.leaderboard.row_types import Row
 from harness.leaderboard.rows import Evidence, board_key, finished, group_by_configuration, rows
 from harness.leaderboard.significance import SignificanceCache
-from harness.leaderboard.table_layout import Row
 from harness.tracking import remote_job_files, tracked_records
 from harness.tracking.export_records import Exported, exports, folder
 from harness.tracking.records import Record
@@ -40,18 +39,13 @@ def pareto_front(offers: Sequence[tuple[float, float]]) -> list[bool]:
     return ahead
 
 
-OWN = ("task", "dataset", "data_digest", "split", "protocol", "optimistic", "metric", "kind", "flags", "backbone",
-       "weights", "random_weights", "features", "head", "settings", "distinction", "units", "unit", "run_id")
-"""Fields that a row here has of the run's own row on the leaderboard."""
-
-
 def export_key(exported: Exported) -> str:
     """What evidence knows an exported file by."""
     return f"{exported.job_id}/{exported.format}-{exported.precision}"
 
 
 def cost(records: Iterable[Record], exported: Iterable[Exported], macs: Mapping[str, int | None],
-         task: str | None = None, evidence: Evidence | None = None) -> list[Row]:
+         task: str | None = None, evidence: Evidence | None = None) -> list[CostRow]:
     """One row for each exported file of a finished job, and one for each run without any, boards one after another,
     highest value first.
 
@@ -59,78 +53,76 @@ def cost(records: Iterable[Record], exported: Iterable[Exported], macs: Mapping[
     score, else the run's; None where the file was not scored. `difference` is the file's score less that of the `seed`
     it was made of, `difference_low` and `difference_high` its paired interval, None without statistics. `latency_1`,
     `latency_2`: milliseconds of one crop by threads, `p95_1`, `p95_2`; `size`: bytes; `memory`: MiB; `largest`,
-    `agreement`: as of `harness.tracking.export_records.Exported`. `pareto`: whether no file of the board that was measured on the same
-    device is at least as good and as fast on one thread, and better in one.
+    `agreement`: see `harness.tracking.export_records.Exported`. `pareto`: whether no file of the board that was
+    measured on the same device is at least as good and as fast on one thread, and better in one.
     """
     records = list(records)
-    own = {row["run_id"]: row for row in rows(records, task)}
+    own = {row.run_id: row for row in rows(records, task)}
     files: dict[str, list[Exported]] = defaultdict(list)
     for one in exported:
         files[one.job_id].append(one)
     made = []
     for group in group_by_configuration(records, task):
         row, jobs = own[group[0].group_id], finished(group)
-        measured = [_file(row, job, one, evidence) for job in jobs for one in files[job.job_id]]
-        made += measured or ([_run(row, jobs, macs, evidence)] if row["kind"] == "run" and jobs else [])
-    _mark(made)
+        measured = [_file_row(row, job, one, evidence) for job in jobs for one in files[job.job_id]]
+        made += measured or ([_run_row(row, jobs, macs, evidence)] if row.kind == "run" and jobs else [])
+    _mark_pareto_front(made)
     places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, own.values())))}
-    return sorted(made, key=lambda row: (places[board_key(row)], row["value"] is None, -(row["value"] or 0.0),
-                                         row["latency_1"] or 0.0, row["run_id"], row["format"] or "",
-                                         row["precision"] or "", row["seed"] or 0))
+    return sorted(made, key=lambda row: (places[board_key(row)], row.value is None, -(row.value or 0.0),
+                                         row.latency_1 or 0.0, row.run_id, row.format or "",
+                                         row.precision or "", row.seed or 0))
 
 
-def _file(row: Row, job: Record, one: Exported, evidence: Evidence | None) -> Row:
+def _file_row(row: Row, job: Record, one: Exported, evidence: Evidence | None) -> CostRow:
     scored = one.value is not None and evidence is not None
     itself = dataclasses.replace(job, job_id=export_key(one))
     ends = evidence.interval([itself]) if scored else None
     found = evidence.difference([itself], [job]) if scored else None
-    return {
-        **{field: row[field] for field in OWN},
-        "seed": job.seed,
-        "format": one.format,
-        "precision": one.precision,
-        "file": one.file,
-        "value": one.value,
-        "ci_low": ends[0] if ends else None,
-        "ci_high": ends[1] if ends else None,
-        "difference": None if one.value is None or one.run_value is None else one.value - one.run_value,
-        "difference_low": found.low if found else None,
-        "difference_high": found.high if found else None,
-        "largest": one.largest,
-        "agreement": one.agreement,
-        "parameters": one.parameters,
-        "macs": one.macs,
-        "size": one.size,
-        **{f"latency_{threads}": _latency(one, threads, "median") for threads in (1, 2)},
-        **{f"p95_{threads}": _latency(one, threads, "p95") for threads in (1, 2)},
-        "memory": one.memory,
-        "device": one.device,
-        "pareto": False,
-    }
+    return CostRow(
+        **row.labels(),
+        seed=job.seed,
+        format=one.format,
+        precision=one.precision,
+        file=one.file,
+        value=one.value,
+        ci_low=ends and ends[0],
+        ci_high=ends and ends[1],
+        difference=None if one.value is None or one.run_value is None else one.value - one.run_value,
+        difference_low=found and found.low,
+        difference_high=found and found.high,
+        largest=one.largest,
+        agreement=one.agreement,
+        parameters=one.parameters,
+        macs=one.macs,
+        size=one.size,
+        latency_1=_latency(one, 1, "median"),
+        latency_2=_latency(one, 2, "median"),
+        p95_1=_latency(one, 1, "p95"),
+        p95_2=_latency(one, 2, "p95"),
+        memory=one.memory,
+        device=one.device,
+    )
 
 
-def _run(row: Row, jobs: list[Record], macs: Mapping[str, int | None], evidence: Evidence | None) -> Row:
-    ends = (evidence.interval(jobs) if evidence is not None else None) or (row["ci_low"], row["ci_high"])
-    nothing: dict[str, Any] = dict.fromkeys((
-        "seed", "format", "precision", "file", "difference", "difference_low", "difference_high", "largest",
-        "agreement", "size", "latency_1", "latency_2", "p95_1", "p95_2", "memory", "device"))
-    return {**{field: row[field] for field in OWN}, **nothing, "value": row["value"], "ci_low": ends[0],
-            "ci_high": ends[1], "parameters": row["parameters"], "macs": macs.get(row["run_id"]), "pareto": False}
+def _run_row(row: Row, jobs: list[Record], macs: Mapping[str, int | None], evidence: Evidence | None) -> CostRow:
+    low, high = (evidence.interval(jobs) if evidence is not None else None) or (row.ci_low, row.ci_high)
+    return CostRow(**row.labels(), value=row.value, ci_low=low, ci_high=high, parameters=row.parameters,
+                   macs=macs.get(row.run_id))
 
 
 def _latency(one: Exported, threads: int, what: str) -> float | None:
     return one.latency.get(str(threads), {}).get(what)
 
 
-def _mark(made: list[Row]) -> None:
+def _mark_pareto_front(made: list[CostRow]) -> None:
     """The Pareto front of each board and device."""
-    offers: dict[tuple, list[Row]] = defaultdict(list)
+    offers: dict[tuple, list[CostRow]] = defaultdict(list)
     for row in made:
-        if row["value"] is not None and row["latency_1"] is not None:
-            offers[board_key(row), row["device"]].append(row)
+        if row.value is not None and row.latency_1 is not None:
+            offers[board_key(row), row.device].append(row)
     for several in offers.values():
-        for row, ahead in zip(several, pareto_front([(row["value"], row["latency_1"]) for row in several])):
-            row["pareto"] = ahead
+        for row, ahead in zip(several, pareto_front([(row.value, row.latency_1) for row in several])):
+            row.pareto = ahead
 
 
 def show_cost(store: Store, plot: Path | None, task: str | None, format: str,
@@ -153,10 +145,10 @@ def statistics(store: Store, exported: Iterable[Exported]) -> Mapping[str, Path]
     return {export_key(one): folder(store, one.job_id) / f"{one.format}-{one.precision}.npz" for one in exported}
 
 
-def _draw(plot: Path, listed: list[dict]) -> None:
+def _draw(plot: Path, listed: list[CostRow]) -> None:
     from harness.leaderboard.cost_plot import draw_cost
 
-    if not any(row["value"] is not None and row["latency_1"] is not None for row in listed):
+    if not any(row.value is not None and row.latency_1 is not None for row in listed):
         raise InputError("nothing to draw: no exported file of these runs was scored and measured yet; "
                          "framelight export RUN --format onnx --out DIR does both")
     draw_cost(plot, listed)
@@ -171,12 +163,12 @@ def _macs(store: Store, groups: Iterable[list[Record]]) -> dict[str, int | None]
         entry = group[0].config.get("entry")
         if entry and group[0].kind == "run":
             if entry not in known:
-                known[entry] = _of_backbone(kept, entry, store)
+                known[entry] = _backbone_macs(kept, entry, store)
             found[group[0].group_id] = known[entry]
     return found
 
 
-def _of_backbone(kept: FeatureStore, entry: str, store: Store) -> int | None:
+def _backbone_macs(kept: FeatureStore, entry: str, store: Store) -> int | None:
     import backbones
 
     try:

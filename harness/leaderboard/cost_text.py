@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
+from harness.leaderboard.board import Board, Boards
 from harness.leaderboard.columns import count, interval, naming, number, percent, sign
-from harness.leaderboard.render import in_form
+from harness.leaderboard.row_types import BoardRow
 from harness.leaderboard.table import title
-from harness.leaderboard.table_layout import Column, Row, filled, fit_to_width, joined, lines, markdown_table
+from harness.leaderboard.table_layout import Column, Wording
+from harness.utils.text import plural
 
-COLUMNS = ("run_id", "seed", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
-           "weights", "random_weights", "features", "head", "settings", "distinction", "format", "precision", "file",
-           "metric", "value", "ci_low", "ci_high", "difference", "difference_low", "difference_high", "largest",
-           "agreement", "parameters", "macs", "size", "latency_1", "p95_1", "latency_2", "p95_2", "memory", "device",
-           "pareto", "units", "unit", "data_digest")
+
+@dataclass(kw_only=True)
+class CostRow(BoardRow):
+    """An exported file, or a run without one; see `harness.leaderboard.cost.cost`."""
+
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    parameters: int
+    macs: int | None
+    seed: int | None = None
+    format: str | None = None
+    precision: str | None = None
+    file: str | None = None
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    largest: float | None = None
+    agreement: float | None = None
+    size: int | None = None
+    latency_1: float | None = None
+    latency_2: float | None = None
+    p95_1: float | None = None
+    p95_2: float | None = None
+    memory: float | None = None
+    device: str | None = None
+    pareto: bool = False
+
+
+FIELDS = ("run_id", "seed", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
+          "weights", "random_weights", "features", "head", "settings", "distinction", "format", "precision", "file",
+          "metric", "value", "ci_low", "ci_high", "difference", "difference_low", "difference_high", "largest",
+          "agreement", "parameters", "macs", "size", "latency_1", "p95_1", "latency_2", "p95_2", "memory", "device",
+          "pareto", "units", "unit", "data_digest")
 ON_FRONT = "*"
 DROPPED = ("params", "MACs", "agree", "seed", "memory", "difference's 95 %", "2 threads", "95 % interval")
 DROPPED_LAST = ("run", "features")
@@ -24,89 +57,81 @@ ALONE = "Parameters are of backbone and head; MACs of a run without an exported 
 MORE = "95th percentiles, memory, MACs and whatever else has no room here: --format md, csv or json."
 
 
-def render_cost(rows: list[Row], form: str = "table", width: int = 100) -> str:
-    """The rows of `cost` as table, csv, json or md, newline at the end; equal rows give equal bytes."""
-    return in_form(rows, form, COLUMNS, lambda boards: "\n\n".join(
-        _board(listed, rows, form, width) for listed in boards) + "\n")
+def render_cost(rows: Sequence[CostRow], form: str = "table", width: int = 100) -> str:
+    """The rows of `harness.leaderboard.cost.cost` as text; see `Boards.render`."""
+    return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows)).render(form, width)
 
 
-def devices(listed: list[Row]) -> list[str]:
+def devices(listed: Sequence[CostRow]) -> list[str]:
     """Those that files were measured on, in the order of the rows."""
-    return list(dict.fromkeys(row["device"] for row in listed if row["device"]))
+    return list(dict.fromkeys(row.device for row in listed if row.device))
 
 
-def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
-    heading, notes = [*title(listed, rows), "accuracy and cost"], _notes(listed)
-    if form == "md":
-        return "\n\n".join([f"### {'; '.join(heading)}", markdown_table(listed, _columns(listed)), *notes])
-    tries = [lambda: _columns(listed), lambda: _columns(listed, brief=True),
-             lambda: _columns(listed, brief=True, short=True)]
-    cells = fit_to_width(listed, tries, DROPPED, DROPPED_LAST, width)
-    if len(cells) < len(_columns(listed)):
-        notes.append(MORE)
-    shown = lines(cells)
-    return "\n".join([joined(heading, width), "", *shown, shown[1], *(filled(note, width) for note in notes)])
+def _board(listed: Sequence[CostRow], rows: Sequence[CostRow]) -> Board:
+    return Board(rows=listed, columns=partial(_columns, listed), heading=[*title(listed, rows), "accuracy and cost"],
+                 notes=_notes(listed), more=MORE, dropped=DROPPED, dropped_last=DROPPED_LAST)
 
 
-def _columns(listed: list[Row], brief: bool = False, short: bool = False) -> list[Column]:
+def _columns(listed: Sequence[CostRow], wording: Wording) -> list[Column]:
+    bound, short = sign(listed, "ci_low"), wording.short
     on = {device: str(place) for place, device in enumerate(devices(listed), 1)}
     return [
-        *([Column(ON_FRONT, lambda row: ON_FRONT if row["pareto"] else "")] if any(row["pareto"] for row in listed)
+        *([Column(ON_FRONT, lambda row: ON_FRONT if row.pareto else "")] if any(row.pareto for row in listed)
           else []),
-        *naming(listed, brief, short),
-        Column("file", lambda row: f"{row['format']} {row['precision']}" if row["format"] else "-"),
-        Column(listed[0]["metric"], lambda row: number(row["value"]), right=True),
-        Column("95 % interval", partial(interval, sign=sign(listed, "ci_low"))),
+        *naming(listed, wording),
+        Column("file", lambda row: f"{row.format} {row.precision}" if row.format else "-"),
+        Column(listed[0].metric, lambda row: number(row.value), right=True),
+        Column("95 % interval", lambda row: interval(row.ci_low, row.ci_high, bound)),
         Column("difference" if not short else "diff", _difference, right=True),
         Column("difference's 95 %", _difference_interval),
-        Column("agree", lambda row: percent(row["agreement"]), right=True),
+        Column("agree", lambda row: percent(row.agreement), right=True),
         Column("1 thread" if not short else "ms", partial(_milliseconds, threads=1, short=short), right=True),
         Column("2 threads", partial(_milliseconds, threads=2, short=short), right=True),
-        Column("MB", lambda row: "-" if row["size"] is None else f"{row['size'] / 1e6:.2f}", right=True),
-        Column("memory", lambda row: "-" if row["memory"] is None else f"{row['memory']:.0f} MiB", right=True),
-        Column("params", lambda row: count(row["parameters"]), right=True),
-        Column("MACs", lambda row: "-" if row["macs"] is None else count(row["macs"]), right=True),
-        *([Column("on", lambda row: on.get(row["device"], "-"), right=True)] if len(on) > 1 else []),
-        *([Column("seed", lambda row: "-" if row["seed"] is None else str(row["seed"]), right=True)]
-          if len({row["seed"] for row in listed} - {None}) > 1 else []),
-        Column("run", lambda row: row["run_id"][:6]),
+        Column("MB", lambda row: "-" if row.size is None else f"{row.size / 1e6:.2f}", right=True),
+        Column("memory", lambda row: "-" if row.memory is None else f"{row.memory:.0f} MiB", right=True),
+        Column("params", lambda row: count(row.parameters), right=True),
+        Column("MACs", lambda row: "-" if row.macs is None else count(row.macs), right=True),
+        *([Column("on", lambda row: on.get(row.device, "-"), right=True)] if len(on) > 1 else []),
+        *([Column("seed", lambda row: "-" if row.seed is None else str(row.seed), right=True)]
+          if len({row.seed for row in listed} - {None}) > 1 else []),
+        Column("run", lambda row: row.run_id[:6]),
     ]
 
 
-def _milliseconds(row: Row, threads: int, short: bool) -> str:
-    median, p95 = row[f"latency_{threads}"], row[f"p95_{threads}"]
+def _milliseconds(row: CostRow, threads: int, short: bool) -> str:
+    median, p95 = getattr(row, f"latency_{threads}"), getattr(row, f"p95_{threads}")
     if median is None:
         return "-"
-    return _three(median) if short or p95 is None else f"{_three(median)} ({_three(p95)})"
+    return _three_digits(median) if short or p95 is None else f"{_three_digits(median)} ({_three_digits(p95)})"
 
 
-def _three(value: float) -> str:
+def _three_digits(value: float) -> str:
     """Three digits that say something."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _difference(row: Row) -> str:
-    return "-" if row["difference"] is None else f"{round(row['difference'], 4) + 0.0:+.4f}"
+def _difference(row: CostRow) -> str:
+    return "-" if row.difference is None else f"{round(row.difference, 4) + 0.0:+.4f}"
 
 
-def _difference_interval(row: Row) -> str:
-    low, high = row["difference_low"], row["difference_high"]
+def _difference_interval(row: CostRow) -> str:
+    low, high = row.difference_low, row.difference_high
     return "-" if low is None or high is None else f"{round(low, 4) + 0.0:+.4f} to {round(high, 4) + 0.0:.4f}"
 
 
-def _notes(listed: list[Row]) -> list[str]:
-    exported = [row for row in listed if row["format"]]
-    without = len({row["run_id"] for row in listed if not row["format"]})
+def _notes(listed: Sequence[CostRow]) -> list[str]:
+    exported = [row for row in listed if row.format]
+    without = len({row.run_id for row in listed if not row.format})
     notes = []
     if exported:
         notes.append(EXPLAINED)
         named = devices(listed)
         notes.append("Measured on " + "; ".join(named if len(named) == 1 else
                                                 [f"({place}) {name}" for place, name in enumerate(named, 1)]) + ".")
-    if any(row["pareto"] for row in listed):
+    if any(row.pareto for row in listed):
         notes.append(f"{ON_FRONT} on the Pareto front: no file here is as good and as fast on one thread, and better "
                      "in one of both.")
     if without:
-        notes += [ALONE, f"{without} run{'s' * (without > 1)} without an exported file; this writes and measures one: "
+        notes += [ALONE, f"{plural(without, 'run', 'd')} without an exported file; this writes and measures one: "
                          "framelight export RUN --format onnx --out DIR"]
     return notes

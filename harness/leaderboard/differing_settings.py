@@ -39,7 +39,7 @@ def distinctions(looks: Sequence[tuple], listed: Sequence[Record]) -> list[list[
     """
     said: list[list[str]] = [[] for _ in listed]
     for aspect, describe in ASPECTS:
-        for group in _alike(looks, said):
+        for group in _lookalikes(looks, said):
             for i, words in zip(group, describe([aspect(listed[i]) for i in group])):
                 said[i] += words
     return said
@@ -49,7 +49,7 @@ def shortest_distinguishing(looks: Sequence[tuple], full: Sequence[Sequence[str]
     """Of `distinctions`, only as many as tell the same rows apart."""
     said: list[list[str]] = [[] for _ in full]
     for place in range(max(map(len, full), default=0)):
-        for group in _alike(looks, said):
+        for group in _lookalikes(looks, said):
             words = [full[i][place:place + 1] for i in group]
             if any(word != words[0] for word in words):
                 for i, word in zip(group, words):
@@ -57,7 +57,7 @@ def shortest_distinguishing(looks: Sequence[tuple], full: Sequence[Sequence[str]
     return said
 
 
-def _alike(looks: Sequence[tuple], said: Sequence[Sequence[str]]) -> list[list[int]]:
+def _lookalikes(looks: Sequence[tuple], said: Sequence[Sequence[str]]) -> list[list[int]]:
     """Places of rows that still look alike after what was said, two or more together."""
     alike: dict[tuple, list[int]] = defaultdict(list)
     for i, (look, words) in enumerate(zip(looks, said)):
@@ -119,23 +119,23 @@ def _differing(several: list[Settings]) -> list[str]:
     return [name for name in names if len({repr(settings.get(name)) for settings in several}) > 1]
 
 
-def _say_values(several: list[Settings]) -> list[list[str]]:
+def _format_values(several: list[Settings]) -> list[list[str]]:
     """`name=value` for each setting that differs."""
     said: list[list[str]] = [[] for _ in several]
     for name in _differing(several):
         texts = _values([settings.get(name) for settings in several])
         for words, settings, text in zip(said, several, texts):
-            words += [_called(name) + text] if name in settings else []
+            words += [_setting_label(name) + text] if name in settings else []
     return said
 
 
-def _called(name: str) -> str:
+def _setting_label(name: str) -> str:
     """`lr=`; of a part of a head `va:lr=`, and `va:` of the features it reads."""
     part, colon, setting = name.rpartition(":")
     return part + colon + ("" if colon and setting == "features" else f"{(SHORT | PROTOCOL).get(setting, setting)}=")
 
 
-def _say_hashes(several: list[Settings]) -> list[list[str]]:
+def _format_hashes(several: list[Settings]) -> list[list[str]]:
     """`name ab12cd` for each hash that differs."""
     said: list[list[str]] = [[] for _ in several]
     for name in _differing(several):
@@ -145,7 +145,7 @@ def _say_hashes(several: list[Settings]) -> list[list[str]]:
     return said
 
 
-def _say_candidates(several: list[Settings]) -> list[list[str]]:
+def _format_candidates(several: list[Settings]) -> list[list[str]]:
     """Smoothing: kernels when they differ, `r<=50` when radii do, how gaps are filled when that does.
 
     A filter without a choice is in a column of its own, and is only said here where two of them would read alike.
@@ -184,5 +184,5 @@ def _value(value: Any, digits: int) -> str:
 
 
 ASPECTS: tuple[tuple[Callable[[Record], Settings], Callable[[list[Settings]], list[list[str]]]], ...] = (
-    (_head, _say_values), (_weights, _say_hashes), (_entry, _say_hashes), (_smoothing, _say_candidates),
-    (_rest, _say_values))
+    (_head, _format_values), (_weights, _format_hashes), (_entry, _format_hashes), (_smoothing, _format_candidates),
+    (_rest, _format_values))

@@ -4,69 +4,87 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from harness.leaderboard.board import Board, Boards
 from harness.leaderboard.columns import interval, naming, probability, sign, smoothing
-from harness.leaderboard.render import in_form
+from harness.leaderboard.row_types import BoardRow, Row
 from harness.leaderboard.rows import Evidence, board_key, finished, group_by_configuration, rows
 from harness.leaderboard.table import title
-from harness.leaderboard.table_layout import Column, Row, filled, fit_to_width, joined, lines, markdown_table
+from harness.leaderboard.table_layout import Column, Wording
 from harness.tracking.records import Record
 from harness.utils.hashing import content_hash
+from harness.utils.text import plural
 
 HELD_OUT, PUBLISHED = "held-out", "published"
-SHARED = ("task", "dataset", "data_digest", "split", "protocol", "optimistic", "metric", "kind", "flags", "backbone",
-          "weights", "random_weights", "features", "head", "settings", "distinction", "units", "unit")
-"""Fields of a leaderboard row that a row here has too: those of the held-out one."""
 
 
-def optimism(records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None) -> list[Row]:
+@dataclass(kw_only=True)
+class OptimismRow(BoardRow):
+    """A held-out configuration and the same under the published protocol; see `optimism`."""
+
+    published_run_id: str
+    seeds: list[int]
+    held_out: float
+    published: float
+    gap: float
+    ci_low: float | None
+    ci_high: float | None
+    p_value: float | None
+    chosen: dict[str, list]
+    refit: bool
+
+
+def optimism(records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None
+             ) -> list[OptimismRow]:
     """One row for each held-out configuration that was also run under the published protocol.
 
-    Everything but the protocol is the same. `stratified_group_split` and `published` are means over the seeds both have, `gap` is
+    Everything but the protocol is the same. `held_out` and `published` are means over the seeds both have, `gap` is
     published less held-out, `ci_low`, `ci_high` and `p_value` (not adjusted) those of the paired test, None without
     statistics. `refit`: whether the held-out model was trained again on all training videos, as the published one is.
     `run_id` and `published_run_id` name the two; `chosen` is what each chose: kernel and radius. Boards one after
     another, best held-out row first.
     """
     records = list(records)
-    listed = {row["run_id"]: row for row in rows(records, task)}
+    listed = {row.run_id: row for row in rows(records, task)}
     sides: dict[str, dict[str, list[list[Record]]]] = {HELD_OUT: defaultdict(list), PUBLISHED: defaultdict(list)}
     for group in group_by_configuration(records, task):
         done = finished(group)
-        if done and done[0].protocol in sides and done[0].config and _chooses(done[0]):
+        if done and done[0].protocol in sides and done[0].config and _depends_on_protocol(done[0]):
             sides[done[0].protocol][_without_protocol(done[0])].append(done)
     pairs = [(own, other) for key, found in sides[HELD_OUT].items() for own in found
              for other in sides[PUBLISHED].get(key, ())]
     made = [_row(listed[own[0].group_id], listed[other[0].group_id], own, other, evidence) for own, other in pairs
             if {job.seed for job in own} & {job.seed for job in other}]
     places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, listed.values())))}
-    return sorted(made, key=lambda row: (places[board_key(row)], -row["held_out"], row["run_id"], row["published_run_id"]))
+    return sorted(made, key=lambda row: (places[board_key(row)], -row.held_out, row.run_id, row.published_run_id))
 
 
-def _row(own: Row, other: Row, held_out: list[Record], published: list[Record], evidence: Evidence | None) -> Row:
+def _row(own: Row, other: Row, held_out: list[Record], published: list[Record], evidence: Evidence | None
+         ) -> OptimismRow:
     seeds = sorted({job.seed for job in held_out} & {job.seed for job in published})
     found = evidence.difference(published, held_out) if evidence is not None else None
     held_out, published = ([job for job in jobs if job.seed in seeds] for jobs in (held_out, published))
     below, above = (sum(job.metrics[job.metric] for job in jobs) / len(seeds) for jobs in (held_out, published))
-    return {
-        **{name: own[name] for name in SHARED},
-        "run_id": own["run_id"],
-        "published_run_id": other["run_id"],
-        "seeds": seeds,
-        "held_out": below,
-        "published": above,
-        "gap": above - below,
-        "ci_low": found.low if found else None,
-        "ci_high": found.high if found else None,
-        "p_value": found.p if found else None,
-        "chosen": {HELD_OUT: [own["kernel"], own["radius"]], PUBLISHED: [other["kernel"], other["radius"]]},
-        "refit": _refit(held_out[0].config),
-    }
+    return OptimismRow(
+        **own.labels(),
+        published_run_id=other.run_id,
+        seeds=seeds,
+        held_out=below,
+        published=above,
+        gap=above - below,
+        ci_low=found and found.low,
+        ci_high=found and found.high,
+        p_value=found and found.p,
+        chosen={HELD_OUT: [own.kernel, own.radius], PUBLISHED: [other.kernel, other.radius]},
+        refit=_refit(held_out[0].config),
+    )
 
 
-def _chooses(record: Record) -> bool:
+def _depends_on_protocol(record: Record) -> bool:
     """Whether a protocol has any say: published figures are not ours, and what repeats labels chooses nothing."""
     return record.kind != "published" and "uses_labels" not in record.flags
 
@@ -80,53 +98,45 @@ def _refit(config: Mapping[str, Any]) -> bool:
     return isinstance(protocol, Mapping) and bool(protocol.get("refit"))
 
 
-COLUMNS = ("task", "dataset", "split", "metric", "kind", "flags", "backbone", "weights", "random_weights", "features",
-           "head", "settings", "distinction", "run_id", "published_run_id", "seeds", "held_out", "published", "gap",
-           "ci_low", "ci_high", "p_value", "refit", "units", "unit", "data_digest")
+FIELDS = ("task", "dataset", "split", "metric", "kind", "flags", "backbone", "weights", "random_weights", "features",
+          "head", "settings", "distinction", "run_id", "published_run_id", "seeds", "held_out", "published", "gap",
+          "ci_low", "ci_high", "p_value", "refit", "units", "unit", "data_digest")
 EXPLAINED = ("Published chooses epochs, thresholds and smoothing on the reported split itself{videos}. Gap: published "
              "less held-out on the same videos and seeds, with its 95 % interval and p of the paired test.")
 MORE_VIDEOS = ", and its models are trained on the held-out videos as well"
 DROPPED, DROPPED_LAST = ("seeds", "smoothing", "p"), ("run", "features")
 
 
-def render_optimism(rows: list[Row], form: str = "table", width: int = 100) -> str:
-    """The rows of `optimism` as table, csv, json or md, newline at the end; equal rows give equal bytes."""
-    return in_form(rows, form, COLUMNS, lambda boards: "\n\n".join(
-        _board(listed, rows, form, width) for listed in boards) + "\n")
+def render_optimism(rows: Sequence[OptimismRow], form: str = "table", width: int = 100) -> str:
+    """The rows of `optimism` as text; see `Boards.render`."""
+    return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows)).render(form, width)
 
 
-def _board(listed: list[Row], rows: list[Row], form: str, width: int) -> str:
-    more = "" if all(row["refit"] for row in listed) else MORE_VIDEOS
-    gaps = [row["gap"] for row in listed if row["kind"] == "run"]
-    notes = [EXPLAINED.format(videos=more)]
-    if gaps:
-        notes.append(f"Median gap of {len(gaps)} run{'s' * (len(gaps) > 1)}: {statistics.median(gaps):+.3f}.")
-    heading = [*title(listed, rows), "held-out against published protocol"]
-    if form == "md":
-        return "\n\n".join([f"### {'; '.join(heading)}", markdown_table(listed, _columns(listed)), *notes])
-    tries = [lambda: _columns(listed), lambda: _columns(listed, brief=True),
-             lambda: _columns(listed, brief=True, short=True)]
-    cells = fit_to_width(listed, tries, DROPPED, DROPPED_LAST, width)
-    shown = lines(cells)
-    return "\n".join([joined(heading, width), "", *shown, shown[1], *(filled(note, width) for note in notes)])
+def _board(listed: Sequence[OptimismRow], rows: Sequence[OptimismRow]) -> Board:
+    more = "" if all(row.refit for row in listed) else MORE_VIDEOS
+    gaps = [row.gap for row in listed if row.kind == "run"]
+    median = [f"Median gap of {plural(len(gaps), 'run', 'd')}: {statistics.median(gaps):+.3f}."] if gaps else []
+    return Board(rows=listed, columns=partial(_columns, listed),
+                 heading=[*title(listed, rows), "held-out against published protocol"],
+                 notes=[EXPLAINED.format(videos=more), *median], dropped=DROPPED, dropped_last=DROPPED_LAST)
 
 
-def _columns(listed: list[Row], brief: bool = False, short: bool = False) -> list[Column]:
-    smoothed = any(_chosen(row) != "none" for row in listed)
+def _columns(listed: Sequence[OptimismRow], wording: Wording) -> list[Column]:
+    smoothed, bound = any(_chosen(row) != "none" for row in listed), sign(listed, "ci_low")
     return [
-        *naming(listed, brief, short),
+        *naming(listed, wording),
         *([Column("smoothing", _chosen)] if smoothed else []),
-        Column("held-out", lambda row: f"{row['held_out']:.3f}", right=True),
-        Column("published", lambda row: f"{row['published']:.3f}", right=True),
-        Column("gap", lambda row: f"{row['gap']:+.3f}", right=True),
-        Column("95 % interval", lambda row: interval(row, sign(listed, "ci_low"))),
-        Column("p", lambda row: probability(row["p_value"])),
-        Column("seeds", lambda row: str(len(row["seeds"])), right=True),
-        Column("run", lambda row: row["run_id"][:6]),
+        Column("held-out", lambda row: f"{row.held_out:.3f}", right=True),
+        Column("published", lambda row: f"{row.published:.3f}", right=True),
+        Column("gap", lambda row: f"{row.gap:+.3f}", right=True),
+        Column("95 % interval", lambda row: interval(row.ci_low, row.ci_high, bound)),
+        Column("p", lambda row: probability(row.p_value)),
+        Column("seeds", lambda row: str(len(row.seeds)), right=True),
+        Column("run", lambda row: row.run_id[:6]),
     ]
 
 
-def _chosen(row: Row) -> str:
+def _chosen(row: OptimismRow) -> str:
     """What the held-out run chose, and what the published one chose where that is something else."""
-    first, second = (smoothing({"kernel": kernel, "radius": radius}) for kernel, radius in row["chosen"].values())
+    first, second = (smoothing(kernel, radius) for kernel, radius in row.chosen.values())
     return first if first == second else f"{first} | {second}"

@@ -64,8 +64,10 @@ def figures() -> tuple[Record, ...]:
 @cache
 def costs() -> tuple[PublishedCost, ...]:
     """Size and speed of the published networks."""
-    return tuple(PublishedCost(row["backbone"], float(row["size_mb"]), float(row["milliseconds"]), float(row["deviation"]),
-                      int(row["input_size"]), int(row["embedding_width"])) for row in _rows("costs.csv"))
+    return tuple(PublishedCost(
+        backbone=row["backbone"], size_mb=float(row["size_mb"]), milliseconds=float(row["milliseconds"]),
+        deviation=float(row["deviation"]), input_size=int(row["input_size"]),
+        embedding_width=int(row["embedding_width"])) for row in _rows("costs.csv"))
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
@@ -114,7 +116,7 @@ def _config(row: dict[str, str], thresholds: tuple[float, ...] | None) -> dict[s
     return config
 
 
-def beside(runs: Iterable[Record], figures: Iterable[Record], annotated: Mapping[str, int], dataset: str,
+def add_published_rows(runs: Iterable[Record], figures: Iterable[Record], annotated: Mapping[str, int], dataset: str,
            split: str = "validation") -> list[Record]:
     """The runs and the figures, those of `split` on the boards of runs that were made as they were.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from harness.leaderboard.row_types import Row
 from harness.leaderboard.significance import Difference
-from harness.leaderboard.table_layout import Row
 
 LEVEL = 0.05
 """A difference with a p up to it is shown."""
@@ -24,16 +24,16 @@ def rank_rows(board_rows: list[Row], against: Against | None) -> list[Row]:
         _test(placed[0], placed[1:], against)
     for place, row in enumerate(placed):
         before = placed[place - 1] if place else row
-        alike = (row["value"], row["tied_with_best"]) == (before["value"], before["tied_with_best"]) and place
-        row["rank"] = 1 if row["tied_with_best"] else before["rank"] if alike else place + 1
+        alike = (row.value, row.tied_with_best) == (before.value, before.tied_with_best) and place
+        row.rank = 1 if row.tied_with_best else before.rank if alike else place + 1
     return ordered
 
 
 def _order(row: Row) -> tuple:
     """Ranked rows, those that use labels, published figures, those without a value; the best first."""
-    value = row["value"]
-    part = 3 if value is None else 2 if row["kind"] == "published" else 1 if "uses_labels" in row["flags"] else 0
-    return part, 0.0 if value is None else -value, row["run_id"]
+    value = row.value
+    part = 3 if value is None else 2 if row.kind == "published" else 1 if "uses_labels" in row.flags else 0
+    return part, 0.0 if value is None else -value, row.run_id
 
 
 def _test(best: Row, others: Sequence[Row], against: Against) -> None:
@@ -44,8 +44,8 @@ def _test(best: Row, others: Sequence[Row], against: Against) -> None:
 
         adjusted = holm_bonferroni([made.p for _, made in tested])
         for (row, made), p in zip(tested, adjusted):
-            row["p_value"], row["detectable"] = float(p), made.detectable
-            row["tied_with_best"] = bool(p > LEVEL)
+            row.p_value, row.detectable = float(p), made.detectable
+            row.tied_with_best = bool(p > LEVEL)
         for row in others:
-            row["untested"] = row["p_value"] is None
-    best["tied_with_best"] = True if tested or not others else None
+            row.untested = row.p_value is None
+    best.tied_with_best = True if tested or not others else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.leaderboard.differing_settings import distinctions, head_settings
 from harness.leaderboard.ranking import rank_rows
-from harness.leaderboard.table_layout import Row
+from harness.leaderboard.row_types import BoardRow, Row
 from harness.metrics.tasks import TASKS
 from harness.tracking.records import Record, to_json
 
@@ -22,7 +22,7 @@ PUBLISHED = "published"
 
 
 class Evidence(Protocol):
-    """What rows are told of jobs beyond their records; `harness.leaderboard.significance` has it from their statistics."""
+    """What rows show of jobs beyond their records; see `harness.leaderboard.significance.SignificanceCache`."""
 
     method: str
     """Of its intervals."""
@@ -60,9 +60,9 @@ def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence 
         boards[board_key(row)].append(row)
         jobs[row_key(row)] = group
     for listed in boards.values():
-        firsts = [_first(jobs[row_key(row)]) for row in listed]
+        firsts = [_representative(jobs[row_key(row)]) for row in listed]
         for row, words in zip(listed, distinctions([display_key(row) for row in listed], firsts)):
-            row["distinction"] = words
+            row.distinction = words
 
     def against(row: Row, other: Row) -> Difference | None:
         pair = (finished(jobs[row_key(one)]) for one in (row, other))
@@ -75,7 +75,7 @@ def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence 
 def group_by_configuration(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:
     """The jobs of each configuration, one record a job, in order of seeds; trials and pruned jobs left out."""
     groups: dict[tuple, list[Record]] = defaultdict(list)
-    for record in _one_for_each_job(records):
+    for record in _deduplicate(records):
         if record.status != "pruned" and record.kind != "trial" and task in (None, record.task):
             groups[record.group_id, record.data_digest].append(record)
     for group in groups.values():
@@ -87,31 +87,31 @@ def finished(group: Iterable[Record]) -> list[Record]:
     return [record for record in group if record.status == "finished"]
 
 
-def board_key(row: Row) -> tuple[str, str, str, str]:
+def board_key(row: BoardRow) -> tuple[str, str, str, str]:
     """The key of a row's board: rows that share it are scored on the same labels and chosen by the same rules."""
-    return row["task"], row["data_digest"] or row["dataset"], row["split"], row["protocol"]
+    return row.task, row.data_digest or row.dataset, row.split, row.protocol
 
 
-def row_key(row: Row) -> tuple[str, str]:
+def row_key(row: BoardRow) -> tuple[str, str]:
     """The key of a row: a published figure stands on several boards."""
-    return row["run_id"], row["data_digest"]
+    return row.run_id, row.data_digest
 
 
-def display_key(row: Row) -> tuple:
+def display_key(row: BoardRow) -> tuple:
     """What a board shows of a row's configuration before any settings are named."""
-    shown = tuple(row[name] for name in ("backbone", "random_weights", "features", "head", "protocol", "kind"))
-    return (*shown, row["kernel"], row["radius"]) if row["kind"] == "published" else shown
+    shown = tuple(getattr(row, name) for name in ("backbone", "random_weights", "features", "head", "protocol", "kind"))
+    return (*shown, row.kernel, row.radius) if row.kind == "published" else shown
 
 
 def _board_order(board_rows: list[Row]) -> tuple:
     """Tasks in their usual order, own runs before others' figures alone, held-out before published."""
     task, data, split, protocol = board_key(board_rows[0])
-    alone = all(row["kind"] == "published" for row in board_rows)
-    return (TASK_ORDER.get(task, len(TASK_ORDER)), task, alone, min(row["dataset"] for row in board_rows), data, split,
+    alone = all(row.kind == "published" for row in board_rows)
+    return (TASK_ORDER.get(task, len(TASK_ORDER)), task, alone, min(row.dataset for row in board_rows), data, split,
             protocol == PUBLISHED, protocol)
 
 
-def _one_for_each_job(records: Iterable[Record]) -> list[Record]:
+def _deduplicate(records: Iterable[Record]) -> list[Record]:
     """A finished record before any other; between equals the same one whatever the order."""
     jobs: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
@@ -124,51 +124,45 @@ def _row(group: list[Record], evidence: Evidence | None) -> Row:
     """The row of one configuration; `group` is in order of seeds."""
     done = finished(group)
     seeds = [record.seed for record in done]
-    first = _first(group)
+    first = _representative(group)
     values = [record.metrics[record.metric] for record in done]
     low, high, method = _interval(done, evidence)
-    return {
-        "rank": None,
-        "run_id": first.group_id,
-        "task": first.task,
-        "dataset": first.dataset,
-        "data_digest": first.data_digest,
-        "split": first.split,
-        "protocol": first.protocol,
-        "optimistic": _optimistic(first),
-        "kind": first.kind,
-        "flags": sorted({flag for record in group for flag in record.flags}),
-        "backbone": first.backbone,
-        "weights": first.backbone_weights,
-        "random_weights": first.backbone_random,
-        "features": first.features,
-        "head": first.head,
-        "settings": head_settings(first),
-        "distinction": [],
-        "kernel": _common_kernel({record.kernel for record in done}),
-        "radius": _median([record.radius for record in done]),
-        "seeds": seeds,
-        "seeds_missing": sorted({s for record in group for s in (*record.expected_seeds, record.seed)} - set(seeds)),
-        "metric": first.metric,
-        "value": _mean(values),
-        "std": statistics.stdev(values) if len(values) > 1 else None,
-        "ci_low": low,
-        "ci_high": high,
-        "ci_method": method,
-        "tied_with_best": None,
-        "p_value": None,
-        "untested": False,
-        "detectable": None,
-        "unsmoothed": _mean_of(done, lambda record: record.unsmoothed.get(record.metric)),
-        "metrics": _means(done),
-        "undefined": sorted({name for record in done for name in record.undefined}),
-        "coverage": _mean_of(done, lambda record: record.coverage),
-        "units": max(record.units for record in group),
-        "unit": first.unit,
-        "parameters": first.parameters,
-        "source": first.config.get("source"),
-        "note": first.config.get("note"),
-    }
+    return Row(
+        run_id=first.group_id,
+        task=first.task,
+        dataset=first.dataset,
+        data_digest=first.data_digest,
+        split=first.split,
+        protocol=first.protocol,
+        optimistic=_optimistic(first),
+        kind=first.kind,
+        flags=sorted({flag for record in group for flag in record.flags}),
+        backbone=first.backbone,
+        weights=first.backbone_weights,
+        random_weights=first.backbone_random,
+        features=first.features,
+        head=first.head,
+        settings=head_settings(first),
+        kernel=_common_kernel({record.kernel for record in done}),
+        radius=_median([record.radius for record in done]),
+        seeds=seeds,
+        seeds_missing=sorted({s for record in group for s in (*record.expected_seeds, record.seed)} - set(seeds)),
+        metric=first.metric,
+        value=mean_score(done),
+        std=statistics.stdev(values) if len(values) > 1 else None,
+        ci_low=low,
+        ci_high=high,
+        ci_method=method,
+        unsmoothed=_mean_of(done, lambda record: record.unsmoothed.get(record.metric)),
+        metrics=_means(done),
+        undefined=sorted({name for record in done for name in record.undefined}),
+        coverage=_mean_of(done, lambda record: record.coverage),
+        units=max(record.units for record in group),
+        unit=first.unit,
+        parameters=first.parameters,
+        source=first.config.get("source"),
+        note=first.config.get("note"),
+    )
 
 
 def _interval(done: list[Record], evidence: Evidence | None) -> tuple[float | None, float | None, str | None]:
@@ -185,7 +179,7 @@ def _optimistic(record: Record) -> bool:
     return record.protocol == PUBLISHED and not (record.kind == "published" and record.split == "test")
 
 
-def _first(group: list[Record]) -> Record:
+def _representative(group: list[Record]) -> Record:
     """The record that speaks for its configuration: the first finished one, or else the first."""
     return next((record for record in group if record.status == "finished"), group[0])
 
@@ -205,6 +199,11 @@ def _means(done: list[Record]) -> dict[str, float]:
     """Mean of each metric that every seed has: a mean over fewer seeds would not say so."""
     names = set.intersection(*(set(record.metrics) for record in done)) if done else set()
     return {name: _mean([record.metrics[name] for record in done]) for name in sorted(names)}
+
+
+def mean_score(done: Sequence[Record]) -> float | None:
+    """The mean of the metric over finished seeds; None without any."""
+    return _mean([record.metrics[record.metric] for record in done])
 
 
 def _mean_of(done: list[Record], pick: Callable[[Record], float | None]) -> float | None:

@@ -16,7 +16,7 @@ from harness.jobs.frozen_selection import require_predictions, verify_model_file
 from harness.jobs.job import Configuration, configuration_of
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.predictions import Predictions
-from harness.leaderboard.rows import Row, rows
+from harness.leaderboard.rows import finished, group_by_configuration, mean_score
 from harness.metrics.tasks import task
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record
@@ -46,7 +46,7 @@ def find(records: Iterable[Record], text: str) -> list[Record]:
     if text.startswith(BEST):
         return _seeds(records, _best(records, text.removeprefix(BEST)))
     named = _JOB.fullmatch(text)
-    run = _whole(records, named["run"] if named else text)
+    run = _complete_run_id(records, named["run"] if named else text)
     return _seeds(records, run, int(named["seed"]) if named else None)
 
 
@@ -61,21 +61,22 @@ def pair(records: Iterable[Record], first: str, second: str) -> tuple[list[Recor
     return (best, named) if first.startswith(BEST) else (named, best)
 
 
-def _whole(records: Sequence[Record], beginning: str) -> str:
+def _complete_run_id(records: Sequence[Record], beginning: str) -> str:
     known = sorted({record.group_id for record in records})
     matching = [run for run in known if run.startswith(beginning)] if beginning else []
     if beginning in known:
         return beginning
     if not matching:
-        raise unknown_name_error("run", beginning, known) if len(known) <= SHOWN or _near(beginning, known) else InputError(
-            f"unknown run '{beginning}'; run ids are in the last column of: framelight leaderboard")
+        if len(known) <= SHOWN or _has_close_match(beginning, known):
+            raise unknown_name_error("run", beginning, known)
+        raise InputError(f"unknown run '{beginning}'; run ids are in the last column of: framelight leaderboard")
     if len(matching) > 1:
         raise InputError(f"'{beginning}' begins {len(matching)} runs; say more of it:\n"
                          + _listed([next(r for r in records if r.group_id == run) for run in matching]))
     return matching[0]
 
 
-def _near(beginning: str, known: Sequence[str]) -> bool:
+def _has_close_match(beginning: str, known: Sequence[str]) -> bool:
     import difflib
 
     return bool(difflib.get_close_matches(beginning, known, n=1, cutoff=0.5))
@@ -95,22 +96,34 @@ def _seeds(records: Sequence[Record], run: str, seed: int | None = None) -> list
 
 
 def _best(records: Sequence[Record], name: str) -> str:
+    """The run id of the highest mean score; of equal ones, the smallest."""
     task(name)
-    able = [row for row in rows(records, name)
-            if row["kind"] == "run" and row["value"] is not None and "uses_labels" not in row.get("flags", ())]
-    if not able:
+    runs: list[tuple[float, Record]] = []
+    datasets: dict[tuple, str] = {}
+    for group in group_by_configuration(records, name):
+        done = finished(group)
+        first, score = (done or group)[0], mean_score(done)
+        key = (*_board(first), first.protocol)
+        datasets[key] = min(datasets.get(key, first.dataset), first.dataset)
+        if first.kind == "run" and score is not None and not any("uses_labels" in record.flags for record in group):
+            runs.append((score, first))
+    if not runs:
         raise InputError(f"no run of task {name} is finished; framelight leaderboard lists what there is")
-    able = [row for row in able if row["protocol"] == "held-out"] or able
-    boards: dict[tuple[str, str], Row] = {}
-    for row in able:
-        first = boards.setdefault((row["data_digest"] or row["dataset"], row["split"]), row)
-        if row["value"] > first["value"]:
-            boards[row["data_digest"] or row["dataset"], row["split"]] = row
-    if len(boards) > 1:
-        raise InputError(f"{BEST}{name} is not one run: {len(boards)} data sets have a board of it. Name a run; "
-                         "the best of each:\n" + _listed([next(r for r in records if r.group_id == row["run_id"])
-                                                          for row in boards.values()]))
-    return next(iter(boards.values()))["run_id"]
+    runs = [(score, run) for score, run in runs if run.protocol == "held-out"] or runs
+    best: dict[tuple[str, str], Record] = {}
+    for _, run in sorted(runs, key=lambda scored: (-scored[0], scored[1].group_id)):
+        best.setdefault(_board(run), run)
+    if len(best) > 1:
+        ordered = sorted(best.values(), key=lambda run: (datasets[(*_board(run), run.protocol)], *_board(run)))
+        raise InputError(f"{BEST}{name} is not one run: {len(best)} data sets have a board of it. Name a run; "
+                         "the best of each:\n" + _listed(
+                             [next(r for r in records if r.group_id == run.group_id) for run in ordered]))
+    return next(iter(best.values())).group_id
+
+
+def _board(record: Record) -> tuple[str, str]:
+    """Data set and split of the board that the record is on."""
+    return record.data_digest or record.dataset, record.split
 
 
 def _listed(records: Sequence[Record]) -> str:
@@ -136,18 +149,18 @@ class FinishedRun:
         record = self.record
         return SmoothingParams(record.kernel, record.radius, self.configuration.smoothing.gaps, record.thresholds)
 
-    def kept(self) -> Predictions:
+    def load_predictions(self) -> Predictions:
         """What it predicted of the split it was scored on; FramelightError where that is gone, altered or unreadable.
         """
         path = JobFolder(self.folder).reported
-        require_predictions(self.folder, self.record.job_id, self.again)
+        require_predictions(self.folder, self.record.job_id, self.rerun_hint)
         try:
             return Predictions.load(path)
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
-            raise FramelightError(f"{path} cannot be read ({error}); {self.again}") from error
+            raise FramelightError(f"{path} cannot be read ({error}); {self.rerun_hint}") from error
 
     @property
-    def again(self) -> str:
+    def rerun_hint(self) -> str:
         """What makes this run anew, in words for an error."""
         return (f"make the run again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {self.store} "
                 "--force")
@@ -158,7 +171,7 @@ class FinishedRun:
         return self.configuration.protocol.name == "published"
 
 
-def of_data(records: Sequence[Record], dataset: Dataset, store: Store) -> list[Record]:
+def records_of_dataset(records: Sequence[Record], dataset: Dataset, store: Store) -> list[Record]:
     """Those on the very images and annotations of `dataset`; all of them where there is none."""
     fingerprint = DatasetFingerprint(dataset, store.digests)
     tasks = {task for task in dataset.tasks() if {TRAINING, REPORTED} <= set(dataset.splits(task))}
@@ -186,7 +199,7 @@ def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: St
         raise InputError(f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store "
                          "that it ran in with --store DIR")
     chosen = FinishedRun(record, configuration_of(record), store)
-    if not verify_model_files(folder, record.job_id, chosen.again):
+    if not verify_model_files(folder, record.job_id, chosen.rerun_hint):
         logger.info(f"run {record.job_id} is of an earlier version, which hashed no model: whether its files were "
                     "altered cannot be told")
     return chosen

@@ -117,7 +117,8 @@ class SignificanceCache:
             if statistics is None or any((one.rows() != statistics[0].rows()).any() for one in statistics):
                 return {}
             made = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric, interval=interval)
-            able = None if is_underpowered(statistics[0].rows().any(axis=0).sum()) else minimum_detectable_effect(made.deviation)
+            underpowered = is_underpowered(statistics[0].rows().any(axis=0).sum())
+            able = None if underpowered else minimum_detectable_effect(made.deviation)
             return {"value": float(made.difference), "low": _finite(made.low), "high": _finite(made.high),
                     "p": _finite(made.p), "detectable": _finite(able)}
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.leaderboard.row_types import BoardRow
+from harness.utils.text import GAP, markdown_table, ruled_table
+
 SHORTEST, LONGEST_END = 12, 24
 """Characters to which names are shortened, and the most of a cell's end that this spares as long as it can."""
-GAP = "  "
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -18,25 +19,43 @@ class Column:
     """text: the cell; end: the part of it that says most, which stays when a cell that `shrinks` is cut."""
 
     name: str
-    text: Callable[[Row], str]
+    text: Callable[[Any], str]
     right: bool = False
     shrinks: bool = False
-    end: Callable[[Row], str] = lambda row: ""
+    end: Callable[[Any], str] = lambda row: ""
 
 
 Cells = dict[Column, list[str]]
 
 
-def fit_to_width(listed: list[Row], tries: Sequence[Callable[[], list[Column]]], dropped: Sequence[str],
-           dropped_last: Sequence[str], width: int) -> Cells:
-    """Each column's name and texts. The first of `tries` (wordy to terse) that fits within `width` characters.
+@dataclass(frozen=True)
+class Wording:
+    """How much a table says.
+
+    brief: of the settings in which rows that look alike differ, only as many as tell them apart; short: the longest
+    words in fewer letters; numbered: of the notes, only their numbers.
+    """
+
+    brief: bool = False
+    short: bool = False
+    numbered: bool = False
+
+
+FULL = Wording()
+TRIES = (Wording(numbered=True), Wording(brief=True, numbered=True), Wording(brief=True, short=True, numbered=True))
+"""From wordy to terse."""
+
+
+def fit_to_width(listed: Sequence[BoardRow], columns: Callable[[Wording], list[Column]], dropped: Sequence[str],
+                 dropped_last: Sequence[str], width: int) -> Cells:
+    """Each column's name and texts, in the first of TRIES that fits within `width` characters.
 
     Where none does, columns of the last one are dropped in the order of `dropped`, names are shortened, and then
     `dropped_last` go; what tells rows apart is cut last. Columns that say nothing are left out.
     """
     cells: Cells = {}
-    for columns in tries:
-        cells = _cells(listed, columns())
+    for wording in TRIES:
+        cells = _cells(listed, columns(wording))
         if total(cells) <= width:
             return cells
     for name in dropped:
@@ -52,18 +71,17 @@ def fit_to_width(listed: list[Row], tries: Sequence[Callable[[], list[Column]]],
     return _shortened(kept, listed, width, dict.fromkeys(kept, SHORTEST))
 
 
-def lines(cells: Cells) -> list[str]:
+def table_lines(cells: Cells) -> list[str]:
     """The header, a rule, and a line for each row."""
-    padded = [_padded(column, texts) for column, texts in cells.items()]
-    header, *body = [GAP.join(line).rstrip() for line in zip(*padded)]
-    return [header, "-" * total(cells), *body]
+    left = [place for place, column in enumerate(cells) if not column.right]
+    return ruled_table(list(zip(*cells.values())), left)
 
 
-def markdown_table(listed: list[Row], columns: Sequence[Column]) -> str:
+def markdown_columns(listed: Sequence[BoardRow], columns: Sequence[Column]) -> str:
     """Every column, whatever its width."""
-    written = [[c.name.strip() for c in columns], ["---:" if c.right else "---" for c in columns]]
-    written += [[c.text(row).strip().replace("|", "\\|") for c in columns] for row in listed]
-    return "\n".join(f"| {' | '.join(line)} |" for line in written)
+    right = [place for place, column in enumerate(columns) if column.right]
+    names = [column.name.strip() for column in columns]
+    return markdown_table(names, [[column.text(row) for column in columns] for row in listed], right)
 
 
 def joined(parts: Sequence[str], width: int) -> str:
@@ -86,12 +104,12 @@ def total(cells: Cells) -> int:
     return sum(max(map(len, texts)) for texts in cells.values()) + len(GAP) * (len(cells) - 1)
 
 
-def _cells(listed: list[Row], columns: list[Column]) -> Cells:
+def _cells(listed: Sequence[BoardRow], columns: list[Column]) -> Cells:
     cells = {c: [c.name, *(c.text(row) for row in listed)] for c in columns}
     return {c: texts for c, texts in cells.items() if any(text.strip() != "-" for text in texts[1:])}
 
 
-def _shortened(cells: Cells, listed: list[Row], width: int, shortest: dict[Column, int]) -> Cells:
+def _shortened(cells: Cells, listed: Sequence[BoardRow], width: int, shortest: dict[Column, int]) -> Cells:
     whole, cells = cells, dict(cells)
     while total(cells) > width and (long := _longest(cells, shortest)) is not None:
         limit = max(map(len, cells[long])) - 1
@@ -115,8 +133,3 @@ def _cut(text: str, limit: int, end: str) -> str:
         return f"{text[:limit - 1]}…"
     tail = 0 if end else room * 2 // 5
     return f"{name[:room - tail]}…{name[len(name) - tail:]}{end}"
-
-
-def _padded(column: Column, texts: list[str]) -> list[str]:
-    width = max(map(len, texts))
-    return [text.rjust(width) if column.right else text.ljust(width) for text in texts]

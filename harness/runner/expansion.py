@@ -56,13 +56,15 @@ class JobGrid:
             recipe.thresholds if head and task in ("au", "mtl") else Configuration.thresholds,
             recipe.missing if prepared.temporal else Configuration.missing)
         run = kind == "run"
-        return Job(configuration, seed, recipe.name, prepared.dataset,
-                   backbone.label if backbone else _baseline_label(task, features),
-                   backbone.weights if backbone else "",
-                   backbone.weights_hash if backbone else "", bool(backbone and backbone.is_random),
-                   backbone.parameters if backbone else 0, recipe.seeds if run else (seed,), prepared.root,
-                   prepared.labels[task], prepared.store, entry or prepared.backbones[0].entry,
-                   _flags(kind, task, features, backbone), run and recipe.pictures, recipe.memory * 2**20)
+        shown = {"backbone": _baseline_label(task, features)} if backbone is None else {
+            "backbone": backbone.label, "backbone_weights": backbone.weights, "backbone_random": backbone.is_random,
+            "weights_hash": backbone.weights_hash}
+        return Job(
+            **shown, configuration=configuration, seed=seed, recipe=recipe.name, dataset=prepared.dataset,
+            expected_seeds=recipe.seeds if run else (seed,), flags=_flags(kind, task, features, backbone),
+            backbone_parameters=backbone.parameters if backbone else 0, data=prepared.root,
+            labels=prepared.labels[task], store=prepared.store, entry=entry or prepared.backbones[0].entry,
+            pictures=run and recipe.pictures, memory=recipe.memory * 2**20)
 
     def data_of(self, task: str) -> str:
         """Digest of the images and of the task's labels in both splits."""

@@ -29,7 +29,28 @@ _SCORES = ("metrics", "unsmoothed", "selection")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class DisplayLabels:
+    """What a result is shown by.
+
+    expected_seeds: those that the recipe asks for; flags: of FLAGS.
+    """
+
+    dataset: str
+    expected_seeds: tuple[int, ...]
+    backbone: str = ""
+    backbone_weights: str = ""
+    backbone_random: bool = False
+    weights_hash: str = ""
+    flags: tuple[str, ...] = ()
+    recipe: str = ""
+
+    def display_labels(self) -> dict[str, Any]:
+        """The fields above by name."""
+        return {part.name: getattr(self, part.name) for part in dataclasses.fields(DisplayLabels)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(DisplayLabels):
     """One job. Scores are on the reported split with the job's own choice of epoch, thresholds and smoothing.
 
     unsmoothed: the same scores at radius 0; selection: scores of the choice on the split it was made on.
@@ -37,7 +58,6 @@ class Record:
     parameters: backbone and head together, 0 for a constant; units: number of videos scored, or of what
     `unit` names instead ("subject" for stills).
     curve: {kernel: {"radius": [...], "reported": [...], "selected": [...]}}; duration: seconds by stage.
-    flags: of FLAGS.
     ci_low, ci_high: 95 % interval of this seed, resampling videos; config: every other setting of the job.
     Raises FramelightError for a kind or status that does not exist and for a score that is not finite.
     """
@@ -46,18 +66,12 @@ class Record:
     group_id: str
     kind: str
     task: str
-    dataset: str
     data_digest: str
     split: str
     protocol: str
     metric: str
     seed: int
-    expected_seeds: tuple[int, ...]
     status: str = "finished"
-    backbone: str = ""
-    backbone_weights: str = ""
-    backbone_random: bool = False
-    weights_hash: str = ""
     parameters: int = 0
     features: str = ""
     head: str = ""
@@ -69,7 +83,6 @@ class Record:
     unsmoothed: Mapping[str, float] = field(default_factory=dict)
     selection: Mapping[str, float] = field(default_factory=dict)
     undefined: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
     coverage: float | None = None
     annotated: int = 0
     scored: int = 0
@@ -82,7 +95,6 @@ class Record:
     duration: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
-    recipe: str = ""
 
     def __post_init__(self) -> None:
         for name in _TUPLES:

@@ -1,4 +1,4 @@
-"""Files written aside and renamed, so that a reader never meets half of one."""
+"""Files and folders that appear whole or not at all, and hashes of files."""
 
 from __future__ import annotations
 
@@ -7,77 +7,52 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from backbones.atomic_files import SUFFIX, temp_dir, temp_file
 from harness.utils.errors import FramelightError
 
 ABANDONED_SECONDS = 3600
 
 
-def _explain(error: OSError, path: Path) -> FramelightError:
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return FramelightError(f"cannot write {path}: {error.strerror}; choose another store with "
-                               "--store DIR, or for what goes to --out another place")
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return FramelightError(f"cannot write {path}: the disk is full; free some space and run the command again")
-    return FramelightError(f"cannot write {path}: {error.strerror or error}")
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = ""
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            hint = "; choose another store with --store DIR, or for what goes to --out another place"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        why = "the disk is full; free some space and run the command again" if full else error.strerror or error
+        raise FramelightError(f"cannot write {path}: {why}{hint}") from error
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it becomes `path`, on failure it is removed."""
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".aside", dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise _explain(error, path) from error
-    aside = Path(name)
-    try:
-        yield aside
-        aside.chmod(0o644)
-        os.replace(aside, path)
-    except OSError as error:
-        raise _explain(error, path) from error
-    finally:
-        aside.unlink(missing_ok=True)
+    with _explained(path), temp_file(Path(path)) as tmp_path:
+        yield tmp_path
 
 
 @contextmanager
-def atomic_write_dir(path: Path) -> Iterator[Path]:
+def atomic_write_dir(path: Path, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it becomes `path`.
 
-    Where another process has put `path` there meanwhile, its version is kept: entries are content-addressed.
+    replace: what to do with a folder that another process has put at `path` meanwhile. By default it is kept:
+    entries are content-addressed.
     """
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=".aside", dir=path.parent))
-    except OSError as error:
-        raise _explain(error, path) from error
-    try:
-        yield aside
-        aside.chmod(0o755)
-        try:
-            os.rename(aside, path)
-        except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                raise
-    except OSError as error:
-        raise _explain(error, path) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with _explained(path), temp_dir(Path(path), replace) as tmp_path:
+        yield tmp_path
 
 
 def write_text(path: Path, text: str) -> None:
-    with atomic_write(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+    with atomic_write(path) as tmp_path:
+        tmp_path.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -98,7 +73,7 @@ def remove_stale_temp_files(folder: Path, older_than_s: float = ABANDONED_SECOND
     start = f".{of[:80]}." if of else "."
     try:
         with os.scandir(folder) as entries:
-            aside = [entry for entry in entries if entry.name.startswith(start) and entry.name.endswith(".aside")]
+            aside = [entry for entry in entries if entry.name.startswith(start) and entry.name.endswith(SUFFIX)]
     except OSError:
         return
     for entry in aside:

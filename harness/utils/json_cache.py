@@ -1,4 +1,4 @@
-"""Values that can be computed again, kept by key in one JSON file."""
+"""Values that can be computed again, cached by key in one JSON file."""
 
 from __future__ import annotations
 
@@ -10,40 +10,51 @@ from harness.utils.files import write_json
 
 
 class JsonCache:
-    """A mapping in a JSON file.
+    """A mapping in a JSON file, read once and written by `save`.
 
-    A file that is absent, damaged or of another version is an empty cache. Two processes may write at once: each
-    keeps what it finds in the file, and an entry that is lost only has to be computed again.
+    A file that is absent, damaged or of another version is an empty cache. Two processes may save at once: each adds
+    to what is in the file then, and an entry that is lost only has to be computed again.
 
     Parameters
     ----------
     path : Path or None
-        The file; None for a cache that nothing is read from or written to.
+        The file; None for a cache in memory alone.
     version : int, optional
         Raised when values change their meaning; then the file holds `version` and, under `name`, the values.
     name : str, default="values"
         Key of the values in a file with a version.
     """
 
-    def __init__(self, path: Path | None, version: int | None = None, name: str = "values") -> None:
-        self.path, self.version, self.name = path, version, name
+    def __init__(self, path: Path | None = None, version: int | None = None, name: str = "values") -> None:
+        self.path, self.version, self.name = path and Path(path), version, name
+        self._values = self._read()
+        self._new: dict[str, Any] = {}
 
-    def read(self) -> dict[str, Any]:
-        """All values by key."""
-        if self.path is None:
-            return {}
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def get(self, key: str) -> Any:
+        """The value; None where there is none."""
+        return self._values.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        """Add a JSON value; it is in the file after the next `save`."""
+        if key not in self._values or self._values[key] != value:
+            self._values[key] = self._new[key] = value
+
+    def save(self) -> None:
+        """Add the new values to those in the file; does nothing without a path or where none is new."""
+        if self.path is None or not self._new:
+            return
+        values = self._read() | self._new
+        write_json(self.path, values if self.version is None else {"version": self.version, self.name: values})
+        self._new = {}
+
+    def _read(self) -> dict[str, Any]:
         try:
-            document = json.loads(self.path.read_text(encoding="utf-8"))
+            document = json.loads(self.path.read_text(encoding="utf-8")) if self.path else {}
         except (OSError, ValueError):
             return {}
         if isinstance(document, dict) and self.version is not None:
-            document = document.get(self.name) if document.get("version") == self.version else None
+            document = document.get(self.name) if document.get("version") == self.version else {}
         return document if isinstance(document, dict) else {}
-
-    def update(self, values: dict[str, Any]) -> None:
-        """Add values to those in the file; nothing is written where none is new."""
-        known = self.read()
-        if self.path is None or known | values == known:
-            return
-        merged = known | values
-        write_json(self.path, merged if self.version is None else {"version": self.version, self.name: merged})

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,16 +42,7 @@ def replace_output_dir(out: Path) -> Iterator[Path]:
     What was there is removed once the new one is in its place: until then a kill loses nothing of it. What a kill
     left aside of the same folder more than an hour ago goes.
     """
-    out, old = Path(out).resolve(), None  # a link to a folder is followed: it cannot be replaced by one
+    out = Path(out).resolve()  # a link to a folder is followed: it cannot be replaced by one
     remove_stale_temp_files(out.parent, of=out.name)
-    try:
-        with atomic_write_dir(out) as aside:
-            yield aside
-            if out.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{out.name[:80]}.", suffix=".aside", dir=out.parent))
-                os.rename(out, old)
-    finally:
-        if old is not None and not out.exists():
-            os.rename(old, out)
-        elif old is not None:
-            shutil.rmtree(old, ignore_errors=True)
+    with atomic_write_dir(out, replace=True) as tmp_path:
+        yield tmp_path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,16 @@ from harness.utils.errors import InputError
 ARTIFACTS = "artifacts"
 DIGESTS = "digests.json"
 """Digests of crops, in the folder of features."""
+
+
+class RelativePath:
+    """An attribute of a path-like class: the path of a file or folder in it, asked of the class a relative one."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __get__(self, folder: os.PathLike[str] | None, owner: type | None = None) -> Path:
+        return Path(self.path) if folder is None else Path(folder) / self.path
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,44 @@ class Store:
     root: Path
     tracking_uri: str | None = None
 
+    mlflow_database = RelativePath("mlflow.db")
+    mlflow_lock = RelativePath("mlflow.lock")
+    optuna_database = RelativePath("optuna.db")
+
+    features = RelativePath("features")
+    """Feature entries, see `harness.features.store`, and small JSON caches."""
+    digests = RelativePath(f"features/{DIGESTS}")
+    backbone_info = RelativePath("features/backbones.json")
+    crop_margins = RelativePath("features/margins.json")
+    dataset_locations = RelativePath("features/whereabouts.json")
+
+    jobs = RelativePath(f"{ARTIFACTS}/jobs")
+    """What jobs left, a folder each, see `harness.jobs.job_folder`."""
+    all_predictions = RelativePath(f"{ARTIFACTS}/predictions")
+    """Predictions and models of trainings, which jobs that differ in postprocessing alone share."""
+    causal = RelativePath(f"{ARTIFACTS}/causal")
+    """Causal replays of jobs, a folder each."""
+    significance = RelativePath(f"{ARTIFACTS}/evidence")
+    """Cache of intervals and paired tests."""
+    backbones = RelativePath(f"{ARTIFACTS}/backbones")
+    """Trained and imported backbones."""
+    trainings = RelativePath(f"{ARTIFACTS}/trainings")
+    """Reports of trained backbones."""
+    engines = RelativePath(f"{ARTIFACTS}/engines")
+    """Compiled engines, and which is the fastest for a backbone."""
+    studies = RelativePath(f"{ARTIFACTS}/studies")
+    """Locks of Optuna studies."""
+    exports = RelativePath(f"{ARTIFACTS}/exports")
+    """What is known of exported files, a folder for each job."""
+    models = RelativePath(f"{ARTIFACTS}/models")
+    """Models downloaded from a registry."""
+    leaks = RelativePath(f"{ARTIFACTS}/leaks")
+    """Near-duplicate crops of data sets."""
+    synthetic = RelativePath(f"{ARTIFACTS}/synthetic")
+    """Rendered data sets."""
+    mlflow = RelativePath(f"{ARTIFACTS}/mlflow")
+    """Files of MLflow's runs and models."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root))
 
@@ -41,8 +90,7 @@ class Store:
     def __fspath__(self) -> str:
         return str(self.root)
 
-    def __str__(self) -> str:
-        return str(self.root)
+    __str__ = __fspath__
 
     def resolve(self) -> Store:
         """The same store with an absolute root."""
@@ -63,115 +111,11 @@ class Store:
         if self.root.exists() and not self.root.is_dir():
             raise InputError(f"--store {self} is a file; a store is a folder")
 
-    @property
-    def mlflow_database(self) -> Path:
-        return self.root / "mlflow.db"
-
-    @property
-    def mlflow_lock(self) -> Path:
-        return self.root / "mlflow.lock"
-
-    @property
-    def optuna_database(self) -> Path:
-        return self.root / "optuna.db"
-
-    @property
-    def features(self) -> Path:
-        """Feature entries, see `harness.features.store`, and the small JSON caches."""
-        return self.root / "features"
-
-    @property
-    def digests(self) -> Path:
-        return self.features / DIGESTS
-
-    @property
-    def backbone_info(self) -> Path:
-        """Cache of what is known of backbones without loading them."""
-        return self.features / "backbones.json"
-
-    @property
-    def crop_margins(self) -> Path:
-        return self.features / "margins.json"
-
-    @property
-    def dataset_locations(self) -> Path:
-        return self.features / "whereabouts.json"
-
-    @property
-    def artifacts(self) -> Path:
-        return self.root / ARTIFACTS
-
-    @property
-    def jobs(self) -> Path:
-        return self.artifacts / "jobs"
-
     def job(self, job_id: str) -> Path:
-        """What a job left, see `harness.jobs.job_folder`."""
         return self.jobs / job_id
 
-    @property
-    def all_predictions(self) -> Path:
-        """Predictions and models of trainings, a folder each."""
-        return self.artifacts / "predictions"
-
     def predictions(self, training_id: str) -> Path:
-        """Those of one training, which jobs that differ in postprocessing alone share."""
         return self.all_predictions / training_id
-
-    @property
-    def causal(self) -> Path:
-        """Causal replays of jobs, a folder each."""
-        return self.artifacts / "causal"
-
-    @property
-    def significance(self) -> Path:
-        """Cache of intervals and paired tests."""
-        return self.artifacts / "evidence"
-
-    @property
-    def backbones(self) -> Path:
-        """Trained and imported backbones."""
-        return self.artifacts / "backbones"
-
-    @property
-    def trainings(self) -> Path:
-        """Reports of trained backbones, a folder each."""
-        return self.artifacts / "trainings"
-
-    @property
-    def engines(self) -> Path:
-        """Which engine is the fastest for a backbone, and compiled engines."""
-        return self.artifacts / "engines"
-
-    @property
-    def studies(self) -> Path:
-        """Locks of Optuna studies."""
-        return self.artifacts / "studies"
-
-    @property
-    def exports(self) -> Path:
-        """What is known of exported files, a folder for each job."""
-        return self.artifacts / "exports"
-
-    @property
-    def models(self) -> Path:
-        """Models downloaded from a registry."""
-        return self.artifacts / "models"
-
-    @property
-    def leaks(self) -> Path:
-        """Near-duplicate crops of data sets."""
-        return self.artifacts / "leaks"
-
-    @property
-    def synthetic(self) -> Path:
-        """Rendered data sets."""
-        return self.artifacts / "synthetic"
-
-    @property
-    def mlflow(self) -> Path:
-        """Files of MLflow's runs and models."""
-        return self.artifacts / "mlflow"
 
     def mlflow_model(self, model_id: str) -> Path:
         """Files of a model that MLflow logged."""

@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 GAP = "  "
 
 
-def plural(number: int, noun: str) -> str:
-    """The number and the noun, such as `1 video` or `2,000 videos`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def plural(number: int, noun: str, spec: str = ",") -> str:
+    """The number, formatted by `spec`, and the noun, such as `1 video` or `2,000 videos`."""
+    return f"{number:{spec}} {noun}{'' if number == 1 else 's'}"
 
 
 def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1) -> list[str]:
@@ -38,11 +38,11 @@ def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1
                      for place, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
 
 
-def ruled_table(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1) -> list[str]:
-    """Aligned columns with a rule under the first row, the header."""
+def ruled_table(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1, header: int = 1) -> list[str]:
+    """Aligned columns with a rule under the first `header` rows."""
     lines = align_columns(rows, left)
     width = sum(max(map(len, column)) for column in zip(*rows)) + len(GAP) * (len(rows[0]) - 1)
-    return [lines[0], "-" * width, *lines[1:]]
+    return [*lines[:header], "-" * width, *lines[header:]]
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 from harness.video.container import MICROSECONDS, end_of, ends_with, expected, opened, pixel_shape, rate_of, stream_of
 from harness.video.frames import Frame
 from harness.video.orientation import UPRIGHT, Orientation, of_matrix
@@ -137,7 +138,7 @@ class Video:
             self.notes.append(f"the picture changes its size {self._resized[0]}{more}")
         damaged = [place for place in self._damaged if place is not last]
         if damaged:
-            self.notes.append(f"{len(damaged)} damaged part{'s' * (len(damaged) > 1)} of the file could not be "
+            self.notes.append(f"{plural(len(damaged), 'damaged part', 'd')} of the file could not be "
                               f"decoded, the first after frame {_place(damaged[0])}")
         if short or self._broken or len(damaged) < len(self._damaged):
             why = f" of {end:.2f} s" if short else f" ({self._broken or UNFINISHED})"

@@ -5,7 +5,7 @@ import pytest
 
 import backbones
 from harness.bench import extraction
-from harness.bench.crops import FRAMES, Crops, drawn
+from harness.bench.crops import FRAMES, Crops, rendered_crops
 from harness.bench.notebook import _notebook
 from harness.features.extraction import extract
 from harness.features.store import FeatureStore
@@ -13,7 +13,7 @@ from harness.features.store import FeatureStore
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    return drawn(tmp_path_factory.mktemp("crops"))
+    return rendered_crops(tmp_path_factory.mktemp("crops"))
 
 
 def test_crops_are_listed_as_often_as_asked_for(paths, tmp_path):

@@ -3,11 +3,11 @@ import json
 import pytest
 
 from harness.bench.figure import Measurement
-from harness.bench.hardware_limits import Ceilings
+from harness.bench.hardware_limits import HardwareLimits
 from harness.bench.report import number, render
 from harness.utils.errors import InputError
 
-MACHINE = Ceilings(2, 27e9, 30e9, 96e9, 192e9)
+MACHINE = HardwareLimits(2, 27e9, 30e9, 96e9, 192e9)
 FIGURES = [
     Measurement("smoothing mean", "251 radii of 280,000 frames x 8, smoothed and scored", 1.5, "s",
            "plain loop over frames, scaled from 400 of them", 601.4, 400.9, least=200, floor=0.31, note="of 5 rounds"),

@@ -89,7 +89,7 @@ def ambiguous(task, outputs, difference, thresholds=0.5):
 
 def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(exported, readers, best, small_set):
     known, = export_records.exports(Store(readers))
-    record, kept = best.record, best.kept()
+    record, kept = best.record, best.load_predictions()
     assert (known.job_id, known.format, known.precision) == (record.job_id, "onnx", "float32")
     assert 0 < known.largest <= 1e-4 and known.crops == len(kept.frames)
     assert known.agreement >= 1 - ambiguous(TASKS["expr"], kept.outputs, known.largest)
@@ -123,7 +123,7 @@ def test_its_crops_are_cut_as_those_of_its_run(readers, best, tmp_path):
 
 
 def test_the_folder_opens_as_a_model(exported, best, small_set):
-    model, kept = open_exported(exported), best.kept()
+    model, kept = open_exported(exported), best.load_predictions()
     paths = crops_of(kept, open_dataset(small_set))[:70]
     found = model([decode(path) for path in paths])
     np.testing.assert_allclose(found, kept.outputs[:70], atol=1e-4)
@@ -136,13 +136,13 @@ def test_the_folder_opens_as_a_model(exported, best, small_set):
 def test_the_example_runs_where_framelight_is_not(exported, best, small_set, tmp_path):
     text = (exported / "example.py").read_text()
     assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 11
-    crop = crops_of(best.kept(), open_dataset(small_set))[0]
+    crop = crops_of(best.load_predictions(), open_dataset(small_set))[0]
     (tmp_path / "blocked.py").write_text(BLOCKED + f"sys.argv = ['example.py', {str(crop)!r}]\n"
                                          f"__file__ = {str(exported / 'example.py')!r}\nexec(open(__file__).read())\n")
     done = subprocess.run([sys.executable, "-I", tmp_path / "blocked.py"], capture_output=True, text=True,
                           cwd=tmp_path, timeout=60)
     assert done.returncode == 0, done.stderr
-    said, row = done.stdout, best.kept().outputs[0]
+    said, row = done.stdout, best.load_predictions().outputs[0]
     label, numbers = said.removeprefix("expression ").split(" ", 1)
     values = json.loads(numbers.replace("'", '"'))
     np.testing.assert_allclose(list(values.values()), row, atol=2e-4)
@@ -154,7 +154,7 @@ def test_every_task_is_predicted_as_the_run_did(task, others, small_set, tmp_pat
     chosen = chosen_run([one for one in tracked_records(Store(others)) if one.recipe == "others"], f"best:{task}", None,
                         Store(others))
     network, _ = opened(chosen)
-    dataset, kept = open_dataset(small_set), chosen.kept()
+    dataset, kept = open_dataset(small_set), chosen.load_predictions()
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
     crops = crops_of(kept, dataset)
     told = []
@@ -232,7 +232,7 @@ def test_the_example_runs_in_an_environment_of_its_own(exported, best, small_set
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", "onnxruntime", "numpy", "pillow"], check=True)
-    crop = crops_of(best.kept(), open_dataset(small_set))[0]
+    crop = crops_of(best.load_predictions(), open_dataset(small_set))[0]
     done = subprocess.run([python, "-I", exported / "example.py", crop], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stdout.startswith("expression "), done.stderr
 

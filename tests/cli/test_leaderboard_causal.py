@@ -86,7 +86,7 @@ def test_the_filter_chosen_for_a_job_can_be_asked_for(capsys, store):
     found = kept(Store(store), job)
     assert (found.kernel, found.radius, found.gaps, len(found.thresholds)) == (row["kernel"], row["radius"], "held", 12)
     assert found.kernel in (*CAUSAL, "none")
-    (folder(Store(store), job) / "record.json").write_text("{")
+    folder(Store(store), job).record.write_text("{")
     assert kept(Store(store), job) is None
 
 
@@ -94,7 +94,7 @@ def test_other_predictions_are_replayed_again(capsys, store):
     """As after `run --force` on another machine: what was frozen no longer is what was replayed."""
     before, _ = causal(capsys, store)
     run = next(iter(before))
-    path = folder(Store(store), f"{run}-s0") / "choice.json"
+    path = folder(Store(store), f"{run}-s0").choice
     frozen = path.read_text()
     path.write_text(frozen.replace('"predictions": "', '"predictions": "0'))
     assert kept(Store(store), f"{run}-s0") is None
@@ -171,7 +171,7 @@ def test_stills_have_no_time_to_pass(capsys, tmp_path):
 
     statistics, = simulated("expr", 1, videos=4)
     put(tmp_path, "stills", 0, better(statistics), units=tuple("abcd"), unit="subject")
-    from harness.leaderboard.causal_replays import replayed
+    from harness.leaderboard.causal_replays import get_causal_replays
 
     records = [read(path) for path in (tmp_path / "artifacts/jobs").glob("*/record.json")]
-    assert replayed(records, Store(tmp_path), None, print) == {} and not capsys.readouterr().out
+    assert get_causal_replays(records, Store(tmp_path), None, print) == {} and not capsys.readouterr().out

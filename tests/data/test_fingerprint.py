@@ -1,13 +1,18 @@
 import dataclasses
+import json
 import os
 
 import pytest
 
-from harness.data.fingerprint import DatasetFingerprint, DigestCache, data_digest, dataset_digest, sequence_digest
+from harness.data.fingerprint import DatasetFingerprint, data_digest, dataset_digest, digest_cache, sequence_digest
 from harness.data.registry import open_dataset
 from harness.utils.errors import InputError
 from tests.helpers.data_folders import crops, image_bytes, small_abaw3
 from tests.helpers.records import record
+
+
+def digests(path):
+    return json.loads(path.read_text())["digests"]
 
 
 def test_the_digest_is_of_the_content_wherever_it_lies(tmp_path):
@@ -30,13 +35,13 @@ def test_a_removed_or_renamed_crop_changes_the_digest(tmp_path):
 
 def test_unchanged_images_are_not_read_again(tmp_path):
     dataset = open_dataset(small_abaw3(tmp_path / "data"))
-    cache = DigestCache(tmp_path / "store/digests.json")
+    path = tmp_path / "store/digests.json"
+    cache = digest_cache(path)
     first = sequence_digest(dataset.sequences["video2"], cache)
     cache.save()
-    kept = DigestCache(tmp_path / "store/digests.json")
-    assert list(kept.known.values()) == [first]
-    kept.known = dict.fromkeys(kept.known, "from the cache")
-    assert sequence_digest(dataset.sequences["video2"], kept) == "from the cache"
+    assert list(digests(path).values()) == [first]
+    path.write_text(path.read_text().replace(first, "from the cache"))
+    assert sequence_digest(dataset.sequences["video2"], digest_cache(path)) == "from the cache"
 
 
 def test_a_changed_image_of_the_same_size_and_date_is_read_again(tmp_path):
@@ -57,17 +62,17 @@ def test_a_broken_cache_file_only_costs_a_second_reading(tmp_path, content):
     cache = tmp_path / "digests.json"
     cache.write_text(content)
     assert dataset_digest(dataset, cache) == dataset_digest(dataset)
-    assert len(DigestCache(cache).known) == 4
+    assert len(digests(cache)) == 4
 
 
 def test_two_writers_keep_each_others_entries(tmp_path):
     dataset = open_dataset(small_abaw3(tmp_path / "data"))
-    one, two = DigestCache(tmp_path / "digests.json"), DigestCache(tmp_path / "digests.json")
+    one, two = digest_cache(tmp_path / "digests.json"), digest_cache(tmp_path / "digests.json")
     sequence_digest(dataset.sequences["video2"], one)
     sequence_digest(dataset.sequences["video3"], two)
     one.save()
     two.save()
-    assert len(DigestCache(tmp_path / "digests.json").known) == 2
+    assert len(digests(tmp_path / "digests.json")) == 2
 
 
 def test_a_vanished_image_is_named(tmp_path):

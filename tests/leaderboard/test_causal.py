@@ -28,18 +28,18 @@ def evidence(folder, replayed):
 def test_the_price_is_paired_over_videos_and_seeds(replayed, tmp_path):
     jobs, live = replayed
     first, second = causal(jobs, live, evidence=evidence(tmp_path, live))
-    assert (first["run_id"], first["kernel"], first["radius"]) == ("wins", "trailing_median", 9)
-    assert first["price"] == pytest.approx(first["offline"] - first["value"]) and first["price"] > 0
-    assert first["price_low"] < first["price"] < first["price_high"] and first["price_p"] < 0.05
-    assert first["ci_low"] < first["value"] < first["ci_high"]
-    assert (first["delay"], first["delay_ms"], first["look_ahead"]) == (4.5, pytest.approx(150), 12)
-    assert (second["price"], second["price_p"], second["delay"]) == (0, 1, 2)
-    assert (first["rank"], second["rank"]) == (1, 2)
+    assert (first.run_id, first.kernel, first.radius) == ("wins", "trailing_median", 9)
+    assert first.price == pytest.approx(first.offline - first.value) and first.price > 0
+    assert first.price_low < first.price < first.price_high and first.price_p < 0.05
+    assert first.ci_low < first.value < first.ci_high
+    assert (first.delay, first.delay_ms, first.look_ahead) == (4.5, pytest.approx(150), 12)
+    assert (second.price, second.price_p, second.delay) == (0, 1, 2)
+    assert (first.rank, second.rank) == (1, 2)
 
 
 def test_without_statistics_the_price_is_there_and_its_interval_is_not(replayed):
     row, _ = causal(*replayed)
-    assert row["price"] > 0 and row["price_low"] is row["price_high"] is row["price_p"] is None
+    assert row.price > 0 and row.price_low is row.price_high is row.price_p is None
     assert "price" in render_causal([row])
 
 
@@ -47,8 +47,8 @@ def test_seeds_that_were_not_replayed_are_in_neither_mean(replayed, tmp_path):
     jobs, live = replayed
     del live["wins-s2"], live["other-s0"], live["other-s1"], live["other-s2"]
     row, = causal(jobs, live, evidence=evidence(tmp_path, live))
-    assert row["seeds"] == [0, 1] and row["price"] == pytest.approx(row["offline"] - row["value"])
-    assert row["offline"] == pytest.approx(sum(job.metrics["P_EXPR"] for job in jobs[:2]) / 2)
+    assert row.seeds == [0, 1] and row.price == pytest.approx(row.offline - row.value)
+    assert row.offline == pytest.approx(sum(job.metrics["P_EXPR"] for job in jobs[:2]) / 2)
     text = render_causal([row])
     assert "Median price of 1 run:" in text
 
@@ -58,21 +58,21 @@ def test_two_runs_of_one_training_share_their_replay(replayed, tmp_path):
     jobs, live = replayed
     twins = keep(tmp_path, "twin", 0.48)
     live |= {twin.job_id: live[f"wins-s{twin.seed}"] for twin in twins}
-    rows = {row["run_id"]: row for row in causal([*jobs, *twins], live, evidence=evidence(tmp_path, live))}
-    assert rows["twin"]["value"] == rows["wins"]["value"] and rows["twin"]["rank"] == rows["wins"]["rank"] == 1
-    assert rows["twin"]["price"] < rows["wins"]["price"]
+    rows = {row.run_id: row for row in causal([*jobs, *twins], live, evidence=evidence(tmp_path, live))}
+    assert rows["twin"].value == rows["wins"].value and rows["twin"].rank == rows["wins"].rank == 1
+    assert rows["twin"].price < rows["wins"].price
 
 
 def test_another_frame_rate_changes_milliseconds_alone(replayed):
     for slow, row in zip(causal(*replayed, rate=10.0), causal(*replayed)):
-        assert slow["delay_ms"] == pytest.approx(3 * row["delay_ms"]) and slow["delay"] == row["delay"]
+        assert slow.delay_ms == pytest.approx(3 * row.delay_ms) and slow.delay == row.delay
 
 
 def test_seeds_that_chose_different_kernels_are_said_to(replayed):
     jobs, live = replayed
     live["wins-s0"] = dataclasses.replace(live["wins-s0"], kernel="trailing_mean", radius=1)
     row = causal(jobs, live)[0]
-    assert row["kernel"] == "mixed" and row["radius"] == 9 and row["delay"] == 4.5
+    assert row.kernel == "mixed" and row.radius == 9 and row.delay == 4.5
     assert "mixed" in render_causal([row])
 
 

@@ -56,21 +56,21 @@ def listed(store):
 
 def test_each_file_has_its_own_score_and_each_run_without_one_its_own(store):
     rows = listed(store)
-    assert [(row["run_id"], row["seed"], row["precision"]) for row in rows] == [
+    assert [(row.run_id, row.seed, row.precision) for row in rows] == [
         ("wins", 0, "float32"), ("alone", None, None), ("wins", 0, "int8"), ("small", 0, "float32")]
     whole, alone, quantised, _ = rows
-    assert (whole["difference"], whole["difference_low"], whole["difference_high"]) == (0, 0, 0)
-    assert quantised["difference"] == pytest.approx(quantised["value"] - whole["value"]) and quantised["difference"] < 0
-    assert quantised["difference_low"] < quantised["difference"] < quantised["difference_high"]
-    assert quantised["ci_low"] < quantised["value"] < quantised["ci_high"]
-    assert (alone["format"], alone["latency_1"], alone["macs"], alone["pareto"]) == (None, None, 1_000_000, False)
-    assert (whole["latency_1"], whole["p95_2"], whole["size"], whole["macs"]) == (0.70, 0.54, 1_820_000, 20_900_000)
+    assert (whole.difference, whole.difference_low, whole.difference_high) == (0, 0, 0)
+    assert quantised.difference == pytest.approx(quantised.value - whole.value) and quantised.difference < 0
+    assert quantised.difference_low < quantised.difference < quantised.difference_high
+    assert quantised.ci_low < quantised.value < quantised.ci_high
+    assert (alone.format, alone.latency_1, alone.macs, alone.pareto) == (None, None, 1_000_000, False)
+    assert (whole.latency_1, whole.p95_2, whole.size, whole.macs) == (0.70, 0.54, 1_820_000, 20_900_000)
 
 
 def test_what_is_slower_and_worse_is_not_on_the_front(store):
     path, jobs, files = store
     write(Store(path), exported(jobs[0], "float16", 0.3))
-    marked = {(row["run_id"], row["precision"]): row["pareto"] for row in listed(store)}
+    marked = {(row.run_id, row.precision): row.pareto for row in listed(store)}
     assert marked == {("wins", "float32"): True, ("wins", "int8"): True, ("wins", "float16"): False,
                       ("small", "float32"): True, ("alone", None): False}
 
@@ -79,7 +79,7 @@ def test_times_of_two_devices_are_not_compared(store):
     path, jobs, _ = store
     write(Store(path), exported(jobs[0], "float16", 0.3, device="Cortex-A78, 8 cores"))
     rows = listed(store)
-    assert next(row for row in rows if row["precision"] == "float16")["pareto"]
+    assert next(row for row in rows if row.precision == "float16").pareto
     text = render_cost(rows, width=200)
     assert "(1) AMD EPYC, 2 cores; (2) Cortex-A78, 8 cores" in text
 
@@ -88,15 +88,15 @@ def test_a_file_that_was_not_scored_or_timed_is_listed_and_on_no_front(store):
     path, jobs, _ = store
     write(Store(path), exported(jobs[1], "float32", latency={}, memory=None))
     write(Store(path), dataclasses.replace(exported(jobs[1], "int8"), value=None, largest=None, agreement=None))
-    rows = {(row["run_id"], row["seed"], row["precision"]): row for row in listed(store)}
-    assert rows["wins", 1, "float32"]["pareto"] is rows["wins", 1, "int8"]["pareto"] is False
-    assert list(rows)[-1] == ("wins", 1, "int8") and rows["wins", 1, "int8"]["value"] is None
+    rows = {(row.run_id, row.seed, row.precision): row for row in listed(store)}
+    assert rows["wins", 1, "float32"].pareto is rows["wins", 1, "int8"].pareto is False
+    assert list(rows)[-1] == ("wins", 1, "int8") and rows["wins", 1, "int8"].value is None
     assert "wins" in render_cost(list(rows.values()), "md")
 
 
 def test_files_of_a_run_that_is_not_tracked_here_are_left_out(store):
     path, jobs, files = store
-    assert {row["run_id"] for row in cost(jobs[:2], exports(Store(path)), {})} == {"wins"}
+    assert {row.run_id for row in cost(jobs[:2], exports(Store(path)), {})} == {"wins"}
 
 
 @pytest.mark.parametrize("width", [80, 100, 140, 240])

@@ -37,7 +37,7 @@ def run(group, head=SHARED, value=0.5, entry="69a765976f5c", largest=50, kernels
 
 def said(*records):
     """{run id: distinction}"""
-    return {row["run_id"]: row["distinction"] for row in rows(records)}
+    return {row.run_id: row.distinction for row in rows(records)}
 
 
 def test_rows_that_look_alike_say_every_head_setting_they_differ_in():
@@ -158,7 +158,7 @@ CHOICES = st.builds(HeadConfig, st.sampled_from(["mlp", "multitask"]), hidden=st
 def test_different_configurations_never_read_the_same(choices, width):
     records = [run(f"{i:012x}", head, largest=largest, entry=entry) for i, (head, largest, entry) in enumerate(choices)]
     board = rows(records)
-    assert len({(row["head"], *row["distinction"]) for row in board}) == len(choices)
+    assert len({(row.head, *row.distinction) for row in board}) == len(choices)
     lines = render(board, width=WIDE).splitlines()
     body = [line.split(maxsplit=1)[1].rsplit(maxsplit=1)[0] for line in lines if "tiny_resnet" in line]
     assert len(set(body)) == len(body) == len(choices), "told apart without rank and run id"

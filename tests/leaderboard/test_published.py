@@ -85,7 +85,7 @@ def test_the_rows_of_the_paper_are_said_where_they_are_known():
 
 def test_they_have_no_rank_on_a_board():
     listed = rows(figures(), "au")
-    assert listed and all(row["rank"] is None and row["value"] for row in listed)
+    assert listed and all(row.rank is None and row.value for row in listed)
 
 
 def test_costs_are_of_the_networks_that_figures_name():

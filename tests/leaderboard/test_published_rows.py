@@ -1,6 +1,6 @@
 """Published figures beside runs on the same data."""
 
-from harness.leaderboard.published import beside
+from harness.leaderboard.published import add_published_rows
 from harness.leaderboard.rows import rows
 from tests.helpers.records import record
 
@@ -15,17 +15,17 @@ def figure(number, value=0.6, **changes):
 def boards(*records):
     """{(data set, split, protocol): run ids in order}"""
     found = {}
-    for row in rows(beside([r for r in records if r.kind != "published"], [r for r in records if r.kind == "published"],
+    for row in rows(add_published_rows([r for r in records if r.kind != "published"], [r for r in records if r.kind == "published"],
                            COUNTS, "Aff-Wild2")):
-        found.setdefault((row["dataset"], row["split"], row["protocol"]), []).append(row["run_id"])
+        found.setdefault((row.dataset, row.split, row.protocol), []).append(row.run_id)
     return found
 
 
 def test_figures_stand_on_the_board_of_runs_that_were_scored_on_as_many_rows():
     own = record(group="own", value=0.5, protocol="published", dataset="my crops")
     assert boards(own, figure(1)) == {("my crops", "validation", "published"): ["own", "published-1"]}
-    listed = rows(beside([own], [figure(1)], COUNTS, "Aff-Wild2"))
-    assert [(row["rank"], row["kind"]) for row in listed] == [(1, "run"), (None, "published")]
+    listed = rows(add_published_rows([own], [figure(1)], COUNTS, "Aff-Wild2"))
+    assert [(row.rank, row.kind) for row in listed] == [(1, "run"), (None, "published")]
 
 
 def test_other_data_another_split_and_honest_choices_are_never_mixed_with_them():
@@ -51,4 +51,4 @@ def test_boards_of_figures_alone_come_after_those_of_runs():
 
 def test_a_test_split_is_not_called_optimistic():
     listed = rows([figure(1), figure(2, split="test")])
-    assert {row["split"]: row["optimistic"] for row in listed} == {"validation": True, "test": False}
+    assert {row.split: row.optimistic for row in listed} == {"validation": True, "test": False}

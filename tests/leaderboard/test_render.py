@@ -96,7 +96,7 @@ def test_rows_that_many_settings_tell_apart_keep_their_run_ids(width):
     listed = rows([record(group=f"{i}" * 12, backbone="drawn_expressions", features="embeddings+scores", ci_low=0.1,
                           ci_high=0.9, kernel="median", radius=100 + i) for i in range(1, 9)])
     for i, row in enumerate(listed):
-        row["distinction"] = ["lr=0.001", "standardise=true", "schedule=cosine", "missing=dropped", f"fraction=0.{i}"]
+        row.distinction = ["lr=0.001", "standardise=true", "schedule=cosine", "missing=dropped", f"fraction=0.{i}"]
     text = render(listed, width=width)
     assert all(f"{i}" * 6 in text for i in range(1, 9)), text
 

@@ -29,24 +29,24 @@ def board(store, *groups):
 def test_runs_that_cannot_be_told_apart_share_the_first_rank_and_others_keep_their_place(store):
     best, twin, poor = keep(store, "best", 0.6), keep(store, "twin", 0.598), keep(store, "poor", 0.3)
     listed = board(store, best, twin, poor, keep(store, "last", 0.1))
-    assert [row["run_id"] for row in listed[2:]] == ["poor", "last"]
-    assert [(row["rank"], row["tied_with_best"]) for row in listed] == [(1, True), (1, True), (3, False), (4, False)]
-    assert listed[0]["p_value"] is None and listed[1]["p_value"] >= 0.05 > listed[2]["p_value"]
-    assert all(row["detectable"] > 0 for row in listed[1:]) and listed[0]["detectable"] is None
+    assert [row.run_id for row in listed[2:]] == ["poor", "last"]
+    assert [(row.rank, row.tied_with_best) for row in listed] == [(1, True), (1, True), (3, False), (4, False)]
+    assert listed[0].p_value is None and listed[1].p_value >= 0.05 > listed[2].p_value
+    assert all(row.detectable > 0 for row in listed[1:]) and listed[0].detectable is None
 
 
 def test_p_values_are_adjusted_for_the_whole_board(store):
     groups = {name: keep(store, name, right) for name, right in (("a", 0.6), ("b", 0.57), ("c", 0.56), ("d", 0.55))}
     listed = board(store, *groups.values())
     asked = SignificanceCache(Store(store))
-    raw = [asked.difference(groups[row["run_id"]], groups["a"]).p for row in listed[1:]]
-    assert [row["p_value"] for row in listed[1:]] == pytest.approx(holm_bonferroni(raw))
-    assert any(row["p_value"] > p for row, p in zip(listed[1:], raw))
+    raw = [asked.difference(groups[row.run_id], groups["a"]).p for row in listed[1:]]
+    assert [row.p_value for row in listed[1:]] == pytest.approx(holm_bonferroni(raw))
+    assert any(row.p_value > p for row, p in zip(listed[1:], raw))
 
 
 def test_the_interval_is_of_the_mean_over_seeds_and_not_the_mean_of_their_intervals(store):
     [row] = board(store, keep(store, "a", 0.6, ci_low=0.0, ci_high=1.0))
-    assert 0.1 < row["ci_low"] < row["value"] < row["ci_high"] < 0.9
+    assert 0.1 < row.ci_low < row.value < row.ci_high < 0.9
 
 
 @pytest.mark.parametrize("method", ["studentized", "percentile", "bca"])
@@ -56,35 +56,35 @@ def test_the_interval_is_made_as_asked_and_the_row_and_the_table_say_how(store, 
     for asked in (SignificanceCache(Store(store), method=method), SignificanceCache(Store(store), method=method)):
         [row] = rows(jobs, evidence=asked)
         made = interval([load(JobFolder(Store(store).job(job.job_id)).statistics)[1] for job in jobs], "P_EXPR", method)
-        assert (row["ci_low"], row["ci_high"], row["ci_method"]) == (made.low, made.high, method)
+        assert (row.ci_low, row.ci_high, row.ci_method) == (made.low, made.high, method)
         assert (asked.interval(jobs) == first) == (method == "studentized")
         assert f"95 % interval {METHODS[method].format(units='videos')}" in render([row])
 
 
 def test_without_statistics_the_records_say_what_they_can_and_nothing_is_tied(store):
     listed = board(store, [record(group="a", value=0.5, ci_low=0.4, ci_high=0.6)], [record(group="b", value=0.4)])
-    assert [row["rank"] for row in listed] == [1, 2]
-    assert all(row["tied_with_best"] is row["p_value"] is None for row in listed)
-    assert (listed[0]["ci_low"], listed[0]["ci_high"], listed[0]["ci_method"]) == (0.4, 0.6, "records")
-    assert listed[1]["ci_method"] is None
+    assert [row.rank for row in listed] == [1, 2]
+    assert all(row.tied_with_best is row.p_value is None for row in listed)
+    assert (listed[0].ci_low, listed[0].ci_high, listed[0].ci_method) == (0.4, 0.6, "records")
+    assert listed[1].ci_method is None
 
 
 def test_a_run_alone_is_tied_with_itself(store):
-    assert board(store, keep(store, "a", 0.6))[0]["tied_with_best"] is True
+    assert board(store, keep(store, "a", 0.6))[0].tied_with_best is True
 
 
 def test_what_reads_labels_has_no_rank_and_is_nobodys_best(store):
     oracle = keep(store, "oracle", 0.95, kind="baseline", flags=("uses_labels",))
     listed = board(store, oracle, keep(store, "a", 0.6), keep(store, "b", 0.2))
-    assert [(row["run_id"], row["rank"]) for row in listed] == [("a", 1), ("b", 2), ("oracle", None)]
-    assert listed[2]["tied_with_best"] is None and listed[0]["tied_with_best"] is True
+    assert [(row.run_id, row.rank) for row in listed] == [("a", 1), ("b", 2), ("oracle", None)]
+    assert listed[2].tied_with_best is None and listed[0].tied_with_best is True
     text = render(listed)
     assert "- bl" in text and "l labels: it reads those of the reported split; not ranked" in text
 
 
 def test_a_row_that_cannot_be_tested_is_marked_and_not_taken_for_worse(store):
     listed = board(store, keep(store, "best", 0.6), keep(store, "poor", 0.2), keep(store, "other", 0.5, scored=1))
-    assert [(row["run_id"], row["tied_with_best"], row["untested"]) for row in listed] == [
+    assert [(row.run_id, row.tied_with_best, row.untested) for row in listed] == [
         ("best", True, False), ("other", None, True), ("poor", False, False)]
     text = " ".join(render(listed).split())
     assert "2 n" in text and "n not tested: it was scored on other frames than the best" in text
@@ -111,7 +111,7 @@ def test_the_table_marks_ties_and_says_what_the_split_can_show(store):
 def test_a_few_videos_cannot_show_any_difference_and_the_table_says_so(store, videos, able):
     listed = board(store, keep(store, "best", 0.9, videos=VIDEOS[:videos]), keep(store, "poor", 0.1,
                                                                                 videos=VIDEOS[:videos]))
-    assert (listed[1]["detectable"] is not None) == able and listed[1]["tied_with_best"] is not able
+    assert (listed[1].detectable is not None) == able and listed[1].tied_with_best is not able
     none = f"No difference to the best, however large, can be shown by {videos} video"
     assert (none in render(listed)) == (not able)
 
@@ -125,9 +125,9 @@ def test_machines_read_p_and_what_can_be_detected(store, form):
 def test_the_protocols_do_not_share_a_best(store):
     listed = board(store, keep(store, "a", 0.6, protocol="published"), keep(store, "b", 0.3),
                    keep(store, "c", 0.1))
-    assert [(row["run_id"], row["rank"]) for row in listed] == [("b", 1), ("c", 2), ("a", 1)]
+    assert [(row.run_id, row.rank) for row in listed] == [("b", 1), ("c", 2), ("a", 1)]
 
 
 def test_equally_good_runs_are_all_tied(store):
     listed = board(store, *(keep(store, f"equal{i}", 0.5 + i * 1e-3) for i in range(8)))
-    assert {row["rank"] for row in listed} == {1} and all(row["tied_with_best"] for row in listed)
+    assert {row.rank for row in listed} == {1} and all(row.tied_with_best for row in listed)

@@ -62,11 +62,11 @@ def test_what_the_message_says_mends_it(store, small_set, recipe_file, tmp_path,
 @pytest.mark.parametrize("how", ["gone", "altered"])
 def test_kept_predictions_are_checked_when_they_are_read(store, how):
     chosen = chosen_run(tracked_records(Store(store)), run_of(store).group_id, None, Store(store))
-    assert len(chosen.kept().frames)
+    assert len(chosen.load_predictions().frames)
     path = chosen.folder / "reported.npz"
     path.unlink() if how == "gone" else altered(path)
     with pytest.raises(FramelightError, match=f"{path} {'is gone' if how == 'gone' else 'was altered'}"):
-        chosen.kept()
+        chosen.load_predictions()
 
 
 def test_a_run_that_hashed_no_model_is_taken_and_said(store, logged):

@@ -21,7 +21,7 @@ PLACES = {"features": "features", "digests": "features/digests.json", "backbone_
 
 @pytest.mark.parametrize("name", PLACES)
 def test_folders_keep_their_names(name):
-    assert getattr(Store("there"), name) == Path("there") / PLACES[name]
+    assert getattr(Store("there"), name) == Path("there") / PLACES[name] and getattr(Store, name) == Path(PLACES[name])
 
 
 def test_entries_lie_in_their_folders():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.leaderboard.row_types import Row
 from harness.leaderboard.rows import board_key
-from harness.leaderboard.table_layout import Row
 from harness.tracking.records import Record
 
 NAMED = 3
@@ -19,30 +19,30 @@ def reason_not_champion(record: Record, listed: Sequence[Row]) -> str:
     """
     if record.kind != "run":
         return f"{record.backbone or record.head} is a baseline"
-    own = next((row for row in listed if (row["run_id"], row["data_digest"], row["split"], row["protocol"])
+    own = next((row for row in listed if (row.run_id, row.data_digest, row.split, row.protocol)
                 == (record.group_id, record.data_digest, record.split, record.protocol)), None)
     if own is None:
         return "its run is on no board here"
-    if own["optimistic"]:
-        return f"its protocol, {own['protocol']}, chooses on the labels that it is scored on"
-    if own["rank"] is None:
+    if own.optimistic:
+        return f"its protocol, {own.protocol}, chooses on the labels that it is scored on"
+    if own.rank is None:
         return "its run has no place on its board"
-    others = [row for row in listed if board_key(row) == board_key(own) and row["rank"] is not None and row is not own]
-    better = [row for row in others if row["value"] > own["value"]]
+    others = [row for row in listed if board_key(row) == board_key(own) and row.rank is not None and row is not own]
+    better = [row for row in others if row.value > own.value]
     if better:
-        best = max(better, key=lambda row: row["value"])
-        tied = ", with which it is tied" if own["tied_with_best"] else ""
-        return f"the best of its board is {_named([best])} ({best['metric']} {best['value']:.4f} against " \
-               f"{own['value']:.4f}){tied}"
-    tied = [row for row in others if row["tied_with_best"]]
+        best = max(better, key=lambda row: row.value)
+        tied = ", with which it is tied" if own.tied_with_best else ""
+        return f"the best of its board is {_named([best])} ({best.metric} {best.value:.4f} against " \
+               f"{own.value:.4f}){tied}"
+    tied = [row for row in others if row.tied_with_best]
     if tied:
         return f"it leads its board, but not beyond the tie with {_named(tied)}"
-    untested = [row for row in others if row["tied_with_best"] is None]
+    untested = [row for row in others if row.tied_with_best is None]
     if untested:
         return f"it leads its board, but no paired test can be made with {_named(untested)}"
     return ""
 
 
 def _named(rows: Sequence[Row]) -> str:
-    names = [f"{row['kind']} {row['run_id']}" for row in rows]
+    names = [f"{row.kind} {row.run_id}" for row in rows]
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

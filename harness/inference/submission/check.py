@@ -20,6 +20,7 @@ from harness.inference.submission.files import image_faults, read_image_predicti
 from harness.inference.submission.frame_counts import PAST
 from harness.inference.submission.rows import Rows, listed_images
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
 KIND = "submission"
 MTL_FIRST = cells_of(image_header("mtl"))[0]
@@ -61,7 +62,7 @@ def check_submission(folder: Path, against: Path) -> SubmissionReport:
 
 def render(report: SubmissionReport) -> str:
     """The report for a terminal of 100 columns."""
-    counted = f"{report.files:,} file{'s' * (report.files != 1)}, {report.predictions:,} sound predictions"
+    counted = f"{plural(report.files, 'file')}, {report.predictions:,} sound predictions"
     lines = [("folder", str(report.root)), ("against", report.expected.said), ("holds", counted)]
     return head(f"submission of task {report.task}", lines) + "\n\n" + problem_text(report, None) + "\n"
 
@@ -182,14 +183,10 @@ def _not_each_once(found: Rows, path: Path) -> Iterator[Problem]:
         times = np.bincount(frames)[1:]
         absent, twice = np.flatnonzero(times == 0) + 1, np.flatnonzero(times > 1) + 1
         if len(absent):
-            yield _fault(f"{_number_of_frames(absent)} of video '{video}' without a line, first {absent[0]}", path)
+            yield _fault(f"{plural(len(absent), 'frame')} of video '{video}' without a line, first {absent[0]}", path)
         if len(twice):
             line = int(np.flatnonzero((found.index == number) & (found.frame == twice[0]))[1]) + 2
-            yield _fault(f"{_number_of_frames(twice)} of video '{video}' more than once, first {twice[0]}", path, line)
-
-
-def _number_of_frames(frames: np.ndarray) -> str:
-    return f"{len(frames):,} frame{'s' * (len(frames) != 1)}"
+            yield _fault(f"{plural(len(twice), 'frame')} of video '{video}' more than once, first {twice[0]}", path, line)
 
 
 def _faults(read: Callable[[], object], slow: Iterator[Problem]) -> list[Problem]:

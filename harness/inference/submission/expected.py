@@ -14,6 +14,7 @@ from harness.inference.submission.frame_counts import lengths
 from harness.inference.submission.frame_sources import FrameCountSources, last_crops, list_of_images, sources_of
 from harness.inference.submission.rows import Rows, listed_images
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
 EXACT = ("list of frames", "video file", "annotation")
 """Sources that say how many lines a file has; the last crop only says how many it has at least."""
@@ -50,16 +51,16 @@ def expected_contents(against: Path, task: str, shape: str, split: str) -> Expec
     listed = list_of_images(dataset, task, split, shape)
     where = f"the {split} split of {dataset.name}"
     if listed is not None:
-        return Expected(members, where, f"{where}, {_number(len(members))}", listed_images(listed))
+        return Expected(members, where, f"{where}, {plural(len(members), 'video')}", listed_images(listed))
     return _of_videos(dataset, task, split, members, where)
 
 
 def _of_list(path: Path, shape: str) -> Expected:
     if not names_images(path):
         names = read_test_list(path)
-        return Expected(names, path.name, f"{path}, {_number(len(names))}; their numbers of lines are not known")
+        return Expected(names, path.name, f"{path}, {plural(len(names), 'video')}; their numbers of lines are not known")
     rows = listed_images(path)
-    said = f"{path}, {len(rows):,} images of {_number(len(rows.videos))}"
+    said = f"{path}, {len(rows):,} images of {plural(len(rows.videos), 'video')}"
     if shape == "videos":
         last = dict(zip(rows.videos, rows.last.tolist()))
         every = rows.header.lower().startswith(IMAGE_COLUMN)
@@ -72,9 +73,5 @@ def _of_videos(dataset: AffWild2, task: str, split: str, members: tuple[str, ...
     known = [name for name in members if last[name] or sources.knows(name)]
     exact = {name: length.lines for name, length in lengths(known, last, sources).items() if length.source in EXACT}
     rest = len(members) - len(exact)
-    said = f"{where}, {_number(len(members))}" + (f"; of {rest} only the last crop is known" if rest else "")
+    said = f"{where}, {plural(len(members), 'video')}" + (f"; of {rest} only the last crop is known" if rest else "")
     return Expected(members, where, said, lines=exact, least=last)
-
-
-def _number(videos: int) -> str:
-    return f"{videos:,} video{'s' * (videos != 1)}"

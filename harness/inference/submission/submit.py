@@ -109,7 +109,7 @@ def _scored(chosen: FinishedRun, fingerprint: DatasetFingerprint, split: str, pr
     if split not in SPLITS:
         return None
     record, task = chosen.record, task_named(chosen.configuration.task)
-    own = Own(record, chosen.kept()) if fingerprint.matches(record) and split == record.split else None
+    own = Own(record, chosen.load_predictions()) if fingerprint.matches(record) and split == record.split else None
     return round_trip(task, fingerprint.dataset.labels(task.name, split), predictions, rows, read_back, meant,
                       chosen.configuration.missing, own)
 

@@ -30,7 +30,7 @@ def test_one_that_is_behind_is_told_who_is_ahead(tmp_path):
 
 def test_a_tie_has_no_champion_from_either_side(tmp_path):
     first, second = keep(tmp_path, "first", 0.6), keep(tmp_path, "second", 0.6, same=True)
-    ahead, behind = sorted((first, second), key=lambda jobs: -rows(jobs, "expr", None)[0]["value"])
+    ahead, behind = sorted((first, second), key=lambda jobs: -rows(jobs, "expr", None)[0].value)
     name, other = ahead[0].group_id, behind[0].group_id
     assert said(tmp_path, ahead, behind) == f"it leads its board, but not beyond the tie with run {other}"
     assert f"is run {name} (" in (why := said(tmp_path, behind, ahead)) and why.endswith("with which it is tied")
@@ -38,7 +38,7 @@ def test_a_tie_has_no_champion_from_either_side(tmp_path):
 
 def test_a_tie_with_a_baseline_is_a_tie(tmp_path):
     own, baseline = keep(tmp_path, "own", 0.6), keep(tmp_path, "base", 0.599, kind="baseline")
-    if rows([*own, *baseline], "expr", None)[0]["kind"] == "baseline":
+    if rows([*own, *baseline], "expr", None)[0].kind == "baseline":
         pytest.fail("the run is meant to lead")
     assert said(tmp_path, own, baseline).endswith("not beyond the tie with baseline base")
 
