@@ -27,6 +27,7 @@ from harness.export.parity import ParityResult, check_parity, crops_of, outputs
 from harness.features.crop_margins import margin_of_data
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs import causal
+from harness.jobs.models import load_model
 from harness.jobs.predictions import Predictions
 from harness.leaderboard.runs import FinishedRun
 from harness.runner.backbone_training import checkpoints
@@ -110,7 +111,8 @@ def opened(chosen: FinishedRun, store: Path) -> tuple[ExportNetwork, FeatureEntr
     if entry.compute != "float32":
         logger.info(f"the run's features were computed in {entry.compute}, and files are written in float32: "
                     "outputs differ")
-    return network_of(chosen, backbone, entry.dtype == "float16", store / "artifacts" / "engines"), entry
+    model = load_model(chosen.folder, entry, chosen.configuration)
+    return network_of(model, backbone, store / "artifacts" / "engines"), entry
 
 
 def data_of(chosen: FinishedRun, entry: FeatureEntry, data: Path | None, store: Path) -> Dataset:
