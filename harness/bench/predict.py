@@ -41,18 +41,18 @@ def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         path = film(Path(folder))
         frames = _decoded(path)
-        seen = [one for one in map(_looker(detector), frames) if len(one.ids)]
+        seen = [one for one in map(_face_stage(detector), frames) if len(one.ids)]
         logger.info(f"{BACKBONE}: a film of {FRAMES} frames, a face found in {len(seen)} of them, "
                     f"by {forward.engine.name}")
         crops = [one.crops[0][0] for one in seen]
 
         def whole() -> None:
             with open_source(str(path)) as source:
-                for _ in Pipeline(DetectAndTrack(detector, (Margin(1.0),), RATE), (forward,), (0,)).pieces(source):
+                for _ in Pipeline(DetectAndTrack(detector, (Margin(1.0),), RATE), (forward,), (0,)).chunks(source):
                     pass
 
         times = interleave_rounds({"whole": whole, "decoding": lambda: _decoded(path),
-                             "detection": lambda: list(map(_looker(detector), frames)),
+                             "detection": lambda: list(map(_face_stage(detector), frames)),
                              "network": lambda: _forward(forward, crops)}, ROUNDS)
     stages = {name: times.median(name) * 1000 / FRAMES for name in ("decoding", "detection", "network")}
     slowest = max(stages, key=stages.get)
@@ -101,7 +101,7 @@ def film(folder: Path) -> Path:
     return folder / "film.mp4"
 
 
-def _looker(detector) -> FaceStage:
+def _face_stage(detector) -> FaceStage:
     from harness.inference.face_stage import DetectAndTrack
     from harness.video.faces.boxes import Margin
 
