@@ -87,9 +87,10 @@ def test_one_video_alone_gives_no_interval(tmp_path):
 def test_what_was_worked_out_is_kept_and_needs_no_numpy(pair):
     store, good, poor = pair
     first = SignificanceCache(store).difference(good, poor)
-    code = ("import sys, pathlib; from harness.leaderboard.significance import Evidence; from harness.tracking.records import from_json\n"
+    code = ("import sys, pathlib; from harness.leaderboard.significance import SignificanceCache\n"
+            "from harness.tracking.records import from_json\n"
             "good, poor = ([from_json(line) for line in text.splitlines()] for text in sys.argv[2:])\n"
-            "found = Evidence(pathlib.Path(sys.argv[1])).difference(good, poor)\n"
+            "found = SignificanceCache(pathlib.Path(sys.argv[1])).difference(good, poor)\n"
             "print(found.value, found.low, found.high, found.p, 'numpy' in sys.modules)")
     from harness.tracking.records import to_json
 
