@@ -40,7 +40,7 @@ class Crops(Dataset):
     def splits(self, task: str) -> tuple[str, ...]:
         return ()
 
-    def members(self, task: str, split: str) -> tuple[str, ...]:
+    def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
         return tuple(self.sequences)
 
     def labels(self, task: str, split: str) -> Labels:

@@ -48,7 +48,7 @@ def measure() -> Iterator[Measurement]:
 
         def whole() -> None:
             with open_source(str(path)) as source:
-                for _ in Pipeline(DetectAndTrack(detector, (Margin(1.0),), RATE), (forward,), (0,)).pieces(source):
+                for _ in Pipeline(DetectAndTrack(detector, (Margin(1.0),), RATE), (forward,), (0,)).chunks(source):
                     pass
 
         times = interleave_rounds({"whole": whole, "decoding": lambda: _decode(path),

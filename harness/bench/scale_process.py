@@ -16,10 +16,11 @@ import numpy as np
 import torch
 
 from harness.data.dataset import Labels
-from harness.features.matrix import FeatureMatrix, iter_sequence
+from harness.features.matrix import FeatureMatrix
 from harness.features.store import FeatureStore
+from harness.jobs.head_model import WHOLE, HeadModel, Network
 from harness.jobs.job_folder import JobFolder
-from harness.jobs.predictions import Predictions, frames_with_features, predictions
+from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics, score
@@ -28,7 +29,6 @@ from harness.tracking import open_tracker
 from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import train_head
-from harness.training.heads.trained_head import predict
 from harness.utils.store import Store
 
 SEQUENCE, WIDTH = 5_000, 1280
@@ -58,8 +58,8 @@ def main(folder: Path, frames: int) -> dict[str, object]:
         matrix = FeatureMatrix(entry, "embeddings", labels)
         trained = train_head(TASK, HEAD, matrix, labels, None, None, 0)
     with _timed(seconds, "predictions"):
-        found = predictions(frames_with_features(entry, list(entry.sequences)),
-                            lambda name, _: predict(trained, iter_sequence(entry, "embeddings", name)), TASK.width)
+        model = HeadModel(TASK, entry, [Network(WHOLE, TASK, "embeddings", HEAD)], {WHOLE: trained}, {})
+        found = model.predict(list(entry.sequences))
     with _timed(seconds, "smoothing and scores"):
         replay = Replay(TASK, found, labels, temporal=True)
         curve = replay.curve("mean", RADII, 0.5)

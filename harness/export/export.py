@@ -26,6 +26,7 @@ from harness.export.parity import ParityResult, check_parity, crops_of, outputs
 from harness.features.crop_margins import margin_of_data
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs import causal, job_statistics
+from harness.jobs.models import load_model
 from harness.leaderboard.runs import FinishedRun
 from harness.tracking import export_records
 from harness.tracking.export_records import Exported
@@ -108,7 +109,8 @@ def opened(chosen: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
     if entry.compute != "float32":
         logger.info(f"the run's features were computed in {entry.compute}, and files are written in float32: "
                     "outputs differ")
-    return network_of(chosen, backbone, entry.dtype == "float16", store.engines), entry
+    model = load_model(chosen.folder, entry, chosen.configuration)
+    return network_of(model, backbone, store.engines), entry
 
 
 def data_of(chosen: FinishedRun, entry: FeatureEntry, data: Path | None) -> Dataset:

@@ -15,15 +15,13 @@ from torch import Tensor, nn
 from backbones.cost import Cost, cost
 from backbones.onnx_network import OnnxNetwork
 from backbones.preprocessing import scale_and_offset
-from harness.jobs.baselines import expression_columns
-from harness.jobs.head_model import networks
+from harness.jobs.baselines import ZeroShotModel
 from harness.metrics.tasks import Task
-from harness.metrics.tasks import task as task_named
-from harness.training.heads.trained_head import load, module_of
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
+    from harness.jobs.base_model import Model
     from harness.leaderboard.runs import FinishedRun
 
 OUTPUTS, EMBEDDING = "outputs", "embedding"
@@ -117,17 +115,15 @@ def require_images(chosen: FinishedRun) -> None:
                          "network to export; take another run")
 
 
-def network_of(chosen: FinishedRun, backbone: Backbone, rounded: bool, engines: Path | None = None) -> ExportNetwork:
-    """The network of a run that `require_images` lets pass; rounded: whether its features were stored as float16;
-    engines: as of `ExportNetwork`."""
-    configuration = chosen.configuration
-    task = task_named(configuration.task)
-    if configuration.head is None:
-        columns = expression_columns(backbone.score_labels)
-        assert columns is not None
-        return ExportNetwork(backbone, Heads([("scores", ZeroShot(columns))], nn.Identity(), rounded).eval(), task, engines)
-    parts = [(part.features, module_of(load(chosen.folder, part.name))) for part in networks(configuration, task)]
-    return ExportNetwork(backbone, Heads(parts, Activation(task), rounded).eval(), task, engines)
+def network_of(model: Model, backbone: Backbone, engines: Path | None = None) -> ExportNetwork:
+    """The network of a run that `require_images` accepts: `Model.predict_arrays` as a torch module on its backbone."""
+    if isinstance(model, ZeroShotModel):
+        parts, activation = [("scores", ZeroShot(model.columns))], nn.Identity()
+    else:
+        parts = [(part.features, model.trained[part.name].module) for part in model.parts]
+        activation = Activation(model.task)
+    heads = Heads(parts, activation, rounded=model.entry.dtype == "float16").eval()
+    return ExportNetwork(backbone, heads, model.task, engines)
 
 
 def with_random_head(backbone: Backbone, task: Task) -> ExportNetwork:

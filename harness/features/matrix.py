@@ -3,14 +3,14 @@ few."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from harness.data.dataset import Labels
 from harness.features.row_reader import NoiseRows, RowReader, noise, side_by_side, widened
-from harness.features.store import PARTS, FeatureEntry
+from harness.features.store import PARTS, FeatureEntry, parts_of
 from harness.utils.errors import unknown_name_error
 
 BLOCK_ROWS = 64
@@ -114,14 +114,38 @@ class FeatureMatrix:
 
 
 def iter_sequence(entry: FeatureEntry, features: str, sequence: str, size: int = 4096) -> Iterator[np.ndarray]:
-    """float32 [B, D] over every stored crop of a sequence, in frame order; none for a sequence without a crop."""
+    """Yield float32 [B, D] blocks over every stored crop of a sequence, in frame order; D is 0 for `none`."""
     frames = entry.frames(sequence)
-    parts = None if features == "noise" else entry.read(sequence, features)
+    parts = () if features in ("noise", "none") else entry.read(sequence, features)
     for start in range(0, len(frames), size):
-        if parts is None:
-            yield noise(sequence, frames[start:start + size])
+        rows = slice(start, start + size)
+        if features == "noise":
+            yield noise(sequence, frames[rows])
+        elif features == "none":
+            yield np.zeros((len(frames[rows]), 0), np.float32)
         else:
-            yield widened([np.array(part[start:start + size]) for part in parts])
+            yield widened([np.array(part[rows]) for part in parts])
+
+
+def feature_columns(names: Iterable[str], arrays: Mapping[str, np.ndarray], dtype: str) -> dict[str, np.ndarray]:
+    """Compute the columns of each name from a backbone's outputs, as they would be read from a feature entry.
+
+    Parameters
+    ----------
+    names : iterable of str
+        `embeddings`, `scores` or `embeddings+scores`.
+    arrays : mapping of str to ndarray of shape (N, D)
+        `embeddings` and `scores`.
+    dtype : str
+        Precision of the entry, to which the arrays are rounded.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (N, D)
+        float32.
+    """
+    with np.errstate(over="ignore"):
+        return {name: widened([arrays[part].astype(dtype) for part in parts_of(name)]) for name in names}
 
 
 def _picked(parts: Sequence[np.ndarray], index: np.ndarray, start: int, end: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A frame becomes faces with their crops: the stage between decoding and the networks."""
+"""Detection and tracking: the stage between decoded frames and the networks, from a frame to the crops of its faces."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from harness.video.frames import Frame
 
 SIDE = 112
-"""Pixels of a crop's side, as those of the data sets."""
+"""Pixels of a crop's side, as in the data sets."""
 THUMBNAIL = 12
-"""Pixels of the side of the little grey picture by which people are told apart."""
+"""Pixels of the side of the gray thumbnail that tells people apart."""
 
 
 @dataclass(frozen=True, eq=False)
 class FrameFaces:
-    """A frame without its pixels.
+    """The K faces of a frame, without its pixels.
 
-    ids: int64 [K] of its faces; hints: int64 [K], the detector's; looks: float16 [K, L]; crops: for each margin K
-    times uint8 [S, S, 3].
+    ids: int64 [K], one for each person; hints: int64 [K], the detector's; appearance: float16 [K, L]; crops: for each
+    margin K times uint8 [S, S, 3].
     """
 
     number: int
@@ -35,27 +35,28 @@ class FrameFaces:
     scores: np.ndarray
     hints: np.ndarray
     ids: np.ndarray
-    looks: np.ndarray
+    appearance: np.ndarray
     crops: tuple[list[np.ndarray], ...]
 
-    def light(self) -> FrameFaces:
-        """Without the crops."""
+    def without_crops(self) -> FrameFaces:
         return replace(self, crops=())
 
 
 class FaceStage(Protocol):
-    def __call__(self, frame: Frame) -> FrameFaces:
-        """Frames in the order of their numbers."""
+    """Finds the faces of frames, which come in the order of their numbers, and gives each an id."""
 
-    def recall(self, piece: Chunk) -> np.ndarray:
-        """Take note of frames that were seen before; the ids of their faces, int64 [N]."""
+    def __call__(self, frame: Frame) -> FrameFaces:
+        """The faces of the next frame."""
+
+    def replay(self, chunk: Chunk) -> None:
+        """Restore the state after frames that an interrupted run has processed."""
 
     def confirmed_tracks(self) -> dict[int, int]:
-        """id -> what it is called in tables, of those that have proved to be a face."""
+        """id -> number in the tables, of the ids that have proved to be a face."""
 
 
 class DetectAndTrack:
-    """Finds the faces of a film's frames and follows them; without a rate every picture stands for itself."""
+    """Finds the faces of a video's frames and tracks them; without a rate each frame is a separate image."""
 
     def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None) -> None:
         from harness.video.faces.tracker import Tracker
@@ -68,36 +69,35 @@ class DetectAndTrack:
 
         if self.rate is None:
             faces = self.detector(frame.pixels)
-            looks, ids = np.zeros((len(faces), 0), np.float16), self._numbered(len(faces))
+            appearance, ids = np.zeros((len(faces), 0), np.float16), np.arange(1, len(faces) + 1)
+            self._most = max(self._most, len(faces))
         else:
             faces = self.detector(frame.pixels, self.tracker.near(), self.tracker.turn)
-            looks = _looks(frame.pixels, faces)
-            ids = self.tracker.update(frame.number, faces, looks if len(faces) else None)
+            appearance = _appearance(frame.pixels, faces)
+            ids = self.tracker.update(frame.number, faces, appearance if len(faces) else None)
         crops = tuple([crop(frame.pixels, box, margin, SIDE) for box in faces.boxes] for margin in self.margins)
         hints = np.zeros(len(faces), np.int64) if faces.hints is None else faces.hints
-        return FrameFaces(frame.number, frame.seconds, frame.size, faces.boxes, faces.scores, hints, ids, looks, crops)
+        return FrameFaces(frame.number, frame.seconds, frame.size, faces.boxes, faces.scores, hints, ids, appearance,
+                          crops)
 
-    def recall(self, piece: Chunk) -> np.ndarray:
+    def replay(self, chunk: Chunk) -> None:
         from harness.video.faces.boxes import Faces
 
-        found = [np.zeros(0, np.int64)]
-        for number, rows in zip(piece.frames.tolist(), piece.rows()):
-            faces = Faces(piece.boxes[rows], piece.scores[rows], piece.hints[rows])
-            found.append(self._numbered(len(faces)) if self.rate is None else
-                         self.tracker.update(number, faces, piece.looks[rows] if len(faces) else None))
-        return np.concatenate(found)
+        if self.rate is None:
+            self._most = max(self._most, int(chunk.ids.max(initial=0)))
+            return
+        for number, rows in zip(chunk.frames.tolist(), chunk.rows()):
+            faces = Faces(chunk.boxes[rows], chunk.scores[rows], chunk.hints[rows])
+            self.tracker.update(number, faces, chunk.appearance[rows] if len(faces) else None, chunk.ids[rows])
 
     def confirmed_tracks(self) -> dict[int, int]:
-        return self.tracker.confirmed_tracks() if self.rate is not None else {id: id for id in range(1, self._most + 1)}
-
-    def _numbered(self, faces: int) -> np.ndarray:
-        """The ids of the faces of a picture that stands for itself: nothing proves them but the picture."""
-        self._most = max(self._most, faces)
-        return np.arange(1, faces + 1)
+        if self.rate is None:
+            return {number: number for number in range(1, self._most + 1)}
+        return self.tracker.confirmed_tracks()
 
 
 class PrecroppedFaces:
-    """Every picture is one crop of the same face already; nothing is searched."""
+    """Every frame is already one crop of the same face."""
 
     def __init__(self, margins: int) -> None:
         self.margins = margins
@@ -105,20 +105,21 @@ class PrecroppedFaces:
     def __call__(self, frame: Frame) -> FrameFaces:
         box = np.array([[0, 0, *frame.size]], np.float32)
         return FrameFaces(frame.number, frame.seconds, frame.size, box, np.full(1, np.nan, np.float32),
-                    np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros((1, 0), np.float16),
-                    ([frame.pixels],) * self.margins)
+                          np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros((1, 0), np.float16),
+                          ([frame.pixels],) * self.margins)
 
-    def recall(self, piece: Chunk) -> np.ndarray:
-        return np.ones(len(piece.at), np.int64)
+    def replay(self, chunk: Chunk) -> None:
+        """Nothing is remembered from frame to frame."""
 
     def confirmed_tracks(self) -> dict[int, int]:
         return {1: 1}
 
 
-def _looks(pixels: np.ndarray, faces: Faces) -> np.ndarray:
-    """float16 [K, GLANCE * GLANCE]: each face small, grey, and without its mean."""
+def _appearance(pixels: np.ndarray, faces: Faces) -> np.ndarray:
+    """float16 [K, THUMBNAIL * THUMBNAIL]: a small gray picture of each face, without its mean."""
     from harness.video.faces.boxes import Margin, crop
 
-    found = [crop(pixels, box, Margin(1.0), THUMBNAIL).mean(axis=2, dtype=np.float32).ravel() for box in faces.boxes]
-    looks = np.stack(found) if found else np.zeros((0, THUMBNAIL * THUMBNAIL), np.float32)
-    return (looks - looks.mean(axis=1, keepdims=True)).astype(np.float16)
+    thumbnails = [crop(pixels, box, Margin(1.0), THUMBNAIL).mean(axis=2, dtype=np.float32).ravel()
+                  for box in faces.boxes]
+    appearance = np.stack(thumbnails) if thumbnails else np.zeros((0, THUMBNAIL * THUMBNAIL), np.float32)
+    return (appearance - appearance.mean(axis=1, keepdims=True)).astype(np.float16)

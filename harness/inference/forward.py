@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from harness.jobs.models import Model
+from harness.features.matrix import feature_columns
+from harness.jobs.base_model import Model
 from harness.metrics.tasks import Task
 from harness.smoothing.kernels import SmoothingParams
 from harness.video.faces.boxes import Margin
@@ -16,7 +17,6 @@ from harness.video.faces.boxes import Margin
 if TYPE_CHECKING:
     from backbones import Backbone
     from backbones.engines.engine import Engine
-    from harness.features.store import FeatureEntry
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,6 @@ class StoredRun:
     """A run of the store before its backbone is loaded."""
 
     reader: LoadedRun
-    entry: FeatureEntry
     model: Model
 
 
@@ -77,11 +76,9 @@ class SharedBackbonePass:
 
         preprocessing = self.backbone.spec.preprocessing
         arrays = self.engine(normalize(resize_all(crops, preprocessing), preprocessing))
-        features = {}
-        for dtype in {run.entry.dtype for run in self.runs}:  # rounded as those that the heads were trained on
-            with np.errstate(over="ignore"):
-                features[dtype] = dict(zip(("embeddings", "scores"), (array.astype(dtype) for array in arrays)))
-        return [_outputs(run, features[run.entry.dtype]) for run in self.runs]
+        named = dict(zip(("embeddings", "scores"), arrays))
+        models = [run.model for run in self.runs]
+        return [model.predict_arrays(feature_columns(model.features, named, model.entry.dtype)) for model in models]
 
 
 @dataclass(eq=False)
@@ -98,20 +95,3 @@ class ExportedModelPass:
 
     def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [np.asarray(self.model(crops), np.float32)]
-
-
-def _outputs(run: StoredRun, features: Mapping[str, np.ndarray]) -> np.ndarray:
-    from harness.jobs.baselines import ZeroShotModel, zero_shot
-    from harness.training.heads.trained_head import predict
-
-    if isinstance(run.model, ZeroShotModel):
-        return zero_shot(features["scores"], run.model.columns).astype(np.float32)
-    return np.concatenate([predict(run.model.trained[part.name], _columns(part.features, features))
-                           for part in run.model.parts], axis=1)
-
-
-def _columns(named: str, features: Mapping[str, np.ndarray]) -> np.ndarray:
-    """float32 [N, D] of `embeddings`, `scores` or `embeddings+scores`."""
-    from harness.features.store import parts_of
-
-    return np.concatenate([features[part] for part in parts_of(named)], axis=1, dtype=np.float32)

@@ -111,7 +111,7 @@ class _Session:
 
     def __init__(self, wanted: PredictOptions, setting: PredictSession, rate: float) -> None:
         self.wanted, self.setting, self.rate = wanted, setting, rate
-        self.looker, self.stream = setting.looker(), Stream(setting.filters, rate)
+        self.face_stage, self.stream = setting.face_stage(), Stream(setting.filters, rate)
         self.size = (0, 0)
         self.came = array("d")
         """Of each frame its number, and its time and its latency in seconds, one after the other."""
@@ -135,7 +135,7 @@ class _Session:
 
     def run(self, source: RealtimeSource) -> None:
         for frame in source:
-            seen = self.looker(frame)
+            seen = self.face_stage(frame)
             crops = [self.setting.forwards[number](seen.crops[margin]) if len(seen.ids) else []
                      for number, margin in enumerate(self.setting.given)]
             outputs = [own for forward in crops for own in forward]
@@ -202,7 +202,7 @@ class _Session:
 
     def _reading(self, frames: np.ndarray, rows: Rows) -> PredictionResult:
         """Of some frames [F, 3] and their rows, with the faces that have a name."""
-        named = self.looker.confirmed_tracks()
+        named = self.face_stage.confirmed_tracks()
         names = np.zeros(max([int(rows.id.max(initial=0)), *named]) + 1, np.int32)
         names[list(named)] = list(named.values())
         rows = rows.take(names[rows.id] > 0)

@@ -72,7 +72,8 @@ def open_runs(texts: Sequence[str], how: Opening) -> list[ForwardPass]:
         run = _kept(chosen_run(records, text, how.seed, how.store), how.store)
         if run.reader.name not in seen:
             seen.add(run.reader.name)
-            key = (run.entry.backbone["reference"], run.entry.backbone["weights_hash"], run.entry.compute,
+            entry = run.model.entry
+            key = (entry.backbone["reference"], entry.backbone["weights_hash"], entry.compute,
                    "" if how.same else run.reader.images)
             kept.setdefault(key, []).append(run)
     return [*(_shared(runs, how) for runs in kept.values()), *exported]
@@ -91,7 +92,7 @@ def _kept(chosen: FinishedRun, store: Store) -> StoredRun:
     identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_files(chosen.folder)}"
     reader = LoadedRun(record.job_id, label, task(configuration.task), chosen.filter, identity,
                     causal(store, record.job_id), entry.data_digest)
-    return StoredRun(reader, entry, load_model(chosen.folder, entry, configuration))
+    return StoredRun(reader, load_model(chosen.folder, entry, configuration))
 
 
 def _files(folder: Path) -> str:
@@ -109,7 +110,7 @@ def _shared(runs: Sequence[StoredRun], how: Opening) -> SharedBackbonePass:
     from backbones.engines.selection import choose, open_engine
     from harness.features.pipeline import batch_size, engine_batch
 
-    entry = runs[0].entry
+    entry = runs[0].model.entry
     backbone = backbones.load(entry.backbone["reference"], how.store.backbones)
     if backbone.weights_hash != entry.backbone["weights_hash"]:
         raise FramelightError(f"backbone {entry.backbone['reference']} has other weights than when run "

@@ -1,7 +1,7 @@
-"""Frames become pieces of a reading: one thread decodes, one finds faces, others run the networks, all at once.
+"""From frames to chunks of predictions: decoding, face detection and the networks run in threads at the same time.
 
-Crops of several frames make a batch, and batches never cross a piece: what comes out depends neither on the number of
-threads nor on where a killed run had stopped.
+Batches hold crops of several frames but never cross a chunk, so that the outputs depend neither on the number of
+threads nor on where an interrupted run had stopped.
 """
 
 from __future__ import annotations
@@ -22,56 +22,59 @@ if TYPE_CHECKING:
     from harness.video.frames import Frame
 
 FRAMES = 256
-"""Of a piece."""
-DECODED, LOOKED = 8, 16
-"""Frames that wait between stages at most."""
+"""Frames of a chunk."""
+DECODED, DETECTED = 8, 16
+"""Largest number of frames that wait between stages."""
 
 
 class Pipeline:
     """The threads of all stages.
 
-    margins: which of a frame's crops each forward pass reads; tell: called with frames looked at so far.
+    margins: which of a frame's crops each forward pass reads; size: frames of a chunk; progress: called with the
+    number of frames in which faces have been searched.
     """
 
-    def __init__(self, looker: FaceStage, forwards: Sequence[ForwardPass], margins: Sequence[int], size: int = FRAMES,
-                 tell: Callable[[int], None] = lambda frames: None) -> None:
-        self.looker, self.forwards, self.margins, self.size, self.tell = looker, forwards, margins, size, tell
+    def __init__(self, face_stage: FaceStage, forwards: Sequence[ForwardPass], margins: Sequence[int],
+                 size: int = FRAMES, progress: Callable[[int], None] = lambda frames: None) -> None:
+        self.face_stage, self.forwards, self.margins = face_stage, forwards, margins
+        self.size, self.progress = size, progress
 
-    def pieces(self, frames: Iterable[Frame]) -> Iterator[Chunk]:
-        """The pieces of all frames, in order; the last one may be short."""
+    def chunks(self, frames: Iterable[Frame]) -> Iterator[Chunk]:
+        """The chunks of all frames, in order; the last one may be short."""
         pools = [_pool(forward.workers) for forward in self.forwards]
         most = 2 * sum(forward.workers for forward in self.forwards)
         running: deque[Future] = deque()
-        works: deque[_Work] = deque()
+        builders: deque[_ChunkBuilder] = deque()
         try:
-            with Prefetcher(frames, DECODED) as decoded, Prefetcher(map(self.looker, decoded), LOOKED) as seen:
-                work = self._begun(pools)
-                for done, one in enumerate(seen, 1):
-                    running += work.add(one)
+            with Prefetcher(frames, DECODED) as decoded, \
+                    Prefetcher(map(self.face_stage, decoded), DETECTED) as detected:
+                builder = self._builder(pools)
+                for done, faces in enumerate(detected, 1):
+                    running += builder.add(faces)
                     while len(running) > most:
                         running.popleft().result()
-                    self.tell(done)
-                    if len(work.seen) == self.size:
-                        running += work.rest()
-                        works.append(work)
-                        work = self._begun(pools)
-                    while works and works[0].done:
-                        yield works.popleft().piece()
-            if work.seen:
-                work.rest()
-                works.append(work)
-            for work in works:
-                yield work.piece()
+                    self.progress(done)
+                    if len(builder.frames) == self.size:
+                        running += builder.flush()
+                        builders.append(builder)
+                        builder = self._builder(pools)
+                    while builders and builders[0].done:
+                        yield builders.popleft().chunk()
+            if builder.frames:
+                builder.flush()
+                builders.append(builder)
+            for builder in builders:
+                yield builder.chunk()
         finally:
             for pool in pools:
                 pool.shutdown(cancel_futures=True)
 
-    def _begun(self, pools: Sequence[ThreadPoolExecutor]) -> _Work:
-        return _Work([_Batches(*parts) for parts in zip(self.forwards, pools, self.margins)])
+    def _builder(self, pools: Sequence[ThreadPoolExecutor]) -> _ChunkBuilder:
+        return _ChunkBuilder([_Batches(*parts) for parts in zip(self.forwards, pools, self.margins)])
 
 
 class _Batches:
-    """The crops of a piece on their way through one forward pass."""
+    """The crops of a chunk on their way through one forward pass."""
 
     def __init__(self, forward: ForwardPass, pool: ThreadPoolExecutor, margin: int) -> None:
         self.forward, self.pool, self.margin = forward, pool, margin
@@ -79,6 +82,7 @@ class _Batches:
         self.results: list[Future[list[np.ndarray]]] = []
 
     def add(self, crops: Sequence[np.ndarray]) -> list[Future]:
+        """The full batches that are started."""
         self.waiting += crops
         started = []
         while len(self.waiting) >= self.forward.size:
@@ -86,57 +90,60 @@ class _Batches:
             self.waiting = self.waiting[self.forward.size:]
         return started
 
-    def rest(self) -> list[Future]:
+    def flush(self) -> list[Future]:
+        """Start the last batch, which may be short."""
         started = [self._start(self.waiting)] if self.waiting else []
         self.waiting = []
         return started
 
     def outputs(self) -> list[np.ndarray]:
-        """[N, C] of each reader."""
+        """[N, C] of each run."""
         batches = [result.result() for result in self.results]
-        return [np.concatenate([np.zeros((0, reader.task.width), np.float32), *(batch[i] for batch in batches)])
-                for i, reader in enumerate(self.forward.readers)]
+        return [np.concatenate([np.zeros((0, run.task.width), np.float32), *(batch[i] for batch in batches)])
+                for i, run in enumerate(self.forward.readers)]
 
     def _start(self, crops: list[np.ndarray]) -> Future:
         self.results.append(self.pool.submit(self.forward, crops))
         return self.results[-1]
 
 
-class _Work:
-    """A piece that is being made."""
+class _ChunkBuilder:
+    """Collects frames and their outputs for a chunk."""
 
     def __init__(self, batches: Sequence[_Batches]) -> None:
         self.batches = batches
-        self.seen: list[FrameFaces] = []
+        self.frames: list[FrameFaces] = []
 
-    def add(self, seen: FrameFaces) -> list[Future]:
-        started = [future for batches in self.batches for future in batches.add(seen.crops[batches.margin])]
-        self.seen.append(seen.light())
+    def add(self, faces: FrameFaces) -> list[Future]:
+        started = [future for batches in self.batches for future in batches.add(faces.crops[batches.margin])]
+        self.frames.append(faces.without_crops())
         return started
 
-    def rest(self) -> list[Future]:
-        return [future for batches in self.batches for future in batches.rest()]
+    def flush(self) -> list[Future]:
+        return [future for batches in self.batches for future in batches.flush()]
 
     @property
     def done(self) -> bool:
         return all(result.done() for batches in self.batches for result in batches.results)
 
-    def piece(self) -> Chunk:
-        at = np.repeat(np.arange(len(self.seen)), [len(one.ids) for one in self.seen])
-        return Chunk(np.array([one.number for one in self.seen], np.int32),
-                     np.array([one.seconds for one in self.seen], np.float64),
-                     np.array([one.size for one in self.seen], np.int32).reshape(-1, 2), at.astype(np.int32),
-                     np.concatenate([one.boxes for one in self.seen]).reshape(-1, 4).astype(np.float32),
-                     np.concatenate([one.scores for one in self.seen]).astype(np.float32),
-                     np.concatenate([one.hints for one in self.seen]).astype(np.int64),
-                     _stacked([one.looks for one in self.seen]),
+    def chunk(self) -> Chunk:
+        frames = self.frames
+        at = np.repeat(np.arange(len(frames)), [len(faces.ids) for faces in frames])
+        return Chunk(np.array([faces.number for faces in frames], np.int32),
+                     np.array([faces.seconds for faces in frames], np.float64),
+                     np.array([faces.size for faces in frames], np.int32).reshape(-1, 2), at.astype(np.int32),
+                     np.concatenate([faces.boxes for faces in frames]).reshape(-1, 4).astype(np.float32),
+                     np.concatenate([faces.scores for faces in frames]).astype(np.float32),
+                     np.concatenate([faces.hints for faces in frames]).astype(np.int64),
+                     np.concatenate([faces.ids for faces in frames]).astype(np.int64),
+                     _stack_nonempty([faces.appearance for faces in frames]),
                      tuple(outputs for batches in self.batches for outputs in batches.outputs()))
 
 
-def _stacked(looks: Sequence[np.ndarray]) -> np.ndarray:
+def _stack_nonempty(appearances: Sequence[np.ndarray]) -> np.ndarray:
     """[N, L]; a frame without a face has rows of no width."""
-    there = [one for one in looks if len(one)]
-    return np.concatenate(there) if there else np.zeros((0, 0), np.float16)
+    nonempty = [appearance for appearance in appearances if len(appearance)]
+    return np.concatenate(nonempty) if nonempty else np.zeros((0, 0), np.float16)
 
 
 def _pool(workers: int) -> ThreadPoolExecutor:

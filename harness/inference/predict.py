@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.image_files import names_in
-from harness.inference.assembly import About, assemble
+from harness.inference.assembly import InputInfo, assemble
 from harness.inference.chunks import ChunkStore, output_lock
 from harness.inference.face_stage import DetectAndTrack, FaceStage, PrecroppedFaces
 from harness.inference.forward import ForwardPass, LoadedRun
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from harness.video.frames import Frame, Source
 
 NOTE, NAMES = "predict.json", "images.csv"
-FORMAT = 1
-"""Of the pieces; raised when they come to mean something else."""
+NOTE_FORMAT = 1
+"""Version of predict.json."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class PredictSession:
         """Whether the frames follow each other in time."""
         return self.source.kind not in ("image", "images")
 
-    def looker(self) -> FaceStage:
+    def face_stage(self) -> FaceStage:
         if self.source.kind == "crops":
             return PrecroppedFaces(1)
         return DetectAndTrack(self.detector, self.margins, (self.source.rate or USUAL_RATE) if self.film else None)
@@ -115,10 +115,12 @@ def predict(wanted: PredictOptions) -> PredictSummary:
         begin(wanted)  # the process that was waited for may have made the folder
         kept = ChunkStore(wanted.out, _about(wanted, setting))
         began = time.perf_counter()
-        frames, before = _read(setting, kept)
+        face_stage = setting.face_stage()
+        frames, before = _read(setting, face_stage, kept)
         seconds = time.perf_counter() - began
-        about = About(wanted.input, source.rate, setting.film, source.kind == "crops")
-        reading = assemble(about, kept.pieces(), setting.looker(), setting.readers, setting.filters, wanted.missing)
+        info = InputInfo(wanted.input, source.rate, setting.film, source.kind == "crops")
+        reading = assemble(info, kept.chunks(), face_stage.confirmed_tracks(), setting.readers, setting.filters,
+                           wanted.missing)
         with replace_output_dir(wanted.out) as aside:
             files = write(wanted, reading, setting, aside)
         kept.remove()
@@ -155,11 +157,11 @@ def opened(wanted: PredictOptions, source: Source, live: bool = False) -> Predic
 
 
 def _about(wanted: PredictOptions, setting: PredictSession) -> dict[str, Any]:
-    """What pieces depend on: JSON values."""
+    """JSON values of everything that the chunks depend on."""
     path = Path(wanted.input)
     files = [path / name for name in names_in(path)] if path.is_dir() else [path]
     stats = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in ((file, file.stat()) for file in files)]
-    return {"format": FORMAT, "frames": FRAMES, "input": str(path.resolve()), "files": content_hash(stats),
+    return {"frames": FRAMES, "input": str(path.resolve()), "files": content_hash(stats),
             "kind": setting.source.kind, "seconds": wanted.seconds,
             "detector": None if setting.detector is None else setting.detector.identity,
             "margins": [[margin.scale, margin.dx, margin.dy] for margin in setting.margins],
@@ -167,22 +169,21 @@ def _about(wanted: PredictOptions, setting: PredictSession) -> dict[str, Any]:
             "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in setting.forwards]}
 
 
-def _read(setting: PredictSession, pieces: ChunkStore) -> tuple[int, int]:
-    """Read every frame that no piece holds yet; how many that were, and how many were held."""
+def _read(setting: PredictSession, face_stage: FaceStage, chunks: ChunkStore) -> tuple[int, int]:
+    """Read every frame that no chunk holds yet; return how many those were, and how many the chunks held."""
     from harness.utils.progress import FilmProgress
 
-    looker, kept, before = setting.looker(), 0, 0
-    for piece in pieces.pieces():
-        looker.recall(piece)
-        kept, before = kept + 1, before + len(piece.frames)
-    done = 0
+    finished, before, done = 0, 0, 0
+    for chunk in chunks.chunks():
+        face_stage.replay(chunk)
+        finished, before = finished + 1, before + len(chunk.frames)
     with FilmProgress(setting.source.frames, setting.source.rate, before) as progress, \
             closing(_left(setting.source, before)) as frames:
-        pipeline = Pipeline(looker, setting.forwards, setting.given, tell=progress)
-        with closing(pipeline.pieces(frames)) as made:  # its threads end before the source does
-            for number, piece in enumerate(made, kept):
-                pieces.add(number, piece)
-                done += len(piece.frames)
+        pipeline = Pipeline(face_stage, setting.forwards, setting.given, progress=progress)
+        with closing(pipeline.chunks(frames)) as computed:  # its threads end before the source does
+            for number, chunk in enumerate(computed, finished):
+                chunks.add(number, chunk)
+                done += len(chunk.frames)
     return done, before
 
 
@@ -221,7 +222,7 @@ def _write_names(files: Sequence[tuple[int, Path]], path: Path) -> None:
 
 def note(wanted: PredictOptions, reading: PredictionResult, setting: PredictSession) -> dict[str, Any]:
     """Where the numbers come from, as JSON values."""
-    return {"format": FORMAT, "input": wanted.input, "kind": setting.source.kind, "rate": reading.rate,
+    return {"format": NOTE_FORMAT, "input": wanted.input, "kind": setting.source.kind, "rate": reading.rate,
             "frames": len(reading.frames), "missing": wanted.missing, "notes": list(setting.source.notes),
             "detector": None if setting.detector is None else setting.detector.identity,
             "runs": [{"name": reader.name, "label": reader.label, "task": reader.task.name, "model": reader.identity,

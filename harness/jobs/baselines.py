@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from harness.data.dataset import Labels
 from harness.features.store import FeatureEntry
-from harness.jobs.predictions import Crops, Predictions, frames_with_features, predictions
-from harness.metrics.tasks import EXPRESSIONS, Output, Task, softmax
+from harness.jobs.base_model import Model
+from harness.jobs.predictions import Crops, Predictions, predictions
+from harness.metrics.tasks import EXPRESSIONS, TASKS, Output, Task, softmax
 from harness.utils.errors import InputError
 
 OTHER = EXPRESSIONS.index("Other")
@@ -39,13 +39,13 @@ def zero_shot(scores: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return softmax(np.asarray(scores, dtype=np.float64)[:, emotions]) @ columns[emotions]
 
 
-@dataclass
-class ZeroShotModel:
-    """The scores in a feature entry; InputError when its backbone names no emotions."""
+class ZeroShotModel(Model):
+    """The scores in a feature entry read as expressions; InputError when its backbone names no emotions."""
 
-    entry: FeatureEntry
+    task, features = TASKS["expr"], ("scores",)
 
-    def __post_init__(self) -> None:
+    def __init__(self, entry: FeatureEntry) -> None:
+        self.entry = entry
         columns = expression_columns(self.entry.backbone["score_labels"])
         if columns is None:
             raise InputError(f"{self.entry.backbone['label']}: its score columns are not named after emotions, so they "
@@ -53,14 +53,11 @@ class ZeroShotModel:
         self.columns = columns
         self.summary = {"epoch": 0, "epochs": {}, "parameters": 0, "history": [], "pruned": False}
 
-    def predict(self, sequences: Sequence[str]) -> Predictions:
-        def outputs_of(name: str, _: np.ndarray) -> np.ndarray:
-            return zero_shot(self.entry.read(name, "scores")[0], self.columns)
-
-        return predictions(frames_with_features(self.entry, sequences), outputs_of, len(EXPRESSIONS))
+    def predict_arrays(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        return zero_shot(features["scores"], self.columns).astype(np.float32)
 
     def save(self, folder: Path) -> None:
-        """The entry says all."""
+        """The feature entry holds everything."""
 
 
 def previous_label(task: Task, frames: Crops, labels: Labels, fallback: np.ndarray) -> Predictions:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.features.matrix import MEMORY, FeatureMatrix, iter_sequence
+from harness.features.matrix import MEMORY, FeatureMatrix
 from harness.features.row_reader import NOISE_WIDTH
 from harness.features.store import FeatureEntry, FeatureStore
+from harness.jobs.base_model import Model
 from harness.jobs.job import Configuration, Job
 from harness.jobs.job_folder import HEAD
-from harness.jobs.predictions import Predictions, frames_with_features, predictions
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
 from harness.training.heads.config import HeadConfig
@@ -75,18 +75,6 @@ def fit_heads_together(jobs: Sequence[Job], task: Task, fit: Labels, selection: 
             for own, head in zip(parts, trained)]
 
 
-def predict_together(models: Sequence[HeadModel], sequences: Sequence[str]) -> list[Predictions]:
-    """As `predict` of each of a group's models, which read the same features: once for all of them."""
-    (part,), entry, task = models[0].parts, models[0].entry, models[0].task
-    outputs: list[dict[str, list[np.ndarray]]] = [{name: [] for name in sequences} for _ in models]
-    for name in sequences:
-        for block in iter_sequence(entry, part.features, name):  # never a whole sequence in memory
-            for own, model in zip(outputs, models):
-                own[name].append(predict(model.trained[part.name], block))
-    return [predictions(frames_with_features(entry, sequences), lambda name, _, own=own: np.concatenate(own[name]), task.width)
-            for own in outputs]
-
-
 def load_heads(folder: Path, configuration: Configuration, task: Task, entry: FeatureEntry,
                summary: dict[str, Any]) -> HeadModel:
     """As `harness.jobs.models.load_model`."""
@@ -101,7 +89,7 @@ def load_heads(folder: Path, configuration: Configuration, task: Task, entry: Fe
 
 
 @dataclass
-class HeadModel:
+class HeadModel(Model):
     """Trained networks on the features of an entry; their outputs side by side are the task's columns."""
 
     task: Task
@@ -110,12 +98,13 @@ class HeadModel:
     trained: dict[str, TrainedHead]
     summary: dict[str, Any]
 
-    def predict(self, sequences: Sequence[str]) -> Predictions:
-        def outputs_of(name: str, _: np.ndarray) -> np.ndarray:
-            return np.concatenate([predict(self.trained[part.name], iter_sequence(self.entry, part.features, name))
-                                   for part in self.parts], axis=1)
+    @property
+    def features(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(part.features for part in self.parts))
 
-        return predictions(frames_with_features(self.entry, sequences), outputs_of, self.task.width)
+    def predict_arrays(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        outputs = [predict(self.trained[part.name], features[part.features]) for part in self.parts]
+        return np.concatenate(outputs, axis=1)
 
     def save(self, folder: Path) -> None:
         for name, trained in self.trained.items():

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from harness.data.dataset import Labels
 from harness.features.store import FeatureEntry, FeatureStore
+from harness.jobs.base_model import Model
 from harness.jobs.baselines import ZeroShotModel
 from harness.jobs.job import LABELS, Configuration, Job
 from harness.jobs.job_folder import JobFolder
-from harness.jobs.predictions import Predictions, frames_with_features, predictions
 from harness.metrics.tasks import EXPRESSIONS, Task
 from harness.metrics.tasks import task as task_named
 from harness.utils.errors import FramelightError, InputError
 
 Epochs = Mapping[str, int]
 """How long each network of a model is trained; nothing for a model that is not."""
-
-
-class Model(Protocol):
-    """summary: JSON values: `epoch` and `epochs` (those kept, by network), `parameters` (learned numbers), `history`,
-    `pruned`, and for a trained head its `value` on the selection rows."""
-
-    summary: dict[str, Any]
-
-    def predict(self, sequences: Sequence[str]) -> Predictions:
-        """Outputs of every crop of these sequences of the model's feature entry."""
-
-    def save(self, folder: Path) -> None:
-        """Write what `load_model` needs besides the summary, which is kept as training.json."""
 
 
 def fit_model(job: Job, task: Task, fit: Labels, selection: Labels | None,
@@ -86,21 +72,19 @@ def constant(task: Task, fit: Labels) -> np.ndarray:
     return np.concatenate(blocks).astype(np.float32)
 
 
-@dataclass
-class ConstantModel:
-    """The baseline that looks at nothing."""
+class ConstantModel(Model):
+    """Baseline that predicts the same outputs for every crop."""
 
-    task: Task
-    entry: FeatureEntry
-    constant: np.ndarray
+    features = ("none",)
 
-    def __post_init__(self) -> None:
+    def __init__(self, task: Task, entry: FeatureEntry, constant: np.ndarray) -> None:
+        """constant: float32 [C]."""
+        self.task, self.entry, self.constant = task, entry, constant
         self.summary = {"epoch": 0, "epochs": {}, "parameters": 0, "history": [], "pruned": False,
                         "constant": [float(value) for value in self.constant]}
 
-    def predict(self, sequences: Sequence[str]) -> Predictions:
-        return predictions(frames_with_features(self.entry, sequences), lambda _, frames: np.tile(self.constant, (len(frames), 1)),
-                           self.task.width)
+    def predict_arrays(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        return np.tile(self.constant, (len(features["none"]), 1))
 
     def save(self, folder: Path) -> None:
         """The constant is in the summary."""

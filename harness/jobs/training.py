@@ -15,10 +15,11 @@ from typing import Any
 
 from harness.data.dataset import Labels
 from harness.data.splits import Split
+from harness.jobs.base_model import Model, predict_together
 from harness.jobs.job import Job
 from harness.jobs.job_folder import JobFolder
-from harness.jobs.models import Epochs, Model, fit_model, median_epochs
-from harness.jobs.predictions import Predictions, merge_fold_predictions
+from harness.jobs.models import Epochs, fit_model, median_epochs
+from harness.jobs.predictions import merge_fold_predictions
 from harness.metrics.tasks import Task
 from harness.utils.files import atomic_write_dir
 from harness.utils.locks import entry_lock
@@ -107,27 +108,20 @@ def _fitted(courses: Sequence[_TrainingProgress], task: Task, fit: Labels, selec
                               [course.pruning_callback for course in courses], epochs)
 
 
-def _predicted(models: Sequence[Model], sequences: Sequence[str]) -> list[Predictions]:
-    if len(models) == 1:
-        return [models[0].predict(sequences)]
-    from harness.jobs.head_model import predict_together
-
-    return predict_together(models, sequences)
-
-
 def _keep(courses: Sequence[_TrainingProgress], task: Task, training: Labels, divisions: Sequence[Split],
           reported: Sequence[str]) -> None:
     if not courses:
         return
-    parts = [_predicted([course.models[i] for course in courses], division.selection.sequences)
+    parts = [predict_together([course.models[i] for course in courses], division.selection.sequences)
              for i, division in enumerate(divisions)]
-    selected = [merge_fold_predictions([(part, division.selection) for part, division in zip(own, divisions)]) for own in zip(*parts)]
+    selected = [merge_fold_predictions([(part, division.selection) for part, division in zip(own, divisions)])
+                for own in zip(*parts)]
     summaries, finals = [course.summary for course in courses], [course.models[0] for course in courses]
     if courses[0].job.configuration.protocol.refit:
         finals = _fitted(courses, task, training, None, [summary["epochs"] for summary in summaries])
         summaries = [{**summary, "refit": final and final.summary} for summary, final in zip(summaries, finals)]
     whole = [i for i, final in enumerate(finals) if final is not None]
-    outputs = _predicted([finals[i] for i in whole], reported) if whole else []
+    outputs = predict_together([finals[i] for i in whole], reported) if whole else []
     with ExitStack() as asides:  # all are written before the first is put in place
         for i, predictions in zip(whole, outputs):
             aside = asides.enter_context(atomic_write_dir(courses[i].job.predictions))

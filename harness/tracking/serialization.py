@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.data.splits import SELECTION
 from harness.tracking.records import Record, from_json, to_json
 from harness.utils.hashing import flatten
 
@@ -76,6 +75,8 @@ def metrics(record: Record) -> list[MetricPoint]:
     Score names are those of the contract for the reported split; those of the selection split have the prefix
     `selection/`, so that no name mixes splits. The split and the protocol are params and tags too.
     """
+    from harness.data.splits import SELECTION  # numpy is not imported to read records
+
     prefix = "selection/" if record.split == SELECTION else ""
     own = {**record.metrics, **{f"unsmoothed/{name}": value for name, value in record.unsmoothed.items()}}
     own |= {name: getattr(record, name) for name in ("coverage", "ci_low", "ci_high", "annotated", "scored")}

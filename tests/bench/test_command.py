@@ -1,9 +1,9 @@
 import json
-from importlib.util import find_spec
+from importlib import import_module
 
 import pytest
 
-from harness.bench import NAMES, SCALE, measurements
+from harness.bench import BENCHMARKS, measurements
 from harness.bench.figure import Measurement
 from harness.bench.hardware_limits import hardware_limits
 from harness.cli import main
@@ -32,8 +32,10 @@ def test_an_unknown_name_is_refused_before_anything_is_measured():
         measurements("scael")
 
 
-def test_every_benchmark_is_a_module():
-    assert all(find_spec(f"harness.bench.{name}") for name in (*NAMES, SCALE))
+def test_every_benchmark_is_a_function_of_a_module():
+    for place in BENCHMARKS.values():
+        module, function = place.split(".")
+        assert callable(getattr(import_module(f"harness.bench.{module}"), function))
 
 
 def test_what_was_measured_before_an_interrupt_is_printed(capsys, monkeypatch):

@@ -1,14 +1,31 @@
 """Heads as one torch module, held against the numpy functions that a run predicted with."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import backbones
-from harness.export.network import Activation, ExportNetwork, Heads, ZeroShot, torch_module, with_random_head
-from harness.jobs.baselines import expression_columns, zero_shot
+from harness.export.network import (
+    Activation,
+    ExportNetwork,
+    Heads,
+    ZeroShot,
+    network_of,
+    torch_module,
+    with_random_head,
+)
+from harness.features.matrix import feature_columns
+from harness.features.store import FeatureEntry
+from harness.jobs.baselines import ZeroShotModel, expression_columns, zero_shot
+from harness.jobs.head_model import HeadModel, networks
 from harness.metrics.tasks import TASKS
+from harness.training.heads.config import HeadConfig, HeadOverride
+from harness.training.heads.modules import build
+from harness.training.heads.trained_head import TrainedHead
 
 AFFECTNET_AND_MORE = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise", "valence")
 
@@ -28,6 +45,39 @@ def test_scores_that_are_named_after_emotions_become_probabilities(random):
 def test_outputs_are_activated_as_the_task_does(task, random):
     logits = random.normal(0, 4, (50, task.width)).astype(np.float32)
     np.testing.assert_allclose(Activation(task)(torch.from_numpy(logits)).numpy(), task.activate(logits), atol=1e-6)
+
+
+def entry_of(dtype, score_labels=()):
+    return FeatureEntry(Path("entry"), "", {"label": "small", "score_labels": score_labels}, "", dtype,
+                        {"embeddings": 5, "scores": 9}, {}, ())
+
+
+def separate_model(dtype):
+    """Untrained networks: valence and arousal from the scores, the rest from all features."""
+    head = HeadConfig("separate", hidden=4, parts=(HeadOverride("va", features="scores"),))
+    parts = networks(SimpleNamespace(head=head, features="embeddings+scores"), TASKS["mtl"])
+    trained = {}
+    for part in parts:
+        width = 9 if part.features == "scores" else 14
+        state = {name: value.numpy() for name, value in build(part.head, width, part.task).state_dict().items()}
+        trained[part.name] = TrainedHead(state, part.head, part.task.name, width, 1, [], 0.0)
+    return HeadModel(TASKS["mtl"], entry_of(dtype), parts, trained, {})
+
+
+@pytest.mark.parametrize("dtype", ("float16", "float32"))
+@pytest.mark.parametrize("model_of", (separate_model, lambda dtype: ZeroShotModel(entry_of(dtype, AFFECTNET_AND_MORE))))
+def test_the_heads_of_a_run_give_what_its_model_predicts(model_of, dtype, random):
+    model = model_of(dtype)
+    arrays = {"embeddings": random.normal(0, 3, (60, 5)).astype(np.float32),
+              "scores": random.normal(0, 3, (60, 9)).astype(np.float32)}
+    expected = model.predict_arrays(feature_columns(model.features, arrays, dtype))
+    network = network_of(model, backbones.load("tiny_resnet@random"))
+    found = network.heads(*map(torch.from_numpy, arrays.values())).detach().numpy()
+    assert network.task is model.task and found.shape == (60, model.task.width)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    if dtype == "float16":
+        unrounded = model.predict_arrays(feature_columns(model.features, arrays, "float32"))
+        assert np.abs(unrounded - expected).max() > 1e-5
 
 
 @pytest.mark.parametrize("rounded", (True, False))

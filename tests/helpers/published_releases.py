@@ -12,7 +12,7 @@ import filelock
 import numpy as np
 import pytest
 
-WRITER = Path(__file__).with_name("writer.py")
+WRITER = Path(__file__).with_name("release_writer.py")
 OFFLINE = ("Could not find a version", "No matching distribution", "ConnectionError", "NewConnectionError",
            "Temporary failure in name resolution", "Max retries", "Read timed out")
 

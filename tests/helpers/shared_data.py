@@ -9,7 +9,7 @@ import pytest
 
 def shared_data() -> Path:
     """The folder `../shared/data` beside the checkout; skips the test when it is absent."""
-    folder = (Path(__file__).resolve().parents[1] / "../shared/data").resolve()
+    folder = (Path(__file__).resolve().parents[2] / "../shared/data").resolve()
     if not folder.is_dir():
         pytest.skip(f"no shared data beside the checkout: {folder} is absent")
     return folder

@@ -1,10 +1,12 @@
-"""The stages of reading: the same pieces wherever a run had stopped, and errors where they are heard."""
+"""The stages of predict: the same chunks wherever a run had stopped, and errors where chunks are taken."""
+
+import json
 
 import numpy as np
 import pytest
 
 from harness.inference.chunks import ChunkStore
-from harness.inference.face_stage import DetectAndTrack, PrecroppedFaces
+from harness.inference.face_stage import DetectAndTrack, FrameFaces, PrecroppedFaces
 from harness.inference.pipeline import Pipeline
 from harness.inference.prefetch import Prefetcher
 from harness.utils.errors import InputError
@@ -19,8 +21,8 @@ def searching():
     return DetectAndTrack(open_detector("haar"), (Margin(1.0),), 12.5)
 
 
-def pieces(frames, looker, size=8):
-    return list(Pipeline(looker, (), (), size).pieces(frames))
+def chunks(frames, face_stage, size=8):
+    return list(Pipeline(face_stage, (), (), size).chunks(frames))
 
 
 def equal(one, other):
@@ -28,44 +30,68 @@ def equal(one, other):
                for name in one.__dataclass_fields__ if name != "outputs")
 
 
-def test_faces_are_followed_on_from_kept_pieces_as_without_a_stop():
-    """Boxes and scores depend on where the tracker expects a face, and so on all frames before."""
+def test_an_interrupted_run_tracks_faces_as_an_uninterrupted_one():
+    """Boxes, scores and ids depend on where the tracker expects a face, and so on all frames before."""
     path = str(shared_data() / "clips" / "intel_head-pose-female-and-male.gif")
     with open_source(path, seconds=2.2) as source:
         frames = list(source)
-    whole = pieces(frames, searching())
-    assert sum(len(piece.at) for piece in whole) > 40
-    for done in (1, 3):
-        looker = searching()
-        ids = [looker.recall(piece) for piece in whole[:done]]
-        rest = pieces(frames[8 * done:], looker)
+    uninterrupted = searching()
+    whole = chunks(frames, uninterrupted)
+    assert sum(len(chunk.at) for chunk in whole) > 40 and len(uninterrupted.confirmed_tracks()) == 2
+    for done in (1, 3, len(whole)):
+        face_stage = searching()
+        for chunk in whole[:done]:
+            face_stage.replay(chunk)
+        rest = chunks(frames[8 * done:], face_stage)
         assert len(rest) == len(whole) - done and all(map(equal, rest, whole[done:]))
-        again = searching()
-        known = [again.recall(piece) for piece in whole]
-        assert np.array_equal(np.concatenate(known[:done]), np.concatenate(ids))
-        assert again.confirmed_tracks() == looker.confirmed_tracks() and len(again.confirmed_tracks()) == 2
+        assert face_stage.confirmed_tracks() == uninterrupted.confirmed_tracks()
 
 
-def test_pieces_are_kept_and_found_again(tmp_path):
+def test_separate_images_are_replayed_too(tmp_path):
+    def faces(number, count):
+        return FrameFaces(number, float("nan"), (9, 9), np.zeros((count, 4)), np.zeros(count), np.zeros(count),
+                          np.arange(1, count + 1), np.zeros((count, 0)), ())
+
+    class Faces:
+        def __call__(self, frame):
+            return frame
+
+    face_stage = DetectAndTrack(None, (), None)
+    for chunk in chunks([faces(1, 2), faces(2, 0), faces(3, 1)], Faces(), size=2):
+        face_stage.replay(chunk)
+    assert face_stage.confirmed_tracks() == {1: 1, 2: 2}
+
+
+def test_chunks_are_stored_and_found_again(tmp_path):
     with open_source(str(film(tmp_path / "a.mp4", 20)), crops=True) as source:
-        made = pieces(source, PrecroppedFaces(1))
-    assert [len(piece.frames) for piece in made] == [8, 8, 4]
-    kept = ChunkStore(tmp_path / "out", {"of": 1})
-    for number, piece in enumerate(made):
-        kept.add(number, piece)
-    assert all(map(equal, ChunkStore(tmp_path / "out", {"of": 1}).pieces(), made))
-    (kept.folder / "000001.npz").write_bytes(b"broken")
-    assert len(list(kept.pieces())) == 1
-    assert not list(ChunkStore(tmp_path / "out", {"of": 2}).pieces())
+        computed = chunks(source, PrecroppedFaces(1))
+    assert [len(chunk.frames) for chunk in computed] == [8, 8, 4]
+    store = ChunkStore(tmp_path / "out", {"of": 1})
+    for number, chunk in enumerate(computed):
+        store.add(number, chunk)
+    assert all(map(equal, ChunkStore(tmp_path / "out", {"of": 1}).chunks(), computed))
+    (store.folder / "000001.npz").write_bytes(b"broken")
+    assert len(list(store.chunks())) == 1
+    assert not list(ChunkStore(tmp_path / "out", {"of": 2}).chunks())
 
 
-def test_what_fails_in_a_stage_is_raised_where_pieces_are_taken():
+def test_chunks_of_an_older_version_are_removed(tmp_path):
+    """They have no ids of faces."""
+    store = ChunkStore(tmp_path / "out", {"of": 1})
+    with open_source(str(film(tmp_path / "a.mp4", 8)), crops=True) as source:
+        store.add(0, *chunks(source, PrecroppedFaces(1)))
+    (store.folder / "about.json").write_text(json.dumps({"format": 1, "of": 1}))
+    again = ChunkStore(tmp_path / "out", {"of": 1})
+    assert not list(again.folder.glob("*.npz")) and not list(again.chunks())
+
+
+def test_what_fails_in_a_stage_is_raised_where_chunks_are_taken():
     def frames():
         raise InputError("no more")
         yield
 
     with pytest.raises(InputError, match="no more"):
-        pieces(frames(), PrecroppedFaces(1))
+        chunks(frames(), PrecroppedFaces(1))
 
 
 def test_a_thread_ends_with_its_context_however_much_was_left():

@@ -6,10 +6,15 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
 from harness.data.registry import open_dataset
 from harness.data.splits import REPORTED, TRAINING
+from harness.features.matrix import feature_columns
+from harness.features.row_reader import noise
 from harness.features.store import FeatureStore
+from harness.jobs.baselines import expression_columns, zero_shot
 from harness.jobs.models import fit_model, load_model, median_epochs
 from harness.metrics.tasks import task as task_named
 from harness.runner import Grid, Recipe
@@ -69,6 +74,46 @@ def test_a_kept_model_predicts_what_the_fitted_one_did(name, prepared, data, tmp
     assert found.outputs.shape == (found.lengths.sum(), task_named(task).width) and len(found.outputs)
     np.testing.assert_array_equal(found.outputs, expected.outputs)
     assert back.summary["epochs"] == model.summary["epochs"]
+
+
+def forward(trained, features):
+    """The outputs of one network, written out: standardization, linear layers with ReLU between, activation."""
+    state = {name: torch.from_numpy(value) for name, value in trained.state.items()}
+    values = (torch.from_numpy(features) - state["standardise.mean"]) * state["standardise.scale"]
+    for i, layer in enumerate(sorted({name.split(".")[1] for name in state if name.startswith("layers.")}, key=int)):
+        values = functional.linear(values.relu() if i else values, state[f"layers.{layer}.weight"],
+                                   state[f"layers.{layer}.bias"])
+    return task_named(trained.task).activate(values.numpy()).astype(np.float32)
+
+
+def expected_outputs(name, model, columns):
+    if name == "constant":
+        return np.tile(model.constant, (len(columns["none"]), 1))
+    if name == "zero-shot":
+        return zero_shot(columns["scores"], expression_columns(model.entry.backbone["score_labels"])).astype(np.float32)
+    return np.hstack([forward(model.trained[part.name], columns[part.features]) for part in model.parts])
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_outputs_are_those_of_the_networks_written_out(name, prepared, data):
+    """To the bit, of stored features and of a backbone's arrays, which are rounded as features are stored."""
+    task, features, head = JOBS[name]
+    job = job_of(prepared, task, features, head)
+    model, entry = fitted(job, data), FeatureStore(job.store / "features").entry(job.entry)
+    sequences = data.sequence_names(task, TRAINING)[:2]
+    rows = [(sequence, np.array(entry.frames(sequence))) for sequence in sequences]
+    stored = {part: np.concatenate([entry.read(sequence, part)[0] for sequence in sequences]).astype(np.float32)
+              for part in ("embeddings", "scores")}
+    columns = {**stored, "embeddings+scores": np.hstack([stored["embeddings"], stored["scores"]]),
+               "noise": np.vstack([noise(*row) for row in rows]), "none": np.zeros((len(stored["scores"]), 0))}
+    expected = expected_outputs(name, model, columns)
+    np.testing.assert_array_equal(model.predict(sequences).outputs, expected)
+    if not {"noise", "none"} & {*model.features}:
+        assert entry.dtype == "float16"
+        arrays = {part: values * np.float32(1 + 1e-5) for part, values in stored.items()}
+        assert (arrays["embeddings"] != stored["embeddings"]).any()
+        np.testing.assert_array_equal(model.predict_arrays(feature_columns(model.features, arrays, entry.dtype)),
+                                      expected)
 
 
 def test_a_separate_model_is_its_networks_side_by_side(prepared, data):

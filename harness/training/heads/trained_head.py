@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,14 @@ class TrainedHead:
         """Learned numbers: every tensor but the standardisation's."""
         return sum(v.size for name, v in self.state.items() if not name.startswith("standardise."))
 
+    @cached_property
+    def module(self) -> modules.Head:
+        """The head as a torch module: features [N, D] -> logits [N, C]."""
+        with torch.device("meta"):
+            head = modules.build(self.config, self.in_width, tasks.task(self.task))
+        head.load_state_dict({name: torch.from_numpy(value) for name, value in self.state.items()}, assign=True)
+        return head
+
     def save(self, folder: Path, name: str = NAME) -> None:
         """Write both files into `folder`, each aside and renamed, the card last."""
         from safetensors.numpy import save_file
@@ -72,7 +80,7 @@ def load(folder: Path, name: str = NAME) -> TrainedHead:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         trained = TrainedHead(load_file(tensors), **{**card, "config": HeadConfig.from_plain(card["config"])})
-        module_of(trained)
+        _ = trained.module  # fails for tensors of another shape than the card says
         return trained
     except FileNotFoundError as error:
         raise InputError(f"no trained head in {folder}: {path.name} and {tensors.name} are needed") from error
@@ -85,34 +93,36 @@ def _files(folder: Path, name: str) -> tuple[Path, Path]:
     return Path(folder) / f"{name}.safetensors", Path(folder) / f"{name}.json"
 
 
-def predict(trained: TrainedHead, features: np.ndarray | Iterable[np.ndarray]) -> np.ndarray:
-    """[N, D] features, or an iterable of [n, D] blocks -> float32 [N, C] activated outputs.
+def predict(trained: TrainedHead, features: np.ndarray) -> np.ndarray:
+    """Compute the activated outputs of a head.
 
-    InputError when D is not the width the head was trained on; FramelightError when an output is not finite.
+    Parameters
+    ----------
+    trained : TrainedHead
+    features : ndarray of shape (N, D)
+
+    Returns
+    -------
+    ndarray of shape (N, C)
+        float32, in the space of the head's task.
+
+    Raises
+    ------
+    InputError
+        If D is not the width that the head was trained on.
+    FramelightError
+        If an output is not finite.
     """
     task = tasks.task(trained.task)
-    head = module_of(trained)
-    blocks = [features] if isinstance(features, np.ndarray) else features
-    outputs = [np.zeros((0, task.width), np.float32)]
-    for block in blocks:
-        if block.ndim != 2 or block.shape[1] != trained.in_width:
-            raise InputError(f"the head takes features [N, {trained.in_width}], not {list(block.shape)}")
-        if not len(block):
-            continue
-        logits = _forward(head, block)
-        if not np.isfinite(logits).all():
-            raise FramelightError(f"{int((~np.isfinite(logits)).any(axis=1).sum())} of {len(block)} rows give outputs "
-                                  "that are not finite; extract their features again")
-        outputs.append(task.activate(logits).astype(np.float32))
-    return np.concatenate(outputs)
-
-
-def module_of(trained: TrainedHead) -> modules.Head:
-    """The head as a torch module: features [N, D] -> logits [N, C]."""
-    with torch.device("meta"):
-        head = modules.build(trained.config, trained.in_width, tasks.task(trained.task))
-    head.load_state_dict({name: torch.from_numpy(value) for name, value in trained.state.items()}, assign=True)
-    return head
+    if features.ndim != 2 or features.shape[1] != trained.in_width:
+        raise InputError(f"the head takes features [N, {trained.in_width}], not {list(features.shape)}")
+    if not len(features):
+        return np.zeros((0, task.width), np.float32)
+    logits = _forward(trained.module, features)
+    if not np.isfinite(logits).all():
+        raise FramelightError(f"{int((~np.isfinite(logits)).any(axis=1).sum())} of {len(features)} rows give outputs "
+                              "that are not finite; extract their features again")
+    return task.activate(logits).astype(np.float32)
 
 
 @torch.inference_mode()

@@ -72,10 +72,19 @@ class Tracker:
         self.turn = 0
         """Frames seen so far."""
 
-    def update(self, frame_number: int, faces: Faces, embeddings: np.ndarray | None = None) -> np.ndarray:
-        """The ids, int64 [K] from 1, of the faces of a frame; frame numbers ascend, and may leave frames out.
+    def update(self, frame_number: int, faces: Faces, embeddings: np.ndarray | None = None,
+               known_ids: np.ndarray | None = None) -> np.ndarray:
+        """Return the ids, int64 [K] from 1, of the faces of a frame.
 
-        embeddings: float32 [K, D] of each face, by which people are told apart where places do not suffice.
+        Parameters
+        ----------
+        frame_number : int
+            Greater than that of the frame before; numbers may be left out.
+        faces : Faces
+        embeddings : ndarray of shape (K, D), optional
+            Appearance of each face, which tells people apart where positions do not suffice.
+        known_ids : ndarray of shape (K,), optional
+            Ids that an earlier call returned for this frame, where stored frames are replayed.
         """
         self.turn += 1
         self._frame = frame_number
@@ -83,7 +92,9 @@ class Tracker:
         ids = np.zeros(len(faces), np.int64)
         looks = None if embeddings is None else _unit(np.asarray(embeddings, np.float64))
         hints = np.zeros(len(faces), np.int64) if faces.hints is None else faces.hints
-        for track, row in self._pairs(faces.boxes, looks):
+        pairs = self._pairs(faces.boxes, looks) if known_ids is None else \
+            [(track, int(row)) for track in self._tracks for row in np.flatnonzero(known_ids == track.number)]
+        for track, row in pairs:
             self._seen(track, faces.boxes[row], None if looks is None else looks[row])
             track.hint = int(hints[row])
             ids[row] = track.number

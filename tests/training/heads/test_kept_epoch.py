@@ -8,7 +8,7 @@ from torch.nn import functional
 from harness.metrics import ccc, p_expr, tasks
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import train_head
-from harness.training.heads.trained_head import module_of, predict
+from harness.training.heads.trained_head import predict
 from harness.utils.errors import InputError
 from tests.helpers.feature_arrays import ArrayMatrix, labels_of, problem
 from tests.training.heads.test_train import EXPR, only, train
@@ -56,7 +56,7 @@ def test_the_kept_epoch_is_that_of_the_smallest_loss(name):
     assert trained.epoch == 1 + int(np.argmax(gains)) and len(set(gains)) == 8
     features, targets = problem(600, seed=1)
     with torch.no_grad():
-        logits = module_of(trained)(torch.from_numpy(features))
+        logits = trained.module(torch.from_numpy(features))
     assert -max(gains) == pytest.approx(loss_of(task, logits, targets), rel=1e-5)
 
 
