@@ -6,8 +6,7 @@ of 1 / batch size on linear layers, and everything chosen on the reported split 
 
 from dataclasses import replace
 
-from harness.runner import Protocol, SmoothingGrid
-from harness.training.heads.config import HeadConfig, HeadOverride
+from harness import HeadConfig, HeadOverride, Protocol, SmoothingGrid
 
 BACKBONES = ("mobilenet_7", "enet_b0_7", "enet_b0_8_best_afew", "enet_b0_8_best_vgaf", "enet_b2_8", "enet_b2_7")
 """As their weights are called where they are published (sb-ai-lab/EmotiEffLib)."""

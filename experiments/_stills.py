@@ -6,8 +6,7 @@ the stills themselves are: other data frames its faces otherwise.
 
 from dataclasses import replace
 
-from harness.runner import SyntheticStills, TrainedBackbone
-from harness.training.backbones.config import Augmentation, Expressions, Identities, Schedule, StillsConfig
+from harness import Augmentation, Expressions, Identities, Schedule, StillsConfig, SyntheticStills, TrainedBackbone
 
 FEW, MANY = SyntheticStills(images=3000, identities=120), SyntheticStills(images=12000, identities=480)
 TRAINING = StillsConfig(

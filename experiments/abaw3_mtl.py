@@ -7,9 +7,7 @@ directly on the features against three on a shared hidden layer.
 """
 
 from experiments._stills import NAMES, TRAINED
-from harness.runner import Grid, Recipe, SmoothingGrid
-from harness.runner.recipe import FEATURES
-from harness.training.heads.config import HeadConfig
+from harness import FEATURES, Grid, HeadConfig, Recipe, SmoothingGrid
 
 recipe = Recipe(
     name="abaw3_mtl",

@@ -8,9 +8,7 @@ weights at hand, name other backbones: --set backbones=efficientnet_b0,efficient
 
 from experiments._heads import LINEAR
 from experiments._stills import NAMES, TRAINED
-from harness.runner import Grid, Recipe, SmoothingGrid
-from harness.runner.recipe import FEATURES
-from harness.training.heads.config import HeadConfig
+from harness import FEATURES, Grid, HeadConfig, Recipe, SmoothingGrid
 
 recipe = Recipe(
     name="abaw3_va",

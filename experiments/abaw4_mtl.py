@@ -11,7 +11,7 @@ with VA on everything, 1.250 and 1.157 with one part of the features; 1.20 to 1.
 from dataclasses import replace
 
 from experiments._paper import DIRECT, FRAME_LEVEL, PUBLISHED, SEPARATE, SEPARATE_SCORES
-from harness.runner import Grid, Recipe
+from harness import Grid, Recipe
 
 JOINT = replace(DIRECT, task_weights="balanced")
 

@@ -14,8 +14,7 @@ recipes, the validation split itself chooses the epoch, by its accuracy, and is 
 
 import math
 
-from harness.runner import BackboneRecipe
-from harness.training.backbones.config import Augmentation, Expressions, Schedule, StillsConfig
+from harness import Augmentation, BackboneRecipe, Expressions, Schedule, StillsConfig
 
 recipe = BackboneRecipe(
     name="affectnet_expressions",

@@ -12,6 +12,6 @@ light_expressions it shows what each of the two steps is worth:
 """
 
 from experiments._stills import RESNET
-from harness.runner import BackboneRecipe
+from harness import BackboneRecipe
 
 recipe = BackboneRecipe(name="light_both", training=RESNET.training, stills=RESNET.stills)

@@ -9,9 +9,7 @@ them for the four tasks: three feature choices and two heads for EXPR, one head 
 
 from experiments._heads import LINEAR
 from experiments._stills import QUICK, QUICK_NAMES
-from harness.runner import Grid, Recipe, SmoothingGrid, SyntheticVideos
-from harness.runner.recipe import FEATURES
-from harness.training.heads.config import HeadConfig
+from harness import FEATURES, Grid, HeadConfig, Recipe, SmoothingGrid, SyntheticVideos
 
 recipe = Recipe(
     name="quickstart",

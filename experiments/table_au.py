@@ -9,8 +9,7 @@ The paper reports 0.537 and 0.508 for enet_b0_8_best_vgaf, embeddings, mlp.
 """
 
 from experiments._paper import BACKBONES, FRAME_LEVEL, LINEAR, MLP, PUBLISHED
-from harness.runner import Grid, Recipe
-from harness.runner.recipe import FEATURES
+from harness import FEATURES, Grid, Recipe
 
 recipe = Recipe(
     name="table_au",

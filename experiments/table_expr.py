@@ -10,8 +10,7 @@ it between 0.341 and 0.384); `scores` beside `embeddings` are this table's addit
 """
 
 from experiments._paper import BACKBONES, EXPR_LINEAR, EXPR_MLP, FRAME_LEVEL, PUBLISHED
-from harness.runner import Grid, Recipe
-from harness.runner.recipe import FEATURES
+from harness import FEATURES, Grid, Recipe
 
 recipe = Recipe(
     name="table_expr",

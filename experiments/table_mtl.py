@@ -10,7 +10,7 @@ are sparse, so nothing is smoothed.
 """
 
 from experiments._paper import BACKBONES, DENSE, DIRECT, FRAME_LEVEL, PUBLISHED, SEPARATE, SEPARATE_SCORES
-from harness.runner import Grid, Recipe
+from harness import Grid, Recipe
 
 recipe = Recipe(
     name="table_mtl",

@@ -10,7 +10,7 @@ for EXPR, 0.464 and 0.492 (mean, 7) for VA, 0.537 and 0.548 (median, 7) for AU, 
 """
 
 from experiments._paper import EXPR_MLP, FRAME_LEVEL, LINEAR, MLP, PUBLISHED, SUBMITTED, fixed
-from harness.runner import Grid, Recipe
+from harness import Grid, Recipe
 
 SHORT = (*fixed("mean", 0, 2, 7), *fixed("median", 2, 7))
 LONG = SHORT + fixed("mean", 5, 15, 25, 50, 100, 200)

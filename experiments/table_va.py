@@ -8,8 +8,7 @@ Data and networks as of table_expr. The paper feeds valence and arousal from the
 """
 
 from experiments._paper import BACKBONES, FRAME_LEVEL, LINEAR, MLP, PUBLISHED
-from harness.runner import Grid, Recipe
-from harness.runner.recipe import FEATURES
+from harness import FEATURES, Grid, Recipe
 
 recipe = Recipe(
     name="table_va",

@@ -13,8 +13,7 @@ tenth of each identity's images chooses the epoch. That is days on one GPU: add 
 Its entry, vggface2_identities, is what affectnet_expressions and affectnet_multitask start from.
 """
 
-from harness.runner import BackboneRecipe
-from harness.training.backbones.config import Augmentation, Identities, Schedule, StillsConfig
+from harness import Augmentation, BackboneRecipe, Identities, Schedule, StillsConfig
 
 recipe = BackboneRecipe(
     name="vggface2_identities",

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from harness import BackboneRecipe, HeadConfig, Recipe, Search, SmoothingGrid
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
 from harness.data.splits import labels_fingerprint
 from harness.data.synthetic import VERSION
 from harness.data.synthetic.cache import stills_identity
 from harness.features.store import entry_key
-from harness.runner import BackboneRecipe, Recipe, Search, SmoothingGrid, find_recipe, recipe_names
+from harness.runner import find_recipe, recipe_names
 from harness.runner.backbone_training import REVISION as TRAINING_REVISION
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.runner.search_space import SearchSpace
-from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import content_hash, to_jsonable
 from harness.utils.store import Store
 from tests.helpers.shared_data import shared_data

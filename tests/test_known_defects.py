@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import backbones
+from harness import Grid, Recipe
 from harness.data.dataset import Labels
 from harness.data.registry import open_dataset
 from harness.data.splits import labels_fingerprint
@@ -31,7 +32,6 @@ from harness.metrics import ccc, p_au
 from harness.metrics.scores import UndefinedMetricWarning
 from harness.metrics.tasks import softmax, task
 from harness.metrics.unit_statistics import compute_statistics, merge, score
-from harness.runner import Grid, Recipe
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import Prepared, PreparedBackbone
 from harness.smoothing.gaps import fill_gaps
@@ -207,7 +207,7 @@ def test_merbench_folds_are_shuffled_without_a_seed():
 
 
 def sealed_job(tmp_path, protocol="held-out"):
-    from harness.runner import Protocol
+    from harness import Protocol
 
     root, store = small_abaw3(tmp_path / "data"), tmp_path / "store"
     recipe = Recipe("small", (Grid("expr"),), ("mine",), protocol=Protocol(protocol))

@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.bench.figure import ROUNDS, Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
+from harness.metrics.counts import expression_f1
 from harness.metrics.intervals import METHOD, REPLICATES, interval
-from harness.metrics.scores import expression_f1
 from harness.metrics.unit_statistics import compute_statistics
 
 VIDEOS, FRAMES, CLASSES = 70, 4000, 8

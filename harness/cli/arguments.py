@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from harness.utils.store import Store
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that hands what follows certain first words to others: `backbones import`, beside `backbones NAME`."""
@@ -29,10 +31,10 @@ def new_command(commands, name: str, module: str, help: str) -> argparse.Argumen
 
 
 def add_store(command: argparse.ArgumentParser, tracking: bool = False) -> None:
-    command.add_argument("--store", type=Path, default=Path(os.environ.get("FRAMELIGHT_STORE", "framelight-store")),
-                         metavar="DIR", help="where results are kept (default: $FRAMELIGHT_STORE or framelight-store)")
+    command.add_argument("--store", type=Path, default=Store.default().root, metavar="DIR",
+                         help="where results are kept (default: $FRAMELIGHT_STORE or framelight-store)")
     if tracking:
-        command.add_argument("--tracking-uri", default=os.environ.get("MLFLOW_TRACKING_URI"), metavar="URI",
+        command.add_argument("--tracking-uri", default=Store.default().tracking_uri, metavar="URI",
                              help="an MLflow server instead of the store's own database")
 
 

@@ -3,51 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.utils.text import align_columns
 
 if TYPE_CHECKING:
+    from harness.export.api import ExportResult
     from harness.tracking.export_records import Exported
-    from harness.tracking.records import Record
-
-logger = logging.getLogger(__name__)
 
 HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory MiB", "largest difference", "agreement")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from harness.export.formats import require_writer
-    from harness.leaderboard.runs import chosen_run
-    from harness.tracking import tracked_records
-    from harness.utils.output_dir import check_output_dir
+    from harness.export.api import export, log_to_mlflow
 
-    check_output_dir(arguments.out, arguments.force, arguments.store.root, *filter(None, [arguments.data]))
-    form = require_writer(arguments.format)
-    records = tracked_records(arguments.store)
-    chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store)
-    from harness.export.export import ExportOptions, export
-
-    wanted = ExportOptions(form, tuple(arguments.precisions or ()), arguments.embedding, arguments.calibration)
-    made = export(chosen, wanted, arguments.data, arguments.out)
-    print("\n".join(_lines(made, chosen.record, arguments.out)))
-    if form.name == "onnx" and not arguments.no_model:
-        from harness.export.registry.log_model import log_exported
-
-        for line in log_exported(arguments.store, chosen.record, arguments.out):
-            logger.info(line)
+    result = export(arguments.run, arguments.out, arguments.format, precisions=arguments.precisions or (),
+                    embedding=arguments.embedding, calibration=arguments.calibration, data=arguments.data,
+                    store=arguments.store, seed=arguments.seed, force=arguments.force, log_model=False)
+    print("\n".join(_lines(result)))
+    if not arguments.no_model:
+        log_to_mlflow(result, arguments.store)
 
 
-def _lines(made: list[Exported], record: Record, out: Path) -> list[str]:
-    first = made[0]
+def _lines(result: ExportResult) -> list[str]:
+    first, record = result.files[0], result.record
     macs = "MACs not counted" if first.macs is None else f"{first.macs / 1e6:,.1f} M MACs a crop"
-    head = [f"{out}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, {record.head}; "
-            f"{first.parameters:,} parameters, {macs}",
+    head = [f"{result.folder}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, "
+            f"{record.head}; {first.parameters:,} parameters, {macs}",
             f"measured on {first.device}; differences and agreement on {first.crops:,} crops of the {record.split} "
             f"split; {first.metric} of the run {first.run_value:.6f}", ""]
-    rows = [(*HEADINGS, first.metric, "difference"), *map(_row, made)]
+    rows = [(*HEADINGS, first.metric, "difference"), *map(_row, result.files)]
     return head + align_columns(rows)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.utils.text import plural
@@ -19,28 +18,20 @@ logger = logging.getLogger(__name__)
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from harness.inference.predict import PredictOptions, predict
+    from harness.inference.api import predict
+    from harness.inference.live import LiveSummary
 
-    wanted = PredictOptions(
-        arguments.input, tuple(arguments.runs), arguments.out, arguments.store, arguments.seed,
-        arguments.render, arguments.force, True if arguments.crops else False if arguments.detect else None,
-        arguments.detector, arguments.smallest, arguments.margin, arguments.missing, arguments.kernel,
-        arguments.radius, arguments.seconds, arguments.engine)
-    if arguments.live or wanted.input.startswith("camera:"):
-        from harness.inference.live import run_live
-
-        watched = run_live(wanted)
-        _notes(watched.notes)
-        print("\n".join([*_read(watched.reading, True), *_live(watched), *_files(watched.files)]))
-        return
-    done = predict(wanted)
-    _notes(done.notes)
-    print("\n".join([*_read(done.reading, done.film), *_speed(done), *_files(done.files)]))
-
-
-def _notes(notes: tuple[str, ...]) -> None:
-    for note in notes:
+    done = predict(
+        arguments.input, arguments.runs, arguments.out, store=arguments.store, live=arguments.live,
+        seed=arguments.seed, render=arguments.render, force=arguments.force,
+        crops=True if arguments.crops else False if arguments.detect else None, detector=arguments.detector,
+        smallest=arguments.smallest, margin=arguments.margin, missing=arguments.missing, kernel=arguments.kernel,
+        radius=arguments.radius, seconds=arguments.seconds, engine=arguments.engine)
+    for note in done.notes:
         logger.info(f"note: {note}")
+    lines = [*_read(done.reading, True), *_live(done)] if isinstance(done, LiveSummary) else \
+        [*_read(done.reading, done.film), *_speed(done)]
+    print("\n".join([*lines, *map(str, done.files)]))
 
 
 def _read(reading: PredictionResult, film: bool) -> Iterator[str]:
@@ -71,7 +62,3 @@ def _live(watched: LiveSummary) -> Iterator[str]:
     yield (f"{watched.frames / max(watched.seconds, 1e-9):.1f} frames a second, {watched.dropped:,} dropped; "
            f"{watched.median:.0f} ms from a frame to its numbers (median; 95 %: {watched.p95:.0f})")
     yield from watched.delays
-
-
-def _files(files: Iterable[Path]) -> Iterator[str]:
-    yield from map(str, files)

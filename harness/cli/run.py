@@ -7,23 +7,19 @@ import logging
 import time
 from collections.abc import Iterable
 
+from harness.leaderboard.api import run
 from harness.leaderboard.boards import best_pictures, show
-from harness.runner import apply_settings, find_recipe
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
-from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    recipe = apply_settings(find_recipe(arguments.recipe), arguments.settings)
-    store: Store = arguments.store
-    store.require_folder()
-    from harness.runner.run import run
-
     began = time.monotonic()
-    outcome = run(recipe, arguments.data, store, arguments.jobs, arguments.force)
+    result = run(arguments.recipe, arguments.data, arguments.store, settings=arguments.settings, jobs=arguments.jobs,
+                 force=arguments.force)
+    outcome, store = result.outcome, result.store
     found = [] if outcome.lost else [record for record in tracked_records(store)
                                      if (record.task, record.data_digest) in outcome.boards]
     print(show(store.untracked if outcome.lost else store, boards=outcome.boards, from_store=outcome.lost is not None,

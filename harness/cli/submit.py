@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from harness.utils.errors import InputError
 from harness.utils.text import plural
 
 if TYPE_CHECKING:
@@ -21,23 +20,10 @@ SOURCES = {"frames file": "the frames file", "list of frames": "the list of fram
 
 
 def main(arguments: argparse.Namespace) -> None:
-    from harness.data.affwild2 import AffWild2
-    from harness.data.registry import open_dataset
-    from harness.inference.submission.frame_sources import FrameCountSources
-    from harness.inference.submission.submit import require_free, submit
-    from harness.leaderboard.runs import BEST, chosen_run, records_of_dataset
-    from harness.tracking import tracked_records
+    from harness.inference.api import submit
 
-    require_free(arguments.out, arguments.data)
-    dataset = open_dataset(arguments.data)
-    if not isinstance(dataset, AffWild2):
-        raise InputError(f"{arguments.data}: a submission is of videos, but this is {dataset.layout}")
-    records = tracked_records(arguments.store)
-    if arguments.run.startswith(BEST):
-        records = records_of_dataset(records, dataset, arguments.store)
-    chosen = chosen_run(records, arguments.run, arguments.seed, arguments.store)
-    places = FrameCountSources(arguments.frames, arguments.videos)
-    done = submit(chosen, dataset, arguments.split, arguments.format, places, arguments.out)
+    done = submit(arguments.run, arguments.data, arguments.out, split=arguments.split, format=arguments.format,
+                  frames=arguments.frames, videos=arguments.videos, store=arguments.store, seed=arguments.seed)
     print("\n".join(_lines(done)))
 
 

@@ -15,10 +15,28 @@ PROTOCOLS = ("held-out", "published")
 class Protocol:
     """How epochs, thresholds, windows and hyperparameters are chosen.
 
-    held-out: on `fraction` of the training videos, a pure function of `seed`, their names and which labels they hold;
-    or, with `folds` of 2 or more, on every training video once, each predicted by a model that never saw it.
-    refit: what was chosen is then trained again on all training videos (always so with folds).
-    published: on the reported split itself, as the paper did; optimistic, and marked so.
+    Parameters
+    ----------
+    name : {"held-out", "published"}
+        `held-out` chooses on training videos that the model was not fitted to. `published` chooses on the reported
+        split itself, as the paper did, so that scores are optimistic and marked as such.
+    fraction : float between 0 and 1
+        Share of the training videos that is held out. Which ones follows from `seed`, their names and their labels.
+    folds : int
+        With 2 or more, every training video is held out once (cross-validation) instead of a fraction.
+    seed : int
+    refit : bool
+        Train what was chosen again on all training videos. Always so with folds.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, and for a fraction or number of folds out of range.
+
+    Examples
+    --------
+    >>> Protocol(folds=5)
+    Protocol(name='held-out', fraction=0.25, folds=5, seed=0, refit=True)
     """
 
     hash_tag: ClassVar[str] = "Protocol"

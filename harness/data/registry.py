@@ -46,10 +46,31 @@ DATASET_LAYOUTS: tuple[type[VideoLayout], ...] = (
 )
 
 
-def open_dataset(root: Path, seed: int = 0) -> VideoLayout:
-    """The data set in `root`; the seed makes its splits where it has none.
+def open_dataset(root: Path | str, seed: int = 0) -> VideoLayout:
+    """Open a folder of face crops with annotations, whatever its layout.
 
-    Raises InputError when there is no such folder, or its layout is not known.
+    Parameters
+    ----------
+    root : path-like
+        Aff-Wild2 as released for ABAW3, or a table of images (`labels.csv`).
+    seed : int
+        Splits a table that names no splits.
+
+    Returns
+    -------
+    VideoLayout
+        With `name`, `tasks()`, `splits(task)`, `labels(task, split)` and `sequences`.
+
+    Raises
+    ------
+    InputError
+        Where there is no such folder, or its layout is unknown.
+
+    Examples
+    --------
+    >>> dataset = open_dataset(data)
+    >>> dataset.tasks(), dataset.splits("expr")
+    (('expr', 'va', 'au', 'mtl'), ('train', 'validation'))
     """
     root = Path(root)
     if not root.exists():

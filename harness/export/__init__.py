@@ -1,1 +1,5 @@
-"""A run leaves: one file that takes face crops, checked against the run, scored and timed, with a card beside it."""
+"""Model files of a run, checked, scored and timed. `harness.export(...)` calls `harness.export.api.export`."""
+
+from harness.utils.callable_package import make_callable
+
+make_callable(__name__)

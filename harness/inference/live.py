@@ -25,6 +25,8 @@ from harness.utils.output_dir import replace_output_dir
 from harness.video.frames import USUAL_RATE
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from harness.video.realtime import RealtimeSource
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,13 @@ class LiveSummary:
     p95: float
     delays: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows of `predictions.csv`."""
+        from harness.inference.tables import table
+
+        return table(self.reading)
 
 
 def run_live(wanted: PredictOptions) -> LiveSummary:

@@ -28,6 +28,8 @@ from harness.utils.store import Store
 from harness.video.frames import USUAL_RATE
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from harness.smoothing.kernels import SmoothingParams
     from harness.video.faces.boxes import Margin
     from harness.video.frames import Frame, Source
@@ -72,6 +74,13 @@ class PredictSummary:
     frames: int
     before: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows of `predictions.csv`."""
+        from harness.inference.tables import table
+
+        return table(self.reading)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.inference.result import Outputs, PredictionResult
-from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
+from harness.jobs.tables import ORDER, RAW, integers, output_columns, rounded
 from harness.utils.files import atomic_write
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 CSV, PARQUET = "predictions.csv", "predictions.parquet"
 METADATA = "framelight"
 """Key of the JSON in the parquet file that says what was read by which runs."""
-RAW = "_raw"
-ORDER = ("expr", "va", "au")
 SECONDS, PIXELS, OUTPUTS = 6, 2, 7
 """Decimals that are kept: what lies beyond is noise of the arithmetic, and no table needs it."""
 
@@ -46,12 +44,12 @@ def table(reading: PredictionResult) -> pd.DataFrame:
     seconds = reading.seconds[np.searchsorted(reading.frames, frame)]
     columns = {
         "frame": frame.astype(np.int32),
-        "time": _rounded(seconds, SECONDS),
-        "face": _whole(_longer(reading.face, len(empty), 0), np.int32, np.arange(len(frame)) < len(reading.face)),
+        "time": rounded(seconds, SECONDS),
+        "face": integers(_longer(reading.face, len(empty), 0), np.int32, np.arange(len(frame)) < len(reading.face)),
         "found": _longer(reading.found, len(empty), 0).astype(np.int8),
-        **{name: _longer(_rounded(reading.boxes[:, i], PIXELS), len(empty))
+        **{name: _longer(rounded(reading.boxes[:, i], PIXELS), len(empty))
            for i, name in enumerate(("x", "y", "width", "height"))},
-        "detection": _longer(_rounded(reading.detection, OUTPUTS), len(empty)),
+        "detection": _longer(rounded(reading.detection, OUTPUTS), len(empty)),
     }
     given = Counter(output.name for one in reading.outputs for output in one.task.outputs)
     for name, one, values, suffix in _blocks(reading):
@@ -111,41 +109,12 @@ def _blocks(reading: PredictionResult) -> Iterator[tuple[str, Outputs, np.ndarra
 
 def _columns(name: str, one: Outputs, values: np.ndarray, prefix: str, suffix: str) -> dict[str, object]:
     """The columns of one output of one run; values: [M, columns], NaN in whole rows."""
-    known = ~np.isnan(values).any(axis=1)
-    numbers = _rounded(values, OUTPUTS)
-    decided: dict[str, object] = {}
-    if name == "va":
-        named = dict(zip(AFFECTS, numbers.T))
-    elif name == "expr":
-        decided = {"expression": _names(values, known)}
-        named = {f"p_{expression}": column for expression, column in zip(EXPRESSIONS, numbers.T)}
-    else:
-        present = values >= (0.5 if one.thresholds is None else np.array(one.thresholds))
-        decided = {unit: _whole(column, np.int8, known) for unit, column in zip(ACTION_UNITS, present.T)}
-        named = {f"p_{unit}": column for unit, column in zip(ACTION_UNITS, numbers.T)}
-    return {f"{prefix}{column}{suffix}": held for column, held in {**decided, **named}.items()}
-
-
-def _names(values: np.ndarray, known: np.ndarray):
-    """The most probable expression of each row, empty where it is not known."""
-    import pandas as pd
-
-    best = np.where(known, np.where(known[:, None], values, 0).argmax(axis=1), -1)
-    return pd.Categorical.from_codes(best, EXPRESSIONS).astype("string")
+    columns = output_columns(name, values, one.thresholds, OUTPUTS)
+    if "expression" in columns:
+        columns["expression"] = columns["expression"].astype("string")
+    return {f"{prefix}{column}{suffix}": held for column, held in columns.items()}
 
 
 def _longer(values: np.ndarray, more: int, fill: float = np.nan) -> np.ndarray:
     """float64, with `more` rows of `fill` below."""
     return np.concatenate([values, np.full((more, *values.shape[1:]), fill)])
-
-
-def _whole(values: np.ndarray, kind: type[np.integer], known: np.ndarray):
-    """Whole numbers, missing where not `known`."""
-    import pandas as pd
-
-    return pd.arrays.IntegerArray(np.where(known, values, 0).astype(kind), ~known)
-
-
-def _rounded(values: np.ndarray, decimals: int) -> np.ndarray:
-    """float64; adding 0 makes -0.0 a 0."""
-    return np.asarray(values, dtype=np.float64).round(decimals) + 0.0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.metrics.unit_statistics import SufficientStatistics
 
 STATISTICS = "statistics.npz"
-HEAD = "head"
+HEAD_NAME = "head"
 """Name of a model's only network; those of several are called `head_` and the output they predict."""
 
 
@@ -52,7 +52,7 @@ class JobFolder:
     @property
     def model(self) -> list[Path]:
         """The files that predict: those of the networks and the summary, which holds constants."""
-        return sorted([*self.path.glob(f"{HEAD}*"), *self.path.glob(self.training.name)])
+        return sorted([*self.path.glob(f"{HEAD_NAME}*"), *self.path.glob(self.training.name)])
 
     def has_record(self) -> bool:
         return self.record.is_file()

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.data.dataset import Dataset, Labels
 from harness.data.registry import open_dataset
 from harness.data.splits import REPORTED, TRAINING, labels_fingerprint
-from harness.jobs.frozen_selection import SelectionRecord
+from harness.jobs.frozen_selection import SelectionRecord, require_predictions
 from harness.jobs.job import Job
 from harness.utils.errors import FramelightError
 
@@ -42,6 +42,15 @@ def require_unchanged(dataset: Dataset, task: str, labels: str) -> None:
     if labels_fingerprint(dataset, task) != labels:
         raise FramelightError(f"{dataset.root}: the annotations of task {task} changed while the recipe ran; "
                               "run it again")
+
+
+def finished_labels(folder: Path, job_id: str, root: Path, task: str) -> Labels:
+    """The reported split's labels in `root`, for a job that was scored on them.
+
+    folder: of the job; FramelightError where its frozen choice is not there.
+    """
+    require_predictions(folder, job_id, "run its recipe again with --force")
+    return open_dataset(root).labels(task, REPORTED)
 
 
 class ReportedLabels:

@@ -1,1 +1,5 @@
-"""The leaderboard: records in, ranked rows out, and the rows as text."""
+"""Records in, ranked rows out. `harness.leaderboard(...)` calls `harness.leaderboard.api.leaderboard`."""
+
+from harness.utils.callable_package import make_callable
+
+make_callable(__name__)

@@ -12,6 +12,7 @@ from harness.leaderboard.causal import causal, render_causal
 from harness.leaderboard.optimism import optimism, render_optimism
 from harness.leaderboard.published import add_published_rows, costs
 from harness.leaderboard.render import render
+from harness.leaderboard.row_types import Row
 from harness.leaderboard.rows import rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.tasks import TASKS
@@ -37,23 +38,37 @@ def costs_text(markdown: bool = False) -> str:
 WIDEST = 140
 
 
-def show(store: Store, task: str | None = None, format: str = "table", plain: bool = False,
-         boards: set[tuple[str, str]] | None = None, from_store: bool = False, published: bool = False,
-         interval: str = "studentized") -> str:
-    """The boards of the tracked runs; `boards` narrows them to some (task, data digest).
+def board_rows(store: Store, task: str | None = None, boards: set[tuple[str, str]] | None = None,
+               from_store: bool = False, published: bool = False, interval: str = "studentized") -> list[Row]:
+    """The leaderboard rows of the tracked runs.
 
-    from_store: read the records of this store, where the tracking server cannot be asked. plain: no terminal.
-    published: set published figures beside them, with `boards` those of their tasks. interval: the method of intervals
-    (`harness.metrics.intervals.METHODS`).
+    Parameters
+    ----------
+    store : Store
+    task : str, optional
+    boards : set of (task, data digest), optional
+        Default: all boards.
+    from_store : bool
+        Read the records of the store itself, where the tracking server cannot be asked.
+    published : bool
+        Add published figures, with `boards` those of their tasks.
+    interval : str
+        Method of the intervals, one of `harness.metrics.intervals.METHODS`.
     """
     found = _stored_records(store) if from_store else tracked_records(store)
     if boards is not None:
         found = [record for record in found if (record.task, record.data_digest) in boards]
     if published:
         found = _add_published(found, {task for task, _ in boards} if boards is not None else set(TASKS))
-    width, bold = _terminal_size(plain)
-    listed = rows(found, task, _evidence(store.untracked if from_store else store, interval))
-    text = render(listed, format, width, bold).rstrip("\n")
+    return rows(found, task, _evidence(store.untracked if from_store else store, interval))
+
+
+def show(store: Store, task: str | None = None, format: str = "table", plain: bool = False,
+         boards: set[tuple[str, str]] | None = None, from_store: bool = False, published: bool = False,
+         interval: str = "studentized") -> str:
+    """The rows of `board_rows` as text; plain: no terminal."""
+    listed = board_rows(store, task, boards, from_store, published, interval)
+    text = render(listed, format, *_terminal_size(plain)).rstrip("\n")
     with_costs = published and not (boards or task) and format in ("table", "md")
     return f"{text}\n\n{costs_text(format == 'md')}" if with_costs else text
 

@@ -144,6 +144,11 @@ class Comparison:
         """The smallest difference that the test finds with 80 % power; None where units are too few for any."""
         return None if is_underpowered(self.units) else minimum_detectable_effect(self.metric.paired.deviation)
 
+    def __str__(self) -> str:
+        from harness.leaderboard.comparison_text import text
+
+        return text(self)
+
 
 def compare(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], JobStatistics]
             ) -> Comparison:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.leaderboard.comparison import Comparison, InfluentialUnit, Part
 from harness.leaderboard.ranking import LEVEL
 from harness.leaderboard.row_types import Row
 from harness.utils.text import align_columns, plural
+
+if TYPE_CHECKING:
+    from harness.leaderboard.comparison import Comparison, InfluentialUnit, Part
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
 WIDTH = 100

@@ -178,17 +178,22 @@ def records_of_dataset(records: Sequence[Record], dataset: Dataset, store: Store
     return [record for record in records if record.task in tasks and fingerprint.matches(record)] or list(records)
 
 
+def of_seed(records: Sequence[Record], seed: int | None) -> Record:
+    """The record of a seed (None: the first) among those of a run; InputError where it is not there."""
+    by_seed = {record.seed: record for record in records}
+    if seed is not None and seed not in by_seed:
+        raise InputError(f"run {records[0].group_id} has no finished seed {seed}; it has "
+                         f"{', '.join(map(str, sorted(by_seed)))}")
+    return by_seed[min(by_seed) if seed is None else seed]
+
+
 def chosen_run(records: Sequence[Record], text: str, seed: int | None, store: Store) -> FinishedRun:
     """The job that RUN and a seed (default: the first) name; logs where its model cannot be checked.
 
     InputError for a run that cannot predict, a seed it does not have, or one whose model is not in this store;
     FramelightError where a file of its model is gone or altered.
     """
-    found = sorted(find(records, text), key=lambda record: record.seed)
-    of_seed = {record.seed: record for record in found}
-    if seed is not None and seed not in of_seed:
-        raise InputError(f"run {found[0].group_id} has no finished seed {seed}; it has {', '.join(map(str, of_seed))}")
-    record = found[0] if seed is None else of_seed[seed]
+    record = of_seed(find(records, text), seed)
     if record.kind == "published":
         raise InputError(f"{text} is a published figure; there is no model behind it here")
     if "uses_labels" in record.flags:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.metrics.scores import COUNTS, MOMENTS, confusion
+from harness.metrics.counts import COUNTS, MOMENTS, confusion
 
 
 class Tally(Protocol):

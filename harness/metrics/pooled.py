@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.metrics.counts import concordance, f1
 from harness.metrics.resampling import random_groups
-from harness.metrics.scores import concordance, f1
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.utils.errors import InputError, unknown_name_error
 

@@ -15,65 +15,39 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from harness.metrics.counts import concordance, confusion, expression_f1, f1, moments
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, AU, EXPR, EXPRESSIONS, VA, Output
 from harness.utils.errors import InputError
-
-MOMENTS = ("n", "mean_true", "mean_pred", "ss_true", "ss_pred", "ss_both")
-"""Columns of a row of moments: count, means, and sums of squares and products about those means."""
-
-COUNTS = ("tp", "fp", "fn", "tn")
-"""Columns of a row of binary counts."""
 
 
 class UndefinedMetricWarning(UserWarning):
     """A score was undefined and counted as 0."""
 
 
-def concordance(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Concordance correlation of `MOMENTS` [..., 6]: (values [...], defined [...]); undefined values are 0."""
-    n, mean_true, mean_pred, ss_true, ss_pred, ss_both = np.moveaxis(moments, -1, 0)
-    defined = (ss_true > 0) & (ss_pred > 0)
-    spread = ss_true + ss_pred + n * (mean_true - mean_pred) ** 2
-    values = np.divide(2 * ss_both, spread, out=np.zeros_like(spread), where=defined)
-    return np.clip(values, -1, 1), defined
-
-
-def f1(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """F1 of counts [...]: (values [...], defined [...]); undefined (nothing labelled, nothing predicted) is 0."""
-    counted = np.asarray(2 * tp + fp + fn, dtype=np.float64)
-    defined = counted > 0
-    return np.divide(2 * tp, counted, out=np.zeros_like(counted), where=defined), defined
-
-
-def expression_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """F1 of each class from confusion counts [..., 8, 8] (true, predicted): (values [..., 8], defined [..., 8])."""
-    tp = np.diagonal(confusion, axis1=-2, axis2=-1)
-    return f1(tp, confusion.sum(axis=-2) - tp, confusion.sum(axis=-1) - tp)
-
-
-def action_unit_f1(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """F1 of each action unit from `COUNTS` [..., 12, 4]: (values [..., 12], defined [..., 12])."""
-    return f1(counts[..., 0], counts[..., 1], counts[..., 2])
-
-
-def moments(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-    """`MOMENTS` [6] of two columns [N]; those of a constant column have a sum of squares of exactly 0."""
-    if not len(y_true):
-        return np.zeros(len(MOMENTS))
-    means, centred = [], []
-    for column in (y_true, y_pred):
-        shifted = column - column[0]  # exact zeros for a constant, which the mean's rounding would not give
-        means.append(column[0] + shifted.mean())
-        centred.append(shifted - shifted.mean())
-    t, p = centred
-    return np.array([len(t), *means, t @ t, p @ p, t @ p])
-
-
 def ccc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Concordance correlation coefficient of two columns [N], any unit, in [-1, 1].
+    """Concordance correlation coefficient of two columns.
 
-    2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2) with population moments; no row is left out.
-    A constant or empty column gives 0 with UndefinedMetricWarning; NaN or infinity is an InputError.
+    2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2) with population moments (Lin 1989). No row is left out.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n,)
+        Labels and predictions, in any unit.
+
+    Returns
+    -------
+    float
+        Between -1 and 1; 0 with an `UndefinedMetricWarning` where a column is constant or empty.
+
+    Raises
+    ------
+    InputError
+        For columns of different length, and for NaN or infinity.
+
+    Examples
+    --------
+    >>> round(ccc([0.0, 0.5, 1.0], [0.0, 0.5, 0.5]), 3)
+    0.667
     """
     value, defined = _ccc(*_pair(y_true, y_pred, ()))
     _warn([] if defined else ["CCC"])
@@ -81,9 +55,27 @@ def ccc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
 
 
 def p_va(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Mean of the CCC of valence and of arousal; labels and predictions [N, 2].
+    """Mean concordance of valence and arousal, the score of the VA challenge.
 
-    Rows count where both labels are at least -1 (-5 marks an invalid one).
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n, 2)
+        Valence and arousal in [-1, 1]. Rows count where both labels are at least -1 (-5 marks an invalid one).
+
+    Returns
+    -------
+    float
+        Between -1 and 1; an undefined concordance counts as 0, with an `UndefinedMetricWarning`.
+
+    Raises
+    ------
+    InputError
+        For other shapes, and for NaN or infinity in a row that counts.
+
+    Examples
+    --------
+    >>> round(p_va([[0.0, 0.2], [0.5, 0.4], [1.0, 0.6]], [[0.0, 0.2], [0.5, 0.4], [0.5, 0.6]]), 3)
+    0.833
     """
     y_true, y_pred = _valid(VA, *_pair(y_true, y_pred, (2,), finite=False))
     y_true, y_pred = _pair(y_true, y_pred, (2,))
@@ -93,7 +85,29 @@ def p_va(y_true: np.ndarray, y_pred: np.ndarray) -> float:
 
 
 def p_expr(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Mean F1 over the 8 expressions; labels and predictions [N] in 0 to 7, a negative label is invalid."""
+    """Mean F1 over the eight expressions, the score of the EXPR challenge.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n,)
+        Class numbers 0 to 7. Rows with a negative label do not count.
+
+    Returns
+    -------
+    float
+        Between 0 and 1. The mean is always over eight classes: the F1 of a class in neither column counts as 0, with an
+        `UndefinedMetricWarning`.
+
+    Raises
+    ------
+    InputError
+        For columns of different length, and for a number that is no class.
+
+    Examples
+    --------
+    >>> round(p_expr([0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 6, 6]), 3)
+    0.833
+    """
     y_true, y_pred = _expressions(y_true, y_pred)
     values, defined = expression_f1(confusion(y_true * 8 + y_pred, 1)[0])
     _warn(f"F1 of {name}" for name, one in zip(EXPRESSIONS, defined) if not one)
@@ -108,9 +122,27 @@ def accuracy(y_true: np.ndarray, y_pred: np.ndarray) -> float:
 
 
 def p_au(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Mean F1 of presence over the 12 action units; labels and decisions [N, 12] of 0 and 1.
+    """Mean F1 of presence over the twelve action units, the score of the AU challenge.
 
-    A row with any negative label is left out, as the challenge's participants do.
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n, 12)
+        1 for present, 0 for absent. A row with any negative label does not count, as the challenge's participants do.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; the F1 of a unit that is present in neither counts as 0, with an `UndefinedMetricWarning`.
+
+    Raises
+    ------
+    InputError
+        For other shapes, and for values that are not 0 or 1.
+
+    Examples
+    --------
+    >>> round(p_au([[1] * 12, [0] * 12], [[1] * 12, [1] + [0] * 11]), 3)
+    0.972
     """
     y_true, y_pred = _valid(AU, *_pair(y_true, y_pred, (12,), finite=False))
     for name, values in (("labels", y_true), ("predictions", y_pred)):
@@ -123,16 +155,32 @@ def p_au(y_true: np.ndarray, y_pred: np.ndarray) -> float:
 
 
 def p_mtl(y_true: Mapping[str, np.ndarray], y_pred: Mapping[str, np.ndarray]) -> float:
-    """P_VA + P_EXPR + P_AU of mappings with keys `va`, `expr` and `au`, each over the rows valid for it."""
+    """P_VA + P_EXPR + P_AU, the score of the multi-task challenge.
+
+    Parameters
+    ----------
+    y_true, y_pred : mapping of "va", "expr" and "au" to array-like
+        As `p_va`, `p_expr` and `p_au` take them. Each score is over the rows that are valid for it.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        Where one of the three is missing, and as the three functions do.
+
+    Examples
+    --------
+    >>> labels = {"va": [[0.0, 0.2], [0.5, 0.4]], "expr": [*range(8)], "au": [[1] * 12]}
+    >>> p_mtl(labels, labels)
+    3.0
+    """
     for name, values in (("labels", y_true), ("predictions", y_pred)):
         if missing := {"va", "expr", "au"} - set(values):
             raise InputError(f"{name} for P_MTL lack {', '.join(sorted(missing))}")
     return p_va(y_true["va"], y_pred["va"]) + p_expr(y_true["expr"], y_pred["expr"]) + p_au(y_true["au"], y_pred["au"])
-
-
-def confusion(code: np.ndarray, units: int) -> np.ndarray:
-    """int64 [units, 8, 8] counts (true, predicted) of codes [N]: (unit * 8 + true) * 8 + predicted."""
-    return np.bincount(code, minlength=units * 64).reshape(units, 8, 8)
 
 
 def _ccc(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[float, bool]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.metrics.accumulators import ActionUnitTally, AffectTally, ExpressionTally, Tally
-from harness.metrics.scores import action_unit_f1, concordance, expression_f1, f1
+from harness.metrics.counts import action_unit_f1, concordance, expression_f1, f1
 from harness.metrics.tasks import ACTION_UNITS, AU, EXPRESSIONS, THRESHOLD_GRID, Output, Task
 from harness.metrics.tasks import task as task_named
 from harness.utils.errors import InputError

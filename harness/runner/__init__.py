@@ -2,9 +2,10 @@
 
 from harness.data.protocol import Protocol
 from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
+from harness.runner.backbone_recipe import BackboneRecipe, TrainedBackbone
 from harness.runner.loader import find_recipe, recipe_names
 from harness.runner.overrides import apply_settings
-from harness.runner.recipe import BackboneRecipe, Grid, Recipe, Search, TrainedBackbone
+from harness.runner.recipe import Grid, Recipe, Search
 from harness.smoothing.candidates import SmoothingGrid
 
 __all__ = ["BackboneRecipe", "Grid", "Protocol", "Recipe", "Search", "SmoothingGrid", "SyntheticStills",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from harness.data.stills import Stills
-    from harness.runner.recipe import BackboneRecipe
+    from harness.runner.backbone_recipe import BackboneRecipe
     from harness.training.backbones.train import TrainedStills
 
 CARD, HISTORY = "card.json", "history.json"

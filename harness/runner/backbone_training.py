@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.synthetic.cache import stills_identity, synthetic_stills
+from harness.runner.backbone_recipe import BackboneRecipe
 from harness.runner.backbone_report import keep_report, read_report
-from harness.runner.recipe import BackboneRecipe
 from harness.tracking.training_run import TrainingRun
 from harness.training import rank
 from harness.training.backbones.config import REVISION

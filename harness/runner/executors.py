@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Any
+
+from harness.utils.parallel import torch_threads
 
 THREADS = 1
 """Threads of a job, the same whatever the number of jobs, so that the results are."""
@@ -20,8 +25,8 @@ class SerialExecutor(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         future: Future = Future()
         try:
-            _one_thread()
-            future.set_result(fn(*args, **kwargs))
+            with torch_threads(THREADS):
+                future.set_result(fn(*args, **kwargs))
         except Exception as error:
             future.set_exception(error)
         return future
@@ -36,21 +41,32 @@ class WorkerPool(ProcessPoolExecutor):
         theirs, self._ours = context.Pipe(duplex=False)
         super().__init__(workers, mp_context=context, initializer=_start_worker, initargs=(theirs,))
 
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        with _hidden_main():
+            return super().submit(fn, *args, **kwargs)
+
 
 def local_executor(workers: int) -> Executor:
     """An executor of that many processes; this one where one is enough."""
     return WorkerPool(workers) if workers > 1 else SerialExecutor()
 
 
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(THREADS)
+@contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Hide the user's script from processes that start, which would run it again and start others from it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _start_worker(parent: Connection) -> None:
+    import torch
+
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    _one_thread()
+    torch.set_num_threads(THREADS)
 
 
 def _end_with(parent: Connection) -> None:

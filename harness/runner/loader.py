@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import pkgutil
 import sys
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.runner.recipe import BackboneRecipe, Recipe
+from harness.runner.backbone_recipe import BackboneRecipe
+from harness.runner.recipe import Recipe
 from harness.utils.errors import InputError, unknown_name_error
+
+logger = logging.getLogger(__name__)
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 
@@ -78,7 +85,8 @@ def _module(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
+        with _logged_warnings():
+            spec.loader.exec_module(module)
     except InputError:
         raise
     except Exception as error:
@@ -86,3 +94,15 @@ def _module(path: Path) -> Any:
         line = lines[-1] if lines else getattr(error, "lineno", None) or 1
         raise InputError(f"{path}:{line}: {type(error).__name__}: {error}") from error
     return module
+
+
+@contextmanager
+def _logged_warnings() -> Iterator[None]:
+    """Log the warnings of a recipe file, among them those of this project's deprecated names, which Python hides."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("default", "harness", DeprecationWarning)
+        try:
+            yield
+        finally:
+            for warning in caught:
+                logger.warning(f"{warning.filename}:{warning.lineno}: {warning.message}")

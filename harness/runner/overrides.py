@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from harness.data.protocol import Protocol
-from harness.runner.recipe import BackboneRecipe, Recipe
+from harness.runner.backbone_recipe import BackboneRecipe
+from harness.runner.recipe import Recipe
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError, unknown_name_error
 

@@ -15,8 +15,9 @@ from harness.data.fingerprint import DatasetFingerprint
 from harness.data.leakage import warn_backbone_selected_on_validation, warn_of_lookalikes, warn_of_own_scores
 from harness.data.synthetic.cache import synthetic_videos
 from harness.data.validation import validate_dataset
+from harness.runner.backbone_recipe import BackboneRecipe, TrainedBackbone
 from harness.runner.backbone_training import train_backbone
-from harness.runner.recipe import BackboneRecipe, Recipe, TrainedBackbone
+from harness.runner.recipe import Recipe
 from harness.utils.errors import InputError
 from harness.utils.files import remove_stale_temp_files
 from harness.utils.store import Store

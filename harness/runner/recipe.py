@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from harness.data.protocol import Protocol
-from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
+from harness.data.synthetic.settings import SyntheticVideos
 from harness.metrics.tasks import TASKS
+from harness.runner.backbone_recipe import TrainedBackbone
 from harness.smoothing.candidates import SmoothingGrid
 from harness.smoothing.gaps import GAPS
-from harness.training.backbones.config import Hardware, StillsConfig
 from harness.training.heads.config import HeadConfig, require_fit
-from harness.utils.errors import InputError, unknown_name_error
+from harness.utils.errors import unknown_name_error
 from harness.utils.validation import _require, _require_distinct
 
 COMPUTE = ("float32", "bf16", "fp16")
@@ -25,20 +24,29 @@ MOST_SEEDS = 2**32
 
 
 @dataclass(frozen=True)
-class TrainedBackbone:
-    """A backbone the recipe trains on stills when the store has no checkpoint of this training."""
-
-    hash_tag: ClassVar[str] = "TrainedBackbone"
-    name: str
-    training: StillsConfig
-    stills: SyntheticStills = SyntheticStills()
-
-
-@dataclass(frozen=True)
 class Grid:
     """Every combination of backbones with these features, heads and filters, for one task.
 
-    backbones, smoothings: empty for those of the recipe; several smoothings are replayed from one training.
+    Parameters
+    ----------
+    task : {"expr", "va", "au", "mtl"}
+    features : tuple of str
+        Of `FEATURES`.
+    heads : tuple of HeadConfig
+    backbones : tuple of str
+        Default: those of the recipe.
+    smoothings : tuple of SmoothingGrid
+        Default: that of the recipe. Several are scored from the predictions of one training.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, one that is listed twice, and for a head that does not fit the task or the features.
+
+    Examples
+    --------
+    >>> Grid("expr", FEATURES, (HeadConfig("mlp"),)).features
+    ('embeddings', 'scores', 'embeddings+scores')
     """
 
     hash_tag: ClassVar[str] = "Grid"
@@ -78,11 +86,33 @@ class Grid:
 
 @dataclass(frozen=True)
 class Search:
-    """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, one study a task.
+    """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, one study for each task.
 
-    The ranges are inclusive; the objective is the task's metric on the selection split.
-    batch: trials that are asked for at once and learn nothing of each other; those that are alike train together.
-    gaps, thresholds: to choose among, as of `SmoothingGrid` and `Recipe`; empty for what these say.
+    The objective is the task's metric on the selection split. Ranges are inclusive.
+
+    Parameters
+    ----------
+    trials : int
+    seed : int
+    pruner : {"median", "none"}
+    hidden, epochs : (int, int)
+        Ranges, searched on a log scale.
+    learning_rate, l2 : (float, float)
+        Ranges, searched on a log scale.
+    batch : int
+        Trials that are proposed at once. They do not learn from each other, and similar ones are trained together.
+    gaps, thresholds : tuple of str
+        Choices of `SmoothingGrid.gaps` and `Recipe.thresholds`. Default: those settings themselves.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, one that is listed twice, and for a number out of range.
+
+    Examples
+    --------
+    >>> Search(trials=50, gaps=("linear", "nearest")).batch
+    8
     """
 
     hash_tag: ClassVar[str] = "Search"
@@ -116,10 +146,49 @@ class Search:
 class Recipe:
     """An experiment: which backbones, features, heads and filters are compared, on what, by which rules.
 
-    thresholds: of action units, `chosen` on a grid for each, or `half` (0.5). missing: annotated frames without a crop
-    are `dropped` from scoring, as the paper did, or `filled` from their neighbours and scored. pictures: whether each
-    run draws its analysis. precision: as features are stored; compute: what backbones compute them in.
-    memory: MiB of features that a job holds for training and again for choosing; more are read as they are needed.
+    A recipe derives from another with `dataclasses.replace`.
+
+    Parameters
+    ----------
+    name : str
+    grids : tuple of Grid
+        What is compared.
+    backbones : tuple of str
+        Names in the catalogue or the store, `timm:NAME`, or of `trained`; `@random` behind one gives random weights.
+    trained : tuple of TrainedBackbone
+        Backbones that the recipe trains first.
+    synthetic : SyntheticVideos, optional
+        What it runs on where no data set is given.
+    smoothing : SmoothingGrid
+    protocol : Protocol
+    seeds : tuple of int
+    precision : {"float16", "float32"}
+        In which features are stored.
+    compute : {"float32", "bf16", "fp16"}
+        In which backbones compute them.
+    memory : int
+        MiB of features that a job holds for training, and again for selection; more are read when needed.
+    baselines : bool
+        Add baselines that do not look at the images.
+    thresholds : {"chosen", "half"}
+        Of action units: chosen for each on a grid, or 0.5.
+    missing : {"dropped", "filled"}
+        Labeled frames without a crop are not scored, as in the paper, or are filled from their neighbors and scored.
+    pictures : bool
+        Draw figures of each run.
+    search : Search, optional
+        Search the grids instead of running every combination.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, one that is listed twice, and for a number out of range.
+
+    Examples
+    --------
+    >>> recipe = Recipe("mine", grids=(Grid("expr"), Grid("va")), backbones=("tiny_resnet@random",))
+    >>> recipe.tasks
+    ('expr', 'va')
     """
 
     hash_tag: ClassVar[str] = "Recipe"
@@ -161,33 +230,3 @@ class Recipe:
             _require_distinct(getattr(self, name), name, f"recipe '{self.name}'")
 
 
-MEANT = ("random", "pretrained", "import")
-"""Words that references and commands have in a backbone's place."""
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-@dataclass(frozen=True)
-class BackboneRecipe:
-    """A backbone to train; `framelight train-backbone` makes it an entry of the store, which recipes name by `name`.
-
-    hardware: what may change between two runs of the same training.
-    stills: the built-in stills it is trained on when no --data is given; None: --data must be.
-    licence: terms of the weights, for the card; "" where nobody has said.
-    """
-
-    hash_tag: ClassVar[str] = "BackboneRecipe"
-    name: str
-    training: StillsConfig
-    hardware: Hardware = Hardware()
-    stills: SyntheticStills | None = None
-    licence: str = ""
-
-    def __post_init__(self) -> None:
-        import backbones
-
-        if not NAME.fullmatch(self.name):
-            raise InputError(f"'{self.name}' cannot be a backbone's name: letters, digits and . _ - make one")
-        if self.name in (*backbones.names(), *MEANT):
-            raise InputError(f"'{self.name}' means something already among backbones; give the trained one another, "
-                             f"--set name=my_{self.name}")

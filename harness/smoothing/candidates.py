@@ -16,10 +16,26 @@ KERNELS = ("mean", "median")
 
 @dataclass(frozen=True)
 class SmoothingGrid:
-    """Candidate filters: every radius from `smallest` to `largest` frames each side, for each kernel.
+    """Filters among which the selection split chooses: every radius of a range, for each kernel.
 
-    The selection split chooses among them; radius 0 is the unsmoothed output.
-    gaps: how frames without a crop get outputs before the filter runs, as of `harness.smoothing.gaps.fill_gaps`.
+    Parameters
+    ----------
+    kernels : tuple of str
+        `mean` and `median`, or the causal `trailing_mean`, `trailing_median` and `exponential`; see `smooth`.
+    smallest, largest : int from 0 to 250
+        Radii in frames on each side; radius 0 is the unsmoothed output.
+    gaps : {"linear", "nearest", "published", "held"}
+        How frames without a crop get outputs before the filter runs; see `fill_gaps`.
+
+    Raises
+    ------
+    InputError
+        For an unknown kernel or way to fill gaps, and for radii out of range.
+
+    Examples
+    --------
+    >>> SmoothingGrid(kernels=("mean",), largest=3).radii()
+    range(0, 4)
     """
 
     hash_tag: ClassVar[str] = "Smoothing"

@@ -13,16 +13,36 @@ GAPS = ("linear", "nearest", "published", "held")
 
 
 def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int, method: str = "linear") -> np.ndarray:
-    """Outputs of the frames that have a crop -> float64 [length, C], one row for each of the frames 1 to `length`.
+    """Fill in the outputs of frames without a crop.
 
-    frames: [n] ascending 1-based frame numbers; outputs: [n, C], n at least 1. Before the first crop and after the
-    last the values are held. Frames beyond `length` take part in what lies between and are cut off.
-    method: between two crops the values are interpolated (`linear`), or are those of the `nearest` crop, the earlier
-    one of two equally near, or those of the crop before (`held`), which is all that is known while a camera runs.
-    `published` is the interpolation with its weights exchanged, so that a gap runs backwards
-    from the later crop to the earlier: what the published figures of the third ABAW challenge were computed with
-    (Savchenko 2022), for nothing but to repeat them.
-    InputError for another method, frame numbers that do not ascend from 1 on, or NaN.
+    Parameters
+    ----------
+    frames : array-like of n ints
+        Ascending 1-based numbers of the frames that have a crop, at least one.
+    outputs : array-like of shape (n, columns)
+        Their outputs.
+    length : int
+        Number of frames of the video. Later frames take part in the interpolation and are cut off.
+    method : {"linear", "nearest", "published", "held"}
+        What frames between two crops get: values interpolated between them; those of the nearest crop, the earlier one
+        of two equally near; or those of the crop before, all that is known while a camera runs (`held`). `published`
+        exchanges the weights of the interpolation, as the published figures of the third ABAW challenge were computed
+        (Savchenko 2022); use it only to reproduce them. Before the first crop and after the last, frames get the values
+        of that crop.
+
+    Returns
+    -------
+    float64 array of shape (length, columns)
+
+    Raises
+    ------
+    InputError
+        For an unknown method, no crop at all, frame numbers that do not ascend from 1 on, NaN or infinity.
+
+    Examples
+    --------
+    >>> fill_gaps([2, 5], [[0.0], [3.0]], 6).ravel()
+    array([0., 0., 1., 2., 3., 3.])
     """
     if method not in GAPS:
         raise unknown_name_error("gaps", method, GAPS)

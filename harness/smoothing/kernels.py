@@ -29,9 +29,31 @@ Kernel = Callable[[list[np.ndarray], list[int]], Iterator[np.ndarray]]
 
 
 def smooth(outputs: np.ndarray, kernel: str, radius: int) -> np.ndarray:
-    """Outputs [T, C] of one video, without gaps -> float64 [T, C]; kernel of KERNELS, radius 0 to 250.
+    """Smooth the outputs of one video in time, each column by itself.
 
-    InputError for an unknown kernel, a radius out of range, or NaN.
+    Parameters
+    ----------
+    outputs : array-like of shape (frames, columns)
+        One row for each frame, without gaps; see `fill_gaps`.
+    kernel : {"none", "mean", "median", "trailing_mean", "trailing_median", "exponential"}
+        The last three read no later frame.
+    radius : int from 0 to 250
+        In frames. `mean` and `median` read `radius` frames on each side, the trailing ones `radius` earlier frames.
+        Windows shrink at the ends of the video.
+
+    Returns
+    -------
+    float64 array of shape (frames, columns)
+
+    Raises
+    ------
+    InputError
+        For an unknown kernel, a radius out of range, NaN or infinity.
+
+    Examples
+    --------
+    >>> smooth([[0.0], [3.0], [0.0], [0.0]], "mean", 1).ravel()
+    array([1.5, 1. , 1. , 0. ])
     """
     _, smoothed = next(smooth_many_radii([outputs], kernel, [radius]))
     return smoothed

@@ -10,10 +10,25 @@ from harness.utils.errors import InputError
 
 
 class StreamingFilter:
-    """One filter of one face. What comes out for frame t is what `smooth` gives at t for the frames up to t, with gaps
-    `held`; kernel: of CAUSAL, or `none`.
+    """Smooth the outputs of one face frame by frame, as a camera brings them.
 
-    InputError for a kernel that would need later frames, an unknown one, or a radius out of range.
+    For frame t it returns what `smooth` returns at t for the frames up to t, gaps filled as `held`.
+
+    Parameters
+    ----------
+    kernel : {"none", "trailing_mean", "trailing_median", "exponential"}
+    radius : int from 0 to 250
+
+    Raises
+    ------
+    InputError
+        For a kernel that needs later frames, an unknown kernel, or a radius out of range.
+
+    Examples
+    --------
+    >>> stream = StreamingFilter("trailing_mean", 1)
+    >>> [stream(outputs) for outputs in ([0.0], [3.0], None)]
+    [array([0.]), array([1.5]), array([3.])]
     """
 
     def __init__(self, kernel: str, radius: int) -> None:

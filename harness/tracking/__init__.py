@@ -56,6 +56,6 @@ def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:
     location = locate(store)
     if location.uri == locate(store.untracked).uri:
         return None
-    from harness.tracking.remote_job_files import RemoteJobFiles
+    from harness.tracking.remote_jobs import RemoteJobFiles
 
     return RemoteJobFiles(location)

@@ -7,7 +7,18 @@ from collections.abc import Iterable
 
 
 class FramelightError(Exception):
-    """The work failed (exit code 1)."""
+    """Base class of the errors that are meant for users; the message says what, where and what to do.
+
+    Commands end with `exit_code`: 1 where the work failed, 2 (`InputError`) where the command or its input is wrong.
+
+    Examples
+    --------
+    >>> try:
+    ...     HeadConfig("linear")
+    ... except FramelightError as error:
+    ...     print(error)
+    unknown head 'linear'; known: logistic_regression, mlp, multitask, separate
+    """
 
     exit_code = 1
 

@@ -1,11 +1,12 @@
-"""A progress bar on stderr, silent where nobody looks."""
+"""A progress bar in terminals and notebooks; silent where output goes to a file."""
 
 from __future__ import annotations
 
 import sys
 import time
+from importlib import import_module
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class Progress:
@@ -16,7 +17,7 @@ class Progress:
 
     def __init__(self, title: str, unit: str = "it") -> None:
         self.title, self.unit = title, unit
-        self._bar = None
+        self._bar: Any = None
 
     def __enter__(self) -> Progress:
         return self
@@ -28,10 +29,10 @@ class Progress:
 
     def __call__(self, done: int, total: int, *_: float) -> None:
         if self._bar is None:
-            if not sys.stderr.isatty():
+            notebook = "ipykernel" in sys.modules
+            if not (notebook or sys.stderr.isatty()):
                 return
-            from tqdm import tqdm
-
+            tqdm = import_module("tqdm.auto" if notebook else "tqdm").tqdm
             self._bar = tqdm(total=total, desc=self.title, unit=f" {self.unit}", file=sys.stderr, leave=False,
                              dynamic_ncols=True, mininterval=0.2)
         self._bar.update(done - self._bar.n)

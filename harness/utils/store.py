@@ -87,6 +87,18 @@ class Store:
         """The store at a path; a `Store` as it is."""
         return place if isinstance(place, cls) else cls(Path(place))
 
+    @classmethod
+    def default(cls, place: Store | Path | str | None = None, tracking_uri: str | None = None) -> Store:
+        """The store that a command or function uses, by default as the environment says.
+
+        That is `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory, tracked in
+        `$MLFLOW_TRACKING_URI` where that is set.
+        """
+        if isinstance(place, cls):
+            return place
+        return cls(Path(place if place is not None else os.environ.get("FRAMELIGHT_STORE", "framelight-store")),
+                   tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"))
+
     def __fspath__(self) -> str:
         return str(self.root)
 

@@ -33,8 +33,7 @@ for name in ("harness", "backbones", "torch", "experiments"):
 """
 
 OTHERS = """
-from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, SmoothingGrid
+from harness import Grid, HeadConfig, Recipe, SmoothingGrid
 
 def head(kind):
     return HeadConfig(kind, hidden=8, epochs=2)

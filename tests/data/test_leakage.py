@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness import Grid, HeadConfig, Recipe
 from harness.data.fingerprint import dataset_digest
 from harness.data.leakage import scores_leak_targets, warn_of_lookalikes
 from harness.data.registry import open_dataset
 from harness.data.splits import labels_fingerprint
-from harness.runner import Grid, Recipe
 from harness.runner.preparation import prepare_inputs
-from harness.training.heads.config import HeadConfig
 from harness.utils.store import Store
 from tests.helpers.data_folders import TEST_LISTS, crops, small_abaw3, table, write
 from tests.helpers.logs import captured_logs
@@ -191,9 +190,8 @@ def test_a_run_says_once_which_backbones_bring_their_own_answer(videos, tmp_path
 def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path):
     import json
 
-    from harness.runner import BackboneRecipe
+    from harness import BackboneRecipe, Expressions, Schedule, StillsConfig
     from harness.runner.backbone_training import train_backbone
-    from harness.training.backbones.config import Expressions, Schedule, StillsConfig
 
     words = ("anger", "fear", "happiness")
     rows = [f"{n}.jpg,{words[n % 3]},s{n // 3},{'validation' if n > 29 else 'train'}" for n in range(45)]

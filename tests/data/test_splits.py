@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from harness import Protocol
 from harness.data.registry import open_dataset
 from harness.data.splits import label_counts_by_unit, make_splits
 from harness.metrics.tasks import task
-from harness.runner import Protocol
 from tests.helpers.data_folders import AU, EXPR, VA, annotate, small_abaw3
 
 

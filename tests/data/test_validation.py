@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from harness import Protocol
 from harness.data import annotations
 from harness.data.validation import validate_dataset
-from harness.runner import Protocol
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.data_folders import EXPR, annotate, small_abaw3
 

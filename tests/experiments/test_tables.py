@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from harness import HeadConfig, Recipe
 from harness.leaderboard.published import DATASET, figures
-from harness.runner import Recipe, apply_settings, find_recipe, recipe_names
+from harness.runner import apply_settings, find_recipe, recipe_names
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import Prepared, PreparedBackbone
-from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import backbones
+from harness import HeadConfig, HeadOverride
 from harness.export.network import (
     Activation,
     ExportNetwork,
@@ -23,7 +24,6 @@ from harness.features.store import FeatureEntry
 from harness.jobs.baselines import ZeroShotModel, expression_columns, zero_shot
 from harness.jobs.head_model import HeadModel, networks
 from harness.metrics.tasks import TASKS
-from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.training.heads.modules import build
 from harness.training.heads.trained_head import TrainedHead
 

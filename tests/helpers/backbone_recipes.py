@@ -6,8 +6,7 @@ import backbones
 from harness.cli import main
 
 RECIPE = '''
-from harness.training.backbones.config import Augmentation, Expressions, Identities, Schedule, StillsConfig
-from harness.runner import BackboneRecipe
+from harness import Augmentation, BackboneRecipe, Expressions, Identities, Schedule, StillsConfig
 
 recipe = BackboneRecipe(
     name="drawn",

@@ -3,8 +3,8 @@
 import dataclasses
 
 import backbones
+from harness import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
 from harness.data.image_table import ImageTable
-from harness.training.backbones.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
 from harness.training.backbones.train import train_stills
 
 QUICK = StillsConfig(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.metrics.scores import expression_f1
+from harness.metrics.counts import expression_f1
 from tests.helpers.records import record
 
 VIDEOS = tuple(f"video{i:02}" for i in range(30))

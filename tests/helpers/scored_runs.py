@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from harness import SmoothingGrid
 from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.jobs.selection import select_postprocessing
 from harness.metrics.tasks import task as task_named
 from harness.metrics.unit_statistics import score
-from harness.smoothing.candidates import SmoothingGrid
 from tests.helpers.records import record
 
 

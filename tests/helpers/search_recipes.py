@@ -3,8 +3,7 @@
 import optuna
 
 RECIPE = '''
-from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, Search, SmoothingGrid
+from harness import Grid, HeadConfig, Recipe, Search, SmoothingGrid
 
 recipe = Recipe(
     name="searched",

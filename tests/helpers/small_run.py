@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 RECIPE = '''
-from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, SmoothingGrid
+from harness import Grid, HeadConfig, Recipe, SmoothingGrid
 
 recipe = Recipe(
     name="small",

@@ -1,8 +1,7 @@
 """Recipes whose runs are submitted."""
 
 RECIPE = '''
-from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, SmoothingGrid
+from harness import Grid, HeadConfig, Recipe, SmoothingGrid
 
 linear = HeadConfig("logistic_regression", hidden=0, epochs=2)
 recipe = Recipe(
@@ -21,13 +20,13 @@ recipe = Recipe(
 '''
 PUBLISHED = RECIPE + '''
 import dataclasses
-from harness.runner import Protocol
+from harness import Protocol
 
 recipe = dataclasses.replace(recipe, name="one", grids=recipe.grids[:1], seeds=(5,), protocol=Protocol("published"))
 '''
 FOLDED = RECIPE + '''
 import dataclasses
-from harness.runner import Protocol
+from harness import Protocol
 
 separate = Grid("mtl", ("embeddings+scores",), (HeadConfig("separate", epochs=1),))
 recipe = dataclasses.replace(recipe, name="folded", grids=(*recipe.grids[1:3], separate), seeds=(5,), missing="filled",

@@ -7,14 +7,13 @@ import shutil
 import numpy as np
 import pytest
 
+from harness import Grid, HeadConfig, Protocol, Recipe, SmoothingGrid
 from harness.data.registry import open_dataset
 from harness.jobs.execute import compute
 from harness.jobs.predictions import Predictions
-from harness.runner import Grid, Protocol, Recipe, SmoothingGrid
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.tracking.serialization import metrics
-from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
 

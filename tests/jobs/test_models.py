@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from harness import Grid, HeadConfig, HeadOverride, Recipe
 from harness.data.registry import open_dataset
 from harness.data.splits import REPORTED, TRAINING
 from harness.features.matrix import feature_columns
@@ -17,10 +18,8 @@ from harness.features.store import FeatureStore
 from harness.jobs.baselines import expression_columns, zero_shot
 from harness.jobs.models import fit_model, load_model, median_epochs
 from harness.metrics.tasks import task as task_named
-from harness.runner import Grid, Recipe
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
-from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 

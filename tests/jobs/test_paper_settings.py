@@ -8,8 +8,7 @@ from harness.cli import main
 from tests.helpers import small_run
 
 RECIPE = '''
-from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, SmoothingGrid
+from harness import Grid, HeadConfig, Recipe, SmoothingGrid
 
 recipe = Recipe(
     name="switched",

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness import SmoothingGrid
 from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.jobs.selection import select_postprocessing
 from harness.metrics import p_au, p_expr, p_va
 from harness.metrics.tasks import task
-from harness.runner import SmoothingGrid
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from harness import Grid, HeadConfig, Protocol, Recipe, SmoothingGrid
 from harness.jobs import training
 from harness.jobs.execute import compute
 from harness.jobs.frozen_selection import freeze_selection
 from harness.jobs.labels import ReportedLabels
 from harness.jobs.selection import PostprocessingChoice
-from harness.runner import Grid, Protocol, Recipe, SmoothingGrid
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
-from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
 

@@ -7,16 +7,15 @@ import shutil
 import numpy as np
 import pytest
 
+from harness import Grid, HeadConfig, HeadOverride, Protocol, Recipe, Search, SmoothingGrid
 from harness.data import annotations, csv_table
 from harness.metrics.tasks import EXPRESSIONS
-from harness.runner import Grid, Protocol, Recipe, Search, SmoothingGrid
 from harness.runner.executors import SerialExecutor
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.runner.scheduler import Schedule
 from harness.runner.search import GridSearch
 from harness.tracking import records
-from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.store import Store
 from tests.helpers.logs import captured_logs
 

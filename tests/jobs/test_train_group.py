@@ -7,14 +7,13 @@ import shutil
 import numpy as np
 import pytest
 
+from harness import Grid, HeadConfig, HeadOverride, Protocol, Recipe, SmoothingGrid
 from harness.jobs.execute import compute, train_group
 from harness.jobs.predictions import Predictions
-from harness.runner import Grid, Protocol, Recipe, SmoothingGrid
 from harness.runner.executors import local_executor
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.runner.scheduler import MOST, MOST_HIDDEN, Schedule, groups
-from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.store import Store
 
 LINEAR = tuple(HeadConfig("logistic_regression", l2=l2, learning_rate=rate, epochs=epochs)

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from harness import Grid, HeadConfig, Protocol, Recipe, SmoothingGrid
 from harness.data.dataset import Labels
 from harness.data.registry import open_dataset
 from harness.data.splits import make_splits
@@ -14,10 +15,8 @@ from harness.jobs.execute import compute
 from harness.jobs.models import fit_model
 from harness.jobs.predictions import Predictions, merge_fold_predictions
 from harness.metrics.tasks import task
-from harness.runner import Grid, Protocol, Recipe, SmoothingGrid
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
-from harness.training.heads.config import HeadConfig
 from harness.training.heads.trained_head import load
 from harness.utils.store import Store
 

@@ -7,13 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.data.protocol import Protocol
+from harness import HeadConfig, HeadOverride, Protocol, SmoothingGrid
 from harness.jobs.job import Configuration
 from harness.leaderboard.render import render
 from harness.leaderboard.rows import rows
-from harness.smoothing.candidates import SmoothingGrid
 from harness.tracking.records import from_json, to_json
-from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.hashing import to_jsonable
 from tests.helpers.records import record
 

@@ -7,16 +7,14 @@ import shutil
 
 import pytest
 
+from harness import HeadConfig, Protocol, SmoothingGrid
 from harness.cli import main
 from harness.cli.parser import parser
-from harness.data.protocol import Protocol
 from harness.jobs.job import Configuration
 from harness.leaderboard.optimism import optimism, render_optimism
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.intervals import METHOD, METHODS
-from harness.smoothing.candidates import SmoothingGrid
 from harness.tracking import open_tracker
-from harness.training.heads.config import HeadConfig
 from harness.utils.hashing import to_jsonable
 from harness.utils.store import Store
 from tests.helpers.job_statistics import keep

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.runner import BackboneRecipe, SyntheticStills, apply_settings, find_recipe, recipe_names
-from harness.training.backbones.config import Schedule, StillsConfig
+from harness import BackboneRecipe, Schedule, StillsConfig, SyntheticStills
+from harness.runner import apply_settings, find_recipe, recipe_names
 from harness.utils.errors import InputError
 
 PUBLISHED = ("vggface2_identities", "affectnet_expressions", "affectnet_multitask")
@@ -30,7 +30,7 @@ def test_every_backbone_recipe_is_there_under_its_name_and_says_how_to_run_it():
 
 
 def test_recipes_are_of_one_kind_or_the_other():
-    from harness.runner import Recipe
+    from harness import Recipe
 
     assert sorted(recipe_names(Recipe) + recipe_names(BackboneRecipe)) == recipe_names()
 

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.runner import Grid, Protocol, Recipe, SmoothingGrid
+from harness import FEATURES, Grid, HeadConfig, HeadOverride, Protocol, Recipe, SmoothingGrid
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import Prepared, PreparedBackbone
-from harness.runner.recipe import FEATURES
-from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.runner import Recipe, apply_settings, find_recipe, recipe_names
-from harness.training.heads.config import HeadConfig
+from harness import HeadConfig, Recipe
+from harness.runner import apply_settings, find_recipe, recipe_names
 from harness.utils.errors import InputError
 from harness.utils.hashing import content_hash
 

@@ -7,13 +7,23 @@ import time
 
 import pytest
 
+from harness import (
+    BackboneRecipe,
+    Expressions,
+    Grid,
+    HeadConfig,
+    Protocol,
+    Recipe,
+    Schedule,
+    StillsConfig,
+    SyntheticStills,
+    SyntheticVideos,
+    TrainedBackbone,
+)
 from harness.data.synthetic.cache import synthetic_stills, synthetic_videos
 from harness.data.validation import validate_dataset
-from harness.runner import BackboneRecipe, Grid, Protocol, Recipe, SyntheticStills, SyntheticVideos, TrainedBackbone
 from harness.runner.preparation import prepare_inputs
 from harness.tracking import TrackingUnavailableError
-from harness.training.backbones.config import Expressions, Schedule, StillsConfig
-from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 from tests.helpers.data_folders import AU, EXPR, annotate, crops, small_abaw3, table

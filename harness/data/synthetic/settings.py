@@ -10,7 +10,25 @@ from harness.utils.validation import _require
 
 @dataclass(frozen=True)
 class SyntheticVideos:
-    """The built-in video set a recipe runs on when no --data is given."""
+    """Rendered videos that a recipe runs on where no data set is given.
+
+    Parameters
+    ----------
+    videos : int, at least 4
+    frames : int, at least 10
+        Frames of each video.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        For fewer videos or frames.
+
+    Examples
+    --------
+    >>> SyntheticVideos(videos=12)
+    SyntheticVideos(videos=12, frames=150, seed=0)
+    """
 
     hash_tag: ClassVar[str] = "SyntheticVideos"
     videos: int = 40
@@ -24,7 +42,20 @@ class SyntheticVideos:
 
 @dataclass(frozen=True)
 class SyntheticStills:
-    """The built-in stills a backbone is trained on: identities, then expressions."""
+    """Rendered stills that a backbone is trained on where no data set is given.
+
+    Parameters
+    ----------
+    images : int
+    identities : int
+        Number of people; each has about the same number of images.
+    seed : int
+
+    Examples
+    --------
+    >>> SyntheticStills(images=1200, identities=48)
+    SyntheticStills(images=1200, identities=48, seed=0)
+    """
 
     hash_tag: ClassVar[str] = "SyntheticStills"
     images: int = 3000

@@ -9,14 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.data.synthetic import VERSION
 from harness.data.synthetic.annotation_files import write_layout
 from harness.data.synthetic.stills import HEADER, make_subject
 from harness.data.synthetic.video import make_video, split_of
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir
 
-VERSION = 1
-"""Raised whenever the same seed gives other bytes."""
 LEAST_VIDEOS = 4
 Progress = Callable[[int, int], None]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.jobs.figures.intervals import bracket, metric_interval
 from harness.jobs.figures.scored_run import ScoredRun
-from harness.metrics.scores import f1
+from harness.metrics.counts import f1
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.utils.plotting.confusion_matrix import confusion_panel, share_bar
 from harness.utils.plotting.style import (

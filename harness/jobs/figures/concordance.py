@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.jobs.figures.intervals import bracket, metric_interval
 from harness.jobs.figures.scored_run import ScoredRun
-from harness.metrics.scores import concordance
+from harness.metrics.counts import concordance
 from harness.metrics.tasks import AFFECTS
 from harness.utils.plotting.style import ALARM, GREY, INK, ORANGE, TEXT, counted, describe, panel, save, titled
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.jobs.figures.scored_run import Block, ScoredRun
 from harness.jobs.figures.timeline_panels import PANELS, draw_legends, heights
-from harness.metrics.scores import concordance, f1
+from harness.metrics.counts import concordance, f1
 from harness.utils.plotting.style import INK, TEXT, panel, save, short, titled
 
 FEWEST = 10

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from harness.metrics.scores import f1
+from harness.metrics.counts import f1
 from harness.metrics.tasks import softmax
 from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import plain_batches

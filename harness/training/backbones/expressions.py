@@ -16,9 +16,9 @@ from harness.metrics import tasks
 from harness.metrics.scores import ccc, p_au
 from harness.training import losses
 from harness.training.backbones import evaluation
-from harness.training.backbones.config import Expressions
 from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import Balanced, Natural
+from harness.training.backbones.stage_config import Expressions
 from harness.training.backbones.stages import Outcome, Session, Stage, learn
 from harness.utils.errors import InputError
 

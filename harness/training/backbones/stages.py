@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from harness.training.backbones.batch_transforms import PictureInputs
-from harness.training.backbones.config import Hardware, Schedule, StillsConfig
+from harness.training.backbones.config import Hardware, StillsConfig
 from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import Loader, plain_batches
 from harness.training.backbones.stage_checkpoints import StageCheckpoints
+from harness.training.backbones.stage_config import Schedule
 from harness.training.fit import Batch, OptimizerConfig, Selection, Shard
 from harness.training.lightning_module import FrameModel, fit
 

@@ -25,9 +25,26 @@ OUTPUTS = ("va", "expr", "au")
 
 @dataclass(frozen=True)
 class HeadOverride:
-    """What the network of one output does otherwise than its `separate` head says; None: as that says.
+    """Settings of one output's network in a `separate` head; None takes the setting of the head.
 
-    features: columns of the job's features it reads, such as `scores` of `embeddings+scores`.
+    Parameters
+    ----------
+    output : {"va", "expr", "au"}
+    features : str, optional
+        What the network reads of the features of the grid, such as `scores` of `embeddings+scores`.
+    hidden, l2, epochs, batch_size, keep : optional
+        See `HeadConfig`.
+
+    Raises
+    ------
+    InputError
+        For an unknown output.
+
+    Examples
+    --------
+    >>> head = HeadConfig("separate", hidden=0, parts=(HeadOverride("au", hidden=128),))
+    >>> head.part("au").kind, head.part("va").kind
+    ('mlp', 'logistic_regression')
     """
 
     hash_tag: ClassVar[str] = "Part"
@@ -46,24 +63,53 @@ class HeadOverride:
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """Features [N, D] -> logits [N, C] of a task.
+    """A head, which maps features to the outputs of a task, and how it is trained.
 
-    kind: `logistic_regression` (one linear layer), `mlp` (one hidden ReLU layer), `multitask` (a linear head for
-    each output block of the task, side by side on the features, or on a shared hidden ReLU layer when hidden > 0) or
-    `separate` (a network for each output block, trained for itself; `parts` say what is different in one).
-    l2: added to the mean loss as l2 * sum of squared weights, biases excluded (Savchenko 2022 after Keras).
-    schedule: Adam's rate falls to 0 along a half cosine over the whole training, or stays `constant` as in the paper.
-    hidden: width of the hidden layer; 0 where there is none, which is always so for `logistic_regression`.
-    standardise: inputs are shifted and scaled by the mean and deviation of the fit rows.
-    keep: weights of the epoch with the `best` task metric on the selection rows, the best `accuracy` (EXPR, as the
-    paper did) or the smallest `loss` there (VA, AU, MTL, as the paper did), or of the `last` epoch.
-    class_weights: rare classes and action units count more (`inverse` frequency), or `none`. Those of expressions have
-    a mean of 1 over the fit rows; `published` leaves the commonest class at 1, as the paper did, so that expressions
-    weigh more against l2 and the other outputs of MTL.
-    label_smoothing: share of an expression's target that is spread over all classes. va_loss: `ccc` (1 - mean CCC of a
-    batch) or `mse`. task_weights: of the outputs of MTL, `equal` or `balanced` (most valid rows / valid rows).
-    invalid: rows without a valid label for an output are `dropped` from its loss, or `zeroed` as the paper did: output
-    and target are 0 there.
+    Parameters
+    ----------
+    kind : {"logistic_regression", "mlp", "multitask", "separate"}
+        One linear layer; one hidden ReLU layer; a linear layer for each output of a multi-task run, on the features or
+        on a shared hidden layer; or a network for each output, trained by itself.
+    hidden : int
+        Width of the hidden layer, 0 for none. Always 0 for `logistic_regression`.
+    learning_rate : float
+        Of Adam.
+    l2 : float
+        Added to the mean loss as l2 times the sum of squared weights, biases excluded (Savchenko 2022 after Keras).
+    epochs, batch_size : int
+    standardise : bool
+        Shift and scale inputs by the mean and standard deviation of the training rows.
+    schedule : {"cosine", "constant"}
+        The learning rate falls to 0 along a half cosine, or stays as it is, as in the paper.
+    keep : {"best", "accuracy", "loss", "last"}
+        The epoch whose weights are kept: the one with the best metric, the best accuracy (EXPR, as in the paper) or the
+        smallest loss (VA, AU and MTL, as in the paper) on the selection rows, or the last one.
+    class_weights : {"inverse", "published", "none"}
+        Weights of classes and action units in the loss: by inverse frequency, with a mean of 1 over the training rows
+        or, as published, with 1 for the commonest expression; or none.
+    label_smoothing : float from 0 to below 1
+        Share of an expression's target that is spread over all classes.
+    va_loss : {"ccc", "mse"}
+        1 - mean CCC of a batch, or the mean squared error.
+    task_weights : {"equal", "balanced"}
+        Of the outputs of a multi-task run; balanced: most valid rows of an output / valid rows.
+    invalid : {"dropped", "zeroed"}
+        Rows without a valid label are dropped from the loss of that output, or have output and target 0, as in the
+        paper.
+    parts : tuple of HeadOverride
+        What is different in a network of a `separate` head.
+
+    Raises
+    ------
+    InputError
+        For an unknown name and for a number out of range.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> wide = replace(HeadConfig("mlp"), hidden=256)
+    >>> wide.kind, wide.hidden, wide.epochs
+    ('mlp', 256, 10)
     """
 
     hash_tag: ClassVar[str] = "HeadConfig"

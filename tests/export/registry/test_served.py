@@ -22,8 +22,7 @@ from tests.helpers.job_statistics import keep
 from tests.helpers.mlflow_server import free_port, wait_for
 
 RECIPE = '''
-from harness.training.heads.config import HeadConfig
-from harness.runner import Grid, Recipe, SmoothingGrid
+from harness import Grid, HeadConfig, Recipe, SmoothingGrid
 
 recipe = Recipe(name="alone", backbones=("tiny_mobilenet@random",), baselines=False, pictures=False,
                 grids=(Grid("expr", ("embeddings",), (HeadConfig("logistic_regression", hidden=0, epochs=2),)),),

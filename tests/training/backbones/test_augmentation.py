@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backbones
+from harness import Augmentation
 from harness.training.backbones.augmentation import augment
 from harness.training.backbones.batch_transforms import PictureInputs
-from harness.training.backbones.config import Augmentation
 
 
 def face(count=8, size=32):

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from harness.training.backbones.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
+from harness import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
 from harness.utils.errors import InputError
 
 

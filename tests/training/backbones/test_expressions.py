@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from harness import Expressions
 from harness.data.stills import Stills
 from harness.metrics import ccc
 from harness.metrics.tasks import EXPRESSIONS
-from harness.training.backbones.config import Expressions
 from harness.training.backbones.expressions import ExpressionTargets, class_weights
 from harness.training.losses import OneMinusCCC
 

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 import backbones
+from harness import Augmentation
 from harness.data.image_decoding import decode
 from harness.training.backbones.batch_transforms import PictureInputs
-from harness.training.backbones.config import Augmentation
 from harness.training.backbones.images import read
 from harness.training.backbones.loader import plain_batches
 from harness.training.backbones.stage_checkpoints import StageCheckpoints

@@ -16,7 +16,7 @@ import json, os, signal, sys
 from pathlib import Path
 import harness.training.backbones.identities, harness.training.backbones.expressions, backbones.loading
 from harness.data.image_table import ImageTable
-from harness.training.backbones.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
+from harness import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
 from harness.training.backbones.train import train_stills
 
 root, schedule = Path(sys.argv[1]), Schedule(2, 4e-3, head_epochs=2)
@@ -90,7 +90,7 @@ TOGETHER = '''
 import sys
 from pathlib import Path
 from harness.data.image_table import ImageTable
-from harness.training.backbones.config import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
+from harness import Augmentation, Expressions, Hardware, Identities, Schedule, StillsConfig
 from harness.training.backbones.train import train_stills
 from harness.utils.console import console_logging
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 import backbones
+from harness import Augmentation, Expressions, Hardware, Identities, Schedule
 from harness.metrics import ccc
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
-from harness.training.backbones.config import REVISION, Augmentation, Expressions, Hardware, Identities, Schedule
+from harness.training.backbones.config import REVISION
 from harness.training.backbones.evaluation import confusion, macro_f1
 from harness.training.backbones.images import read
 from harness.training.backbones.train import train_stills

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import backbones
+from harness import Expressions, Hardware, Schedule
 from harness.data.image_table import ImageTable
-from harness.training.backbones.config import Expressions, Hardware, Schedule
 from harness.training.backbones.stage_checkpoints import StageCheckpoints
 from harness.training.backbones.train import train_stills
 from harness.utils.errors import InputError

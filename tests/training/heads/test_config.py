@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+from harness import HeadConfig, HeadOverride
 from harness.metrics.tasks import task
-from harness.training.heads.config import HeadConfig, HeadOverride, require_fit
+from harness.training.heads.config import require_fit
 from harness.utils.errors import InputError
 from harness.utils.hashing import to_jsonable
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from harness import HeadConfig
 from harness.metrics import ccc, p_expr, tasks
-from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import train_head
 from harness.training.heads.trained_head import predict
 from harness.utils.errors import InputError

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from harness import HeadConfig
 from harness.metrics import tasks
 from harness.training.heads import modules
-from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from harness import HeadConfig
 from harness.metrics import tasks
-from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import predict, train_head
 from harness.training.heads.trained_head import load
 from harness.utils.errors import FramelightError, InputError

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from harness import HeadConfig
 from harness.metrics import tasks
 from harness.training.heads import batched, train_batched
-from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import predict, train_head
 from harness.training.heads.train_batched import HeadTrainingSpec, train_together
 from harness.training.heads.trained_head import load

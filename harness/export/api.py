@@ -1,0 +1,116 @@
+"""Public function that exports a run to model files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.leaderboard.runs import chosen_run
+from harness.tracking import tracked_records
+from harness.utils.output_dir import check_output_dir
+from harness.utils.store import Store
+
+if TYPE_CHECKING:
+    from harness.tracking.export_records import Exported
+    from harness.tracking.records import Record
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What `export` wrote.
+
+    Attributes
+    ----------
+    folder : Path
+        Model files, `card.json` and `example.py`.
+    record : Record
+        The exported run.
+    files : tuple of Exported
+        Size, latency, memory, agreement with the run and score of each file.
+    """
+
+    folder: Path
+    record: Record
+    files: tuple[Exported, ...]
+
+
+def export(run: str, out: Path | str, format: str = "onnx", *, precisions: Sequence[str] = (), embedding: bool = False,
+           calibration: int = 256, data: Path | str | None = None, store: Store | Path | str | None = None,
+           seed: int | None = None, force: bool = False, log_model: bool = True,
+           tracking_uri: str | None = None) -> ExportResult:
+    """Export a run to files that take face crops, as `framelight export` does.
+
+    Each file is checked against the run's predictions, scored and timed.
+
+    Parameters
+    ----------
+    run : str
+        A run id or its first characters, a job id, or `best:TASK`.
+    out : path
+        A folder to make.
+    format : {"onnx", "openvino", "litert", "executorch"}
+    precisions : sequence of {"float32", "float16", "int8"}
+        Default: all that the format has.
+    embedding : bool
+        Return the backbone's embedding too.
+    calibration : int
+        Training crops that set the ranges of int8.
+    data : path, optional
+        Where the data set of the run is by now. Default: where it was when it was last opened.
+    store : path, optional
+        Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
+    seed : int, optional
+        Which seed of the run. Default: its first.
+    force : bool
+        Replace what is in `out`.
+    log_model : bool
+        Log the float32 ONNX file as a model of MLflow.
+    tracking_uri : str, optional
+        An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
+
+    Returns
+    -------
+    ExportResult
+
+    Raises
+    ------
+    InputError
+        For a run that there is none of or that reads no images, for an unknown format or precision, a format that
+        cannot be written here, and an `out` that is not empty.
+    FramelightError
+        Where a file cannot be written or run, or does not give the outputs of the run.
+
+    Examples
+    --------
+    >>> result = export("best:expr", out / "onnx", precisions=["float32"], store=store, log_model=False)
+    >>> [file.file for file in result.files], result.files[0].agreement > 0.99
+    (['model-float32.onnx'], True)
+    """
+    from harness.export.formats import require_writer
+
+    store, out = Store.default(store, tracking_uri), Path(out)
+    data = None if data is None else Path(data)
+    check_output_dir(out, force, store.root, *filter(None, [data]))
+    form = require_writer(format)
+    chosen = chosen_run(tracked_records(store), run, seed, store)
+    from harness.export import export as exporting
+
+    options = exporting.ExportOptions(form, tuple(precisions), embedding, calibration)
+    result = ExportResult(out, chosen.record, tuple(exporting.export(chosen, options, data, out)))
+    if log_model:
+        log_to_mlflow(result, store)
+    return result
+
+
+def log_to_mlflow(result: ExportResult, store: Store) -> None:
+    """Log the float32 file of an export to ONNX as a model of MLflow; files of other formats are left out."""
+    if result.files[0].format == "onnx":
+        from harness.export.registry.log_model import log_exported
+
+        for line in log_exported(store, result.record, result.folder):
+            logger.info(line)

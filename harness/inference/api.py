@@ -1,0 +1,133 @@
+"""Public functions that apply runs to new videos and to the test lists of a challenge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.leaderboard.runs import BEST, chosen_run, records_of_dataset
+from harness.tracking import tracked_records
+from harness.utils.errors import InputError
+from harness.utils.store import Store
+
+if TYPE_CHECKING:
+    from harness.inference.live import LiveSummary
+    from harness.inference.predict import PredictSummary
+    from harness.inference.submission.submit import Submission
+
+
+def predict(input: Path | str, runs: Sequence[str] | str, out: Path | str, *, store: Store | Path | str | None = None,
+            live: bool = False, tracking_uri: str | None = None, **options: Any) -> PredictSummary | LiveSummary:
+    """Detect the faces of a video and predict with trained runs, as `framelight predict` does.
+
+    Parameters
+    ----------
+    input : path or str
+        A video, an image, a folder of images, a folder of face crops, or `camera:0`.
+    runs : str or sequence of str
+        Run ids or their first characters, `best:TASK`, folders of exports or `models:/NAME@ALIAS`.
+    out : path
+        A folder to make: `predictions.csv`, `predictions.parquet`, a summary figure and `predict.json`.
+    store : path, optional
+        Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
+    live : bool
+        Read a video as from a camera: paced by its clock and smoothed from the past alone. Always so for a camera.
+    tracking_uri : str, optional
+        An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
+    **options
+        Further options of the command: `seed`, `render`, `force`, `crops`, `detector`, `smallest`, `margin`, `missing`,
+        `kernel`, `radius`, `seconds` and `engine`; see `harness.inference.predict.PredictOptions`.
+
+    Returns
+    -------
+    PredictSummary or LiveSummary
+        With `files` and, as a DataFrame, `table`.
+
+    Raises
+    ------
+    InputError
+        For an input, run or option that cannot be used, and for an `out` that is not empty.
+    FramelightError
+        Where files of a run are missing or were altered.
+
+    Examples
+    --------
+    >>> video = sorted((data / "cropped_aligned").iterdir())[0]
+    >>> summary = predict(video, "best:expr", out / "video", store=store)
+    >>> summary.table[["frame", "expression"]].shape[1], summary.files[0].exists()
+    (2, True)
+    """
+    from harness.inference import predict as prediction
+
+    chosen = (runs,) if isinstance(runs, str) else tuple(runs)
+    wanted = prediction.PredictOptions(str(input), chosen, Path(out), Store.default(store, tracking_uri), **options)
+    if live or wanted.input.startswith("camera:"):
+        from harness.inference.live import run_live
+
+        return run_live(wanted)
+    return prediction.predict(wanted)
+
+
+def submit(run: str, data: Path | str, out: Path | str, *, split: str = "test", format: str = "challenge",
+           frames: Path | str | None = None, videos: Path | str | None = None,
+           store: Store | Path | str | None = None, seed: int | None = None,
+           tracking_uri: str | None = None) -> Submission:
+    """Write a challenge's submission files with a run's model, smoothing and thresholds, as `framelight submit` does.
+
+    Parameters
+    ----------
+    run : str
+        A run id or its first characters, a job id, or `best:TASK`, which prefers runs on `data`.
+    data : path
+        A data set in the layout of Aff-Wild2, with test lists.
+    out : path
+        A folder to make.
+    split : {"test", "validation", "train"}
+        A labeled split is scored from the written files, too.
+    format : {"challenge", "frames"}
+        The files of the third challenge, or one file with a line for each frame, as from the fifth on.
+    frames : path, optional
+        Lines of `video,frames`: the number of frames of each video.
+    videos : path, optional
+        Where the video files are. Default: `videos` in `data`.
+    store : path, optional
+        Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
+    seed : int, optional
+        Which seed of the run. Default: its first.
+    tracking_uri : str, optional
+        An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
+
+    Returns
+    -------
+    Submission
+        `folder`, `note` (the content of `submission.json`) and, for a labeled split, the scores in `round_trip`.
+
+    Raises
+    ------
+    InputError
+        For a run or data set that cannot be used, numbers of frames that do not fit the crops, and an `out` that is not
+        empty.
+
+    Examples
+    --------
+    >>> submission = submit("best:expr", data, out / "submission", split="validation", store=store)
+    >>> submission.note["task"], submission.round_trip.metric
+    ('expr', 'P_EXPR')
+    """
+    from harness.data.affwild2 import AffWild2
+    from harness.data.registry import open_dataset
+    from harness.inference.submission import submit as submission
+    from harness.inference.submission.frame_sources import FrameCountSources
+
+    store, data, out = Store.default(store, tracking_uri), Path(data), Path(out)
+    submission.require_free(out, data)
+    dataset = open_dataset(data)
+    if not isinstance(dataset, AffWild2):
+        raise InputError(f"{data}: a submission is of videos, but this is {dataset.layout}")
+    records = tracked_records(store)
+    if run.startswith(BEST):
+        records = records_of_dataset(records, dataset, store)
+    chosen = chosen_run(records, run, seed, store)
+    places = FrameCountSources(*(None if path is None else Path(path) for path in (frames, videos)))
+    return submission.submit(chosen, dataset, split, format, places, out)

@@ -1,0 +1,218 @@
+"""Public functions of experiments and their results: run a recipe, rank runs, open one, compare two."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.leaderboard.runs import find, of_seed, pair
+from harness.leaderboard.significance import SignificanceCache
+from harness.tracking import remote_job_files, tracked_records
+from harness.utils.errors import InputError
+from harness.utils.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.leaderboard.comparison import Comparison
+    from harness.leaderboard.recipe_result import RecipeResult
+    from harness.leaderboard.tracked_run import TrackedRun
+    from harness.runner.recipe import Recipe
+
+
+def run(recipe: Recipe | Path | str, data: Path | str | None = None, store: Store | Path | str | None = None, *,
+        settings: Sequence[str] = (), jobs: int | None = None, force: bool = False,
+        tracking_uri: str | None = None) -> RecipeResult:
+    """Run a recipe, as `framelight run` does; jobs that are finished in the store are not run again.
+
+    Parameters
+    ----------
+    recipe : Recipe, path or str
+        A recipe, the name of one in `experiments`, or a Python file that defines `recipe`.
+    data : path, optional
+        A data set. Default: the recipe's rendered videos.
+    store : path, optional
+        Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
+    settings : sequence of str
+        Changes of the recipe as `KEY=VALUE`, such as `"seeds=0,1,2"`.
+    jobs : int, optional
+        Jobs at a time. Default: the number of cores.
+    force : bool
+        Run finished jobs again.
+    tracking_uri : str, optional
+        An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
+
+    Returns
+    -------
+    RecipeResult
+        `boards` (a DataFrame), `computed`, `cached`, `failures` and `lost`.
+
+    Raises
+    ------
+    InputError
+        For a recipe, setting or data set that cannot be used.
+    FramelightError
+        Where the store cannot be written, the tracking server does not answer, or a worker process dies.
+
+    Examples
+    --------
+    >>> recipe = Recipe("small", (Grid("expr"),), ("tiny_mobilenet@random",), baselines=False)
+    >>> result = run(recipe, data, store, settings=["heads.epochs=2"], jobs=1)
+    >>> result.computed + result.cached, result.failures
+    (1, [])
+    >>> sorted(result.boards["task"].unique())
+    ['expr']
+    """
+    from harness.leaderboard.recipe_result import RecipeResult
+    from harness.runner import Recipe, apply_settings, find_recipe
+    from harness.runner.run import run as run_recipe
+
+    store = Store.default(store, tracking_uri)
+    if not isinstance(recipe, Recipe):
+        recipe = find_recipe(str(recipe))
+    recipe = apply_settings(recipe, list(settings))
+    store.require_folder()
+    outcome = run_recipe(recipe, None if data is None else Path(data), store, jobs or os.cpu_count() or 1, force)
+    return RecipeResult(outcome, store)
+
+
+def leaderboard(store: Store | Path | str | None = None, task: str | None = None,
+                tracking_uri: str | None = None) -> pd.DataFrame:
+    """Rank the tracked runs, as `framelight leaderboard` does.
+
+    Parameters
+    ----------
+    store : path, optional
+        Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
+    task : {"expr", "va", "au", "mtl"}, optional
+        Default: all tasks.
+    tracking_uri : str, optional
+        An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each configuration, with the columns of `framelight leaderboard --format json` (`rank`, `run_id`,
+        `task`, `backbone`, `features`, `head`, `value`, `ci_low`, `ci_high`, `tied_with_best`, ...), boards one after
+        another, best first. Empty where nothing was tracked.
+
+    Raises
+    ------
+    InputError
+        For an unknown task, and where the store is a file.
+    FramelightError
+        Where the tracking server does not answer.
+
+    Examples
+    --------
+    >>> board = leaderboard(store, task="expr")
+    >>> sorted(board["kind"].unique())
+    ['baseline', 'run']
+    """
+    from harness.leaderboard.boards import board_rows
+    from harness.leaderboard.recipe_result import data_frame
+    from harness.metrics.tasks import task as task_named
+
+    if task is not None:
+        task_named(task)
+    store = Store.default(store, tracking_uri)
+    store.require_folder()
+    return data_frame(board_rows(store, task))
+
+
+def find_run(run: str, store: Store | Path | str | None = None, *, seed: int | None = None,
+             data: Path | str | None = None, tracking_uri: str | None = None) -> TrackedRun:
+    """Open one seed of a finished run: its configuration, scores, predictions, labels and figures.
+
+    Parameters
+    ----------
+    run : str
+        A run id or its first characters, a job id (`<run id>-s<seed>`), or `best:TASK`.
+    store : path, optional
+        The store that it ran in. Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
+    seed : int, optional
+        Default: its first.
+    data : path, optional
+        Where its data set is by now, for `labels`. Default: where it was when it was last opened.
+    tracking_uri : str, optional
+        An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
+
+    Returns
+    -------
+    TrackedRun
+        `config`, `metrics`, `predictions`, `labels`, `statistics`, `units`, `figures` and `folder`.
+
+    Raises
+    ------
+    InputError
+        For a run or seed that there is none of, and where its files are not in the store.
+    FramelightError
+        Where the run was made by another version.
+
+    Examples
+    --------
+    >>> best = find_run("best:expr", store)
+    >>> best.config.features in FEATURES
+    True
+    >>> frames = best.predictions.merge(best.labels, on=["video", "frame"], suffixes=("", "_true"))
+    >>> score = p_expr(frames["expression_true"].cat.codes, frames["expression"].cat.codes)
+    >>> abs(score - best.metrics["P_EXPR"]) < 1e-9
+    True
+    """
+    from harness.jobs.job import configuration_of
+    from harness.leaderboard.dataset_folders import DatasetFolders
+    from harness.leaderboard.tracked_run import TrackedRun
+
+    store = Store.default(store, tracking_uri)
+    records = tracked_records(store)
+    record = of_seed(find(records, run), seed)
+    folders = DatasetFolders(store, records, None if data is None else Path(data))
+    opened = TrackedRun(record, configuration_of(record), store, folders)
+    if not opened.folder.is_dir():
+        raise InputError(f"the files of run {record.job_id} are not in {store} ({opened.folder} is missing); name the "
+                         "store that it ran in")
+    return opened
+
+
+def compare(first: str, second: str, store: Store | Path | str | None = None, *,
+            tracking_uri: str | None = None) -> Comparison:
+    """Compare two runs on the same videos by a paired test, as `framelight compare` does.
+
+    Parameters
+    ----------
+    first, second : str
+        Runs, as `find_run` takes them. `best:TASK` beside a run is the best one on the data of that run.
+    store : path, optional
+        Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
+    tracking_uri : str, optional
+        An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
+
+    Returns
+    -------
+    Comparison
+        `metric` (both scores, and the paired difference with interval and p-value), `parts` (the same for other
+        metrics), `for_first` and `for_second` (the most influential videos), `differing` (settings) and `detectable`
+        (the minimum detectable difference). As text it is what the command prints.
+
+    Raises
+    ------
+    InputError
+        For a run that there is none of, the same run twice, and runs that are not scored on the same labels.
+
+    Examples
+    --------
+    >>> runs = leaderboard(store, task="expr")["run_id"]
+    >>> comparison = compare(runs[0], runs[1], store)
+    >>> comparison.metric.name, comparison.metric.paired.difference >= 0
+    ('P_EXPR', True)
+    """
+    from harness.leaderboard.comparison import compare as compare_records
+
+    store = Store.default(store, tracking_uri)
+    if not store.has_runs:
+        raise InputError(f"nothing was tracked in {store}; name the store of the runs with --store, "
+                         "or start with: framelight run quickstart")
+    sides = pair(tracked_records(store), first, second)
+    return compare_records(*sides, SignificanceCache(store, remote_job_files(store)).statistics)

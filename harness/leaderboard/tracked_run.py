@@ -1,0 +1,95 @@
+"""One seed of a finished run, with everything that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.jobs.job import Configuration
+from harness.jobs.job_folder import JobFolder
+from harness.jobs.labels import finished_labels
+from harness.jobs.tables import labels_table, predictions_table
+from harness.leaderboard.dataset_folders import DatasetFolders
+from harness.leaderboard.runs import FinishedRun
+from harness.leaderboard.significance import SignificanceCache
+from harness.metrics.tasks import task
+from harness.tracking import remote_job_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.jobs.job_statistics import JobStatistics
+    from harness.metrics.unit_statistics import SufficientStatistics
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrackedRun(FinishedRun):
+    """One seed of a finished run. What is read from files is read when it is first asked for.
+
+    Attributes
+    ----------
+    config : Configuration
+        All that the result depends on but the seed, data and weights by their hashes.
+    record : Record
+        What is tracked of it: names, scores and choices, such as `kernel`, `radius` and `thresholds`.
+    metrics : mapping of str to float
+        Scores on the reported split.
+    predictions : pandas.DataFrame
+        One row for each frame of the reported split that has a crop: `video`, `frame` and the outputs after smoothing,
+        as in the tables of `framelight predict` (`expression`, `p_Anger`, `valence`, `AU1`, `p_AU1`, ...), then the
+        same before smoothing (`expression_raw`, ...).
+    labels : pandas.DataFrame
+        One row for each annotated frame of the reported split: `video`, `frame`, `unit` (what scores are resampled
+        over), and `expression`, `valence`, `arousal` or the action units; invalid labels are empty.
+    statistics : SufficientStatistics
+        Counts and moments of the score, by unit.
+    units : tuple of str
+        Their names.
+    figures : list of Path
+        Drawn for one seed of a run.
+    folder : Path
+        The files of the job.
+    """
+
+    folders: DatasetFolders
+
+    @property
+    def config(self) -> Configuration:
+        return self.configuration
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        return self.record.metrics
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        return predictions_table(task(self.record.task), self.load_predictions(), self.filter)
+
+    @cached_property
+    def labels(self) -> pd.DataFrame:
+        record, (root, _) = self.record, self.folders.of(self.record)
+        return labels_table(task(record.task), finished_labels(self.folder, record.job_id, root, record.task))
+
+    @property
+    def statistics(self) -> SufficientStatistics:
+        return self._job_statistics[1]
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        return self._job_statistics[0]
+
+    @property
+    def figures(self) -> list[Path]:
+        return sorted(JobFolder(self.folder).pictures.glob("*.png"))
+
+    @cached_property
+    def _job_statistics(self) -> JobStatistics:
+        return SignificanceCache(self.store, remote_job_files(self.store)).statistics(self.record)
+
+    def __repr__(self) -> str:
+        record = self.record
+        return (f"<TrackedRun {record.job_id}: {record.task} on {record.dataset}, {record.backbone}, "
+                f"{record.features}, {record.head or 'no head'}, {record.metric} {self.metrics[record.metric]:.3f}>")

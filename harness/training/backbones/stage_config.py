@@ -1,0 +1,169 @@
+"""What the two stages of a backbone training learn and how, as data; imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from harness.utils.errors import InputError, unknown_name_error
+from harness.utils.validation import Checked
+
+SHAPES = ("cosine", "constant")
+SAMPLINGS = ("natural", "balanced")
+ALSO = ("va", "au")
+KEEPS = ("macro_f1", "accuracy")
+
+
+@dataclass(frozen=True)
+class Schedule(Checked):
+    """Epochs and learning rates of a backbone training: the classifier alone first, then all layers.
+
+    Parameters
+    ----------
+    epochs : int
+        Of all layers.
+    learning_rate : float
+    head_epochs : int
+        Of the classifier on a frozen backbone, before.
+    head_learning_rate : float
+    shape : {"cosine", "constant"}
+        Whether the learning rate of each of the two falls to 0.
+    warmup : float from 0 to below 1
+        Share of each in which the rate rises from 0.
+
+    Raises
+    ------
+    InputError
+        For a number out of range, and where there is no epoch at all.
+
+    Examples
+    --------
+    >>> Schedule(epochs=6, learning_rate=1e-4, head_epochs=3).head_learning_rate
+    0.001
+    """
+
+    hash_tag: ClassVar[str] = "Schedule"
+    epochs: int = 10
+    learning_rate: float = 4e-3
+    head_epochs: int = 0
+    head_learning_rate: float = 1e-3
+    shape: str = "cosine"
+    warmup: float = 0.1
+
+    _what = "schedule of backbone training"
+
+    def __post_init__(self) -> None:
+        self._whole("epochs", 0)
+        self._whole("head_epochs", 0)
+        if self.epochs + self.head_epochs == 0:
+            raise InputError(f"{self._what}: epochs and head_epochs are both 0; nothing to train")
+        self._number("learning_rate", 0, above=True)
+        self._number("head_learning_rate", 0, above=True)
+        self._one_of("shape", SHAPES)
+        self._share("warmup")
+
+
+@dataclass(frozen=True)
+class Identities(Checked):
+    """Training a backbone to recognize people.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    images : int, at least 2
+        Stills that a person needs to be a class.
+    held_out : float up to 0.5
+        Share of each person's stills, at least one, that chooses the epoch and gives the accuracy.
+    label_smoothing : float from 0 to below 1
+        Share of the target that is spread over all classes.
+    unseen : float from 0 to below 1
+        Share of the people that is left out, on whom faces are then verified. 0: the people of the validation stills
+        that the training stills lack.
+
+    Raises
+    ------
+    InputError
+        For a number out of range.
+
+    Examples
+    --------
+    >>> Identities(Schedule(epochs=2)).images
+    4
+    """
+
+    hash_tag: ClassVar[str] = "Identities"
+    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=4))
+    images: int = 4
+    held_out: float = 0.1
+    label_smoothing: float = 0.1
+    unseen: float = 0.0
+
+    _what = "identities of backbone training"
+
+    def __post_init__(self) -> None:
+        self._whole("images", 2)
+        self._number("held_out", 0, 0.5, above=True)
+        self._share("label_smoothing")
+        self._share("unseen")
+
+
+@dataclass(frozen=True)
+class Expressions(Checked):
+    """Training a backbone to recognize expressions, and what else the stills are labeled with.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    classes : {8, 7}
+        7 leaves out the class that is no basic expression (AffectNet's Contempt, Aff-Wild2's Other).
+    also : tuple of {"va", "au"}
+        Valence and arousal, action units.
+    sampling : {"natural", "balanced"}
+        Each still once in an epoch, with a loss weighted by inverse frequency, or each expression equally often.
+    weight_limit : float, at least 1
+        Largest weight of an expression relative to the commonest; inf for no limit.
+    label_smoothing : float from 0 to below 1
+    keep : {"macro_f1", "accuracy"}
+        What chooses the epoch.
+    held_out : float from 0 to 0.5
+        Share of the training stills, whole people, on which it is chosen; 0: on the validation stills, as published.
+
+    Raises
+    ------
+    InputError
+        For an unknown name and for a number out of range.
+
+    Examples
+    --------
+    >>> Expressions(also=("au", "va")).also
+    ('va', 'au')
+    """
+
+    hash_tag: ClassVar[str] = "Expressions"
+    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=10))
+    classes: int = 8
+    also: tuple[str, ...] = ()
+    sampling: str = "natural"
+    weight_limit: float = 20.0
+    label_smoothing: float = 0.1
+    keep: str = "macro_f1"
+    held_out: float = 0.1
+
+    _what = "expressions of backbone training"
+
+    def __post_init__(self) -> None:
+        self._one_of("classes", (7, 8))
+        object.__setattr__(self, "also", tuple(name for name in ALSO if name in self._known_also()))
+        self._one_of("sampling", SAMPLINGS)
+        if not self.weight_limit >= 1:
+            self._refuse("weight_limit", "at least 1")
+        self._share("label_smoothing")
+        self._one_of("keep", KEEPS)
+        self._number("held_out", 0, 0.5)
+
+    def _known_also(self) -> tuple[str, ...]:
+        given = (self.also,) if isinstance(self.also, str) else tuple(self.also)
+        for name in given:
+            if name not in ALSO:
+                raise InputError(f"{self._what}: {unknown_name_error('also', str(name), ALSO)}")
+        return given

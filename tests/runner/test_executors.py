@@ -1,0 +1,26 @@
+"""Where jobs run, as seen by the script or notebook that starts them."""
+
+import subprocess
+import sys
+
+import torch
+
+from harness.runner.executors import SerialExecutor
+
+
+def test_a_script_without_a_guard_is_not_run_again_by_workers(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import os\nprint('started')\n\nfrom harness.runner.executors import local_executor\n"
+                      "with local_executor(2) as pool:\n    print(pool.submit(os.getpid).result() != os.getpid())\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["started", "True"], done.stderr
+
+
+def test_the_number_of_threads_is_left_as_it_was():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert SerialExecutor().submit(torch.get_num_threads).result() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

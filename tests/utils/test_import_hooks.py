@@ -1,0 +1,73 @@
+"""Names and paths of the previous version keep working, and say where the names are now."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import harness
+from harness.utils.import_hooks import MOVED, RENAMED
+
+OLD = {
+    "harness.recipes": ("BackboneRecipe", "Grid", "Protocol", "Recipe", "Search", "Smoothing", "SyntheticStills",
+                        "SyntheticVideos", "TrainedBackbone", "apply_settings", "find_recipe", "recipe_names"),
+    "harness.recipes.recipe": ("COMPUTE", "FEATURES", "KERNELS", "MISSING", "MOST_SEEDS", "PROTOCOLS", "PRUNERS",
+                               "THRESHOLDS", "Grid", "Protocol", "Recipe", "Search", "Smoothing", "SyntheticStills",
+                               "SyntheticVideos", "TrainedBackbone"),
+    "harness.recipes.backbone": ("BackboneRecipe", "MEANT", "NAME"),
+    "harness.recipes.finding": ("KINDS", "Kind", "find_recipe", "recipe_names"),
+    "harness.recipes.settings": ("apply_settings",),
+    "harness.heads.config": ("CLASS_WEIGHTS", "HeadConfig", "KEEP", "KINDS", "OUTPUTS", "Part", "SCHEDULES",
+                             "VA_LOSSES", "alike", "require_fit"),
+    "harness.pretraining.config": ("ACCELERATORS", "ALSO", "Augmentation", "Expressions", "Hardware", "Identities",
+                                   "KEEPS", "PRECISIONS", "REVISION", "SAMPLINGS", "SHAPES", "STRATEGIES", "Schedule",
+                                   "StillsConfig"),
+    "harness.streaming": ("Streaming",),
+}
+"""What the modules of the previous version defined."""
+
+
+@pytest.mark.parametrize("path", OLD)
+def test_every_name_is_the_one_that_is_used_now(path):
+    module = importlib.import_module(path)
+    for name in OLD[path]:
+        with pytest.warns(DeprecationWarning, match=rf"^{path} is deprecated .*; import from harness"):
+            found = getattr(module, name)
+        if name in harness.__all__ or name in RENAMED:
+            assert found is getattr(harness, RENAMED.get(name, name))
+    with pytest.raises(AttributeError, match=f"module '{path}' has no attribute 'Reciep'"):
+        getattr(module, "Reciep")  # noqa: B009
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_a_class_has_its_old_name_too(old):
+    with pytest.warns(DeprecationWarning, match=f"harness.{old} is deprecated .*; it is now {RENAMED[old]}$"):
+        assert getattr(harness, old) is getattr(harness, RENAMED[old])
+
+
+def test_a_module_tells_of_its_renamed_classes():
+    with pytest.warns(DeprecationWarning, match=r"\(Part is now HeadOverride\)"):
+        importlib.import_module("harness.heads.config").HeadConfig  # noqa: B018
+
+
+def test_every_module_that_moved_is_there():
+    for modules in MOVED.values():
+        assert all(map(importlib.import_module, modules))
+
+
+def test_each_statement_warns_once_at_its_line(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("import harness.streaming\nfrom harness.recipes import Grid, Recipe, Smoothing\n"
+                    "from harness.recipes.recipe import (\n    FEATURES,\n    Search,\n)\n\n"
+                    "def late():\n    from harness.recipes import Grid\n\nlate(), late()\n"
+                    "harness.streaming.Streaming('none', 0)\n")
+    done = subprocess.run([sys.executable, "-W", "default", file], capture_output=True, text=True)
+    lines = [line.split(": ") for line in done.stderr.splitlines() if "DeprecationWarning" in line]
+    assert done.returncode == 0, done.stderr
+    assert [line[0] for line in lines] == [f"{file}:{number}" for number in (2, 3, 9, 12)]
+
+
+def test_other_missing_modules_are_missing():
+    with pytest.raises(ModuleNotFoundError, match="No module named 'harness.recipe'"):
+        importlib.import_module("harness.recipe")
