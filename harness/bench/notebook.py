@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.bench.crops import Crops, rendered_crops
-from harness.bench.extraction import MANY, Opened
+from harness.bench.extraction import MANY, OpenEngineSelector
 from harness.bench.figure import Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
 
@@ -44,7 +44,7 @@ def measure() -> Iterator[Measurement]:
 
         def harness() -> None:
             extract(crops, ours, FeatureStore(Path(folder) / f"features-{next(stores)}"), threads=workers,
-                    images="bench", computing=Opened(cache, running=engine))
+                    images="bench", computing=OpenEngineSelector(cache, running=engine))
 
         logger.info(f"{CROPS} crops, six times by {chosen} and six times by the notebook's loop")
         times = interleave_rounds({"harness": harness, "notebook": lambda: _notebook(theirs, crops.paths)})

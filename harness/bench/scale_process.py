@@ -18,8 +18,8 @@ import torch
 from harness.data.dataset import Labels
 from harness.features.matrix import FeatureMatrix
 from harness.features.store import FeatureStore
-from harness.jobs.head_model import WHOLE, HeadModel, Network
-from harness.jobs.job_folder import JobFolder
+from harness.jobs.head_model import HeadModel, Network
+from harness.jobs.job_folder import HEAD_NAME, JobFolder
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import TASKS
@@ -58,7 +58,7 @@ def main(folder: Path, frames: int) -> dict[str, object]:
         matrix = FeatureMatrix(entry, "embeddings", labels)
         trained = train_head(TASK, HEAD, matrix, labels, None, None, 0)
     with _timed(seconds, "predictions"):
-        model = HeadModel(TASK, entry, [Network(WHOLE, TASK, "embeddings", HEAD)], {WHOLE: trained}, {})
+        model = HeadModel(TASK, entry, [Network(HEAD_NAME, TASK, "embeddings", HEAD)], {HEAD_NAME: trained}, {})
         found = model.predict(list(entry.sequences))
     with _timed(seconds, "smoothing and scores"):
         replay = Replay(TASK, found, labels, temporal=True)

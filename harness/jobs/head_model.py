@@ -16,7 +16,7 @@ from harness.features.row_reader import NOISE_WIDTH
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs.base_model import Model
 from harness.jobs.job import Configuration, Job
-from harness.jobs.job_folder import HEAD
+from harness.jobs.job_folder import HEAD_NAME
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
 from harness.training.heads.config import HeadConfig
@@ -41,8 +41,8 @@ def networks(configuration: Configuration, task: Task) -> list[Network]:
     head, features = configuration.head, configuration.features
     assert head is not None
     if head.kind != "separate":
-        return [Network(HEAD, task, features, head)]
-    return [Network(f"{HEAD}_{output.name}", task_named(output.name), head.features(output.name, features),
+        return [Network(HEAD_NAME, task, features, head)]
+    return [Network(f"{HEAD_NAME}_{output.name}", task_named(output.name), head.features(output.name, features),
                     head.part(output.name)) for output in task.outputs]
 
 
