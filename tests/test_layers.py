@@ -35,7 +35,7 @@ def package(path):
 def test_harness_holds_packages_and_no_loose_module():
     loose = {path.name for path in (HOME / "harness").iterdir() if path.is_file()}
     folders = {path.name for path in (HOME / "harness").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert loose == {"__init__.py", "py.typed"} and folders == set(LAYER)
+    assert loose == {"README.md", "__init__.py", "py.typed"} and folders == set(LAYER)
 
 
 @pytest.mark.parametrize("name", LAYER)

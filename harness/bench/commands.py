@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -26,7 +27,7 @@ RUNS, SEEDS, VIDEOS, FRAMES = 2000, 5, 70, 4000
 
 def measure_leaderboard() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(folder)
+        store = Store(Path(folder))
         logger.info(f"tracking {RUNS} records")
         tracker = open_tracker(store)
         study = tracker.study("bench", "bench")

@@ -83,11 +83,6 @@ class Store:
         object.__setattr__(self, "root", Path(self.root))
 
     @classmethod
-    def of(cls, place: Store | Path | str) -> Store:
-        """The store at a path; a `Store` as it is."""
-        return place if isinstance(place, cls) else cls(Path(place))
-
-    @classmethod
     def default(cls, place: Store | Path | str | None = None, tracking_uri: str | None = None) -> Store:
         """The store that a command or function uses, by default as the environment says.
 

@@ -98,7 +98,7 @@ def test_outputs_are_those_of_the_networks_written_out(name, prepared, data):
     """To the bit, of stored features and of a backbone's arrays, which are rounded as features are stored."""
     task, features, head = JOBS[name]
     job = job_of(prepared, task, features, head)
-    model, entry = fitted(job, data), FeatureStore(job.store / "features").entry(job.entry)
+    model, entry = fitted(job, data), FeatureStore(job.store.features).entry(job.entry)
     sequences = data.sequence_names(task, TRAINING)[:2]
     rows = [(sequence, np.array(entry.frames(sequence))) for sequence in sequences]
     stored = {part: np.concatenate([entry.read(sequence, part)[0] for sequence in sequences]).astype(np.float32)

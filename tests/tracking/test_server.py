@@ -24,7 +24,7 @@ def test_a_server_that_is_not_there_is_said_at_once(tmp_path):
     for ask in (open_tracker, tracked_records):
         began = time.monotonic()
         with pytest.raises(FramelightError, match=f"{uri} does not answer.*--tracking-uri"):
-            ask(tmp_path, uri)
+            ask(Store(tmp_path, uri))
         assert time.monotonic() - began < 10
 
 

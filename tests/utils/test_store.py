@@ -38,7 +38,11 @@ def test_a_store_is_a_path_and_prints_as_one(tmp_path):
 
 def test_a_path_becomes_a_store_and_a_store_stays_as_it_is(tmp_path, monkeypatch):
     store = Store(tmp_path, "http://server")
-    assert Store.of(store) is store and Store.of(tmp_path) == Store.of(str(tmp_path)) == Store(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert Store.default(store) is store and Store.default(tmp_path) == Store.default(str(tmp_path)) == Store(tmp_path)
+    monkeypatch.setenv("FRAMELIGHT_STORE", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server")
+    assert Store.default() == store and Store.default(tmp_path, "http://other").tracking_uri == "http://other"
     monkeypatch.chdir(tmp_path)
     assert Store("here", "http://server").resolve() == Store(tmp_path.resolve() / "here", "http://server")
 
