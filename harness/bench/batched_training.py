@@ -25,7 +25,8 @@ def measure() -> Iterator[Measurement]:
         yield _measure(folder, "32 heads together", HeadConfig("logistic_regression", epochs=2), (0, 1), 30_000, 10_000,
                        "cpu", 5, every=8, flops_of_a_row=2 * 2 * CLASSES, note=_LINEAR)
         yield _measure(folder, "16 mlp heads together", HeadConfig("mlp", epochs=1), (0,), 10_000, 10_000, device,
-                       1 if device == "cpu" else 5, every=4, flops_of_a_row=2 * 2 * HeadConfig("mlp").hidden, note=_DEEP)
+                       1 if device == "cpu" else 5, every=4, flops_of_a_row=2 * 2 * HeadConfig("mlp").hidden,
+                       note=_DEEP)
 
 
 _LINEAR = ("one thread, as a job has. The rest of the floor's time is reading, the mean and deviation of the columns, "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 
-from harness.leaderboard.boards import show, show_causal, show_cost, show_optimism
-from harness.metrics.tasks import task
+from harness.leaderboard.boards import board_rows, show, show_causal, show_cost, show_optimism
+from harness.metrics.tasks import task as task_named
 from harness.utils.errors import InputError
 from harness.utils.files import write_text
 
@@ -20,19 +20,19 @@ OPTIONS = {"data": "causal", "plot": "cost"}
 
 def main(arguments: argparse.Namespace) -> None:
     if arguments.task is not None:
-        task(arguments.task)
+        task_named(arguments.task)
     _warn_if_empty(arguments)
     _require_one(arguments)
-    asked = {"task": arguments.task, "format": arguments.format, "plain": arguments.out is not None}
-    store = arguments.store
+    store, task, form, plain = arguments.store, arguments.task, arguments.format, arguments.out is not None
     if arguments.optimism:
-        text = show_optimism(store, **asked)
+        text = show_optimism(store, task, form, plain)
     elif arguments.causal:
-        text = show_causal(store, arguments.data, **asked)
+        text = show_causal(store, arguments.data, task, form, plain)
     elif arguments.cost:
-        text = show_cost(store, arguments.plot, **asked)
+        text = show_cost(store, arguments.plot, task, form, plain)
     else:
-        text = show(store, published=arguments.published, interval=arguments.interval, **asked)
+        rows = board_rows(store, task, published=arguments.published, interval=arguments.interval)
+        text = show(rows, form, plain, with_costs=arguments.published and task is None)
     if arguments.out is None:
         print(text)
     else:

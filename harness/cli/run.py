@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 
 from harness.leaderboard.api import run
-from harness.leaderboard.boards import best_pictures, show
+from harness.leaderboard.boards import best_pictures, board_rows, show
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
 
@@ -22,8 +22,8 @@ def main(arguments: argparse.Namespace) -> int:
     outcome, store = result.outcome, result.store
     found = [] if outcome.lost else [record for record in tracked_records(store)
                                      if (record.task, record.data_digest) in outcome.boards]
-    print(show(store.untracked if outcome.lost else store, boards=outcome.boards, from_store=outcome.lost is not None,
-               published=_comparable_to_published(found)))
+    print(show(board_rows(store.untracked if outcome.lost else store, boards=outcome.boards,
+                          from_store=outcome.lost is not None, published=_comparable_to_published(found))))
     logger.info(f"{outcome.computed} jobs run, {outcome.kept} already finished, in {time.monotonic() - began:.0f} s; "
                 f"results in {store}")
     if outcome.lost:

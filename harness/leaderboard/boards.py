@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.jobs.job_folder import JobFolder
@@ -63,18 +63,13 @@ def board_rows(store: Store, task: str | None = None, boards: set[tuple[str, str
     return rows(found, task, _evidence(store.untracked if from_store else store, interval))
 
 
-def show(store: Store, task: str | None = None, format: str = "table", plain: bool = False,
-         boards: set[tuple[str, str]] | None = None, from_store: bool = False, published: bool = False,
-         interval: str = "studentized") -> str:
-    """The rows of `board_rows` as text; plain: no terminal."""
-    listed = board_rows(store, task, boards, from_store, published, interval)
-    text = render(listed, format, *_terminal_size(plain)).rstrip("\n")
-    with_costs = published and not (boards or task) and format in ("table", "md")
-    return f"{text}\n\n{costs_text(format == 'md')}" if with_costs else text
+def show(rows: Sequence[Row], format: str = "table", plain: bool = False, with_costs: bool = False) -> str:
+    """The rows of `board_rows` as text; plain: no terminal; with_costs: what published networks cost, below tables."""
+    text = render(rows, format, *_terminal_size(plain)).rstrip("\n")
+    return f"{text}\n\n{costs_text(format == 'md')}" if with_costs and format in ("table", "md") else text
 
 
-def show_optimism(store: Store, task: str | None = None, format: str = "table",
-                  plain: bool = False) -> str:
+def show_optimism(store: Store, task: str | None = None, format: str = "table", plain: bool = False) -> str:
     """Each configuration under both protocols; where there is none, what makes one."""
     found = tracked_records(store)
     listed = optimism(found, task, _evidence(store))
