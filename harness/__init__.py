@@ -11,11 +11,13 @@ under the name of the command.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from harness.utils import import_hooks
 
+TYPE_CHECKING = False  # importing typing would take most of the time
 if TYPE_CHECKING:
+    from typing import Any
+
     from harness.data.protocol import Protocol
     from harness.data.registry import open_dataset
     from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos

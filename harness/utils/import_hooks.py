@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # these modules would take most of the time of importing harness
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 RENAMED = {"Part": "HeadOverride", "Smoothing": "SmoothingGrid", "Streaming": "StreamingFilter"}
 """Classes of the previous version by their new names."""
