@@ -150,8 +150,10 @@ def test_prlab_means_of_shards_are_averaged_whatever_their_size(name):
     said, wanted, unit = outputs(name, 500), targets(name, 500), np.random.default_rng(2).integers(0, 9, 500)
     whole = score(compute_statistics(name, said, wanted, unit, 9)).metrics
     for cut in (1, 30, 499):
-        shards = [compute_statistics(name, said[part], {key: block[part] for key, block in wanted.items()}, unit[part], 9)
-                  for part in (slice(cut), slice(cut, None))]
+        shards = [
+            compute_statistics(name, said[part], {key: block[part] for key, block in wanted.items()}, unit[part], 9)
+            for part in (slice(cut), slice(cut, None))
+        ]
         assert score(merge(shards)).metrics == pytest.approx(whole, abs=1e-12)
         assert score(merge(shards[::-1])).metrics == pytest.approx(whole, abs=1e-12)
 

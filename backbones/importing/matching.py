@@ -50,7 +50,11 @@ def match_architecture(found: WeightsFile, architecture: str | None, path: Path)
     """
     state, left_out = strip_prefixes(found.state)
     if architecture is not None:
-        match, shown, hint = _named(architectures.architecture_spec(architectures.canonical(architecture)), state), architecture, WRONG
+        match, shown, hint = (
+            _named(architectures.architecture_spec(architectures.canonical(architecture)), state),
+            architecture,
+            WRONG,
+        )
     else:
         match = _search(found, state)
         shown, hint = f"{match.spec.name}, nor of anything else known here", UNKNOWN

@@ -89,8 +89,16 @@ class AffectNet2017(ImageLayout):
                              f"exists, nor the first, {listed.names[0] if len(listed.names) else ''}")
         rows = np.flatnonzero(listed.there & listed.expressive & listed.sound)
         names = tuple(listed.names[rows].tolist())
-        return Stills(tuple(self.images / name for name in names), np.arange(len(rows)), names,
-                      affectnet_labels.expressions(listed.code[rows]), listed.va[rows], None, AFFECTNET, listed.boxes[rows])
+        return Stills(
+            tuple(self.images / name for name in names),
+            np.arange(len(rows)),
+            names,
+            affectnet_labels.expressions(listed.code[rows]),
+            listed.va[rows],
+            None,
+            AFFECTNET,
+            listed.boxes[rows],
+        )
 
     def left_out(self, split: str) -> Mapping[str, int]:
         listed = self.listed(split)
@@ -154,7 +162,12 @@ def _listed(path: Path, images: Path) -> ImageList:
         values[name], wrong = numbers(table, name, rows, rule, missing)
         faults.extend(wrong)
     faulty = {fault.line for fault in faults}
-    return ImageList(table, values["expression"].astype(np.int64), affectnet_labels.affects(values["valence"], values["arousal"]),
-                  corners(*(values[name] for name in BOX)),
-                  image_files.present(images, table.columns[IMAGE].tolist()),
-                  ~np.isin(table.lines, list(faulty)), tuple(sorted(faults, key=lambda fault: fault.line)))
+    return ImageList(
+        table,
+        values["expression"].astype(np.int64),
+        affectnet_labels.affects(values["valence"], values["arousal"]),
+        corners(*(values[name] for name in BOX)),
+        image_files.present(images, table.columns[IMAGE].tolist()),
+        ~np.isin(table.lines, list(faulty)),
+        tuple(sorted(faults, key=lambda fault: fault.line)),
+    )

@@ -114,7 +114,13 @@ def _hanging(start: str, text: str) -> str:
 
 
 def render_stills(report: StillsReport, limit: int | None) -> str:
-    parts = [_stills_head(report), _stills_splits(report), _left_out(report), *_stills_spreads(report.counts), problem_text(report, limit)]
+    parts = [
+        _stills_head(report),
+        _stills_splits(report),
+        _left_out(report),
+        *_stills_spreads(report.counts),
+        problem_text(report, limit),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

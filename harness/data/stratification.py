@@ -34,7 +34,9 @@ def stratified_group_split(units: Sequence[str], groups: Sequence[str], fraction
     return _parts(names, group, np.array([fraction, 1 - fraction]), seed, presence)[group] == 0
 
 
-def stratified_group_kfold(units: Sequence[str], groups: Sequence[str], presence: np.ndarray | None, k: int, seed: int) -> np.ndarray:
+def stratified_group_kfold(
+    units: Sequence[str], groups: Sequence[str], presence: np.ndarray | None, k: int, seed: int
+) -> np.ndarray:
     """int64 [V]: the fold of each unit, 0 to k - 1; whole groups, folds of about equal size, none empty.
 
     Arguments as of `stratified_group_split`. InputError for fewer than k groups.

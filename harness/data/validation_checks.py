@@ -1,6 +1,7 @@
 """What is asked of data before any work is done on it: both splits, disjoint, and labels and crops on every side.
 
-Run as a process of its own by `harness.data.validation`: it reads the labels of the reported split and gives back messages.
+`harness.data.validation` runs this module in a subprocess, which reads the labels of the reported split and returns
+messages only.
 """
 
 from __future__ import annotations

@@ -57,7 +57,9 @@ class Onnx:
         return (path,)
 
 
-def model(network: ExportNetwork, precision: str, calibration: np.ndarray, embedding: bool, resizing: bool) -> ModelProto:
+def model(
+    network: ExportNetwork, precision: str, calibration: np.ndarray, embedding: bool, resizing: bool
+) -> ModelProto:
     """The whole graph in one of the format's precisions, checked by ONNX's own checker; resizing: as of `prelude`."""
     import onnx
 

@@ -223,5 +223,16 @@ class _Session:
                                 chosen.kernel, chosen.radius, chosen.thresholds, reader.label)
                         for reader, chosen, raw, smoothed in zip(self.setting.readers, self.setting.filters, rows.raw,
                                                                  rows.smoothed))
-        return PredictionResult(self.wanted.input, self.rate, self.size, frames[:, 0].astype(np.int32), frames[:, 1], rows.frame,
-                       face, rows.found, rows.boxes, rows.scores, outputs)
+        return PredictionResult(
+            self.wanted.input,
+            self.rate,
+            self.size,
+            frames[:, 0].astype(np.int32),
+            frames[:, 1],
+            rows.frame,
+            face,
+            rows.found,
+            rows.boxes,
+            rows.scores,
+            outputs,
+        )

@@ -119,7 +119,9 @@ class _Work:
         settings = self.job.configuration
         return Replay(self.task, predictions, labels, self.data.temporal, settings.smoothing.gaps, settings.missing)
 
-    def score(self, folder: Path, split: str, replay: Replay, choice: PostprocessingChoice, summary: dict[str, Any]) -> Record:
+    def score(
+        self, folder: Path, split: str, replay: Replay, choice: PostprocessingChoice, summary: dict[str, Any]
+    ) -> Record:
         """The record; beside it the statistics, and the pictures where the job has them."""
         job = self.job
         record, statistics = scored(job, self.task, split, replay, choice, summary)

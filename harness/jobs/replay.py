@@ -22,7 +22,7 @@ class Replay:
     """Kept predictions of one split beside its labels.
 
     Only rows with a valid label count; `coverage` is the share of them that had a crop. The gaps of a temporal
-    sequence are filled before smoothing, from frame 1 on, as `gaps` says (see `harness.smoothing.gaps.fill_gaps`); stills
+    sequence are filled before smoothing, from frame 1 on, as `gaps` says (see `harness.smoothing.gaps`); stills
     are neither filled nor smoothed.
     missing: rows without a crop are `dropped`, or `filled`: scored as the smoothed sequence has them, beyond its last
     crop as at the last crop, and in a sequence without any crop as the mean output of all crops of the split. Stills

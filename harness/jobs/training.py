@@ -45,15 +45,18 @@ def train(job: Job, task: Task, training: Labels, divisions: Sequence[Split], re
 
 def train_together(jobs: Sequence[Job], task: Task, training: Labels, divisions: Sequence[Split],
                    reported: Sequence[str], on_epochs: Sequence[OnEpoch | None]) -> dict[str, dict[str, Any]]:
-    """As `train` for jobs of different trainings, a group of `harness.runner.scheduler`: the summaries of the pruned ones.
+    """Like `train` for a group of jobs (see `harness.runner.scheduler`): the summaries of the pruned ones.
 
     The predictions of the others are kept at the end, one right after the other. One whose loss or outputs stopped
     being finite among others leaves nothing; trained alone it says why.
     """
     with ExitStack() as locks:
         for job in sorted(jobs, key=lambda job: job.predictions):
-            locks.enter_context(entry_lock(job.predictions))  # jobs that differ in smoothing alone want the same at once
-        courses = [_TrainingProgress(dataclasses.replace(job, data=Path(os.devnull)), on_epoch)  # not told where the labels lie
+            locks.enter_context(
+                entry_lock(job.predictions)
+            )  # jobs that differ in smoothing alone want the same at once
+        # what trains does not get the folder of the labels
+        courses = [_TrainingProgress(dataclasses.replace(job, data=Path(os.devnull)), on_epoch)
                    for job, on_epoch in zip(jobs, on_epochs) if not job.predictions.is_dir()]
         for division in divisions:
             going = [course for course in courses if course.is_running]

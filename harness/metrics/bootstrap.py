@@ -26,8 +26,9 @@ EDGE = 1e-3
 """Of a metric's range: a draw's score counts as at least this far from the ends."""
 
 
-def studentized_interval(pooled: PooledStatistics, metrics: Sequence[str], weights: np.ndarray, drawn: Iterable[np.ndarray],
-           level: float) -> dict[str, tuple[float, float]]:
+def studentized_interval(
+    pooled: PooledStatistics, metrics: Sequence[str], weights: np.ndarray, drawn: Iterable[np.ndarray], level: float
+) -> dict[str, tuple[float, float]]:
     """Ends of the interval over units of sum(c * metric), for each metric, from draws [r, V] in parts; V >= 2.
 
     A score is looked at as the log odds of its place in the metric's range, which keeps the ends within it and the
@@ -47,7 +48,9 @@ def studentized_interval(pooled: PooledStatistics, metrics: Sequence[str], weigh
         scores = weighed(sums)
         for name in metrics:
             own, scale = np.maximum(_errors(pooled, name, weights, part, sums), SMALLEST * errors[name]), scales[name]
-            away[name].append(_ratio(scale.forward(scores[name]) - scale.forward(value[name]), own * scale.derivative(scores[name])))
+            away[name].append(
+                _ratio(scale.forward(scores[name]) - scale.forward(value[name]), own * scale.derivative(scores[name]))
+            )
     found = {}
     for name in metrics:
         at, scale = value[name], scales[name]
@@ -97,7 +100,9 @@ def scale_of(metric: str, value: float) -> Scale:
     return scale if scale.is_interior(np.float64(value)) else Scale()
 
 
-def _errors(pooled: PooledStatistics, metric: str, weights: np.ndarray, drawn: np.ndarray, sums: np.ndarray) -> np.ndarray:
+def _errors(
+    pooled: PooledStatistics, metric: str, weights: np.ndarray, drawn: np.ndarray, sums: np.ndarray
+) -> np.ndarray:
     """[r]: the standard error of each draw, by the slopes at it."""
     units, (columns, slopes) = drawn.shape[1], pooled.gradients(metric, sums)
     slopes = (slopes * weights[:, None, None]).reshape(-1, len(drawn))
@@ -131,7 +136,9 @@ def seed_standard_error(values: np.ndarray, without: np.ndarray) -> float:
     return float(np.sqrt(max(0.0, values.var(ddof=1) - luck) / seeds))
 
 
-def combine_errors(value: float, low: float, high: float, error: float, seeds: int, level: float) -> tuple[float, float]:
+def combine_errors(
+    value: float, low: float, high: float, error: float, seeds: int, level: float
+) -> tuple[float, float]:
     """Ends over units widened by the seeds' standard error, as independent parts of one error (Zou and Donner 2008)."""
     if error == 0:
         return low, high

@@ -39,7 +39,7 @@ def interval(seeds: Sequence[SufficientStatistics], metric: str, method: str = M
              replicates: int = REPLICATES, seed: int = 0) -> Interval:
     """Interval of the mean over seeds of `metric` pooled over units; `seeds` count the same units.
 
-    studentized: as of `harness.metrics.bootstrap`; percentile: quantiles of the resampled scores; bca: corrected for bias
+    studentized: see `harness.metrics.bootstrap`; percentile: quantiles of the resampled scores; bca: corrected for bias
     and acceleration (Efron 1987), the acceleration from the jackknife over units. A pure function, the same in every
     process. InputError for an unknown metric or method, and for statistics that do not count the same units.
     """
@@ -66,7 +66,9 @@ def _interval(pooled: PooledStatistics, metric: str, method: str, level: float, 
     return Interval(*clip_to_range(metric, *ends), method)
 
 
-def resampled(seeds: Sequence[SufficientStatistics], metric: str, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
+def resampled(
+    seeds: Sequence[SufficientStatistics], metric: str, replicates: int = REPLICATES, seed: int = 0
+) -> np.ndarray:
     """float64 [replicates]: the mean of `metric` over seeds when whole units are drawn with replacement.
 
     Units without a row that counts are not drawn; many are drawn in random groups. A pure function of its arguments;

@@ -47,8 +47,12 @@ def paired_permutation_test(first: Sequence[SufficientStatistics], second: Seque
         return both.compared(permutations, seed, (metric,), interval)[metric]
 
 
-def all_paired_tests(first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], permutations: int = PERMUTATIONS,
-                seed: int = 0) -> dict[str, PairedTestResult]:
+def all_paired_tests(
+    first: Sequence[SufficientStatistics],
+    second: Sequence[SufficientStatistics],
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> dict[str, PairedTestResult]:
     """The difference in every metric of the task, its own first, from the same draws.
 
     p: units are swapped between the runs, whole, in all seeds at once, each with chance 1/2, and
@@ -64,7 +68,9 @@ def all_paired_tests(first: Sequence[SufficientStatistics], second: Sequence[Suf
         return both.compared(permutations, seed, both.names)
 
 
-def jackknife_influence(first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], metric: str) -> np.ndarray:
+def jackknife_influence(
+    first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], metric: str
+) -> np.ndarray:
     """float64 [V]: the difference less what it is without that unit; positive where a unit speaks for the first."""
     both = _PairedRuns(first, second, many_in_groups=False)
     both.check(metric)
@@ -97,7 +103,9 @@ def is_underpowered(units: int, level: float = 0.05) -> bool:
 class _PairedRuns:
     """Statistics of both runs: sets 0 to S - 1 are the first's seeds, the others the second's."""
 
-    def __init__(self, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], many_in_groups: bool = True):
+    def __init__(
+        self, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], many_in_groups: bool = True
+    ):
         if not first or len(first) != len(second):
             raise InputError(f"runs are compared seed by seed; got {len(first)} and {len(second)} seeds")
         self.seeds = len(first)
@@ -117,9 +125,12 @@ class _PairedRuns:
     def observed(self) -> dict[str, float]:
         return {name: float(value.mean()) for name, value in self.values(self.pooled.total()).items()}
 
-    def compared(self, permutations: int, seed: int, names: Sequence[str], interval: bool = True) -> dict[str, PairedTestResult]:
+    def compared(
+        self, permutations: int, seed: int, names: Sequence[str], interval: bool = True
+    ) -> dict[str, PairedTestResult]:
         values, without = self.values(self.pooled.total()), self.values(self.pooled.leave_one_out())
-        parts = [self.values(self._swapped(part)) for part in permutation_flips(self.pooled.shape[2], permutations, seed)]
+        flips = permutation_flips(self.pooled.shape[2], permutations, seed)
+        parts = [self.values(self._swapped(part)) for part in flips]
         chance = np.random.default_rng(seed).standard_t(max(self.seeds - 1, 1), permutations)
         ends, found = self._ends(names, permutations, seed) if interval else {}, {}
         for name in names:
@@ -127,7 +138,8 @@ class _PairedRuns:
             swapped = np.concatenate([part[name].mean(axis=0) for part in parts])
             low, high = None, None
             if ends:
-                low, high = clip_to_range(name, *combine_errors(value, *ends[name], error, self.seeds, LEVEL), difference=True)
+                ends_with_seeds = combine_errors(value, *ends[name], error, self.seeds, LEVEL)
+                low, high = clip_to_range(name, *ends_with_seeds, difference=True)
             found[name] = PairedTestResult(value, low, high, _p(value, swapped, error * chance),
                                  float(np.sqrt(np.mean(swapped ** 2) + error ** 2)))
         return found
@@ -137,7 +149,8 @@ class _PairedRuns:
         if self.pooled.units < 2:
             return {}
         weights = np.repeat([1 / self.seeds, -1 / self.seeds], self.seeds)
-        return studentized_interval(self.pooled, names, weights, bootstrap_weights(self.pooled.shape[2], replicates, seed), LEVEL)
+        draws = bootstrap_weights(self.pooled.shape[2], replicates, seed)
+        return studentized_interval(self.pooled, names, weights, draws, LEVEL)
 
     def _swapped(self, part: np.ndarray) -> np.ndarray:
         """Sums [2 S, K, r] of both runs when the units of `part` [r, V] have changed places."""

@@ -3,7 +3,7 @@
 One rule for what is undefined, here and wherever scores are summed, resampled or compared: it counts as 0 and is named.
 Undefined are the F1 of a class or action unit that neither labels nor predictions hold, a CCC of which either column is
 constant, and anything of no frame at all. Denominators are fixed (8 expressions, 12 action units), so that such a class
-takes its share of the mean. The functions here name it in an UndefinedMetricWarning, `harness.metrics.unit_statistics.score` in
+takes its share of the mean. The functions here name it in an UndefinedMetricWarning, `unit_statistics.score` in
 `Score.undefined`, records and boards in their field `undefined`. Of a drawn or swapped set of videos it is 0 likewise.
 Moments are population moments (Lin 1989). Rows whose label is invalid by `harness.metrics.tasks` are left out.
 """

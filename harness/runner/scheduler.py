@@ -82,7 +82,9 @@ class Schedule:
         self.ahead = workers + 1 if workers > 1 else 1  # no more is submitted than keeps the workers busy
         together = [tuple(group) for group in groups(job for job in jobs if not trained(job))]
         grouped = {job for group in together for job in group}
-        self.waiting = deque([_WorkItem(group) for group in together] + [_WorkItem((j,)) for j in jobs if j not in grouped])
+        self.waiting = deque(
+            [_WorkItem(group) for group in together] + [_WorkItem((j,)) for j in jobs if j not in grouped]
+        )
 
     def __iter__(self) -> Iterator[tuple[Job, Record | BaseException]]:
         for piece, future in self._ended():

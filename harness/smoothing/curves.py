@@ -24,7 +24,7 @@ def statistics_by_radius(task: Task, videos: Sequence[np.ndarray], kernel: str, 
                      thresholds: np.ndarray | float, rows: np.ndarray) -> Iterator[SufficientStatistics]:
     """Statistics at each of the ascending radii.
 
-    videos, kernel and radii as of `harness.smoothing.curve`, the others as of `harness.metrics.unit_statistics.StatisticsAccumulator`; rows:
+    videos, kernel and radii: see `smooth_many_radii`; the others: see `StatisticsAccumulator`; rows:
     int [N], where each label row stands in np.concatenate(videos). Errors are those of both.
     """
     if any(output.name == "va" for output in task.outputs) or len(videos) < 2:
@@ -44,8 +44,14 @@ def _in_groups(task: Task, videos: Sequence[np.ndarray], kernel: str, radii: lis
         start = ends[first - 1] if first else 0
         inside = order[slice(*np.searchsorted(ordered, [start, ends[last - 1]]))]
         present, own = np.unique(unit[inside], return_inverse=True)
-        collect = StatisticsAccumulator(task, {name: target[inside] for name, target in targets.items()}, own, len(present),
-                            thresholds, rows=rows[inside] - start)
+        collect = StatisticsAccumulator(
+            task,
+            {name: target[inside] for name, target in targets.items()},
+            own,
+            len(present),
+            thresholds,
+            rows=rows[inside] - start,
+        )
         for total, (_, outputs) in zip(totals, smooth_many_radii(videos[first:last], kernel, radii)):
             for block, counts in collect(outputs).arrays.items():
                 if block not in total:

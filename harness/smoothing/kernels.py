@@ -59,7 +59,9 @@ def smooth(outputs: np.ndarray, kernel: str, radius: int) -> np.ndarray:
     return smoothed
 
 
-def smooth_many_radii(videos: Iterable[np.ndarray], kernel: str, radii: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
+def smooth_many_radii(
+    videos: Iterable[np.ndarray], kernel: str, radii: Iterable[int]
+) -> Iterator[tuple[int, np.ndarray]]:
     """(radius, smoothed) for ascending radii, much faster together than one by one.
 
     videos: dense arrays [T_v, C], any float type, accumulated in float64. smoothed: float64 [sum of T_v, C], rows as

@@ -120,8 +120,10 @@ class Connection:
     def guard(self, kind: type[FramelightError] = TrackingUnavailableError) -> Iterator[None]:
         """MLflow's, SQLAlchemy's and the network's errors as `kind`."""
         if self._lost:
-            raise TrackingUnavailableError(f"the MLflow server at {self.location.uri} no longer answers; results stay in "
-                               f"{self.location.store} and the next run sends them")
+            raise TrackingUnavailableError(
+                f"the MLflow server at {self.location.uri} no longer answers; results stay in "
+                f"{self.location.store} and the next run sends them"
+            )
         try:
             yield
         except FramelightError:

@@ -35,7 +35,12 @@ class Tracker:
         """Run id of the parent of a recipe's jobs; the one with this `study_id` is taken up again."""
         with self._guard(), locked(self.location):
             known = self._search(f"tags.`{serialization.STUDY}` = '{study_id}'")
-            named = {**(tags or {}), serialization.STUDY: study_id, "framelight.kind": "study", "framelight.recipe": recipe}
+            named = {
+                **(tags or {}),
+                serialization.STUDY: study_id,
+                "framelight.kind": "study",
+                "framelight.recipe": recipe,
+            }
             return self._taken_up(known[0] if known else None, recipe, named, dict(params or {}))
 
     def training(self, key: str, name: str, params: Mapping[str, str], tags: Mapping[str, str],
@@ -63,7 +68,9 @@ class Tracker:
         name."""
         with self._guard(), locked(self.location):
             step = len(self._client.get_metric_history(run_id, serialization.APPENDED))
-            self._log_points(run_id, [(name, value, step) for name, value in {serialization.APPENDED: 1, **values}.items()])
+            self._log_points(
+                run_id, [(name, value, step) for name, value in {serialization.APPENDED: 1, **values}.items()]
+            )
             self._client.log_batch(run_id, tags=[RunTag(f"{name}.{step}", value) for name, value in tags.items()])
             return step
 

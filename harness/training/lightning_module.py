@@ -183,8 +183,9 @@ class FrameModel(pl.LightningModule):
         """Batch norm's running statistics are of each process's own rows: the first one's count."""
         buffers = dict(self.named_buffers())
         averages = self.average.values if self.average is not None else {}
-        distributed.broadcast_from_rank_zero([*buffers.values(), *(averages[name] for name in averages if name in buffers)],
-                                  self.part.of)
+        distributed.broadcast_from_rank_zero(
+            [*buffers.values(), *(averages[name] for name in averages if name in buffers)], self.part.of
+        )
 
     def _save(self, path: Path) -> None:
         if not self.trainer.is_global_zero:

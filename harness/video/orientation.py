@@ -22,8 +22,16 @@ class Orientation:
 
 
 UPRIGHT = Orientation()
-EXIF = {1: UPRIGHT, 2: Orientation(across=True), 3: Orientation(across=True, down=True), 4: Orientation(down=True), 5: Orientation(True),
-        6: Orientation(True, across=True), 7: Orientation(True, True, True), 8: Orientation(True, down=True)}
+EXIF = {
+    1: UPRIGHT,
+    2: Orientation(across=True),
+    3: Orientation(across=True, down=True),
+    4: Orientation(down=True),
+    5: Orientation(True),
+    6: Orientation(True, across=True),
+    7: Orientation(True, True, True),
+    8: Orientation(True, down=True),
+}
 """By the orientation that the EXIF data of a photo names."""
 
 

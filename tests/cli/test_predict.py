@@ -187,7 +187,9 @@ def test_what_was_read_is_kept_where_the_folder_to_make_lies_among_the_crops(rea
     source = tmp_path / "crops"
     shutil.copytree(crops, source)
     with monkeypatch.context() as broken:
-        broken.setattr("harness.inference.summary_figure.save", lambda *arguments: (_ for _ in ()).throw(OSError("full")))
+        broken.setattr(
+            "harness.inference.summary_figure.save", lambda *arguments: (_ for _ in ()).throw(OSError("full"))
+        )
         assert predict(readers, source, source / "out") != 0
     assert "full" in capsys.readouterr().err and not (source / "out").exists()
     assert predict(readers, source, source / "out") == 0
@@ -226,7 +228,10 @@ def test_a_filter_of_its_own_is_the_default():
     from harness.metrics.tasks import task
     from harness.utils.errors import InputError
 
-    own, causal = SmoothingParams("median", 7, "nearest", (0.4,) * 12), SmoothingParams("trailing_mean", 3, "held", (0.3,) * 12)
+    own, causal = (
+        SmoothingParams("median", 7, "nearest", (0.4,) * 12),
+        SmoothingParams("trailing_mean", 3, "held", (0.3,) * 12),
+    )
     reader = LoadedRun("run", "", task("au"), own, "")
     assert filter_of(reader, False) == own
     assert filter_of(reader, True) == SmoothingParams("exponential", 7, "held", own.thresholds)

@@ -59,8 +59,22 @@ def test_ctrl_c_ends_it_well(readers, tmp_path):
     """Rows are there, whole lines only, while it runs; after Ctrl-C the tables hold as much, and the exit code is 0."""
     out = tmp_path / "out"
     process = subprocess.Popen(
-        small_run.command("predict", film(tmp_path / "a.mp4", 1500), "--run", "best:expr", "--store", readers, "--crops",
-                      "--live", "--out", out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        small_run.command(
+            "predict",
+            film(tmp_path / "a.mp4", 1500),
+            "--run",
+            "best:expr",
+            "--store",
+            readers,
+            "--crops",
+            "--live",
+            "--out",
+            out,
+        ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     lines = []
     while len(lines) < 12:
         assert process.poll() is None, process.stderr.read()

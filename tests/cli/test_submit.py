@@ -23,7 +23,16 @@ def store(small_set, tmp_path_factory):
     """A store in which the four challenges have run; others under the published protocol, and by folds and filled."""
     folder = tmp_path_factory.mktemp("four")
     for text in (RECIPE, PUBLISHED, FOLDED):
-        run = ["run", small_run.write_recipe(folder, text), "--data", small_set, "--store", folder / "store", "--jobs", 1]
+        run = [
+            "run",
+            small_run.write_recipe(folder, text),
+            "--data",
+            small_set,
+            "--store",
+            folder / "store",
+            "--jobs",
+            1,
+        ]
         assert main([str(word) for word in run]) == 0
     return folder / "store"
 

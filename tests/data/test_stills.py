@@ -47,7 +47,10 @@ def test_the_digest_is_of_what_is_learned_from_wherever_it_lies(tmp_path):
 def test_the_digest_remembers_images_in_blocks_and_counts_them(tmp_path):
     stills, steps = some(tmp_path / "images", 514), []
     first = stills.digest(tmp_path / "digests.json", lambda done, total: steps.append((done, total)))
-    assert len(json.loads((tmp_path / "digests.json").read_text())["digests"]) == 2 and steps == [(512, 514), (514, 514)]
+    assert len(json.loads((tmp_path / "digests.json").read_text())["digests"]) == 2 and steps == [
+        (512, 514),
+        (514, 514),
+    ]
     assert stills.digest(tmp_path / "digests.json") == first == stills.digest()
 
 

@@ -14,7 +14,10 @@ pytest.importorskip("openvino", reason="openvino is not installed")
 
 def test_every_precision_gives_what_the_onnx_file_gives(tmp_path):
     made = with_random_head(backbones.load("tiny_mobilenet@random"), TASKS["expr"])
-    network, form = ExportNetwork(made.backbone, made.heads, made.task, tmp_path / "engines"), require_writer("openvino")
+    network, form = (
+        ExportNetwork(made.backbone, made.heads, made.task, tmp_path / "engines"),
+        require_writer("openvino"),
+    )
     patches = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
     crops = patches.repeat(8, axis=1).repeat(8, axis=2)
     expected = ONNX.open(ONNX.write(network, tmp_path, "float32", crops))(crops)

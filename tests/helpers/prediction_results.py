@@ -34,8 +34,19 @@ def a_reading(boxes, frames=75, tasks=("mtl",), lost=(), size=(640, 360), rate=2
                             one.thresholds, one.label) for one in outputs)
     numbers = np.arange(1, frames + 1, dtype=np.int32)
     seconds = (numbers - 1) / rate if rate else np.full(frames, np.nan)
-    return PredictionResult("talker.mp4", rate, size, numbers, seconds, frame[keep], face[keep], found[keep], held[keep],
-                   detection[keep], outputs)
+    return PredictionResult(
+        "talker.mp4",
+        rate,
+        size,
+        numbers,
+        seconds,
+        frame[keep],
+        face[keep],
+        found[keep],
+        held[keep],
+        detection[keep],
+        outputs,
+    )
 
 
 def _outputs(generator, name, frame, face, found, kernel, radius, missing, thresholds, noise):

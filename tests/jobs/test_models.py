@@ -24,8 +24,16 @@ from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 
 LINEAR = HeadConfig("logistic_regression", hidden=0, epochs=2)
-SEPARATE = HeadConfig("separate", hidden=0, epochs=2, parts=(
-    HeadOverride("va", features="scores", epochs=3), HeadOverride("au", hidden=16), HeadOverride("expr", keep="accuracy")))
+SEPARATE = HeadConfig(
+    "separate",
+    hidden=0,
+    epochs=2,
+    parts=(
+        HeadOverride("va", features="scores", epochs=3),
+        HeadOverride("au", hidden=16),
+        HeadOverride("expr", keep="accuracy"),
+    ),
+)
 RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(
     Grid("expr", ("embeddings",), (LINEAR,)), Grid("mtl", ("embeddings+scores",), (SEPARATE,))))
 

@@ -176,7 +176,9 @@ def test_choice_is_the_smallest_best_radius():
     outputs = np.zeros((20, 2))
     outputs[:, 0] = np.sin(np.arange(20)) * 0.5
     labels = labelled("va", [np.arange(1, 21)], [np.stack([outputs[:, 0], np.zeros(20)], 1).astype(np.float32)])
-    choice = select_postprocessing(Replay(task("va"), predicted([np.arange(1, 21)], [outputs]), labels, True), SmoothingGrid(largest=5))
+    choice = select_postprocessing(
+        Replay(task("va"), predicted([np.arange(1, 21)], [outputs]), labels, True), SmoothingGrid(largest=5)
+    )
     assert (choice.kernel, choice.radius, choice.thresholds) == ("none", 0, None)
     assert set(choice.curves) == {"mean", "median"} and len(choice.curves["mean"]) == 6
     assert choice.value == pytest.approx(p_va(labels.targets["va"], outputs.astype(np.float32)))

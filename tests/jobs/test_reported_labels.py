@@ -101,11 +101,20 @@ def test_whatever_trains_is_not_told_where_the_labels_lie(prepared, monkeypatch)
     assert len(told) == 3 and not any(path.is_dir() for path in told)
 
 
-CHOOSING = ("harness.jobs.training", "harness.jobs.selection", "harness.jobs.head_model", "harness.jobs.models",
-            "harness.jobs.replay", "harness.jobs.predictions", "harness.training.heads", "harness.training", "harness.runner.search")
+CHOOSING = (
+    "harness.jobs.training",
+    "harness.jobs.selection",
+    "harness.jobs.head_model",
+    "harness.jobs.models",
+    "harness.jobs.replay",
+    "harness.jobs.predictions",
+    "harness.training.heads",
+    "harness.training",
+    "harness.runner.search",
+)
 """What fits, chooses and searches: of these, imports inside functions count too."""
 READERS = {"harness.data.registry", "harness.data.annotations", "harness.data.csv_table", "harness.jobs.labels",
-           "harness.jobs.labels", "harness.data.validation_checks"}
+           "harness.data.validation_checks"}
 
 
 def imported(module, late):
@@ -132,7 +141,10 @@ def is_module(name):
 
 
 def test_code_that_trains_chooses_or_searches_has_no_reader_of_labels():
-    waiting, met = [*CHOOSING[:6], "harness.training.heads.train", "harness.training.lightning_module", "harness.runner.search"], set()
+    waiting, met = (
+        [*CHOOSING[:6], "harness.training.heads.train", "harness.training.lightning_module", "harness.runner.search"],
+        set(),
+    )
     while waiting:
         module = waiting.pop()
         if module not in met:

@@ -84,10 +84,14 @@ def test_every_switch_of_the_paper_tells_rows_apart(one, other, words):
 
 
 def test_the_parts_of_separate_networks_are_said_by_output():
-    head = HeadConfig("separate", parts=(HeadOverride("va", features="scores"), HeadOverride("au", hidden=64, keep="last")))
+    head = HeadConfig(
+        "separate", parts=(HeadOverride("va", features="scores"), HeadOverride("au", hidden=64, keep="last"))
+    )
     told = said(run("a", head), run("b", HeadConfig("separate")))
     assert told == {"a": ["va:scores", "au:hidden=64", "au:keep=last"], "b": []}
-    wider = HeadConfig("separate", parts=(HeadOverride("va", features="scores"), HeadOverride("au", hidden=128, keep="last")))
+    wider = HeadConfig(
+        "separate", parts=(HeadOverride("va", features="scores"), HeadOverride("au", hidden=128, keep="last"))
+    )
     assert said(run("a", head), run("b", wider)) == {"a": ["au:hidden=64"], "b": ["au:hidden=128"]}
 
 

@@ -24,9 +24,16 @@ PUBLISHED = Protocol("published")
 
 def run(store, group, right, protocol=None, hidden=128, **changes):
     protocol = protocol or Protocol()
-    configuration = Configuration(kind="run", task="expr", data="d0d0d0d0d0d0", entry="69a765976f5c",
-                                  features="embeddings", head=HeadConfig("mlp", hidden=hidden), smoothing=SmoothingGrid(),
-                                  protocol=protocol)
+    configuration = Configuration(
+        kind="run",
+        task="expr",
+        data="d0d0d0d0d0d0",
+        entry="69a765976f5c",
+        features="embeddings",
+        head=HeadConfig("mlp", hidden=hidden),
+        smoothing=SmoothingGrid(),
+        protocol=protocol,
+    )
     return keep(store, group, right, protocol=protocol.name, config=to_jsonable(configuration), head="mlp", **changes)
 
 

@@ -13,5 +13,11 @@ def test_an_offer_is_on_the_front_when_no_other_beats_it(offers):
 
 
 def test_the_best_and_the_fastest_are_always_on_it():
-    assert pareto_front([(0.5, 3.0), (0.4, 1.0), (0.45, 3.0), (0.4, 2.0), (0.5, 3.0)]) == [True, True, False, False, True]
+    assert pareto_front([(0.5, 3.0), (0.4, 1.0), (0.45, 3.0), (0.4, 2.0), (0.5, 3.0)]) == [
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
     assert pareto_front([]) == []

@@ -15,8 +15,14 @@ def figure(number, value=0.6, **changes):
 def boards(*records):
     """{(data set, split, protocol): run ids in order}"""
     found = {}
-    for row in rows(add_published_rows([r for r in records if r.kind != "published"], [r for r in records if r.kind == "published"],
-                           COUNTS, "Aff-Wild2")):
+    for row in rows(
+        add_published_rows(
+            [r for r in records if r.kind != "published"],
+            [r for r in records if r.kind == "published"],
+            COUNTS,
+            "Aff-Wild2",
+        )
+    ):
         found.setdefault((row.dataset, row.split, row.protocol), []).append(row.run_id)
     return found
 

@@ -43,7 +43,10 @@ def identical(task, seeds, simulation, **luck):
 
 def false_positives(task, seeds, simulations, **luck):
     metric = TASKS[task].metric
-    made = [paired_permutation_test(*identical(task, seeds, i, **luck), metric, permutations=400) for i in range(simulations)]
+    made = [
+        paired_permutation_test(*identical(task, seeds, i, **luck), metric, permutations=400)
+        for i in range(simulations)
+    ]
     return np.mean([one.p <= 0.05 for one in made]), np.mean([one.low <= 0 <= one.high for one in made])
 
 
@@ -134,8 +137,10 @@ def test_influence_is_what_a_units_absence_takes_away(name):
     assert found.shape == (9,) and found[2] == 0, "unit 2 has no row"
 
     def apart(kept):
-        sides = [[SufficientStatistics(name, {block: values[kept] for block, values in one.arrays.items()}) for one in side]
-                 for side in (first, second)]
+        sides = [
+            [SufficientStatistics(name, {block: values[kept] for block, values in one.arrays.items()}) for one in side]
+            for side in (first, second)
+        ]
         return np.subtract(*(np.mean([score(one).metrics[metric] for one in side]) for side in sides))
 
     for unit in range(9):

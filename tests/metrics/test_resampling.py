@@ -80,7 +80,8 @@ import numpy as np
 from harness.metrics.paired_tests import all_paired_tests
 from harness.metrics.unit_statistics import compute_statistics
 from tests.metrics.test_unit_statistics import rows_of
-sets = [compute_statistics("mtl", rows_of("mtl", 900, 40, seed)[0], *rows_of("mtl", 900, 40)[1:], 40) for seed in (1, 2)]
+labels = rows_of("mtl", 900, 40)[1:]
+sets = [compute_statistics("mtl", rows_of("mtl", 900, 40, seed)[0], *labels, 40) for seed in (1, 2)]
 print({name: repr(one) for name, one in all_paired_tests(sets[:1], sets[1:], 500).items()})
 """
 

@@ -145,8 +145,9 @@ def test_statistics_of_units_sum_to_the_same_scores_and_name_the_same_as_undefin
         expected = means({name: values for name, (values, _) in references.items()})
         units = int(rng.integers(1, 6))
         outputs = np.concatenate([made[name][0] for name in ("va", "expr", "au")], axis=1)
-        statistics = compute_statistics("mtl", outputs, {name: pair[1] for name, pair in made.items()}, rng.integers(0, units, n),
-                             units)
+        statistics = compute_statistics(
+            "mtl", outputs, {name: pair[1] for name, pair in made.items()}, rng.integers(0, units, n), units
+        )
         found = score(statistics)
         everything = expected | {k: v for values, _ in references.values() for k, v in values.items()}
         assert found.metrics == pytest.approx(everything, abs=1e-9), number
@@ -166,8 +167,11 @@ def test_a_drawn_set_of_units_is_scored_by_the_same_rule():
         pooled = PooledStatistics([compute_statistics("mtl", outputs, labels, unit, 4)])
         held = np.flatnonzero(pooled.held)
         times = rng.integers(0, 3, len(held))
-        rows = np.concatenate([np.zeros(0, int), *(np.tile(np.flatnonzero(unit == one), count)
-                                                  for one, count in zip(held, times))])
-        expected = score(compute_statistics("mtl", outputs[rows], {k: v[rows] for k, v in labels.items()}, unit[rows], 4)).metrics
+        rows = np.concatenate(
+            [np.zeros(0, int), *(np.tile(np.flatnonzero(unit == one), count) for one, count in zip(held, times))]
+        )
+        expected = score(
+            compute_statistics("mtl", outputs[rows], {k: v[rows] for k, v in labels.items()}, unit[rows], 4)
+        ).metrics
         drawn = pooled.metrics(pooled.weighted_sum(times[None].astype(float)))
         assert {name: value[0, 0] for name, value in drawn.items()} == pytest.approx(expected, abs=1e-7), number

@@ -107,7 +107,10 @@ def test_of_equal_outputs_the_first_class_is_predicted():
 
 def test_a_probability_at_its_threshold_counts_as_present():
     outputs = np.full((1, 12), 0.3)
-    assert compute_statistics("au", outputs, {"au": np.ones((1, 12), int)}, [0], 1, 0.3).arrays["au"][0, :, 0].tolist() == [1] * 12
+    assert (
+        compute_statistics("au", outputs, {"au": np.ones((1, 12), int)}, [0], 1, 0.3).arrays["au"][0, :, 0].tolist()
+        == [1] * 12
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -175,7 +178,9 @@ def test_error_bars_come_from_units_not_from_frames():
 def test_units_without_a_row_are_not_drawn():
     outputs, targets, unit = rows_of("va", units=2)
     few = resampled([compute_statistics("va", outputs, targets, unit, 2)], "CCC_V", 50, seed=1)
-    np.testing.assert_allclose(resampled([compute_statistics("va", outputs, targets, unit, 500)], "CCC_V", 50, seed=1), few)
+    np.testing.assert_allclose(
+        resampled([compute_statistics("va", outputs, targets, unit, 500)], "CCC_V", 50, seed=1), few
+    )
 
 
 @settings(max_examples=12, deadline=None)
@@ -222,7 +227,12 @@ def test_wrong_input_is_named():
     with pytest.raises(InputError, match="NaN or infinity"):
         compute_statistics("expr", np.full((20, 8), np.nan), targets, unit, 7)
     with pytest.raises(InputError, match="same units of the same task"):
-        merge([compute_statistics("expr", outputs, targets, unit, 7), compute_statistics("expr", outputs, targets, unit, 8)])
+        merge(
+            [
+                compute_statistics("expr", outputs, targets, unit, 7),
+                compute_statistics("expr", outputs, targets, unit, 8),
+            ]
+        )
     with pytest.raises(InputError, match="unknown metric 'P_EXP'; did you mean P_EXPR"):
         resampled([compute_statistics("expr", outputs, targets, unit, 7)], "P_EXP")
     with pytest.raises(InputError, match="nothing to resample"):

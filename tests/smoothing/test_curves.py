@@ -49,7 +49,9 @@ def test_a_unit_may_have_rows_in_several_videos_and_a_video_none(monkeypatch):
     unit = np.arange(150) % 3
     found, = statistics_by_radius(task, videos, "mean", [2], targets, unit, 4, 0.5, rows)
     outputs = np.concatenate([smooth(video, "mean", 2) for video in videos])[rows]
-    np.testing.assert_array_equal(found.arrays["expr"], compute_statistics(task, outputs, targets, unit, 4).arrays["expr"])
+    np.testing.assert_array_equal(
+        found.arrays["expr"], compute_statistics(task, outputs, targets, unit, 4).arrays["expr"]
+    )
     assert found.arrays["expr"][3].sum() == 0
 
 

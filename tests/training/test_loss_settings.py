@@ -43,7 +43,9 @@ def test_squared_error_equals_the_formula():
     logits, targets, pairs = batch()
     keep, said = pairs["va"][1].numpy(), np.tanh(logits[:, MTL.slices()["va"]].detach().numpy())
     expected = np.square(said - targets["va"])[keep].mean()
-    assert block("va", losses.LossConfig(va_loss="mse"), logits, targets, pairs).item() == pytest.approx(expected, rel=1e-5)
+    assert block("va", losses.LossConfig(va_loss="mse"), logits, targets, pairs).item() == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_label_smoothing_reaches_the_expressions():

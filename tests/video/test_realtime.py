@@ -64,7 +64,10 @@ class Unplugged(Video):
 
 
 def test_an_error_of_the_source_is_raised_where_the_frames_are_read(tmp_path):
-    with pytest.raises(OSError, match="the drive is gone"), RealtimeSource(Unplugged(film(tmp_path / "a.mp4", 50))) as source:
+    with (
+        pytest.raises(OSError, match="the drive is gone"),
+        RealtimeSource(Unplugged(film(tmp_path / "a.mp4", 50))) as source,
+    ):
         list(source)
 
 

@@ -186,7 +186,9 @@ def _not_each_once(found: Rows, path: Path) -> Iterator[Problem]:
             yield _fault(f"{plural(len(absent), 'frame')} of video '{video}' without a line, first {absent[0]}", path)
         if len(twice):
             line = int(np.flatnonzero((found.index == number) & (found.frame == twice[0]))[1]) + 2
-            yield _fault(f"{plural(len(twice), 'frame')} of video '{video}' more than once, first {twice[0]}", path, line)
+            yield _fault(
+                f"{plural(len(twice), 'frame')} of video '{video}' more than once, first {twice[0]}", path, line
+            )
 
 
 def _faults(read: Callable[[], object], slow: Iterator[Problem]) -> list[Problem]:

@@ -58,7 +58,9 @@ def expected_contents(against: Path, task: str, shape: str, split: str) -> Expec
 def _of_list(path: Path, shape: str) -> Expected:
     if not names_images(path):
         names = read_test_list(path)
-        return Expected(names, path.name, f"{path}, {plural(len(names), 'video')}; their numbers of lines are not known")
+        return Expected(
+            names, path.name, f"{path}, {plural(len(names), 'video')}; their numbers of lines are not known"
+        )
     rows = listed_images(path)
     said = f"{path}, {len(rows):,} images of {plural(len(rows.videos), 'video')}"
     if shape == "videos":

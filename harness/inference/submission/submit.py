@@ -81,7 +81,9 @@ def require_free(out: Path, data: Path) -> None:
         raise InputError(f"--out {out} is there already; name a folder that is not, or an empty one")
 
 
-def _lengths(dataset: AffWild2, task: Task, split: str, members: tuple[str, ...], places: FrameCountSources) -> dict[str, Length]:
+def _lengths(
+    dataset: AffWild2, task: Task, split: str, members: tuple[str, ...], places: FrameCountSources
+) -> dict[str, Length]:
     sources = sources_of(dataset, task.name, split, places)
     if sources.given and not any(name in sources.given or source_video(name) in sources.given for name in members):
         raise InputError(f"{places.frames}: names no video of the {split} split, such as {members[0]}; "

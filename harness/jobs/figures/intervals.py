@@ -31,7 +31,8 @@ def change_interval(after: SufficientStatistics, before: SufficientStatistics, m
 def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.ndarray:
     """[2, B]: low and high of sum(part) / sum(whole) over units; values are in [low, 1].
 
-    part, whole: [V, B]. The studentised bootstrap as of `harness.metrics.bootstrap`; NaN where fewer than two units are in
+    part, whole: [V, B]. The studentized bootstrap, see `harness.metrics.bootstrap`; NaN where
+    fewer than two units are in
     a sum. Draws in which nothing is left of a sum are left out.
     """
     bounds = np.full((2, whole.shape[1]), np.nan)

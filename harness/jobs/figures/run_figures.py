@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from harness.tracking.records import Record
 
 
-def plot_run(folder: Path, record: Record, replay: Replay, choice: PostprocessingChoice, statistics: SufficientStatistics
-             ) -> tuple[Path, ...]:
+def plot_run(
+    folder: Path, record: Record, replay: Replay, choice: PostprocessingChoice, statistics: SufficientStatistics
+) -> tuple[Path, ...]:
     """Write the PNGs that the run's task has into the folder's pictures; their paths, in the order they are looked at.
 
     replay: of the split that is reported; choice: kernel, radius and thresholds it was scored with, and the curves of

@@ -168,7 +168,9 @@ def _tensors(targets: dict[str, tuple[np.ndarray, np.ndarray]], rows: np.ndarray
             for name, (target, valid) in targets.items()}
 
 
-def _losses(course: ExpressionTargets, how: Expressions, targets: dict[str, Any], rows: np.ndarray) -> losses.BlockLosses:
+def _losses(
+    course: ExpressionTargets, how: Expressions, targets: dict[str, Any], rows: np.ndarray
+) -> losses.BlockLosses:
     weights = class_weights(targets["expr"][0][rows], len(course.classes), how.weight_limit)
     if how.sampling == "balanced":
         weights = np.ones(len(course.classes))
@@ -186,7 +188,9 @@ def class_weights(labels: np.ndarray, classes: int, limit: float) -> np.ndarray:
     return weights / weights[labels[labels >= 0]].mean()
 
 
-def _report(session: Session, course: ExpressionTargets, pictures: ImageSet, rows: np.ndarray, chose: dict[str, float]) -> Report:
+def _report(
+    session: Session, course: ExpressionTargets, pictures: ImageSet, rows: np.ndarray, chose: dict[str, float]
+) -> Report:
     reported = len(_labelled(session.validation, course)) > 0
     if reported:
         pictures = session.validation

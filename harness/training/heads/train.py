@@ -57,8 +57,11 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
             selection=None if select_matrix is None else selection_of(
                 task, keep, select_matrix, select_labels, copy.deepcopy(loss), on_epoch))
         prepared = targets_of(task, labels)
-        fitted = lightning_module.fit(model, lambda epoch, _: _batches(matrix, prepared, config.batch_size, seed, epoch),
-                               {"accelerator": accelerator, "max_epochs": length})
+        fitted = lightning_module.fit(
+            model,
+            lambda epoch, _: _batches(matrix, prepared, config.batch_size, seed, epoch),
+            {"accelerator": accelerator, "max_epochs": length},
+        )
     state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
     history = [{name: entry[name] for name in HISTORY if name in entry} for entry in fitted.history]
     return TrainedHead(state, config, task.name, matrix.width, fitted.epoch, history,
@@ -121,8 +124,12 @@ def selection_of(task: tasks.Task, keep: str, matrix: Matrix, labels: Labels, lo
     rows = matrix.rows
     if not len(rows):
         raise InputError(f"nothing to choose the epoch of {task.name} on: no selection row has a crop")
-    collector = unit_statistics.StatisticsAccumulator(task, {name: values[rows] for name, values in labels.targets.items()},
-                                     unit=np.zeros(len(rows), np.int64), units=1)
+    collector = unit_statistics.StatisticsAccumulator(
+        task,
+        {name: values[rows] for name, values in labels.targets.items()},
+        unit=np.zeros(len(rows), np.int64),
+        units=1,
+    )
     targets = {name: (target[rows], valid[rows]) for name, (target, valid) in targets_of(task, labels).items()}
 
     def metric(name: str) -> Callable[[np.ndarray], float]:

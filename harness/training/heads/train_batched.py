@@ -90,7 +90,9 @@ class _Fit:
         config, epochs = self.wanted.config, self.wanted.epochs
         self.keep = config.keep if epochs is None else "last"
         self.length = config.epochs if epochs is None else min(max(epochs, 1), config.epochs)
-        self.optimisation = OptimizerConfig(config.epochs, self.rows, config.learning_rate, config.schedule, l2=config.l2)
+        self.optimisation = OptimizerConfig(
+            config.epochs, self.rows, config.learning_rate, config.schedule, l2=config.l2
+        )
 
     @property
     def over(self) -> bool:

@@ -36,8 +36,17 @@ class SearchPose:
 FRONTAL, PROFILE = "frontalface_alt2", "profileface"
 UPRIGHT = SearchPose(FRONTAL)
 SIDE, OTHER_SIDE = SearchPose(PROFILE), SearchPose(PROFILE, 0, True)
-WAYS = (UPRIGHT, SearchPose(FRONTAL, 20), SearchPose(FRONTAL, -20), SearchPose(FRONTAL, 40), SearchPose(FRONTAL, -40), SIDE, OTHER_SIDE,
-        SearchPose(PROFILE, -25), SearchPose(PROFILE, 25, True))
+WAYS = (
+    UPRIGHT,
+    SearchPose(FRONTAL, 20),
+    SearchPose(FRONTAL, -20),
+    SearchPose(FRONTAL, 40),
+    SearchPose(FRONTAL, -40),
+    SIDE,
+    OTHER_SIDE,
+    SearchPose(PROFILE, -25),
+    SearchPose(PROFILE, 25, True),
+)
 """Around a known face; its hint is the number of the way that found it."""
 WHOLE = (UPRIGHT, SearchPose(FRONTAL, 30), UPRIGHT, SearchPose(FRONTAL, -30), UPRIGHT, SIDE, UPRIGHT, OTHER_SIDE)
 """Whole frames are searched in these ways in turn."""

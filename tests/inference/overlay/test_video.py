@@ -141,7 +141,9 @@ def test_words_for_a_face_are_those_of_the_first_run_that_gives_them():
     assert caption(shown) == EXPRESSIONS[first[29].argmax()]
     assert caption(dataclasses.replace(shown, expression=None)).startswith("V ")
     alone = FaceOverlay(1, shown.box, True, units=np.arange(12) < 5)
-    assert caption(alone) == "AU1 AU2 AU4 …" and caption(FaceOverlay(1, shown.box, True, units=np.zeros(12, bool))) == ""
+    assert (
+        caption(alone) == "AU1 AU2 AU4 …" and caption(FaceOverlay(1, shown.box, True, units=np.zeros(12, bool))) == ""
+    )
     assert [signed(value) for value in (0.123, -0.456, -0.001, 0.0)] == ["+0.12", "−0.46", "0.00", "0.00"]
 
 

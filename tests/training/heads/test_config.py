@@ -11,8 +11,18 @@ from harness.training.heads.config import require_fit
 from harness.utils.errors import InputError
 from harness.utils.hashing import to_jsonable
 
-ABAW4 = HeadConfig("separate", hidden=0, l2=1 / 512, batch_size=512, keep="loss", parts=(
-    HeadOverride("expr", keep="accuracy"), HeadOverride("va", features="scores", epochs=20), HeadOverride("au", hidden=128, l2=0.0)))
+ABAW4 = HeadConfig(
+    "separate",
+    hidden=0,
+    l2=1 / 512,
+    batch_size=512,
+    keep="loss",
+    parts=(
+        HeadOverride("expr", keep="accuracy"),
+        HeadOverride("va", features="scores", epochs=20),
+        HeadOverride("au", hidden=128, l2=0.0),
+    ),
+)
 """The separate networks of the fourth challenge (Savchenko 2022)."""
 
 

@@ -116,7 +116,9 @@ def test_each_stops_where_it_is_told_and_leaves_the_others_alone():
         return on_epoch
 
     asked = {0: stops(0, 2), 1: stops(1, 9), 3: stops(3, 1)}
-    found = train_together(task, [HeadTrainingSpec(config, asked.get(i)) for i, config in enumerate(wanted)], *given, seed=0)
+    found = train_together(
+        task, [HeadTrainingSpec(config, asked.get(i)) for i, config in enumerate(wanted)], *given, seed=0
+    )
     assert [head.pruned for head in found] == [True, False, False, True]
     assert [len(head.history) for head in found] == [2, 4, 1, 1]
     for number, values in told.items():
@@ -153,7 +155,9 @@ def test_one_that_diverges_is_left_out_and_the_others_are_not_touched():
 def test_the_data_is_read_once_an_epoch_in_the_order_of_the_seed():
     task = tasks.task("expr")
     matrix, labels = data(task)
-    train_together(task, [HeadTrainingSpec(config) for config in configs(*OWN, kind="mlp")], matrix, labels, None, None, 0)
+    train_together(
+        task, [HeadTrainingSpec(config) for config in configs(*OWN, kind="mlp")], matrix, labels, None, None, 0
+    )
     assert matrix.epochs == [0, 1, 2, 3]
 
 
@@ -177,8 +181,12 @@ def test_heads_that_are_not_alike_are_refused():
         with pytest.raises(InputError, match="differ in more than"):
             train_together(task, [HeadTrainingSpec(HeadConfig("mlp")), HeadTrainingSpec(other)], *given, seed=0)
     with pytest.raises(InputError, match="keep accuracy"):
-        train_together(tasks.task("va"), [HeadTrainingSpec(HeadConfig("mlp", keep=keep)) for keep in ("best", "accuracy")],
-                       *rows(tasks.task("va")), seed=0)
+        train_together(
+            tasks.task("va"),
+            [HeadTrainingSpec(HeadConfig("mlp", keep=keep)) for keep in ("best", "accuracy")],
+            *rows(tasks.task("va")),
+            seed=0,
+        )
 
 
 def test_features_that_are_not_finite_are_named():
