@@ -19,9 +19,9 @@ from harness.data.registry import open_dataset
 from harness.data.splits import labels_fingerprint
 from harness.data.stratification import stratified_group_kfold, stratified_group_split
 from harness.inference.submission import files
-from harness.inference.submission.frame_counts import Sources, lengths
+from harness.inference.submission.frame_counts import LineSources, count_lines
 from harness.inference.submission.predictions import decode_predictions
-from harness.inference.submission.rows import all_frames, listed_images
+from harness.inference.submission.rows import all_frames, read_image_list
 from harness.jobs.frozen_selection import freeze_selection
 from harness.jobs.labels import ReportedLabels
 from harness.jobs.predictions import Predictions
@@ -84,7 +84,7 @@ def test_emotiefflib_gaps_are_interpolated_with_reversed_weights():
 def test_emotiefflib_expressions_are_written_by_argmin(tmp_path):
     """The MTL file holds the least likely expression; read back and scored, the file must equal memory."""
     images = [f"video{v}/{frame:05d}.jpg" for v in (1, 2) for frame in range(1, 400, 2)] + ["video1/00001.jpg"]
-    listed = listed_images(write(tmp_path / "list.txt", MTL_HEADER, *images))
+    listed = read_image_list(write(tmp_path / "list.txt", MTL_HEADER, *images))
     probable = outputs("mtl", 400)[[*range(400), 0]]
     found = decode_predictions(task("mtl"), probable, SmoothingParams("none", 0, "linear", CHOSEN))
     assert (found["expr"] == probable[:, 2:10].argmax(axis=1)).all()
@@ -106,11 +106,11 @@ def film(path, frames):
 def test_emotiefflib_frames_of_a_video_are_counted_one_short(tmp_path):
     """The organisers count one frame more than the video file says; a count that crops outrun is an error."""
     videos = {"video1": film(tmp_path / "video1.mp4", 12)}
-    found = lengths(["video1_left", "annotated"], {"video1_left": 13, "annotated": 3},
-                    Sources({}, videos, {"annotated": 7}))
+    found = count_lines(["video1_left", "annotated"], {"video1_left": 13, "annotated": 3},
+                    LineSources({}, videos, {"annotated": 7}))
     assert (found["video1_left"].lines, found["annotated"].lines) == (13, 7)
     with pytest.raises(InputError, match="'video1': .*video1.mp4 has 12 frames.*last crop is of frame 40"):
-        lengths(["video1"], {"video1": 40}, Sources({}, videos, {}))
+        count_lines(["video1"], {"video1": 40}, LineSources({}, videos, {}))
 
 
 def test_emotiefflib_softmax_shifts_by_the_maximum_of_a_class_instead_of_a_row():

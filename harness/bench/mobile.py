@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.export.latency import Cost, measure
+from harness.export.latency import MeasuredCost, measure_cost
 from harness.leaderboard.published import PublishedCost, costs
 from harness.utils.errors import FramelightError, unknown_name_error
 from harness.utils.text import markdown_table, ruled_table
@@ -50,7 +50,7 @@ class Row:
     format: str
     precision: str
     size: int
-    cost: Cost
+    cost: MeasuredCost
 
 
 def rows(names: Sequence[str] = BACKBONES, formats: Sequence[str] = FORMATS) -> Iterator[Row]:
@@ -87,7 +87,7 @@ def _row(name: str, network: ExportNetwork, form: Format, precision: str, folder
     path = form.write(network, folder, precision, _calibration(network, pictures))
     parts = form.parts(path)
     try:
-        cost = measure(form.name, path, network.size, THREADS)
+        cost = measure_cost(form.name, path, network.size, THREADS)
         return Row(backbone=name, input=network.size, width=network.backbone.embedding_width,
                    parameters=network.cost.parameters, macs=network.cost.macs, format=form.name, precision=precision,
                    size=sum(part.stat().st_size for part in parts), cost=cost)

@@ -29,8 +29,8 @@ def main(arguments: argparse.Namespace) -> None:
         radius=arguments.radius, seconds=arguments.seconds, engine=arguments.engine)
     for note in done.notes:
         logger.info(f"note: {note}")
-    lines = [*_read(done.reading, True), *_live(done)] if isinstance(done, LiveSummary) else \
-        [*_read(done.reading, done.film), *_speed(done)]
+    lines = [*_read(done.result, True), *_live(done)] if isinstance(done, LiveSummary) else \
+        [*_read(done.result, done.is_video), *_speed(done)]
     print("\n".join([*lines, *map(str, done.files)]))
 
 
@@ -52,9 +52,9 @@ def _read(reading: PredictionResult, film: bool) -> Iterator[str]:
 def _speed(done: PredictSummary) -> Iterator[str]:
     if not done.frames:
         return
-    speed, rate = done.frames / max(done.seconds, 1e-9), done.reading.rate
+    speed, rate = done.frames / max(done.seconds, 1e-9), done.result.rate
     beside = f", {speed / rate:.1f} x the video's own {rate:.4g}" if rate else ""
-    earlier = f"; {done.before:,} were read before" if done.before else ""
+    earlier = f"; {done.frames_before:,} were read before" if done.frames_before else ""
     yield f"{speed:.1f} frames a second{beside}{earlier}"
 
 

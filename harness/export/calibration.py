@@ -18,7 +18,9 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
     FramelightError where there is not one.
     """
     found = []
-    for path in spread([dataset.sequences[name].images for name in dataset.sequence_names(task, TRAINING)], count):
+    for path in spread_evenly(
+        [dataset.sequences[name].images for name in dataset.sequence_names(task, TRAINING)], count
+    ):
         try:
             found.append(decode(path))
         except CorruptImage:
@@ -29,7 +31,7 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
     return found
 
 
-def spread(sequences: list[tuple[Path, ...]], count: int) -> list[Path]:
+def spread_evenly(sequences: list[tuple[Path, ...]], count: int) -> list[Path]:
     """At most `count` images: as many from each sequence as from any other while they last, evenly within it."""
     sizes = np.array([len(images) for images in sequences], np.int64)
     shares = np.zeros_like(sizes)

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from harness.video.faces.boxes import Margin
 
 
-__all__ = ["CARD", "KIND", "VERSION", "card_of", "file_of", "versions"]
+__all__ = ["CARD", "KIND", "VERSION", "make_card", "describe_file", "package_versions"]
 
 KIND, VERSION = "framelight export", 1
 INPUT = "crops"
 
 
-def card_of(chosen: FinishedRun, network: ExportNetwork, form: Format, embedding: bool, calibration: int,
+def make_card(chosen: FinishedRun, network: ExportNetwork, form: Format, embedding: bool, calibration: int,
             causal: SmoothingParams | None = None, margin: Margin | None = None) -> dict[str, Any]:
     """JSON values; `files` is left to be filled in. causal: what was chosen for live use, where that was done;
     margin: of the crops that the run learned from, around the boxes of the default detector, where it is known."""
@@ -62,10 +62,10 @@ def card_of(chosen: FinishedRun, network: ExportNetwork, form: Format, embedding
                 "ci_high": record.ci_high, "backbone": record.backbone, "backbone_weights": record.backbone_weights,
                 "weights_hash": record.weights_hash, "features": record.features, "head": record.head,
                 "environment": dict(record.environment)},
-        "versions": versions(), "files": []}
+        "versions": package_versions(), "files": []}
 
 
-def file_of(form: Format, path: Path, precision: str) -> dict[str, Any]:
+def describe_file(form: Format, path: Path, precision: str) -> dict[str, Any]:
     """What identifies an exported file: `parts` are the sha256 of each file that it is made of; `size` is in bytes."""
     parts = {part.name: hash_file(part) for part in form.parts(path)}
     whole = parts[path.name] if len(parts) == 1 else hashlib.sha256("".join(parts.values()).encode()).hexdigest()
@@ -73,8 +73,18 @@ def file_of(form: Format, path: Path, precision: str) -> dict[str, Any]:
             "size": sum(part.stat().st_size for part in form.parts(path))}
 
 
-def versions(packages: Sequence[str] = ("framelight", "torch", "onnx", "onnxruntime", "openvino", "litert-torch",
-                                        "ai-edge-litert", "executorch")) -> dict[str, str]:
+def package_versions(
+    packages: Sequence[str] = (
+        "framelight",
+        "torch",
+        "onnx",
+        "onnxruntime",
+        "openvino",
+        "litert-torch",
+        "ai-edge-litert",
+        "executorch",
+    ),
+) -> dict[str, str]:
     """Of those that are installed."""
     found = {}
     for name in packages:
@@ -100,7 +110,7 @@ def _thresholds(own: SmoothingParams) -> list[float] | None:
 
 
 @dataclass(frozen=True)
-class File:
+class ExportedFile:
     """precision: of its weights; name: in the folder; parts: SHA-256 of each file that it is made of, by name."""
 
     precision: str
@@ -120,7 +130,7 @@ class ExportCard:
     filter: SmoothingParams
     causal: SmoothingParams | None
     margin: Margin | None
-    files: Mapping[str, File]
+    files: Mapping[str, ExportedFile]
 
 
 def read_card(folder: Path) -> ExportCard:
@@ -140,29 +150,29 @@ def read_card(folder: Path) -> ExportCard:
                          "export the run again")
     form = require_runtime(str(card.get("format")))
     try:
-        return _told(card, form)
+        return _parse_card(card, form)
     except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
         said = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise FramelightError(f"{path} cannot be understood ({said}); export the run again with --force") from error
 
 
-def _told(card: Mapping[str, Any], form: Format) -> ExportCard:
+def _parse_card(card: Mapping[str, Any], form: Format) -> ExportCard:
     task, run, margin = task_named(card["task"]), card["run"], card["margin"]
     if tuple(card["outputs"]["columns"]) != task.columns:
         raise ValueError(f"its columns are not those of task {task.name} here")
     absent = [name for name in ("job_id", "backbone", "features", "head") if not isinstance(run.get(name), str)]
     if absent:
         raise ValueError(f"it does not say the {absent[0]} of its run")
-    causal, files = card["causal"], [_file(one, form) for one in card["files"]]
+    causal, files = card["causal"], [_parse_file(one, form) for one in card["files"]]
     return ExportCard(
         run, task, form, Preprocessing(card["input"]["size"], card["input"]["interpolation"]),
-        _filter(card["smoothing"], card["thresholds"], task),
-        None if causal is None else _filter(causal, causal["thresholds"], task),
+        _parse_smoothing(card["smoothing"], card["thresholds"], task),
+        None if causal is None else _parse_smoothing(causal, causal["thresholds"], task),
         None if margin is None else Margin(*(float(margin[name]) for name in ("scale", "dx", "dy"))),
         {file.precision: file for file in files})
 
 
-def _filter(told: Mapping[str, Any], thresholds: Any, task: Task) -> SmoothingParams:
+def _parse_smoothing(told: Mapping[str, Any], thresholds: Any, task: Task) -> SmoothingParams:
     found = SmoothingParams(told["kernel"], told["radius"], told["gaps"], _parsed_thresholds(thresholds, task))
     if found.kernel not in KERNELS:
         raise unknown_name_error("kernel", found.kernel, KERNELS)
@@ -182,9 +192,9 @@ def _parsed_thresholds(told: Any, task: Task) -> tuple[float, ...] | None:
     return tuple(map(float, told))
 
 
-def _file(told: Mapping[str, Any], form: Format) -> File:
+def _parse_file(told: Mapping[str, Any], form: Format) -> ExportedFile:
     """ValueError for names that lead out of the folder, and files whose hashes are not told."""
-    file = File(str(told["precision"]), told["file"], dict(told["parts"]))
+    file = ExportedFile(str(told["precision"]), told["file"], dict(told["parts"]))
     plain = all(Path(name).name == name for name in file.parts)
     if not plain or {part.name for part in form.parts(Path(file.name))} != set(file.parts):
         raise ValueError(f"it does not name the parts of {file.name!r} with their hashes")

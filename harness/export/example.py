@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.export.formats import Format
 
-HEAD = '''# pip install {packages}
+TEMPLATE = '''# pip install {packages}
 # python example.py FACE.jpg [FILE]: what the exported file says of one face crop
 import json, os, sys, numpy as np, {imports}
 from PIL import Image
@@ -30,7 +30,7 @@ RUNS = {
 FILTERS = {"bilinear": "BILINEAR", "bicubic": "BICUBIC", "nearest": "NEAREST", "lanczos": "LANCZOS"}
 
 
-def example(form: Format, interpolation: str) -> str:
+def example_script(form: Format, interpolation: str) -> str:
     """The text of example.py; interpolation: of the backbone's preprocessing."""
     imports, run = RUNS[form.name]
-    return HEAD.format(packages=" ".join(form.packages), imports=imports, run=run, filter=FILTERS[interpolation])
+    return TEMPLATE.format(packages=" ".join(form.packages), imports=imports, run=run, filter=FILTERS[interpolation])

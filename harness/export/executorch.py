@@ -10,7 +10,7 @@ import numpy as np
 
 from backbones.errors import printable
 from harness.export.formats import Model, file_name
-from harness.export.quiet import converting, hushed
+from harness.export.quiet import conversion, suppress_output
 from harness.export.single_crop import single_crop_model
 from harness.utils.errors import FramelightError
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from harness.export.network import ExportNetwork
 
-NAMES, FORWARD = "names", "forward"
+NAMES_METHOD, FORWARD_METHOD = "names", "forward"
 """Methods of a file: what it gives, as words in one string; and that itself."""
-BACKBONE, FLOAT = "backbone", "LocalContrast"
+BACKBONE, FLOAT_MODULE = "backbone", "LocalContrast"
 """What is computed in int8, and what stays in float32 there: it divides by a deviation that int8 rounds to zero."""
 
 
@@ -46,11 +46,11 @@ class ExecuTorch:
     def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
               embedding: bool = False) -> Path:
         path = Path(folder) / file_name(self, precision)
-        with converting(network, "ExecuTorch", precision):
-            program = _program(network, embedding)
+        with conversion(network, "ExecuTorch", precision):
+            program = _export_program(network, embedding)
             if precision == "int8":
-                program = _quantised(program, calibration)
-            model = _lowered(program, network.outputs(embedding))
+                program = _quantize(program, calibration)
+            model = _lower(program, network.outputs(embedding))
         path.write_bytes(model)
         return path
 
@@ -59,14 +59,14 @@ class ExecuTorch:
         import torch
 
         try:
-            with hushed():
+            with suppress_output():
                 from executorch.extension.pybindings import portable_lib
                 from executorch.runtime import Runtime
 
                 portable_lib._unsafe_reset_threadpool(threads)
                 program = Runtime.get().load_program(path)
-                names = program.load_method(NAMES).execute([])[0].split()
-                method = program.load_method(FORWARD)
+                names = program.load_method(NAMES_METHOD).execute([])[0].split()
+                method = program.load_method(FORWARD_METHOD)
         except (ValueError, RuntimeError, KeyError) as error:
             raise FramelightError(f"ExecuTorch cannot open {path} ({printable(str(error))}); export it again"
                                   ) from error
@@ -78,7 +78,7 @@ class ExecuTorch:
         return (path,)
 
 
-def _program(network: ExportNetwork, embedding: bool) -> ExportedProgram:
+def _export_program(network: ExportNetwork, embedding: bool) -> ExportedProgram:
     import torch
 
     from harness.export.network import torch_module
@@ -87,7 +87,7 @@ def _program(network: ExportNetwork, embedding: bool) -> ExportedProgram:
     return torch.export.export(torch_module(network, embedding), (crops,))
 
 
-def _quantised(program: ExportedProgram, calibration: np.ndarray) -> ExportedProgram:
+def _quantize(program: ExportedProgram, calibration: np.ndarray) -> ExportedProgram:
     import torch
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,
@@ -96,7 +96,7 @@ def _quantised(program: ExportedProgram, calibration: np.ndarray) -> ExportedPro
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
-    observed = prepare_pt2e(program.module(), quantizer.set_filter_function(_in_int8))
+    observed = prepare_pt2e(program.module(), quantizer.set_filter_function(_is_quantized))
     crops = torch.from_numpy(calibration).split(1)
     with torch.no_grad():
         for crop in crops:
@@ -104,19 +104,19 @@ def _quantised(program: ExportedProgram, calibration: np.ndarray) -> ExportedPro
     return torch.export.export(convert_pt2e(observed), (crops[0],))
 
 
-def _in_int8(node: Node) -> bool:
+def _is_quantized(node: Node) -> bool:
     if node.op == "get_attr":
         return str(node.target).startswith(f"{BACKBONE}.")
     within = [(place, str(kind)) for place, kind in (node.meta.get("nn_module_stack") or {}).values()]
-    return any(place == BACKBONE for place, _ in within) and not any(FLOAT in kind for _, kind in within)
+    return any(place == BACKBONE for place, _ in within) and not any(FLOAT_MODULE in kind for _, kind in within)
 
 
-def _lowered(program: ExportedProgram, names: tuple[str, ...]) -> bytes:
+def _lower(program: ExportedProgram, names: tuple[str, ...]) -> bytes:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
     edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()],
-                                       constant_methods={NAMES: " ".join(names)})
+                                       constant_methods={NAMES_METHOD: " ".join(names)})
     return edge.to_executorch().buffer
 
 

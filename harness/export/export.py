@@ -17,12 +17,12 @@ from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
 from harness.data.registry import open_dataset
 from harness.export.calibration import training_crops
-from harness.export.card import CARD, card_of, file_of, versions
-from harness.export.example import example
+from harness.export.card import CARD, describe_file, make_card, package_versions
+from harness.export.example import example_script
 from harness.export.formats import Format
-from harness.export.latency import measure
-from harness.export.network import ExportNetwork, network_of, require_images
-from harness.export.parity import ParityResult, check_parity, crops_of, outputs
+from harness.export.latency import measure_cost
+from harness.export.network import ExportNetwork, make_network, require_images
+from harness.export.parity import ParityResult, check_parity, compute_outputs, crop_paths
 from harness.features.crop_margins import margin_of_data
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs import causal, job_statistics
@@ -57,7 +57,7 @@ class ExportOptions:
                 raise unknown_name_error(f"precision of {self.form.name}", name, self.form.precisions)
 
     @property
-    def ordered(self) -> tuple[str, ...]:
+    def ordered_precisions(self) -> tuple[str, ...]:
         return tuple(name for name in self.form.precisions if name in (self.precisions or self.form.precisions))
 
 
@@ -68,33 +68,33 @@ def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: P
     InputError for a run that looks at no image, data that is gone or other than it was, and what the format cannot
     hold; FramelightError where a file cannot be written or run.
     """
-    network, entry = opened(chosen)
-    dataset = data_of(chosen, entry, data)
+    network, entry = open_network(chosen)
+    dataset = open_scored_dataset(chosen, entry, data)
     kept = chosen.load_predictions()
-    crops = crops_of(kept, dataset)
+    crops = crop_paths(kept, dataset)
     calibration = resize_all(training_crops(dataset, chosen.configuration.task, wanted.calibration),
                              network.backbone.spec.preprocessing)
     margin = margin_of_data(entry.data_digest, open_detector("haar"), chosen.store)
-    card = card_of(chosen, network, wanted.form, wanted.embedding, len(calibration),
+    card = make_card(chosen, network, wanted.form, wanted.embedding, len(calibration),
                    causal.kept(chosen.store, chosen.record.job_id), margin)
     made = []
     with replace_output_dir(out) as folder:
-        for precision in wanted.ordered:
+        for precision in wanted.ordered_precisions:
             logger.info(f"{wanted.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
             path = wanted.form.write(network, folder, precision, calibration, wanted.embedding)
-            file = file_of(wanted.form, path, precision)
+            file = describe_file(wanted.form, path, precision)
             place = export_records.folder(chosen.store, chosen.record.job_id) / "outputs" / str(file["sha256"])[:16]
             checked = check_parity(chosen, kept, dataset, _outputs(network, wanted.form, path, crops, place))
-            known = _known(chosen, network, wanted.form, path, file, checked)
-            _keep(chosen.store, known, checked)
-            card["files"].append({**file, **_figures(known)})
+            known = _export_record(chosen, network, wanted.form, path, file, checked)
+            _save_record(chosen.store, known, checked)
+            card["files"].append({**file, **_measured_fields(known)})
             made.append(known)
         write_json(folder / CARD, card)
-        write_text(folder / EXAMPLE, example(wanted.form, network.backbone.spec.preprocessing.interpolation))
+        write_text(folder / EXAMPLE, example_script(wanted.form, network.backbone.spec.preprocessing.interpolation))
     return made
 
 
-def opened(chosen: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
+def open_network(chosen: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
     """The run's network and the entry of features that it was trained on.
 
     InputError where there is none, or the backbone has other weights by now.
@@ -110,10 +110,10 @@ def opened(chosen: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
         logger.info(f"the run's features were computed in {entry.compute}, and files are written in float32: "
                     "outputs differ")
     model = load_model(chosen.folder, entry, chosen.configuration)
-    return network_of(model, backbone, store.engines), entry
+    return make_network(model, backbone, store.engines), entry
 
 
-def data_of(chosen: FinishedRun, entry: FeatureEntry, data: Path | None) -> Dataset:
+def open_scored_dataset(chosen: FinishedRun, entry: FeatureEntry, data: Path | None) -> Dataset:
     """The data set that the run was scored on; data: where it is (None: where it lay last).
 
     InputError where it is not there, or is not the same.
@@ -135,24 +135,24 @@ def data_of(chosen: FinishedRun, entry: FeatureEntry, data: Path | None) -> Data
 def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[Path], place: Path) -> np.ndarray:
     """What the file gives for the crops; place: where outputs of a killed check are."""
     with Progress(path.name, unit="crop") as progress:
-        return outputs(form.open(path, os.cpu_count() or 1), network.backbone.spec.preprocessing, crops, place,
+        return compute_outputs(form.open(path, os.cpu_count() or 1), network.backbone.spec.preprocessing, crops, place,
                        network.task.width, progress)
 
 
-def _known(chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path, file: dict[str, Any],
+def _export_record(chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path, file: dict[str, Any],
            checked: ParityResult) -> Exported:
-    record, cost = chosen.record, measure(form.name, path, network.size)
+    record, cost = chosen.record, measure_cost(form.name, path, network.size)
     latency = {str(threads): {"median": own.median, "p95": own.p95} for threads, own in cost.latency.items()}
     return Exported(
         job_id=record.job_id, group_id=record.group_id, task=record.task, format=form.name,
         precision=file["precision"], file=file["file"], sha256=file["sha256"], size=file["size"],
-        parameters=network.cost.parameters, macs=network.cost.macs, device=cost.device, versions=versions(),
+        parameters=network.cost.parameters, macs=network.cost.macs, device=cost.device, versions=package_versions(),
         latency=latency, memory=cost.memory, metric=record.metric, value=checked.value,
         run_value=record.metrics[record.metric], largest=checked.largest, agreement=checked.agreement,
         crops=checked.crops)
 
 
-def _keep(store: Store, known: Exported, checked: ParityResult) -> None:
+def _save_record(store: Store, known: Exported, checked: ParityResult) -> None:
     """The statistics first: who finds the document finds them too."""
     path = export_records.folder(store, known.job_id) / f"{known.format}-{known.precision}.npz"
     with atomic_write(path) as aside:
@@ -161,7 +161,7 @@ def _keep(store: Store, known: Exported, checked: ParityResult) -> None:
     export_records.write(store, known)
 
 
-def _figures(known: Exported) -> dict[str, Any]:
+def _measured_fields(known: Exported) -> dict[str, Any]:
     """What the card says of a file: how it was checked here, and what it cost here."""
     told = ("device", "latency", "memory", "metric", "value", "run_value", "largest", "agreement", "crops")
     return {name: value for name, value in asdict(known).items() if name in told}

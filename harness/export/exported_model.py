@@ -9,7 +9,7 @@ import numpy as np
 
 from backbones.checkpoint import hash_file
 from backbones.resizing import resize_all
-from harness.export.card import CARD, ExportCard, File, read_card
+from harness.export.card import CARD, ExportCard, ExportedFile, read_card
 from harness.export.network import OUTPUTS
 from harness.utils.errors import FramelightError, unknown_name_error
 
@@ -19,7 +19,7 @@ BATCH = 64
 class ExportedModel:
     """Crops -> outputs in the space of the card's task."""
 
-    def __init__(self, folder: Path, card: ExportCard, file: File, threads: int = 1) -> None:
+    def __init__(self, folder: Path, card: ExportCard, file: ExportedFile, threads: int = 1) -> None:
         self.card, self.file, self._path = card, file, folder / file.name
         self._model = card.form.open(self._path, threads)
 

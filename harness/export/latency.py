@@ -32,7 +32,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Cost:
+class MeasuredCost:
     """latency: by number of threads. device: the processor in words, and its cores.
 
     memory: peak resident MiB of a process that loads the file and runs it on the first number of threads, interpreter
@@ -45,18 +45,22 @@ class Cost:
     device: str
 
 
-def measure(format_name: str, path: Path, size: int, threads: Sequence[int] = (1, 2)) -> Cost:
+def measure_cost(format_name: str, path: Path, size: int, threads: Sequence[int] = (1, 2)) -> MeasuredCost:
     """The cost of one uint8 crop of size x size through the file at `path`, of the format with that name.
 
     Takes about five seconds for each number of threads. FramelightError where the file cannot be opened or run.
     """
-    found = {number: _measured(format_name, path, size, number) for number in threads}
+    found = {number: _measure_in_process(format_name, path, size, number) for number in threads}
     first = found[threads[0]]
-    return Cost({number: Latency(**one["latency"]) for number, one in found.items()}, first["memory"], first["growth"],
-                device())
+    return MeasuredCost(
+        {number: Latency(**one["latency"]) for number, one in found.items()},
+        first["memory"],
+        first["growth"],
+        device_name(),
+    )
 
 
-def device() -> str:
+def device_name() -> str:
     """The processor and its cores, in words."""
     from harness.tracking.environment import environment
 
@@ -65,7 +69,7 @@ def device() -> str:
     return f"{about['processor']}, {plural(cores, 'core')}"
 
 
-def _measured(format_name: str, path: Path, size: int, threads: int) -> dict:
+def _measure_in_process(format_name: str, path: Path, size: int, threads: int) -> dict:
     done = run_module(PROCESS, format_name, path, size, threads)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it was killed: out of memory?"])[-1]
@@ -81,17 +85,17 @@ def main(format_name: str, path: Path, size: int, threads: int) -> dict[str, obj
     """{"latency": {"median", "p95" (ms), "calls"}, "memory", "growth" (MiB)}."""
     exported = format_named(format_name)
     import_module(exported.runtime)
-    before = _resident("VmRSS")
+    before = _resident_mib("VmRSS")
     run = exported.open(path, threads)
     crop = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
-    milliseconds = timed(lambda: run(crop))
-    peak = _resident("VmHWM")
+    milliseconds = time_calls(lambda: run(crop))
+    peak = _resident_mib("VmHWM")
     latency = {"median": statistics.median(milliseconds), "p95": float(np.percentile(milliseconds, 95)),
                "calls": len(milliseconds)}
     return {"latency": latency, "memory": peak, "growth": max(peak - before, 0.0)}
 
 
-def timed(work: Callable[[], object]) -> list[float]:
+def time_calls(work: Callable[[], object]) -> list[float]:
     """Milliseconds of each call, after enough that do not count for caches and clocks to have settled."""
     began, calls = time.perf_counter(), 0
     while calls < WARM_CALLS or time.perf_counter() - began < WARM_SECONDS:
@@ -106,7 +110,7 @@ def timed(work: Callable[[], object]) -> list[float]:
     return found
 
 
-def _resident(which: str) -> float:
+def _resident_mib(which: str) -> float:
     """MiB of this process's resident memory: VmRSS now, VmHWM at its highest."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{which}:"):

@@ -12,7 +12,7 @@ import numpy as np
 
 from backbones.errors import printable
 from harness.export.formats import Model, file_name
-from harness.export.quiet import converting, hushed
+from harness.export.quiet import conversion, suppress_output
 from harness.export.single_crop import single_crop_model
 from harness.utils.errors import FramelightError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CROPS = "crops"
 SIGNATURE = "serving_default"
-IN_INT8 = r"^(?!.*Heads_heads)(?!.*LocalContrast).*Backbone_backbone"
+INT8_SCOPES = r"^(?!.*Heads_heads)(?!.*LocalContrast).*Backbone_backbone"
 """Scopes of the operations computed in int8. A head decides labels and costs nothing; LocalContrast divides by a
 deviation that int8 would round to zero."""
 
@@ -48,10 +48,10 @@ class LiteRt:
     def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
               embedding: bool = False) -> Path:
         path = Path(folder) / file_name(self, precision)
-        with converting(network, "LiteRT", precision):
-            model = _converted(network, embedding)
+        with conversion(network, "LiteRT", precision):
+            model = _convert(network, embedding)
             if precision != "float32":
-                model = _reduced(model, precision, calibration)
+                model = _quantize(model, precision, calibration)
         path.write_bytes(model)
         return path
 
@@ -59,7 +59,7 @@ class LiteRt:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            with hushed():
+            with suppress_output():
                 interpreter = Interpreter(str(path), num_threads=threads)
                 interpreter.allocate_tensors()
                 runner = interpreter.get_signature_runner(SIGNATURE)
@@ -73,7 +73,7 @@ class LiteRt:
 
 
 @functools.lru_cache(maxsize=1)
-def _converted(network: ExportNetwork, embedding: bool) -> bytes:
+def _convert(network: ExportNetwork, embedding: bool) -> bytes:
     """The float32 file; kept, since every precision begins with it."""
     import litert_torch
     import torch
@@ -88,19 +88,19 @@ def _converted(network: ExportNetwork, embedding: bool) -> bytes:
         return path.read_bytes()
 
 
-def _reduced(model: bytes, precision: str, calibration: np.ndarray) -> bytes:
+def _quantize(model: bytes, precision: str, calibration: np.ndarray) -> bytes:
     from ai_edge_quantizer.quantizer import Quantizer
 
     quantizer = Quantizer(bytearray(model))
     if precision == "float16":
-        _store_halves(quantizer)
+        _add_float16(quantizer)
         return bytes(quantizer.quantize(enable_progress_report=False).quantized_model)
-    quantizer.add_static_config(IN_INT8, "*", activation_num_bits=8, weight_num_bits=8)
+    quantizer.add_static_config(INT8_SCOPES, "*", activation_num_bits=8, weight_num_bits=8)
     ranges = quantizer.calibrate({SIGNATURE: [{CROPS: crop[None]} for crop in calibration]}, num_threads=1)
     return bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
 
 
-def _store_halves(quantizer: Quantizer) -> None:
+def _add_float16(quantizer: Quantizer) -> None:
     from ai_edge_quantizer import qtyping
     from ai_edge_quantizer.quantizer import AlgorithmName
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.export.formats import Model, file_name
-from harness.export.onnx_preprocessing import CROPS, any_size
+from harness.export.onnx_preprocessing import CROPS, can_resize
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ class Onnx:
         return f"pip install {' '.join(absent)}" if absent else ""
 
     def any_size(self, network: ExportNetwork) -> bool:
-        return any_size(network.backbone.spec.preprocessing)
+        return can_resize(network.backbone.spec.preprocessing)
 
     def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
               embedding: bool = False) -> Path:
         import onnx
 
         path = Path(folder) / file_name(self, precision)
-        onnx.save(model(network, precision, calibration, embedding, self.any_size(network)), path)
+        onnx.save(onnx_model(network, precision, calibration, embedding, self.any_size(network)), path)
         return path
 
     def open(self, path: Path, threads: int = 1) -> Model:
@@ -57,7 +57,7 @@ class Onnx:
         return (path,)
 
 
-def model(
+def onnx_model(
     network: ExportNetwork, precision: str, calibration: np.ndarray, embedding: bool, resizing: bool
 ) -> ModelProto:
     """The whole graph in one of the format's precisions, checked by ONNX's own checker; resizing: as of `prelude`."""

@@ -11,7 +11,7 @@ import torch
 from backbones.engines.onnx_engine import exported, quiet, unexportable
 from backbones.onnx_network import OnnxNetwork
 from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork
-from harness.export.onnx_preprocessing import PIXELS, prelude
+from harness.export.onnx_preprocessing import PIXELS, preprocessing_graph
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,17 +32,17 @@ def backbone_graph(network: ExportNetwork, embedding: bool) -> ModelProto:
     """
     from onnx import compose
 
-    model = _backbone(network)
+    model = _backbone_model(network)
     if network.heads is not None:
-        heads = _brought_to(_heads(network), _opset(model))
+        heads = _convert_opset(_heads_model(network), _opset(model))
         needed = [port.name for port in heads.graph.input]
         given = {"embeddings": EMBEDDING, SCORES: SCORES}
-        _keep(model, [EMBEDDING] * ("embeddings" in needed or embedding) + [SCORES] * (SCORES in needed))
+        _prune_to_outputs(model, [EMBEDDING] * ("embeddings" in needed or embedding) + [SCORES] * (SCORES in needed))
         model = compose.merge_models(model, heads, io_map=[(given[name], name) for name in needed],
                                      outputs=list(network.outputs(embedding)))
-        _one_of_each_domain(model)
+        _merge_opset_imports(model)
         _add_views(model, network)
-    _keep(model, _names(network, embedding))
+    _prune_to_outputs(model, _output_names(network, embedding))
     return model
 
 
@@ -50,7 +50,7 @@ def full_graph(network: ExportNetwork, model: ModelProto, resizing: bool) -> Mod
     """The graph that `body` gave, in whatever precision, with the prelude before it (`resizing`: as of `prelude`)."""
     from onnx import helper
 
-    before = helper.make_model(prelude(network.backbone.spec.preprocessing, resizing),
+    before = helper.make_model(preprocessing_graph(network.backbone.spec.preprocessing, resizing),
                                ir_version=model.ir_version, opset_imports=model.opset_import)
     joined = helper.make_graph([*before.graph.node, *model.graph.node], "framelight", before.graph.input,
                                model.graph.output, [*before.graph.initializer, *model.graph.initializer])
@@ -58,13 +58,13 @@ def full_graph(network: ExportNetwork, model: ModelProto, resizing: bool) -> Mod
                              functions=model.functions, producer_name="framelight")
 
 
-def _names(network: ExportNetwork, embedding: bool) -> list[str]:
+def _output_names(network: ExportNetwork, embedding: bool) -> list[str]:
     views = [] if network.task is None else [VIEWS[output.name] for output in network.task.outputs]
     names = list(network.outputs(embedding))
     return names[:1] + views + names[1:] if views else names
 
 
-def _backbone(network: ExportNetwork) -> ModelProto:
+def _backbone_model(network: ExportNetwork) -> ModelProto:
     """Its file with the names of this module: `pixels` in, `embedding` and `scores` out."""
     import onnx
     from onnx import compose
@@ -75,13 +75,13 @@ def _backbone(network: ExportNetwork) -> ModelProto:
     if ports.batch:
         raise InputError(f"{network.backbone.label} takes {ports.batch} crops at a time, no more and no fewer; export "
                          "its own file again with a batch of any size, and import that")
-    model = compose.add_prefix(_brought_to(model, max(OPSET, _opset(model))), BACKBONE)
+    model = compose.add_prefix(_convert_opset(model, max(OPSET, _opset(model))), BACKBONE)
     _rename(model, {BACKBONE + ports.input: PIXELS, BACKBONE + ports.embedding: EMBEDDING,
                     BACKBONE + ports.scores: SCORES})
     return model
 
 
-def _heads(network: ExportNetwork) -> ModelProto:
+def _heads_model(network: ExportNetwork) -> ModelProto:
     """Inputs `embeddings` and `scores`, those that are read; output `outputs`."""
     backbone = network.backbone
     widths = {"embeddings": backbone.embedding_width, SCORES: backbone.score_width}
@@ -114,7 +114,7 @@ def _opset(model: ModelProto) -> int:
     return max(own.version for own in model.opset_import if own.domain in ("", "ai.onnx"))
 
 
-def _brought_to(model: ModelProto, opset: int) -> ModelProto:
+def _convert_opset(model: ModelProto, opset: int) -> ModelProto:
     from onnx import version_converter
 
     if _opset(model) != opset:
@@ -127,7 +127,7 @@ def _brought_to(model: ModelProto, opset: int) -> ModelProto:
     return model
 
 
-def _one_of_each_domain(model: ModelProto) -> None:
+def _merge_opset_imports(model: ModelProto) -> None:
     """Merging names some twice; quantisers refuse that."""
     from onnx import helper
 
@@ -158,7 +158,7 @@ def _add_views(model: ModelProto, network: ExportNetwork) -> None:
                                                                 ["batch", len(output.columns)]))
 
 
-def _keep(model: ModelProto, outputs: list[str]) -> None:
+def _prune_to_outputs(model: ModelProto, outputs: list[str]) -> None:
     """These outputs alone, in this order, and the nodes and tensors that they follow from."""
     ports = {port.name: port for port in model.graph.output}
     kept = [ports[name] for name in outputs]
@@ -168,7 +168,7 @@ def _keep(model: ModelProto, outputs: list[str]) -> None:
     for node in reversed(model.graph.node):
         if wanted.intersection(node.output):
             nodes.append(node)
-            wanted.update(_read(node))
+            wanted.update(_inputs_of(node))
     del model.graph.node[:]
     model.graph.node.extend(reversed(nodes))
     tensors = [tensor for tensor in model.graph.initializer if tensor.name in wanted]
@@ -176,7 +176,7 @@ def _keep(model: ModelProto, outputs: list[str]) -> None:
     model.graph.initializer.extend(tensors)
 
 
-def _read(node: NodeProto) -> set[str]:
+def _inputs_of(node: NodeProto) -> set[str]:
     """What a node reads, in the graphs within it too."""
     inner = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
-    return set(node.input).union(*(_read(own) for graph in inner for own in graph.node))
+    return set(node.input).union(*(_inputs_of(own) for graph in inner for own in graph.node))

@@ -22,7 +22,7 @@ BITS, HALF_BITS = 22, 11
 FLOAT, INT64, DOUBLE = 1, 7, 11
 
 
-class Nodes:
+class NodeWriter:
     """ONNX nodes as they are written down, one after the other."""
 
     def __init__(self, prefix: str) -> None:
@@ -44,25 +44,27 @@ class Nodes:
         return self("Constant", value=numpy_helper.from_array(np.asarray(value, kind)))
 
 
-def any_size(preprocessing: Preprocessing) -> bool:
+def can_resize(preprocessing: Preprocessing) -> bool:
     """Whether crops of any size can be resized inside; otherwise they must come at the input size."""
     return preprocessing.interpolation in SUPPORT
 
 
-def prelude(preprocessing: Preprocessing, resizing: bool) -> GraphProto:
+def preprocessing_graph(preprocessing: Preprocessing, resizing: bool) -> GraphProto:
     """uint8 `crops` [N, H, W, 3] RGB -> float32 `pixels` [N, 3, S, S]; crops of the input size are not resized.
 
     resizing: crops of any size are taken (see `any_size`), else H and W are S.
     """
     from onnx import TensorProto, helper, numpy_helper
 
-    size, write = preprocessing.input_size, Nodes("prelude_")
+    size, write = preprocessing.input_size, NodeWriter("prelude_")
     planes = write("Cast", write("Transpose", CROPS, perm=[0, 3, 1, 2]), to=FLOAT)
     if resizing:
         sides = write("Shape", planes, start=2, end=4)
         same = write("Equal", sides, write.value([size, size], np.int64))
         is_same = write("Cast", write("ReduceMin", write("Cast", same, to=INT64), keepdims=0), to=TensorProto.BOOL)
-        planes = write("If", is_same, then_branch=_as_it_is(planes), else_branch=_resized(planes, preprocessing))
+        planes = write(
+            "If", is_same, then_branch=_identity_branch(planes), else_branch=_resize_branch(planes, preprocessing)
+        )
     scale, offset = (numpy_helper.from_array(v.reshape(1, 3, 1, 1)) for v in scale_and_offset(preprocessing))
     scaled = write("Mul", planes, write("Constant", value=scale))
     write.nodes.append(helper.make_node("Add", [scaled, write("Constant", value=offset)], [PIXELS], name=PIXELS))
@@ -72,19 +74,19 @@ def prelude(preprocessing: Preprocessing, resizing: bool) -> GraphProto:
         [helper.make_tensor_value_info(PIXELS, TensorProto.FLOAT, ["batch", 3, size, size])])
 
 
-def _as_it_is(planes: str) -> GraphProto:
-    write = Nodes("same_")
+def _identity_branch(planes: str) -> GraphProto:
+    write = NodeWriter("same_")
     return _branch(write.nodes, write("Identity", planes))
 
 
-def _resized(planes: str, preprocessing: Preprocessing) -> GraphProto:
+def _resize_branch(planes: str, preprocessing: Preprocessing) -> GraphProto:
     """float32 [N, 3, H, W] of whole numbers -> [N, 3, S, S] of them."""
-    write, size = Nodes("resized_"), preprocessing.input_size
-    across = _halves(write, planes, 3, preprocessing)
-    wide = _rounded(write, *write("Split", write("MatMul", planes, write("Concat", *across, axis=1)),
+    write, size = NodeWriter("resized_"), preprocessing.input_size
+    across = _split_weights(write, planes, 3, preprocessing)
+    wide = _round_levels(write, *write("Split", write("MatMul", planes, write("Concat", *across, axis=1)),
                                   outputs=2, axis=3, num_outputs=2))
-    down = write("Transpose", write("Concat", *_halves(write, planes, 2, preprocessing), axis=1), perm=[1, 0])
-    tall = _rounded(write, *write("Split", write("MatMul", down, wide), outputs=2, axis=2, num_outputs=2))
+    down = write("Transpose", write("Concat", *_split_weights(write, planes, 2, preprocessing), axis=1), perm=[1, 0])
+    tall = _round_levels(write, *write("Split", write("MatMul", down, wide), outputs=2, axis=2, num_outputs=2))
     shape = write("Concat", write("Shape", planes, start=0, end=2), write.value([size, size], np.int64), axis=0)
     return _branch(write.nodes, write("Reshape", tall, shape))
 
@@ -95,7 +97,7 @@ def _branch(nodes: list[NodeProto], output: str) -> GraphProto:
     return helper.make_graph(nodes, output, [], [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)])
 
 
-def _rounded(write: Nodes, high: str, low: str) -> str:
+def _round_levels(write: NodeWriter, high: str, low: str) -> str:
     """(high * 2^11 + low) / 2^22 to the nearest grey level, ties up; every step is exact in float32."""
     step, half = write.value(2.0**HALF_BITS, np.float32), write.value(2.0**(BITS - 1), np.float32)
     carried = write("Floor", write("Div", write("Add", low, half), step))
@@ -103,7 +105,7 @@ def _rounded(write: Nodes, high: str, low: str) -> str:
     return write("Clip", levels, write.value(0.0, np.float32), write.value(255.0, np.float32))
 
 
-def _halves(write: Nodes, planes: str, axis: int, preprocessing: Preprocessing) -> tuple[str, str]:
+def _split_weights(write: NodeWriter, planes: str, axis: int, preprocessing: Preprocessing) -> tuple[str, str]:
     """float32 [length, S] each: a weight is high * 2^11 + low, in units of 2^-22."""
     whole = _weights(write, planes, axis, preprocessing)
     step = write.value(2.0**HALF_BITS)
@@ -112,7 +114,7 @@ def _halves(write: Nodes, planes: str, axis: int, preprocessing: Preprocessing) 
     return write("Cast", high, to=FLOAT), write("Cast", low, to=FLOAT)
 
 
-def _weights(write: Nodes, planes: str, axis: int, preprocessing: Preprocessing) -> str:
+def _weights(write: NodeWriter, planes: str, axis: int, preprocessing: Preprocessing) -> str:
     """float64 [length, S]: the weight of each pixel in each of the S it becomes, in units of 2^-22."""
     one, half, zero = write.value(1.0), write.value(0.5), write.value(0.0)
     length = write("Cast", write("Squeeze", write("Shape", planes, start=axis, end=axis + 1)), to=DOUBLE)
@@ -133,11 +135,11 @@ def _weights(write: Nodes, planes: str, axis: int, preprocessing: Preprocessing)
     return write("Mul", write("Sign", units), write("Floor", write("Add", write("Abs", units), half)))
 
 
-def _bilinear(write: Nodes, away: str) -> str:
+def _bilinear(write: NodeWriter, away: str) -> str:
     return write("Max", write("Sub", write.value(1.0), away), write.value(0.0))
 
 
-def _bicubic(write: Nodes, away: str) -> str:
+def _bicubic(write: NodeWriter, away: str) -> str:
     """Keys' cubic with a = -0.5; what lies beyond two is masked by the caller."""
     near = _polynomial(write, away, (1.5, -2.5, 0.0, 1.0))
     far = _polynomial(write, away, (-0.5, 2.5, -4.0, 2.0))
@@ -145,7 +147,7 @@ def _bicubic(write: Nodes, away: str) -> str:
     return write("Where", write("Less", away, write.value(1.0)), near, beyond)
 
 
-def _polynomial(write: Nodes, value: str, factors: tuple[float, ...]) -> str:
+def _polynomial(write: NodeWriter, value: str, factors: tuple[float, ...]) -> str:
     found = write.value(factors[0])
     for factor in factors[1:]:
         found = write("Add", write("Mul", found, value), write.value(factor))

@@ -36,12 +36,14 @@ class OpenVino:
         import onnx
         import openvino
 
-        from harness.export.onnx import model
+        from harness.export.onnx import onnx_model
 
         path = Path(folder) / file_name(self, precision)
         with tempfile.TemporaryDirectory() as aside:
             given = Path(aside, "model.onnx")
-            made = model(network, "int8" if precision == "int8" else "float32", calibration, embedding, resizing=False)
+            made = onnx_model(
+                network, "int8" if precision == "int8" else "float32", calibration, embedding, resizing=False
+            )
             onnx.save(made, given)
             openvino.save_model(openvino.convert_model(given), path, compress_to_fp16=precision == "float16")
         return path

@@ -42,7 +42,7 @@ class ParityResult:
     statistics: SufficientStatistics
 
 
-def outputs(model: Model, preprocessing: Preprocessing, crops: list[Path], kept: Path, width: int,
+def compute_outputs(model: Model, preprocessing: Preprocessing, crops: list[Path], kept: Path, width: int,
             progress: Callable[[int, int], None]) -> np.ndarray:
     """float32 [len(crops), width] outputs of a file, in the order of the crops.
 
@@ -53,9 +53,9 @@ def outputs(model: Model, preprocessing: Preprocessing, crops: list[Path], kept:
     with ThreadPoolExecutor(1) as ahead:
         for start in range(0, len(crops), CHUNK):
             path, part = kept / f"{start}.npy", crops[start:start + CHUNK]
-            values = _kept(path, (len(part), width))
+            values = _load_cached(path, (len(part), width))
             if values is None:
-                values = _predicted(model, preprocessing, part, ahead)
+                values = _predict_chunk(model, preprocessing, part, ahead)
                 with atomic_write(path) as aside:
                     with open(aside, "wb") as file:
                         np.save(file, values)
@@ -64,14 +64,16 @@ def outputs(model: Model, preprocessing: Preprocessing, crops: list[Path], kept:
     return np.concatenate(found)
 
 
-def _predicted(model: Model, preprocessing: Preprocessing, crops: list[Path], ahead: ThreadPoolExecutor) -> np.ndarray:
+def _predict_chunk(
+    model: Model, preprocessing: Preprocessing, crops: list[Path], ahead: ThreadPoolExecutor
+) -> np.ndarray:
     """The next batch is read while this one is predicted."""
     batches = [crops[start:start + BATCH] for start in range(0, len(crops), BATCH)]
-    found, reading = [], ahead.submit(_read, batches[0], preprocessing)
+    found, reading = [], ahead.submit(_read_crops, batches[0], preprocessing)
     for following in [*batches[1:], None]:
         pixels = reading.result()
         if following is not None:
-            reading = ahead.submit(_read, following, preprocessing)
+            reading = ahead.submit(_read_crops, following, preprocessing)
         found.append(model(pixels)[OUTPUTS])
     values = np.concatenate(found).astype(np.float32, copy=False)
     if not np.isfinite(values).all():
@@ -80,7 +82,7 @@ def _predicted(model: Model, preprocessing: Preprocessing, crops: list[Path], ah
     return values
 
 
-def _read(crops: list[Path], preprocessing: Preprocessing) -> np.ndarray:
+def _read_crops(crops: list[Path], preprocessing: Preprocessing) -> np.ndarray:
     try:
         return resize_all([decode(path) for path in crops], preprocessing)
     except CorruptImage as error:
@@ -88,7 +90,7 @@ def _read(crops: list[Path], preprocessing: Preprocessing) -> np.ndarray:
             from error
 
 
-def _kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
+def _load_cached(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
@@ -96,7 +98,7 @@ def _kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     return values if values.shape == shape and values.dtype == np.float32 else None
 
 
-def crops_of(kept: Predictions, dataset: Dataset) -> list[Path]:
+def crop_paths(kept: Predictions, dataset: Dataset) -> list[Path]:
     """The image of every kept prediction; FramelightError where the data set has it no more."""
     found: list[Path] = []
     for name, rows in zip(kept.sequences, kept.slices(np.arange(len(kept.sequences)))):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from backbones.spec import Preprocessing
 
 BATCH = 16
-WEIGHTED = ("Conv", "Gemm", "MatMul")
-LARGEST = float(np.finfo(np.float16).max)
+QUANTIZED_OPS = ("Conv", "Gemm", "MatMul")
+FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 
 def to_float16(model: ModelProto) -> ModelProto:
@@ -40,7 +40,7 @@ def to_float16(model: ModelProto) -> ModelProto:
         if tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) < 2:
             continue
         values, name = numpy_helper.to_array(tensor), tensor.name
-        if np.abs(values).max(initial=0.0) > LARGEST:
+        if np.abs(values).max(initial=0.0) > FLOAT16_MAX:
             continue
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_float16"))
         casts.append(helper.make_node("Cast", [tensor.name], [name], name=f"{name}_cast", to=onnx.TensorProto.FLOAT))
@@ -64,18 +64,25 @@ def quantize_static_int8(model: ModelProto, preprocessing: Preprocessing, calibr
         onnx.save(model, given)
         try:
             quantize_static(
-                given, taken, _Crops(preprocessing, calibration), quant_format=QuantFormat.QDQ, per_channel=True,
-                activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                calibrate_method=CalibrationMethod.MinMax, extra_options={"CalibMovingAverage": True},
-                op_types_to_quantize=list(WEIGHTED),
-                nodes_to_quantize=[node.name for node in model.graph.node if node.name.startswith(BACKBONE)])
+                given,
+                taken,
+                _CalibrationReader(preprocessing, calibration),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=CalibrationMethod.MinMax,
+                extra_options={"CalibMovingAverage": True},
+                op_types_to_quantize=list(QUANTIZED_OPS),
+                nodes_to_quantize=[node.name for node in model.graph.node if node.name.startswith(BACKBONE)],
+            )
         except Exception as error:  # the quantiser's own exceptions have no common base
             raise FramelightError(f"int8 cannot be made of this network ({error}); leave it out: --precision float32 "
                                   "--precision float16") from error
         return onnx.load(taken)
 
 
-class _Crops:
+class _CalibrationReader:
     """What the quantiser reads: batches of prepared crops, by the name of the graph's input."""
 
     def __init__(self, preprocessing: Preprocessing, crops: np.ndarray) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
+def suppress_output() -> Iterator[None]:
     """Nothing that this process writes to its standard output or error in the meantime is seen; errors still raise."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -39,10 +39,10 @@ def hushed() -> Iterator[None]:
 
 
 @contextmanager
-def converting(network: ExportNetwork, kind: str, precision: str) -> Iterator[None]:
+def conversion(network: ExportNetwork, kind: str, precision: str) -> Iterator[None]:
     """A conversion, hushed: whatever a converter raises is a FramelightError that names network, kind and precision."""
     try:
-        with hushed():
+        with suppress_output():
             yield
     except FramelightError:
         raise

@@ -121,7 +121,7 @@ def submit(run: str, data: Path | str, out: Path | str, *, split: str = "test", 
     from harness.inference.submission.frame_sources import FrameCountSources
 
     store, data, out = Store.default(store, tracking_uri), Path(data), Path(out)
-    submission.require_free(out, data)
+    submission.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{data}: a submission is of videos, but this is {dataset.layout}")

@@ -72,7 +72,7 @@ class DetectAndTrack:
             appearance, ids = np.zeros((len(faces), 0), np.float16), np.arange(1, len(faces) + 1)
             self._most = max(self._most, len(faces))
         else:
-            faces = self.detector(frame.pixels, self.tracker.near(), self.tracker.turn)
+            faces = self.detector(frame.pixels, self.tracker.expected_boxes(), self.tracker.turn)
             appearance = _appearance(frame.pixels, faces)
             ids = self.tracker.update(frame.number, faces, appearance if len(faces) else None)
         crops = tuple([crop(frame.pixels, box, margin, SIDE) for box in faces.boxes] for margin in self.margins)

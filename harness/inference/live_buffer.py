@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.inference.live_smoothing import Row
+from harness.inference.live_smoothing import LiveRow
 
 BLOCK = 1000
 """Rows below which arrays are made longer; beyond, new ones are begun, so that no row is moved often."""
@@ -32,7 +32,7 @@ class Rows:
 
     def take(self, which: np.ndarray) -> Rows:
         """Those rows, by a mask or by their places."""
-        return _each(lambda array: array[which], self)
+        return _map_arrays(lambda array: array[which], self)
 
     def until_last_found(self) -> np.ndarray:
         """bool [N], False after a face was last found."""
@@ -43,7 +43,7 @@ class Rows:
         return self.frame <= last[self.id]
 
 
-def packed(rows: Sequence[Row], widths: Sequence[int]) -> Rows:
+def pack_rows(rows: Sequence[LiveRow], widths: Sequence[int]) -> Rows:
     """widths: outputs of each run."""
     raw = [[np.full(width, np.nan, np.float32) if row.raw is None else row.raw[i] for row in rows]
            for i, width in enumerate(widths)]
@@ -56,14 +56,14 @@ def packed(rows: Sequence[Row], widths: Sequence[int]) -> Rows:
                       for i, width in enumerate(widths)))
 
 
-def joined(blocks: Sequence[Rows], *more: Rows, all_in_one: bool = False) -> list[Rows]:
+def append_rows(blocks: Sequence[Rows], *more: Rows, all_in_one: bool = False) -> list[Rows]:
     """The blocks with more rows behind them; the last one grows until it has BLOCK rows."""
     apart = [] if all_in_one else [*blocks[:-1], *(block for block in blocks[-1:] if len(block) >= BLOCK)]
     rest = [*blocks[len(apart):], *more]
-    return [*apart, _each(lambda *arrays: np.concatenate(arrays), *rest)] if rest else apart
+    return [*apart, _map_arrays(lambda *arrays: np.concatenate(arrays), *rest)] if rest else apart
 
 
-def _each(made: Callable[..., np.ndarray], *rows: Rows) -> Rows:
+def _map_arrays(made: Callable[..., np.ndarray], *rows: Rows) -> Rows:
     """Rows whose every array is made of those of the rows."""
     return Rows(*(made(*(getattr(one, name) for one in rows)) for name in ("frame", "id", "found", "boxes", "scores")),
                 *(tuple(made(*arrays) for arrays in zip(*(getattr(one, name) for one in rows)))

@@ -33,7 +33,7 @@ LIVE_CROPS = 5000
 
 
 @dataclass(frozen=True)
-class Opening:
+class LoadOptions:
     """How runs are opened. seed: which of a run (None: its first); engine: the name of one, "" for the soonest;
     crops: about how many will be read, None where nobody knows; batch: crops at once, 0 for what is usual; same: all
     runs read the same crops, whatever they learned from."""
@@ -47,7 +47,7 @@ class Opening:
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
 
 
-def open_runs(texts: Sequence[str], how: Opening) -> list[ForwardPass]:
+def open_runs(texts: Sequence[str], how: LoadOptions) -> list[ForwardPass]:
     """Every RUN: of the store, the folder of an export, or `models:/NAME@ALIAS`; each named once.
 
     Runs on one backbone share a pass, if they learned from the crops of one data set, or read the same ones here.
@@ -60,7 +60,7 @@ def open_runs(texts: Sequence[str], how: Opening) -> list[ForwardPass]:
     records = None
     for text in texts:
         if text.startswith(MODELS) or Path(text).is_dir():
-            one = _exported(_fetched(text, how) if text.startswith(MODELS) else Path(text), text, how)
+            one = _exported_pass(_fetch_export(text, how) if text.startswith(MODELS) else Path(text), text, how)
             if one.reader.name not in seen:
                 seen.add(one.reader.name)
                 exported.append(one)
@@ -69,17 +69,17 @@ def open_runs(texts: Sequence[str], how: Opening) -> list[ForwardPass]:
             from harness.tracking import tracked_records
 
             records = tracked_records(how.store)
-        run = _kept(chosen_run(records, text, how.seed, how.store), how.store)
+        run = _stored_run(chosen_run(records, text, how.seed, how.store), how.store)
         if run.reader.name not in seen:
             seen.add(run.reader.name)
             entry = run.model.entry
             key = (entry.backbone["reference"], entry.backbone["weights_hash"], entry.compute,
                    "" if how.same else run.reader.images)
             kept.setdefault(key, []).append(run)
-    return [*(_shared(runs, how) for runs in kept.values()), *exported]
+    return [*(_shared_pass(runs, how) for runs in kept.values()), *exported]
 
 
-def _kept(chosen: FinishedRun, store: Store) -> StoredRun:
+def _stored_run(chosen: FinishedRun, store: Store) -> StoredRun:
     from harness.features.store import FeatureStore
     from harness.jobs.causal import kept as causal
     from harness.metrics.tasks import task
@@ -89,13 +89,13 @@ def _kept(chosen: FinishedRun, store: Store) -> StoredRun:
         raise InputError(f"run {record.group_id} ({record.backbone}) looks at no image; take another run")
     entry = FeatureStore(store.features).entry(configuration.entry)
     label = f"{record.backbone}, {record.features}, {record.head}"
-    identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_files(chosen.folder)}"
+    identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_model_digest(chosen.folder)}"
     reader = LoadedRun(record.job_id, label, task(configuration.task), chosen.filter, identity,
                     causal(store, record.job_id), entry.data_digest)
     return StoredRun(reader, load_model(chosen.folder, entry, configuration))
 
 
-def _files(folder: Path) -> str:
+def _model_digest(folder: Path) -> str:
     """Digest of a model's own files: runs are made again in place with --force."""
     import hashlib
 
@@ -105,7 +105,7 @@ def _files(folder: Path) -> str:
     return total.hexdigest()[:16]
 
 
-def _shared(runs: Sequence[StoredRun], how: Opening) -> SharedBackbonePass:
+def _shared_pass(runs: Sequence[StoredRun], how: LoadOptions) -> SharedBackbonePass:
     import backbones
     from backbones.engines.selection import choose, open_engine
     from harness.features.pipeline import batch_size, engine_batch
@@ -123,13 +123,13 @@ def _shared(runs: Sequence[StoredRun], how: Opening) -> SharedBackbonePass:
     return SharedBackbonePass(backbone, engine, tuple(runs), size, how.workers if engine.concurrent else 1)
 
 
-def _fetched(text: str, how: Opening) -> Path:
+def _fetch_export(text: str, how: LoadOptions) -> Path:
     from harness.export.registry.download import fetch_model
 
     return fetch_model(text, how.store)
 
 
-def _exported(folder: Path, text: str, how: Opening) -> ExportedModelPass:
+def _exported_pass(folder: Path, text: str, how: LoadOptions) -> ExportedModelPass:
     from harness.export.exported_model import open_exported
 
     model = open_exported(folder, threads=how.workers)
@@ -141,7 +141,7 @@ def _exported(folder: Path, text: str, how: Opening) -> ExportedModelPass:
     return ExportedModelPass(model, reader, how.batch or EXPORTED_CROPS)
 
 
-def margins_of(readers: Sequence[LoadedRun], detector: Detector, store: Store, given: float | None) -> list[Margin]:
+def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store, given: float | None) -> list[Margin]:
     """For each reader the margin of the crops it learned from, the default one where that is not known.
 
     given: side of a crop in sides of the found box, for all of them.

@@ -16,16 +16,16 @@ from harness.inference.assembly import InputInfo, assemble
 from harness.inference.chunks import ChunkStore, output_lock
 from harness.inference.face_stage import DetectAndTrack, FaceStage, PrecroppedFaces
 from harness.inference.forward import ForwardPass, LoadedRun
-from harness.inference.load_runs import Opening, margins_of, open_runs
+from harness.inference.load_runs import LoadOptions, crop_margins, open_runs
 from harness.inference.pipeline import FRAMES, Pipeline
 from harness.inference.result import PredictionResult
-from harness.inference.smoothing_options import check, filter_of
+from harness.inference.smoothing_options import check_smoothing, smoothing_of
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write, write_json
 from harness.utils.hashing import content_hash
 from harness.utils.output_dir import check_output_dir, replace_output_dir
 from harness.utils.store import Store
-from harness.video.frames import USUAL_RATE
+from harness.video.frames import DEFAULT_RATE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,12 +67,12 @@ class PredictSummary:
     read in them; before: how many a killed run had read; notes: what the source told of itself.
     """
 
-    reading: PredictionResult
-    film: bool
+    result: PredictionResult
+    is_video: bool
     files: tuple[Path, ...]
     seconds: float
     frames: int
-    before: int
+    frames_before: int
     notes: tuple[str, ...] = ()
 
     @property
@@ -80,7 +80,7 @@ class PredictSummary:
         """The rows of `predictions.csv`."""
         from harness.inference.tables import table
 
-        return table(self.reading)
+        return table(self.result)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ class PredictSession:
     forwards: Sequence[ForwardPass]
     filters: Sequence[SmoothingParams]
     margins: Sequence[Margin] = ()
-    given: Sequence[int] = ()
+    margin_indices: Sequence[int] = ()
     detector: Any = None
     readers: tuple[LoadedRun, ...] = field(init=False)
 
@@ -99,14 +99,16 @@ class PredictSession:
         object.__setattr__(self, "readers", tuple(reader for forward in self.forwards for reader in forward.readers))
 
     @property
-    def film(self) -> bool:
+    def is_video(self) -> bool:
         """Whether the frames follow each other in time."""
         return self.source.kind not in ("image", "images")
 
     def face_stage(self) -> FaceStage:
         if self.source.kind == "crops":
             return PrecroppedFaces(1)
-        return DetectAndTrack(self.detector, self.margins, (self.source.rate or USUAL_RATE) if self.film else None)
+        return DetectAndTrack(
+            self.detector, self.margins, (self.source.rate or DEFAULT_RATE) if self.is_video else None
+        )
 
 
 def predict(wanted: PredictOptions) -> PredictSummary:
@@ -116,30 +118,30 @@ def predict(wanted: PredictOptions) -> PredictSummary:
     """
     from harness.video.source import open_source
 
-    begin(wanted)
+    check_options(wanted)
     with ExitStack() as context:
         source = context.enter_context(open_source(wanted.input, wanted.crops, wanted.seconds))
-        setting = opened(wanted, source)
+        setting = open_session(wanted, source)
         context.enter_context(output_lock(wanted.out))
-        begin(wanted)  # the process that was waited for may have made the folder
-        kept = ChunkStore(wanted.out, _about(wanted, setting))
+        check_options(wanted)  # the process that was waited for may have made the folder
+        kept = ChunkStore(wanted.out, _dependencies(wanted, setting))
         began = time.perf_counter()
         face_stage = setting.face_stage()
-        frames, before = _read(setting, face_stage, kept)
+        frames, before = _read_frames(setting, face_stage, kept)
         seconds = time.perf_counter() - began
-        info = InputInfo(wanted.input, source.rate, setting.film, source.kind == "crops")
+        info = InputInfo(wanted.input, source.rate, setting.is_video, source.kind == "crops")
         reading = assemble(info, kept.chunks(), face_stage.confirmed_tracks(), setting.readers, setting.filters,
                            wanted.missing)
         with replace_output_dir(wanted.out) as aside:
-            files = write(wanted, reading, setting, aside)
+            files = write_files(wanted, reading, setting, aside)
         kept.remove()
-        return PredictSummary(reading, setting.film, files, seconds, frames, before, tuple(source.notes))
+        return PredictSummary(reading, setting.is_video, files, seconds, frames, before, tuple(source.notes))
 
 
-def begin(wanted: PredictOptions, live: bool = False) -> None:
+def check_options(wanted: PredictOptions, live: bool = False) -> None:
     """InputError for what is wrong with the command before anything is opened."""
     check_output_dir(wanted.out, wanted.force, Path(wanted.input), wanted.store.root, *map(Path, wanted.runs))
-    check(wanted.kernel, wanted.radius, live)
+    check_smoothing(wanted.kernel, wanted.radius, live)
     if wanted.margin is not None and not 0.5 <= wanted.margin <= 4:
         raise InputError(f"--margin {wanted.margin:g}: a crop's side lies between 0.5 and 4 sides of the found box")
     if wanted.crops and (wanted.margin, wanted.smallest, wanted.detector) != (None, None, PredictOptions.detector):
@@ -147,25 +149,25 @@ def begin(wanted: PredictOptions, live: bool = False) -> None:
                          "--margin, --smallest and --detector out")
 
 
-def opened(wanted: PredictOptions, source: Source, live: bool = False) -> PredictSession:
+def open_session(wanted: PredictOptions, source: Source, live: bool = False) -> PredictSession:
     """Detector, margins, runs and filters for a source."""
     from harness.video.faces.detector import open_detector
 
     detector = None if source.kind == "crops" else open_detector(wanted.detector, wanted.smallest)
-    forwards = open_runs(wanted.runs, Opening(
+    forwards = open_runs(wanted.runs, LoadOptions(
         wanted.store, wanted.seed, wanted.engine, source.frames,
         same=detector is None or wanted.margin is not None, **({"batch": 1, "workers": 1} if live else {})))
     readers = [reader for forward in forwards for reader in forward.readers]
     film = source.kind not in ("image", "images")
-    chosen = [filter_of(reader, live, wanted.kernel, wanted.radius, film) for reader in readers]
+    chosen = [smoothing_of(reader, live, wanted.kernel, wanted.radius, film) for reader in readers]
     if detector is None:
-        return PredictSession(source, forwards, chosen, given=(0,) * len(forwards))
-    each = margins_of([forward.readers[0] for forward in forwards], detector, wanted.store, wanted.margin)
+        return PredictSession(source, forwards, chosen, margin_indices=(0,) * len(forwards))
+    each = crop_margins([forward.readers[0] for forward in forwards], detector, wanted.store, wanted.margin)
     margins = tuple(dict.fromkeys(each))
     return PredictSession(source, forwards, chosen, margins, tuple(map(margins.index, each)), detector)
 
 
-def _about(wanted: PredictOptions, setting: PredictSession) -> dict[str, Any]:
+def _dependencies(wanted: PredictOptions, setting: PredictSession) -> dict[str, Any]:
     """JSON values of everything that the chunks depend on."""
     path = Path(wanted.input)
     files = [path / name for name in names_in(path)] if path.is_dir() else [path]
@@ -178,7 +180,7 @@ def _about(wanted: PredictOptions, setting: PredictSession) -> dict[str, Any]:
             "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in setting.forwards]}
 
 
-def _read(setting: PredictSession, face_stage: FaceStage, chunks: ChunkStore) -> tuple[int, int]:
+def _read_frames(setting: PredictSession, face_stage: FaceStage, chunks: ChunkStore) -> tuple[int, int]:
     """Read every frame that no chunk holds yet; return how many those were, and how many the chunks held."""
     from harness.utils.progress import FilmProgress
 
@@ -187,8 +189,8 @@ def _read(setting: PredictSession, face_stage: FaceStage, chunks: ChunkStore) ->
         face_stage.replay(chunk)
         finished, before = finished + 1, before + len(chunk.frames)
     with FilmProgress(setting.source.frames, setting.source.rate, before) as progress, \
-            closing(_left(setting.source, before)) as frames:
-        pipeline = Pipeline(face_stage, setting.forwards, setting.given, progress=progress)
+            closing(_frames_after(setting.source, before)) as frames:
+        pipeline = Pipeline(face_stage, setting.forwards, setting.margin_indices, progress=progress)
         with closing(pipeline.chunks(frames)) as computed:  # its threads end before the source does
             for number, chunk in enumerate(computed, finished):
                 chunks.add(number, chunk)
@@ -196,14 +198,16 @@ def _read(setting: PredictSession, face_stage: FaceStage, chunks: ChunkStore) ->
     return done, before
 
 
-def _left(source: Source, before: int) -> Iterator[Frame]:
+def _frames_after(source: Source, before: int) -> Iterator[Frame]:
     """Those after the first `before`."""
     for place, frame in enumerate(source):
         if place >= before:
             yield frame
 
 
-def write(wanted: PredictOptions, reading: PredictionResult, setting: PredictSession, folder: Path) -> tuple[Path, ...]:
+def write_files(
+    wanted: PredictOptions, reading: PredictionResult, setting: PredictSession, folder: Path
+) -> tuple[Path, ...]:
     """Tables, picture, note, of a folder of photos the name of each frame, and, where asked for, the annotated video;
     their names as they will be in `wanted.out`."""
     from harness.inference.summary_figure import write_summary
@@ -215,10 +219,10 @@ def write(wanted: PredictOptions, reading: PredictionResult, setting: PredictSes
     if wanted.render:
         from harness.inference.overlay.video import annotate
 
-        annotate(partial(open_source, wanted.input, wanted.crops, wanted.seconds), reading, setting.film, folder)
+        annotate(partial(open_source, wanted.input, wanted.crops, wanted.seconds), reading, setting.is_video, folder)
     if setting.source.kind == "images":
         _write_names(setting.source.files, folder / NAMES)
-    write_json(folder / NOTE, note(wanted, reading, setting))
+    write_json(folder / NOTE, predict_note(wanted, reading, setting))
     return tuple(wanted.out / path.name for path in sorted(folder.iterdir()))
 
 
@@ -229,7 +233,7 @@ def _write_names(files: Sequence[tuple[int, Path]], path: Path) -> None:
         lines.writerows((number, image.name) for number, image in files)
 
 
-def note(wanted: PredictOptions, reading: PredictionResult, setting: PredictSession) -> dict[str, Any]:
+def predict_note(wanted: PredictOptions, reading: PredictionResult, setting: PredictSession) -> dict[str, Any]:
     """Where the numbers come from, as JSON values."""
     return {"format": NOTE_FORMAT, "input": wanted.input, "kind": setting.source.kind, "rate": reading.rate,
             "frames": len(reading.frames), "missing": wanted.missing, "notes": list(setting.source.notes),
@@ -237,12 +241,12 @@ def note(wanted: PredictOptions, reading: PredictionResult, setting: PredictSess
             "runs": [{"name": reader.name, "label": reader.label, "task": reader.task.name, "model": reader.identity,
                       "kernel": chosen.kernel, "radius": chosen.radius, "gaps": chosen.gaps,
                       "thresholds": None if chosen.thresholds is None else list(chosen.thresholds),
-                      "margin": None if not setting.margins else vars(setting.margins[setting.given[number]])}
+                      "margin": None if not setting.margins else vars(setting.margins[setting.margin_indices[number]])}
                      for number, forward in enumerate(setting.forwards)
-                     for reader, chosen in zip(forward.readers, _filters(setting, number))]}
+                     for reader, chosen in zip(forward.readers, _filters_of_pass(setting, number))]}
 
 
-def _filters(setting: PredictSession, forward: int) -> Sequence[SmoothingParams]:
+def _filters_of_pass(setting: PredictSession, forward: int) -> Sequence[SmoothingParams]:
     """Of the readers of one forward pass."""
     start = sum(len(one.readers) for one in setting.forwards[:forward])
     return setting.filters[start:start + len(setting.forwards[forward].readers)]

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
-AGAIN = 0.1
+POLL_SECONDS = 0.1
 """Seconds after which a thread that waits looks whether it is still wanted."""
 
 
@@ -35,7 +35,7 @@ class Prefetcher(Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         while not self._ended.is_set():
             try:
-                more, item = self._queue.get(timeout=AGAIN)
+                more, item = self._queue.get(timeout=POLL_SECONDS)
             except Empty:
                 continue
             if more:
@@ -57,7 +57,7 @@ class Prefetcher(Generic[Item]):
     def _put(self, item: tuple[bool, Any]) -> bool:
         while not self._ended.is_set():
             try:
-                self._queue.put(item, timeout=AGAIN)
+                self._queue.put(item, timeout=POLL_SECONDS)
                 return True
             except Full:
                 continue

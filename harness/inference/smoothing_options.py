@@ -12,7 +12,7 @@ LIVE_KERNEL = "exponential"
 """For real time, where `framelight leaderboard --causal` has chosen nothing for a run; with the run's own radius."""
 
 
-def check(kernel: str | None, radius: int | None, live: bool) -> None:
+def check_smoothing(kernel: str | None, radius: int | None, live: bool) -> None:
     """InputError for a kernel or radius that there is not, and for a kernel that a live video cannot have."""
     if kernel is not None and kernel not in KERNELS:
         raise unknown_name_error("kernel", kernel, KERNELS)
@@ -25,7 +25,7 @@ def check(kernel: str | None, radius: int | None, live: bool) -> None:
                          f"{', '.join(CAUSAL)} or none")
 
 
-def filter_of(reader: LoadedRun, live: bool, kernel: str | None = None, radius: int | None = None,
+def smoothing_of(reader: LoadedRun, live: bool, kernel: str | None = None, radius: int | None = None,
               film: bool = True) -> SmoothingParams:
     """The filter of one run; kernel and radius replace its own. Pictures that are not of one film are not filtered.
 

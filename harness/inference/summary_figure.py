@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.inference.overlay.frame_faces import giving
+from harness.inference.overlay.frame_faces import first_with_output
 from harness.inference.result import PredictionResult
-from harness.inference.timeline_panels import LABELS, PANELS, Timeline, height_of, legend_of, presence
+from harness.inference.timeline_panels import LABELS, PANELS, Timeline, legend_handles, panel_height, presence
 from harness.utils.plotting.style import GREY, INK, TEXT, drawing, panel, save, short, titled
 from harness.utils.text import plural
 
@@ -34,8 +34,8 @@ def write_summary(reading: PredictionResult, folder: Path) -> Path:
     expressions, the expression decided before and after the filter, valence and arousal, action units.
     """
     faces, counts = np.unique(reading.face[reading.found], return_counts=True)
-    names = [name for name in PANELS if len(faces) and giving(reading.outputs, name)]
-    each = ABOVE + SEEN + sum(map(height_of, names)) + BELOW
+    names = [name for name in PANELS if len(faces) and first_with_output(reading.outputs, name)]
+    each = ABOVE + SEEN + sum(map(panel_height, names)) + BELOW
     longest = faces[np.lexsort((faces, -counts))][:max(1, int(TALLEST / each))]
     legends = LEGEND * (len(names) + 1)
     path = folder / SUMMARY
@@ -50,7 +50,7 @@ def write_summary(reading: PredictionResult, folder: Path) -> Path:
         for number, face in enumerate(sorted(longest)):
             _face(made, Timeline(reading, int(face)), names, total - legends - 0.1 - number * each)
         if len(longest) < len(faces):
-            _left_out(made, faces, counts, longest)
+            _note_omitted_faces(made, faces, counts, longest)
         save(made, path)
     return path
 
@@ -59,7 +59,7 @@ def _heading(reading: PredictionResult, names: list[str], faces: np.ndarray) -> 
     """Frames and faces; the runs that are shown and their filters."""
     seen = len(np.unique(reading.frame[reading.found]))
     found = f"{plural(len(faces), 'face')}, in {seen:,} of {plural(len(reading.frames), 'frame')}"
-    runs = {one.name: one for name in names if (one := giving(reading.outputs, name))}
+    runs = {one.name: one for name in names if (one := first_with_output(reading.outputs, name))}
     filters = {one.name: "no filter" if one.kernel == "none" else f"{one.kernel} r={one.radius}"
                for one in runs.values()}
     said = "; ".join(f"{short(one.label or one.name, LABEL[len(runs)])} ({filters[one.name]})"
@@ -73,9 +73,18 @@ def _legends(made: Figure, names: list[str], top: float) -> None:
         place = top - number * LEGEND
         made.text(0.14 / WIDTH, (place - 0.045) / made.get_figheight(), LABELS[name], fontsize=8.5, color=INK,
                   va="top", **TEXT)
-        made.legend(handles=legend_of(name), loc="upper left", ncols=8, fontsize=8, frameon=False, handlelength=1.1,
-                    bbox_to_anchor=(1.25 / WIDTH, place / made.get_figheight()), columnspacing=1.1,
-                    handletextpad=0.4, borderaxespad=0)
+        made.legend(
+            handles=legend_handles(name),
+            loc="upper left",
+            ncols=8,
+            fontsize=8,
+            frameon=False,
+            handlelength=1.1,
+            bbox_to_anchor=(1.25 / WIDTH, place / made.get_figheight()),
+            columnspacing=1.1,
+            handletextpad=0.4,
+            borderaxespad=0,
+        )
 
 
 def _face(made: Figure, face: Timeline, names: list[str], top: float) -> None:
@@ -94,10 +103,10 @@ def _face(made: Figure, face: Timeline, names: list[str], top: float) -> None:
         axes.xaxis.set_visible(False)
         top -= height
     axes.xaxis.set_visible(True)
-    _time(axes, face.reading)
+    _label_time_axis(axes, face.reading)
 
 
-def _time(axes, reading: PredictionResult) -> None:
+def _label_time_axis(axes, reading: PredictionResult) -> None:
     """Seconds below the frames they belong to; frame numbers where there is no time."""
     known = np.isfinite(reading.seconds)
     if known.sum() < 2:
@@ -111,7 +120,7 @@ def _time(axes, reading: PredictionResult) -> None:
     axes.set_xlabel("seconds", fontsize=8.5, color=INK, labelpad=2, **TEXT)
 
 
-def _left_out(made: Figure, faces: np.ndarray, counts: np.ndarray, shown: np.ndarray) -> None:
+def _note_omitted_faces(made: Figure, faces: np.ndarray, counts: np.ndarray, shown: np.ndarray) -> None:
     out = ~np.isin(faces, shown)
     said = f"{plural(out.sum(), 'more face')} not shown, seen in at most {plural(counts[out].max(), 'frame')}"
     made.text((WIDTH - RIGHT) / WIDTH, 0.1 / made.get_figheight(), said, fontsize=8.5, color=GREY, ha="right", **TEXT)

@@ -45,16 +45,16 @@ def table(reading: PredictionResult) -> pd.DataFrame:
     columns = {
         "frame": frame.astype(np.int32),
         "time": rounded(seconds, SECONDS),
-        "face": integers(_longer(reading.face, len(empty), 0), np.int32, np.arange(len(frame)) < len(reading.face)),
-        "found": _longer(reading.found, len(empty), 0).astype(np.int8),
-        **{name: _longer(rounded(reading.boxes[:, i], PIXELS), len(empty))
+        "face": integers(_padded(reading.face, len(empty), 0), np.int32, np.arange(len(frame)) < len(reading.face)),
+        "found": _padded(reading.found, len(empty), 0).astype(np.int8),
+        **{name: _padded(rounded(reading.boxes[:, i], PIXELS), len(empty))
            for i, name in enumerate(("x", "y", "width", "height"))},
-        "detection": _longer(rounded(reading.detection, OUTPUTS), len(empty)),
+        "detection": _padded(rounded(reading.detection, OUTPUTS), len(empty)),
     }
     given = Counter(output.name for one in reading.outputs for output in one.task.outputs)
     for name, one, values, suffix in _blocks(reading):
         prefix = f"{one.name}." if given[name] > 1 else ""
-        columns |= _columns(name, one, _longer(values, len(empty)), prefix, suffix)
+        columns |= _columns(name, one, _padded(values, len(empty)), prefix, suffix)
     return pd.DataFrame(columns).take(order).reset_index(drop=True)
 
 
@@ -115,6 +115,6 @@ def _columns(name: str, one: Outputs, values: np.ndarray, prefix: str, suffix: s
     return {f"{prefix}{column}{suffix}": held for column, held in columns.items()}
 
 
-def _longer(values: np.ndarray, more: int, fill: float = np.nan) -> np.ndarray:
+def _padded(values: np.ndarray, more: int, fill: float = np.nan) -> np.ndarray:
     """float64, with `more` rows of `fill` below."""
     return np.concatenate([values, np.full((more, *values.shape[1:]), fill)])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.inference.overlay.frame_faces import giving
+from harness.inference.overlay.frame_faces import first_with_output
 from harness.inference.result import Outputs, PredictionResult
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.plotting.style import BLUE, CLASS_COLOURS, GREY, GRID, INK, ORANGE, PALE, TEXT, name_rows
@@ -36,7 +36,7 @@ class Timeline:
         self.seen = int(reading.found[self.rows].sum())
 
     def run(self, name: str) -> Outputs:
-        one = giving(self.reading.outputs, name)
+        one = first_with_output(self.reading.outputs, name)
         assert one is not None
         return one
 
@@ -75,13 +75,13 @@ def presence(axes: Axes, face: Timeline) -> None:
     name_rows(axes, (0,), ("seen",), 0.05)
 
 
-def _stacked(axes: Axes, face: Timeline) -> None:
+def _stacked_probabilities(axes: Axes, face: Timeline) -> None:
     """The eight probabilities on each other, Neutral at the bottom; white above them, for medians need not sum to 1."""
     values, known = face.dense("expr")
     nearest, near = columns(face.reading.frames, face.first, face.last)
     reached = values.cumsum(axis=1)[nearest]
     heights = 1 - (np.arange(STACK) + 0.5) / STACK
-    image = _classes((reached[None, :, :-1] < heights[:, None, None]).sum(axis=2))
+    image = _class_colors((reached[None, :, :-1] < heights[:, None, None]).sum(axis=2))
     image[reached[:, -1] < heights[:, None]] = 1
     image[:, ~(near & known[nearest])] = 1
     show(axes, image, face.first, face.last)
@@ -92,14 +92,14 @@ def _stacked(axes: Axes, face: Timeline) -> None:
     axes.set_ylabel("probability", fontsize=8.5, color=INK, **TEXT)
 
 
-def _decided(raw: bool, axes: Axes, face: Timeline) -> None:
+def _predicted_expression(raw: bool, axes: Axes, face: Timeline) -> None:
     values, known = face.dense("expr", raw)
-    colours = np.where(known[:, None], _classes(values.argmax(axis=1)), 1.0)
+    colours = np.where(known[:, None], _class_colors(values.argmax(axis=1)), 1.0)
     strip(axes, colours[None], face.reading.frames, face.first, face.last)
     name_rows(axes, (0,), ("raw" if raw else "smoothed",), 0.05)
 
 
-def _classes(index: np.ndarray) -> np.ndarray:
+def _class_colors(index: np.ndarray) -> np.ndarray:
     """Numbers of expressions [...] -> their colours [..., 3]."""
     return np.array([rgb(colour) for colour in CLASS_COLOURS])[index]
 
@@ -123,7 +123,7 @@ def _affect(i: int, axes: Axes, face: Timeline) -> None:
     axes.set_ylabel(AFFECTS[i], fontsize=8.5, color=INK, **TEXT)
 
 
-def _units(axes: Axes, face: Timeline) -> None:
+def _action_units(axes: Axes, face: Timeline) -> None:
     """For each action unit its probability, below it a thin row where it is active, and a white one."""
     values, known = face.dense("au")
     thresholds = face.run("au").thresholds
@@ -143,17 +143,22 @@ def _blues() -> np.ndarray:
 
 
 PANELS: dict[str, tuple[tuple[Callable[[Axes, Timeline], None], float], ...]] = {
-    "expr": ((_stacked, 1.08), (partial(_decided, True), 0.22), (partial(_decided, False), 0.26)),
+    "expr": (
+        (_stacked_probabilities, 1.08),
+        (partial(_predicted_expression, True), 0.22),
+        (partial(_predicted_expression, False), 0.26),
+    ),
     "va": ((partial(_affect, 0), 0.8), (partial(_affect, 1), 0.8)),
-    "au": ((_units, 12 * 0.15 + 0.08),)}
+    "au": ((_action_units, 12 * 0.15 + 0.08),),
+}
 """Panels of each output with their heights in inches, from the top."""
 
 
-def height_of(name: str) -> float:
+def panel_height(name: str) -> float:
     return sum(height for _, height in PANELS[name])
 
 
-def legend_of(name: str) -> list:
+def legend_handles(name: str) -> list:
     """The colours of an output; of the presence of a face without a name."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from cv2 import VideoCapture
 
 DEVICES = Path("/dev")
-MISSED = 10
+MAX_MISSED = 10
 """Reads in a row without a frame after which a camera counts as gone."""
-PAUSE = 0.05
+PAUSE_SECONDS = 0.05
 """Seconds between them."""
 
 
@@ -42,12 +42,12 @@ class Camera:
 
     def __iter__(self) -> Iterator[Frame]:
         began, number, missed = math.nan, 0, 0
-        while missed < MISSED:
+        while missed < MAX_MISSED:
             there, pixels = self._capture.read()
             arrived = time.monotonic()
             if not there:
                 missed += 1
-                time.sleep(PAUSE)
+                time.sleep(PAUSE_SECONDS)
                 continue
             number, missed = number + 1, 0
             began = arrived if number == 1 else began
@@ -68,12 +68,12 @@ def open_camera(number: int) -> Camera:
         cv2.utils.logging.setLogLevel(level)
     if not capture.isOpened() or not capture.read()[0]:
         capture.release()
-        raise InputError(f"{name}: there is no such camera, or another program has it{_present()}")
+        raise InputError(f"{name}: there is no such camera, or another program has it{_list_cameras()}")
     rate = capture.get(cv2.CAP_PROP_FPS)
     return Camera(capture, name, rate if 0 < rate <= 1000 else None)
 
 
-def _present() -> str:
+def _list_cameras() -> str:
     """The cameras that Linux knows; elsewhere nothing is said."""
     if not DEVICES.is_dir():
         return ""

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-SQUEEZED = (1 / 3, 3)
+PIXEL_ASPECT_RANGE = (1 / 3, 3)
 """Widths of a pixel in heights that are believed."""
-HIGHEST_RATE = 1000
+MAX_RATE = 1000
 MICROSECONDS = 1_000_000
 MP4 = "mp4"
-TEXT = "tty"
+TEXT_FORMAT = "tty"
 """What FFmpeg reads any text as: the picture of a terminal."""
 
 
-def opened(path: Path, name: str) -> InputContainer:
+def open_container(path: Path, name: str) -> InputContainer:
     """An opened file; InputError for what FFmpeg does not know, and for text. No network is asked."""
     import av
 
@@ -30,19 +30,19 @@ def opened(path: Path, name: str) -> InputContainer:
     except OSError as error:
         raise InputError(f"{name}: cannot be opened: {error.strerror or error}") from error
     except av.FFmpegError as error:
-        raise _unreadable(name, error.strerror or str(error)) from error
-    if not container.streams or container.format.name == TEXT:
+        raise _unreadable_error(name, error.strerror or str(error)) from error
+    if not container.streams or container.format.name == TEXT_FORMAT:
         container.close()
-        raise _unreadable(name, "nothing found in it")
+        raise _unreadable_error(name, "nothing found in it")
     return container
 
 
-def _unreadable(name: str, reason: str) -> InputError:
+def _unreadable_error(name: str, reason: str) -> InputError:
     return InputError(f"{name}: cannot be read as a video ({reason}); it is none, or its end is missing and with it "
                       "the index of its frames. Take another copy, or a file that FFmpeg plays")
 
 
-def stream_of(container: InputContainer, name: str) -> VideoStream:
+def video_stream(container: InputContainer, name: str) -> VideoStream:
     """The video stream that players show; the cover of an album is none."""
     from av.stream import Disposition
 
@@ -64,15 +64,15 @@ def ends_with(path: Path, end: bytes) -> bool:
         return file.read().rstrip(b"\0").endswith(end)
 
 
-def rate_of(stream: VideoStream) -> float | None:
+def frame_rate(stream: VideoStream) -> float | None:
     """Frames a second on average; None where the file says none that can be."""
     for rate in (stream.average_rate, stream.guessed_rate):
-        if rate and 0 < rate <= HIGHEST_RATE:
+        if rate and 0 < rate <= MAX_RATE:
             return float(rate)
     return None
 
 
-def end_of(container: InputContainer, stream: VideoStream, rate: float | None) -> float:
+def end_seconds(container: InputContainer, stream: VideoStream, rate: float | None) -> float:
     """Where the file says that it ends, in the seconds of its packets; 0 where it does not say.
 
     Of some kinds FFmpeg works the duration out from what is there, but their header counts the frames; that of an mp4
@@ -82,7 +82,7 @@ def end_of(container: InputContainer, stream: VideoStream, rate: float | None) -
     return (container.start_time or 0) / MICROSECONDS + max((container.duration or 0) / MICROSECONDS, counted)
 
 
-def expected(container: InputContainer, stream: VideoStream, rate: float | None) -> int | None:
+def expected_frames(container: InputContainer, stream: VideoStream, rate: float | None) -> int | None:
     """Frames that it should have; None where nothing says so."""
     if stream.frames:
         return stream.frames
@@ -91,7 +91,7 @@ def expected(container: InputContainer, stream: VideoStream, rate: float | None)
     return None
 
 
-def pixel_shape(stream: VideoStream) -> float:
+def pixel_aspect(stream: VideoStream) -> float:
     """Its width in heights; not 1 in anamorphic material, where faces would be squeezed."""
     shape = float(stream.sample_aspect_ratio or 1)
-    return shape if SQUEEZED[0] < shape < SQUEEZED[1] else 1.0
+    return shape if PIXEL_ASPECT_RANGE[0] < shape < PIXEL_ASPECT_RANGE[1] else 1.0

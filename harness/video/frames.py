@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.utils.errors import InputError
 
-USUAL_RATE = 25.0
+DEFAULT_RATE = 25.0
 """Frames a second where nothing says how many."""
 
 

@@ -14,13 +14,13 @@ from PIL import Image
 from harness.data.image_decoding import CorruptImage, decode
 from harness.utils.errors import InputError
 from harness.video.frames import Frame
-from harness.video.orientation import EXIF, UPRIGHT, Orientation
+from harness.video.orientation import EXIF_ORIENTATIONS, UPRIGHT, Orientation
 
 ORIENTATION = 0x0112
 """The tag of EXIF data that says how a photo lies."""
 
 
-class Pictures:
+class ImageSource:
     """Image files as frames without a time; `numbered` holds (frame number, file), ascending.
 
     kind: `image`, `images` or `crops`; files: what it was given. Photos are put upright as their EXIF data say, crops
@@ -59,15 +59,15 @@ class Pictures:
             except CorruptImage as error:
                 self._broken.append(error)
                 continue
-            yield Frame(number, math.nan, pixels if self.kind == "crops" else _turn(path)(pixels))
+            yield Frame(number, math.nan, pixels if self.kind == "crops" else _exif_orientation(path)(pixels))
         if self._broken:
             self.notes.append(f"{len(self._broken)} of {self.frames} images cannot be read and are left out, the "
                               f"first: {self._broken[0]}")
 
 
-def _turn(path: Path) -> Orientation:
+def _exif_orientation(path: Path) -> Orientation:
     try:
         with Image.open(path) as image:
-            return EXIF.get(image.getexif().get(ORIENTATION), UPRIGHT)
+            return EXIF_ORIENTATIONS.get(image.getexif().get(ORIENTATION), UPRIGHT)
     except Exception:  # damaged EXIF data raise a dozen kinds of errors and turn nothing
         return UPRIGHT

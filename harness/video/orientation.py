@@ -11,33 +11,33 @@ import numpy as np
 class Orientation:
     """Rows and columns exchanged first, then the picture mirrored left to right (`across`), upside down (`down`)."""
 
-    exchanged: bool = False
-    across: bool = False
-    down: bool = False
+    transposed: bool = False
+    mirrored: bool = False
+    flipped: bool = False
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 [H, W, 3] -> the same pixels upright, contiguous."""
-        turned = pixels.swapaxes(0, 1) if self.exchanged else pixels
-        return np.ascontiguousarray(turned[::-1 if self.down else 1, ::-1 if self.across else 1])
+        turned = pixels.swapaxes(0, 1) if self.transposed else pixels
+        return np.ascontiguousarray(turned[::-1 if self.flipped else 1, ::-1 if self.mirrored else 1])
 
 
 UPRIGHT = Orientation()
-EXIF = {
+EXIF_ORIENTATIONS = {
     1: UPRIGHT,
-    2: Orientation(across=True),
-    3: Orientation(across=True, down=True),
-    4: Orientation(down=True),
+    2: Orientation(mirrored=True),
+    3: Orientation(mirrored=True, flipped=True),
+    4: Orientation(flipped=True),
     5: Orientation(True),
-    6: Orientation(True, across=True),
+    6: Orientation(True, mirrored=True),
     7: Orientation(True, True, True),
-    8: Orientation(True, down=True),
+    8: Orientation(True, flipped=True),
 }
 """By the orientation that the EXIF data of a photo names."""
 
 
-def of_matrix(matrix: np.ndarray) -> Orientation:
+def from_display_matrix(matrix: np.ndarray) -> Orientation:
     """int32 [9], the display matrix of a video, rounded to the nearest quarter turn."""
     a, b, c, d = (int(matrix[place]) for place in (0, 1, 3, 4))
     if abs(b) + abs(c) > abs(a) + abs(d):
-        return Orientation(True, across=c < 0, down=b < 0)
-    return Orientation(across=a < 0, down=d < 0)
+        return Orientation(True, mirrored=c < 0, flipped=b < 0)
+    return Orientation(mirrored=a < 0, flipped=d < 0)

@@ -16,20 +16,29 @@ import numpy as np
 
 from harness.utils.errors import InputError
 from harness.utils.text import plural
-from harness.video.container import MICROSECONDS, end_of, ends_with, expected, opened, pixel_shape, rate_of, stream_of
+from harness.video.container import (
+    MICROSECONDS,
+    end_seconds,
+    ends_with,
+    expected_frames,
+    frame_rate,
+    open_container,
+    pixel_aspect,
+    video_stream,
+)
 from harness.video.frames import Frame
-from harness.video.orientation import UPRIGHT, Orientation, of_matrix
+from harness.video.orientation import UPRIGHT, Orientation, from_display_matrix
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
 
-MISSING = 0.5
+MAX_MISSING_SECONDS = 0.5
 """Seconds at the end of a file that may be without a packet before it counts as broken off."""
 UNFINISHED, GIF_END = "its last part is not whole", b";"
-NONE = Frame(0, -math.inf, np.empty((0, 0, 3), np.uint8))
+NO_FRAME = Frame(0, -math.inf, np.empty((0, 0, 3), np.uint8))
 
 
-class Video:
+class VideoSource:
     """The frames of a video file. What follows damage is read too, as far as it can be; `notes` says what was lost.
     Closed while it is read, it ends.
 
@@ -43,13 +52,13 @@ class Video:
         self.name, self.kind, self.notes = name or str(path), "crops" if crops else "video", []
         self._path = path
         self._open, self._reading, self._closed = ExitStack(), Lock(), False
-        self._last, self._damaged, self._reached, self._broken = NONE, [], 0.0, ""
+        self._last, self._damaged, self._reached, self._broken = NO_FRAME, [], 0.0, ""
         self._unstamped, self._resized = 0, []
         try:
-            self._container = self._open.enter_context(opened(path, self.name))
-            self._stream = stream_of(self._container, self.name)
-            self.rate = rate_of(self._stream)
-            self.frames = expected(self._container, self._stream, self.rate)
+            self._container = self._open.enter_context(open_container(path, self.name))
+            self._stream = video_stream(self._container, self.name)
+            self.rate = frame_rate(self._stream)
+            self.frames = expected_frames(self._container, self._stream, self.rate)
             self._frames = self._read()
             first = next(self._frames, None)
             if first is None:
@@ -81,14 +90,16 @@ class Video:
         from av.video.reformatter import VideoReformatter
 
         reformat, turn = VideoReformatter().reformat, UPRIGHT  # one for all frames: three times as fast as one each
-        shape = pixel_shape(self._stream)
+        shape = pixel_aspect(self._stream)
         for number, decoded in enumerate(self._decoded(), 1):
             if decoded.key_frame or number == 1:
-                turn = _turn(decoded)
+                turn = _display_orientation(decoded)
             pixels = turn(reformat(decoded, width=round(decoded.width * shape), format="rgb24").to_ndarray())
             frame = Frame(number, self._seconds(decoded), pixels)
             if number > 1 and frame.size != self._last.size:
-                self._resized.append(f"at frame {_place(frame)}, from {_size(self._last)} to {_size(frame)} pixels")
+                self._resized.append(
+                    f"at frame {_position_text(frame)}, from {_size_text(self._last)} to {_size_text(frame)} pixels"
+                )
             self._last = frame
             yield frame
         self._close_notes()
@@ -131,31 +142,31 @@ class Video:
         return self._last.seconds + 1 / self.rate if self.rate and self._last.number else 0.0 if self.rate else math.nan
 
     def _close_notes(self) -> None:
-        last, end = self._last, end_of(self._container, self._stream, self.rate)
-        short = max(self._reached, last.seconds) < end - MISSING
+        last, end = self._last, end_seconds(self._container, self._stream, self.rate)
+        short = max(self._reached, last.seconds) < end - MAX_MISSING_SECONDS
         if self._resized:
             more = f", and {len(self._resized) - 1} times more" if len(self._resized) > 1 else ""
             self.notes.append(f"the picture changes its size {self._resized[0]}{more}")
         damaged = [place for place in self._damaged if place is not last]
         if damaged:
             self.notes.append(f"{plural(len(damaged), 'damaged part', 'd')} of the file could not be "
-                              f"decoded, the first after frame {_place(damaged[0])}")
+                              f"decoded, the first after frame {_position_text(damaged[0])}")
         if short or self._broken or len(damaged) < len(self._damaged):
             why = f" of {end:.2f} s" if short else f" ({self._broken or UNFINISHED})"
-            self.notes.append(f"the file breaks off after frame {_place(last)}{why}; what was there was read")
+            self.notes.append(f"the file breaks off after frame {_position_text(last)}{why}; what was there was read")
         if self._unstamped and last.number:
             self.notes.append(f"{self._unstamped} of {last.number} frames have no time stamp that ascends; their time "
                               + (f"is that of {self.rate:g} frames a second" if self.rate else "is left empty"))
 
 
-def _turn(decoded: VideoFrame) -> Orientation:
+def _display_orientation(decoded: VideoFrame) -> Orientation:
     matrix = decoded.side_data.get("DISPLAYMATRIX")
-    return UPRIGHT if matrix is None else of_matrix(np.frombuffer(matrix, np.int32))
+    return UPRIGHT if matrix is None else from_display_matrix(np.frombuffer(matrix, np.int32))
 
 
-def _size(frame: Frame) -> str:
+def _size_text(frame: Frame) -> str:
     return f"{frame.size[0]}x{frame.size[1]}"
 
 
-def _place(frame: Frame) -> str:
+def _position_text(frame: Frame) -> str:
     return f"{frame.number}" + (f" ({frame.seconds:.2f} s)" if math.isfinite(frame.seconds) else "")

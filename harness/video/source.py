@@ -13,16 +13,16 @@ from harness.data.affwild2_paths import CROP
 from harness.data.image_files import is_image_name, names_in
 from harness.utils.errors import InputError
 from harness.video.frames import Source, TimeLimitedSource
-from harness.video.images import Pictures
-from harness.video.reader import Video
-from harness.video.video_files import ENDINGS
+from harness.video.images import ImageSource
+from harness.video.reader import VideoSource
+from harness.video.video_files import VIDEO_SUFFIXES
 
 CAMERA = re.compile(r"camera:([0-9]{1,3})")
 CROP_SIDE = 256
 """Pixels; larger squares are taken as photos."""
 LAST_FRAME = 1_000_000
 """Eleven hours of video; names with larger numbers, dates for instance, do not count frames."""
-LOOKED_AT = 8
+SAMPLED_IMAGES = 8
 """Images of a folder whose sizes tell whether it holds crops."""
 
 
@@ -33,7 +33,7 @@ def open_source(text: str, crops: bool | None = None, seconds: float | None = No
     numbers (`00001.jpg`) holds crops, and a note says so. seconds: of the input to read, None for all.
     InputError where nothing there can be read, and for `seconds` of what has no time.
     """
-    source = _camera(text) if text.startswith("camera:") else _stored(text, crops)
+    source = _open_camera(text) if text.startswith("camera:") else _open_path(text, crops)
     if seconds is None:
         return source
     try:
@@ -43,7 +43,7 @@ def open_source(text: str, crops: bool | None = None, seconds: float | None = No
         raise
 
 
-def _camera(text: str) -> Source:
+def _open_camera(text: str) -> Source:
     from harness.video.camera import open_camera
 
     match = CAMERA.fullmatch(text)
@@ -52,48 +52,50 @@ def _camera(text: str) -> Source:
     return open_camera(int(match[1]))
 
 
-def _stored(text: str, crops: bool | None) -> Source:
+def _open_path(text: str, crops: bool | None) -> Source:
     path = Path(text)
     if path.is_dir():
-        return _folder(path, text, crops)
+        return _open_folder(path, text, crops)
     if not path.exists():
-        raise _absent(path)
+        raise _missing_path_error(path)
     if not path.is_file():
         raise InputError(f"{text}: neither a file nor a folder; a camera is named camera:0")
     kind = "crops" if crops else "image"
-    return Pictures([(1, path)], kind, text) if is_image_name(path.name) else Video(path, text, bool(crops))
+    return ImageSource([(1, path)], kind, text) if is_image_name(path.name) else VideoSource(path, text, bool(crops))
 
 
-def _folder(folder: Path, text: str, crops: bool | None) -> Source:
-    names = sorted(names_in(folder), key=_natural)
+def _open_folder(folder: Path, text: str, crops: bool | None) -> Source:
+    names = sorted(names_in(folder), key=_natural_key)
     if not names:
-        raise InputError(f"{text}: this folder holds no image{_inside(folder)}; name a video, an image, or a folder "
-                         "with the images themselves")
+        raise InputError(
+            f"{text}: this folder holds no image{_folder_hint(folder)}; name a video, an image, or a folder "
+            "with the images themselves"
+        )
     numbered = all((match := CROP.fullmatch(name)) and int(match[1]) <= LAST_FRAME for name in names)
     looks = numbered and crops is None and _look_like_crops([folder / name for name in names])
     if not (crops or looks):
-        return Pictures(_counted(folder, names), "images", text)
+        return ImageSource(_number_files(folder, names), "images", text)
     if numbered:
         found = CropFolders(folder.parent, (folder.name,))[folder.name]
-        source = Pictures([*zip(found.frames.tolist(), found.images)], "crops", text)
+        source = ImageSource([*zip(found.frames.tolist(), found.images)], "crops", text)
     else:
-        source = Pictures(_counted(folder, names), "crops", text)
+        source = ImageSource(_number_files(folder, names), "crops", text)
     if looks:
         source.notes.append("small square images named by their frame numbers: taken as face crops; --detect searches "
                             "faces in them")
     return source
 
 
-def _counted(folder: Path, names: list[str]) -> list[tuple[int, Path]]:
+def _number_files(folder: Path, names: list[str]) -> list[tuple[int, Path]]:
     return [(number, folder / name) for number, name in enumerate(names, 1)]
 
 
 def _look_like_crops(paths: list[Path]) -> bool:
-    sizes = set(map(_size, paths[::-(-len(paths) // LOOKED_AT)])) - {None}
+    sizes = set(map(_image_size, paths[::-(-len(paths) // SAMPLED_IMAGES)])) - {None}
     return bool(sizes) and all(width == height <= CROP_SIDE for width, height in sizes)
 
 
-def _size(path: Path) -> tuple[int, int] | None:
+def _image_size(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path) as image:
             return image.size
@@ -101,20 +103,20 @@ def _size(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def _natural(name: str) -> list[int | str]:
+def _natural_key(name: str) -> list[int | str]:
     """`frame10` after `frame9`."""
     return [int(part) if place % 2 else part.casefold() for place, part in enumerate(re.split("([0-9]+)", name))]
 
 
-def _inside(folder: Path) -> str:
+def _folder_hint(folder: Path) -> str:
     inside = sorted(folder.iterdir())
-    if videos := [path.name for path in inside if path.suffix.lower() in (*ENDINGS, ".gif")]:
+    if videos := [path.name for path in inside if path.suffix.lower() in (*VIDEO_SUFFIXES, ".gif")]:
         return f", but videos, '{videos[0]}' among them"
     folders = [path.name for path in inside if path.is_dir() and names_in(path)]
     return f", but folders with images, '{folders[0]}' among them" if folders else ""
 
 
-def _absent(path: Path) -> InputError:
+def _missing_path_error(path: Path) -> InputError:
     beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, beside, n=3)
     return InputError(f"no such file or folder: {path}" + (f"; did you mean {' or '.join(near)}?" if near else ""))

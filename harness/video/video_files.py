@@ -14,7 +14,7 @@ from harness.utils.errors import InputError
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
 
 
 def find_videos(folder: Path) -> dict[str, Path]:
@@ -29,7 +29,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
         folders.sort()
         for file in sorted(files):
             path = Path(place, file)
-            if path.suffix.lower() not in ENDINGS or file.startswith("."):
+            if path.suffix.lower() not in VIDEO_SUFFIXES or file.startswith("."):
                 continue
             if path.stem in found:
                 raise InputError(f"{found[path.stem]} and {path} are both video '{path.stem}'; take one out")
@@ -37,7 +37,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
     return found
 
 
-def video_of(name: str, videos: Mapping[str, Path]) -> Path | None:
+def video_path(name: str, videos: Mapping[str, Path]) -> Path | None:
     """The file a sequence was cut from: of its own name, or of that without `_left` or `_right`."""
     return videos.get(name, videos.get(source_video(name)))
 
@@ -52,7 +52,7 @@ def frame_count(path: Path) -> int:
 
     try:
         with av.open(str(path)) as container:
-            frames = _counted(container)
+            frames = _count_frames(container)
     except (av.FFmpegError, OSError) as error:
         raise InputError(f"{path}: cannot be read as a video ({error}); give its frames with --frames FILE") from error
     if not frames:
@@ -60,7 +60,7 @@ def frame_count(path: Path) -> int:
     return frames
 
 
-def _counted(container: InputContainer) -> int:
+def _count_frames(container: InputContainer) -> int:
     import av
 
     if not container.streams.video:

@@ -14,9 +14,9 @@ from PIL import Image
 
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
-from harness.video.frames import USUAL_RATE
+from harness.video.frames import DEFAULT_RATE
 
-TICKS = 90_000
+TICKS_PER_SECOND = 90_000
 """Of a second, the unit of the time stamps."""
 QUALITY = {"preset": "veryfast", "crf": "20"}
 BT709 = 1
@@ -31,7 +31,7 @@ class VideoWriter:
     """
 
     def __init__(self, path: Path, rate: float | None, size: tuple[int, int]) -> None:
-        self.path, self.rate, self.size = Path(path), rate or USUAL_RATE, size
+        self.path, self.rate, self.size = Path(path), rate or DEFAULT_RATE, size
         self._open = ExitStack()
         self._last = -1
 
@@ -50,7 +50,7 @@ class VideoWriter:
             stream.pix_fmt = "yuv420p"
             coding = stream.codec_context
             coding.colorspace = coding.color_primaries = coding.color_trc = BT709
-            stream.time_base = coding.time_base = Fraction(1, TICKS)
+            stream.time_base = coding.time_base = Fraction(1, TICKS_PER_SECOND)
             self._stream, self._reformat = stream, VideoReformatter().reformat
         except BaseException:
             self._open.close()
@@ -61,19 +61,21 @@ class VideoWriter:
         """uint8 [H, W, 3] RGB, shown from `seconds` on; without a time, one frame's length after the one before."""
         from av import VideoFrame
 
-        frame = self._reformat(VideoFrame.from_ndarray(self._fitted(pixels), format="rgb24"), format="yuv420p",
+        frame = self._reformat(VideoFrame.from_ndarray(self._fit(pixels), format="rgb24"), format="yuv420p",
                                dst_colorspace="ITU709", dst_color_range="MPEG")
-        step = round(TICKS / self.rate)
-        wanted = round(seconds * TICKS) if math.isfinite(seconds) else self._last + step if self._last >= 0 else 0
+        step = round(TICKS_PER_SECOND / self.rate)
+        wanted = (
+            round(seconds * TICKS_PER_SECOND) if math.isfinite(seconds) else self._last + step if self._last >= 0 else 0
+        )
         frame.pts = self._last = max(wanted, self._last + 1)
-        frame.time_base = Fraction(1, TICKS)
+        frame.time_base = Fraction(1, TICKS_PER_SECOND)
         self._container.mux(self._stream.encode(frame))
 
-    def _fitted(self, pixels: np.ndarray) -> np.ndarray:
+    def _fit(self, pixels: np.ndarray) -> np.ndarray:
         """Of the writer's size, made even by repeating the last row and column, for h264 halves the colours."""
         width, height = self.size
         if pixels.shape[:2] != (height, width):
-            pixels = _within(pixels, width, height)
+            pixels = _fit_into(pixels, width, height)
         if height % 2 or width % 2:
             pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
         return np.ascontiguousarray(pixels)
@@ -91,7 +93,7 @@ class VideoWriter:
         self._open.__exit__(kind, error, trace)
 
 
-def _within(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+def _fit_into(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     """As large as fits, in the middle of black."""
     share = min(width / pixels.shape[1], height / pixels.shape[0])
     size = max(1, round(pixels.shape[1] * share)), max(1, round(pixels.shape[0] * share))

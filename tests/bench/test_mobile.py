@@ -6,16 +6,16 @@ import pytest
 
 from harness.bench.mobile import HEADER, Row, render, rows
 from harness.cli import main
-from harness.export.latency import Cost, Latency
+from harness.export.latency import Latency, MeasuredCost
 from harness.utils.errors import InputError
 
 B0 = dict(backbone="efficientnet_b0", input=224, width=1280, parameters=4_017_796, macs=384_542_352)
 TINY = dict(backbone="tiny_mobilenet", input=64, width=128, parameters=90_592, macs=2_962_432)
 
 
-def cost(median: float) -> Cost:
+def cost(median: float) -> MeasuredCost:
     latency = {1: Latency(median, 1.5 * median, 400), 2: Latency(median / 2, median, 800)}
-    return Cost(latency, 92.4, 31.6, "Zen, 2 cores")
+    return MeasuredCost(latency, 92.4, 31.6, "Zen, 2 cores")
 
 
 TABLE = [Row(**TINY, format="onnx", precision="float32", size=430_000, cost=cost(0.21)),

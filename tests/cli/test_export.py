@@ -12,10 +12,10 @@ import pytest
 from harness.cli import main
 from harness.data.image_decoding import decode
 from harness.data.registry import open_dataset
-from harness.export.export import opened
+from harness.export.export import open_network
 from harness.export.exported_model import open_exported
 from harness.export.onnx import FORMAT
-from harness.export.parity import check_parity, crops_of, outputs
+from harness.export.parity import check_parity, compute_outputs, crop_paths
 from harness.features.store import FeatureStore
 from harness.leaderboard.runs import chosen_run
 from harness.metrics.tasks import TASKS
@@ -123,7 +123,7 @@ def test_its_crops_are_cut_as_those_of_its_run(readers, best, tmp_path):
 
 def test_the_folder_opens_as_a_model(exported, best, small_set):
     model, kept = open_exported(exported), best.load_predictions()
-    paths = crops_of(kept, open_dataset(small_set))[:70]
+    paths = crop_paths(kept, open_dataset(small_set))[:70]
     found = model([decode(path) for path in paths])
     np.testing.assert_allclose(found, kept.outputs[:70], atol=1e-4)
     assert (model.card.filter, model.card.task.name) == (best.filter, "expr")
@@ -135,7 +135,7 @@ def test_the_folder_opens_as_a_model(exported, best, small_set):
 def test_the_example_runs_where_framelight_is_not(exported, best, small_set, tmp_path):
     text = (exported / "example.py").read_text()
     assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 11
-    crop = crops_of(best.load_predictions(), open_dataset(small_set))[0]
+    crop = crop_paths(best.load_predictions(), open_dataset(small_set))[0]
     (tmp_path / "blocked.py").write_text(BLOCKED + f"sys.argv = ['example.py', {str(crop)!r}]\n"
                                          f"__file__ = {str(exported / 'example.py')!r}\nexec(open(__file__).read())\n")
     done = subprocess.run([sys.executable, "-I", tmp_path / "blocked.py"], capture_output=True, text=True,
@@ -152,14 +152,14 @@ def test_the_example_runs_where_framelight_is_not(exported, best, small_set, tmp
 def test_every_task_is_predicted_as_the_run_did(task, others, small_set, tmp_path):
     chosen = chosen_run([one for one in tracked_records(Store(others)) if one.recipe == "others"], f"best:{task}", None,
                         Store(others))
-    network, _ = opened(chosen)
+    network, _ = open_network(chosen)
     dataset, kept = open_dataset(small_set), chosen.load_predictions()
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
-    crops = crops_of(kept, dataset)
+    crops = crop_paths(kept, dataset)
     told = []
-    found = outputs(FORMAT.open(path), network.backbone.spec.preprocessing, crops, tmp_path / "kept",
+    found = compute_outputs(FORMAT.open(path), network.backbone.spec.preprocessing, crops, tmp_path / "kept",
                     network.task.width, lambda done, total: told.append((done, total)))
-    again = outputs(None, network.backbone.spec.preprocessing, crops, tmp_path / "kept", network.task.width,
+    again = compute_outputs(None, network.backbone.spec.preprocessing, crops, tmp_path / "kept", network.task.width,
                     lambda done, total: None)
     np.testing.assert_array_equal(found, again)
     checked = check_parity(chosen, kept, dataset, found)
@@ -231,7 +231,7 @@ def test_the_example_runs_in_an_environment_of_its_own(exported, best, small_set
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", "onnxruntime", "numpy", "pillow"], check=True)
-    crop = crops_of(best.load_predictions(), open_dataset(small_set))[0]
+    crop = crop_paths(best.load_predictions(), open_dataset(small_set))[0]
     done = subprocess.run([python, "-I", exported / "example.py", crop], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stdout.startswith("expression "), done.stderr
 

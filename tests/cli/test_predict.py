@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.inference.chunks import partial_folder
-from harness.inference.load_runs import Opening, open_runs
+from harness.inference.load_runs import LoadOptions, open_runs
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import SmoothingParams
@@ -59,9 +59,9 @@ def test_a_folder_of_crops_gives_what_the_runs_predicted_of_that_video(readers, 
 
 
 def test_runs_on_one_backbone_share_its_pass(readers):
-    forwards = open_runs(BOTH, Opening(Store(readers)))
+    forwards = open_runs(BOTH, LoadOptions(Store(readers)))
     assert len(forwards) == 1 and [reader.task.name for reader in forwards[0].readers] == ["expr", "au"]
-    assert len(open_runs(("best:expr", "best:expr"), Opening(Store(readers)))[0].readers) == 1
+    assert len(open_runs(("best:expr", "best:expr"), LoadOptions(Store(readers)))[0].readers) == 1
 
 
 def test_gaps_are_left_empty_where_that_is_wanted(readers, crops, tmp_path):
@@ -224,7 +224,7 @@ def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):
 
 def test_a_filter_of_its_own_is_the_default():
     from harness.inference.forward import LoadedRun
-    from harness.inference.smoothing_options import filter_of
+    from harness.inference.smoothing_options import smoothing_of
     from harness.metrics.tasks import task
     from harness.utils.errors import InputError
 
@@ -233,13 +233,13 @@ def test_a_filter_of_its_own_is_the_default():
         SmoothingParams("trailing_mean", 3, "held", (0.3,) * 12),
     )
     reader = LoadedRun("run", "", task("au"), own, "")
-    assert filter_of(reader, False) == own
-    assert filter_of(reader, True) == SmoothingParams("exponential", 7, "held", own.thresholds)
-    assert filter_of(LoadedRun("run", "", task("au"), own, "", causal), True) == causal
-    assert filter_of(reader, False, film=False) == SmoothingParams("none", 0, "nearest", own.thresholds)
-    assert filter_of(reader, False, "none") == SmoothingParams("none", 0, "nearest", own.thresholds)
+    assert smoothing_of(reader, False) == own
+    assert smoothing_of(reader, True) == SmoothingParams("exponential", 7, "held", own.thresholds)
+    assert smoothing_of(LoadedRun("run", "", task("au"), own, "", causal), True) == causal
+    assert smoothing_of(reader, False, film=False) == SmoothingParams("none", 0, "nearest", own.thresholds)
+    assert smoothing_of(reader, False, "none") == SmoothingParams("none", 0, "nearest", own.thresholds)
     for kernel, radius in (("mean", None), (None, 3)):
         with pytest.raises(InputError, match="not of one film are not smoothed; leave out"):
-            filter_of(reader, False, kernel, radius, film=False)
+            smoothing_of(reader, False, kernel, radius, film=False)
     with pytest.raises(InputError, match="needs a --radius"):
-        filter_of(LoadedRun("run", "", task("au"), SmoothingParams("none", 0, "linear"), ""), False, "mean")
+        smoothing_of(LoadedRun("run", "", task("au"), SmoothingParams("none", 0, "linear"), ""), False, "mean")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import backbones
-from harness.export.card import CARD, card_of, file_of, read_card
-from harness.export.export import opened
+from harness.export.card import CARD, describe_file, make_card, read_card
+from harness.export.export import open_network
 from harness.export.network import with_random_head
 from harness.export.onnx import FORMAT
 from harness.leaderboard.runs import chosen_run
@@ -26,11 +26,11 @@ from tests.helpers.predict_command import PROBABILITIES, numbers, predict, runs_
 def made(readers, tmp_path_factory):
     """The folder of an export of the best run of expressions, its file neither scored nor timed."""
     chosen = chosen_run(tracked_records(Store(readers)), "best:expr", None, Store(readers))
-    network, _ = opened(chosen)
+    network, _ = open_network(chosen)
     folder = tmp_path_factory.mktemp("export")
     path = FORMAT.write(network, folder, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
-    card = card_of(chosen, network, FORMAT, False, 0, margin=Margin(1.2, 0.1, 0.05))
-    write_json(folder / CARD, {**card, "files": [file_of(FORMAT, path, "float32")]})
+    card = make_card(chosen, network, FORMAT, False, 0, margin=Margin(1.2, 0.1, 0.05))
+    write_json(folder / CARD, {**card, "files": [describe_file(FORMAT, path, "float32")]})
     return folder
 
 
@@ -131,17 +131,17 @@ def test_a_file_whose_runtime_is_absent_names_that_and_not_what_writes_it(export
 def test_a_file_that_gives_something_else_is_refused(readers, exported, crops, tmp_path, capsys):
     other = with_random_head(backbones.load("tiny_mobilenet@random"), TASKS["va"])
     path = FORMAT.write(other, exported, "float32", np.zeros((0, other.size, other.size, 3), np.uint8))
-    rewritten(exported, ("files", 0), file_of(FORMAT, path, "float32"))
+    rewritten(exported, ("files", 0), describe_file(FORMAT, path, "float32"))
     assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 1
     assert "gives no outputs of 8 columns" in capsys.readouterr().err
 
 
 def test_thresholds_of_real_time_are_kept_beside_those_of_a_film(readers, tmp_path):
     chosen = chosen_run(tracked_records(Store(readers)), "best:au", None, Store(readers))
-    network, _ = opened(chosen)
+    network, _ = open_network(chosen)
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
     live = SmoothingParams("exponential", 3, "held", tuple(i / 16 for i in range(12)))
-    card = card_of(chosen, network, FORMAT, False, 0, causal=live)
-    write_json(tmp_path / CARD, {**card, "files": [file_of(FORMAT, path, "float32")]})
+    card = make_card(chosen, network, FORMAT, False, 0, causal=live)
+    write_json(tmp_path / CARD, {**card, "files": [describe_file(FORMAT, path, "float32")]})
     told = read_card(tmp_path)
     assert (told.filter, told.causal) == (chosen.filter, live) and live.thresholds != chosen.filter.thresholds

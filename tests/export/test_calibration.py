@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.export.calibration import spread
+from harness.export.calibration import spread_evenly
 
 
 def named(video, count):
@@ -11,18 +11,18 @@ def named(video, count):
 
 def test_every_video_gives_as_many_crops_while_it_has_them():
     videos = [named("long", 100), named("short", 3), named("middle", 40), ()]
-    found = spread(videos, 33)
+    found = spread_evenly(videos, 33)
     counts = {name: sum(path.parent.name == name for path in found) for name in ("long", "short", "middle")}
     assert counts == {"long": 15, "short": 3, "middle": 15}
     assert len(set(found)) == 33
 
 
 def test_crops_are_spread_evenly_within_a_video():
-    found = spread([named("one", 100)], 4)
+    found = spread_evenly([named("one", 100)], 4)
     assert [int(path.stem) for path in found] == [13, 38, 63, 88]
 
 
 def test_there_are_never_more_than_there_are():
-    assert len(spread([named("a", 2), named("b", 5)], 256)) == 7
-    assert len(spread([named(f"v{i}", 9) for i in range(10)], 7)) == 7
-    assert spread([], 5) == []
+    assert len(spread_evenly([named("a", 2), named("b", 5)], 256)) == 7
+    assert len(spread_evenly([named(f"v{i}", 9) for i in range(10)], 7)) == 7
+    assert spread_evenly([], 5) == []

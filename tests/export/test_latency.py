@@ -7,7 +7,7 @@ import pytest
 
 import backbones
 from harness.export.formats import format_named
-from harness.export.latency import FEWEST_CALLS, WARM_CALLS, measure, timed
+from harness.export.latency import FEWEST_CALLS, WARM_CALLS, measure_cost, time_calls
 from harness.export.network import with_random_head
 from harness.metrics.tasks import TASKS
 from harness.utils.errors import FramelightError
@@ -21,7 +21,7 @@ def written(tmp_path_factory):
 
 
 def test_time_and_memory_of_one_crop(written):
-    cost = measure("onnx", written, 64, threads=(1,))
+    cost = measure_cost("onnx", written, 64, threads=(1,))
     assert list(cost.latency) == [1]
     assert 0.01 < cost.latency[1].median <= cost.latency[1].p95 and cost.latency[1].calls >= FEWEST_CALLS
     assert written.stat().st_size / 2**20 < cost.growth < cost.memory < 250, "torch was imported"
@@ -32,10 +32,10 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path):
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"no graph")
     with pytest.raises(FramelightError, match="the cost of .*broken.onnx could not be measured"):
-        measure("onnx", path, 64, threads=(1,))
+        measure_cost("onnx", path, 64, threads=(1,))
 
 
 def test_calls_that_warm_up_are_not_counted():
     calls = []
-    found = timed(lambda: calls.append(0))
+    found = time_calls(lambda: calls.append(0))
     assert len(calls) >= len(found) + WARM_CALLS and min(found) >= 0

@@ -15,7 +15,7 @@ from harness.export.network import (
     ExportNetwork,
     Heads,
     ZeroShot,
-    network_of,
+    make_network,
     torch_module,
     with_random_head,
 )
@@ -71,7 +71,7 @@ def test_the_heads_of_a_run_give_what_its_model_predicts(model_of, dtype, random
     arrays = {"embeddings": random.normal(0, 3, (60, 5)).astype(np.float32),
               "scores": random.normal(0, 3, (60, 9)).astype(np.float32)}
     expected = model.predict_arrays(feature_columns(model.features, arrays, dtype))
-    network = network_of(model, backbones.load("tiny_resnet@random"))
+    network = make_network(model, backbones.load("tiny_resnet@random"))
     found = network.heads(*map(torch.from_numpy, arrays.values())).detach().numpy()
     assert network.task is model.task and found.shape == (60, model.task.width)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)

@@ -9,13 +9,13 @@ from onnx import helper
 from backbones.preprocessing import normalize
 from backbones.resizing import resize_all
 from backbones.spec import Preprocessing
-from harness.export.onnx_preprocessing import any_size, prelude
+from harness.export.onnx_preprocessing import can_resize, preprocessing_graph
 
 SIDES = ((112, 112), (64, 64), (96, 96), (1, 1), (50, 70), (301, 299), (96, 80))
 
 
 def session(preprocessing, resizing=True):
-    model = helper.make_model(prelude(preprocessing, resizing), opset_imports=[helper.make_opsetid("", 20)],
+    model = helper.make_model(preprocessing_graph(preprocessing, resizing), opset_imports=[helper.make_opsetid("", 20)],
                               ir_version=10)
     onnx.checker.check_model(model)
     return onnxruntime.InferenceSession(model.SerializeToString())
@@ -43,7 +43,7 @@ def test_a_value_range_of_grey_levels_is_kept():
 
 
 def test_filters_that_the_graph_does_not_have_leave_the_size_fixed():
-    assert any_size(Preprocessing(64, "bicubic")) and not any_size(Preprocessing(64, "lanczos"))
+    assert can_resize(Preprocessing(64, "bicubic")) and not can_resize(Preprocessing(64, "lanczos"))
     preprocessing = Preprocessing(64, "lanczos")
     run = session(preprocessing, resizing=False)
     assert run.get_inputs()[0].shape == ["batch", 64, 64, 3]

@@ -10,7 +10,7 @@ from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
 from harness.features.crop_margins import DEFAULT, FEWEST, MOST
 from harness.inference.forward import LoadedRun
-from harness.inference.load_runs import margins_of
+from harness.inference.load_runs import crop_margins
 from harness.utils.store import Store
 from harness.video.faces.boxes import Margin, crop
 from harness.video.faces.detector import open_detector
@@ -59,31 +59,31 @@ def reader(images="", margin=None):
 def test_it_is_that_of_the_crops_and_measured_once(tmp_path, detector, videos, each, logged):
     images, seen = make_set(tmp_path / "data", detector, videos, each), Counting()
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
-    first = margins_of([reader(images)], seen, Store(tmp_path), None)
+    first = crop_margins([reader(images)], seen, Store(tmp_path), None)
     assert seen.shown == min(MOST, videos * each)
     if videos * each >= FEWEST:
         assert first[0].scale == pytest.approx(WIDE.scale, abs=0.06)
         assert first[0].dy == pytest.approx(WIDE.dy, abs=0.04)
     else:
         assert first == [DEFAULT] and "few faces are found" in logged[-1]
-    assert margins_of([reader(images)], seen, Store(tmp_path), None) == first
+    assert crop_margins([reader(images)], seen, Store(tmp_path), None) == first
     assert seen.shown == min(MOST, videos * each)
 
 
 def test_crops_that_are_gone_or_were_changed_tell_nothing(tmp_path, detector, logged):
     images = make_set(tmp_path / "data", detector, 2, 12)
-    assert margins_of([reader(images)], detector, Store(tmp_path), None) == [DEFAULT]
+    assert crop_margins([reader(images)], detector, Store(tmp_path), None) == [DEFAULT]
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     (tmp_path / "data" / "cropped" / "video0" / "00001.png").unlink()
-    assert margins_of([reader(images), reader()], detector, Store(tmp_path), None) == [DEFAULT] * 2
+    assert crop_margins([reader(images), reader()], detector, Store(tmp_path), None) == [DEFAULT] * 2
     assert len(logged) == 3 and all("are not here" in line and "--margin X" in line for line in logged)
     assert not (Store(tmp_path).crop_margins).exists()
 
 
 def test_what_is_known_or_given_is_not_looked_up(tmp_path, detector):
     own, seen = Margin(1.2, 0.1, 0.05), Counting()
-    assert margins_of([reader(margin=own)], seen, Store(tmp_path), None) == [own]
-    assert margins_of([reader(margin=own), reader()], seen, Store(tmp_path), 1.5) == [Margin(1.5)] * 2
+    assert crop_margins([reader(margin=own)], seen, Store(tmp_path), None) == [own]
+    assert crop_margins([reader(margin=own), reader()], seen, Store(tmp_path), 1.5) == [Margin(1.5)] * 2
     assert seen.shown == 0
 
 
@@ -91,7 +91,7 @@ def test_a_damaged_note_is_written_anew(tmp_path, detector):
     images = make_set(tmp_path / "data", detector, 4, 8)
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     note = Store(tmp_path).crop_margins
-    first = margins_of([reader(images)], detector, Store(tmp_path), None)
+    first = crop_margins([reader(images)], detector, Store(tmp_path), None)
     note.write_text("[]")
-    assert margins_of([reader(images)], detector, Store(tmp_path), None) == first
+    assert crop_margins([reader(images)], detector, Store(tmp_path), None) == first
     assert list(json.loads(note.read_text()).values()) == [[first[0].scale, first[0].dx, first[0].dy]]

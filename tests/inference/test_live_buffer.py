@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.inference.live_buffer import BLOCK, joined, packed
-from harness.inference.live_smoothing import Row
+from harness.inference.live_buffer import BLOCK, append_rows, pack_rows
+from harness.inference.live_smoothing import LiveRow
 
 WIDTHS = (8, 2)
 FIELDS = ("frame", "id", "found", "boxes", "scores")
@@ -17,7 +17,7 @@ def rows(count):
         found = bool(place % 5) and (place % 3 < 2 or place < 9)
         outputs = tuple(rng.random(width) for width in WIDTHS)
         raw = tuple(own.astype(np.float32) for own in outputs) if found else None
-        made.append(Row(1 + place // 3, 1 + place % 3, found, rng.random(4).astype(np.float32), float(place), raw,
+        made.append(LiveRow(1 + place // 3, 1 + place % 3, found, rng.random(4).astype(np.float32), float(place), raw,
                         outputs))
     return made
 
@@ -26,9 +26,9 @@ def rows(count):
 def test_what_is_joined_bit_by_bit_is_what_came(step):
     made, blocks = rows(2500), []
     for start in range(0, len(made), step):
-        blocks = joined(blocks, packed(made[start:start + step], WIDTHS))
+        blocks = append_rows(blocks, pack_rows(made[start:start + step], WIDTHS))
     assert len(blocks) <= len(made) / BLOCK + 1
-    all_of_them, whole = joined(blocks, all_in_one=True)[0], packed(made, WIDTHS)
+    all_of_them, whole = append_rows(blocks, all_in_one=True)[0], pack_rows(made, WIDTHS)
     for name in FIELDS:
         assert np.array_equal(getattr(all_of_them, name), getattr(whole, name))
     for name in ("raw", "smoothed"):
@@ -38,13 +38,13 @@ def test_what_is_joined_bit_by_bit_is_what_came(step):
 
 
 def test_nobody_came():
-    nobody = joined([], packed([], WIDTHS))
+    nobody = append_rows([], pack_rows([], WIDTHS))
     assert len(nobody) == 1 and len(nobody[0]) == 0 and nobody[0].boxes.shape == (0, 4)
     assert [own.shape for own in nobody[0].smoothed] == [(0, 8), (0, 2)] and nobody[0].until_last_found().shape == (0,)
 
 
 def test_rows_end_with_the_frame_in_which_a_face_was_last_found():
-    held = packed(rows(60), WIDTHS)
+    held = pack_rows(rows(60), WIDTHS)
     kept = held.take(held.until_last_found())
     for face in (1, 2, 3):
         seen = held.frame[(held.id == face) & held.found].max()
@@ -54,4 +54,4 @@ def test_rows_end_with_the_frame_in_which_a_face_was_last_found():
 
 def test_a_face_that_was_never_found_has_no_row():
     row = rows(1)[0]
-    assert not row.found and not packed([row], WIDTHS).until_last_found().any()
+    assert not row.found and not pack_rows([row], WIDTHS).until_last_found().any()

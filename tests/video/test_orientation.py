@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from harness.video.orientation import EXIF, of_matrix
+from harness.video.orientation import EXIF_ORIENTATIONS, from_display_matrix
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (5, 8, 3), np.uint8)
 TURN = 1 << 16
@@ -15,7 +15,7 @@ TURN = 1 << 16
 def test_exif_orientations_turn_as_pillow_turns_them(orientation):
     image = Image.fromarray(PIXELS)
     image.getexif()[0x0112] = orientation
-    turned = EXIF[orientation](PIXELS)
+    turned = EXIF_ORIENTATIONS[orientation](PIXELS)
     assert np.array_equal(turned, np.asarray(ImageOps.exif_transpose(image))) and turned.flags.c_contiguous
 
 
@@ -25,5 +25,5 @@ def test_exif_orientations_turn_as_pillow_turns_them(orientation):
     ((0, 1, 1, 0), PIXELS.swapaxes(0, 1)), ((0, -1, -1, 0), np.rot90(PIXELS, 2).swapaxes(0, 1))])
 def test_display_matrices_turn_and_mirror(matrix, expected):
     a, b, c, d = (entry * TURN for entry in matrix)
-    turned = of_matrix(np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], np.int32))(PIXELS)
+    turned = from_display_matrix(np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], np.int32))(PIXELS)
     assert np.array_equal(turned, expected)

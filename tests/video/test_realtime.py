@@ -8,7 +8,7 @@ import pytest
 
 from harness.utils.errors import InputError
 from harness.video.frames import TimeLimitedSource
-from harness.video.reader import Video
+from harness.video.reader import VideoSource
 from harness.video.realtime import RealtimeSource
 from harness.video.source import open_source
 from tests.helpers.video_files import film
@@ -55,7 +55,7 @@ def test_a_source_that_was_never_read_closes(tmp_path):
         pass
 
 
-class Unplugged(Video):
+class Unplugged(VideoSource):
     """A video on a drive that is pulled out after three frames."""
 
     def __iter__(self):

@@ -8,7 +8,7 @@ from harness.leaderboard.row_types import Row
 from harness.leaderboard.rows import board_key
 from harness.tracking.records import Record
 
-NAMED = 3
+MAX_NAMES = 3
 """Runs that a reason names before it counts the rest."""
 
 
@@ -32,17 +32,17 @@ def reason_not_champion(record: Record, listed: Sequence[Row]) -> str:
     if better:
         best = max(better, key=lambda row: row.value)
         tied = ", with which it is tied" if own.tied_with_best else ""
-        return f"the best of its board is {_named([best])} ({best.metric} {best.value:.4f} against " \
+        return f"the best of its board is {_list_runs([best])} ({best.metric} {best.value:.4f} against " \
                f"{own.value:.4f}){tied}"
     tied = [row for row in others if row.tied_with_best]
     if tied:
-        return f"it leads its board, but not beyond the tie with {_named(tied)}"
+        return f"it leads its board, but not beyond the tie with {_list_runs(tied)}"
     untested = [row for row in others if row.tied_with_best is None]
     if untested:
-        return f"it leads its board, but no paired test can be made with {_named(untested)}"
+        return f"it leads its board, but no paired test can be made with {_list_runs(untested)}"
     return ""
 
 
-def _named(rows: Sequence[Row]) -> str:
+def _list_runs(rows: Sequence[Row]) -> str:
     names = [f"{row.kind} {row.run_id}" for row in rows]
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    return ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else "")

@@ -39,16 +39,16 @@ def fetch_model(uri: str, store: Store) -> Path:
     from harness.export.registry.registry import Registry
 
     registry = Registry(location, reading_only=True)
-    version = _version(registry, named["name"], named["alias"], named["version"])
-    folder = _folder(registry, version)
-    if not _sound(version, folder):
+    version = _find_version(registry, named["name"], named["alias"], named["version"])
+    folder = _version_folder(registry, version)
+    if not _is_intact(version, folder):
         raise FramelightError(f"{folder / FILE} is {'altered' if (folder / FILE).is_file() else 'gone'}: it is not the "
                               f"file that {version.uri} was registered with; export run "
                               f"{version.tags.get('framelight.run_id')} again, which registers it anew")
     return folder
 
 
-def _version(registry: Registry, name: str, alias: str | None, number: str | None) -> Version:
+def _find_version(registry: Registry, name: str, alias: str | None, number: str | None) -> Version:
     versions = {version.number: version for version in registry.versions(name)}
     if not versions:
         names = [known for known in registry.names() if known.startswith("framelight-")]
@@ -60,33 +60,33 @@ def _version(registry: Registry, name: str, alias: str | None, number: str | Non
         aliases = registry.aliases(name)
         if not aliases:
             raise InputError(f"{name} has no alias '{alias}', nor any other: none of its runs led its board beyond the "
-                             f"tie when it was exported. Name a version: {_listed(name, versions)}")
+                             f"tie when it was exported. Name a version: {_list_versions(name, versions)}")
         if alias not in aliases:
             raise unknown_name_error(f"alias of {name}", alias, aliases)
         number = aliases[alias]
     if str(number) not in versions:
-        raise InputError(f"{name} has no version {number}; it has {_listed(name, versions)}")
+        raise InputError(f"{name} has no version {number}; it has {_list_versions(name, versions)}")
     return versions[str(number)]
 
 
-def _listed(name: str, versions: dict[str, Version]) -> str:
+def _list_versions(name: str, versions: dict[str, Version]) -> str:
     return ", ".join(f"{PREFIX}{name}/{number}" for number in list(versions)[-5:])
 
 
-def _folder(registry: Registry, version: Version) -> Path:
+def _version_folder(registry: Registry, version: Version) -> Path:
     if SHA256 not in version.tags or not _ID.fullmatch(version.tags.get(MODEL, "")):
         raise InputError(f"{version.uri} was not made by framelight export; Framelight cannot read it")
     here = registry.folder(version)
     if here is not None:
         return here / FOLDER
     kept = registry.location.store.models / version.tags[MODEL]
-    if not _sound(version, kept / FOLDER):
+    if not _is_intact(version, kept / FOLDER):
         shutil.rmtree(kept, ignore_errors=True)
         with atomic_write_dir(kept) as aside:
             registry.fetch(version, aside)
     return kept / FOLDER
 
 
-def _sound(version: Version, folder: Path) -> bool:
+def _is_intact(version: Version, folder: Path) -> bool:
     """Whether the model's file is there and is the one that was registered."""
     return (folder / FILE).is_file() and sha256(folder / FILE) == version.tags[SHA256]

@@ -29,7 +29,7 @@ from harness.utils.files import sha256, write_json
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
-    from harness.export.registry.registry import Prepare, Registry, Version
+    from harness.export.registry.registry import ModelWriter, Registry, Version
     from harness.tracking.mlflow_api import LoggedModel
 
 
@@ -57,13 +57,13 @@ def log_exported(store: Store, record: Record, folder: Path) -> list[str]:
     Raises FramelightError where MLflow cannot be written; the export is whole even then.
     """
     try:
-        return _logged(store, record, folder)
+        return _log_model(store, record, folder)
     except FramelightError as error:
         raise FramelightError(f"{folder} is written, but its model was not logged (--no-model leaves that out): {error}"
                               ) from error
 
 
-def _logged(store: Store, record: Record, folder: Path) -> list[str]:
+def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
     file = folder / FILE
     if not file.is_file():
         return [f"not logged to MLflow, which is given the float32 ONNX file: {file} is not there"]
@@ -75,12 +75,12 @@ def _logged(store: Store, record: Record, folder: Path) -> list[str]:
     if run_id is None:
         return [f"not logged to MLflow: job {record.job_id} is not tracked at {location.uri}"]
     name, tags = model_name(record), _tags(record, file)
-    version, new = registry.register(name, run_id, tags, _prepare(record, folder, tags))
+    version, new = registry.register(name, run_id, tags, _model_writer(record, folder, tags))
     said = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location.uri}"
     evidence = SignificanceCache(store, remote_job_files(store))
     with suppress_logging():
         listed = rows(tracked_records(store), record.task, evidence)
-    return [said, _crowned(registry, version, record, reason_not_champion(record, listed))]
+    return [said, _update_champion(registry, version, record, reason_not_champion(record, listed))]
 
 
 def model_name(record: Record) -> str:
@@ -88,7 +88,7 @@ def model_name(record: Record) -> str:
     return f"framelight-{record.task}-" + (re.sub(r"[^A-Za-z0-9._-]+", "-", record.dataset).strip("-") or "data")
 
 
-def _crowned(registry: Registry, version: Version, record: Record, why: str) -> str:
+def _update_champion(registry: Registry, version: Version, record: Record, why: str) -> str:
     before = registry.aliases(version.name).get(CHAMPION)
     champion = f"models:/{version.name}@{CHAMPION}"
     if why:
@@ -111,15 +111,15 @@ def _tags(record: Record, file: Path) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _prepare(record: Record, folder: Path, tags: Mapping[str, str]) -> Prepare:
+def _model_writer(record: Record, folder: Path, tags: Mapping[str, str]) -> ModelWriter:
     def prepare(to: Path, model: LoggedModel) -> None:
         from harness.tracking.mlflow_api import save_pyfunc
 
-        crops, outputs = _ports(folder / FILE)
+        crops, outputs = _signature(folder / FILE)
         [(_, _, shape)] = crops
         with tempfile.TemporaryDirectory() as aside:
             data = Path(aside) / Path(FOLDER).name
-            _copy(folder, data)
+            _copy_export(folder, data)
             save_pyfunc(to, model, LOADER, data, crops, outputs,
                         synthetic_example(EXAMPLE_SIDE if shape[1] < 0 else shape[1]),
                         [f"{name}=={version_of(name)}" for name in PACKAGES], tags)
@@ -127,7 +127,7 @@ def _prepare(record: Record, folder: Path, tags: Mapping[str, str]) -> Prepare:
     return prepare
 
 
-def _copy(folder: Path, data: Path) -> None:
+def _copy_export(folder: Path, data: Path) -> None:
     """The float32 file alone, and a card that speaks of no other."""
     data.mkdir()
     card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
@@ -137,7 +137,7 @@ def _copy(folder: Path, data: Path) -> None:
         shutil.copyfile(folder / name, data / name)
 
 
-def _ports(file: Path) -> tuple[list[tuple[str, str, list[int]]], list[tuple[str, str, list[int]]]]:
+def _signature(file: Path) -> tuple[list[tuple[str, str, list[int]]], list[tuple[str, str, list[int]]]]:
     """(name, type, shape) of what the file takes and gives; -1 for any length."""
     from onnxruntime import InferenceSession
 

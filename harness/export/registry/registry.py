@@ -31,7 +31,7 @@ CHAMPION = "champion"
 NAME = "framelight"
 """What a run's model is called among the outputs of its MLflow run."""
 
-Prepare = Callable[[Path, LoggedModel], None]
+ModelWriter = Callable[[Path, LoggedModel], None]
 """Writes the folder that MLflow keeps of a logged model."""
 
 
@@ -80,13 +80,13 @@ class Registry:
             found = paginate(partial(self._client.search_registered_models, f"name = '{name}'"))
             return {alias: str(number) for model in found for alias, number in model.aliases.items()}
 
-    def register(self, name: str, run_id: str, tags: Mapping[str, str], prepare: Prepare) -> tuple[Version, bool]:
+    def register(self, name: str, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> tuple[Version, bool]:
         """The version of a job's model file, and whether it is new; it is logged to the run where it was not.
 
         tags: of the version, `JOB` and `SHA256` among them.
         """
         with self._to.guard(FramelightError), locked(self.location):
-            model = self._logged(run_id, tags, prepare)
+            model = self._get_or_log_model(run_id, tags, prepare)
             self._link(run_id, model)
             known = [one for one in self.versions(name) if one.tags.get(MODEL) == model.model_id]
             if known:
@@ -103,7 +103,7 @@ class Registry:
 
     def folder(self, version: Version) -> Path | None:
         """Where a version's files are on this machine; None where they must be fetched from elsewhere."""
-        place = _local(version.location)
+        place = _local_path(version.location)
         if place is None:
             return None
         own = self.location.store.mlflow_model(version.tags.get(MODEL, ""))
@@ -115,15 +115,15 @@ class Registry:
             for path in download(version.location, Path(aside), self.location.uri).iterdir():
                 path.rename(folder / path.name)
 
-    def _logged(self, run_id: str, tags: Mapping[str, str], prepare: Prepare) -> LoggedModel:
+    def _get_or_log_model(self, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> LoggedModel:
         """The logged model of this very file; what a killed attempt of this store left of one goes, and one whose file
         is gone or altered. What others logged is never removed."""
-        for model in self._same(tags):
-            if model.status == "READY" and self._is_there(model):
+        for model in self._logged_models(tags):
+            if model.status == "READY" and self._is_intact(model):
                 return model
             if self.location.database or model.tags.get(WRITER) == writer(self.location):
                 self._client.delete_logged_model(model.model_id)
-                place = _local(model.artifact_location)
+                place = _local_path(model.artifact_location)
                 if place is not None and place.parent.name == model.model_id:
                     shutil.rmtree(place.parent, ignore_errors=True)
         model = self._client.create_logged_model(self._to.experiment, NAME, source_run_id=run_id,
@@ -134,13 +134,13 @@ class Registry:
             self._client.log_model_artifacts(model.model_id, str(folder))
         return self._client.finalize_logged_model(model.model_id, "READY")
 
-    def _same(self, tags: Mapping[str, str]) -> list[LoggedModel]:
+    def _logged_models(self, tags: Mapping[str, str]) -> list[LoggedModel]:
         condition = f"tags.`{SHA256}` = '{tags[SHA256]}' AND tags.`{JOB}` = '{tags[JOB]}'"
         return paginate(partial(self._client.search_logged_models, [self._to.experiment], condition))
 
-    def _is_there(self, model: LoggedModel) -> bool:
+    def _is_intact(self, model: LoggedModel) -> bool:
         """Whether its files can be and are sound; only those on this machine are looked at."""
-        place = _local(model.artifact_location)
+        place = _local_path(model.artifact_location)
         if place is None:
             return True
         file = place / FOLDER / FILE
@@ -152,7 +152,7 @@ class Registry:
             self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, 0)])
 
 
-def _local(location: str) -> Path | None:
+def _local_path(location: str) -> Path | None:
     """The path of an artifact location on this machine, None for any other."""
     place = urlparse(location)
     return Path(unquote(place.path)) if place.scheme in ("", "file") else None

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-FINER = 3
+SUPERSAMPLING = 3
 """Masks of curves are drawn so many times larger and reduced, which is what makes their edges smooth."""
-CAPITAL = 0.365
+HALF_CAP_HEIGHT = 0.365
 """Half the height of a capital letter, in sizes of the font."""
-LINE, BASE = 1.35, 0.98
+LINE, BASELINE = 1.35, 0.98
 """Height of a line of text and of its part above the base line, in sizes of the font."""
 
 
@@ -45,35 +45,35 @@ def fill(pixels: np.ndarray, left: int, top: int, right: int, bottom: int, colou
 
 def blend(pixels: np.ndarray, mask: np.ndarray, left: int, top: int, colour: str) -> None:
     """A colour where the mask, uint8 [h, w], is 255, and in between where it is less."""
-    _composite(pixels, _stamp(mask, colour), left, top)
+    _composite(pixels, _patch(mask, colour), left, top)
 
 
 def rounded_rectangle(pixels: np.ndarray, left: int, top: int, width: int, height: int, radius: int, colour: str,
          opacity: float = 1.0) -> None:
     """A rectangle with round corners."""
-    _composite(pixels, _slab(width, height, radius, colour, opacity), left, top)
+    _composite(pixels, _rounded_patch(width, height, radius, colour, opacity), left, top)
 
 
 class Patch(NamedTuple):
     """What is added to pixels and how much of them is kept, in 256ths; uint16 [h, w, 3]."""
 
     added: np.ndarray
-    kept: np.ndarray
+    background: np.ndarray
 
 
-def _stamp(mask: np.ndarray, colour: str, opacity: float = 1.0) -> Patch:
+def _patch(mask: np.ndarray, colour: str, opacity: float = 1.0) -> Patch:
     seen = np.repeat(mask[:, :, None], 3, axis=2).astype(np.uint16)
     weight = seen + (seen >> 7) if opacity >= 1 else seen * np.uint16(round(256 * opacity)) >> 8
     return Patch(rgb(colour) * weight, 256 - weight)
 
 
 def _composite(pixels: np.ndarray, stamp: Patch, left: int, top: int) -> None:
-    height, width, _ = stamp.kept.shape
+    height, width, _ = stamp.background.shape
     part = pixels[max(top, 0):max(top + height, 0), max(left, 0):max(left + width, 0)]
     if part.size:
         down, across = slice(max(-top, 0), max(-top, 0) + len(part)), max(-left, 0)
         seen = slice(across, across + part.shape[1])
-        _mix(part, stamp.added[down, seen], stamp.kept[down, seen])
+        _mix(part, stamp.added[down, seen], stamp.background[down, seen])
 
 
 def _mix(part: np.ndarray, added: np.ndarray, kept: np.ndarray | np.uint16) -> None:
@@ -84,19 +84,19 @@ def _mix(part: np.ndarray, added: np.ndarray, kept: np.ndarray | np.uint16) -> N
     part[...] = mixed
 
 
-def write(pixels: np.ndarray, text: str, x: int, middle: float, size: int, colour: str, bold: bool = False,
+def draw_text(pixels: np.ndarray, text: str, x: int, middle: float, size: int, colour: str, bold: bool = False,
           anchor: str = "left") -> None:
     """One line, its capital letters centred on `middle`; anchor: which part of it lies at x, `left`, `middle`, `right`.
     """
-    stamp = _words(text, size, colour, bold)
-    width = stamp.kept.shape[1]
+    stamp = _text_patch(text, size, colour, bold)
+    width = stamp.background.shape[1]
     left = x - {"left": 0, "middle": width // 2, "right": width}[anchor]
-    _composite(pixels, stamp, left, round(middle + CAPITAL * size) - round(BASE * size))
+    _composite(pixels, stamp, left, round(middle + HALF_CAP_HEIGHT * size) - round(BASELINE * size))
 
 
 @lru_cache(maxsize=512)
-def _words(text: str, size: int, colour: str, bold: bool) -> Patch:
-    return _stamp(text_mask(text, size, bold), colour)
+def _text_patch(text: str, size: int, colour: str, bold: bool) -> Patch:
+    return _patch(text_mask(text, size, bold), colour)
 
 
 @lru_cache(maxsize=512)
@@ -104,7 +104,7 @@ def text_mask(text: str, size: int, bold: bool = False) -> np.ndarray:
     """uint8 [h, w] mask of one line, as wide as the text."""
     face = _font(size, bold)
     image = Image.new("L", (max(1, round(face.getlength(text))), round(LINE * size)))
-    ImageDraw.Draw(image).text((0, round(BASE * size)), text, fill=255, font=face, anchor="ls")
+    ImageDraw.Draw(image).text((0, round(BASELINE * size)), text, fill=255, font=face, anchor="ls")
     return np.asarray(image)
 
 
@@ -119,10 +119,12 @@ def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
 
 
 @lru_cache(maxsize=256)
-def _slab(width: int, height: int, radius: int, colour: str, opacity: float) -> Patch:
-    large = Image.new("L", (FINER * width, FINER * height))
-    ImageDraw.Draw(large).rounded_rectangle((0, 0, FINER * width - 1, FINER * height - 1), FINER * radius, fill=255)
-    return _stamp(np.asarray(large.reduce(FINER)), colour, opacity)
+def _rounded_patch(width: int, height: int, radius: int, colour: str, opacity: float) -> Patch:
+    large = Image.new("L", (SUPERSAMPLING * width, SUPERSAMPLING * height))
+    ImageDraw.Draw(large).rounded_rectangle(
+        (0, 0, SUPERSAMPLING * width - 1, SUPERSAMPLING * height - 1), SUPERSAMPLING * radius, fill=255
+    )
+    return _patch(np.asarray(large.reduce(SUPERSAMPLING)), colour, opacity)
 
 
 def outline(pixels: np.ndarray, box: tuple[int, int, int, int], thick: int, colour: str, dash: int = 0) -> None:

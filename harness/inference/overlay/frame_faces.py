@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.inference.result import Outputs, PredictionResult
-from harness.video.frames import USUAL_RATE
+from harness.video.frames import DEFAULT_RATE
 
 TRAIL = 1.5
 """Seconds of valence and arousal that are shown."""
@@ -45,7 +45,7 @@ class FacesByFrame:
         self.reading = reading
         self.held = {name: _block(reading.outputs, name) for name in ("expr", "va", "au")}
         in_a_row = reading.rate is not None or any(one.kernel != "none" for one in reading.outputs)
-        self.reach = max(1, round(TRAIL * (reading.rate or USUAL_RATE))) if in_a_row else 1
+        self.reach = max(1, round(TRAIL * (reading.rate or DEFAULT_RATE))) if in_a_row else 1
         self.order = np.lexsort((reading.frame, reading.face))
         self.place = np.empty_like(self.order)
         self.place[self.order] = np.arange(len(self.order))
@@ -53,9 +53,9 @@ class FacesByFrame:
     def __getitem__(self, number: int) -> list[FaceOverlay]:
         """The faces of that frame by their ids; none for a frame that was not read."""
         rows = range(*np.searchsorted(self.reading.frame, (number, number + 1)))
-        return [self._shown(row) for row in rows]
+        return [self._face(row) for row in rows]
 
-    def _shown(self, row: int) -> FaceOverlay:
+    def _face(self, row: int) -> FaceOverlay:
         reading = self.reading
         now = {name: None if values is None or np.isnan(values[row]).any() else values[row]
                for name, values in self.held.items()}
@@ -73,14 +73,14 @@ class FacesByFrame:
         return values[~np.isnan(values).any(axis=1)]
 
 
-def giving(outputs: Sequence[Outputs], name: str) -> Outputs | None:
+def first_with_output(outputs: Sequence[Outputs], name: str) -> Outputs | None:
     """The first run that gives that output."""
     return next((one for one in outputs if name in one.task.slices()), None)
 
 
 def _block(outputs: Sequence[Outputs], name: str) -> np.ndarray | None:
     """[N, columns] of the first run that gives that output; action units as 0 and 1 by its thresholds."""
-    one = giving(outputs, name)
+    one = first_with_output(outputs, name)
     if one is None:
         return None
     values = one.smoothed[:, one.task.slices()[name]]

@@ -13,7 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from harness.inference.overlay.canvas import FINER, blend, fill, readable_on, rounded_rectangle, text_mask, write
+from harness.inference.overlay.canvas import (
+    SUPERSAMPLING,
+    blend,
+    draw_text,
+    fill,
+    readable_on,
+    rounded_rectangle,
+    text_mask,
+)
 from harness.inference.overlay.frame_faces import FaceOverlay
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.plotting.style import FACE_COLOURS
@@ -25,7 +33,7 @@ WIDTH = 11.4
 """Of every block."""
 SMALL = 0.84
 """Size of the lesser words."""
-EACH_ROW = 4
+UNITS_PER_ROW = 4
 """Action units beside each other."""
 
 
@@ -36,7 +44,7 @@ class Canvas(NamedTuple):
     left: int
     top: int
     size: int
-    colour: str
+    color: str
 
     def at(self, x: float, y: float) -> tuple[int, int]:
         return self.left + round(x * self.size), self.top + round(y * self.size)
@@ -55,7 +63,7 @@ class Block:
     paint: Callable[[Canvas, FaceOverlay], None]
 
 
-def colour_of(face: int) -> str:
+def face_color(face: int) -> str:
     return FACE_COLOURS[(face - 1) % len(FACE_COLOURS)]
 
 
@@ -66,16 +74,16 @@ def caption(shown: FaceOverlay) -> str:
     if shown.expression is not None:
         return EXPRESSIONS[int(shown.expression.argmax())]
     if shown.trail is not None:
-        return "  ".join(f"{name[0].upper()} {signed(value)}" for name, value in zip(AFFECTS, shown.trail[-1]))
-    present = active(shown)
+        return "  ".join(f"{name[0].upper()} {format_signed(value)}" for name, value in zip(AFFECTS, shown.trail[-1]))
+    present = active_units(shown)
     return (" ".join(present[:3]) + (" …" if len(present) > 3 else "")) if present else ""
 
 
-def active(shown: FaceOverlay) -> list[str]:
+def active_units(shown: FaceOverlay) -> list[str]:
     return [] if shown.units is None else [name for name, on in zip(ACTION_UNITS, shown.units) if on]
 
 
-def signed(value: float) -> str:
+def format_signed(value: float) -> str:
     """With its sign and two decimals; 0.00 has none."""
     text = f"{value:+.2f}".replace("-", "−")
     return "0.00" if text[1:] == "0.00" else text
@@ -87,14 +95,21 @@ def _title(canvas: Canvas, shown: FaceOverlay) -> None:
     x, middle = canvas.at(0, 0.75)
     number = str(shown.face)
     wide = max(round(1.5 * size), text_mask(number, size, True).shape[1] + round(0.7 * size))
-    rounded_rectangle(canvas.pixels, x, canvas.top, wide, round(1.5 * size), round(0.3 * size), canvas.colour)
-    write(canvas.pixels, number, x + wide // 2, middle, size, readable_on(canvas.colour), True, "middle")
+    rounded_rectangle(canvas.pixels, x, canvas.top, wide, round(1.5 * size), round(0.3 * size), canvas.color)
+    draw_text(canvas.pixels, number, x + wide // 2, middle, size, readable_on(canvas.color), True, "middle")
     if shown.expression is None:
-        write(canvas.pixels, f"face {shown.face}", x + wide + round(0.5 * size), middle, size, LIGHT)
+        draw_text(canvas.pixels, f"face {shown.face}", x + wide + round(0.5 * size), middle, size, LIGHT)
         return
-    write(canvas.pixels, caption(shown), x + wide + round(0.5 * size), middle, size, LIGHT, True)
-    write(canvas.pixels, f"{100 * shown.expression.max():.0f} %", canvas.at(WIDTH, 0)[0], middle, canvas.small, LIGHT,
-          anchor="right")
+    draw_text(canvas.pixels, caption(shown), x + wide + round(0.5 * size), middle, size, LIGHT, True)
+    draw_text(
+        canvas.pixels,
+        f"{100 * shown.expression.max():.0f} %",
+        canvas.at(WIDTH, 0)[0],
+        middle,
+        canvas.small,
+        LIGHT,
+        anchor="right",
+    )
 
 
 def _bar(canvas: Canvas, left: float, y: float, height: float, share: float, colour: str) -> None:
@@ -106,7 +121,7 @@ def _bar(canvas: Canvas, left: float, y: float, height: float, share: float, col
 
 
 def _top_bar(canvas: Canvas, shown: FaceOverlay) -> None:
-    _bar(canvas, 0, 0, 0.42, shown.expression.max(), canvas.colour)
+    _bar(canvas, 0, 0, 0.42, shown.expression.max(), canvas.color)
 
 
 def _bars(canvas: Canvas, shown: FaceOverlay) -> None:
@@ -114,8 +129,8 @@ def _bars(canvas: Canvas, shown: FaceOverlay) -> None:
     best = int(shown.expression.argmax())
     for i, (name, share) in enumerate(zip(EXPRESSIONS, shown.expression)):
         x, middle = canvas.at(0, 1.06 * i + 0.53)
-        write(canvas.pixels, name, x, middle, canvas.small, LIGHT if i == best else DIM)
-        _bar(canvas, 5.5, 1.06 * i + 0.2, 0.66, share, canvas.colour if i == best else DIM)
+        draw_text(canvas.pixels, name, x, middle, canvas.small, LIGHT if i == best else DIM)
+        _bar(canvas, 5.5, 1.06 * i + 0.2, 0.66, share, canvas.color if i == best else DIM)
 
 
 def _affect(across: float) -> Callable[[Canvas, FaceOverlay], None]:
@@ -124,14 +139,16 @@ def _affect(across: float) -> Callable[[Canvas, FaceOverlay], None]:
     def paint(canvas: Canvas, shown: FaceOverlay) -> None:
         side = round(across * canvas.size)
         blend(canvas.pixels, _circle(side), canvas.left, canvas.top, LIGHT)
-        trail, dot, edge = _moves(side, shown.trail, max(0.17 * canvas.size, 2.5))
-        blend(canvas.pixels, trail, canvas.left, canvas.top, canvas.colour)
+        trail, dot, edge = _trail_masks(side, shown.trail, max(0.17 * canvas.size, 2.5))
+        blend(canvas.pixels, trail, canvas.left, canvas.top, canvas.color)
         blend(canvas.pixels, edge, canvas.left, canvas.top, GROUND)
-        blend(canvas.pixels, dot, canvas.left, canvas.top, canvas.colour)
+        blend(canvas.pixels, dot, canvas.left, canvas.top, canvas.color)
         for i, (name, value) in enumerate(zip(AFFECTS, shown.trail[-1])):
             x, middle = canvas.at(across + 0.7, across * (0.13 + 0.51 * i))
-            write(canvas.pixels, f"{name} {'→↑'[i]}", x, middle, canvas.small, DIM)
-            write(canvas.pixels, signed(value), x, middle + 0.23 * across * canvas.size, canvas.size, LIGHT, True)
+            draw_text(canvas.pixels, f"{name} {'→↑'[i]}", x, middle, canvas.small, DIM)
+            draw_text(
+                canvas.pixels, format_signed(value), x, middle + 0.23 * across * canvas.size, canvas.size, LIGHT, True
+            )
 
     return paint
 
@@ -139,77 +156,81 @@ def _affect(across: float) -> Callable[[Canvas, FaceOverlay], None]:
 @lru_cache(maxsize=64)
 def _circle(side: int) -> np.ndarray:
     """Mask [side, side] of the disc, its edge and the two axes."""
-    large, last, thin = FINER * side, FINER * side - 1, max(FINER, FINER * side // 60)
+    large, last, thin = SUPERSAMPLING * side, SUPERSAMPLING * side - 1, max(SUPERSAMPLING, SUPERSAMPLING * side // 60)
     disc = Image.new("L", (large, large))
     pen = ImageDraw.Draw(disc)
     pen.ellipse((0, 0, last, last), fill=26)
     for line in ((large // 2, 0, large // 2, last), (0, large // 2, last, large // 2)):
         pen.line(line, fill=85, width=thin)
     pen.ellipse((0, 0, last, last), outline=145, width=thin)
-    return np.asarray(disc.reduce(FINER))
+    return np.asarray(disc.reduce(SUPERSAMPLING))
 
 
-def _moves(side: int, trail: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _trail_masks(side: int, trail: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Masks [side, side] of the trail, the fainter the older, of the dot at its end and of the dark edge about it."""
-    half, reach = FINER * side / 2, FINER * (side / 2 - radius - 1)
-    places = half + reach * _inside(trail) * np.array([1, -1])
-    line, dot, edge = (Image.new("L", (FINER * side, FINER * side)) for _ in range(3))
-    pen, thick = ImageDraw.Draw(line), max(2, round(FINER * radius * 0.7))
+    half, reach = SUPERSAMPLING * side / 2, SUPERSAMPLING * (side / 2 - radius - 1)
+    places = half + reach * _clip_to_circle(trail) * np.array([1, -1])
+    line, dot, edge = (Image.new("L", (SUPERSAMPLING * side, SUPERSAMPLING * side)) for _ in range(3))
+    pen, thick = ImageDraw.Draw(line), max(2, round(SUPERSAMPLING * radius * 0.7))
     for i, (start, end) in enumerate(zip(places, places[1:])):
         pen.line((*start, *end), fill=30 + 190 * (i + 1) // len(places), width=thick)
-    for image, wide in ((dot, FINER * radius), (edge, FINER * (radius + 1))):
+    for image, wide in ((dot, SUPERSAMPLING * radius), (edge, SUPERSAMPLING * (radius + 1))):
         ImageDraw.Draw(image).ellipse((*(places[-1] - wide), *(places[-1] + wide)), fill=255)
-    return np.asarray(line.reduce(FINER)), np.asarray(dot.reduce(FINER)), np.asarray(edge.reduce(FINER))
+    return (
+        np.asarray(line.reduce(SUPERSAMPLING)),
+        np.asarray(dot.reduce(SUPERSAMPLING)),
+        np.asarray(edge.reduce(SUPERSAMPLING)),
+    )
 
 
-def _inside(values: np.ndarray) -> np.ndarray:
+def _clip_to_circle(values: np.ndarray) -> np.ndarray:
     """Valence and arousal, those outside of the circle drawn back to its edge."""
     return values / np.maximum(1, np.linalg.norm(values, axis=1, keepdims=True))
 
 
-def _units(canvas: Canvas, shown: FaceOverlay) -> None:
+def _all_units(canvas: Canvas, shown: FaceOverlay) -> None:
     """All twelve action units, each at its own place, the active ones as lit chips."""
     for i, (name, on) in enumerate(zip(ACTION_UNITS, shown.units)):
-        row, column = divmod(i, EACH_ROW)
-        _chip(canvas, name, column, 1.3 * row, bool(on))
+        row, column = divmod(i, UNITS_PER_ROW)
+        _unit_chip(canvas, name, column, 1.3 * row, bool(on))
 
 
-def _active(canvas: Canvas, shown: FaceOverlay) -> None:
+def _active_row(canvas: Canvas, shown: FaceOverlay) -> None:
     """The active units in one row; the last chip counts those that have no room."""
-    names = active(shown)
+    names = active_units(shown)
     if not names:
-        write(canvas.pixels, "no active AU", *canvas.at(0, 0.6), canvas.small, FAINT)
-    more = len(names) - EACH_ROW
+        draw_text(canvas.pixels, "no active AU", *canvas.at(0, 0.6), canvas.small, FAINT)
+    more = len(names) - UNITS_PER_ROW
     if more > 0:
-        names = [*names[:EACH_ROW - 1], f"+{more + 1}"]
+        names = [*names[:UNITS_PER_ROW - 1], f"+{more + 1}"]
     for column, name in enumerate(names):
-        _chip(canvas, name, column, 0, True)
+        _unit_chip(canvas, name, column, 0, True)
 
 
-def _chip(canvas: Canvas, name: str, column: int, y: float, on: bool) -> None:
-    step = (WIDTH + 0.2) / EACH_ROW
+def _unit_chip(canvas: Canvas, name: str, column: int, y: float, on: bool) -> None:
+    step = (WIDTH + 0.2) / UNITS_PER_ROW
     wide, high = round((step - 0.2) * canvas.size), round(1.15 * canvas.size)
     x, top = canvas.at(column * step, y)
     if on:
-        rounded_rectangle(canvas.pixels, x, top, wide, high, round(0.3 * canvas.size), canvas.colour)
-    write(canvas.pixels, name, x + wide // 2, top + high / 2, max(9, round(0.8 * canvas.size)),
-          readable_on(canvas.colour) if on else FAINT, anchor="middle")
+        rounded_rectangle(canvas.pixels, x, top, wide, high, round(0.3 * canvas.size), canvas.color)
+    draw_text(canvas.pixels, name, x + wide // 2, top + high / 2, max(9, round(0.8 * canvas.size)),
+          readable_on(canvas.color) if on else FAINT, anchor="middle")
 
 
 TITLE, TOP_BAR, BARS = Block("", 1.5, _title), Block("expr", 0.42, _top_bar), Block("expr", 8.4, _bars)
-AFFECT, LITTLE_AFFECT = Block("va", 5.6, _affect(5.6)), Block("va", 4.8, _affect(4.8))
-UNITS, ACTIVE = Block("au", 3.75, _units), Block("au", 1.15, _active)
+AFFECT, SMALL_AFFECT = Block("va", 5.6, _affect(5.6)), Block("va", 4.8, _affect(4.8))
+UNITS, ACTIVE = Block("au", 3.75, _all_units), Block("au", 1.15, _active_row)
 
 Columns = tuple[tuple[Block, ...], ...]
 LEVELS: tuple[tuple[Columns, ...], ...] = (
     (((TITLE, BARS, AFFECT, UNITS),), ((TITLE, BARS), (AFFECT, UNITS))),
-    (((TITLE, TOP_BAR, LITTLE_AFFECT, ACTIVE),), ((TITLE, TOP_BAR, ACTIVE), (LITTLE_AFFECT,))),
+    (((TITLE, TOP_BAR, SMALL_AFFECT, ACTIVE),), ((TITLE, TOP_BAR, ACTIVE), (SMALL_AFFECT,))),
     (((TITLE, TOP_BAR, ACTIVE),),),
 )
 """From much to little; of each the arrangements, the narrow one first. After the last there is only a label."""
 
 
-def given(columns: Columns, shown: FaceOverlay) -> Columns:
+def known_columns(columns: Columns, shown: FaceOverlay) -> Columns:
     """The arrangement without what is not known of this face, and so without columns that would be empty."""
     known = {"": True, "expr": shown.expression is not None, "va": shown.trail is not None,
              "au": shown.units is not None}
@@ -217,17 +238,17 @@ def given(columns: Columns, shown: FaceOverlay) -> Columns:
     return tuple(column for column in kept if column)
 
 
-def size_of(columns: Columns, size: int) -> tuple[int, int]:
+def panel_size(columns: Columns, size: int) -> tuple[int, int]:
     """Width and height in pixels."""
     height = max(sum(block.height for block in column) + GAP * (len(column) - 1) for column in columns)
     width = len(columns) * WIDTH + (len(columns) - 1) * 2 * GAP
     return round((width + 2 * PADDING) * size), round((height + 2 * PADDING) * size)
 
 
-def paint(pixels: np.ndarray, columns: Columns, shown: FaceOverlay, left: int, top: int, size: int) -> None:
+def paint_panel(pixels: np.ndarray, columns: Columns, shown: FaceOverlay, left: int, top: int, size: int) -> None:
     """Paint the panel with its upper left corner there; fainter where the face was not seen in this frame."""
-    width, height = size_of(columns, size)
-    colour = colour_of(shown.face)
+    width, height = panel_size(columns, size)
+    colour = face_color(shown.face)
     rounded_rectangle(pixels, left, top, width, height, round(0.45 * size), GROUND, OPACITY)
     for i, column in enumerate(columns):
         x, y = left + round((PADDING + i * (WIDTH + 2 * GAP)) * size), top + round(PADDING * size)

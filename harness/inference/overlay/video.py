@@ -11,26 +11,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from harness.inference.overlay.canvas import outline, readable_on, rounded_rectangle, text_mask, write
+from harness.inference.overlay.canvas import draw_text, outline, readable_on, rounded_rectangle, text_mask
 from harness.inference.overlay.frame_faces import FaceOverlay, FacesByFrame
 from harness.inference.overlay.panel_placement import Area, PanelLayout
-from harness.inference.overlay.panels import GROUND, caption, colour_of, paint
+from harness.inference.overlay.panels import GROUND, caption, face_color, paint_panel
 from harness.inference.result import PredictionResult
 
 if TYPE_CHECKING:
     from harness.video.frames import Frame, Source
 
 
-SMALLEST, LARGEST = 320, 1920
+MIN_SIDE, MAX_SIDE = 320, 1920
 """Frames whose shorter side has fewer pixels are enlarged by a whole number, so that words on them can be read, while
 their longer side has no more than so many."""
-FONT, NORMAL, GROWTH = 12, 360, 0.85
+FONT_SIZE, FONT_SIDE, FONT_GROWTH = 12, 360, 0.85
 """Size of the font at that shorter side; with the side it grows by this power."""
-STRIP = 14
+STRIP_WIDTH = 14
 """Width of the strip that is added beside a face that leaves no room for its panel, in sizes of the font."""
 
 
-def draw(pixels: np.ndarray, faces: Sequence[FaceOverlay], places: PanelLayout) -> np.ndarray:
+def draw_faces(pixels: np.ndarray, faces: Sequence[FaceOverlay], places: PanelLayout) -> np.ndarray:
     """A copy of the frame, uint8 [H, W, 3], with a box, an id and a panel for each face.
 
     The box is dashed where the face was not seen in this very frame. A face without room for a panel has its
@@ -38,19 +38,19 @@ def draw(pixels: np.ndarray, faces: Sequence[FaceOverlay], places: PanelLayout) 
     """
     drawn = np.array(pixels, copy=True)
     size = places.size
-    boxes = [_area(shown.box, places.beside or places.width, places.height) for shown in faces]
-    chosen = places.of(faces, boxes)
+    boxes = [_clip_box(shown.box, places.beside or places.width, places.height) for shown in faces]
+    chosen = places.place_panels(faces, boxes)
     thick = max(2, round(size / 6))
     for shown, box in zip(faces, boxes):
         dash = 0 if shown.found else round(0.6 * size)
         outline(drawn, (box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), thick + 2, GROUND, dash)
-        outline(drawn, box, thick, colour_of(shown.face), dash)
+        outline(drawn, box, thick, face_color(shown.face), dash)
     taken = [place.area for place in chosen.values()]
     for shown, box in zip(faces, boxes):
         if shown.face in chosen:
             place = chosen[shown.face]
-            paint(drawn, place.columns, shown, place.area.left, place.area.top, size)
-        taken.append(_label(drawn, shown, box, size, shown.face not in chosen, [*taken, *boxes]))
+            paint_panel(drawn, place.columns, shown, place.area.left, place.area.top, size)
+        taken.append(_draw_label(drawn, shown, box, size, shown.face not in chosen, [*taken, *boxes]))
     return drawn
 
 
@@ -60,34 +60,34 @@ class Renderer:
     def __init__(self, reading: PredictionResult) -> None:
         width, height = reading.size
         self.faces = FacesByFrame(reading)
-        self.enlarged = max(1, min(math.ceil(SMALLEST / min(width, height)), LARGEST // max(width, height)))
+        self.enlarged = max(1, min(math.ceil(MIN_SIDE / min(width, height)), MAX_SIDE // max(width, height)))
         self.picture = self.enlarged * width, self.enlarged * height
-        self.font = max(11, round(FONT * (min(self.picture) / NORMAL) ** GROWTH))
-        strip = round(STRIP * self.font) if self._cramped() else 0
+        self.font = max(11, round(FONT_SIZE * (min(self.picture) / FONT_SIDE) ** FONT_GROWTH))
+        strip = round(STRIP_WIDTH * self.font) if self._needs_strip() else 0
         self.size = self.picture[0] + strip, self.picture[1]
         """Width and height of what is drawn, in pixels."""
         self.places = PanelLayout(*self.size, self.font, self.picture[0] if strip else 0)
 
-    def _cramped(self) -> bool:
+    def _needs_strip(self) -> bool:
         """Whether there is one face, large and so placed that nothing next to it has room for all that is shown."""
         reading = self.faces.reading
         rows = np.flatnonzero(reading.found)
         if not len(rows) or np.median(np.unique(reading.frame, return_counts=True)[1]) > 1:
             return False
-        usual = _area(tuple(self.enlarged * np.median(reading.boxes[rows], axis=0)), *self.picture)
+        usual = _clip_box(tuple(self.enlarged * np.median(reading.boxes[rows], axis=0)), *self.picture)
         shown = self.faces[int(reading.frame[rows[len(rows) // 2]])][:1]
         places = PanelLayout(*self.picture, self.font)
-        return all(one.known for one in shown) and places.large(usual) and (
-            not places.of(shown, [usual]) or places.level > 0)
+        return all(one.known for one in shown) and places.fits_all_details(usual) and (
+            not places.place_panels(shown, [usual]) or places.level > 0)
 
     def __call__(self, frame: Frame) -> np.ndarray:
         """uint8 [H, W, 3] of `size`; a frame of another size than the first is fitted in, with black beside it."""
-        pixels, scale, left, top = self._fitted(frame.pixels)
+        pixels, scale, left, top = self._fit(frame.pixels)
         moved = [replace(one, box=(x * scale + left, y * scale + top, width * scale, height * scale))
                  for one in self.faces[frame.number] for x, y, width, height in (one.box,)]
-        return draw(pixels, moved, self.places)
+        return draw_faces(pixels, moved, self.places)
 
-    def _fitted(self, pixels: np.ndarray) -> tuple[np.ndarray, float, int, int]:
+    def _fit(self, pixels: np.ndarray) -> tuple[np.ndarray, float, int, int]:
         """The frame in the size of the video, its scale, and its left and top there."""
         height, width = pixels.shape[:2]
         scale = min(self.picture[0] / width, self.picture[1] / height)
@@ -117,15 +117,17 @@ def render_video(frames: Iterable[Frame], reading: PredictionResult, path: Path,
     return count
 
 
-def _area(box: tuple[float, float, float, float], width: int, height: int) -> Area:
+def _clip_box(box: tuple[float, float, float, float], width: int, height: int) -> Area:
     """The part of a box that lies in a picture of that size."""
     x, y, across, down = box
     return Area(max(0, round(x)), max(0, round(y)), min(width, round(x + across)), min(height, round(y + down)))
 
 
-def _label(drawn: np.ndarray, shown: FaceOverlay, box: Area, size: int, words: bool, taken: Sequence[Area]) -> Area:
+def _draw_label(
+    drawn: np.ndarray, shown: FaceOverlay, box: Area, size: int, words: bool, taken: Sequence[Area]
+) -> Area:
     """The id of a face at its box, with `words` what is said of it if there is room; where it lies."""
-    colour = colour_of(shown.face)
+    colour = face_color(shown.face)
     number, text = str(shown.face), caption(shown) if words else ""
     inset = round(0.35 * size)
     first = text_mask(number, size, True).shape[1] + 2 * inset
@@ -137,12 +139,12 @@ def _label(drawn: np.ndarray, shown: FaceOverlay, box: Area, size: int, words: b
              if 0 <= top <= drawn.shape[0] - height] or [Area(left, 0, left + width, height)]
     area = min(areas, key=lambda one: sum(one.overlap(other) for other in taken))
     if text and any(area.overlap(other) for other in taken if other != box):
-        return _label(drawn, shown, box, size, False, taken)
+        return _draw_label(drawn, shown, box, size, False, taken)
     rounded_rectangle(drawn, area.left, area.top, width, height, round(0.25 * size), GROUND, 0.8)
     rounded_rectangle(drawn, area.left, area.top, first, height, round(0.25 * size), colour)
     middle = area.top + height / 2
-    write(drawn, number, area.left + first // 2, middle, size, readable_on(colour), True, "middle")
-    write(drawn, text, area.left + first + inset, middle, size, "#ffffff")
+    draw_text(drawn, number, area.left + first // 2, middle, size, readable_on(colour), True, "middle")
+    draw_text(drawn, text, area.left + first + inset, middle, size, "#ffffff")
     return area
 
 
@@ -164,11 +166,11 @@ def annotate(open_again: Callable[[], Source], reading: PredictionResult, film: 
         if not alone:
             (folder / PICTURES).mkdir()
         for frame in frames:
-            drawn = Renderer(_of_frame(reading, frame.number, frame.size))(frame)
+            drawn = Renderer(_single_frame(reading, frame.number, frame.size))(frame)
             Image.fromarray(drawn).save(folder / (PICTURE if alone else f"{PICTURES}/{frame.number:05}.png"))
 
 
-def _of_frame(reading: PredictionResult, number: int, size: tuple[int, int]) -> PredictionResult:
+def _single_frame(reading: PredictionResult, number: int, size: tuple[int, int]) -> PredictionResult:
     rows, at = reading.frame == number, reading.frames == number
     outputs = tuple(replace(one, raw=one.raw[rows], smoothed=one.smoothed[rows]) for one in reading.outputs)
     return replace(reading, size=size, frames=reading.frames[at], seconds=reading.seconds[at],

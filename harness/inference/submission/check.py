@@ -17,8 +17,8 @@ from harness.data.problems import ERROR, WARNING, Problem, ProblemReport
 from harness.inference.submission.expected import Expected, expected_contents
 from harness.inference.submission.file_format import FRAMES_FILE, IMAGE_COLUMN, MTL_FILE, NOTE, PREDICTED, image_header
 from harness.inference.submission.files import image_faults, read_image_predictions
-from harness.inference.submission.frame_counts import PAST
-from harness.inference.submission.rows import Rows, listed_images
+from harness.inference.submission.frame_counts import MAX_EXTRA_CROPS
+from harness.inference.submission.rows import Rows, read_image_list
 from harness.utils.errors import InputError
 from harness.utils.text import plural
 
@@ -44,18 +44,18 @@ def check_submission(folder: Path, against: Path) -> SubmissionReport:
 
     InputError where there is nothing to check, or nothing to check it against.
     """
-    texts = _texts(folder)
-    task, shape = _recognised(folder, texts)
-    wanted = expected_contents(against, task, shape, _split(folder))
-    problems: list[Problem] = list(_others(folder))
+    texts = _text_files(folder)
+    task, shape = _detect_format(folder, texts)
+    wanted = expected_contents(against, task, shape, _declared_split(folder))
+    problems: list[Problem] = list(_extra_files(folder))
     if shape == "videos":
-        files, predictions = texts, _videos(texts, task, wanted, folder, problems)
+        files, predictions = texts, _check_video_files(texts, task, wanted, folder, problems)
     else:
         name = MTL_FILE if shape == "mtl" else FRAMES_FILE
         files = {name: texts[name]}
         problems += [_fault(f"not part of the submission, which is {name} alone", path)
                      for other, path in texts.items() if other != name]
-        predictions = _image_file(texts[name], task, shape, wanted, problems)
+        predictions = _check_image_file(texts[name], task, shape, wanted, problems)
     ordered = sorted(problems, key=lambda p: (p.severity != ERROR, p.file, p.line or 0))
     return SubmissionReport(folder, task, shape, wanted, len(files), predictions, tuple(ordered))
 
@@ -63,11 +63,11 @@ def check_submission(folder: Path, against: Path) -> SubmissionReport:
 def render(report: SubmissionReport) -> str:
     """The report for a terminal of 100 columns."""
     counted = f"{plural(report.files, 'file')}, {report.predictions:,} sound predictions"
-    lines = [("folder", str(report.root)), ("against", report.expected.said), ("holds", counted)]
+    lines = [("folder", str(report.root)), ("against", report.expected.description), ("holds", counted)]
     return head(f"submission of task {report.task}", lines) + "\n\n" + problem_text(report, None) + "\n"
 
 
-def _texts(folder: Path) -> dict[str, Path]:
+def _text_files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no folder; a submission is a folder with .txt files of predictions")
     found = {path.name: path for path in sorted(folder.glob("*.txt")) if not path.name.startswith(".")}
@@ -76,7 +76,7 @@ def _texts(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _recognised(folder: Path, texts: Mapping[str, Path]) -> tuple[str, str]:
+def _detect_format(folder: Path, texts: Mapping[str, Path]) -> tuple[str, str]:
     """Task and shape, by the name and the header of the files."""
     if MTL_FILE in texts:
         return "mtl", "mtl"
@@ -95,7 +95,7 @@ def _recognised(folder: Path, texts: Mapping[str, Path]) -> tuple[str, str]:
     return tasks.most_common(1)[0][0], shape
 
 
-def _split(folder: Path) -> str:
+def _declared_split(folder: Path) -> str:
     """The split that a submission says it is of; `test` where it says nothing."""
     try:
         return str(json.loads((folder / NOTE).read_text(encoding="utf-8"))["split"])
@@ -103,13 +103,15 @@ def _split(folder: Path) -> str:
         return "test"
 
 
-def _others(folder: Path) -> Iterator[Problem]:
+def _extra_files(folder: Path) -> Iterator[Problem]:
     for path in sorted(folder.iterdir()):
         if path.suffix != ".txt" and path.name != NOTE and not path.name.startswith("."):
             yield _fault("not part of the submission", path, severity=WARNING)
 
 
-def _videos(texts: Mapping[str, Path], task: str, wanted: Expected, folder: Path, problems: list[Problem]) -> int:
+def _check_video_files(
+    texts: Mapping[str, Path], task: str, wanted: Expected, folder: Path, problems: list[Problem]
+) -> int:
     names = {path.stem: path for path in texts.values()}
     problems += [_fault(f"no file {video}.txt for video '{video}'", folder) for video in wanted.videos
                  if video not in names]
@@ -121,22 +123,22 @@ def _videos(texts: Mapping[str, Path], task: str, wanted: Expected, folder: Path
         faults = _faults(lambda path=path: read_frames(path, task, PREDICTED), frame_faults(path, task, PREDICTED))
         problems += faults
         sound += lines - len({fault.line for fault in faults})
-        if (message := _wrong_lines(video, lines, wanted)) is not None:
+        if (message := _line_count_error(video, lines, wanted)) is not None:
             problems.append(_fault(message, path, lines + 1))
     return max(sound, 0)
 
 
-def _wrong_lines(video: str, lines: int, wanted: Expected) -> str | None:
+def _line_count_error(video: str, lines: int, wanted: Expected) -> str | None:
     """What is wrong with a file's number of lines after its header."""
-    exact, least = wanted.lines.get(video), wanted.least.get(video, 0)
+    exact, least = wanted.lines.get(video), wanted.min_lines.get(video, 0)
     if exact is not None and lines != exact:
         return f"{lines:,} lines of predictions, but video '{video}' needs {exact:,}"
-    if exact is None and lines < least - PAST:
+    if exact is None and lines < least - MAX_EXTRA_CROPS:
         return f"{lines:,} lines of predictions, but video '{video}' has a crop of frame {least:,}"
     return None
 
 
-def _image_file(path: Path, task: str, shape: str, wanted: Expected, problems: list[Problem]) -> int:
+def _check_image_file(path: Path, task: str, shape: str, wanted: Expected, problems: list[Problem]) -> int:
     header = wanted.rows.header if wanted.rows is not None and shape == "frames" else image_header(task)
     if shape == "mtl":
         faults = _faults(lambda: read_multitask(path, PREDICTED), multitask_faults(path, PREDICTED))
@@ -146,16 +148,16 @@ def _image_file(path: Path, task: str, shape: str, wanted: Expected, problems: l
     if any(fault.line == 1 for fault in faults):
         return 0
     try:
-        found = listed_images(path)
+        found = read_image_list(path)
     except InputError:
         return 0  # the line at fault is among the faults
-    problems += _wrong_rows(found, wanted, path)
+    problems += _row_errors(found, wanted, path)
     if wanted.rows is None and shape == "frames":  # a list of images compares them itself; MTL skips frames
-        problems += _not_each_once(found, path)
+        problems += _coverage_errors(found, path)
     return max(len(found) - len({fault.line for fault in faults}), 0)
 
 
-def _wrong_rows(found: Rows, wanted: Expected, path: Path) -> Iterator[Problem]:
+def _row_errors(found: Rows, wanted: Expected, path: Path) -> Iterator[Problem]:
     """Images that are missing, not asked for, or in another order; without a list of images, videos and lines."""
     if wanted.rows is None:
         absent = [video for video in wanted.videos if video not in found.videos]
@@ -163,7 +165,7 @@ def _wrong_rows(found: Rows, wanted: Expected, path: Path) -> Iterator[Problem]:
         for video, last in zip(found.videos, found.last.tolist()):
             if video not in wanted.videos:
                 yield _fault(f"video '{video}' is not in {wanted.list_name}", path)
-            elif (message := _wrong_lines(video, last, wanted)) is not None:
+            elif (message := _line_count_error(video, last, wanted)) is not None:
                 yield _fault(message, path)
         return
     names, asked = found.names(), wanted.rows.names()
@@ -176,7 +178,7 @@ def _wrong_rows(found: Rows, wanted: Expected, path: Path) -> Iterator[Problem]:
         yield _fault(f"image is {names[row]}, but the list has {asked[row]} here; keep the list's order", path, row + 2)
 
 
-def _not_each_once(found: Rows, path: Path) -> Iterator[Problem]:
+def _coverage_errors(found: Rows, path: Path) -> Iterator[Problem]:
     """Frames of a video that come twice or, up to its last, not at all."""
     for number, video in enumerate(found.videos):
         frames = found.frame[found.index == number]

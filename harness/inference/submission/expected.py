@@ -10,9 +10,9 @@ from harness.data.affwild2 import AffWild2
 from harness.data.annotations import names_images, read_test_list
 from harness.data.registry import open_dataset
 from harness.inference.submission.file_format import IMAGE_COLUMN
-from harness.inference.submission.frame_counts import lengths
-from harness.inference.submission.frame_sources import FrameCountSources, last_crops, list_of_images, sources_of
-from harness.inference.submission.rows import Rows, listed_images
+from harness.inference.submission.frame_counts import count_lines
+from harness.inference.submission.frame_sources import FrameCountSources, image_list, last_crops, line_sources
+from harness.inference.submission.rows import Rows, read_image_list
 from harness.utils.errors import InputError
 from harness.utils.text import plural
 
@@ -29,10 +29,10 @@ class Expected:
 
     videos: tuple[str, ...]
     list_name: str
-    said: str
+    description: str
     rows: Rows | None = None
     lines: Mapping[str, int] = field(default_factory=dict)
-    least: Mapping[str, int] = field(default_factory=dict)
+    min_lines: Mapping[str, int] = field(default_factory=dict)
 
 
 def expected_contents(against: Path, task: str, shape: str, split: str) -> Expected:
@@ -48,10 +48,10 @@ def expected_contents(against: Path, task: str, shape: str, split: str) -> Expec
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{against}: submissions are of videos, but this is {dataset.layout}")
     members = dataset.sequence_names(task, split)
-    listed = list_of_images(dataset, task, split, shape)
+    listed = image_list(dataset, task, split, shape)
     where = f"the {split} split of {dataset.name}"
     if listed is not None:
-        return Expected(members, where, f"{where}, {plural(len(members), 'video')}", listed_images(listed))
+        return Expected(members, where, f"{where}, {plural(len(members), 'video')}", read_image_list(listed))
     return _of_videos(dataset, task, split, members, where)
 
 
@@ -61,19 +61,19 @@ def _of_list(path: Path, shape: str) -> Expected:
         return Expected(
             names, path.name, f"{path}, {plural(len(names), 'video')}; their numbers of lines are not known"
         )
-    rows = listed_images(path)
+    rows = read_image_list(path)
     said = f"{path}, {len(rows):,} images of {plural(len(rows.videos), 'video')}"
     if shape == "videos":
         last = dict(zip(rows.videos, rows.last.tolist()))
         every = rows.header.lower().startswith(IMAGE_COLUMN)
-        return Expected(rows.videos, path.name, said, lines=last if every else {}, least=last)
+        return Expected(rows.videos, path.name, said, lines=last if every else {}, min_lines=last)
     return Expected(rows.videos, path.name, said, rows)
 
 
 def _of_videos(dataset: AffWild2, task: str, split: str, members: tuple[str, ...], where: str) -> Expected:
-    sources, last = sources_of(dataset, task, split, FrameCountSources()), last_crops(dataset, members)
+    sources, last = line_sources(dataset, task, split, FrameCountSources()), last_crops(dataset, members)
     known = [name for name in members if last[name] or sources.knows(name)]
-    exact = {name: length.lines for name, length in lengths(known, last, sources).items() if length.source in EXACT}
+    exact = {name: length.lines for name, length in count_lines(known, last, sources).items() if length.source in EXACT}
     rest = len(members) - len(exact)
     said = f"{where}, {plural(len(members), 'video')}" + (f"; of {rest} only the last crop is known" if rest else "")
-    return Expected(members, where, said, lines=exact, least=last)
+    return Expected(members, where, said, lines=exact, min_lines=last)

@@ -10,8 +10,8 @@ import numpy as np
 
 from harness.data.affwild2 import AffWild2
 from harness.data.layouts import SPLITS
-from harness.inference.submission.frame_counts import Sources, read_lines
-from harness.inference.submission.rows import listed_images
+from harness.inference.submission.frame_counts import LineSources, read_line_counts
+from harness.inference.submission.rows import read_image_list
 from harness.video.video_files import find_videos
 
 
@@ -23,13 +23,13 @@ class FrameCountSources:
     videos: Path | None = None
 
 
-def sources_of(dataset: AffWild2, task: str, split: str, places: FrameCountSources) -> Sources:
+def line_sources(dataset: AffWild2, task: str, split: str, places: FrameCountSources) -> LineSources:
     """Every place that counts the lines of a split's videos.
 
     InputError for places that cannot be read.
     """
     videos = places.videos or dataset.root / "videos"
-    return Sources(read_lines(places.frames) if places.frames else {},
+    return LineSources(read_line_counts(places.frames) if places.frames else {},
                    find_videos(videos) if places.videos or videos.is_dir() else {},
                    _annotated_lines(dataset, task, split), _listed_lines(dataset, task, split))
 
@@ -39,7 +39,7 @@ def last_crops(dataset: AffWild2, names: Sequence[str]) -> dict[str, int]:
     return {name: int(frames[-1]) if len(frames := dataset.sequences[name].frames) else 0 for name in names}
 
 
-def list_of_images(dataset: AffWild2, task: str, split: str, shape: str) -> Path | None:
+def image_list(dataset: AffWild2, task: str, split: str, shape: str) -> Path | None:
     """The list whose images are the rows of such files, where there is one."""
     folders = dataset.folders
     if shape == "mtl":
@@ -52,7 +52,7 @@ def _listed_lines(dataset: AffWild2, task: str, split: str) -> Mapping[str, int]
     listed = dataset.folders.frame_lists.get(task) if split == "test" else None
     if listed is None:
         return {}
-    rows = listed_images(listed)
+    rows = read_image_list(listed)
     return dict(zip(rows.videos, rows.last.tolist()))
 
 

@@ -32,7 +32,7 @@ def outputs_at(rows: Rows, predictions: Predictions, chosen: SmoothingParams) ->
         if crops.start == crops.stop:
             outputs[own] = predictions.outputs.mean(axis=0, dtype=np.float64)
         else:
-            dense = _smoothed(predictions, crops, int(rows.last[i]), chosen)
+            dense = _dense_outputs(predictions, crops, int(rows.last[i]), chosen)
             outputs[own] = dense[np.minimum(rows.frame[own], len(dense)) - 1]
     return outputs
 
@@ -43,14 +43,14 @@ def decode_predictions(task: Task, outputs: np.ndarray, chosen: SmoothingParams)
     return found | ({"va": found["va"].astype(np.float32)} if "va" in found else {})
 
 
-def _smoothed(predictions: Predictions, crops: slice, last: int, chosen: SmoothingParams) -> np.ndarray:
+def _dense_outputs(predictions: Predictions, crops: slice, last: int, chosen: SmoothingParams) -> np.ndarray:
     """[T, C] to the last crop, or as far as a window of frame `last` reaches: a stray crop makes no million frames."""
     frames = predictions.frames[crops]
     length = min(int(frames[-1]), last + MAX_RADIUS)
     return smooth(fill_gaps(frames, predictions.outputs[crops], length, chosen.gaps), chosen.kernel, chosen.radius)
 
 
-def features_of(chosen: FinishedRun, dataset: Dataset, images: str) -> FeatureEntry:
+def features_for(chosen: FinishedRun, dataset: Dataset, images: str) -> FeatureEntry:
     """The entry of the run's backbone on `dataset`; images: the data set's digest.
 
     InputError where the backbone has other weights by now, or a baseline without one finds no features to go by.

@@ -25,7 +25,7 @@ otherwise where two classes are as good as equal. Another model differs by far m
 
 
 @dataclass(frozen=True)
-class Own:
+class StoredResult:
     """A run's record of the very split and data that are written, and what it predicted of them."""
 
     record: Record
@@ -56,7 +56,7 @@ def require_equal(task: Task, read_back: Decoded, decoded: Decoded) -> None:
 
 
 def round_trip(task: Task, labels: Labels, predictions: Predictions, rows: Rows, read_back: Decoded, decoded: Decoded,
-               missing: str, own: Own | None) -> RoundTrip:
+               missing: str, own: StoredResult | None) -> RoundTrip:
     """Score files and memory on the rows that the run itself is scored on.
 
     missing: as of `Recipe`; own: what the run left, where it is of this split and data. InputError for a labelled frame
@@ -71,9 +71,11 @@ def round_trip(task: Task, labels: Labels, predictions: Predictions, rows: Rows,
         row = int(np.argmax(at < 0))
         raise InputError(f"video '{scored.sequences[scored.sequence[row]]}' is labelled at frame "
                          f"{scored.frame[row]:,}, but its file ends before; correct its count of frames")
-    files, memory = (_value(task, scored, {name: values[at] for name, values in said.items()})
+    files, memory = (_metric_value(task, scored, {name: values[at] for name, values in said.items()})
                      for said in (read_back, decoded))
-    known, moved = (None, 0.0) if own is None else (own.record.metrics[task.metric], _moved(predictions, own.kept))
+    known, moved = (
+        (None, 0.0) if own is None else (own.record.metrics[task.metric], _max_difference(predictions, own.kept))
+    )
     if files != memory:
         raise FramelightError(f"{task.metric} is {files} from the files and {memory} from memory; nothing was kept; "
                               "this is a defect of Framelight")
@@ -83,7 +85,7 @@ def round_trip(task: Task, labels: Labels, predictions: Predictions, rows: Rows,
     return RoundTrip(task.metric, files, memory, known, len(scored), moved)
 
 
-def _moved(predictions: Predictions, kept: Predictions) -> float:
+def _max_difference(predictions: Predictions, kept: Predictions) -> float:
     """Largest difference of an output; infinite where other crops were predicted."""
     places = {name: own for name, own in zip(kept.sequences, kept.slices(np.arange(len(kept.sequences))))}
     rows = [np.arange(len(kept.frames))[places.get(name, slice(0))] for name in predictions.sequences]
@@ -93,7 +95,7 @@ def _moved(predictions: Predictions, kept: Predictions) -> float:
     return float(np.abs(kept.outputs[at] - predictions.outputs).max(initial=0.0))
 
 
-def _value(task: Task, labels: Labels, decoded: Mapping[str, np.ndarray]) -> float:
+def _metric_value(task: Task, labels: Labels, decoded: Mapping[str, np.ndarray]) -> float:
     blocks = [np.eye(len(EXPRESSIONS))[decoded["expr"]] if output.name == "expr" else decoded[output.name]
               for output in task.outputs]
     outputs = np.concatenate(blocks, axis=1, dtype=np.float64)

@@ -67,7 +67,7 @@ def all_frames(task: str, lines: Mapping[str, int]) -> Rows:
     return Rows(tuple(lines), index.astype(np.int32), frame.astype(np.int32), None, image_header(task))
 
 
-def listed_images(path: Path) -> Rows:
+def read_image_list(path: Path) -> Rows:
     """The images that a list names, in its order, duplicates kept; InputError with the line that names none."""
     if not names_images(path):
         raise InputError(f"{path}:1: no list of images; its first line starts with image or image_location")

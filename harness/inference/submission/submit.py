@@ -13,11 +13,11 @@ from harness.data.fingerprint import DatasetFingerprint
 from harness.data.layouts import SPLITS
 from harness.inference.submission import files
 from harness.inference.submission.file_format import NOTE
-from harness.inference.submission.frame_counts import Length, counts, lengths
-from harness.inference.submission.frame_sources import FrameCountSources, last_crops, list_of_images, sources_of
-from harness.inference.submission.predictions import decode_predictions, features_of, outputs_at
-from harness.inference.submission.round_trip import Own, RoundTrip, require_equal, round_trip
-from harness.inference.submission.rows import Rows, all_frames, listed_images
+from harness.inference.submission.frame_counts import LineCount, count_lines, videos_by_source
+from harness.inference.submission.frame_sources import FrameCountSources, image_list, last_crops, line_sources
+from harness.inference.submission.predictions import decode_predictions, features_for, outputs_at
+from harness.inference.submission.round_trip import RoundTrip, StoredResult, require_equal, round_trip
+from harness.inference.submission.rows import Rows, all_frames, read_image_list
 from harness.jobs.predictions import Predictions
 from harness.leaderboard.runs import FinishedRun
 from harness.metrics.tasks import Task
@@ -47,16 +47,16 @@ def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places
     from harness.jobs.models import load_model
 
     task = task_named(chosen.configuration.task)
-    require_free(out, dataset.root)
+    check_submission_dir(out, dataset.root)
     remove_stale_temp_files(out.parent)
     shape = files.shape_of(task.name, form)
     members = dataset.sequence_names(task.name, split)
-    listed = list_of_images(dataset, task.name, split, shape)
-    found = _lengths(dataset, task, split, members, places) if listed is None else {}
+    listed = image_list(dataset, task.name, split, shape)
+    found = _line_counts(dataset, task, split, members, places) if listed is None else {}
     rows = _rows(task, found, listed, places)
-    _require_known(dataset, rows, listed)
+    _require_known_videos(dataset, rows, listed)
     fingerprint = DatasetFingerprint(dataset, chosen.store.digests)
-    entry = features_of(chosen, dataset, fingerprint.images)
+    entry = features_for(chosen, dataset, fingerprint.images)
     predictions = load_model(chosen.folder, entry, chosen.configuration).predict(rows.videos)
     meant = decode_predictions(task, outputs_at(rows, predictions, chosen.filter), chosen.filter)
     empty = tuple(name for name, crops in zip(predictions.sequences, predictions.lengths) if not crops)
@@ -64,15 +64,15 @@ def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places
         written = files.write(aside, task, shape, rows, meant)
         read_back = files.read(aside, task, shape, rows)
         require_equal(task, read_back, meant)
-        scored = _scored(chosen, fingerprint, split, predictions, rows, read_back, meant)
-        note = {**_origin(chosen), **_written(fingerprint, split, form, rows, listed), "files": len(written),
-                "without_crop": list(empty), **_counted(found),
+        scored = _round_trip(chosen, fingerprint, split, predictions, rows, read_back, meant)
+        note = {**_run_fields(chosen), **_data_fields(fingerprint, split, form, rows, listed), "files": len(written),
+                "without_crop": list(empty), **_count_fields(found),
                 "round_trip": None if scored is None else dataclasses.asdict(scored)}
         write_json(aside / NOTE, note)
     return Submission(out, note, scored)
 
 
-def require_free(out: Path, data: Path) -> None:
+def check_submission_dir(out: Path, data: Path) -> None:
     """InputError for a file, a folder that holds something, or one within the data, of which it would become part."""
     if out.resolve().is_relative_to(data.resolve()):
         raise InputError(f"--out {out} is within the data folder {data}; a submission is no part of the data: "
@@ -81,42 +81,46 @@ def require_free(out: Path, data: Path) -> None:
         raise InputError(f"--out {out} is there already; name a folder that is not, or an empty one")
 
 
-def _lengths(
+def _line_counts(
     dataset: AffWild2, task: Task, split: str, members: tuple[str, ...], places: FrameCountSources
-) -> dict[str, Length]:
-    sources = sources_of(dataset, task.name, split, places)
+) -> dict[str, LineCount]:
+    sources = line_sources(dataset, task.name, split, places)
     if sources.given and not any(name in sources.given or source_video(name) in sources.given for name in members):
         raise InputError(f"{places.frames}: names no video of the {split} split, such as {members[0]}; "
                          f"it names {next(iter(sources.given))}")
-    return lengths(members, last_crops(dataset, members), sources)
+    return count_lines(members, last_crops(dataset, members), sources)
 
 
-def _rows(task: Task, found: dict[str, Length], listed: Path | None, places: FrameCountSources) -> Rows:
+def _rows(task: Task, found: dict[str, LineCount], listed: Path | None, places: FrameCountSources) -> Rows:
     if listed is None:
         return all_frames(task.name, {name: length.lines for name, length in found.items()})
     if places != FrameCountSources():
         raise InputError(f"{listed} names every row, so that no frame is counted; leave out --frames and --videos")
-    return listed_images(listed)
+    return read_image_list(listed)
 
 
-def _require_known(dataset: AffWild2, rows: Rows, listed: Path | None) -> None:
+def _require_known_videos(dataset: AffWild2, rows: Rows, listed: Path | None) -> None:
     strangers = [name for name in rows.videos if name not in dataset.sequences]
     if strangers:
         raise InputError(f"{listed} names video '{strangers[0]}', which has no folder of crops and is in no list of "
                          f"videos of {dataset.root}")
 
 
-def _scored(chosen: FinishedRun, fingerprint: DatasetFingerprint, split: str, predictions: Predictions, rows: Rows,
+def _round_trip(chosen: FinishedRun, fingerprint: DatasetFingerprint, split: str, predictions: Predictions, rows: Rows,
             read_back: files.Decoded, meant: files.Decoded) -> RoundTrip | None:
     if split not in SPLITS:
         return None
     record, task = chosen.record, task_named(chosen.configuration.task)
-    own = Own(record, chosen.load_predictions()) if fingerprint.matches(record) and split == record.split else None
+    own = (
+        StoredResult(record, chosen.load_predictions())
+        if fingerprint.matches(record) and split == record.split
+        else None
+    )
     return round_trip(task, fingerprint.dataset.labels(task.name, split), predictions, rows, read_back, meant,
                       chosen.configuration.missing, own)
 
 
-def _origin(chosen: FinishedRun) -> dict[str, Any]:
+def _run_fields(chosen: FinishedRun) -> dict[str, Any]:
     record, applied = chosen.record, chosen.filter
     return {"run_id": record.group_id, "job_id": record.job_id, "seed": record.seed, "recipe": record.recipe,
             "task": record.task, "backbone": record.backbone, "backbone_weights": record.backbone_weights,
@@ -127,11 +131,13 @@ def _origin(chosen: FinishedRun) -> dict[str, Any]:
             "run_dataset": record.dataset, "run_data_digest": record.data_digest}
 
 
-def _written(fingerprint: DatasetFingerprint, split: str, form: str, rows: Rows, listed: Path | None) -> dict[str, Any]:
+def _data_fields(
+    fingerprint: DatasetFingerprint, split: str, form: str, rows: Rows, listed: Path | None
+) -> dict[str, Any]:
     return {"format": NOTE_FORMAT, "dataset": fingerprint.dataset.name, "images_digest": fingerprint.images,
             "split": split, "files_as": form, "list": None if listed is None else listed.name, "rows": len(rows)}
 
 
-def _counted(found: dict[str, Length]) -> dict[str, Any]:
-    return {"frame_counts": counts(found), "lines": {name: length.lines for name, length in found.items()},
+def _count_fields(found: dict[str, LineCount]) -> dict[str, Any]:
+    return {"frame_counts": videos_by_source(found), "lines": {name: length.lines for name, length in found.items()},
             "past_the_end": {name: length.extra_crops for name, length in found.items() if length.extra_crops}}

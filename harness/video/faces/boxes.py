@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-SAME_FACE = 0.3
-WITHIN = 0.7
+MIN_IOU = 0.3
+MIN_CONTAINED = 0.7
 """Boxes are of one face when they share more than SAME_FACE of their union, or more than WITHIN of the smaller one."""
 
 
@@ -29,10 +29,10 @@ class Faces:
         return len(self.boxes)
 
 
-def faces_of(boxes: np.ndarray, scores: np.ndarray, hints: np.ndarray | None = None) -> Faces:
+def merge_overlapping(boxes: np.ndarray, scores: np.ndarray, hints: np.ndarray | None = None) -> Faces:
     """Of boxes [N, 4] that are of one face the one that comes first; scores, hints [N]."""
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
-    same = _same(boxes)
+    same = _overlaps(boxes)
     kept: list[int] = []
     for row in range(len(boxes)):
         if not same[row, kept].any():
@@ -42,13 +42,13 @@ def faces_of(boxes: np.ndarray, scores: np.ndarray, hints: np.ndarray | None = N
                  None if hints is None else np.asarray(hints, np.int64)[kept])
 
 
-def _same(boxes: np.ndarray) -> np.ndarray:
+def _overlaps(boxes: np.ndarray) -> np.ndarray:
     start = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     end = np.minimum(boxes[:, None, :2] + boxes[:, None, 2:], boxes[None, :, :2] + boxes[None, :, 2:])
     common = np.clip(end - start, 0, None).prod(axis=2)
     areas = boxes[:, 2:].prod(axis=1)
     union = areas[:, None] + areas[None] - common
-    return (common > SAME_FACE * union) | (common > WITHIN * np.minimum(areas[:, None], areas[None]))
+    return (common > MIN_IOU * union) | (common > MIN_CONTAINED * np.minimum(areas[:, None], areas[None]))
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,11 @@ def open_detector(name: str, smallest: int | None = None) -> Detector:
     InputError for a name that is neither, or a file that is not such a model.
     """
     if name == HAAR:
-        from harness.video.faces.haar import Haar
+        from harness.video.faces.haar import HaarDetector
 
-        return Haar(smallest)
+        return HaarDetector(smallest)
     if name.lower().endswith(".onnx"):
-        from harness.video.faces.yunet import YuNet
+        from harness.video.faces.yunet import YuNetDetector
 
-        return YuNet(name, smallest)
+        return YuNetDetector(name, smallest)
     raise unknown_name_error("detector", name, [HAAR, "FILE.onnx"])

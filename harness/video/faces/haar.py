@@ -16,11 +16,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from harness.video.faces.boxes import Faces, Margin, crop, faces_of
+from harness.video.faces.boxes import Faces, Margin, crop, merge_overlapping
 
 REVISION = 2
-SMALLEST = 24
-SHARE = 12
+MIN_SIDE = 24
+MIN_SIDE_SHARE = 12
 """The smallest face by default: a SHARE of the frame's shorter side, and not under SMALLEST pixels."""
 
 
@@ -35,20 +35,29 @@ class SearchPose:
 
 FRONTAL, PROFILE = "frontalface_alt2", "profileface"
 UPRIGHT = SearchPose(FRONTAL)
-SIDE, OTHER_SIDE = SearchPose(PROFILE), SearchPose(PROFILE, 0, True)
-WAYS = (
+SIDE, MIRRORED_SIDE = SearchPose(PROFILE), SearchPose(PROFILE, 0, True)
+TRACKED_POSES = (
     UPRIGHT,
     SearchPose(FRONTAL, 20),
     SearchPose(FRONTAL, -20),
     SearchPose(FRONTAL, 40),
     SearchPose(FRONTAL, -40),
     SIDE,
-    OTHER_SIDE,
+    MIRRORED_SIDE,
     SearchPose(PROFILE, -25),
     SearchPose(PROFILE, 25, True),
 )
 """Around a known face; its hint is the number of the way that found it."""
-WHOLE = (UPRIGHT, SearchPose(FRONTAL, 30), UPRIGHT, SearchPose(FRONTAL, -30), UPRIGHT, SIDE, UPRIGHT, OTHER_SIDE)
+FRAME_POSES = (
+    UPRIGHT,
+    SearchPose(FRONTAL, 30),
+    UPRIGHT,
+    SearchPose(FRONTAL, -30),
+    UPRIGHT,
+    SIDE,
+    UPRIGHT,
+    MIRRORED_SIDE,
+)
 """Whole frames are searched in these ways in turn."""
 
 CONFIDENT_SCORE = 2.0
@@ -58,11 +67,11 @@ Nobody new is believed in film with less: what is a face will score more within 
 """
 MIN_SCORE_STILL = 1.2
 """What a face must score in a picture that belongs to no film, and a known one between two searches in every way."""
-EVERY = 4
+FULL_SEARCH_EVERY = 4
 """While faces are known, a whole frame is searched in so many."""
 NEAR_STEP, STEP, THOROUGH_STEP = 1.2, 1.25, 1.1
 """From one size searched to the next."""
-AGREEING = 3
+MIN_NEIGHBORS = 3
 """Windows side by side that must agree on a face."""
 MIN_FACE_PX = 24
 """A frame is shrunk until its smallest face has this side."""
@@ -72,16 +81,16 @@ FACE, PATCH = 56, 104
 OpenCV's cascades look at every second place only where a face has less than 40 pixels; in patches in which all sizes
 have more, the mean over the windows that agree keeps no size down, and boxes are as large as in whole frames.
 """
-SHRUNK, GROWN = 0.72, 1.5
+MIN_SCALE, MAX_SCALE = 0.72, 1.5
 """Sizes at which a known face is looked for, in its own."""
-MOVED = 0.6
+MAX_SHIFT = 0.6
 """How far from where it should be it may be found, in its own size."""
-PLACED, SIZED = 0.6, 0.35
+POSITION_WEIGHT, SIZE_WEIGHT = 0.6, 0.35
 """Shares of the place and of the size found in those given; the rest is what was expected, so that crops do not
 tremble. A face that has moved by its own size is where it is found."""
 
 
-class Haar:
+class HaarDetector:
     """smallest: side of the smallest face in pixels, None: by the size of the frame.
 
     The score is by how much a face exceeds what the last stage of its cascade asks for: just above 0 to about 4.
@@ -97,18 +106,25 @@ class Haar:
 
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-        smallest = self.smallest or max(SMALLEST, min(grey.shape) // SHARE)
+        smallest = self.smallest or max(MIN_SIDE, min(grey.shape) // MIN_SIDE_SHARE)
         if near is None or not turn:
-            rows = [self._whole(grey, way, smallest, THOROUGH_STEP) for way in dict.fromkeys(WHOLE)]
-            return _joined([_scoring(found, MIN_SCORE_STILL if near is None else CONFIDENT_SCORE) for found in rows])
-        enough = MIN_SCORE_STILL if turn % EVERY else CONFIDENT_SCORE
-        rows = [self._around(grey, row[:4], int(row[4]), enough) for row in near]
-        every = EVERY if len(near) else 1
+            rows = [self._search_frame(grey, way, smallest, THOROUGH_STEP) for way in dict.fromkeys(FRAME_POSES)]
+            return _merge(
+                [_with_min_score(found, MIN_SCORE_STILL if near is None else CONFIDENT_SCORE) for found in rows]
+            )
+        enough = MIN_SCORE_STILL if turn % FULL_SEARCH_EVERY else CONFIDENT_SCORE
+        rows = [self._search_near(grey, row[:4], int(row[4]), enough) for row in near]
+        every = FULL_SEARCH_EVERY if len(near) else 1
         if turn % every == 0:
-            rows.append(_scoring(self._whole(grey, WHOLE[turn // every % len(WHOLE)], smallest, STEP), CONFIDENT_SCORE))
-        return _joined(rows)
+            rows.append(
+                _with_min_score(
+                    self._search_frame(grey, FRAME_POSES[turn // every % len(FRAME_POSES)], smallest, STEP),
+                    CONFIDENT_SCORE,
+                )
+            )
+        return _merge(rows)
 
-    def _whole(self, grey: np.ndarray, way: SearchPose, smallest: int, step: float) -> np.ndarray:
+    def _search_frame(self, grey: np.ndarray, way: SearchPose, smallest: int, step: float) -> np.ndarray:
         shrunk = min(MIN_FACE_PX / smallest, 1.0)
         if shrunk < 1:
             grey = cv2.resize(grey, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
@@ -116,14 +132,16 @@ class Haar:
         rows[:, :4] /= shrunk
         return rows
 
-    def _around(self, grey: np.ndarray, box: np.ndarray, hint: int, enough: float) -> np.ndarray:
+    def _search_near(self, grey: np.ndarray, box: np.ndarray, hint: int, enough: float) -> np.ndarray:
         """The face that should be at `box`, [1, 6], or [0, 6]: in the way of the hint where it scores enough so."""
         margin = Margin(PATCH / FACE)
         patch, (left, top, side) = crop(grey, box, margin, PATCH), margin.square(box)
         best = np.empty((0, 6))
-        for number in sorted(range(len(WAYS)), key=lambda number: number != hint):
-            rows = self._search(patch, WAYS[number], round(FACE * SHRUNK), round(FACE * GROWN), NEAR_STEP)
-            rows = rows[np.hypot(*(rows[:, :2] + rows[:, 2:4] / 2 - PATCH / 2).T) <= MOVED * FACE]
+        for number in sorted(range(len(TRACKED_POSES)), key=lambda number: number != hint):
+            rows = self._search(
+                patch, TRACKED_POSES[number], round(FACE * MIN_SCALE), round(FACE * MAX_SCALE), NEAR_STEP
+            )
+            rows = rows[np.hypot(*(rows[:, :2] + rows[:, 2:4] / 2 - PATCH / 2).T) <= MAX_SHIFT * FACE]
             if len(rows) and (not len(best) or rows[:, 4].max() > best[0, 4]):
                 best = rows[[rows[:, 4].argmax()]]
                 best[:, 5] = number
@@ -140,7 +158,7 @@ class Haar:
         seen = cv2.flip(grey, 1) if way.mirrored else grey
         back = None
         if way.degrees:
-            seen, back = _turned(seen, way.degrees)
+            seen, back = _rotate(seen, way.degrees)
         rows = self._cascades[way.cascade](seen, smallest, largest, step)
         if back is not None:
             centres = (rows[:, :2] + rows[:, 2:4] / 2) @ back[:, :2].T + back[:, 2]
@@ -158,7 +176,7 @@ class _Cascade:
         self._asked = float(stages[-1])
 
     def __call__(self, grey: np.ndarray, smallest: int, largest: int, step: float) -> np.ndarray:
-        boxes, _, sums = self._classifier.detectMultiScale3(grey, step, AGREEING, 0, (smallest, smallest),
+        boxes, _, sums = self._classifier.detectMultiScale3(grey, step, MIN_NEIGHBORS, 0, (smallest, smallest),
                                                             (largest, largest), True)
         rows = np.zeros((len(boxes), 6))
         rows[:, :4] = np.reshape(boxes, (-1, 4))
@@ -166,7 +184,7 @@ class _Cascade:
         return rows
 
 
-def _turned(grey: np.ndarray, degrees: int) -> tuple[np.ndarray, np.ndarray]:
+def _rotate(grey: np.ndarray, degrees: int) -> tuple[np.ndarray, np.ndarray]:
     """The whole picture turned about its centre, and the [2, 3] that leads back."""
     height, width = grey.shape
     turning = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
@@ -177,19 +195,19 @@ def _turned(grey: np.ndarray, degrees: int) -> tuple[np.ndarray, np.ndarray]:
     return seen, cv2.invertAffineTransform(turning)
 
 
-def _scoring(rows: np.ndarray, least: float) -> np.ndarray:
+def _with_min_score(rows: np.ndarray, least: float) -> np.ndarray:
     return rows[rows[:, 4] >= least]
 
 
 def _damp(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    size = found[2:] ** SIZED * expected[2:] ** (1 - SIZED)
+    size = found[2:] ** SIZE_WEIGHT * expected[2:] ** (1 - SIZE_WEIGHT)
     moved = found[:2] + found[2:] / 2 - expected[:2] - expected[2:] / 2
-    share = min(PLACED + np.hypot(*moved) / found[2:].mean(), 1.0)
+    share = min(POSITION_WEIGHT + np.hypot(*moved) / found[2:].mean(), 1.0)
     return np.concatenate([expected[:2] + expected[2:] / 2 + share * moved - size / 2, size])
 
 
-def _joined(rows: Sequence[np.ndarray]) -> Faces:
+def _merge(rows: Sequence[np.ndarray]) -> Faces:
     """What was found first goes before what scores higher, where it is sure."""
     found = np.concatenate([*rows, np.empty((0, 6))])
     found = found[np.argsort(-np.minimum(found[:, 4], CONFIDENT_SCORE), kind="stable")]
-    return faces_of(found[:, :4], found[:, 4], found[:, 5])
+    return merge_overlapping(found[:, :4], found[:, 4], found[:, 5])

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from harness.utils.errors import InputError
-from harness.video.faces.boxes import Faces, faces_of
+from harness.video.faces.boxes import Faces, merge_overlapping
 
 CONFIDENT_SCORE = 0.6
 
 
-class YuNet:
+class YuNetDetector:
     """path: of the model; smallest: side of the smallest face in pixels, None: whatever the network finds."""
 
     def __init__(self, path: str, smallest: int | None = None) -> None:
@@ -41,4 +41,4 @@ class YuNet:
         rows = np.empty((0, 15), np.float32) if found is None else found
         rows = rows[rows[:, 2:4].mean(axis=1) >= (self.smallest or 0)]
         rows = rows[np.argsort(-rows[:, 14], kind="stable")]
-        return faces_of(rows[:, :4], rows[:, 14])
+        return merge_overlapping(rows[:, :4], rows[:, 14])

@@ -8,8 +8,8 @@ import pytest
 from harness.inference.overlay.canvas import rgb, text_mask
 from harness.inference.overlay.frame_faces import FaceOverlay, FacesByFrame
 from harness.inference.overlay.panel_placement import Area, PanelLayout
-from harness.inference.overlay.panels import caption, colour_of, signed
-from harness.inference.overlay.video import Renderer, draw, render_video
+from harness.inference.overlay.panels import caption, face_color, format_signed
+from harness.inference.overlay.video import Renderer, draw_faces, render_video
 from harness.metrics.tasks import EXPRESSIONS
 from harness.utils.plotting.style import FACE_COLOURS
 from harness.video.frames import Frame
@@ -33,7 +33,7 @@ def changed(image):
 
 
 def coloured(image, face):
-    return int((image == rgb(colour_of(face))).all(axis=-1).sum())
+    return int((image == rgb(face_color(face))).all(axis=-1).sum())
 
 
 @pytest.mark.parametrize("size, box", [((320, 240), (100, 60, 100, 110)), ((640, 360), (230, 90, 180, 180)),
@@ -54,7 +54,7 @@ def test_the_frame_that_is_given_is_not_painted_on():
     frame = grey(1)
     Renderer(a_reading([(230, 90, 180, 180)], frames=1))(frame)
     assert (frame.pixels == GROUND).all()
-    draw(frame.pixels, FacesByFrame(a_reading([(230, 90, 180, 180)], frames=1))[1], PanelLayout(640, 360, 12))
+    draw_faces(frame.pixels, FacesByFrame(a_reading([(230, 90, 180, 180)], frames=1))[1], PanelLayout(640, 360, 12))
     assert (frame.pixels == GROUND).all()
 
 
@@ -74,7 +74,7 @@ def test_panels_cover_no_face_and_no_other_panel():
         reading = a_reading(boxes, frames=1)
         places = PanelLayout(640, 360, 12)
         areas = [Area(*(round(edge) for edge in (x, y, x + w, y + h))) for x, y, w, h in boxes]
-        chosen = [place.area for place in places.of(FacesByFrame(reading)[1], areas).values()]
+        chosen = [place.area for place in places.place_panels(FacesByFrame(reading)[1], areas).values()]
         for i, area in enumerate(chosen):
             assert 0 <= area.left < area.right <= 640 and 0 <= area.top < area.bottom <= 360
             assert not any(area.overlap(other) for other in [*areas, *chosen[:i]])
@@ -86,7 +86,7 @@ def test_a_panel_is_at_rest_while_its_box_trembles():
     shown = FacesByFrame(a_reading([(230, 90, 180, 180)], frames=1))[1][0]
     for _ in range(50):
         x, y = 230 + generator.integers(-3, 4), 90 + generator.integers(-3, 4)
-        seen.add(places.of([shown], [Area(x, y, x + 180, y + 180)])[1].area)
+        seen.add(places.place_panels([shown], [Area(x, y, x + 180, y + 180)])[1].area)
     assert len(seen) == 1
 
 
@@ -94,7 +94,7 @@ def test_a_panel_follows_its_face_and_stays_on_its_side():
     places, choices, lefts = PanelLayout(1280, 720, 20), set(), []
     shown = FacesByFrame(a_reading([(230, 90, 180, 180)], frames=1))[1][0]
     for x in range(100, 700, 5):
-        place = places.of([shown], [Area(x, 200, x + 240, 440)])[1]
+        place = places.place_panels([shown], [Area(x, 200, x + 240, 440)])[1]
         choices.add(place.choice)
         lefts.append(place.area.left)
     assert len(choices) == 1 and lefts == sorted(lefts) and lefts[-1] > lefts[0] + 500
@@ -104,9 +104,9 @@ def test_detail_that_went_at_once_comes_back_after_a_while():
     places = PanelLayout(640, 360, 12)
     one, other = FacesByFrame(a_reading([(100, 80, 120, 120), (240, 80, 120, 120)], frames=1))[1]
     areas = [Area(100, 80, 220, 200), Area(240, 80, 360, 200)]
-    alone = places.of([one], areas[:1])[1].level
-    both = places.of([one, other], areas)[1].level
-    after = [places.of([one], areas[:1])[1].level for _ in range(40)]
+    alone = places.place_panels([one], areas[:1])[1].level
+    both = places.place_panels([one, other], areas)[1].level
+    after = [places.place_panels([one], areas[:1])[1].level for _ in range(40)]
     assert alone == 0 and both > 0 and after[0] == both and after[-1] == 0
     assert after == sorted(after, reverse=True)
 
@@ -118,7 +118,7 @@ def test_a_face_that_was_not_seen_has_a_dashed_box():
     for number in (1, 2, 3):
         x, y, width, _ = FacesByFrame(reading)[number][0].box
         image = renderer(grey(number))
-        lines.append((image[round(y), round(x) + 30:round(x + width) - 4] == rgb(colour_of(1))).all(axis=-1).mean())
+        lines.append((image[round(y), round(x) + 30:round(x + width) - 4] == rgb(face_color(1))).all(axis=-1).mean())
     assert lines[0] == lines[1] == 1 and 0.3 < lines[2] < 0.7
 
 
@@ -144,7 +144,7 @@ def test_words_for_a_face_are_those_of_the_first_run_that_gives_them():
     assert (
         caption(alone) == "AU1 AU2 AU4 …" and caption(FaceOverlay(1, shown.box, True, units=np.zeros(12, bool))) == ""
     )
-    assert [signed(value) for value in (0.123, -0.456, -0.001, 0.0)] == ["+0.12", "−0.46", "0.00", "0.00"]
+    assert [format_signed(value) for value in (0.123, -0.456, -0.001, 0.0)] == ["+0.12", "−0.46", "0.00", "0.00"]
 
 
 def test_the_trail_is_that_of_the_last_moments_of_this_face():

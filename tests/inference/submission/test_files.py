@@ -6,7 +6,7 @@ import pytest
 from harness.data.annotations import read_frames, read_multitask
 from harness.inference.submission import files
 from harness.inference.submission.round_trip import require_equal
-from harness.inference.submission.rows import all_frames, listed_images
+from harness.inference.submission.rows import all_frames, read_image_list
 from harness.metrics.tasks import ACTION_UNITS, task
 from harness.utils.errors import FramelightError
 
@@ -42,7 +42,7 @@ def test_files_of_videos_keep_their_suffix_and_are_read_as_annotations_are(tmp_p
 def test_the_multi_task_file_keeps_the_lists_order_and_duplicates(tmp_path):
     images = ["b/00009.jpg", "a/00002.jpg", "b/00001.png", "a/00002.jpg"]
     (tmp_path / "list.txt").write_text("\n".join(["image,valence,arousal,expression,aus", *images]) + "\n")
-    rows, folder = listed_images(tmp_path / "list.txt"), tmp_path / "out"
+    rows, folder = read_image_list(tmp_path / "list.txt"), tmp_path / "out"
     folder.mkdir()
     meant = predicted(np.random.default_rng(1), 4)
     files.write(folder, task("mtl"), "mtl", rows, meant)
@@ -57,7 +57,7 @@ def test_the_multi_task_file_keeps_the_lists_order_and_duplicates(tmp_path):
 def test_a_file_of_frames_has_the_lists_header_and_images(tmp_path):
     path = tmp_path / "CVPR_5th_ABAW_VA_test_set_sample.txt"
     path.write_text("image_location,valence,arousal\nvideo1/00001.jpg,\nvideo1/00002.jpg,\nvideo2/00010.jpg,\n")
-    rows = listed_images(path)
+    rows = read_image_list(path)
     meant = {"va": predicted(np.random.default_rng(1), 3)["va"]}
     files.write(tmp_path, task("va"), "frames", rows, meant)
     text = (tmp_path / "predictions.txt").read_text().splitlines()

@@ -4,9 +4,9 @@ import av
 import numpy as np
 import pytest
 
-from harness.inference.submission.frame_counts import Sources, counts, lengths, read_lines
+from harness.inference.submission.frame_counts import LineSources, count_lines, read_line_counts, videos_by_source
 from harness.utils.errors import InputError
-from harness.video.video_files import find_videos, frame_count, video_of
+from harness.video.video_files import find_videos, frame_count, video_path
 
 
 def film(path, frames):
@@ -23,7 +23,7 @@ def film(path, frames):
 
 
 def sources(given=None, videos=None, annotated=None):
-    return Sources(given or {}, videos or {}, annotated or {})
+    return LineSources(given or {}, videos or {}, annotated or {})
 
 
 @pytest.mark.parametrize("ending", ["mp4", "avi"])
@@ -56,9 +56,9 @@ def test_videos_are_found_in_batches_and_by_the_name_without_a_side(tmp_path):
     film(tmp_path / "batch2" / "video2_left.avi", 2)
     (tmp_path / "notes.txt").write_text("no video")
     found = find_videos(tmp_path)
-    assert video_of("30-30-1920x1080_left", found) == tmp_path / "batch1" / "30-30-1920x1080.mp4"
-    assert video_of("video2_left", found).stem == "video2_left"
-    assert video_of("video3", found) is None
+    assert video_path("30-30-1920x1080_left", found) == tmp_path / "batch1" / "30-30-1920x1080.mp4"
+    assert video_path("video2_left", found).stem == "video2_left"
+    assert video_path("video3", found) is None
     film(tmp_path / "batch3" / "video2_left.mp4", 2)
     with pytest.raises(InputError, match="both video 'video2_left'"):
         find_videos(tmp_path)
@@ -68,33 +68,33 @@ def test_the_best_source_counts_and_a_file_has_one_line_more_than_the_video(tmp_
     videos = {"a": film(tmp_path / "a.mp4", 10), "b": film(tmp_path / "b.mp4", 10)}
     known = sources({"a": 14}, videos, {"c_left": 9, "d": 8, "e": 7})
     last = {"a": 11, "b": 11, "b_right": 3, "c_left": 8, "d": 12, "e": 0, "f": 6}
-    found = lengths(tuple(last), last, known)
+    found = count_lines(tuple(last), last, known)
     assert {name: (one.lines, one.source) for name, one in found.items()} == {
         "a": (14, "frames file"), "b": (11, "video file"), "b_right": (11, "video file"), "c_left": (9, "annotation"),
         "d": (12, "last crop"), "e": (7, "annotation"), "f": (6, "last crop")}
-    assert counts(found) == {"frames file": 1, "video file": 2, "annotation": 2, "last crop": 2}
+    assert videos_by_source(found) == {"frames file": 1, "video file": 2, "annotation": 2, "last crop": 2}
 
 
 def test_one_crop_may_lie_past_the_organisers_count_but_not_two(tmp_path):
     film(tmp_path / "a.mp4", 10)
-    found = lengths(("a",), {"a": 12}, sources(videos=find_videos(tmp_path)))
+    found = count_lines(("a",), {"a": 12}, sources(videos=find_videos(tmp_path)))
     assert (found["a"].lines, found["a"].extra_crops) == (11, 1)
     with pytest.raises(InputError, match="video 'a'.*10 frames.*11 lines.*last crop is of frame 13"):
-        lengths(("a",), {"a": 13}, sources(videos=find_videos(tmp_path)))
+        count_lines(("a",), {"a": 13}, sources(videos=find_videos(tmp_path)))
     with pytest.raises(InputError, match="video 'a'.*frames file gives it 5 lines.*frame 13"):
-        lengths(("a",), {"a": 13}, sources({"a": 5}))
+        count_lines(("a",), {"a": 13}, sources({"a": 5}))
 
 
 def test_a_video_of_which_nothing_is_known_is_an_error():
     with pytest.raises(InputError, match="'a' has no crop, no video file and no count.*--frames"):
-        lengths(("a",), {"a": 0}, sources())
+        count_lines(("a",), {"a": 0}, sources())
 
 
 def test_a_frames_file_with_and_without_a_header(tmp_path):
     path = tmp_path / "frames.csv"
     for header in ("", "video,frames\n"):
         path.write_text(f"{header}video1,1506\n\n10-60-1280x720_right, 12\n")
-        assert read_lines(path) == {"video1": 1506, "10-60-1280x720_right": 12}
+        assert read_line_counts(path) == {"video1": 1506, "10-60-1280x720_right": 12}
 
 
 @pytest.mark.parametrize("text, said", [("video1,10\nvideo2\n", ":2: 'video2'"), ("video1,0\n", ":1:"),
@@ -105,16 +105,16 @@ def test_a_frames_file_with_and_without_a_header(tmp_path):
 def test_a_faulty_frames_file_is_refused_with_the_line(tmp_path, text, said):
     (tmp_path / "frames.csv").write_text(text)
     with pytest.raises(InputError, match=said):
-        read_lines(tmp_path / "frames.csv")
+        read_line_counts(tmp_path / "frames.csv")
 
 
 def test_a_list_of_every_frame_goes_before_the_video_file(tmp_path):
-    known = Sources(videos={"a": film(tmp_path / "a.mp4", 10)}, listed={"a": 14, "b": 5})
-    found = lengths(("a", "b"), {"a": 14, "b": 6}, known)
+    known = LineSources(videos={"a": film(tmp_path / "a.mp4", 10)}, listed={"a": 14, "b": 5})
+    found = count_lines(("a", "b"), {"a": 14, "b": 6}, known)
     assert [(one.lines, one.source, one.extra_crops) for one in found.values()] == [(14, "list of frames", 0),
                                                                             (5, "list of frames", 1)]
     with pytest.raises(InputError, match="video 'b'.*list of frames has 5 of it.*frame 9"):
-        lengths(("b",), {"b": 9}, known)
+        count_lines(("b",), {"b": 9}, known)
     assert known.knows("a_left") and known.knows("b") and not known.knows("c")
 
 

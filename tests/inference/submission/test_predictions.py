@@ -5,7 +5,7 @@ import pytest
 
 from harness.data.dataset import Labels
 from harness.inference.submission.predictions import decode_predictions, outputs_at
-from harness.inference.submission.rows import all_frames, listed_images
+from harness.inference.submission.rows import all_frames, read_image_list
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import softmax, task
@@ -98,7 +98,7 @@ def test_the_expression_is_the_most_probable_and_action_units_reach_their_thresh
 def test_rows_of_a_list_are_in_its_order_with_its_duplicates_and_missing_images_filled(tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("image,valence,arousal,expression,aus\nb/00009.jpg\na/00002.jpg\nb/00001.jpg\na/00002.jpg\n")
-    rows = listed_images(path)
+    rows = read_image_list(path)
     kept = predictions({"a": ([1, 3], ramp([1, 3])), "b": ([1, 2], ramp([1, 2]))})
     found = outputs_at(rows, kept, NONE)
     np.testing.assert_allclose(found, ramp([2, 2, 1, 2]), atol=1e-7)

@@ -7,7 +7,7 @@ import pytest
 
 from harness.data.dataset import Labels
 from harness.inference.submission.predictions import decode_predictions, outputs_at
-from harness.inference.submission.round_trip import Own, round_trip
+from harness.inference.submission.round_trip import StoredResult, round_trip
 from harness.inference.submission.rows import all_frames
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
@@ -43,12 +43,14 @@ def test_the_files_score_what_the_run_scored(trial, missing):
 
 
 def own(kept, value, change=0.0):
-    return Own(record(metrics={"P_EXPR": value}), dataclasses.replace(kept, outputs=kept.outputs + np.float32(change)))
+    return StoredResult(
+        record(metrics={"P_EXPR": value}), dataclasses.replace(kept, outputs=kept.outputs + np.float32(change))
+    )
 
 
 def test_a_record_of_another_value_is_an_error(trial):
     expr, labels, kept, rows, meant = trial
-    for other in (own(kept, 0.9, 0.05), Own(record(metrics={"P_EXPR": 0.9}), Predictions(
+    for other in (own(kept, 0.9, 0.05), StoredResult(record(metrics={"P_EXPR": 0.9}), Predictions(
             kept.sequences[:1], kept.lengths[:1], kept.frames[:5], kept.outputs[:5]))):
         with pytest.raises(FramelightError, match="from the files, but the record of the run says 0.900000"):
             round_trip(expr, labels, kept, rows, meant, meant, "dropped", other)

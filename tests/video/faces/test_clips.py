@@ -17,7 +17,7 @@ def followed(name, times=1):
         rate = float(stream.average_rate)
     detector, tracker, seen = open_detector("haar"), Tracker(rate), []
     for number, pixels in enumerate(frames * times, 1):
-        faces = detector(pixels, tracker.near(), tracker.turn)
+        faces = detector(pixels, tracker.expected_boxes(), tracker.turn)
         seen.append(dict(zip(tracker.update(number, faces).tolist(), faces.boxes)))
     names = tracker.confirmed_tracks()
     return [{names[face]: box for face, box in faces.items() if face in names} for faces in seen]

@@ -100,11 +100,11 @@ def test_a_single_picture_needs_no_second_sighting():
 
 def test_faces_are_expected_where_they_go_with_their_hints():
     tracker = Tracker(25)
-    assert tracker.near().shape == (0, 5) and tracker.turn == 0
+    assert tracker.expected_boxes().shape == (0, 5) and tracker.turn == 0
     for number in range(1, 12):
         boxes = faces((200 + 10 * number, 200 - 4 * number))
         tracker.update(number, Faces(boxes.boxes, boxes.scores, np.array([7])))
-    row = tracker.near()[0]
+    row = tracker.expected_boxes()[0]
     assert row[:2] + row[2:4] / 2 == pytest.approx([320, 152], abs=2)
     assert row[4] == 7 and tracker.turn == 11
 
@@ -114,9 +114,9 @@ def test_a_face_that_is_gone_is_not_looked_for_any_longer():
     for number in range(1, 6):
         tracker.update(number, faces((200, 200)))
     tracker.update(10, faces())
-    assert len(tracker.near()) == 1
+    assert len(tracker.expected_boxes()) == 1
     tracker.update(25, faces())
-    assert len(tracker.near()) == 0
+    assert len(tracker.expected_boxes()) == 0
 
 
 def test_looks_that_say_nothing_do_no_harm():
