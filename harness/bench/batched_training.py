@@ -2,77 +2,103 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.bench.figure import Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
 from harness.training.heads.config import HeadConfig
 
-if TYPE_CHECKING:
-    from harness.training.heads.train_batched import HeadTrainingSpec
-
 L2, RATES = (0.0, 1e-4, 1e-3, 1e-2), (1e-4, 3e-4, 1e-3, 3e-3)
 CLASSES = 8
 
 
+@dataclass(frozen=True)
+class _Case:
+    """Heads that are trained both ways.
+
+    Attributes
+    ----------
+    rows, selection_rows : int
+        Rows to fit on, and rows that choose the epoch.
+    timed_every : int
+        Of the heads trained one after another, one in so many is timed.
+    flops_per_row : int
+        Of one forward and one gradient, per column of the features.
+    target : float
+        Ratio that must be reached on a CPU.
+    """
+
+    part: str
+    config: HeadConfig
+    seeds: tuple[int, ...]
+    rows: int
+    selection_rows: int
+    timed_every: int
+    flops_per_row: int
+    target: float
+    note: str
+
+
 def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder, _one_thread() as device:
-        yield _measure(folder, "32 heads together", HeadConfig("logistic_regression", epochs=2), (0, 1), 30_000, 10_000,
-                       "cpu", 5, every=8, flops_of_a_row=2 * 2 * CLASSES, note=_LINEAR)
-        yield _measure(folder, "16 mlp heads together", HeadConfig("mlp", epochs=1), (0,), 10_000, 10_000, device,
-                       1 if device == "cpu" else 5, every=4, flops_of_a_row=2 * 2 * HeadConfig("mlp").hidden,
-                       note=_DEEP)
+        yield _measure(folder, _LINEAR, "cpu")
+        yield _measure(folder, _MLP if device == "cpu" else dataclasses.replace(_MLP, target=5), device)
 
 
-_LINEAR = ("one thread, as a job has. The rest of the floor's time is reading, the mean and deviation of the columns, "
-           "and for each head its loss, its step and its score")
-_DEEP = ("on a CPU each is multiplied for itself, to the bits of a head alone, and arithmetic is the limit; on a GPU "
+_LINEAR = _Case(
+    "32 heads together", HeadConfig("logistic_regression", epochs=2), seeds=(0, 1), rows=30_000, selection_rows=10_000,
+    timed_every=8, flops_per_row=2 * 2 * CLASSES, target=5,
+    note="one thread, as a job has. The rest of the floor's time is reading, the mean and deviation of the columns, "
+         "and for each head its loss, its step and its score")
+_MLP = _Case(
+    "16 mlp heads together", HeadConfig("mlp", epochs=1), seeds=(0,), rows=10_000, selection_rows=10_000,
+    timed_every=4, flops_per_row=2 * 2 * HeadConfig("mlp").hidden, target=1,
+    note="on a CPU each is multiplied for itself, to the bits of a head alone, and arithmetic is the limit; on a GPU "
          "all in one product")
 
 
-def _measure(folder: str, part: str, config: HeadConfig, seeds: Sequence[int], rows: int, chosen: int, device: str,
-             least: float, every: int, flops_of_a_row: int, note: str) -> Measurement:
-    """every: of the heads one after another so many are left out for one that is timed."""
-    import dataclasses
-
+def _measure(folder: str, case: _Case, device: str) -> Measurement:
     from harness.metrics.tasks import task
-    from harness.training.heads.train import train_head
-    from harness.training.heads.train_batched import HeadTrainingSpec, train_together
+    from harness.training.heads.train import HeadTrainingSpec, train_head
+    from harness.training.heads.train_batched import train_together
 
-    heads = [dataclasses.replace(config, l2=l2, learning_rate=rate) for l2, rate in product(L2, RATES)]
-    wanted: list[HeadTrainingSpec] = [HeadTrainingSpec(head) for head in heads]
-    data, width = _open_features(folder, rows, chosen)
+    config, every = case.config, case.timed_every
+    specs = [HeadTrainingSpec(dataclasses.replace(config, l2=l2, learning_rate=rate))
+             for l2, rate in product(L2, RATES)]
+    data, width = _open_features(folder, case.rows, case.selection_rows)
     expr, accelerator = task("expr"), "cpu" if device == "cpu" else "gpu"
 
     def together() -> None:
-        for seed in seeds:
-            train_together(expr, wanted, *data(), seed, device)
+        for seed in case.seeds:
+            train_together(expr, specs, *data(), seed, device)
 
     def alone() -> None:
-        for seed in seeds:
-            for head in heads[::every]:
-                train_head(expr, head, *data(), seed, accelerator=accelerator)
+        for seed in case.seeds:
+            for spec in specs[::every]:
+                train_head(expr, spec, *data(), seed, accelerator)
 
     times = interleave_rounds({"together": together, "alone": alone})
-    count = len(heads) * len(seeds)
-    seen = rows * config.epochs * 2 + chosen * config.epochs  # forwards and gradients; the selection forwards
-    flops = count * width * flops_of_a_row / 2 * seen
-    read = len(seeds) * (config.epochs + 1) * rows * width * 2
+    count = len(specs) * len(case.seeds)
+    forwards = (2 * case.rows + case.selection_rows) * config.epochs  # a gradient counts as another forward
+    flops = count * width * case.flops_per_row / 2 * forwards
+    read = len(case.seeds) * (config.epochs + 1) * case.rows * width * 2
     return Measurement(
-        part, f"{count} {config.kind}, {rows:,} x {width}, {config.epochs} epochs, {chosen:,} selection rows"
-        + ("" if device == "cpu" else ", GPU"), times.median("together"), "s",
-        f"one after another ({count // every} timed, scaled)", every * times.median("alone"),
-        every * times.ratio("together", "alone"), least,
-        floor=hardware_limits().floor(read, flops, threads=1) if device == "cpu" else None, note=note)
+        case.part, f"{count} {config.kind}, {case.rows:,} x {width}, {config.epochs} epochs, "
+        f"{case.selection_rows:,} selection rows" + ("" if device == "cpu" else ", GPU"),
+        times.median("together"), "s", f"one after another ({count // every} timed, scaled)",
+        every * times.median("alone"), every * times.ratio("together", "alone"), case.target,
+        floor=hardware_limits().floor(read, flops, threads=1) if device == "cpu" else None, note=case.note)
 
 
 def _open_features(folder: str, rows: int, chosen: int) -> tuple[Callable[[], tuple[Any, ...]], int]:
-    """A function that opens the features anew, as each job does, and their width."""
+    """A function that opens the training and selection rows anew, as each job does, and their width."""
     import numpy as np
 
     from harness.bench.memory import features
@@ -82,7 +108,7 @@ def _open_features(folder: str, rows: int, chosen: int) -> tuple[Callable[[], tu
     fit, selection = labels.take(np.arange(rows)), labels.take(np.arange(rows, rows + chosen))
 
     def open_matrices() -> tuple[Any, ...]:
-        return (FeatureMatrix(entry, "embeddings", fit), fit, FeatureMatrix(entry, "embeddings", selection), selection)
+        return tuple((FeatureMatrix(entry, "embeddings", labels), labels) for labels in (fit, selection))
 
     return open_matrices, entry.width("embeddings")
 

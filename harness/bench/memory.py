@@ -20,7 +20,7 @@ from harness.bench.memory import features, watch
 entry, labels = features(Path(sys.argv[1]), int(sys.argv[2]))
 from harness.features.matrix import FeatureMatrix
 from harness.training.heads.config import HeadConfig
-from harness.training.heads.train import train_head
+from harness.training.heads.train import HeadTrainingSpec, train_head
 from harness.metrics.tasks import task
 import harness.training.lightning_module
 peak = watch()
@@ -28,8 +28,8 @@ if sys.argv[3] == "whole":
     import numpy as np
     held = np.concatenate([np.asarray(entry.read(n, "embeddings")[0], np.float32) for n in entry.sequences])
 matrix = FeatureMatrix(entry, "embeddings", labels)
-train_head(task("expr"), HeadConfig("logistic_regression", hidden=0, epochs=1, batch_size=512), matrix, labels,
-           None, None, 0)
+spec = HeadTrainingSpec(HeadConfig("logistic_regression", hidden=0, epochs=1, batch_size=512))
+train_head(task("expr"), spec, (matrix, labels), None, 0)
 print(json.dumps(peak()))
 """
 

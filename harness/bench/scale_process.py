@@ -28,7 +28,7 @@ from harness.runner.executors import THREADS
 from harness.tracking import open_tracker
 from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig
-from harness.training.heads.train import train_head
+from harness.training.heads.train import HeadTrainingSpec, train_head
 from harness.utils.store import Store
 
 SEQUENCE, WIDTH = 5_000, 1280
@@ -56,7 +56,7 @@ def main(folder: Path, frames: int) -> dict[str, object]:
     entry, labels, seconds = FeatureStore(store.features).entry(key(frames)), _labels(frames), {}
     with _timed(seconds, "head"):
         matrix = FeatureMatrix(entry, "embeddings", labels)
-        trained = train_head(TASK, HEAD, matrix, labels, None, None, 0)
+        trained = train_head(TASK, HeadTrainingSpec(HEAD), (matrix, labels), None, 0)
     with _timed(seconds, "predictions"):
         model = HeadModel(TASK, entry, [Network(HEAD_NAME, TASK, "embeddings", HEAD)], {HEAD_NAME: trained}, {})
         found = model.predict(list(entry.sequences))

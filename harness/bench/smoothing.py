@@ -10,7 +10,7 @@ from harness.bench.figure import ROUNDS, Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import score
-from harness.smoothing.curves import statistics_by_radius
+from harness.smoothing.curves import LabeledRows, statistics_by_radius
 
 VIDEOS, FRAMES, RADII = 70, 4000, range(251)
 SLICE, EVERY = 200, 25
@@ -28,8 +28,8 @@ def measure() -> Iterator[Measurement]:
     for kernel, (timed, least) in PARTS.items():
         def ours(kernel: str = kernel, timed: int = timed) -> list[float]:
             rows = np.arange(timed * FRAMES)
-            counted = statistics_by_radius(TASK, videos[:timed], kernel, RADII, {"expr": truth[rows]},
-                                       np.zeros_like(rows), 1, 0.5, rows)
+            labels = LabeledRows(TASK, {"expr": truth[rows]}, np.zeros_like(rows), 1, rows)
+            counted = statistics_by_radius(labels, videos[:timed], kernel, RADII, 0.5)
             return [score(one).metrics[TASK.metric] for one in counted]
 
         def loop(kernel: str = kernel) -> list[float]:

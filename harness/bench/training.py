@@ -27,15 +27,16 @@ def measure() -> Iterator[Measurement]:
     from harness.metrics.tasks import task
     from harness.runner.executors import THREADS
     from harness.training.heads.standardization import feature_mean_std
-    from harness.training.heads.train import train_head
+    from harness.training.heads.train import HeadTrainingSpec, train_head
 
     with tempfile.TemporaryDirectory() as folder, torch_threads(THREADS):
         entry, labels = features(Path(folder), ROWS)
         rest = seconds(lambda: feature_mean_std(FeatureMatrix(entry, "embeddings", labels), labels), ROUNDS)
         for head in HEADS:
             times = interleave_rounds({
-                "job": lambda head=head: train_head(task("expr"), head, FeatureMatrix(entry, "embeddings", labels),
-                                                    labels, None, None, 0),
+                "job": lambda head=head: train_head(
+                    task("expr"), HeadTrainingSpec(head), (FeatureMatrix(entry, "embeddings", labels), labels), None,
+                    0),
                 "bare": lambda head=head: train_bare_loop(head, FeatureMatrix(entry, "embeddings", labels), labels)})
             columns = head.hidden + head.hidden * CLASSES / WIDTH if head.kind == "mlp" else CLASSES
             floor = hardware_limits().floor(2 * ROWS * WIDTH * 2, 2 * 2 * ROWS * WIDTH * columns, threads=1)

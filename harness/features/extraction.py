@@ -56,8 +56,8 @@ def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureS
     found = store.find(loaded, images, dtype, computing.compute)
     if found is not None:
         return found
-    _run(dataset, _chunks(dataset, names), _FeatureWriter(store, key, dtype, dataset.root), loaded, computing,
-         threads or os.cpu_count() or 1, progress)
+    _Extraction(dataset, loaded, _FeatureWriter(store, key, dtype, dataset.root), computing,
+                threads or os.cpu_count() or 1).run(_chunks(dataset, names), progress)
     return store.complete(key, names, {
         "backbone": {"reference": loaded.reference, "label": loaded.label, "weights": loaded.weights,
                      "weights_hash": loaded.weights_hash, "is_random": loaded.is_random,
@@ -144,24 +144,32 @@ class _Work:
         self.to.store.write_sequence(self.to.key, sequence.name, {**stored, "frames": frames}, corrupt)
 
 
-def _run(dataset: Dataset, chunks: list[_Chunk], to: _FeatureWriter, backbone: Backbone, computing: EngineSelector,
-         threads: int, progress: Progress | None) -> None:
-    from harness.features.pipeline import Pipeline
+@dataclass(frozen=True)
+class _Extraction:
+    dataset: Dataset
+    backbone: Backbone
+    writer: _FeatureWriter
+    selector: EngineSelector
+    threads: int
 
-    crops = sum(chunk.crops for chunk in chunks)  # of all, done or not: who resumes must come to the same choice
-    engine = computing.engine(to.store.root / to.key, backbone, threads, crops)
-    meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if to.has(chunk)))
-    with ChunkLocks(to.store.root / to.key) as claims, Pipeline(engine, backbone, threads) as pipeline:
-        for claimed in (claims.free, claims.remaining):
-            works = (_Work(number, tuple(dataset.sequences[name] for name in chunk.names), to)
-                     for number, chunk in claimed(chunks, to.has))
-            for work, batch in pipeline.batches(works):
-                work.add_batch(batch)
-                meter.add(batch.stop - batch.start)
-                if batch.stop == len(work.paths):
-                    work.store()
-                    claims.release(work.number)
-        meter.rest()
+    def run(self, chunks: list[_Chunk], progress: Progress | None) -> None:
+        from harness.features.pipeline import Pipeline
+
+        writer, folder = self.writer, self.writer.store.root / self.writer.key
+        crops = sum(chunk.crops for chunk in chunks)  # of all, done or not: resuming must come to the same choice
+        engine = self.selector.engine(folder, self.backbone, self.threads, crops)
+        meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if writer.has(chunk)))
+        with ChunkLocks(folder) as locks, Pipeline(engine, self.backbone, self.threads) as pipeline:
+            for claimed in (locks.free, locks.remaining):
+                works = (_Work(number, tuple(self.dataset.sequences[name] for name in chunk.names), writer)
+                         for number, chunk in claimed(chunks, writer.has))
+                for work, batch in pipeline.batches(works):
+                    work.add_batch(batch)
+                    meter.add(batch.stop - batch.start)
+                    if batch.stop == len(work.paths):
+                        work.store()
+                        locks.release(work.number)
+            meter.rest()
 
 
 def _require_finite(sequence: Sequence, stored: dict[str, np.ndarray]) -> None:

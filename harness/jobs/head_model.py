@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.features.matrix import MEMORY, FeatureMatrix
+from harness.features.matrix import FeatureMatrix
 from harness.features.row_reader import NOISE_WIDTH
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs.base_model import Model
@@ -20,8 +20,8 @@ from harness.jobs.job_folder import HEAD_NAME
 from harness.metrics.tasks import Task
 from harness.metrics.tasks import task as task_named
 from harness.training.heads.config import HeadConfig
-from harness.training.heads.train import train_head
-from harness.training.heads.train_batched import HeadTrainingSpec, train_together
+from harness.training.heads.train import HeadTrainingSpec, train_head
+from harness.training.heads.train_batched import train_together
 from harness.training.heads.trained_head import TrainedHead, load, predict
 from harness.utils.errors import InputError
 
@@ -46,16 +46,17 @@ def networks(configuration: Configuration, task: Task) -> list[Network]:
                     head.part(output.name)) for output in task.outputs]
 
 
-def fit_heads(configuration: Configuration, task: Task, entry: FeatureEntry, fit: Labels, selection: Labels | None,
-              seed: int, on_epoch: Callable[[int, float], bool] | None = None,
-              epochs: Mapping[str, int] | None = None, memory: int = MEMORY) -> HeadModel:
-    """As `harness.jobs.models.fit_model`; each network is trained for itself, on the rows with a valid label.
-
-    memory: bytes of features that it may hold.
-    """
-    parts = networks(configuration, task)
-    trained = {part.name: _trained(part, entry, fit, selection, seed, on_epoch if len(parts) == 1 else None,
-                                   None if epochs is None else epochs[part.name], memory) for part in parts}
+def fit_heads(job: Job, task: Task, fit: Labels, selection: Labels | None,
+              on_epoch: Callable[[int, float], bool] | None = None,
+              epochs: Mapping[str, int] | None = None) -> HeadModel:
+    """As `harness.jobs.models.fit_model`; each network is trained for itself, on the rows with a valid label."""
+    entry = FeatureStore(job.store.features).entry(job.entry)
+    parts, trained = networks(job.configuration, task), {}
+    for part in parts:
+        length = None if epochs is None else epochs[part.name]
+        spec = HeadTrainingSpec(part.head, on_epoch if len(parts) == 1 else None, length)
+        chosen = None if selection is None else _matrix(part, entry, selection, job.memory)
+        trained[part.name] = train_head(part.task, spec, _matrix(part, entry, fit, job.memory), chosen, job.seed)
     return HeadModel(task, entry, parts, trained, _summary(trained))
 
 
@@ -66,11 +67,11 @@ def fit_heads_together(jobs: Sequence[Job], task: Task, fit: Labels, selection: 
     """
     entry = FeatureStore(jobs[0].store.features).entry(jobs[0].entry)
     parts = [networks(job.configuration, task) for job in jobs]
-    wanted = [HeadTrainingSpec(part.head, on_epoch, None if length is None else length[part.name])
-              for (part,), on_epoch, length in zip(parts, on_epochs, epochs)]
+    specs = [HeadTrainingSpec(part.head, on_epoch, None if length is None else length[part.name])
+             for (part,), on_epoch, length in zip(parts, on_epochs, epochs)]
     (first,), memory = parts[0], jobs[0].memory
-    chosen = (None, None) if selection is None else _matrix(first, entry, selection, memory)
-    trained = train_together(first.task, wanted, *_matrix(first, entry, fit, memory), *chosen, jobs[0].seed)
+    chosen = None if selection is None else _matrix(first, entry, selection, memory)
+    trained = train_together(first.task, specs, _matrix(first, entry, fit, memory), chosen, jobs[0].seed)
     return [None if head is None else HeadModel(task, entry, own, {own[0].name: head}, _summary({own[0].name: head}))
             for own, head in zip(parts, trained)]
 
@@ -109,12 +110,6 @@ class HeadModel(Model):
     def save(self, folder: Path) -> None:
         for name, trained in self.trained.items():
             trained.save(folder, name)
-
-
-def _trained(part: Network, entry: FeatureEntry, fit: Labels, selection: Labels | None, seed: int,
-             on_epoch: Callable[[int, float], bool] | None, epochs: int | None, memory: int) -> TrainedHead:
-    chosen = (None, None) if selection is None else _matrix(part, entry, selection, memory)
-    return train_head(part.task, part.head, *_matrix(part, entry, fit, memory), *chosen, seed, on_epoch, epochs=epochs)
 
 
 def _matrix(part: Network, entry: FeatureEntry, labels: Labels, memory: int) -> tuple[FeatureMatrix, Labels]:

@@ -30,13 +30,12 @@ def fit_model(job: Job, task: Task, fit: Labels, selection: Labels | None,
     model of several networks. epochs: train so long, on the schedule of the whole length, and keep the last weights
     whatever the selection rows say (`selection` may then be None).
     """
-    entry = FeatureStore(job.store.features).entry(job.entry)
-    configuration = job.configuration
-    if configuration.head is None:
-        return _untrained(configuration, task, entry, lambda: constant(task, fit))
+    if job.configuration.head is None:
+        entry = FeatureStore(job.store.features).entry(job.entry)
+        return _untrained(job.configuration, task, entry, lambda: constant(task, fit))
     from harness.jobs.head_model import fit_heads
 
-    return fit_heads(configuration, task, entry, fit, selection, job.seed, on_epoch, epochs, job.memory)
+    return fit_heads(job, task, fit, selection, on_epoch, epochs)
 
 
 def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) -> Model:

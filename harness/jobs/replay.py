@@ -11,7 +11,7 @@ from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
 from harness.metrics.tasks import Task
 from harness.metrics.unit_statistics import Score, SufficientStatistics, score
-from harness.smoothing.curves import statistics_by_radius
+from harness.smoothing.curves import LabeledRows, statistics_by_radius
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import MAX_RADIUS, smooth_many_radii
 
@@ -79,7 +79,8 @@ class Replay:
                  units: int) -> Iterator[SufficientStatistics]:
         videos, rows = self._dense
         kernel = kernel if self.temporal else "none"
-        return statistics_by_radius(self.task, videos, kernel, radii, self.targets, unit, units, thresholds, rows)
+        labels = LabeledRows(self.task, self.targets, unit, units, rows)
+        return statistics_by_radius(labels, videos, kernel, radii, thresholds)
 
     @cached_property
     def _dense(self) -> tuple[list[np.ndarray], np.ndarray]:

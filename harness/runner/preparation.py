@@ -162,32 +162,58 @@ def _peek(reference: str, store: Store) -> BackboneInfo:
 
 def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Store) -> PreparedBackbone:
     label, reference = named
-    entry, info = get_or_extract_features(label, reference, dataset, store, recipe.precision, images=images,
-                                          compute=recipe.compute)
+    options = ExtractionOptions(recipe.precision, recipe.compute)
+    entry, info = get_or_extract_features(label, reference, dataset, store, options, images)
     return PreparedBackbone(label.removesuffix("@random"), info.weights, info.weights_hash, info.is_random,
                             info.parameters, entry.key, () if info.is_random else tuple(info.score_labels))
 
 
-def get_or_extract_features(label: str, reference: str, dataset: Dataset, store: Store, precision: str,
-                            threads: int | None = None, images: str | None = None, compute: str = "float32",
-                            engine: str = "") -> tuple[FeatureEntry, BackboneInfo]:
-    """The feature entry of one backbone on a data set, extracted where the store has none.
+@dataclass(frozen=True)
+class ExtractionOptions:
+    """How features are computed and stored.
 
-    precision: as stored; compute: what the forward passes compute in; engine: what runs them ("": the soonest).
+    Attributes
+    ----------
+    precision, compute : {"float16", "float32"} or what the engine offers
+        Number types that are stored, and that the forward passes compute in.
+    engine : str
+        What runs the forward passes; "" takes the fastest.
+    threads : int or None
+        Workers; None takes every core.
+    """
+
+    precision: str
+    compute: str = "float32"
+    engine: str = ""
+    threads: int | None = None
+
+
+def get_or_extract_features(label: str, reference: str, dataset: Dataset, store: Store, options: ExtractionOptions,
+                            images: str | None = None) -> tuple[FeatureEntry, BackboneInfo]:
+    """Return the feature entry of one backbone on a data set; extract it where the store has none.
+
+    Parameters
+    ----------
+    label : str
+        What the backbone is called in messages.
+    reference : str
+        As `backbones.load` takes it.
+    images : str or None
+        Digest of the images, where it is known.
     """
     from harness.features.engine_choice import EngineSelector
     from harness.features.extraction import extract
     from harness.features.store import FeatureStore
     from harness.utils.progress import Progress
 
-    kept = FeatureStore(store.features)
+    feature_store = FeatureStore(store.features)
     images = images or DatasetFingerprint(dataset, store.digests).images
     info = _peek(reference, store)
-    computing = EngineSelector(store.engines, engine, compute)
-    if kept.find(info, images, precision, compute) is None:
+    selector = EngineSelector(store.engines, options.engine, options.compute)
+    if feature_store.find(info, images, options.precision, options.compute) is None:
         logger.info(f"extracting the features of {label} ({info.weights}) from {dataset.name}")
     with Progress("frames", unit="frame") as progress:
-        entry = extract(dataset, info, kept, precision, progress, threads, images, computing)
+        entry = extract(dataset, info, feature_store, options.precision, progress, options.threads, images, selector)
     _warn_of_corrupt(entry)
     return entry, info
 

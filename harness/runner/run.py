@@ -56,8 +56,7 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int,
     expansion = JobGrid(recipe, prepared)
     outcome = RunResult(prepared, {(task, expansion.data_of(task)) for task in recipe.tasks},
                       tracking_seconds=opened)
-    with ExitStack() as stack:
-        session = _Session(tracker, recipe, prepared, workers, force, stack, outcome)
+    with _Session(tracker, recipe, outcome, workers, force) as session:
         try:
             session.run(expansion.jobs())
             if recipe.search is not None:
@@ -79,16 +78,22 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int,
 class _Session:
     """The jobs of one `framelight run`: what is computed, kept, sent and lost."""
 
-    def __init__(self, tracker: Tracker, recipe: Recipe, prepared: Prepared, workers: int, force: bool,
-                 stack: ExitStack, outcome: RunResult) -> None:
-        self.tracker, self.workers, self.force, self.stack, self.outcome = tracker, workers, force, stack, outcome
+    def __init__(self, tracker: Tracker, recipe: Recipe, outcome: RunResult, workers: int, force: bool) -> None:
+        self.tracker, self.workers, self.force, self.outcome = tracker, workers, force, outcome
         self._executor: Executor | None = None
+        self._stack, prepared = ExitStack(), outcome.prepared
         self.study, self.tracked, self.renewed = "", set(), set()
         with self._tracking():
             self.study = tracker.study(recipe.name, content_hash([recipe, prepared.images, prepared.labels]), {
                 "recipe": recipe.name, "data": prepared.dataset, "protocol": recipe.protocol.name,
                 "seeds": ",".join(map(str, recipe.seeds)), "backbones": ",".join(recipe.backbones)})
             self.tracked = set() if force else tracker.tracked()
+
+    def __enter__(self) -> _Session:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
 
     @contextmanager
     def _tracking(self) -> Iterator[None]:
@@ -162,7 +167,7 @@ class _Session:
         if self._executor is None:
             from harness.runner.executors import local_executor
 
-            self._executor = self.stack.enter_context(local_executor(self.workers))
+            self._executor = self._stack.enter_context(local_executor(self.workers))
         return self._executor
 
     def _send(self, job: Job, record: Record) -> None:

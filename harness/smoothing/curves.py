@@ -8,6 +8,7 @@ counted in one piece.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,24 +20,60 @@ GROUP_FRAMES = 16_384
 """Frames of the videos that are smoothed and counted together; one longer video is a group of its own."""
 
 
-def statistics_by_radius(task: Task, videos: Sequence[np.ndarray], kernel: str, radii: Sequence[int],
-                     targets: Mapping[str, np.ndarray], unit: np.ndarray, units: int,
-                     thresholds: np.ndarray | float, rows: np.ndarray) -> Iterator[SufficientStatistics]:
-    """Statistics at each of the ascending radii.
+@dataclass(frozen=True, eq=False)
+class LabeledRows:
+    """Labeled frames that are scored after smoothing.
 
-    videos, kernel and radii: see `smooth_many_radii`; the others: see `StatisticsAccumulator`; rows:
-    int [N], where each label row stands in np.concatenate(videos). Errors are those of both.
+    Attributes
+    ----------
+    task : Task
+    targets : mapping of str to ndarray of N rows
+        Labels of each output, as in `harness.data.dataset.Labels`.
+    unit : ndarray of int, shape (N,)
+        Unit of each row, from 0 to `units` - 1.
+    units : int
+    rows : ndarray of int, shape (N,)
+        Where each row stands in `np.concatenate(videos)`.
     """
-    if any(output.name == "va" for output in task.outputs) or len(videos) < 2:
-        collect = StatisticsAccumulator(task, targets, unit, units, thresholds, rows=rows)
-        return (collect(outputs) for _, outputs in smooth_many_radii(videos, kernel, radii))
-    return _in_groups(task, videos, kernel, list(radii), targets, unit, units, thresholds, rows)
+
+    task: Task
+    targets: Mapping[str, np.ndarray]
+    unit: np.ndarray
+    units: int
+    rows: np.ndarray
+
+    def accumulator(self, thresholds: np.ndarray | float) -> StatisticsAccumulator:
+        """The accumulator of these rows."""
+        return StatisticsAccumulator(self.task, self.targets, self.unit, self.units, thresholds, rows=self.rows)
 
 
-def _in_groups(task: Task, videos: Sequence[np.ndarray], kernel: str, radii: list[int],
-               targets: Mapping[str, np.ndarray], unit: np.ndarray, units: int, thresholds: np.ndarray | float,
-               rows: np.ndarray) -> Iterator[SufficientStatistics]:
-    unit, order = validate_unit_index(np.asarray(unit), units), np.argsort(rows, kind="stable")
+def statistics_by_radius(labels: LabeledRows, videos: Sequence[np.ndarray], kernel: str, radii: Sequence[int],
+                         thresholds: np.ndarray | float) -> Iterator[SufficientStatistics]:
+    """Compute the statistics of smoothed outputs at each radius.
+
+    Parameters
+    ----------
+    labels : LabeledRows
+    videos : sequence of ndarray of shape (frames, C)
+        Outputs before smoothing; `kernel` and the ascending `radii`: see `smooth_many_radii`.
+    thresholds : float or ndarray of shape (12,)
+        Of the action units.
+
+    Raises
+    ------
+    InputError
+        As `smooth_many_radii` and `StatisticsAccumulator` do.
+    """
+    if any(output.name == "va" for output in labels.task.outputs) or len(videos) < 2:
+        accumulate = labels.accumulator(thresholds)
+        return (accumulate(outputs) for _, outputs in smooth_many_radii(videos, kernel, radii))
+    return _in_groups(labels, videos, kernel, list(radii), thresholds)
+
+
+def _in_groups(labels: LabeledRows, videos: Sequence[np.ndarray], kernel: str, radii: list[int],
+               thresholds: np.ndarray | float) -> Iterator[SufficientStatistics]:
+    units, rows = labels.units, labels.rows
+    unit, order = validate_unit_index(np.asarray(labels.unit), units), np.argsort(rows, kind="stable")
     ordered = rows[order]
     ends = np.cumsum([len(video) for video in videos])
     totals: list[dict[str, np.ndarray]] = [{} for _ in radii]
@@ -44,20 +81,15 @@ def _in_groups(task: Task, videos: Sequence[np.ndarray], kernel: str, radii: lis
         start = ends[first - 1] if first else 0
         inside = order[slice(*np.searchsorted(ordered, [start, ends[last - 1]]))]
         present, own = np.unique(unit[inside], return_inverse=True)
-        collect = StatisticsAccumulator(
-            task,
-            {name: target[inside] for name, target in targets.items()},
-            own,
-            len(present),
-            thresholds,
-            rows=rows[inside] - start,
-        )
+        targets = {name: target[inside] for name, target in labels.targets.items()}
+        group = LabeledRows(labels.task, targets, own, len(present), rows[inside] - start)
+        accumulate = group.accumulator(thresholds)
         for total, (_, outputs) in zip(totals, smooth_many_radii(videos[first:last], kernel, radii)):
-            for block, counts in collect(outputs).arrays.items():
+            for block, counts in accumulate(outputs).arrays.items():
                 if block not in total:
                     total[block] = np.zeros((units, *counts.shape[1:]), counts.dtype)
                 total[block][present] += counts
-    return (SufficientStatistics(task.name, total) for total in totals)
+    return (SufficientStatistics(labels.task.name, total) for total in totals)
 
 
 def _groups(ends: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -4,7 +4,7 @@ import pytest
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import compute_statistics
 from harness.smoothing import curves, smooth
-from harness.smoothing.curves import statistics_by_radius
+from harness.smoothing.curves import LabeledRows, statistics_by_radius
 from harness.utils.errors import InputError
 
 LENGTHS = (40, 1, 7, 90, 3, 25)
@@ -30,7 +30,7 @@ def test_groups_of_videos_count_what_all_at_once_count(monkeypatch, name, kernel
     monkeypatch.setattr(curves, "GROUP_FRAMES", group_frames)
     task, videos, targets, unit, rows = labelled(name)
     radii = [0, 1, 4, 60]
-    found = list(statistics_by_radius(task, videos, kernel, radii, targets, unit, 6, 0.4, rows))
+    found = list(statistics_by_radius(LabeledRows(task, targets, unit, 6, rows), videos, kernel, radii, 0.4))
     assert len(found) == len(radii)
     for radius, one in zip(radii, found):
         outputs = np.concatenate([smooth(video, kernel, radius) for video in videos])[rows]
@@ -47,7 +47,7 @@ def test_a_unit_may_have_rows_in_several_videos_and_a_video_none(monkeypatch):
     task, videos, targets, _, rows = labelled("expr")
     rows = rows % 38  # of the first video alone
     unit = np.arange(150) % 3
-    found, = statistics_by_radius(task, videos, "mean", [2], targets, unit, 4, 0.5, rows)
+    found, = statistics_by_radius(LabeledRows(task, targets, unit, 4, rows), videos, "mean", [2], 0.5)
     outputs = np.concatenate([smooth(video, "mean", 2) for video in videos])[rows]
     np.testing.assert_array_equal(
         found.arrays["expr"], compute_statistics(task, outputs, targets, unit, 4).arrays["expr"]
@@ -58,8 +58,8 @@ def test_a_unit_may_have_rows_in_several_videos_and_a_video_none(monkeypatch):
 def test_what_is_wrong_is_named_as_the_parts_name_it():
     task, videos, targets, unit, rows = labelled("expr")
     with pytest.raises(InputError, match="unknown kernel 'medain'; did you mean median"):
-        list(statistics_by_radius(task, videos, "medain", [1], targets, unit, 6, 0.5, rows))
+        list(statistics_by_radius(LabeledRows(task, targets, unit, 6, rows), videos, "medain", [1], 0.5))
     with pytest.raises(InputError, match="radii must ascend"):
-        list(statistics_by_radius(task, videos, "mean", [2, 1], targets, unit, 6, 0.5, rows))
+        list(statistics_by_radius(LabeledRows(task, targets, unit, 6, rows), videos, "mean", [2, 1], 0.5))
     with pytest.raises(InputError, match="index .* into 2 unit"):
-        list(statistics_by_radius(task, videos, "mean", [1], targets, unit, 2, 0.5, rows))
+        list(statistics_by_radius(LabeledRows(task, targets, unit, 2, rows), videos, "mean", [1], 0.5))

@@ -61,10 +61,10 @@ def features_for(chosen: FinishedRun, dataset: Dataset, images: str) -> FeatureE
     trained_on = kept.entry(chosen.configuration.entry)
     if trained_on.data_digest == images:
         return trained_on
-    from harness.runner.preparation import get_or_extract_features
+    from harness.runner.preparation import ExtractionOptions, get_or_extract_features
 
     entry, info = get_or_extract_features(chosen.record.backbone, trained_on.backbone["reference"], dataset,
-                                          chosen.store, trained_on.dtype, images=images, compute=trained_on.compute)
+                                          chosen.store, ExtractionOptions(trained_on.dtype, trained_on.compute), images)
     if info.weights_hash != trained_on.backbone["weights_hash"]:
         raise InputError(f"backbone {trained_on.backbone['reference']} has other weights than when run "
                          f"{chosen.record.group_id} was made; run its recipe again")

@@ -24,9 +24,10 @@ from harness.utils.hashing import content_hash
 from harness.utils.parallel import torch_threads
 
 if TYPE_CHECKING:
-    from backbones import Backbone, Preprocessing
+    from backbones import Preprocessing
     from harness.data.stills import Stills
     from harness.training.backbones.evaluation import Error
+    from harness.training.backbones.images import ImageSet
     from harness.training.backbones.stage_checkpoints import StageCheckpoints
     from harness.training.backbones.stages import Session, Tell
 
@@ -82,7 +83,9 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     InputError when the stills cannot teach what is asked.
     """
     import backbones
+    from harness.training.backbones.batch_transforms import PictureInputs
     from harness.training.backbones.stage_checkpoints import StageCheckpoints
+    from harness.training.backbones.stages import Session
     from harness.training.rank import is_rank_zero
 
     started, folder = time.perf_counter(), Path(folder)
@@ -99,7 +102,9 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
         known = (data or {}).get("digest") or content_hash([part.digest() for part in parts])
         kept = StageCheckpoints(work or folder.parent / f".{folder.name}.work",
                                 content_hash([config, REVISION, parent_hash, known]), writes)
-        session = _session(config, hardware, backbone, kept, train, validation, tell)
+        pictures = _read_images(config, hardware, backbone.spec.preprocessing, kept, train, validation)
+        session = Session(config, hardware, backbone, PictureInputs(backbone.spec.preprocessing, config.augmentation),
+                          _device(hardware), kept, *pictures, _workers(hardware), tell)
         with torch.random.fork_rng(devices=[]), torch_threads(config.threads):
             trained = _lessons(session, folder)
     card = {"name": name or folder.name, "data_digest": known, "stills": len(session.train), "parent": parent,
@@ -151,30 +156,32 @@ def _log_shared_subjects(train: Stills, validation: Stills | None) -> None:
                     f"{shared[0]}: the validation figures are not of unseen people")
 
 
-def _session(config: StillsConfig, hardware: Hardware, backbone: Backbone, work: StageCheckpoints, train: Stills,
-             validation: Stills | None, tell: Tell | None) -> Session:
-    """Pictures of everything, in memory where they fit, and what the stages share."""
-    from harness.training.backbones.batch_transforms import PictureInputs
-    from harness.training.backbones.images import ImageSet, read
-    from harness.training.backbones.stages import Session
+def _workers(hardware: Hardware) -> int:
+    return hardware.workers or os.cpu_count() or 1
 
-    spec, how = backbone.spec.preprocessing, config.augmentation
-    larger = replace(spec, input_size=round(how.enlarge * spec.input_size))
+
+def _read_images(config: StillsConfig, hardware: Hardware, spec: Preprocessing, work: StageCheckpoints, train: Stills,
+                 validation: Stills | None) -> tuple[ImageSet, ImageSet, ImageSet | None]:
+    """Read the training images larger than the input and as large, then the validation images.
+
+    They are kept in memory where they fit.
+    """
+    from harness.training.backbones.images import ImageSet, read
+
+    larger = replace(spec, input_size=round(config.augmentation.enlarge * spec.input_size))
     size = 3 * (len(train) * larger.input_size ** 2 + len(validation or ()) * spec.input_size ** 2)
     keep = size <= hardware.memory_gb * 1e9
-    workers = hardware.workers or os.cpu_count() or 1
     logger.info(f"reading {len(train) + len(validation or ())} stills" + ("" if keep else
                 f"; they take {size / 1e9:.1f} GB and are decoded anew in every epoch"))
 
     def pictures(stills: Stills, preprocessing: Preprocessing, split: str) -> ImageSet:
         recall = partial(work.recall, f"unreadable-{split}")
-        return read(stills, preprocessing, config.margin, keep, workers, recall)
+        return read(stills, preprocessing, config.margin, keep, _workers(hardware), recall)
 
     fit = pictures(train, larger, "train")
     select = pictures(validation, spec, "validation") if validation is not None and len(validation) else None
     plain = fit if larger == spec else ImageSet(fit.stills, spec, config.margin)
-    return Session(config, hardware, backbone, PictureInputs(spec, how), _device(hardware), work, fit, plain, select,
-                   workers, tell)
+    return fit, plain, select
 
 
 def _lessons(session: Session, folder: Path) -> TrainedStills:

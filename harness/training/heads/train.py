@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,27 +27,74 @@ if TYPE_CHECKING:
 
 HISTORY = ("epoch", "loss", "value", "criterion")
 
-__all__ = ["TrainedHead", "losses_of", "new_head", "predict", "require_something_to_learn", "selection_of",
-           "targets_of", "train_head"]
+__all__ = ["HeadTrainingSpec", "TrainedHead", "losses_of", "new_head", "predict", "require_something_to_learn",
+           "selection_of", "targets_of", "train_head"]
 
 
-def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, select_matrix: Matrix | None,
-               select_labels: Labels | None, seed: int, on_epoch: Callable[[int, float], bool] | None = None,
-               accelerator: str = "cpu", epochs: int | None = None) -> TrainedHead:
-    """Train on the rows of `matrix` (targets from `labels`), choosing the epoch on `select_matrix`.
+@dataclass(frozen=True)
+class HeadTrainingSpec:
+    """What is trained, and for how long.
 
-    on_epoch(epoch from 1, the task's metric there): called after each epoch; True ends the training (see
-    TrainedHead.pruned). epochs: stop after so many of the schedule's `config.epochs`, and keep the last.
-    Without selection rows the last epoch is kept. Same arguments and thread count, same bits.
-    InputError: no labelled row, a single class, a head of several networks, or a choice that the task has no value
-    for; FramelightError: features or loss are not finite.
+    Attributes
+    ----------
+    config : HeadConfig
+    on_epoch : callable or None
+        Called after each epoch as `on_epoch(epoch, value)` with the epoch from 1 and the task's metric on the selection
+        rows; True ends the training (see `TrainedHead.pruned`).
+    epochs : int or None
+        Stop after so many of the schedule's `config.epochs`, with the last weights; None trains all of them and keeps
+        the epoch that `config.keep` names.
+    """
+
+    config: HeadConfig
+    on_epoch: Callable[[int, float], bool] | None = None
+    epochs: int | None = None
+
+    @property
+    def length(self) -> int:
+        """Number of epochs to train."""
+        return self.config.epochs if self.epochs is None else min(max(self.epochs, 1), self.config.epochs)
+
+    @property
+    def keep(self) -> str:
+        """Which epoch's weights to return."""
+        return self.config.keep if self.epochs is None else "last"
+
+
+def train_head(task: tasks.Task, spec: HeadTrainingSpec, training: tuple[Matrix, Labels],
+               selection: tuple[Matrix, Labels] | None, seed: int, accelerator: str = "cpu") -> TrainedHead:
+    """Train a head on cached features.
+
+    Parameters
+    ----------
+    task : Task
+    spec : HeadTrainingSpec
+    training : tuple of (Matrix, Labels)
+        Features and the labels that the rows of the matrix index.
+    selection : tuple of (Matrix, Labels) or None
+        Rows that choose the epoch; without them the last epoch is kept.
+    seed : int
+        Of the initial weights and of the order of the rows.
+    accelerator : str
+        As Lightning's Trainer takes it.
+
+    Returns
+    -------
+    TrainedHead
+        The same bits for the same arguments and number of threads.
+
+    Raises
+    ------
+    InputError
+        No labeled row, a single class, a head of several networks, or a choice of epoch that the task has no value for.
+    FramelightError
+        Features or loss are not finite.
     """
     from harness.training import lightning_module
 
     started = time.perf_counter()
+    config, (matrix, labels) = spec.config, training
     require_fit(config, task)
-    length = config.epochs if epochs is None else min(max(epochs, 1), config.epochs)
-    keep = config.keep if epochs is None else "last"
     require_something_to_learn(task, labels, matrix)
     loss = losses_of(task, config, matrix, labels)
     with torch.random.fork_rng(devices=[]):
@@ -54,13 +102,13 @@ def train_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Lab
         model = lightning_module.FrameModel(
             head, loss,
             OptimizerConfig(config.epochs, len(matrix.rows), config.learning_rate, config.schedule, l2=config.l2),
-            selection=None if select_matrix is None else selection_of(
-                task, keep, select_matrix, select_labels, copy.deepcopy(loss), on_epoch))
+            selection=None if selection is None else selection_of(
+                task, spec.keep, *selection, copy.deepcopy(loss), spec.on_epoch))
         prepared = targets_of(task, labels)
         fitted = lightning_module.fit(
             model,
             lambda epoch, _: _batches(matrix, prepared, config.batch_size, seed, epoch),
-            {"accelerator": accelerator, "max_epochs": length},
+            {"accelerator": accelerator, "max_epochs": spec.length},
         )
     state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
     history = [{name: entry[name] for name in HISTORY if name in entry} for entry in fitted.history]

@@ -20,9 +20,16 @@ from torch import Tensor
 from harness.metrics.tasks import Task
 from harness.training.fit import OptimizerConfig, Selection, Shard
 from harness.training.heads.batched import Learners, heads_of_a_stack, make_ensemble
-from harness.training.heads.config import HeadConfig, alike, require_fit
+from harness.training.heads.config import alike, require_fit
 from harness.training.heads.standardization import Matrix
-from harness.training.heads.train import losses_of, new_head, require_something_to_learn, selection_of, targets_of
+from harness.training.heads.train import (
+    HeadTrainingSpec,
+    losses_of,
+    new_head,
+    require_something_to_learn,
+    selection_of,
+    targets_of,
+)
 from harness.training.heads.trained_head import TrainedHead
 from harness.training.losses import Targets
 from harness.utils.errors import InputError
@@ -31,40 +38,40 @@ if TYPE_CHECKING:
     from harness.data.dataset import Labels
 
 
-@dataclass(frozen=True)
-class HeadTrainingSpec:
-    """One head to train: on_epoch and epochs as of `harness.training.heads.train.train_head`."""
-
-    config: HeadConfig
-    on_epoch: Callable[[int, float], bool] | None = None
-    epochs: int | None = None
-
-
-def train_together(task: Task, wanted: Sequence[HeadTrainingSpec], matrix: Matrix, labels: Labels,
-                   select_matrix: Matrix | None, select_labels: Labels | None, seed: int,
+def train_together(task: Task, specs: Sequence[HeadTrainingSpec], training: tuple[Matrix, Labels],
+                   selection: tuple[Matrix, Labels] | None, seed: int,
                    device: str = "cpu") -> list[TrainedHead | None]:
-    """As `harness.training.heads.train.train_head` for each; None where the loss or an output stopped being finite.
+    """Train several heads as `train_head` does, reading the features once for all of them.
 
-    `seconds` of each is its share of the whole. InputError for configurations that are not `alike`, and as there.
+    Parameters
+    ----------
+    specs : sequence of HeadTrainingSpec
+        Configurations that are `alike`; InputError for others.
+    device : str
+        Of torch. The other parameters are those of `harness.training.heads.train.train_head`.
+
+    Returns
+    -------
+    list of TrainedHead or None
+        None where the loss or an output stopped being finite. `seconds` of each is its share of the whole.
     """
     began = time.perf_counter()
-    config = wanted[0].config
-    if any(alike(one.config) != alike(config) for one in wanted):
+    config, (matrix, labels) = specs[0].config, training
+    if any(alike(spec.config) != alike(config) for spec in specs):
         raise InputError("heads that are trained together differ in more than their rate, l2, epochs, schedule and "
                          "the epoch they keep")
-    for one in wanted:
-        require_fit(one.config, task)
+    for spec in specs:
+        require_fit(spec.config, task)
     require_something_to_learn(task, labels, matrix)
     loss = losses_of(task, config, matrix, labels)
     with torch.random.fork_rng(devices=[]):
         head = new_head(task, config, matrix, labels, seed)
-    fits = [_Fit(one, len(matrix.rows)) for one in wanted]
-    choosing = {} if select_matrix is None else {
-        keep: selection_of(task, keep, select_matrix, select_labels, copy.deepcopy(loss))
-        for keep in {fit.keep for fit in fits}}
+    fits = [_Fit(spec, len(matrix.rows)) for spec in specs]
+    choosing = {} if selection is None else {
+        keep: selection_of(task, keep, *selection, copy.deepcopy(loss)) for keep in {spec.keep for spec in specs}}
     place = torch.device(device)
     size = heads_of_a_stack(head, place)
-    tiles = [_Tile(make_ensemble(head, [fit.wanted.config.l2 for fit in some], loss.to(place), place), some)
+    tiles = [_Tile(make_ensemble(head, [fit.spec.config.l2 for fit in some], loss.to(place), place), some)
              for some in (fits[start:start + size] for start in range(0, len(fits), size))]
     targets = targets_of(task, labels)
     _train(tiles, head.standardise.to(place), place, choosing,
@@ -77,7 +84,7 @@ def train_together(task: Task, wanted: Sequence[HeadTrainingSpec], matrix: Matri
 class _Fit:
     """Where the training of one head stands."""
 
-    wanted: HeadTrainingSpec
+    spec: HeadTrainingSpec
     rows: int
     best: float = -math.inf
     epoch: int = 0
@@ -87,16 +94,14 @@ class _Fit:
     failed: bool = False
 
     def __post_init__(self) -> None:
-        config, epochs = self.wanted.config, self.wanted.epochs
-        self.keep = config.keep if epochs is None else "last"
-        self.length = config.epochs if epochs is None else min(max(epochs, 1), config.epochs)
+        config = self.spec.config
         self.optimisation = OptimizerConfig(
             config.epochs, self.rows, config.learning_rate, config.schedule, l2=config.l2
         )
 
     @property
     def over(self) -> bool:
-        return self.failed or self.pruned or len(self.history) >= self.length
+        return self.failed or self.pruned or len(self.history) >= self.spec.length
 
     def end_epoch(self, loss: float, selection: Selection | None, logits: np.ndarray | None,
                   state: Callable[[], dict[str, Tensor]]) -> None:
@@ -113,14 +118,14 @@ class _Fit:
         criterion = selection.evaluate(logits, entry)
         better = criterion > self.best or selection.keep == "last"
         self.best = max(self.best, criterion)
-        on_epoch = self.wanted.on_epoch
+        on_epoch = self.spec.on_epoch
         self.pruned = bool(on_epoch and on_epoch(entry["epoch"], entry["value"]))
         return better
 
     def trained(self, task: Task, width: int, seconds: float) -> TrainedHead | None:
         if self.failed:
             return None
-        return TrainedHead({name: value.numpy() for name, value in self.state.items()}, self.wanted.config, task.name,
+        return TrainedHead({name: value.numpy() for name, value in self.state.items()}, self.spec.config, task.name,
                            width, self.epoch, self.history, seconds, self.pruned)
 
 
@@ -140,7 +145,7 @@ class _Tile:
         """logits: [N, C, J] of the selection rows; heads that are over leave the stack."""
         for i, (fit, total) in enumerate(zip(self.fits, self.total.tolist())):
             own = None if logits is None else np.ascontiguousarray(logits[:, :, i])
-            fit.end_epoch(total / rows, choosing.get(fit.keep), own, lambda i=i: self.heads.state(i))
+            fit.end_epoch(total / rows, choosing.get(fit.spec.keep), own, lambda i=i: self.heads.state(i))
         going = [i for i, fit in enumerate(self.fits) if not fit.over]
         if 0 < len(going) < len(self.fits):
             self.heads.keep(going)

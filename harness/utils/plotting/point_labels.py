@@ -35,11 +35,11 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequ
     taken = [_around(x, y, radius * pixels) for (x, y), radius in zip(at, radii)]
     written = 0
     for i in sorted((i for i, label in enumerate(labels) if label), key=lambda i: not first[i]):
-        width, height = _extent(axes, labels[i])
+        size = _extent(axes, labels[i])
         for distance in (NEAR, FAR):
-            place = _free(at[i], (radii[i] + distance) * pixels, width, height, taken, i, box)
+            place = _free(at[i], (radii[i] + distance) * pixels, size, taken[:i] + taken[i + 1:], box)
             if place is not None:
-                _write(axes, at[i], place, labels[i], distance == FAR, width, height)
+                _write(axes, at[i], place, labels[i], distance == FAR, size)
                 taken.append(place)
                 written += 1
                 break
@@ -62,15 +62,15 @@ def _extent(axes: Axes, label: str) -> tuple[float, float]:
     return found.width + 2 * HALO, found.height + 2 * HALO
 
 
-def _free(point: np.ndarray, away: float, width: float, height: float, taken: Sequence[Box], own: int, box: Bbox
-          ) -> Box | None:
+def _free(point: np.ndarray, away: float, size: tuple[float, float], taken: Sequence[Box], box: Bbox) -> Box | None:
     """The first place around a point that is inside the axes and overlaps nothing."""
+    width, height = size
     for across, up in AROUND:
         near = away * (0.6 if across and up else 1)
         x, y = point[0] + across * (near + width / 2), point[1] + up * (near + height / 2)
         place = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         inside = place[0] > box.x0 and place[1] > box.y0 and place[2] < box.x1 and place[3] < box.y1
-        if inside and not any(_overlap(place, other) for i, other in enumerate(taken) if i != own):
+        if inside and not any(_overlap(place, other) for other in taken):
             return place
     return None
 
@@ -79,11 +79,12 @@ def _overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def _write(axes: Axes, point: np.ndarray, place: Box, label: str, leads: bool, width: float, height: float) -> None:
+def _write(axes: Axes, point: np.ndarray, place: Box, label: str, leads: bool, size: tuple[float, float]
+           ) -> None:
     from matplotlib.patheffects import withStroke
 
     back = axes.transData.inverted()
-    middle = back.transform((place[0] + width / 2, place[1] + height / 2))
+    middle = back.transform((place[0] + size[0] / 2, place[1] + size[1] / 2))
     axes.text(*middle, label, fontsize=SIZE, color=INK, ha="center", va="center", zorder=6,
               path_effects=[withStroke(linewidth=HALO * 72 / DPI, foreground="white")], **TEXT)
     if leads:

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from harness import HeadConfig
 from harness.metrics import ccc, p_expr, tasks
-from harness.training.heads.train import train_head
+from harness.training.heads.train import HeadTrainingSpec, train_head
 from harness.training.heads.trained_head import predict
 from harness.utils.errors import InputError
 from tests.helpers.feature_arrays import ArrayMatrix, labels_of, problem
@@ -70,11 +70,11 @@ def test_so_many_epochs_are_the_beginning_of_the_whole_training():
     config, seen = HeadConfig(epochs=6, learning_rate=1e-2), {}
     seen["whole"] = train(config=config)
     features, targets = problem()
-    labels = labels_of(only(targets, EXPR))
-    short = train_head(EXPR, config, ArrayMatrix(features), labels, None, None, 0, epochs=3)
+    training = ArrayMatrix(features), labels_of(only(targets, EXPR))
+    short = train_head(EXPR, HeadTrainingSpec(config, epochs=3), training, None, 0)
     assert short.epoch == 3 and [e["loss"] for e in short.history] == [e["loss"] for e in seen["whole"].history[:3]]
     stopped = train(config=config, on_epoch=lambda epoch, value: epoch == 3)
-    last = train_head(EXPR, HeadConfig(epochs=3, learning_rate=1e-2), ArrayMatrix(features), labels, None, None, 0)
+    last = train_head(EXPR, HeadTrainingSpec(HeadConfig(epochs=3, learning_rate=1e-2)), training, None, 0)
     assert [e["loss"] for e in stopped.history] == [e["loss"] for e in short.history]
     assert [e["loss"] for e in last.history] != [e["loss"] for e in short.history]  # its rate falls to 0 sooner
 
@@ -82,9 +82,10 @@ def test_so_many_epochs_are_the_beginning_of_the_whole_training():
 def test_a_given_length_keeps_the_last_epoch_beside_selection_rows():
     features, targets = problem()
     other, others = problem(600, seed=1)
-    arguments = (EXPR, HeadConfig(**WILD), ArrayMatrix(features), labels_of(only(targets, EXPR)))
-    beside = train_head(*arguments, ArrayMatrix(other), labels_of(only(others, EXPR)), 0, epochs=5)
-    alone = train_head(*arguments, None, None, 0, epochs=5)
+    training = ArrayMatrix(features), labels_of(only(targets, EXPR))
+    selection = ArrayMatrix(other), labels_of(only(others, EXPR))
+    beside, alone = (train_head(EXPR, HeadTrainingSpec(HeadConfig(**WILD), epochs=5), training, rows, 0)
+                     for rows in (selection, None))
     assert beside.epoch == alone.epoch == 5
     assert all(np.array_equal(value, alone.state[name]) for name, value in beside.state.items())
 

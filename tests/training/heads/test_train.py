@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from harness import HeadConfig
 from harness.metrics import tasks
-from harness.training.heads.train import predict, train_head
+from harness.training.heads.train import HeadTrainingSpec, predict, train_head
 from harness.training.heads.trained_head import load
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.feature_arrays import ArrayMatrix, labels_of, problem
@@ -26,8 +26,9 @@ def train(task=EXPR, config=SHORT, seed=0, select=True, on_epoch=None, change=No
     if change:
         change(features, targets)
     other, others = problem(600, seed=1)
-    selection = (ArrayMatrix(other), labels_of(only(others, task))) if select else (None, None)
-    return train_head(task, config, ArrayMatrix(features, without), labels_of(targets), *selection, seed, on_epoch)
+    selection = (ArrayMatrix(other), labels_of(only(others, task))) if select else None
+    training = ArrayMatrix(features, without), labels_of(targets)
+    return train_head(task, HeadTrainingSpec(config, on_epoch), training, selection, seed)
 
 
 def objective(config, weights, bias, features, labels):
@@ -44,7 +45,8 @@ def test_logistic_regression_reaches_the_optimum_of_scikit_learn():
     features[:, 3] = features[:, 3] * 50 + 7
     labels, config = targets["expr"], HeadConfig("logistic_regression", learning_rate=0.1, l2=1e-3, epochs=50,
                                                  keep="last")
-    ours = train_head(EXPR, config, ArrayMatrix(features), labels_of({"expr": labels}), None, None, seed=0)
+    training = ArrayMatrix(features), labels_of({"expr": labels})
+    ours = train_head(EXPR, HeadTrainingSpec(config), training, None, seed=0)
     scaled = (features - features.mean(0, dtype=np.float64)) / features.std(0, dtype=np.float64)
     sample = tasks.expression_weights(labels)[labels]
     theirs = LogisticRegression(C=1 / (2 * config.l2 * len(labels)), tol=1e-9, max_iter=5000).fit(
@@ -82,7 +84,8 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
 def test_every_epoch_is_drawn_once_in_order():
     features, targets = problem(300)
     matrix = ArrayMatrix(features)
-    train_head(EXPR, HeadConfig(epochs=4), matrix, labels_of({"expr": targets["expr"]}), None, None, 0)
+    training = matrix, labels_of({"expr": targets["expr"]})
+    train_head(EXPR, HeadTrainingSpec(HeadConfig(epochs=4)), training, None, 0)
     assert matrix.epochs == [0, 1, 2, 3]
 
 

@@ -8,8 +8,8 @@ import pytest
 from harness import HeadConfig
 from harness.metrics import tasks
 from harness.training.heads import batched, train_batched
-from harness.training.heads.train import predict, train_head
-from harness.training.heads.train_batched import HeadTrainingSpec, train_together
+from harness.training.heads.train import HeadTrainingSpec, predict, train_head
+from harness.training.heads.train_batched import train_together
 from harness.training.heads.trained_head import load
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.feature_arrays import ArrayMatrix, labels_of, problem
@@ -33,7 +33,7 @@ def data(task, count=600, seed=0):
 
 
 def rows(task, select=True):
-    return *data(task), *(data(task, 300, 1) if select else (None, None))
+    return data(task), data(task, 300, 1) if select else None
 
 
 def configs(*own, **shared):
@@ -66,7 +66,7 @@ def test_heads_trained_together_are_those_trained_alone(name, shared):
     wanted = configs(*own, **shared)
     found = train_together(task, [HeadTrainingSpec(config) for config in wanted], *given, seed=3)
     for config, ours in zip(wanted, found):
-        require_equal(ours, train_head(task, config, *given, seed=3), given[2].features)
+        require_equal(ours, train_head(task, HeadTrainingSpec(config), *given, seed=3), given[1][0].features)
 
 
 @pytest.mark.training
@@ -77,9 +77,9 @@ def test_heads_with_a_hidden_layer_are_stacked_where_a_gpu_is(monkeypatch, name)
     given, features = data(task, 400), problem(300, seed=1)[0]
     wanted = [dataclasses.replace(config, epochs=epochs) for epochs in (1, 2)
               for config in configs(*OWN, kind="multitask", hidden=12, batch_size=100)]
-    alone = train_together(task, [HeadTrainingSpec(config) for config in wanted], *given, None, None, 3)
+    alone = train_together(task, [HeadTrainingSpec(config) for config in wanted], given, None, 3)
     monkeypatch.setattr(train_batched, "heads_of_a_stack", lambda head, device: 100)
-    stacked = train_together(task, [HeadTrainingSpec(config) for config in wanted], *given, None, None, 3)
+    stacked = train_together(task, [HeadTrainingSpec(config) for config in wanted], given, None, 3)
     for ours, expected in zip(stacked, alone):
         assert [ours.epoch, ours.config] == [expected.epoch, expected.config]
         np.testing.assert_allclose(predict(ours, features), predict(expected, features), rtol=0, atol=1e-4)
@@ -91,7 +91,7 @@ def test_heads_of_several_stacks_are_those_trained_alone(monkeypatch):
     task = tasks.task("expr")
     given, wanted = rows(task), configs(*OWN, kind="logistic_regression")
     for config, ours in zip(wanted, train_together(task, [HeadTrainingSpec(c) for c in wanted], *given, seed=0)):
-        require_equal(ours, train_head(task, config, *given, seed=0), given[2].features)
+        require_equal(ours, train_head(task, HeadTrainingSpec(config), *given, seed=0), given[1][0].features)
 
 
 @pytest.mark.training
@@ -101,7 +101,7 @@ def test_without_selection_rows_the_last_epoch_is_kept():
     found = train_together(task, [HeadTrainingSpec(config) for config in wanted], *given, seed=1)
     assert [head.epoch for head in found] == [one["epochs"] for one in OWN]
     for config, ours in zip(wanted, found):
-        require_equal(ours, train_head(task, config, *given, seed=1), given[0].features)
+        require_equal(ours, train_head(task, HeadTrainingSpec(config), *given, seed=1), given[0][0].features)
 
 
 @pytest.mark.training
@@ -124,8 +124,8 @@ def test_each_stops_where_it_is_told_and_leaves_the_others_alone():
     for number, values in told.items():
         assert values == [(entry["epoch"], entry["value"]) for entry in found[number].history]
     for ours, config, at in zip(found, wanted, (2, 9, 9, 1)):
-        require_equal(ours, train_head(task, config, *given, 0, lambda epoch, value, at=at: epoch == at),
-                      given[2].features)
+        require_equal(ours, train_head(
+            task, HeadTrainingSpec(config, lambda epoch, value, at=at: epoch == at), *given, 0), given[1][0].features)
 
 
 @pytest.mark.training
@@ -135,7 +135,7 @@ def test_a_given_number_of_epochs_is_trained_on_the_schedule_of_all():
     found = train_together(task, [HeadTrainingSpec(config, epochs=2) for config in wanted], *given, seed=1)
     assert [head.epoch for head in found] == [2, 2, 1, 2]
     for config, ours in zip(wanted, found):
-        require_equal(ours, train_head(task, config, *given, 1, epochs=2), given[0].features)
+        require_equal(ours, train_head(task, HeadTrainingSpec(config, epochs=2), *given, 1), given[0][0].features)
 
 
 @pytest.mark.training
@@ -145,18 +145,18 @@ def test_one_that_diverges_is_left_out_and_the_others_are_not_touched():
     wild = HeadConfig("mlp", hidden=8, va_loss="mse", learning_rate=1e30, epochs=4)
     wanted = [wild, *configs(*OWN, kind="mlp", hidden=8, va_loss="mse")]
     with pytest.raises(FramelightError):
-        train_head(task, wild, *given, seed=0)
+        train_head(task, HeadTrainingSpec(wild), *given, seed=0)
     found = train_together(task, [HeadTrainingSpec(config) for config in wanted], *given, seed=0)
     assert found[0] is None
     for config, ours in zip(wanted[1:], found[1:]):
-        require_equal(ours, train_head(task, config, *given, seed=0), given[2].features)
+        require_equal(ours, train_head(task, HeadTrainingSpec(config), *given, seed=0), given[1][0].features)
 
 
 def test_the_data_is_read_once_an_epoch_in_the_order_of_the_seed():
     task = tasks.task("expr")
     matrix, labels = data(task)
     train_together(
-        task, [HeadTrainingSpec(config) for config in configs(*OWN, kind="mlp")], matrix, labels, None, None, 0
+        task, [HeadTrainingSpec(config) for config in configs(*OWN, kind="mlp")], (matrix, labels), None, 0
     )
     assert matrix.epochs == [0, 1, 2, 3]
 
@@ -169,8 +169,8 @@ def test_the_same_arguments_give_the_same_bits_and_a_head_can_be_kept(tmp_path):
         assert one.history == other.history
         assert all(np.array_equal(value, other.state[name]) for name, value in one.state.items())
     first[0].save(tmp_path)
-    kept = predict(load(tmp_path), given[2].features)
-    assert np.array_equal(kept, predict(first[0], given[2].features))
+    kept = predict(load(tmp_path), given[1][0].features)
+    assert np.array_equal(kept, predict(first[0], given[1][0].features))
 
 
 def test_heads_that_are_not_alike_are_refused():
@@ -194,7 +194,7 @@ def test_features_that_are_not_finite_are_named():
     matrix, labels = data(task)
     matrix.features[7, 3] = np.nan
     with pytest.raises(FramelightError, match="not finite in 1 rows, first in video0 frame 8"):
-        train_together(task, [HeadTrainingSpec(c) for c in configs(*OWN, kind="mlp")], matrix, labels, None, None, 0)
+        train_together(task, [HeadTrainingSpec(c) for c in configs(*OWN, kind="mlp")], (matrix, labels), None, 0)
 
 
 def test_alike_covers_all_that_shapes_a_batch_or_a_loss():
