@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from backbones.loading import build, load
     from backbones.preprocessing import normalize, prepare, resize
 
-LATE = {"Backbone": "backbone", "hash_weights": "backbone", "build": "loading", "load": "loading",
+LAZY_IMPORTS = {"Backbone": "backbone", "hash_weights": "backbone", "build": "loading", "load": "loading",
         "prepare": "preprocessing", "resize": "preprocessing", "normalize": "preprocessing", "cost": "cost",
         "import_file": "importing.import_weights"}
 
@@ -28,6 +28,6 @@ __all__ = ["AFFECTNET", "Backbone", "BackboneError", "BackboneInfo", "BackboneSp
 
 
 def __getattr__(name: str) -> Any:
-    if name not in LATE:
+    if name not in LAZY_IMPORTS:
         raise AttributeError(f"module 'backbones' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"backbones.{LATE[name]}"), name)
+    return getattr(importlib.import_module(f"backbones.{LAZY_IMPORTS[name]}"), name)

@@ -76,18 +76,18 @@ def temp_dir(path: Path, replace: bool) -> Iterator[Path]:
 @contextmanager
 def atomic_write_dir(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it replaces `path`. Raises WriteError."""
-    with _explained(path), temp_dir(Path(path), replace=True) as tmp_path:
+    with _raise_write_error(path), temp_dir(Path(path), replace=True) as tmp_path:
         yield tmp_path
 
 
 def atomic_write(path: Path, text: str) -> None:
     """Write a text file in one step. Raises WriteError."""
-    with _explained(path), temp_file(Path(path)) as tmp_path:
+    with _raise_write_error(path), temp_file(Path(path)) as tmp_path:
         tmp_path.write_text(text, encoding="utf-8")
 
 
 def _exchange(path: Path, other: Path) -> None:
-    if _exchanged(path, other):
+    if _try_atomic_exchange(path, other):
         return
     old = other.with_suffix(".old")
     os.rename(path, old)
@@ -99,7 +99,7 @@ def _exchange(path: Path, other: Path) -> None:
     os.rename(old, other)
 
 
-def _exchanged(one: Path, other: Path) -> bool:
+def _try_atomic_exchange(one: Path, other: Path) -> bool:
     """Exchange two names in one step, where the C library and the file system can."""
     import ctypes
 
@@ -111,7 +111,7 @@ def _exchanged(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _raise_write_error(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

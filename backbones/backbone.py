@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from backbones.cost import cost
 from backbones.errors import BackboneError
-from backbones.onnx_network import OnnxNetwork, untrainable
+from backbones.onnx_network import OnnxNetwork, untrainable_error
 from backbones.spec import BackboneInfo, BackboneSpec
 
 
@@ -51,7 +51,7 @@ class Backbone(nn.Module):
         self.is_random = is_random
         self.checkpoints = checkpoints
         self._hash: str | None = None
-        self._probe()
+        self._infer_output_widths()
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """float32 [N, 3, S, S], prepared by the spec -> embeddings [N, D] and scores (logits) [N, K]."""
@@ -93,7 +93,7 @@ class Backbone(nn.Module):
             self.network.reset_classifier(len(labels))
         self.spec = replace(self.spec, score_labels=tuple(labels), score_width=len(labels))
         self._hash = None
-        self._probe()
+        self._infer_output_widths()
 
     def about(self) -> dict[str, Any]:
         """What a training's checkpoint keeps of it, so that an import knows it again."""
@@ -109,10 +109,10 @@ class Backbone(nn.Module):
 
     def _require_trainable(self) -> None:
         if not self.trainable:
-            raise untrainable(self.label)
+            raise untrainable_error(self.label)
 
     @torch.no_grad()
-    def _probe(self) -> None:
+    def _infer_output_widths(self) -> None:
         """Widths by a dry forward: timm's `num_features` is not the width of what comes out."""
         if isinstance(self.network, OnnxNetwork):
             self.embedding_width, self.score_width = self.network.widths

@@ -16,12 +16,12 @@ def run_in_batches(pixels: np.ndarray, count: int, run: Callable[[np.ndarray], O
     """
     if len(pixels) == count:
         return run(pixels)
-    outputs = [_run(pixels[start:start + count], count, run) for start in range(0, len(pixels), count)]
+    outputs = [_run_padded(pixels[start:start + count], count, run) for start in range(0, len(pixels), count)]
     embeddings, scores = (np.concatenate(parts) for parts in zip(*outputs))
     return embeddings, scores
 
 
-def _run(piece: np.ndarray, count: int, run: Callable[[np.ndarray], Outputs]) -> Outputs:
+def _run_padded(piece: np.ndarray, count: int, run: Callable[[np.ndarray], Outputs]) -> Outputs:
     absent = count - len(piece)
     if not absent:
         return run(piece)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from backbones.errors import BackboneError, unknown_name_error
 from backbones.spec import AFFECTNET, TIMM_SOURCE, BackboneSpec, Preprocessing
 
-TIMM = "timm:"
+TIMM_PREFIX = "timm:"
 
 
-def _timm(name: str, model: str, tag: str, size: int) -> BackboneSpec:
+def _timm_spec(name: str, model: str, tag: str, size: int) -> BackboneSpec:
     """A timm network with the preprocessing of published emotion weights: square bilinear, ImageNet mean and std."""
-    return BackboneSpec(name, f"{TIMM}{model}", Preprocessing(size), AFFECTNET, "apache-2.0",
+    return BackboneSpec(name, f"{TIMM_PREFIX}{model}", Preprocessing(size), AFFECTNET, "apache-2.0",
                         f"{TIMM_SOURCE}{model}.{tag}", tag)
 
 
-def _tiny(name: str) -> BackboneSpec:
+def _tiny_spec(name: str) -> BackboneSpec:
     return BackboneSpec(name, f"backbones.tiny:{name}", Preprocessing(64), AFFECTNET, "apache-2.0", "this project")
 
 
@@ -25,19 +25,19 @@ VGGFACE = BackboneSpec(
     score_width=2622)
 
 SPECS = {spec.name: spec for spec in (
-    _timm("efficientnet_b0", "tf_efficientnet_b0", "ns_jft_in1k", 224),
-    _timm("efficientnet_b2", "tf_efficientnet_b2", "ns_jft_in1k", 260),
+    _timm_spec("efficientnet_b0", "tf_efficientnet_b0", "ns_jft_in1k", 224),
+    _timm_spec("efficientnet_b2", "tf_efficientnet_b2", "ns_jft_in1k", 260),
     BackboneSpec("mobilenet_v1", "timm:mobilenetv1_100",
                  Preprocessing(224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)), AFFECTNET, "apache-2.0",
                  f"{TIMM_SOURCE}mobilenetv1_100.ra4_e3600_r224_in1k", "ra4_e3600_r224_in1k"),
-    _timm("mobilenet_v3", "mobilenetv3_large_100", "ra_in1k", 224),
-    _timm("mobilenet_v4_small", "mobilenetv4_conv_small", "e2400_r224_in1k", 224),
+    _timm_spec("mobilenet_v3", "mobilenetv3_large_100", "ra_in1k", 224),
+    _timm_spec("mobilenet_v4_small", "mobilenetv4_conv_small", "e2400_r224_in1k", 224),
     BackboneSpec("mobilefacenet", "backbones.mobilefacenet:MobileFaceNet",
                  Preprocessing(112, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)), AFFECTNET, "apache-2.0",
                  "this project, after Chen et al. 2018 and InsightFace's layout"),
     VGGFACE,
-    _tiny("tiny_resnet"),
-    _tiny("tiny_mobilenet"),
+    _tiny_spec("tiny_resnet"),
+    _tiny_spec("tiny_mobilenet"),
 )}
 
 
@@ -50,10 +50,10 @@ def spec(name: str) -> BackboneSpec:
     """The spec of a catalogue name or of `timm:<model>`; BackboneError with the nearest names when there is none."""
     if name in SPECS:
         return SPECS[name]
-    if name.startswith(TIMM):
-        from backbones.timm_models import spec_of
+    if name.startswith(TIMM_PREFIX):
+        from backbones.timm_models import timm_spec
 
-        return spec_of(name)
+        return timm_spec(name)
     raise unknown_name_error("backbone", name, SPECS)
 
 
@@ -61,6 +61,6 @@ def constructor(name: str) -> str:
     """How the network of that name is made, without importing timm."""
     if name in SPECS:
         return SPECS[name].constructor
-    if name.startswith(TIMM):
+    if name.startswith(TIMM_PREFIX):
         return name
     raise BackboneError(f"unknown architecture '{name}'", f"known: {', '.join(SPECS)}, timm:<model>")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from backbones.atomic_files import atomic_write_dir
 from backbones.catalogue import constructor
 from backbones.errors import BackboneError
-from backbones.spec import ONNX, BackboneInfo, BackboneSpec, Preprocessing
+from backbones.spec import ONNX_CONSTRUCTOR, BackboneInfo, BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,11 +22,22 @@ if TYPE_CHECKING:
     from backbones.onnx_network import OnnxNetwork
 
 MODEL, ONNX_MODEL, CARD = "model.safetensors", "model.onnx", "card.json"
-ENGINE = "onnxruntime"
+ONNX_ENGINE = "onnxruntime"
 """What a card names as `engine` where torch is not what runs the model."""
 FORMAT = 1
-REQUIRED = ("name", "architecture", "preprocessing", "classes", "embedding_width", "score_width", "parameters", "macs",
-            "size_mb", "weights_hash", "licence")
+REQUIRED_KEYS = (
+    "name",
+    "architecture",
+    "preprocessing",
+    "classes",
+    "embedding_width",
+    "score_width",
+    "parameters",
+    "macs",
+    "size_mb",
+    "weights_hash",
+    "licence",
+)
 
 
 def save_checkpoint(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -> Path:
@@ -37,7 +48,7 @@ def save_checkpoint(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -
     are filled in from the backbone and cannot be overridden.
     """
     folder = Path(folder)
-    text = json.dumps(_card(folder, backbone, card), indent=1, sort_keys=True) + "\n"
+    text = json.dumps(_build_card(folder, backbone, card), indent=1, sort_keys=True) + "\n"
     with atomic_write_dir(folder) as aside:
         _write_model(aside, backbone)
         (aside / CARD).write_text(text, encoding="utf-8")
@@ -56,7 +67,7 @@ def _write_model(folder: Path, backbone: Backbone) -> None:
     (folder / MODEL).write_bytes(save(state))
 
 
-def _card(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -> dict[str, Any]:
+def _build_card(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -> dict[str, Any]:
     from backbones.backbone import hash_network
     from backbones.onnx_network import OnnxNetwork
 
@@ -67,7 +78,7 @@ def _card(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -> dict[str
              "parameters": info.parameters, "macs": info.macs, "size_mb": info.size_mb,
              "weights_hash": hash_network(backbone.network)}
     if isinstance(backbone.network, OnnxNetwork):
-        fixed |= {"engine": ENGINE, "ports": backbone.network.ports.as_dict()}
+        fixed |= {"engine": ONNX_ENGINE, "ports": backbone.network.ports.as_dict()}
     return {"name": folder.name, "licence": backbone.spec.licence, "source": backbone.spec.source, **card, **fixed}
 
 
@@ -84,7 +95,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise BackboneError(f"no checkpoint at {folder}: it has no {CARD}") from error
     except (OSError, ValueError) as error:
         raise BackboneError(f"{path} cannot be read: {error}", "save the checkpoint again") from error
-    absent = [key for key in REQUIRED if not isinstance(card, dict) or key not in card]
+    absent = [key for key in REQUIRED_KEYS if not isinstance(card, dict) or key not in card]
     if absent:
         raise BackboneError(f"{path} lacks {', '.join(absent)}", "save the checkpoint again")
     if card.get("format", FORMAT) > FORMAT:
@@ -125,23 +136,23 @@ def entries_by_card(checkpoints: Path | None) -> dict[str, list[Path]]:
 def is_onnx(card: Mapping[str, Any]) -> bool:
     """Whether ONNX Runtime runs the model; BackboneError for an engine that is not known."""
     engine = card.get("engine")
-    if engine not in (None, ENGINE):
+    if engine not in (None, ONNX_ENGINE):
         raise BackboneError(f"checkpoint {card['name']} is run by '{engine}', which this version does not know",
                             "upgrade framelight")
-    return engine == ENGINE
+    return engine == ONNX_ENGINE
 
 
-def spec_from(card: Mapping[str, Any]) -> BackboneSpec:
+def spec_from_card(card: Mapping[str, Any]) -> BackboneSpec:
     """The spec of a checkpoint: its architecture with the preprocessing and classes of its own card."""
-    made_by = ONNX if is_onnx(card) else constructor(card["architecture"])
+    made_by = ONNX_CONSTRUCTOR if is_onnx(card) else constructor(card["architecture"])
     return BackboneSpec(card["architecture"], made_by, Preprocessing.from_dict(card["preprocessing"]),
                         tuple(card["classes"]), card["licence"], str(card.get("source", "")), None,
                         int(card["score_width"]))
 
 
-def info_from(card: Mapping[str, Any], reference: str, checkpoints: Path | None) -> BackboneInfo:
+def info_from_card(card: Mapping[str, Any], reference: str, checkpoints: Path | None) -> BackboneInfo:
     """What a card says of its backbone, without reading the weights (their hash is verified when they are loaded)."""
-    spec, name = spec_from(card), str(card["name"])
+    spec, name = spec_from_card(card), str(card["name"])
     return BackboneInfo(reference, name, f"checkpoint {name}", card["weights_hash"], False,
                         int(card["embedding_width"]), int(card["score_width"]), spec.score_labels,
                         int(card["parameters"]), None if card["macs"] is None else int(card["macs"]),
@@ -163,7 +174,7 @@ def read_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]:
     except (SafetensorError, OSError, ValueError) as error:
         raise BackboneError(f"{path} cannot be read: {error}",
                             "restore the file or save the checkpoint again") from error
-    _require_unaltered(path, hash_weights(state), card)
+    _verify_hash(path, hash_weights(state), card)
     return state
 
 
@@ -179,8 +190,8 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
         raise BackboneError(f"no weights at {path}", "import the model again") from error
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}", "import the model again") from error
-    _require_unaltered(path, found, card)
-    read_graph(path).require_whole(path)
+    _verify_hash(path, found, card)
+    read_graph(path).require_single_file(path)
     try:
         ports = Ports(**card["ports"])
     except (KeyError, TypeError) as error:
@@ -196,23 +207,23 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _require_unaltered(path: Path, found: str, card: Mapping[str, Any]) -> None:
+def _verify_hash(path: Path, found: str, card: Mapping[str, Any]) -> None:
     if found != card["weights_hash"]:
         raise BackboneError(f"{path} was altered: its weights hash is not the one in {CARD}",
                             "restore the file or save the checkpoint again")
 
 
-def fill(network: Any, state: Mapping[str, Tensor], where: str, architecture: str) -> None:
+def load_weights(network: Any, state: Mapping[str, Tensor], where: str, architecture: str) -> None:
     """Put the tensors into a network; BackboneError naming the first that do not fit."""
-    require_fitting(state, network.state_dict(), where, architecture)
+    check_state_dict(state, network.state_dict(), where, architecture)
     network.load_state_dict(state)
 
 
-def require_fitting(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str, architecture: str,
+def check_state_dict(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str, architecture: str,
                     hint: str = "name the architecture it was made with") -> None:
     """BackboneError naming the first tensors that are missing, surplus or not of the shape and kind expected."""
     names = [*expected, *(name for name in state if name not in expected)]
-    pairs = [(name, *_described(state.get(name), expected.get(name))) for name in names]
+    pairs = [(name, *_describe_tensors(state.get(name), expected.get(name))) for name in names]
     wrong = [f"{name}: {theirs} in the file, {ours} expected" for name, theirs, ours in pairs if theirs != ours]
     if wrong:
         shown = "; ".join(wrong[:3])
@@ -220,14 +231,14 @@ def require_fitting(state: Mapping[str, Tensor], expected: Mapping[str, Tensor],
         raise BackboneError(f"{where} does not hold the weights of {architecture}: {count} not fit ({shown})", hint)
 
 
-def _described(found: Tensor | None, expected: Tensor | None) -> tuple[str, str]:
+def _describe_tensors(found: Tensor | None, expected: Tensor | None) -> tuple[str, str]:
     """The two in words; quantised or complex numbers where real ones belong are no values of those."""
-    theirs, ours = _shape(found), _shape(expected)
+    theirs, ours = _format_shape(found), _format_shape(expected)
     if found is None or expected is None or not expected.is_floating_point():
         return theirs, ours
     real = found.is_floating_point() and found.element_size() > 1
     return (theirs, ours) if real else (f"{theirs} of {str(found.dtype).removeprefix('torch.')}", f"{ours} of float32")
 
 
-def _shape(tensor: Tensor | None) -> str:
+def _format_shape(tensor: Tensor | None) -> str:
     return "absent" if tensor is None else "x".join(map(str, tensor.shape)) or "scalar"

@@ -9,7 +9,7 @@ from torch import nn
 
 from backbones.onnx_network import OnnxNetwork
 
-COUNTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+COUNTED_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,19 @@ def cost(network: nn.Module, input_size: int) -> Cost:
     parameters = sum(parameter.numel() for parameter in network.parameters())
     tensors = [*network.parameters(), *network.buffers()]
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    return Cost(parameters, _macs(network, input_size), round(size / 1e6, 3))
+    return Cost(parameters, _count_macs(network, input_size), round(size / 1e6, 3))
 
 
-def _macs(network: nn.Module, input_size: int) -> int:
+def _count_macs(network: nn.Module, input_size: int) -> int:
     total = 0
 
-    def count(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+    def add_layer_macs(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         nonlocal total
         total += output.numel() * (layer.weight.numel() // layer.weight.shape[0])
 
-    hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, COUNTED)]
+    hooks = [
+        layer.register_forward_hook(add_layer_macs) for layer in network.modules() if isinstance(layer, COUNTED_LAYERS)
+    ]
     weight = next(network.parameters())
     training = network.training
     network.eval()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-MOST_LISTED = 20
+MAX_LISTED = 20
 
 
 class BackboneError(ValueError):
@@ -38,6 +38,6 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> BackboneEr
     """An error for a name that nothing answers to, with the nearest known names."""
     known = sorted(set(known))
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    some = ", ".join(known[:MOST_LISTED]) + (f" and {len(known) - MOST_LISTED} more" * (len(known) > MOST_LISTED))
+    some = ", ".join(known[:MAX_LISTED]) + (f" and {len(known) - MAX_LISTED} more" * (len(known) > MAX_LISTED))
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {some}"
     return BackboneError(f"unknown {kind} '{name}'", hint)

@@ -19,7 +19,7 @@ from torch import nn
 from backbones import catalogue, checkpoint
 from backbones.backbone import Backbone
 from backbones.errors import BackboneError
-from backbones.references import Source, resolve
+from backbones.references import WeightsSource, resolve
 from backbones.spec import TIMM_SOURCE, BackboneSpec
 
 SEED = 0
@@ -53,38 +53,38 @@ def load(reference: str, checkpoints: Path | None = None) -> Backbone:
     if source.kind == "random":
         return build(source.name)
     if source.kind == "checkpoint":
-        return _from_checkpoint(source, checkpoints)
+        return _load_checkpoint(source, checkpoints)
     if source.kind == "file":
-        return _from_file(source)
-    return _from_tag(source)
+        return _load_file(source)
+    return _load_pretrained(source)
 
 
-def _from_checkpoint(source: Source, checkpoints: Path | None) -> Backbone:
+def _load_checkpoint(source: WeightsSource, checkpoints: Path | None) -> Backbone:
     card = checkpoint.read_card(source.folder)
     if checkpoint.is_onnx(card):
-        return _from_onnx(source, card, checkpoints)
+        return _load_onnx(source, card, checkpoints)
     state = checkpoint.read_state(source.folder, card)
-    spec = checkpoint.spec_from(card)
+    spec = checkpoint.spec_from_card(card)
     if source.name:
         spec = replace(spec, name=source.name, constructor=catalogue.constructor(source.name))
-    network = _empty(spec, int(card["score_width"]))
-    checkpoint.fill(network, state, str(source.folder), spec.name)
+    network = _construct_preserving_rng(spec, int(card["score_width"]))
+    checkpoint.load_weights(network, state, str(source.folder), spec.name)
     name = str(card["name"])
     return Backbone(network, spec, f"checkpoint {name}", source.reference, name, spec.score_labels, False,
                     checkpoints).eval()
 
 
-def _from_onnx(source: Source, card: Mapping[str, Any], checkpoints: Path | None) -> Backbone:
+def _load_onnx(source: WeightsSource, card: Mapping[str, Any], checkpoints: Path | None) -> Backbone:
     name = str(card["name"])
     if source.name:
         raise BackboneError(f"{source.reference}: {name} runs through ONNX Runtime, it is not built as {source.name}",
                             f"use {source.reference.partition('@')[2]} alone")
-    spec = checkpoint.spec_from(card)
+    spec = checkpoint.spec_from_card(card)
     return Backbone(checkpoint.read_onnx(source.folder, card), spec, f"checkpoint {name}", source.reference, name,
                     spec.score_labels, False, checkpoints).eval()
 
 
-def _from_tag(source: Source) -> Backbone:
+def _load_pretrained(source: WeightsSource) -> Backbone:
     from backbones.timm_models import create_pretrained
 
     spec = catalogue.spec(source.name)
@@ -98,17 +98,17 @@ def _from_tag(source: Source) -> Backbone:
     return Backbone(network, spec, f"timm {source.tag}", source.reference, label, ()).eval()
 
 
-def _from_file(source: Source) -> Backbone:
-    from backbones.importing.torch_files import read
-    from backbones.importing.vggface_files import backbone_of
+def _load_file(source: WeightsSource) -> Backbone:
+    from backbones.importing.torch_files import read_torch_file
+    from backbones.importing.vggface_files import build_vggface
 
     if source.name != "vggface":
         raise BackboneError(f"{source.folder} is a file, and {source.name} is read from checkpoint folders",
                             "name the folder that holds card.json, or import the file: framelight backbones import")
-    return backbone_of(read(source.folder).state, source.folder)
+    return build_vggface(read_torch_file(source.folder).state, source.folder)
 
 
-def _empty(spec: BackboneSpec, classes: int) -> nn.Module:
+def _construct_preserving_rng(spec: BackboneSpec, classes: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         return construct(spec, classes)
 

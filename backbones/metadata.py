@@ -15,7 +15,7 @@ from typing import Any
 
 from backbones import catalogue
 from backbones.atomic_files import atomic_write
-from backbones.checkpoint import entries_by_name, info_from, read_card
+from backbones.checkpoint import entries_by_name, info_from_card, read_card
 from backbones.engines.cache import read_facts
 from backbones.errors import BackboneError
 from backbones.references import resolve
@@ -26,15 +26,15 @@ def get_info(reference: str, checkpoints: Path | None = None, cache: Path | None
     """What `load(reference, checkpoints).info()` would say; torch is imported only for what no card or cache tells."""
     source = resolve(reference, checkpoints)
     if source.kind == "checkpoint" and not source.name:
-        return info_from(read_card(source.folder), reference, checkpoints)
-    key = f"{reference} {_circumstances()}"
+        return info_from_card(read_card(source.folder), reference, checkpoints)
+    key = f"{reference} {_environment_key()}"
     known = read_facts(cache) if cache and source.kind in ("random", "tag") else {}
     if key in known:
         return BackboneInfo.from_dict(known[key], checkpoints)
     from backbones.loading import load
 
     info = load(reference, checkpoints).info()
-    _write(cache, source.kind, key, info.as_dict())
+    _write_cache(cache, source.kind, key, info.as_dict())
     return info
 
 
@@ -46,19 +46,19 @@ def describe(name: str, checkpoints: Path | None = None, cache: Path | None = No
     found = entries_by_name(checkpoints)
     if name in found:
         card = read_card(found[name])
-        info = info_from(card, name, checkpoints)
+        info = info_from_card(card, name, checkpoints)
         shown = {key: getattr(info, key) for key in ("parameters", "macs", "embedding_width", "score_width", "size_mb")}
         return {"name": name, **shown, "input_size": info.spec.input_size, "licence": info.spec.licence,
                 "source": info.spec.source, "weights": info.weights, "architecture": info.spec.name, "card": card}
-    key = f"describe {name} {_circumstances()}"
+    key = f"describe {name} {_environment_key()}"
     known = read_facts(cache) if cache else {}
     if key not in known:
-        known[key] = _measure(name)
-        _write(cache, "description", key, known[key])
+        known[key] = _describe_architecture(name)
+        _write_cache(cache, "description", key, known[key])
     return known[key]
 
 
-def _measure(name: str) -> dict[str, Any]:
+def _describe_architecture(name: str) -> dict[str, Any]:
     import torch
 
     from backbones.backbone import Backbone
@@ -77,7 +77,7 @@ def _measure(name: str) -> dict[str, Any]:
 
 
 @once
-def _circumstances() -> str:
+def _environment_key() -> str:
     total = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         total.update(path.read_bytes())
@@ -85,11 +85,11 @@ def _circumstances() -> str:
     return f"{versions} {total.hexdigest()[:12]}"
 
 
-def _write(cache: Path | None, kind: str, key: str, value: dict[str, Any]) -> None:
+def _write_cache(cache: Path | None, kind: str, key: str, value: dict[str, Any]) -> None:
     """Two processes may each lose the other's answer: it is found again, never wrong. No cache is no error."""
     if cache is None or kind not in ("random", "tag", "description"):
         return
-    known = {k: v for k, v in read_facts(cache).items() if k.endswith(_circumstances())} | {key: value}
+    known = {k: v for k, v in read_facts(cache).items() if k.endswith(_environment_key())} | {key: value}
     try:
         atomic_write(cache, json.dumps(known, indent=1, sort_keys=True) + "\n")
     except BackboneError:

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 EMBEDDING_WIDTH = 512
 NARROW, WIDE = 128, 256
-MAP = 7
+MAP_SIZE = 7
 """Side of the last map for crops of 112 x 112."""
 
 
-class Stack(nn.Module):
+class LayerStack(nn.Module):
     """Layers one after another, called `layers`; with a shortcut, their input is added to what comes out."""
 
     def __init__(self, *layers: nn.Module, shortcut: bool = False) -> None:
@@ -29,18 +29,18 @@ class Stack(nn.Module):
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, padding: int = 0, groups: int = 1,
-          linear: bool = False) -> Stack:
+          linear: bool = False) -> LayerStack:
     layers = [nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False), nn.BatchNorm2d(outputs)]
-    return Stack(*layers) if linear else Stack(*layers, nn.PReLU(outputs))
+    return LayerStack(*layers) if linear else LayerStack(*layers, nn.PReLU(outputs))
 
 
-def _bottleneck(inputs: int, outputs: int, hidden: int, stride: int = 1, shortcut: bool = False) -> Stack:
-    return Stack(_conv(inputs, hidden), _conv(hidden, hidden, 3, stride, 1, groups=hidden),
+def _bottleneck(inputs: int, outputs: int, hidden: int, stride: int = 1, shortcut: bool = False) -> LayerStack:
+    return LayerStack(_conv(inputs, hidden), _conv(hidden, hidden, 3, stride, 1, groups=hidden),
                  _conv(hidden, outputs, linear=True), shortcut=shortcut)
 
 
-def _repeated(count: int, width: int) -> Stack:
-    return Stack(*(_bottleneck(width, width, width, shortcut=True) for _ in range(count)))
+def _repeat_bottleneck(count: int, width: int) -> LayerStack:
+    return LayerStack(*(_bottleneck(width, width, width, shortcut=True) for _ in range(count)))
 
 
 class MobileFaceNet(nn.Module):
@@ -54,12 +54,12 @@ class MobileFaceNet(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList([
             _conv(3, NARROW, 3, 2, 1), _conv(NARROW, NARROW, 3, 1, 1, groups=NARROW // 2),
-            _bottleneck(NARROW, NARROW, NARROW, 2), _repeated(4, NARROW),
-            _bottleneck(NARROW, WIDE, WIDE, 2), _repeated(6, WIDE),
-            _bottleneck(WIDE, WIDE, 2 * WIDE, 2), _repeated(2, WIDE)])
+            _bottleneck(NARROW, NARROW, NARROW, 2), _repeat_bottleneck(4, NARROW),
+            _bottleneck(NARROW, WIDE, WIDE, 2), _repeat_bottleneck(6, WIDE),
+            _bottleneck(WIDE, WIDE, 2 * WIDE, 2), _repeat_bottleneck(2, WIDE)])
         self.conv_sep = _conv(WIDE, EMBEDDING_WIDTH)
-        self.features = Stack(
-            _conv(EMBEDDING_WIDTH, EMBEDDING_WIDTH, MAP, groups=EMBEDDING_WIDTH, linear=True), nn.Flatten(),
+        self.features = LayerStack(
+            _conv(EMBEDDING_WIDTH, EMBEDDING_WIDTH, MAP_SIZE, groups=EMBEDDING_WIDTH, linear=True), nn.Flatten(),
             nn.Linear(EMBEDDING_WIDTH, EMBEDDING_WIDTH, bias=False), nn.BatchNorm1d(EMBEDDING_WIDTH))
         self.fc: nn.Module = nn.Identity()
         self.reset_classifier(classes)

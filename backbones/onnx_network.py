@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from backbones.batching import run_in_batches
 from backbones.errors import BackboneError
-from backbones.onnx_session import call, open_session
+from backbones.onnx_session import open_session, run_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -53,8 +53,8 @@ class OnnxNetwork(nn.Module):
 
     def run(self, pixels: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
         """float32 [N, 3, S, S] without gaps in memory, N >= 1 -> float32 [N, D] and [N, K], on that many cores."""
-        session = self._session(threads)
-        return run_in_batches(pixels, self.ports.batch or len(pixels), lambda piece: self._outputs(session, piece))
+        session = self._get_session(threads)
+        return run_in_batches(pixels, self.ports.batch or len(pixels), lambda piece: self._run_session(session, piece))
 
     def forward_features(self, x: Tensor) -> Tensor:
         """float32 [N, 3, S, S] -> embedding and scores side by side, [N, D + K], where the input lies."""
@@ -63,10 +63,10 @@ class OnnxNetwork(nn.Module):
             return x.new_zeros((0, sum(self.widths)), dtype=torch.float32)
         return torch.from_numpy(np.concatenate(self.run(pixels, torch.get_num_threads()), axis=1)).to(x.device)
 
-    def _outputs(self, session: InferenceSession, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _run_session(self, session: InferenceSession, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """float32 [count, D] and [count, K]."""
         count = len(pixels)
-        arrays = call(session, (self.ports.input, self.ports.embedding, self.ports.scores), pixels, self.path)
+        arrays = run_session(session, (self.ports.input, self.ports.embedding, self.ports.scores), pixels, self.path)
         if [array.size for array in arrays] != [count * width for width in self.widths]:
             raise BackboneError(f"{self.path} gave {', '.join(str(array.shape) for array in arrays)} for {count} "
                                 f"pictures, not rows of {self.widths[0]} and {self.widths[1]}", "import it again")
@@ -82,16 +82,16 @@ class OnnxNetwork(nn.Module):
 
     def train(self, mode: bool = True) -> OnnxNetwork:
         if mode:
-            raise untrainable(self.path.parent.name)
+            raise untrainable_error(self.path.parent.name)
         return super().train(mode)
 
-    def _session(self, threads: int) -> InferenceSession:
+    def _get_session(self, threads: int) -> InferenceSession:
         with self._lock:
             if threads not in self._sessions:
                 self._sessions[threads] = open_session(self.path, threads)
             return self._sessions[threads]
 
 
-def untrainable(name: str) -> BackboneError:
+def untrainable_error(name: str) -> BackboneError:
     return BackboneError(f"'{name}' runs through ONNX Runtime: it gives features and cannot be trained",
                          "train on its features, or import the PyTorch file of the same network")

@@ -12,8 +12,8 @@ from backbones.errors import BackboneError, printable
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-SILENT = 4
-LONGEST_REASON = 300
+FATAL_SEVERITY = 4
+MAX_REASON_LENGTH = 300
 
 
 def open_session(path: Path, threads: int) -> InferenceSession:
@@ -22,23 +22,25 @@ def open_session(path: Path, threads: int) -> InferenceSession:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = SILENT
+    options.log_severity_level = FATAL_SEVERITY
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own exceptions have no common base
-        raise BackboneError(f"ONNX Runtime {onnxruntime.__version__} cannot open {path} ({_reason(error)})",
+        raise BackboneError(f"ONNX Runtime {onnxruntime.__version__} cannot open {path} ({_format_reason(error)})",
                             "export it again, or upgrade onnxruntime") from error
 
 
-def call(session: InferenceSession, ports: tuple[str, ...], pixels: np.ndarray, path: Path) -> list[np.ndarray]:
+def run_session(session: InferenceSession, ports: tuple[str, ...], pixels: np.ndarray, path: Path) -> list[np.ndarray]:
     """One run; ports: the input's name, then the outputs' names. BackboneError with the runtime's reason."""
     try:
         return [np.asarray(array) for array in session.run(list(ports[1:]), {ports[0]: pixels})]
     except Exception as error:  # the runtime's own exceptions have no common base
-        raise BackboneError(f"{path} does not run on {' x '.join(map(str, pixels.shape))} values ({_reason(error)})",
-                            "export it again") from error
+        raise BackboneError(
+            f"{path} does not run on {' x '.join(map(str, pixels.shape))} values ({_format_reason(error)})",
+            "export it again",
+        ) from error
 
 
-def _reason(error: Exception) -> str:
-    text = printable(" ".join(str(error).split()), LONGEST_REASON + 1)
-    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."
+def _format_reason(error: Exception) -> str:
+    text = printable(" ".join(str(error).split()), MAX_REASON_LENGTH + 1)
+    return text if len(text) <= MAX_REASON_LENGTH else f"{text[:MAX_REASON_LENGTH]} ..."

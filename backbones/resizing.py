@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from backbones.preprocessing import SUPPORT, resize
+from backbones.preprocessing import FILTER_SUPPORT, resize
 from backbones.spec import Preprocessing
 
 EXACT_BITS = 12
 """Both hold weights of so few binary digits without error."""
 
 
-def resize_all(images: Sequence[np.ndarray], preprocessing: Preprocessing) -> np.ndarray:
+def resize_batch(images: Sequence[np.ndarray], preprocessing: Preprocessing) -> np.ndarray:
     """uint8 [H, W, 3] RGB crops, each of its own size -> uint8 [N, S, S, 3], byte for byte what `resize` gives."""
     size = preprocessing.input_size
     shapes = {image.shape for image in images}
-    if len(shapes) == 1 and _same_bytes(next(iter(shapes)), size, preprocessing.interpolation):
+    if len(shapes) == 1 and _torch_matches_pillow(next(iter(shapes)), size, preprocessing.interpolation):
         pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
         pixels = interpolate(pixels, size=(size, size), mode=preprocessing.interpolation, antialias=True)
         return pixels.permute(0, 2, 3, 1).numpy()
@@ -36,30 +36,30 @@ def resize_all(images: Sequence[np.ndarray], preprocessing: Preprocessing) -> np
     return resized
 
 
-def _same_bytes(shape: tuple[int, ...], size: int, interpolation: str) -> bool:
-    return (interpolation in SUPPORT and shape[:2] != (size, size)
-            and all(_short_weights(length, size, interpolation) for length in shape[:2]))
+def _torch_matches_pillow(shape: tuple[int, ...], size: int, interpolation: str) -> bool:
+    return (interpolation in FILTER_SUPPORT and shape[:2] != (size, size)
+            and all(_has_exact_weights(length, size, interpolation) for length in shape[:2]))
 
 
 @cache
-def _short_weights(length: int, size: int, interpolation: str) -> bool:
+def _has_exact_weights(length: int, size: int, interpolation: str) -> bool:
     """Whether the weights from `length` pixels to `size` are exact binary fractions of EXACT_BITS digits."""
     if length == size:
         return True
     scale = length / size
     stretch = max(scale, 1.0)
-    reach = SUPPORT[interpolation] * stretch
+    reach = FILTER_SUPPORT[interpolation] * stretch
     for at in range(size):
         centre = (at + 0.5) * scale
         first, end = max(int(centre - reach + 0.5), 0), min(int(centre + reach + 0.5), length)
-        weights = [_filter(abs(place - centre + 0.5) / stretch, interpolation) for place in range(first, end)]
+        weights = [_filter_weight(abs(place - centre + 0.5) / stretch, interpolation) for place in range(first, end)]
         total = math.fsum(weights)
         if any(not (weight / total * 2**EXACT_BITS).is_integer() for weight in weights):
             return False
     return True
 
 
-def _filter(distance: float, interpolation: str) -> float:
+def _filter_weight(distance: float, interpolation: str) -> float:
     """The triangle, or Keys' cubic (1981) with a = -0.5."""
     if interpolation == "bilinear":
         return max(0.0, 1.0 - distance)

@@ -16,8 +16,8 @@ AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sa
 
 TIMM_SOURCE = "https://huggingface.co/timm/"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-LARGEST_INPUT = 8192
-ONNX = "backbones.onnx_network:OnnxNetwork"
+MAX_INPUT_SIZE = 8192
+ONNX_CONSTRUCTOR = "backbones.onnx_network:OnnxNetwork"
 """The constructor of networks that ONNX Runtime runs."""
 
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
@@ -43,8 +43,8 @@ class Preprocessing:
             raise BackboneError(f"unknown interpolation '{self.interpolation}'", f"known: {', '.join(INTERPOLATIONS)}")
         if self.resize != "square":
             raise BackboneError(f"unknown resize rule '{self.resize}'", "known: square")
-        if not isinstance(self.input_size, int) or not 1 <= self.input_size <= LARGEST_INPUT:
-            raise BackboneError(f"input size {self.input_size!r} is no whole number from 1 to {LARGEST_INPUT}")
+        if not isinstance(self.input_size, int) or not 1 <= self.input_size <= MAX_INPUT_SIZE:
+            raise BackboneError(f"input size {self.input_size!r} is no whole number from 1 to {MAX_INPUT_SIZE}")
         numbers = (self.value_range, *self.mean, *self.std)
         if len(self.mean) != 3 or len(self.std) != 3 or not all(map(_is_finite, numbers)):
             raise BackboneError(f"mean {self.mean} and std {self.std} are not three numbers each")
@@ -96,7 +96,7 @@ class BackboneSpec:
     @property
     def trainable(self) -> bool:
         """Whether a network made from this spec can be trained here."""
-        return self.constructor != ONNX
+        return self.constructor != ONNX_CONSTRUCTOR
 
     @property
     def classes(self) -> int:

@@ -14,23 +14,23 @@ from torch import nn
 from backbones.errors import BackboneError, unknown_name_error
 from backbones.spec import AFFECTNET, TIMM_SOURCE, BackboneSpec, Preprocessing
 
-SECONDS_TO_REACH_HUB = 3.0
+HUB_TIMEOUT_SECONDS = 3.0
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
-def _known(model: str) -> None:
+def _check_model_name(model: str) -> None:
     if not timm.is_model(model):
         raise unknown_name_error("timm model", model, timm.list_models())
 
 
-def spec_of(name: str) -> BackboneSpec:
+def timm_spec(name: str) -> BackboneSpec:
     """The spec of `timm:<model>` from timm's own card: its input size, interpolation, mean and std.
 
     timm's centre crop is left out: a face crop has no margin to cut. The classifier of a randomly initialised one
     has the eight AffectNet classes.
     """
     model = name.removeprefix("timm:")
-    _known(model)
+    _check_model_name(model)
     card = get_pretrained_cfg(model)
     if card is None:
         raise BackboneError(f"timm model '{model}' has no description of its input", "choose another timm model")
@@ -44,7 +44,7 @@ def spec_of(name: str) -> BackboneSpec:
 
 def create(model: str, classes: int) -> nn.Module:
     """A randomly initialised timm model with a classifier of that many classes."""
-    _known(model)
+    _check_model_name(model)
     return timm.create_model(model, pretrained=False, num_classes=classes)
 
 
@@ -53,40 +53,40 @@ def create_pretrained(model: str, tag: str) -> nn.Module:
 
     BackboneError for an unknown tag, and within seconds when the weights are neither cached nor to be reached.
     """
-    _known(model)
+    _check_model_name(model)
     tags = {name.partition(".")[2] for name in timm.list_pretrained(f"{model}.*")}
     if tag not in tags:
         raise unknown_name_error(f"pretrained tag of timm:{model}", tag, tags)
     card = get_pretrained_cfg(f"{model}.{tag}")
-    if not _cached(card):
-        _reach_hub(f"{model}.{tag}")
+    if not _is_cached(card):
+        _check_hub_reachable(f"{model}.{tag}")
     try:
         return timm.create_model(f"{model}.{tag}", pretrained=True)
     except Exception as error:
-        raise _unreachable(f"{model}.{tag}", f"{type(error).__name__}: {error}") from error
+        raise _download_error(f"{model}.{tag}", f"{type(error).__name__}: {error}") from error
 
 
-def _cached(card: Any) -> bool:
+def _is_cached(card: Any) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
     return any(isinstance(try_to_load_from_cache(card.hf_hub_id, file), str) for file in WEIGHT_FILES)
 
 
-def _reach_hub(weights: str) -> None:
+def _check_hub_reachable(weights: str) -> None:
     """The hub's client retries for most of a minute; one short question first answers whether it is there."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
-        raise _unreachable(weights, "HF_HUB_OFFLINE is set and the weights are not in the local cache")
+        raise _download_error(weights, "HF_HUB_OFFLINE is set and the weights are not in the local cache")
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     try:
         request = urllib.request.Request(endpoint, method="HEAD")
-        urllib.request.urlopen(request, timeout=SECONDS_TO_REACH_HUB).close()
+        urllib.request.urlopen(request, timeout=HUB_TIMEOUT_SECONDS).close()
     except urllib.error.HTTPError:
         return
     except (OSError, ValueError) as error:
-        raise _unreachable(weights, f"{endpoint} does not answer: {getattr(error, 'reason', error)}") from error
+        raise _download_error(weights, f"{endpoint} does not answer: {getattr(error, 'reason', error)}") from error
 
 
-def _unreachable(weights: str, reason: str) -> BackboneError:
+def _download_error(weights: str, reason: str) -> BackboneError:
     return BackboneError(
         f"the weights {weights} cannot be fetched ({reason})",
         "use NAME@random for an untrained network, the name of a trained or imported backbone, "

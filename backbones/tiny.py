@@ -31,12 +31,12 @@ class LocalContrast(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         grey = x.mean(dim=1, keepdim=True)
-        detail = grey - self._mean(grey)
+        detail = grey - self._local_mean(grey)
         power = detail * detail
         floor = self.FLOOR * power.mean(dim=(1, 2, 3), keepdim=True) + 1e-4
-        return detail / torch.sqrt(self._mean(power) + floor)
+        return detail / torch.sqrt(self._local_mean(power) + floor)
 
-    def _mean(self, x: Tensor) -> Tensor:
+    def _local_mean(self, x: Tensor) -> Tensor:
         """Mean over WINDOW x WINDOW, one axis after the other; the border repeats."""
         reach = self.WINDOW // 2
         x = functional.pad(x, (reach, reach, reach, reach), mode="replicate")

@@ -12,12 +12,12 @@ from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
 from harness.data.splits import labels_fingerprint
 from harness.data.synthetic import VERSION
-from harness.data.synthetic.cache import stills_identity
+from harness.data.synthetic.cache import stills_fingerprint
 from harness.features.store import entry_key
 from harness.runner import find_recipe, recipe_names
 from harness.runner.backbone_training import REVISION as TRAINING_REVISION
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import Prepared, PreparedBackbone
+from harness.runner.preparation import PreparedBackbone, PreparedInputs
 from harness.runner.search_space import SearchSpace
 from harness.utils.hashing import content_hash, to_jsonable
 from harness.utils.store import Store
@@ -36,7 +36,7 @@ def prepared(recipe, images="0" * 16, labels=LABELS, temporal=True):
         PreparedBackbone(name, f"checkpoint {name}", f"{number:02x}" * 32, False, 1000 + number,
                          entry_key("tiny", f"{number:02x}" * 32, PREPROCESSING, images, "float16"))
         for number, name in enumerate(recipe.every_backbone()))
-    return Prepared(Path("/data"), Store(Path("/store")), "golden", temporal, images, dict(labels), backbones)
+    return PreparedInputs(Path("/data"), Store(Path("/store")), "golden", temporal, images, dict(labels), backbones)
 
 
 def ids(recipe, **changes):
@@ -71,7 +71,7 @@ def test_ids_of_trained_backbones_and_synthetic_data():
         recipe = find_recipe(name, BackboneRecipe)
         found[name] = content_hash({"training": to_jsonable(recipe.training), "revision": TRAINING_REVISION})
     for backbone in find_recipe("quickstart").trained + find_recipe("abaw3_expr").trained:
-        found[backbone.name] = [content_hash(backbone), stills_identity(backbone.stills)]
+        found[backbone.name] = [content_hash(backbone), stills_fingerprint(backbone.stills)]
     found["videos"] = content_hash([find_recipe("quickstart").synthetic, VERSION])
     assert found == GOLDEN["trainings"]
 

@@ -27,13 +27,13 @@ from harness.jobs.labels import ReportedLabels
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.jobs.selection import PostprocessingChoice
-from harness.leaderboard.rows import board_key, rows
+from harness.leaderboard.rows import board_key, leaderboard_rows
 from harness.metrics import ccc, p_au
 from harness.metrics.scores import UndefinedMetricWarning
-from harness.metrics.tasks import softmax, task
-from harness.metrics.unit_statistics import compute_statistics, merge, score
+from harness.metrics.tasks import get_task, softmax
+from harness.metrics.unit_statistics import compute_statistics, merge_shards, score
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import Prepared, PreparedBackbone
+from harness.runner.preparation import PreparedBackbone, PreparedInputs
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record
@@ -47,28 +47,28 @@ CHOSEN = (0.8, 0.8, 0.7, 0.5, 0.5, 0.5, 0.6, 0.8, 0.8, 0.8, 0.3, 0.7)
 
 def outputs(name, count, seed=0):
     """Outputs [count, C] as a head of the task gives them."""
-    width = task(name).width
-    return task(name).activate(np.random.default_rng(seed).normal(size=(count, width))).astype(np.float32)
+    width = get_task(name).width
+    return get_task(name).activate(np.random.default_rng(seed).normal(size=(count, width))).astype(np.float32)
 
 
 def targets(name, count, seed=1):
     random = np.random.default_rng(seed)
     made = {"expr": random.integers(0, 8, count), "va": random.uniform(-1, 1, (count, 2)).astype(np.float32),
             "au": random.integers(0, 2, (count, 12)).astype(np.int8)}
-    return {output.name: made[output.name] for output in task(name).outputs}
+    return {output.name: made[output.name] for output in get_task(name).outputs}
 
 
 def value(name, wanted, said):
     """The task's metric of decisions: expressions int [N], values [N, 2], action units [N, 12]."""
-    columns = [np.eye(8)[said[o.name]] if o.name == "expr" else said[o.name] for o in task(name).outputs]
+    columns = [np.eye(8)[said[o.name]] if o.name == "expr" else said[o.name] for o in get_task(name).outputs]
     counted = compute_statistics(name, np.concatenate(columns, axis=1), wanted, np.zeros(len(columns[0]), int), 1)
-    return score(counted).metrics[task(name).metric]
+    return score(counted).metrics[get_task(name).metric]
 
 
 def written_and_read(folder, name, shape, lines, found):
     folder.mkdir()
-    files.write(folder, task(name), shape, lines, found)
-    return files.read(folder, task(name), shape, lines)
+    files.write(folder, get_task(name), shape, lines, found)
+    return files.read(folder, get_task(name), shape, lines)
 
 
 def test_emotiefflib_gaps_are_interpolated_with_reversed_weights():
@@ -86,7 +86,7 @@ def test_emotiefflib_expressions_are_written_by_argmin(tmp_path):
     images = [f"video{v}/{frame:05d}.jpg" for v in (1, 2) for frame in range(1, 400, 2)] + ["video1/00001.jpg"]
     listed = read_image_list(write(tmp_path / "list.txt", MTL_HEADER, *images))
     probable = outputs("mtl", 400)[[*range(400), 0]]
-    found = decode_predictions(task("mtl"), probable, SmoothingParams("none", 0, "linear", CHOSEN))
+    found = decode_predictions(get_task("mtl"), probable, SmoothingParams("none", 0, "linear", CHOSEN))
     assert (found["expr"] == probable[:, 2:10].argmax(axis=1)).all()
     said, wanted = written_and_read(tmp_path / "out", "mtl", "mtl", listed, found), targets("mtl", 401)
     assert value("mtl", wanted, said) == value("mtl", wanted, found)
@@ -136,8 +136,8 @@ def test_emotiefflib_frames_without_a_crop_leave_the_score_unsaid():
     kept = Predictions(("video1",), np.array([3]), np.array([1, 2, 4], np.int32), outputs("expr", 3))
     labels = Labels(("video1",), np.zeros(5, np.int32), np.arange(1, 6, dtype=np.int32), ("video1",),
                     np.zeros(5, np.int32), ("video1",), {"expr": np.array([0, 1, 2, -1, 4])})
-    dropped = Replay(task("expr"), kept, labels, temporal=True)
-    filled = Replay(task("expr"), kept, labels, temporal=True, missing="filled")
+    dropped = Replay(get_task("expr"), kept, labels, temporal=True)
+    filled = Replay(get_task("expr"), kept, labels, temporal=True, missing="filled")
     assert (dropped.annotated, dropped.scored, dropped.coverage) == (4, 2, 0.5)
     assert (filled.annotated, filled.scored, filled.coverage) == (4, 4, 0.5)
     assert dropped.statistics("none", 0, 0.5).arrays["expr"].sum() == 2
@@ -154,15 +154,15 @@ def test_prlab_means_of_shards_are_averaged_whatever_their_size(name):
             compute_statistics(name, said[part], {key: block[part] for key, block in wanted.items()}, unit[part], 9)
             for part in (slice(cut), slice(cut, None))
         ]
-        assert score(merge(shards)).metrics == pytest.approx(whole, abs=1e-12)
-        assert score(merge(shards[::-1])).metrics == pytest.approx(whole, abs=1e-12)
+        assert score(merge_shards(shards)).metrics == pytest.approx(whole, abs=1e-12)
+        assert score(merge_shards(shards[::-1])).metrics == pytest.approx(whole, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", ["expr", "va", "au"])
 def test_prlab_files_cannot_be_written_and_thresholds_are_fixed(tmp_path, name):
     """Its writer joins an array as if it were text, and action units are cut at 0.5 whatever was chosen."""
     lines, probable = all_frames(name, {"video1": 40, "video2_left": 2}), outputs(name, 42)
-    found = decode_predictions(task(name), probable, SmoothingParams("mean", 7, "linear", CHOSEN))
+    found = decode_predictions(get_task(name), probable, SmoothingParams("mean", 7, "linear", CHOSEN))
     if name == "au":
         assert (found["au"] == (probable >= np.array(CHOSEN))).all()
     said, wanted = written_and_read(tmp_path / "out", name, "videos", lines, found), targets(name, 42)
@@ -176,7 +176,7 @@ def test_prlab_validation_scores_are_called_test():
     known = {name: getattr(record(), name) for name in Record.__dataclass_fields__}
     with pytest.raises(TypeError, match="split"):
         Record(**{name: part for name, part in known.items() if name != "split"})
-    listed = rows([record("a" * 12, split="validation"), record("b" * 12, split="test", value=0.9),
+    listed = leaderboard_rows([record("a" * 12, split="validation"), record("b" * 12, split="test", value=0.9),
                    record("c" * 12, split="selection", kind="trial")])
     assert {row.run_id[0]: row.split for row in listed} == {"a": "validation", "b": "test"}
     assert len({board_key(row) for row in listed}) == 2 and {row.rank for row in listed} == {1}
@@ -215,7 +215,7 @@ def sealed_job(tmp_path, protocol="held-out"):
     recipe = Recipe("small", (Grid("expr"),), ("mine",), protocol=Protocol(protocol))
     mine = PreparedBackbone("mine", "checkpoint mine", "hash", False, 1, "entry")
     labels = {"expr": labels_fingerprint(open_dataset(root), "expr")}
-    return JobGrid(recipe, Prepared(root, Store(store), "data", True, "images", labels, (mine,))).jobs()[-1]
+    return JobGrid(recipe, PreparedInputs(root, Store(store), "data", True, "images", labels, (mine,))).jobs()[-1]
 
 
 def test_merbench_test_sets_are_scored_at_every_epoch(tmp_path):
@@ -226,7 +226,7 @@ def test_merbench_test_sets_are_scored_at_every_epoch(tmp_path):
     frozen = freeze_selection(folder, job.job_id, 4, choice, kept)
     assert len(ReportedLabels(job).open(frozen)) == 10
     with pytest.raises(FramelightError, match="must not choose on the labels of the reported split"):
-        ReportedLabels(job).published()
+        ReportedLabels(job).open_for_selection()
     frozen.path.write_text(frozen.path.read_text().replace('"radius": 3', '"radius": 4'))
     with pytest.raises(FramelightError, match="stay shut"):
         ReportedLabels(job).open(frozen)

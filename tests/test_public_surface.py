@@ -78,8 +78,13 @@ def test_the_version_is_that_of_the_distribution():
 
 
 def test_the_package_that_is_called_is_also_imported_from():
-    assert python("import harness.leaderboard.rows; from harness import leaderboard, export; print(callable(export), "
-                  "leaderboard is harness.leaderboard, callable(leaderboard.rows.rows))") == "True True True"
+    assert (
+        python(
+            "import harness.leaderboard.rows; from harness import leaderboard, export; print(callable(export), "
+            "leaderboard is harness.leaderboard, callable(leaderboard.rows.leaderboard_rows))"
+        )
+        == "True True True"
+    )
 
 
 def test_framelight_is_the_same_interface():

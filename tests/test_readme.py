@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.parser import parser
+from harness.cli.parser import build_parser
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -18,7 +18,7 @@ def commands():
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_parses(words):
-    parser().parse_args(words[1:])
+    build_parser().parse_args(words[1:])
 
 
 def test_every_setting_is_one():

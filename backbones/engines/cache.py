@@ -17,7 +17,7 @@ def cached_file(folder: Path, name: str, about: Mapping[str, Any], make: Callabl
     about: JSON types, kept beside it in card.json. The folder appears whole or not at all.
     """
     path = Path(folder) / name
-    found = _intact(path, about)
+    found = _verified_hash(path, about)
     if found:
         return path, found
     with atomic_write_dir(path.parent) as aside:
@@ -28,7 +28,7 @@ def cached_file(folder: Path, name: str, about: Mapping[str, Any], make: Callabl
     return path, digest
 
 
-def _intact(path: Path, about: Mapping[str, Any]) -> str | None:
+def _verified_hash(path: Path, about: Mapping[str, Any]) -> str | None:
     try:
         card, digest = json.loads((path.parent / CARD).read_text(encoding="utf-8")), hash_file(path)
     except (OSError, ValueError):

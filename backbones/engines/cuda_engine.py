@@ -14,8 +14,8 @@ from backbones.batching import run_in_batches
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
 
-TYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-WARM_UPS = 3
+DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+WARMUP_PASSES = 3
 
 
 class CudaEngine:
@@ -28,14 +28,14 @@ class CudaEngine:
 
     def __init__(self, backbone: Backbone, batch: int, precision: str = "float32", device: str = "cuda") -> None:
         self.precision, self.batch = precision, batch
-        self.device, kind = torch.device(device), TYPES[precision]
+        self.device, kind = torch.device(device), DTYPES[precision]
         self.backbone = copy.deepcopy(backbone).eval().to(self.device, kind, memory_format=torch.channels_last)
         shape = (batch, 3, backbone.spec.input_size, backbone.spec.input_size)
         self.pixels = torch.zeros(shape, dtype=kind, device=self.device).to(memory_format=torch.channels_last)
         self.graph, self.lock = None, threading.Lock()
         if self.device.type == "cuda":
             self.host = torch.zeros(shape).to(memory_format=torch.channels_last).pin_memory()
-            self._capture()
+            self._capture_graph()
         else:
             self.host = torch.zeros(shape).to(memory_format=torch.channels_last)
 
@@ -58,12 +58,12 @@ class CudaEngine:
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
             return self.backbone(self.pixels)
 
-    def _capture(self) -> None:
+    def _capture_graph(self) -> None:
         """Record one forward pass; the passes before it choose kernels and must not be on the default stream."""
         side = torch.cuda.Stream(self.device)
         side.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(side):
-            for _ in range(WARM_UPS):
+            for _ in range(WARMUP_PASSES):
                 self._forward()
         torch.cuda.current_stream(self.device).wait_stream(side)
         self.graph = torch.cuda.CUDAGraph()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "onnxruntime", "openvino")
 
 
-def identity(backbone: Backbone) -> str:
+def backbone_fingerprint(backbone: Backbone) -> str:
     """16 hex digits of its architecture, weights, input size and widths."""
     spec = backbone.spec
     parts = (spec.constructor, backbone.weights_hash, spec.input_size, backbone.embedding_width, backbone.score_width)
@@ -24,17 +24,17 @@ def identity(backbone: Backbone) -> str:
 
 
 @cache
-def machine() -> str:
+def machine_fingerprint() -> str:
     """The processor, its cores, the GPU and the versions of what runs networks, in words."""
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    libraries = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
-    return f"{_processor()}, {os.cpu_count()} cores, {gpu}, {libraries}"
+    libraries = ", ".join(f"{name} {_library_version(name)}" for name in LIBRARIES)
+    return f"{_processor_name()}, {os.cpu_count()} cores, {gpu}, {libraries}"
 
 
 @cache
-def _processor() -> str:
+def _processor_name() -> str:
     """The processor's model as the system names it, and a hash of what it can do: virtual ones share their names."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -46,7 +46,7 @@ def _processor() -> str:
     return f"{name} {hashlib.sha256(can.encode()).hexdigest()[:8]}"
 
 
-def _version(library: str) -> str:
+def _library_version(library: str) -> str:
     try:
         return version(library)
     except PackageNotFoundError:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from backbones.engines.cache import cached_file
-from backbones.engines.fingerprint import identity
+from backbones.engines.fingerprint import backbone_fingerprint
 from backbones.errors import BackboneError, printable
 from backbones.onnx_network import OnnxNetwork, Ports
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MODEL = "model.onnx"
 PORTS = Ports("pixels", "embeddings", "scores")
-LONGEST_REASON = 300
+MAX_REASON_LENGTH = 300
 
 
 class OnnxEngine:
@@ -40,15 +40,15 @@ class OnnxEngine:
         return self.network.run(np.ascontiguousarray(pixels), threads=1)
 
 
-def exported(backbone: Backbone, cache: Path) -> OnnxNetwork:
+def get_or_export_onnx(backbone: Backbone, cache: Path) -> OnnxNetwork:
     """The backbone as ONNX Runtime runs it; exported into `cache` when that has no sound export of these weights.
 
     BackboneError when the network cannot be exported.
     """
     if isinstance(backbone.network, OnnxNetwork):
         return backbone.network
-    about = {"backbone": identity(backbone), "torch": torch.__version__}
-    path, digest = cached_file(Path(cache) / f"onnx-{identity(backbone)}", MODEL, about,
+    about = {"backbone": backbone_fingerprint(backbone), "torch": torch.__version__}
+    path, digest = cached_file(Path(cache) / f"onnx-{backbone_fingerprint(backbone)}", MODEL, about,
                              lambda path: _export(backbone, path))
     widths = (backbone.embedding_width, backbone.score_width)
     return OnnxNetwork(path, PORTS, widths, sum(p.numel() for p in backbone.parameters()), digest)
@@ -58,7 +58,7 @@ def _export(backbone: Backbone, path: Path) -> None:
     """Any number of crops; embeddings [N, D] and scores [N, K]."""
     size, plain = backbone.spec.input_size, copy.deepcopy(backbone).eval().to(memory_format=torch.contiguous_format)
     try:
-        with torch.no_grad(), quiet():
+        with torch.no_grad(), suppress_exporter_output():
             program = torch.onnx.export(
                 plain, (torch.zeros(2, 3, size, size),), dynamo=True, verbose=False,
                 dynamic_shapes=({0: torch.export.Dim("batch")},), input_names=[PORTS.input],
@@ -67,17 +67,17 @@ def _export(backbone: Backbone, path: Path) -> None:
     except OSError:
         raise
     except Exception as error:  # the exporter's own exceptions have no common base
-        raise unexportable(backbone, "onnxruntime", error) from error
+        raise unexportable_error(backbone, "onnxruntime", error) from error
 
 
-def unexportable(backbone: Backbone, engine: str, error: Exception) -> BackboneError:
-    reason = printable(" ".join(str(error).split()), LONGEST_REASON) or type(error).__name__
+def unexportable_error(backbone: Backbone, engine: str, error: Exception) -> BackboneError:
+    reason = printable(" ".join(str(error).split()), MAX_REASON_LENGTH) or type(error).__name__
     return BackboneError(f"{backbone.label} cannot be prepared for {engine} ({reason})",
                          "let another engine run it: torch channels-last")
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def suppress_exporter_output() -> Iterator[None]:
     """Exporters and compilers talk of their own insides."""
     before = logging.root.manager.disable
     with warnings.catch_warnings(), redirect_stdout(StringIO()):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from backbones.onnx_network import OnnxNetwork
 
-HINTS = {"float32": "f32", "bf16": "bf16"}
+PRECISION_HINTS = {"float32": "f32", "bf16": "bf16"}
 """It computes in bf16 by itself where the processor can."""
 
 
@@ -36,21 +36,28 @@ class OpenVinoEngine:
         model = openvino.Core().read_model(network.path)
         model.reshape({self.ports.input: [self.batch, 3, size, size]})
         cores = os.cpu_count() or 1
-        self.compiled = openvino.compile_model(model, "CPU", {
-            "INFERENCE_PRECISION_HINT": HINTS[precision], "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores,
-            "ENABLE_CPU_PINNING": False})
+        self.compiled = openvino.compile_model(
+            model,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": PRECISION_HINTS[precision],
+                "NUM_STREAMS": cores,
+                "INFERENCE_NUM_THREADS": cores,
+                "ENABLE_CPU_PINNING": False,
+            },
+        )
         self.own = threading.local()
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return run_in_batches(np.ascontiguousarray(pixels), self.batch, self._run)
 
     def _run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        results = self._request().infer({self.ports.input: pixels})
+        results = self._infer_request().infer({self.ports.input: pixels})
         embeddings, scores = (np.array(results[name], np.float32).reshape(self.batch, width)
                               for name, width in zip((self.ports.embedding, self.ports.scores), self.widths))
         return embeddings, scores
 
-    def _request(self) -> InferRequest:
+    def _infer_request(self) -> InferRequest:
         if not hasattr(self.own, "request"):
             self.own.request = self.compiled.create_infer_request()
         return self.own.request

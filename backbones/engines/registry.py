@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Kind:
+class EngineSpec:
     """One engine.
 
     precisions: of PRECISIONS. preparation: about how many seconds it takes to make what it runs; None for one that is
@@ -32,33 +32,33 @@ class Kind:
     foreign: bool = False
 
 
-def native(backbone: Backbone) -> str:
+def native_engine(backbone: Backbone) -> str:
     """The engine that needs no preparation and does the arithmetic that others are held against."""
     return "onnxruntime" if isinstance(backbone.network, OnnxNetwork) else "torch channels-last"
 
 
-def usable(name: str, backbone: Backbone, precision: str) -> bool:
+def is_usable(name: str, backbone: Backbone, precision: str) -> bool:
     """Whether the engine is there and runs this backbone in this precision."""
     try:
-        require(name, backbone, precision)
+        require_engine(name, backbone, precision)
     except BackboneError:
         return False
     return True
 
 
-def require(name: str, backbone: Backbone, precision: str) -> None:
+def require_engine(name: str, backbone: Backbone, precision: str) -> None:
     """BackboneError that says what to do, unless the engine is there and runs this backbone in this precision."""
-    if name not in KINDS:
-        raise unknown_name_error("engine", name, KINDS)
+    if name not in ENGINES:
+        raise unknown_name_error("engine", name, ENGINES)
     if precision not in PRECISIONS:
         raise unknown_name_error("precision", precision, PRECISIONS)
-    kind = KINDS[name]
+    kind = ENGINES[name]
     if isinstance(backbone.network, OnnxNetwork) and not kind.foreign:
-        others = [other for other, there in KINDS.items() if there.foreign and not there.absent()]
+        others = [other for other, there in ENGINES.items() if there.foreign and not there.absent()]
         raise BackboneError(f"{name} cannot run {backbone.label}, which came as an ONNX file",
                             f"use {' or '.join(others)}")
     if precision not in kind.precisions:
-        others = [other for other, there in KINDS.items() if precision in there.precisions and not there.absent()
+        others = [other for other, there in ENGINES.items() if precision in there.precisions and not there.absent()
                   and (there.foreign or not isinstance(backbone.network, OnnxNetwork))]
         raise BackboneError(f"{name} does not compute in {precision}",
                             f"use {' or '.join(others)}" if others else "use float32; nothing else here computes in it")
@@ -67,59 +67,66 @@ def require(name: str, backbone: Backbone, precision: str) -> None:
         raise BackboneError(f"the engine {name} is not available here", todo)
 
 
-def _torch(channels_last: bool) -> Callable[[Backbone, Path, int, str], Engine]:
-    def opened(backbone: Backbone, cache: Path, batch: int, precision: str) -> Engine:
+def _torch_opener(channels_last: bool) -> Callable[[Backbone, Path, int, str], Engine]:
+    def open_torch(backbone: Backbone, cache: Path, batch: int, precision: str) -> Engine:
         from backbones.engines.torch_engine import TorchEngine
 
         return TorchEngine(backbone, channels_last, precision)
 
-    return opened
+    return open_torch
 
 
-def _onnxruntime(backbone: Backbone, cache: Path, batch: int, precision: str) -> Engine:
-    from backbones.engines.onnx_engine import OnnxEngine, exported
+def _open_onnxruntime(backbone: Backbone, cache: Path, batch: int, precision: str) -> Engine:
+    from backbones.engines.onnx_engine import OnnxEngine, get_or_export_onnx
 
-    return OnnxEngine(exported(backbone, cache))
+    return OnnxEngine(get_or_export_onnx(backbone, cache))
 
 
-def _openvino(backbone: Backbone, cache: Path, batch: int, precision: str) -> Engine:
-    from backbones.engines.onnx_engine import exported
+def _open_openvino(backbone: Backbone, cache: Path, batch: int, precision: str) -> Engine:
+    from backbones.engines.onnx_engine import get_or_export_onnx
     from backbones.engines.openvino_engine import OpenVinoEngine
 
-    return OpenVinoEngine(exported(backbone, cache), backbone.spec.input_size, batch, precision)
+    return OpenVinoEngine(get_or_export_onnx(backbone, cache), backbone.spec.input_size, batch, precision)
 
 
-def _cuda(backbone: Backbone, cache: Path, batch: int, precision: str) -> Engine:
+def _open_cuda(backbone: Backbone, cache: Path, batch: int, precision: str) -> Engine:
     from backbones.engines.cuda_engine import CudaEngine
-    from backbones.engines.onnx_engine import unexportable
+    from backbones.engines.onnx_engine import unexportable_error
 
     try:
         return CudaEngine(backbone, batch, precision)
     except RuntimeError as error:  # others may fill its memory; its driver may be too old
-        raise unexportable(backbone, "cuda", error) from error
+        raise unexportable_error(backbone, "cuda", error) from error
 
 
-def _nothing() -> str:
+def _no_hint() -> str:
     return ""
 
 
-def _installed(module: str, hint: str) -> Callable[[], str]:
+def _missing_module_hint(module: str, hint: str) -> Callable[[], str]:
     return lambda: "" if find_spec(module) else hint
 
 
-def _gpu() -> str:
+def _missing_gpu_hint() -> str:
     import torch
 
     return "" if torch.cuda.is_available() else "it needs an NVIDIA GPU and a torch built for CUDA"
 
 
-KINDS = {
-    "cuda": Kind(("float32", "bf16", "fp16"), 5.0, _cuda, _gpu),
-    "onnxruntime": Kind(("float32",), 6.0, _onnxruntime, _installed("onnxruntime", "pip install onnxruntime"), True),
-    "torch channels-last": Kind(("float32", "bf16"), 0.0, _torch(True), _nothing),
-    "openvino": Kind(("float32", "bf16"), 8.0, _openvino,
-                     _installed("openvino", "pip install 'framelight[openvino]'"), True),
-    "torch": Kind(("float32", "bf16"), None, _torch(False), _nothing),
+ENGINES = {
+    "cuda": EngineSpec(("float32", "bf16", "fp16"), 5.0, _open_cuda, _missing_gpu_hint),
+    "onnxruntime": EngineSpec(
+        ("float32",), 6.0, _open_onnxruntime, _missing_module_hint("onnxruntime", "pip install onnxruntime"), True
+    ),
+    "torch channels-last": EngineSpec(("float32", "bf16"), 0.0, _torch_opener(True), _no_hint),
+    "openvino": EngineSpec(
+        ("float32", "bf16"),
+        8.0,
+        _open_openvino,
+        _missing_module_hint("openvino", "pip install 'framelight[openvino]'"),
+        True,
+    ),
+    "torch": EngineSpec(("float32", "bf16"), None, _torch_opener(False), _no_hint),
 }
-PREFERENCE = tuple(KINDS)
+PREFERENCE = tuple(ENGINES)
 """Of two that are about as fast, the earlier is chosen: the choice is then the same at every measurement."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from backbones.engines.allocator import keep_memory_for
+from backbones.engines.allocator import retain_freed_memory
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
@@ -29,17 +29,17 @@ class TorchEngine:
         self.channels_last = channels_last
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.backbone = copy.deepcopy(backbone).eval().to(memory_format=layout)
-        keep_memory_for(self)
+        retain_freed_memory(self)
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        with torch.inference_mode(), self._arithmetic():
-            embeddings, scores = self.backbone(self._laid_out(pixels))
+        with torch.inference_mode(), self._autocast():
+            embeddings, scores = self.backbone(self._to_tensor(pixels))
         return embeddings.float().numpy(), scores.float().numpy()
 
-    def _laid_out(self, pixels: np.ndarray) -> torch.Tensor:
+    def _to_tensor(self, pixels: np.ndarray) -> torch.Tensor:
         if self.channels_last:
             return torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         return torch.from_numpy(np.ascontiguousarray(pixels))  # five times as fast as torch at this
 
-    def _arithmetic(self) -> AbstractContextManager:
+    def _autocast(self) -> AbstractContextManager:
         return torch.autocast("cpu", torch.bfloat16) if self.precision == "bf16" else nullcontext()

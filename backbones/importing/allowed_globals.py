@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 import torch
 
 MAX_NUMBER, MAX_DIMENSIONS = 2**48, 16
-LAYERS = ("torch.nn.", "timm.", "torchvision.models.", "torchvision.ops.")
+LAYER_PREFIXES = ("torch.nn.", "timm.", "torchvision.models.", "torchvision.ops.")
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
-MOBILEFACENET = {"MobileFaceNet", "ConvBlock", "LinearBlock", "DepthWise", "Residual", "GDC", "Flatten"}
+MOBILEFACENET_CLASSES = {"MobileFaceNet", "ConvBlock", "LinearBlock", "DepthWise", "Residual", "GDC", "Flatten"}
 ATTRIBUTE_DICTS = {"pytorch_lightning.utilities.parsing.AttributeDict", "lightning.fabric.utilities.data.AttributeDict",
                    "lightning_fabric.utilities.data.AttributeDict"}
-INERT = {"argparse.Namespace", "builtins.object", "functools.partial", "numpy.core.multiarray.scalar",
+INERT_CLASSES = {"argparse.Namespace", "builtins.object", "functools.partial", "numpy.core.multiarray.scalar",
          "numpy._core.multiarray.scalar", "pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath",
          "pathlib.PurePosixPath"}
 TENSOR_TYPES = {"torch.Tensor", "torch.nn.parameter.Parameter"}
 DTYPES = {f"torch.{name}" for name, value in vars(torch).items() if isinstance(value, torch.dtype)}
-STORAGES = {"DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
+STORAGE_DTYPES = {"DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
             "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32,
             "ShortStorage": torch.int16, "CharStorage": torch.int8, "ByteStorage": torch.uint8,
             "BoolStorage": torch.bool}
@@ -34,7 +34,7 @@ class MalformedPickleError(ValueError):
         self.hint = hint
 
 
-class Name(NamedTuple):
+class GlobalName(NamedTuple):
     """A class or function that a pickle refers to."""
 
     module: str
@@ -45,7 +45,7 @@ class Name(NamedTuple):
 
     @property
     def is_storage(self) -> bool:
-        return self.module in ("torch", "torch.cuda") and self.name in STORAGES
+        return self.module in ("torch", "torch.cuda") and self.name in STORAGE_DTYPES
 
     @property
     def is_layer(self) -> bool:
@@ -54,16 +54,18 @@ class Name(NamedTuple):
         if not all(IDENTIFIER.fullmatch(part) for part in parts) or str(self) in TENSOR_TYPES:
             return False
         ours = self.module == "__main__" or "mobilefacenet" in parts[-2].lower()
-        return f"{self.module}.".startswith(LAYERS) or ours and self.name in MOBILEFACENET
+        return f"{self.module}.".startswith(LAYER_PREFIXES) or ours and self.name in MOBILEFACENET_CLASSES
 
     @property
     def is_class(self) -> bool:
         """Whether an instance of it may be built, without its methods."""
-        return str(self) in INERT or str(self) in ATTRIBUTE_DICTS or self.is_layer
+        return str(self) in INERT_CLASSES or str(self) in ATTRIBUTE_DICTS or self.is_layer
 
     @property
     def is_allowed(self) -> bool:
-        return any(str(self) in group for group in (CALLS, DTYPES, TENSOR_TYPES)) or self.is_storage or self.is_class
+        return (
+            any(str(self) in group for group in (CALL_CHECKS, DTYPES, TENSOR_TYPES)) or self.is_storage or self.is_class
+        )
 
 
 class Storage(NamedTuple):
@@ -110,21 +112,23 @@ def _check_tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -
 
 
 def _check_typed_tensor(rebuild: Any, kind: Any, args: Any, *_: Any) -> None:
-    if rebuild != Name("torch._utils", "_rebuild_tensor_v2"):
-        raise MalformedPickleError(f"a tensor rebuilt by {rebuild if isinstance(rebuild, Name) else 'no function'}")
-    if not isinstance(kind, Name) or str(kind) not in TENSOR_TYPES:
+    if rebuild != GlobalName("torch._utils", "_rebuild_tensor_v2"):
+        raise MalformedPickleError(
+            f"a tensor rebuilt by {rebuild if isinstance(rebuild, GlobalName) else 'no function'}"
+        )
+    if not isinstance(kind, GlobalName) or str(kind) not in TENSOR_TYPES:
         raise MalformedPickleError("a tensor of another class")
     _check_tensor(*args)
 
 
-def _check_plain(*_: Any) -> None:
+def _accept_any(*_: Any) -> None:
     """Nothing to check: torch or Python build it from data."""
 
 
-CALLS: dict[str, Callable[..., object]] = {
+CALL_CHECKS: dict[str, Callable[..., object]] = {
     **dict.fromkeys(("collections.OrderedDict", "collections.Counter", "collections.defaultdict", "builtins.dict",
                      "builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "torch.Size",
-                     "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"), _check_plain),
+                     "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"), _accept_any),
     **dict.fromkeys(("torch.device", "torch.serialization._get_layout", "timm.layers.format.Format"), _check_text),
     "_codecs.encode": _check_encoding,
     "numpy.dtype": _check_number_type,

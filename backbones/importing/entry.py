@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RESERVED = {*SPECS, "random", "pretrained", "import"}
 
 
-def require_name(name: str) -> None:
+def validate_entry_name(name: str) -> None:
     """BackboneError for a name that no entry can have."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,99}", name):
         raise BackboneError(f"'{name}' cannot be the name of a backbone",

@@ -15,12 +15,12 @@ import numpy as np
 from backbones.backbone import Backbone
 from backbones.checkpoint import hash_file
 from backbones.errors import BackboneError, printable
-from backbones.importing.class_names import ORDERS, labels
-from backbones.importing.entry import require_name, save_entry
-from backbones.onnx_graph import Graph, read_graph
+from backbones.importing.class_names import PUBLISHED_ORDERS, resolve_score_labels
+from backbones.importing.entry import save_entry, validate_entry_name
+from backbones.onnx_graph import OnnxGraph, read_graph
 from backbones.onnx_network import OnnxNetwork, Ports
-from backbones.onnx_session import call, open_session
-from backbones.spec import ONNX, BackboneSpec, Preprocessing
+from backbones.onnx_session import open_session, run_session
+from backbones.spec import ONNX_CONSTRUCTOR, BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -29,19 +29,19 @@ logger = logging.getLogger(__name__)
 
 SCORE_WORDS = ("score", "logit", "prob", "class", "express", "emotion")
 EMBEDDING_WORDS = ("embed", "feature", "pool", "flatten", "penult", "pre_logits")
-WIDEST_SCORES = 64
+MAX_SCORE_WIDTH = 64
 """A single wider output is taken for an embedding in what an error says."""
-MOST_PIXELS = 2**26
+MAX_PIXELS = 2**26
 
 
 @dataclass(frozen=True)
-class Vector:
+class VectorOutput:
     """An output that is one row of numbers for each picture."""
 
     name: str
     width: int
 
-    def called(self, words: Sequence[str]) -> bool:
+    def name_contains(self, words: Sequence[str]) -> bool:
         return any(word in self.name.lower() for word in words)
 
     def __str__(self) -> str:
@@ -57,53 +57,57 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     entry has that name.
     """
     path = Path(path)
-    require_name(name)
+    validate_entry_name(name)
     graph = read_graph(path)
-    graph.require_whole(path)
+    graph.require_single_file(path)
     session = open_session(path, threads=1)
-    size, batch = _input(session, path)
-    batch, samples = _samples(session, size, batch, path)
-    vectors = [Vector(output, array.shape[1]) for output, array in samples.items()]
-    embedding, scores = choose(vectors, classes, path, graph)
-    names = labels(scores.width, classes, path)
+    size, batch = _read_input_shape(session, path)
+    batch, samples = _run_on_noise(session, size, batch, path)
+    vectors = [VectorOutput(output, array.shape[1]) for output, array in samples.items()]
+    embedding, scores = select_outputs(vectors, classes, path, graph)
+    names = resolve_score_labels(scores.width, classes, path)
     _require_finite(samples, (embedding, scores), path)
-    preprocessing = _preprocessing(path, size)
+    preprocessing = _guess_preprocessing(path, size)
     ports = Ports(session.get_inputs()[0].name, embedding.name, scores.name, batch)
     network = OnnxNetwork(path, ports, (embedding.width, scores.width), graph.parameters, hash_file(path))
-    spec = BackboneSpec("onnx", ONNX, preprocessing, names, "unknown",
+    spec = BackboneSpec("onnx", ONNX_CONSTRUCTOR, preprocessing, names, "unknown",
                         f"imported from {path.name}", None, scores.width)
     backbone = Backbone(network, spec, f"checkpoint {name}", name, name, names, False, checkpoints).eval()
     folder = save_entry(backbone, path, name, checkpoints, {"file_format": "ONNX"})
-    for line in _summary(network, preprocessing, names, vectors, embedding, scores, samples[scores.name]):
+    for line in _summary_lines(network, preprocessing, names, vectors, embedding, scores, samples[scores.name]):
         logger.info(line)
     return folder
 
 
-def choose(vectors: Sequence[Vector], classes: Sequence[str] | None, path: Path, graph: Graph) -> tuple[Vector, Vector]:
+def select_outputs(
+    vectors: Sequence[VectorOutput], classes: Sequence[str] | None, path: Path, graph: OnnxGraph
+) -> tuple[VectorOutput, VectorOutput]:
     """Which outputs are the embedding and the scores: by their widths, and by their names where widths leave a choice.
 
     BackboneError that says what is missing, or between which outputs the names do not decide.
     """
     shown = ", ".join(map(str, vectors)) or "none"
-    widths = {len(classes)} if classes else set(ORDERS)
-    scores = [v for v in vectors if v.width in widths] or [v for v in vectors if v.called(SCORE_WORDS)]
-    if not scores and len(vectors) == 1 and vectors[0].width <= WIDEST_SCORES:
+    widths = {len(classes)} if classes else set(PUBLISHED_ORDERS)
+    scores = [v for v in vectors if v.width in widths] or [v for v in vectors if v.name_contains(SCORE_WORDS)]
+    if not scores and len(vectors) == 1 and vectors[0].width <= MAX_SCORE_WIDTH:
         scores = list(vectors)
     if not scores:
         wanted = " or ".join(map(str, sorted(widths)))
         raise BackboneError(
             f"{path} gives no scores: its outputs are {shown}, and none is {wanted} wide",
             "export it with both outputs, or name the classes of its scores")
-    taken = _one(scores, SCORE_WORDS, "scores", shown, path)
-    embeddings = [v for v in vectors if v is not taken and (v.width > taken.width or v.called(EMBEDDING_WORDS))]
+    taken = _select_one(scores, SCORE_WORDS, "scores", shown, path)
+    embeddings = [v for v in vectors if v is not taken and (v.width > taken.width or v.name_contains(EMBEDDING_WORDS))]
     if not embeddings:
         raise BackboneError(f"{path} gives scores only ({taken}), and a backbone needs the embedding before them too",
-                            _remedy(path, graph.before_classifier(taken.name)))
-    return _one(embeddings, EMBEDDING_WORDS, "the embedding", shown, path), taken
+                            _export_hint(path, graph.find_classifier_input(taken.name)))
+    return _select_one(embeddings, EMBEDDING_WORDS, "the embedding", shown, path), taken
 
 
-def _one(candidates: Sequence[Vector], words: Sequence[str], what: str, shown: str, path: Path) -> Vector:
-    named = [vector for vector in candidates if vector.called(words)]
+def _select_one(
+    candidates: Sequence[VectorOutput], words: Sequence[str], what: str, shown: str, path: Path
+) -> VectorOutput:
+    named = [vector for vector in candidates if vector.name_contains(words)]
     for found in (candidates, named):
         if len(found) == 1:
             return found[0]
@@ -111,7 +115,7 @@ def _one(candidates: Sequence[Vector], words: Sequence[str], what: str, shown: s
                         "export it with two outputs, named embedding and scores")
 
 
-def _remedy(path: Path, tensor: str | None) -> str:
+def _export_hint(path: Path, tensor: str | None) -> str:
     """How to get both outputs, from the network or, where the last layer is a linear one, from the file itself."""
     export = "export it so that forward() returns both, with output_names=['embedding', 'scores']"
     if tensor is None:
@@ -122,7 +126,7 @@ def _remedy(path: Path, tensor: str | None) -> str:
             f"python -c {shlex.quote(code)}")
 
 
-def _input(session: InferenceSession, path: Path) -> tuple[int, int | None]:
+def _read_input_shape(session: InferenceSession, path: Path) -> tuple[int, int | None]:
     """Width of the square input, and pictures of one run where the graph fixes them."""
     inputs = session.get_inputs()
     if len(inputs) != 1:
@@ -143,12 +147,12 @@ def _input(session: InferenceSession, path: Path) -> tuple[int, int | None]:
     if height != width or height < 1:
         raise BackboneError(f"{path} takes {shown}, and only square pictures are read", "export it for square pictures")
     batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
-    if width**2 * (batch or 1) > MOST_PIXELS:
-        raise BackboneError(f"{path} takes {shown} at once, more than {MOST_PIXELS:,} pixels", "export it for fewer")
+    if width**2 * (batch or 1) > MAX_PIXELS:
+        raise BackboneError(f"{path} takes {shown} at once, more than {MAX_PIXELS:,} pixels", "export it for fewer")
     return width, batch
 
 
-def _samples(session: InferenceSession, size: int, batch: int | None,
+def _run_on_noise(session: InferenceSession, size: int, batch: int | None,
              path: Path) -> tuple[int | None, dict[str, np.ndarray]]:
     """What the graph gives for noise: rows of every output that has one per picture; batch as it works, None any.
 
@@ -158,7 +162,7 @@ def _samples(session: InferenceSession, size: int, batch: int | None,
     for count, works in ((batch, batch),) if batch else ((2, None), (1, 1)):
         pixels = np.random.default_rng(0).normal(size=(count, 3, size, size)).astype(np.float32)
         try:
-            arrays = call(session, (session.get_inputs()[0].name, *names), pixels, path) if names else []
+            arrays = run_session(session, (session.get_inputs()[0].name, *names), pixels, path) if names else []
         except BackboneError:
             if works:
                 raise
@@ -174,21 +178,28 @@ def _is_vector(array: np.ndarray, count: int) -> bool:
     return array.ndim >= 2 and len(array) == count and array.size == count * array.shape[1]
 
 
-def _preprocessing(path: Path, size: int) -> Preprocessing:
+def _guess_preprocessing(path: Path, size: int) -> Preprocessing:
     """As HSEmotion's own reader chooses it: by the file's name; ImageNet's but for its MobileFaceNet."""
     if path.name.startswith("mbf_"):
         return Preprocessing(size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     return Preprocessing(size)
 
 
-def _require_finite(samples: dict[str, np.ndarray], vectors: Sequence[Vector], path: Path) -> None:
+def _require_finite(samples: dict[str, np.ndarray], vectors: Sequence[VectorOutput], path: Path) -> None:
     for vector in vectors:
         if not np.isfinite(samples[vector.name]).all():
             raise BackboneError(f"{path} gives values that are not finite in {vector}", "export it again")
 
 
-def _summary(network: OnnxNetwork, preprocessing: Preprocessing, names: Sequence[str], vectors: Sequence[Vector],
-          embedding: Vector, scores: Vector, rows: np.ndarray) -> list[str]:
+def _summary_lines(
+    network: OnnxNetwork,
+    preprocessing: Preprocessing,
+    names: Sequence[str],
+    vectors: Sequence[VectorOutput],
+    embedding: VectorOutput,
+    scores: VectorOutput,
+    rows: np.ndarray,
+) -> list[str]:
     size, batch = preprocessing.input_size, network.ports.batch
     left = "".join(f"; left out: {vector}" for vector in vectors if vector not in (embedding, scores))
     count = "any number" if batch is None else batch

@@ -11,12 +11,21 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from typing import IO, Any
 
 from backbones.errors import printable
-from backbones.importing.allowed_globals import CALLS, MAX_NUMBER, STORAGES, MalformedPickleError, Name, Storage
+from backbones.importing.allowed_globals import (
+    CALL_CHECKS,
+    MAX_NUMBER,
+    STORAGE_DTYPES,
+    GlobalName,
+    MalformedPickleError,
+    Storage,
+)
 
 MAX_OPCODES, MAX_DEPTH, MAX_ITEMS = 20_000_000, 64, 1_000_000
-SUPPORTED = set("""APPEND APPENDS BINFLOAT BINGET BININT BININT1 BININT2 BINPERSID BINPUT BINUNICODE BUILD EMPTY_DICT
+SUPPORTED_OPCODES = set(
+    """APPEND APPENDS BINFLOAT BINGET BININT BININT1 BININT2 BINPERSID BINPUT BINUNICODE BUILD EMPTY_DICT
     EMPTY_LIST EMPTY_SET EMPTY_TUPLE GLOBAL LONG1 LONG_BINGET LONG_BINPUT MARK NEWFALSE NEWOBJ NEWTRUE NONE PROTO REDUCE
-    SETITEM SETITEMS SHORT_BINSTRING STOP TUPLE TUPLE1 TUPLE2 TUPLE3""".split())
+    SETITEM SETITEMS SHORT_BINSTRING STOP TUPLE TUPLE1 TUPLE2 TUPLE3""".split()
+)
 """The opcodes of protocol 2 that `torch.load(weights_only=True)` reads."""
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 MUTATORS = {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"}
@@ -30,13 +39,13 @@ class ForbiddenGlobalsError(ValueError):
         self.names = names
 
 
-class _Tuple(tuple):
+class _NestedTuple(tuple):
     """A tuple, with what hashing or printing it would take: levels of recursion, and values at all of them."""
 
     depth, count = 1, 1
 
     @property
-    def is_endless(self) -> bool:
+    def is_too_large(self) -> bool:
         return self.depth > MAX_DEPTH or self.count > MAX_ITEMS
 
 
@@ -44,7 +53,7 @@ OPAQUE = object()
 """A value of which nothing but its existence matters."""
 
 
-class Scan:
+class PickleScan:
     """Follow one pickle of a stream and stop behind it.
 
     value: the pickled value where it is a literal. names: the globals, in order of appearance. storages: those that
@@ -57,7 +66,7 @@ class Scan:
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
-        self.names: dict[Name, None] = {}
+        self.names: dict[GlobalName, None] = {}
         self.storages: dict[str, Storage] = {}
         self.refused: dict[str, None] = {}
         self.unsupported, self.has_sources = "", False
@@ -65,7 +74,7 @@ class Scan:
             for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
                 if count > MAX_OPCODES:
                     raise MalformedPickleError("more opcodes than any file of weights has")
-                self._step(opcode, argument)
+                self._apply_opcode(opcode, argument)
         except MalformedPickleError:
             if not self.refused:
                 raise
@@ -77,10 +86,10 @@ class Scan:
         if self.unsupported:
             raise MalformedPickleError(self.unsupported)
 
-    def _step(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+    def _apply_opcode(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
         """Apply an opcode; its effect on the stack is the one that pickletools documents."""
         name = opcode.name
-        if name not in SUPPORTED:
+        if name not in SUPPORTED_OPCODES:
             self.unsupported = self.unsupported or "an opcode that no file of weights has"
         if name == "PROTO" and argument != 2:
             self.unsupported = self.unsupported or (f"it is pickled by protocol {argument}, and only protocol 2, "
@@ -91,7 +100,7 @@ class Scan:
         if name == "MARK":
             self.marks.append(len(self.stack))
             return
-        taken = self._take(opcode.stack_before)
+        taken = self._pop_operands(opcode.stack_before)
         if name in ("GET", "BINGET", "LONG_BINGET"):
             result = self.memo[argument]
         elif name in MUTATORS:
@@ -101,10 +110,10 @@ class Scan:
             self.value = taken[0]
             return
         else:
-            result = self._result(name, argument, taken)
+            result = self._evaluate(name, argument, taken)
         self.stack += [result] * len(opcode.stack_after)
 
-    def _take(self, before: list[pickletools.StackObject]) -> list[Any]:
+    def _pop_operands(self, before: list[pickletools.StackObject]) -> list[Any]:
         """Remove what an opcode consumes from the stack."""
         if pickletools.markobject in before:
             start = self.marks.pop() - before.index(pickletools.markobject)
@@ -116,46 +125,46 @@ class Scan:
         del self.stack[start:]
         return taken
 
-    def _result(self, name: str, argument: Any, taken: list[Any]) -> Any:
+    def _evaluate(self, name: str, argument: Any, taken: list[Any]) -> Any:
         if name in ("GLOBAL", "INST"):
-            return self._global(*argument.split(" ", 1))
+            return self._resolve_global(*argument.split(" ", 1))
         if name == "STACK_GLOBAL":
             if not all(isinstance(text, str) for text in taken):
                 raise MalformedPickleError("a name that is no text")
-            return self._global(*taken)
+            return self._resolve_global(*taken)
         if name in ("REDUCE", "NEWOBJ"):
-            return self._call(name, *taken)
+            return self._check_call(name, *taken)
         if name == "BINPERSID":
-            return self._persistent(*taken)
+            return self._resolve_persistent_id(*taken)
         if name == "EMPTY_TUPLE" or name.startswith("TUPLE"):
-            return self._tuple(taken)
+            return self._build_tuple(taken)
         return CONSTANTS.get(name, OPAQUE if argument is None else argument)
 
-    def _tuple(self, taken: list[Any]) -> Any:
-        result = _Tuple(taken)
-        nested = [value for value in taken if isinstance(value, _Tuple)]
+    def _build_tuple(self, taken: list[Any]) -> Any:
+        result = _NestedTuple(taken)
+        nested = [value for value in taken if isinstance(value, _NestedTuple)]
         result.depth = 1 + max((value.depth for value in nested), default=0)
         result.count = min(1 + len(taken) + sum(value.count for value in nested), MAX_ITEMS + 1)
-        if result.is_endless:
+        if result.is_too_large:
             self.unsupported = self.unsupported or "tuples nested without end"
         return result
 
-    def _global(self, module: str, name: str) -> Name:
+    def _resolve_global(self, module: str, name: str) -> GlobalName:
         module, name = NAME_MAPPING.get((module, name), (module, name))
-        result = Name(IMPORT_MAPPING.get(module, module), name)  # Python 2's, as in all files of torch.save
+        result = GlobalName(IMPORT_MAPPING.get(module, module), name)  # Python 2's, as in all files of torch.save
         self.names[result] = None
         if not result.is_allowed:
             self.refused[printable(str(result))] = None
         return result
 
-    def _call(self, opcode: str, function: Any, args: Any) -> Any:
-        if not isinstance(function, Name) or not isinstance(args, tuple):
+    def _check_call(self, opcode: str, function: Any, args: Any) -> Any:
+        if not isinstance(function, GlobalName) or not isinstance(args, tuple):
             raise MalformedPickleError("a call of something that is no name")
         if not function.is_allowed:
             return OPAQUE
         try:
-            if str(function) in CALLS:
-                CALLS[str(function)](*args)
+            if str(function) in CALL_CHECKS:
+                CALL_CHECKS[str(function)](*args)
             elif not function.is_class or function.is_layer and opcode == "REDUCE":
                 raise MalformedPickleError(f"a call of {function}")
         except MalformedPickleError as error:
@@ -165,23 +174,25 @@ class Scan:
         return OPAQUE
 
     def _check_mutation(self, name: str, taken: list[Any]) -> None:
-        if name == "BUILD" and isinstance(taken[0], Name):
+        if name == "BUILD" and isinstance(taken[0], GlobalName):
             self.refused[printable(f"attributes set on {taken[0]}")] = None
-        if name in ("SETITEM", "SETITEMS") and any(isinstance(key, _Tuple) and key.is_endless for key in taken[1::2]):
+        if name in ("SETITEM", "SETITEMS") and any(
+            isinstance(key, _NestedTuple) and key.is_too_large for key in taken[1::2]
+        ):
             raise MalformedPickleError("a tuple as a key")
 
-    def _persistent(self, identity: Any) -> Any:
+    def _resolve_persistent_id(self, identity: Any) -> Any:
         """The storage of a persistent id; before torch 1.6 the classes of layers had such ids too."""
         match identity:
-            case ("module", Name() as name, *_):
+            case ("module", GlobalName() as name, *_):
                 self.has_sources = True
                 return name
-            case ("storage", Name() as kind, str(key), str(), int(numel), *rest) if rest in ([], [None]):
+            case ("storage", GlobalName() as kind, str(key), str(), int(numel), *rest) if rest in ([], [None]):
                 if not kind.is_storage:
                     raise MalformedPickleError(f"a storage of type {kind}")
                 if not 0 <= numel < MAX_NUMBER:
                     raise MalformedPickleError(f"a storage of {numel} numbers")
-                storage = Storage(key, STORAGES[kind.name], numel)
+                storage = Storage(key, STORAGE_DTYPES[kind.name], numel)
                 if self.storages.setdefault(key, storage) != storage:
                     raise MalformedPickleError("a storage of two types or lengths")
                 return storage

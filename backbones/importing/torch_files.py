@@ -12,12 +12,12 @@ from torch import Tensor
 
 from backbones.errors import BackboneError, printable
 from backbones.importing.allowed_globals import MalformedPickleError
-from backbones.importing.module_tree import Tree, is_tree, tree_of
+from backbones.importing.module_tree import ModuleTree, build_module_tree, is_pickled_module
 from backbones.importing.pickle_scan import ForbiddenGlobalsError
 from backbones.importing.torch_pickle import load_pickle
 
-STATES = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
-OWN = "framelight"
+STATE_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
+FRAMELIGHT_KEY = "framelight"
 """Where this project's Lightning checkpoints keep what is theirs: `fitted`, with the state of the best epoch, and
 `backbone`, which says what it is."""
 
@@ -34,11 +34,11 @@ class WeightsFile:
 
     kind: str
     state: Mapping[str, Tensor]
-    tree: Tree | None = None
+    tree: ModuleTree | None = None
     about: Mapping[str, Any] | None = None
 
 
-def read(path: Path) -> WeightsFile:
+def read_torch_file(path: Path) -> WeightsFile:
     """Read a file of torch.save (zip archives and the older format).
 
     Nothing of it is executed. BackboneError for a file that holds anything but weights, naming what; for one that is
@@ -46,17 +46,18 @@ def read(path: Path) -> WeightsFile:
     """
     path = Path(path)
     try:
-        kind, found, about = _contents(load_pickle(path))
-        tree = tree_of(found) if kind == "module" else None
+        kind, found, about = _find_network(load_pickle(path))
+        tree = build_module_tree(found) if kind == "module" else None
         # copies: tensors of a file may be views of one another, and may carry attributes
         state = {name: Tensor.detach(tensor).clone(memory_format=torch.contiguous_format)
                  for name, tensor in (tree.tensors if tree else found).items()}
         return WeightsFile(kind, state, tree, about)
     except ForbiddenGlobalsError as error:
-        raise BackboneError(f"{path} is refused: it contains {_listed(error.names)}, which weights have no need of; "
-                            "nothing of it was run",
-                            "if you trust its origin, save its state dict there: torch.save(model.state_dict(), FILE)"
-                            ) from error
+        raise BackboneError(
+            f"{path} is refused: it contains {_join_names(error.names)}, which weights have no need of; "
+            "nothing of it was run",
+            "if you trust its origin, save its state dict there: torch.save(model.state_dict(), FILE)",
+        ) from error
     except MalformedPickleError as error:
         raise BackboneError(f"{path} cannot be read as a file of torch.save: {printable(str(error))}",
                             error.hint) from error
@@ -64,26 +65,26 @@ def read(path: Path) -> WeightsFile:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _listed(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
 
 
-def _contents(value: Any) -> tuple[str, Any, Mapping[str, Any]]:
+def _find_network(value: Any) -> tuple[str, Any, Mapping[str, Any]]:
     """What a file's value is, and the network or the state dict in it."""
-    if is_tree(value):
+    if is_pickled_module(value):
         return "module", value, {}
     if not isinstance(value, dict):
         raise MalformedPickleError("it holds no network and no state dict")
-    if _is_state(value):
+    if _is_state_dict(value):
         return "state", value, {}
-    for key in STATES:
+    for key in STATE_KEYS:
         found = value.get(key)
-        if is_tree(found):
+        if is_pickled_module(found):
             return "module", found, {}
-        if isinstance(found, dict) and _is_state(found):
+        if isinstance(found, dict) and _is_state_dict(found):
             kind = "lightning" if "pytorch-lightning_version" in value else "state"
-            return kind, *_best_state(value.get(OWN), found)
+            return kind, *_best_state(value.get(FRAMELIGHT_KEY), found)
     keys = ", ".join(printable(key, 50) for key in list(value)[:5] if isinstance(key, str))
     raise MalformedPickleError(f"it holds no network and no state dict, but {keys or 'something else'}")
 
@@ -93,18 +94,18 @@ def _best_state(kept: Any, last: Mapping[str, Any]) -> tuple[Mapping[str, Any], 
     parts = kept if isinstance(kept, dict) else {}
     fitted, about = parts.get("fitted"), parts.get("backbone")
     best = fitted.get("state") if isinstance(fitted, dict) else None
-    said = about if isinstance(about, dict) and all(map(_is_plain, about.values())) else {}
-    return (best if isinstance(best, dict) and _is_state(best) else last), said
+    said = about if isinstance(about, dict) and all(map(_is_jsonable, about.values())) else {}
+    return (best if isinstance(best, dict) and _is_state_dict(best) else last), said
 
 
-def _is_plain(value: Any, depth: int = 2) -> bool:
+def _is_jsonable(value: Any, depth: int = 2) -> bool:
     """Whether it is a text, a number, or few levels of them: what is nested without end cannot be written out."""
     if isinstance(value, (dict, list, tuple)):
-        return depth > 0 and all(_is_plain(part, depth - 1) for part in
+        return depth > 0 and all(_is_jsonable(part, depth - 1) for part in
                                  (value.values() if isinstance(value, dict) else value))
     return value is None or isinstance(value, (str, int, float))
 
 
-def _is_state(value: Mapping[Any, Any]) -> bool:
+def _is_state_dict(value: Mapping[Any, Any]) -> bool:
     return bool(value) and all(isinstance(name, str) and isinstance(tensor, Tensor)
                                for name, tensor in value.items())

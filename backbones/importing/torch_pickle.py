@@ -11,23 +11,23 @@ from typing import IO, Any
 import torch
 
 from backbones.errors import printable
-from backbones.importing.allowed_globals import ATTRIBUTE_DICTS, MalformedPickleError, Name, Storage
-from backbones.importing.pickle_scan import Scan
+from backbones.importing.allowed_globals import ATTRIBUTE_DICTS, GlobalName, MalformedPickleError, Storage
+from backbones.importing.pickle_scan import PickleScan
 
 ZIP_MAGIC = b"PK\x03\x04"
 LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-PLAIN = {"builtins.dict": dict, "builtins.list": list, "builtins.tuple": tuple, "builtins.frozenset": frozenset,
+PLAIN_CLASSES = {"builtins.dict": dict, "builtins.list": list, "builtins.tuple": tuple, "builtins.frozenset": frozenset,
          "collections.defaultdict": lambda factory=None: {}, "timm.layers.format.Format": str,
          **dict.fromkeys(ATTRIBUTE_DICTS, dict)}
 
 
-class Instance:
+class PickledObject:
     """An object of a file: the name of its class, and its attributes as they were pickled."""
 
-    cls: Name
+    cls: GlobalName
     state: Any = None
 
-    def __new__(cls, *_: Any) -> Instance:
+    def __new__(cls, *_: Any) -> PickledObject:
         return object.__new__(cls)
 
     def __init__(self, *_: Any) -> None:
@@ -38,7 +38,7 @@ class Instance:
 
 
 def load_pickle(path: Path) -> Any:
-    """Return the value that torch.save wrote to a file, with `Instance` for everything but tensors and plain data.
+    """Return the value that torch.save wrote to a file, with `PickledObject` for everything but tensors and plain data.
 
     Raises
     ------
@@ -57,27 +57,27 @@ def load_pickle(path: Path) -> Any:
                                        "torch.save(model.state_dict(), FILE)")
         file.seek(0)
         try:
-            with torch.serialization.safe_globals(_stubs(scan.names)):
+            with torch.serialization.safe_globals(_make_stubs(scan.names)):
                 return torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch's loader raises what its parts raise
             raise MalformedPickleError("it is broken off or damaged") from error
 
 
-def _stubs(names: Iterable[Name]) -> list[Any]:
+def _make_stubs(names: Iterable[GlobalName]) -> list[Any]:
     """What the globals of a file stand for, as pairs for `torch.serialization.safe_globals`."""
-    plain = [(PLAIN[str(name)], str(name)) for name in names if str(name) in PLAIN]
-    return plain + [(type(name.name, (Instance,), {"cls": name}), str(name)) for name in names
-                    if str(name) not in PLAIN and (name.is_class or str(name) == "numpy.dtype")]
+    plain = [(PLAIN_CLASSES[str(name)], str(name)) for name in names if str(name) in PLAIN_CLASSES]
+    return plain + [(type(name.name, (PickledObject,), {"cls": name}), str(name)) for name in names
+                    if str(name) not in PLAIN_CLASSES and (name.is_class or str(name) == "numpy.dtype")]
 
 
-def _scan_archive(file: IO[bytes]) -> Scan:
+def _scan_archive(file: IO[bytes]) -> PickleScan:
     try:
         with zipfile.ZipFile(file) as archive:
             sizes = _check_entries(archive)
             pickles = [name for name in sizes if name.endswith("/data.pkl") and name.count("/") == 1]
             if len(pickles) != 1:
                 raise MalformedPickleError("its archive holds no data.pkl: torch.save did not write it")
-            scan = Scan(io.BytesIO(archive.read(pickles[0])))
+            scan = PickleScan(io.BytesIO(archive.read(pickles[0])))
             damaged = archive.testzip()
     except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
         # what zipfile says of a file whose end is absent is that it is no archive
@@ -114,13 +114,13 @@ def _check_size(storage: Storage, size: int | None) -> None:
         raise MalformedPickleError(f"one of its storages holds {size} bytes for {storage.numel} numbers")
 
 
-def _scan_legacy(file: IO[bytes]) -> Scan:
+def _scan_legacy(file: IO[bytes]) -> PickleScan:
     """Five pickles (a magic number, a version, the writer's machine, the value, the storages' keys), then numbers."""
-    if Scan(file).value != LEGACY_MAGIC or Scan(file).value != LEGACY_PROTOCOL:
+    if PickleScan(file).value != LEGACY_MAGIC or PickleScan(file).value != LEGACY_PROTOCOL:
         raise MalformedPickleError("torch.save did not write it")
-    Scan(file)
-    scan = Scan(file)
-    Scan(file)
+    PickleScan(file)
+    scan = PickleScan(file)
+    PickleScan(file)
     start = file.tell()
     if start + sum(8 + storage.nbytes for storage in scan.storages.values()) > file.seek(0, io.SEEK_END):
         raise MalformedPickleError("it is broken off")

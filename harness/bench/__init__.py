@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 SCALE = "scale"
 """The benchmark that is run only by its name: it writes gigabytes."""
 MOBILE = "mobile"
-"""Another: it takes a quarter of an hour, and its table is its own (`harness.bench.mobile.rows`)."""
+"""Another: it takes a quarter of an hour, and its table is its own (`harness.bench.mobile.measure_rows`)."""
 BENCHMARKS = {
     "startup": "commands.measure_startup", "forward": "forward.measure", "parity": "forward.measure_parity",
     "extraction": "extraction.measure", "notebook": "notebook.measure", "reading": "feature_reading.measure",
@@ -28,17 +28,17 @@ BENCHMARKS = {
 NAMES = tuple(name for name in BENCHMARKS if name != SCALE)
 
 
-def measurements(name: str | None, **options: Any) -> Iterator[Measurement]:
+def run_benchmarks(name: str | None, **options: Any) -> Iterator[Measurement]:
     """The figures of one benchmark, or of all of NAMES; options: what its `measure` takes besides.
 
     InputError for an unknown name, at once.
     """
     if name is not None and name not in (*NAMES, SCALE):
         raise unknown_name_error("benchmark", name, (*NAMES, SCALE, MOBILE))
-    return _measured(NAMES if name is None else (name,), options)
+    return _iter_measurements(NAMES if name is None else (name,), options)
 
 
-def _measured(names: tuple[str, ...], options: dict[str, Any]) -> Iterator[Measurement]:
+def _iter_measurements(names: tuple[str, ...], options: dict[str, Any]) -> Iterator[Measurement]:
     for name in names:
         logger.info(f"measuring {name}")
         module, function = BENCHMARKS[name].split(".")

@@ -47,7 +47,7 @@ class _Case:
 
 
 def measure() -> Iterator[Measurement]:
-    with tempfile.TemporaryDirectory() as folder, _one_thread() as device:
+    with tempfile.TemporaryDirectory() as folder, _limit_torch_threads() as device:
         yield _measure(folder, _LINEAR, "cpu")
         yield _measure(folder, _MLP if device == "cpu" else dataclasses.replace(_MLP, target=5), device)
 
@@ -65,26 +65,26 @@ _MLP = _Case(
 
 
 def _measure(folder: str, case: _Case, device: str) -> Measurement:
-    from harness.metrics.tasks import task
+    from harness.metrics.tasks import get_task
     from harness.training.heads.train import HeadTrainingSpec, train_head
-    from harness.training.heads.train_batched import train_together
+    from harness.training.heads.train_batched import train_heads
 
     config, every = case.config, case.timed_every
     specs = [HeadTrainingSpec(dataclasses.replace(config, l2=l2, learning_rate=rate))
              for l2, rate in product(L2, RATES)]
     data, width = _open_features(folder, case.rows, case.selection_rows)
-    expr, accelerator = task("expr"), "cpu" if device == "cpu" else "gpu"
+    expr, accelerator = get_task("expr"), "cpu" if device == "cpu" else "gpu"
 
-    def together() -> None:
+    def train_jointly() -> None:
         for seed in case.seeds:
-            train_together(expr, specs, *data(), seed, device)
+            train_heads(expr, specs, *data(), seed, device)
 
-    def alone() -> None:
+    def train_separately() -> None:
         for seed in case.seeds:
             for spec in specs[::every]:
                 train_head(expr, spec, *data(), seed, accelerator)
 
-    times = interleave_rounds({"together": together, "alone": alone})
+    times = interleave_rounds({"together": train_jointly, "alone": train_separately})
     count = len(specs) * len(case.seeds)
     forwards = (2 * case.rows + case.selection_rows) * config.epochs  # a gradient counts as another forward
     flops = count * width * case.flops_per_row / 2 * forwards
@@ -94,17 +94,17 @@ def _measure(folder: str, case: _Case, device: str) -> Measurement:
         f"{case.selection_rows:,} selection rows" + ("" if device == "cpu" else ", GPU"),
         times.median("together"), "s", f"one after another ({count // every} timed, scaled)",
         every * times.median("alone"), every * times.ratio("together", "alone"), case.target,
-        floor=hardware_limits().floor(read, flops, threads=1) if device == "cpu" else None, note=case.note)
+        floor=hardware_limits().roofline_seconds(read, flops, threads=1) if device == "cpu" else None, note=case.note)
 
 
 def _open_features(folder: str, rows: int, chosen: int) -> tuple[Callable[[], tuple[Any, ...]], int]:
     """A function that opens the training and selection rows anew, as each job does, and their width."""
     import numpy as np
 
-    from harness.bench.memory import features
+    from harness.bench.memory import make_random_features
     from harness.features.matrix import FeatureMatrix
 
-    entry, labels = features(Path(folder), rows + chosen)
+    entry, labels = make_random_features(Path(folder), rows + chosen)
     fit, selection = labels.take(np.arange(rows)), labels.take(np.arange(rows, rows + chosen))
 
     def open_matrices() -> tuple[Any, ...]:
@@ -114,14 +114,14 @@ def _open_features(folder: str, rows: int, chosen: int) -> tuple[Callable[[], tu
 
 
 @contextmanager
-def _one_thread() -> Iterator[str]:
+def _limit_torch_threads() -> Iterator[str]:
     """Torch with the threads of a job; yields `cuda` where there is one, otherwise `cpu`."""
     import torch
 
-    from harness.runner.executors import THREADS
+    from harness.runner.executors import THREADS_PER_JOB
 
     before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(THREADS_PER_JOB)
     try:
         yield "cuda" if torch.cuda.is_available() else "cpu"
     finally:

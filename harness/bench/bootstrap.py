@@ -10,11 +10,11 @@ import numpy as np
 from harness.bench.figure import ROUNDS, Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
 from harness.metrics.counts import expression_f1
-from harness.metrics.intervals import METHOD, REPLICATES, interval
+from harness.metrics.intervals import DEFAULT_METHOD, REPLICATES, confidence_interval
 from harness.metrics.unit_statistics import compute_statistics
 
 VIDEOS, FRAMES, CLASSES = 70, 4000, 8
-TIMED, REPEATED = 20, 20
+TIMED_REPLICATES, INTERVALS_PER_ROUND = 20, 20
 """Replicates that the frames are resampled in, and intervals made, in a round."""
 
 
@@ -27,25 +27,25 @@ def measure() -> Iterator[Measurement]:
 
     fresh = count(1)
 
-    def ours() -> None:
-        for _ in range(REPEATED):
-            interval([kept], "P_EXPR", seed=next(fresh))
+    def compute_intervals() -> None:
+        for _ in range(INTERVALS_PER_ROUND):
+            confidence_interval([kept], "P_EXPR", seed=next(fresh))
 
-    def resampled() -> tuple[float, float]:
+    def resample_frames() -> tuple[float, float]:
         scores = []
-        for _ in range(TIMED):
+        for _ in range(TIMED_REPLICATES):
             drawn = np.concatenate([frames[video] for video in random.integers(VIDEOS, size=VIDEOS)])
             counts = np.bincount(truth[drawn] * CLASSES + predicted[drawn], minlength=CLASSES ** 2)
             scores.append(expression_f1(counts.reshape(CLASSES, CLASSES))[0].mean())
         return tuple(np.quantile(scores, (0.025, 0.975)))
 
-    times = interleave_rounds({"ours": ours, "frames": resampled}, ROUNDS)
-    scale = REPLICATES / TIMED
+    times = interleave_rounds({"ours": compute_intervals, "frames": resample_frames}, ROUNDS)
+    scale = REPLICATES / TIMED_REPLICATES
     yield Measurement(
-        "bootstrap", f"{METHOD} interval of P_EXPR, {REPLICATES:,} replicates over {VIDEOS} videos",
-        times.median("ours") / REPEATED, "s", "numpy: the frames of drawn videos gathered and counted anew",
-        times.median("frames") * scale, times.ratio("ours", "frames") * scale * REPEATED, 1000,
-        floor=hardware_limits().floor(flops=2 * REPLICATES * VIDEOS * 3 * CLASSES * 2, threads=1),
+        "bootstrap", f"{DEFAULT_METHOD} interval of P_EXPR, {REPLICATES:,} replicates over {VIDEOS} videos",
+        times.median("ours") / INTERVALS_PER_ROUND, "s", "numpy: the frames of drawn videos gathered and counted anew",
+        times.median("frames") * scale, times.ratio("ours", "frames") * scale * INTERVALS_PER_ROUND, 1000,
+        floor=hardware_limits().roofline_seconds(flops=2 * REPLICATES * VIDEOS * 3 * CLASSES * 2, threads=1),
         note="one seed, from counts that the job keeps, with draws of its own, which rows of a board share; "
-             f"the frames are resampled {TIMED} times, and the time is scaled. The floor is two products of "
+             f"the frames are resampled {TIMED_REPLICATES} times, and the time is scaled. The floor is two products of "
              "draws and counts, at the speed of float32")

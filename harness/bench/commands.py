@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.bench.figure import ROUNDS, Measurement, seconds
+from harness.bench.figure import ROUNDS, Measurement, median_seconds
 from harness.jobs.job_folder import JobFolder
 from harness.metrics.tasks import EXPRESSIONS, TASKS
 from harness.metrics.unit_statistics import SufficientStatistics
@@ -30,16 +30,16 @@ def measure_leaderboard() -> Iterator[Measurement]:
         store = Store(Path(folder))
         logger.info(f"tracking {RUNS} records")
         tracker = open_tracker(store)
-        study = tracker.study("bench", "bench")
-        for record in _records():
-            tracker.log(record, None, study)
+        study = tracker.start_study("bench", "bench")
+        for record in _make_records():
+            tracker.log_record(record, None, study)
         _write_statistics(store)
         command = [sys.executable, "-m", "harness.cli", "leaderboard", "--store", folder]
 
-        def board() -> float:
-            return seconds(lambda: subprocess.run(command, check=True, capture_output=True))
+        def time_leaderboard() -> float:
+            return median_seconds(lambda: subprocess.run(command, check=True, capture_output=True))
 
-        first, again = board(), [board() for _ in range(ROUNDS)]
+        first, again = time_leaderboard(), [time_leaderboard() for _ in range(ROUNDS)]
         yield Measurement(
             "leaderboard", f"framelight leaderboard, {RUNS:,} runs: {RUNS // SEEDS} rows of {SEEDS} seeds",
             statistics.median(again), "s", limit=3.0,
@@ -51,7 +51,7 @@ def _write_statistics(store: Store) -> None:
     """The counts per video that each job leaves, of runs that are more and less often right."""
     random = np.random.default_rng(0)
     truth = random.integers(0, FRAMES // 4, (VIDEOS, len(EXPRESSIONS)))
-    for record in _records():
+    for record in _make_records():
         right = random.binomial(truth, record.metrics["P_EXPR"])
         wrong = random.multinomial(truth - right, np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS)))
         counts = wrong + np.eye(len(EXPRESSIONS), dtype=np.int64) * right[..., None]
@@ -60,7 +60,7 @@ def _write_statistics(store: Store) -> None:
         folder.write_statistics(list(map(str, range(VIDEOS))), SufficientStatistics("expr", {"expr": counts}))
 
 
-def _records() -> Iterator[Record]:
+def _make_records() -> Iterator[Record]:
     random = np.random.default_rng(0)
     for number in range(RUNS):
         group, seed = divmod(number, SEEDS)
@@ -78,9 +78,9 @@ def measure_startup() -> Iterator[Measurement]:
     command = [sys.executable, "-m", "harness.cli", "--help"]
     bare = [sys.executable, "-c", "pass"]
 
-    def taken(arguments: list[str]) -> float:
-        return seconds(lambda: subprocess.run(arguments, check=True, capture_output=True), ROUNDS)
+    def time_command(arguments: list[str]) -> float:
+        return median_seconds(lambda: subprocess.run(arguments, check=True, capture_output=True), ROUNDS)
 
     yield Measurement(
-        "startup", "framelight --help, a process of its own", taken(command), "s", limit=0.5,
-        floor=taken(bare), note="the floor is an interpreter that does nothing")
+        "startup", "framelight --help, a process of its own", time_command(command), "s", limit=0.5,
+        floor=time_command(bare), note="the floor is an interpreter that does nothing")

@@ -16,7 +16,7 @@ from harness.utils.errors import InputError
 VIDEOS, FRAMES = 4, 128
 
 
-class Crops(Dataset):
+class BenchmarkCrops(Dataset):
     """`count` crops in sequences of FRAMES, from files that take turns."""
 
     temporal, name = True, "bench"
@@ -50,7 +50,7 @@ class Crops(Dataset):
         raise InputError("crops of a benchmark have no annotations")
 
 
-def rendered_crops(folder: Path) -> list[Path]:
+def render_crops(folder: Path) -> list[Path]:
     """Paths of about VIDEOS x FRAMES crops, drawn into `folder` in a few seconds; the same bytes every time."""
     from harness.data.synthetic import make
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.bench.crops import Crops, rendered_crops
+from harness.bench.crops import BenchmarkCrops, render_crops
 from harness.bench.figure import Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
 from harness.features.engine_choice import EngineSelector
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LEAST = 0.85
+MIN_RATIO = 0.85
 PASS_SECONDS = 1.0
-MANY = 2_658_822
+AFFWILD2_CROPS = 2_658_822
 """Crops of Aff-Wild2: the engine is the one that would be chosen for them."""
 
-HELD = 16
+MAX_BATCHES_IN_MEMORY = 16
 """Prepared batches that forward passes take in turn."""
 
 
@@ -50,59 +50,68 @@ def measure() -> Iterator[Measurement]:
     import backbones
 
     with tempfile.TemporaryDirectory() as folder:
-        paths = rendered_crops(Path(folder))
+        paths = render_crops(Path(folder))
         for name in backbones.names():
-            yield measure_one(name, paths, Path(folder))
+            yield measure_backbone(name, paths, Path(folder))
 
 
-def measure_one(name: str, paths: list[Path], folder: Path) -> Measurement:
+def measure_backbone(name: str, paths: list[Path], folder: Path) -> Measurement:
     """One named backbone, random weights, on crops of `paths`; features are written below `folder`."""
     import backbones
-    from backbones.engines.selection import choose, open_engine
-    from harness.bench.forward import engines_cache
+    from backbones.engines.selection import open_engine, select_engine
+    from harness.bench.forward import engine_cache_dir
     from harness.features.extraction import extract
-    from harness.features.pipeline import batch_size, engine_batch
+    from harness.features.pipeline import batch_size, engine_batch_size
     from harness.features.store import FeatureStore
 
-    workers, cache = os.cpu_count() or 1, engines_cache()
+    workers, cache = os.cpu_count() or 1, engine_cache_dir()
     backbone = backbones.build(name)
-    chosen = choose(backbone, cache, batch_size(backbone.spec.preprocessing), workers, MANY)
-    batch = engine_batch(chosen, backbone.spec.preprocessing)
+    chosen = select_engine(backbone, cache, batch_size(backbone.spec.preprocessing), workers, AFFWILD2_CROPS)
+    batch = engine_batch_size(chosen, backbone.spec.preprocessing)
     engine = open_engine(chosen, backbone, cache, batch)
-    batches = _preprocessed_batches(backbone, paths, batch)
+    batches = _prepare_batches(backbone, paths, batch)
     turns = _batches_per_pass(engine, batches, workers)
     logger.info(f"{name}: {turns * batch} crops by {chosen}, six times from disk and six times from memory")
-    crops, stores = Crops(folder, paths, turns * batch), count()
+    crops, stores = BenchmarkCrops(folder, paths, turns * batch), count()
 
-    def from_disk() -> None:
+    def extract_from_disk() -> None:
         store = FeatureStore(folder / f"{name}-{next(stores)}")
         selector = OpenEngineSelector(cache, running=engine)
         extract(crops, backbone, store, threads=workers, images="bench", computing=selector)
 
-    times = interleave_rounds({"disk": from_disk, "memory": lambda: _forward(engine, batches, turns, workers)})
+    times = interleave_rounds(
+        {"disk": extract_from_disk, "memory": lambda: _run_forward_passes(engine, batches, turns, workers)}
+    )
     each = 1000 / (turns * batch)
-    steps = [*_preprocessing_steps(backbone, paths[:batch]), ("the network", workers * each * times.median("memory"))]
+    steps = [
+        *_time_preprocessing_steps(backbone, paths[:batch]),
+        ("the network", workers * each * times.median("memory")),
+    ]
     macs = backbone.info().macs
     return Measurement(
         f"extraction {name}", f"{turns * batch} JPEGs of 112 pixels to stored features, {chosen}",
         times.median("disk") * each, "ms", "forward passes alone, batches in memory",
-        times.median("memory") * each, times.ratio("disk", "memory"), LEAST,
-        floor=None if macs is None else 1000 * hardware_limits().floor(flops=2 * macs),
+        times.median("memory") * each, times.ratio("disk", "memory"), MIN_RATIO,
+        floor=None if macs is None else 1000 * hardware_limits().roofline_seconds(flops=2 * macs),
         note="of a crop, on one core: " + ", ".join(f"{step} {value:.3f} ms" for step, value in steps))
 
 
-def _preprocessed_batches(backbone: Backbone, paths: list[Path], batch: int) -> list[np.ndarray]:
+def _prepare_batches(backbone: Backbone, paths: list[Path], batch: int) -> list[np.ndarray]:
     from backbones.preprocessing import normalize
-    from backbones.resizing import resize_all
-    from harness.data.image_decoding import decode
+    from backbones.resizing import resize_batch
+    from harness.data.image_decoding import decode_image
 
     preprocessing = backbone.spec.preprocessing
-    starts = range(0, min(len(paths) - batch + 1, HELD * batch), batch)
-    return [normalize(resize_all([decode(path) for path in paths[start:start + batch]], preprocessing), preprocessing)
-            for start in starts]
+    starts = range(0, min(len(paths) - batch + 1, MAX_BATCHES_IN_MEMORY * batch), batch)
+    return [
+        normalize(
+            resize_batch([decode_image(path) for path in paths[start : start + batch]], preprocessing), preprocessing
+        )
+        for start in starts
+    ]
 
 
-def _forward(engine: Engine, batches: list[np.ndarray], turns: int, workers: int) -> None:
+def _run_forward_passes(engine: Engine, batches: list[np.ndarray], turns: int, workers: int) -> None:
     """`turns` batches by workers of one core each, as extraction has them; one where the engine takes no more."""
     import torch
 
@@ -119,26 +128,28 @@ def _forward(engine: Engine, batches: list[np.ndarray], turns: int, workers: int
 
 def _batches_per_pass(engine: Engine, batches: list[np.ndarray], workers: int) -> int:
     """How many batches take about PASS_SECONDS: the same number for each worker."""
-    _forward(engine, batches, workers, workers)
+    _run_forward_passes(engine, batches, workers, workers)
     began = time.perf_counter()
-    _forward(engine, batches, workers, workers)
+    _run_forward_passes(engine, batches, workers, workers)
     return workers * max(1, round(PASS_SECONDS / (time.perf_counter() - began)))
 
 
-def _preprocessing_steps(backbone: Backbone, paths: list[Path]) -> list[tuple[str, float]]:
+def _time_preprocessing_steps(backbone: Backbone, paths: list[Path]) -> list[tuple[str, float]]:
     """Milliseconds of one core that each step before the network takes for one crop."""
     import torch
 
     from backbones.preprocessing import normalize
-    from backbones.resizing import resize_all
-    from harness.bench.figure import seconds
-    from harness.data.image_decoding import decode
+    from backbones.resizing import resize_batch
+    from harness.bench.figure import median_seconds
+    from harness.data.image_decoding import decode_image
 
     preprocessing = backbone.spec.preprocessing
-    images = [decode(path) for path in paths]
-    resized = resize_all(images, preprocessing)
-    steps = {"decoding": lambda: [decode(path) for path in paths],
-             "resizing": lambda: resize_all(images, preprocessing),
+    images = [decode_image(path) for path in paths]
+    resized = resize_batch(images, preprocessing)
+    steps = {"decoding": lambda: [decode_image(path) for path in paths],
+             "resizing": lambda: resize_batch(images, preprocessing),
              "normalising": lambda: normalize(resized, preprocessing)}
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        return [(name, 1000 * pool.submit(seconds, step, 5).result() / len(paths)) for name, step in steps.items()]
+        return [
+            (name, 1000 * pool.submit(median_seconds, step, 5).result() / len(paths)) for name, step in steps.items()
+        ]

@@ -69,7 +69,7 @@ def interleave_rounds(contestants: Mapping[str, Callable[[], object]], rounds: i
     return Times({name: tuple(values) for name, values in taken.items()})
 
 
-def seconds(work: Callable[[], object], rounds: int = 1) -> float:
+def median_seconds(work: Callable[[], object], rounds: int = 1) -> float:
     """Median wall time of `work` over some rounds."""
     times = []
     for _ in range(rounds):
@@ -79,12 +79,12 @@ def seconds(work: Callable[[], object], rounds: int = 1) -> float:
     return statistics.median(times)
 
 
-MEMORY_GIB = 3.0
+MAX_MEMORY_GIB = 3.0
 """The most that may be resident."""
 
 
 @dataclass(frozen=True)
-class Scaled:
+class ScaleResult:
     """Medians over rounds of the seconds of each part, and the highest peak of resident memory, of so many frames."""
 
     frames: int
@@ -96,7 +96,7 @@ class Scaled:
         return sum(self.seconds.values())
 
 
-def exponent(measured: Sequence[Scaled]) -> float:
+def growth_exponent(measured: Sequence[ScaleResult]) -> float:
     """Least-squares slope of log time over log frames."""
     frames, seconds = [math.log(one.frames) for one in measured], [math.log(one.total) for one in measured]
     return float(np.polyfit(frames, seconds, 1)[0])

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LEAST = 0.95
+MIN_RATIO = 0.95
 TURN_SECONDS = 0.3
 
 
-def engines_cache() -> Path:
+def engine_cache_dir() -> Path:
     """Where benchmarks keep exported networks between runs; what they measure is always new."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "framelight" / "bench-engines"
 
@@ -33,44 +33,46 @@ def measure() -> Iterator[Measurement]:
     import backbones
 
     for name in backbones.names():
-        yield measure_one(name)
+        yield measure_backbone(name)
 
 
-def measure_one(name: str) -> Measurement:
+def measure_backbone(name: str) -> Measurement:
     """One named backbone, random weights: its row."""
     import backbones
     from backbones import BackboneError
-    from backbones.engines.benchmark import rates
-    from backbones.engines.parity import drawn_pixels
-    from backbones.engines.selection import available, choose, open_engine
+    from backbones.engines.benchmark import measure_throughput
+    from backbones.engines.parity import random_pixels
+    from backbones.engines.selection import available_engines, open_engine, select_engine
     from harness.features.pipeline import batch_size
 
-    workers, cache = os.cpu_count() or 1, engines_cache()
+    workers, cache = os.cpu_count() or 1, engine_cache_dir()
     backbone = backbones.build(name)
     batch = batch_size(backbone.spec.preprocessing)
-    chosen = choose(backbone, cache, batch, workers, 0, force=True)
+    chosen = select_engine(backbone, cache, batch, workers, 0, force=True)
     logger.info(f"{name}: {chosen} is chosen; every engine again")
     engines: dict[str, Engine] = {}
-    for each in available(backbone):
+    for each in available_engines(backbone):
         with suppress(BackboneError):  # it was said why when one was chosen
             engines[each] = open_engine(each, backbone, cache, batch)
-    found = rates(engines, drawn_pixels(backbone.spec.preprocessing, batch), workers, ROUNDS, TURN_SECONDS)
+    found = measure_throughput(
+        engines, random_pixels(backbone.spec.preprocessing, batch), workers, ROUNDS, TURN_SECONDS
+    )
     best = max(found, key=lambda each: median(found[each]))
     ratio = median(own / other for own, other in zip(found[chosen], found[best]))
     macs = backbone.info().macs
-    floor = None if macs is None else 1000 * hardware_limits().floor(flops=2 * macs)
+    floor = None if macs is None else 1000 * hardware_limits().roofline_seconds(flops=2 * macs)
     return Measurement(
-        f"forward {name}", f"{chosen}, batches of {batch}, {workers} workers", _crop(found[chosen]), "ms",
-        f"{best}, the fastest of {len(found)}", _crop(found[best]), ratio, LEAST, floor=floor,
+        f"forward {name}", f"{chosen}, batches of {batch}, {workers} workers", _ms_per_crop(found[chosen]), "ms",
+        f"{best}, the fastest of {len(found)}", _ms_per_crop(found[best]), ratio, MIN_RATIO, floor=floor,
         note="crops/s " + ", ".join(f"{each} {median(values):.0f}" for each, values in found.items()))
 
 
-def _crop(rates: tuple[float, ...]) -> float:
+def _ms_per_crop(rates: tuple[float, ...]) -> float:
     """Milliseconds of one crop."""
     return 1000 / median(rates)
 
 
-CROPS = 10_000_000
+WORKLOAD_CROPS = 10_000_000
 """Of the work that an engine is chosen for: enough for any preparation to be worth it."""
 
 
@@ -79,25 +81,25 @@ def measure_parity() -> Iterator[Measurement]:
 
     for name in backbones.names():
         logger.info(f"{name}: the chosen engine against torch eager")
-        yield from parity_figures(backbones.build(name), name)
+        yield from measure_backbone_parity(backbones.build(name), name)
 
 
-def parity_figures(backbone: Backbone, name: str) -> Iterator[Measurement]:
+def measure_backbone_parity(backbone: Backbone, name: str) -> Iterator[Measurement]:
     """Its row at float32, and one without a requirement at bf16."""
-    from backbones.engines.parity import LEAST_COSINE, MOST_OF_RANGE
-    from backbones.engines.selection import choose, engine_difference, open_engine
+    from backbones.engines.parity import MAX_OF_RANGE, MIN_COSINE
+    from backbones.engines.selection import engine_difference, open_engine, select_engine
     from harness.features.pipeline import batch_size
 
-    cache, batch, workers = engines_cache(), batch_size(backbone.spec.preprocessing), os.cpu_count() or 1
+    cache, batch, workers = engine_cache_dir(), batch_size(backbone.spec.preprocessing), os.cpu_count() or 1
     for precision in ("float32", "bf16"):
         with suppress_logging():
-            chosen = choose(backbone, cache, batch, workers, CROPS, precision=precision)
+            chosen = select_engine(backbone, cache, batch, workers, WORKLOAD_CROPS, precision=precision)
         found = engine_difference(open_engine(chosen, backbone, cache, batch, precision), backbone)
         required = precision == "float32"
-        limit = MOST_OF_RANGE if found.cosine > LEAST_COSINE else 0.0
+        limit = MAX_OF_RANGE if found.cosine > MIN_COSINE else 0.0
         yield Measurement(
             f"parity {name}" if required else f"parity {name} {precision}",
             f"{chosen} in {precision} against torch eager in float32: largest difference", found.of_range,
             "of range", limit=limit if required else None,
-            note=f"cosine {found.cosine:.7f}" + (f", must be above {LEAST_COSINE}" if required else
+            note=f"cosine {found.cosine:.7f}" + (f", must be above {MIN_COSINE}" if required else
                                                  "; computed only on request"))

@@ -12,7 +12,7 @@ from functools import cache
 from harness.utils.parallel import torch_threads
 
 COPIED_BYTES = 256 << 20
-MATRIX = 2048
+MATRIX_SIZE = 2048
 TRIES = 5
 
 
@@ -30,7 +30,7 @@ class HardwareLimits:
     flops_per_s_one: float
     flops_per_s: float
 
-    def floor(self, moved: float = 0.0, flops: float = 0.0, threads: int | None = None) -> float:
+    def roofline_seconds(self, moved: float = 0.0, flops: float = 0.0, threads: int | None = None) -> float:
         """The least seconds in which `moved` bytes are read or written and `flops` are done, the one behind the other.
 
         threads: 1 for work on one core; None for work on all.
@@ -44,30 +44,36 @@ class HardwareLimits:
 def hardware_limits() -> HardwareLimits:
     """The ceilings of this machine, measured once per process in about two seconds."""
     cores = os.cpu_count() or 1
-    return HardwareLimits(cores, _copies(1), _copies(cores), _products(1), _products(cores))
+    return HardwareLimits(
+        cores,
+        _measure_copy_bandwidth(1),
+        _measure_copy_bandwidth(cores),
+        _measure_matmul_flops(1),
+        _measure_matmul_flops(cores),
+    )
 
 
-def _copies(threads: int) -> float:
+def _measure_copy_bandwidth(threads: int) -> float:
     import numpy as np
 
     source = np.ones(COPIED_BYTES // 8)
     target = np.zeros_like(source)
     parts = list(zip(np.array_split(target, threads), np.array_split(source, threads)))
     with ThreadPoolExecutor(threads) as pool:
-        return 2 * COPIED_BYTES / _best(lambda: list(pool.map(lambda part: np.copyto(*part), parts)))
+        return 2 * COPIED_BYTES / _min_seconds(lambda: list(pool.map(lambda part: np.copyto(*part), parts)))
 
 
-def _products(threads: int) -> float:
+def _measure_matmul_flops(threads: int) -> float:
     import torch
 
-    left = torch.ones(MATRIX, MATRIX)
+    left = torch.ones(MATRIX_SIZE, MATRIX_SIZE)
     right = left.clone()
-    product = torch.empty(MATRIX, MATRIX)
+    product = torch.empty(MATRIX_SIZE, MATRIX_SIZE)
     with torch_threads(threads):
-        return 2 * MATRIX ** 3 / _best(lambda: torch.mm(left, right, out=product))
+        return 2 * MATRIX_SIZE ** 3 / _min_seconds(lambda: torch.mm(left, right, out=product))
 
 
-def _best(work: Callable[[], object]) -> float:
+def _min_seconds(work: Callable[[], object]) -> float:
     """The least seconds of some tries, the first of which is not counted."""
     taken = []
     for _ in range(TRIES + 1):

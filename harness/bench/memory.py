@@ -13,54 +13,55 @@ from harness.bench.figure import Measurement
 
 SMALL, LARGE, WIDTH, SEQUENCE = 50_000, 200_000, 1280, 10_000
 
-_TRAIN = """
+_TRAIN_SCRIPT = """
 import json, sys, threading, time
 from pathlib import Path
-from harness.bench.memory import features, watch
-entry, labels = features(Path(sys.argv[1]), int(sys.argv[2]))
+from harness.bench.memory import make_random_features, watch_resident_memory
+entry, labels = make_random_features(Path(sys.argv[1]), int(sys.argv[2]))
 from harness.features.matrix import FeatureMatrix
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import HeadTrainingSpec, train_head
-from harness.metrics.tasks import task
+from harness.metrics.tasks import get_task
 import harness.training.lightning_module
-peak = watch()
+peak = watch_resident_memory()
 if sys.argv[3] == "whole":
     import numpy as np
     held = np.concatenate([np.asarray(entry.read(n, "embeddings")[0], np.float32) for n in entry.sequences])
 matrix = FeatureMatrix(entry, "embeddings", labels)
 spec = HeadTrainingSpec(HeadConfig("logistic_regression", hidden=0, epochs=1, batch_size=512))
-train_head(task("expr"), spec, (matrix, labels), None, 0)
+train_head(get_task("expr"), spec, (matrix, labels), None, 0)
 print(json.dumps(peak()))
 """
 
 
 def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
-        small, large, whole = (_peak(folder, rows, how) for rows, how in
+        small, large, whole = (_measure_peak_growth(folder, rows, how) for rows, how in
                                ((SMALL, "blocks"), (LARGE, "blocks"), (LARGE, "whole")))
     yield Measurement(
         "memory", f"growth of resident memory, {SMALL:,} to {LARGE:,} x {WIDTH} rows", large - small, "MB",
         "features read whole as float32", whole - small, limit=100.0)
 
 
-def _peak(folder: str, rows: int, how: str) -> float:
-    done = subprocess.run([sys.executable, "-c", _TRAIN, folder, str(rows), how], check=True, capture_output=True,
-                          text=True)
+def _measure_peak_growth(folder: str, rows: int, how: str) -> float:
+    done = subprocess.run(
+        [sys.executable, "-c", _TRAIN_SCRIPT, folder, str(rows), how], check=True, capture_output=True, text=True
+    )
     return json.loads(done.stdout.splitlines()[-1]) / 1e6
 
 
-def watch() -> Callable[[], int]:
+def watch_resident_memory() -> Callable[[], int]:
     """Watch this process's resident memory, mapped pages among it; the returned function gives the peak growth since
     now, in bytes."""
     import threading
 
     start, peak, ended = _resident_bytes(), [0], threading.Event()
 
-    def look() -> None:
+    def poll() -> None:
         while not ended.wait(0.01):
             peak[0] = max(peak[0], _resident_bytes() - start)
 
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=poll, daemon=True)
     thread.start()
 
     def stop() -> int:
@@ -78,7 +79,7 @@ def _resident_bytes() -> int:
     raise RuntimeError("this system does not tell resident memory (/proc/self/status)")
 
 
-def features(folder: Path, rows: int):
+def make_random_features(folder: Path, rows: int):
     """A feature entry of random numbers on disk, made once, and labels for all of it; videos repeat each other's rows
     in another order."""
     import numpy as np

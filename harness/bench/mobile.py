@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.export.latency import MeasuredCost, measure_cost
-from harness.leaderboard.published import PublishedCost, costs
+from harness.leaderboard.published import PublishedCost, published_costs
 from harness.utils.errors import FramelightError, unknown_name_error
 from harness.utils.text import markdown_table, ruled_table
 
@@ -31,11 +31,11 @@ BACKBONES = ("tiny_mobilenet", "tiny_resnet", "mobilefacenet", "mobilenet_v4_sma
 FORMATS = ("onnx", "litert", "executorch")
 THREADS = (1, 2)
 TASK = "expr"
-CALIBRATION = 32
+CALIBRATION_IMAGES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class MobileRow:
     """One backbone with a linear head as one file.
 
     input: pixels a side; width: columns of the embedding; macs: of one crop, None where they cannot be counted; size:
@@ -53,7 +53,7 @@ class Row:
     cost: MeasuredCost
 
 
-def rows(names: Sequence[str] = BACKBONES, formats: Sequence[str] = FORMATS) -> Iterator[Row]:
+def measure_rows(names: Sequence[str] = BACKBONES, formats: Sequence[str] = FORMATS) -> Iterator[MobileRow]:
     """A row for each backbone, each format that is installed and each of its precisions, as they are measured.
 
     Weights are random (seed 0): cost depends on none. Takes about half a minute a row; what cannot be written or
@@ -69,7 +69,7 @@ def rows(names: Sequence[str] = BACKBONES, formats: Sequence[str] = FORMATS) -> 
         if todo := form.missing():
             logger.info(f"{name} is left out: {todo}")
     with tempfile.TemporaryDirectory(prefix="framelight-mobile-") as folder:
-        pictures = _pictures(Path(folder))
+        pictures = _calibration_images(Path(folder))
         for name in names:
             network = replace(with_random_head(backbones.load(f"{name}@random"), TASKS[TASK]),
                               engines=Path(folder) / "engines")
@@ -77,18 +77,18 @@ def rows(names: Sequence[str] = BACKBONES, formats: Sequence[str] = FORMATS) -> 
                 for precision in () if form.missing() else form.precisions:
                     logger.info(f"measuring {name} as {form.name} in {precision}")
                     try:
-                        yield _row(name, network, form, precision, Path(folder), pictures)
+                        yield _measure_row(name, network, form, precision, Path(folder), pictures)
                     except FramelightError as error:
                         logger.info(f"left out: {error}")
 
 
-def _row(name: str, network: ExportNetwork, form: Format, precision: str, folder: Path,
-         pictures: Sequence[Path]) -> Row:
-    path = form.write(network, folder, precision, _calibration(network, pictures))
+def _measure_row(name: str, network: ExportNetwork, form: Format, precision: str, folder: Path,
+         pictures: Sequence[Path]) -> MobileRow:
+    path = form.write(network, folder, precision, _load_calibration_batch(network, pictures))
     parts = form.parts(path)
     try:
         cost = measure_cost(form.name, path, network.size, THREADS)
-        return Row(backbone=name, input=network.size, width=network.backbone.embedding_width,
+        return MobileRow(backbone=name, input=network.size, width=network.backbone.embedding_width,
                    parameters=network.cost.parameters, macs=network.cost.macs, format=form.name, precision=precision,
                    size=sum(part.stat().st_size for part in parts), cost=cost)
     finally:
@@ -96,29 +96,29 @@ def _row(name: str, network: ExportNetwork, form: Format, precision: str, folder
             part.unlink()
 
 
-def _pictures(folder: Path) -> list[Path]:
-    from harness.bench.crops import rendered_crops
+def _calibration_images(folder: Path) -> list[Path]:
+    from harness.bench.crops import render_crops
 
-    found = rendered_crops(folder)
-    return found[::max(1, len(found) // CALIBRATION)][:CALIBRATION]
+    found = render_crops(folder)
+    return found[::max(1, len(found) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
 
 
-def _calibration(network: ExportNetwork, pictures: Sequence[Path]) -> np.ndarray:
+def _load_calibration_batch(network: ExportNetwork, pictures: Sequence[Path]) -> np.ndarray:
     from PIL import Image
 
-    from backbones.resizing import resize_all
+    from backbones.resizing import resize_batch
 
-    return resize_all([np.asarray(Image.open(path).convert("RGB")) for path in pictures],
+    return resize_batch([np.asarray(Image.open(path).convert("RGB")) for path in pictures],
                       network.backbone.spec.preprocessing)
 
 
 TABLE_FORMATS = ("table", "md", "json")
 HEADER = ("backbone", "input", "width", "parameters", "MACs", "file", "size", "1 thread (p95)", "2 threads (p95)",
           "memory", "grown", "published, on a phone")
-FILE = HEADER.index("file")
-LEFT = (0, FILE)
+FILE_COLUMN = HEADER.index("file")
+LEFT_ALIGNED = (0, FILE_COLUMN)
 """Columns of text, aligned to the left."""
-LINE = 156
+LINE_WIDTH = 156
 COUNTERPARTS = {"mobilenet_v1": "mobilenet_7", "efficientnet_b0": "enet_b0_8_best_vgaf",
                 "efficientnet_b2": "enet_b2_8"}
 """The published networks of the same architecture."""
@@ -132,51 +132,55 @@ NOTES = (
 )
 
 
-def render(rows: Sequence[Row], form: str = "table") -> str:
+def render(rows: Sequence[MobileRow], form: str = "table") -> str:
     """The rows in one of FORMATS, no newline at the end; InputError for another."""
     if form not in TABLE_FORMATS:
         raise unknown_name_error("format", form, TABLE_FORMATS)
     device = rows[0].cost.device
     if form == "json":
-        return json.dumps({"device": device, "weights": "random (seed 0)", "rows": [_document(row) for row in rows],
+        return json.dumps({"device": device, "weights": "random (seed 0)", "rows": [_row_to_dict(row) for row in rows],
                            "published": {"device": "Samsung Fold 3 (Qualcomm 888, Android 12)",
-                                         "costs": [dataclasses.asdict(cost) for cost in costs()]}}, indent=1)
+                                         "costs": [dataclasses.asdict(cost) for cost in published_costs()]}}, indent=1)
     notes = [NOTES[0], NOTES[1] + ", ".join(f"{theirs} for {ours}" for ours, theirs in COUNTERPARTS.items()) + "."]
-    head, lines = f"Cost of one face crop on this machine: {device}", [_cells(row) for row in rows]
+    head, lines = f"Cost of one face crop on this machine: {device}", [_format_row(row) for row in rows]
     if form == "md":
-        table = markdown_table(HEADER, lines, right=set(range(len(HEADER))) - set(LEFT))
+        table = markdown_table(HEADER, lines, right=set(range(len(HEADER))) - set(LEFT_ALIGNED))
         return "\n\n".join([f"### {head}", table, *notes])
-    filled = [textwrap.fill(note, LINE, break_on_hyphens=False) for note in notes]
-    return "\n".join([head, "", *ruled_table([HEADER, *_blank_repeats(rows, lines)], LEFT), "", *filled])
+    filled = [textwrap.fill(note, LINE_WIDTH, break_on_hyphens=False) for note in notes]
+    return "\n".join([head, "", *ruled_table([HEADER, *_blank_repeats(rows, lines)], LEFT_ALIGNED), "", *filled])
 
 
-def _document(row: Row) -> dict:
+def _row_to_dict(row: MobileRow) -> dict:
     found = dataclasses.asdict(row)
     return {**found, "counterpart": COUNTERPARTS.get(row.backbone)}
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _format_row(row: MobileRow) -> tuple[str, ...]:
     cost = row.cost
-    latency = [f"{_three_digits(one.median)} ms ({_three_digits(one.p95)})" for one in cost.latency.values()]
+    latency = [
+        f"{_format_three_digits(one.median)} ms ({_format_three_digits(one.p95)})" for one in cost.latency.values()
+    ]
     return (row.backbone, str(row.input), str(row.width), f"{row.parameters / 1e6:.2f} M",
             "-" if row.macs is None else f"{row.macs / 1e6:,.0f} M", f"{row.format} {row.precision}",
             f"{row.size / 1e6:.2f} MB", *latency, f"{cost.memory:,.0f} MiB", f"{cost.growth:,.0f} MiB",
-            _published(row.backbone))
+            _format_published_cost(row.backbone))
 
 
-def _published(backbone: str) -> str:
-    theirs: PublishedCost | None = next((one for one in costs() if one.backbone == COUNTERPARTS.get(backbone)), None)
+def _format_published_cost(backbone: str) -> str:
+    theirs: PublishedCost | None = next(
+        (one for one in published_costs() if one.backbone == COUNTERPARTS.get(backbone)), None
+    )
     return "-" if theirs is None else f"{theirs.size_mb:g} MB, {theirs.milliseconds:g} ± {theirs.deviation:g} ms"
 
 
-def _three_digits(value: float) -> str:
+def _format_three_digits(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
-def _blank_repeats(rows: Sequence[Row], lines: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _blank_repeats(rows: Sequence[MobileRow], lines: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """What is the same in every row of a backbone is said in its first."""
     said: list[tuple[str, ...]] = []
     for place, (row, line) in enumerate(zip(rows, lines)):
         again = place > 0 and rows[place - 1].backbone == row.backbone
-        said.append((*("" for _ in range(FILE)), *line[FILE:-1], "") if again else line)
+        said.append((*("" for _ in range(FILE_COLUMN)), *line[FILE_COLUMN:-1], "") if again else line)
     return said

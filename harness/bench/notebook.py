@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.bench.crops import Crops, rendered_crops
-from harness.bench.extraction import MANY, OpenEngineSelector
+from harness.bench.crops import BenchmarkCrops, render_crops
+from harness.bench.extraction import AFFWILD2_CROPS, OpenEngineSelector
 from harness.bench.figure import Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
 
@@ -22,42 +22,44 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BACKBONE, LEAST = "efficientnet_b0", 4.0
+BACKBONE, MIN_RATIO = "efficientnet_b0", 4.0
 CROPS, BATCH = 192, 96
 
 
 def measure() -> Iterator[Measurement]:
     import backbones
-    from backbones.engines.selection import choose, open_engine
-    from harness.bench.forward import engines_cache
+    from backbones.engines.selection import open_engine, select_engine
+    from harness.bench.forward import engine_cache_dir
     from harness.features.extraction import extract
-    from harness.features.pipeline import batch_size, engine_batch
+    from harness.features.pipeline import batch_size, engine_batch_size
     from harness.features.store import FeatureStore
 
-    workers, cache = os.cpu_count() or 1, engines_cache()
+    workers, cache = os.cpu_count() or 1, engine_cache_dir()
     ours, theirs = backbones.build(BACKBONE), backbones.build(BACKBONE)
-    chosen = choose(ours, cache, batch_size(ours.spec.preprocessing), workers, MANY)
-    batch = engine_batch(chosen, ours.spec.preprocessing)
+    chosen = select_engine(ours, cache, batch_size(ours.spec.preprocessing), workers, AFFWILD2_CROPS)
+    batch = engine_batch_size(chosen, ours.spec.preprocessing)
     engine = open_engine(chosen, ours, cache, batch)
     with tempfile.TemporaryDirectory() as folder:
-        crops, stores = Crops(Path(folder), rendered_crops(Path(folder)), CROPS), count()
+        crops, stores = BenchmarkCrops(Path(folder), render_crops(Path(folder)), CROPS), count()
 
-        def harness() -> None:
+        def extract_with_harness() -> None:
             extract(crops, ours, FeatureStore(Path(folder) / f"features-{next(stores)}"), threads=workers,
                     images="bench", computing=OpenEngineSelector(cache, running=engine))
 
         logger.info(f"{CROPS} crops, six times by {chosen} and six times by the notebook's loop")
-        times = interleave_rounds({"harness": harness, "notebook": lambda: _notebook(theirs, crops.paths)})
+        times = interleave_rounds(
+            {"harness": extract_with_harness, "notebook": lambda: _run_notebook_loop(theirs, crops.paths)}
+        )
     each, macs = 1000 / CROPS, ours.info().macs
     yield Measurement(
         "notebook", f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",
         times.median("harness") * each, "ms",
         f"the notebook's loop: Pillow, eager torch as it comes, batches of {BATCH}, growing concatenation",
-        times.median("notebook") * each, times.ratio("harness", "notebook"), LEAST,
-        floor=None if macs is None else 1000 * hardware_limits().floor(flops=2 * macs))
+        times.median("notebook") * each, times.ratio("harness", "notebook"), MIN_RATIO,
+        floor=None if macs is None else 1000 * hardware_limits().roofline_seconds(flops=2 * macs))
 
 
-def _notebook(backbone: Backbone, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+def _run_notebook_loop(backbone: Backbone, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings and scores as the author's notebook makes them: one process, torch with all its threads, Pillow's
     bilinear resize, torchvision's transforms, and arrays that grow by a batch at a time."""
     import torch

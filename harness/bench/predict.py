@@ -22,61 +22,63 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BACKBONE = "mobilenet_v4_small"
-WIDTH, HEIGHT, RATE, FRAMES, DRAWN, FACE = 640, 360, 25, 200, 40, 160
-SLOWEST, LEAST = 1000 / RATE, 0.8
+WIDTH, HEIGHT, RATE, FRAMES, RENDERED_FRAMES, FACE = 640, 360, 25, 200, 40, 160
+MAX_FRAME_MS, MIN_RATIO = 1000 / RATE, 0.8
 """Milliseconds a frame; share of what the slowest stage alone reaches."""
-MANY = 100_000
+WORKLOAD_CROPS = 100_000
 """Crops that the engine is chosen for."""
 ROUNDS = 3
 
 
 def measure() -> Iterator[Measurement]:
     from harness.inference.face_stage import DetectAndTrack
-    from harness.inference.pipeline import Pipeline
+    from harness.inference.pipeline import PredictPipeline
     from harness.video.faces.boxes import Margin
     from harness.video.faces.detector import open_detector
     from harness.video.source import open_source
 
-    forward, detector = open_backbone(), open_detector("haar")
+    forward, detector = open_forward_pass(), open_detector("haar")
     with tempfile.TemporaryDirectory() as folder:
         path = render_video(Path(folder))
-        frames = _decode(path)
-        seen = [one for one in map(_face_stage(detector), frames) if len(one.ids)]
+        frames = _decode_frames(path)
+        seen = [one for one in map(_make_face_stage(detector), frames) if len(one.ids)]
         logger.info(f"{BACKBONE}: a film of {FRAMES} frames, a face found in {len(seen)} of them, "
                     f"by {forward.engine.name}")
         crops = [one.crops[0][0] for one in seen]
 
-        def whole() -> None:
+        def run_pipeline() -> None:
             with open_source(str(path)) as source:
-                for _ in Pipeline(DetectAndTrack(detector, (Margin(1.0),), RATE), (forward,), (0,)).chunks(source):
+                for _ in PredictPipeline(DetectAndTrack(detector, (Margin(1.0),), RATE), (forward,), (0,)).chunks(
+                    source
+                ):
                     pass
 
-        times = interleave_rounds({"whole": whole, "decoding": lambda: _decode(path),
-                             "detection": lambda: list(map(_face_stage(detector), frames)),
-                             "network": lambda: _forward(forward, crops)}, ROUNDS)
+        times = interleave_rounds({"whole": run_pipeline, "decoding": lambda: _decode_frames(path),
+                             "detection": lambda: list(map(_make_face_stage(detector), frames)),
+                             "network": lambda: _run_forward_passes(forward, crops)}, ROUNDS)
     stages = {name: times.median(name) * 1000 / FRAMES for name in ("decoding", "detection", "network")}
     slowest = max(stages, key=stages.get)
     told = ", ".join(f"{name} {value:.2f}" for name, value in stages.items())
     yield Measurement(
         "predict 640x360", f"a film read with {BACKBONE}, faces searched and followed",
         times.median("whole") * 1000 / FRAMES, "ms a frame", f"{slowest} alone", stages[slowest],
-        times.ratio("whole", slowest), LEAST, SLOWEST,
+        times.ratio("whole", slowest), MIN_RATIO, MAX_FRAME_MS,
         note=f"{1 / times.median('whole') * FRAMES:.0f} frames a second; alone: {told} ms a frame")
 
 
-def open_backbone() -> SharedBackbonePass:
+def open_forward_pass() -> SharedBackbonePass:
     """The backbone with random weights; a head is a millionth of its work and left out."""
     import backbones
-    from backbones.engines.selection import choose, open_engine
-    from harness.bench.forward import engines_cache
-    from harness.features.pipeline import batch_size, engine_batch
+    from backbones.engines.selection import open_engine, select_engine
+    from harness.bench.forward import engine_cache_dir
+    from harness.features.pipeline import batch_size, engine_batch_size
     from harness.inference.forward import SharedBackbonePass
 
     workers, backbone = os.cpu_count() or 1, backbones.build(BACKBONE)
     preprocessing = backbone.spec.preprocessing
-    name = choose(backbone, engines_cache(), batch_size(preprocessing), workers, MANY)
-    size = engine_batch(name, preprocessing)
-    engine = open_engine(name, backbone, engines_cache(), size)
+    name = select_engine(backbone, engine_cache_dir(), batch_size(preprocessing), workers, WORKLOAD_CROPS)
+    size = engine_batch_size(name, preprocessing)
+    engine = open_engine(name, backbone, engine_cache_dir(), size)
     return SharedBackbonePass(backbone, engine, (), size, workers if engine.concurrent else 1)
 
 
@@ -84,39 +86,39 @@ def render_video(folder: Path) -> Path:
     """A drawn face that moves about before a grey wall."""
     from PIL import Image
 
-    from harness.data.image_decoding import decode
+    from harness.data.image_decoding import decode_image
     from harness.data.registry import open_dataset
     from harness.data.synthetic import make
     from harness.video.writer import VideoWriter
 
-    make(folder / "drawn", videos=14, frames=DRAWN, seed=3, stills=0)
+    make(folder / "drawn", videos=14, frames=RENDERED_FRAMES, seed=3, stills=0)
     sequences = open_dataset(folder / "drawn").sequences
     images = max((sequences[name].images for name in sorted(sequences)), key=len)
     with VideoWriter(folder / "film.mp4", RATE, (WIDTH, HEIGHT)) as video:
         for number in range(FRAMES):
             pixels = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
-            face = Image.fromarray(decode(images[number % len(images)])).resize((FACE, FACE))
+            face = Image.fromarray(decode_image(images[number % len(images)])).resize((FACE, FACE))
             left, top = int(220 + 60 * np.sin(number / 20)), int(90 + 30 * np.sin(number / 13))
             pixels[top:top + FACE, left:left + FACE] = np.asarray(face)
             video.write(pixels)
     return folder / "film.mp4"
 
 
-def _face_stage(detector) -> FaceStage:
+def _make_face_stage(detector) -> FaceStage:
     from harness.inference.face_stage import DetectAndTrack
     from harness.video.faces.boxes import Margin
 
     return DetectAndTrack(detector, (Margin(1.0),), RATE)
 
 
-def _decode(path: Path) -> list[Frame]:
+def _decode_frames(path: Path) -> list[Frame]:
     from harness.video.source import open_source
 
     with open_source(str(path)) as source:
         return list(source)
 
 
-def _forward(forward: SharedBackbonePass, crops: list[np.ndarray]) -> None:
+def _run_forward_passes(forward: SharedBackbonePass, crops: list[np.ndarray]) -> None:
     import torch
 
     batches = [crops[start:start + forward.size] for start in range(0, len(crops), forward.size)]

@@ -14,7 +14,7 @@ from harness.utils.store import Store
 EXPERIMENT = "framelight-bench"
 
 
-def save(figures: Sequence[Measurement], store: Store) -> int:
+def log_measurements(figures: Sequence[Measurement], store: Store) -> int:
     """Append `<part>/value`, `<part>/ratio` and `<part>/reached` to the curves of this machine's run; gives their step.
 
     The run is called `bench <host>, <processor>` in the experiment EXPERIMENT; tags `commit.<step>` and `dirty.<step>`
@@ -23,13 +23,15 @@ def save(figures: Sequence[Measurement], store: Store) -> int:
     where = environment()
     machine = f"{where['host']}, {where['processor']}, {where['cores']} cores"
     tracker = open_tracker(store, EXPERIMENT)
-    run = tracker.study(f"bench {machine}", f"bench {machine}", tags={"framelight.kind": "bench"})
-    step = tracker.append(run, points(figures), {"commit": str(where["git_commit"]), "dirty": str(where["git_dirty"])})
-    tracker.end(run)
+    run = tracker.start_study(f"bench {machine}", f"bench {machine}", tags={"framelight.kind": "bench"})
+    step = tracker.append_points(
+        run, metrics_by_name(figures), {"commit": str(where["git_commit"]), "dirty": str(where["git_dirty"])}
+    )
+    tracker.end_run(run)
     return step
 
 
-def points(figures: Sequence[Measurement]) -> dict[str, float]:
+def metrics_by_name(figures: Sequence[Measurement]) -> dict[str, float]:
     """Metrics by name; MLflow takes letters, digits and a few marks in names, anything else becomes a `_`."""
     found = {}
     for one in figures:

@@ -18,13 +18,13 @@ import torch
 from harness.data.dataset import Labels
 from harness.features.matrix import FeatureMatrix
 from harness.features.store import FeatureStore
-from harness.jobs.head_model import HeadModel, Network
+from harness.jobs.head_model import HeadModel, NetworkSpec
 from harness.jobs.job_folder import HEAD_NAME, JobFolder
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics, score
-from harness.runner.executors import THREADS
+from harness.runner.executors import THREADS_PER_JOB
 from harness.tracking import open_tracker
 from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig
@@ -37,50 +37,50 @@ RADII = range(51)
 TASK, HEAD = TASKS["expr"], HeadConfig("logistic_regression", hidden=0, epochs=1, batch_size=512)
 
 
-def key(frames: int) -> str:
+def entry_key(frames: int) -> str:
     """Of the feature entry with so many frames."""
     return f"scale{frames}"
 
 
-def names(frames: int) -> list[str]:
+def sequence_names(frames: int) -> list[str]:
     return [f"video{i:04}" for i in range(frames // SEQUENCE)]
 
 
 def main(folder: Path, frames: int) -> dict[str, object]:
     """{"seconds": by part, "peak_bytes": of resident memory, mapped pages and libraries among it}."""
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(THREADS_PER_JOB)
     import harness.training.lightning_module  # noqa: F401 - the time it takes to import is the same at every size
 
     store = Store(folder)
     tracker = open_tracker(store)
-    entry, labels, seconds = FeatureStore(store.features).entry(key(frames)), _labels(frames), {}
-    with _timed(seconds, "head"):
+    entry, labels, seconds = FeatureStore(store.features).entry(entry_key(frames)), _make_labels(frames), {}
+    with _record_time(seconds, "head"):
         matrix = FeatureMatrix(entry, "embeddings", labels)
         trained = train_head(TASK, HeadTrainingSpec(HEAD), (matrix, labels), None, 0)
-    with _timed(seconds, "predictions"):
-        model = HeadModel(TASK, entry, [Network(HEAD_NAME, TASK, "embeddings", HEAD)], {HEAD_NAME: trained}, {})
+    with _record_time(seconds, "predictions"):
+        model = HeadModel(TASK, entry, [NetworkSpec(HEAD_NAME, TASK, "embeddings", HEAD)], {HEAD_NAME: trained}, {})
         found = model.predict(list(entry.sequences))
-    with _timed(seconds, "smoothing and scores"):
+    with _record_time(seconds, "smoothing and scores"):
         replay = Replay(TASK, found, labels, temporal=True)
-        curve = replay.curve("mean", RADII, 0.5)
+        curve = replay.metric_curve("mean", RADII, 0.5)
         statistics = replay.statistics("mean", int(np.argmax(curve)), 0.5)
-    with _timed(seconds, "record"):
-        _save(folder / "jobs" / key(frames), found, replay, statistics)
-        tracker.log(_record(frames, replay, statistics, curve), folder / "jobs" / key(frames),
-                    tracker.study("scale", "scale"))
-    return {"seconds": seconds, "peak_bytes": _peak()}
+    with _record_time(seconds, "record"):
+        _save(folder / "jobs" / entry_key(frames), found, replay, statistics)
+        tracker.log_record(_make_record(frames, replay, statistics, curve), folder / "jobs" / entry_key(frames),
+                    tracker.start_study("scale", "scale"))
+    return {"seconds": seconds, "peak_bytes": _peak_memory()}
 
 
 @contextmanager
-def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+def _record_time(seconds: dict[str, float], part: str) -> Iterator[None]:
     began = time.perf_counter()
     yield
     seconds[part] = time.perf_counter() - began
 
 
-def _labels(frames: int) -> Labels:
+def _make_labels(frames: int) -> Labels:
     """Of every frame, with classes that last for a while."""
-    known, random = tuple(names(frames)), np.random.default_rng(0)
+    known, random = tuple(sequence_names(frames)), np.random.default_rng(0)
     video = np.repeat(np.arange(len(known), dtype=np.int32), SEQUENCE)
     target = np.repeat(random.integers(0, TASK.width, frames // 50), 50)
     return Labels(known, video, np.tile(np.arange(1, SEQUENCE + 1, dtype=np.int32), len(known)), known, video, known,
@@ -93,16 +93,34 @@ def _save(folder: Path, found: Predictions, replay: Replay, statistics: Sufficie
     JobFolder(folder).write_statistics(replay.units, statistics)
 
 
-def _record(frames: int, replay: Replay, statistics: SufficientStatistics, curve: list[float]) -> Record:
-    return Record(job_id=f"{key(frames)}-s0", group_id=key(frames), kind="run", task=TASK.name, dataset="scale",
-                  data_digest=key(frames), split="validation", protocol="held-out", metric=TASK.metric, seed=0,
-                  expected_seeds=(0,), backbone="random", features="embeddings", head=HEAD.kind, kernel="mean",
-                  radius=int(np.argmax(curve)), metrics=dict(score(statistics).metrics), coverage=replay.coverage,
-                  annotated=replay.annotated, scored=replay.scored, units=len(replay.units),
-                  curve={"mean": {"radius": list(RADII), "reported": curve}})
+def _make_record(frames: int, replay: Replay, statistics: SufficientStatistics, curve: list[float]) -> Record:
+    return Record(
+        job_id=f"{entry_key(frames)}-s0",
+        group_id=entry_key(frames),
+        kind="run",
+        task=TASK.name,
+        dataset="scale",
+        data_digest=entry_key(frames),
+        split="validation",
+        protocol="held-out",
+        metric=TASK.metric,
+        seed=0,
+        expected_seeds=(0,),
+        backbone="random",
+        features="embeddings",
+        head=HEAD.kind,
+        kernel="mean",
+        radius=int(np.argmax(curve)),
+        metrics=dict(score(statistics).metrics),
+        coverage=replay.coverage,
+        annotated=replay.annotated,
+        scored=replay.scored,
+        units=len(replay.units),
+        curve={"mean": {"radius": list(RADII), "reported": curve}},
+    )
 
 
-def _peak() -> int:
+def _peak_memory() -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024

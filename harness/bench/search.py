@@ -20,11 +20,11 @@ from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.jobs.job import Job
-    from harness.runner.preparation import Prepared
+    from harness.runner.preparation import PreparedInputs
 
 logger = logging.getLogger(__name__)
 
-TRIALS, TRAININGS, TIMED = 100, 20, 3
+TRIALS, TRAININGS, TIMED_TRAININGS = 100, 20, 3
 RECIPE = Recipe(
     name="bench", backbones=("tiny_mobilenet@random",), baselines=False, pictures=False,
     grids=(Grid("au", ("embeddings",), (HeadConfig("logistic_regression", batch_size=32),)),),
@@ -48,49 +48,56 @@ def measure() -> Iterator[Measurement]:
             prepared = prepare_inputs(RECIPE, data, first)
         trained: list[int] = []
 
-        def search() -> None:
-            store = _prepared_store(next(fresh), first)
+        def run_search() -> None:
+            store = _make_store(next(fresh), first)
             with suppress_logging():
                 run(RECIPE, data, store, 1, False)
             trained.append(sum(path.is_dir() for path in store.all_predictions.iterdir()))
 
-        def trainings() -> None:
-            _train(dataclasses.replace(prepared, store=_prepared_store(next(fresh), first)))
+        def train_separately() -> None:
+            _train_trials(dataclasses.replace(prepared, store=_make_store(next(fresh), first)))
 
-        times = interleave_rounds({"search": search, "trainings": trainings})
-    one = times.median("trainings") / TIMED
+        times = interleave_rounds({"search": run_search, "trainings": train_separately})
+    one = times.median("trainings") / TIMED_TRAININGS
     missing = max(TRAININGS - min(trained), 0)
     value = times.median("search") + missing * one
     drawn = "" if not missing else f"; the sampler drew {TRAININGS - missing}, and the time of {missing} is added"
     yield Measurement(
-        "search", f"{TRIALS} trials, {TRIALS - TRAININGS} of which differ in smoothing, thresholds or gaps alone, with "
-        "Optuna and MLflow", value, "s", f"training and scoring {TRIALS} times ({TIMED} timed, scaled), untracked",
-        one * TRIALS, one * TRIALS / value, 4.0,
-        note=f"{TRAININGS} trainings of {one:.2f} s{drawn}; those of a batch train together")
+        "search",
+        f"{TRIALS} trials, {TRIALS - TRAININGS} of which differ in smoothing, thresholds or gaps alone, with "
+        "Optuna and MLflow",
+        value,
+        "s",
+        f"training and scoring {TRIALS} times ({TIMED_TRAININGS} timed, scaled), untracked",
+        one * TRIALS,
+        one * TRIALS / value,
+        4.0,
+        note=f"{TRAININGS} trainings of {one:.2f} s{drawn}; those of a batch train together",
+    )
 
 
-def _train(prepared: Prepared) -> None:
+def _train_trials(prepared: PreparedInputs) -> None:
     """Some of the trials, spread over the numbers of epochs, each trained."""
-    from harness.jobs.execute import compute
+    from harness.jobs.execute import run_job
     from harness.runner.executors import local_executor
 
     with local_executor(1) as executor:
-        for job in _jobs(prepared):
-            executor.submit(compute, job).result()
+        for job in _trial_jobs(prepared):
+            executor.submit(run_job, job).result()
 
 
-def _jobs(prepared: Prepared) -> list[Job]:
+def _trial_jobs(prepared: PreparedInputs) -> list[Job]:
     from harness.runner.expansion import JobGrid
 
     low, high = RECIPE.search.epochs
     grid, one = RECIPE.grids[0], SmoothingGrid(kernels=("mean",), smallest=25, largest=25)
-    heads = (dataclasses.replace(grid.heads[0], epochs=low + round(i * (high - low) / (TIMED - 1)), l2=1e-4)
-             for i in range(TIMED))
+    heads = (dataclasses.replace(grid.heads[0], epochs=low + round(i * (high - low) / (TIMED_TRAININGS - 1)), l2=1e-4)
+             for i in range(TIMED_TRAININGS))
     return [JobGrid(RECIPE, prepared).job("trial", grid.task, prepared.backbones[0], "embeddings", head, one, 0)
             for head in heads]
 
 
-def _prepared_store(store: Store, first: Store) -> Store:
+def _make_store(store: Store, first: Store) -> Store:
     """A store without jobs that has the features and a tracking database, which take long to make."""
     from harness.tracking import open_tracker
 

@@ -13,7 +13,7 @@ from harness.metrics.unit_statistics import score
 from harness.smoothing.curves import LabeledRows, statistics_by_radius
 
 VIDEOS, FRAMES, RADII = 70, 4000, range(251)
-SLICE, EVERY = 200, 25
+SLICE_FRAMES, RADIUS_STEP = 200, 25
 """Frames and radii of which the plain loop is timed; the least of them would take it ten minutes."""
 PARTS = {"mean": (VIDEOS, 200), "median": (VIDEOS // 7, 50)}
 """Videos that ours is timed on in each round, of which the running median takes half a second a piece; the ratio that
@@ -26,44 +26,45 @@ def measure() -> Iterator[Measurement]:
     videos = [random.random((FRAMES, TASK.width), np.float32) for _ in range(VIDEOS)]
     truth = random.integers(0, TASK.width, VIDEOS * FRAMES)
     for kernel, (timed, least) in PARTS.items():
-        def ours(kernel: str = kernel, timed: int = timed) -> list[float]:
+        def score_all_radii(kernel: str = kernel, timed: int = timed) -> list[float]:
             rows = np.arange(timed * FRAMES)
             labels = LabeledRows(TASK, {"expr": truth[rows]}, np.zeros_like(rows), 1, rows)
             counted = statistics_by_radius(labels, videos[:timed], kernel, RADII, 0.5)
             return [score(one).metrics[TASK.metric] for one in counted]
 
-        def loop(kernel: str = kernel) -> list[float]:
-            return [_loop_score(videos[0], truth, kernel, radius) for radius in RADII[::EVERY]]
+        def score_by_loop(kernel: str = kernel) -> list[float]:
+            return [_score_radius_by_loop(videos[0], truth, kernel, radius) for radius in RADII[::RADIUS_STEP]]
 
-        times = interleave_rounds({"ours": ours, "loop": loop}, ROUNDS)
+        times = interleave_rounds({"ours": score_all_radii, "loop": score_by_loop}, ROUNDS)
         own = times.median("ours") * VIDEOS / timed
-        scale = VIDEOS * FRAMES / SLICE * len(RADII) / len(RADII[::EVERY])
+        scale = VIDEOS * FRAMES / SLICE_FRAMES * len(RADII) / len(RADII[::RADIUS_STEP])
         yield Measurement(
             f"smoothing {kernel}", f"radii 0 to 250 of {VIDEOS * FRAMES:,} frames x {TASK.width}, smoothed "
             "and scored (P_EXPR), one thread", own, "s",
             "plain loop over frames, then a score from its counts, for each radius",
             times.median("loop") * scale, times.ratio("ours", "loop") * scale * timed / VIDEOS, least,
-            floor=_floor(), note=_note(kernel, timed))
+            floor=_floor_seconds(), note=_format_note(kernel, timed))
 
 
-def _loop_score(video: np.ndarray, truth: np.ndarray, kernel: str, radius: int) -> float:
+def _score_radius_by_loop(video: np.ndarray, truth: np.ndarray, kernel: str, radius: int) -> float:
     """P_EXPR of SLICE frames in the middle of a video, where windows are whole."""
-    reduce, begin = getattr(np, kernel), (FRAMES - SLICE) // 2
+    reduce, begin = getattr(np, kernel), (FRAMES - SLICE_FRAMES) // 2
     counts = np.zeros((TASK.width, TASK.width), int)
-    for t in range(begin, begin + SLICE):
+    for t in range(begin, begin + SLICE_FRAMES):
         smoothed = reduce(video[max(0, t - radius):t + radius + 1], axis=0)
         counts[truth[t], smoothed.argmax()] += 1
     right = np.diagonal(counts)
     return float(np.mean(2 * right / np.maximum(counts.sum(0) + counts.sum(1), 1)))
 
 
-def _floor() -> float:
+def _floor_seconds() -> float:
     """Each value read and written once for each radius, as float64, on one thread."""
-    return hardware_limits().floor(moved=2 * 8 * VIDEOS * FRAMES * TASK.width * len(RADII), threads=1)
+    return hardware_limits().roofline_seconds(moved=2 * 8 * VIDEOS * FRAMES * TASK.width * len(RADII), threads=1)
 
 
-def _note(kernel: str, timed: int) -> str:
+def _format_note(kernel: str, timed: int) -> str:
     part = "" if timed == VIDEOS else f"; ours on {timed} of {VIDEOS} videos, and scaled"
     bound = {"mean": "The floor reads and writes each value once a radius, in memory",
              "median": "Bound by the heaps of the running median, not by memory"}
-    return f"the loop is timed on {SLICE} frames and {len(RADII[::EVERY])} radii, and scaled{part}. {bound[kernel]}"
+    return (f"the loop is timed on {SLICE_FRAMES} frames and {len(RADII[::RADIUS_STEP])} radii, and scaled{part}. "
+            f"{bound[kernel]}")

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.bench.figure import ROUNDS, Measurement, interleave_rounds, seconds
+from harness.bench.figure import ROUNDS, Measurement, interleave_rounds, median_seconds
 from harness.bench.hardware_limits import hardware_limits
-from harness.bench.memory import WIDTH, features
+from harness.bench.memory import WIDTH, make_random_features
 from harness.training.heads.config import HeadConfig
 from harness.utils.parallel import torch_threads
 
@@ -24,22 +24,29 @@ HEADS = (HeadConfig("logistic_regression", epochs=1, l2=1e-4), HeadConfig("mlp",
 
 def measure() -> Iterator[Measurement]:
     from harness.features.matrix import FeatureMatrix
-    from harness.metrics.tasks import task
-    from harness.runner.executors import THREADS
+    from harness.metrics.tasks import get_task
+    from harness.runner.executors import THREADS_PER_JOB
     from harness.training.heads.standardization import feature_mean_std
     from harness.training.heads.train import HeadTrainingSpec, train_head
 
-    with tempfile.TemporaryDirectory() as folder, torch_threads(THREADS):
-        entry, labels = features(Path(folder), ROWS)
-        rest = seconds(lambda: feature_mean_std(FeatureMatrix(entry, "embeddings", labels), labels), ROUNDS)
+    with tempfile.TemporaryDirectory() as folder, torch_threads(THREADS_PER_JOB):
+        entry, labels = make_random_features(Path(folder), ROWS)
+        rest = median_seconds(lambda: feature_mean_std(FeatureMatrix(entry, "embeddings", labels), labels), ROUNDS)
         for head in HEADS:
-            times = interleave_rounds({
-                "job": lambda head=head: train_head(
-                    task("expr"), HeadTrainingSpec(head), (FeatureMatrix(entry, "embeddings", labels), labels), None,
-                    0),
-                "bare": lambda head=head: train_bare_loop(head, FeatureMatrix(entry, "embeddings", labels), labels)})
+            times = interleave_rounds(
+                {
+                    "job": lambda head=head: train_head(
+                        get_task("expr"),
+                        HeadTrainingSpec(head),
+                        (FeatureMatrix(entry, "embeddings", labels), labels),
+                        None,
+                        0,
+                    ),
+                    "bare": lambda head=head: train_bare_loop(head, FeatureMatrix(entry, "embeddings", labels), labels),
+                }
+            )
             columns = head.hidden + head.hidden * CLASSES / WIDTH if head.kind == "mlp" else CLASSES
-            floor = hardware_limits().floor(2 * ROWS * WIDTH * 2, 2 * 2 * ROWS * WIDTH * columns, threads=1)
+            floor = hardware_limits().roofline_seconds(2 * ROWS * WIDTH * 2, 2 * 2 * ROWS * WIDTH * columns, threads=1)
             job, alone = times.median("job"), times.median("bare")
             yield Measurement(
                 f"training {head.kind}", f"{ROWS:,} x {WIDTH}, batches of {head.batch_size}, one epoch, one "
@@ -66,7 +73,7 @@ def train_bare_loop(head: HeadConfig, matrix: FeatureMatrix, labels: Labels) -> 
     model, total, seen = Sequential(*layers), torch.zeros(()), 0
     matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     adam = torch.optim.Adam(model.parameters(), head.learning_rate, fused=True)
-    for rows, values in matrix.stored(head.batch_size, 0, 0):
+    for rows, values in matrix.stored_batches(head.batch_size, 0, 0):
         inputs = (torch.from_numpy(values).float() - mean) * scale
         adam.param_groups[0]["lr"] = head.learning_rate * 0.5 * (1 + math.cos(math.pi * seen / len(matrix)))
         loss = functional.cross_entropy(model(inputs), target[torch.from_numpy(rows)], weights, reduction="sum")

@@ -10,7 +10,7 @@ from typing import Any
 from harness.utils.store import Store
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """A parser that hands what follows certain first words to others: `backbones import`, beside `backbones NAME`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
 
-def new_command(commands, name: str, module: str, help: str) -> argparse.ArgumentParser:
+def add_command(commands, name: str, module: str, help: str) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=help, description=help)
     command.set_defaults(module=module)
     command.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -39,7 +39,7 @@ def add_store(command: argparse.ArgumentParser, tracking: bool = False) -> None:
 
 
 def add_jobs(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument("--jobs", type=count, default=os.cpu_count() or 1, metavar="N",
+    command.add_argument("--jobs", type=positive_int, default=os.cpu_count() or 1, metavar="N",
                          help=f"{what} (default: the number of cores)")
 
 
@@ -48,12 +48,12 @@ def add_settings(command: argparse.ArgumentParser) -> None:
                          help="change a field of the recipe, as often as needed")
 
 
-def count(text: str) -> int:
+def positive_int(text: str) -> int:
     value = int(text) if text.lstrip("+-").isdecimal() else 0
     if value < 1:
         raise argparse.ArgumentTypeError("expects a whole number of at least 1")
     return value
 
 
-def names(text: str) -> tuple[str, ...]:
+def comma_separated(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(","))

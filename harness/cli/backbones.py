@@ -16,49 +16,49 @@ from harness.utils.text import align_columns
 logger = logging.getLogger(__name__)
 
 COLUMNS = ("name", "input", "parameters", "MACs", "width", "size", "weights", "licence")
-LEFT = tuple(COLUMNS.index(name) for name in ("name", "weights", "licence"))
+LEFT_ALIGNED = tuple(COLUMNS.index(name) for name in ("name", "weights", "licence"))
 """Columns of text, aligned to the left."""
 
 
 def main(arguments: argparse.Namespace) -> None:
     import backbones
 
-    folder = entries_of(arguments.store)
+    folder = backbones_dir(arguments.store)
     cache = arguments.store.backbone_info if arguments.store.root.is_dir() else None
     if arguments.name:
-        print(_one(backbones.describe(arguments.name, folder, cache)))
+        print(_format_details(backbones.describe(arguments.name, folder, cache)))
         return
     lines, faults = [COLUMNS], []
     for name in [*backbones.names(), *sorted(backbones.entries(folder))]:
         try:
-            lines.append(_line(backbones.describe(name, folder, cache)))
+            lines.append(_format_row(backbones.describe(name, folder, cache)))
         except backbones.BackboneError as error:
             faults.append(f"{name}: {error}")
-    print("\n".join(align_columns(lines, LEFT)))
+    print("\n".join(align_columns(lines, LEFT_ALIGNED)))
     print(f"\nMACs are of one face crop, sizes of float32 weights or of an ONNX file, whose MACs are not known (-). "
           f"Any timm model is a backbone too: timm:NAME. Trained and imported entries are in {folder}.")
     for fault in faults:
         logger.warning(fault)
 
 
-def entries_of(store: Store) -> Path:
+def backbones_dir(store: Store) -> Path:
     """Where the store keeps backbones; InputError where it cannot keep any."""
     store.require_folder()
     return store.backbones
 
 
-def _line(about: dict[str, Any]) -> tuple[str, ...]:
-    return (about["name"], str(about["input_size"]), _short(about["parameters"]), _short(about["macs"]),
-            str(about["embedding_width"]), f"{about['size_mb']:.1f} MB", _origin(about), about["licence"])
+def _format_row(about: dict[str, Any]) -> tuple[str, ...]:
+    return (about["name"], str(about["input_size"]), _format_count(about["parameters"]), _format_count(about["macs"]),
+            str(about["embedding_width"]), f"{about['size_mb']:.1f} MB", _weights_origin(about), about["licence"])
 
 
-def _origin(about: dict[str, Any]) -> str:
+def _weights_origin(about: dict[str, Any]) -> str:
     """Where the weights are from: the file of an imported entry, else what results call them."""
     file = about.get("card", {}).get("imported_from")
     return f"imported {file}" if file else about["weights"]
 
 
-def _short(number: float | None) -> str:
+def _format_count(number: float | None) -> str:
     if number is None:
         return "-"
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
@@ -67,30 +67,30 @@ def _short(number: float | None) -> str:
     return str(number)
 
 
-def _one(about: dict[str, Any]) -> str:
+def _format_details(about: dict[str, Any]) -> str:
     card = about.pop("card", None) or {}
     macs = "not known" if about["macs"] is None else f"{about['macs']:,} for one crop"
     stored = "the file" if card.get("engine") else "float32"
     shown = {**about, "parameters": f"{about['parameters']:,}", "macs": macs,
              "size_mb": f"{about['size_mb']} ({stored})"}
-    lines = list(_lines({**shown, **{key: value for key, value in card.items() if key not in shown}}))
+    lines = list(_iter_fields({**shown, **{key: value for key, value in card.items() if key not in shown}}))
     width = max(len(key) for key, _ in lines)
     return "\n".join(f"{key:<{width}}  {value}" for key, value in lines)
 
 
-def _lines(fields: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+def _iter_fields(fields: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
     """One for each figure, parts of parts by dotted names; what there is nothing to say of is left out."""
     for key, value in fields.items():
         name = f"{above}{key.replace('_', ' ')}"
         if isinstance(value, dict):
-            yield from _lines(value, f"{name}.")
+            yield from _iter_fields(value, f"{name}.")
         elif value not in (None, [], ""):
-            yield name, _text(value)
+            yield name, _format_value(value)
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(_text, value))
+        return ", ".join(map(_format_value, value))
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     return str(value)
@@ -100,7 +100,7 @@ def import_weights(arguments: argparse.Namespace) -> None:
     import backbones
 
     with console_logging(sys.stdout):
-        folder = backbones.import_file(arguments.file, arguments.name, entries_of(arguments.store),
+        folder = backbones.import_file(arguments.file, arguments.name, backbones_dir(arguments.store),
                                        arguments.architecture, arguments.classes)
     print(f"\n{arguments.name} is in {folder}.\nUse it: framelight extract --backbone {arguments.name} --data DIR "
           f"--store {arguments.store}, or name it in a recipe.")

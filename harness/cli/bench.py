@@ -11,44 +11,44 @@ logger = logging.getLogger(__name__)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    from harness.bench import MOBILE, SCALE, measurements
+    from harness.bench import MOBILE, SCALE, run_benchmarks
     from harness.bench.figure import Measurement
     from harness.bench.hardware_limits import hardware_limits
-    from harness.bench.report import cells, limits_text, render
+    from harness.bench.report import format_cells, format_limits, render
     from harness.tracking.environment import environment
 
     if arguments.plot is not None and arguments.name != SCALE:
         raise InputError(f"--plot draws what `framelight bench {SCALE}` measures; name that, or leave --plot out")
     if arguments.name == MOBILE:
-        return _mobile(arguments)
+        return _run_mobile(arguments)
     options = {"folder": arguments.store.root, "plot": arguments.plot} if arguments.name == SCALE else {}
-    found = measurements(arguments.name, **options)
+    found = run_benchmarks(arguments.name, **options)
     machine = hardware_limits()
-    logger.info(limits_text(machine))
+    logger.info(format_limits(machine))
     figures: list[Measurement] = []
     try:
         for one in found:
             figures.append(one)
-            logger.info("  ".join(text for text in cells(one) if text != "-"))
+            logger.info("  ".join(text for text in format_cells(one) if text != "-"))
     finally:  # what was measured before a failure or an interrupt took minutes
         if figures:
             print(render(figures, machine, environment()["processor"], arguments.format))
     if arguments.save:
-        from harness.bench.save import EXPERIMENT, save
+        from harness.bench.save import EXPERIMENT, log_measurements
 
-        step = save(figures, arguments.store)
+        step = log_measurements(figures, arguments.store)
         logger.info(f"saved as step {step} of this machine's curves, MLflow experiment {EXPERIMENT}")
     return 0 if all(one.reached for one in figures) else 1
 
 
-def _mobile(arguments: argparse.Namespace) -> int:
-    from harness.bench.mobile import Row, render, rows
+def _run_mobile(arguments: argparse.Namespace) -> int:
+    from harness.bench.mobile import MobileRow, measure_rows, render
 
     if arguments.save:
         raise InputError("--save keeps the curves of what must be fast; leave it out and keep the table: --format json")
-    found: list[Row] = []
+    found: list[MobileRow] = []
     try:
-        for row in rows():
+        for row in measure_rows():
             found.append(row)
     finally:  # what was measured before a failure or an interrupt took minutes
         if found:

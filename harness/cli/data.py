@@ -10,9 +10,8 @@ from harness.utils.errors import InputError
 
 def check(arguments: argparse.Namespace) -> int:
     if arguments.against is not None:
-        return _submission(arguments)
-    from harness.data.check import check as check_dataset
-    from harness.data.check import render
+        return _check_submission_files(arguments)
+    from harness.data.check import check_dataset, render
     from harness.inference.submission.file_format import NOTE
 
     if (arguments.folder / NOTE).is_file():
@@ -23,7 +22,7 @@ def check(arguments: argparse.Namespace) -> int:
     return 2 if report.errors else 0
 
 
-def _submission(arguments: argparse.Namespace) -> int:
+def _check_submission_files(arguments: argparse.Namespace) -> int:
     from harness.inference.submission.check import check_submission, render
 
     report = check_submission(arguments.folder, arguments.against)
@@ -31,7 +30,7 @@ def _submission(arguments: argparse.Namespace) -> int:
     return 2 if report.errors else 0
 
 
-MOST_IDENTITIES, STILLS_EACH = 120, 4
+MAX_IDENTITIES, STILLS_PER_IDENTITY = 120, 4
 
 def make(arguments: argparse.Namespace) -> None:
     from harness.data.synthetic import make as write_dataset
@@ -39,7 +38,7 @@ def make(arguments: argparse.Namespace) -> None:
 
     with Progress("images", unit="image") as progress:
         write_dataset(arguments.folder, videos=arguments.videos, frames=arguments.frames, seed=arguments.seed,
-             stills=arguments.stills, identities=min(MOST_IDENTITIES, arguments.stills // STILLS_EACH),
+             stills=arguments.stills, identities=min(MAX_IDENTITIES, arguments.stills // STILLS_PER_IDENTITY),
              workers=arguments.jobs, progress=progress)
     print(f"wrote {arguments.folder}: {arguments.videos} videos of {arguments.frames} frames, "
           f"{arguments.stills} stills in {arguments.folder / 'stills'}", file=sys.stderr)

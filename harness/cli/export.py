@@ -9,7 +9,7 @@ from harness.utils.text import align_columns
 
 if TYPE_CHECKING:
     from harness.export.api import ExportResult
-    from harness.tracking.export_records import Exported
+    from harness.tracking.export_records import ExportRecord
 
 HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory MiB", "largest difference", "agreement")
 
@@ -20,27 +20,36 @@ def main(arguments: argparse.Namespace) -> None:
     result = export(arguments.run, arguments.out, arguments.format, precisions=arguments.precisions or (),
                     embedding=arguments.embedding, calibration=arguments.calibration, data=arguments.data,
                     store=arguments.store, seed=arguments.seed, force=arguments.force, log_model=False)
-    print("\n".join(_lines(result)))
+    print("\n".join(_summary_lines(result)))
     if not arguments.no_model:
         log_to_mlflow(result, arguments.store)
 
 
-def _lines(result: ExportResult) -> list[str]:
+def _summary_lines(result: ExportResult) -> list[str]:
     first, record = result.files[0], result.record
     macs = "MACs not counted" if first.macs is None else f"{first.macs / 1e6:,.1f} M MACs a crop"
     head = [f"{result.folder}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, "
             f"{record.head}; {first.parameters:,} parameters, {macs}",
             f"measured on {first.device}; differences and agreement on {first.crops:,} crops of the {record.split} "
             f"split; {first.metric} of the run {first.run_value:.6f}", ""]
-    rows = [(*HEADINGS, first.metric, "difference"), *map(_row, result.files)]
+    rows = [(*HEADINGS, first.metric, "difference"), *map(_format_row, result.files)]
     return head + align_columns(rows)
 
 
-def _row(one: Exported) -> tuple[str, ...]:
-    return (one.file, f"{one.size / 1e6:.2f}", _time(one, "1"), _time(one, "2"), f"{one.memory:.0f}",
-            f"{one.largest:.1g}", f"{one.agreement:.2%}", f"{one.value:.6f}", f"{one.value - one.run_value:+.6f}")
+def _format_row(one: ExportRecord) -> tuple[str, ...]:
+    return (
+        one.file,
+        f"{one.size / 1e6:.2f}",
+        _format_latency(one, "1"),
+        _format_latency(one, "2"),
+        f"{one.memory:.0f}",
+        f"{one.largest:.1g}",
+        f"{one.agreement:.2%}",
+        f"{one.value:.6f}",
+        f"{one.value - one.run_value:+.6f}",
+    )
 
 
-def _time(one: Exported, threads: str) -> str:
+def _format_latency(one: ExportRecord, threads: str) -> str:
     found = one.latency[threads]
     return f"{found['median']:.2f} ({found['p95']:.2f})"

@@ -5,34 +5,34 @@ from __future__ import annotations
 import argparse
 import logging
 
-from harness.leaderboard.boards import board_rows, show, show_causal, show_cost, show_optimism
-from harness.metrics.tasks import task as task_named
+from harness.leaderboard.boards import board_rows, format_causal, format_cost, format_leaderboard, format_optimism
+from harness.metrics.tasks import get_task
 from harness.utils.errors import InputError
 from harness.utils.files import write_text
 
 logger = logging.getLogger(__name__)
 
-KINDS = ("optimism", "causal", "cost")
+BOARD_KINDS = ("optimism", "causal", "cost")
 """Boards beside the usual one."""
-OPTIONS = {"data": "causal", "plot": "cost"}
+BOARD_OPTIONS = {"data": "causal", "plot": "cost"}
 """Options that only one of them has."""
 
 
 def main(arguments: argparse.Namespace) -> None:
     if arguments.task is not None:
-        task_named(arguments.task)
+        get_task(arguments.task)
     _warn_if_empty(arguments)
-    _require_one(arguments)
+    _check_board_options(arguments)
     store, task, form, plain = arguments.store, arguments.task, arguments.format, arguments.out is not None
     if arguments.optimism:
-        text = show_optimism(store, task, form, plain)
+        text = format_optimism(store, task, form, plain)
     elif arguments.causal:
-        text = show_causal(store, arguments.data, task, form, plain)
+        text = format_causal(store, arguments.data, task, form, plain)
     elif arguments.cost:
-        text = show_cost(store, arguments.plot, task, form, plain)
+        text = format_cost(store, arguments.plot, task, form, plain)
     else:
         rows = board_rows(store, task, published=arguments.published, interval=arguments.interval)
-        text = show(rows, form, plain, with_costs=arguments.published and task is None)
+        text = format_leaderboard(rows, form, plain, with_costs=arguments.published and task is None)
     if arguments.out is None:
         print(text)
     else:
@@ -41,9 +41,9 @@ def main(arguments: argparse.Namespace) -> None:
         write_text(arguments.out, text + "\n")
 
 
-def _require_one(arguments: argparse.Namespace) -> None:
+def _check_board_options(arguments: argparse.Namespace) -> None:
     """Boards of differences compare own runs, each in its own way."""
-    asked = [f"--{name}" for name in KINDS if getattr(arguments, name)]
+    asked = [f"--{name}" for name in BOARD_KINDS if getattr(arguments, name)]
     if len(asked) > 1:
         raise InputError(f"{' and '.join(asked)} are boards of their own; ask for one at a time")
     if asked and arguments.published:
@@ -51,7 +51,7 @@ def _require_one(arguments: argparse.Namespace) -> None:
     if asked and arguments.interval != "studentized":
         raise InputError(f"{asked[0]} shows differences, whose intervals are studentized; leave --interval "
                          f"{arguments.interval} out")
-    for option, kind in OPTIONS.items():
+    for option, kind in BOARD_OPTIONS.items():
         if getattr(arguments, option) is not None and not getattr(arguments, kind):
             raise InputError(f"--{option} is of --{kind}; add it")
 

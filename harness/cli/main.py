@@ -7,7 +7,7 @@ import sys
 import traceback
 from importlib import import_module
 
-from harness.cli.parser import parser
+from harness.cli.parser import build_parser
 from harness.utils.console import console_logging
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
@@ -17,7 +17,7 @@ INTERRUPTED = 130
 
 def main(argv: list[str] | None = None) -> int:
     """0 done, 1 the work failed, 2 the command or its input is wrong, 130 interrupted."""
-    arguments = parser().parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     if hasattr(arguments, "store"):
         arguments.store = Store(arguments.store, getattr(arguments, "tracking_uri", None))
     try:
@@ -25,17 +25,17 @@ def main(argv: list[str] | None = None) -> int:
         with console_logging():
             return getattr(import_module(f"harness.cli.{module}"), function or "main")(arguments) or 0
     except KeyboardInterrupt:
-        return _fail("interrupted; what was finished is kept, the same command goes on from there", INTERRUPTED)
+        return _print_error("interrupted; what was finished is kept, the same command goes on from there", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
         if arguments.debug:
             traceback.print_exc()
-        return _fail(_message(error), _exit_code(error))
+        return _print_error(_error_message(error), _exit_code(error))
 
 
-def _message(error: Exception) -> str:
+def _error_message(error: Exception) -> str:
     if isinstance(error, FramelightError) or _is_backbone_error(error):
         return str(error)
     if isinstance(error, OSError):
@@ -56,6 +56,6 @@ def _is_backbone_error(error: Exception) -> bool:
     return isinstance(error, BackboneError)
 
 
-def _fail(message: str, code: int) -> int:
+def _print_error(message: str, code: int) -> int:
     print(f"framelight: {message}", file=sys.stderr)
     return code

@@ -5,14 +5,22 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from harness.cli.arguments import Parser, add_jobs, add_settings, add_store, count, names, new_command
+from harness.cli.arguments import (
+    CommandParser,
+    add_command,
+    add_jobs,
+    add_settings,
+    add_store,
+    comma_separated,
+    positive_int,
+)
 
 FORMATS = ("onnx", "openvino", "litert", "executorch")
 PRECISIONS = ("float32", "float16", "int8")
 
 
-def predict(commands) -> None:
-    command = new_command(commands, "predict", "predict", "find the faces of a video and read them with trained runs")
+def _add_predict(commands) -> None:
+    command = add_command(commands, "predict", "predict", "find the faces of a video and read them with trained runs")
     command.add_argument("input", metavar="INPUT", help="a video, an image, a folder of images, a folder of face crops "
                          "or camera:0")
     command.add_argument("--run", action="append", required=True, dest="runs", metavar="RUN",
@@ -28,8 +36,12 @@ def predict(commands) -> None:
     kind.add_argument("--detect", action="store_true", help="search faces, even in what looks like a folder of crops")
     command.add_argument("--detector", default="haar", metavar="NAME", help="what finds faces: haar (default), or a "
                          "YuNet model, FILE.onnx")
-    command.add_argument("--smallest", type=count, metavar="PIXELS", help="side of the smallest face to find (default: "
-                         "a twelfth of the frame's shorter side, at least 24)")
+    command.add_argument(
+        "--smallest",
+        type=positive_int,
+        metavar="PIXELS",
+        help="side of the smallest face to find (default: a twelfth of the frame's shorter side, at least 24)",
+    )
     command.add_argument("--margin", type=float, metavar="X", help="side of a crop in sides of the found box (default: "
                          "as the crops that the run learned from)")
     command.add_argument("--missing", choices=("filled", "empty"), default="filled", help="frames without the face: "
@@ -44,8 +56,8 @@ def predict(commands) -> None:
                          "here; see extract)")
 
 
-def export(commands) -> None:
-    command = new_command(commands, "export", "export", "write a run as one file that takes face crops, check it "
+def _add_export(commands) -> None:
+    command = add_command(commands, "export", "export", "write a run as one file that takes face crops, check it "
                           "against the run, score it and measure what it costs")
     command.add_argument("run", metavar="RUN", help="a run id, the beginning of one, or best:TASK")
     command.add_argument("--format", choices=FORMATS, default="onnx", help="default: onnx")
@@ -56,8 +68,13 @@ def export(commands) -> None:
     command.add_argument("--embedding", action="store_true", help="give the backbone's embedding too")
     command.add_argument("--data", type=Path, metavar="DIR", help="where the run's data set is by now")
     command.add_argument("--seed", type=int, metavar="N", help="which seed of the run (default: its first)")
-    command.add_argument("--calibration", type=count, default=256, metavar="N", help="training crops that set the "
-                         "ranges of int8 (default: 256)")
+    command.add_argument(
+        "--calibration",
+        type=positive_int,
+        default=256,
+        metavar="N",
+        help="training crops that set the ranges of int8 (default: 256)",
+    )
     command.add_argument("--no-model", action="store_true", help="do not log the model to MLflow")
     command.add_argument("--force", action="store_true", help="replace what is in the folder")
 
@@ -74,27 +91,27 @@ examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    top = Parser("framelight", description=DESCRIPTION, epilog=EXAMPLES,
+def build_parser() -> argparse.ArgumentParser:
+    top = CommandParser("framelight", description=DESCRIPTION, epilog=EXAMPLES,
                   formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _run(commands)
-    _train_backbone(commands)
-    _leaderboard(commands)
-    _compare(commands)
-    _submit(commands)
-    predict(commands)
-    export(commands)
-    _data(commands)
-    _backbones(commands)
-    _extract(commands)
-    _ui(commands)
-    _bench(commands)
+    _add_run(commands)
+    _add_train_backbone(commands)
+    _add_leaderboard(commands)
+    _add_compare(commands)
+    _add_submit(commands)
+    _add_predict(commands)
+    _add_export(commands)
+    _add_data(commands)
+    _add_backbones(commands)
+    _add_extract(commands)
+    _add_ui(commands)
+    _add_bench(commands)
     return top
 
 
-def _run(commands) -> None:
-    command = new_command(commands, "run", "run", "run a recipe and print its leaderboard; what is finished is not "
+def _add_run(commands) -> None:
+    command = add_command(commands, "run", "run", "run a recipe and print its leaderboard; what is finished is not "
                           "rerun")
     command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
     command.add_argument("--data", type=Path, metavar="DIR", help="a data set; without it the recipe's synthetic one")
@@ -104,8 +121,8 @@ def _run(commands) -> None:
     command.add_argument("--force", action="store_true", help="run finished jobs again (not the trials of a search)")
 
 
-def _train_backbone(commands) -> None:
-    command = new_command(commands, "train-backbone", "train_backbone",
+def _add_train_backbone(commands) -> None:
+    command = add_command(commands, "train-backbone", "train_backbone",
                           "train a backbone on stills; it becomes an entry that recipes name. Killed, the same command "
                           "goes on from the last epoch")
     command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
@@ -116,8 +133,8 @@ def _train_backbone(commands) -> None:
     command.add_argument("--force", action="store_true", help="train again what has been trained")
 
 
-def _leaderboard(commands) -> None:
-    command = new_command(commands, "leaderboard", "leaderboard", "print the leaderboard of all tracked runs")
+def _add_leaderboard(commands) -> None:
+    command = add_command(commands, "leaderboard", "leaderboard", "print the leaderboard of all tracked runs")
     command.add_argument("--task", metavar="TASK", help="expr, va, au or mtl (default: all)")
     add_store(command, tracking=True)
     command.add_argument("--format", choices=("table", "csv", "json", "md"), default="table")
@@ -136,8 +153,8 @@ def _leaderboard(commands) -> None:
     command.add_argument("--plot", type=Path, metavar="FILE", help="with --cost: draw accuracy against latency, as PNG")
 
 
-def _compare(commands) -> None:
-    command = new_command(commands, "compare", "compare", "compare two runs on the same videos: difference, interval, "
+def _add_compare(commands) -> None:
+    command = add_command(commands, "compare", "compare", "compare two runs on the same videos: difference, interval, "
                           "p-value, per class, and the videos that moved most")
     for name in ("first", "second"):
         command.add_argument(name, metavar="RUN", help="a run id, the beginning of one, or best:TASK")
@@ -145,8 +162,8 @@ def _compare(commands) -> None:
     command.add_argument("--format", choices=("table", "json"), default="table")
 
 
-def _submit(commands) -> None:
-    command = new_command(commands, "submit", "submit", "write a challenge's submission files with a run's model, "
+def _add_submit(commands) -> None:
+    command = add_command(commands, "submit", "submit", "write a challenge's submission files with a run's model, "
                           "smoothing and thresholds")
     command.add_argument("run", metavar="RUN", help="a run id, the beginning of one, or best:TASK")
     command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a data set with test lists")
@@ -162,31 +179,33 @@ def _submit(commands) -> None:
     command.add_argument("--seed", type=int, metavar="N", help="which seed of the run (default: its first)")
 
 
-def _data(commands) -> None:
+def _add_data(commands) -> None:
     command = commands.add_parser("data", help="make or check a data set")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
-    make = new_command(actions, "make", "data.make", "write the synthetic set: videos in the ABAW3 layout, and stills")
+    make = add_command(actions, "make", "data.make", "write the synthetic set: videos in the ABAW3 layout, and stills")
     make.add_argument("folder", type=Path, metavar="DIR")
-    make.add_argument("--videos", type=count, default=40, metavar="N")
-    make.add_argument("--frames", type=count, default=150, metavar="N", help="frames of each video (default: 150)")
+    make.add_argument("--videos", type=positive_int, default=40, metavar="N")
+    make.add_argument(
+        "--frames", type=positive_int, default=150, metavar="N", help="frames of each video (default: 150)"
+    )
     make.add_argument("--stills", type=int, default=3000, metavar="N", help="stills with identities (default: 3000)")
     make.add_argument("--seed", type=int, default=0, metavar="N")
     add_jobs(make, "processes")
-    check = new_command(actions, "check", "data.check", "recognise a data set, count it, list every problem")
+    check = add_command(actions, "check", "data.check", "recognise a data set, count it, list every problem")
     check.add_argument("folder", type=Path, metavar="DIR")
     check.add_argument("--against", type=Path, metavar="LIST",
                        help="DIR is a submission: check it against this test list, or the lists of this data set")
 
 
-def _backbones(commands) -> None:
-    command = new_command(commands, "backbones", "backbones", "list backbones with their cost, or show one")
+def _add_backbones(commands) -> None:
+    command = add_command(commands, "backbones", "backbones", "list backbones with their cost, or show one")
     command.epilog = "framelight backbones import FILE --name NAME makes a file of weights a backbone (-h says more)"
     command.add_argument("name", nargs="?", metavar="NAME")
     add_store(command)
-    command.others["import"] = _backbones_import()
+    command.others["import"] = _import_parser()
 
 
-def _backbones_import() -> argparse.ArgumentParser:
+def _import_parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         "framelight backbones import",
         description="make a file of weights a backbone: a network or state dict of torch.save (HSEmotion, EmotiEffLib, "
@@ -197,15 +216,15 @@ def _backbones_import() -> argparse.ArgumentParser:
     command.add_argument("--name", required=True, metavar="NAME", help="what recipes call it")
     command.add_argument("--architecture", metavar="ARCH",
                          help="a backbone's name or timm's; without it, it is found by the tensors")
-    command.add_argument("--classes", type=names, metavar="A,B,...",
+    command.add_argument("--classes", type=comma_separated, metavar="A,B,...",
                          help="names of the score columns (default: the published orders for 7 to 10 columns; none for "
                               "VGGFace, whose columns are people)")
     add_store(command)
     return command
 
 
-def _extract(commands) -> None:
-    command = new_command(commands, "extract", "extract", "extract and store the features of a data set")
+def _add_extract(commands) -> None:
+    command = add_command(commands, "extract", "extract", "extract and store the features of a data set")
     command.add_argument("--data", type=Path, required=True, metavar="DIR")
     command.add_argument("--backbone", required=True, metavar="NAME",
                          help="NAME or NAME@WEIGHTS (random, pretrained, a timm tag, a checkpoint folder)")
@@ -220,14 +239,14 @@ def _extract(commands) -> None:
     add_jobs(command, "threads")
 
 
-def _ui(commands) -> None:
-    command = new_command(commands, "ui", "ui", "open MLflow's UI on the store, on loopback")
+def _add_ui(commands) -> None:
+    command = add_command(commands, "ui", "ui", "open MLflow's UI on the store, on loopback")
     add_store(command, tracking=True)
-    command.add_argument("--port", type=count, metavar="N", help="default: the first free one from 5000")
+    command.add_argument("--port", type=positive_int, metavar="N", help="default: the first free one from 5000")
 
 
-def _bench(commands) -> None:
-    command = new_command(commands, "bench", "bench", "measure the parts that must be fast, each beside what it is "
+def _add_bench(commands) -> None:
+    command = add_command(commands, "bench", "bench", "measure the parts that must be fast, each beside what it is "
                           "held against; exit code 1 when one is missed")
     command.add_argument("name", nargs="?", metavar="NAME", help="one part alone; `scale`, which writes 7 GB for a "
                          "while, and `mobile`, what exported backbones cost, are measured only by their names")

@@ -29,12 +29,12 @@ def main(arguments: argparse.Namespace) -> None:
         radius=arguments.radius, seconds=arguments.seconds, engine=arguments.engine)
     for note in done.notes:
         logger.info(f"note: {note}")
-    lines = [*_read(done.result, True), *_live(done)] if isinstance(done, LiveSummary) else \
-        [*_read(done.result, done.is_video), *_speed(done)]
+    lines = [*_prediction_lines(done.result, True), *_live_lines(done)] if isinstance(done, LiveSummary) else \
+        [*_prediction_lines(done.result, done.is_video), *_speed_lines(done)]
     print("\n".join([*lines, *map(str, done.files)]))
 
 
-def _read(reading: PredictionResult, film: bool) -> Iterator[str]:
+def _prediction_lines(reading: PredictionResult, film: bool) -> Iterator[str]:
     import numpy as np
 
     frames, seen = len(reading.frames), len(np.unique(reading.frame[reading.found]))
@@ -49,7 +49,7 @@ def _read(reading: PredictionResult, film: bool) -> Iterator[str]:
                     "--crops reads images that are faces already")
 
 
-def _speed(done: PredictSummary) -> Iterator[str]:
+def _speed_lines(done: PredictSummary) -> Iterator[str]:
     if not done.frames:
         return
     speed, rate = done.frames / max(done.seconds, 1e-9), done.result.rate
@@ -58,7 +58,7 @@ def _speed(done: PredictSummary) -> Iterator[str]:
     yield f"{speed:.1f} frames a second{beside}{earlier}"
 
 
-def _live(watched: LiveSummary) -> Iterator[str]:
+def _live_lines(watched: LiveSummary) -> Iterator[str]:
     yield (f"{watched.frames / max(watched.seconds, 1e-9):.1f} frames a second, {watched.dropped:,} dropped; "
            f"{watched.median:.0f} ms from a frame to its numbers (median; 95 %: {watched.p95:.0f})")
     yield from watched.delays

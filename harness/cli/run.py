@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 
 from harness.leaderboard.api import run
-from harness.leaderboard.boards import best_pictures, board_rows, show
+from harness.leaderboard.boards import board_rows, format_leaderboard, list_best_figures
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
 
@@ -22,13 +22,13 @@ def main(arguments: argparse.Namespace) -> int:
     outcome, store = result.outcome, result.store
     found = [] if outcome.lost else [record for record in tracked_records(store)
                                      if (record.task, record.data_digest) in outcome.boards]
-    print(show(board_rows(store.untracked if outcome.lost else store, boards=outcome.boards,
-                          from_store=outcome.lost is not None, published=_comparable_to_published(found))))
+    print(format_leaderboard(board_rows(store.untracked if outcome.lost else store, boards=outcome.boards,
+                          from_store=outcome.lost is not None, published=_is_comparable_to_published(found))))
     logger.info(f"{outcome.computed} jobs run, {outcome.kept} already finished, in {time.monotonic() - began:.0f} s; "
                 f"results in {store}")
     if outcome.lost:
         logger.warning(outcome.lost)
-    if pictures := best_pictures(store, found):
+    if pictures := list_best_figures(store, found):
         logger.info("\n".join(["pictures of the best run of each board:", *pictures]))
     for record in outcome.failures:
         logger.info(f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "
@@ -36,8 +36,8 @@ def main(arguments: argparse.Namespace) -> int:
     return 1 if outcome.failures or outcome.lost else 0
 
 
-def _comparable_to_published(found: Iterable[Record]) -> bool:
+def _is_comparable_to_published(found: Iterable[Record]) -> bool:
     """Whether a board is of the data and the protocol of the published figures, which are then shown on it."""
-    from harness.leaderboard.published import ANNOTATED
+    from harness.leaderboard.published import ANNOTATED_ROWS
 
-    return any(record.protocol == "published" and record.annotated == ANNOTATED[record.task] for record in found)
+    return any(record.protocol == "published" and record.annotated == ANNOTATED_ROWS[record.task] for record in found)

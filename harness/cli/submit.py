@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from harness.inference.submission.round_trip import RoundTrip
     from harness.inference.submission.submit import Submission
 
-NAMED = 3
+MAX_NAMES = 3
 """Videos that a line names before it counts the rest."""
 SOURCES = {"frames file": "the frames file", "list of frames": "the list of frames",
            "video file": "the video file (its frames and one more)", "annotation": "the annotation",
@@ -24,10 +24,10 @@ def main(arguments: argparse.Namespace) -> None:
 
     done = submit(arguments.run, arguments.data, arguments.out, split=arguments.split, format=arguments.format,
                   frames=arguments.frames, videos=arguments.videos, store=arguments.store, seed=arguments.seed)
-    print("\n".join(_lines(done)))
+    print("\n".join(_summary_lines(done)))
 
 
-def _lines(done: Submission) -> list[str]:
+def _summary_lines(done: Submission) -> list[str]:
     note = done.note
     window = f"{note['kernel']} of radius {note['radius']}" if note["radius"] else "no smoothing"
     mark = ", optimistic: it was chosen on the labels it was scored on" if note["optimistic"] else ""
@@ -45,10 +45,10 @@ def _lines(done: Submission) -> list[str]:
         said.append(f"a crop past the last line, which takes part in smoothing alone: {_shorten(note['past_the_end'])}")
     if note["without_crop"]:
         said.append(f"no crop, so the mean output of all crops: {_shorten(note['without_crop'])}")
-    return [*said, _scored(done.round_trip)]
+    return [*said, _round_trip_line(done.round_trip)]
 
 
-def _scored(trip: RoundTrip | None) -> str:
+def _round_trip_line(trip: RoundTrip | None) -> str:
     if trip is None:
         return "round trip: the files read back are the predictions in memory"
     known = "the run itself was scored on another split or data"
@@ -62,5 +62,5 @@ def _scored(trip: RoundTrip | None) -> str:
 
 def _shorten(names: Iterable[str]) -> str:
     listed = list(names)
-    more = f" and {len(listed) - NAMED:,} more (all in submission.json)" if len(listed) > NAMED else ""
-    return ", ".join(listed[:NAMED]) + more
+    more = f" and {len(listed) - MAX_NAMES:,} more (all in submission.json)" if len(listed) > MAX_NAMES else ""
+    return ", ".join(listed[:MAX_NAMES]) + more

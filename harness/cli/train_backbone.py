@@ -12,7 +12,7 @@ from harness.runner import BackboneRecipe, apply_settings, find_recipe
 
 logger = logging.getLogger(__name__)
 
-CHOSEN = {"validation": "the validation split, which its figures are of too: as published, and optimistic"}
+SELECTION_NOTES = {"validation": "the validation split, which its figures are of too: as published, and optimistic"}
 """What is said of a card's `selection`, where that is worth a warning."""
 
 
@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.tracking import open_tracker
     from harness.training import rank
 
-    began, first = time.monotonic(), rank.is_rank_zero(recipe.hardware.trainer(recipe.training.precision))
+    began, first = time.monotonic(), rank.is_rank_zero(recipe.hardware.trainer_arguments(recipe.training.precision))
     tracker = open_tracker(arguments.store) if first else None
     outcome = train_backbone(recipe, arguments.data, arguments.store, tracker, arguments.force)
     if not first:
@@ -45,8 +45,8 @@ def _summary(card: dict[str, Any], folder: Path) -> str:
         "entry": str(folder),
         "trained on": f"{card['data']['name']}, {card['stills']:,} images",
         "scores": ", ".join(classes) if len(classes) <= 24 else f"{len(classes):,} identities",
-        "chosen on": CHOSEN.get(card["selection"], card["selection"]),
-        **{figure.replace("_", " "): _number(value) for figure, value in card["metrics"].items()},
+        "chosen on": SELECTION_NOTES.get(card["selection"], card["selection"]),
+        **{figure.replace("_", " "): _format_number(value) for figure, value in card["metrics"].items()},
         "weights": f"{card['weights_hash'][:12]}, {card['size_mb']} MB, {card['licence']}",
         "use it": f"framelight run RECIPE --data DIR --set backbones={name}",
     }
@@ -65,7 +65,7 @@ def _short_name(card: dict[str, Any], folder: Path) -> str:
     return card["name"] if known.weights_hash == card["weights_hash"] else folder.name
 
 
-def _number(value: Any) -> str:
+def _format_number(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) > 1 else f"{value:.3f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

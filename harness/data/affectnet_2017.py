@@ -12,9 +12,9 @@ import numpy as np
 from backbones.spec import AFFECTNET
 from harness.data import affectnet_labels, image_files
 from harness.data.annotations import Rule
-from harness.data.boxes import corners
-from harness.data.csv_listing import read_listing
-from harness.data.csv_table import Table, numbers
+from harness.data.boxes import box_corners
+from harness.data.csv_listing import read_csv_columns
+from harness.data.csv_table import Table, parse_numbers
 from harness.data.layouts import ImageLayout, folder_name
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
@@ -25,15 +25,15 @@ LIST_FOLDERS = ("Manually_Annotated_file_lists", ".", "Manually_Annotated")
 IMAGE_FOLDERS = ("Manually_Annotated_Images", "Manually_Annotated/Manually_Annotated_Images",
                  "Manually_Annotated_compressed/Manually_Annotated_Images",
                  "Manually_Annotated_compressed/Manually_Annotated/Manually_Annotated_Images")
-IMAGE, BOX = "subDirectory_filePath", ("face_x", "face_y", "face_width", "face_height")
-HEADER = (IMAGE, *BOX, "facial_landmarks", "expression", "valence", "arousal")
-WANTED = tuple(name for name in HEADER if name != "facial_landmarks")
-NO_NUMBER = ("", "null", "none", "nan")
-PIXELS = Rule(float, lambda v: ~np.isinf(v), "a number of pixels, or NULL for no box")
+IMAGE_COLUMN, BOX_COLUMNS = "subDirectory_filePath", ("face_x", "face_y", "face_width", "face_height")
+HEADER = (IMAGE_COLUMN, *BOX_COLUMNS, "facial_landmarks", "expression", "valence", "arousal")
+READ_COLUMNS = tuple(name for name in HEADER if name != "facial_landmarks")
+MISSING_VALUES = ("", "null", "none", "nan")
+BOX_RULE = Rule(float, lambda v: ~np.isinf(v), "a number of pixels, or NULL for no box")
 
 
 @dataclass(frozen=True, eq=False)
-class ImageList:
+class CsvImageList:
     """A list's rows. code: int64 [N] 0 to 10; there: bool [N], the image is on disk; sound: bool [N], no fault."""
 
     table: Table
@@ -46,7 +46,7 @@ class ImageList:
 
     @property
     def names(self) -> np.ndarray:
-        return self.table.columns[IMAGE]
+        return self.table.columns[IMAGE_COLUMN]
 
     @property
     def expressive(self) -> np.ndarray:
@@ -64,24 +64,24 @@ class AffectNet2017(ImageLayout):
         self.name = folder_name(self.root)
         self.images = next((self.root / folder for folder in IMAGE_FOLDERS if (self.root / folder).is_dir()),
                            self.root / IMAGE_FOLDERS[0])
-        self._lists: dict[str, ImageList] = {}
+        self._lists: dict[str, CsvImageList] = {}
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        return any(_list(root, split) for split in FILES) and any((root / name).is_dir() for name in IMAGE_FOLDERS)
+        return any(_find_list(root, split) for split in FILES) and any((root / name).is_dir() for name in IMAGE_FOLDERS)
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
         return cls(root)
 
     def splits(self) -> tuple[str, ...]:
-        return tuple(split for split in FILES if _list(self.root, split))
+        return tuple(split for split in FILES if _find_list(self.root, split))
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
         """The images with one of the eight expressions, in the list's order, with their boxes."""
-        listed = self.listed(split)
+        listed = self.image_list(split)
         if listed.faults and problems is None:
-            raise listed.faults[0].exception()
+            raise listed.faults[0].to_exception()
         if problems is not None:
             problems.extend(listed.faults)
         if not listed.there.any():
@@ -100,21 +100,21 @@ class AffectNet2017(ImageLayout):
             listed.boxes[rows],
         )
 
-    def left_out(self, split: str) -> Mapping[str, int]:
-        listed = self.listed(split)
+    def excluded_counts(self, split: str) -> Mapping[str, int]:
+        listed = self.image_list(split)
         counts = {affectnet_labels.NO_EXPRESSION: int((~listed.expressive & listed.sound).sum()),
                   "no image file": int((~listed.there & listed.expressive).sum())}
         return {why: count for why, count in counts.items() if count}
 
-    def listed(self, split: str) -> ImageList:
+    def image_list(self, split: str) -> CsvImageList:
         """The list of a split, read once."""
-        if self.known(split) not in self._lists:
-            self._lists[split] = _listed(_list(self.root, split), self.images)
+        if self.validate_split(split) not in self._lists:
+            self._lists[split] = _read_image_list(_find_list(self.root, split), self.images)
         return self._lists[split]
 
     def find_problems(self) -> Iterator[Problem]:
         for split in self.splits():
-            listed = self.listed(split)
+            listed = self.image_list(split)
             path, lines = listed.table.path, listed.table.lines
             absent = np.flatnonzero(~listed.there & listed.expressive)
             if len(absent):
@@ -130,44 +130,44 @@ class AffectNet2017(ImageLayout):
             if len(again):
                 message = f"{len(again):,} images are listed again, the first {listed.names[again[0]]}"
                 yield Problem(WARNING, "duplicate row", message, path, int(lines[again[0]]))
-        yield from self._leaks()
+        yield from self._find_leaks()
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        lists = ", ".join(str(_list(self.root, split).relative_to(self.root)) for split in self.splits())
+        lists = ", ".join(str(_find_list(self.root, split).relative_to(self.root)) for split in self.splits())
         return (("lists", lists), ("image folder", str(self.images.relative_to(self.root))))
 
-    def _leaks(self) -> Iterator[Problem]:
+    def _find_leaks(self) -> Iterator[Problem]:
         if len(self.splits()) < 2:
             return
-        train, validation = (self.listed(split) for split in affectnet_labels.SPLITS)
+        train, validation = (self.image_list(split) for split in affectnet_labels.SPLITS)
         shared = np.flatnonzero(np.isin(validation.names, train.names))
         if len(shared):
             message = f"{len(shared):,} images are in the training list too, the first {validation.names[shared[0]]}"
             yield Problem(ERROR, "leak", message, validation.table.path, int(validation.table.lines[shared[0]]))
 
 
-def _list(root: Path, split: str) -> Path | None:
+def _find_list(root: Path, split: str) -> Path | None:
     return next((path for folder in LIST_FOLDERS if (path := root / folder / FILES[split]).is_file()), None)
 
 
-def _listed(path: Path, images: Path) -> ImageList:
-    table = read_listing(path, WANTED, HEADER)
-    boxes = {name: np.where(np.isin(np.char.lower(table.columns[name]), NO_NUMBER), "", table.columns[name])
-             for name in BOX}
+def _read_image_list(path: Path, images: Path) -> CsvImageList:
+    table = read_csv_columns(path, READ_COLUMNS, HEADER)
+    boxes = {name: np.where(np.isin(np.char.lower(table.columns[name]), MISSING_VALUES), "", table.columns[name])
+             for name in BOX_COLUMNS}
     table = replace(table, columns={**table.columns, **boxes})
     rules = {"expression": (affectnet_labels.CODE_RULE, 10), "valence": (affectnet_labels.AFFECT_RULE, -2),
-             "arousal": (affectnet_labels.AFFECT_RULE, -2)} | dict.fromkeys(BOX, (PIXELS, np.nan))
+             "arousal": (affectnet_labels.AFFECT_RULE, -2)} | dict.fromkeys(BOX_COLUMNS, (BOX_RULE, np.nan))
     rows, values, faults = np.arange(len(table)), {}, list(table.faults)
     for name, (rule, missing) in rules.items():
-        values[name], wrong = numbers(table, name, rows, rule, missing)
+        values[name], wrong = parse_numbers(table, name, rows, rule, missing)
         faults.extend(wrong)
     faulty = {fault.line for fault in faults}
-    return ImageList(
+    return CsvImageList(
         table,
         values["expression"].astype(np.int64),
         affectnet_labels.affects(values["valence"], values["arousal"]),
-        corners(*(values[name] for name in BOX)),
-        image_files.present(images, table.columns[IMAGE].tolist()),
+        box_corners(*(values[name] for name in BOX_COLUMNS)),
+        image_files.existence_mask(images, table.columns[IMAGE_COLUMN].tolist()),
         ~np.isin(table.lines, list(faulty)),
         tuple(sorted(faults, key=lambda fault: fault.line)),
     )

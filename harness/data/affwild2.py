@@ -13,15 +13,14 @@ from typing import Self
 import numpy as np
 
 from harness.data import affwild2_checks, affwild2_paths, annotations
-from harness.data.affwild2_paths import CROP, source_video
+from harness.data.affwild2_paths import CROP_PATTERN, source_video
 from harness.data.dataset import Labels, Sequence
 from harness.data.layouts import SPLITS, VideoLayout
 from harness.data.problems import ERROR, Problem
-from harness.metrics.tasks import ACTION_UNITS, TASKS
-from harness.metrics.tasks import task as find_task
+from harness.metrics.tasks import ACTION_UNITS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
 
-EMPTY = {"expr": np.zeros(0, np.int64), "va": np.zeros((0, 2), np.float32),
+EMPTY_TARGETS = {"expr": np.zeros(0, np.int64), "va": np.zeros((0, 2), np.float32),
          "au": np.zeros((0, len(ACTION_UNITS)), np.int8)}
 
 
@@ -39,12 +38,12 @@ class CropFolders(Mapping[str, Sequence]):
             raise KeyError(name)
         try:
             found = sorted({int(match[1]): file for file in sorted(os.listdir(self.folder / name), reverse=True)
-                            if (match := CROP.fullmatch(file))}.items())
+                            if (match := CROP_PATTERN.fullmatch(file))}.items())
         except (FileNotFoundError, NotADirectoryError):
             found = []
         images = tuple(self.folder / name / file for _, file in found)
         if found and found[0][0] == 0:
-            raise Problem(ERROR, "frame number", affwild2_paths.FRAME_ZERO, images[0]).exception()
+            raise Problem(ERROR, "frame number", affwild2_paths.FRAME_ZERO, images[0]).to_exception()
         return Sequence(name, np.array([frame for frame, _ in found], dtype=np.int32), images)
 
     def __iter__(self) -> Iterator[str]:
@@ -67,11 +66,11 @@ class AffWild2(VideoLayout):
     def __init__(self, root: Path):
         self.root = Path(root)
         self.name = self.root.resolve().name
-        self.folders = affwild2_paths.locate(self.root)
+        self.folders = affwild2_paths.locate_folders(self.root)
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        return root.is_dir() and affwild2_paths.is_released(root)
+        return root.is_dir() and affwild2_paths.has_release_layout(root)
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
@@ -81,7 +80,7 @@ class AffWild2(VideoLayout):
     def sequences(self) -> Mapping[str, Sequence]:
         """Every crop folder and every video that a sound annotation or test list names, sorted by name."""
         names = set(self.crop_folders)
-        for task, split in self.parts():
+        for task, split in self.task_splits():
             with suppress(InputError):
                 names.update(self.sequence_names(task, split))
         return CropFolders(self.folders.crops, tuple(sorted(names)))
@@ -91,7 +90,7 @@ class AffWild2(VideoLayout):
         with os.scandir(self.folders.crops) as entries:
             return tuple(sorted(e.name for e in entries if e.is_dir() and not e.name.startswith(".")))
 
-    def parts(self) -> tuple[tuple[str, str], ...]:
+    def task_splits(self) -> tuple[tuple[str, str], ...]:
         """Every (task, split) there is, test lists last."""
         return *self.folders.files, *((task, "test") for task in self.folders.lists)
 
@@ -99,23 +98,23 @@ class AffWild2(VideoLayout):
         return tuple(name for name in TASKS if self.splits(name))
 
     def splits(self, task: str) -> tuple[str, ...]:
-        return tuple(split for split in SPLITS if (find_task(task).name, split) in self.folders.files)
+        return tuple(split for split in SPLITS if (get_task(task).name, split) in self.folders.files)
 
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
         if split == "test":
-            if find_task(task).name not in self.folders.lists:
+            if get_task(task).name not in self.folders.lists:
                 wanted = affwild2_paths.CHALLENGES[task][1]
                 raise InputError(f"{self.root}: no test list of task '{task}'; put {wanted} there")
-            return annotations.read_listed(self.folders.lists[task])
-        files = self.files(task, split)
-        return annotations.read_images(files[0]).videos if task == "mtl" else tuple(path.stem for path in files)
+            return annotations.read_test_videos(self.folders.lists[task])
+        files = self.annotation_files(task, split)
+        return annotations.read_image_rows(files[0]).videos if task == "mtl" else tuple(path.stem for path in files)
 
-    def test_members(self, task: str) -> tuple[str, ...]:
+    def test_sequence_names(self, task: str) -> tuple[str, ...]:
         with suppress(InputError):
             return self.sequence_names(task, "test")
         return ()
 
-    def files(self, task: str, split: str) -> tuple[Path, ...]:
+    def annotation_files(self, task: str, split: str) -> tuple[Path, ...]:
         """The annotation files of a split; one alone for `mtl`."""
         if not self.splits(task):
             have = ", ".join(self.tasks()) or "none"
@@ -125,14 +124,18 @@ class AffWild2(VideoLayout):
         return self.folders.files[task, split]
 
     def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:
-        files = self.files(task, split)
-        rows = self._image_rows(files[0], problems) if task == "mtl" else self._frame_rows(files, task, problems)
+        files = self.annotation_files(task, split)
+        rows = (
+            self._read_multitask_labels(files[0], problems)
+            if task == "mtl"
+            else self._read_frame_labels(files, task, problems)
+        )
         videos, index, frame, targets = rows
         return Labels(videos, index, frame, videos, index, tuple(source_video(name) for name in videos), targets)
 
     def labels_digest(self, task: str, split: str) -> str:
         hashed = hashlib.sha256()
-        for path in self.files(task, split):
+        for path in self.annotation_files(task, split):
             content = path.read_bytes()
             hashed.update(f"{path.name}\0{len(content)}\0".encode())
             hashed.update(content)
@@ -142,7 +145,7 @@ class AffWild2(VideoLayout):
         return affwild2_checks.find_problems(self, crops)
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        def place(folder: Path | None) -> str:
+        def describe_location(folder: Path | None) -> str:
             if folder is None:
                 return "none: nothing to train on or to score; `framelight submit` predicts the test lists"
             return "in the folder itself" if folder == self.root else f"{folder.relative_to(self.root)}/"
@@ -150,11 +153,13 @@ class AffWild2(VideoLayout):
         lists = {path.parent: [] for path in self.folders.lists.values()}
         for task, path in self.folders.lists.items():
             lists[path.parent].append(task)
-        return (("crops", f"{self.folders.crops.name}/, {len(self.crop_folders):,} folders"),
-                ("annotations", place(self.folders.annotations)),
-                *(("test lists", f"{', '.join(tasks)}: {place(folder)}") for folder, tasks in lists.items()))
+        return (
+            ("crops", f"{self.folders.crops.name}/, {len(self.crop_folders):,} folders"),
+            ("annotations", describe_location(self.folders.annotations)),
+            *(("test lists", f"{', '.join(tasks)}: {describe_location(folder)}") for folder, tasks in lists.items()),
+        )
 
-    def _frame_rows(self, files: tuple[Path, ...], task: str, problems: list[Problem] | None) -> tuple:
+    def _read_frame_labels(self, files: tuple[Path, ...], task: str, problems: list[Problem] | None) -> tuple:
         names, parts = [], []
         for path in files:
             try:
@@ -167,14 +172,14 @@ class AffWild2(VideoLayout):
         lengths = [len(part) for part in parts]
         index = np.repeat(np.arange(len(parts), dtype=np.int32), lengths)
         frame = np.concatenate([np.zeros(0, np.int32), *(np.arange(1, n + 1, dtype=np.int32) for n in lengths)])
-        return tuple(names), index, frame, {task: np.concatenate([EMPTY[task], *parts])}
+        return tuple(names), index, frame, {task: np.concatenate([EMPTY_TARGETS[task], *parts])}
 
-    def _image_rows(self, path: Path, problems: list[Problem] | None) -> tuple:
+    def _read_multitask_labels(self, path: Path, problems: list[Problem] | None) -> tuple:
         try:
             rows, targets = annotations.read_multitask(path)
         except InputError:
             if problems is None:
                 raise
             problems.extend(annotations.multitask_faults(path))
-            return (), np.zeros(0, np.int32), np.zeros(0, np.int32), EMPTY
+            return (), np.zeros(0, np.int32), np.zeros(0, np.int32), EMPTY_TARGETS
         return rows.videos, rows.index, rows.frame, targets

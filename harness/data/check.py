@@ -13,49 +13,49 @@ from harness.data.dataset import Sequence
 from harness.data.image_files import image_fault
 from harness.data.image_table import ImageTable
 from harness.data.image_table_stills import TableStills
-from harness.data.label_counts import Counts, count
+from harness.data.label_counts import LabelCounts, count_labels
 from harness.data.layouts import SPLITS, VideoLayout
-from harness.data.problems import ERROR, WARNING, Problem, Report, TestSplit
-from harness.data.registry import is_dataset, open_dataset, open_stills, stills_layout
+from harness.data.problems import ERROR, WARNING, DatasetReport, Problem, TestSplit
+from harness.data.registry import detect_stills_layout, is_dataset, open_dataset, open_stills
 from harness.metrics.tasks import TASKS
 from harness.utils.errors import InputError
 
 
-def check(root: Path, seed: int = 0, images: bool = True) -> Report | StillsReport:
+def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetReport | StillsReport:
     """Look at every annotation and, with `images`, at the first and last bytes of every image file.
 
     A folder that only a backbone can learn from is reported on as stills.
     Raises InputError when the folder cannot be opened at all (see `open_dataset`).
     """
-    if not is_dataset(root) and stills_layout(root) is not None:
+    if not is_dataset(root) and detect_stills_layout(root) is not None:
         return check_stills(open_stills(root, seed), images)
     dataset = open_dataset(root, seed)
-    if isinstance(dataset, ImageTable) and not dataset.annotated:
+    if isinstance(dataset, ImageTable) and not dataset.has_labels:
         return check_stills(TableStills(dataset), images)
     problems: list[Problem] = []
-    crops, files = _crops(dataset, problems, images)
+    crops, files = _scan_crops(dataset, problems, images)
     counts = []
     for task in dataset.tasks():
         problems.extend(_missing_splits(dataset, task))
         for split in dataset.splits(task):
-            found = tuple(count(task, split, dataset.labels(task, split, problems), crops))
-            problems.extend(_poor(dataset, found))
+            found = tuple(count_labels(task, split, dataset.labels(task, split, problems), crops))
+            problems.extend(_find_split_problems(dataset, found))
             counts.extend(found)
-    tests = tuple(_tests(dataset, crops))
+    tests = tuple(_summarize_test_splits(dataset, crops))
     if not counts and (dataset.tasks() or not tests):
         problems.append(Problem(ERROR, "empty split", "there is no annotated row at all", dataset.root))
     problems.extend(dataset.find_problems(crops))
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
-    return Report(dataset.root, dataset.name, dataset.layout, dataset.noun, dataset.temporal, dataset.summary(),
+    return DatasetReport(dataset.root, dataset.name, dataset.layout, dataset.noun, dataset.temporal, dataset.summary(),
                   len(crops), files, sum(map(len, crops.values())), tuple(counts), tests, tuple(ordered))
 
 
-def render(report: Report | StillsReport, limit: int | None = None) -> str:
+def render(report: DatasetReport | StillsReport, limit: int | None = None) -> str:
     """The report for a terminal of 100 columns; limit: at most that many problems of one kind are written out."""
     return render_stills(report, limit) if isinstance(report, StillsReport) else render_report(report, limit)
 
 
-def _crops(dataset: VideoLayout, problems: list[Problem], images: bool) -> tuple[dict[str, np.ndarray], int]:
+def _scan_crops(dataset: VideoLayout, problems: list[Problem], images: bool) -> tuple[dict[str, np.ndarray], int]:
     """Frames of each sequence whose image has no fault, and how many image files there are.
 
     A sequence that the reader refuses has none.
@@ -70,14 +70,14 @@ def _crops(dataset: VideoLayout, problems: list[Problem], images: bool) -> tuple
         files += len(sequence.images)
         whole = np.ones(len(sequence.images), bool)
         if images:
-            faults = _faulty(sequence)
+            faults = _find_image_faults(sequence)
             problems.extend(faults.values())
             whole[list(faults)] = False
         crops[name] = sequence.frames[whole]
     return crops, files
 
 
-def _faulty(sequence: Sequence) -> dict[int, Problem]:
+def _find_image_faults(sequence: Sequence) -> dict[int, Problem]:
     faults = ((i, image_fault(path)) for i, path in enumerate(sequence.images))
     return {i: Problem(WARNING, "image", f"{fault}; it counts as a missing crop", sequence.images[i])
             for i, fault in faults if fault}
@@ -90,7 +90,7 @@ def _missing_splits(dataset: VideoLayout, task: str) -> Iterator[Problem]:
             yield Problem(WARNING, "missing split", message, dataset.root)
 
 
-def _poor(dataset: VideoLayout, found: tuple[Counts, ...]) -> Iterator[Problem]:
+def _find_split_problems(dataset: VideoLayout, found: tuple[LabelCounts, ...]) -> Iterator[Problem]:
     """What is wrong with a split as a whole: nothing valid in it, or a class that never occurs."""
     for counts in found:
         where = f"{counts.split} split of task {counts.task}"
@@ -99,10 +99,12 @@ def _poor(dataset: VideoLayout, found: tuple[Counts, ...]) -> Iterator[Problem]:
             message = f"{where} is empty: {what} for {counts.output}; a run of that task stops here"
             yield Problem(ERROR, "empty split", message, dataset.root)
         elif counts.output != "va":
-            yield from _absent(dataset.root, where, counts.output, counts.spread, counts.valid)
+            yield from _find_absent_classes(dataset.root, where, counts.output, counts.spread, counts.valid)
 
 
-def _absent(root: Path, where: str, output: str, spread: Mapping[str, int], valid: int) -> Iterator[Problem]:
+def _find_absent_classes(
+    root: Path, where: str, output: str, spread: Mapping[str, int], valid: int
+) -> Iterator[Problem]:
     absent = [name for name, number in spread.items() if not number]
     if output == "expr" and len(absent) == len(spread) - 1:
         only = next(name for name, number in spread.items() if number)
@@ -115,8 +117,8 @@ def _absent(root: Path, where: str, output: str, spread: Mapping[str, int], vali
         yield Problem(WARNING, "absent class", f"{', '.join(always)} in every row of the {where}", root)
 
 
-def _tests(dataset: VideoLayout, crops: Mapping[str, np.ndarray]) -> Iterator[TestSplit]:
+def _summarize_test_splits(dataset: VideoLayout, crops: Mapping[str, np.ndarray]) -> Iterator[TestSplit]:
     for task in TASKS:
-        names = dataset.test_members(task)
+        names = dataset.test_sequence_names(task)
         if names:
             yield TestSplit(task, len(names), sum(len(crops[name]) > 0 for name in names))

@@ -7,39 +7,44 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from harness.data.check_stills import StillsCounts, StillsReport
-from harness.data.label_counts import Counts
-from harness.data.problems import Problem, ProblemReport, Report
+from harness.data.label_counts import LabelCounts
+from harness.data.problems import DatasetReport, Problem, ProblemReport
 from harness.metrics.tasks import AFFECTS
 from harness.utils.text import plural, ruled_table
 
-WIDTH = 100
-CELL = 18
+LINE_WIDTH = 100
+CELL_WIDTH = 18
 TITLES = {"expr": "expressions of valid rows", "au": "action units present in valid rows",
           "va": "valence and arousal of valid rows"}
 
 
-def render_report(report: Report, limit: int | None) -> str:
-    parts = [_head(report), _splits(report), *_spreads(report.counts), problem_text(report, limit)]
+def render_report(report: DatasetReport, limit: int | None) -> str:
+    parts = [
+        _format_header(report),
+        _format_splits(report),
+        *_format_distributions(report.counts),
+        format_problems(report, limit),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _head(report: Report) -> str:
+def _format_header(report: DatasetReport) -> str:
     unit = report.noun if report.temporal else "block"
     good = f", {report.crops:,} of them whole" if report.crops != report.images else ""
     lines = [("layout", report.layout), ("folder", str(report.root)), *report.summary,
              ("images", f"{report.images:,} in {plural(report.sequences, unit)}{good}")]
     lines += [("test", f"{test.task}: {plural(test.sequences, unit)}, {test.cropped:,} with crops")
               for test in report.tests]
-    return head(report.name, lines)
+    return format_summary_lines(report.name, lines)
 
 
-def head(name: str, lines: list[tuple[str, str]]) -> str:
+def format_summary_lines(name: str, lines: list[tuple[str, str]]) -> str:
     """The data set's name, and (word, text) lines under it."""
     width = max(len(word) for word, _ in lines)
-    return "\n".join([name, *(_hanging(f"  {word:<{width}}  ", text) for word, text in lines)])
+    return "\n".join([name, *(_hanging_indent(f"  {word:<{width}}  ", text) for word, text in lines)])
 
 
-def _splits(report: Report) -> str:
+def _format_splits(report: DatasetReport) -> str:
     if not report.counts:
         return ""
     rows = "frames" if report.temporal else "images"
@@ -52,20 +57,20 @@ def _splits(report: Report) -> str:
     return "\n".join(ruled_table(table, left=2))
 
 
-def _spreads(counts: tuple[Counts, ...]) -> Iterator[str]:
+def _format_distributions(counts: tuple[LabelCounts, ...]) -> Iterator[str]:
     for output, title in TITLES.items():
         found = [one for one in counts if one.output == output and one.valid]
         if found:
             spreads = [one.spread for one in found]
             rows = affect_rows(spreads) if output == "va" else class_rows(spreads, [one.valid for one in found])
-            yield spread_text(title, [f"{one.task} {one.split}" for one in found], rows)
+            yield format_distribution(title, [f"{one.task} {one.split}" for one in found], rows)
 
 
-def spread_text(title: str, heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
+def format_distribution(title: str, heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
     """A titled table of (name, one cell under each head)."""
     first = max(len(name) for name, _ in rows)
-    lines = ["  ".join([" " * first, *(name.rjust(CELL) for name in heads)])]
-    lines += ["  ".join([name.ljust(first), *(cell.rjust(CELL) for cell in cells)]) for name, cells in rows]
+    lines = ["  ".join([" " * first, *(name.rjust(CELL_WIDTH) for name in heads)])]
+    lines += ["  ".join([name.ljust(first), *(cell.rjust(CELL_WIDTH) for cell in cells)]) for name, cells in rows]
     return "\n".join([title, lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
@@ -83,7 +88,7 @@ def affect_rows(spreads: Sequence[Mapping[str, tuple]]) -> list[tuple[str, list[
             for name in AFFECTS for word, write in formats.items()]
 
 
-def problem_text(report: ProblemReport, limit: int | None) -> str:
+def format_problems(report: ProblemReport, limit: int | None) -> str:
     """How many problems, and each of them; limit: at most that many of one kind."""
     if not report.problems:
         return "no problem found"
@@ -91,48 +96,48 @@ def problem_text(report: ProblemReport, limit: int | None) -> str:
     for _, group in groupby(report.problems, key=lambda problem: (problem.severity, problem.kind)):
         same = list(group)
         shown = same if limit is None else same[:limit]
-        lines += [_problem(problem, report) for problem in shown]
+        lines += [_format_problem(problem, report) for problem in shown]
         if len(same) > len(shown):
             lines.append(f"{same[0].severity:<7}  and {len(same) - len(shown):,} more of this kind ({same[0].kind})")
     return "\n".join(lines)
 
 
-def _problem(problem: Problem, report: ProblemReport) -> str:
+def _format_problem(problem: Problem, report: ProblemReport) -> str:
     whole = problem.file == report.root and problem.line is None
-    where = "" if whole else f"{problem.where(report.root)}: "
+    where = "" if whole else f"{problem.location(report.root)}: "
     start = f"{problem.severity:<7}  "
-    if len(start + where + problem.message) <= WIDTH:
+    if len(start + where + problem.message) <= LINE_WIDTH:
         return start + where + problem.message
-    lines = [start + where.rstrip(), _hanging(" " * len(start), problem.message)] if where else \
-        [_hanging(start, problem.message)]
+    lines = [start + where.rstrip(), _hanging_indent(" " * len(start), problem.message)] if where else \
+        [_hanging_indent(start, problem.message)]
     return "\n".join(lines)
 
 
-def _hanging(start: str, text: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start),
+def _hanging_indent(start: str, text: str) -> str:
+    return textwrap.fill(text, LINE_WIDTH, initial_indent=start, subsequent_indent=" " * len(start),
                          break_long_words=False, break_on_hyphens=False)
 
 
 def render_stills(report: StillsReport, limit: int | None) -> str:
     parts = [
-        _stills_head(report),
-        _stills_splits(report),
-        _left_out(report),
-        *_stills_spreads(report.counts),
-        problem_text(report, limit),
+        _format_stills_header(report),
+        _format_stills_splits(report),
+        _format_excluded(report),
+        *_format_stills_distributions(report.counts),
+        format_problems(report, limit),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _stills_head(report: StillsReport) -> str:
+def _format_stills_header(report: StillsReport) -> str:
     images = f"{report.images:,}"
     if report.whole not in (None, report.images):
         images += f", {report.whole:,} of them whole"
-    return head(report.name, [("layout", report.layout), ("folder", str(report.root)), *report.summary,
+    return format_summary_lines(report.name, [("layout", report.layout), ("folder", str(report.root)), *report.summary,
                               ("images", images)])
 
 
-def _stills_splits(report: StillsReport) -> str:
+def _format_stills_splits(report: StillsReport) -> str:
     if not report.counts:
         return ""
     rows = [(one.split, f"{one.images:,}", "-" if one.subjects is None else f"{one.subjects:,}", f"{one.boxed:,}",
@@ -140,17 +145,17 @@ def _stills_splits(report: StillsReport) -> str:
     return "\n".join(ruled_table([("split", "images", "subjects", "with a box", "with an expression"), *rows]))
 
 
-def _left_out(report: StillsReport) -> str:
+def _format_excluded(report: StillsReport) -> str:
     return "\n".join(f"left out of {one.split}: {count:,} {why}" for one in report.counts
                      for why, count in one.left_out.items())
 
 
-def _stills_spreads(counts: tuple[StillsCounts, ...]) -> Iterator[str]:
+def _format_stills_distributions(counts: tuple[StillsCounts, ...]) -> Iterator[str]:
     expressive = [one for one in counts if one.expressive]
     if expressive:
         rows = class_rows([one.classes for one in expressive], [one.expressive for one in expressive])
-        yield spread_text("expressions", [one.split for one in expressive], rows)
+        yield format_distribution("expressions", [one.split for one in expressive], rows)
     moved = [one for one in counts if one.affects]
     if moved:
-        yield spread_text("valence and arousal", [one.split for one in moved],
+        yield format_distribution("valence and arousal", [one.split for one in moved],
                           affect_rows([one.affects for one in moved]))

@@ -64,10 +64,10 @@ def check_stills(source: ImageLayout, images: bool = True) -> StillsReport:
         except InputError as error:
             problems.append(Problem(ERROR, "split", str(error), source.root))
             continue
-        faults = _faulty(stills) if images else []
+        faults = _find_image_faults(stills) if images else []
         faulty += len(faults)
-        counts.append(_count(split, stills, source.left_out(split)))
-        problems += [*faults, *_poor(source.root, counts[-1])]
+        counts.append(_count_split(split, stills, source.excluded_counts(split)))
+        problems += [*faults, *_find_split_problems(source.root, counts[-1])]
     if "train" not in source.splits():
         problems.append(Problem(ERROR, "missing split", "there is no training split", source.root))
     if len(counts) == len(source.splits()):
@@ -78,7 +78,7 @@ def check_stills(source: ImageLayout, images: bool = True) -> StillsReport:
                         tuple(ordered))
 
 
-def _faulty(stills: Stills) -> list[Problem]:
+def _find_image_faults(stills: Stills) -> list[Problem]:
     found = []
     with Progress("images", unit="image") as progress:
         for done, path in enumerate(stills.images, start=1):
@@ -89,16 +89,16 @@ def _faulty(stills: Stills) -> list[Problem]:
     return found
 
 
-def _count(split: str, stills: Stills, left_out: Mapping[str, int]) -> StillsCounts:
+def _count_split(split: str, stills: Stills, left_out: Mapping[str, int]) -> StillsCounts:
     labelled = stills.expression[stills.expression >= 0]
     classes = dict(zip(stills.classes, np.bincount(labelled, minlength=len(stills.classes)).tolist()))
     boxed = 0 if stills.boxes is None else int((~np.isnan(stills.boxes[:, 0])).sum())
     subjects = len(np.unique(stills.subject))
     return StillsCounts(split, len(stills), None if subjects == len(stills) else subjects, boxed, left_out, classes,
-                        _affects(stills))
+                        _affect_statistics(stills))
 
 
-def _affects(stills: Stills) -> dict[str, tuple[float, float, float, float]]:
+def _affect_statistics(stills: Stills) -> dict[str, tuple[float, float, float, float]]:
     valid = () if stills.va is None else stills.va[(stills.va >= -1).all(axis=1)].astype(np.float64)
     if not len(valid):
         return {}
@@ -106,7 +106,7 @@ def _affects(stills: Stills) -> dict[str, tuple[float, float, float, float]]:
     return {name: tuple(map(float, column)) for name, column in zip(AFFECTS, columns)}
 
 
-def _poor(root: Path, counts: StillsCounts) -> Iterator[Problem]:
+def _find_split_problems(root: Path, counts: StillsCounts) -> Iterator[Problem]:
     absent = [name for name, number in counts.classes.items() if not number]
     if not counts.images:
         yield Problem(ERROR, "empty split", f"the {counts.split} split has no image", root)

@@ -13,10 +13,10 @@ from harness.data.csv_table import Table
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
 
-BLOCK = 8192
+BLOCK_ROWS = 8192
 
 
-def read_listing(path: Path, wanted: tuple[str, ...], header: tuple[str, ...] = ()) -> Table:
+def read_csv_columns(path: Path, wanted: tuple[str, ...], header: tuple[str, ...] = ()) -> Table:
     """The wanted columns of a CSV list.
 
     header: the columns of a list that may come without a line that names them.
@@ -26,7 +26,7 @@ def read_listing(path: Path, wanted: tuple[str, ...], header: tuple[str, ...] = 
     lines, blocks = [np.zeros(0, np.int64)], [tuple(np.zeros(0, np.str_) for _ in wanted)]
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            for numbers, columns in _blocks(path, csv.reader(file), wanted, header, faults):
+            for numbers, columns in _read_blocks(path, csv.reader(file), wanted, header, faults):
                 lines.append(np.array(numbers, np.int64))
                 blocks.append(tuple(np.char.strip(np.array(column, np.str_)) for column in columns))
     except UnicodeDecodeError as error:
@@ -40,16 +40,16 @@ def read_listing(path: Path, wanted: tuple[str, ...], header: tuple[str, ...] = 
     return found
 
 
-def _blocks(path: Path, reader: Iterator[list[str]], wanted: tuple[str, ...], header: tuple[str, ...],
+def _read_blocks(path: Path, reader: Iterator[list[str]], wanted: tuple[str, ...], header: tuple[str, ...],
             faults: list[Problem]) -> Iterator[tuple[list[int], tuple[tuple[str, ...], ...]]]:
     """Line numbers and wanted columns of each block; rows of another width than the first become faults."""
     try:
         first = [cell.strip() for cell in next(reader, [])]
         bare = bool(header) and len(first) == len(header) and not set(first) & set(header)
         names = list(header) if bare else first
-        places = _places(path, names, wanted)
+        places = _column_positions(path, names, wanted)
         rows = chain([first], reader) if bare else reader
-        while block := [(reader.line_num, row) for row in islice(rows, BLOCK)]:
+        while block := [(reader.line_num, row) for row in islice(rows, BLOCK_ROWS)]:
             sound = [(line, row) for line, row in block if len(row) == len(names)]
             faults += [Problem(ERROR, "row", f"{len(row)} columns, but there must be {len(names)}", path, line)
                        for line, row in block if row and len(row) != len(names)]
@@ -60,7 +60,7 @@ def _blocks(path: Path, reader: Iterator[list[str]], wanted: tuple[str, ...], he
         raise InputError(f"{path}:{reader.line_num}: not a CSV row: {error}") from error
 
 
-def _places(path: Path, names: list[str], wanted: tuple[str, ...]) -> list[int]:
+def _column_positions(path: Path, names: list[str], wanted: tuple[str, ...]) -> list[int]:
     if missing := [name for name in wanted if name not in names]:
         found = f"; the columns are {', '.join(names)}"[:200] if any(names) else "; the file is empty"
         raise InputError(f"{path}:1: no column {' and no column '.join(missing)}{found}")

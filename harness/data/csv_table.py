@@ -32,7 +32,7 @@ class Table:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def annotated(self, *names: str) -> np.ndarray:
+    def nonempty_rows(self, *names: str) -> np.ndarray:
         """bool [N]: rows with a non-empty cell in one of these columns; absent columns are empty."""
         filled = [self.columns[name] != "" for name in names if name in self.columns]
         return np.any(filled, axis=0) if filled else np.zeros(len(self), bool)
@@ -76,35 +76,43 @@ def _read_rows(path: Path) -> tuple[list[str], list[list[str]], list[int], list[
     return header, rows, lines, faults
 
 
-def split_names(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
+def parse_splits(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
     """str [N] split of each row, `val` read as `validation`; '' for a cell that names none, which is a fault."""
-    return _coded(table, "split", np.arange(len(table)), SPLIT_NAMES, "", np.str_)
+    return _parse_codes(table, "split", np.arange(len(table)), SPLIT_NAMES, "", np.str_)
 
 
-def targets(table: Table, output: str, rows: np.ndarray) -> tuple[np.ndarray, tuple[Problem, ...]]:
+def parse_targets(table: Table, output: str, rows: np.ndarray) -> tuple[np.ndarray, tuple[Problem, ...]]:
     """Targets of the rows (shapes and marks as in `Labels`); empty and faulty cells have none."""
     if output == "expr":
-        return _coded(table, "expression", rows, EXPRESSION_NAMES | {"": -1}, -1, np.int64)
+        return _parse_codes(table, "expression", rows, EXPRESSION_NAMES | {"": -1}, -1, np.int64)
     names, rule, dtype = (AFFECTS, AFFECT_RULE, np.float32) if output == "va" else \
         (ACTION_UNITS, ACTION_UNIT_RULE, np.int8)
     missing = -5 if output == "va" else -1
-    found = [numbers(table, name, rows, rule, missing) for name in names]
+    found = [parse_numbers(table, name, rows, rule, missing) for name in names]
     values = np.stack([column for column, _ in found], axis=1).astype(dtype)
     return values, tuple(fault for _, faults in found for fault in faults)
 
 
-def _coded(table: Table, column: str, rows: np.ndarray, codes: Mapping, missing: object,
+def _parse_codes(table: Table, column: str, rows: np.ndarray, codes: Mapping, missing: object,
            dtype: type) -> tuple[np.ndarray, tuple[Problem, ...]]:
     names, index = np.unique(np.char.lower(table.columns[column][rows]), return_inverse=True)
     known = np.array([name in codes for name in names.tolist()], dtype=bool)
     values = np.array([codes.get(name, missing) for name in names.tolist()], dtype=dtype)
     wrong = rows[~known[index]] if len(rows) else rows
-    faults = tuple(Problem(ERROR, column, _unknown(column, str(table.columns[column][row]), codes), table.path,
-                           int(table.lines[row])) for row in wrong)
+    faults = tuple(
+        Problem(
+            ERROR,
+            column,
+            _unknown_value_message(column, str(table.columns[column][row]), codes),
+            table.path,
+            int(table.lines[row]),
+        )
+        for row in wrong
+    )
     return values[index] if len(rows) else np.zeros(0, dtype), faults
 
 
-def _unknown(column: str, cell: str, codes: Mapping) -> str:
+def _unknown_value_message(column: str, cell: str, codes: Mapping) -> str:
     names = [name for name in codes if name]
     if not cell:
         return f"no {column}; write {', '.join(names)}"
@@ -112,7 +120,7 @@ def _unknown(column: str, cell: str, codes: Mapping) -> str:
     return f"unknown {column} '{cell}'; " + (f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}")
 
 
-def numbers(table: Table, column: str, rows: np.ndarray, rule: Rule,
+def parse_numbers(table: Table, column: str, rows: np.ndarray, rule: Rule,
             missing: float) -> tuple[np.ndarray, tuple[Problem, ...]]:
     """The column's numbers in the rows, [N]; `missing` in empty and in faulty cells, and where it is absent."""
     if column not in table.columns:

@@ -27,10 +27,10 @@ def sequence_digest(sequence: Sequence, cache: JsonCache | None = None) -> str:
     """64 hex digits over the frame numbers, file names and bytes of a sequence's crops, wherever they lie."""
     cache = digest_cache() if cache is None else cache
     try:
-        signature = _signature(sequence)
+        signature = _stat_signature(sequence)
         found = cache.get(signature)
         if found is None:
-            found = _content(sequence)
+            found = _content_digest(sequence)
             cache.set(signature, found)
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
@@ -54,7 +54,7 @@ def dataset_digest(dataset: Dataset, cache: Path | None = None, names: Iterable[
     return content_hash(found, 16)
 
 
-class HasData(Protocol):
+class DataRecord(Protocol):
     """What a record says of the data it was made on."""
 
     @property
@@ -89,7 +89,7 @@ class DatasetFingerprint:
             self._labels[task] = labels_fingerprint(self.dataset, task)
         return self._labels[task]
 
-    def matches(self, record: HasData) -> bool:
+    def matches(self, record: DataRecord) -> bool:
         """Whether a record was made on these very images and annotations."""
         return data_digest(self.images, self.labels(record.task)) == record.data_digest
 
@@ -99,7 +99,7 @@ def data_digest(images: str, labels: str) -> str:
     return content_hash([images, labels])
 
 
-def _signature(sequence: Sequence) -> str:
+def _stat_signature(sequence: Sequence) -> str:
     hashed = hashlib.sha256()
     for path in sequence.images:
         stat = os.stat(path)
@@ -108,7 +108,7 @@ def _signature(sequence: Sequence) -> str:
     return hashed.hexdigest()
 
 
-def _content(sequence: Sequence) -> str:
+def _content_digest(sequence: Sequence) -> str:
     hashed = hashlib.sha256()
     for frame, path in zip(sequence.frames.tolist(), sequence.images):
         content = path.read_bytes()

@@ -21,7 +21,7 @@ class CorruptImage(Exception):
         self.reason = reason
 
 
-def decode(path: Path) -> np.ndarray:
+def decode_image(path: Path) -> np.ndarray:
     """The image at `path` as uint8 [H, W, 3] RGB.
 
     Grey is repeated over the channels, alpha is dropped, CMYK and 16 bits are converted; EXIF rotation is not
@@ -34,11 +34,11 @@ def decode(path: Path) -> np.ndarray:
         raise CorruptImage(path, error.strerror or str(error)) from error
     if not data:
         raise CorruptImage(path, "the file is empty")
-    image = _fast_jpeg(data) if data[:3] == b"\xff\xd8\xff" else None
-    return _with_pillow(path, data) if image is None else image
+    image = _decode_jpeg(data) if data[:3] == b"\xff\xd8\xff" else None
+    return _decode_with_pillow(path, data) if image is None else image
 
 
-def _fast_jpeg(data: bytes) -> np.ndarray | None:
+def _decode_jpeg(data: bytes) -> np.ndarray | None:
     """A sound JPEG in one of the usual colour spaces; None leaves the verdict to Pillow. Equal bits, twice as fast."""
     import simplejpeg
 
@@ -51,11 +51,11 @@ def _fast_jpeg(data: bytes) -> np.ndarray | None:
         return None
 
 
-def _with_pillow(path: Path, data: bytes) -> np.ndarray:
+def _decode_with_pillow(path: Path, data: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data)) as image:
             if image.mode.startswith("I"):
-                return _from_16_bits(np.asarray(image))
+                return _reduce_to_8_bits(np.asarray(image))
             return np.array(image.convert("RGB"))
     except Image.UnidentifiedImageError as error:
         raise CorruptImage(path, "not an image") from error
@@ -66,7 +66,7 @@ def _with_pillow(path: Path, data: bytes) -> np.ndarray:
         raise CorruptImage(path, reason) from error
 
 
-def _from_16_bits(grey: np.ndarray) -> np.ndarray:
+def _reduce_to_8_bits(grey: np.ndarray) -> np.ndarray:
     """uint16 or int32 [H, W] of 0..65535 -> uint8 [H, W, 3]."""
     scaled = np.clip(grey.astype(np.int64), 0, 65535) // 257
     return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=2)

@@ -17,13 +17,12 @@ from harness.data.layouts import SPLITS, VideoLayout
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
 from harness.data.stratification import stratified_group_split
-from harness.metrics.tasks import ACTION_UNITS, AFFECTS, TASKS
-from harness.metrics.tasks import task as find_task
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
 
 BLOCK = 512
 VALIDATION_SHARE = 0.2
-COLUMNS = {"expr": ("expression",), "va": AFFECTS, "au": ACTION_UNITS}
+TARGET_COLUMNS = {"expr": ("expression",), "va": AFFECTS, "au": ACTION_UNITS}
 
 
 class ImageTable(VideoLayout):
@@ -44,7 +43,7 @@ class ImageTable(VideoLayout):
         self.name = resolved.parent.name if resolved.name == "labels.csv" else resolved.stem
         self.seed = seed
         self.table = tables.read_table(self.csv)
-        self.split, self.split_faults = self._splits()
+        self.split, self.split_faults = self._parse_or_make_splits()
 
     @classmethod
     def detect(cls, root: Path) -> bool:
@@ -55,7 +54,7 @@ class ImageTable(VideoLayout):
         return cls(root, seed)
 
     @property
-    def annotated(self) -> bool:
+    def has_labels(self) -> bool:
         """Whether it has the columns of any task; subjects alone teach a backbone who is who."""
         return "expression" in self.table.columns or bool(self.tasks())
 
@@ -71,7 +70,7 @@ class ImageTable(VideoLayout):
         return tuple(self.csv.parent / name for name in self.table.columns["image"].tolist())
 
     @cached_property
-    def present(self) -> np.ndarray:
+    def image_exists(self) -> np.ndarray:
         """bool [N]: rows whose image file exists; InputError when none does."""
         present = np.array([os.path.isfile(path) for path in self.paths], dtype=bool)
         if len(present) and not present.any():
@@ -83,41 +82,41 @@ class ImageTable(VideoLayout):
     def sequences(self) -> Mapping[str, Sequence]:
         found = {}
         for start in range(0, len(self.table), BLOCK):
-            rows = start + np.flatnonzero(self.present[start:start + BLOCK])
+            rows = start + np.flatnonzero(self.image_exists[start:start + BLOCK])
             name = _block_name(start // BLOCK)
             found[name] = Sequence(name, (rows - start + 1).astype(np.int32), tuple(self.paths[row] for row in rows))
         return found
 
     def tasks(self) -> tuple[str, ...]:
-        whole = {output: all(name in self.table.columns for name in names) and self.table.annotated(*names).any()
-                 for output, names in COLUMNS.items()}
+        whole = {output: all(name in self.table.columns for name in names) and self.table.nonempty_rows(*names).any()
+                 for output, names in TARGET_COLUMNS.items()}
         return tuple(name for name, task in TASKS.items() if all(whole[output.name] for output in task.outputs))
 
     def splits(self, task: str) -> tuple[str, ...]:
-        return tuple(split for split in SPLITS if len(self._rows(task, split)))
+        return tuple(split for split in SPLITS if len(self._labeled_rows(task, split)))
 
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
-        find_task(task)
-        self._sound(split)
+        get_task(task)
+        self._validate_split(split)
         return tuple(_block_name(block) for block in np.unique(np.flatnonzero(self.split == split) // BLOCK))
 
     def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
-        rows = np.flatnonzero((self.split == split) & self.present)
+        rows = np.flatnonzero((self.split == split) & self.image_exists)
         return {name: rows[rows // BLOCK == int(name.rpartition("-")[2])] % BLOCK + 1
                 for name in self.sequence_names(task, split)}
 
-    def test_members(self, task: str) -> tuple[str, ...]:
-        rows = self._rows(task, "test") if task in self.tasks() else ()
+    def test_sequence_names(self, task: str) -> tuple[str, ...]:
+        rows = self._labeled_rows(task, "test") if task in self.tasks() else ()
         return tuple(_block_name(block) for block in np.unique(np.asarray(rows, np.int64) // BLOCK))
 
     def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:
         if task not in self.tasks():
-            find_task(task)
+            get_task(task)
             raise InputError(f"{self.csv}: no labels of task '{task}'; it has {', '.join(self.tasks()) or 'none'}")
-        self._sound(split, problems)
-        rows, targets = self._rows(task, split), {}
+        self._validate_split(split, problems)
+        rows, targets = self._labeled_rows(task, split), {}
         for output in TASKS[task].outputs:
-            targets[output.name] = self._targets(output.name, rows, problems)
+            targets[output.name] = self._parse_targets(output.name, rows, problems)
         units, unit = np.unique(self.subjects[rows], return_inverse=True)
         names = tuple(units.tolist())
         return Labels(tuple(self.sequences), (rows // BLOCK).astype(np.int32), (rows % BLOCK + 1).astype(np.int32),
@@ -125,7 +124,7 @@ class ImageTable(VideoLayout):
 
     def labels_digest(self, task: str, split: str) -> str:
         """Hash of the CSV's bytes, and of the seed where it makes the split."""
-        find_task(task)
+        get_task(task)
         seed = "" if "split" in self.table.columns else f"seed {self.seed}"
         return hashlib.sha256(self.csv.read_bytes() + seed.encode()).hexdigest()
 
@@ -134,9 +133,11 @@ class ImageTable(VideoLayout):
 
         With `problems`, faulty cells are listed there and count as empty.
         """
-        self._sound(split, problems)
-        rows = np.flatnonzero((self.split == split) & self.present)
-        found: dict[str, np.ndarray | None] = {name: self._targets(name, rows, problems) for name in COLUMNS}
+        self._validate_split(split, problems)
+        rows = np.flatnonzero((self.split == split) & self.image_exists)
+        found: dict[str, np.ndarray | None] = {
+            name: self._parse_targets(name, rows, problems) for name in TARGET_COLUMNS
+        }
         expression = np.full(len(rows), -1, np.int64) if found["expr"] is None else found["expr"]
         names, subject = np.unique(self.subjects[rows], return_inverse=True)
         return Stills(tuple(self.paths[row] for row in rows), subject.astype(np.int64), tuple(names.tolist()),
@@ -144,9 +145,9 @@ class ImageTable(VideoLayout):
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
         yield from (*self.table.faults, *self.split_faults)
-        yield from self._missing_images()
-        yield from self._repeats()
-        yield from self._leaks()
+        yield from self._find_missing_images()
+        yield from self._find_duplicate_rows()
+        yield from self._find_leaks()
         some = [name for name in ACTION_UNITS if name in self.table.columns]
         lacking = [name for name in (*(ACTION_UNITS if some else ()), *AFFECTS) if name not in self.table.columns]
         if some and set(lacking) & set(ACTION_UNITS):
@@ -160,51 +161,51 @@ class ImageTable(VideoLayout):
         given = "from column split" if "split" in self.table.columns else f"by subject, from seed {self.seed}"
         return (("table", f"{self.csv.name}, {len(self.table):,} rows"), ("splits", given))
 
-    def _splits(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
+    def _parse_or_make_splits(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
         if "split" in self.table.columns:
-            return tables.split_names(self.table)
+            return tables.parse_splits(self.table)
         names, index = np.unique(self.subjects, return_inverse=True)
         if len(names) < 2:
             return np.full(len(self.table), "train"), ()
         held = stratified_group_split(names.tolist(), names.tolist(), VALIDATION_SHARE, self.seed)
         return np.where(held[index], "validation", "train"), ()
 
-    def _rows(self, task: str, split: str) -> np.ndarray:
-        names = [name for output in find_task(task).outputs for name in COLUMNS[output.name]]
-        return np.flatnonzero((self.split == split) & self.table.annotated(*names))
+    def _labeled_rows(self, task: str, split: str) -> np.ndarray:
+        names = [name for output in get_task(task).outputs for name in TARGET_COLUMNS[output.name]]
+        return np.flatnonzero((self.split == split) & self.table.nonempty_rows(*names))
 
-    def _targets(self, output: str, rows: np.ndarray, problems: list[Problem] | None) -> np.ndarray | None:
+    def _parse_targets(self, output: str, rows: np.ndarray, problems: list[Problem] | None) -> np.ndarray | None:
         """The rows' targets of one output; None where the table has not all its columns."""
-        if not all(name in self.table.columns for name in COLUMNS[output]):
+        if not all(name in self.table.columns for name in TARGET_COLUMNS[output]):
             return None
-        values, faults = tables.targets(self.table, output, rows)
+        values, faults = tables.parse_targets(self.table, output, rows)
         if faults and problems is None:
-            raise faults[0].exception()
+            raise faults[0].to_exception()
         if faults:
             problems.extend(faults)
         return values
 
-    def _sound(self, split: str, problems: list[Problem] | None = None) -> None:
+    def _validate_split(self, split: str, problems: list[Problem] | None = None) -> None:
         faults = (*self.table.faults, *self.split_faults)
         if faults and problems is None:
-            raise faults[0].exception()
+            raise faults[0].to_exception()
         known = {*SPLITS, *np.unique(self.split).tolist()} - {""}
         if split not in known:
             raise unknown_name_error(f"split of {self.csv}", split, known)
 
-    def _missing_images(self) -> Iterator[Problem]:
-        for row in np.flatnonzero(~self.present):
+    def _find_missing_images(self) -> Iterator[Problem]:
+        for row in np.flatnonzero(~self.image_exists):
             message = f"no image file {self.table.columns['image'][row] or '(the cell is empty)'}"
             yield Problem(ERROR, "missing image", message, self.csv, int(self.table.lines[row]))
 
-    def _repeats(self) -> Iterator[Problem]:
+    def _find_duplicate_rows(self) -> Iterator[Problem]:
         images = self.table.columns["image"]
         _, first, inverse = np.unique(images, return_index=True, return_inverse=True)
         for row in np.flatnonzero(first[inverse] != np.arange(len(images))):
             message = f"{images[row]} was listed before, on line {self.table.lines[first[inverse][row]]}"
             yield Problem(WARNING, "duplicate row", message, self.csv, int(self.table.lines[row]))
 
-    def _leaks(self) -> Iterator[Problem]:
+    def _find_leaks(self) -> Iterator[Problem]:
         names, first, inverse = np.unique(self.subjects, return_index=True, return_inverse=True)
         said = set()
         for row in np.flatnonzero((self.split != self.split[first[inverse]]) & (self.split != "")):

@@ -38,10 +38,10 @@ class TableStills(ImageLayout):
         return tuple(split for split in SPLITS if (self.table.split == split).any())
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
-        return self.table.stills(self.known(split), problems)
+        return self.table.stills(self.validate_split(split), problems)
 
-    def left_out(self, split: str) -> Mapping[str, int]:
-        absent = int(np.sum((self.table.split == self.known(split)) & ~self.table.present))
+    def excluded_counts(self, split: str) -> Mapping[str, int]:
+        absent = int(np.sum((self.table.split == self.validate_split(split)) & ~self.table.image_exists))
         return {"no image file": absent} if absent else {}
 
     def find_problems(self) -> Iterator[Problem]:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS, Output
-from harness.metrics.tasks import task as find_task
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS, Output, get_task
 
 
 @dataclass(frozen=True)
-class Counts:
+class LabelCounts:
     """One output block (`expr`, `va`, `au`) of one task and split.
 
     units: videos or subjects; rows: annotated rows; valid: those whose label counts; cropped: valid rows with a crop.
@@ -35,25 +34,25 @@ class Counts:
         return self.cropped / self.valid if self.valid else 0.0
 
 
-def count(task: str, split: str, labels: Labels, crops: Mapping[str, np.ndarray]) -> Iterator[Counts]:
+def count_labels(task: str, split: str, labels: Labels, crops: Mapping[str, np.ndarray]) -> Iterator[LabelCounts]:
     """Counts of each output block; crops: for each sequence, the ascending frame numbers that have a crop."""
-    cropped = with_crop(labels, crops)
-    for output in find_task(task).outputs:
+    cropped = crop_mask(labels, crops)
+    for output in get_task(task).outputs:
         target = labels.targets[output.name]
         valid = output.valid(target)
         units = len(np.unique(labels.unit))
-        yield Counts(task, split, output.name, units, len(labels), int(valid.sum()), int((valid & cropped).sum()),
-                     _spread(output, target[valid]))
+        yield LabelCounts(task, split, output.name, units, len(labels), int(valid.sum()), int((valid & cropped).sum()),
+                     _label_distribution(output, target[valid]))
 
 
-def with_crop(labels: Labels, crops: Mapping[str, np.ndarray]) -> np.ndarray:
+def crop_mask(labels: Labels, crops: Mapping[str, np.ndarray]) -> np.ndarray:
     """bool [N]: rows whose frame has a crop."""
     held = [np.int64(i) << 32 | crops[name].astype(np.int64) for i, name in enumerate(labels.sequences)]
     row = labels.sequence.astype(np.int64) << 32 | labels.frame
     return np.isin(row, np.concatenate(held)) if held else np.zeros(len(labels), bool)
 
 
-def _spread(output: Output, target: np.ndarray) -> dict:
+def _label_distribution(output: Output, target: np.ndarray) -> dict:
     if output.name == "expr":
         return dict(zip(EXPRESSIONS, np.bincount(target, minlength=len(EXPRESSIONS)).tolist()))
     if output.name == "au":

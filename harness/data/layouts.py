@@ -35,12 +35,12 @@ class DatasetLayout(ABC):
 AnyLayout = TypeVar("AnyLayout", bound=DatasetLayout)
 
 
-def layout_of(root: Path, layouts: Sequence[type[AnyLayout]]) -> type[AnyLayout] | None:
+def detect_layout(root: Path, layouts: Sequence[type[AnyLayout]]) -> type[AnyLayout] | None:
     """The first of the layouts that `root` has, if any."""
     return next((layout for layout in layouts if layout.detect(root)), None)
 
 
-def known(layouts: Sequence[type[DatasetLayout]]) -> str:
+def describe_layouts(layouts: Sequence[type[DatasetLayout]]) -> str:
     """What could have been there, for messages."""
     return "; ".join(layout.layout for layout in layouts)
 
@@ -59,7 +59,7 @@ class VideoLayout(Dataset, DatasetLayout):
         """As `Dataset.labels`; with `problems`, faulty files or cells are listed there and left out."""
 
     @abstractmethod
-    def test_members(self, task: str) -> tuple[str, ...]:
+    def test_sequence_names(self, task: str) -> tuple[str, ...]:
         """Sequences of the test split of a task; none where there is no sound test list."""
 
     @abstractmethod
@@ -90,7 +90,7 @@ class ImageLayout(DatasetLayout):
         """
 
     @abstractmethod
-    def left_out(self, split: str) -> Mapping[str, int]:
+    def excluded_counts(self, split: str) -> Mapping[str, int]:
         """Why images are not among the stills of a split, with how many: {"no image file": 12}. Empty for none."""
 
     @abstractmethod
@@ -101,7 +101,7 @@ class ImageLayout(DatasetLayout):
     def summary(self) -> tuple[tuple[str, str], ...]:
         """Lines of a summary: what was found where, as (word, text)."""
 
-    def known(self, split: str) -> str:
+    def validate_split(self, split: str) -> str:
         """The split's name; InputError when there is none of that name."""
         if split not in self.splits():
             raise unknown_name_error(f"split of {self.root}", split, self.splits())

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from harness.data.dataset import Dataset
 from harness.data.splits import REPORTED, TRAINING
-from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
-from harness.metrics.tasks import task as find_task
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS, get_task
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write, write_text
 from harness.utils.hashing import content_hash
-from harness.utils.parallel import run_module
+from harness.utils.parallel import run_module_in_subprocess
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
-    from harness.data.near_duplicates import Hashes, Pair
+    from harness.data.near_duplicates import CropHashes, NearDuplicate
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +31,10 @@ def stills_digest(root: Path, cache: Path) -> str | None:
 
     cache: file that remembers the digests of images.
     """
-    return run_module("harness.data.leakage", root, cache).stdout.strip() or None
+    return run_module_in_subprocess("harness.data.leakage", root, cache).stdout.strip() or None
 
 
-def _digest(root: Path, cache: Path) -> str:
+def _compute_stills_digest(root: Path, cache: Path) -> str:
     from harness.data.registry import open_stills
 
     source = open_stills(root)
@@ -45,20 +44,20 @@ def _digest(root: Path, cache: Path) -> str:
 
 if __name__ == "__main__":
     try:
-        print(_digest(Path(sys.argv[1]), Path(sys.argv[2])))
+        print(_compute_stills_digest(Path(sys.argv[1]), Path(sys.argv[2])))
     except InputError as error:
         print(error, file=sys.stderr)
 
 
-NAMES = {"expr": frozenset(name.lower() for name in (*EXPRESSIONS, "Contempt") if name != "Other"),
+TARGET_COLUMN_NAMES = {"expr": frozenset(name.lower() for name in (*EXPRESSIONS, "Contempt") if name != "Other"),
          "va": frozenset(name.lower() for name in AFFECTS),
          "au": frozenset(name.lower() for name in ACTION_UNITS)}
 """What score columns are called that predict an output; `Other` is what any classifier may call its rest."""
 
-OTHERS = (REPORTED, "test")
+COMPARED_SPLITS = (REPORTED, "test")
 COLUMNS = ("split", "image", "training_image", "tasks")
-SHOWN = 3
-HASHED, COMPARED = 1, 2
+MAX_EXAMPLES = 3
+HASH_VERSION, COMPARISON_VERSION = 1, 2
 """Versions of the hashes and of what is done with them; raised when either changes."""
 
 
@@ -72,10 +71,10 @@ def scores_leak_targets(task: str, features: str, score_labels: Sequence[str]) -
     if "scores" not in features.split("+"):
         return False
     columns = {name.lower() for name in score_labels}
-    return any(not columns.isdisjoint(NAMES[output.name]) for output in find_task(task).outputs)
+    return any(not columns.isdisjoint(TARGET_COLUMN_NAMES[output.name]) for output in get_task(task).outputs)
 
 
-def warn_of_own_scores(features: Iterable[tuple[str, str, str, Sequence[str]]]) -> None:
+def warn_scores_leak_targets(features: Iterable[tuple[str, str, str, Sequence[str]]]) -> None:
     """One line for the jobs (task, features, backbone, its score labels) whose features predict their own task."""
     found: dict[str, list[str]] = {}
     for task, columns, backbone, labels in features:
@@ -101,7 +100,7 @@ def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]],
                        "it scores there is optimistic under any protocol; train it with --set expressions.held_out=0.1")
 
 
-def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str, store: Store) -> list[Pair]:
+def warn_near_duplicates(dataset: Dataset, labels: Mapping[str, str], images: str, store: Store) -> list[NearDuplicate]:
     """Crops of the reported or the test split that show the picture of a training crop; one line for each split.
 
     labels: digests of the annotations, which say what is in which split, by task; images: digest of the data set's
@@ -109,30 +108,31 @@ def warn_of_lookalikes(dataset: Dataset, labels: Mapping[str, str], images: str,
     another run only reads them.
     """
     folder = store.leaks
-    path = folder / f"{content_hash([images, dict(labels), _tested(dataset, labels), HASHED, COMPARED])}.csv"
+    names = _test_sequence_names(dataset, labels)
+    path = folder / f"{content_hash([images, dict(labels), names, HASH_VERSION, COMPARISON_VERSION])}.csv"
     if not path.is_file():
         from harness.data.near_duplicates import find_near_duplicates
 
-        hashes = _hashes(dataset, folder / f"{images}-{HASHED}.npz")
-        _write(path, find_near_duplicates(dataset, labels, hashes, TRAINING, OTHERS))
-    pairs = _read(path)
-    for split in OTHERS:
+        hashes = _load_or_compute_hashes(dataset, folder / f"{images}-{HASH_VERSION}.npz")
+        _write_pairs(path, find_near_duplicates(dataset, labels, hashes, TRAINING, COMPARED_SPLITS))
+    pairs = _read_pairs(path)
+    for split in COMPARED_SPLITS:
         found = [pair for pair in pairs if pair.split == split]
         if found:
-            logger.warning(_warning(dataset, found, path))
+            logger.warning(_format_warning(dataset, found, path))
     return pairs
 
 
-def _warning(dataset: Dataset, found: list[Pair], path: Path) -> str:
+def _format_warning(dataset: Dataset, found: list[NearDuplicate], path: Path) -> str:
     tasks = ", ".join(dict.fromkeys(task for pair in found for task in pair.tasks))
-    shown = ", ".join(f"{pair.image} = {pair.training_image}" for pair in found[:SHOWN])
-    rest = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    shown = ", ".join(f"{pair.image} = {pair.training_image}" for pair in found[:MAX_EXAMPLES])
+    rest = f" and {len(found) - MAX_EXAMPLES:,} more" if len(found) > MAX_EXAMPLES else ""
     crops = "1 crop shows" if len(found) == 1 else f"{len(found):,} crops show"
     return (f"{dataset.root}: {crops} in {found[0].split} the very picture of a crop in {TRAINING} "
             f"(task {tasks}), so part of what is scored was trained on: {shown}{rest}; all pairs: {path}")
 
 
-def _tested(dataset: Dataset, tasks: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def _test_sequence_names(dataset: Dataset, tasks: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The sequences of the test split of each task that has one."""
     found = {}
     for task in tasks:
@@ -141,16 +141,16 @@ def _tested(dataset: Dataset, tasks: Iterable[str]) -> dict[str, tuple[str, ...]
     return found
 
 
-def _hashes(dataset: Dataset, path: Path) -> Hashes:
+def _load_or_compute_hashes(dataset: Dataset, path: Path) -> CropHashes:
     """The hashes of every crop, kept at `path`."""
     import numpy as np
 
-    from harness.data.near_duplicates import Hashes, hash_crops
+    from harness.data.near_duplicates import CropHashes, hash_crops
     from harness.utils.progress import Progress
 
     with suppress(OSError, ValueError, KeyError):
         with np.load(path, allow_pickle=False) as kept:
-            return Hashes(tuple(kept["names"].tolist()), kept["ends"], kept["hashes"], kept["shows"])
+            return CropHashes(tuple(kept["names"].tolist()), kept["ends"], kept["hashes"], kept["shows"])
     with Progress("looking for identical crops", unit="sequence") as progress:
         hashes = hash_crops(dataset, progress)
     with atomic_write(path) as aside, open(aside, "wb") as file:
@@ -159,7 +159,7 @@ def _hashes(dataset: Dataset, path: Path) -> Hashes:
     return hashes
 
 
-def _write(path: Path, pairs: list[Pair]) -> None:
+def _write_pairs(path: Path, pairs: list[NearDuplicate]) -> None:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
@@ -167,9 +167,9 @@ def _write(path: Path, pairs: list[Pair]) -> None:
     write_text(path, text.getvalue())
 
 
-def _read(path: Path) -> list[Pair]:
-    from harness.data.near_duplicates import Pair
+def _read_pairs(path: Path) -> list[NearDuplicate]:
+    from harness.data.near_duplicates import NearDuplicate
 
     with open(path, encoding="utf-8", newline="") as file:
-        return [Pair(row["split"], row["image"], row["training_image"], tuple(row["tasks"].split("+")))
+        return [NearDuplicate(row["split"], row["image"], row["training_image"], tuple(row["tasks"].split("+")))
                 for row in csv.DictReader(file)]

@@ -9,13 +9,13 @@ from math import prod
 import numpy as np
 
 MAGIC = b"\x93NUMPY"
-LENGTHS = {1: 10, 2: 12, 3: 12}
+HEADER_OFFSETS = {1: 10, 2: 12, 3: 12}
 """Where the text of the header starts in each version of the format."""
-LONGEST = 8192
-KINDS = "iufUS"
+MAX_BYTES = 8192
+DTYPE_KINDS = "iufUS"
 
 
-class NpyNumbers:
+class NpyScalarReader:
     """A reader; headers, of which thousands of files share a few, are parsed once."""
 
     def __init__(self) -> None:
@@ -28,47 +28,47 @@ class NpyNumbers:
         """
         handle = os.open(path, os.O_RDONLY)
         try:
-            data = os.read(handle, LONGEST)
+            data = os.read(handle, MAX_BYTES)
         finally:
             os.close(handle)
-        start = _start(data)
+        start = _data_offset(data)
         kind = self._headers.get(data[:start])
         if kind is None:
-            kind = self._headers[data[:start]] = _header(data[:start])
+            kind = self._headers[data[:start]] = _parse_header(data[:start])
         if len(data) - start != kind.itemsize:
             raise ValueError("the .npy file is truncated or holds more than its header says")
-        return _number(np.frombuffer(data, kind, 1, start))
+        return _to_float(np.frombuffer(data, kind, 1, start))
 
 
-def _start(data: bytes) -> int:
+def _data_offset(data: bytes) -> int:
     """Where the value starts: after the header, whose length stands before it."""
     if not data.startswith(MAGIC) or len(data) < 12:
         raise ValueError("not a .npy file" if data else "the file is empty")
-    if data[6] not in LENGTHS:
+    if data[6] not in HEADER_OFFSETS:
         raise ValueError(f"the .npy file is of version {data[6]}, which is not known")
-    text = LENGTHS[data[6]]
+    text = HEADER_OFFSETS[data[6]]
     start = text + int.from_bytes(data[8:text], "little")
     if start > len(data):
         raise ValueError("the .npy file is truncated")
     return start
 
 
-def _header(data: bytes) -> np.dtype:
+def _parse_header(data: bytes) -> np.dtype:
     """The kind of value that a header announces."""
     try:
-        header = ast.literal_eval(data[LENGTHS[data[6]]:].decode("latin-1").strip())
+        header = ast.literal_eval(data[HEADER_OFFSETS[data[6]]:].decode("latin-1").strip())
         shape, kind = header["shape"], np.lib.format.descr_to_dtype(header["descr"])
         count = prod(shape)
     except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError("its .npy header cannot be read") from error
     if kind.hasobject:
         raise ValueError("it holds a pickled Python object, which is never read")
-    if count != 1 or kind.kind not in KINDS:
+    if count != 1 or kind.kind not in DTYPE_KINDS:
         raise ValueError(f"it holds {kind} values of shape {shape}, not one number")
     return kind
 
 
-def _number(values: np.ndarray) -> float:
+def _to_float(values: np.ndarray) -> float:
     text = values.tobytes()
     try:
         if values.dtype.kind == "U":  # numpy itself fails with a SystemError at what is no character

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.data.label_counts import Counts
+from harness.data.label_counts import LabelCounts
 from harness.utils.errors import InputError
 
 ERROR, WARNING = "error", "warning"
@@ -24,14 +24,14 @@ class Problem:
     file: Path
     line: int | None = None
 
-    def where(self, root: Path | None = None) -> str:
+    def location(self, root: Path | None = None) -> str:
         """`file:line`, relative to `root` when the file lies under it."""
         inside = root is not None and self.file != root and self.file.is_relative_to(root)
         name = str(self.file.relative_to(root)) if inside else str(self.file)
         return name if self.line is None else f"{name}:{self.line}"
 
-    def exception(self) -> InputError:
-        return InputError(f"{self.where()}: {self.message}")
+    def to_exception(self) -> InputError:
+        return InputError(f"{self.location()}: {self.message}")
 
 
 class ProblemReport:
@@ -62,7 +62,7 @@ class TestSplit:
 
 
 @dataclass(frozen=True)
-class Report(ProblemReport):
+class DatasetReport(ProblemReport):
     """What was found. images: files looked at; crops: those without a fault; problems: errors first."""
 
     root: Path
@@ -74,6 +74,6 @@ class Report(ProblemReport):
     sequences: int
     images: int
     crops: int
-    counts: tuple[Counts, ...]
+    counts: tuple[LabelCounts, ...]
     tests: tuple[TestSplit, ...]
     problems: tuple[Problem, ...]

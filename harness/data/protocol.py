@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.utils.errors import unknown_name_error
-from harness.utils.validation import _require
+from harness.utils.validation import require
 
 PROTOCOLS = ("held-out", "published")
 
@@ -49,8 +49,8 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.name not in PROTOCOLS:
             raise unknown_name_error("protocol", self.name, PROTOCOLS)
-        _require(0 < self.fraction < 1, f"protocol.fraction is {self.fraction}; it lies between 0 and 1")
-        _require(self.folds == 0 or self.folds >= 2, f"protocol.folds is {self.folds}; 0 for a fraction, or 2 or more")
+        require(0 < self.fraction < 1, f"protocol.fraction is {self.fraction}; it lies between 0 and 1")
+        require(self.folds == 0 or self.folds >= 2, f"protocol.folds is {self.folds}; 0 for a fraction, or 2 or more")
         if self.name == "published":  # one computation has one identity
             for name in ("fraction", "folds", "seed", "refit"):
                 object.__setattr__(self, name, getattr(type(self), name))

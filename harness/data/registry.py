@@ -9,7 +9,7 @@ from harness.data.affectnet_2021 import AffectNet2021
 from harness.data.affwild2 import AffWild2
 from harness.data.image_table import ImageTable
 from harness.data.image_table_stills import TableStills
-from harness.data.layouts import ImageLayout, VideoLayout, known, layout_of
+from harness.data.layouts import ImageLayout, VideoLayout, describe_layouts, detect_layout
 from harness.data.vggface2 import VGGFace2
 from harness.utils.errors import InputError
 
@@ -29,15 +29,15 @@ def open_stills(root: Path, seed: int = 0) -> ImageLayout:
     root = Path(root)
     if not root.exists():
         raise InputError(f"no such data folder: {root}")
-    layout = stills_layout(root)
+    layout = detect_stills_layout(root)
     if layout is None:
-        raise InputError(f"{root}: no stills in a layout that is known here. Known: {known(STILLS_LAYOUTS)}")
+        raise InputError(f"{root}: no stills in a layout that is known here. Known: {describe_layouts(STILLS_LAYOUTS)}")
     return layout.open(root, seed)
 
 
-def stills_layout(root: Path) -> type[ImageLayout] | None:
+def detect_stills_layout(root: Path) -> type[ImageLayout] | None:
     """The layout of stills that `root` has, if any."""
-    return layout_of(Path(root), STILLS_LAYOUTS)
+    return detect_layout(Path(root), STILLS_LAYOUTS)
 
 
 DATASET_LAYOUTS: tuple[type[VideoLayout], ...] = (
@@ -75,16 +75,16 @@ def open_dataset(root: Path | str, seed: int = 0) -> VideoLayout:
     root = Path(root)
     if not root.exists():
         raise InputError(f"no such data folder: {root}; `framelight data make {root}` makes a synthetic one there")
-    found = layout_of(root, DATASET_LAYOUTS)
+    found = detect_layout(root, DATASET_LAYOUTS)
     if found is not None:
         return found.open(root, seed)
-    stills = stills_layout(root)
+    stills = detect_stills_layout(root)
     if stills is not None:
         raise InputError(f"{root}: {stills.layout}: a backbone can be trained on it (framelight train-backbone), "
-                         f"but heads learn from {known(DATASET_LAYOUTS)}")
-    raise InputError(f"{root}: not in a layout that is known here. Known: {known(DATASET_LAYOUTS)}")
+                         f"but heads learn from {describe_layouts(DATASET_LAYOUTS)}")
+    raise InputError(f"{root}: not in a layout that is known here. Known: {describe_layouts(DATASET_LAYOUTS)}")
 
 
 def is_dataset(root: Path) -> bool:
     """Whether `open_dataset` knows the layout of `root`."""
-    return layout_of(Path(root), DATASET_LAYOUTS) is not None
+    return detect_layout(Path(root), DATASET_LAYOUTS) is not None

@@ -38,7 +38,7 @@ def make_splits(protocol: Protocol, task: Task, training: Labels) -> tuple[Split
     else:
         sides = [stratified_group_split(*known, protocol.fraction, protocol.seed, label_counts_by_unit(task, training))]
     rows = [side[training.unit] for side in sides]
-    return tuple(Split(_narrowed(training, ~chosen), _narrowed(training, chosen)) for chosen in rows)
+    return tuple(Split(_select_rows(training, ~chosen), _select_rows(training, chosen)) for chosen in rows)
 
 
 def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
@@ -47,12 +47,12 @@ def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
     columns = []
     for output in task.outputs:
         valid = output.valid(labels.targets[output.name])
-        traits = _traits(output, labels.targets[output.name][valid])
+        traits = _trait_masks(output, labels.targets[output.name][valid])
         columns += [np.bincount(labels.unit[valid][trait], minlength=len(labels.units)) for trait in traits]
     return np.stack(columns, axis=1)
 
 
-def _traits(output: Output, target: np.ndarray) -> list[np.ndarray]:
+def _trait_masks(output: Output, target: np.ndarray) -> list[np.ndarray]:
     """bool [N] each: which valid rows have a trait, the first being all of them."""
     everything = np.ones(len(target), bool)
     if output.name == "expr":
@@ -68,7 +68,7 @@ def labels_fingerprint(dataset: Dataset, task: str) -> str:
     return content_hash([dataset.labels_digest(task, split) for split in (TRAINING, REPORTED)])
 
 
-def _narrowed(labels: Labels, rows: np.ndarray) -> Labels:
+def _select_rows(labels: Labels, rows: np.ndarray) -> Labels:
     """The rows, with only the sequence names that they still use."""
     taken = labels.take(np.flatnonzero(rows))
     used, sequence = np.unique(taken.sequence, return_inverse=True)

@@ -17,7 +17,7 @@ from harness.metrics.tasks import EXPRESSIONS
 from harness.utils.hashing import content_hash
 from harness.utils.json_cache import JsonCache
 
-BLOCK = 512
+BLOCK_IMAGES = 512
 BLOCKS_BETWEEN_SAVES = 64
 READERS = 8
 
@@ -58,23 +58,23 @@ class Stills:
         cache: file that remembers the digests of images by their stat; progress: called with images done and in all.
         """
         kept, found = digest_cache(cache), []
-        blocks = [self.images[start:start + BLOCK] for start in range(0, len(self), BLOCK)]
+        blocks = [self.images[start:start + BLOCK_IMAGES] for start in range(0, len(self), BLOCK_IMAGES)]
         with ThreadPoolExecutor(READERS) as pool:
             for start in range(0, len(blocks), BLOCKS_BETWEEN_SAVES):
-                for value in pool.map(partial(_digest, kept), blocks[start:start + BLOCKS_BETWEEN_SAVES]):
+                for value in pool.map(partial(_digest_images, kept), blocks[start:start + BLOCKS_BETWEEN_SAVES]):
                     found.append(value)
                     if progress is not None:
-                        progress(min(len(found) * BLOCK, len(self)), len(self))
+                        progress(min(len(found) * BLOCK_IMAGES, len(self)), len(self))
                 kept.save()
-        known = {name: _content(getattr(self, name)) for name in ("subject", "expression", "va", "au", "boxes")}
+        known = {name: _digest_array(getattr(self, name)) for name in ("subject", "expression", "va", "au", "boxes")}
         return content_hash({"images": found, "subjects": self.subjects, "classes": self.classes} | known, 16)
 
 
-def _digest(cache: JsonCache, images: tuple[Path, ...]) -> str:
+def _digest_images(cache: JsonCache, images: tuple[Path, ...]) -> str:
     return sequence_digest(Sequence("", np.arange(1, len(images) + 1, dtype=np.int32), images), cache)
 
 
-def _content(values: np.ndarray | None) -> str | None:
+def _digest_array(values: np.ndarray | None) -> str | None:
     if values is None:
         return None
     described = f"{values.dtype.str} {values.shape}\n".encode()

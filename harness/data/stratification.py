@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.utils.errors import InputError
 
-RARE = 200
+MAX_RARE_GROUPS = 200
 """What more groups than this hold is spread evenly by chance alone."""
 
 
@@ -27,11 +27,11 @@ def stratified_group_split(units: Sequence[str], groups: Sequence[str], fraction
     """
     if not 0 < fraction < 1:
         raise InputError(f"the held-out fraction lies between 0 and 1, both excluded; got {fraction}")
-    names, group = _grouped(units, groups)
+    names, group = _index_groups(units, groups)
     if len(names) < 2:
         raise InputError(f"cannot hold out a part of {len(units)} units in {len(names)} group: two groups of videos or "
                          "subjects are needed; add data or use the protocol 'published'")
-    return _parts(names, group, np.array([fraction, 1 - fraction]), seed, presence)[group] == 0
+    return _assign_parts(names, group, np.array([fraction, 1 - fraction]), seed, presence)[group] == 0
 
 
 def stratified_group_kfold(
@@ -41,14 +41,14 @@ def stratified_group_kfold(
 
     Arguments as of `stratified_group_split`. InputError for fewer than k groups.
     """
-    names, group = _grouped(units, groups)
+    names, group = _index_groups(units, groups)
     if not 2 <= k <= len(names):
         raise InputError(f"cannot make {k} folds of {len(units)} units in {len(names)} groups: at least 2 folds, and a "
                          "group of videos or subjects for each; choose another --set protocol.folds, or add data")
-    return _parts(names, group, np.full(k, 1 / k), seed, presence)[group]
+    return _assign_parts(names, group, np.full(k, 1 / k), seed, presence)[group]
 
 
-def _grouped(units: Sequence[str], groups: Sequence[str]) -> tuple[list[str], np.ndarray]:
+def _index_groups(units: Sequence[str], groups: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """Names of the groups, and the number of each unit's."""
     if len(units) != len(groups):
         raise InputError(f"{len(units)} units but {len(groups)} groups; every unit belongs to one group")
@@ -57,7 +57,7 @@ def _grouped(units: Sequence[str], groups: Sequence[str]) -> tuple[list[str], np
     return names, np.array([number[name] for name in groups], dtype=np.int64)
 
 
-def _parts(names: list[str], group: np.ndarray, shares: np.ndarray, seed: int,
+def _assign_parts(names: list[str], group: np.ndarray, shares: np.ndarray, seed: int,
            presence: np.ndarray | None) -> np.ndarray:
     """int64 [groups]: the part of each, parts being as large as their shares of the units."""
     order = np.array(sorted(range(len(names)), key=lambda i: hashlib.sha256(f"{seed}:{names[i]}".encode()).digest()))
@@ -66,12 +66,12 @@ def _parts(names: list[str], group: np.ndarray, shares: np.ndarray, seed: int,
     if presence is not None:
         held = np.zeros((len(names), np.shape(presence)[1]), np.int64)
         np.add.at(held, group, presence)
-        part[order] = _Stratification(held[order], sizes[order], shares).parts()
-    _fill(part, order, sizes, shares)
+        part[order] = _IterativeStratifier(held[order], sizes[order], shares).assign()
+    _assign_remaining(part, order, sizes, shares)
     return part
 
 
-def _fill(part: np.ndarray, order: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> None:
+def _assign_remaining(part: np.ndarray, order: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> None:
     """Deal out what has no part yet, in order, so that every part comes as near to its share as it can."""
     taken = np.bincount(part[part >= 0], sizes[part >= 0], minlength=len(shares))
     ends = np.cumsum(np.maximum(shares * sizes.sum() - taken, 0))
@@ -84,7 +84,7 @@ def _fill(part: np.ndarray, order: np.ndarray, sizes: np.ndarray, shares: np.nda
             part[largest[0 if empty == 0 else -1]] = empty
 
 
-class _Stratification:
+class _IterativeStratifier:
     """Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011) of G groups that hold K things in counts.
 
     The thing that the fewest undecided groups hold is dealt out first, large holdings before small ones, each group to
@@ -100,17 +100,17 @@ class _Stratification:
         self.undecided = (held > 0).sum(axis=0)
         self.part = np.full(len(held), -1)
 
-    def parts(self) -> np.ndarray:
+    def assign(self) -> np.ndarray:
         """int64 [G]; -1 for groups that hold nothing rare."""
-        while (open_ := np.flatnonzero((self.undecided > 0) & (self.undecided <= RARE))).size:
+        while (open_ := np.flatnonzero((self.undecided > 0) & (self.undecided <= MAX_RARE_GROUPS))).size:
             thing = open_[self.undecided[open_].argmin()]
             holders = np.flatnonzero((self.held[:, thing] > 0) & (self.part < 0))
             magnitude = np.floor(np.log2(self.held[holders, thing]))
             for holder in holders[np.argsort(-magnitude, kind="stable")]:
-                self._decide(holder, thing)
+                self._assign_group(holder, thing)
         return self.part
 
-    def _decide(self, group: int, thing: int) -> None:
+    def _assign_group(self, group: int, thing: int) -> None:
         holds = self.held[group] > 0
         scarce = self.without & holds & (self.undecided <= self.without.sum(axis=0))
         ranks = (self.room, self.lacking[:, thing], self.room > self.sizes[group] / 2, scarce.sum(axis=1))

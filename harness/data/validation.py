@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.data.protocol import Protocol
 from harness.utils.errors import FramelightError, InputError
-from harness.utils.parallel import run_module
+from harness.utils.parallel import run_module_in_subprocess
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,9 @@ def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str]) -> No
 
     Logs units that differ and yet come from one video, such as its `_left` and `_right`.
     """
-    done = run_module("harness.data.validation_checks", root, json.dumps(dataclasses.asdict(protocol)), *tasks)
+    done = run_module_in_subprocess(
+        "harness.data.validation_checks", root, json.dumps(dataclasses.asdict(protocol)), *tasks
+    )
     if done.returncode:
         cause = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise FramelightError(f"{root}: the check of its labels ended with {cause}; look at the folder with "

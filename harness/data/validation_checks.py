@@ -18,8 +18,7 @@ from harness.data.dataset import Dataset, Labels
 from harness.data.protocol import Protocol
 from harness.data.registry import open_dataset
 from harness.data.splits import REPORTED, TRAINING, make_splits
-from harness.metrics.tasks import EXPRESSIONS
-from harness.metrics.tasks import task as find_task
+from harness.metrics.tasks import EXPRESSIONS, get_task
 from harness.utils.errors import FramelightError, InputError
 
 
@@ -31,7 +30,7 @@ def check_labels_nonempty(labels: Labels, task: str, where: str) -> None:
     if not len(labels):
         raise InputError(f"{where}: the split is empty: no annotated frame of task '{task}'; "
                          "look at it with `framelight data check`")
-    for output in find_task(task).outputs:
+    for output in get_task(task).outputs:
         valid = output.valid(labels.targets[output.name])
         if not valid.any():
             raise InputError(f"{where}: the split is empty: none of its {len(labels):,} rows has a valid "
@@ -42,10 +41,10 @@ def check_labels_nonempty(labels: Labels, task: str, where: str) -> None:
                              "expression labels; at least two are needed")
 
 
-SHOWN = 3
+MAX_EXAMPLES = 3
 
 
-def check(protocol: Protocol, dataset: Dataset, task: str, warn: Callable[[str], None]) -> None:
+def check_splits(protocol: Protocol, dataset: Dataset, task: str, warn: Callable[[str], None]) -> None:
     """InputError for a split that is missing, poor or shares a unit with the other, or cannot be divided.
 
     `warn` is called for units that differ and yet come from one video, such as its `_left` and `_right`.
@@ -67,9 +66,9 @@ def check(protocol: Protocol, dataset: Dataset, task: str, warn: Callable[[str],
     _require_disjoint(dataset, task, found[TRAINING], found[REPORTED], warn)
     if protocol.name == "published":
         return
-    for division in make_splits(protocol, find_task(task), found[TRAINING]):
+    for division in make_splits(protocol, get_task(task), found[TRAINING]):
         check_labels_nonempty(division.fit, task, f"{TRAINING} split of {dataset.root}, without the videos held out")
-        _require_choice(protocol, dataset, task, division.selection)
+        _require_usable_selection(protocol, dataset, task, division.selection)
 
 
 def _require_disjoint(dataset: Dataset, task: str, training: Labels, reported: Labels,
@@ -83,15 +82,15 @@ def _require_disjoint(dataset: Dataset, task: str, training: Labels, reported: L
                          "(`framelight data check` says where it is named)")
     groups = sorted(set(training.groups) & set(reported.groups))
     if groups:
-        rest = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
+        rest = f" and {len(groups) - MAX_EXAMPLES} more" if len(groups) > MAX_EXAMPLES else ""
         warn(f"{dataset.root}: parts of one {noun} are in both {TRAINING} and {REPORTED} of task '{task}': "
-             f"{', '.join(groups[:SHOWN])}{rest}")
+             f"{', '.join(groups[:MAX_EXAMPLES])}{rest}")
 
 
-def _require_choice(protocol: Protocol, dataset: Dataset, task: str, selection: Labels) -> None:
+def _require_usable_selection(protocol: Protocol, dataset: Dataset, task: str, selection: Labels) -> None:
     """A crop, and a valid label for each output: without one, every epoch and window would look alike."""
     lacking = [f"no valid {output.name} label of task '{task}' among its {len(selection):,} rows"
-               for output in find_task(task).outputs if not output.valid(selection.targets[output.name]).any()]
+               for output in get_task(task).outputs if not output.valid(selection.targets[output.name]).any()]
     if not lacking and not _has_crop(dataset, task, selection):
         lacking = [f"no crop for any of its {len(selection):,} rows of task '{task}'"]
     for what in lacking:
@@ -103,7 +102,7 @@ def _require_choice(protocol: Protocol, dataset: Dataset, task: str, selection: 
 
 def _has_crop(dataset: Dataset, task: str, labels: Labels) -> bool:
     """Whether any valid row has one; folders of crops are listed until it is found."""
-    labels = labels.take(np.logical_or.reduce(list(find_task(task).valid(labels.targets).values())))
+    labels = labels.take(np.logical_or.reduce(list(get_task(task).valid(labels.targets).values())))
     sequences = dataset.sequences
     return any(np.isin(labels.frame[labels.sequence == number], sequences[labels.sequences[number]].frames).any()
                for number in np.unique(labels.sequence))
@@ -115,7 +114,7 @@ def main(root: str, protocol: str, *tasks: str) -> None:
     try:
         dataset = open_dataset(Path(root))
         for task in tasks:
-            check(Protocol(**json.loads(protocol)), dataset, task, found["warnings"].append)
+            check_splits(Protocol(**json.loads(protocol)), dataset, task, found["warnings"].append)
     except FramelightError as error:
         found |= {"error": str(error), "exit_code": error.exit_code}
     print(json.dumps(found))

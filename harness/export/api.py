@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.runs import chosen_run
+from harness.leaderboard.runs import find_finished_run
 from harness.tracking import tracked_records
 from harness.utils.output_dir import check_output_dir
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
-    from harness.tracking.export_records import Exported
+    from harness.tracking.export_records import ExportRecord
     from harness.tracking.records import Record
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class ExportResult:
 
     folder: Path
     record: Record
-    files: tuple[Exported, ...]
+    files: tuple[ExportRecord, ...]
 
 
 def export(run: str, out: Path | str, format: str = "onnx", *, precisions: Sequence[str] = (), embedding: bool = False,
@@ -97,7 +97,7 @@ def export(run: str, out: Path | str, format: str = "onnx", *, precisions: Seque
     data = None if data is None else Path(data)
     check_output_dir(out, force, store.root, *filter(None, [data]))
     form = require_writer(format)
-    chosen = chosen_run(tracked_records(store), run, seed, store)
+    chosen = find_finished_run(tracked_records(store), run, seed, store)
     from harness.export import export as exporting
 
     options = exporting.ExportOptions(form, tuple(precisions), embedding, calibration)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.dataset import Dataset
-from harness.data.image_decoding import CorruptImage, decode
+from harness.data.image_decoding import CorruptImage, decode_image
 from harness.data.splits import TRAINING
 from harness.utils.errors import FramelightError
 
@@ -22,7 +22,7 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
         [dataset.sequences[name].images for name in dataset.sequence_names(task, TRAINING)], count
     ):
         try:
-            found.append(decode(path))
+            found.append(decode_image(path))
         except CorruptImage:
             continue
     if not found:

@@ -15,8 +15,7 @@ from backbones.spec import Preprocessing
 from harness.export.formats import Format, require_runtime
 from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork
 from harness.export.onnx_graph import VIEWS
-from harness.metrics.tasks import Task
-from harness.metrics.tasks import task as task_named
+from harness.metrics.tasks import Task, get_task
 from harness.smoothing.gaps import GAPS
 from harness.smoothing.kernels import KERNELS, MAX_RADIUS, SmoothingParams
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
@@ -157,7 +156,7 @@ def read_card(folder: Path) -> ExportCard:
 
 
 def _parse_card(card: Mapping[str, Any], form: Format) -> ExportCard:
-    task, run, margin = task_named(card["task"]), card["run"], card["margin"]
+    task, run, margin = get_task(card["task"]), card["run"], card["margin"]
     if tuple(card["outputs"]["columns"]) != task.columns:
         raise ValueError(f"its columns are not those of task {task.name} here")
     absent = [name for name in ("job_id", "backbone", "features", "head") if not isinstance(run.get(name), str)]

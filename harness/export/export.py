@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import backbones
-from backbones.resizing import resize_all
+from backbones.resizing import resize_batch
 from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
@@ -23,13 +23,13 @@ from harness.export.formats import Format
 from harness.export.latency import measure_cost
 from harness.export.network import ExportNetwork, make_network, require_images
 from harness.export.parity import ParityResult, check_parity, compute_outputs, crop_paths
-from harness.features.crop_margins import margin_of_data
+from harness.features.crop_margins import estimate_dataset_margin
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs import causal, job_statistics
 from harness.jobs.models import load_model
 from harness.leaderboard.runs import FinishedRun
 from harness.tracking import export_records
-from harness.tracking.export_records import Exported
+from harness.tracking.export_records import ExportRecord
 from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.files import atomic_write, write_json, write_text
 from harness.utils.output_dir import replace_output_dir
@@ -61,7 +61,7 @@ class ExportOptions:
         return tuple(name for name in self.form.precisions if name in (self.precisions or self.form.precisions))
 
 
-def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: Path) -> list[Exported]:
+def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: Path) -> list[ExportRecord]:
     """Write, check and time each file; `out` appears whole, over whatever was there. What is known of each file is
     written to the store.
 
@@ -72,18 +72,20 @@ def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: P
     dataset = open_scored_dataset(chosen, entry, data)
     kept = chosen.load_predictions()
     crops = crop_paths(kept, dataset)
-    calibration = resize_all(training_crops(dataset, chosen.configuration.task, wanted.calibration),
+    calibration = resize_batch(training_crops(dataset, chosen.configuration.task, wanted.calibration),
                              network.backbone.spec.preprocessing)
-    margin = margin_of_data(entry.data_digest, open_detector("haar"), chosen.store)
+    margin = estimate_dataset_margin(entry.data_digest, open_detector("haar"), chosen.store)
     card = make_card(chosen, network, wanted.form, wanted.embedding, len(calibration),
-                   causal.kept(chosen.store, chosen.record.job_id), margin)
+                   causal.load_filter(chosen.store, chosen.record.job_id), margin)
     made = []
     with replace_output_dir(out) as folder:
         for precision in wanted.ordered_precisions:
             logger.info(f"{wanted.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
             path = wanted.form.write(network, folder, precision, calibration, wanted.embedding)
             file = describe_file(wanted.form, path, precision)
-            place = export_records.folder(chosen.store, chosen.record.job_id) / "outputs" / str(file["sha256"])[:16]
+            place = (
+                export_records.export_folder(chosen.store, chosen.record.job_id) / "outputs" / str(file["sha256"])[:16]
+            )
             checked = check_parity(chosen, kept, dataset, _outputs(network, wanted.form, path, crops, place))
             known = _export_record(chosen, network, wanted.form, path, file, checked)
             _save_record(chosen.store, known, checked)
@@ -140,10 +142,10 @@ def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[Path]
 
 
 def _export_record(chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path, file: dict[str, Any],
-           checked: ParityResult) -> Exported:
+           checked: ParityResult) -> ExportRecord:
     record, cost = chosen.record, measure_cost(form.name, path, network.size)
     latency = {str(threads): {"median": own.median, "p95": own.p95} for threads, own in cost.latency.items()}
-    return Exported(
+    return ExportRecord(
         job_id=record.job_id, group_id=record.group_id, task=record.task, format=form.name,
         precision=file["precision"], file=file["file"], sha256=file["sha256"], size=file["size"],
         parameters=network.cost.parameters, macs=network.cost.macs, device=cost.device, versions=package_versions(),
@@ -152,16 +154,16 @@ def _export_record(chosen: FinishedRun, network: ExportNetwork, form: Format, pa
         crops=checked.crops)
 
 
-def _save_record(store: Store, known: Exported, checked: ParityResult) -> None:
+def _save_record(store: Store, known: ExportRecord, checked: ParityResult) -> None:
     """The statistics first: who finds the document finds them too."""
-    path = export_records.folder(store, known.job_id) / f"{known.format}-{known.precision}.npz"
+    path = export_records.export_folder(store, known.job_id) / f"{known.format}-{known.precision}.npz"
     with atomic_write(path) as aside:
         with open(aside, "wb") as file:
             job_statistics.save(file, checked.units, checked.statistics)
     export_records.write(store, known)
 
 
-def _measured_fields(known: Exported) -> dict[str, Any]:
+def _measured_fields(known: ExportRecord) -> dict[str, Any]:
     """What the card says of a file: how it was checked here, and what it cost here."""
     told = ("device", "latency", "memory", "metric", "value", "run_value", "largest", "agreement", "crops")
     return {name: value for name, value in asdict(known).items() if name in told}

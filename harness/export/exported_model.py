@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from backbones.checkpoint import hash_file
-from backbones.resizing import resize_all
+from backbones.resizing import resize_batch
 from harness.export.card import CARD, ExportCard, ExportedFile, read_card
 from harness.export.network import OUTPUTS
 from harness.utils.errors import FramelightError, unknown_name_error
@@ -31,7 +31,7 @@ class ExportedModel:
         width = self.card.task.width
         found = [np.zeros((0, width), np.float32)]
         for start in range(0, len(crops), BATCH):
-            given = self._model(resize_all(crops[start:start + BATCH], self.card.preprocessing)).get(OUTPUTS)
+            given = self._model(resize_batch(crops[start:start + BATCH], self.card.preprocessing)).get(OUTPUTS)
             if given is None or given.shape[1:] != (width,):
                 raise FramelightError(f"{self._path} gives no {OUTPUTS} of {width} columns, as task "
                                       f"{self.card.task.name} has; export the run again with --force")

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.export.formats import format_named
 from harness.utils.errors import FramelightError
-from harness.utils.parallel import run_module
+from harness.utils.parallel import run_module_in_subprocess
 from harness.utils.text import plural
 
 PROCESS = "harness.export.latency"
@@ -70,7 +70,7 @@ def device_name() -> str:
 
 
 def _measure_in_process(format_name: str, path: Path, size: int, threads: int) -> dict:
-    done = run_module(PROCESS, format_name, path, size, threads)
+    done = run_module_in_subprocess(PROCESS, format_name, path, size, threads)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it was killed: out of memory?"])[-1]
         raise FramelightError(f"the cost of {path} could not be measured ({last[-LONGEST_REASON:]})")

@@ -21,7 +21,7 @@ from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
-    from harness.jobs.base_model import Model
+    from harness.jobs.base_model import JobModel
     from harness.leaderboard.runs import FinishedRun
 
 OUTPUTS, EMBEDDING = "outputs", "embedding"
@@ -115,7 +115,7 @@ def require_images(chosen: FinishedRun) -> None:
                          "network to export; take another run")
 
 
-def make_network(model: Model, backbone: Backbone, engines: Path | None = None) -> ExportNetwork:
+def make_network(model: JobModel, backbone: Backbone, engines: Path | None = None) -> ExportNetwork:
     """The network of a run that `require_images` accepts: `Model.predict_arrays` as a torch module on its backbone."""
     if isinstance(model, ZeroShotModel):
         parts, activation = [("scores", ZeroShot(model.columns))], nn.Identity()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from backbones.engines.onnx_engine import exported, quiet, unexportable
+from backbones.engines.onnx_engine import get_or_export_onnx, suppress_exporter_output, unexportable_error
 from backbones.onnx_network import OnnxNetwork
 from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork
 from harness.export.onnx_preprocessing import PIXELS, preprocessing_graph
@@ -70,7 +70,7 @@ def _backbone_model(network: ExportNetwork) -> ModelProto:
     from onnx import compose
 
     with tempfile.TemporaryDirectory() as aside:
-        kept: OnnxNetwork = exported(network.backbone, network.engines or Path(aside))
+        kept: OnnxNetwork = get_or_export_onnx(network.backbone, network.engines or Path(aside))
         ports, model = kept.ports, onnx.load(kept.path)
     if ports.batch:
         raise InputError(f"{network.backbone.label} takes {ports.batch} crops at a time, no more and no fewer; export "
@@ -100,13 +100,13 @@ def _heads_model(network: ExportNetwork) -> ModelProto:
             return self.heads(known.get("embeddings", absent), known.get(SCORES, absent))
 
     try:
-        with torch.no_grad(), quiet():
+        with torch.no_grad(), suppress_exporter_output():
             program = torch.onnx.export(
                 Reading().eval(), tuple(torch.zeros(2, widths[name]) for name in read), dynamo=True, verbose=False,
                 dynamic_shapes=(tuple({0: torch.export.Dim("batch")} for _ in read),), input_names=read,
                 output_names=[OUTPUTS])
     except Exception as error:  # the exporter's own exceptions have no common base
-        raise unexportable(backbone, "onnx, with its heads", error) from error
+        raise unexportable_error(backbone, "onnx, with its heads", error) from error
     return program.model_proto
 
 

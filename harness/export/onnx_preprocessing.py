@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backbones.preprocessing import SUPPORT, scale_and_offset
+from backbones.preprocessing import FILTER_SUPPORT, scale_and_offset
 from backbones.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class NodeWriter:
 
 def can_resize(preprocessing: Preprocessing) -> bool:
     """Whether crops of any size can be resized inside; otherwise they must come at the input size."""
-    return preprocessing.interpolation in SUPPORT
+    return preprocessing.interpolation in FILTER_SUPPORT
 
 
 def preprocessing_graph(preprocessing: Preprocessing, resizing: bool) -> GraphProto:
@@ -120,7 +120,7 @@ def _weights(write: NodeWriter, planes: str, axis: int, preprocessing: Preproces
     length = write("Cast", write("Squeeze", write("Shape", planes, start=axis, end=axis + 1)), to=DOUBLE)
     scale = write("Div", length, write.value(float(preprocessing.input_size)))
     stretch = write("Max", scale, one)
-    reach = write("Mul", stretch, write.value(SUPPORT[preprocessing.interpolation]))
+    reach = write("Mul", stretch, write.value(FILTER_SUPPORT[preprocessing.interpolation]))
     places = [at + 0.5 for at in range(preprocessing.input_size)]
     centre = write("Mul", write.value([places]), scale)
     first = write("Max", write("Floor", write("Add", write("Sub", centre, reach), half)), zero)

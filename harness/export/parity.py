@@ -9,17 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from backbones.resizing import resize_all
+from backbones.resizing import resize_batch
 from backbones.spec import Preprocessing
 from harness.data.dataset import Dataset
-from harness.data.image_decoding import CorruptImage, decode
+from harness.data.image_decoding import CorruptImage, decode_image
 from harness.export.formats import Model
 from harness.export.network import OUTPUTS
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.leaderboard.runs import FinishedRun
-from harness.metrics.tasks import Task
-from harness.metrics.tasks import task as task_named
+from harness.metrics.tasks import Task, get_task
 from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
@@ -84,7 +83,7 @@ def _predict_chunk(
 
 def _read_crops(crops: list[Path], preprocessing: Preprocessing) -> np.ndarray:
     try:
-        return resize_all([decode(path) for path in crops], preprocessing)
+        return resize_batch([decode_image(path) for path in crops], preprocessing)
     except CorruptImage as error:
         raise FramelightError(f"{error}, though the run predicted it; mend the data set, or run the recipe again") \
             from error
@@ -113,7 +112,7 @@ def crop_paths(kept: Predictions, dataset: Dataset) -> list[Path]:
 
 def check_parity(chosen: FinishedRun, kept: Predictions, dataset: Dataset, found: np.ndarray) -> ParityResult:
     """found: [n, C] outputs of the file for each kept prediction."""
-    task, own, configuration = task_named(chosen.configuration.task), chosen.filter, chosen.configuration
+    task, own, configuration = get_task(chosen.configuration.task), chosen.filter, chosen.configuration
     own_outputs = Predictions(kept.sequences, kept.lengths, kept.frames, found)
     labels = dataset.labels(task.name, chosen.record.split)
     replay = Replay(task, own_outputs, labels, dataset.temporal, own.gaps, configuration.missing)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from harness.utils.errors import FramelightError
 
 Chunk = TypeVar("Chunk")
-FOLDER = ".claims"
+LOCKS_FOLDER = ".claims"
 """In an entry, for as long as somebody works on it."""
 
 
@@ -21,7 +21,7 @@ class ChunkLocks:
     """
 
     def __init__(self, entry: Path) -> None:
-        self.folder = entry / FOLDER
+        self.folder = entry / LOCKS_FOLDER
         self.held: dict[int, Any] = {}
 
     def __enter__(self) -> ChunkLocks:
@@ -37,19 +37,19 @@ class ChunkLocks:
             self.release(number)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def free(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
+    def iter_available(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
         """(number, chunk) that nobody has done or works on, each to be done and then released here."""
-        return self._claimed(chunks, done, wait=False)
+        return self._claim(chunks, done, wait=False)
 
-    def remaining(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
+    def iter_remaining(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
         """What others claimed and did not finish; waits for its holders.
 
         To be called with nothing held: two processes that each wait for what the other holds would wait for ever.
         Claims made here are in ascending order, which cannot close such a ring.
         """
-        return self._claimed(chunks, done, wait=True)
+        return self._claim(chunks, done, wait=True)
 
-    def _claimed(self, chunks: list[Chunk], done: Callable[[Chunk], bool], wait: bool) -> Iterator[tuple[int, Chunk]]:
+    def _claim(self, chunks: list[Chunk], done: Callable[[Chunk], bool], wait: bool) -> Iterator[tuple[int, Chunk]]:
         for number, chunk in enumerate(chunks):
             if done(chunk) or not self._acquire(number, wait):
                 continue

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backbones.errors import BackboneError
-from harness.features.chunk_locks import FOLDER
+from harness.features.chunk_locks import LOCKS_FOLDER
 from harness.utils.files import write_json
 from harness.utils.locks import entry_lock
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NOTE = "engine.json"
+ENGINE_FILE = "engine.json"
 """In the folder of an entry, written before its first features."""
 
 
@@ -36,20 +36,27 @@ class EngineSelector:
     name: str = ""
     compute: str = "float32"
 
-    def engine(self, entry: Path, backbone: Backbone, workers: int, crops: int) -> Engine:
+    def select_engine(self, entry: Path, backbone: Backbone, workers: int, crops: int) -> Engine:
         """The engine for an entry of `crops` crops, noted in its folder: whoever goes on with it uses the same one.
 
         An engine that is not there any more is replaced, which is said and recorded. BackboneError, which says what to
         do, for one asked for that is unknown, not there, or cannot run this backbone in this precision.
         """
-        with entry_lock(entry / FOLDER / NOTE):
+        with entry_lock(entry / LOCKS_FOLDER / ENGINE_FILE):
             note = self.read_metadata(entry)
-            begun = self._begun(note, backbone) if note else None
+            begun = self._reopen_engine(note, backbone) if note else None
             if begun is not None:
                 return begun
-            engine = self._own(backbone, workers, crops)
-            write_json(entry / NOTE, {"name": engine.name, "precision": engine.precision,
-                                      **self._difference(engine, backbone), **({"begun_with": note} if note else {})})
+            engine = self._choose_engine(backbone, workers, crops)
+            write_json(
+                entry / ENGINE_FILE,
+                {
+                    "name": engine.name,
+                    "precision": engine.precision,
+                    **self._measure_difference(engine, backbone),
+                    **({"begun_with": note} if note else {}),
+                },
+            )
         return engine
 
     def log_reuse(self, entry: FeatureEntry) -> None:
@@ -61,36 +68,38 @@ class EngineSelector:
     def read_metadata(self, entry: Path) -> dict[str, Any]:
         """What is known of the engine of an entry that is being computed: JSON types, {} where nothing is."""
         try:
-            note = json.loads((entry / NOTE).read_text(encoding="utf-8"))
+            note = json.loads((entry / ENGINE_FILE).read_text(encoding="utf-8"))
             return note if isinstance(note["name"], str) and note["precision"] == self.compute else {}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 
-    def _begun(self, note: dict[str, Any], backbone: Backbone) -> Engine | None:
+    def _reopen_engine(self, note: dict[str, Any], backbone: Backbone) -> Engine | None:
         name = note["name"]
         if self.name not in ("", name):
             logger.info(f"these features were begun with {name}, which goes on with them")
         try:
-            return self._opened(name, backbone)
+            return self._open_engine(name, backbone)
         except BackboneError as error:
             logger.warning(f"these features were begun with {name}, and another engine goes on with them: {error}")
             return None
 
-    def _own(self, backbone: Backbone, workers: int, crops: int) -> Engine:
-        from backbones.engines.selection import choose
+    def _choose_engine(self, backbone: Backbone, workers: int, crops: int) -> Engine:
+        from backbones.engines.selection import select_engine
         from harness.features.pipeline import batch_size
 
-        name = self.name or choose(backbone, self.cache, batch_size(backbone.spec.preprocessing), workers, crops,
+        name = self.name or select_engine(backbone, self.cache, batch_size(backbone.spec.preprocessing), workers, crops,
                                    precision=self.compute)
-        return self._opened(name, backbone)
+        return self._open_engine(name, backbone)
 
-    def _opened(self, name: str, backbone: Backbone) -> Engine:
+    def _open_engine(self, name: str, backbone: Backbone) -> Engine:
         from backbones.engines.selection import open_engine
-        from harness.features.pipeline import engine_batch
+        from harness.features.pipeline import engine_batch_size
 
-        return open_engine(name, backbone, self.cache, engine_batch(name, backbone.spec.preprocessing), self.compute)
+        return open_engine(
+            name, backbone, self.cache, engine_batch_size(name, backbone.spec.preprocessing), self.compute
+        )
 
-    def _difference(self, engine: Engine, backbone: Backbone) -> dict[str, Any]:
+    def _measure_difference(self, engine: Engine, backbone: Backbone) -> dict[str, Any]:
         """Of a reduced precision to float32, measured and said."""
         if self.compute == "float32":
             return {}

@@ -57,7 +57,7 @@ def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureS
     if found is not None:
         return found
     _Extraction(dataset, loaded, _FeatureWriter(store, key, dtype, dataset.root), computing,
-                threads or os.cpu_count() or 1).run(_chunks(dataset, names), progress)
+                threads or os.cpu_count() or 1).run(_make_chunks(dataset, names), progress)
     return store.complete(key, names, {
         "backbone": {"reference": loaded.reference, "label": loaded.label, "weights": loaded.weights,
                      "weights_hash": loaded.weights_hash, "is_random": loaded.is_random,
@@ -74,7 +74,7 @@ class _Chunk:
     crops: int
 
 
-def _chunks(dataset: Dataset, names: list[str]) -> list[_Chunk]:
+def _make_chunks(dataset: Dataset, names: list[str]) -> list[_Chunk]:
     """Sequences in name order, grouped until a group has CHUNK_FRAMES crops."""
     chunks, current, size = [], [], 0
     for name in names:
@@ -93,18 +93,18 @@ class _FeatureWriter:
     dtype: str
     root: Path
 
-    def has(self, chunk: _Chunk) -> bool:
-        return not self.absent(chunk.names)
+    def is_complete(self, chunk: _Chunk) -> bool:
+        return not self.missing_sequences(chunk.names)
 
-    def absent(self, names: Iterable[str]) -> set[str]:
+    def missing_sequences(self, names: Iterable[str]) -> set[str]:
         return {name for name in names if not self.store.sequence_path(self.key, name).is_dir()}
 
-    def shown(self, image: Path) -> str:
+    def relative_path(self, image: Path) -> str:
         return str(image.relative_to(self.root)) if image.is_relative_to(self.root) else str(image)
 
 
 @dataclass
-class _Work:
+class _ChunkExtraction:
     """One chunk on its way: its arrays fill batch by batch and are stored when the last has come."""
 
     number: int
@@ -125,20 +125,20 @@ class _Work:
             with np.errstate(over="ignore"):  # a value too large for float16 is found before it is stored, and named
                 self.arrays[part][rows] = values
 
-    def store(self) -> None:
+    def write(self) -> None:
         sound = np.ones(len(self.paths), bool)
         sound[list(self.reasons)] = False
-        wanted, start = self.to.absent(sequence.name for sequence in self.sequences), 0
+        wanted, start = self.to.missing_sequences(sequence.name for sequence in self.sequences), 0
         for sequence in self.sequences:
             if sequence.name in wanted:
-                self._store(sequence, start, sound[start:start + len(sequence.images)])
+                self._write_sequence(sequence, start, sound[start:start + len(sequence.images)])
             start += len(sequence.images)
 
-    def _store(self, sequence: Sequence, start: int, sound: np.ndarray) -> None:
+    def _write_sequence(self, sequence: Sequence, start: int, sound: np.ndarray) -> None:
         stored = {part: array[start:start + len(sound)][sound] for part, array in self.arrays.items()}
-        _require_finite(sequence, stored)
+        _check_finite(sequence, stored)
         corrupt = [{"sequence": sequence.name, "frame": int(sequence.frames[at]),
-                    "image": self.to.shown(sequence.images[at]), "reason": self.reasons[start + at]}
+                    "image": self.to.relative_path(sequence.images[at]), "reason": self.reasons[start + at]}
                    for at in np.flatnonzero(~sound).tolist()]
         frames = np.asarray(sequence.frames, np.int32)[sound]
         self.to.store.write_sequence(self.to.key, sequence.name, {**stored, "frames": frames}, corrupt)
@@ -153,26 +153,26 @@ class _Extraction:
     threads: int
 
     def run(self, chunks: list[_Chunk], progress: Progress | None) -> None:
-        from harness.features.pipeline import Pipeline
+        from harness.features.pipeline import ExtractionPipeline
 
         writer, folder = self.writer, self.writer.store.root / self.writer.key
         crops = sum(chunk.crops for chunk in chunks)  # of all, done or not: resuming must come to the same choice
-        engine = self.selector.engine(folder, self.backbone, self.threads, crops)
-        meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if writer.has(chunk)))
-        with ChunkLocks(folder) as locks, Pipeline(engine, self.backbone, self.threads) as pipeline:
-            for claimed in (locks.free, locks.remaining):
-                works = (_Work(number, tuple(self.dataset.sequences[name] for name in chunk.names), writer)
-                         for number, chunk in claimed(chunks, writer.has))
+        engine = self.selector.select_engine(folder, self.backbone, self.threads, crops)
+        meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if writer.is_complete(chunk)))
+        with ChunkLocks(folder) as locks, ExtractionPipeline(engine, self.backbone, self.threads) as pipeline:
+            for claimed in (locks.iter_available, locks.iter_remaining):
+                works = (_ChunkExtraction(number, tuple(self.dataset.sequences[name] for name in chunk.names), writer)
+                         for number, chunk in claimed(chunks, writer.is_complete))
                 for work, batch in pipeline.batches(works):
                     work.add_batch(batch)
                     meter.add(batch.stop - batch.start)
                     if batch.stop == len(work.paths):
                         work.store()
                         locks.release(work.number)
-            meter.rest()
+            meter.finish()
 
 
-def _require_finite(sequence: Sequence, stored: dict[str, np.ndarray]) -> None:
+def _check_finite(sequence: Sequence, stored: dict[str, np.ndarray]) -> None:
     for part, values in stored.items():
         bad = int((~np.isfinite(values).all(axis=1)).sum())
         if bad:
@@ -189,14 +189,14 @@ class _ThroughputMeter:
 
     def add(self, frames: int) -> None:
         self.worked += frames
-        self._tell(self.before + self.worked)
+        self._report(self.before + self.worked)
 
-    def rest(self) -> None:
+    def finish(self) -> None:
         """What others have done meanwhile."""
         if self.before + self.worked < self.total:
-            self._tell(self.total)
+            self._report(self.total)
 
-    def _tell(self, done: int) -> None:
+    def _report(self, done: int) -> None:
         if self.progress is not None:
             rate = self.worked / max(time.perf_counter() - self.start, 1e-9)
             self.progress(done, self.total, rate, (self.total - done) / rate if rate else 0.0)

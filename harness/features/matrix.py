@@ -9,14 +9,14 @@ from functools import partial
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.features.row_reader import NoiseRows, RowReader, noise, side_by_side, widened
-from harness.features.store import PARTS, FeatureEntry, parts_of
+from harness.features.row_reader import NoiseRows, RowReader, concatenate_columns, noise, to_float32
+from harness.features.store import PARTS, FeatureEntry, feature_parts
 from harness.utils.errors import unknown_name_error
 
 BLOCK_ROWS = 64
 BUFFER_BLOCKS = 32
-MEMORY = 64 * 2**20
-KINDS = (*PARTS, "noise")
+DEFAULT_MEMORY = 64 * 2**20
+FEATURE_KINDS = (*PARTS, "noise")
 
 
 class FeatureMatrix:
@@ -30,12 +30,12 @@ class FeatureMatrix:
     next buffer meanwhile does not pay: handing the interpreter's lock to and fro costs as much as it saves.)
     """
 
-    def __init__(self, entry: FeatureEntry, features: str, labels: Labels, memory: int = MEMORY) -> None:
-        if features not in KINDS:
-            raise unknown_name_error("features", features, KINDS)
+    def __init__(self, entry: FeatureEntry, features: str, labels: Labels, memory: int = DEFAULT_MEMORY) -> None:
+        if features not in FEATURE_KINDS:
+            raise unknown_name_error("features", features, FEATURE_KINDS)
         self.entry, self.features, self.memory = entry, features, memory
         sequence = np.asarray(labels.sequence, np.int32)
-        self._position = _positions(entry, labels)
+        self._position = _row_positions(entry, labels)
         self._source = (NoiseRows(labels.sequences, sequence, labels.frame) if features == "noise" else
                         RowReader(entry, features, labels.sequences, sequence, self._position, memory))
         self.width = self._source.width
@@ -51,9 +51,9 @@ class FeatureMatrix:
         rows = np.asarray(rows, np.int64)
         if (self._position[rows] < 0).any():
             raise ValueError("a row without a crop has no features; take rows from .rows")
-        if (kept := self._whole()) is None:
-            return widened(self._in_order(rows))
-        return widened([_taken(part, np.searchsorted(self.rows, rows)) for part in kept])
+        if (kept := self._cached_rows()) is None:
+            return to_float32(self._read_rows(rows))
+        return to_float32([_take_rows(part, np.searchsorted(self.rows, rows)) for part in kept])
 
     def batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """One epoch: (rows of the labels int64 [B], float32 [B, D]), every row once, the last batch may be short.
@@ -61,49 +61,49 @@ class FeatureMatrix:
         Blocks of BLOCK_ROWS neighbouring rows are shuffled, then the rows inside each buffer of BUFFER_BLOCKS blocks:
         reading stays near-sequential and memory bounded. A pure function of seed and epoch.
         """
-        return ((rows, widened([values])) for rows, values in self.stored(size, seed, epoch))
+        return ((rows, to_float32([values])) for rows, values in self.stored_batches(size, seed, epoch))
 
-    def stored(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def stored_batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """As `batches`, in stored precision: half the bytes, for who widens a batch where it is used."""
         pieces: list[tuple[np.ndarray, np.ndarray]] = []
         missing = size
-        for rows, part in self._buffers(seed, epoch):
+        for rows, part in self._iter_buffers(seed, epoch):
             at = 0
             while at < len(rows):
                 end = min(at + missing, len(rows))
                 pieces.append((rows[at:end], part(at, end)))
                 missing, at = missing - (end - at), end
                 if not missing:
-                    yield _joined(pieces)
+                    yield _concatenate_batch(pieces)
                     pieces, missing = [], size
         if pieces:
-            yield _joined(pieces)
+            yield _concatenate_batch(pieces)
 
-    def _whole(self) -> list[np.ndarray] | None:
+    def _cached_rows(self) -> list[np.ndarray] | None:
         """All rows, where there is memory for them."""
         if self._kept is None and len(self.rows) * self._source.row_bytes <= self.memory:
-            self._kept = self._in_order(self.rows)
+            self._kept = self._read_rows(self.rows)
         return self._kept
 
-    def _in_order(self, rows: np.ndarray) -> list[np.ndarray]:
+    def _read_rows(self, rows: np.ndarray) -> list[np.ndarray]:
         room = self._source.empty(len(rows))
         self._source.fill(room, rows, np.arange(len(rows)))
         return room
 
-    def _buffers(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, Callable[[int, int], np.ndarray]]]:
+    def _iter_buffers(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, Callable[[int, int], np.ndarray]]]:
         """(rows [B] as shuffled, the features [end - start, D] of those from start to end)."""
-        kept = self._whole()
-        for chosen, order in self._shuffled(seed, epoch):
+        kept = self._cached_rows()
+        for chosen, order in self._shuffle_blocks(seed, epoch):
             shuffled = chosen[order]
             if kept is not None:
-                yield self.rows[shuffled], partial(_picked, kept, shuffled)
+                yield self.rows[shuffled], partial(_gather_rows, kept, shuffled)
                 continue
             room, places = self._source.empty(len(chosen)), np.empty(len(order), np.int64)
             places[order] = np.arange(len(order))
             self._source.fill(room, self.rows[chosen], places)
-            yield self.rows[shuffled], partial(_sliced, room)
+            yield self.rows[shuffled], partial(_slice_rows, room)
 
-    def _shuffled(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _shuffle_blocks(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each buffer, which of `rows` it holds and the order they are given in."""
         random = np.random.default_rng([seed, epoch, 0x5EED])
         blocks = random.permutation(-(-len(self.rows) // BLOCK_ROWS))
@@ -124,7 +124,7 @@ def iter_sequence(entry: FeatureEntry, features: str, sequence: str, size: int =
         elif features == "none":
             yield np.zeros((len(frames[rows]), 0), np.float32)
         else:
-            yield widened([np.array(part[rows]) for part in parts])
+            yield to_float32([np.array(part[rows]) for part in parts])
 
 
 def feature_columns(names: Iterable[str], arrays: Mapping[str, np.ndarray], dtype: str) -> dict[str, np.ndarray]:
@@ -145,22 +145,22 @@ def feature_columns(names: Iterable[str], arrays: Mapping[str, np.ndarray], dtyp
         float32.
     """
     with np.errstate(over="ignore"):
-        return {name: widened([arrays[part].astype(dtype) for part in parts_of(name)]) for name in names}
+        return {name: to_float32([arrays[part].astype(dtype) for part in feature_parts(name)]) for name in names}
 
 
-def _picked(parts: Sequence[np.ndarray], index: np.ndarray, start: int, end: int) -> np.ndarray:
-    return side_by_side([_taken(part, index[start:end]) for part in parts])
+def _gather_rows(parts: Sequence[np.ndarray], index: np.ndarray, start: int, end: int) -> np.ndarray:
+    return concatenate_columns([_take_rows(part, index[start:end]) for part in parts])
 
 
-def _sliced(parts: Sequence[np.ndarray], start: int, end: int) -> np.ndarray:
-    return side_by_side([part[start:end] for part in parts])
+def _slice_rows(parts: Sequence[np.ndarray], start: int, end: int) -> np.ndarray:
+    return concatenate_columns([part[start:end] for part in parts])
 
 
-def _taken(part: np.ndarray, index: np.ndarray) -> np.ndarray:
+def _take_rows(part: np.ndarray, index: np.ndarray) -> np.ndarray:
     return np.take(part, index, axis=0, mode="clip")  # an index is never outside; looking first costs a copy
 
 
-def _joined(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+def _concatenate_batch(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """One batch of its pieces."""
     if len(pieces) == 1:
         return pieces[0]
@@ -168,7 +168,7 @@ def _joined(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np
     return np.concatenate(rows), np.concatenate(values)
 
 
-def _positions(entry: FeatureEntry, labels: Labels) -> np.ndarray:
+def _row_positions(entry: FeatureEntry, labels: Labels) -> np.ndarray:
     """int64 [N]: where each labelled frame stands in its sequence's arrays, -1 where it has no crop."""
     positions = np.full(len(labels), -1, np.int64)
     order = np.argsort(labels.sequence, kind="stable")

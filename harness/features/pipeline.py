@@ -19,15 +19,15 @@ import numpy as np
 import torch
 
 from backbones.preprocessing import normalize
-from backbones.resizing import resize_all
-from harness.data.image_decoding import CorruptImage, decode
+from backbones.resizing import resize_batch
+from harness.data.image_decoding import CorruptImage, decode_image
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo, Preprocessing
     from backbones.engines.engine import Engine
 
 BATCH_PIXELS = 64 * 64 * 64
-DEVICE, DEVICE_CROPS = "cuda", 256
+DEVICE_ENGINE, DEVICE_BATCH_SIZE = "cuda", 256
 """The engine that wants one caller, and the crops of its batches: as many as are extracted together at least."""
 
 
@@ -49,7 +49,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class _PreparedBatch:
     """Sound crops as the network expects them, float32 [B, 3, S, S], in the `memory` they borrow."""
 
     pixels: np.ndarray
@@ -62,12 +62,12 @@ def batch_size(preprocessing: Preprocessing) -> int:
     return int(np.clip(BATCH_PIXELS // preprocessing.input_size**2, 8, 64))
 
 
-def engine_batch(engine: str, preprocessing: Preprocessing) -> int:
+def engine_batch_size(engine: str, preprocessing: Preprocessing) -> int:
     """Crops of a batch that an engine of that name is opened for."""
-    return DEVICE_CROPS if engine == DEVICE else batch_size(preprocessing)
+    return DEVICE_BATCH_SIZE if engine == DEVICE_ENGINE else batch_size(preprocessing)
 
 
-class Pipeline(Generic[Work]):
+class ExtractionPipeline(Generic[Work]):
     """The workers of one engine, for as long as the context lasts.
 
     backbone: whose engine it is, or what is known of it.
@@ -77,11 +77,11 @@ class Pipeline(Generic[Work]):
         self.engine = engine
         self.preprocessing = backbone.spec.preprocessing
         self.widths = backbone.embedding_width, backbone.score_width
-        self.size = engine_batch(engine.name, self.preprocessing)
+        self.size = engine_batch_size(engine.name, self.preprocessing)
         self.workers = workers
         self.memories: SimpleQueue[np.ndarray] = SimpleQueue()
 
-    def __enter__(self) -> Pipeline[Work]:
+    def __enter__(self) -> ExtractionPipeline[Work]:
         self.threads_before = torch.get_num_threads()
         self.pool = ThreadPoolExecutor(self.workers, "extract", initializer=torch.set_num_threads, initargs=(1,))
         self.feeder = None if self.engine.concurrent else ThreadPoolExecutor(1, "feed")
@@ -99,39 +99,39 @@ class Pipeline(Generic[Work]):
         for work in works:
             for start in range(0, max(len(work.paths), 1), self.size):
                 stop = min(start + self.size, len(work.paths))
-                ahead.append((work, self._started(work.paths[start:stop], start, stop).result))
+                ahead.append((work, self._submit(work.paths[start:stop], start, stop).result))
                 if len(ahead) > 2 * self.workers:
                     ready, result = ahead.popleft()
                     yield ready, result()
         for ready, result in ahead:
             yield ready, result()
 
-    def _started(self, paths: list[Path], start: int, stop: int) -> Future[Batch]:
+    def _submit(self, paths: list[Path], start: int, stop: int) -> Future[Batch]:
         if self.feeder is None:
-            return self.pool.submit(lambda: self._computed(self._prepared(paths, start), start, stop))
-        prepared = self.pool.submit(self._prepared, paths, start)
-        return self.feeder.submit(lambda: self._computed(prepared.result(), start, stop))
+            return self.pool.submit(lambda: self._compute(self._prepare(paths, start), start, stop))
+        prepared = self.pool.submit(self._prepare, paths, start)
+        return self.feeder.submit(lambda: self._compute(prepared.result(), start, stop))
 
-    def _prepared(self, paths: list[Path], start: int) -> _Prepared:
+    def _prepare(self, paths: list[Path], start: int) -> _PreparedBatch:
         images, faults = [], {}
         for row, path in enumerate(paths, start):
             try:
-                images.append(decode(path))
+                images.append(decode_image(path))
             except CorruptImage as error:
                 faults[row] = error.reason
-        memory = self._memory()
+        memory = self._acquire_buffer()
         if not images:
-            return _Prepared(memory[:0].transpose(0, 3, 1, 2), memory, faults)
-        resized = resize_all(images, self.preprocessing)
-        return _Prepared(normalize(resized, self.preprocessing, memory[:len(images)]), memory, faults)
+            return _PreparedBatch(memory[:0].transpose(0, 3, 1, 2), memory, faults)
+        resized = resize_batch(images, self.preprocessing)
+        return _PreparedBatch(normalize(resized, self.preprocessing, memory[:len(images)]), memory, faults)
 
-    def _computed(self, prepared: _Prepared, start: int, stop: int) -> Batch:
+    def _compute(self, prepared: _PreparedBatch, start: int, stop: int) -> Batch:
         arrays = self.engine(prepared.pixels) if len(prepared.pixels) else [
             np.zeros((0, width), np.float32) for width in self.widths]
         self.memories.put(prepared.memory)
         return Batch(start, stop, dict(zip(("embeddings", "scores"), arrays)), prepared.faults)
 
-    def _memory(self) -> np.ndarray:
+    def _acquire_buffer(self) -> np.ndarray:
         """float32 [size, S, S, 3] that no batch uses at the moment: fresh memory costs a page fault every 4 KB."""
         try:
             return self.memories.get_nowait()

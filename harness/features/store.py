@@ -54,7 +54,7 @@ class StoredArray:
 
 Opened = TypeVar("Opened")
 
-FORMAT = 2
+FORMAT_VERSION = 2
 """Of the key and of entry.json; raised when either changes its meaning."""
 
 PRECISIONS = ("float16", "float32")
@@ -71,7 +71,7 @@ def entry_key(architecture: str, weights_hash: str, preprocessing: dict[str, Any
     if dtype not in PRECISIONS:
         raise unknown_name_error("precision", dtype, PRECISIONS)
     reduced = {} if compute == "float32" else {"compute": compute}
-    return content_hash({"format": FORMAT, "architecture": architecture, "weights": weights_hash,
+    return content_hash({"format": FORMAT_VERSION, "architecture": architecture, "weights": weights_hash,
                    "preprocessing": preprocessing, "data": data_digest, "dtype": dtype, **reduced}, 16)
 
 
@@ -97,24 +97,24 @@ class FeatureEntry:
 
     def width(self, features: str) -> int:
         """Columns of `embeddings`, `scores` or `embeddings+scores`."""
-        return sum(self.widths[part] for part in parts_of(features))
+        return sum(self.widths[part] for part in feature_parts(features))
 
     def read(self, sequence: str, features: str) -> tuple[np.ndarray, ...]:
         """Memory maps [T, D], one for each part of `features`, rows as in `frames(sequence)`."""
-        return tuple(self._map(sequence, part) for part in parts_of(features))
+        return tuple(self._memory_map(sequence, part) for part in feature_parts(features))
 
     def open(self, sequence: str, part: str) -> StoredArray:
         """`embeddings` or `scores` [T, D] of a sequence, to be read by position, rows as in `frames(sequence)`."""
-        return self._opened(partial(StoredArray, width=self.widths[part], dtype=self.dtype), sequence, part)
+        return self._open_array(partial(StoredArray, width=self.widths[part], dtype=self.dtype), sequence, part)
 
     def frames(self, sequence: str) -> np.ndarray:
         """int32 [T] memory map: frame numbers, ascending."""
-        return self._map(sequence, "frames")
+        return self._memory_map(sequence, "frames")
 
-    def _map(self, sequence: str, part: str) -> np.ndarray:
-        return self._opened(partial(np.load, mmap_mode="r", allow_pickle=False), sequence, part)
+    def _memory_map(self, sequence: str, part: str) -> np.ndarray:
+        return self._open_array(partial(np.load, mmap_mode="r", allow_pickle=False), sequence, part)
 
-    def _opened(self, how: Callable[[Path], Opened], sequence: str, part: str) -> Opened:
+    def _open_array(self, how: Callable[[Path], Opened], sequence: str, part: str) -> Opened:
         if sequence not in self.sequences:
             raise unknown_name_error("sequence", sequence, self.sequences)
         path = self.path / sequence / f"{part}.npy"
@@ -167,7 +167,7 @@ class FeatureStore:
         """Put a sequence's arrays in place whole; one that another process put there first is kept."""
         with atomic_write_dir(self.sequence_path(key, sequence)) as aside:
             for name, array in arrays.items():
-                _save(aside / f"{name}.npy", array)
+                _save_array(aside / f"{name}.npy", array)
             if corrupt:
                 write_json(aside / "corrupt.json", corrupt)
 
@@ -175,9 +175,9 @@ class FeatureStore:
         """Write entry.json once every sequence is in place."""
         stored = {name: int(len(np.load(self.sequence_path(key, name) / "frames.npy", mmap_mode="r")))
                   for name in sequences}
-        corrupt = [fault for name in sequences for fault in self._corrupt(key, name)]
+        corrupt = [fault for name in sequences for fault in self._read_corrupt(key, name)]
         write_json(self.root / key / "entry.json",
-                   {"format": FORMAT, "key": key, **fields, "sequences": stored, "corrupt": corrupt})
+                   {"format": FORMAT_VERSION, "key": key, **fields, "sequences": stored, "corrupt": corrupt})
         remove_stale_temp_files(self.root / key)
         return self.entry(key)
 
@@ -186,19 +186,19 @@ class FeatureStore:
             raise InputError(f"sequence name '{sequence}' cannot be a folder name; rename it")
         return self.root / key / sequence
 
-    def _corrupt(self, key: str, sequence: str) -> list[dict[str, Any]]:
+    def _read_corrupt(self, key: str, sequence: str) -> list[dict[str, Any]]:
         path = self.sequence_path(key, sequence) / "corrupt.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
 
 
-def parts_of(features: str) -> tuple[str, ...]:
+def feature_parts(features: str) -> tuple[str, ...]:
     """The stored arrays that `embeddings`, `scores` or `embeddings+scores` are made of; InputError for others."""
     if features not in PARTS:
         raise unknown_name_error("features", features, PARTS)
     return PARTS[features]
 
 
-def _save(path: Path, array: np.ndarray) -> None:
+def _save_array(path: Path, array: np.ndarray) -> None:
     """`numpy.save`, but a full disk shows as the OSError it is."""
     with open(path, "wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.leaderboard.runs import BEST, chosen_run, records_of_dataset
+from harness.leaderboard.runs import BEST_PREFIX, find_finished_run, records_of_dataset
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.store import Store
@@ -126,8 +126,8 @@ def submit(run: str, data: Path | str, out: Path | str, *, split: str = "test", 
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{data}: a submission is of videos, but this is {dataset.layout}")
     records = tracked_records(store)
-    if run.startswith(BEST):
+    if run.startswith(BEST_PREFIX):
         records = records_of_dataset(records, dataset, store)
-    chosen = chosen_run(records, run, seed, store)
+    chosen = find_finished_run(records, run, seed, store)
     places = FrameCountSources(*(None if path is None else Path(path) for path in (frames, videos)))
     return submission.submit(chosen, dataset, split, format, places, out)

@@ -59,10 +59,10 @@ class DetectAndTrack:
     """Finds the faces of a video's frames and tracks them; without a rate each frame is a separate image."""
 
     def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None) -> None:
-        from harness.video.faces.tracker import Tracker
+        from harness.video.faces.tracker import FaceTracker
 
         self.detector, self.margins, self.rate = detector, tuple(margins), rate
-        self.tracker, self._most = Tracker(rate), 0
+        self.tracker, self._most = FaceTracker(rate), 0
 
     def __call__(self, frame: Frame) -> FrameFaces:
         from harness.video.faces.boxes import crop

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from harness.features.matrix import feature_columns
-from harness.jobs.base_model import Model
+from harness.jobs.base_model import JobModel
 from harness.metrics.tasks import Task
 from harness.smoothing.kernels import SmoothingParams
 from harness.video.faces.boxes import Margin
@@ -54,7 +54,7 @@ class StoredRun:
     """A run of the store before its backbone is loaded."""
 
     reader: LoadedRun
-    model: Model
+    model: JobModel
 
 
 @dataclass(eq=False)
@@ -72,10 +72,10 @@ class SharedBackbonePass:
 
     def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
         from backbones.preprocessing import normalize
-        from backbones.resizing import resize_all
+        from backbones.resizing import resize_batch
 
         preprocessing = self.backbone.spec.preprocessing
-        arrays = self.engine(normalize(resize_all(crops, preprocessing), preprocessing))
+        arrays = self.engine(normalize(resize_batch(crops, preprocessing), preprocessing))
         named = dict(zip(("embeddings", "scores"), arrays))
         models = [run.model for run in self.runs]
         return [model.predict_arrays(feature_columns(model.features, named, model.entry.dtype)) for model in models]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.inference.face_stage import SIDE
-from harness.inference.live_buffer import Rows, append_rows, pack_rows
+from harness.inference.live_buffer import RowArrays, append_rows, pack_rows
 from harness.inference.live_smoothing import LiveRow, LiveSmoother
 from harness.inference.predict import PredictOptions, PredictSession, check_options, open_session, write_files
 from harness.inference.result import Outputs, PredictionResult
@@ -126,7 +126,7 @@ class _LiveSession:
         """Of each frame its number, and its time and its latency in seconds, one after the other."""
         self.fresh: list[LiveRow] = []
         """Of the frames that are not written yet."""
-        self.kept: list[Rows] = []
+        self.kept: list[RowArrays] = []
         self.written, self.wrote, self.told = 0, 0.0, 0.0
 
     def frames(self, start: int = 0) -> np.ndarray:
@@ -181,11 +181,11 @@ class _LiveSession:
                 file.write(self.lines(frames, rows, header=False).encode())
         self.written += len(frames)
 
-    def unwritten_rows(self) -> Rows:
+    def unwritten_rows(self) -> RowArrays:
         """Those that are not written yet."""
         return pack_rows(self.fresh, [reader.task.width for reader in self.setting.readers])
 
-    def lines(self, frames: np.ndarray, rows: Rows, header: bool = True) -> str:
+    def lines(self, frames: np.ndarray, rows: RowArrays, header: bool = True) -> str:
         """Of predictions.csv."""
         from harness.inference.tables import as_csv, table
 
@@ -209,7 +209,7 @@ class _LiveSession:
         if self.told and sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
-    def _result(self, frames: np.ndarray, rows: Rows) -> PredictionResult:
+    def _result(self, frames: np.ndarray, rows: RowArrays) -> PredictionResult:
         """Of some frames [F, 3] and their rows, with the faces that have a name."""
         named = self.face_stage.confirmed_tracks()
         names = np.zeros(max([int(rows.id.max(initial=0)), *named]) + 1, np.int32)

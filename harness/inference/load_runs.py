@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.features.crop_margins import margin_of_data
+from harness.features.crop_margins import estimate_dataset_margin
 from harness.inference.forward import ExportedModelPass, ForwardPass, LoadedRun, SharedBackbonePass, StoredRun
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.models import load_model
-from harness.leaderboard.runs import chosen_run
+from harness.leaderboard.runs import find_finished_run
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 
@@ -69,7 +69,7 @@ def open_runs(texts: Sequence[str], how: LoadOptions) -> list[ForwardPass]:
             from harness.tracking import tracked_records
 
             records = tracked_records(how.store)
-        run = _stored_run(chosen_run(records, text, how.seed, how.store), how.store)
+        run = _stored_run(find_finished_run(records, text, how.seed, how.store), how.store)
         if run.reader.name not in seen:
             seen.add(run.reader.name)
             entry = run.model.entry
@@ -81,8 +81,8 @@ def open_runs(texts: Sequence[str], how: LoadOptions) -> list[ForwardPass]:
 
 def _stored_run(chosen: FinishedRun, store: Store) -> StoredRun:
     from harness.features.store import FeatureStore
-    from harness.jobs.causal import kept as causal
-    from harness.metrics.tasks import task
+    from harness.jobs.causal import load_filter as causal
+    from harness.metrics.tasks import get_task
 
     record, configuration = chosen.record, chosen.configuration
     if not configuration.entry or configuration.features in ("noise", "none"):
@@ -90,7 +90,7 @@ def _stored_run(chosen: FinishedRun, store: Store) -> StoredRun:
     entry = FeatureStore(store.features).entry(configuration.entry)
     label = f"{record.backbone}, {record.features}, {record.head}"
     identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_model_digest(chosen.folder)}"
-    reader = LoadedRun(record.job_id, label, task(configuration.task), chosen.filter, identity,
+    reader = LoadedRun(record.job_id, label, get_task(configuration.task), chosen.filter, identity,
                     causal(store, record.job_id), entry.data_digest)
     return StoredRun(reader, load_model(chosen.folder, entry, configuration))
 
@@ -107,8 +107,8 @@ def _model_digest(folder: Path) -> str:
 
 def _shared_pass(runs: Sequence[StoredRun], how: LoadOptions) -> SharedBackbonePass:
     import backbones
-    from backbones.engines.selection import choose, open_engine
-    from harness.features.pipeline import batch_size, engine_batch
+    from backbones.engines.selection import open_engine, select_engine
+    from harness.features.pipeline import batch_size, engine_batch_size
 
     entry = runs[0].model.entry
     backbone = backbones.load(entry.backbone["reference"], how.store.backbones)
@@ -117,8 +117,10 @@ def _shared_pass(runs: Sequence[StoredRun], how: LoadOptions) -> SharedBackboneP
                               f"{runs[0].reader.name} was made; run its recipe again")
     cache, preprocessing = how.store.engines, backbone.spec.preprocessing
     usual = how.batch or batch_size(preprocessing)
-    name = how.engine or choose(backbone, cache, usual, how.workers, how.crops or LIVE_CROPS, precision=entry.compute)
-    size = how.batch or engine_batch(name, preprocessing)
+    name = how.engine or select_engine(
+        backbone, cache, usual, how.workers, how.crops or LIVE_CROPS, precision=entry.compute
+    )
+    size = how.batch or engine_batch_size(name, preprocessing)
     engine = open_engine(name, backbone, cache, size, entry.compute)
     return SharedBackbonePass(backbone, engine, tuple(runs), size, how.workers if engine.concurrent else 1)
 
@@ -146,14 +148,14 @@ def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store,
 
     given: side of a crop in sides of the found box, for all of them.
     """
-    from harness.features.crop_margins import DEFAULT
+    from harness.features.crop_margins import DEFAULT_MARGIN
     from harness.video.faces.boxes import Margin
 
     if given is not None:
         return [Margin(given)] * len(readers)
-    found = [reader.margin or margin_of_data(reader.images, detector, store) for reader in readers]
+    found = [reader.margin or estimate_dataset_margin(reader.images, detector, store) for reader in readers]
     for reader, margin in zip(readers, found):
         if margin is None:
             logger.info(f"the crops that {reader.name} learned from are not here, or few faces are found in them: "
-                        f"crops are cut with the default margin of {DEFAULT.scale:g}; --margin X sets another")
-    return [margin or DEFAULT for margin in found]
+                        f"crops are cut with the default margin of {DEFAULT_MARGIN.scale:g}; --margin X sets another")
+    return [margin or DEFAULT_MARGIN for margin in found]

@@ -27,7 +27,7 @@ DECODED, DETECTED = 8, 16
 """Largest number of frames that wait between stages."""
 
 
-class Pipeline:
+class PredictPipeline:
     """The threads of all stages.
 
     margins: which of a frame's crops each forward pass reads; size: frames of a chunk; progress: called with the

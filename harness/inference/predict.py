@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.data.image_files import names_in
+from harness.data.image_files import list_image_names
 from harness.inference.assembly import InputInfo, assemble
 from harness.inference.chunks import ChunkStore, output_lock
 from harness.inference.face_stage import DetectAndTrack, FaceStage, PrecroppedFaces
 from harness.inference.forward import ForwardPass, LoadedRun
 from harness.inference.load_runs import LoadOptions, crop_margins, open_runs
-from harness.inference.pipeline import FRAMES, Pipeline
+from harness.inference.pipeline import FRAMES, PredictPipeline
 from harness.inference.result import PredictionResult
 from harness.inference.smoothing_options import check_smoothing, smoothing_of
 from harness.utils.errors import InputError
@@ -170,7 +170,7 @@ def open_session(wanted: PredictOptions, source: Source, live: bool = False) -> 
 def _dependencies(wanted: PredictOptions, setting: PredictSession) -> dict[str, Any]:
     """JSON values of everything that the chunks depend on."""
     path = Path(wanted.input)
-    files = [path / name for name in names_in(path)] if path.is_dir() else [path]
+    files = [path / name for name in list_image_names(path)] if path.is_dir() else [path]
     stats = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in ((file, file.stat()) for file in files)]
     return {"frames": FRAMES, "input": str(path.resolve()), "files": content_hash(stats),
             "kind": setting.source.kind, "seconds": wanted.seconds,
@@ -182,15 +182,15 @@ def _dependencies(wanted: PredictOptions, setting: PredictSession) -> dict[str, 
 
 def _read_frames(setting: PredictSession, face_stage: FaceStage, chunks: ChunkStore) -> tuple[int, int]:
     """Read every frame that no chunk holds yet; return how many those were, and how many the chunks held."""
-    from harness.utils.progress import FilmProgress
+    from harness.utils.progress import VideoProgress
 
     finished, before, done = 0, 0, 0
     for chunk in chunks.chunks():
         face_stage.replay(chunk)
         finished, before = finished + 1, before + len(chunk.frames)
-    with FilmProgress(setting.source.frames, setting.source.rate, before) as progress, \
+    with VideoProgress(setting.source.frames, setting.source.rate, before) as progress, \
             closing(_frames_after(setting.source, before)) as frames:
-        pipeline = Pipeline(face_stage, setting.forwards, setting.margin_indices, progress=progress)
+        pipeline = PredictPipeline(face_stage, setting.forwards, setting.margin_indices, progress=progress)
         with closing(pipeline.chunks(frames)) as computed:  # its threads end before the source does
             for number, chunk in enumerate(computed, finished):
                 chunks.add(number, chunk)

@@ -10,7 +10,16 @@ import numpy as np
 from harness.inference.overlay.frame_faces import first_with_output
 from harness.inference.result import PredictionResult
 from harness.inference.timeline_panels import LABELS, PANELS, Timeline, legend_handles, panel_height, presence
-from harness.utils.plotting.style import GREY, INK, TEXT, drawing, panel, save, short, titled
+from harness.utils.plotting.style import (
+    GRAY,
+    INK,
+    TEXT,
+    add_panel,
+    make_titled_figure,
+    plotting_context,
+    save_png,
+    truncate,
+)
 from harness.utils.text import plural
 
 if TYPE_CHECKING:
@@ -39,10 +48,10 @@ def write_summary(reading: PredictionResult, folder: Path) -> Path:
     longest = faces[np.lexsort((faces, -counts))][:max(1, int(TALLEST / each))]
     legends = LEGEND * (len(names) + 1)
     path = folder / SUMMARY
-    with drawing():
+    with plotting_context():
         total = legends + 0.1 + max(len(longest) * each, 0.6)
-        name = short(Path(reading.source).name, 70)
-        made = titled(WIDTH, total, f"What was read of {name}", _heading(reading, names, faces))
+        name = truncate(Path(reading.source).name, 70)
+        made = make_titled_figure(WIDTH, total, f"What was read of {name}", _heading(reading, names, faces))
         if len(faces):
             _legends(made, names, total)
         else:
@@ -51,7 +60,7 @@ def write_summary(reading: PredictionResult, folder: Path) -> Path:
             _face(made, Timeline(reading, int(face)), names, total - legends - 0.1 - number * each)
         if len(longest) < len(faces):
             _note_omitted_faces(made, faces, counts, longest)
-        save(made, path)
+        save_png(made, path)
     return path
 
 
@@ -62,9 +71,9 @@ def _heading(reading: PredictionResult, names: list[str], faces: np.ndarray) -> 
     runs = {one.name: one for name in names if (one := first_with_output(reading.outputs, name))}
     filters = {one.name: "no filter" if one.kernel == "none" else f"{one.kernel} r={one.radius}"
                for one in runs.values()}
-    said = "; ".join(f"{short(one.label or one.name, LABEL[len(runs)])} ({filters[one.name]})"
+    said = "; ".join(f"{truncate(one.label or one.name, LABEL[len(runs)])} ({filters[one.name]})"
                      for one in runs.values())
-    return found, short(said, 125)
+    return found, truncate(said, 125)
 
 
 def _legends(made: Figure, names: list[str], top: float) -> None:
@@ -94,10 +103,10 @@ def _face(made: Figure, face: Timeline, names: list[str], top: float) -> None:
     made.text(0.14 / WIDTH, (top + 0.07) / made.get_figheight(), f"Face {face.face}", fontsize=10, color=INK,
               weight="bold", va="bottom", **TEXT)
     made.text(LEFT / WIDTH, (top + 0.07) / made.get_figheight(), f"seen in {plural(face.seen, 'frame')} ({share})",
-              fontsize=8.5, color=GREY, va="bottom", **TEXT)
+              fontsize=8.5, color=GRAY, va="bottom", **TEXT)
     panels = [(presence, SEEN), *(one for name in names for one in PANELS[name])]
     for draw, height in panels:
-        axes = panel(made, LEFT, top - height, WIDTH - LEFT - RIGHT, height - 0.08)
+        axes = add_panel(made, LEFT, top - height, WIDTH - LEFT - RIGHT, height - 0.08)
         draw(axes, face)
         axes.set_xlim(face.first - 0.5, face.last + 0.5)
         axes.xaxis.set_visible(False)
@@ -123,4 +132,4 @@ def _label_time_axis(axes, reading: PredictionResult) -> None:
 def _note_omitted_faces(made: Figure, faces: np.ndarray, counts: np.ndarray, shown: np.ndarray) -> None:
     out = ~np.isin(faces, shown)
     said = f"{plural(out.sum(), 'more face')} not shown, seen in at most {plural(counts[out].max(), 'frame')}"
-    made.text((WIDTH - RIGHT) / WIDTH, 0.1 / made.get_figheight(), said, fontsize=8.5, color=GREY, ha="right", **TEXT)
+    made.text((WIDTH - RIGHT) / WIDTH, 0.1 / made.get_figheight(), said, fontsize=8.5, color=GRAY, ha="right", **TEXT)

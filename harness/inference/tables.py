@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.inference.result import Outputs, PredictionResult
-from harness.jobs.tables import ORDER, RAW, integers, output_columns, rounded
+from harness.jobs.tables import BLOCK_ORDER, RAW_SUFFIX, nullable_integers, output_columns, round_values
 from harness.utils.files import atomic_write
 
 if TYPE_CHECKING:
@@ -44,12 +44,16 @@ def table(reading: PredictionResult) -> pd.DataFrame:
     seconds = reading.seconds[np.searchsorted(reading.frames, frame)]
     columns = {
         "frame": frame.astype(np.int32),
-        "time": rounded(seconds, SECONDS),
-        "face": integers(_padded(reading.face, len(empty), 0), np.int32, np.arange(len(frame)) < len(reading.face)),
+        "time": round_values(seconds, SECONDS),
+        "face": nullable_integers(
+            _padded(reading.face, len(empty), 0), np.int32, np.arange(len(frame)) < len(reading.face)
+        ),
         "found": _padded(reading.found, len(empty), 0).astype(np.int8),
-        **{name: _padded(rounded(reading.boxes[:, i], PIXELS), len(empty))
-           for i, name in enumerate(("x", "y", "width", "height"))},
-        "detection": _padded(rounded(reading.detection, OUTPUTS), len(empty)),
+        **{
+            name: _padded(round_values(reading.boxes[:, i], PIXELS), len(empty))
+            for i, name in enumerate(("x", "y", "width", "height"))
+        },
+        "detection": _padded(round_values(reading.detection, OUTPUTS), len(empty)),
     }
     given = Counter(output.name for one in reading.outputs for output in one.task.outputs)
     for name, one, values, suffix in _blocks(reading):
@@ -100,10 +104,10 @@ def metadata(reading: PredictionResult) -> dict:
 
 def _blocks(reading: PredictionResult) -> Iterator[tuple[str, Outputs, np.ndarray, str]]:
     """(output, run, [N, columns], suffix) in the order of the columns: all smoothed ones, then all raw ones."""
-    for suffix in ("", RAW):
+    for suffix in ("", RAW_SUFFIX):
         for one in reading.outputs:
             slices = one.task.slices()
-            for name in (name for name in ORDER if name in slices):
+            for name in (name for name in BLOCK_ORDER if name in slices):
                 yield name, one, (one.raw if suffix else one.smoothed)[:, slices[name]], suffix
 
 

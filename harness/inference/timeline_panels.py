@@ -11,13 +11,20 @@ import numpy as np
 from harness.inference.overlay.frame_faces import first_with_output
 from harness.inference.result import Outputs, PredictionResult
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
-from harness.utils.plotting.style import BLUE, CLASS_COLOURS, GREY, GRID, INK, ORANGE, PALE, TEXT, name_rows
-from harness.utils.plotting.timeline import columns, line, raw_line, rgb, show, strip
+from harness.utils.plotting.style import BLUE, CLASS_COLORS, GRAY, GRID, INK, ORANGE, PALE, TEXT, label_rows
+from harness.utils.plotting.timeline import (
+    color_to_rgb,
+    draw_line,
+    draw_raw_line,
+    draw_strip,
+    nearest_frames,
+    show_image,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SEEN, UNSEEN = GREY, "#dde2e7"
+SEEN, UNSEEN = GRAY, "#dde2e7"
 STACK = 120
 """Rows of pixels of the stacked probabilities."""
 STEPS = 64
@@ -70,21 +77,21 @@ def presence(axes: Axes, face: Timeline) -> None:
     """Frames in which the face was seen, those in between in which it was not, and white before and after."""
     colours = np.ones((1, len(face.reading.frames), 3))
     at = np.searchsorted(face.reading.frames, face.frames)
-    colours[0, at] = np.where(face.reading.found[face.rows][:, None], rgb(SEEN), rgb(UNSEEN))
-    strip(axes, colours, face.reading.frames, face.first, face.last)
-    name_rows(axes, (0,), ("seen",), 0.05)
+    colours[0, at] = np.where(face.reading.found[face.rows][:, None], color_to_rgb(SEEN), color_to_rgb(UNSEEN))
+    draw_strip(axes, colours, face.reading.frames, face.first, face.last)
+    label_rows(axes, (0,), ("seen",), 0.05)
 
 
 def _stacked_probabilities(axes: Axes, face: Timeline) -> None:
     """The eight probabilities on each other, Neutral at the bottom; white above them, for medians need not sum to 1."""
     values, known = face.dense("expr")
-    nearest, near = columns(face.reading.frames, face.first, face.last)
+    nearest, near = nearest_frames(face.reading.frames, face.first, face.last)
     reached = values.cumsum(axis=1)[nearest]
     heights = 1 - (np.arange(STACK) + 0.5) / STACK
     image = _class_colors((reached[None, :, :-1] < heights[:, None, None]).sum(axis=2))
     image[reached[:, -1] < heights[:, None]] = 1
     image[:, ~(near & known[nearest])] = 1
-    show(axes, image, face.first, face.last)
+    show_image(axes, image, face.first, face.last)
     axes.set_yticks([-0.5, STACK / 2 - 0.5, STACK - 0.5], ["1", "0.5", "0"])
     top, _, bottom = axes.get_yticklabels()
     top.set_va("top")
@@ -95,13 +102,13 @@ def _stacked_probabilities(axes: Axes, face: Timeline) -> None:
 def _predicted_expression(raw: bool, axes: Axes, face: Timeline) -> None:
     values, known = face.dense("expr", raw)
     colours = np.where(known[:, None], _class_colors(values.argmax(axis=1)), 1.0)
-    strip(axes, colours[None], face.reading.frames, face.first, face.last)
-    name_rows(axes, (0,), ("raw" if raw else "smoothed",), 0.05)
+    draw_strip(axes, colours[None], face.reading.frames, face.first, face.last)
+    label_rows(axes, (0,), ("raw" if raw else "smoothed",), 0.05)
 
 
 def _class_colors(index: np.ndarray) -> np.ndarray:
     """Numbers of expressions [...] -> their colours [..., 3]."""
-    return np.array([rgb(colour) for colour in CLASS_COLOURS])[index]
+    return np.array([color_to_rgb(colour) for colour in CLASS_COLORS])[index]
 
 
 def _affect(i: int, axes: Axes, face: Timeline) -> None:
@@ -109,9 +116,9 @@ def _affect(i: int, axes: Axes, face: Timeline) -> None:
     for raw in (True, False):
         frames, values = face.values("va", raw)
         if len(frames) and raw:
-            raw_line(axes, frames, values[:, i])
+            draw_raw_line(axes, frames, values[:, i])
         elif len(frames):
-            line(axes, frames, values[:, i], BLUE, 1.6)
+            draw_line(axes, frames, values[:, i], BLUE, 1.6)
             if len(frames) == 1:
                 axes.plot(frames, values[:, i], "o", color=BLUE, markersize=5)
     most = face.limit
@@ -130,10 +137,10 @@ def _action_units(axes: Axes, face: Timeline) -> None:
     active = values >= (0.5 if thresholds is None else np.array(thresholds))
     colours = np.ones((len(ACTION_UNITS), 4, len(values), 3))
     colours[:, :3] = _blues()[np.round(values.T * (STEPS - 1)).astype(int).clip(0, STEPS - 1)][:, None]
-    colours[:, 2][active.T] = rgb(ORANGE)
+    colours[:, 2][active.T] = color_to_rgb(ORANGE)
     colours[:, :, ~known] = 1
-    strip(axes, colours.reshape(-1, len(values), 3), face.reading.frames, face.first, face.last)
-    name_rows(axes, 4 * np.arange(len(ACTION_UNITS)) + 1, ACTION_UNITS, 0.05, 8)
+    draw_strip(axes, colours.reshape(-1, len(values), 3), face.reading.frames, face.first, face.last)
+    label_rows(axes, 4 * np.arange(len(ACTION_UNITS)) + 1, ACTION_UNITS, 0.05, 8)
 
 
 def _blues() -> np.ndarray:
@@ -164,7 +171,7 @@ def legend_handles(name: str) -> list:
     from matplotlib.patches import Patch
 
     if name == "expr":
-        return [Patch(color=colour, label=label) for label, colour in zip(EXPRESSIONS, CLASS_COLOURS)]
+        return [Patch(color=colour, label=label) for label, colour in zip(EXPRESSIONS, CLASS_COLORS)]
     if name == "va":
         return [Line2D([], [], color=PALE, linewidth=1, label="raw"),
                 Line2D([], [], color=BLUE, linewidth=1.6, label="smoothed")]

@@ -11,11 +11,11 @@ import numpy as np
 
 from harness.features.matrix import iter_sequence
 from harness.features.store import FeatureEntry
-from harness.jobs.predictions import Predictions, frames_with_features, predictions
+from harness.jobs.predictions import Predictions, collect_predictions, frames_with_features
 from harness.metrics.tasks import Task
 
 
-class Model(ABC):
+class JobModel(ABC):
     """Model of one job.
 
     Attributes
@@ -58,10 +58,10 @@ class Model(ABC):
 
     def predict(self, sequences: Sequence[str]) -> Predictions:
         """Compute the outputs of every crop of these sequences of the feature entry."""
-        return predict_together([self], sequences)[0]
+        return predict_many([self], sequences)[0]
 
 
-def predict_together(models: Sequence[Model], sequences: Sequence[str]) -> list[Predictions]:
+def predict_many(models: Sequence[JobModel], sequences: Sequence[str]) -> list[Predictions]:
     """Compute `Model.predict` for several models of one task on one feature entry, reading the features once."""
     entry, width = models[0].entry, models[0].task.width
     names = sorted({name for model in models for name in model.features})
@@ -72,4 +72,4 @@ def predict_together(models: Sequence[Model], sequences: Sequence[str]) -> list[
         for by_sequence, values in zip(outputs, zip(*arrays)):
             by_sequence[sequence] = np.concatenate(values)
     frames = frames_with_features(entry, sequences)
-    return [predictions(frames, lambda sequence, _, found=found: found[sequence], width) for found in outputs]
+    return [collect_predictions(frames, lambda sequence, _, found=found: found[sequence], width) for found in outputs]

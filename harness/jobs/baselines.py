@@ -9,15 +9,15 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.features.store import FeatureEntry
-from harness.jobs.base_model import Model
-from harness.jobs.predictions import Crops, Predictions, predictions
+from harness.jobs.base_model import JobModel
+from harness.jobs.predictions import FramesBySequence, Predictions, collect_predictions
 from harness.metrics.tasks import EXPRESSIONS, TASKS, Output, Task, softmax
 from harness.utils.errors import InputError
 
-OTHER = EXPRESSIONS.index("Other")
-PLACES = {**{name.lower(): i for i, name in enumerate(EXPRESSIONS)}, "contempt": OTHER}
+OTHER_INDEX = EXPRESSIONS.index("Other")
+EXPRESSION_INDEX = {**{name.lower(): i for i, name in enumerate(EXPRESSIONS)}, "contempt": OTHER_INDEX}
 """The expression that a score column of that name stands for."""
-FEWEST = 2
+MIN_COLUMNS = 2
 """Columns that make a classifier."""
 
 
@@ -28,18 +28,18 @@ def expression_columns(score_labels: Sequence[str]) -> np.ndarray | None:
     7, 1; without Contempt (seven classes) Other has no column. Columns of anything else (valence, action units) have
     no expression.
     """
-    places = np.array([PLACES.get(name.lower(), -1) for name in score_labels], dtype=np.int64)
+    places = np.array([EXPRESSION_INDEX.get(name.lower(), -1) for name in score_labels], dtype=np.int64)
     columns = (places[:, None] == np.arange(len(EXPRESSIONS))).astype(np.float64)
-    return columns if columns.sum() >= FEWEST else None
+    return columns if columns.sum() >= MIN_COLUMNS else None
 
 
-def zero_shot(scores: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def zero_shot_probabilities(scores: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Logits [N, S] -> float64 [N, 8] probabilities: softmax over the columns that stand for an expression."""
     emotions = columns.any(axis=1)
     return softmax(np.asarray(scores, dtype=np.float64)[:, emotions]) @ columns[emotions]
 
 
-class ZeroShotModel(Model):
+class ZeroShotModel(JobModel):
     """The scores in a feature entry read as expressions; InputError when its backbone names no emotions."""
 
     task, features = TASKS["expr"], ("scores",)
@@ -54,13 +54,13 @@ class ZeroShotModel(Model):
         self.summary = {"epoch": 0, "epochs": {}, "parameters": 0, "history": [], "pruned": False}
 
     def predict_arrays(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
-        return zero_shot(features["scores"], self.columns).astype(np.float32)
+        return zero_shot_probabilities(features["scores"], self.columns).astype(np.float32)
 
     def save(self, folder: Path) -> None:
         """The feature entry holds everything."""
 
 
-def previous_label(task: Task, frames: Crops, labels: Labels, fallback: np.ndarray) -> Predictions:
+def predict_previous_label(task: Task, frames: FramesBySequence, labels: Labels, fallback: np.ndarray) -> Predictions:
     """At each crop the latest valid label of an earlier frame of its sequence, by output block.
 
     An expression is one-hot; of several rows of one frame the last counts. fallback: [C], where no earlier frame has
@@ -69,24 +69,26 @@ def previous_label(task: Task, frames: Crops, labels: Labels, fallback: np.ndarr
     slices, parts = task.slices(), []
     for output in task.outputs:
         valid = np.flatnonzero(output.valid(labels.targets[output.name]))
-        parts.append((slices[output.name], _values(output, labels.targets[output.name][valid]), labels.take(valid)))
+        parts.append(
+            (slices[output.name], _target_columns(output, labels.targets[output.name][valid]), labels.take(valid))
+        )
 
-    def outputs_of(name: str, own: np.ndarray) -> np.ndarray:
+    def predict_sequence(name: str, own: np.ndarray) -> np.ndarray:
         outputs = np.tile(np.asarray(fallback, dtype=np.float32), (len(own), 1))
         for columns, values, annotated in parts:
-            before, known = _before(name, own, annotated)
+            before, known = _latest_label_before(name, own, annotated)
             outputs[known, columns] = values[before[known]]
         return outputs
 
-    return predictions(frames, outputs_of, task.width)
+    return collect_predictions(frames, predict_sequence, task.width)
 
 
-def _values(output: Output, target: np.ndarray) -> np.ndarray:
+def _target_columns(output: Output, target: np.ndarray) -> np.ndarray:
     """[N, c] of the output's columns."""
     return np.eye(len(output.columns))[target] if output.name == "expr" else target
 
 
-def _before(name: str, frames: np.ndarray, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+def _latest_label_before(name: str, frames: np.ndarray, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
     """For each frame the row of the latest label before it, and whether there is one."""
     if name not in labels.sequences:
         return np.zeros(len(frames), np.int64), np.zeros(len(frames), bool)

@@ -11,8 +11,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.jobs.frozen_selection import require_predictions
-from harness.jobs.job import Configuration, Job, configuration_of
+from harness.jobs.frozen_selection import verify_predictions
+from harness.jobs.job import Configuration, Job, parse_configuration
 from harness.jobs.job_folder import JobFolder
 from harness.smoothing.candidates import SmoothingGrid
 from harness.smoothing.kernels import CAUSAL, MAX_RADIUS, SmoothingParams
@@ -20,59 +20,61 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
 
-GAPS = "held"
-AGAIN = "run its recipe again with --force"
+CAUSAL_GAPS = "held"
+RERUN_HINT = "run its recipe again with --force"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Replayed(Job):
+class _ReplayJob(Job):
     """run: the id of the job whose predictions are replayed."""
 
     run: str = ""
 
     @property
     def folder(self) -> Path:
-        return folder(self.store, self.run).path
+        return replay_folder(self.store, self.run).path
 
 
-def folder(store: Store, job_id: str) -> JobFolder:
+def replay_folder(store: Store, job_id: str) -> JobFolder:
     """What the causal replay of a job left."""
     return JobFolder(store.causal / job_id)
 
 
-def kept(store: Store, job_id: str) -> SmoothingParams | None:
+def load_filter(store: Store, job_id: str) -> SmoothingParams | None:
     """The causal filter chosen from a job's predictions, None where none was from those that are there now."""
-    found = _read(store, job_id)
-    if found is None or not _stands(store, job_id):
+    found = _read_record(store, job_id)
+    if found is None or not _is_current(store, job_id):
         return None
-    return SmoothingParams(found.kernel, found.radius, GAPS, found.thresholds)
+    return SmoothingParams(found.kernel, found.radius, CAUSAL_GAPS, found.thresholds)
 
 
-def recorded(store: Store, record: Record) -> Record | None:
+def load_record(store: Store, record: Record) -> Record | None:
     """What the causal replay of a job came to, None where there is none yet, or one of other predictions.
 
     FramelightError for a record of another version.
     """
-    found = _read(store, record.job_id)
-    if found is None or found.job_id != _job(store, record, Path(), "").job_id:
+    found = _read_record(store, record.job_id)
+    if found is None or found.job_id != _make_job(store, record, Path(), "").job_id:
         return None
-    return found if _stands(store, record.job_id) else None
+    return found if _is_current(store, record.job_id) else None
 
 
-def replay(store: Store, record: Record, root: Path, labels: str) -> Record:
+def run_replay(store: Store, record: Record, root: Path, labels: str) -> Record:
     """The causal replay of a job, kept in the store.
 
     root: the data set it was made on; labels: the digest of the task's annotations there. FramelightError where the
     job's predictions are not in the store any more, were altered, or are of another version.
     """
-    from harness.jobs.execute import compute
+    from harness.jobs.execute import run_job
 
-    job = _job(store, record, root, labels)
-    require_predictions(store.job(record.job_id), record.job_id, AGAIN)
+    job = _make_job(store, record, root, labels)
+    verify_predictions(store.job(record.job_id), record.job_id, RERUN_HINT)
     if not job.predictions.is_dir():
-        raise FramelightError(f"{job.predictions} is gone, where run {record.job_id} kept its predictions; {AGAIN}")
+        raise FramelightError(
+            f"{job.predictions} is gone, where run {record.job_id} kept its predictions; {RERUN_HINT}"
+        )
     shutil.rmtree(job.folder, ignore_errors=True)
-    return compute(job)
+    return run_job(job)
 
 
 def causal_search_space(smoothing: SmoothingGrid) -> SmoothingGrid:
@@ -81,18 +83,18 @@ def causal_search_space(smoothing: SmoothingGrid) -> SmoothingGrid:
     smallest, largest = smoothing.smallest, smoothing.largest
     if smallest == largest:
         smallest, largest = 0, min(2 * largest, MAX_RADIUS)
-    return SmoothingGrid(CAUSAL, smallest, largest, GAPS)
+    return SmoothingGrid(CAUSAL, smallest, largest, CAUSAL_GAPS)
 
 
-def _job(store: Store, record: Record, root: Path, labels: str) -> Job:
-    own: Configuration = configuration_of(record)
+def _make_job(store: Store, record: Record, root: Path, labels: str) -> Job:
+    own: Configuration = parse_configuration(record)
     causal = dataclasses.replace(own, smoothing=causal_search_space(own.smoothing))
-    return _Replayed(**record.display_labels(), configuration=causal, seed=record.seed,
-                     backbone_parameters=_backbone_parameters(store, record), data=root, labels=labels,
+    return _ReplayJob(**record.display_labels(), configuration=causal, seed=record.seed,
+                     backbone_parameters=_count_backbone_parameters(store, record), data=root, labels=labels,
                      store=store, entry=own.entry, run=record.job_id)
 
 
-def _backbone_parameters(store: Store, record: Record) -> int:
+def _count_backbone_parameters(store: Store, record: Record) -> int:
     """Without those of the head, which its training tells."""
     try:
         return record.parameters - JobFolder(store.job(record.job_id)).read_training()["parameters"]
@@ -100,19 +102,19 @@ def _backbone_parameters(store: Store, record: Record) -> int:
         return record.parameters
 
 
-def _stands(store: Store, job_id: str) -> bool:
+def _is_current(store: Store, job_id: str) -> bool:
     """Whether a replay is of the predictions that the job has now."""
-    return _predictions(folder(store, job_id)) == _predictions(JobFolder(store.job(job_id)))
+    return _predictions_hash(replay_folder(store, job_id)) == _predictions_hash(JobFolder(store.job(job_id)))
 
 
-def _read(store: Store, job_id: str) -> Record | None:
+def _read_record(store: Store, job_id: str) -> Record | None:
     try:
-        return folder(store, job_id).read_record()
+        return replay_folder(store, job_id).read_record()
     except FramelightError:
         return None
 
 
-def _predictions(files: JobFolder) -> str | None:
+def _predictions_hash(files: JobFolder) -> str | None:
     """The hash of the predictions that a job's choice was frozen with."""
     try:
         return files.read_choice().get("predictions")

@@ -37,11 +37,11 @@ class SelectionRecord:
     def is_valid(self) -> bool:
         """Whether the file is there and says just this."""
         try:
-            return JobFolder(self.folder).read_choice() == self.document()
+            return JobFolder(self.folder).read_choice() == self.to_dict()
         except (OSError, ValueError):
             return False
 
-    def document(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         choice = json.loads(json.dumps(dataclasses.asdict(self.choice)))
         return {"job": self.job_id, "epoch": self.epoch, "predictions": self.predictions, "model": dict(self.model),
                 **choice}
@@ -53,7 +53,7 @@ def freeze_selection(folder: Path, job_id: str, epoch: int, choice: Postprocessi
     files of what predicted them."""
     frozen = SelectionRecord(folder, job_id, epoch, choice, "" if predictions is None else sha256(predictions),
                              {path.name: sha256(path) for path in model})
-    JobFolder(folder).write_choice(frozen.document())
+    JobFolder(folder).write_choice(frozen.to_dict())
     return frozen
 
 
@@ -62,21 +62,21 @@ def verify_model_files(folder: Path, job_id: str, again: str) -> bool:
 
     again: what to do then, in words. False where nothing can be said: jobs of earlier versions hashed no model.
     """
-    choice = _choice(folder, job_id, again)
+    choice = _read_choice(folder, job_id, again)
     hashes = choice.get("model")
     for name, expected in (hashes or {}).items():
-        _require(folder / name, expected, "the model of this run", again)
+        _verify_hash(folder / name, expected, "the model of this run", again)
     return hashes is not None
 
 
-def require_predictions(folder: Path, job_id: str, again: str) -> None:
+def verify_predictions(folder: Path, job_id: str, again: str) -> None:
     """FramelightError where the kept predictions of the reported split are gone or altered."""
-    expected = _choice(folder, job_id, again).get("predictions")
+    expected = _read_choice(folder, job_id, again).get("predictions")
     if expected:
-        _require(JobFolder(folder).reported, expected, "the kept predictions of this run", again)
+        _verify_hash(JobFolder(folder).reported, expected, "the kept predictions of this run", again)
 
 
-def _choice(folder: Path, job_id: str, again: str) -> dict[str, Any]:
+def _read_choice(folder: Path, job_id: str, again: str) -> dict[str, Any]:
     path = JobFolder(folder).choice
     try:
         choice = JobFolder(folder).read_choice()
@@ -89,7 +89,7 @@ def _choice(folder: Path, job_id: str, again: str) -> dict[str, Any]:
     return choice
 
 
-def _require(path: Path, expected: str, what: str, again: str) -> None:
+def _verify_hash(path: Path, expected: str, what: str, again: str) -> None:
     try:
         found = sha256(path)
     except FileNotFoundError as error:

@@ -14,20 +14,19 @@ from harness.data.dataset import Labels
 from harness.features.matrix import FeatureMatrix
 from harness.features.row_reader import NOISE_WIDTH
 from harness.features.store import FeatureEntry, FeatureStore
-from harness.jobs.base_model import Model
+from harness.jobs.base_model import JobModel
 from harness.jobs.job import Configuration, Job
 from harness.jobs.job_folder import HEAD_NAME
-from harness.metrics.tasks import Task
-from harness.metrics.tasks import task as task_named
+from harness.metrics.tasks import Task, get_task
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import HeadTrainingSpec, train_head
-from harness.training.heads.train_batched import train_together
+from harness.training.heads.train_batched import train_heads
 from harness.training.heads.trained_head import TrainedHead, load, predict
 from harness.utils.errors import InputError
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkSpec:
     """One network of a model: what it predicts, from which features, and how it is built and trained."""
 
     name: str
@@ -36,13 +35,13 @@ class Network:
     head: HeadConfig
 
 
-def networks(configuration: Configuration, task: Task) -> list[Network]:
+def make_network_specs(configuration: Configuration, task: Task) -> list[NetworkSpec]:
     """The networks that the head of a configuration consists of, in the order of the task's outputs."""
     head, features = configuration.head, configuration.features
     assert head is not None
     if head.kind != "separate":
-        return [Network(HEAD_NAME, task, features, head)]
-    return [Network(f"{HEAD_NAME}_{output.name}", task_named(output.name), head.features(output.name, features),
+        return [NetworkSpec(HEAD_NAME, task, features, head)]
+    return [NetworkSpec(f"{HEAD_NAME}_{output.name}", get_task(output.name), head.features(output.name, features),
                     head.part(output.name)) for output in task.outputs]
 
 
@@ -51,13 +50,13 @@ def fit_heads(job: Job, task: Task, fit: Labels, selection: Labels | None,
               epochs: Mapping[str, int] | None = None) -> HeadModel:
     """As `harness.jobs.models.fit_model`; each network is trained for itself, on the rows with a valid label."""
     entry = FeatureStore(job.store.features).entry(job.entry)
-    parts, trained = networks(job.configuration, task), {}
+    parts, trained = make_network_specs(job.configuration, task), {}
     for part in parts:
         length = None if epochs is None else epochs[part.name]
         spec = HeadTrainingSpec(part.head, on_epoch if len(parts) == 1 else None, length)
-        chosen = None if selection is None else _matrix(part, entry, selection, job.memory)
-        trained[part.name] = train_head(part.task, spec, _matrix(part, entry, fit, job.memory), chosen, job.seed)
-    return HeadModel(task, entry, parts, trained, _summary(trained))
+        chosen = None if selection is None else _make_matrix(part, entry, selection, job.memory)
+        trained[part.name] = train_head(part.task, spec, _make_matrix(part, entry, fit, job.memory), chosen, job.seed)
+    return HeadModel(task, entry, parts, trained, _summarize(trained))
 
 
 def fit_heads_together(jobs: Sequence[Job], task: Task, fit: Labels, selection: Labels | None,
@@ -66,20 +65,20 @@ def fit_heads_together(jobs: Sequence[Job], task: Task, fit: Labels, selection: 
     """As `fit_heads` for each of a group's jobs, which read the same features; None for one that stopped being finite.
     """
     entry = FeatureStore(jobs[0].store.features).entry(jobs[0].entry)
-    parts = [networks(job.configuration, task) for job in jobs]
+    parts = [make_network_specs(job.configuration, task) for job in jobs]
     specs = [HeadTrainingSpec(part.head, on_epoch, None if length is None else length[part.name])
              for (part,), on_epoch, length in zip(parts, on_epochs, epochs)]
     (first,), memory = parts[0], jobs[0].memory
-    chosen = None if selection is None else _matrix(first, entry, selection, memory)
-    trained = train_together(first.task, specs, _matrix(first, entry, fit, memory), chosen, jobs[0].seed)
-    return [None if head is None else HeadModel(task, entry, own, {own[0].name: head}, _summary({own[0].name: head}))
+    chosen = None if selection is None else _make_matrix(first, entry, selection, memory)
+    trained = train_heads(first.task, specs, _make_matrix(first, entry, fit, memory), chosen, jobs[0].seed)
+    return [None if head is None else HeadModel(task, entry, own, {own[0].name: head}, _summarize({own[0].name: head}))
             for own, head in zip(parts, trained)]
 
 
 def load_heads(folder: Path, configuration: Configuration, task: Task, entry: FeatureEntry,
                summary: dict[str, Any]) -> HeadModel:
     """As `harness.jobs.models.load_model`."""
-    parts = networks(configuration, task)
+    parts = make_network_specs(configuration, task)
     trained = {part.name: load(folder, part.name) for part in parts}
     for part in parts:
         width = NOISE_WIDTH if part.features == "noise" else entry.width(part.features)
@@ -90,12 +89,12 @@ def load_heads(folder: Path, configuration: Configuration, task: Task, entry: Fe
 
 
 @dataclass
-class HeadModel(Model):
+class HeadModel(JobModel):
     """Trained networks on the features of an entry; their outputs side by side are the task's columns."""
 
     task: Task
     entry: FeatureEntry
-    parts: list[Network]
+    parts: list[NetworkSpec]
     trained: dict[str, TrainedHead]
     summary: dict[str, Any]
 
@@ -112,19 +111,19 @@ class HeadModel(Model):
             trained.save(folder, name)
 
 
-def _matrix(part: Network, entry: FeatureEntry, labels: Labels, memory: int) -> tuple[FeatureMatrix, Labels]:
+def _make_matrix(part: NetworkSpec, entry: FeatureEntry, labels: Labels, memory: int) -> tuple[FeatureMatrix, Labels]:
     """The rows with a valid label of what the network predicts, and their features."""
-    annotated = _annotated(part.task, labels)
+    annotated = _select_annotated(part.task, labels)
     return FeatureMatrix(entry, part.features, annotated, memory), annotated
 
 
-def _annotated(task: Task, labels: Labels) -> Labels:
+def _select_annotated(task: Task, labels: Labels) -> Labels:
     valid = np.logical_or.reduce(list(task.valid(labels.targets).values()))
     taken = labels.take(np.flatnonzero(valid))
     return dataclasses.replace(taken, targets={output.name: taken.targets[output.name] for output in task.outputs})
 
 
-def _summary(trained: Mapping[str, TrainedHead]) -> dict[str, Any]:
+def _summarize(trained: Mapping[str, TrainedHead]) -> dict[str, Any]:
     common = {"epoch": max(head.epoch for head in trained.values()),
               "epochs": {name: head.epoch for name, head in trained.items()},
               "parameters": sum(head.parameters for head in trained.values()), "pruned": False}

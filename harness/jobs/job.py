@@ -96,24 +96,26 @@ class Job(DisplayLabels):
         return self.store.predictions(self.training_id)
 
 
-TYPES = {kind.hash_tag: kind for kind in (Configuration, HeadConfig, HeadOverride, Protocol, SmoothingGrid)}
+CONFIGURATION_TYPES = {
+    kind.hash_tag: kind for kind in (Configuration, HeadConfig, HeadOverride, Protocol, SmoothingGrid)
+}
 
 
-def configuration_of(record: Record) -> Configuration:
+def parse_configuration(record: Record) -> Configuration:
     """The configuration a record was made with; FramelightError where this version has no such configurations."""
-    made = _made(record.config)
+    made = _from_jsonable(record.config)
     if not isinstance(made, Configuration) or made.group_id != record.group_id:
         raise FramelightError(f"run {record.group_id} was made by another version of Framelight, whose settings this "
                               "one does not know; run its recipe again")
     return made
 
 
-def _made(value: Any) -> Any:
+def _from_jsonable(value: Any) -> Any:
     """The inverse of `harness.utils.hashing.to_jsonable`; None for what does not fit."""
     if isinstance(value, dict):
-        fields = {name: _made(part) for name, part in value.items() if name != "type"}
+        fields = {name: _from_jsonable(part) for name, part in value.items() if name != "type"}
         try:
-            return TYPES[value["type"]](**fields)
+            return CONFIGURATION_TYPES[value["type"]](**fields)
         except (KeyError, TypeError):
             return None
-    return tuple(map(_made, value)) if isinstance(value, list) else value
+    return tuple(map(_from_jsonable, value)) if isinstance(value, list) else value

@@ -12,7 +12,7 @@ from harness.utils.errors import FramelightError
 if TYPE_CHECKING:
     from harness.metrics.unit_statistics import SufficientStatistics
 
-AGAIN = "run its recipe again"
+RERUN_HINT = "run its recipe again"
 
 JobStatistics = tuple[tuple[str, ...], "SufficientStatistics"]
 """Names of a job's units, and their statistics."""
@@ -35,7 +35,7 @@ def load(path: Path) -> JobStatistics:
             arrays = {name: file[name] for name in file.files}
         units = tuple(map(str, arrays.pop("units")))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise FramelightError(f"{path}: cannot read a job's statistics ({error}); {AGAIN}") from error
+        raise FramelightError(f"{path}: cannot read a job's statistics ({error}); {RERUN_HINT}") from error
     return units, SufficientStatistics("mtl" if len(arrays) > 1 else next(iter(arrays)), arrays)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from harness.data.dataset import Dataset, Labels
 from harness.data.registry import open_dataset
 from harness.data.splits import REPORTED, TRAINING, labels_fingerprint
-from harness.jobs.frozen_selection import SelectionRecord, require_predictions
+from harness.jobs.frozen_selection import SelectionRecord, verify_predictions
 from harness.jobs.job import Job
 from harness.utils.errors import FramelightError
 
-KEPT = 4
+CACHE_SIZE = 4
 """Tasks whose training labels a process keeps."""
 
 
@@ -26,30 +26,30 @@ class TrainingLabels:
     temporal: bool
 
 
-@lru_cache(maxsize=KEPT)
-def annotated(root: Path, task: str, labels: str) -> TrainingLabels:
+@lru_cache(maxsize=CACHE_SIZE)
+def load_training_labels(root: Path, task: str, labels: str) -> TrainingLabels:
     """What `root` holds for a task; labels: the digest its annotations had when the recipe started.
 
     FramelightError when they have another by now: a record must not name labels that it was not made with.
     """
     dataset = open_dataset(root)
     found = TrainingLabels(dataset.labels(task, TRAINING), dataset.sequence_names(task, REPORTED), dataset.temporal)
-    require_unchanged(dataset, task, labels)
+    check_labels_unchanged(dataset, task, labels)
     return found
 
 
-def require_unchanged(dataset: Dataset, task: str, labels: str) -> None:
+def check_labels_unchanged(dataset: Dataset, task: str, labels: str) -> None:
     if labels_fingerprint(dataset, task) != labels:
         raise FramelightError(f"{dataset.root}: the annotations of task {task} changed while the recipe ran; "
                               "run it again")
 
 
-def finished_labels(folder: Path, job_id: str, root: Path, task: str) -> Labels:
+def load_reported_labels(folder: Path, job_id: str, root: Path, task: str) -> Labels:
     """The reported split's labels in `root`, for a job that was scored on them.
 
     folder: of the job; FramelightError where its frozen choice is not there.
     """
-    require_predictions(folder, job_id, "run its recipe again with --force")
+    verify_predictions(folder, job_id, "run its recipe again with --force")
     return open_dataset(root).labels(task, REPORTED)
 
 
@@ -67,7 +67,7 @@ class ReportedLabels:
                                   f"{self._job.job_id} is frozen there")
         return self._read()
 
-    def published(self) -> Labels:
+    def open_for_selection(self) -> Labels:
         """The labels, to choose on them as the protocol `published` does; FramelightError for any other protocol."""
         protocol = self._job.configuration.protocol.name
         if protocol != "published":
@@ -80,7 +80,7 @@ class ReportedLabels:
         try:
             dataset = open_dataset(job.data)
             labels = dataset.labels(job.configuration.task, REPORTED)
-            require_unchanged(dataset, job.configuration.task, job.labels)
+            check_labels_unchanged(dataset, job.configuration.task, job.labels)
         except OSError as error:
             raise FramelightError(f"{error.filename}: the annotations cannot be read any more ({error.strerror}); run "
                                   "the recipe again") from error

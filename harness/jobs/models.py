@@ -10,12 +10,11 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.features.store import FeatureEntry, FeatureStore
-from harness.jobs.base_model import Model
+from harness.jobs.base_model import JobModel
 from harness.jobs.baselines import ZeroShotModel
 from harness.jobs.job import LABELS, Configuration, Job
 from harness.jobs.job_folder import JobFolder
-from harness.metrics.tasks import EXPRESSIONS, Task
-from harness.metrics.tasks import task as task_named
+from harness.metrics.tasks import EXPRESSIONS, Task, get_task
 from harness.utils.errors import FramelightError, InputError
 
 Epochs = Mapping[str, int]
@@ -23,7 +22,7 @@ Epochs = Mapping[str, int]
 
 
 def fit_model(job: Job, task: Task, fit: Labels, selection: Labels | None,
-              on_epoch: Callable[[int, float], bool] | None = None, epochs: Epochs | None = None) -> Model:
+              on_epoch: Callable[[int, float], bool] | None = None, epochs: Epochs | None = None) -> JobModel:
     """The model of a job, fitted on `fit`; `selection` chooses the epochs that are kept.
 
     on_epoch(epoch from 1, the task's metric on the selection rows): True ends the training as pruned; not asked by a
@@ -32,24 +31,24 @@ def fit_model(job: Job, task: Task, fit: Labels, selection: Labels | None,
     """
     if job.configuration.head is None:
         entry = FeatureStore(job.store.features).entry(job.entry)
-        return _untrained(job.configuration, task, entry, lambda: constant(task, fit))
+        return _make_untrained_model(job.configuration, task, entry, lambda: constant_outputs(task, fit))
     from harness.jobs.head_model import fit_heads
 
     return fit_heads(job, task, fit, selection, on_epoch, epochs)
 
 
-def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) -> Model:
+def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) -> JobModel:
     """The model kept in a job's folder, on the features of `entry`: any images, the same backbone.
 
     InputError when it reads labels, which new images have not, or the entry is of features it was not trained on;
     FramelightError when its files are damaged.
     """
-    folder, task = Path(folder), task_named(configuration.task)
+    folder, task = Path(folder), get_task(configuration.task)
     if configuration.head is None:
-        return _untrained(configuration, task, entry, lambda: _kept_constant(folder))
+        return _make_untrained_model(configuration, task, entry, lambda: _load_constant(folder))
     from harness.jobs.head_model import load_heads
 
-    return load_heads(folder, configuration, task, entry, _summary(folder))
+    return load_heads(folder, configuration, task, entry, _read_summary(folder))
 
 
 def median_epochs(summaries: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -58,7 +57,7 @@ def median_epochs(summaries: Sequence[Mapping[str, Any]]) -> dict[str, int]:
             for name in summaries[0]["epochs"]}
 
 
-def constant(task: Task, fit: Labels) -> np.ndarray:
+def constant_outputs(task: Task, fit: Labels) -> np.ndarray:
     """float32 [C]: the commonest expression (one-hot), the mean valence and arousal, each action unit's rate."""
     blocks = []
     for name, valid in task.valid(fit.targets).items():
@@ -71,7 +70,7 @@ def constant(task: Task, fit: Labels) -> np.ndarray:
     return np.concatenate(blocks).astype(np.float32)
 
 
-class ConstantModel(Model):
+class ConstantModel(JobModel):
     """Baseline that predicts the same outputs for every crop."""
 
     features = ("none",)
@@ -89,20 +88,20 @@ class ConstantModel(Model):
         """The constant is in the summary."""
 
 
-def _untrained(configuration: Configuration, task: Task, entry: FeatureEntry,
-               constant_of: Callable[[], np.ndarray]) -> Model:
+def _make_untrained_model(configuration: Configuration, task: Task, entry: FeatureEntry,
+               constant_of: Callable[[], np.ndarray]) -> JobModel:
     if configuration.features == LABELS:
         raise InputError("the previous label is read from annotations; it predicts nothing on images alone")
     return ZeroShotModel(entry) if configuration.features == "scores" else ConstantModel(task, entry, constant_of())
 
 
-def _kept_constant(folder: Path) -> np.ndarray:
+def _load_constant(folder: Path) -> np.ndarray:
     """That of the model that predicted the reported split: of all training rows, where the protocol refits."""
-    summary = _summary(folder)
+    summary = _read_summary(folder)
     return np.array(summary.get("refit", summary)["constant"], dtype=np.float32)
 
 
-def _summary(folder: Path) -> dict[str, Any]:
+def _read_summary(folder: Path) -> dict[str, Any]:
     files = JobFolder(folder)
     try:
         return files.read_training()

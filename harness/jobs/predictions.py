@@ -12,7 +12,7 @@ import numpy as np
 from harness.data.dataset import Labels
 from harness.features.store import FeatureEntry
 
-Crops = Mapping[str, np.ndarray]
+FramesBySequence = Mapping[str, np.ndarray]
 """Frame numbers of the crops of each sequence, int32 [n], ascending."""
 
 
@@ -56,12 +56,14 @@ class Predictions:
         return np.where(found, position, -1)
 
 
-def frames_with_features(entry: FeatureEntry, sequences: Sequence[str]) -> Crops:
+def frames_with_features(entry: FeatureEntry, sequences: Sequence[str]) -> FramesBySequence:
     """The crops of these sequences that have features."""
     return {name: np.asarray(entry.frames(name)) for name in sequences}
 
 
-def predictions(frames: Crops, outputs_of: Callable[[str, np.ndarray], np.ndarray], width: int) -> Predictions:
+def collect_predictions(
+    frames: FramesBySequence, outputs_of: Callable[[str, np.ndarray], np.ndarray], width: int
+) -> Predictions:
     """outputs_of(sequence, its frames [n]) -> [n, width], asked of each sequence in the order of `frames`."""
     outputs = [outputs_of(name, own) if len(own) else np.zeros((0, width), np.float32) for name, own in frames.items()]
     return Predictions(tuple(frames), np.array([len(own) for own in frames.values()], dtype=np.int64),

@@ -48,42 +48,44 @@ class Replay:
     def coverage(self) -> float:
         return self._cropped / self.annotated if self.annotated else 0.0
 
-    def raw(self) -> np.ndarray:
+    def raw_outputs(self) -> np.ndarray:
         """[N, C] unsmoothed outputs of the scored rows."""
-        return self.smoothed("none", 0) if self.filled else self._predictions.outputs[self._position]
+        return self.smoothed_outputs("none", 0) if self.filled else self._predictions.outputs[self._position]
 
-    def smoothed(self, kernel: str, radius: int) -> np.ndarray:
+    def smoothed_outputs(self, kernel: str, radius: int) -> np.ndarray:
         """float64 [N, C] outputs of the scored rows after the filter."""
-        videos, rows = self._dense
+        videos, rows = self._dense_sequences
         _, outputs = next(smooth_many_radii(videos, kernel if self.temporal else "none", [radius]))
         return outputs[rows]
 
     def statistics(self, kernel: str, radius: int, thresholds: Thresholds) -> SufficientStatistics:
         """Statistics of the scored rows, for each of `units`."""
-        return next(self.units_curve(kernel, [radius], thresholds))
+        return next(self.iter_statistics(kernel, [radius], thresholds))
 
-    def units_curve(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> Iterator[SufficientStatistics]:
+    def iter_statistics(
+        self, kernel: str, radii: Sequence[int], thresholds: Thresholds
+    ) -> Iterator[SufficientStatistics]:
         """As `statistics` at each radius, ascending; much faster together than one by one."""
-        return self._counted(kernel, radii, thresholds, self.unit, len(self.units))
+        return self._iter_statistics(kernel, radii, thresholds, self.unit, len(self.units))
 
-    def scores(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> Iterator[Score]:
+    def iter_scores(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> Iterator[Score]:
         """The scores at each radius, ascending; pooled as they are, they need no statistics by unit."""
-        pooled = self._counted(kernel, radii, thresholds, np.zeros_like(self.unit), 1)
+        pooled = self._iter_statistics(kernel, radii, thresholds, np.zeros_like(self.unit), 1)
         return (score(counted) for counted in pooled)
 
-    def curve(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> list[float]:
+    def metric_curve(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> list[float]:
         """The task's metric at each radius."""
-        return [scored.metrics[self.task.metric] for scored in self.scores(kernel, radii, thresholds)]
+        return [scored.metrics[self.task.metric] for scored in self.iter_scores(kernel, radii, thresholds)]
 
-    def _counted(self, kernel: str, radii: Sequence[int], thresholds: Thresholds, unit: np.ndarray,
+    def _iter_statistics(self, kernel: str, radii: Sequence[int], thresholds: Thresholds, unit: np.ndarray,
                  units: int) -> Iterator[SufficientStatistics]:
-        videos, rows = self._dense
+        videos, rows = self._dense_sequences
         kernel = kernel if self.temporal else "none"
         labels = LabeledRows(self.task, self.targets, unit, units, rows)
         return statistics_by_radius(labels, videos, kernel, radii, thresholds)
 
     @cached_property
-    def _dense(self) -> tuple[list[np.ndarray], np.ndarray]:
+    def _dense_sequences(self) -> tuple[list[np.ndarray], np.ndarray]:
         """Dense sequences, and the row of each scored label in their concatenation.
 
         A sequence ends with its last crop, or where no window reaches that holds a scored row: one stray crop of a

@@ -10,44 +10,59 @@ from harness.data.splits import REPORTED
 from harness.jobs.job import Configuration, Job
 from harness.jobs.replay import Replay
 from harness.jobs.selection import PostprocessingChoice
-from harness.metrics.intervals import interval
+from harness.metrics.intervals import confidence_interval
 from harness.metrics.tasks import Task
 from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.tracking.records import Record
 from harness.utils.hashing import to_jsonable
 
-UNTRAINED = {"none": "constant", "scores": "zero-shot"}
+UNTRAINED_HEAD_LABELS = {"none": "constant", "scores": "zero-shot"}
 """What stands for a head where none is trained, by features."""
 
 
-def scored(job: Job, task: Task, split: str, replay: Replay, choice: PostprocessingChoice,
+def score_split(job: Job, task: Task, split: str, replay: Replay, choice: PostprocessingChoice,
            summary: dict[str, Any]) -> tuple[Record, SufficientStatistics]:
     """The record of a frozen choice on one split, and the statistics of each of its units."""
     thresholds = 0.5 if choice.thresholds is None else np.array(choice.thresholds)
 
-    def scores(radius: int, thresholds: np.ndarray | float) -> dict[str, float]:
-        return next(replay.scores(choice.kernel, [radius], thresholds)).metrics
+    def compute_metrics(radius: int, thresholds: np.ndarray | float) -> dict[str, float]:
+        return next(replay.iter_scores(choice.kernel, [radius], thresholds)).metrics
 
     statistics = replay.statistics(choice.kernel, choice.radius, thresholds)
     found = score(statistics)
     metrics = dict(found.metrics)
     if choice.thresholds is not None:
-        at_half = scores(choice.radius, 0.5)
+        at_half = compute_metrics(choice.radius, 0.5)
         metrics |= {f"{name}/threshold_0.5": at_half[name] for name in ("P_AU", "P_MTL") if name in at_half}
-    ends = interval([statistics], task.metric)
+    ends = confidence_interval([statistics], task.metric)
     radii = job.configuration.smoothing.radii() if replay.temporal else range(1)
     curves = {name: {"radius": list(radii), "selected": selected} for name, selected in choice.curves.items()}
     if split == REPORTED:
         for name, columns in curves.items():
-            columns["reported"] = replay.curve(name, radii, thresholds)
+            columns["reported"] = replay.metric_curve(name, radii, thresholds)
     record = make_record(
-        job, task, split, status="finished", metrics=metrics, undefined=list(found.undefined),
-        unsmoothed=dict(scores(0, thresholds)), selection={} if choice.value is None else {task.metric: choice.value},
-        kernel=choice.kernel, radius=choice.radius,
-        thresholds=None if choice.thresholds is None else list(choice.thresholds), epoch=summary["epoch"],
+        job,
+        task,
+        split,
+        status="finished",
+        metrics=metrics,
+        undefined=list(found.undefined),
+        unsmoothed=dict(compute_metrics(0, thresholds)),
+        selection={} if choice.value is None else {task.metric: choice.value},
+        kernel=choice.kernel,
+        radius=choice.radius,
+        thresholds=None if choice.thresholds is None else list(choice.thresholds),
+        epoch=summary["epoch"],
         parameters=job.backbone_parameters + summary["parameters"],
-        coverage=replay.coverage, annotated=replay.annotated, scored=replay.scored, units=len(replay.units),
-        unit="video" if replay.temporal else "subject", ci_low=ends.low, ci_high=ends.high, curve=curves)
+        coverage=replay.coverage,
+        annotated=replay.annotated,
+        scored=replay.scored,
+        units=len(replay.units),
+        unit="video" if replay.temporal else "subject",
+        ci_low=ends.low,
+        ci_high=ends.high,
+        curve=curves,
+    )
     return record, statistics
 
 
@@ -65,4 +80,4 @@ def _head_label(configuration: Configuration) -> str:
     """What predicts, where no head is trained too."""
     if configuration.head is not None:
         return configuration.head.kind
-    return UNTRAINED.get(configuration.features, "none")
+    return UNTRAINED_HEAD_LABELS.get(configuration.features, "none")

@@ -26,7 +26,7 @@ class PostprocessingChoice:
     curves: dict[str, list[float]]
 
 
-NOTHING = PostprocessingChoice("none", 0, None, None, {})
+NO_POSTPROCESSING = PostprocessingChoice("none", 0, None, None, {})
 """Where there is nothing to choose."""
 
 
@@ -35,10 +35,10 @@ def select_postprocessing(replay: Replay, smoothing: SmoothingGrid, thresholds: 
 
     thresholds: `chosen` for each action unit, or `half`, which keeps 0.5.
     """
-    chosen = _thresholds(replay) if thresholds == "chosen" else None
+    chosen = _select_thresholds(replay) if thresholds == "chosen" else None
     radii = smoothing.radii() if replay.temporal else range(1)
     applied = 0.5 if chosen is None else np.array(chosen)
-    curves = {kernel: replay.curve(kernel, radii, applied) for kernel in smoothing.kernels}
+    curves = {kernel: replay.metric_curve(kernel, radii, applied) for kernel in smoothing.kernels}
     value, radius, kernel = max(((value, -radius, kernel) for kernel, values in curves.items()
                                  for radius, value in zip(radii, values)),
                                 key=lambda candidate: (candidate[0], candidate[1],
@@ -46,12 +46,12 @@ def select_postprocessing(replay: Replay, smoothing: SmoothingGrid, thresholds: 
     return PostprocessingChoice(kernel if radius else "none", -radius, chosen, value, curves)
 
 
-def _thresholds(replay: Replay) -> tuple[float, ...] | None:
+def _select_thresholds(replay: Replay) -> tuple[float, ...] | None:
     """The best on the grid; 0.5 for an action unit that never occurs there, on which every threshold scores 0."""
     block = replay.task.slices().get("au")
     if block is None:
         return None
     valid = replay.task.valid(replay.targets)["au"]
     present = replay.targets["au"][valid]
-    best = np.where(present.any(axis=0), best_thresholds(replay.raw()[valid][:, block], present), 0.5)
+    best = np.where(present.any(axis=0), best_thresholds(replay.raw_outputs()[valid][:, block], present), 0.5)
     return tuple(float(value) for value in best)

@@ -15,9 +15,9 @@ from harness.smoothing.kernels import SmoothingParams, smooth
 if TYPE_CHECKING:
     import pandas as pd
 
-RAW = "_raw"
+RAW_SUFFIX = "_raw"
 """Behind the names of columns that are not smoothed."""
-ORDER = ("expr", "va", "au")
+BLOCK_ORDER = ("expr", "va", "au")
 """Of the blocks of columns, whatever their order in the outputs."""
 
 
@@ -43,7 +43,7 @@ def output_columns(name: str, values: np.ndarray, thresholds: tuple[float, ...] 
     import pandas as pd
 
     known = ~np.isnan(values).any(axis=1)
-    numbers = (rounded(values, decimals) if decimals is not None else values).T
+    numbers = (round_values(values, decimals) if decimals is not None else values).T
     if name == "va":
         return dict(zip(AFFECTS, numbers))
     if name == "expr":
@@ -51,7 +51,7 @@ def output_columns(name: str, values: np.ndarray, thresholds: tuple[float, ...] 
         return {"expression": pd.Categorical.from_codes(best, EXPRESSIONS),
                 **{f"p_{expression}": column for expression, column in zip(EXPRESSIONS, numbers)}}
     present = values >= (0.5 if thresholds is None else np.array(thresholds))
-    return {**{unit: integers(column, np.int8, known) for unit, column in zip(ACTION_UNITS, present.T)},
+    return {**{unit: nullable_integers(column, np.int8, known) for unit, column in zip(ACTION_UNITS, present.T)},
             **{f"p_{unit}": column for unit, column in zip(ACTION_UNITS, numbers)}}
 
 
@@ -62,8 +62,8 @@ def predictions_table(task: Task, predictions: Predictions, smoothing: Smoothing
     columns: dict[str, Any] = {"video": np.repeat(np.array(predictions.sequences, dtype=object), predictions.lengths),
                                "frame": predictions.frames}
     raw = predictions.outputs.astype(np.float64)
-    for suffix, outputs in (("", _smoothed(predictions, smoothing)), (RAW, raw)):
-        for name, block in _blocks(task):
+    for suffix, outputs in (("", _smooth_outputs(predictions, smoothing)), (RAW_SUFFIX, raw)):
+        for name, block in _ordered_blocks(task):
             named = output_columns(name, outputs[:, block], smoothing.thresholds)
             columns |= {f"{column}{suffix}": values for column, values in named.items()}
     return pd.DataFrame(columns)
@@ -80,35 +80,37 @@ def labels_table(task: Task, labels: Labels) -> pd.DataFrame:
     columns: dict[str, Any] = {"video": np.array(labels.sequences, dtype=object)[labels.sequence],
                                "frame": labels.frame, "unit": np.array(labels.units, dtype=object)[labels.unit]}
     valid = task.valid(labels.targets)
-    for name, _ in _blocks(task):
+    for name, _ in _ordered_blocks(task):
         target = labels.targets[name]
         if name == "expr":
             columns["expression"] = pd.Categorical.from_codes(np.where(valid[name], target, -1), EXPRESSIONS)
         elif name == "va":
             columns |= zip(AFFECTS, np.where(valid[name][:, None], target, np.nan).T)
         else:
-            columns |= {unit: integers(column, np.int8, column >= 0) for unit, column in zip(ACTION_UNITS, target.T)}
+            columns |= {
+                unit: nullable_integers(column, np.int8, column >= 0) for unit, column in zip(ACTION_UNITS, target.T)
+            }
     return pd.DataFrame(columns)
 
 
-def integers(values: np.ndarray, kind: type[np.integer], known: np.ndarray) -> pd.arrays.IntegerArray:
+def nullable_integers(values: np.ndarray, kind: type[np.integer], known: np.ndarray) -> pd.arrays.IntegerArray:
     """Whole numbers, missing where not `known`."""
     import pandas as pd
 
     return pd.arrays.IntegerArray(np.where(known, values, 0).astype(kind), ~known)
 
 
-def rounded(values: np.ndarray, decimals: int) -> np.ndarray:
+def round_values(values: np.ndarray, decimals: int) -> np.ndarray:
     """float64; adding 0 makes -0.0 a 0."""
     return np.asarray(values, dtype=np.float64).round(decimals) + 0.0
 
 
-def _blocks(task: Task) -> list[tuple[str, slice]]:
+def _ordered_blocks(task: Task) -> list[tuple[str, slice]]:
     slices = task.slices()
-    return [(name, slices[name]) for name in ORDER if name in slices]
+    return [(name, slices[name]) for name in BLOCK_ORDER if name in slices]
 
 
-def _smoothed(predictions: Predictions, smoothing: SmoothingParams) -> np.ndarray:
+def _smooth_outputs(predictions: Predictions, smoothing: SmoothingParams) -> np.ndarray:
     """float64 [n, C] at the crops, as the run's own scores were smoothed; a radius of 0 leaves them as they are."""
     outputs = predictions.outputs.astype(np.float64)
     if smoothing.radius == 0:

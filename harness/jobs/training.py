@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.data.dataset import Labels
 from harness.data.splits import Split
-from harness.jobs.base_model import Model, predict_together
+from harness.jobs.base_model import JobModel, predict_many
 from harness.jobs.job import Job
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.models import Epochs, fit_model, median_epochs
@@ -28,7 +28,7 @@ OnEpoch = Callable[[int, float], bool]
 """Called with the epoch and the selection metric; True stops the training as pruned."""
 
 
-def train(job: Job, task: Task, training: Labels, divisions: Sequence[Split], reported: Sequence[str],
+def train_job(job: Job, task: Task, training: Labels, divisions: Sequence[Split], reported: Sequence[str],
           on_epoch: OnEpoch | None) -> dict[str, Any]:
     """The summary of the training; predictions are kept beside it unless it was pruned.
 
@@ -37,15 +37,15 @@ def train(job: Job, task: Task, training: Labels, divisions: Sequence[Split], re
     `training` does, for the median of their epochs on the same schedule.
     """
     if not job.predictions.is_dir():
-        pruned = train_together([job], task, training, divisions, reported, [on_epoch])
+        pruned = train_jobs([job], task, training, divisions, reported, [on_epoch])
         if pruned:
             return pruned[job.training_id]
     return JobFolder(job.predictions).read_training()
 
 
-def train_together(jobs: Sequence[Job], task: Task, training: Labels, divisions: Sequence[Split],
+def train_jobs(jobs: Sequence[Job], task: Task, training: Labels, divisions: Sequence[Split],
                    reported: Sequence[str], on_epochs: Sequence[OnEpoch | None]) -> dict[str, dict[str, Any]]:
-    """Like `train` for a group of jobs (see `harness.runner.scheduler`): the summaries of the pruned ones.
+    """Like `train_job` for a group of jobs (see `harness.runner.scheduler`): the summaries of the pruned ones.
 
     The predictions of the others are kept at the end, one right after the other. One whose loss or outputs stopped
     being finite among others leaves nothing; trained alone it says why.
@@ -60,9 +60,9 @@ def train_together(jobs: Sequence[Job], task: Task, training: Labels, divisions:
                    for job, on_epoch in zip(jobs, on_epochs) if not job.predictions.is_dir()]
         for division in divisions:
             going = [course for course in courses if course.is_running]
-            for course, model in zip(going, _fitted(going, task, division.fit, division.selection)):
+            for course, model in zip(going, _fit_models(going, task, division.fit, division.selection)):
                 course.models.append(model)
-        _keep([course for course in courses if course.is_running], task, training, divisions, reported)
+        _save_predictions([course for course in courses if course.is_running], task, training, divisions, reported)
         return {course.job.training_id: course.models[-1].summary for course in courses if course.pruned}
 
 
@@ -72,7 +72,7 @@ class _TrainingProgress:
 
     job: Job
     on_epoch: OnEpoch | None
-    models: list[Model | None] = field(default_factory=list)
+    models: list[JobModel | None] = field(default_factory=list)
 
     @property
     def pruning_callback(self) -> OnEpoch | None:
@@ -97,8 +97,8 @@ class _TrainingProgress:
         return {**summaries[0], "epochs": epochs, "epoch": max(epochs.values(), default=0), "folds": summaries}
 
 
-def _fitted(courses: Sequence[_TrainingProgress], task: Task, fit: Labels, selection: Labels | None,
-            epochs: Sequence[Epochs | None] | None = None) -> list[Model | None]:
+def _fit_models(courses: Sequence[_TrainingProgress], task: Task, fit: Labels, selection: Labels | None,
+            epochs: Sequence[Epochs | None] | None = None) -> list[JobModel | None]:
     """The next model of each."""
     epochs = epochs or [None] * len(courses)
     if len(courses) == 1:
@@ -111,20 +111,20 @@ def _fitted(courses: Sequence[_TrainingProgress], task: Task, fit: Labels, selec
                               [course.pruning_callback for course in courses], epochs)
 
 
-def _keep(courses: Sequence[_TrainingProgress], task: Task, training: Labels, divisions: Sequence[Split],
+def _save_predictions(courses: Sequence[_TrainingProgress], task: Task, training: Labels, divisions: Sequence[Split],
           reported: Sequence[str]) -> None:
     if not courses:
         return
-    parts = [predict_together([course.models[i] for course in courses], division.selection.sequences)
+    parts = [predict_many([course.models[i] for course in courses], division.selection.sequences)
              for i, division in enumerate(divisions)]
     selected = [merge_fold_predictions([(part, division.selection) for part, division in zip(own, divisions)])
                 for own in zip(*parts)]
     summaries, finals = [course.summary for course in courses], [course.models[0] for course in courses]
     if courses[0].job.configuration.protocol.refit:
-        finals = _fitted(courses, task, training, None, [summary["epochs"] for summary in summaries])
+        finals = _fit_models(courses, task, training, None, [summary["epochs"] for summary in summaries])
         summaries = [{**summary, "refit": final and final.summary} for summary, final in zip(summaries, finals)]
     whole = [i for i, final in enumerate(finals) if final is not None]
-    outputs = predict_together([finals[i] for i in whole], reported) if whole else []
+    outputs = predict_many([finals[i] for i in whole], reported) if whole else []
     with ExitStack() as asides:  # all are written before the first is put in place
         for i, predictions in zip(whole, outputs):
             aside = asides.enter_context(atomic_write_dir(courses[i].job.predictions))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.runs import find, of_seed, pair
+from harness.leaderboard.runs import find_pair, find_records, select_seed
 from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import remote_job_files, tracked_records
 from harness.utils.errors import InputError
@@ -112,14 +112,14 @@ def leaderboard(store: Store | Path | str | None = None, task: str | None = None
     ['baseline', 'run']
     """
     from harness.leaderboard.boards import board_rows
-    from harness.leaderboard.recipe_result import data_frame
-    from harness.metrics.tasks import task as task_named
+    from harness.leaderboard.recipe_result import to_data_frame
+    from harness.metrics.tasks import get_task
 
     if task is not None:
-        task_named(task)
+        get_task(task)
     store = Store.default(store, tracking_uri)
     store.require_folder()
-    return data_frame(board_rows(store, task))
+    return to_data_frame(board_rows(store, task))
 
 
 def find_run(run: str, store: Store | Path | str | None = None, *, seed: int | None = None,
@@ -161,15 +161,15 @@ def find_run(run: str, store: Store | Path | str | None = None, *, seed: int | N
     >>> abs(score - best.metrics["P_EXPR"]) < 1e-9
     True
     """
-    from harness.jobs.job import configuration_of
+    from harness.jobs.job import parse_configuration
     from harness.leaderboard.dataset_folders import DatasetFolders
     from harness.leaderboard.tracked_run import TrackedRun
 
     store = Store.default(store, tracking_uri)
     records = tracked_records(store)
-    record = of_seed(find(records, run), seed)
+    record = select_seed(find_records(records, run), seed)
     folders = DatasetFolders(store, records, None if data is None else Path(data))
-    opened = TrackedRun(record, configuration_of(record), store, folders)
+    opened = TrackedRun(record, parse_configuration(record), store, folders)
     if not opened.folder.is_dir():
         raise InputError(f"the files of run {record.job_id} are not in {store} ({opened.folder} is missing); name the "
                          "store that it ran in")
@@ -208,11 +208,11 @@ def compare(first: str, second: str, store: Store | Path | str | None = None, *,
     >>> comparison.metric.name, comparison.metric.paired.difference >= 0
     ('P_EXPR', True)
     """
-    from harness.leaderboard.comparison import compare as compare_records
+    from harness.leaderboard.comparison import compare_records
 
     store = Store.default(store, tracking_uri)
     if not store.has_runs:
         raise InputError(f"nothing was tracked in {store}; name the store of the runs with --store, "
                          "or start with: framelight run quickstart")
-    sides = pair(tracked_records(store), first, second)
+    sides = find_pair(tracked_records(store), first, second)
     return compare_records(*sides, SignificanceCache(store, remote_job_files(store)).statistics)

@@ -13,15 +13,15 @@ from typing import Any
 from harness.leaderboard.row_types import BoardRow
 from harness.leaderboard.rows import board_key
 from harness.leaderboard.table_layout import (
-    FULL,
+    FULL_WORDING,
     Cells,
     Column,
     Wording,
-    filled,
     fit_to_width,
-    joined,
+    join_phrases,
     markdown_columns,
     table_lines,
+    wrap_sentence,
 )
 from harness.utils.errors import unknown_name_error
 
@@ -69,21 +69,21 @@ class Board:
         """The cells of the table within `width` characters."""
         return fit_to_width(self.rows, self.columns, self.dropped, self.dropped_last, width)
 
-    def table(self, cells: Cells, width: int, bold: bool) -> str:
+    def to_text(self, cells: Cells, width: int, bold: bool) -> str:
         """Aligned text; bold: the first row in bold where it has rank 1."""
         header, rule, *body = table_lines(cells)
         if bold and self.rows[0].rank == 1:
             body[0] = f"\033[1m{body[0]}\033[0m"
-        lacking = self.more and len(cells) < len(self.columns(FULL))
+        lacking = self.more and len(cells) < len(self.columns(FULL_WORDING))
         notes = [*self.notes, *self.table_notes, *([self.more] if lacking else [])]
-        above = [joined(phrases, width) for phrases in (self.heading, self.subheading) if phrases]
-        end = [rule, *(filled(note, width) for note in notes)] if notes or self.closed else []
+        above = [join_phrases(phrases, width) for phrases in (self.heading, self.subheading) if phrases]
+        end = [rule, *(wrap_sentence(note, width) for note in notes)] if notes or self.closed else []
         return "\n".join([*above, "", header, rule, *body, *end])
 
-    def markdown(self) -> str:
+    def to_markdown(self) -> str:
         """A heading and a table with every column."""
         above = [f"### {'; '.join(self.heading)}", *(["; ".join(self.subheading)] if self.subheading else [])]
-        return "\n\n".join([*above, markdown_columns(self.rows, self.columns(FULL)), *self.notes])
+        return "\n\n".join([*above, markdown_columns(self.rows, self.columns(FULL_WORDING)), *self.notes])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,19 +123,19 @@ class Boards:
             return as_csv(self.rows, self.fields)
         boards = [self.board(list(part)) for _, part in groupby(self.rows, key=board_key)]
         if form == "md":
-            names = {column.name for board in boards for column in board.columns(FULL)}
-            parts, legend = [board.markdown() for board in boards], "\n\n".join(self.legend(names, MARKDOWN_WIDTH))
+            names = {column.name for board in boards for column in board.columns(FULL_WORDING)}
+            parts, legend = [board.to_markdown() for board in boards], "\n\n".join(self.legend(names, MARKDOWN_WIDTH))
         else:
             cells = [board.fit(width) for board in boards]
             names = {column.name for shown in cells for column in shown}
-            parts = [board.table(shown, width, bold) for board, shown in zip(boards, cells)]
+            parts = [board.to_text(shown, width, bold) for board, shown in zip(boards, cells)]
             legend = "\n".join(self.legend(names, width))
         return "\n\n".join([*parts, *([legend] if legend else [])] or [self.empty]) + "\n"
 
 
 def as_json(rows: Sequence[BoardRow]) -> str:
     """A list of objects, floats with six decimals; settings of heads as they are."""
-    exact = [_rounded(row.as_dict()) | {"settings": row.settings} for row in rows]
+    exact = [_round_floats(row.as_dict()) | {"settings": row.settings} for row in rows]
     return json.dumps(exact, indent=1, sort_keys=True) + "\n"
 
 
@@ -147,30 +147,32 @@ def as_csv(rows: Sequence[BoardRow], fields: Sequence[str]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*fields, *(f"metrics.{name}" for name in names)])
     for row, values in zip(rows, metrics):
-        writer.writerow([_cell(getattr(row, name)) for name in fields] + [_cell(values.get(name)) for name in names])
+        writer.writerow(
+            [_csv_cell(getattr(row, name)) for name in fields] + [_csv_cell(values.get(name)) for name in names]
+        )
     return out.getvalue()
 
 
-def _cell(value: Any) -> str:
+def _csv_cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return " ".join(f"{name}={_exact(item)}" for name, item in value.items())
+        return " ".join(f"{name}={_format_setting(item)}" for name, item in value.items())
     if isinstance(value, list):
         return " ".join(map(str, value))
-    return f"{_rounded(value):.6f}" if isinstance(value, float) else str(value)
+    return f"{_round_floats(value):.6f}" if isinstance(value, float) else str(value)
 
 
-def _exact(setting: Any) -> str:
+def _format_setting(setting: Any) -> str:
     return setting if isinstance(setting, str) else json.dumps(setting, separators=(",", ":"))
 
 
-def _rounded(value: Any) -> Any:
+def _round_floats(value: Any) -> Any:
     """Six decimals, and no negative zero."""
     if isinstance(value, float):
         return round(value, 6) + 0.0
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return [_rounded(item) for item in value] if isinstance(value, list) else value
+        return {key: _round_floats(item) for key, item in value.items()}
+    return [_round_floats(item) for item in value] if isinstance(value, list) else value

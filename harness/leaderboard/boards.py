@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.jobs.job_folder import JobFolder
-from harness.leaderboard.causal import causal, render_causal
-from harness.leaderboard.optimism import optimism, render_optimism
-from harness.leaderboard.published import add_published_rows, costs
+from harness.leaderboard.causal import causal_rows, render_causal
+from harness.leaderboard.optimism import optimism_rows, render_optimism
+from harness.leaderboard.published import add_published_rows, published_costs
 from harness.leaderboard.render import render
-from harness.leaderboard.row_types import Row
-from harness.leaderboard.rows import rows
+from harness.leaderboard.row_types import LeaderboardRow
+from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.tasks import TASKS
 from harness.tracking import remote_job_files, tracked_records
@@ -21,25 +21,31 @@ from harness.tracking.records import Record
 from harness.utils.store import Store
 from harness.utils.text import markdown_table, ruled_table
 
-HEADER = ("backbone", "input", "width", "size", "a frame")
-TITLE = "Published cost: one frame on a Samsung Fold 3 (Qualcomm 888), mean ± standard deviation"
+COSTS_HEADER = ("backbone", "input", "width", "size", "a frame")
+COSTS_TITLE = "Published cost: one frame on a Samsung Fold 3 (Qualcomm 888), mean ± standard deviation"
 
 
-def costs_text(markdown: bool = False) -> str:
+def format_published_costs(markdown: bool = False) -> str:
     """Size and speed of each published network, smallest first."""
     rows = [(cost.backbone, str(cost.input_size), str(cost.embedding_width), f"{cost.size_mb:g} MB",
              f"{cost.milliseconds:g} ± {cost.deviation:g} ms")
-            for cost in sorted(costs(), key=lambda cost: (cost.milliseconds, cost.backbone))]
+            for cost in sorted(published_costs(), key=lambda cost: (cost.milliseconds, cost.backbone))]
     if markdown:
-        return f"### {TITLE}\n\n{markdown_table(HEADER, rows, right=range(1, len(HEADER)))}"
-    return "\n".join([TITLE, "", *ruled_table([HEADER, *rows])])
+        return f"### {COSTS_TITLE}\n\n{markdown_table(COSTS_HEADER, rows, right=range(1, len(COSTS_HEADER)))}"
+    return "\n".join([COSTS_TITLE, "", *ruled_table([COSTS_HEADER, *rows])])
 
 
-WIDEST = 140
+MAX_WIDTH = 140
 
 
-def board_rows(store: Store, task: str | None = None, boards: set[tuple[str, str]] | None = None,
-               from_store: bool = False, published: bool = False, interval: str = "studentized") -> list[Row]:
+def board_rows(
+    store: Store,
+    task: str | None = None,
+    boards: set[tuple[str, str]] | None = None,
+    from_store: bool = False,
+    published: bool = False,
+    interval: str = "studentized",
+) -> list[LeaderboardRow]:
     """The leaderboard rows of the tracked runs.
 
     Parameters
@@ -59,38 +65,40 @@ def board_rows(store: Store, task: str | None = None, boards: set[tuple[str, str
     if boards is not None:
         found = [record for record in found if (record.task, record.data_digest) in boards]
     if published:
-        found = _add_published(found, {task for task, _ in boards} if boards is not None else set(TASKS))
-    return rows(found, task, _evidence(store.untracked if from_store else store, interval))
+        found = _add_published_figures(found, {task for task, _ in boards} if boards is not None else set(TASKS))
+    return leaderboard_rows(found, task, _open_significance_cache(store.untracked if from_store else store, interval))
 
 
-def show(rows: Sequence[Row], format: str = "table", plain: bool = False, with_costs: bool = False) -> str:
+def format_leaderboard(
+    rows: Sequence[LeaderboardRow], format: str = "table", plain: bool = False, with_costs: bool = False
+) -> str:
     """The rows of `board_rows` as text; plain: no terminal; with_costs: what published networks cost, below tables."""
     text = render(rows, format, *_terminal_size(plain)).rstrip("\n")
-    return f"{text}\n\n{costs_text(format == 'md')}" if with_costs and format in ("table", "md") else text
+    return f"{text}\n\n{format_published_costs(format == 'md')}" if with_costs and format in ("table", "md") else text
 
 
-def show_optimism(store: Store, task: str | None = None, format: str = "table", plain: bool = False) -> str:
+def format_optimism(store: Store, task: str | None = None, format: str = "table", plain: bool = False) -> str:
     """Each configuration under both protocols; where there is none, what makes one."""
     found = tracked_records(store)
-    listed = optimism(found, task, _evidence(store))
+    listed = optimism_rows(found, task, _open_significance_cache(store))
     if not listed and format in ("table", "md"):
         return _suggest_other_protocol(store, [record for record in found if task in (None, record.task)])
     return render_optimism(listed, format, _terminal_size(plain)[0]).rstrip("\n")
 
 
-def show_causal(store: Store, data: Path | None, task: str | None = None,
+def format_causal(store: Store, data: Path | None, task: str | None = None,
                 format: str = "table", plain: bool = False) -> str:
     """Each run offline and in real time; what was not replayed yet is, from the labels in `data` or where the store
     met them."""
-    from harness.jobs.causal import folder
+    from harness.jobs.causal import replay_folder
     from harness.leaderboard.causal_replays import get_causal_replays
     from harness.utils.progress import Progress
 
     found = tracked_records(store)
     with Progress("replaying in real time", "job") as progress:
         replays = get_causal_replays(found, store, data, progress, task)
-    places = {record.job_id: folder(store, job_id).statistics for job_id, record in replays.items()}
-    listed = causal(found, replays, task, _evidence(store, "studentized", places))
+    places = {record.job_id: replay_folder(store, job_id).statistics for job_id, record in replays.items()}
+    listed = causal_rows(found, replays, task, _open_significance_cache(store, "studentized", places))
     if not listed and format in ("table", "md"):
         of = "" if task is None else f" of task {task}"
         return (f"nothing to replay in real time: no run in {store}{of} has kept predictions on videos that are at "
@@ -98,28 +106,32 @@ def show_causal(store: Store, data: Path | None, task: str | None = None,
     return render_causal(listed, format, _terminal_size(plain)[0]).rstrip("\n")
 
 
-def show_cost(store: Store, plot: Path | None, task: str | None = None, format: str = "table",
+def format_cost(store: Store, plot: Path | None, task: str | None = None, format: str = "table",
               plain: bool = False) -> str:
     """Accuracy and cost of exported files on one row; plot: where to draw them."""
     from harness.leaderboard import cost
 
-    return cost.show_cost(store, plot, task, format, _terminal_size(plain)[0])
+    return cost.format_cost_boards(store, plot, task, format, _terminal_size(plain)[0])
 
 
 def _terminal_size(plain: bool) -> tuple[int, bool]:
     """Columns to fill, and whether they are those of a terminal."""
     terminal = sys.stdout.isatty() and not plain
-    return min(shutil.get_terminal_size((100, 24)).columns, WIDEST) if terminal else 100, terminal
+    return min(shutil.get_terminal_size((100, 24)).columns, MAX_WIDTH) if terminal else 100, terminal
 
 
-def _evidence(store: Store, method: str = "studentized", places: Mapping[str, Path] | None = None) -> SignificanceCache:
+def _open_significance_cache(
+    store: Store, method: str = "studentized", places: Mapping[str, Path] | None = None
+) -> SignificanceCache:
     return SignificanceCache(store, remote_job_files(store), method, places)
 
 
-def _add_published(found: list[Record], tasks: set[str]) -> list[Record]:
-    from harness.leaderboard.published import ANNOTATED, DATASET, figures
+def _add_published_figures(found: list[Record], tasks: set[str]) -> list[Record]:
+    from harness.leaderboard.published import ANNOTATED_ROWS, DATASET, published_figures
 
-    return add_published_rows(found, [figure for figure in figures() if figure.task in tasks], ANNOTATED, DATASET)
+    return add_published_rows(
+        found, [figure for figure in published_figures() if figure.task in tasks], ANNOTATED_ROWS, DATASET
+    )
 
 
 def _suggest_other_protocol(store: Store, found: Iterable[Record]) -> str:
@@ -138,10 +150,10 @@ def _stored_records(store: Store) -> list[Record]:
     return [folder.read_record() for folder in folders if folder.has_record()]
 
 
-def best_pictures(store: Store, records: Iterable[Record]) -> list[str]:
+def list_best_figures(store: Store, records: Iterable[Record]) -> list[str]:
     """A line for each board whose best run has pictures in this store; baselines and published figures have none."""
     found: dict[tuple[str, str, str], str] = {}
-    for row in rows(records):
+    for row in leaderboard_rows(records):
         board = (row.task, row.data_digest, row.protocol)
         if row.kind == "run" and row.value is not None and board not in found:
             found[board] = row.run_id

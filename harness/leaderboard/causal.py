@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from functools import partial
 
 from harness.leaderboard.board import Board, Boards
-from harness.leaderboard.columns import MARKS, flags_column, interval, naming, rank_column, sign, smoothing
-from harness.leaderboard.row_types import BoardRow, Row
-from harness.leaderboard.rows import Evidence, board_key, finished, group_by_configuration, rows
-from harness.leaderboard.table import title
-from harness.leaderboard.table_layout import Column, Wording, filled
+from harness.leaderboard.columns import (
+    MARKS,
+    format_interval,
+    format_marks,
+    format_smoothing,
+    name_columns,
+    rank_column,
+    sign_option,
+)
+from harness.leaderboard.row_types import BoardRow, LeaderboardRow
+from harness.leaderboard.rows import Evidence, board_key, finished_records, group_by_configuration, leaderboard_rows
+from harness.leaderboard.table import board_title
+from harness.leaderboard.table_layout import Column, Wording, wrap_sentence
 from harness.tracking.records import Record
 from harness.utils.text import plural
 
@@ -22,7 +30,7 @@ ASSUMED_RATE = 30.0
 
 @dataclass(kw_only=True)
 class CausalRow(BoardRow):
-    """A configuration offline and in real time; see `causal`."""
+    """A configuration offline and in real time; see `causal_rows`."""
 
     rank: int | None
     kernel: str | None
@@ -51,12 +59,25 @@ class CausalRow(BoardRow):
     rate: float
 
 
-LIVE = ("rank", "kernel", "radius", "seeds", "value", "std", "ci_low", "ci_high", "ci_method", "tied_with_best",
-        "p_value", "untested", "undefined")
+REPLAY_FIELDS = (
+    "rank",
+    "kernel",
+    "radius",
+    "seeds",
+    "value",
+    "std",
+    "ci_low",
+    "ci_high",
+    "ci_method",
+    "tied_with_best",
+    "p_value",
+    "untested",
+    "undefined",
+)
 """Fields of a `CausalRow` that are those of its causal replay; see `harness.leaderboard.rows`."""
 
 
-def causal(records: Iterable[Record], replayed: Mapping[str, Record], task: str | None = None,
+def causal_rows(records: Iterable[Record], replayed: Mapping[str, Record], task: str | None = None,
            evidence: Evidence | None = None, rate: float = ASSUMED_RATE) -> list[CausalRow]:
     """One row for each configuration with a causal replay, boards one after another, best in real time first.
 
@@ -68,19 +89,28 @@ def causal(records: Iterable[Record], replayed: Mapping[str, Record], task: str 
     a second.
     """
     records = list(records)
-    own = {(row.run_id, row.data_digest): row for row in rows(records, task)}
-    live = {row.run_id: row for row in rows(replayed.values(), task, evidence)}
+    own = {(row.run_id, row.data_digest): row for row in leaderboard_rows(records, task)}
+    live = {row.run_id: row for row in leaderboard_rows(replayed.values(), task, evidence)}
     made = []
     for group in group_by_configuration(records, task):
-        pairs = [(job, replayed[job.job_id]) for job in finished(group) if job.job_id in replayed]
+        pairs = [(job, replayed[job.job_id]) for job in finished_records(group) if job.job_id in replayed]
         if pairs:
-            made.append(_row(own[group[0].group_id, group[0].data_digest], live[pairs[0][1].group_id], pairs, evidence,
-                             rate))
+            made.append(
+                _causal_row(
+                    own[group[0].group_id, group[0].data_digest], live[pairs[0][1].group_id], pairs, evidence, rate
+                )
+            )
     places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, own.values())))}
     return sorted(made, key=lambda row: (places[board_key(row)], -row.value, row.run_id))
 
 
-def _row(own: Row, live: Row, pairs: list[tuple[Record, Record]], evidence: Evidence | None, rate: float) -> CausalRow:
+def _causal_row(
+    own: LeaderboardRow,
+    live: LeaderboardRow,
+    pairs: list[tuple[Record, Record]],
+    evidence: Evidence | None,
+    rate: float,
+) -> CausalRow:
     from harness.smoothing.kernels import mean_lag, required_lookahead
 
     offline, replays = zip(*pairs)
@@ -88,8 +118,8 @@ def _row(own: Row, live: Row, pairs: list[tuple[Record, Record]], evidence: Evid
     before = statistics.fmean(job.metrics[job.metric] for job in offline)
     late = statistics.median(mean_lag(job.kernel, job.radius) for job in replays)
     return CausalRow(
-        **own.labels(),
-        **{name: getattr(live, name) for name in LIVE},
+        **own.shared_fields(),
+        **{name: getattr(live, name) for name in REPLAY_FIELDS},
         parameters=own.parameters,
         offline=before,
         offline_kernel=own.kernel,
@@ -110,67 +140,71 @@ FIELDS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic"
           "offline_kernel", "offline_radius", "look_ahead", "value", "std", "ci_low", "ci_high", "ci_method",
           "tied_with_best", "p_value", "kernel", "radius", "price", "price_low", "price_high", "price_p", "delay",
           "delay_ms", "rate", "undefined", "units", "unit", "parameters", "data_digest")
-EXPLAINED = ("Causal: kernel, radius and thresholds chosen anew, on the rows that the run chose on, among filters that "
-             "know no later frame (trailing mean and median, exponential; gaps hold the last crop). Price: offline "
-             "less causal on the same videos and seeds, with its 95 % interval, paired.")
-DELAY = ("Delay in ms: how late a change comes out in the mean, at {rate:g} frames a second, which is assumed: data "
-         "sets of crops do not tell theirs.")
-WORDS = {"trailing_mean": "trailing mean", "trailing_median": "trailing median"}
-SHORT = {"trailing_mean": "mean", "trailing_median": "median", "exponential": "exp"}
+EXPLANATION = (
+    "Causal: kernel, radius and thresholds chosen anew, on the rows that the run chose on, among filters that "
+    "know no later frame (trailing mean and median, exponential; gaps hold the last crop). Price: offline "
+    "less causal on the same videos and seeds, with its 95 % interval, paired."
+)
+DELAY_NOTE = (
+    "Delay in ms: how late a change comes out in the mean, at {rate:g} frames a second, which is assumed: data "
+    "sets of crops do not tell theirs."
+)
+KERNEL_NAMES = {"trailing_mean": "trailing mean", "trailing_median": "trailing median"}
+SHORT_KERNEL_NAMES = {"trailing_mean": "mean", "trailing_median": "median", "exponential": "exp"}
 DROPPED, DROPPED_LAST = ("seeds", "price's 95 %", "offline filter"), ("run", "95 % interval", "features")
 
 
 def render_causal(rows: Sequence[CausalRow], form: str = "table", width: int = 100) -> str:
-    """The rows of `causal` as text; see `Boards.render`."""
+    """The rows of `causal_rows` as text; see `Boards.render`."""
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows), legend=partial(_legend, rows)
                   ).render(form, width)
 
 
 def _board(listed: Sequence[CausalRow], rows: Sequence[CausalRow]) -> Board:
     return Board(rows=listed, columns=partial(_columns, listed),
-                 heading=[*title(listed, rows), "offline and in real time"], notes=_price_notes(listed),
+                 heading=[*board_title(listed, rows), "offline and in real time"], notes=_price_notes(listed),
                  dropped=DROPPED, dropped_last=DROPPED_LAST)
 
 
 def _columns(listed: Sequence[CausalRow], wording: Wording) -> list[Column]:
     several = len({len(row.seeds) for row in listed} | {1}) > 1
-    bound, short = sign(listed, "ci_low"), wording.short
+    bound, short = sign_option(listed, "ci_low"), wording.short
     return [
         rank_column(listed),
-        *naming(listed, wording),
-        Column("offline filter", lambda row: _filter(row.offline_kernel, row.offline_radius, short)),
+        *name_columns(listed, wording),
+        Column("offline filter", lambda row: _format_filter(row.offline_kernel, row.offline_radius, short)),
         Column("offline", lambda row: f"{row.offline:.3f}", right=True),
-        Column("causal filter" if not short else "filter", lambda row: _filter(row.kernel, row.radius, short)),
+        Column("causal filter" if not short else "filter", lambda row: _format_filter(row.kernel, row.radius, short)),
         Column("causal", lambda row: f"{row.value:.3f}", right=True),
-        Column("95 % interval", lambda row: interval(row.ci_low, row.ci_high, bound)),
-        Column("price", lambda row: f"{_unsigned_zero(row.price):+.3f}", right=True),
-        Column("price's 95 %", _price_interval),
-        Column("ms" if short else "delay", _milliseconds if short else _delay, right=True),
+        Column("95 % interval", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
+        Column("price", lambda row: f"{_round_score(row.price):+.3f}", right=True),
+        Column("price's 95 %", _format_price_interval),
+        Column("ms" if short else "delay", _format_milliseconds if short else _format_delay, right=True),
         *([Column("seeds", lambda row: str(len(row.seeds)), right=True)] if several else []),
         Column("run", lambda row: row.run_id[:6]),
     ]
 
 
-def _filter(kernel: str, radius: float, short: bool) -> str:
-    shown = smoothing(kernel, radius, short)
-    for name, words in (SHORT if short else WORDS).items():
+def _format_filter(kernel: str, radius: float, short: bool) -> str:
+    shown = format_smoothing(kernel, radius, short)
+    for name, words in (SHORT_KERNEL_NAMES if short else KERNEL_NAMES).items():
         shown = shown.replace(name, words)
     return shown
 
 
-def _price_interval(row: Row) -> str:
-    return interval(row.price_low, row.price_high, "+")
+def _format_price_interval(row: LeaderboardRow) -> str:
+    return format_interval(row.price_low, row.price_high, "+")
 
 
-def _delay(row: Row) -> str:
-    return f"{row.delay:g} fr, {_milliseconds(row)} ms"
+def _format_delay(row: LeaderboardRow) -> str:
+    return f"{row.delay:g} fr, {_format_milliseconds(row)} ms"
 
 
-def _milliseconds(row: Row) -> str:
+def _format_milliseconds(row: LeaderboardRow) -> str:
     return f"{row.delay_ms:.0f}"
 
 
-def _unsigned_zero(value: float) -> float:
+def _round_score(value: float) -> float:
     return round(value, 3) + 0.0
 
 
@@ -180,19 +214,19 @@ def _price_notes(listed: Sequence[CausalRow]) -> list[str]:
         return []
     middle = statistics.median(row.price for row in runs)
     waits = statistics.median(row.look_ahead for row in runs)
-    return [f"Median price of {plural(len(runs), 'run', 'd')}: {_unsigned_zero(middle):+.3f}; offline they look "
+    return [f"Median price of {plural(len(runs), 'run', 'd')}: {_round_score(middle):+.3f}; offline they look "
             f"{waits:g} frames ahead in the median, and a camera would have to wait for those."]
 
 
 def _legend(rows: Sequence[CausalRow], names: set[str], width: int) -> list[str]:
     if not rows:
         return []
-    held = {mark for row in rows for mark in flags_column(row)}
+    held = {mark for row in rows for mark in format_marks(row)}
     units = " or ".join(dict.fromkeys(f"{row.unit}s" for row in rows))
     marks = [f"{mark} {meaning.format(units=units)}" for mark, meaning in MARKS.items() if mark in held]
     if any("mixed" in (row.kernel, row.offline_kernel) for row in rows):
         marks.append("mixed: each seed chose its own kernel, and the radius is the median")
-    notes = [EXPLAINED, DELAY.format(rate=rows[0].rate)]
+    notes = [EXPLANATION, DELAY_NOTE.format(rate=rows[0].rate)]
     if marks:
         notes.append(f"Ranks are of causal scores; {'; '.join(marks)}.")
-    return [filled(note, width) for note in notes]
+    return [wrap_sentence(note, width) for note in notes]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.jobs import causal
 from harness.leaderboard.dataset_folders import DatasetFolders
-from harness.leaderboard.rows import finished, group_by_configuration
+from harness.leaderboard.rows import finished_records, group_by_configuration
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.files import remove_stale_temp_files
@@ -26,12 +26,12 @@ def get_causal_replays(records: Iterable[Record], store: Store, data: Path | Non
 
     data: where a data set lies by now; others lie where the store last met them. InputError where it is none.
     """
-    jobs = [record for group in group_by_configuration(records, task) for record in finished(group)
-            if _has_causal_replay(record)]
+    jobs = [record for group in group_by_configuration(records, task) for record in finished_records(group)
+            if _is_replayable(record)]
     found, waiting, faults = {}, [], Counter[str]()
     for record in jobs:
         try:
-            kept = causal.recorded(store, record)
+            kept = causal.load_record(store, record)
         except FramelightError as error:
             faults[str(error)] += 1
             continue
@@ -43,7 +43,7 @@ def get_causal_replays(records: Iterable[Record], store: Store, data: Path | Non
     places = DatasetFolders(store, jobs, data)
     for done, record in enumerate(waiting, start=1):
         try:
-            found[record.job_id] = causal.replay(store, record, *places.of(record))
+            found[record.job_id] = causal.run_replay(store, record, *places.find_folder(record))
         except FramelightError as error:
             faults[str(error)] += 1
         progress(done, len(waiting))
@@ -54,6 +54,6 @@ def get_causal_replays(records: Iterable[Record], store: Store, data: Path | Non
     return found
 
 
-def _has_causal_replay(record: Record) -> bool:
+def _is_replayable(record: Record) -> bool:
     """Published figures have no predictions, what reads labels no camera, and stills no time."""
     return record.kind in ("run", "baseline") and "uses_labels" not in record.flags and record.unit == "video"

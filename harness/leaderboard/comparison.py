@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.jobs.job_statistics import JobStatistics, reorder
-from harness.leaderboard.row_types import Row
-from harness.leaderboard.rows import rows
+from harness.leaderboard.row_types import LeaderboardRow
+from harness.leaderboard.rows import leaderboard_rows
 from harness.metrics.paired_tests import (
     PairedTestResult,
     all_paired_tests,
@@ -26,7 +26,7 @@ from harness.utils.errors import InputError
 from harness.utils.hashing import flatten
 
 
-def paired_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
+def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
     if first[0].job_id == second[0].job_id and len(first) == len(second):
         raise InputError(f"{first[0].group_id} would be compared with itself; name two runs, or two of its seeds as "
                          f"{first[0].group_id}-s0 {first[0].group_id}-s1")
@@ -44,24 +44,24 @@ def paired_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tupl
 def check_comparable(pairs: Sequence[tuple[Record, Record]]) -> None:
     """InputError that names everything in which two runs are not scored on the same labels."""
     for one, other in pairs:
-        unlike = [f"  {what}: {first} and {second}" for what, (first, second) in _required_equal(one, other)
+        unlike = [f"  {what}: {first} and {second}" for what, (first, second) in _comparability_criteria(one, other)
                   if first != second]
         if unlike:
             raise InputError(f"{one.group_id} and {other.group_id} are not scored on the same labels, so that their "
                              "difference would say nothing of the runs:\n" + "\n".join(unlike))
 
 
-def _required_equal(one: Record, other: Record) -> Iterator[tuple[str, tuple[str, str]]]:
+def _comparability_criteria(one: Record, other: Record) -> Iterator[tuple[str, tuple[str, str]]]:
     """What must agree, in words, of both; coverage only of the same task, data and split."""
     yield "task", (one.task, other.task)
     yield "data", (f"{one.dataset} [{one.data_digest[:6]}]", f"{other.dataset} [{other.data_digest[:6]}]")
     yield "split", (one.split, other.split)
     yield "rows without a crop", (one.config.get("missing", "dropped"), other.config.get("missing", "dropped"))
     if (one.task, one.data_digest, one.split) == (other.task, other.data_digest, other.split):
-        yield "coverage", (_coverage(one), _coverage(other))
+        yield "coverage", (_format_coverage(one), _format_coverage(other))
 
 
-def _coverage(record: Record) -> str:
+def _format_coverage(record: Record) -> str:
     return f"{record.scored} of {record.annotated} labelled rows scored"
 
 
@@ -88,14 +88,14 @@ def format_seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-UNITS_SHOWN = 5
+MAX_UNITS_SHOWN = 5
 """Units shown for each side."""
-OWN = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
+UNIT_SCORES = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
 """What a unit is scored by on its own: a mean over classes says little of a video that shows one."""
 
 
 @dataclass(frozen=True)
-class Part:
+class MetricComparison:
     """A metric of both runs; values are means over the compared seeds. p_adjusted: by Holm, over the parts shown.
 
     undefined: whether it is undefined, and counts as 0, in some seed of either run.
@@ -127,12 +127,12 @@ class Comparison:
     differing: settings that differ, {name: (first, second)}; notes: what a reader must know.
     """
 
-    first: Row
-    second: Row
+    first: LeaderboardRow
+    second: LeaderboardRow
     seeds: tuple[tuple[int, int], ...]
     units: int
-    metric: Part
-    parts: tuple[Part, ...]
+    metric: MetricComparison
+    parts: tuple[MetricComparison, ...]
     for_first: tuple[InfluentialUnit, ...]
     for_second: tuple[InfluentialUnit, ...]
     own: str | None
@@ -145,46 +145,53 @@ class Comparison:
         return None if is_underpowered(self.units) else minimum_detectable_effect(self.metric.paired.deviation)
 
     def __str__(self) -> str:
-        from harness.leaderboard.comparison_text import text
+        from harness.leaderboard.comparison_text import format_comparison
 
-        return text(self)
+        return format_comparison(self)
 
 
-def compare(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], JobStatistics]
+def compare_records(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], JobStatistics]
             ) -> Comparison:
-    """Records of the finished seeds of each run, see `harness.leaderboard.runs.find`; statistics: see
+    """Records of the finished seeds of each run, see `harness.leaderboard.runs.find_records`; statistics: see
     `SignificanceCache.statistics`.
 
     Seeds that both have are paired; a single seed of each is compared whatever its number. InputError for the same
     run twice, for no seed in common, and for runs of different task, data, split, coverage or treatment of missing
     crops, naming each.
     """
-    pairs = paired_seeds(first, second)
+    pairs = pair_seeds(first, second)
     check_comparable(pairs)
     kept = [(statistics(one), statistics(other)) for one, other in pairs]
     units = kept[0][0][0]
     sides = [[align_units(units, one[side], pair[side]) for one, pair in zip(kept, pairs)] for side in (0, 1)]
     check_same_rows(units, sides, pairs)
-    metric, parts = _parts(pairs[0][0].metric, *sides)
+    metric, parts = _compare_metrics(pairs[0][0].metric, *sides)
     moved = _influential_units(units, pairs[0][0], *sides)
-    own_rows = [rows([pair[side] for pair in pairs])[0] for side in (0, 1)]
+    own_rows = [leaderboard_rows([pair[side] for pair in pairs])[0] for side in (0, 1)]
     return Comparison(
-        first=own_rows[0], second=own_rows[1], seeds=tuple((one.seed, other.seed) for one, other in pairs),
-        units=len(units), metric=metric, parts=parts,
-        for_first=tuple(one for one in moved if one.influence > 0)[:UNITS_SHOWN],
-        for_second=tuple(one for one in reversed(moved) if one.influence < 0)[:UNITS_SHOWN],
-        own=OWN.get(pairs[0][0].task), differing=_differing(*pairs[0]), notes=tuple(_notes(first, second, pairs)))
+        first=own_rows[0],
+        second=own_rows[1],
+        seeds=tuple((one.seed, other.seed) for one, other in pairs),
+        units=len(units),
+        metric=metric,
+        parts=parts,
+        for_first=tuple(one for one in moved if one.influence > 0)[:MAX_UNITS_SHOWN],
+        for_second=tuple(one for one in reversed(moved) if one.influence < 0)[:MAX_UNITS_SHOWN],
+        own=UNIT_SCORES.get(pairs[0][0].task),
+        differing=_differing_settings(*pairs[0]),
+        notes=tuple(_notes(first, second, pairs)),
+    )
 
 
-def _parts(metric: str, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics]
-           ) -> tuple[Part, tuple[Part, ...]]:
+def _compare_metrics(metric: str, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics]
+           ) -> tuple[MetricComparison, tuple[MetricComparison, ...]]:
     found = all_paired_tests(first, second)
     scores = [[score(one) for one in side] for side in (first, second)]
     means = [{name: float(np.mean([one.metrics[name] for one in side])) for name in found} for side in scores]
     undefined = {name for side in scores for one in side for name in one.undefined}
     others = [name for name in found if name != metric]
     adjusted = dict(zip(others, holm_bonferroni([found[name].p for name in others]))) | {metric: found[metric].p}
-    parts = {name: Part(name, means[0][name], means[1][name], one, adjusted[name], name in undefined)
+    parts = {name: MetricComparison(name, means[0][name], means[1][name], one, adjusted[name], name in undefined)
              for name, one in found.items()}
     return parts[metric], tuple(parts[name] for name in others)
 
@@ -217,7 +224,7 @@ def _score_by_unit(side: Sequence[SufficientStatistics]) -> np.ndarray:
     return values
 
 
-def _differing(one: Record, other: Record) -> dict[str, tuple[Any, Any]]:
+def _differing_settings(one: Record, other: Record) -> dict[str, tuple[Any, Any]]:
     """Settings by dotted name that differ, those that only identify the same thing left out."""
     sides = [{"backbone": record.backbone, "weights": record.backbone_weights,
               **{name: value for name, value in flatten(record.config)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from harness.features.store import FeatureStore
 from harness.leaderboard.cost_text import CostRow, render_cost
-from harness.leaderboard.row_types import Row
-from harness.leaderboard.rows import Evidence, board_key, finished, group_by_configuration, rows
+from harness.leaderboard.row_types import LeaderboardRow
+from harness.leaderboard.rows import Evidence, board_key, finished_records, group_by_configuration, leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import remote_job_files, tracked_records
-from harness.tracking.export_records import Exported, exports, folder
+from harness.tracking.export_records import ExportRecord, export_folder, read_exports
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
@@ -39,12 +39,12 @@ def pareto_front(offers: Sequence[tuple[float, float]]) -> list[bool]:
     return ahead
 
 
-def export_key(exported: Exported) -> str:
+def export_key(exported: ExportRecord) -> str:
     """What evidence knows an exported file by."""
     return f"{exported.job_id}/{exported.format}-{exported.precision}"
 
 
-def cost(records: Iterable[Record], exported: Iterable[Exported], macs: Mapping[str, int | None],
+def cost_rows(records: Iterable[Record], exported: Iterable[ExportRecord], macs: Mapping[str, int | None],
          task: str | None = None, evidence: Evidence | None = None) -> list[CostRow]:
     """One row for each exported file of a finished job, and one for each run without any, boards one after another,
     highest value first.
@@ -53,17 +53,17 @@ def cost(records: Iterable[Record], exported: Iterable[Exported], macs: Mapping[
     score, else the run's; None where the file was not scored. `difference` is the file's score less that of the `seed`
     it was made of, `difference_low` and `difference_high` its paired interval, None without statistics. `latency_1`,
     `latency_2`: milliseconds of one crop by threads, `p95_1`, `p95_2`; `size`: bytes; `memory`: MiB; `largest`,
-    `agreement`: see `harness.tracking.export_records.Exported`. `pareto`: whether no file of the board that was
+    `agreement`: see `harness.tracking.export_records.ExportRecord`. `pareto`: whether no file of the board that was
     measured on the same device is at least as good and as fast on one thread, and better in one.
     """
     records = list(records)
-    own = {row.run_id: row for row in rows(records, task)}
-    files: dict[str, list[Exported]] = defaultdict(list)
+    own = {row.run_id: row for row in leaderboard_rows(records, task)}
+    files: dict[str, list[ExportRecord]] = defaultdict(list)
     for one in exported:
         files[one.job_id].append(one)
     made = []
     for group in group_by_configuration(records, task):
-        row, jobs = own[group[0].group_id], finished(group)
+        row, jobs = own[group[0].group_id], finished_records(group)
         measured = [_file_row(row, job, one, evidence) for job in jobs for one in files[job.job_id]]
         made += measured or ([_run_row(row, jobs, macs, evidence)] if row.kind == "run" and jobs else [])
     _mark_pareto_front(made)
@@ -73,13 +73,13 @@ def cost(records: Iterable[Record], exported: Iterable[Exported], macs: Mapping[
                                          row.precision or "", row.seed or 0))
 
 
-def _file_row(row: Row, job: Record, one: Exported, evidence: Evidence | None) -> CostRow:
+def _file_row(row: LeaderboardRow, job: Record, one: ExportRecord, evidence: Evidence | None) -> CostRow:
     scored = one.value is not None and evidence is not None
     itself = dataclasses.replace(job, job_id=export_key(one))
     ends = evidence.interval([itself]) if scored else None
     found = evidence.difference([itself], [job]) if scored else None
     return CostRow(
-        **row.labels(),
+        **row.shared_fields(),
         seed=job.seed,
         format=one.format,
         precision=one.precision,
@@ -104,13 +104,15 @@ def _file_row(row: Row, job: Record, one: Exported, evidence: Evidence | None) -
     )
 
 
-def _run_row(row: Row, jobs: list[Record], macs: Mapping[str, int | None], evidence: Evidence | None) -> CostRow:
+def _run_row(
+    row: LeaderboardRow, jobs: list[Record], macs: Mapping[str, int | None], evidence: Evidence | None
+) -> CostRow:
     low, high = (evidence.interval(jobs) if evidence is not None else None) or (row.ci_low, row.ci_high)
-    return CostRow(**row.labels(), value=row.value, ci_low=low, ci_high=high, parameters=row.parameters,
+    return CostRow(**row.shared_fields(), value=row.value, ci_low=low, ci_high=high, parameters=row.parameters,
                    macs=macs.get(row.run_id))
 
 
-def _latency(one: Exported, threads: int, what: str) -> float | None:
+def _latency(one: ExportRecord, threads: int, what: str) -> float | None:
     return one.latency.get(str(threads), {}).get(what)
 
 
@@ -125,27 +127,27 @@ def _mark_pareto_front(made: list[CostRow]) -> None:
             row.pareto = ahead
 
 
-def show_cost(store: Store, plot: Path | None, task: str | None, format: str,
+def format_cost_boards(store: Store, plot: Path | None, task: str | None, format: str,
               width: int) -> str:
     """The boards with what exported files cost; plot: where to draw them."""
     if plot is not None and plot.is_dir():
         raise InputError(f"--plot {plot} is a folder; name a file in it, such as cost.png")
-    records, exported = tracked_records(store), list(exports(store))
-    evidence = SignificanceCache(store, remote_job_files(store), places=statistics(store, exported))
-    listed = cost(records, exported, _macs(store, group_by_configuration(records, task)), task, evidence)
+    records, exported = tracked_records(store), list(read_exports(store))
+    evidence = SignificanceCache(store, remote_job_files(store), places=statistics_paths(store, exported))
+    listed = cost_rows(records, exported, _macs_by_run(store, group_by_configuration(records, task)), task, evidence)
     if plot is not None:
-        _draw(plot, listed)
+        _draw_plot(plot, listed)
     if not listed and format in ("table", "md"):
         return f"no run in {store} yet; start with: framelight run quickstart --store {store}"
     return render_cost(listed, format, width).rstrip("\n")
 
 
-def statistics(store: Store, exported: Iterable[Exported]) -> Mapping[str, Path]:
+def statistics_paths(store: Store, exported: Iterable[ExportRecord]) -> Mapping[str, Path]:
     """Where the statistics of exported files' own scores lie, by the name that evidence asks for them with."""
-    return {export_key(one): folder(store, one.job_id) / f"{one.format}-{one.precision}.npz" for one in exported}
+    return {export_key(one): export_folder(store, one.job_id) / f"{one.format}-{one.precision}.npz" for one in exported}
 
 
-def _draw(plot: Path, listed: list[CostRow]) -> None:
+def _draw_plot(plot: Path, listed: list[CostRow]) -> None:
     from harness.leaderboard.cost_plot import draw_cost
 
     if not any(row.value is not None and row.latency_1 is not None for row in listed):
@@ -155,7 +157,7 @@ def _draw(plot: Path, listed: list[CostRow]) -> None:
     logger.info(f"drawn: {plot}")
 
 
-def _macs(store: Store, groups: Iterable[list[Record]]) -> dict[str, int | None]:
+def _macs_by_run(store: Store, groups: Iterable[list[Record]]) -> dict[str, int | None]:
     """MACs of each run's backbone, by run id, as far as they are known."""
     kept, known = FeatureStore(store.features), dict[str, int | None]()
     found = {}

@@ -35,18 +35,18 @@ class DatasetFolders:
     def __init__(self, store: Store, records: Iterable[Record], data: Path | None) -> None:
         self._store, self._data = store, data
         self._entries = {record.data_digest: entry for record in records if (entry := record.config.get("entry"))}
-        self._opened = lru_cache(_opened)
+        self._opened = lru_cache(_open_fingerprint)
         if data is not None:
             open_dataset(data)
         self.used = False
         """Whether the folder that was named is that of a run."""
 
-    def of(self, record: Record) -> tuple[Path, str]:
+    def find_folder(self, record: Record) -> tuple[Path, str]:
         """The folder of the record's data set, and the digest of its task's annotations; FramelightError where it is
         not there any more, or changed since."""
-        known = self._known(record)
+        known = self._last_location(record)
         for root in filter(None, (self._data, known)):
-            labels = self._labels(root, record)
+            labels = self._matching_labels_digest(root, record)
             if labels is not None:
                 self.used = self.used or root == self._data
                 return root, labels
@@ -55,14 +55,14 @@ class DatasetFolders:
             raise FramelightError(f"it is not known where {named} lies; add --data DIR")
         raise FramelightError(f"{named} is not in {known} any more, or changed; add --data DIR")
 
-    def _known(self, record: Record) -> Path | None:
+    def _last_location(self, record: Record) -> Path | None:
         try:
             entry = FeatureStore(self._store.features).entry(self._entries[record.data_digest])
         except (FramelightError, KeyError):
             return None
         return locations.get_location(self._store, entry.data_digest)
 
-    def _labels(self, root: Path, record: Record) -> str | None:
+    def _matching_labels_digest(self, root: Path, record: Record) -> str | None:
         """The digest of the task's annotations in `root`, where its images and they are those of the record."""
         try:
             fingerprint = self._opened(root, self._store)
@@ -71,5 +71,5 @@ class DatasetFolders:
             return None
 
 
-def _opened(root: Path, store: Store) -> DatasetFingerprint:
+def _open_fingerprint(root: Path, store: Store) -> DatasetFingerprint:
     return DatasetFingerprint(open_dataset(root), store.digests)

@@ -24,13 +24,13 @@ from harness.tracking.records import Record
 from harness.utils.hashing import content_hash
 
 DATASET = "Aff-Wild2"
-ANNOTATED = {"expr": 284_230, "va": 344_714, "au": 445_845, "mtl": 27_087}
+ANNOTATED_ROWS = {"expr": 284_230, "va": 344_714, "au": 445_845, "mtl": 27_087}
 """Validly labelled rows of the validation split of the third ABAW challenge, by task, with a crop or without."""
 
-SCORED = {"expr": 280_532, "va": 338_755, "au": 445_836, "mtl": 26_876}
+SCORED_ROWS = {"expr": 280_532, "va": 338_755, "au": 445_836, "mtl": 26_876}
 """Of these, the rows that have a crop, on which the paper scored."""
 
-TERMS = {"P_VA": ("CCC_V", "CCC_A"), "P_MTL": ("P_VA", "P_EXPR", "P_AU")}
+METRIC_TERMS = {"P_VA": ("CCC_V", "CCC_A"), "P_MTL": ("P_VA", "P_EXPR", "P_AU")}
 """What a metric is computed of where the source prints its terms alone: the mean of two, the sum of three."""
 
 
@@ -48,7 +48,7 @@ class PublishedCost:
 
 
 @cache
-def figures() -> tuple[Record, ...]:
+def published_figures() -> tuple[Record, ...]:
     """Every published figure as a record of kind `published`, in the order of the file.
 
     dataset: `Aff-Wild2`, or with the edition in brackets for another release than the third challenge's. config:
@@ -56,56 +56,73 @@ def figures() -> tuple[Record, ...]:
     annotated, scored: rows of the split where it is the one the paper scored on.
     """
     found: list[Record] = []
-    for place, row in enumerate(_rows("figures.csv")):
-        found.append(_record(row, f"published-{place + 1}"))
+    for place, row in enumerate(_read_csv("figures.csv")):
+        found.append(_make_record(row, f"published-{place + 1}"))
     return tuple(found)
 
 
 @cache
-def costs() -> tuple[PublishedCost, ...]:
+def published_costs() -> tuple[PublishedCost, ...]:
     """Size and speed of the published networks."""
     return tuple(PublishedCost(
         backbone=row["backbone"], size_mb=float(row["size_mb"]), milliseconds=float(row["milliseconds"]),
         deviation=float(row["deviation"]), input_size=int(row["input_size"]),
-        embedding_width=int(row["embedding_width"])) for row in _rows("costs.csv"))
+        embedding_width=int(row["embedding_width"])) for row in _read_csv("costs.csv"))
 
 
-def _rows(name: str) -> Iterator[dict[str, str]]:
+def _read_csv(name: str) -> Iterator[dict[str, str]]:
     with files(__package__).joinpath(name).open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
 
 
-def _record(row: dict[str, str], name: str) -> Record:
+def _make_record(row: dict[str, str], name: str) -> Record:
     task, split = TASKS[row["task"]], row["split"]
     dataset = DATASET if row["edition"] == "ABAW3" else f"{DATASET} ({row['edition']})"
     of_the_paper = dataset == DATASET and split == "validation" and bool(row["head"])
-    thresholds = _thresholds(row["thresholds"])
-    metrics = _metrics(row["metrics"], task.metric)
+    thresholds = _parse_thresholds(row["thresholds"])
+    metrics = _parse_metrics(row["metrics"], task.metric)
     return Record(
-        job_id=name, group_id=f"{name}-{content_hash(row, 6)}", kind="published", task=task.name, dataset=dataset,
-        data_digest="", split=split, protocol="published", backbone=row["backbone"], features=row["features"],
-        head=row["head"], kernel=row["kernel"], radius=int(row["radius"]), thresholds=thresholds, metric=task.metric,
-        metrics=metrics, unsmoothed=metrics if row["radius"] == "0" and row["head"] else {}, seed=0,
-        expected_seeds=(0,), annotated=ANNOTATED[task.name] if of_the_paper else 0,
-        scored=SCORED[task.name] if of_the_paper else 0,
-        coverage=SCORED[task.name] / ANNOTATED[task.name] if of_the_paper else None, config=_config(row, thresholds))
+        job_id=name,
+        group_id=f"{name}-{content_hash(row, 6)}",
+        kind="published",
+        task=task.name,
+        dataset=dataset,
+        data_digest="",
+        split=split,
+        protocol="published",
+        backbone=row["backbone"],
+        features=row["features"],
+        head=row["head"],
+        kernel=row["kernel"],
+        radius=int(row["radius"]),
+        thresholds=thresholds,
+        metric=task.metric,
+        metrics=metrics,
+        unsmoothed=metrics if row["radius"] == "0" and row["head"] else {},
+        seed=0,
+        expected_seeds=(0,),
+        annotated=ANNOTATED_ROWS[task.name] if of_the_paper else 0,
+        scored=SCORED_ROWS[task.name] if of_the_paper else 0,
+        coverage=SCORED_ROWS[task.name] / ANNOTATED_ROWS[task.name] if of_the_paper else None,
+        config=_make_config(row, thresholds),
+    )
 
 
-def _metrics(text: str, metric: str) -> dict[str, float]:
+def _parse_metrics(text: str, metric: str) -> dict[str, float]:
     """`NAME=VALUE ...`, the task's own metric first."""
     found = {name: float(value) for name, value in (pair.split("=") for pair in text.split())}
-    for name, terms in TERMS.items():
+    for name, terms in METRIC_TERMS.items():
         if name not in found and all(term in found for term in terms):
             total = sum(found[term] for term in terms)
             found[name] = total / 2 if name == "P_VA" else total
     return {metric: found[metric], **found}
 
 
-def _thresholds(text: str) -> tuple[float, ...] | None:
+def _parse_thresholds(text: str) -> tuple[float, ...] | None:
     return tuple(map(float, text.split())) if text[:1].isdigit() else None
 
 
-def _config(row: dict[str, str], thresholds: tuple[float, ...] | None) -> dict[str, Any]:
+def _make_config(row: dict[str, str], thresholds: tuple[float, ...] | None) -> dict[str, Any]:
     config: dict[str, Any] = {"source": row["source"]}
     if row["note"]:
         config["note"] = row["note"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.leaderboard.boards import board_rows
 from harness.leaderboard.render import FIELDS
-from harness.leaderboard.row_types import Row
+from harness.leaderboard.row_types import LeaderboardRow
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.tracking.records import Record
 
 
-def data_frame(rows: Sequence[Row]) -> pd.DataFrame:
+def to_data_frame(rows: Sequence[LeaderboardRow]) -> pd.DataFrame:
     """Leaderboard rows with the fields of `--format json` as columns; those of `metrics` are dicts."""
     import pandas as pd
 
@@ -64,7 +64,7 @@ class RecipeResult:
 
     @cached_property
     def boards(self) -> pd.DataFrame:
-        return data_frame(board_rows(self.store, boards=self.outcome.boards, from_store=self.lost is not None))
+        return to_data_frame(board_rows(self.store, boards=self.outcome.boards, from_store=self.lost is not None))
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""

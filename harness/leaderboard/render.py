@@ -7,8 +7,8 @@ from functools import partial
 
 from harness.leaderboard.board import FORMATS, Boards
 from harness.leaderboard.differing_settings import unique_prefix
-from harness.leaderboard.row_types import Row
-from harness.leaderboard.table import board, legend
+from harness.leaderboard.row_types import LeaderboardRow
+from harness.leaderboard.table import board_legend, make_board
 
 __all__ = ["FIELDS", "FORMATS", "render"]
 
@@ -19,8 +19,8 @@ FIELDS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic"
           "note")
 
 
-def render(rows: Sequence[Row], form: str = "table", width: int = 100, bold: bool = False) -> str:
-    """The rows of `harness.leaderboard.rows.rows` in one of FORMATS; see `Boards.render`."""
+def render(rows: Sequence[LeaderboardRow], form: str = "table", width: int = 100, bold: bool = False) -> str:
+    """The rows of `harness.leaderboard.rows.leaderboard_rows` in one of FORMATS; see `Boards.render`."""
     run_length = unique_prefix(row.run_id for row in rows if row.kind != "published")
-    return Boards(rows=rows, fields=FIELDS, board=partial(board, rows=rows, run_length=run_length),
-                  legend=partial(legend, rows), empty="no rows").render(form, width, bold)
+    return Boards(rows=rows, fields=FIELDS, board=partial(make_board, rows=rows, run_length=run_length),
+                  legend=partial(board_legend, rows), empty="no rows").render(form, width, bold)

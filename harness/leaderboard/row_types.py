@@ -36,7 +36,7 @@ class BoardRow:
     unit: str
     distinction: list[str] = field(default_factory=list)
 
-    def labels(self) -> dict[str, Any]:
+    def shared_fields(self) -> dict[str, Any]:
         """The fields above by name, to build a row of another board from."""
         return {part.name: getattr(self, part.name) for part in dataclasses.fields(BoardRow)}
 
@@ -46,8 +46,8 @@ class BoardRow:
 
 
 @dataclass(kw_only=True)
-class Row(BoardRow):
-    """A row of the leaderboard; see `harness.leaderboard.rows.rows`."""
+class LeaderboardRow(BoardRow):
+    """A row of the leaderboard; see `harness.leaderboard.rows.leaderboard_rows`."""
 
     kernel: str | None
     radius: float | None

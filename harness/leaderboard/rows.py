@@ -8,14 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from harness.leaderboard.differing_settings import distinctions, head_settings
+from harness.leaderboard.differing_settings import distinguishing_settings, head_settings
 from harness.leaderboard.ranking import rank_rows
-from harness.leaderboard.row_types import BoardRow, Row
+from harness.leaderboard.row_types import BoardRow, LeaderboardRow
 from harness.metrics.tasks import TASKS
 from harness.tracking.records import Record, to_json
 
 if TYPE_CHECKING:
-    from harness.leaderboard.significance import Difference
+    from harness.leaderboard.significance import PairedDifference
 
 TASK_ORDER = {name: i for i, name in enumerate(TASKS)}
 PUBLISHED = "published"
@@ -30,10 +30,12 @@ class Evidence(Protocol):
     def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None: ...
 
     def difference(self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
-                   ) -> Difference | None: ...
+                   ) -> PairedDifference | None: ...
 
 
-def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None) -> list[Row]:
+def leaderboard_rows(
+    records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None
+) -> list[LeaderboardRow]:
     """One row for each configuration (`run_id` is its group id), boards one after another, best first.
 
     A board is a task, a data set (by digest), a split and a protocol; a row is `optimistic` when it was chosen on the
@@ -53,23 +55,23 @@ def rows(records: Iterable[Record], task: str | None = None, evidence: Evidence 
     published figure.
     """
     groups = group_by_configuration(records, task)
-    boards: dict[tuple, list[Row]] = defaultdict(list)
+    boards: dict[tuple, list[LeaderboardRow]] = defaultdict(list)
     jobs: dict[tuple, list[Record]] = {}
     for group in groups:
-        row = _row(group, evidence)
+        row = _make_row(group, evidence)
         boards[board_key(row)].append(row)
         jobs[row_key(row)] = group
     for listed in boards.values():
-        firsts = [_representative(jobs[row_key(row)]) for row in listed]
-        for row, words in zip(listed, distinctions([display_key(row) for row in listed], firsts)):
+        firsts = [_representative_record(jobs[row_key(row)]) for row in listed]
+        for row, words in zip(listed, distinguishing_settings([display_key(row) for row in listed], firsts)):
             row.distinction = words
 
-    def against(row: Row, other: Row) -> Difference | None:
-        pair = (finished(jobs[row_key(one)]) for one in (row, other))
+    def compare_to(row: LeaderboardRow, other: LeaderboardRow) -> PairedDifference | None:
+        pair = (finished_records(jobs[row_key(one)]) for one in (row, other))
         return evidence.difference(*pair, interval=False) if evidence else None
 
-    return [row for listed in sorted(boards.values(), key=_board_order)
-            for row in rank_rows(listed, against if evidence is not None else None)]
+    return [row for listed in sorted(boards.values(), key=_board_sort_key)
+            for row in rank_rows(listed, compare_to if evidence is not None else None)]
 
 
 def group_by_configuration(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:
@@ -83,7 +85,7 @@ def group_by_configuration(records: Iterable[Record], task: str | None = None) -
     return list(groups.values())
 
 
-def finished(group: Iterable[Record]) -> list[Record]:
+def finished_records(group: Iterable[Record]) -> list[Record]:
     return [record for record in group if record.status == "finished"]
 
 
@@ -103,7 +105,7 @@ def display_key(row: BoardRow) -> tuple:
     return (*shown, row.kernel, row.radius) if row.kind == "published" else shown
 
 
-def _board_order(board_rows: list[Row]) -> tuple:
+def _board_sort_key(board_rows: list[LeaderboardRow]) -> tuple:
     """Tasks in their usual order, own runs before others' figures alone, held-out before published."""
     task, data, split, protocol = board_key(board_rows[0])
     alone = all(row.kind == "published" for row in board_rows)
@@ -120,21 +122,21 @@ def _deduplicate(records: Iterable[Record]) -> list[Record]:
             for same in jobs.values()]
 
 
-def _row(group: list[Record], evidence: Evidence | None) -> Row:
+def _make_row(group: list[Record], evidence: Evidence | None) -> LeaderboardRow:
     """The row of one configuration; `group` is in order of seeds."""
-    done = finished(group)
+    done = finished_records(group)
     seeds = [record.seed for record in done]
-    first = _representative(group)
+    first = _representative_record(group)
     values = [record.metrics[record.metric] for record in done]
-    low, high, method = _interval(done, evidence)
-    return Row(
+    low, high, method = _select_interval(done, evidence)
+    return LeaderboardRow(
         run_id=first.group_id,
         task=first.task,
         dataset=first.dataset,
         data_digest=first.data_digest,
         split=first.split,
         protocol=first.protocol,
-        optimistic=_optimistic(first),
+        optimistic=_is_optimistic(first),
         kind=first.kind,
         flags=sorted({flag for record in group for flag in record.flags}),
         backbone=first.backbone,
@@ -144,7 +146,7 @@ def _row(group: list[Record], evidence: Evidence | None) -> Row:
         head=first.head,
         settings=head_settings(first),
         kernel=_common_kernel({record.kernel for record in done}),
-        radius=_median([record.radius for record in done]),
+        radius=_median_radius([record.radius for record in done]),
         seeds=seeds,
         seeds_missing=sorted({s for record in group for s in (*record.expected_seeds, record.seed)} - set(seeds)),
         metric=first.metric,
@@ -153,10 +155,10 @@ def _row(group: list[Record], evidence: Evidence | None) -> Row:
         ci_low=low,
         ci_high=high,
         ci_method=method,
-        unsmoothed=_mean_of(done, lambda record: record.unsmoothed.get(record.metric)),
-        metrics=_means(done),
+        unsmoothed=_mean_over_seeds(done, lambda record: record.unsmoothed.get(record.metric)),
+        metrics=_mean_metrics(done),
         undefined=sorted({name for record in done for name in record.undefined}),
-        coverage=_mean_of(done, lambda record: record.coverage),
+        coverage=_mean_over_seeds(done, lambda record: record.coverage),
         units=max(record.units for record in group),
         unit=first.unit,
         parameters=first.parameters,
@@ -165,21 +167,24 @@ def _row(group: list[Record], evidence: Evidence | None) -> Row:
     )
 
 
-def _interval(done: list[Record], evidence: Evidence | None) -> tuple[float | None, float | None, str | None]:
+def _select_interval(done: list[Record], evidence: Evidence | None) -> tuple[float | None, float | None, str | None]:
     """Low, high, method."""
     found = evidence.interval(done) if evidence is not None and done and done[0].kind != "published" else None
     if found:
         return *found, evidence.method
-    low, high = _mean_of(done, lambda record: record.ci_low), _mean_of(done, lambda record: record.ci_high)
+    low, high = (
+        _mean_over_seeds(done, lambda record: record.ci_low),
+        _mean_over_seeds(done, lambda record: record.ci_high),
+    )
     return low, high, None if low is None or high is None else "records"
 
 
-def _optimistic(record: Record) -> bool:
+def _is_optimistic(record: Record) -> bool:
     """Whether it was chosen on the split it reports. Nobody can choose on a challenge's test split."""
     return record.protocol == PUBLISHED and not (record.kind == "published" and record.split == "test")
 
 
-def _representative(group: list[Record]) -> Record:
+def _representative_record(group: list[Record]) -> Record:
     """The record that speaks for its configuration: the first finished one, or else the first."""
     return next((record for record in group if record.status == "finished"), group[0])
 
@@ -188,14 +193,14 @@ def _common_kernel(kernels: set[str]) -> str | None:
     return "mixed" if len(kernels) > 1 else next(iter(kernels), None)
 
 
-def _median(radii: list[int]) -> int | float | None:
+def _median_radius(radii: list[int]) -> int | float | None:
     if not radii:
         return None
     middle = statistics.median(radii)
     return int(middle) if middle == int(middle) else float(middle)
 
 
-def _means(done: list[Record]) -> dict[str, float]:
+def _mean_metrics(done: list[Record]) -> dict[str, float]:
     """Mean of each metric that every seed has: a mean over fewer seeds would not say so."""
     names = set.intersection(*(set(record.metrics) for record in done)) if done else set()
     return {name: _mean([record.metrics[name] for record in done]) for name in sorted(names)}
@@ -206,7 +211,7 @@ def mean_score(done: Sequence[Record]) -> float | None:
     return _mean([record.metrics[record.metric] for record in done])
 
 
-def _mean_of(done: list[Record], pick: Callable[[Record], float | None]) -> float | None:
+def _mean_over_seeds(done: list[Record], pick: Callable[[Record], float | None]) -> float | None:
     picked = [pick(record) for record in done]
     return None if None in picked else _mean(picked)
 

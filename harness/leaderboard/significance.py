@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import is_zipfile
 
 from harness.jobs.job_folder import STATISTICS, JobFolder
-from harness.jobs.job_statistics import AGAIN, JobStatistics, load, reorder
+from harness.jobs.job_statistics import RERUN_HINT, JobStatistics, load, reorder
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
@@ -35,18 +35,18 @@ logger = logging.getLogger(__name__)
 
 REVISION = 6
 """Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
-HELD = ({"low", "high"}, {"value", "low", "high", "p", "detectable"}, set())
+RESULT_KEYS = ({"low", "high"}, {"value", "low", "high", "p", "detectable"}, set())
 """What a file of results holds: an interval, a difference, or that there is none. Any other is worked out anew."""
 PATIENCE_S = 2.0
-OPEN = 32
+MAX_CACHED_FILES = 32
 """Files of statistics kept in memory: those of the best row and of the one it is compared with."""
 
-Fetch = Callable[[str, str, Path], bool]
+FetchFile = Callable[[str, str, Path], bool]
 """Writes a file of a job (its id, the file's name) to a path; False where it is not to be had."""
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """First minus second on the units and seeds both have: `value`, its 95 % interval (None where only the test was
     asked for, or there is one unit), two-sided `p` (not adjusted) and the smallest difference that such a pair shows
     with 80 % power, None where units are too few for any; `seeds` those of both."""
@@ -62,7 +62,7 @@ class Difference:
 class SignificanceCache:
     """The evidence of one store. Equal statistics give equal answers, in whatever store and process."""
 
-    def __init__(self, store: Store, fetch: Fetch | None = None, method: str = "studentized",
+    def __init__(self, store: Store, fetch: FetchFile | None = None, method: str = "studentized",
                  places: Mapping[str, Path] | None = None) -> None:
         """method: of the intervals of scores, one of `harness.metrics.intervals.METHODS`; places: files of statistics
         that belong to no job of the store itself, by the id that records ask for them with."""
@@ -71,31 +71,33 @@ class SignificanceCache:
         self._places = dict(places or {})
         self._fetch, self._spent, self._silent, self._reported = fetch, 0.0, False, False
         self._paths: dict[str, tuple[Path, str] | None] = {}
-        self._loaded = lru_cache(OPEN)(load)
+        self._loaded = lru_cache(MAX_CACHED_FILES)(load)
 
     def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None:
         """95 % interval of the mean metric of finished jobs, one for each seed, resampling units and seeds.
 
         None where the statistics of some seed are missing, or one unit alone gives no interval.
         """
-        found = self._found(jobs)
+        found = self._find_statistics(jobs)
         if not found:
             return None
 
-        def work_out() -> dict[str, Any]:
-            from harness.metrics.intervals import interval
+        def compute() -> dict[str, Any]:
+            from harness.metrics.intervals import confidence_interval
 
-            statistics = self._aligned(found)
+            statistics = self._load_aligned(found)
             if statistics is None:
                 return {"low": None, "high": None}
-            made = interval(statistics, jobs[0].metric, self.method)
-            return {"low": _finite(made.low), "high": _finite(made.high)}
+            made = confidence_interval(statistics, jobs[0].metric, self.method)
+            return {"low": _finite_or_none(made.low), "high": _finite_or_none(made.high)}
 
-        made = self._told(["interval", self.method, jobs[0].metric, [key for _, key in found]], work_out)
+        made = self._compute_or_warn(["interval", self.method, jobs[0].metric, [key for _, key in found]], compute)
         low, high = made.get("low"), made.get("high")
         return None if low is None or high is None else (low, high)
 
-    def difference(self, first: Sequence[Record], second: Sequence[Record], interval: bool = True) -> Difference | None:
+    def difference(
+        self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
+    ) -> PairedDifference | None:
         """Paired difference of two configurations' finished jobs, seed by seed; without its interval in half the time.
 
         None where no seed is in both, nothing was scored, statistics are missing, or they are of other units or rows.
@@ -106,76 +108,81 @@ class SignificanceCache:
         scored = {(job.task, job.metric, job.annotated, job.scored) for job in pairs}
         if len(scored) != 1 or not pairs[0].scored:
             return None
-        found = self._found(pairs)
+        found = self._find_statistics(pairs)
         if not found:
             return None
 
-        def work_out() -> dict[str, Any]:
+        def compute() -> dict[str, Any]:
             from harness.metrics.paired_tests import is_underpowered, minimum_detectable_effect, paired_permutation_test
 
-            statistics = self._aligned(found)
+            statistics = self._load_aligned(found)
             if statistics is None or any((one.rows() != statistics[0].rows()).any() for one in statistics):
                 return {}
             made = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric, interval=interval)
             underpowered = is_underpowered(statistics[0].rows().any(axis=0).sum())
             able = None if underpowered else minimum_detectable_effect(made.deviation)
-            return {"value": float(made.difference), "low": _finite(made.low), "high": _finite(made.high),
-                    "p": _finite(made.p), "detectable": _finite(able)}
+            return {
+                "value": float(made.difference),
+                "low": _finite_or_none(made.low),
+                "high": _finite_or_none(made.high),
+                "p": _finite_or_none(made.p),
+                "detectable": _finite_or_none(able),
+            }
 
         what = "difference" if interval else "test"
-        made = self._told([what, pairs[0].metric, [key for _, key in found]], work_out)
-        return Difference(**made, seeds=tuple(seeds)) if made else None
+        made = self._compute_or_warn([what, pairs[0].metric, [key for _, key in found]], compute)
+        return PairedDifference(**made, seeds=tuple(seeds)) if made else None
 
     def statistics(self, job: Record) -> JobStatistics:
         """The units of a finished job and their statistics; InputError where they are nowhere to be had."""
-        path = self._path(job.job_id)
+        path = self._get_or_fetch(job.job_id)
         if path is None:
-            where = f"this store ({self._file(job.job_id)})"
+            where = f"this store ({self._job_path(job.job_id)})"
             raise InputError(f"job {job.job_id} is tracked, but its statistics are not in {where}"
                              f"{' nor on the tracking server' if self._fetch is not None else ''}; "
                              "name the store it ran in with --store, or run its recipe again")
         return self._loaded(path)
 
-    def _found(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
+    def _find_statistics(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
         """(file, digest of it) of each job; [] unless every one is there."""
         found = []
         for job in jobs:
             if job.job_id not in self._paths:
-                self._paths[job.job_id] = self._find(job.job_id)
+                self._paths[job.job_id] = self._find_job_statistics(job.job_id)
             found.append(self._paths[job.job_id])
         return [] if None in found else found
 
-    def _find(self, job_id: str) -> tuple[Path, str] | None:
+    def _find_job_statistics(self, job_id: str) -> tuple[Path, str] | None:
         """Where nobody can be asked any more, a board is read without what it lacks."""
         try:
-            path = None if self._silent and not self._own(job_id).is_file() else self._path(job_id)
+            path = None if self._silent and not self._local_path(job_id).is_file() else self._get_or_fetch(job_id)
         except FramelightError as error:
             self._silent = True
             logger.warning(f"boards are without intervals and tests that this store has no statistics for: {error}")
             return None
         if path is not None and not is_zipfile(path):
-            self._warn(f"{path}: cannot read a job's statistics; {AGAIN}")
+            self._warn_missing_result(f"{path}: cannot read a job's statistics; {RERUN_HINT}")
             return None
         with suppress(OSError):
             return (path, hashlib.sha256(path.read_bytes()).hexdigest()) if path else None
         return None
 
-    def _path(self, job_id: str) -> Path | None:
+    def _get_or_fetch(self, job_id: str) -> Path | None:
         """The file of a job's statistics, fetched where only a server has it; None where nobody has."""
-        path = self._own(job_id)
+        path = self._local_path(job_id)
         return path if path.is_file() or self._fetch is not None and self._fetch(job_id, STATISTICS, path) else None
 
-    def _file(self, job_id: str) -> Path:
+    def _job_path(self, job_id: str) -> Path:
         return JobFolder(self._store.job(job_id)).statistics
 
-    def _own(self, job_id: str) -> Path:
+    def _local_path(self, job_id: str) -> Path:
         """Where the store has a job's statistics, or those of another store's job once they are fetched."""
         if job_id in self._places:
             return self._places[job_id]
-        own = self._file(job_id)
+        own = self._job_path(job_id)
         return own if own.is_file() else self._store.significance / "statistics" / f"{job_id}.npz"
 
-    def _aligned(self, found: Sequence[tuple[Path, str]]) -> list[SufficientStatistics] | None:
+    def _load_aligned(self, found: Sequence[tuple[Path, str]]) -> list[SufficientStatistics] | None:
         """Statistics with the units of all in one order; None where they are not the same units."""
         loaded = [self._loaded(path) for path, _ in found]
         units = sorted(loaded[0][0])
@@ -183,36 +190,36 @@ class SignificanceCache:
             return None
         return [reorder(names, statistics, units) for names, statistics in loaded]
 
-    def _told(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _compute_or_warn(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What was worked out; nothing, and a warning, where statistics cannot be read."""
         try:
-            return self._remembered(about, work_out)
+            return self._get_or_compute(about, work_out)
         except FramelightError as error:
-            self._warn(str(error))
+            self._warn_missing_result(str(error))
             return {}
 
-    def _warn(self, fault: str) -> None:
+    def _warn_missing_result(self, fault: str) -> None:
         logger.warning(f"a board lacks an interval and a test: {fault}")
 
-    def _remembered(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _get_or_compute(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path = self._store.significance / f"{content_hash([REVISION, *about], 24)}.json"
         with suppress(OSError, ValueError):
             kept = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(kept, dict) and kept.keys() in HELD:
+            if isinstance(kept, dict) and kept.keys() in RESULT_KEYS:
                 return kept
         began = time.perf_counter()
         made = work_out()
-        self._spend(time.perf_counter() - began)
+        self._add_elapsed(time.perf_counter() - began)
         with suppress(FramelightError):  # a store that cannot be written is read all the same
             write_json(path, made)
         return made
 
-    def _spend(self, seconds: float) -> None:
+    def _add_elapsed(self, seconds: float) -> None:
         self._spent += seconds
         if not self._reported and self._spent > PATIENCE_S:
             logger.info("working out intervals and paired tests of the boards; they are kept for the next time")
             self._reported = True
 
 
-def _finite(value: float | None) -> float | None:
+def _finite_or_none(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None

@@ -10,7 +10,7 @@ from typing import Any
 from harness.leaderboard.row_types import BoardRow
 from harness.utils.text import GAP, markdown_table, ruled_table
 
-SHORTEST, LONGEST_END = 12, 24
+MIN_NAME_WIDTH, MAX_END_WIDTH = 12, 24
 """Characters to which names are shortened, and the most of a cell's end that this spares as long as it can."""
 
 
@@ -41,8 +41,8 @@ class Wording:
     numbered: bool = False
 
 
-FULL = Wording()
-TRIES = (Wording(numbered=True), Wording(brief=True, numbered=True), Wording(brief=True, short=True, numbered=True))
+FULL_WORDING = Wording()
+WORDINGS = (Wording(numbered=True), Wording(brief=True, numbered=True), Wording(brief=True, short=True, numbered=True))
 """From wordy to terse."""
 
 
@@ -54,21 +54,21 @@ def fit_to_width(listed: Sequence[BoardRow], columns: Callable[[Wording], list[C
     `dropped_last` go; what tells rows apart is cut last. Columns that say nothing are left out.
     """
     cells: Cells = {}
-    for wording in TRIES:
-        cells = _cells(listed, columns(wording))
-        if total(cells) <= width:
+    for wording in WORDINGS:
+        cells = _make_cells(listed, columns(wording))
+        if total_width(cells) <= width:
             return cells
     for name in dropped:
         cells = {c: texts for c, texts in cells.items() if c.name != name}
-        if total(cells) <= width:
+        if total_width(cells) <= width:
             return cells
-    shortest = {c: max(SHORTEST, min(LONGEST_END, max(len(c.end(row)) for row in listed) + 3)) for c in cells}
+    shortest = {c: max(MIN_NAME_WIDTH, min(MAX_END_WIDTH, max(len(c.end(row)) for row in listed) + 3)) for c in cells}
     for gone in range(len(dropped_last) + 1):
         kept = {c: texts for c, texts in cells.items() if c.name not in dropped_last[:gone]}
-        shortened = _shortened(kept, listed, width, shortest)
-        if total(shortened) <= width:
+        shortened = _shorten_columns(kept, listed, width, shortest)
+        if total_width(shortened) <= width:
             return shortened
-    return _shortened(kept, listed, width, dict.fromkeys(kept, SHORTEST))
+    return _shorten_columns(kept, listed, width, dict.fromkeys(kept, MIN_NAME_WIDTH))
 
 
 def table_lines(cells: Cells) -> list[str]:
@@ -84,7 +84,7 @@ def markdown_columns(listed: Sequence[BoardRow], columns: Sequence[Column]) -> s
     return markdown_table(names, [[column.text(row) for column in columns] for row in listed], right)
 
 
-def joined(parts: Sequence[str], width: int) -> str:
+def join_phrases(parts: Sequence[str], width: int) -> str:
     """Parts separated by semicolons, broken between parts where a line would be too long."""
     wrapped: list[str] = []
     for part in parts:
@@ -95,35 +95,35 @@ def joined(parts: Sequence[str], width: int) -> str:
     return "\n".join(wrapped)
 
 
-def filled(text: str, width: int) -> str:
+def wrap_sentence(text: str, width: int) -> str:
     """A sentence within `width`, what goes on indented."""
     return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False)
 
 
-def total(cells: Cells) -> int:
+def total_width(cells: Cells) -> int:
     return sum(max(map(len, texts)) for texts in cells.values()) + len(GAP) * (len(cells) - 1)
 
 
-def _cells(listed: Sequence[BoardRow], columns: list[Column]) -> Cells:
+def _make_cells(listed: Sequence[BoardRow], columns: list[Column]) -> Cells:
     cells = {c: [c.name, *(c.text(row) for row in listed)] for c in columns}
     return {c: texts for c, texts in cells.items() if any(text.strip() != "-" for text in texts[1:])}
 
 
-def _shortened(cells: Cells, listed: Sequence[BoardRow], width: int, shortest: dict[Column, int]) -> Cells:
+def _shorten_columns(cells: Cells, listed: Sequence[BoardRow], width: int, shortest: dict[Column, int]) -> Cells:
     whole, cells = cells, dict(cells)
-    while total(cells) > width and (long := _longest(cells, shortest)) is not None:
+    while total_width(cells) > width and (long := _widest_column(cells, shortest)) is not None:
         limit = max(map(len, cells[long])) - 1
         ends = ["", *map(long.end, listed)]
-        cells[long] = [_cut(text, limit, end) for text, end in zip(whole[long], ends)]
+        cells[long] = [_truncate(text, limit, end) for text, end in zip(whole[long], ends)]
     return cells
 
 
-def _longest(cells: Cells, shortest: dict[Column, int]) -> Column | None:
+def _widest_column(cells: Cells, shortest: dict[Column, int]) -> Column | None:
     wide = [c for c, texts in cells.items() if c.shrinks and max(map(len, texts)) > shortest[c]]
     return max(wide, key=lambda c: max(map(len, cells[c])), default=None)
 
 
-def _cut(text: str, limit: int, end: str) -> str:
+def _truncate(text: str, limit: int, end: str) -> str:
     """At most `limit` characters. The end stays readable as long as two characters of the name fit before it; a name
     without one keeps its own end, in which names of a family differ."""
     if len(text) <= limit:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from harness.jobs.job import Configuration
 from harness.jobs.job_folder import JobFolder
-from harness.jobs.labels import finished_labels
+from harness.jobs.labels import load_reported_labels
 from harness.jobs.tables import labels_table, predictions_table
 from harness.leaderboard.dataset_folders import DatasetFolders
 from harness.leaderboard.runs import FinishedRun
 from harness.leaderboard.significance import SignificanceCache
-from harness.metrics.tasks import task
+from harness.metrics.tasks import get_task
 from harness.tracking import remote_job_files
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ class TrackedRun(FinishedRun):
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        return predictions_table(task(self.record.task), self.load_predictions(), self.filter)
+        return predictions_table(get_task(self.record.task), self.load_predictions(), self.filter)
 
     @cached_property
     def labels(self) -> pd.DataFrame:
-        record, (root, _) = self.record, self.folders.of(self.record)
-        return labels_table(task(record.task), finished_labels(self.folder, record.job_id, root, record.task))
+        record, (root, _) = self.record, self.folders.find_folder(self.record)
+        return labels_table(get_task(record.task), load_reported_labels(self.folder, record.job_id, root, record.task))
 
     @property
     def statistics(self) -> SufficientStatistics:

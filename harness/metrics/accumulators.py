@@ -10,15 +10,15 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.metrics.counts import COUNTS, MOMENTS, confusion
+from harness.metrics.counts import COUNTS, MOMENTS, confusion_counts
 
 
-class Tally(Protocol):
+class BlockAccumulator(Protocol):
     def __call__(self, block: np.ndarray) -> np.ndarray:
         """Outputs [C, N], a contiguous row for each column -> statistics [V, ...]."""
 
 
-class ExpressionTally:
+class ExpressionAccumulator:
     """int64 [V, 8, 8] confusion counts (true, predicted); of equal outputs the first class is predicted."""
 
     def __init__(self, target: np.ndarray, unit: np.ndarray, units: int):
@@ -31,7 +31,7 @@ class ExpressionTally:
         for column in block:  # the first maximum; many times faster than argmax over short rows
             ahead &= column != best
             predicted += ahead
-        return confusion(self.code + predicted, self.units)
+        return confusion_counts(self.code + predicted, self.units)
 
 
 class GroupReducer:
@@ -49,7 +49,7 @@ class GroupReducer:
             return np.add.reduceat(values, self.starts, axis=-1)
         return np.add.reduceat(values.view(np.int8), self.starts, axis=-1, dtype=np.int32).astype(np.int64)
 
-    def spread(self, values: np.ndarray) -> np.ndarray:
+    def broadcast(self, values: np.ndarray) -> np.ndarray:
         """[..., number of units present] -> [..., N]."""
         return np.repeat(values, self.sizes, axis=-1)
 
@@ -60,35 +60,35 @@ class GroupReducer:
         return whole
 
 
-class AffectTally:
+class AffectAccumulator:
     """float64 [V, 2, 6] `MOMENTS` of valence and arousal, centred within the unit."""
 
     def __init__(self, target: np.ndarray, unit: np.ndarray, units: int):
         self.segments = GroupReducer(unit, units)
         truth = np.ascontiguousarray(target.T, dtype=np.float64)
-        self.mean_true, self.truth, self.ss_true = self._centre(truth)
+        self.mean_true, self.truth, self.ss_true = self._center(truth)
 
-    def _centre(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _center(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Means [2, V'], columns about them [2, N], sums of squares [2, V']; exactly 0 where a column is constant."""
         segments = self.segments
         first = columns[:, segments.starts]
-        shifted = columns - segments.spread(first)
+        shifted = columns - segments.broadcast(first)
         offset = segments.sum(shifted) / segments.sizes
-        centred = shifted - segments.spread(offset)
+        centred = shifted - segments.broadcast(offset)
         return first + offset, centred, segments.sum(centred * centred)
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
         segments = self.segments
         if not len(segments.starts):
             return np.zeros((segments.units, 2, len(MOMENTS)))
-        mean_pred, centred, ss_pred = self._centre(np.asarray(block, dtype=np.float64))
+        mean_pred, centred, ss_pred = self._center(np.asarray(block, dtype=np.float64))
         both = segments.sum(self.truth * centred)
         n = np.broadcast_to(segments.sizes, both.shape)
         columns = np.stack([n, self.mean_true, mean_pred, self.ss_true, ss_pred, both], axis=-1)
         return segments.scatter(columns.transpose(1, 0, 2))
 
 
-class ActionUnitTally:
+class ActionUnitAccumulator:
     """int64 [V, 12, 4] `COUNTS` of each action unit; present where p >= its threshold."""
 
     def __init__(self, target: np.ndarray, unit: np.ndarray, units: int, thresholds: np.ndarray):

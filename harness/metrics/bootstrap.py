@@ -17,12 +17,12 @@ import numpy as np
 
 from harness.metrics.pooled import PooledStatistics
 
-SMALLEST = 0.25
+MIN_RELATIVE_ERROR = 0.25
 """A draw's standard error is at least this part of the score's: a draw without the units that show a class knows
 nothing of its error. Simulated intervals of mean scores hold the truth as often as without this, and are shorter."""
 
 
-EDGE = 1e-3
+EDGE_MARGIN = 1e-3
 """Of a metric's range: a draw's score counts as at least this far from the ends."""
 
 
@@ -34,22 +34,27 @@ def studentized_interval(
     A score is looked at as the log odds of its place in the metric's range, which keeps the ends within it and the
     interval shorter at the same coverage; a difference (weights that sum to 0) as it is.
     """
-    def weighed(sums: np.ndarray) -> dict[str, np.ndarray]:
+    def weight_metrics(sums: np.ndarray) -> dict[str, np.ndarray]:
         values = pooled.metrics(sums)
         return {name: weights @ values[name] for name in metrics}
 
-    value, without = weighed(pooled.total()), weighed(pooled.leave_one_out())
+    value, without = weight_metrics(pooled.total()), weight_metrics(pooled.leave_one_out())
     errors = {name: jackknife_error(without[name]) for name in metrics}
     score = weights.sum() > 0.5
-    scales = {name: scale_of(name, float(value[name][0])) if score else Scale() for name in metrics}
+    scales = {name: choose_transform(name, float(value[name][0])) if score else ScoreTransform() for name in metrics}
     away: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
     for part in drawn:
         sums = pooled.weighted_sum(part)
-        scores = weighed(sums)
+        scores = weight_metrics(sums)
         for name in metrics:
-            own, scale = np.maximum(_errors(pooled, name, weights, part, sums), SMALLEST * errors[name]), scales[name]
+            own, scale = (
+                np.maximum(_standard_errors(pooled, name, weights, part, sums), MIN_RELATIVE_ERROR * errors[name]),
+                scales[name],
+            )
             away[name].append(
-                _ratio(scale.forward(scores[name]) - scale.forward(value[name]), own * scale.derivative(scores[name]))
+                _safe_divide(
+                    scale.forward(scores[name]) - scale.forward(value[name]), own * scale.derivative(scores[name])
+                )
             )
     found = {}
     for name in metrics:
@@ -61,21 +66,21 @@ def studentized_interval(
 
 
 @dataclass(frozen=True)
-class Scale:
+class ScoreTransform:
     """What errors are studentised on: scores as they are, or as log odds of their place between `least` and `most`."""
 
     least: float = 0.0
     most: float = 0.0
 
     def forward(self, scores: np.ndarray) -> np.ndarray:
-        place = self._place(scores)
+        place = self._relative_position(scores)
         return scores if self.most == self.least else np.log(place / (1 - place))
 
     def derivative(self, scores: np.ndarray) -> np.ndarray | float:
         """Of `to`."""
         if self.most == self.least:
             return 1.0
-        place = self._place(scores)
+        place = self._relative_position(scores)
         return 1 / (place * (1 - place)) / (self.most - self.least)
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
@@ -86,21 +91,21 @@ class Scale:
 
     def is_interior(self, scores: np.ndarray) -> np.ndarray:
         """Whether log odds say anything: not at the edges of the range."""
-        place = self._place(scores)
-        return (place > EDGE) & (place < 1 - EDGE)
+        place = self._relative_position(scores)
+        return (place > EDGE_MARGIN) & (place < 1 - EDGE_MARGIN)
 
-    def _place(self, scores: np.ndarray) -> np.ndarray:
+    def _relative_position(self, scores: np.ndarray) -> np.ndarray:
         span = (self.most - self.least) or 1.0
-        return np.clip((scores - self.least) / span, EDGE, 1 - EDGE)
+        return np.clip((scores - self.least) / span, EDGE_MARGIN, 1 - EDGE_MARGIN)
 
 
-def scale_of(metric: str, value: float) -> Scale:
+def choose_transform(metric: str, value: float) -> ScoreTransform:
     """Log odds for a score; as it is where the score stands at the edge of its range, where odds say nothing."""
-    scale = Scale(*range_of(metric))
-    return scale if scale.is_interior(np.float64(value)) else Scale()
+    scale = ScoreTransform(*metric_range(metric))
+    return scale if scale.is_interior(np.float64(value)) else ScoreTransform()
 
 
-def _errors(
+def _standard_errors(
     pooled: PooledStatistics, metric: str, weights: np.ndarray, drawn: np.ndarray, sums: np.ndarray
 ) -> np.ndarray:
     """[r]: the standard error of each draw, by the slopes at it."""
@@ -111,7 +116,7 @@ def _errors(
     return np.sqrt(np.einsum("rv,rv->r", drawn, influence) * units / (units - 1))
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _safe_divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
@@ -148,14 +153,14 @@ def combine_errors(
     return float(value - np.hypot(value - low, margin)), float(value + np.hypot(high - value, margin))
 
 
-def range_of(metric: str) -> tuple[int, int]:
+def metric_range(metric: str) -> tuple[int, int]:
     """The least and the most that a metric can be."""
     return (-1, 3) if metric == "P_MTL" else (-1, 1) if metric in ("P_VA", "CCC_V", "CCC_A") else (0, 1)
 
 
 def clip_to_range(metric: str, low: float, high: float, difference: bool = False) -> tuple[float, float]:
     """The ends within the range of the metric, or of its differences, to ten decimals, the same on every machine."""
-    least, most = range_of(metric)
+    least, most = metric_range(metric)
     if difference:
         least, most = least - most, most - least
     return round(max(low, least), 10), round(min(high, most), 10)

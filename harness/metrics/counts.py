@@ -54,6 +54,6 @@ def moments(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
     return np.array([len(t), *means, t @ t, p @ p, t @ p])
 
 
-def confusion(code: np.ndarray, units: int) -> np.ndarray:
+def confusion_counts(code: np.ndarray, units: int) -> np.ndarray:
     """int64 [units, 8, 8] counts (true, predicted) of codes [N]: (unit * 8 + true) * 8 + predicted."""
     return np.bincount(code, minlength=units * 64).reshape(units, 8, 8)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.metrics.bootstrap import clip_to_range, combine_errors, seed_standard_error, studentized_interval
-from harness.metrics.intervals import LEVEL
+from harness.metrics.intervals import CONFIDENCE_LEVEL
 from harness.metrics.pooled import PooledStatistics
 from harness.metrics.resampling import bootstrap_weights, permutation_flips
 from harness.metrics.unit_statistics import SufficientStatistics
@@ -20,7 +20,7 @@ from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.parallel import limit_blas_threads
 
 PERMUTATIONS = 10_000
-EQUAL = 1e-9
+TOLERANCE = 1e-9
 """Differences closer than this are equal: they differ by rounding."""
 
 
@@ -42,9 +42,9 @@ def paired_permutation_test(first: Sequence[SufficientStatistics], second: Seque
            permutations: int = PERMUTATIONS, seed: int = 0, interval: bool = True) -> PairedTestResult:
     """The difference in one metric; arguments and errors as for `differences`. interval: False for the test alone."""
     both = _PairedRuns(first, second)
-    both.check(metric)
+    both.require_metric(metric)
     with limit_blas_threads():
-        return both.compared(permutations, seed, (metric,), interval)[metric]
+        return both.run_tests(permutations, seed, (metric,), interval)[metric]
 
 
 def all_paired_tests(
@@ -65,7 +65,7 @@ def all_paired_tests(
     """
     both = _PairedRuns(first, second)
     with limit_blas_threads():
-        return both.compared(permutations, seed, both.names)
+        return both.run_tests(permutations, seed, both.names)
 
 
 def jackknife_influence(
@@ -73,9 +73,11 @@ def jackknife_influence(
 ) -> np.ndarray:
     """float64 [V]: the difference less what it is without that unit; positive where a unit speaks for the first."""
     both = _PairedRuns(first, second, many_in_groups=False)
-    both.check(metric)
+    both.require_metric(metric)
     found = np.zeros(both.pooled.held.shape)
-    found[both.pooled.held] = both.observed()[metric] - both.values(both.pooled.leave_one_out())[metric].mean(axis=0)
+    found[both.pooled.held] = both.mean_differences()[metric] - both.seed_differences(both.pooled.leave_one_out())[
+        metric
+    ].mean(axis=0)
     return found
 
 
@@ -112,47 +114,47 @@ class _PairedRuns:
         self.pooled = PooledStatistics([*first, *second], many_in_groups)
         if not self.pooled.units:
             raise InputError("no unit has a row that counts in either run, so there is nothing to compare")
-        self.names = tuple(self.observed())
+        self.names = tuple(self.mean_differences())
 
-    def check(self, metric: str) -> None:
+    def require_metric(self, metric: str) -> None:
         if metric not in self.names:
             raise unknown_name_error("metric", metric, self.names)
 
-    def values(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+    def seed_differences(self, sums: np.ndarray) -> dict[str, np.ndarray]:
         """Sums [2 S, K, R] -> difference of each seed in each metric, [S, R]."""
         return {name: value[:self.seeds] - value[self.seeds:] for name, value in self.pooled.metrics(sums).items()}
 
-    def observed(self) -> dict[str, float]:
-        return {name: float(value.mean()) for name, value in self.values(self.pooled.total()).items()}
+    def mean_differences(self) -> dict[str, float]:
+        return {name: float(value.mean()) for name, value in self.seed_differences(self.pooled.total()).items()}
 
-    def compared(
+    def run_tests(
         self, permutations: int, seed: int, names: Sequence[str], interval: bool = True
     ) -> dict[str, PairedTestResult]:
-        values, without = self.values(self.pooled.total()), self.values(self.pooled.leave_one_out())
+        values, without = self.seed_differences(self.pooled.total()), self.seed_differences(self.pooled.leave_one_out())
         flips = permutation_flips(self.pooled.shape[2], permutations, seed)
-        parts = [self.values(self._swapped(part)) for part in flips]
+        parts = [self.seed_differences(self._permuted_sums(part)) for part in flips]
         chance = np.random.default_rng(seed).standard_t(max(self.seeds - 1, 1), permutations)
-        ends, found = self._ends(names, permutations, seed) if interval else {}, {}
+        ends, found = self._compute_intervals(names, permutations, seed) if interval else {}, {}
         for name in names:
             value, error = float(values[name].mean()), seed_standard_error(values[name][:, 0], without[name])
             swapped = np.concatenate([part[name].mean(axis=0) for part in parts])
             low, high = None, None
             if ends:
-                ends_with_seeds = combine_errors(value, *ends[name], error, self.seeds, LEVEL)
+                ends_with_seeds = combine_errors(value, *ends[name], error, self.seeds, CONFIDENCE_LEVEL)
                 low, high = clip_to_range(name, *ends_with_seeds, difference=True)
-            found[name] = PairedTestResult(value, low, high, _p(value, swapped, error * chance),
+            found[name] = PairedTestResult(value, low, high, _p_value(value, swapped, error * chance),
                                  float(np.sqrt(np.mean(swapped ** 2) + error ** 2)))
         return found
 
-    def _ends(self, names: Sequence[str], replicates: int, seed: int) -> dict[str, tuple[float, float]]:
+    def _compute_intervals(self, names: Sequence[str], replicates: int, seed: int) -> dict[str, tuple[float, float]]:
         """Intervals over units; none where there is only one."""
         if self.pooled.units < 2:
             return {}
         weights = np.repeat([1 / self.seeds, -1 / self.seeds], self.seeds)
         draws = bootstrap_weights(self.pooled.shape[2], replicates, seed)
-        return studentized_interval(self.pooled, names, weights, draws, LEVEL)
+        return studentized_interval(self.pooled, names, weights, draws, CONFIDENCE_LEVEL)
 
-    def _swapped(self, part: np.ndarray) -> np.ndarray:
+    def _permuted_sums(self, part: np.ndarray) -> np.ndarray:
         """Sums [2 S, K, r] of both runs when the units of `part` [r, V] have changed places."""
         own, other = self.pooled.rows[:self.seeds], self.pooled.rows[self.seeds:]
         apart = (other - own).reshape(-1, self.pooled.shape[2])
@@ -161,7 +163,7 @@ class _PairedRuns:
         return np.concatenate([total[:self.seeds] + moved, total[self.seeds:] - moved])
 
 
-def _p(observed: float, swapped: np.ndarray, luck: np.ndarray) -> float:
+def _p_value(observed: float, swapped: np.ndarray, luck: np.ndarray) -> float:
     """luck: of the seeds, for each swap; taken both ways, so that the order of the runs does not matter."""
-    larger = [np.mean(np.abs(swapped + sign * luck) >= abs(observed) - EQUAL) for sign in (1, -1)]
+    larger = [np.mean(np.abs(swapped + sign * luck) >= abs(observed) - TOLERANCE) for sign in (1, -1)]
     return float((1 + len(swapped) * np.mean(larger)) / (1 + len(swapped)))

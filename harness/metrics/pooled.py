@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 EXACT_BITS = 52
 """Columns are rounded so that any sum of them fits a float64 exactly: then its bits do not depend on the order of
 summation, which differs between machines and numbers of threads."""
-COUNTED = {"expr": ("P_EXPR", EXPRESSIONS), "au": ("P_AU", ACTION_UNITS)}
-AFFECT = ("CCC_V", "CCC_A")
+F1_BLOCKS = {"expr": ("P_EXPR", EXPRESSIONS), "au": ("P_AU", ACTION_UNITS)}
+CCC_NAMES = ("CCC_V", "CCC_A")
 
 
 class PooledStatistics:
@@ -43,7 +43,7 @@ class PooledStatistics:
         self.columns: dict[str, slice] = {}
         self.floor, parts, end = 0.0, [], 0
         for block in sets[0].arrays:
-            part = self._columns(block, np.stack([one.arrays[block] for one in sets]))
+            part = self._additive_columns(block, np.stack([one.arrays[block] for one in sets]))
             self.columns[block] = slice(end, end := end + part.shape[1])
             parts.append(part)
         rows = np.concatenate(parts, axis=1)
@@ -84,14 +84,14 @@ class PooledStatistics:
             part = sums[..., columns, :]
             if block == "va":
                 scores = [self._concordance(part, i) for i in range(2)]
-                values |= {"P_VA": (scores[0] + scores[1]) / 2, **dict(zip(AFFECT, scores))}
+                values |= {"P_VA": (scores[0] + scores[1]) / 2, **dict(zip(CCC_NAMES, scores))}
                 continue
             right, labelled, predicted = np.split(part, 3, axis=-2)
             scores, _ = f1(right, predicted - right, labelled - right)
-            primary, names = COUNTED[block]
+            primary, names = F1_BLOCKS[block]
             values[primary] = scores.mean(axis=-2)
             if block == "expr":
-                values["accuracy"] = _ratio(right.sum(axis=-2), labelled.sum(axis=-2))
+                values["accuracy"] = _safe_divide(right.sum(axis=-2), labelled.sum(axis=-2))
             values |= {f"F1/{name}": scores[..., i, :] for i, name in enumerate(names)}
         if self.task == "mtl":
             values = {"P_MTL": values["P_VA"] + values["P_EXPR"] + values["P_AU"], **values}
@@ -102,13 +102,13 @@ class PooledStatistics:
 
         No metric changes when all sums grow alike, so that slopes times a unit's columns is its influence.
         """
-        parts = [found for block in self.columns if (found := self._slopes(block, metric, sums)) is not None]
+        parts = [found for block in self.columns if (found := self._block_gradients(block, metric, sums)) is not None]
         return np.concatenate([columns for columns, _ in parts]), np.concatenate([slope for _, slope in parts], axis=1)
 
-    def _columns(self, block: str, values: np.ndarray) -> np.ndarray:
+    def _additive_columns(self, block: str, values: np.ndarray) -> np.ndarray:
         """Statistics [S, V, ...] of a block -> float64 [S, k, V]."""
         if block == "va":
-            return self._moments(values)
+            return self._moment_columns(values)
         if block == "expr":
             right = np.diagonal(values, axis1=-2, axis2=-1)
             parts = right, values.sum(axis=-1), values.sum(axis=-2)
@@ -117,9 +117,9 @@ class PooledStatistics:
             parts = right, right + values[..., 2], right + values[..., 1]
         return np.concatenate(parts, axis=-1).astype(np.float64).transpose(0, 2, 1)
 
-    def _moments(self, values: np.ndarray) -> np.ndarray:
+    def _moment_columns(self, values: np.ndarray) -> np.ndarray:
         n, means = values[..., :1], values[..., 1:3]
-        self.centre = _centre(n[..., 0], means)
+        self.centre = _pooled_means(n[..., 0], means)
         away = means - self.centre
         squares = values[..., 3:] + n * np.stack([away[..., 0] ** 2, away[..., 1] ** 2, away.prod(axis=-1)], axis=-1)
         columns = np.concatenate([n, n * away, squares], axis=-1)
@@ -138,33 +138,33 @@ class PooledStatistics:
         means = [self.centre[which, 0] + true / some, self.centre[which, 1] + pred / some]
         return concordance(np.stack([n, *means, *squares, ss_both - true * pred / some], axis=-1))[0]
 
-    def _slopes(self, block: str, metric: str, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    def _block_gradients(self, block: str, metric: str, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """The part of `slopes` that lies in a block; None where the metric does not look at it."""
         start, part = self.columns[block].start, sums[:, self.columns[block]]
         if block == "va":
             whole = {"P_MTL": 1 / 2, "P_VA": 1 / 2}.get(metric, 1)
-            asked = [i for i in range(2) if metric in ("P_MTL", "P_VA", AFFECT[i])]
-            found = [(np.arange(6) + 6 * i, self._concordance_slopes(part, i) * whole) for i in asked]
+            asked = [i for i in range(2) if metric in ("P_MTL", "P_VA", CCC_NAMES[i])]
+            found = [(np.arange(6) + 6 * i, self._concordance_gradients(part, i) * whole) for i in asked]
             return (start + np.concatenate([c for c, _ in found]),
                     np.concatenate([s for _, s in found], axis=1)) if found else None
-        primary, names = COUNTED[block]
+        primary, names = F1_BLOCKS[block]
         right, labelled, predicted = np.split(part, 3, axis=1)
         if metric == "accuracy" and block == "expr":
             rows = labelled.sum(axis=1, keepdims=True)
-            slope = _ratio(np.ones_like(rows), rows)
-            parts = [slope, -slope * _ratio(right.sum(axis=1, keepdims=True), rows)]
+            slope = _safe_divide(np.ones_like(rows), rows)
+            parts = [slope, -slope * _safe_divide(right.sum(axis=1, keepdims=True), rows)]
             return start + np.arange(2 * len(names)), np.concatenate(np.broadcast_arrays(
                 *[parts[0]] * len(names), *[parts[1]] * len(names)), axis=1)
         asked = [i for i, name in enumerate(names) if metric in ("P_MTL", primary, f"F1/{name}")]
         if not asked:
             return None
         right, counted = right[:, asked], (labelled + predicted)[:, asked]
-        slope = _ratio(2 * np.ones_like(counted), counted) / len(asked)
-        other = -slope * _ratio(right, counted)
+        slope = _safe_divide(2 * np.ones_like(counted), counted) / len(asked)
+        other = -slope * _safe_divide(right, counted)
         columns = np.concatenate([np.array(asked) + len(names) * i for i in range(3)])
         return start + columns, np.concatenate([slope, other, other], axis=1)
 
-    def _concordance_slopes(self, part: np.ndarray, which: int) -> np.ndarray:
+    def _concordance_gradients(self, part: np.ndarray, which: int) -> np.ndarray:
         """Sums [S, 12, R] -> slopes of a CCC [S, 6, R] in its six columns; 0 where it is undefined."""
         n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[:, 6 * which:6 * which + 6], 1, 0)
         some = np.maximum(n, 1)
@@ -177,16 +177,16 @@ class PooledStatistics:
         spreads = [squared + gap * (self.centre[which, 0] - self.centre[which, 1]), gap - 2 * true / some,
                    -gap - 2 * pred / some, 1, 1, 0]
         slopes = np.stack([rise - score * wide for rise, wide in zip(rises, spreads)], axis=1)
-        return _ratio(slopes, np.where(score != 0, spread, 0)[:, None])
+        return _safe_divide(slopes, np.where(score != 0, spread, 0)[:, None])
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _safe_divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part / whole, 0 where the whole is 0."""
     part, whole = np.broadcast_arrays(part, whole)
     return np.divide(part, whole, out=np.zeros(whole.shape), where=whole != 0)
 
 
-def _centre(n: np.ndarray, means: np.ndarray) -> np.ndarray:
+def _pooled_means(n: np.ndarray, means: np.ndarray) -> np.ndarray:
     """[2, 2] pooled means of label and prediction, reached from one unit's so that a constant is met exactly.
 
     n: [S, V, 2]; means: [S, V, 2, 2].

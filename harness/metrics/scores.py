@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from harness.metrics.counts import concordance, confusion, expression_f1, f1, moments
+from harness.metrics.counts import concordance, confusion_counts, expression_f1, f1, moments
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, AU, EXPR, EXPRESSIONS, VA, Output
 from harness.utils.errors import InputError
 
@@ -49,8 +49,8 @@ def ccc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     >>> round(ccc([0.0, 0.5, 1.0], [0.0, 0.5, 0.5]), 3)
     0.667
     """
-    value, defined = _ccc(*_pair(y_true, y_pred, ()))
-    _warn([] if defined else ["CCC"])
+    value, defined = _ccc_and_defined(*_validate_pair(y_true, y_pred, ()))
+    _warn_undefined([] if defined else ["CCC"])
     return value
 
 
@@ -77,10 +77,10 @@ def p_va(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     >>> round(p_va([[0.0, 0.2], [0.5, 0.4], [1.0, 0.6]], [[0.0, 0.2], [0.5, 0.4], [0.5, 0.6]]), 3)
     0.833
     """
-    y_true, y_pred = _valid(VA, *_pair(y_true, y_pred, (2,), finite=False))
-    y_true, y_pred = _pair(y_true, y_pred, (2,))
-    scores = [_ccc(y_true[:, i], y_pred[:, i]) for i in range(2)]
-    _warn(f"CCC of {name}" for name, (_, defined) in zip(AFFECTS, scores) if not defined)
+    y_true, y_pred = _select_valid(VA, *_validate_pair(y_true, y_pred, (2,), finite=False))
+    y_true, y_pred = _validate_pair(y_true, y_pred, (2,))
+    scores = [_ccc_and_defined(y_true[:, i], y_pred[:, i]) for i in range(2)]
+    _warn_undefined(f"CCC of {name}" for name, (_, defined) in zip(AFFECTS, scores) if not defined)
     return float(np.mean([value for value, _ in scores]))
 
 
@@ -108,16 +108,16 @@ def p_expr(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     >>> round(p_expr([0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 6, 6]), 3)
     0.833
     """
-    y_true, y_pred = _expressions(y_true, y_pred)
-    values, defined = expression_f1(confusion(y_true * 8 + y_pred, 1)[0])
-    _warn(f"F1 of {name}" for name, one in zip(EXPRESSIONS, defined) if not one)
+    y_true, y_pred = _validate_expressions(y_true, y_pred)
+    values, defined = expression_f1(confusion_counts(y_true * 8 + y_pred, 1)[0])
+    _warn_undefined(f"F1 of {name}" for name, one in zip(EXPRESSIONS, defined) if not one)
     return float(values.mean())
 
 
 def accuracy(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     """Share of frames whose expression is right; arguments as for `p_expr`, 0 with a warning when no label counts."""
-    y_true, y_pred = _expressions(y_true, y_pred)
-    _warn([] if len(y_true) else ["accuracy"])
+    y_true, y_pred = _validate_expressions(y_true, y_pred)
+    _warn_undefined([] if len(y_true) else ["accuracy"])
     return float((y_true == y_pred).mean()) if len(y_true) else 0.0
 
 
@@ -144,13 +144,13 @@ def p_au(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     >>> round(p_au([[1] * 12, [0] * 12], [[1] * 12, [1] + [0] * 11]), 3)
     0.972
     """
-    y_true, y_pred = _valid(AU, *_pair(y_true, y_pred, (12,), finite=False))
+    y_true, y_pred = _select_valid(AU, *_validate_pair(y_true, y_pred, (12,), finite=False))
     for name, values in (("labels", y_true), ("predictions", y_pred)):
         if not np.isin(values, (0, 1)).all():
             raise InputError(f"{name} of action units are 0 or 1; turn probabilities into decisions with Task.decode")
     t, p = y_true.astype(bool), y_pred.astype(bool)
     values, defined = f1((t & p).sum(0), (~t & p).sum(0), (t & ~p).sum(0))
-    _warn(f"F1 of {name}" for name, one in zip(ACTION_UNITS, defined) if not one)
+    _warn_undefined(f"F1 of {name}" for name, one in zip(ACTION_UNITS, defined) if not one)
     return float(values.mean())
 
 
@@ -183,13 +183,13 @@ def p_mtl(y_true: Mapping[str, np.ndarray], y_pred: Mapping[str, np.ndarray]) ->
     return p_va(y_true["va"], y_pred["va"]) + p_expr(y_true["expr"], y_pred["expr"]) + p_au(y_true["au"], y_pred["au"])
 
 
-def _ccc(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[float, bool]:
+def _ccc_and_defined(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[float, bool]:
     value, defined = concordance(moments(y_true, y_pred))
     return float(value), bool(defined)
 
 
-def _expressions(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    y_true, y_pred = _valid(EXPR, *_pair(y_true, y_pred, (), finite=False))
+def _validate_expressions(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    y_true, y_pred = _select_valid(EXPR, *_validate_pair(y_true, y_pred, (), finite=False))
     for name, values in (("labels", y_true), ("predictions", y_pred)):
         strange = values[~np.isin(values, range(8))]
         if len(strange):
@@ -197,12 +197,12 @@ def _expressions(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np
     return y_true.astype(np.int64), y_pred.astype(np.int64)
 
 
-def _valid(output: Output, y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _select_valid(output: Output, y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rows = output.valid(y_true)
     return y_true[rows], y_pred[rows]
 
 
-def _pair(y_true: np.ndarray, y_pred: np.ndarray, width: tuple[int, ...],
+def _validate_pair(y_true: np.ndarray, y_pred: np.ndarray, width: tuple[int, ...],
           finite: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Both as float64 [N, *width], or an InputError that names the one that is wrong."""
     pair = []
@@ -221,7 +221,7 @@ def _pair(y_true: np.ndarray, y_pred: np.ndarray, width: tuple[int, ...],
     return pair[0], pair[1]
 
 
-def _warn(undefined: Iterable[str]) -> None:
+def _warn_undefined(undefined: Iterable[str]) -> None:
     names = list(undefined)
     if names:
         warnings.warn(f"undefined, counted as 0: {', '.join(names)}", UndefinedMetricWarning, stacklevel=3)

@@ -114,7 +114,7 @@ TASKS = {
 }
 
 
-def task(name: str) -> Task:
+def get_task(name: str) -> Task:
     """The task of that name; InputError with the nearest names when there is none."""
     if name not in TASKS:
         raise unknown_name_error("task", name, TASKS)

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.metrics.accumulators import ActionUnitTally, AffectTally, ExpressionTally, Tally
+from harness.metrics.accumulators import (
+    ActionUnitAccumulator,
+    AffectAccumulator,
+    BlockAccumulator,
+    ExpressionAccumulator,
+)
 from harness.metrics.counts import action_unit_f1, concordance, expression_f1, f1
-from harness.metrics.tasks import ACTION_UNITS, AU, EXPRESSIONS, THRESHOLD_GRID, Output, Task
-from harness.metrics.tasks import task as task_named
+from harness.metrics.tasks import ACTION_UNITS, AU, EXPRESSIONS, THRESHOLD_GRID, Output, Task, get_task
 from harness.utils.errors import InputError
 
 
@@ -30,8 +34,8 @@ class SufficientStatistics:
         """The arrays pooled over units: `expr` [8, 8], `va` [2, 6], `au` [12, 4]."""
         totals = {}
         for block, values in self.arrays.items():
-            sums, centre = _sums(block, values)
-            totals[block] = _restore(block, sums.sum(axis=0), centre)
+            sums, centre = _to_additive_sums(block, values)
+            totals[block] = _from_additive_sums(block, sums.sum(axis=0), centre)
         return totals
 
     def rows(self) -> np.ndarray:
@@ -58,16 +62,16 @@ class StatisticsAccumulator:
 
     def __init__(self, task: Task | str, targets: Mapping[str, np.ndarray], unit: np.ndarray, units: int,
                  thresholds: np.ndarray | float = 0.5, rows: np.ndarray | None = None):
-        self.task = task_named(task) if isinstance(task, str) else task
+        self.task = get_task(task) if isinstance(task, str) else task
         unit = validate_unit_index(np.asarray(unit), units)
         rows = np.arange(len(unit)) if rows is None else np.asarray(rows)
         order = np.argsort(unit, kind="stable")
         slices = self.task.slices()
-        self.blocks: list[tuple[str, slice, np.ndarray, Tally]] = []
+        self.blocks: list[tuple[str, slice, np.ndarray, BlockAccumulator]] = []
         for output in self.task.outputs:
-            target = _checked_target(output, np.asarray(targets[output.name]), len(unit))
+            target = _validate_target(output, np.asarray(targets[output.name]), len(unit))
             kept = order[output.valid(target)[order]]
-            tally = _tally(output.name, target[kept], unit[kept], units, thresholds)
+            tally = _make_accumulator(output.name, target[kept], unit[kept], units, thresholds)
             self.blocks.append((output.name, slices[output.name], rows[kept], tally))
 
     def __call__(self, outputs: np.ndarray) -> SufficientStatistics:
@@ -96,7 +100,7 @@ def compute_statistics(task: Task | str, outputs: np.ndarray, targets: Mapping[s
     return StatisticsAccumulator(task, targets, unit, units, thresholds)(outputs)
 
 
-def merge(shards: Iterable[SufficientStatistics]) -> SufficientStatistics:
+def merge_shards(shards: Iterable[SufficientStatistics]) -> SufficientStatistics:
     """Statistics of all the shards' rows, however they were cut; the shards count the same V units."""
     shards = list(shards)
     kinds = {(shard.task, *(values.shape for values in shard.arrays.values())) for shard in shards}
@@ -105,14 +109,14 @@ def merge(shards: Iterable[SufficientStatistics]) -> SufficientStatistics:
     arrays = {}
     for block in shards[0].arrays:
         stacked = np.stack([shard.arrays[block] for shard in shards])
-        sums, centre = _sums(block, stacked)
-        arrays[block] = _restore(block, sums.sum(axis=0), centre)
+        sums, centre = _to_additive_sums(block, stacked)
+        arrays[block] = _from_additive_sums(block, sums.sum(axis=0), centre)
     return SufficientStatistics(shards[0].task, arrays)
 
 
 def score(statistics: SufficientStatistics) -> Score:
     """Metrics pooled over all rows of all units, the task's own metric first."""
-    values, defined = _metrics(statistics.task, statistics.total())
+    values, defined = _compute_metrics(statistics.task, statistics.total())
     undefined = tuple(name for name, one in defined.items() if not one)
     return Score({name: float(value) for name, value in values.items()}, undefined)
 
@@ -137,12 +141,14 @@ def best_thresholds(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return np.array(THRESHOLD_GRID)[values.argmax(axis=1)]
 
 
-def _tally(block: str, target: np.ndarray, unit: np.ndarray, units: int, thresholds: np.ndarray | float) -> Tally:
+def _make_accumulator(
+    block: str, target: np.ndarray, unit: np.ndarray, units: int, thresholds: np.ndarray | float
+) -> BlockAccumulator:
     if block == "expr":
-        return ExpressionTally(target, unit, units)
+        return ExpressionAccumulator(target, unit, units)
     if block == "va":
-        return AffectTally(target, unit, units)
-    return ActionUnitTally(target, unit, units, np.broadcast_to(thresholds, len(ACTION_UNITS)))
+        return AffectAccumulator(target, unit, units)
+    return ActionUnitAccumulator(target, unit, units, np.broadcast_to(thresholds, len(ACTION_UNITS)))
 
 
 def validate_unit_index(unit: np.ndarray, units: int) -> np.ndarray:
@@ -152,7 +158,7 @@ def validate_unit_index(unit: np.ndarray, units: int) -> np.ndarray:
     return unit
 
 
-def _checked_target(output: Output, target: np.ndarray, rows: int) -> np.ndarray:
+def _validate_target(output: Output, target: np.ndarray, rows: int) -> np.ndarray:
     shape = (rows,) if output.name == "expr" else (rows, len(output.columns))
     if target.shape != shape:
         raise InputError(f"labels of {output.name} have shape {list(target.shape)}; expected {list(shape)}")
@@ -162,7 +168,7 @@ def _checked_target(output: Output, target: np.ndarray, rows: int) -> np.ndarray
     return target
 
 
-def _sums(block: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _to_additive_sums(block: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Statistics [...] in a form that adds up over units and shards, and the centre [2, 2] that moments are about.
 
     The centre is the pooled mean, reached from one unit's so that a constant gives exactly 0.
@@ -178,7 +184,7 @@ def _sums(block: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([n, n * away, squares], axis=-1), centre
 
 
-def _restore(block: str, sums: np.ndarray, centre: np.ndarray) -> np.ndarray:
+def _from_additive_sums(block: str, sums: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Sums [..., 2, 6] about `centre` -> moments about their own means; other blocks as they are."""
     if block != "va":
         return sums
@@ -190,12 +196,14 @@ def _restore(block: str, sums: np.ndarray, centre: np.ndarray) -> np.ndarray:
     return np.concatenate([n, np.where(n > 0, centre + offset, 0), squares], axis=-1)
 
 
-def _metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def _compute_metrics(
+    task: str, totals: Mapping[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Values and definedness by metric name, each [...], from pooled arrays [..., *]."""
     values: dict[str, np.ndarray] = {}
     defined: dict[str, np.ndarray] = {}
     for block, total in totals.items():
-        primary, names, parts, known = _block_metrics(block, total)
+        primary, names, parts, known = _compute_block_metrics(block, total)
         values[primary] = parts.mean(axis=-1)
         if block == "expr":
             rows = total.sum(axis=(-2, -1))
@@ -209,7 +217,7 @@ def _metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[str, np.
     return values, defined
 
 
-def _block_metrics(block: str, total: np.ndarray) -> tuple[str, list[str], np.ndarray, np.ndarray]:
+def _compute_block_metrics(block: str, total: np.ndarray) -> tuple[str, list[str], np.ndarray, np.ndarray]:
     """(metric of the block, names of its parts, their values [..., parts], whether they are defined)."""
     if block == "expr":
         return "P_EXPR", [f"F1/{name}" for name in EXPRESSIONS], *expression_f1(total)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.tracking.serialization import MetricPoint
-from harness.tracking.training_run import points
+from harness.tracking.training_run import metric_points
 from harness.utils.files import atomic_write_dir, write_json
 from harness.utils.store import Store
 
@@ -25,7 +25,7 @@ CARD, HISTORY = "card.json", "history.json"
 
 
 @dataclass(frozen=True)
-class Report:
+class BackboneReport:
     """points: of the curves; metrics: those of the card; folder: the files."""
 
     points: list[MetricPoint]
@@ -33,8 +33,8 @@ class Report:
     folder: Path
 
 
-def keep_report(store: Store, trained: TrainedStills, splits: tuple[Stills, Stills | None], recipe: BackboneRecipe
-                ) -> Report:
+def write_report(store: Store, trained: TrainedStills, splits: tuple[Stills, Stills | None], recipe: BackboneRecipe
+                ) -> BackboneReport:
     """Write the report of a training: card.json, history.json and, where expressions were learned, two pictures."""
     from harness.training.backbones.figures import draw_confusion, draw_errors
 
@@ -47,33 +47,37 @@ def keep_report(store: Store, trained: TrainedStills, splits: tuple[Stills, Stil
             shown = "validation" if "expression_macro_f1" in trained.metrics else "held-out training"
             draw_confusion(aside / "confusion.png", trained.confusion, trained.classes,
                            f"{recipe.name}: {int(trained.confusion.sum()):,} {shown} images")
-            draw_errors(aside / "errors.png", trained.errors, lambda path: _crop(path, splits, recipe.training.margin),
-                        f"{recipe.name}: the errors it is surest of, truth → predicted and its probability")
+            draw_errors(
+                aside / "errors.png",
+                trained.errors,
+                lambda path: _load_crop(path, splits, recipe.training.margin),
+                f"{recipe.name}: the errors it is surest of, truth → predicted and its probability",
+            )
     return read_report(store, trained.folder)
 
 
-def read_report(store: Store, folder: Path) -> Report:
+def read_report(store: Store, folder: Path) -> BackboneReport:
     """The report of the entry in `folder`; a kill may have come before it was written, then the card is all of it."""
     place = store.trainings / folder.name
     if not place.is_dir():
         with atomic_write_dir(place) as aside:
             shutil.copy2(folder / CARD, aside / CARD)
-    history = _json(place / HISTORY) or []
-    curves = [point for epoch in history for point in points(
+    history = _read_json(place / HISTORY) or []
+    curves = [point for epoch in history for point in metric_points(
         {name: value for name, value in epoch.items() if name not in ("stage", "epoch")}, epoch["epoch"],
         f"{epoch['stage']}/")]
-    return Report(curves, _json(place / CARD)["metrics"], place)
+    return BackboneReport(curves, _read_json(place / CARD)["metrics"], place)
 
 
-def _json(path: Path) -> Any:
+def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def _crop(path: Path, splits: tuple[Stills, Stills | None], margin: tuple[float, float]) -> np.ndarray:
-    from harness.data.boxes import cut
-    from harness.data.image_decoding import decode
+def _load_crop(path: Path, splits: tuple[Stills, Stills | None], margin: tuple[float, float]) -> np.ndarray:
+    from harness.data.boxes import crop_to_box
+    from harness.data.image_decoding import decode_image
 
     for stills in splits:
         if stills is not None and stills.boxes is not None and path in stills.images:
-            return cut(decode(path), stills.boxes[stills.images.index(path)], margin)
-    return decode(path)
+            return crop_to_box(decode_image(path), stills.boxes[stills.images.index(path)], margin)
+    return decode_image(path)

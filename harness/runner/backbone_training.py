@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.data.synthetic.cache import stills_identity, synthetic_stills
+from harness.data.synthetic.cache import stills_fingerprint, synthetic_stills
 from harness.runner.backbone_recipe import BackboneRecipe
-from harness.runner.backbone_report import keep_report, read_report
+from harness.runner.backbone_report import read_report, write_report
 from harness.tracking.training_run import TrainingRun
 from harness.training import rank
 from harness.training.backbones.config import REVISION
@@ -71,7 +71,7 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Store, trac
     """
     import backbones
 
-    first = rank.is_rank_zero(recipe.hardware.trainer(recipe.training.precision))
+    first = rank.is_rank_zero(recipe.hardware.trainer_arguments(recipe.training.precision))
     if first:
         for folder in (store.backbones, store.trainings):
             remove_stale_temp_files(folder)
@@ -80,11 +80,13 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Store, trac
     if recipe.name in backbones.entries(store.backbones):
         raise InputError(f"the store {store} has an imported backbone called '{recipe.name}', which would hide the "
                          "trained one; train it under another name: --set name=NAME")
-    parent = _parent(recipe, store)
+    parent = _get_trainable_parent(recipe, store)
     with nullcontext() if first else suppress_logging():
-        material = _built_in(recipe, store) if data is None else _given(recipe, data, store)
+        material = (
+            _synthetic_training_data(recipe, store) if data is None else _training_data_from_folder(recipe, data, store)
+        )
     settings = {"training": to_jsonable(recipe.training), "revision": REVISION, "data_digest": material.digest,
-                "parent_hash": parent.weights_hash} | _use(parent)
+                "parent_hash": parent.weights_hash} | _parent_settings(parent)
     folder = store.backbones / f"{recipe.name}-{content_hash(settings)}"
     run = TrainingRun(tracker, folder.name, recipe.name)
     with entry_lock(folder) if first else suppress_logging():
@@ -94,9 +96,9 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Store, trac
             if not kept:
                 logger.info(f"training backbone {recipe.name} from {parent.weights} on {material.name}")
                 splits = material.read()
-                trained = _trained(recipe, parent, material, splits, folder, run)
+                trained = _train(recipe, parent, material, splits, folder, run)
             if first:
-                report = keep_report(store, trained, splits, recipe) if trained else read_report(store, folder)
+                report = write_report(store, trained, splits, recipe) if trained else read_report(store, folder)
                 run.finish(report.points, report.metrics, (material.name, material.digest), report.folder)
         except BaseException as error:
             ended = isinstance(error, (KeyboardInterrupt, SystemExit))
@@ -105,39 +107,39 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Store, trac
     return TrainingResult(folder, kept, trained, run.lost)
 
 
-def _use(parent: BackboneInfo) -> dict[str, Any]:
+def _parent_settings(parent: BackboneInfo) -> dict[str, Any]:
     """What else the parent's outputs follow from; a random one's reference, which the settings hold, says it."""
     if parent.is_random:
         return {}
     return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}
 
 
-def _trained(recipe: BackboneRecipe, parent: BackboneInfo, material: TrainingData, splits: Splits, folder: Path,
+def _train(recipe: BackboneRecipe, parent: BackboneInfo, material: TrainingData, splits: Splits, folder: Path,
              run: TrainingRun) -> TrainedStills:
     from harness.training.backbones.train import train_stills
 
     return train_stills(
         recipe.training, *splits, folder, name=recipe.name, checkpoints=folder.parent, hardware=recipe.hardware,
-        work=folder.with_name(f".{folder.name}.work"), licence=_licence(parent, material), tell=run.epoch,
+        work=folder.with_name(f".{folder.name}.work"), licence=_combine_licenses(parent, material), tell=run.log_epoch,
         data={"name": material.name, "digest": material.digest, "left_out": dict(material.left_out)})
 
 
-def _licence(parent: BackboneInfo, material: TrainingData) -> str:
+def _combine_licenses(parent: BackboneInfo, material: TrainingData) -> str:
     """Terms of the weights: those of what they were trained on, beside those of the weights they started from."""
     terms = ("" if parent.is_random else parent.spec.licence, material.licence)
     return "; ".join(dict.fromkeys(term for term in terms if term))
 
 
-def _parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
+def _get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
     """What the training starts from; InputError before any work where that cannot be trained."""
-    parent = _found(recipe, store)
+    parent = _get_parent_info(recipe, store)
     if not parent.spec.trainable:
         raise InputError(f"'{recipe.training.backbone}' runs through ONNX Runtime and cannot be trained; import the "
                          "PyTorch file of the same network, or start from another with --set backbone=NAME")
     return parent
 
 
-def _found(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
+def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
     """Where the parent is what another recipe trains and is not there, the message says how to get it."""
     import backbones
     from harness.runner.loader import recipe_names
@@ -158,7 +160,7 @@ def _found(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
                          "--set backbone=efficientnet_b0, or the name of an imported one") from error
 
 
-def _built_in(recipe: BackboneRecipe, store: Store) -> TrainingData:
+def _synthetic_training_data(recipe: BackboneRecipe, store: Store) -> TrainingData:
     wanted = recipe.stills
     if wanted is None:
         raise InputError(f"recipe '{recipe.name}' is trained on images of yours: add --data DIR "
@@ -167,17 +169,17 @@ def _built_in(recipe: BackboneRecipe, store: Store) -> TrainingData:
     from harness.data.registry import open_stills
 
     def read() -> Splits:
-        return _splits(recipe, open_stills(synthetic_stills(wanted, store)))
+        return _select_splits(recipe, open_stills(synthetic_stills(wanted, store)))
 
-    return TrainingData("synthetic stills", stills_identity(wanted), read, recipe.licence)
+    return TrainingData("synthetic stills", stills_fingerprint(wanted), read, recipe.licence)
 
 
-def _given(recipe: BackboneRecipe, data: Path, store: Store) -> TrainingData:
+def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store) -> TrainingData:
     from harness.data.registry import open_stills
     from harness.utils.progress import Progress
 
     source = open_stills(data)
-    splits, left_out = _splits(recipe, source), source.left_out("train")
+    splits, left_out = _select_splits(recipe, source), source.excluded_counts("train")
     without = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
     logger.info(f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} stills"
                 + (f"; left out of the training ones: {without}" if without else ""))
@@ -189,7 +191,7 @@ def _given(recipe: BackboneRecipe, data: Path, store: Store) -> TrainingData:
     return TrainingData(source.name, content_hash(found, 16), lambda: splits, licence, left_out)
 
 
-def _splits(recipe: BackboneRecipe, source: ImageLayout) -> Splits:
+def _select_splits(recipe: BackboneRecipe, source: ImageLayout) -> Splits:
     """The training stills and those that are held against them, if there are any.
 
     People of a test split are unseen, which is what identities are verified on where there is no validation split.

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.utils.parallel import torch_threads
 
-THREADS = 1
+THREADS_PER_JOB = 1
 """Threads of a job, the same whatever the number of jobs, so that the results are."""
 
 
@@ -25,7 +25,7 @@ class SerialExecutor(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         future: Future = Future()
         try:
-            with torch_threads(THREADS):
+            with torch_threads(THREADS_PER_JOB):
                 future.set_result(fn(*args, **kwargs))
         except Exception as error:
             future.set_exception(error)
@@ -39,10 +39,10 @@ class WorkerPool(ProcessPoolExecutor):
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.execute"])
         theirs, self._ours = context.Pipe(duplex=False)
-        super().__init__(workers, mp_context=context, initializer=_start_worker, initargs=(theirs,))
+        super().__init__(workers, mp_context=context, initializer=_initialize_worker, initargs=(theirs,))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        with _hidden_main():
+        with _hide_main_module():
             return super().submit(fn, *args, **kwargs)
 
 
@@ -52,7 +52,7 @@ def local_executor(workers: int) -> Executor:
 
 
 @contextmanager
-def _hidden_main() -> Iterator[None]:
+def _hide_main_module() -> Iterator[None]:
     """Hide the user's script from processes that start, which would run it again and start others from it."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -62,14 +62,14 @@ def _hidden_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _start_worker(parent: Connection) -> None:
+def _initialize_worker(parent: Connection) -> None:
     import torch
 
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    torch.set_num_threads(THREADS)
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
+    torch.set_num_threads(THREADS_PER_JOB)
 
 
-def _end_with(parent: Connection) -> None:
+def _exit_with_parent(parent: Connection) -> None:
     """Nothing is ever sent: the wait ends when the other end is gone."""
     parent.poll(None)
     os._exit(1)

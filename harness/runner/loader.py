@@ -42,7 +42,7 @@ def recipe_names(kind: type | None = None) -> list[str]:
     import experiments
 
     names = sorted(m.name for m in pkgutil.iter_modules(experiments.__path__) if not m.name.startswith("_"))
-    return [name for name in names if kind is None or isinstance(_named(name), kind)]
+    return [name for name in names if kind is None or isinstance(_import_recipe(name), kind)]
 
 
 def find_recipe(name: str, kind: type[AnyRecipe] = Recipe) -> AnyRecipe:
@@ -51,9 +51,9 @@ def find_recipe(name: str, kind: type[AnyRecipe] = Recipe) -> AnyRecipe:
     InputError when there is none, and when it is of the other kind: then it names the command to use.
     """
     if name.endswith(".py") or "/" in name:
-        recipe = _from_file(Path(name), kind)
+        recipe = _load_recipe_file(Path(name), kind)
     elif name in recipe_names():
-        recipe = _named(name)
+        recipe = _import_recipe(name)
     else:
         raise unknown_name_error("recipe", name, recipe_names())
     if not isinstance(recipe, kind):
@@ -63,29 +63,29 @@ def find_recipe(name: str, kind: type[AnyRecipe] = Recipe) -> AnyRecipe:
     return recipe
 
 
-def _named(name: str) -> Recipe | BackboneRecipe:
+def _import_recipe(name: str) -> Recipe | BackboneRecipe:
     return import_module(f"experiments.{name}").recipe
 
 
-def _from_file(path: Path, kind: type) -> Any:
+def _load_recipe_file(path: Path, kind: type) -> Any:
     what, known = f"`recipe = {kind.__name__}(...)`", ", ".join(recipe_names(kind))
     if path.is_dir() or (path.exists() and path.suffix != ".py"):
         raise InputError(f"{path} is not a recipe; a recipe is a Python file (.py) with {what}, or one of {known}")
     if not path.is_file():
         raise InputError(f"no such recipe file: {path}; name one of {known} or a Python file")
-    recipe = getattr(_module(path), "recipe", None)
+    recipe = getattr(_import_file(path), "recipe", None)
     if not isinstance(recipe, tuple(KINDS)):
         raise InputError(f"{path}:1: no {what} at the top level; see experiments/{KINDS[kind].example}.py")
     return recipe
 
 
-def _module(path: Path) -> Any:
+def _import_file(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(f"framelight_recipe_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
-        with _logged_warnings():
+        with _log_warnings():
             spec.loader.exec_module(module)
     except InputError:
         raise
@@ -97,7 +97,7 @@ def _module(path: Path) -> Any:
 
 
 @contextmanager
-def _logged_warnings() -> Iterator[None]:
+def _log_warnings() -> Iterator[None]:
     """Log the warnings of a recipe file, among them those of this project's deprecated names, which Python hides."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("default", "harness", DeprecationWarning)

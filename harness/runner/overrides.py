@@ -20,11 +20,11 @@ from harness.training.heads.config import HeadConfig
 from harness.utils.errors import InputError, unknown_name_error
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
-BY_NAME = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text: Protocol(text)}
+NAME_PARSERS = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text: Protocol(text)}
 """Types that a bare name stands for: `heads=mlp,logistic_regression`, `protocol=published`."""
 
 
-DEEPER = 1
+MAX_EXTRA_PARTS = 1
 """An end of several paths means the shortest where the others have more parts than this besides."""
 
 
@@ -36,14 +36,14 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
         if not equals or not key:
             example = "seeds=0,1,2" if isinstance(recipe, Recipe) else "training.seed=1"
             raise InputError(f"--set {setting}: write KEY=VALUE, for instance --set {example}")
-        path = _resolve(key.strip(), value.strip(), dict(_paths(type(recipe))), recipe)
-        recipe = _replaced(recipe, path, value.strip(), setting)
+        path = _resolve_key(key.strip(), value.strip(), dict(_field_paths(type(recipe))), recipe)
+        recipe = _replace_field(recipe, path, value.strip(), setting)
         changed[path] = setting
-    _require_effect(recipe, changed)
+    _check_protocol_settings(recipe, changed)
     return recipe
 
 
-def _require_effect(recipe: AnyRecipe, changed: dict[tuple[str, ...], str]) -> None:
+def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], str]) -> None:
     """InputError for a setting of the slice that chooses under a protocol that has none."""
     idle = [setting for path, setting in changed.items() if path[0] == "protocol" and path[1:] not in ((), ("name",))]
     if idle and isinstance(recipe, Recipe) and recipe.protocol.name == "published":
@@ -51,17 +51,17 @@ def _require_effect(recipe: AnyRecipe, changed: dict[tuple[str, ...], str]) -> N
                          "nothing out; leave it out, or use the protocol held-out")
 
 
-def _paths(cls: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _field_paths(cls: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     hints = typing.get_type_hints(cls)
     for f in dataclasses.fields(cls):
         path = (*prefix, f.name)
         yield path, hints[f.name]
-        inner = _dataclass_in(hints[f.name])
+        inner = _field_dataclass(hints[f.name])
         if inner is not None:
-            yield from _paths(inner, path)
+            yield from _field_paths(inner, path)
 
 
-def _dataclass_in(hint: Any) -> type | None:
+def _field_dataclass(hint: Any) -> type | None:
     """The dataclass a field holds: itself, optional, or in a tuple."""
     if dataclasses.is_dataclass(hint):
         return hint
@@ -71,15 +71,15 @@ def _dataclass_in(hint: Any) -> type | None:
     return None
 
 
-def _resolve(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe: Any) -> tuple[str, ...]:
+def _resolve_key(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe: Any) -> tuple[str, ...]:
     """The path that `key` ends; a part the recipe does not have (its search, say) must be written out."""
     wanted = tuple(key.split("."))
     if wanted in paths:
         return wanted
     ends = [path for path in paths if path[-len(wanted):] == wanted]
-    there = [path for path in ends if _has(recipe, path)]
-    near = [path for path in there if len(path) <= min(map(len, there)) + DEEPER]
-    near = [path for path in near if _takes(paths[path], text)] if len(near) > 1 else near
+    there = [path for path in ends if _path_exists(recipe, path)]
+    near = [path for path in there if len(path) <= min(map(len, there)) + MAX_EXTRA_PARTS]
+    near = [path for path in near if _accepts_value(paths[path], text)] if len(near) > 1 else near
     if len(near) == 1 or len(ends) == 1:
         return (near or ends)[0]
     if ends:
@@ -88,30 +88,30 @@ def _resolve(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe: Any
     raise unknown_name_error("key in --set", key, {".".join(p) for p in paths} | {p[-1] for p in paths})
 
 
-def _takes(hint: Any, text: str) -> bool:
+def _accepts_value(hint: Any, text: str) -> bool:
     """Whether such a field may have such a value: a part is only named or switched off, and nothing else is."""
     if text.lower() == "none":
         return type(None) in typing.get_args(hint)
-    return hint in BY_NAME or typing.get_origin(hint) is tuple or _dataclass_in(hint) is None
+    return hint in NAME_PARSERS or typing.get_origin(hint) is tuple or _field_dataclass(hint) is None
 
 
-def _has(value: Any, path: tuple[str, ...]) -> bool:
+def _path_exists(value: Any, path: tuple[str, ...]) -> bool:
     """Whether everything that `path` leads through is there."""
     if isinstance(value, tuple):
-        return any(_has(element, path) for element in value)
-    return value is not None and (len(path) == 1 or _has(getattr(value, path[0]), path[1:]))
+        return any(_path_exists(element, path) for element in value)
+    return value is not None and (len(path) == 1 or _path_exists(getattr(value, path[0]), path[1:]))
 
 
-def _replaced(value: Any, path: tuple[str, ...], text: str, setting: str) -> Any:
+def _replace_field(value: Any, path: tuple[str, ...], text: str, setting: str) -> Any:
     if isinstance(value, tuple):
-        return tuple(_replaced(element, path, text, setting) for element in value)
+        return tuple(_replace_field(element, path, text, setting) for element in value)
     name, rest = path[0], path[1:]
     hint = typing.get_type_hints(type(value))[name]
     if rest:
         inner = getattr(value, name)
         if inner is None:
-            inner = _dataclass_in(hint)()  # type: ignore[misc]
-        new = _replaced(inner, rest, text, setting)
+            inner = _field_dataclass(hint)()  # type: ignore[misc]
+        new = _replace_field(inner, rest, text, setting)
     else:
         new = _parse(hint, text, setting)
     return dataclasses.replace(value, **{name: new})
@@ -130,15 +130,15 @@ def _parse(hint: Any, text: str, setting: str) -> Any:
                 raise InputError(f"--set {setting}: expects {len(arguments)} values separated by commas")
             return tuple(_parse(a, part, setting) for a, part in zip(arguments, parts))
         return tuple(_parse(arguments[0], part, setting) for part in parts)
-    if hint in BY_NAME:
-        return BY_NAME[hint](text)
+    if hint in NAME_PARSERS:
+        return NAME_PARSERS[hint](text)
     if dataclasses.is_dataclass(hint):
         fields = ", ".join(f.name for f in dataclasses.fields(hint))
         raise InputError(f"--set {setting}: has parts, set one of them: {fields}")
-    return _scalar(hint, text, setting)
+    return _parse_scalar(hint, text, setting)
 
 
-def _scalar(hint: Any, text: str, setting: str) -> Any:
+def _parse_scalar(hint: Any, text: str, setting: str) -> Any:
     if hint is bool:
         if text.lower() not in ("true", "false"):
             raise InputError(f"--set {setting}: expects true or false")

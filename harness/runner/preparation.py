@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
-from harness.data.leakage import warn_backbone_selected_on_validation, warn_of_lookalikes, warn_of_own_scores
+from harness.data.leakage import warn_backbone_selected_on_validation, warn_near_duplicates, warn_scores_leak_targets
 from harness.data.synthetic.cache import synthetic_videos
 from harness.data.validation import validate_dataset
 from harness.runner.backbone_recipe import BackboneRecipe, TrainedBackbone
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CORRUPT_SHOWN = 10
+MAX_CORRUPT_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class PreparedBackbone:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedInputs:
     """images: digest of every crop; labels: digest of the annotations, by task."""
 
     root: Path
@@ -61,13 +61,13 @@ class Prepared:
     backbones: tuple[PreparedBackbone, ...]
 
 
-def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tracker | None = None) -> Prepared:
+def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tracker | None = None) -> PreparedInputs:
     """Make or check the data, train the recipe's own backbones (tracked, with a tracker), extract what is missing."""
     from harness.data.registry import open_dataset
 
-    for folder in store.written_whole:
+    for folder in store.atomic_folders:
         remove_stale_temp_files(folder)
-    _require_known(recipe, store)
+    _check_backbone_names(recipe, store)
     root = data if data is not None else _synthetic_videos(recipe, store)
     dataset = open_dataset(root)
     validate_dataset(recipe.protocol, root, recipe.tasks)
@@ -76,13 +76,13 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     images = fingerprint.images
     locations.set_location(store, images, root)
     name = "synthetic" if data is None else dataset.name
-    warn_of_lookalikes(dataset, labels, images, store)
-    references = _references(recipe, store, tracker)
-    _require_scores(recipe, references, store)
-    prepared = tuple(_prepared(recipe, reference, dataset, images, store) for reference in references)
-    warn_of_own_scores(_features(recipe, prepared))
-    warn_backbone_selected_on_validation(_cards(references, store), root, store.digests)
-    return Prepared(root.resolve(), store.untracked.resolve(), name, dataset.temporal, images, labels, prepared)
+    warn_near_duplicates(dataset, labels, images, store)
+    references = _resolve_references(recipe, store, tracker)
+    _check_score_features(recipe, references, store)
+    prepared = tuple(_prepare_backbone(recipe, reference, dataset, images, store) for reference in references)
+    warn_scores_leak_targets(_feature_combinations(recipe, prepared))
+    warn_backbone_selected_on_validation(_read_cards(references, store), root, store.digests)
+    return PreparedInputs(root.resolve(), store.untracked.resolve(), name, dataset.temporal, images, labels, prepared)
 
 
 def _synthetic_videos(recipe: Recipe, store: Store) -> Path:
@@ -92,25 +92,25 @@ def _synthetic_videos(recipe: Recipe, store: Store) -> Path:
     return synthetic_videos(recipe.synthetic, store)
 
 
-def _references(recipe: Recipe, store: Store, tracker: Tracker | None) -> list[tuple[str, str]]:
+def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -> list[tuple[str, str]]:
     """(label, reference) of each backbone; those that the recipe trains are trained first."""
     trained = {backbone.name: backbone for backbone in recipe.trained}
-    return [(name, _trained(trained[name], store, tracker) if name in trained else name)
-            for name in recipe.every_backbone()]
+    return [(name, _train_backbone(trained[name], store, tracker) if name in trained else name)
+            for name in recipe.all_backbones()]
 
 
-def _require_known(recipe: Recipe, store: Store) -> None:
+def _check_backbone_names(recipe: Recipe, store: Store) -> None:
     """Before any work: names that neither an entry of the store nor the catalogue answers to, and how to get them."""
     import backbones
     from backbones.checkpoint import entries_by_card
 
     known = {*backbones.names(), *backbones.entries(store.backbones), *entries_by_card(store.backbones),
              *(backbone.name for backbone in recipe.trained)}
-    unknown = [name for name in recipe.every_backbone() if name.partition("@")[0] not in known]
+    unknown = [name for name in recipe.all_backbones() if name.partition("@")[0] not in known]
     if not unknown:
         return
     try:
-        _peek(unknown[0], store)
+        _get_backbone_info(unknown[0], store)
     except backbones.BackboneError as error:
         others = f"; the store lacks {', '.join(unknown[1:])} too" if unknown[1:] else ""
         raise InputError(f"{error} Weights in a file of yours get that name by framelight backbones import FILE "
@@ -118,7 +118,7 @@ def _require_known(recipe: Recipe, store: Store) -> None:
                          f"{others}") from error
 
 
-def _trained(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> str:
+def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> str:
     recipe = BackboneRecipe(backbone.name, backbone.training, stills=backbone.stills)
     outcome = train_backbone(recipe, None, store, tracker)
     if outcome.lost:
@@ -126,7 +126,7 @@ def _trained(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -
     return outcome.folder.name
 
 
-def _cards(references: list[tuple[str, str]], store: Store) -> dict[str, dict[str, Any]]:
+def _read_cards(references: list[tuple[str, str]], store: Store) -> dict[str, dict[str, Any]]:
     """The cards of those backbones that have one, by label."""
     import backbones
     from backbones.checkpoint import entries_by_name
@@ -135,32 +135,36 @@ def _cards(references: list[tuple[str, str]], store: Store) -> dict[str, dict[st
     return {label: backbones.read_card(folders[reference]) for label, reference in references if reference in folders}
 
 
-def _require_scores(recipe: Recipe, references: list[tuple[str, str]], store: Store) -> None:
+def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], store: Store) -> None:
     """Before hours of extraction: a head on the scores of a backbone that has none would learn nothing."""
     wanted = {name for grid in recipe.grids for name in grid.backbones or recipe.backbones
               if any("scores" in features for features in grid.features)}
     without = [label for label, reference in references
-               if label in wanted and not _peek(reference, store).score_width]
+               if label in wanted and not _get_backbone_info(reference, store).score_width]
     if without:
         raise InputError(f"{', '.join(without)}: no classifier, so no scores for the recipe's features; "
                          "add --set features=embeddings")
 
 
-def _features(recipe: Recipe, prepared: tuple[PreparedBackbone, ...]) -> Iterator[tuple[str, str, str, Sequence[str]]]:
+def _feature_combinations(
+    recipe: Recipe, prepared: tuple[PreparedBackbone, ...]
+) -> Iterator[tuple[str, str, str, Sequence[str]]]:
     """(task, features, backbone, its score labels) of every combination of the grids."""
-    labels = dict(zip(recipe.every_backbone(), prepared))
+    labels = dict(zip(recipe.all_backbones(), prepared))
     for grid in recipe.grids:
         for features, name in product(grid.features, grid.backbones or recipe.backbones):
             yield grid.task, features, labels[name].label, labels[name].score_labels
 
 
-def _peek(reference: str, store: Store) -> BackboneInfo:
+def _get_backbone_info(reference: str, store: Store) -> BackboneInfo:
     import backbones
 
     return backbones.get_info(reference, store.backbones, store.backbone_info)
 
 
-def _prepared(recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Store) -> PreparedBackbone:
+def _prepare_backbone(
+    recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Store
+) -> PreparedBackbone:
     label, reference = named
     options = ExtractionOptions(recipe.precision, recipe.compute)
     entry, info = get_or_extract_features(label, reference, dataset, store, options, images)
@@ -208,19 +212,19 @@ def get_or_extract_features(label: str, reference: str, dataset: Dataset, store:
 
     feature_store = FeatureStore(store.features)
     images = images or DatasetFingerprint(dataset, store.digests).images
-    info = _peek(reference, store)
+    info = _get_backbone_info(reference, store)
     selector = EngineSelector(store.engines, options.engine, options.compute)
     if feature_store.find(info, images, options.precision, options.compute) is None:
         logger.info(f"extracting the features of {label} ({info.weights}) from {dataset.name}")
     with Progress("frames", unit="frame") as progress:
         entry = extract(dataset, info, feature_store, options.precision, progress, options.threads, images, selector)
-    _warn_of_corrupt(entry)
+    _warn_corrupt_images(entry)
     return entry, info
 
 
-def _warn_of_corrupt(entry: FeatureEntry) -> None:
-    for fault in entry.corrupt[:CORRUPT_SHOWN]:
+def _warn_corrupt_images(entry: FeatureEntry) -> None:
+    for fault in entry.corrupt[:MAX_CORRUPT_SHOWN]:
         logger.warning(f"{fault['image']}: {fault['reason']}; treated as a missing crop")
-    if len(entry.corrupt) > CORRUPT_SHOWN:
-        logger.warning(f"{len(entry.corrupt) - CORRUPT_SHOWN} more corrupt images are listed in "
+    if len(entry.corrupt) > MAX_CORRUPT_SHOWN:
+        logger.warning(f"{len(entry.corrupt) - MAX_CORRUPT_SHOWN} more corrupt images are listed in "
                        f"{entry.path}/entry.json")

@@ -12,10 +12,10 @@ from multiprocessing.connection import Client, Listener
 
 from harness.utils.errors import FramelightError
 
-Answer = Callable[[int, int, float], bool]
-CLOSING_SECONDS = 2
-ANSWER_SECONDS = 300
-_BROKEN = (OSError, EOFError, AuthenticationError)
+PruningCallback = Callable[[int, int, float], bool]
+SHUTDOWN_TIMEOUT_SECONDS = 2
+ANSWER_TIMEOUT_SECONDS = 300
+_CONNECTION_ERRORS = (OSError, EOFError, AuthenticationError)
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,17 @@ class PruningClient:
         try:
             with Client(self.address, authkey=self.key) as connection:
                 connection.send((self.number, epoch, float(value)))
-                if connection.poll(ANSWER_SECONDS):
+                if connection.poll(ANSWER_TIMEOUT_SECONDS):
                     return bool(connection.recv())
-        except _BROKEN as error:
+        except _CONNECTION_ERRORS as error:
             raise FramelightError(f"the search that trial {self.number} belongs to no longer listens") from error
-        raise FramelightError(f"the search that trial {self.number} belongs to gave no answer in {ANSWER_SECONDS} s")
+        raise FramelightError(
+            f"the search that trial {self.number} belongs to gave no answer in {ANSWER_TIMEOUT_SECONDS} s"
+        )
 
 
 @contextmanager
-def pruning_server(answer: Answer) -> Iterator[Callable[[int], PruningClient]]:
+def pruning_server(answer: PruningCallback) -> Iterator[Callable[[int], PruningClient]]:
     """Answer reports with `answer(number, epoch, value)` in a thread; yields what makes a Reporter for a number.
 
     Once `answer` has raised, every report is answered with False; its error is raised on leaving.
@@ -54,20 +56,20 @@ def pruning_server(answer: Answer) -> Iterator[Callable[[int], PruningClient]]:
             yield lambda number: PruningClient(str(listener.address), key, number)
         finally:
             ended.set()
-            threading.Thread(target=_wake, args=(str(listener.address), key), daemon=True).start()
-            thread.join(CLOSING_SECONDS)
+            threading.Thread(target=_unblock_listener, args=(str(listener.address), key), daemon=True).start()
+            thread.join(SHUTDOWN_TIMEOUT_SECONDS)
     if errors:
         raise errors[0]
 
 
-def _serve(listener: Listener, answer: Answer, ended: threading.Event, errors: list[Exception]) -> None:
+def _serve(listener: Listener, answer: PruningCallback, ended: threading.Event, errors: list[Exception]) -> None:
     while not ended.is_set():
-        with suppress(*_BROKEN), listener.accept() as connection:
+        with suppress(*_CONNECTION_ERRORS), listener.accept() as connection:
             if not ended.is_set():
-                connection.send(_answered(answer, connection.recv(), errors))
+                connection.send(_answer_report(answer, connection.recv(), errors))
 
 
-def _answered(answer: Answer, message: tuple[int, int, float], errors: list[Exception]) -> bool:
+def _answer_report(answer: PruningCallback, message: tuple[int, int, float], errors: list[Exception]) -> bool:
     if errors:
         return False
     try:
@@ -77,7 +79,7 @@ def _answered(answer: Answer, message: tuple[int, int, float], errors: list[Exce
         return False
 
 
-def _wake(address: str, key: bytes) -> None:
+def _unblock_listener(address: str, key: bytes) -> None:
     """End the wait for a connection; in a thread of its own, as it may find nobody to shake hands with."""
-    with suppress(*_BROKEN):
+    with suppress(*_CONNECTION_ERRORS):
         Client(address, authkey=key).close()

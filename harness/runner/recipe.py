@@ -11,9 +11,9 @@ from harness.metrics.tasks import TASKS
 from harness.runner.backbone_recipe import TrainedBackbone
 from harness.smoothing.candidates import SmoothingGrid
 from harness.smoothing.gaps import GAPS
-from harness.training.heads.config import HeadConfig, require_fit
+from harness.training.heads.config import HeadConfig, check_task_support
 from harness.utils.errors import unknown_name_error
-from harness.utils.validation import _require, _require_distinct
+from harness.utils.validation import require, require_distinct
 
 COMPUTE = ("float32", "bf16", "fp16")
 FEATURES = ("embeddings", "scores", "embeddings+scores")
@@ -64,22 +64,22 @@ class Grid:
                 raise unknown_name_error("features", features, FEATURES)
         where = f"the grid of task '{self.task}'"
         for name in ("features", "heads"):
-            _require_distinct(getattr(self, name), name, where)
+            require_distinct(getattr(self, name), name, where)
         for name in ("backbones", "smoothings"):
             if getattr(self, name):
-                _require_distinct(getattr(self, name), name, where)
+                require_distinct(getattr(self, name), name, where)
         for head in self.heads:
-            require_fit(head, TASKS[self.task])
-            self._require_features(head)
+            check_task_support(head, TASKS[self.task])
+            self._check_part_features(head)
 
-    def _require_features(self, head: HeadConfig) -> None:
+    def _check_part_features(self, head: HeadConfig) -> None:
         """A part of a separate head reads columns of the job's features."""
         for part in head.parts:
             if part.features is not None and part.features not in FEATURES:
                 raise unknown_name_error("features", part.features, FEATURES)
             for features in self.features:
                 needed = head.features(part.output, features).split("+")
-                _require(set(needed) <= set(features.split("+")),
+                require(set(needed) <= set(features.split("+")),
                          f"head separate: its {part.output} network reads {'+'.join(needed)}, which are not all among "
                          f"the features {features} of the grid of task '{self.task}'; write features=embeddings+scores")
 
@@ -131,15 +131,15 @@ class Search:
         if self.pruner not in PRUNERS:
             raise unknown_name_error("pruner", self.pruner, PRUNERS)
         for name in ("trials", "batch"):
-            _require(getattr(self, name) >= 1, f"search.{name} is {getattr(self, name)}; at least 1 is needed")
+            require(getattr(self, name) >= 1, f"search.{name} is {getattr(self, name)}; at least 1 is needed")
         for name, known in (("gaps", GAPS), ("thresholds", THRESHOLDS)):
             for value in getattr(self, name):
                 if value not in known:
                     raise unknown_name_error(f"search.{name}", value, known)
-            _require(len(set(getattr(self, name))) == len(getattr(self, name)), f"search.{name} lists one twice")
+            require(len(set(getattr(self, name))) == len(getattr(self, name)), f"search.{name} lists one twice")
         for name in ("hidden", "learning_rate", "l2", "epochs"):
             low, high = getattr(self, name)
-            _require(0 < low <= high, f"search.{name} is {low},{high}; give two positive numbers, smallest first")
+            require(0 < low <= high, f"search.{name} is {low},{high}; give two positive numbers, smallest first")
 
 
 @dataclass(frozen=True)
@@ -213,20 +213,20 @@ class Recipe:
     def tasks(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(grid.task for grid in self.grids))
 
-    def every_backbone(self) -> tuple[str, ...]:
+    def all_backbones(self) -> tuple[str, ...]:
         """Names of the backbones that the grids use, each once: those of the recipe before those of single grids."""
         own = () if all(grid.backbones for grid in self.grids) else self.backbones
         return tuple(dict.fromkeys([*own, *(name for grid in self.grids for name in grid.backbones)]))
 
     def __post_init__(self) -> None:
-        _require(all(0 <= seed < MOST_SEEDS for seed in self.seeds),
+        require(all(0 <= seed < MOST_SEEDS for seed in self.seeds),
                  f"seeds {', '.join(map(str, self.seeds))}: a seed is a whole number from 0 to {MOST_SEEDS - 1}")
-        _require(self.memory >= 1, f"memory is {self.memory}; a job holds at least 1 MiB of features")
+        require(self.memory >= 1, f"memory is {self.memory}; a job holds at least 1 MiB of features")
         for name, known in (("precision", ("float16", "float32")), ("compute", COMPUTE),
                             ("thresholds", THRESHOLDS), ("missing", MISSING)):
             if getattr(self, name) not in known:
                 raise unknown_name_error(name, getattr(self, name), known)
         for name in ("grids", "backbones", "seeds"):
-            _require_distinct(getattr(self, name), name, f"recipe '{self.name}'")
+            require_distinct(getattr(self, name), name, f"recipe '{self.name}'")
 
 

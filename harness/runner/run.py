@@ -17,9 +17,9 @@ from zipfile import is_zipfile
 from harness.jobs.job import Job
 from harness.jobs.job_folder import JobFolder
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import Prepared, prepare_inputs
+from harness.runner.preparation import PreparedInputs, prepare_inputs
 from harness.runner.recipe import Recipe
-from harness.runner.scheduler import Schedule
+from harness.runner.scheduler import JobScheduler
 from harness.tracking import TrackingUnavailableError, open_tracker
 from harness.tracking.records import Record
 from harness.utils.hashing import content_hash
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 class RunResult:
     """What a run did; `lost` says why records could not be sent, they are kept in the store."""
 
-    prepared: Prepared
+    prepared: PreparedInputs
     boards: set[tuple[str, str]]
     """(task, data digest) of the boards the recipe fills."""
     computed: int = 0
@@ -54,9 +54,9 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int,
     opened = time.perf_counter() - began
     prepared = prepare_inputs(recipe, data, store, tracker)
     expansion = JobGrid(recipe, prepared)
-    outcome = RunResult(prepared, {(task, expansion.data_of(task)) for task in recipe.tasks},
+    outcome = RunResult(prepared, {(task, expansion.task_data_digest(task)) for task in recipe.tasks},
                       tracking_seconds=opened)
-    with _Session(tracker, recipe, outcome, workers, force) as session:
+    with _RunSession(tracker, recipe, outcome, workers, force) as session:
         try:
             session.run(expansion.jobs())
             if recipe.search is not None:
@@ -67,7 +67,7 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int,
                                 f"{workers} jobs busy")
                 for grid in recipe.grids:
                     logger.info(f"searching {grid.task}: {recipe.search.trials} trials")
-                    session.run(GridSearch(expansion, grid, store).run(session.batch))
+                    session.run(GridSearch(expansion, grid, store).run(session.run_batch))
         except BaseException as error:
             session.end(f"{type(error).__name__}: {error}")
             raise
@@ -75,7 +75,7 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int,
     return outcome
 
 
-class _Session:
+class _RunSession:
     """The jobs of one `framelight run`: what is computed, kept, sent and lost."""
 
     def __init__(self, tracker: Tracker, recipe: Recipe, outcome: RunResult, workers: int, force: bool) -> None:
@@ -83,20 +83,20 @@ class _Session:
         self._executor: Executor | None = None
         self._stack, prepared = ExitStack(), outcome.prepared
         self.study, self.tracked, self.renewed = "", set(), set()
-        with self._tracking():
-            self.study = tracker.study(recipe.name, content_hash([recipe, prepared.images, prepared.labels]), {
+        with self._catch_tracking_loss():
+            self.study = tracker.start_study(recipe.name, content_hash([recipe, prepared.images, prepared.labels]), {
                 "recipe": recipe.name, "data": prepared.dataset, "protocol": recipe.protocol.name,
                 "seeds": ",".join(map(str, recipe.seeds)), "backbones": ",".join(recipe.backbones)})
-            self.tracked = set() if force else tracker.tracked()
+            self.tracked = set() if force else tracker.finished_job_ids()
 
-    def __enter__(self) -> _Session:
+    def __enter__(self) -> _RunSession:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
     @contextmanager
-    def _tracking(self) -> Iterator[None]:
+    def _catch_tracking_loss(self) -> Iterator[None]:
         """What a server that died keeps from being sent is kept in the store; the first loss is remembered."""
         began = time.perf_counter()
         try:
@@ -106,27 +106,27 @@ class _Session:
         self.outcome.tracking_seconds += time.perf_counter() - began
 
     def run(self, jobs: list[Job]) -> None:
-        for _ in self._records([(job, None) for job in jobs]):
+        for _ in self._iter_records([(job, None) for job in jobs]):
             pass
 
-    def batch(self, jobs: list[tuple[Job, PruningClient | None]]) -> list[Record]:
+    def run_batch(self, jobs: list[tuple[Job, PruningClient | None]]) -> list[Record]:
         """The records of some jobs, in their order."""
-        found = {job.job_id: record for job, record in self._records(jobs)}
+        found = {job.job_id: record for job, record in self._iter_records(jobs)}
         return [found[job.job_id] for job, _ in jobs]
 
     def end(self, failed: str | None) -> None:
         if self.outcome.lost is None:
-            with self._tracking():
-                self.tracker.end(self.study, failed)
+            with self._catch_tracking_loss():
+                self.tracker.end_run(self.study, failed)
 
-    def _records(self, jobs: list[tuple[Job, PruningClient | None]]) -> Iterator[tuple[Job, Record]]:
+    def _iter_records(self, jobs: list[tuple[Job, PruningClient | None]]) -> Iterator[tuple[Job, Record]]:
         pending: dict[Job, PruningClient | None] = {}
         for job, reporter in jobs:
-            if not self._forced(job) and _finished(job):
+            if not self._is_forced(job) and _is_finished(job):
                 self.outcome.kept += 1
                 record = JobFolder(job.folder).read_record()
                 if job.job_id not in self.tracked:
-                    self._send(job, record)
+                    self._log_record(job, record)
                 yield job, record
             else:
                 pending.setdefault(job, reporter)
@@ -134,63 +134,65 @@ class _Session:
             yield from self._compute(pending)
 
     def _compute(self, pending: dict[Job, PruningClient | None]) -> Iterator[tuple[Job, Record]]:
-        from harness.jobs.execute import failed
+        from harness.jobs.execute import make_failed_record
         from harness.utils.progress import Progress
 
-        schedule = Schedule(self._workers(), self.workers, pending, self._trained, self._begin)
+        schedule = JobScheduler(
+            self._get_executor(), self.workers, pending, self._has_predictions, self._delete_forced_outputs
+        )
         with Progress("jobs", unit="job") as progress:
             for done, (job, record) in enumerate(schedule, 1):
                 if isinstance(record, BaseException):
-                    record = failed(job, record)
+                    record = make_failed_record(job, record)
                     self.outcome.failures.append(record)
                 self.outcome.computed += 1
-                self._send(job, record)
+                self._log_record(job, record)
                 progress(done, len(pending))
                 yield job, record
 
-    def _trained(self, job: Job) -> bool:
-        return not self._forced(job) and job.predictions.is_dir()
+    def _has_predictions(self, job: Job) -> bool:
+        return not self._is_forced(job) and job.predictions.is_dir()
 
-    def _begin(self, job: Job) -> None:
+    def _delete_forced_outputs(self, job: Job) -> None:
         """A forced job gives up its old result only when it is handed out; a training that jobs share is made once."""
-        if self._forced(job):
+        if self._is_forced(job):
             shutil.rmtree(job.folder, ignore_errors=True)
             if job.training_id not in self.renewed:
                 shutil.rmtree(job.predictions, ignore_errors=True)
                 self.renewed.add(job.training_id)
 
-    def _forced(self, job: Job) -> bool:
+    def _is_forced(self, job: Job) -> bool:
         """A search's trials stand: what was told to its study is not unsaid."""
         return self.force and job.configuration.kind != "trial"
 
-    def _workers(self) -> Executor:
+    def _get_executor(self) -> Executor:
         if self._executor is None:
             from harness.runner.executors import local_executor
 
             self._executor = self._stack.enter_context(local_executor(self.workers))
         return self._executor
 
-    def _send(self, job: Job, record: Record) -> None:
+    def _log_record(self, job: Job, record: Record) -> None:
         """The names a record is shown by and the seeds it belongs with are those of the recipe that sends it."""
         if self.outcome.lost is not None:
             return
         record = dataclasses.replace(record, recipe=job.recipe, expected_seeds=job.expected_seeds,
                                      dataset=job.dataset, backbone=job.backbone)
         folder = job.folder if job.folder.is_dir() else None
-        with self._tracking():
-            self.tracker.log(record, folder, self.study, replace=self.force and record.status == "finished")
+        with self._catch_tracking_loss():
+            self.tracker.log_record(record, folder, self.study, replace=self.force and record.status == "finished")
 
 
-def _finished(job: Job) -> bool:
+def _is_finished(job: Job) -> bool:
     """Whether the job's folder is whole; what is damaged is given up, so that it is computed again."""
     if not JobFolder(job.folder).has_record():
         return False
     if all(map(is_zipfile, job.folder.glob("*.npz"))):
         return True
-    _forget(job)
+    _delete_outputs(job)
     return False
 
 
-def _forget(job: Job) -> None:
+def _delete_outputs(job: Job) -> None:
     for folder in (job.folder, job.predictions):
         shutil.rmtree(folder, ignore_errors=True)

@@ -46,24 +46,24 @@ class SearchSpace:
             del settings[name]
         recipe, grid = self.expansion.recipe, dataclasses.replace(self.grid, backbones=(), smoothings=())
         return content_hash([settings, grid, self.smoothing, recipe.protocol, recipe.thresholds, recipe.missing,
-                       recipe.seeds[0], REVISION, self.expansion.data_of(grid.task), sorted(self.backbones)])
+                       recipe.seeds[0], REVISION, self.expansion.task_data_digest(grid.task), sorted(self.backbones)])
 
     def job(self, trial: Trial, kind: str, seed: int) -> Job:
         """The job of a trial; asks it for every parameter."""
-        head, smoothing = self._head(trial), self.smoothing
+        head, smoothing = self._suggest_head(trial), self.smoothing
         radius = trial.suggest_int("radius", smoothing.smallest, smoothing.largest)
         kernel = trial.suggest_categorical("kernel", list(smoothing.kernels))
         backbone = self.backbones[trial.suggest_categorical("backbone", sorted(self.backbones))]
         features = trial.suggest_categorical("features", list(self.grid.features))
-        gaps = _choice(trial, "gaps", self.settings.gaps or (smoothing.gaps,))
+        gaps = _suggest_choice(trial, "gaps", self.settings.gaps or (smoothing.gaps,))
         fixed = dataclasses.replace(smoothing, kernels=(kernel,), smallest=radius, largest=radius, gaps=gaps)
         job = self.expansion.job(kind, self.grid.task, backbone, features, head, fixed, seed)
         if "au" not in TASKS[self.grid.task].slices():
             return job
-        thresholds = _choice(trial, "thresholds", self.settings.thresholds or (job.configuration.thresholds,))
+        thresholds = _suggest_choice(trial, "thresholds", self.settings.thresholds or (job.configuration.thresholds,))
         return dataclasses.replace(job, configuration=dataclasses.replace(job.configuration, thresholds=thresholds))
 
-    def _head(self, trial: Trial) -> HeadConfig:
+    def _suggest_head(self, trial: Trial) -> HeadConfig:
         settings, kind = self.settings, trial.suggest_categorical("head", sorted(self.heads))
         deep = kind == "mlp" or (kind == "multitask" and trial.suggest_categorical("shared", [False, True]))
         return dataclasses.replace(
@@ -73,5 +73,5 @@ class SearchSpace:
             epochs=trial.suggest_int("epochs", *settings.epochs, log=True))
 
 
-def _choice(trial: Trial, name: str, choices: tuple[str, ...]) -> str:
+def _suggest_choice(trial: Trial, name: str, choices: tuple[str, ...]) -> str:
     return choices[0] if len(choices) == 1 else trial.suggest_categorical(name, list(choices))

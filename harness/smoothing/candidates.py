@@ -8,9 +8,9 @@ from typing import ClassVar
 from harness.smoothing.gaps import GAPS
 from harness.smoothing.kernels import CAUSAL, MAX_RADIUS
 from harness.utils.errors import unknown_name_error
-from harness.utils.validation import _require
+from harness.utils.validation import require
 
-KERNELS = ("mean", "median")
+DEFAULT_KERNELS = ("mean", "median")
 """Those a recipe chooses among when it names none; `harness.smoothing.CAUSAL` may be named too."""
 
 
@@ -39,17 +39,19 @@ class SmoothingGrid:
     """
 
     hash_tag: ClassVar[str] = "Smoothing"
-    kernels: tuple[str, ...] = KERNELS
+    kernels: tuple[str, ...] = DEFAULT_KERNELS
     smallest: int = 0
     largest: int = 50
     gaps: str = "linear"
 
     def __post_init__(self) -> None:
         for kernel in self.kernels:
-            if kernel not in (*KERNELS, *CAUSAL):
-                raise unknown_name_error("kernel", kernel, (*KERNELS, *CAUSAL))
-        _require(len(self.kernels) > 0, f"smoothing.kernels is empty; name some of {', '.join((*KERNELS, *CAUSAL))}")
-        _require(0 <= self.smallest <= self.largest <= MAX_RADIUS,
+            if kernel not in (*DEFAULT_KERNELS, *CAUSAL):
+                raise unknown_name_error("kernel", kernel, (*DEFAULT_KERNELS, *CAUSAL))
+        require(
+            len(self.kernels) > 0, f"smoothing.kernels is empty; name some of {', '.join((*DEFAULT_KERNELS, *CAUSAL))}"
+        )
+        require(0 <= self.smallest <= self.largest <= MAX_RADIUS,
                  f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {MAX_RADIUS}, "
                  "smallest first")
         if self.gaps not in GAPS:

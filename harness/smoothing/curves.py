@@ -67,17 +67,17 @@ def statistics_by_radius(labels: LabeledRows, videos: Sequence[np.ndarray], kern
     if any(output.name == "va" for output in labels.task.outputs) or len(videos) < 2:
         accumulate = labels.accumulator(thresholds)
         return (accumulate(outputs) for _, outputs in smooth_many_radii(videos, kernel, radii))
-    return _in_groups(labels, videos, kernel, list(radii), thresholds)
+    return _statistics_in_groups(labels, videos, kernel, list(radii), thresholds)
 
 
-def _in_groups(labels: LabeledRows, videos: Sequence[np.ndarray], kernel: str, radii: list[int],
+def _statistics_in_groups(labels: LabeledRows, videos: Sequence[np.ndarray], kernel: str, radii: list[int],
                thresholds: np.ndarray | float) -> Iterator[SufficientStatistics]:
     units, rows = labels.units, labels.rows
     unit, order = validate_unit_index(np.asarray(labels.unit), units), np.argsort(rows, kind="stable")
     ordered = rows[order]
     ends = np.cumsum([len(video) for video in videos])
     totals: list[dict[str, np.ndarray]] = [{} for _ in radii]
-    for first, last in _groups(ends):
+    for first, last in _group_videos(ends):
         start = ends[first - 1] if first else 0
         inside = order[slice(*np.searchsorted(ordered, [start, ends[last - 1]]))]
         present, own = np.unique(unit[inside], return_inverse=True)
@@ -92,7 +92,7 @@ def _in_groups(labels: LabeledRows, videos: Sequence[np.ndarray], kernel: str, r
     return (SufficientStatistics(labels.task.name, total) for total in totals)
 
 
-def _groups(ends: np.ndarray) -> Iterator[tuple[int, int]]:
+def _group_videos(ends: np.ndarray) -> Iterator[tuple[int, int]]:
     """(first, end) of neighbouring videos with about GROUP_FRAMES frames together."""
     first, start = 0, 0
     for i, end in enumerate(ends):

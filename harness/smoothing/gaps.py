@@ -6,7 +6,7 @@ import operator
 
 import numpy as np
 
-from harness.smoothing.kernels import as_matrix
+from harness.smoothing.kernels import validate_matrix
 from harness.utils.errors import InputError, unknown_name_error
 
 GAPS = ("linear", "nearest", "published", "held")
@@ -46,7 +46,7 @@ def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int, method: str 
     """
     if method not in GAPS:
         raise unknown_name_error("gaps", method, GAPS)
-    frames, outputs = np.asarray(frames), as_matrix(outputs, "outputs")
+    frames, outputs = np.asarray(frames), validate_matrix(outputs, "outputs")
     if frames.shape != (len(outputs),):
         raise InputError(f"{frames.size} frame numbers for {len(outputs)} rows of outputs; give one for each row")
     if not len(frames):
@@ -59,11 +59,11 @@ def fill_gaps(frames: np.ndarray, outputs: np.ndarray, length: int, method: str 
     right = np.searchsorted(frames, dense).clip(max=len(frames) - 1)
     left = np.where(frames[right] > dense, right - 1, right).clip(min=0)
     span = frames[right] - frames[left]
-    weight = _later(dense - frames[left], span, method)[:, None]
+    weight = _later_weight(dense - frames[left], span, method)[:, None]
     return outputs[left] * (1 - weight) + outputs[right] * weight
 
 
-def _later(gone: np.ndarray, span: np.ndarray, method: str) -> np.ndarray:
+def _later_weight(gone: np.ndarray, span: np.ndarray, method: str) -> np.ndarray:
     """Weight of the later of two crops, `gone` frames after the earlier one; 0 where they are the same (span 0)."""
     if method == "held":
         return np.zeros(len(gone))

@@ -69,21 +69,23 @@ def smooth_many_radii(
     """
     if kernel not in KERNELS:
         raise unknown_name_error("kernel", kernel, KERNELS)
-    columns = [np.ascontiguousarray(as_matrix(video, f"outputs of video {i}").T) for i, video in enumerate(videos)]
+    columns = [
+        np.ascontiguousarray(validate_matrix(video, f"outputs of video {i}").T) for i, video in enumerate(videos)
+    ]
     if not columns:
         raise InputError("no video to smooth")
     if len({len(video) for video in columns}) > 1:
         raise InputError(f"videos differ in width: {sorted({len(video) for video in columns})} columns")
-    checked = _radii(radii)
+    checked = _validate_radii(radii)
     return ((radius, smoothed.T) for radius, smoothed in zip(checked, KERNELS[kernel](columns, checked)))
 
 
-def _none(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.ndarray]:
+def _no_smoothing(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.ndarray]:
     for _ in radii:
         yield np.concatenate(videos, axis=1)
 
 
-def _mean(videos: list[np.ndarray], radii: list[int], ahead: bool) -> Iterator[np.ndarray]:
+def _window_mean(videos: list[np.ndarray], radii: list[int], ahead: bool) -> Iterator[np.ndarray]:
     """Window sums grow by one frame at each end from radius to radius; a row of ones sums to the window's size.
 
     ahead: the window reaches as far into the future as into the past.
@@ -97,17 +99,17 @@ def _mean(videos: list[np.ndarray], radii: list[int], ahead: bool) -> Iterator[n
                     total[:, :-r] += video[:, r:]
                 total[:, r:] += video[:, :-r]
         reached = radius
-        smoothed, parts = _empty(videos)
+        smoothed, parts = _allocate_output(videos)
         for total, part in zip(sums, parts):
             np.divide(total[:-1], total[-1], out=part)
         yield smoothed
 
 
-def _each(moving: Callable[[np.ndarray, int], np.ndarray], videos: list[np.ndarray], radii: list[int]
+def _filter_each(moving: Callable[[np.ndarray, int], np.ndarray], videos: list[np.ndarray], radii: list[int]
           ) -> Iterator[np.ndarray]:
     """A filter of one video [C, T] at one radius, of each video at each radius."""
     for radius in radii:
-        smoothed, parts = _empty(videos)
+        smoothed, parts = _allocate_output(videos)
         for video, part in zip(videos, parts):
             part[...] = moving(video, radius)
         yield smoothed
@@ -129,17 +131,17 @@ def _trailing_median(video: np.ndarray, radius: int) -> np.ndarray:
 
 
 def _exponential(video: np.ndarray, radius: int) -> np.ndarray:
-    """The sum of all frames so far, each weighed less by `kept` for every frame since, over the sum of the weights."""
+    """The sum of all frames so far, each weighed less by `decay` for every frame since, over the sum of the weights."""
     if not video.shape[1]:
         return video
     from scipy.signal import lfilter
 
     counted = np.vstack([video, np.ones(video.shape[1])])
-    sums = lfilter([1.0], [1.0, -kept(radius)], counted, axis=1)
+    sums = lfilter([1.0], [1.0, -decay(radius)], counted, axis=1)
     return sums[:-1] / sums[-1]
 
 
-def kept(radius: int) -> float:
+def decay(radius: int) -> float:
     """What `exponential` keeps of a weight from one frame to the next: a mean age of r/2 frames."""
     return radius / (radius + 2)
 
@@ -155,19 +157,19 @@ def required_lookahead(kernel: str, radius: int) -> int:
 
 
 KERNELS: dict[str, Kernel] = {
-    "none": _none, "mean": partial(_mean, ahead=True), "median": partial(_each, _moving_median),
-    "trailing_mean": partial(_mean, ahead=False), "trailing_median": partial(_each, _trailing_median),
-    "exponential": partial(_each, _exponential)}
+    "none": _no_smoothing, "mean": partial(_window_mean, ahead=True), "median": partial(_filter_each, _moving_median),
+    "trailing_mean": partial(_window_mean, ahead=False), "trailing_median": partial(_filter_each, _trailing_median),
+    "exponential": partial(_filter_each, _exponential)}
 
 
-def _empty(videos: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+def _allocate_output(videos: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
     """A fresh [C, sum of T] and its views [C, T_v], one for each video."""
     ends = np.cumsum([video.shape[1] for video in videos])
     whole = np.empty((len(videos[0]), ends[-1]))
     return whole, np.split(whole, ends[:-1], axis=1)
 
 
-def as_matrix(values: np.ndarray, what: str) -> np.ndarray:
+def validate_matrix(values: np.ndarray, what: str) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2:
         raise InputError(f"{what} have shape {list(values.shape)}; expected [frames, columns]")
@@ -177,7 +179,7 @@ def as_matrix(values: np.ndarray, what: str) -> np.ndarray:
     return values
 
 
-def _radii(radii: Sequence[int] | Iterable[int]) -> list[int]:
+def _validate_radii(radii: Sequence[int] | Iterable[int]) -> list[int]:
     try:
         checked = [operator.index(radius) for radius in radii]
     except TypeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bottleneck
 import numpy as np
 
-from harness.smoothing.kernels import CAUSAL, kept, smooth
+from harness.smoothing.kernels import CAUSAL, decay, smooth
 from harness.utils.errors import InputError
 
 
@@ -52,21 +52,21 @@ class StreamingFilter:
         """
         if outputs is None:
             self._missed += self._last is None
-            return None if self._last is None else self._next(self._last)
+            return None if self._last is None else self._update(self._last)
         outputs = np.array(outputs, dtype=np.float64)
         if not np.isfinite(outputs).all():
             raise InputError(f"frame {self._seen + self._missed + 1} of a stream holds NaN or infinity")
         self._last = outputs
         for _ in range(self._missed):
-            self._next(outputs)
+            self._update(outputs)
         self._missed = 0
-        return self._next(outputs)
+        return self._update(outputs)
 
-    def _next(self, outputs: np.ndarray) -> np.ndarray:
+    def _update(self, outputs: np.ndarray) -> np.ndarray:
         self._seen += 1
         if self.kernel == "exponential":
-            self._sum = outputs + kept(self.radius) * self._sum
-            self._weight = 1 + kept(self.radius) * self._weight
+            self._sum = outputs + decay(self.radius) * self._sum
+            self._weight = 1 + decay(self.radius) * self._weight
             return self._sum / self._weight
         if self._window is None:
             self._window = np.empty((self.radius + 1, len(outputs)))

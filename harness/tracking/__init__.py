@@ -39,12 +39,12 @@ def tracked_records(store: Store) -> list[Record]:
 
     location = locate(store)
 
-    def ask() -> RunTags:
+    def fetch_runs() -> RunTags:
         from harness.tracking.tracker import Tracker
 
         return Tracker(location, reading_only=True).tagged_runs()
 
-    return read_records(location, ask)
+    return read_records(location, fetch_runs)
 
 
 def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:

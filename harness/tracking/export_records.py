@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exported:
+class ExportRecord:
     """One exported file of one job: what it costs here, how far it is from the run, and its own score.
 
     sha256, size: of the file (bytes; of all its parts where a format has several). parameters; macs: of one crop, None
@@ -54,17 +54,17 @@ class Exported:
     crops: int = 0
 
 
-def folder(store: Store, job_id: str) -> Path:
+def export_folder(store: Store, job_id: str) -> Path:
     return store.exports / job_id
 
 
-def write(store: Store, exported: Exported) -> Path:
-    path = folder(store, exported.job_id) / f"{exported.format}-{exported.precision}.json"
+def write(store: Store, exported: ExportRecord) -> Path:
+    path = export_folder(store, exported.job_id) / f"{exported.format}-{exported.precision}.json"
     write_json(path, {"schema": SCHEMA, **dataclasses.asdict(exported)})
     return path
 
 
-def exports(store: Store) -> Iterator[Exported]:
+def read_exports(store: Store) -> Iterator[ExportRecord]:
     """Those in a store, by job, format and precision; a document that cannot be read or of another version is passed
     over: exporting again writes it."""
     for path in sorted(store.exports.glob("*/*.json")):
@@ -73,9 +73,9 @@ def exports(store: Store) -> Iterator[Exported]:
             yield found
 
 
-def _read(path: Path) -> Exported | None:
+def _read(path: Path) -> ExportRecord | None:
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return Exported(**values) if values.pop("schema", None) == SCHEMA else None
+        return ExportRecord(**values) if values.pop("schema", None) == SCHEMA else None
     except (OSError, ValueError, TypeError, AttributeError):
         return None

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlparse
 
 from filelock import FileLock, Timeout
 
-from harness.tracking.serialization import WRITER
+from harness.tracking.serialization import WRITER_TAG
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 
@@ -72,7 +72,7 @@ LOCK_SECONDS = 300
 
 
 @contextmanager
-def locked(location: Location) -> Iterator[None]:
+def lock_location(location: Location) -> Iterator[None]:
     """Hold the location's lock; it goes with the process that held it, however that ends."""
     try:
         with FileLock(location.lock, timeout=LOCK_SECONDS):
@@ -82,15 +82,15 @@ def locked(location: Location) -> Iterator[None]:
                               "wait for it or end it, then run the command again") from error
 
 
-def writer(location: Location) -> str:
+def writer_id(location: Location) -> str:
     """This store on this machine: whoever holds its lock may clear what a killed process of it left."""
     return f"{platform.node()}:{location.store}"
 
 
 def source_tags(location: Location) -> dict[str, str]:
     """Tags that say who logged a run, in MLflow's own names where it has them."""
-    return {"mlflow.source.name": "framelight", "mlflow.source.type": "LOCAL", "mlflow.user": _user(),
-            WRITER: writer(location)}
+    return {"mlflow.source.name": "framelight", "mlflow.source.type": "LOCAL", "mlflow.user": _user_name(),
+            WRITER_TAG: writer_id(location)}
 
 
 def make_folder(folder: Path) -> None:
@@ -101,7 +101,7 @@ def make_folder(folder: Path) -> None:
                               "choose another store with --store DIR") from error
 
 
-def _user() -> str:
+def _user_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -24,8 +24,8 @@ STATUSES = ("finished", "failed", "pruned")
 FLAGS = {"uses_labels": "reads labels of the reported split",
          "own_scores": "features hold scores of what is predicted"}
 """What a reader must know of a result, and why."""
-_TUPLES = ("thresholds", "expected_seeds", "undefined", "flags")
-_SCORES = ("metrics", "unsmoothed", "selection")
+_TUPLE_FIELDS = ("thresholds", "expected_seeds", "undefined", "flags")
+_SCORE_FIELDS = ("metrics", "unsmoothed", "selection")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +97,13 @@ class Record(DisplayLabels):
     error: str | None = None
 
     def __post_init__(self) -> None:
-        for name in _TUPLES:
+        for name in _TUPLE_FIELDS:
             value = getattr(self, name)
-            object.__setattr__(self, name, None if value is None else tuple(_plain(value)))
+            object.__setattr__(self, name, None if value is None else tuple(_to_builtin(value)))
         if self.kind not in KINDS or self.status not in STATUSES:
             raise FramelightError(f"record {self.job_id}: kind '{self.kind}' or status '{self.status}' does not exist; "
                                   f"kinds: {', '.join(KINDS)}; statuses: {', '.join(STATUSES)}")
-        for name in _SCORES:
+        for name in _SCORE_FIELDS:
             wrong = [key for key, value in getattr(self, name).items() if not math.isfinite(value)]
             if wrong:
                 raise FramelightError(f"record {self.job_id}: {name} {', '.join(wrong)} not finite; "
@@ -116,7 +116,7 @@ class Record(DisplayLabels):
         return dataclasses.replace(self, curve={}, environment={}, duration={})
 
 
-def _plain(value: Any) -> Any:
+def _to_builtin(value: Any) -> Any:
     """numpy scalars and arrays as Python's own."""
     return value.tolist() if hasattr(value, "tolist") else value
 
@@ -126,10 +126,10 @@ def to_json(record: Record, indent: int | None = None) -> str:
     when `indent` is None (the compact form)."""
     values = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
     if indent is None:
-        values = {name: value for name, value in values.items() if value != _DEFAULTS.get(name, _REQUIRED)}
+        values = {name: value for name, value in values.items() if value != _DEFAULTS.get(name, _NO_DEFAULT)}
     separators = (",", ":") if indent is None else None
     return json.dumps({"schema": SCHEMA, **values}, indent=indent, separators=separators,
-                      sort_keys=True, allow_nan=False, default=_plain)
+                      sort_keys=True, allow_nan=False, default=_to_builtin)
 
 
 def from_json(text: str, where: str = "record") -> Record:
@@ -168,7 +168,7 @@ def read(path: Path) -> Record:
     return from_json(text, str(path))
 
 
-_REQUIRED = object()
+_NO_DEFAULT = object()
 _DEFAULTS = {f.name: f.default_factory() if f.default_factory is not dataclasses.MISSING else f.default
              for f in dataclasses.fields(Record)
              if f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.tracking.location import Location
-from harness.tracking.serialization import JOB
+from harness.tracking.serialization import JOB_TAG
 
 if TYPE_CHECKING:
     from harness.tracking.tracker import Tracker
@@ -25,6 +25,6 @@ class RemoteJobFiles:
             from harness.tracking.tracker import Tracker
 
             self._tracker = Tracker(self._location, reading_only=True)
-            self._runs = {tags[JOB]: run for run, status, tags in self._tracker.tagged_runs()
-                          if status == "FINISHED" and JOB in tags}
-        return job_id in self._runs and self._tracker.fetch(self._runs[job_id], name, path)
+            self._runs = {tags[JOB_TAG]: run for run, status, tags in self._tracker.tagged_runs()
+                          if status == "FINISHED" and JOB_TAG in tags}
+        return job_id in self._runs and self._tracker.download_file(self._runs[job_id], name, path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.tracking.environment import environment
-from harness.tracking.serialization import MetricPoint, environment_tags, flattened
+from harness.tracking.serialization import MetricPoint, environment_tags, flatten_params
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
@@ -31,27 +31,29 @@ class TrainingRun:
     def start(self, settings: Mapping[str, Any], again: bool = False) -> None:
         """settings: nested JSON types, the run's params; again: though one has finished."""
         tags = environment_tags(environment())
-        self.run_id = self._send(lambda to: to.training(self.key, self.name, flattened(settings), tags, again))
+        self.run_id = self._call_tracker(
+            lambda to: to.start_training(self.key, self.name, flatten_params(settings), tags, again)
+        )
 
-    def epoch(self, stage: str, epoch: int, values: Mapping[str, float]) -> None:
+    def log_epoch(self, stage: str, epoch: int, values: Mapping[str, float]) -> None:
         """Points of the curves `<stage>/<name>` at step `epoch`."""
-        self._send_to_run(lambda to, run: to.log_points(run, points(values, epoch, f"{stage}/")))
+        self._call_with_run(lambda to, run: to.log_points(run, metric_points(values, epoch, f"{stage}/")))
 
     def finish(self, curves: Iterable[MetricPoint], metrics: Mapping[str, float], data: tuple[str, str],
                folder: Path) -> None:
         """Send what the curves lack, final metrics, the data's (name, digest) and the files of `folder`."""
-        every = [*curves, *points(metrics, 0)]
-        self._send_to_run(lambda to, run: to.finish_training(run, self.key, every, data, folder))
+        every = [*curves, *metric_points(metrics, 0)]
+        self._call_with_run(lambda to, run: to.finish_training(run, self.key, every, data, folder))
 
     def fail(self, why: str) -> None:
-        self._send_to_run(lambda to, run: to.end(run, why))
+        self._call_with_run(lambda to, run: to.end_run(run, why))
 
-    def _send_to_run(self, call: Callable[[Tracker, str], None]) -> None:
+    def _call_with_run(self, call: Callable[[Tracker, str], None]) -> None:
         run_id = self.run_id
         if run_id is not None:
-            self._send(lambda to: call(to, run_id))
+            self._call_tracker(lambda to: call(to, run_id))
 
-    def _send(self, call: Callable[[Tracker], Sent]) -> Sent | None:
+    def _call_tracker(self, call: Callable[[Tracker], Sent]) -> Sent | None:
         if self.tracker is None or self.lost is not None:
             return None
         try:
@@ -61,7 +63,7 @@ class TrainingRun:
             return None
 
 
-def points(values: Mapping[str, float], step: int, prefix: str = "") -> list[MetricPoint]:
+def metric_points(values: Mapping[str, float], step: int, prefix: str = "") -> list[MetricPoint]:
     """Metrics of the finite numbers among `values`."""
     return [(f"{prefix}{name}", float(value), step) for name, value in values.items()
             if isinstance(value, (int, float)) and math.isfinite(value)]

@@ -23,27 +23,27 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
     if location.database is not None and not location.database.exists():
         raise InputError(f"nothing was tracked in {location.store} yet; start with: framelight run quickstart "
                          f"--store {location.store}")
-    port = _free_port() if port is None else _checked(port)
+    port = _find_free_port() if port is None else _check_port(port)
     argv = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", location.uri,
             "--default-artifact-root", str(location.artifacts), "--host", HOST, "--port", str(port), "--workers", "1"]
     return argv, f"http://{HOST}:{port}"
 
 
-def _checked(port: int) -> int:
+def _check_port(port: int) -> int:
     if not 1 <= port <= 65535:
         raise InputError(f"port {port} does not exist; ports are 1 to 65535")
-    if not _free(port):
+    if not _is_free(port):
         raise InputError(f"port {port} is in use; name another with --port, or leave it out")
     return port
 
 
-def _free(port: int) -> bool:
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         return bool(probe.connect_ex((HOST, port)))
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     for port in range(5000, 5100):
-        if _free(port):
+        if _is_free(port):
             return port
     raise InputError("no free port from 5000 to 5099; name one with --port")

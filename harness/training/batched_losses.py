@@ -24,19 +24,19 @@ from harness.training.losses import (
 )
 
 
-def stacked(losses: BlockLosses, logits: Tensor, targets: Targets) -> Tensor:
+def compute_batched_losses(losses: BlockLosses, logits: Tensor, targets: Targets) -> Tensor:
     """As `losses` of each head's logits."""
-    return sum(losses.weights.get(name, 1.0) * _one(loss, logits[:, losses.columns[name]], *targets[name])
+    return sum(losses.weights.get(name, 1.0) * _compute_loss(loss, logits[:, losses.columns[name]], *targets[name])
                for name, loss in losses.losses.items() if name in targets)
 
 
-def _one(loss: nn.Module, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    if type(loss) in STACKED:
-        return STACKED[type(loss)](loss, logits, target, valid)
+def _compute_loss(loss: nn.Module, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    if type(loss) in BATCHED_LOSSES:
+        return BATCHED_LOSSES[type(loss)](loss, logits, target, valid)
     return torch.stack([loss(one, target, valid) for one in logits.unbind(2)])
 
 
-def _dropped(valid: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
+def _drop_invalid(valid: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
     """The valid rows of each; all of them as they are where that is all."""
     if valid.all():
         return rows
@@ -46,7 +46,7 @@ def _dropped(valid: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
 
 def _cross_entropy(loss: CrossEntropy, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     rows, classes, heads = logits.shape
-    logits, target = _dropped(valid, logits, target)
+    logits, target = _drop_invalid(valid, logits, target)
     total = functional.cross_entropy(logits, target[:, None].expand(-1, heads), loss.weights, reduction="none",
                                      label_smoothing=loss.smoothing).sum(0)
     if not loss.zeroed:
@@ -55,7 +55,7 @@ def _cross_entropy(loss: CrossEntropy, logits: Tensor, target: Tensor, valid: Te
 
 
 def _one_minus_ccc(loss: OneMinusCCC, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    prediction, target = _values(logits, target, valid, loss.linear, loss.zeroed)
+    prediction, target = _predictions_and_targets(logits, target, valid, loss.linear, loss.zeroed)
     if len(target) < 2:
         return logits[:0].sum((0, 1))
     gap = prediction.mean(0) - target.mean(0)
@@ -65,14 +65,16 @@ def _one_minus_ccc(loss: OneMinusCCC, logits: Tensor, target: Tensor, valid: Ten
 
 
 def _squared_error(loss: SquaredError, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    prediction, target = _values(logits, target, valid, False, loss.zeroed)
+    prediction, target = _predictions_and_targets(logits, target, valid, False, loss.zeroed)
     return (prediction - target).square().sum((0, 1)) / max(len(target) * logits.shape[1], 1)
 
 
-def _values(logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed: bool) -> tuple[Tensor, Tensor]:
+def _predictions_and_targets(
+    logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed: bool
+) -> tuple[Tensor, Tensor]:
     """Predicted values [b, c, J] and targets [b, c, 1] of the rows that count."""
     if not zeroed:
-        logits, target = _dropped(valid, logits, target)
+        logits, target = _drop_invalid(valid, logits, target)
     prediction, target = logits if linear else torch.tanh(logits), target[:, :, None]
     if zeroed:
         prediction, target = prediction * valid[:, None, None], target * valid[:, None, None]
@@ -81,7 +83,7 @@ def _values(logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed:
 
 def _binary_cross_entropy(loss: BinaryCrossEntropy, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     every = target.numel()
-    logits, target = _dropped(valid, logits, target)
+    logits, target = _drop_invalid(valid, logits, target)
     count, target = every if loss.zeroed else target.numel(), target.to(logits.dtype)
     weights = torch.lerp(loss.weights[:, 0].expand_as(target), loss.weights[:, 1].expand_as(target), target)
     each = functional.binary_cross_entropy_with_logits(
@@ -89,6 +91,6 @@ def _binary_cross_entropy(loss: BinaryCrossEntropy, logits: Tensor, target: Tens
     return each.sum((0, 1)) / max(count, 1)
 
 
-STACKED: Mapping[type[nn.Module], Callable[..., Tensor]] = {
+BATCHED_LOSSES: Mapping[type[nn.Module], Callable[..., Tensor]] = {
     CrossEntropy: _cross_entropy, OneMinusCCC: _one_minus_ccc, SquaredError: _squared_error,
     BinaryCrossEntropy: _binary_cross_entropy}

@@ -14,22 +14,22 @@ from torch import Tensor
 from harness.training.fit import FitResult, OptimizerConfig
 from harness.utils.errors import FramelightError
 
-KEY = "framelight"
+CHECKPOINT_KEY = "framelight"
 """Where in Lightning's checkpoint ours lies."""
 
 
-def entry(optimisation: OptimizerConfig, fitted: FitResult, **rest: Any) -> dict[str, Any]:
+def make_entry(optimisation: OptimizerConfig, fitted: FitResult, **rest: Any) -> dict[str, Any]:
     return {"optimisation": dataclasses.asdict(optimisation), "fitted": dict(vars(fitted)), **rest}
 
 
-def read(path: Path, optimisation: OptimizerConfig, state: Mapping[str, Tensor]) -> FitResult:
+def load_fit_result(path: Path, optimisation: OptimizerConfig, state: Mapping[str, Tensor]) -> FitResult:
     """What had been fitted when the checkpoint was written; FramelightError when it is damaged or another fit's.
 
     state: the tensors of the model that is to go on from it.
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        kept, weights = checkpoint[KEY], checkpoint["state_dict"]
+        kept, weights = checkpoint[CHECKPOINT_KEY], checkpoint["state_dict"]
         fitted = FitResult(**kept["fitted"])
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
@@ -48,5 +48,5 @@ def read(path: Path, optimisation: OptimizerConfig, state: Mapping[str, Tensor])
     return fitted
 
 
-def finished(fitted: FitResult, optimisation: OptimizerConfig) -> bool:
+def is_finished(fitted: FitResult, optimisation: OptimizerConfig) -> bool:
     return fitted.stopped or len(fitted.history) >= optimisation.epochs

@@ -17,7 +17,10 @@ class ExponentialMovingAverage:
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay, self.updates = decay, 0
-        self.values = {name: value.detach().to(_wide(value), copy=True) for name, value in module.state_dict().items()}
+        self.values = {
+            name: value.detach().to(_accumulation_dtype(value), copy=True)
+            for name, value in module.state_dict().items()
+        }
         self._aside: dict[str, Tensor] = {}
 
     @torch.no_grad()
@@ -53,12 +56,12 @@ class ExponentialMovingAverage:
             self.values[name].copy_(value)
 
 
-def kept(module: nn.Module, average: ExponentialMovingAverage | None) -> dict[str, Tensor]:
+def copy_averaged_state(module: nn.Module, average: ExponentialMovingAverage | None) -> dict[str, Tensor]:
     """A copy of a module's state on the CPU, with the averages in place of what is averaged."""
     averages = average.values if average is not None else {}
     return {name: averages.get(name, value).detach().to("cpu", value.dtype, copy=True)
             for name, value in module.state_dict().items()}
 
 
-def _wide(value: Tensor) -> torch.dtype:
+def _accumulation_dtype(value: Tensor) -> torch.dtype:
     return torch.promote_types(value.dtype, torch.float32) if value.is_floating_point() else value.dtype

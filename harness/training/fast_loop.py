@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from harness.training import rank
-from harness.training.fit import Batch, Inputs, OptimizerConfig
-from harness.training.losses import BlockLosses, penalty
+from harness.training.fit import Batch, InputTransform, OptimizerConfig
+from harness.training.losses import BlockLosses, l2_penalty
 
 
-class FrameModel(Protocol):
+class FastLoopModel(Protocol):
     """What of `harness.training.lightning_module.FrameModel` is used here.
 
     rate: the present learning rate; seen: rows in all epochs; total, rows: the loss of this epoch's rows.
@@ -25,7 +25,7 @@ class FrameModel(Protocol):
 
     backbone: nn.Module | None
     head: nn.Module
-    inputs: Inputs | None
+    inputs: InputTransform | None
     losses: BlockLosses
     optimisation: OptimizerConfig
     device: torch.device
@@ -37,7 +37,7 @@ class FrameModel(Protocol):
     def __call__(self, inputs: Tensor) -> Tensor: ...
 
 
-def can_use_fast_loop(model: FrameModel, options: Mapping[str, Any]) -> bool:
+def can_use_fast_loop(model: FastLoopModel, options: Mapping[str, Any]) -> bool:
     """Whether nothing but the head's own steps is asked for: by one process, in float32, after every batch.
 
     options: arguments of Lightning's Trainer.
@@ -48,7 +48,7 @@ def can_use_fast_loop(model: FrameModel, options: Mapping[str, Any]) -> bool:
             and options.get("accumulate_grad_batches", 1) == 1)
 
 
-def fast_loop(model: FrameModel, batches: Iterable[Batch], optimiser: torch.optim.Optimizer,
+def fast_loop(model: FastLoopModel, batches: Iterable[Batch], optimiser: torch.optim.Optimizer,
           go_on: Callable[[], None]) -> None:
     """One step for each batch, whose inputs may be in any precision; the model's totals are kept.
 
@@ -64,7 +64,7 @@ def fast_loop(model: FrameModel, batches: Iterable[Batch], optimiser: torch.opti
         loss = model.losses(model(inputs), {name: (target.to(device), valid.to(device))
                                             for name, (target, valid) in targets.items()})
         optimiser.zero_grad()
-        (loss + penalty(model.head, how.l2)).backward()
+        (loss + l2_penalty(model.head, how.l2)).backward()
         optimiser.step()
         model.total += loss.detach() * len(inputs)
         model.rows += len(inputs)

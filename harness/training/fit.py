@@ -32,22 +32,22 @@ Batches = Callable[[int, Shard], Iterable[Batch]]
 """The batches (inputs, targets) of an epoch, counted from 0; a pure function, so that a fit can be taken up again."""
 
 
-class Inputs(Protocol):
+class InputTransform(Protocol):
     """Makes of the inputs of a batch, on the model's device, what the network takes; in float32, without gradients."""
 
-    def train(self, inputs: Tensor, random: Generator) -> Tensor:
+    def train_transform(self, inputs: Tensor, random: Generator) -> Tensor:
         """Prepared and changed at random; `random` is on the inputs' device and seeded for this batch alone."""
 
-    def plain(self, inputs: Tensor) -> Tensor:
+    def eval_transform(self, inputs: Tensor) -> Tensor:
         """Prepared only, as selection rows are."""
 
 
-def prepared(inputs: Inputs, given: Tensor, seed: int | None) -> Tensor:
+def prepare_inputs(inputs: InputTransform, given: Tensor, seed: int | None) -> Tensor:
     """What `inputs` makes of what was given; changed at random where there is a seed."""
     with torch.no_grad(), torch.autocast(given.device.type, enabled=False):
         if seed is None:
-            return inputs.plain(given)
-        return inputs.train(given, torch.Generator(given.device).manual_seed(seed))
+            return inputs.eval_transform(given)
+        return inputs.train_transform(given, torch.Generator(given.device).manual_seed(seed))
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ class OptimizerConfig:
             return self.learning_rate
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - self.warmup) / (1 - self.warmup)))
 
-    def groups(self, module: nn.Module) -> list[dict[str, Any]]:
+    def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
         """Those of its parameters that learn, as an optimiser takes them: only matrices decay."""
         learns = [parameter for parameter in module.parameters() if parameter.requires_grad]
         groups = [{"params": [p for p in learns if p.ndim > 1], "weight_decay": self.weight_decay},
                   {"params": [p for p in learns if p.ndim <= 1], "weight_decay": 0.0}]
         return [group for group in groups if group["params"]]
 
-    def seed_of(self, epoch: int, process: int, batch: int = -1) -> int:
+    def derive_seed(self, epoch: int, process: int, batch: int = -1) -> int:
         """A seed for one batch of an epoch on one process, or, without `batch`, for that epoch as a whole."""
         entropy = np.random.SeedSequence([self.seed, epoch, process, batch + 1])
         return int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -137,7 +137,7 @@ class Selection:
         return entry["criterion"]
 
 
-class Stream:
+class LazyBatches:
     """Batches that are already made, asked for when the first of them is: Lightning also opens iterators it never
     reads."""
 

@@ -19,8 +19,18 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException, SI
 from torch import Tensor, nn
 
 from harness.training import checkpoints, distributed, ema, fast_loop, rank, trainer_options
-from harness.training.fit import Batch, Batches, FitResult, Inputs, OptimizerConfig, Selection, Shard, Stream, prepared
-from harness.training.losses import BlockLosses, penalty
+from harness.training.fit import (
+    Batch,
+    Batches,
+    FitResult,
+    InputTransform,
+    LazyBatches,
+    OptimizerConfig,
+    Selection,
+    Shard,
+    prepare_inputs,
+)
+from harness.training.losses import BlockLosses, l2_penalty
 from harness.training.sam import SAM
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
 from harness.utils.files import atomic_write
@@ -37,9 +47,17 @@ class FrameModel(pl.LightningModule):
     frozen: of the backbone only its own classifier learns, and its batch statistics stay as they are.
     """
 
-    def __init__(self, head: nn.Module, losses: BlockLosses, optimisation: OptimizerConfig,
-                 backbone: nn.Module | None = None, features: str = "embeddings",
-                 selection: Selection | None = None, inputs: Inputs | None = None, frozen: bool = False) -> None:
+    def __init__(
+        self,
+        head: nn.Module,
+        losses: BlockLosses,
+        optimisation: OptimizerConfig,
+        backbone: nn.Module | None = None,
+        features: str = "embeddings",
+        selection: Selection | None = None,
+        inputs: InputTransform | None = None,
+        frozen: bool = False,
+    ) -> None:
         super().__init__()
         if features not in FEATURES:
             raise unknown_name_error("features", features, FEATURES)
@@ -54,7 +72,7 @@ class FrameModel(pl.LightningModule):
         self.best, self.seen, self.rate, self.logits = -math.inf, 0, 0.0, []
 
     @property
-    def part(self) -> Shard:
+    def shard(self) -> Shard:
         return Shard(self.trainer.global_rank, self.trainer.world_size)
 
     @property
@@ -77,7 +95,7 @@ class FrameModel(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)  # which then could not clip
-        return torch.optim.AdamW(self.optimisation.groups(self), self.optimisation.learning_rate, fused=fused)
+        return torch.optim.AdamW(self.optimisation.parameter_groups(self), self.optimisation.learning_rate, fused=fused)
 
     def on_fit_start(self) -> None:
         self.losses.float()  # they are computed in float32 whatever the network computes in
@@ -91,7 +109,7 @@ class FrameModel(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.total, self.rows = torch.zeros((), device=self.device), 0
-        torch.manual_seed(self.optimisation.seed_of(self.epoch, self.part.index))
+        torch.manual_seed(self.optimisation.derive_seed(self.epoch, self.shard.index))
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
         if index % self.trainer.accumulate_grad_batches == 0:  # the rate of a step is that of its first batch
@@ -102,14 +120,14 @@ class FrameModel(pl.LightningModule):
     def training_step(self, batch: Batch | Iterable[Batch], index: int) -> Tensor | None:
         """With automatic optimisation, the loss of a batch; otherwise all steps of an epoch's batches."""
         if not self.automatic_optimization:
-            fast_loop.fast_loop(self, batch, self.optimizers(use_pl_optimizer=False), self._go_on)
+            fast_loop.fast_loop(self, batch, self.optimizers(use_pl_optimizer=False), self._raise_if_terminated)
             return None
         inputs, targets = batch
-        inputs, losses = self._prepared(inputs, index), []
+        inputs, losses = self._prepare_inputs(inputs, index), []
 
         def objective() -> Tensor:
             losses.append(self.losses(self(inputs).float(), targets))
-            return losses[-1] + penalty(self.head, self.optimisation.l2)
+            return losses[-1] + l2_penalty(self.head, self.optimisation.l2)
 
         if self.sharpness is None:
             total = objective()
@@ -118,19 +136,19 @@ class FrameModel(pl.LightningModule):
             total = self.sharpness.loss(objective, scaler.scale if scaler else lambda loss: loss)
         self.total += losses[0].detach() * len(inputs)
         self.rows += len(inputs)
-        self.seen += len(inputs) * self.part.of
+        self.seen += len(inputs) * self.shard.of
         return total
 
-    def _go_on(self) -> None:
+    def _raise_if_terminated(self) -> None:
         if self.trainer.received_sigterm:
             raise SIGTERMException
 
-    def _prepared(self, inputs: Tensor, batch: int | None = None) -> Tensor:
+    def _prepare_inputs(self, inputs: Tensor, batch: int | None = None) -> Tensor:
         """The network's input; changed at random where `batch`, its number in the epoch, is given."""
         if self.inputs is None:
             return inputs
-        seed = None if batch is None else self.optimisation.seed_of(self.epoch, self.part.index, batch)
-        return self.trainer.precision_plugin.convert_input(prepared(self.inputs, inputs, seed))
+        seed = None if batch is None else self.optimisation.derive_seed(self.epoch, self.shard.index, batch)
+        return self.trainer.precision_plugin.convert_input(prepare_inputs(self.inputs, inputs, seed))
 
     def on_after_backward(self) -> None:
         if self.sharpness is not None:
@@ -143,31 +161,31 @@ class FrameModel(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self.logits = []
-        self._share_buffers()
+        self._broadcast_buffers()
         if self.average is not None:
             self.average.apply(self)
 
     def validation_step(self, inputs: Tensor, _: int) -> None:
-        self.logits.append(self(self._prepared(inputs)).float().cpu())
+        self.logits.append(self(self._prepare_inputs(inputs)).float().cpu())
 
     def on_validation_epoch_end(self) -> None:
         if self.average is not None:
             self.average.restore(self)
 
     def on_train_epoch_end(self) -> None:
-        loss, epoch = distributed.mean_loss(self.total, self.rows, self.part.of), self.epoch + 1
+        loss, epoch = distributed.mean_loss(self.total, self.rows, self.shard.of), self.epoch + 1
         if not math.isfinite(loss):
             raise FramelightError(f"the training loss became {loss} in epoch {epoch}; lower the learning rate")
         self.fitted.history.append({"epoch": epoch, "loss": loss, "rate": self.rate})
-        self._share_buffers()
-        if self.selection is None or self._better(epoch):
+        self._broadcast_buffers()
+        if self.selection is None or self._update_best(epoch):
             self.fitted.epoch = epoch
-            self.fitted.state = ema.kept(self, self.average)
+            self.fitted.state = ema.copy_averaged_state(self, self.average)
         if self.checkpoint is not None:
-            self._save(self.checkpoint)
+            self._save_checkpoint(self.checkpoint)
 
-    def _better(self, epoch: int) -> bool:
-        logits = distributed.gather_in_order(torch.cat(self.logits), self.part.of, self.device)
+    def _update_best(self, epoch: int) -> bool:
+        logits = distributed.gather_in_order(torch.cat(self.logits), self.shard.of, self.device)
         if not logits.isfinite().all():
             raise FramelightError(f"the outputs on the selection rows are not finite after epoch {epoch}; "
                                   "their features are not, or the learning rate is too high")
@@ -179,15 +197,15 @@ class FrameModel(pl.LightningModule):
             self.trainer.should_stop = self.fitted.stopped = True
         return better
 
-    def _share_buffers(self) -> None:
+    def _broadcast_buffers(self) -> None:
         """Batch norm's running statistics are of each process's own rows: the first one's count."""
         buffers = dict(self.named_buffers())
         averages = self.average.values if self.average is not None else {}
         distributed.broadcast_from_rank_zero(
-            [*buffers.values(), *(averages[name] for name in averages if name in buffers)], self.part.of
+            [*buffers.values(), *(averages[name] for name in averages if name in buffers)], self.shard.of
         )
 
-    def _save(self, path: Path) -> None:
+    def _save_checkpoint(self, path: Path) -> None:
         if not self.trainer.is_global_zero:
             self.trainer.save_checkpoint(path)  # all take part, the first one writes
             return
@@ -196,12 +214,12 @@ class FrameModel(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         about = getattr(self.backbone, "about", dict)
-        checkpoint[checkpoints.KEY] = checkpoints.entry(
+        checkpoint[checkpoints.CHECKPOINT_KEY] = checkpoints.make_entry(
             self.optimisation, self.fitted, best=self.best, seen=self.seen, backbone=about(),
             average=self.average.state_dict() if self.average is not None else {})
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.resumed = checkpoint[checkpoints.KEY]
+        self.resumed = checkpoint[checkpoints.CHECKPOINT_KEY]
         self.fitted = FitResult(**self.resumed["fitted"])
         self.best, self.seen = self.resumed["best"], self.resumed["seen"]
 
@@ -216,29 +234,30 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
     FramelightError when the loss or the outputs stop being finite, or the checkpoint is damaged or of another fit;
     InputError when this machine has no such accelerator, devices or precision.
     """
-    options = trainer_options.options(model.optimisation, trainer or {})
+    options = trainer_options.make_trainer_options(model.optimisation, trainer or {})
     if rank.is_single_process(options) and "plugins" not in options:
         options["plugins"] = [LightningEnvironment()]
-    with trainer_options.quiet(), trainer_options.propagate_signals(SIGTERMException), \
-            trainer_options.learning(model, model.backbone if model.frozen else None), \
+    with trainer_options.suppress_lightning_output(), trainer_options.propagate_signals(SIGTERMException), \
+            trainer_options.train_mode(model, model.backbone if model.frozen else None), \
             tempfile.TemporaryDirectory() as scratch:
-        lightning = _trainer(options)
+        lightning = _make_trainer(options)
         apart = isinstance(lightning.strategy.launcher, _MultiProcessingLauncher)
         path = Path(checkpoint) if checkpoint else Path(scratch) / "last.ckpt" if apart else None
         before = path if path and path.exists() else None
-        if before and checkpoints.finished(
-                fitted := checkpoints.read(before, model.optimisation, model.state_dict()), model.optimisation):
+        if before and checkpoints.is_finished(
+            fitted := checkpoints.load_fit_result(before, model.optimisation, model.state_dict()), model.optimisation
+        ):
             return fitted
         model.checkpoint = path
         model.automatic_optimization = not fast_loop.can_use_fast_loop(model, options)
-        lightning.fit(model, Stream(partial(_drawn, model, batches)),
-                      Stream(partial(_selection_rows, model)) if model.selection else None,
+        lightning.fit(model, LazyBatches(partial(_epoch_batches, model, batches)),
+                      LazyBatches(partial(_selection_batches, model)) if model.selection else None,
                       ckpt_path=before, weights_only=True)
         # Processes that Lightning spawned have left what they fitted in the checkpoint alone.
-        return checkpoints.read(path, model.optimisation, model.state_dict()) if apart else model.fitted
+        return checkpoints.load_fit_result(path, model.optimisation, model.state_dict()) if apart else model.fitted
 
 
-def _trainer(options: Mapping[str, Any]) -> pl.Trainer:
+def _make_trainer(options: Mapping[str, Any]) -> pl.Trainer:
     """Lightning's Trainer; InputError for what this machine lacks, and where half precision would be another."""
     try:
         trainer = pl.Trainer(**options)
@@ -250,11 +269,11 @@ def _trainer(options: Mapping[str, Any]) -> pl.Trainer:
     return trainer
 
 
-def _drawn(model: FrameModel, batches: Batches) -> Iterable[Batch] | list[Iterable[Batch]]:
+def _epoch_batches(model: FrameModel, batches: Batches) -> Iterable[Batch] | list[Iterable[Batch]]:
     """The batches of the present epoch, one by one or all as one."""
-    drawn = batches(model.epoch, model.part)
+    drawn = batches(model.epoch, model.shard)
     return drawn if model.automatic_optimization else [drawn]
 
 
-def _selection_rows(model: FrameModel) -> Iterable[Tensor]:
-    return model.selection.batches(model.part)
+def _selection_batches(model: FrameModel) -> Iterable[Tensor]:
+    return model.selection.batches(model.shard)

@@ -37,7 +37,7 @@ class LossConfig:
     invalid: str = "dropped"
 
 
-USUAL = LossConfig()
+DEFAULT_LOSS_CONFIG = LossConfig()
 
 
 def zero_loss(logits: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ class CrossEntropy(nn.Module):
         self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32), persistent=False)
 
     @classmethod
-    def of(cls, labels: np.ndarray, how: LossConfig = USUAL) -> CrossEntropy:
+    def from_labels(cls, labels: np.ndarray, how: LossConfig = DEFAULT_LOSS_CONFIG) -> CrossEntropy:
         """Expression weights of the fit labels; those of `inverse` frequency have a mean of 1 over the valid rows."""
         weights, present = tasks.expression_weights(labels), labels[labels >= 0]
         if how.class_weights == "none":
@@ -94,7 +94,7 @@ class OneMinusCCC(nn.Module):
         self.linear, self.zeroed = linear, zeroed
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        prediction, target, _ = _values(logits, target, valid, self.linear, self.zeroed)
+        prediction, target, _ = _predictions_and_targets(logits, target, valid, self.linear, self.zeroed)
         if len(target) < 2:
             return zero_loss(logits)
         gap = prediction.mean(0) - target.mean(0)
@@ -111,11 +111,13 @@ class SquaredError(nn.Module):
         self.zeroed = zeroed
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        prediction, target, count = _values(logits, target, valid, False, self.zeroed)
+        prediction, target, count = _predictions_and_targets(logits, target, valid, False, self.zeroed)
         return (prediction - target).square().sum() / max(count * logits.shape[1], 1)
 
 
-def _values(logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed: bool) -> tuple[Tensor, Tensor, int]:
+def _predictions_and_targets(
+    logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed: bool
+) -> tuple[Tensor, Tensor, int]:
     """Predicted values and targets of the rows that count, and how many those are."""
     if not zeroed:
         logits, target = select_valid(valid, logits, target)
@@ -125,7 +127,7 @@ def _values(logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed:
     return prediction, target, len(target)
 
 
-def affect_loss(labels: np.ndarray, how: LossConfig) -> nn.Module:
+def make_affect_loss(labels: np.ndarray, how: LossConfig) -> nn.Module:
     """The loss of valence and arousal; it needs nothing of the fit labels."""
     return (SquaredError if how.va_loss == "mse" else OneMinusCCC)(zeroed=how.invalid == "zeroed")
 
@@ -142,7 +144,7 @@ class BinaryCrossEntropy(nn.Module):
         self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32), persistent=False)
 
     @classmethod
-    def of(cls, labels: np.ndarray, how: LossConfig = USUAL) -> BinaryCrossEntropy:
+    def from_labels(cls, labels: np.ndarray, how: LossConfig = DEFAULT_LOSS_CONFIG) -> BinaryCrossEntropy:
         """Weights of absent and present action units of the fit labels."""
         weights = tasks.action_unit_weights(labels)
         return cls(np.ones_like(weights) if how.class_weights == "none" else weights, how.invalid == "zeroed")
@@ -156,11 +158,11 @@ class BinaryCrossEntropy(nn.Module):
         return total / max(count, 1)
 
 
-Make = Callable[[np.ndarray, LossConfig], nn.Module]
-LOSSES: dict[str, Make] = {
-    "weighted_cross_entropy": CrossEntropy.of,
-    "one_minus_ccc": affect_loss,
-    "weighted_binary_cross_entropy": BinaryCrossEntropy.of,
+LossFactory = Callable[[np.ndarray, LossConfig], nn.Module]
+LOSSES: dict[str, LossFactory] = {
+    "weighted_cross_entropy": CrossEntropy.from_labels,
+    "one_minus_ccc": make_affect_loss,
+    "weighted_binary_cross_entropy": BinaryCrossEntropy.from_labels,
 }
 """From the fit labels and the settings of the head."""
 
@@ -182,14 +184,16 @@ class BlockLosses(nn.Module):
                    for name, loss in self.losses.items() if name in targets)
 
 
-def penalty(module: nn.Module, l2: float) -> Tensor | float:
+def l2_penalty(module: nn.Module, l2: float) -> Tensor | float:
     """l2 * sum of squares of every weight matrix of `module`; biases are left alone."""
     if not l2:
         return 0.0
     return l2 * sum(p.square().sum() for p in module.parameters() if p.ndim > 1)
 
 
-def of_task(task: tasks.Task, targets: Mapping[str, np.ndarray], how: LossConfig = USUAL) -> BlockLosses:
+def make_task_losses(
+    task: tasks.Task, targets: Mapping[str, np.ndarray], how: LossConfig = DEFAULT_LOSS_CONFIG
+) -> BlockLosses:
     """The losses of a task as the head's settings say, weighted by the fit rows' targets (arrays as in
     `harness.data.dataset.Labels`)."""
     losses = {}
@@ -197,10 +201,12 @@ def of_task(task: tasks.Task, targets: Mapping[str, np.ndarray], how: LossConfig
         if output.loss not in LOSSES:
             raise unknown_name_error("loss", output.loss, LOSSES)
         losses[output.name] = LOSSES[output.loss](targets[output.name], how)
-    return BlockLosses(losses, task.slices(), _balanced(task, targets) if how.task_weights == "balanced" else None)
+    return BlockLosses(
+        losses, task.slices(), _balanced_weights(task, targets) if how.task_weights == "balanced" else None
+    )
 
 
-def _balanced(task: tasks.Task, targets: Mapping[str, np.ndarray]) -> dict[str, float]:
+def _balanced_weights(task: tasks.Task, targets: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Most valid rows of any output / valid rows of each (Savchenko 2022, fourth challenge)."""
     counts = {name: int(valid.sum()) for name, valid in task.valid(targets).items()}
     return {name: max(counts.values()) / max(count, 1) for name, count in counts.items()}

@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-DEFAULTS = {"accelerator": "cpu", "devices": 1, "num_nodes": 1, "strategy": "auto"}
+TRAINER_DEFAULTS = {"accelerator": "cpu", "devices": 1, "num_nodes": 1, "strategy": "auto"}
 """Arguments of Lightning's Trainer where none are given."""
 
 
 def is_single_process(trainer: Mapping[str, Any]) -> bool:
     """Whether these arguments of Lightning's Trainer ask for this process only."""
-    chosen = {**DEFAULTS, **trainer}
+    chosen = {**TRAINER_DEFAULTS, **trainer}
     return str(chosen["devices"]) == "1" and chosen["num_nodes"] == 1 and chosen["strategy"] == "auto"
 
 

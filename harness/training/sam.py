@@ -32,7 +32,7 @@ class SAM:
         scale: what is done to a loss before its gradient is taken in half precision, so that it does not vanish.
         """
         parameters = [p for p in self.module.parameters() if p.requires_grad]
-        with _repeatable(parameters) as again:
+        with _rewindable_rng(parameters) as again:
             first = objective()
             with torch.autocast(first.device.type, enabled=False):
                 gradients = torch.autograd.grad(scale(first), parameters, allow_unused=True)
@@ -59,16 +59,16 @@ class SAM:
 
 
 @contextmanager
-def _repeatable(parameters: list[Tensor]) -> Iterator[Callable[[], None]]:
+def _rewindable_rng(parameters: list[Tensor]) -> Iterator[Callable[[], None]]:
     """Yield a function that sets torch's random states back to what they were."""
     device = parameters[0].device if parameters else torch.device("cpu")
     cpu = torch.get_rng_state()
     backend = None if device.type == "cpu" else torch.get_device_module(device)
     state = None if backend is None else backend.get_rng_state(device)
 
-    def again() -> None:
+    def restore_rng_state() -> None:
         torch.set_rng_state(cpu)
         if backend is not None:
             backend.set_rng_state(state, device)
 
-    yield again
+    yield restore_rng_state

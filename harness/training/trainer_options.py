@@ -14,21 +14,28 @@ import torch
 from torch import nn
 
 from harness.training.fit import OptimizerConfig
-from harness.training.rank import DEFAULTS
+from harness.training.rank import TRAINER_DEFAULTS
 
 
-def options(optimisation: OptimizerConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+def make_trainer_options(optimisation: OptimizerConfig, given: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of Lightning's Trainer: the defaults (CPU, one device, silent), replaced by those given."""
     chosen = {
-        **DEFAULTS, "max_epochs": optimisation.epochs, "gradient_clip_val": optimisation.clip or None, "logger": False,
-        "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False,
-        "num_sanity_val_steps": 0, **given}
+        **TRAINER_DEFAULTS,
+        "max_epochs": optimisation.epochs,
+        "gradient_clip_val": optimisation.clip or None,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        **given,
+    }
     accelerated = chosen["accelerator"] != "cpu" and torch.accelerator.is_available()
     return {"deterministic": "warn" if accelerated else True, **chosen}
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def suppress_lightning_output() -> Iterator[None]:
     """Neither Lightning's notes nor its advice reach the user; torch's switches and random state are put back."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch",
                                                     "lightning.fabric")]
@@ -69,7 +76,7 @@ def propagate_signals(terminated: type[BaseException]) -> Iterator[None]:
 
 
 @contextmanager
-def learning(model: nn.Module, frozen: nn.Module | None) -> Iterator[None]:
+def train_mode(model: nn.Module, frozen: nn.Module | None) -> Iterator[None]:
     """In train mode; while it lasts, the body of a frozen backbone has no gradients.
 
     frozen: the backbone that is; its classifier learns nevertheless.

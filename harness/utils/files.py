@@ -20,7 +20,7 @@ ABANDONED_SECONDS = 3600
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explain_write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -35,7 +35,7 @@ def _explained(path: Path) -> Iterator[None]:
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it becomes `path`, on failure it is removed."""
-    with _explained(path), temp_file(Path(path)) as tmp_path:
+    with _explain_write_errors(path), temp_file(Path(path)) as tmp_path:
         yield tmp_path
 
 
@@ -46,7 +46,7 @@ def atomic_write_dir(path: Path, replace: bool = False) -> Iterator[Path]:
     replace: what to do with a folder that another process has put at `path` meanwhile. By default it is kept:
     entries are content-addressed.
     """
-    with _explained(path), temp_dir(Path(path), replace) as tmp_path:
+    with _explain_write_errors(path), temp_dir(Path(path), replace) as tmp_path:
         yield tmp_path
 
 

@@ -20,7 +20,7 @@ from threadpoolctl import ThreadpoolController
 
 def limit_blas_threads() -> AbstractContextManager:
     """A context in which this process multiplies on one thread; it holds for all its threads."""
-    return _controller().limit(limits=1, user_api="blas")
+    return _threadpool_controller().limit(limits=1, user_api="blas")
 
 
 @contextmanager
@@ -37,15 +37,15 @@ def torch_threads(number: int) -> Iterator[None]:
 
 
 @functools.cache
-def _controller() -> ThreadpoolController:
+def _threadpool_controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-HOME = Path(__file__).resolve().parents[2]
+SOURCE_ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_module(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_module_in_subprocess(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """`python -m MODULE ARGUMENTS`, ended; its output is kept, and the working directory is on no search path."""
-    places = [str(HOME), os.environ.get("PYTHONPATH", "")]
+    places = [str(SOURCE_ROOT), os.environ.get("PYTHONPATH", "")]
     return subprocess.run([sys.executable, "-P", "-m", module, *map(str, arguments)], capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))})

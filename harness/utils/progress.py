@@ -43,7 +43,7 @@ class Progress:
             self._bar.set_postfix_str(text, refresh=False)
 
 
-class FilmProgress(Progress):
+class VideoProgress(Progress):
     """Called with the frames that were read now. expected: of all, None where nobody knows; rate: the video's own
     frames a second, None for pictures; before: frames that were read by an earlier run."""
 

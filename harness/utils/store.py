@@ -129,6 +129,6 @@ class Store:
         return self.mlflow / "models" / model_id / ARTIFACTS
 
     @property
-    def written_whole(self) -> tuple[Path, ...]:
+    def atomic_folders(self) -> tuple[Path, ...]:
         """Folders whose entries appear whole or not at all; a killed process may leave temporary ones there."""
         return (self.jobs, self.all_predictions, self.synthetic, self.backbones, self.trainings, self.leaks)

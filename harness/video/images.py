@@ -11,7 +11,7 @@ from typing import Self
 
 from PIL import Image
 
-from harness.data.image_decoding import CorruptImage, decode
+from harness.data.image_decoding import CorruptImage, decode_image
 from harness.utils.errors import InputError
 from harness.video.frames import Frame
 from harness.video.orientation import EXIF_ORIENTATIONS, UPRIGHT, Orientation
@@ -55,7 +55,7 @@ class ImageSource:
     def _read(self, numbered: Sequence[tuple[int, Path]]) -> Iterator[Frame]:
         for number, path in numbered:
             try:
-                pixels = decode(path)
+                pixels = decode_image(path)
             except CorruptImage as error:
                 self._broken.append(error)
                 continue

@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from harness.data.affwild2 import CropFolders
-from harness.data.affwild2_paths import CROP
-from harness.data.image_files import is_image_name, names_in
+from harness.data.affwild2_paths import CROP_PATTERN
+from harness.data.image_files import is_image_name, list_image_names
 from harness.utils.errors import InputError
 from harness.video.frames import Source, TimeLimitedSource
 from harness.video.images import ImageSource
@@ -65,13 +65,13 @@ def _open_path(text: str, crops: bool | None) -> Source:
 
 
 def _open_folder(folder: Path, text: str, crops: bool | None) -> Source:
-    names = sorted(names_in(folder), key=_natural_key)
+    names = sorted(list_image_names(folder), key=_natural_key)
     if not names:
         raise InputError(
             f"{text}: this folder holds no image{_folder_hint(folder)}; name a video, an image, or a folder "
             "with the images themselves"
         )
-    numbered = all((match := CROP.fullmatch(name)) and int(match[1]) <= LAST_FRAME for name in names)
+    numbered = all((match := CROP_PATTERN.fullmatch(name)) and int(match[1]) <= LAST_FRAME for name in names)
     looks = numbered and crops is None and _look_like_crops([folder / name for name in names])
     if not (crops or looks):
         return ImageSource(_number_files(folder, names), "images", text)
@@ -112,7 +112,7 @@ def _folder_hint(folder: Path) -> str:
     inside = sorted(folder.iterdir())
     if videos := [path.name for path in inside if path.suffix.lower() in (*VIDEO_SUFFIXES, ".gif")]:
         return f", but videos, '{videos[0]}' among them"
-    folders = [path.name for path in inside if path.is_dir() and names_in(path)]
+    folders = [path.name for path in inside if path.is_dir() and list_image_names(path)]
     return f", but folders with images, '{folders[0]}' among them" if folders else ""
 
 

@@ -144,7 +144,7 @@ def test_what_was_there_stays_when_the_new_one_fails(saved):
 def test_replacing_where_names_cannot_be_exchanged(saved, monkeypatch, broken):
     checkpoints, network = saved
     path, rename = checkpoints / "mine-0123", os.rename
-    monkeypatch.setattr("backbones.atomic_files._exchanged", lambda one, other: False)
+    monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda one, other: False)
 
     def failing(source, target):
         if source.name.endswith(".aside") and target == path:

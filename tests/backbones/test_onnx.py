@@ -15,7 +15,7 @@ import backbones
 from backbones import BackboneError, onnx_network
 from backbones.importing.onnx_files import import_onnx
 from harness.cli import main
-from harness.data.image_decoding import decode
+from harness.data.image_decoding import decode_image
 from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from harness.utils.store import Store
@@ -152,7 +152,7 @@ def test_features_are_extracted_on_one_thread_a_worker(entries, tmp_path, monkey
     entry = extract(crops, backbones.get_info("mine", entries), FeatureStore(tmp_path / "store2"))
     assert entry.widths == {"embeddings": 96, "scores": 8}
     backbone = backbones.load("mine", entries)
-    pixels = torch.from_numpy(backbones.prepare(decode(crops.sequences["b"].images[1]), backbone.spec))[None]
+    pixels = torch.from_numpy(backbones.prepare(decode_image(crops.sequences["b"].images[1]), backbone.spec))[None]
     expected = backbone(pixels)[0][0].numpy()
     np.testing.assert_allclose(entry.read("b", "embeddings")[0][1], expected, rtol=2e-3, atol=2e-3)
 

@@ -227,7 +227,7 @@ def test_so_it_is_for_a_size_that_is_not_fixed_and_for_tensors_elsewhere(tmp_pat
     path = tmp_path / f"{name.replace('/', '')}.onnx"
     onnx.save(model, path)
     with pytest.raises(BackboneError) as error:
-        read_graph(path).require_whole(path)
+        read_graph(path).require_single_file(path)
     command, flag, code = words_of(error.value.hint[error.value.hint.index("python -c"):], tmp_path)
     assert (command, flag) == ("python", "-c")
     texts = [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]

@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 
 from backbones import Preprocessing
 from backbones.preprocessing import normalize, resize
-from backbones.resizing import resize_all
+from backbones.resizing import resize_batch
 
 SIDES = st.integers(1, 130)
 
@@ -20,7 +20,7 @@ def drawn(height, width, count=2, seed=0):
 
 
 def check(images, preprocessing):
-    resized = resize_all(images, preprocessing)
+    resized = resize_batch(images, preprocessing)
     assert resized.dtype == np.uint8
     np.testing.assert_array_equal(resized, np.stack([resize(image, preprocessing) for image in images]))
 
@@ -60,7 +60,7 @@ def test_torch_does_112_to_224_and_would_not_do_112_to_64(monkeypatch):
     assert called == [(224, 224)]
     pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
     other = interpolate(pixels, size=(64, 64), mode="bilinear", antialias=True).permute(0, 2, 3, 1).numpy()
-    assert (other != resize_all(images, Preprocessing(64))).any()
+    assert (other != resize_batch(images, Preprocessing(64))).any()
 
 
 def test_normalised_into_given_memory_is_the_same():

@@ -10,7 +10,7 @@ from torchvision.models import vgg16
 
 import backbones
 from backbones import BackboneError
-from backbones.importing.vggface_files import backbone_of, matches, tell_pixels
+from backbones.importing.vggface_files import build_vggface, is_vggface, log_assumed_pixels
 
 CONVOLUTIONS = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7, "conv3_1": 10, "conv3_2": 12, "conv3_3": 14,
                 "conv4_1": 17, "conv4_2": 19, "conv4_3": 21, "conv5_1": 24, "conv5_2": 26, "conv5_3": 28}
@@ -48,8 +48,8 @@ def file(original, tmp_path_factory):
 
 def test_the_torchvision_layout_gives_torchvision_s_outputs(original):
     state = original.state_dict()
-    assert matches(state)
-    backbone = backbone_of(state, "faces.pth")
+    assert is_vggface(state)
+    backbone = build_vggface(state, "faces.pth")
     pixels = torch.randn(1, 3, 224, 224) * 50
     with torch.inference_mode():
         embedding, scores = backbone(pixels)
@@ -63,8 +63,8 @@ def test_the_torchvision_layout_gives_torchvision_s_outputs(original):
 
 def test_both_layouts_are_the_same_backbone(original):
     state = original.state_dict()
-    one, other = backbone_of(state, "a.pth"), backbone_of(dag(state), "b.pth")
-    assert matches(dag(state)) and set(one.network.state_dict()) == set(dag(state))
+    one, other = build_vggface(state, "a.pth"), build_vggface(dag(state), "b.pth")
+    assert is_vggface(dag(state)) and set(one.network.state_dict()) == set(dag(state))
     theirs = other.network.state_dict()
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in one.network.state_dict().items())
 
@@ -78,16 +78,16 @@ def test_a_file_is_read_by_reference(original, file):
 
 
 def test_classes_name_the_columns():
-    assert backbone_of(flat(3), "a.pth", ("anna", "berta", "carla")).score_labels == ("anna", "berta", "carla")
+    assert build_vggface(flat(3), "a.pth", ("anna", "berta", "carla")).score_labels == ("anna", "berta", "carla")
     with pytest.raises(BackboneError, match="a.pth has a classifier of 2622 columns, and 2 classes were named"):
-        backbone_of(flat(), "a.pth", ("anna", "berta"))
+        build_vggface(flat(), "a.pth", ("anna", "berta"))
 
 
 def test_it_is_said_where_the_layout_alone_tells_the_pixels(logged):
     """torchvision's own weights, which want other pixels, have its names too."""
-    tell_pixels(dag(flat()))
+    log_assumed_pixels(dag(flat()))
     assert not logged
-    tell_pixels(flat())
+    log_assumed_pixels(flat())
     assert len(logged) == 1 and "0..255 minus (129.186, 104.762, 93.594)" in logged[0]
     assert "timm:vgg16@tv_in1k" in logged[0]
 
@@ -102,9 +102,9 @@ def test_it_is_said_where_the_layout_alone_tells_the_pixels(logged):
       "classifier.0.bias": "scalar in the file, 4096 expected"})])
 def test_what_does_not_fit_is_named_as_the_file_names_it(layout, changes, wrong):
     state = layout(flat(**changes))
-    assert matches(state)
+    assert is_vggface(state)
     with pytest.raises(BackboneError) as error:
-        backbone_of(state, "faces.pth")
+        build_vggface(state, "faces.pth")
     assert f"faces.pth does not hold the weights of a VGG-16 face network: {len(wrong)} tensor" in str(error.value)
     for name, how in wrong.items():
         layer, _, kind = name.rpartition(".")
@@ -113,19 +113,19 @@ def test_what_does_not_fit_is_named_as_the_file_names_it(layout, changes, wrong)
 
 def test_surplus_tensors_and_other_depths_are_named():
     with pytest.raises(BackboneError, match=r"1 tensor does not fit \(head.weight: 3 in the file, absent"):
-        backbone_of(flat(**{"head.weight": torch.zeros(3)}), "faces.pth")
+        build_vggface(flat(**{"head.weight": torch.zeros(3)}), "faces.pth")
     with torch.device("meta"):
         from torchvision.models import vgg11
 
         state = vgg11().state_dict()
-    assert matches(state)
+    assert is_vggface(state)
     with pytest.raises(BackboneError, match=r"vgg11.pth does not.*features.2.weight: absent.*layouts that are read"):
-        backbone_of(state, "vgg11.pth")
+        build_vggface(state, "vgg11.pth")
 
 
 @pytest.mark.parametrize("names", [["conv_stem.weight", "classifier.weight"], ["features.0.0.weight"], []])
 def test_other_networks_are_none_of_these(names):
-    assert not matches({name: torch.zeros(1) for name in names})
+    assert not is_vggface({name: torch.zeros(1) for name in names})
 
 
 def test_other_files_are_refused(tmp_path):

@@ -3,7 +3,7 @@ from importlib import import_module
 
 import pytest
 
-from harness.bench import BENCHMARKS, measurements
+from harness.bench import BENCHMARKS, run_benchmarks
 from harness.bench.figure import Measurement
 from harness.bench.hardware_limits import hardware_limits
 from harness.cli import main
@@ -29,7 +29,7 @@ def test_wrong_input_is_named(capsys, arguments, message):
 
 def test_an_unknown_name_is_refused_before_anything_is_measured():
     with pytest.raises(InputError, match="unknown benchmark 'scael'; did you mean scale"):
-        measurements("scael")
+        run_benchmarks("scael")
 
 
 def test_every_benchmark_is_a_function_of_a_module():
@@ -43,7 +43,7 @@ def test_what_was_measured_before_an_interrupt_is_printed(capsys, monkeypatch):
         yield Measurement("quick", "done", 1.0, "s", limit=2.0)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.bench.measurements", measured)
+    monkeypatch.setattr("harness.bench.run_benchmarks", measured)
     assert main(["bench"]) == 130
     assert "1 of 1 reached" in capsys.readouterr().out
 

@@ -1,6 +1,6 @@
 import pytest
 
-from harness.bench.figure import Measurement, Times, interleave_rounds, seconds
+from harness.bench.figure import Measurement, Times, interleave_rounds, median_seconds
 
 
 def test_a_figure_is_reached_by_its_ratio_or_within_its_limit():
@@ -25,6 +25,6 @@ def test_the_ratio_is_the_median_of_the_rounds_ratios():
 
 
 def test_the_median_of_some_rounds_is_taken():
-    assert seconds(lambda: None, 3) >= 0
+    assert median_seconds(lambda: None, 3) >= 0
     with pytest.raises(ZeroDivisionError):
-        seconds(lambda: 1 / 0)
+        median_seconds(lambda: 1 / 0)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.bench.mobile import HEADER, Row, render, rows
+from harness.bench.mobile import HEADER, MobileRow, measure_rows, render
 from harness.cli import main
 from harness.export.latency import Latency, MeasuredCost
 from harness.utils.errors import InputError
@@ -18,9 +18,9 @@ def cost(median: float) -> MeasuredCost:
     return MeasuredCost(latency, 92.4, 31.6, "Zen, 2 cores")
 
 
-TABLE = [Row(**TINY, format="onnx", precision="float32", size=430_000, cost=cost(0.21)),
-         Row(**B0, format="onnx", precision="float32", size=16_200_000, cost=cost(12.34)),
-         Row(**B0, format="litert", precision="int8", size=4_400_000, cost=cost(134.4))]
+TABLE = [MobileRow(**TINY, format="onnx", precision="float32", size=430_000, cost=cost(0.21)),
+         MobileRow(**B0, format="onnx", precision="float32", size=16_200_000, cost=cost(12.34)),
+         MobileRow(**B0, format="litert", precision="int8", size=4_400_000, cost=cost(134.4))]
 
 
 def test_ours_and_beside_them_what_was_published():
@@ -69,7 +69,7 @@ def test_wrong_input_is_named(capsys, arguments, message):
 
 @pytest.mark.slow
 def test_the_smallest_backbone_is_measured_in_every_precision(logged):
-    found = list(rows(("tiny_mobilenet",), ("onnx",)))
+    found = list(measure_rows(("tiny_mobilenet",), ("onnx",)))
     assert [row.precision for row in found] == ["float32", "float16", "int8"]
     assert found[0].size > found[1].size > found[2].size
     assert all(set(row.cost.latency) == {1, 2} and row.cost.memory < 250 for row in found)

@@ -4,7 +4,7 @@ import pytest
 
 from harness.bench.figure import Measurement
 from harness.bench.hardware_limits import HardwareLimits
-from harness.bench.report import number, render
+from harness.bench.report import format_number, render
 from harness.utils.errors import InputError
 
 MACHINE = HardwareLimits(2, 27e9, 30e9, 96e9, 192e9)
@@ -50,9 +50,12 @@ def test_another_format_is_refused():
 @pytest.mark.parametrize("value, text", [(0.01234, "0.0123"), (1, "1"), (12.34, "12.3"), (123.4, "123"),
                                          (1234.5, "1,234"), (2_660_000, "2,660,000")])
 def test_three_digits_count(value, text):
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def test_the_floor_is_the_slower_of_moving_and_computing():
-    assert MACHINE.floor(moved=30e9) == 1.0 and MACHINE.floor(moved=27e9, threads=1) == 1.0
-    assert MACHINE.floor(moved=30e9, flops=384e9) == 2.0 and MACHINE.floor(flops=96e9, threads=1) == 1.0
+    assert MACHINE.roofline_seconds(moved=30e9) == 1.0 and MACHINE.roofline_seconds(moved=27e9, threads=1) == 1.0
+    assert (
+        MACHINE.roofline_seconds(moved=30e9, flops=384e9) == 2.0
+        and MACHINE.roofline_seconds(flops=96e9, threads=1) == 1.0
+    )

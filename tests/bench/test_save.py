@@ -1,7 +1,7 @@
 """Figures saved in a real MLflow database and read back through MLflow itself."""
 
 from harness.bench.figure import Measurement
-from harness.bench.save import EXPERIMENT, points, save
+from harness.bench.save import EXPERIMENT, log_measurements, metrics_by_name
 from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.environment import environment
 from harness.utils.store import Store
@@ -12,7 +12,7 @@ def test_every_save_is_one_more_point_of_the_machines_curves(tmp_path):
 
     slow = Measurement("smoothing mean", "all radii", 3.0, "s", "loop", 300.0, 100.0, least=200.0)
     fast = Measurement("smoothing mean", "all radii", 1.5, "s", "loop", 300.0, 200.0, least=200.0, floor=0.5)
-    assert [save([one], Store(tmp_path)) for one in (slow, fast)] == [0, 1]
+    assert [log_measurements([one], Store(tmp_path)) for one in (slow, fast)] == [0, 1]
     client = MlflowClient(locate(Store(tmp_path)).uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
     [run] = client.search_runs([experiment.experiment_id])
@@ -24,10 +24,10 @@ def test_every_save_is_one_more_point_of_the_machines_curves(tmp_path):
     assert curves["smoothing mean/reached"] == [(0, 0.0), (1, 1.0)]
     assert curves["smoothing mean/floor"] == [(1, 0.5)]
     assert run.data.tags["commit.1"] == str(environment()["git_commit"]) and "dirty.0" in run.data.tags
-    assert tracked_records(Store(tmp_path)) == [] and open_tracker(Store(tmp_path)).tracked() == set()
+    assert tracked_records(Store(tmp_path)) == [] and open_tracker(Store(tmp_path)).finished_job_ids() == set()
 
 
 def test_names_of_curves_are_names_that_mlflow_takes():
     odd = Measurement("16 mlp jobs (GPU), 5×", "", 1.0, "s")
-    assert points([odd]) == {"16 mlp jobs _GPU__ 5_/value": 1.0, "16 mlp jobs _GPU__ 5_/reached": 1.0}
-    assert points([Measurement("a", "", float("nan"), "s")]) == {"a/reached": 1.0}
+    assert metrics_by_name([odd]) == {"16 mlp jobs _GPU__ 5_/value": 1.0, "16 mlp jobs _GPU__ 5_/reached": 1.0}
+    assert metrics_by_name([Measurement("a", "", float("nan"), "s")]) == {"a/reached": 1.0}

@@ -2,40 +2,40 @@ import numpy as np
 import pytest
 
 from harness.bench import scale
-from harness.bench.figure import Scaled, exponent
-from harness.bench.scale import growth, measure, write_features
-from harness.bench.scale_plot import draw
-from harness.bench.scale_process import SEQUENCE, key
+from harness.bench.figure import ScaleResult, growth_exponent
+from harness.bench.scale import growth_measurements, measure, write_features
+from harness.bench.scale_plot import plot_scaling
+from harness.bench.scale_process import SEQUENCE, entry_key
 from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError
 
 
 def scaled(frames, head, peak=1.5):
-    return Scaled(frames, {"head": head, "record": head / 10}, int(peak * 2**30))
+    return ScaleResult(frames, {"head": head, "record": head / 10}, int(peak * 2**30))
 
 
 def test_the_exponent_is_the_slope_of_log_time():
-    assert exponent([scaled(n, 3e-5 * n) for n in (10_000, 100_000, 1_000_000)]) == pytest.approx(1)
-    assert exponent([scaled(n, n**1.3) for n in (10_000, 30_000, 1_000_000)]) == pytest.approx(1.3)
+    assert growth_exponent([scaled(n, 3e-5 * n) for n in (10_000, 100_000, 1_000_000)]) == pytest.approx(1)
+    assert growth_exponent([scaled(n, n**1.3) for n in (10_000, 30_000, 1_000_000)]) == pytest.approx(1.3)
 
 
 def test_growth_that_is_too_steep_and_memory_that_is_too_much_are_missed():
     fine = [scaled(n, 3e-5 * n) for n in (10_000, 100_000, 1_000_000)]
-    assert [one.reached for one in growth(fine)] == [True] * 3
+    assert [one.reached for one in growth_measurements(fine)] == [True] * 3
     steep = [*fine, scaled(2_000_000, 200.0, peak=3.2)]
-    assert {one.part: one.reached for one in growth(steep)} == {
+    assert {one.part: one.reached for one in growth_measurements(steep)} == {
         "scale exponent, all": False, "scale exponent, from the second": False, "scale memory": False}
 
 
 def test_smaller_entries_are_the_beginning_of_the_largest(tmp_path):
     write_features(tmp_path, (SEQUENCE, 2 * SEQUENCE))
-    small, large = (FeatureStore(tmp_path).entry(key(n * SEQUENCE)) for n in (1, 2))
+    small, large = (FeatureStore(tmp_path).entry(entry_key(n * SEQUENCE)) for n in (1, 2))
     assert list(small.sequences) == ["video0000"] and list(large.sequences) == ["video0000", "video0001"]
     np.testing.assert_array_equal(small.read("video0000", "embeddings")[0], large.read("video0000", "embeddings")[0])
     again = FeatureStore(tmp_path / "again")
     write_features(again.root, (2 * SEQUENCE,))
     for name in large.sequences:
-        np.testing.assert_array_equal(again.entry(key(2 * SEQUENCE)).read(name, "embeddings")[0],
+        np.testing.assert_array_equal(again.entry(entry_key(2 * SEQUENCE)).read(name, "embeddings")[0],
                                       large.read(name, "embeddings")[0])
 
 
@@ -49,7 +49,7 @@ def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path, mon
 def test_the_picture_is_the_same_bytes_each_time(tmp_path):
     measured = [scaled(n, 3e-5 * n) for n in (10_000, 100_000, 1_000_000)]
     for name in ("one.png", "two.png"):
-        draw(tmp_path / name, measured)
+        plot_scaling(tmp_path / name, measured)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
@@ -64,4 +64,4 @@ def test_two_sizes_are_measured_drawn_and_removed(tmp_path):
 @pytest.mark.slow
 def test_a_size_that_cannot_be_worked_on_is_named(tmp_path):
     with pytest.raises(FramelightError, match="5,000 frames could not be worked on .*no complete feature entry"):
-        scale._run(tmp_path, SEQUENCE)
+        scale._run_in_subprocess(tmp_path, SEQUENCE)

@@ -23,10 +23,10 @@ def tracked(tmp_path_factory):
     jobs += [put(store, "aaaa2222bbbb", seed, made[seed], backbone="light") for seed in (0, 1)]
     jobs.append(put(store, "cccc3333dddd", 0, simulated("va", 1)[0]))
     tracker = open_tracker(Store(store))
-    parent = tracker.study("small", "study", {}, {})
+    parent = tracker.start_study("small", "study", {}, {})
     for job in jobs:
-        tracker.log(job, store / "artifacts" / "jobs" / job.job_id, parent)
-    tracker.end(parent)
+        tracker.log_record(job, store / "artifacts" / "jobs" / job.job_id, parent)
+    tracker.end_run(parent)
     return store
 
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from harness.cli import main
-from harness.data.image_decoding import decode
+from harness.data.image_decoding import decode_image
 from harness.data.registry import open_dataset
 from harness.export.export import open_network
 from harness.export.exported_model import open_exported
 from harness.export.onnx import FORMAT
 from harness.export.parity import check_parity, compute_outputs, crop_paths
 from harness.features.store import FeatureStore
-from harness.leaderboard.runs import chosen_run
+from harness.leaderboard.runs import find_finished_run
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.tracking import export_records, tracked_records
@@ -59,7 +59,7 @@ def exported(readers, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def best(readers):
-    return chosen_run(tracked_records(Store(readers)), "best:expr", None, Store(readers))
+    return find_finished_run(tracked_records(Store(readers)), "best:expr", None, Store(readers))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def ambiguous(task, outputs, difference, thresholds=0.5):
 
 
 def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(exported, readers, best, small_set):
-    known, = export_records.exports(Store(readers))
+    known, = export_records.read_exports(Store(readers))
     record, kept = best.record, best.load_predictions()
     assert (known.job_id, known.format, known.precision) == (record.job_id, "onnx", "float32")
     assert 0 < known.largest <= 1e-4 and known.crops == len(kept.frames)
@@ -96,7 +96,7 @@ def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(expor
     assert (own.value, own.agreement) == (pytest.approx(record.metrics[record.metric], abs=1e-6), 1)
     assert known.size == (exported / known.file).stat().st_size and known.memory > 10
     assert set(known.latency) == {"1", "2"} and known.latency["1"]["median"] <= known.latency["1"]["p95"]
-    with np.load(export_records.folder(Store(readers), known.job_id) / "onnx-float32.npz") as counts:
+    with np.load(export_records.export_folder(Store(readers), known.job_id) / "onnx-float32.npz") as counts:
         assert len(counts["units"]) == record.units
         counted = SufficientStatistics("expr", {"expr": counts["expr"]})
         assert score(counted).metrics["P_EXPR"] == pytest.approx(known.value)
@@ -124,7 +124,7 @@ def test_its_crops_are_cut_as_those_of_its_run(readers, best, tmp_path):
 def test_the_folder_opens_as_a_model(exported, best, small_set):
     model, kept = open_exported(exported), best.load_predictions()
     paths = crop_paths(kept, open_dataset(small_set))[:70]
-    found = model([decode(path) for path in paths])
+    found = model([decode_image(path) for path in paths])
     np.testing.assert_allclose(found, kept.outputs[:70], atol=1e-4)
     assert (model.card.filter, model.card.task.name) == (best.filter, "expr")
     assert model([]).shape == (0, 8)
@@ -150,8 +150,9 @@ def test_the_example_runs_where_framelight_is_not(exported, best, small_set, tmp
 
 @pytest.mark.parametrize("task", ("va", "au", "mtl"))
 def test_every_task_is_predicted_as_the_run_did(task, others, small_set, tmp_path):
-    chosen = chosen_run([one for one in tracked_records(Store(others)) if one.recipe == "others"], f"best:{task}", None,
-                        Store(others))
+    chosen = find_finished_run(
+        [one for one in tracked_records(Store(others)) if one.recipe == "others"], f"best:{task}", None, Store(others)
+    )
     network, _ = open_network(chosen)
     dataset, kept = open_dataset(small_set), chosen.load_predictions()
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))

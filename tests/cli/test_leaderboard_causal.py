@@ -11,7 +11,7 @@ import pytest
 
 from harness.cli import main
 from harness.data import locations
-from harness.jobs.causal import folder, kept
+from harness.jobs.causal import load_filter, replay_folder
 from harness.smoothing.kernels import CAUSAL
 from harness.tracking.records import read
 from harness.utils.store import Store
@@ -81,23 +81,23 @@ def test_what_was_replayed_needs_no_labels_and_says_the_same(capsys, store):
 def test_the_filter_chosen_for_a_job_can_be_asked_for(capsys, store):
     job = next(path.parent.name for path in (store / "artifacts/jobs").glob("*/record.json")
                if read(path).task == "au" and read(path).kind == "run")
-    assert kept(Store(store), job) is None
+    assert load_filter(Store(store), job) is None
     row = causal(capsys, store)[0][job.removesuffix("-s0")]
-    found = kept(Store(store), job)
+    found = load_filter(Store(store), job)
     assert (found.kernel, found.radius, found.gaps, len(found.thresholds)) == (row["kernel"], row["radius"], "held", 12)
     assert found.kernel in (*CAUSAL, "none")
-    folder(Store(store), job).record.write_text("{")
-    assert kept(Store(store), job) is None
+    replay_folder(Store(store), job).record.write_text("{")
+    assert load_filter(Store(store), job) is None
 
 
 def test_other_predictions_are_replayed_again(capsys, store):
     """As after `run --force` on another machine: what was frozen no longer is what was replayed."""
     before, _ = causal(capsys, store)
     run = next(iter(before))
-    path = folder(Store(store), f"{run}-s0").choice
+    path = replay_folder(Store(store), f"{run}-s0").choice
     frozen = path.read_text()
     path.write_text(frozen.replace('"predictions": "', '"predictions": "0'))
-    assert kept(Store(store), f"{run}-s0") is None
+    assert load_filter(Store(store), f"{run}-s0") is None
     assert causal(capsys, store)[0] == before and path.read_text() == frozen
 
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from harness.cli import main
-from harness.tracking.export_records import exports
+from harness.tracking.export_records import read_exports
 from harness.utils.store import Store
 
 
@@ -33,7 +33,7 @@ def test_accuracy_and_cost_stand_on_one_row(capsys, store):
     code, out, _ = shown(capsys, "--cost", "--store", store, "--format", "json")
     assert code == 0
     rows = json.loads(out)
-    known, = exports(Store(store))
+    known, = read_exports(Store(store))
     row, = [row for row in rows if row["format"]]
     assert (row["run_id"], row["precision"], row["size"], row["device"]) == (
         known.group_id, "float32", known.size, known.device)
@@ -51,7 +51,7 @@ def test_accuracy_and_cost_stand_on_one_row(capsys, store):
 
 def test_the_table_says_what_was_measured_where_and_how_to_measure_more(capsys, store):
     _, out, _ = shown(capsys, "--cost", "--store", store)
-    known, = exports(Store(store))
+    known, = read_exports(Store(store))
     assert f"Measured on {known.device}." in out and "Pareto front" in out and "onnx float32" in out
     assert out.count("1 run without an exported file") == 2, "of two expression runs one, and that of action units"
     assert all(len(line) <= 100 for line in out.splitlines())

@@ -225,21 +225,21 @@ def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):
 def test_a_filter_of_its_own_is_the_default():
     from harness.inference.forward import LoadedRun
     from harness.inference.smoothing_options import smoothing_of
-    from harness.metrics.tasks import task
+    from harness.metrics.tasks import get_task
     from harness.utils.errors import InputError
 
     own, causal = (
         SmoothingParams("median", 7, "nearest", (0.4,) * 12),
         SmoothingParams("trailing_mean", 3, "held", (0.3,) * 12),
     )
-    reader = LoadedRun("run", "", task("au"), own, "")
+    reader = LoadedRun("run", "", get_task("au"), own, "")
     assert smoothing_of(reader, False) == own
     assert smoothing_of(reader, True) == SmoothingParams("exponential", 7, "held", own.thresholds)
-    assert smoothing_of(LoadedRun("run", "", task("au"), own, "", causal), True) == causal
+    assert smoothing_of(LoadedRun("run", "", get_task("au"), own, "", causal), True) == causal
     assert smoothing_of(reader, False, film=False) == SmoothingParams("none", 0, "nearest", own.thresholds)
     assert smoothing_of(reader, False, "none") == SmoothingParams("none", 0, "nearest", own.thresholds)
     for kernel, radius in (("mean", None), (None, 3)):
         with pytest.raises(InputError, match="not of one film are not smoothed; leave out"):
             smoothing_of(reader, False, kernel, radius, film=False)
     with pytest.raises(InputError, match="needs a --radius"):
-        smoothing_of(LoadedRun("run", "", task("au"), SmoothingParams("none", 0, "linear"), ""), False, "mean")
+        smoothing_of(LoadedRun("run", "", get_task("au"), SmoothingParams("none", 0, "linear"), ""), False, "mean")

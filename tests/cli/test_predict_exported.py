@@ -11,7 +11,7 @@ from harness.export.card import CARD, describe_file, make_card, read_card
 from harness.export.export import open_network
 from harness.export.network import with_random_head
 from harness.export.onnx import FORMAT
-from harness.leaderboard.runs import chosen_run
+from harness.leaderboard.runs import find_finished_run
 from harness.metrics.tasks import TASKS
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking import tracked_records
@@ -25,7 +25,7 @@ from tests.helpers.predict_command import PROBABILITIES, numbers, predict, runs_
 @pytest.fixture(scope="module")
 def made(readers, tmp_path_factory):
     """The folder of an export of the best run of expressions, its file neither scored nor timed."""
-    chosen = chosen_run(tracked_records(Store(readers)), "best:expr", None, Store(readers))
+    chosen = find_finished_run(tracked_records(Store(readers)), "best:expr", None, Store(readers))
     network, _ = open_network(chosen)
     folder = tmp_path_factory.mktemp("export")
     path = FORMAT.write(network, folder, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
@@ -137,7 +137,7 @@ def test_a_file_that_gives_something_else_is_refused(readers, exported, crops, t
 
 
 def test_thresholds_of_real_time_are_kept_beside_those_of_a_film(readers, tmp_path):
-    chosen = chosen_run(tracked_records(Store(readers)), "best:au", None, Store(readers))
+    chosen = find_finished_run(tracked_records(Store(readers)), "best:au", None, Store(readers))
     network, _ = open_network(chosen)
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
     live = SmoothingParams("exponential", 3, "held", tuple(i / 16 for i in range(12)))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from harness.cli import main
-from harness.leaderboard.boards import best_pictures
-from harness.leaderboard.published import ANNOTATED
+from harness.leaderboard.boards import list_best_figures
+from harness.leaderboard.published import ANNOTATED_ROWS
 from harness.utils.store import Store
 from tests.helpers import small_run
 from tests.helpers.records import record
@@ -46,11 +46,11 @@ def test_run_ends_with_where_the_pictures_of_each_boards_best_run_lie(finished, 
 def test_a_board_without_pictures_or_without_a_run_is_not_named(tmp_path):
     runs = [record("a" * 12, value=0.3), record("b" * 12, value=0.4), record("c" * 12, value=0.9, kind="baseline"),
             record("d" * 12, value=0.5, protocol="published")]
-    assert best_pictures(Store(tmp_path), runs) == []
+    assert list_best_figures(Store(tmp_path), runs) == []
     for name in ("a", "b", "c"):
         (tmp_path / "artifacts/jobs" / f"{name * 12}-s0" / "pictures").mkdir(parents=True)
     best = f"{tmp_path}/artifacts/jobs/{'b' * 12}-s0/pictures"
-    assert best_pictures(Store(tmp_path), runs) == [f"  expr, held-out: {best}"]
+    assert list_best_figures(Store(tmp_path), runs) == [f"  expr, held-out: {best}"]
 
 
 def test_rows_have_what_the_contract_names(finished, capsys):
@@ -181,7 +181,7 @@ def test_published_protocol_is_marked_and_is_no_worse_than_chosen_elsewhere(smal
         best = max(max(curve["reported"]) for curve in kept["curve"].values())
         assert kept["metrics"][kept["metric"]] == pytest.approx(best)
     for kept in records:  # as if the data were Aff-Wild2's
-        monkeypatch.setitem(ANNOTATED, kept["task"], kept["annotated"])
+        monkeypatch.setitem(ANNOTATED_ROWS, kept["task"], kept["annotated"])
     assert main(run) == 0
     printed = capsys.readouterr().out
     first = printed.partition("on Aff-Wild2")[0]

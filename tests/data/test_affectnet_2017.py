@@ -31,7 +31,7 @@ def test_images_without_an_expression_and_missing_ones_are_left_out_and_counted(
     source = open_stills(tmp_path)
     stills = source.stills("train")
     assert [path.name for path in stills.images] == ["d.jpg", "e.jpg"] and stills.va[1].tolist() == [-5, -5]
-    assert source.left_out("train") == {"labelled as none, uncertain or no face": 3, "no image file": 1}
+    assert source.excluded_counts("train") == {"labelled as none, uncertain or no face": 3, "no image file": 1}
     (missing,) = source.find_problems()
     assert (missing.kind, missing.line) == ("missing image", 7) and "1 of 6 images are not there" in missing.message
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backbones import AFFECTNET
 from harness.data.affectnet_2021 import AffectNet2021
-from harness.data.npy_scalars import NpyNumbers
+from harness.data.npy_scalars import NpyScalarReader
 from harness.data.registry import open_stills
 from harness.utils.errors import InputError
 from tests.helpers.still_folders import affectnet_2021, image, npy
@@ -36,7 +36,7 @@ def test_codes_become_the_classes_of_the_backbones_in_the_order_of_the_images(tm
     assert stills.va.tolist() == [[-0.5, 0.25]] * 10 and stills.boxes is None and stills.au is None
     assert stills.subject.tolist() == list(range(10)) and stills.subjects[-1] == "train_set/10.jpg"
     assert not set(stills.subjects) & set(source.stills("validation").subjects)
-    assert source.left_out("train") == {"labelled as none, uncertain or no face": 1}
+    assert source.excluded_counts("train") == {"labelled as none, uncertain or no face": 1}
     assert [source.stills("validation").classes[i] for i in source.stills("validation").expression] == IN_CODE_ORDER
 
 
@@ -117,7 +117,7 @@ def test_a_damaged_file_is_a_number_or_a_reason(tmp_path, place, damage, length)
     whole = path.read_bytes()
     path.write_bytes((whole[:place] + damage + whole[place + len(damage):])[:length])
     try:
-        assert isinstance(NpyNumbers().read(path), float)
+        assert isinstance(NpyScalarReader().read(path), float)
     except ValueError as error:
         assert str(error).startswith(("it holds", "its .npy", "the .npy", "the file is empty", "not a .npy"))
 
@@ -143,7 +143,7 @@ def test_absent_files_are_left_out_and_counted(tmp_path):
     source = open_stills(tmp_path)
     stills = source.stills("train")
     assert len(stills) == 8 and stills.va[1].tolist() == [-0.5, -5]
-    assert source.left_out("train") == {"labelled as none, uncertain or no face": 1, "no _exp.npy file": 1,
+    assert source.excluded_counts("train") == {"labelled as none, uncertain or no face": 1, "no _exp.npy file": 1,
                                         "no image file": 1}
     assert [problem.message.split(";")[0] for problem in source.find_problems()] == [
         "1 images have no _exp.npy, the first 1.jpg", "1 annotated images are not there, the first 3",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.data.affwild2 import AffWild2
-from harness.data.check import check
+from harness.data.check import check_dataset
 from harness.data.registry import is_dataset, open_dataset
 from harness.utils.errors import InputError
 from tests.helpers.data_folders import (
@@ -116,11 +116,11 @@ def test_a_list_of_frames_as_since_the_fifth_challenge_is_a_test_list(tmp_path, 
     small_abaw3(tmp_path)
     path = write(tmp_path / place / "CVPR_5th_ABAW_VA_test_set_sample.txt", *FRAME_LIST)
     dataset = open_dataset(tmp_path)
-    assert dataset.sequence_names("va", "test") == dataset.test_members("va") == ("video8_left", "video9")
+    assert dataset.sequence_names("va", "test") == dataset.test_sequence_names("va") == ("video8_left", "video9")
     assert dict(dataset.folders.frame_lists) == {"va": path}
-    report = check(tmp_path, images=False)
+    report = check_dataset(tmp_path, images=False)
     assert [(test.task, test.sequences, test.cropped) for test in report.tests] == [("va", 2, 0)]
-    assert any(problem.where(tmp_path) == f"{path.relative_to(tmp_path)}:4" and "video8_left" in problem.message
+    assert any(problem.location(tmp_path) == f"{path.relative_to(tmp_path)}:4" and "video8_left" in problem.message
                for problem in report.warnings)
 
 

@@ -7,7 +7,7 @@ from harness.data.annotations import (
     frame_faults,
     multitask_faults,
     read_frames,
-    read_images,
+    read_image_rows,
     read_multitask,
     read_test_list,
 )
@@ -89,7 +89,7 @@ def test_multitask_rows_keep_order_duplicates_and_five_digit_frames(tmp_path):
     assert targets["va"].tolist() == [[-5, -5], [0.5, -0.25], [-5, -5]]
     assert targets["expr"].tolist() == [4, -1, 4]
     assert targets["au"][:, 0].tolist() == [-1, 0, -1] and targets["au"].shape == (3, 12)
-    assert read_images(path).frame.tolist() == [10000, 1, 10000]
+    assert read_image_rows(path).frame.tolist() == [10000, 1, 10000]
 
 
 @pytest.mark.parametrize(("row", "words"), [
@@ -118,12 +118,12 @@ def test_columns_that_only_add_up_over_two_rows_are_refused(tmp_path):
 def test_test_lists(tmp_path):
     names = read_test_list(write(tmp_path / "list.txt", "video9_right", "3-1-640x480", "", "video9_right"))
     assert names == ("video9_right", "3-1-640x480")
-    images = read_images(write(tmp_path / "mtl.txt", MTL_HEADER, "video1/00002.jpg", "video1/00010.jpg,"))
+    images = read_image_rows(write(tmp_path / "mtl.txt", MTL_HEADER, "video1/00002.jpg", "video1/00010.jpg,"))
     assert images.videos == ("video1",) and images.frame.tolist() == [2, 10]
     with pytest.raises(InputError, match="the test list is empty"):
         read_test_list(write(tmp_path / "none.txt", ""))
     with pytest.raises(InputError, match=r"bad\.txt:3: 'video1' does not start with an image"):
-        read_images(write(tmp_path / "bad.txt", MTL_HEADER, "video1/00002.jpg", "video1"))
+        read_image_rows(write(tmp_path / "bad.txt", MTL_HEADER, "video1/00002.jpg", "video1"))
 
 
 NUMBERS = st.one_of(st.integers(-1000, 1000).map(lambda n: n / 1000), st.just(-5.0))

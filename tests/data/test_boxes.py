@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.data.boxes import corners, cut
+from harness.data.boxes import box_corners, crop_to_box
 
 NONE = np.full(4, np.nan, np.float32)
 SIDES = st.integers(1, 24)
@@ -23,23 +23,23 @@ def bounds(crop):
 
 
 def test_a_box_is_cut_out():
-    crop = cut(grid(20, 30), np.array([4, 2, 10, 12], np.float32))
+    crop = crop_to_box(grid(20, 30), np.array([4, 2, 10, 12], np.float32))
     assert crop.shape == (10, 6, 3) and bounds(crop) == (2, 11, 4, 9)
 
 
 def test_the_margin_is_a_share_of_each_side():
-    crop = cut(grid(100, 100), np.array([40, 50, 60, 60], np.float32), (0.25, 0.5))
+    crop = crop_to_box(grid(100, 100), np.array([40, 50, 60, 60], np.float32), (0.25, 0.5))
     assert bounds(crop) == (45, 64, 35, 64)
 
 
 def test_what_lies_beyond_the_border_is_cut_off():
-    assert bounds(cut(grid(20, 30), np.array([-5, 10, 8, 400], np.float32))) == (10, 19, 0, 7)
-    assert cut(grid(20, 30), np.array([0, 0, 30, 20], np.float32), (1, 1)).shape == (20, 30, 3)
+    assert bounds(crop_to_box(grid(20, 30), np.array([-5, 10, 8, 400], np.float32))) == (10, 19, 0, 7)
+    assert crop_to_box(grid(20, 30), np.array([0, 0, 30, 20], np.float32), (1, 1)).shape == (20, 30, 3)
 
 
 def test_no_box_is_the_whole_image():
     image = grid(5, 7)
-    assert np.array_equal(cut(image, NONE, (0.1, 0.1)), image)
+    assert np.array_equal(crop_to_box(image, NONE, (0.1, 0.1)), image)
 
 
 @pytest.mark.parametrize(("box", "words"), [
@@ -52,7 +52,7 @@ def test_no_box_is_the_whole_image():
 ])
 def test_a_box_that_leaves_nothing_is_refused_with_a_reason(box, words):
     with pytest.raises(ValueError, match=f"^its face box .*{words}"):
-        cut(grid(20, 30), np.array(box, np.float32))
+        crop_to_box(grid(20, 30), np.array(box, np.float32))
 
 
 @st.composite
@@ -67,7 +67,7 @@ def overlapping(draw):
 @given(overlapping(), MARGINS)
 def test_every_crop_lies_in_the_image_and_in_its_box(drawn, margin):
     image, (left, top, right, bottom) = drawn[0], map(float, drawn[1])
-    crop = cut(image, drawn[1], margin)
+    crop = crop_to_box(image, drawn[1], margin)
     first_row, last_row, first_column, last_column = map(int, bounds(crop))
     assert crop.size and np.array_equal(crop, image[first_row:last_row + 1, first_column:last_column + 1])
     wide, high = (right - left) * margin[0], (bottom - top) * margin[1]
@@ -80,16 +80,18 @@ def test_a_whole_numbered_box_inside_the_image_is_a_slice(height, width, data):
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))
     image = grid(height, width)
-    assert np.array_equal(cut(image, np.array([left, top, right, bottom], np.float32)), image[top:bottom, left:right])
+    assert np.array_equal(
+        crop_to_box(image, np.array([left, top, right, bottom], np.float32)), image[top:bottom, left:right]
+    )
 
 
 @given(overlapping(), MARGINS)
 def test_a_margin_never_takes_pixels_away(drawn, margin):
-    plain, wider = cut(*drawn), cut(*drawn, margin)
+    plain, wider = crop_to_box(*drawn), crop_to_box(*drawn, margin)
     assert {tuple(p) for p in plain.reshape(-1, 3)} <= {tuple(p) for p in wider.reshape(-1, 3)}
 
 
 def test_corners_of_boxes_without_a_size_are_none():
     x, width = np.array([1, 1, np.nan, 1]), np.array([10, 0, 10, -3])
-    found = corners(x, np.full(4, 2), width, np.full(4, 5))
+    found = box_corners(x, np.full(4, 2), width, np.full(4, 5))
     assert found[0].tolist() == [1, 2, 11, 7] and np.isnan(found[1:]).all() and found.dtype == np.float32

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from harness.data.check import check, render
+from harness.data.check import check_dataset, render
 from harness.data.registry import open_dataset
 from harness.data.validation_checks import check_labels_nonempty
 from harness.utils.errors import InputError
@@ -26,7 +26,7 @@ from tests.helpers.shared_data import shared_data
 
 
 def found(root, kind):
-    return [problem for problem in check(root).problems if problem.kind == kind]
+    return [problem for problem in check_dataset(root).problems if problem.kind == kind]
 
 
 def counts(report, task, split):
@@ -34,7 +34,7 @@ def counts(report, task, split):
 
 
 def test_a_sound_folder_has_no_error_and_its_counts_add_up(tmp_path):
-    report = check(small_abaw3(tmp_path))
+    report = check_dataset(small_abaw3(tmp_path))
     expr, va, au = (counts(report, task, "train") for task in ("expr", "va", "au"))
     assert report.errors == () and report.images == report.crops == 20 and report.sequences == 4
     assert (expr.units, expr.rows, expr.valid, expr.cropped, expr.coverage) == (2, 10, 8, 8, 1.0)
@@ -46,14 +46,14 @@ def test_a_sound_folder_has_no_error_and_its_counts_add_up(tmp_path):
 
 def test_coverage_counts_missing_crops(tmp_path):
     (small_abaw3(tmp_path) / "cropped/video2/00002.jpg").unlink()
-    one = counts(check(tmp_path), "expr", "validation")
+    one = counts(check_dataset(tmp_path), "expr", "validation")
     assert (one.valid, one.cropped) == (8, 7)
 
 
 def test_each_malformed_line_is_listed_and_the_other_files_are_counted(tmp_path):
     small_abaw3(tmp_path)
     path = annotate(tmp_path, EXPR, "Train_Set", "video1_left", [0, 9, 1, "x"])
-    report = check(tmp_path)
+    report = check_dataset(tmp_path)
     assert [(p.file, p.line) for p in report.errors] == [(path, 3), (path, 5)]
     assert counts(report, "expr", "train").rows == 5
     text = render(report)
@@ -70,7 +70,7 @@ def test_each_malformed_line_is_listed_and_the_other_files_are_counted(tmp_path)
 def test_malformed_annotations_are_errors(tmp_path, challenge, content, words):
     small_abaw3(tmp_path)
     (tmp_path / ANNOTATIONS / challenge / "Train_Set/video1_left.txt").write_text(content)
-    report = check(tmp_path)
+    report = check_dataset(tmp_path)
     assert len(report.errors) == 1 and words in report.errors[0].message
 
 
@@ -78,7 +78,7 @@ def test_a_malformed_multitask_file_and_test_list_do_not_hide_the_rest(tmp_path)
     small_abaw3(tmp_path)
     write(tmp_path / ANNOTATIONS / "MTL_Challenge/train_set.txt", MTL_HEADER, "video2,0,0", f"v/1.jpg,0,0,9,{ABSENT}")
     write(tmp_path / TEST_LISTS["expr"], "")
-    report = check(tmp_path)
+    report = check_dataset(tmp_path)
     assert [p.line for p in report.errors if p.kind == "annotation"] == [2, 3]
     assert any("the test list is empty" in p.message for p in report.errors)
     assert counts(report, "expr", "train").rows == 10
@@ -88,7 +88,7 @@ def test_a_video_without_crops_is_a_warning_said_once(tmp_path):
     shutil.rmtree(small_abaw3(tmp_path) / "cropped/video2")
     write(tmp_path / TEST_LISTS["expr"], "video8", "video9")
     crops(tmp_path, "video8", [1])
-    report = check(tmp_path)
+    report = check_dataset(tmp_path)
     assert report.errors == ()
     messages = [p.message for p in report.problems if p.kind == "no crop"]
     assert len(messages) == 2 and "'video2' has no crop in cropped/" in messages[0] + messages[1]
@@ -100,7 +100,7 @@ def test_a_video_without_crops_is_a_warning_said_once(tmp_path):
 def test_lines_past_the_last_crop_are_a_warning(tmp_path):
     small_abaw3(tmp_path)
     path = annotate(tmp_path, EXPR, "Validation_Set", "video3", [0, 1, 2, 3, 4, 5, 6])
-    report = check(tmp_path)
+    report = check_dataset(tmp_path)
     extra = [p for p in report.problems if p.kind == "extra lines"]
     assert report.errors == () and [(p.file, p.line) for p in extra] == [(path, 7)]
     assert "2 lines past the last crop, that of frame 5" in extra[0].message
@@ -119,7 +119,7 @@ def test_a_video_in_two_splits_is_an_error(tmp_path):
     annotate(tmp_path, EXPR, "Validation_Set", "video1_left", [0, 1, 2, 3, 4])
     annotate(tmp_path, VA, "Validation_Set", "video1_right", ["0,0"])
     write(tmp_path / TEST_LISTS["expr"], "video4", "video2")
-    report = check(tmp_path)
+    report = check_dataset(tmp_path)
     leaks = [p for p in report.errors if p.kind == "leak"]
     assert [p.message.split("; ")[0] for p in leaks] == [
         "video 'video2' is in both validation and test of task expr",
@@ -136,7 +136,7 @@ def test_empty_splits_are_errors(tmp_path):
     for video in ("7-30-640x480", "video1_left"):
         annotate(tmp_path, VA, "Train_Set", video, ["-5,-5"] * 5)
     shutil.rmtree(tmp_path / ANNOTATIONS / AU / "Train_Set")
-    report = check(tmp_path)
+    report = check_dataset(tmp_path)
     messages = " ".join(p.message for p in report.errors)
     assert "validation split of task expr is empty: no annotated row" in messages
     assert "train split of task va is empty: none of 10 rows is valid" in messages
@@ -161,18 +161,18 @@ def test_one_class_only_is_a_warning(tmp_path):
 def test_broken_images_are_named_and_count_as_missing(tmp_path, content, words):
     path = small_abaw3(tmp_path) / "cropped/video2/00002.jpg"
     path.write_bytes(content)
-    report = check(tmp_path)
+    report = check_dataset(tmp_path)
     (problem,) = [p for p in report.problems if p.kind == "image"]
     assert problem.file == path and words in problem.message and problem.severity == "warning"
     assert (report.images, report.crops) == (20, 19)
     assert counts(report, "expr", "validation").cropped == 7
-    assert check(tmp_path, images=False).crops == 20
+    assert check_dataset(tmp_path, images=False).crops == 20
 
 
 @pytest.mark.parametrize(("kind", "mode"), [("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGBA")])
 def test_whole_images_of_any_mode_pass(tmp_path, kind, mode):
     (small_abaw3(tmp_path) / "cropped/video2/00002.jpg").write_bytes(image_bytes(kind, mode))
-    assert check(tmp_path).crops == 20
+    assert check_dataset(tmp_path).crops == 20
 
 
 def test_a_table_with_faults_of_every_kind(tmp_path):
@@ -180,7 +180,7 @@ def test_a_table_with_faults_of_every_kind(tmp_path):
                  "2.jpg,joyful,ann,train,0,0", "3.jpg,fear,ann,validation,0,0", "3.jpg,fear,bob,validation,0,0",
                  "4.jpg,anger,cleo,somewhere,0,0", "5.jpg,anger,cleo", "6.jpg,anger,dan,train,0,0")
     (root / "6.jpg").unlink()
-    report = check(root)
+    report = check_dataset(root)
     assert sorted((p.kind, p.line) for p in report.errors) == [
         ("expression", 3), ("leak", 4), ("missing image", 8), ("row", 7), ("split", 6)]
     assert sorted((p.kind, p.line) for p in report.warnings if p.kind in ("columns", "duplicate row")) == [
@@ -190,21 +190,21 @@ def test_a_table_with_faults_of_every_kind(tmp_path):
 
 def test_folders_that_cannot_be_opened(tmp_path):
     with pytest.raises(InputError, match="no such data folder"):
-        check(tmp_path / "nowhere")
+        check_dataset(tmp_path / "nowhere")
     with pytest.raises(InputError, match="not in a layout that is known"):
-        check(tmp_path)
+        check_dataset(tmp_path)
 
 
 def test_the_report_fits_a_terminal_and_its_problems_can_be_limited(tmp_path):
     small_abaw3(tmp_path)
     annotate(tmp_path, EXPR, "Train_Set", "video1_left", ["x"] * 50)
-    report = check(tmp_path)
+    report = check_dataset(tmp_path)
     text = render(report)
     assert all(len(line) <= 100 or str(tmp_path) in line for line in text.splitlines())
     assert text.count("expression is 'x'") == 50
     assert render(report, limit=3).count("expression is 'x'") == 3
     assert "error    and 47 more of this kind (annotation)" in render(report, limit=3)
-    assert render(report) == render(check(tmp_path))
+    assert render(report) == render(check_dataset(tmp_path))
 
 
 @pytest.mark.parametrize(("expressions", "words"), [
@@ -229,7 +229,7 @@ def test_an_empty_split_is_refused_and_a_sound_one_is_not(tmp_path):
 
 @pytest.mark.parametrize(("name", "errors"), [("rendered", 0), ("faces", 0)])
 def test_the_shared_sets_have_no_error(name, errors):
-    report = check(shared_data() / name)
+    report = check_dataset(shared_data() / name)
     assert len(report.errors) == errors
     assert {(p.kind) for p in report.warnings} <= {"absent class", "duplicate row", "extra lines"}
     assert all(len(line) <= 100 for line in render(report).splitlines())
@@ -238,7 +238,7 @@ def test_the_shared_sets_have_no_error(name, errors):
 def test_a_folder_of_test_videos_alone_is_no_error(tmp_path):
     crops(tmp_path, "video9", range(1, 4))
     write(tmp_path / TEST_LISTS["expr"], "video9", "video8")
-    report = check(tmp_path)
+    report = check_dataset(tmp_path)
     assert report.counts == () and report.errors == () and [test.cropped for test in report.tests] == [1]
     assert [problem.kind for problem in report.problems] == ["no crop"]
     text = render(report)
@@ -250,4 +250,4 @@ def test_a_folder_whose_annotations_are_empty_is_an_error(tmp_path):
     write(tmp_path / TEST_LISTS["expr"], "video9")
     (tmp_path / ANNOTATIONS / EXPR / "Train_Set").mkdir(parents=True)
     message = "train split of task expr is empty: no annotated row for expr; a run of that task stops here"
-    assert [problem.message for problem in check(tmp_path).errors] == [message]
+    assert [problem.message for problem in check_dataset(tmp_path).errors] == [message]

@@ -1,7 +1,7 @@
 import pytest
 
 from harness.cli.main import main
-from harness.data.check import check, render
+from harness.data.check import check_dataset, render
 from tests.helpers.data_folders import table, write
 from tests.helpers.still_folders import IMAGES, LISTS, affectnet_2017, affectnet_2021, row_2017, vggface2
 
@@ -11,7 +11,7 @@ def counts(report, split):
 
 
 def test_identities_are_counted(tmp_path):
-    report = check(vggface2(tmp_path))
+    report = check_dataset(vggface2(tmp_path))
     train, test = counts(report, "train"), counts(report, "test")
     assert report.errors == () and report.images == report.whole == 7
     assert (train.images, train.subjects, train.boxed, train.expressive) == (5, 2, 3, 0)
@@ -23,7 +23,7 @@ def test_identities_are_counted(tmp_path):
 @pytest.mark.parametrize(("make", "left_out"), [(affectnet_2017, {}), (affectnet_2021,
                                                 {"labelled as none, uncertain or no face": 1})])
 def test_expressions_and_affects_are_counted(tmp_path, make, left_out):
-    report = check(make(tmp_path))
+    report = check_dataset(make(tmp_path))
     train, validation = counts(report, "train"), counts(report, "validation")
     assert report.problems == () and validation.images == validation.expressive == 8
     assert set(validation.classes.values()) == {1} and train.left_out == left_out and train.subjects is None
@@ -35,7 +35,7 @@ def test_expressions_and_affects_are_counted(tmp_path, make, left_out):
 
 def test_every_malformed_row_is_listed_and_the_rest_counted(tmp_path):
     rows = [row_2017("1/a.jpg", 1), row_2017("1/b.jpg", 12), row_2017("1/c.jpg", 2, 3), row_2017("1/d.jpg", 2)]
-    report = check(affectnet_2017(tmp_path, train=rows))
+    report = check_dataset(affectnet_2017(tmp_path, train=rows))
     assert [(problem.line, problem.kind) for problem in report.errors] == [(3, "expression"), (4, "valence")]
     assert counts(report, "train").images == 2 and counts(report, "validation").images == 8
     assert f"{LISTS}/training.csv:3: expression is 12" in " ".join(render(report).split())
@@ -46,7 +46,7 @@ def test_a_broken_image_is_a_warning_and_a_split_without_images_an_error(tmp_pat
     affectnet_2017(tmp_path, validation=[row_2017("v/1.jpg", 1)])
     (tmp_path / IMAGES / "3/t3.jpg").write_bytes(b"\xff\xd8\xff half")
     (tmp_path / IMAGES / "v/1.jpg").unlink()
-    report = check(tmp_path)
+    report = check_dataset(tmp_path)
     assert [p.message for p in report.warnings if p.kind == "image"] == [
         "truncated: the JPEG's end marker is missing; it is left out"]
     assert "7 of them whole" in render(report)
@@ -55,16 +55,16 @@ def test_a_broken_image_is_a_warning_and_a_split_without_images_an_error(tmp_pat
 
 def test_a_table_of_subjects_alone_is_checked_as_stills(tmp_path):
     rows = ("1.jpg,ann,train", "2.jpg,ann,train", "3.jpg,bob,train", "4.jpg,cleo,val", "5.jpg,cleo,val")
-    report = check(table(tmp_path, "image,subject,split", *rows))
+    report = check_dataset(table(tmp_path, "image,subject,split", *rows))
     assert report.problems == () and counts(report, "train").subjects == 2
     write(tmp_path / "labels.csv", "image,subject,split", "1.jpg,ann,train", "2.jpg,bob,train", "9.jpg,bob,trian")
-    kinds = [problem.kind for problem in check(tmp_path).errors]
+    kinds = [problem.kind for problem in check_dataset(tmp_path).errors]
     assert kinds == ["missing image", "no label", "split"]
 
 
 def test_the_report_fits_a_terminal(tmp_path):
     for make in (vggface2, affectnet_2017, affectnet_2021):
-        lines = render(check(make(tmp_path / make.__name__))).splitlines()
+        lines = render(check_dataset(make(tmp_path / make.__name__))).splitlines()
         assert all(len(line) <= 100 or str(tmp_path) in line for line in lines)
 
 

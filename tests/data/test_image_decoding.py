@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.image_decoding import CorruptImage, decode
+from harness.data.image_decoding import CorruptImage, decode_image
 
 
 @pytest.fixture
@@ -20,13 +20,13 @@ def saved(path, image, **options):
 
 def test_colour_jpeg_is_what_pillow_reads(tmp_path, picture):
     path = saved(tmp_path / "a.jpg", Image.fromarray(picture), quality=95)
-    np.testing.assert_array_equal(decode(path), np.asarray(Image.open(path).convert("RGB")))
+    np.testing.assert_array_equal(decode_image(path), np.asarray(Image.open(path).convert("RGB")))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_grey_is_repeated_over_the_channels(tmp_path, picture, suffix):
     path = saved(tmp_path / f"a.{suffix}", Image.fromarray(picture[..., 0]))
-    image = decode(path)
+    image = decode_image(path)
     assert image.shape == (32, 40, 3) and image.dtype == np.uint8
     np.testing.assert_allclose(image[..., 1], picture[..., 0], atol=3)
     np.testing.assert_array_equal(image[..., 0], image[..., 2])
@@ -35,24 +35,24 @@ def test_grey_is_repeated_over_the_channels(tmp_path, picture, suffix):
 def test_rgba_png_loses_its_alpha(tmp_path, picture):
     alpha = np.full((32, 40, 1), 90, np.uint8)
     path = saved(tmp_path / "a.png", Image.fromarray(np.concatenate([picture, alpha], axis=2)))
-    np.testing.assert_array_equal(decode(path), picture)
+    np.testing.assert_array_equal(decode_image(path), picture)
 
 
 def test_cmyk_jpeg_is_converted(tmp_path, picture):
     path = saved(tmp_path / "a.jpg", Image.fromarray(picture).convert("CMYK"), quality=97)
-    np.testing.assert_allclose(decode(path).astype(int), picture.astype(int), atol=12)
+    np.testing.assert_allclose(decode_image(path).astype(int), picture.astype(int), atol=12)
 
 
 def test_palette_and_16_bit_grey(tmp_path, picture):
     palette = saved(tmp_path / "p.png", Image.fromarray(picture).quantize(64))
-    assert np.abs(decode(palette).astype(int) - picture).mean() < 16
+    assert np.abs(decode_image(palette).astype(int) - picture).mean() < 16
     deep = saved(tmp_path / "d.png", Image.fromarray(picture[..., 0].astype(np.uint16) * 257))
-    np.testing.assert_array_equal(decode(deep)[..., 0], picture[..., 0])
+    np.testing.assert_array_equal(decode_image(deep)[..., 0], picture[..., 0])
 
 
 def test_png_named_jpg_is_read_by_its_content(tmp_path, picture):
     path = saved(tmp_path / "a.jpg", Image.fromarray(picture), format="PNG")
-    np.testing.assert_array_equal(decode(path), picture)
+    np.testing.assert_array_equal(decode_image(path), picture)
 
 
 def test_truncated_jpeg_and_png(tmp_path, picture):
@@ -62,7 +62,7 @@ def test_truncated_jpeg_and_png(tmp_path, picture):
         data = path.read_bytes()
         path.write_bytes(data[: len(data) // 2])
         with pytest.raises(CorruptImage, match="truncated"):
-            decode(path)
+            decode_image(path)
 
 
 @pytest.mark.parametrize("content, reason", [(b"", "empty"), (b"a text file\n" * 20, "not an image"),
@@ -71,12 +71,12 @@ def test_what_is_no_image_says_so(tmp_path, content, reason):
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
     with pytest.raises(CorruptImage, match=reason) as error:
-        decode(path)
+        decode_image(path)
     assert error.value.path == path and str(path) in str(error.value)
 
 
 def test_an_absent_file_and_a_folder(tmp_path):
     with pytest.raises(CorruptImage, match="No such file"):
-        decode(tmp_path / "none.jpg")
+        decode_image(tmp_path / "none.jpg")
     with pytest.raises(CorruptImage, match="directory"):
-        decode(tmp_path)
+        decode_image(tmp_path)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from harness import Grid, HeadConfig, Recipe
 from harness.data.fingerprint import dataset_digest
-from harness.data.leakage import scores_leak_targets, warn_of_lookalikes
+from harness.data.leakage import scores_leak_targets, warn_near_duplicates
 from harness.data.registry import open_dataset
 from harness.data.splits import labels_fingerprint
 from harness.runner.preparation import prepare_inputs
@@ -43,7 +43,7 @@ def warned(root, store, tasks=TASKS):
     dataset = open_dataset(root)
     labels = {task: labels_fingerprint(dataset, task) for task in tasks}
     with captured_logs() as messages:
-        pairs = warn_of_lookalikes(dataset, labels, dataset_digest(dataset), Store(store))
+        pairs = warn_near_duplicates(dataset, labels, dataset_digest(dataset), Store(store))
     return pairs, messages
 
 

@@ -14,8 +14,8 @@ def test_an_image_table_gives_the_splits_it_has(tmp_path):
     assert source.stills("test").subjects == ("bob",) and source.stills("validation").expression.tolist() == [-1]
     (tmp_path / "mine/2.jpg").unlink()
     again = open_stills(tmp_path / "mine/labels.csv")
-    assert len(again.stills("train")) == 1 and again.left_out("train") == {"no image file": 1}
-    assert again.left_out("test") == {}
+    assert len(again.stills("train")) == 1 and again.excluded_counts("train") == {"no image file": 1}
+    assert again.excluded_counts("test") == {}
     with pytest.raises(InputError, match="unknown split of .*labels.csv 'trian'; did you mean train"):
         again.stills("trian")
 

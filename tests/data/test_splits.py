@@ -6,7 +6,7 @@ import pytest
 from harness import Protocol
 from harness.data.registry import open_dataset
 from harness.data.splits import label_counts_by_unit, make_splits
-from harness.metrics.tasks import task
+from harness.metrics.tasks import get_task
 from tests.helpers.data_folders import AU, EXPR, VA, annotate, small_abaw3
 
 
@@ -23,7 +23,7 @@ def dataset(small_set):
 @pytest.mark.parametrize("protocol", [Protocol(), Protocol(folds=3)])
 def test_a_division_has_every_training_row_on_one_side_and_no_group_on_both(dataset, name, protocol):
     training = dataset.labels(name, "train")
-    for division in make_splits(protocol, task(name), training):
+    for division in make_splits(protocol, get_task(name), training):
         assert rows(division.fit) + rows(division.selection) and \
             sorted(rows(division.fit) + rows(division.selection)) == rows(training)
         groups = [{side.groups[unit] for unit in np.unique(side.unit)} for side in (division.fit, division.selection)]
@@ -32,7 +32,7 @@ def test_a_division_has_every_training_row_on_one_side_and_no_group_on_both(data
 
 def test_folds_choose_on_every_training_row_once(dataset):
     training = dataset.labels("expr", "train")
-    divisions = make_splits(Protocol(folds=4), task("expr"), training)
+    divisions = make_splits(Protocol(folds=4), get_task("expr"), training)
     assert len(divisions) == 4
     assert sorted(sum((rows(division.selection) for division in divisions), [])) == rows(training)
 
@@ -45,7 +45,7 @@ def test_presence_counts_valid_rows_and_what_they_hold(tmp_path):
 
     def counted(name):
         labels = open_dataset(root).labels(name, "train")
-        return label_counts_by_unit(task(name), labels)[labels.units.index("video1_left")].tolist()
+        return label_counts_by_unit(get_task(name), labels)[labels.units.index("video1_left")].tolist()
 
     assert counted("expr") == [3, 1, 0, 0, 0, 0, 0, 0, 2]
     assert counted("va") == [4, 0, 2, 1, 1]

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.check import check
+from harness.data.check import check_dataset
 from harness.data.image_table import ImageTable
 from harness.data.registry import open_dataset
 from harness.data.synthetic import make, make_stills, stills, video
-from harness.data.synthetic.render import neutral_scene, render
+from harness.data.synthetic.render import neutral_scene, render_faces
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.utils.errors import InputError
 
@@ -115,9 +115,9 @@ def test_quirks_of_the_real_set(made):
 
 def test_the_readers_find_no_error(made):
     assert set(open_dataset(made).tasks()) == {"expr", "va", "au", "mtl"}
-    assert check(made).errors == ()
+    assert check_dataset(made).errors == ()
     table = open_dataset(made / "stills")
-    assert isinstance(table, ImageTable) and check(made / "stills").errors == ()
+    assert isinstance(table, ImageTable) and check_dataset(made / "stills").errors == ()
 
 
 def test_the_table_of_stills(made):
@@ -135,7 +135,7 @@ def test_the_table_of_stills(made):
 
 
 def test_everyone_is_someone_else():
-    people = [video.person(0, i) for i in range(60)] + [stills.person(0, i) for i in range(150)]
+    people = [video.video_identity(0, i) for i in range(60)] + [stills.subject_identity(0, i) for i in range(150)]
     shapes = {(p.half_width, p.chin, p.eye_distance, p.mouth_width, *p.skin.tolist()) for p in people}
     assert len(shapes) == len(people)
 
@@ -154,14 +154,14 @@ BANDS = {"AU1": (10, 44), "AU2": (10, 42), "AU4": (22, 46), "AU6": (27, 76), "AU
 
 def pictures(person, scene):
     """[B, 3, 112, 112] display values, 0 to 1."""
-    light = render(person, scene, np.full((3, 1, 112, 112), 0.3, np.float32))
+    light = render_faces(person, scene, np.full((3, 1, 112, 112), 0.3, np.float32))
     return np.sqrt(np.clip(light, 0, 1)).swapaxes(0, 1)
 
 
 @pytest.mark.parametrize("unit", ACTION_UNITS)
 @pytest.mark.parametrize("subject", [1, 8])
 def test_each_action_unit_moves_its_own_part(unit, subject):
-    person = replace(stills.person(0, subject), hair="bald", glasses="none", beard=0.0, moustache=0.0)
+    person = replace(stills.subject_identity(0, subject), hair="bald", glasses="none", beard=0.0, moustache=0.0)
     person = replace(person, chin=1.36, mouth_height=0.86, brow_height=0.27, nose_length=0.5)
     scene = neutral_scene(2)
     scene.action_units[1, ACTION_UNITS.index(unit)] = 1
@@ -173,7 +173,7 @@ def test_each_action_unit_moves_its_own_part(unit, subject):
 
 
 def test_the_two_halves_of_the_brow_move_apart():
-    person = replace(stills.person(0, 1), hair="bald", glasses="none", age=0.0)
+    person = replace(stills.subject_identity(0, 1), hair="bald", glasses="none", age=0.0)
     scene = neutral_scene(3)
     scene.action_units[1, 0] = scene.action_units[2, 1] = 1
     rest, inner, outer = pictures(person, scene)

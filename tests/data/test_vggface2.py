@@ -15,7 +15,7 @@ def test_each_folder_is_an_identity(tmp_path):
     assert stills.subjects == ("n000002", "n000009") and stills.subject.tolist() == [0, 0, 0, 1, 1]
     assert stills.images[2] == tmp_path / "faces/train/n000002/0003_02.jpg"
     assert stills.expression.tolist() == [-1] * 5 and stills.va is None and stills.au is None
-    assert source.stills("test").subjects == ("n000001",) and source.left_out("train") == {}
+    assert source.stills("test").subjects == ("n000001",) and source.excluded_counts("train") == {}
 
 
 def test_boxes_are_found_by_name_and_an_image_without_one_has_none(tmp_path):
@@ -76,7 +76,7 @@ def test_what_is_no_image_of_an_identity_is_left_out(tmp_path):
     (tmp_path / "train/n000002/0002_01.jpg").unlink()
     source = open_stills(tmp_path)
     assert source.stills("train").subjects == ("n000002", "n000009", "n000010")
-    assert source.left_out("train") == {"in the list of boxes without an image file": 1}
+    assert source.excluded_counts("train") == {"in the list of boxes without an image file": 1}
     said = {problem.kind: problem.message for problem in source.find_problems()
             if "test" not in problem.file.name}
     assert said["empty identity"] == "1 identities have no image, the first n000003; they are left out"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from harness import HeadConfig, Recipe
-from harness.leaderboard.published import DATASET, figures
+from harness.leaderboard.published import DATASET, published_figures
 from harness.runner import apply_settings, find_recipe, recipe_names
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import Prepared, PreparedBackbone
+from harness.runner.preparation import PreparedBackbone, PreparedInputs
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 
@@ -22,8 +22,9 @@ TABLES = tuple(COUNTS)
 def expanded(recipe):
     backbones = tuple(PreparedBackbone(name, f"checkpoint {name}", f"{name} hash", False, 4_000_000, f"{name} entry",
                                        AFFECTNET) for name in recipe.every_backbone())
-    prepared = Prepared(Path("data"), Store("store"), "affwild2", True, "images", dict.fromkeys(recipe.tasks, "labels"),
-                        backbones)
+    prepared = PreparedInputs(
+        Path("data"), Store("store"), "affwild2", True, "images", dict.fromkeys(recipe.tasks, "labels"), backbones
+    )
     return [job for job in JobGrid(recipe, prepared).jobs() if job.configuration.kind == "run"]
 
 
@@ -58,7 +59,7 @@ def test_the_tables_hold_the_published_figures():
     backbones = dict(zip((c.entry for c in jobs), (job.backbone for job in expanded(find_recipe("abaw3_tables")))))
     ours = {(backbones[c.entry], c.task, c.features, c.head.kind, c.head.hidden, c.smoothing.largest and
              c.smoothing.kernels[0], c.smoothing.largest) for c in jobs}
-    theirs = [record for record in figures() if record.dataset == DATASET and "head" in record.config
+    theirs = [record for record in published_figures() if record.dataset == DATASET and "head" in record.config
               and record.features and record.radius <= 250]
     absent = {(r.backbone, r.task) for r in theirs
               if (r.backbone, r.task, r.features, r.head, r.config["head"]["hidden"], r.radius and r.kernel, r.radius)

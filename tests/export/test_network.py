@@ -21,10 +21,10 @@ from harness.export.network import (
 )
 from harness.features.matrix import feature_columns
 from harness.features.store import FeatureEntry
-from harness.jobs.baselines import ZeroShotModel, expression_columns, zero_shot
-from harness.jobs.head_model import HeadModel, networks
+from harness.jobs.baselines import ZeroShotModel, expression_columns, zero_shot_probabilities
+from harness.jobs.head_model import HeadModel, make_network_specs
 from harness.metrics.tasks import TASKS
-from harness.training.heads.modules import build
+from harness.training.heads.modules import build_head
 from harness.training.heads.trained_head import TrainedHead
 
 AFFECTNET_AND_MORE = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise", "valence")
@@ -38,7 +38,7 @@ def random():
 def test_scores_that_are_named_after_emotions_become_probabilities(random):
     columns, scores = expression_columns(AFFECTNET_AND_MORE), random.normal(0, 3, (50, 9)).astype(np.float32)
     found = ZeroShot(columns)(torch.from_numpy(scores)).numpy()
-    np.testing.assert_allclose(found, zero_shot(scores, columns), atol=1e-6)
+    np.testing.assert_allclose(found, zero_shot_probabilities(scores, columns), atol=1e-6)
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
@@ -55,11 +55,11 @@ def entry_of(dtype, score_labels=()):
 def separate_model(dtype):
     """Untrained networks: valence and arousal from the scores, the rest from all features."""
     head = HeadConfig("separate", hidden=4, parts=(HeadOverride("va", features="scores"),))
-    parts = networks(SimpleNamespace(head=head, features="embeddings+scores"), TASKS["mtl"])
+    parts = make_network_specs(SimpleNamespace(head=head, features="embeddings+scores"), TASKS["mtl"])
     trained = {}
     for part in parts:
         width = 9 if part.features == "scores" else 14
-        state = {name: value.numpy() for name, value in build(part.head, width, part.task).state_dict().items()}
+        state = {name: value.numpy() for name, value in build_head(part.head, width, part.task).state_dict().items()}
         trained[part.name] = TrainedHead(state, part.head, part.task.name, width, 1, [], 0.0)
     return HeadModel(TASKS["mtl"], entry_of(dtype), parts, trained, {})
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import backbones
-from backbones.resizing import resize_all
+from backbones.resizing import resize_batch
 from harness.export.formats import format_named, require_writer
 from harness.export.network import ExportNetwork, torch_module, with_random_head
 from harness.export.onnx import FORMAT
@@ -32,7 +32,7 @@ def crops():
 @pytest.fixture(scope="module")
 def expected(network, crops):
     """Outputs and embedding by torch, of crops that Pillow resized."""
-    resized = resize_all(list(crops), network.backbone.spec.preprocessing)
+    resized = resize_batch(list(crops), network.backbone.spec.preprocessing)
     with torch.no_grad():
         return [array.numpy() for array in torch_module(network, embedding=True)(torch.from_numpy(resized))]
 
@@ -58,7 +58,7 @@ def test_without_a_head_a_file_gives_the_embedding_alone(network, crops, expecte
 
 
 def test_fewer_bits_are_smaller_files_that_stay_near(network, crops, expected, tmp_path):
-    resized = resize_all(list(crops), network.backbone.spec.preprocessing)
+    resized = resize_batch(list(crops), network.backbone.spec.preprocessing)
     size, off = {}, {}
     for precision in FORMAT.precisions:
         path = FORMAT.write(network, tmp_path, precision, resized)

@@ -7,7 +7,7 @@ import pytest
 from onnx import helper
 
 from backbones.preprocessing import normalize
-from backbones.resizing import resize_all
+from backbones.resizing import resize_batch
 from backbones.spec import Preprocessing
 from harness.export.onnx_preprocessing import can_resize, preprocessing_graph
 
@@ -28,7 +28,7 @@ def test_crops_of_any_size_become_the_pixels_that_pillow_and_the_spec_give(inter
     run, random = session(preprocessing), np.random.default_rng(0)
     for height, width in SIDES:
         crops = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-        expected = normalize(resize_all(list(crops), preprocessing), preprocessing)
+        expected = normalize(resize_batch(list(crops), preprocessing), preprocessing)
         found = run.run(None, {"crops": crops})[0]
         assert found.shape == expected.shape
         # one grey level would be 0.01 and more

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import backbones
-from backbones.resizing import resize_all
+from backbones.resizing import resize_batch
 from harness.export.formats import format_named, require_writer
 from harness.export.network import torch_module, with_random_head
 from harness.metrics.tasks import TASKS
@@ -37,7 +37,7 @@ def network():
 @pytest.fixture(scope="module")
 def crops(network, small_set):
     paths = sorted(small_set.rglob("*.jpg"))[::11][:40]
-    return resize_all([np.asarray(Image.open(path).convert("RGB")) for path in paths],
+    return resize_batch([np.asarray(Image.open(path).convert("RGB")) for path in paths],
                       network.backbone.spec.preprocessing)
 
 

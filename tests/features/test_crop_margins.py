@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.features.crop_margins import FEWEST, margin_of
+from harness.features.crop_margins import MIN_FACES, estimate_margin
 from harness.video.faces.boxes import Margin, crop
 from harness.video.faces.detector import open_detector
 from tests.helpers import face_scenes
@@ -23,13 +23,13 @@ def cut(margin, count, detector):
 
 def test_crops_tell_the_margin_they_were_cut_with(haar):
     margin = Margin(1.4, 0.0, 0.1)
-    found = margin_of(cut(margin, FEWEST + 4, haar), haar)
+    found = estimate_margin(cut(margin, MIN_FACES + 4, haar), haar)
     assert found.scale == pytest.approx(margin.scale, abs=0.06)
     assert (found.dx, found.dy) == pytest.approx((margin.dx, margin.dy), abs=0.04)
 
 
 def test_nothing_is_said_of_few_crops_or_of_crops_without_faces(haar):
-    assert margin_of([], haar) is None
+    assert estimate_margin([], haar) is None
     few = [face_scenes.drawing(who) for who in range(3)]
-    wall = [np.full((64, 64, 3), face_scenes.wall(), np.uint8)] * FEWEST
-    assert margin_of(few + wall, haar) is None
+    wall = [np.full((64, 64, 3), face_scenes.wall(), np.uint8)] * MIN_FACES
+    assert estimate_margin(few + wall, haar) is None

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import backbones
-from harness.data.image_decoding import decode
+from harness.data.image_decoding import decode_image
 from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError, InputError
@@ -49,7 +49,7 @@ def test_features_are_those_of_the_network_on_each_crop(crops, tiny, whole):
     assert isinstance(embeddings, np.memmap) and embeddings.dtype == np.float16
     np.testing.assert_array_equal(frames, [2, 5, 9])
     for row, path in enumerate(crops.sequences["d"].images):
-        pixels = torch.from_numpy(backbones.prepare(decode(path), tiny.spec))[None]
+        pixels = torch.from_numpy(backbones.prepare(decode_image(path), tiny.spec))[None]
         with torch.inference_mode():
             expected = [part.numpy()[0] for part in tiny(pixels)]
         np.testing.assert_allclose(embeddings[row], expected[0], rtol=2e-3, atol=2e-3)

@@ -8,7 +8,7 @@ import pytest
 import backbones
 from backbones import BackboneError
 from harness.cli import main
-from harness.features.engine_choice import NOTE, EngineSelector
+from harness.features.engine_choice import ENGINE_FILE, EngineSelector
 from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from tests.helpers.crop_folders import contents, write_crops
@@ -41,7 +41,7 @@ def extracted(crops, tiny, folder, note=None, **how):
     if note is not None:
         key = store.key(tiny, "x", "float32", computing.compute)
         (store.root / key).mkdir(parents=True)
-        (store.root / key / NOTE).write_text(note if isinstance(note, str) else json.dumps(note))
+        (store.root / key / ENGINE_FILE).write_text(note if isinstance(note, str) else json.dumps(note))
     with captured_logs() as messages:
         return extract(crops, tiny, store, "float32", images="x", computing=computing), messages
 
@@ -103,7 +103,9 @@ def test_features_of_an_engine_that_is_gone_are_used(crops, tiny, tmp_path):
 @pytest.mark.parametrize("note", ["", "[]", '{"name": 3, "precision": "float32"}', '{"precision": "float32"}', "nul"])
 def test_a_damaged_note_is_written_anew(crops, tiny, tmp_path, note):
     entry, _ = extracted(crops, tiny, tmp_path, note)
-    assert recorded(entry)["name"] == json.loads((entry.path / NOTE).read_text())["name"] == "torch channels-last"
+    assert (
+        recorded(entry)["name"] == json.loads((entry.path / ENGINE_FILE).read_text())["name"] == "torch channels-last"
+    )
 
 
 def test_reduced_precision_is_another_entry_with_its_difference(crops, tiny, plain, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.features.matrix import FeatureMatrix, iter_sequence
-from harness.features.row_reader import widened
+from harness.features.row_reader import to_float32
 from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.crop_folders import labels_of
@@ -98,7 +98,9 @@ def test_batches_in_stored_precision_are_the_same_rows(tmp_path, size):
     labels = labels_of([("a", frame) for frame in range(1, 4201)])
     for memory in (0, 2**30):
         matrix = FeatureMatrix(entry, "embeddings", labels, memory)
-        for (rows, values), (other, stored) in zip(matrix.batches(size, 5, 1), matrix.stored(size, 5, 1), strict=True):
+        for (rows, values), (other, stored) in zip(
+            matrix.batches(size, 5, 1), matrix.stored_batches(size, 5, 1), strict=True
+        ):
             assert (values.dtype, stored.dtype) == (np.float32, np.float16)
             np.testing.assert_array_equal(rows, other)
             np.testing.assert_array_equal(values, stored)
@@ -175,7 +177,7 @@ def test_every_half_is_widened_exactly():
     halves = np.arange(2**16, dtype=np.uint16).view(np.float16)[:, None]
     with np.errstate(invalid="ignore"):
         expected = halves.astype(np.float32)
-    values = widened([halves])
+    values = to_float32([halves])
     assert values.dtype == np.float32
     np.testing.assert_array_equal(values, expected)
 

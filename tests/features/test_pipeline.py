@@ -12,7 +12,7 @@ import backbones
 from backbones import BackboneError
 from backbones.engines.cuda_engine import CudaEngine
 from backbones.engines.torch_engine import TorchEngine
-from harness.features.pipeline import DEVICE, Pipeline, batch_size, engine_batch
+from harness.features.pipeline import DEVICE_ENGINE, ExtractionPipeline, batch_size, engine_batch_size
 from tests.helpers.crop_folders import write_crops
 
 
@@ -56,7 +56,7 @@ def works(tmp_path_factory):
 
 
 def run(engine, backbone, works, workers=3):
-    with Pipeline(engine, backbone, workers) as pipeline:
+    with ExtractionPipeline(engine, backbone, workers) as pipeline:
         return list(pipeline.batches(works))
 
 
@@ -75,7 +75,7 @@ def test_batches_come_in_order_with_their_rows_and_faults(tiny, works):
 
 
 def test_a_device_is_fed_larger_batches_by_one_thread_and_gives_the_same(tiny, works):
-    size = engine_batch(DEVICE, tiny.spec.preprocessing)
+    size = engine_batch_size(DEVICE_ENGINE, tiny.spec.preprocessing)
     device = Watched(CudaEngine(tiny, size, device="cpu"))
     fed = run(device, tiny, works)
     assert len(device.threads) == 1 and device.most == 1 and device.sizes == [256, 44, 3]
@@ -91,7 +91,7 @@ def test_workers_call_an_engine_that_may_be_called_at_once(tiny, works):
 
 
 def test_memory_is_used_again(tiny, works):
-    with Pipeline(TorchEngine(tiny, True), tiny, 2) as pipeline:
+    with ExtractionPipeline(TorchEngine(tiny, True), tiny, 2) as pipeline:
         list(pipeline.batches(works * 3))
         assert 1 <= pipeline.memories.qsize() <= 2
 

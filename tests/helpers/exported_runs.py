@@ -35,9 +35,9 @@ def write_export(folder, seed=0, side=None, record=None):
 def track(store, records, uri=None):
     """Log jobs whose folders lie in the store."""
     tracker = open_tracker(Store(store, uri))
-    study = tracker.study("small", "s")
+    study = tracker.start_study("small", "s")
     for record in records:
-        tracker.log(record, store / "artifacts" / "jobs" / record.job_id, study)
+        tracker.log_record(record, store / "artifacts" / "jobs" / record.job_id, study)
 
 
 def outputs_of(folder, crops):

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from harness.data.synthetic.render import neutral_scene, render
-from harness.data.synthetic.video import person
+from harness.data.synthetic.render import neutral_scene, render_faces
+from harness.data.synthetic.video import video_identity
 
 WALL = 0.35
 """Brightness of the plain background, in linear light."""
@@ -19,7 +19,7 @@ WALL = 0.35
 def drawing(who: int, degrees: float = 0.0) -> np.ndarray:
     """uint8 [112, 112, 3], a person before the wall, head turned in the plane of the picture."""
     scene = neutral_scene(1)
-    lit = render(person(3, who), scene, np.full((3, 1, 112, 112), WALL, np.float32))[:, 0]
+    lit = render_faces(video_identity(3, who), scene, np.full((3, 1, 112, 112), WALL, np.float32))[:, 0]
     pixels = _seen(np.moveaxis(lit, 0, 2))
     turning = cv2.getRotationMatrix2D((56, 56), degrees, 1.0)
     return cv2.warpAffine(pixels, turning, (112, 112), borderMode=cv2.BORDER_CONSTANT, borderValue=[wall()] * 3)

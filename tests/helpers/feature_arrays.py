@@ -35,7 +35,7 @@ class ArrayMatrix:
             rows = order[start:start + size]
             yield rows, self.features[rows]
 
-    def stored(self, size, seed, epoch):
+    def stored_batches(self, size, seed, epoch):
         return self.batches(size, seed, epoch)
 
 

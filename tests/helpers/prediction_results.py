@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.inference.result import Outputs, PredictionResult
-from harness.metrics.tasks import task as task_named
+from harness.metrics.tasks import get_task
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 
@@ -50,7 +50,7 @@ def a_reading(boxes, frames=75, tasks=("mtl",), lost=(), size=(640, 360), rate=2
 
 
 def _outputs(generator, name, frame, face, found, kernel, radius, missing, thresholds, noise):
-    task = task_named(name)
+    task = get_task(name)
     phase = frame[:, None] / 20 + 2.1 * face[:, None]
     logits = {"va": 0.8 * np.sin(phase + np.array([0, 1.3])),
               "expr": 2.5 * np.cos(phase / 2 - np.arange(8) * 0.8),

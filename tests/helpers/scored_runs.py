@@ -10,7 +10,7 @@ from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.jobs.selection import select_postprocessing
-from harness.metrics.tasks import task as task_named
+from harness.metrics.tasks import get_task
 from harness.metrics.unit_statistics import score
 from tests.helpers.records import record
 
@@ -36,7 +36,7 @@ def outputs_of(generator, task, targets, noise):
 def scored_run(name="expr", units=6, frames=40, noise=2.0, temporal=True, largest=6, targets=None, outputs=None,
                kept=None, **changes):
     """(record, replay, choice, statistics) as `plot_run` takes them; `kept`: frames with crop and label."""
-    task, generator, rows = task_named(name), np.random.default_rng(5), units * frames
+    task, generator, rows = get_task(name), np.random.default_rng(5), units * frames
     unit, frame = np.repeat(np.arange(units), frames).astype(np.int32), np.tile(np.arange(1, frames + 1), units)
     targets = targets or targets_of(generator, task, rows)
     outputs = outputs_of(generator, task, targets, noise) if outputs is None else outputs
@@ -52,8 +52,14 @@ def scored_run(name="expr", units=6, frames=40, noise=2.0, temporal=True, larges
     thresholds = 0.5 if choice.thresholds is None else np.array(choice.thresholds)
     statistics = replay.statistics(choice.kernel, choice.radius, thresholds)
     found, radii = score(statistics), range(largest + 1 if temporal else 1)
-    curve = {kernel: {"radius": list(radii), "selected": [value - 0.1 for value in values],
-                      "reported": replay.curve(kernel, radii, thresholds)} for kernel, values in choice.curves.items()}
+    curve = {
+        kernel: {
+            "radius": list(radii),
+            "selected": [value - 0.1 for value in values],
+            "reported": replay.metric_curve(kernel, radii, thresholds),
+        }
+        for kernel, values in choice.curves.items()
+    }
     fields = dict(task=name, metric=task.metric, metrics=found.metrics, undefined=found.undefined, kernel=choice.kernel,
                   radius=choice.radius, thresholds=choice.thresholds, curve=curve, units=units,
                   unit="video" if temporal else "subject")

@@ -8,7 +8,7 @@ from PIL import Image
 from harness.data import locations
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
-from harness.features.crop_margins import DEFAULT, FEWEST, MOST
+from harness.features.crop_margins import DEFAULT_MARGIN, MAX_CROPS, MIN_FACES
 from harness.inference.forward import LoadedRun
 from harness.inference.load_runs import crop_margins
 from harness.utils.store import Store
@@ -60,22 +60,22 @@ def test_it_is_that_of_the_crops_and_measured_once(tmp_path, detector, videos, e
     images, seen = make_set(tmp_path / "data", detector, videos, each), Counting()
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     first = crop_margins([reader(images)], seen, Store(tmp_path), None)
-    assert seen.shown == min(MOST, videos * each)
-    if videos * each >= FEWEST:
+    assert seen.shown == min(MAX_CROPS, videos * each)
+    if videos * each >= MIN_FACES:
         assert first[0].scale == pytest.approx(WIDE.scale, abs=0.06)
         assert first[0].dy == pytest.approx(WIDE.dy, abs=0.04)
     else:
-        assert first == [DEFAULT] and "few faces are found" in logged[-1]
+        assert first == [DEFAULT_MARGIN] and "few faces are found" in logged[-1]
     assert crop_margins([reader(images)], seen, Store(tmp_path), None) == first
-    assert seen.shown == min(MOST, videos * each)
+    assert seen.shown == min(MAX_CROPS, videos * each)
 
 
 def test_crops_that_are_gone_or_were_changed_tell_nothing(tmp_path, detector, logged):
     images = make_set(tmp_path / "data", detector, 2, 12)
-    assert crop_margins([reader(images)], detector, Store(tmp_path), None) == [DEFAULT]
+    assert crop_margins([reader(images)], detector, Store(tmp_path), None) == [DEFAULT_MARGIN]
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     (tmp_path / "data" / "cropped" / "video0" / "00001.png").unlink()
-    assert crop_margins([reader(images), reader()], detector, Store(tmp_path), None) == [DEFAULT] * 2
+    assert crop_margins([reader(images), reader()], detector, Store(tmp_path), None) == [DEFAULT_MARGIN] * 2
     assert len(logged) == 3 and all("are not here" in line and "--margin X" in line for line in logged)
     assert not (Store(tmp_path).crop_margins).exists()
 

@@ -7,7 +7,7 @@ import pytest
 
 from harness.inference.chunks import ChunkStore
 from harness.inference.face_stage import DetectAndTrack, FrameFaces, PrecroppedFaces
-from harness.inference.pipeline import Pipeline
+from harness.inference.pipeline import PredictPipeline
 from harness.inference.prefetch import Prefetcher
 from harness.utils.errors import InputError
 from harness.video.faces.boxes import Margin
@@ -22,7 +22,7 @@ def searching():
 
 
 def chunks(frames, face_stage, size=8):
-    return list(Pipeline(face_stage, (), (), size).chunks(frames))
+    return list(PredictPipeline(face_stage, (), (), size).chunks(frames))
 
 
 def equal(one, other):

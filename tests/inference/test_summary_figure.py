@@ -7,7 +7,7 @@ import pytest
 
 from harness.inference.summary_figure import SUMMARY, write_summary
 from harness.inference.timeline_panels import SEEN, UNSEEN
-from harness.utils.plotting.style import BLUE, CLASS_COLOURS, ORANGE
+from harness.utils.plotting.style import BLUE, CLASS_COLORS, ORANGE
 from tests.helpers.prediction_results import a_reading
 from tests.helpers.scored_runs import amount, pixels
 
@@ -24,7 +24,7 @@ def test_every_output_has_its_panels(tmp_path):
         path = drawn(tmp_path, [BOX], frames=40, tasks=tasks)
         assert path == tmp_path / SUMMARY
         heights[tasks] = len(pixels(path))
-        assert (amount(path, CLASS_COLOURS[2]) > 2000) == (tasks[0] in ("expr", "mtl"))
+        assert (amount(path, CLASS_COLORS[2]) > 2000) == (tasks[0] in ("expr", "mtl"))
         assert (amount(path, ORANGE) > 500) == (tasks != ("va",))
         assert (amount(path, BLUE) > 500) == (tasks != ("au",))
     assert heights[("mtl",)] == heights[("expr", "va", "au")] > max(heights[(one,)] for one in ("expr", "va", "au"))
@@ -44,7 +44,7 @@ def test_what_was_left_empty_is_white(tmp_path):
     colours = {}
     for missing in ("filled", "empty"):
         path = drawn(tmp_path, [BOX], frames=40, tasks=("expr",), lost=[(1, 11, 30)], missing=missing)
-        colours[missing] = sum(amount(path, colour) for colour in CLASS_COLOURS)
+        colours[missing] = sum(amount(path, colour) for colour in CLASS_COLORS)
     assert colours["empty"] < 0.7 * colours["filled"]
 
 
@@ -57,7 +57,7 @@ def test_probabilities_that_do_not_sum_to_1_are_not_filled_up_with_the_last_expr
         scaled[:, 0] = 3 * total / 10
         outputs = (dataclasses.replace(one, smoothed=scaled),)
         path = write_summary(dataclasses.replace(reading, outputs=outputs), tmp_path)
-        shares[total] = amount(path, CLASS_COLOURS[-1]) / amount(path, CLASS_COLOURS[4])
+        shares[total] = amount(path, CLASS_COLORS[-1]) / amount(path, CLASS_COLORS[4])
     assert shares == pytest.approx({1.0: 1, 0.5: 1}, abs=0.3)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness import Grid, HeadConfig, Protocol, Recipe, SmoothingGrid
 from harness.data.registry import open_dataset
-from harness.jobs.execute import compute
+from harness.jobs.execute import run_job
 from harness.jobs.predictions import Predictions
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
@@ -36,7 +36,7 @@ def job_of(prepared, kind, **changes):
 
 
 def test_a_run_has_both_curves_and_the_names_of_the_contract(prepared):
-    record = compute(job_of(prepared, "run"))
+    record = run_job(job_of(prepared, "run"))
     listed = {name for name, _, _ in metrics(record)}
     assert set(record.curve["mean"]) == {"radius", "selected", "reported"}
     assert {"P_EXPR", "coverage", "curve/mean/P_EXPR", "curve/mean/selection/P_EXPR", "selection/P_EXPR"} <= listed
@@ -45,7 +45,7 @@ def test_a_run_has_both_curves_and_the_names_of_the_contract(prepared):
 
 
 def test_a_trial_logs_nothing_under_a_name_of_the_reported_split(prepared):
-    record = compute(job_of(prepared, "trial"))
+    record = run_job(job_of(prepared, "trial"))
     assert record.split == "selection" and record.selection["P_EXPR"] == pytest.approx(record.metrics["P_EXPR"])
     assert all(set(columns) == {"radius", "selected"} for columns in record.curve.values())
     listed = [name for name, _, _ in metrics(record) if not name.startswith("seconds/")]
@@ -55,7 +55,7 @@ def test_a_trial_logs_nothing_under_a_name_of_the_reported_split(prepared):
 
 def test_kept_statistics_have_a_row_for_each_video(prepared):
     job = job_of(prepared, "run")
-    record = compute(job)
+    record = run_job(job)
     with np.load(job.folder / "statistics.npz") as kept:
         assert kept["expr"].shape == (record.units, 8, 8) and kept["expr"].sum() == record.scored
 
@@ -65,14 +65,14 @@ def test_pictures_are_drawn_of_the_first_seed_of_a_run_alone(prepared):
     first, second = (expansion.job("run", "expr", prepared.backbones[0], "scores", HEAD, RECIPE.smoothing, seed)
                      for seed in (3, 4))
     for job in (first, second, dataclasses.replace(first, seed=5, expected_seeds=(5,), pictures=False)):
-        compute(job)
+        run_job(job)
     assert (first.folder / "pictures" / "confusion.png").is_file() and not (second.folder / "pictures").exists()
     assert not list(first.folder.parent.glob("*-s5/pictures"))
 
 
 def test_the_previous_label_is_scored_without_a_choice_and_marked(prepared):
     job, = (job for job in JobGrid(RECIPE, prepared).jobs() if job.configuration.features == "labels")
-    record = compute(job)
+    record = run_job(job)
     assert record.flags == ("uses_labels",) and record.selection == {} and record.kernel == "none"
     assert (record.backbone, record.head, record.epoch, record.parameters) == ("previous label", "none", 0, 0)
     labels = open_dataset(prepared.root).labels("expr", "validation")
@@ -93,7 +93,7 @@ def test_thresholds_may_stay_at_half(small_set, tmp_path):
     ready = prepare_inputs(recipe, small_set, Store(tmp_path / "store"))
     for thresholds in ("chosen", "half"):
         job, = JobGrid(dataclasses.replace(recipe, thresholds=thresholds), ready).jobs()
-        found[thresholds] = compute(job)
+        found[thresholds] = run_job(job)
     assert len(found["chosen"].thresholds) == 12 and "P_AU/threshold_0.5" in found["chosen"].metrics
     assert found["half"].thresholds is None and "P_AU/threshold_0.5" not in found["half"].metrics
     assert found["half"].unsmoothed["P_AU"] != found["chosen"].unsmoothed["P_AU"]
@@ -106,7 +106,7 @@ def test_annotations_that_changed_while_the_recipe_ran_are_refused(prepared, tmp
     lines = file.read_text().splitlines()
     file.write_text("\n".join([lines[0], "0" if lines[1] != "0" else "1", *lines[2:]]) + "\n")
     with pytest.raises(FramelightError, match="annotations of task expr changed while the recipe ran; run it again"):
-        compute(job)
+        run_job(job)
 
 
 def test_git_is_asked_once_by_a_process_that_runs_many_jobs(prepared, tmp_path, monkeypatch):
@@ -114,7 +114,7 @@ def test_git_is_asked_once_by_a_process_that_runs_many_jobs(prepared, tmp_path, 
     (tmp_path / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)
-    first = compute(job_of(prepared, "run", seed=1))
+    first = run_job(job_of(prepared, "run", seed=1))
     asked = (tmp_path / "log").read_text()
-    assert asked and compute(job_of(prepared, "run", seed=2)).environment == first.environment
+    assert asked and run_job(job_of(prepared, "run", seed=2)).environment == first.environment
     assert (tmp_path / "log").read_text() == asked

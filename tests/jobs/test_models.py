@@ -15,9 +15,9 @@ from harness.data.splits import REPORTED, TRAINING
 from harness.features.matrix import feature_columns
 from harness.features.row_reader import noise
 from harness.features.store import FeatureStore
-from harness.jobs.baselines import expression_columns, zero_shot
+from harness.jobs.baselines import expression_columns, zero_shot_probabilities
 from harness.jobs.models import fit_model, load_model, median_epochs
-from harness.metrics.tasks import task as task_named
+from harness.metrics.tasks import get_task
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.utils.errors import FramelightError, InputError
@@ -55,7 +55,7 @@ def job_of(prepared, task, features, head, kind="run", backbone=True):
 
 def fitted(job, data, **more):
     task = job.configuration.task
-    return fit_model(job, task_named(task), data.labels(task, TRAINING), data.labels(task, REPORTED), **more)
+    return fit_model(job, get_task(task), data.labels(task, TRAINING), data.labels(task, REPORTED), **more)
 
 
 def kept(model, folder):
@@ -78,7 +78,7 @@ def test_a_kept_model_predicts_what_the_fitted_one_did(name, prepared, data, tmp
     back = load_model(kept(model, tmp_path / "job"), entry, job.configuration)
     sequences = data.sequence_names(task, "test") or data.sequence_names(task, REPORTED)
     expected, found = model.predict(sequences), back.predict(sequences)
-    assert found.outputs.shape == (found.lengths.sum(), task_named(task).width) and len(found.outputs)
+    assert found.outputs.shape == (found.lengths.sum(), get_task(task).width) and len(found.outputs)
     np.testing.assert_array_equal(found.outputs, expected.outputs)
     assert back.summary["epochs"] == model.summary["epochs"]
 
@@ -90,14 +90,16 @@ def forward(trained, features):
     for i, layer in enumerate(sorted({name.split(".")[1] for name in state if name.startswith("layers.")}, key=int)):
         values = functional.linear(values.relu() if i else values, state[f"layers.{layer}.weight"],
                                    state[f"layers.{layer}.bias"])
-    return task_named(trained.task).activate(values.numpy()).astype(np.float32)
+    return get_task(trained.task).activate(values.numpy()).astype(np.float32)
 
 
 def expected_outputs(name, model, columns):
     if name == "constant":
         return np.tile(model.constant, (len(columns["none"]), 1))
     if name == "zero-shot":
-        return zero_shot(columns["scores"], expression_columns(model.entry.backbone["score_labels"])).astype(np.float32)
+        return zero_shot_probabilities(
+            columns["scores"], expression_columns(model.entry.backbone["score_labels"])
+        ).astype(np.float32)
     return np.hstack([forward(model.trained[part.name], columns[part.features]) for part in model.parts])
 
 
@@ -131,12 +133,12 @@ def test_a_separate_model_is_its_networks_side_by_side(prepared, data):
     width = whole.trained["head_expr"].in_width
     assert (whole.trained["head_va"].in_width, whole.summary["parameters"]) == (
         8, 9 * 2 + (width + 1) * 8 + (width + 1) * 16 + 17 * 12)
-    sequences, slices = data.sequence_names("mtl", REPORTED), task_named("mtl").slices()
+    sequences, slices = data.sequence_names("mtl", REPORTED), get_task("mtl").slices()
     said = whole.predict(sequences).outputs
     for output, part in (("va", "scores"), ("expr", "embeddings+scores"), ("au", "embeddings+scores")):
         job = job_of(prepared, "mtl", part, None)
         alone = dataclasses.replace(job.configuration, task=output, head=SEPARATE.part(output))
-        task, labels = task_named(output), [data.labels("mtl", split) for split in (TRAINING, REPORTED)]
+        task, labels = get_task(output), [data.labels("mtl", split) for split in (TRAINING, REPORTED)]
         single = fit_model(dataclasses.replace(job, configuration=alone), task, *labels)
         np.testing.assert_array_equal(said[:, slices[output]], single.predict(sequences).outputs)
 
@@ -145,7 +147,7 @@ def test_what_chose_an_epoch_can_be_trained_again_without_selection_rows(prepare
     job = job_of(prepared, "mtl", "embeddings+scores", SEPARATE)
     first = fitted(job, data)
     epochs = {"head_va": 2, "head_expr": 1, "head_au": 2}
-    again = fit_model(job, task_named("mtl"), data.labels("mtl", TRAINING), None, epochs=epochs)
+    again = fit_model(job, get_task("mtl"), data.labels("mtl", TRAINING), None, epochs=epochs)
     assert again.summary["epochs"] == epochs and again.summary["epoch"] == 2
     assert first.summary["histories"]["head_au"][0]["loss"] == again.summary["histories"]["head_au"][0]["loss"]
 

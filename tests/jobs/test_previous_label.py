@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.data.dataset import Labels
-from harness.jobs.baselines import previous_label
-from harness.metrics.tasks import task
+from harness.jobs.baselines import predict_previous_label
+from harness.metrics.tasks import get_task
 
-MTL = task("mtl")
+MTL = get_task("mtl")
 FALLBACK = np.linspace(-0.5, 0.5, 22, dtype=np.float32)
 
 
@@ -44,7 +44,7 @@ def test_every_block_holds_its_latest_valid_label_of_an_earlier_frame(seed):
     labels = rows_of(random)
     frames = {name: np.sort(random.choice(np.arange(1, 20), size, replace=False)).astype(np.int32)
               for name, size in (("v2", 9), ("v0", 0), ("v1", 12), ("unlabelled", 4))}
-    said = previous_label(MTL, frames, labels, FALLBACK)
+    said = predict_previous_label(MTL, frames, labels, FALLBACK)
     assert said.sequences == tuple(frames) and said.lengths.tolist() == [9, 0, 12, 4]
     expected = [the_long_way(labels, name, frame) for name, own in frames.items() for frame in own]
     np.testing.assert_array_equal(said.outputs, np.array(expected, dtype=np.float32))
@@ -55,5 +55,5 @@ def test_the_label_of_a_frame_itself_is_never_repeated_on_it():
     names = ("v",)
     labels = Labels(names, np.zeros(3, np.int32), np.array([2, 3, 5], np.int32), names, np.zeros(3, np.int32), names,
                     {"expr": np.array([4, 6, 1])})
-    said = previous_label(task("expr"), {"v": np.arange(1, 7, dtype=np.int32)}, labels, np.eye(8)[7])
+    said = predict_previous_label(get_task("expr"), {"v": np.arange(1, 7, dtype=np.int32)}, labels, np.eye(8)[7])
     assert said.outputs.argmax(axis=1).tolist() == [7, 7, 4, 6, 6, 1]

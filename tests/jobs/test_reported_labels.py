@@ -12,7 +12,7 @@ import pytest
 
 from harness import Grid, HeadConfig, Protocol, Recipe, SmoothingGrid
 from harness.jobs import training
-from harness.jobs.execute import compute
+from harness.jobs.execute import run_job
 from harness.jobs.frozen_selection import freeze_selection
 from harness.jobs.labels import ReportedLabels
 from harness.jobs.selection import PostprocessingChoice
@@ -60,10 +60,10 @@ def test_what_is_not_frozen_on_disk_opens_nothing(prepared, tmp_path):
 
 
 def test_only_the_published_protocol_may_choose_on_reported_labels(prepared):
-    assert len(ReportedLabels(job_of(prepared, Protocol("published"))).published()) > 0
+    assert len(ReportedLabels(job_of(prepared, Protocol("published"))).open_for_selection()) > 0
     for protocol in (Protocol(), Protocol(folds=3)):
         with pytest.raises(FramelightError, match="held-out must not choose on the labels of the reported split"):
-            ReportedLabels(job_of(prepared, protocol)).published()
+            ReportedLabels(job_of(prepared, protocol)).open_for_selection()
 
 
 def test_annotations_that_vanish_are_explained(prepared, tmp_path):
@@ -78,7 +78,7 @@ def test_annotations_that_vanish_are_explained(prepared, tmp_path):
 
 def test_the_choice_is_of_the_predictions_that_are_scored(prepared):
     job = job_of(prepared)
-    record = compute(job)
+    record = run_job(job)
     kept = json.loads((job.folder / "choice.json").read_text())
     digest = hashlib.sha256((job.folder / "reported.npz").read_bytes()).hexdigest()
     assert kept["predictions"] == digest and kept["job"] == job.job_id
@@ -97,7 +97,7 @@ def test_whatever_trains_is_not_told_where_the_labels_lie(prepared, monkeypatch)
 
     monkeypatch.setattr(training, "fit_model", watched)
     job = job_of(prepared, Protocol(folds=2, seed=9))
-    assert compute(job).status == "finished"
+    assert run_job(job).status == "finished"
     assert len(told) == 3 and not any(path.is_dir() for path in told)
 
 

@@ -13,7 +13,7 @@ from harness.metrics.tasks import EXPRESSIONS
 from harness.runner.executors import SerialExecutor
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
-from harness.runner.scheduler import Schedule
+from harness.runner.scheduler import JobScheduler
 from harness.runner.search import GridSearch
 from harness.tracking import records
 from harness.utils.store import Store
@@ -66,7 +66,7 @@ def stills(small_set, tmp_path_factory):
 @pytest.fixture
 def poisoned(monkeypatch, store):
     """The readers of labels raise when they are asked for the reported split while no choice is being scored."""
-    asked, frames, multitask, cells = [], annotations.read_frames, annotations.read_multitask, csv_table.targets
+    asked, frames, multitask, cells = [], annotations.read_frames, annotations.read_multitask, csv_table.parse_targets
 
     def reported(what):
         assert list(store.glob("artifacts/jobs/.*.aside/choice.json")), f"{what} was read before a choice"
@@ -89,7 +89,7 @@ def poisoned(monkeypatch, store):
 
     monkeypatch.setattr(annotations, "read_frames", read_frames)
     monkeypatch.setattr(annotations, "read_multitask", read_multitask)
-    monkeypatch.setattr(csv_table, "targets", targets)
+    monkeypatch.setattr(csv_table, "parse_targets", targets)
     return asked
 
 
@@ -99,7 +99,7 @@ def run(recipe, data, store):
 
     def batch(jobs):
         pending = {job: report for job, report in jobs if not (job.folder / "record.json").is_file()}
-        schedule = Schedule(SerialExecutor(), 1, pending, lambda job: job.predictions.is_dir(), lambda job: None)
+        schedule = JobScheduler(SerialExecutor(), 1, pending, lambda job: job.predictions.is_dir(), lambda job: None)
         with captured_logs() as messages:
             for _, record in schedule:
                 if isinstance(record, BaseException):

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from harness import Grid, HeadConfig, HeadOverride, Protocol, Recipe, SmoothingGrid
-from harness.jobs.execute import compute, train_group
+from harness.jobs.execute import run_job, train_group
 from harness.jobs.predictions import Predictions
 from harness.runner.executors import local_executor
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
-from harness.runner.scheduler import MOST, MOST_HIDDEN, Schedule, groups
+from harness.runner.scheduler import MAX_HIDDEN_GROUP, MAX_LINEAR_GROUP, JobScheduler, group_jobs
 from harness.utils.store import Store
 
 LINEAR = tuple(HeadConfig("logistic_regression", l2=l2, learning_rate=rate, epochs=epochs)
@@ -62,7 +62,7 @@ def require_same(ours, alone):
 
 def scheduled(jobs, workers=1):
     with local_executor(workers) as executor:
-        schedule = Schedule(executor, workers, dict.fromkeys(jobs), lambda job: job.predictions.is_dir(),
+        schedule = JobScheduler(executor, workers, dict.fromkeys(jobs), lambda job: job.predictions.is_dir(),
                             lambda job: None)
         return dict(schedule)
 
@@ -72,42 +72,42 @@ def shape(found):
 
 
 def test_a_group_is_of_one_seed_and_of_heads_that_differ_in_their_own_settings(prepared):
-    assert shape(groups(jobs_of(prepared))) == [[("logistic_regression", 0)] * 3, [("logistic_regression", 1)] * 3,
+    assert shape(group_jobs(jobs_of(prepared))) == [[("logistic_regression", 0)] * 3, [("logistic_regression", 1)] * 3,
                                                 [("mlp", 0)] * 2, [("mlp", 1)] * 2]
 
 
 def test_what_is_different_besides_keeps_jobs_apart(prepared):
     for other in (dict(batch_size=64), dict(standardise=False), dict(va_loss="mse"), dict(kind="multitask")):
         heads = (LINEAR[0], dataclasses.replace(LINEAR[1], **other))
-        assert groups(linear(prepared, grids=(Grid("va", ("embeddings",), heads),))) == []
+        assert group_jobs(linear(prepared, grids=(Grid("va", ("embeddings",), heads),))) == []
     features = Grid("va", ("embeddings", "scores"), LINEAR[:1])
-    assert groups(linear(prepared, grids=(features,))) == []
-    assert groups([*linear(prepared)[:1], *linear(prepared, protocol=FOLDS)[1:2]]) == []
+    assert group_jobs(linear(prepared, grids=(features,))) == []
+    assert group_jobs([*linear(prepared)[:1], *linear(prepared, protocol=FOLDS)[1:2]]) == []
 
 
 def test_heads_of_several_networks_and_what_trains_no_head_are_in_no_group(prepared):
     separate = tuple(HeadConfig("separate", l2=l2, parts=(HeadOverride("va"),)) for l2 in (0.0, 1e-3))
     recipe = dataclasses.replace(RECIPE, grids=(Grid("mtl", ("embeddings",), separate),), baselines=True)
     everything = dataclasses.replace(prepared, labels={**prepared.labels, "mtl": "0"})
-    assert groups(JobGrid(recipe, everything).jobs()) == []
+    assert group_jobs(JobGrid(recipe, everything).jobs()) == []
 
 
 def test_jobs_that_share_a_training_are_in_one_group_and_are_no_group_by_themselves(prepared):
     smoothings = (SmoothingGrid(largest=1), SmoothingGrid(largest=2))
     jobs = linear(prepared, smoothing=SmoothingGrid(), grids=(Grid("va", ("embeddings",), LINEAR[:2],
                                                                smoothings=smoothings),))
-    group, = groups(jobs)
+    group, = group_jobs(jobs)
     assert len(group) == 4 and len({job.training_id for job in group}) == 2
-    assert groups([job for job in jobs if job.configuration.head == LINEAR[0]]) == []
+    assert group_jobs([job for job in jobs if job.configuration.head == LINEAR[0]]) == []
 
 
 def test_groups_are_full_but_for_the_last_and_those_with_a_hidden_layer_are_small(prepared):
-    for kind, most in (("logistic_regression", MOST), ("mlp", MOST_HIDDEN)):
+    for kind, most in (("logistic_regression", MAX_LINEAR_GROUP), ("mlp", MAX_HIDDEN_GROUP)):
         heads = tuple(HeadConfig(kind, l2=l2 / 100) for l2 in range(2 * most + 3))
         jobs = linear(prepared, grids=(Grid("va", ("embeddings",), heads),))
-        first, second, last = groups(jobs)
+        first, second, last = group_jobs(jobs)
         assert [len(first), len(second), len(last)] == [most, most, 3]
-        assert groups([*first, *last]) == [first, last], "a run that was killed goes on with the same groups"
+        assert group_jobs([*first, *last]) == [first, last], "a run that was killed goes on with the same groups"
 
 
 @pytest.mark.training
@@ -117,7 +117,7 @@ def test_jobs_of_a_group_keep_what_each_alone_would(prepared, fresh, protocol):
     ours, alone = linear(prepared, protocol=protocol), linear(fresh, protocol=protocol)
     assert train_group(ours, [None] * len(ours)) == {}
     for job, expected in zip(ours, alone):
-        record, other = compute(job), compute(expected)
+        record, other = run_job(job), run_job(expected)
         require_same(job, expected)
         assert record.metrics == pytest.approx(other.metrics, abs=1e-5) and record.radius == other.radius
 
@@ -129,7 +129,7 @@ def test_a_schedule_trains_groups_and_gives_every_job_its_record(prepared, fresh
     assert not list(fresh.store.root.glob("artifacts/*/*.aside"))
     deep = [job for job in jobs if job.configuration.head.hidden][0]
     alone = dataclasses.replace(deep, store=prepared.store)
-    compute(alone)
+    run_job(alone)
     assert all(np.array_equal(one, other) for one, other in zip(kept(deep)[0], kept(alone)[0]))
 
 
@@ -172,7 +172,7 @@ def test_one_that_diverges_fails_alone_with_its_own_reason(fresh, logged):
     wild = HeadConfig("logistic_regression", va_loss="mse", learning_rate=1e38, epochs=2)
     tame = tuple(dataclasses.replace(wild, learning_rate=rate) for rate in (1e-3, 1e-2))
     jobs = linear(fresh, grids=(Grid("va", ("embeddings",), (tame[0], wild, tame[1])),))
-    assert len(groups(jobs)) == 1
+    assert len(group_jobs(jobs)) == 1
     found = scheduled(jobs)
     first, failed, last = (found[job] for job in jobs)
     assert (first.status, last.status) == ("finished", "finished") and logged == []

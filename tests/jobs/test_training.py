@@ -11,10 +11,10 @@ from harness.data.dataset import Labels
 from harness.data.registry import open_dataset
 from harness.data.splits import make_splits
 from harness.jobs import training
-from harness.jobs.execute import compute
+from harness.jobs.execute import run_job
 from harness.jobs.models import fit_model
 from harness.jobs.predictions import Predictions, merge_fold_predictions
-from harness.metrics.tasks import task
+from harness.metrics.tasks import get_task
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.training.heads.trained_head import load
@@ -44,7 +44,7 @@ def trial_of(prepared, protocol):
 @pytest.fixture(scope="module")
 def folded(prepared):
     job = job_of(prepared, FOLDS)
-    return job, compute(job)
+    return job, run_job(job)
 
 
 def summary(job):
@@ -62,8 +62,8 @@ def test_every_training_video_is_predicted_by_the_fold_that_never_saw_it(prepare
     labels = open_dataset(prepared.root).labels("va", "train")
     kept = outputs(Predictions.load(job.folder / "selection.npz"))
     assert sorted(kept) == sorted(labels.sequences)
-    for division in make_splits(FOLDS, task("va"), labels):
-        model = fit_model(job, task("va"), division.fit, division.selection)
+    for division in make_splits(FOLDS, get_task("va"), labels):
+        model = fit_model(job, get_task("va"), division.fit, division.selection)
         for name, expected in outputs(model.predict(division.selection.sequences)).items():
             assert np.array_equal(kept[name], expected)
 
@@ -75,14 +75,14 @@ def test_the_reported_split_is_predicted_after_the_median_epoch_of_the_same_sche
     final = load(job.folder)
     assert (final.epoch, len(final.history), final.config.epochs) == (record.epoch, record.epoch, HEAD.epochs)
     labels = open_dataset(prepared.root).labels("va", "train")
-    again = fit_model(job, task("va"), labels, None, epochs={"head": record.epoch})
+    again = fit_model(job, get_task("va"), labels, None, epochs={"head": record.epoch})
     reported = Predictions.load(job.folder / "reported.npz")
     assert np.array_equal(again.predict(reported.sequences).outputs, reported.outputs)
 
 
 def test_a_refit_keeps_the_choice_of_the_slice_and_changes_the_model(prepared):
     plain, refit = job_of(prepared, Protocol()), job_of(prepared, Protocol(refit=True))
-    first, second = compute(plain), compute(refit)
+    first, second = run_job(plain), run_job(refit)
     assert plain.job_id != refit.job_id
     assert (first.epoch, first.kernel, first.radius, first.selection) == \
         (second.epoch, second.kernel, second.radius, second.selection)
@@ -100,7 +100,7 @@ def test_what_is_kept_is_not_trained_again_and_gives_the_same_record(folded, mon
         raise AssertionError("trained again")
 
     monkeypatch.setattr(training, "fit_model", never)
-    again = compute(job)
+    again = run_job(job)
     same = {"duration": {}, "environment": {}}
     assert dataclasses.replace(again, **same) == dataclasses.replace(record, **same)
 
@@ -108,7 +108,7 @@ def test_what_is_kept_is_not_trained_again_and_gives_the_same_record(folded, mon
 def test_a_search_prunes_by_the_first_fold_alone(prepared):
     asked = []
     trial = trial_of(prepared, Protocol(folds=3, seed=7))
-    record = compute(trial, lambda epoch, value: asked.append((epoch, value)))
+    record = run_job(trial, lambda epoch, value: asked.append((epoch, value)))
     assert [epoch for epoch, _ in asked] == [1, 2, 3, 4, 5, 6]
     assert summary(trial)["history"] == summary(trial)["folds"][0]["history"]
     assert [value for _, value in asked] == [epoch["value"] for epoch in summary(trial)["history"]]
@@ -124,7 +124,7 @@ def test_a_pruned_trial_fits_no_further_fold(prepared, monkeypatch):
 
     monkeypatch.setattr(training, "fit_model", counted)
     trial = trial_of(prepared, Protocol(folds=3, seed=8))
-    record = compute(trial, lambda epoch, value: epoch == 2)
+    record = run_job(trial, lambda epoch, value: epoch == 2)
     assert record.status == "pruned" and len(fitted) == 1 and not trial.predictions.exists()
     assert record.selection["P_VA"] == fitted[0].summary["value"]
 
@@ -147,8 +147,8 @@ def test_memory_for_features_changes_no_bit(prepared):
     little, much = (JobGrid(dataclasses.replace(RECIPE, memory=memory), prepared).jobs() for memory in (1, 512))
     assert [job.job_id for job in little] == [job.job_id for job in much]
     assert (little[0].memory, much[0].memory) == (2**20, 2**29)
-    own = make_splits(Protocol(), task("va"), open_dataset(little[0].data).labels("va", "train"))[0]
-    states = [fit_model(dataclasses.replace(little[0], memory=memory), task("va"), own.fit, own.selection)
+    own = make_splits(Protocol(), get_task("va"), open_dataset(little[0].data).labels("va", "train"))[0]
+    states = [fit_model(dataclasses.replace(little[0], memory=memory), get_task("va"), own.fit, own.selection)
               .trained["head"].state for memory in (0, 2**29)]
     for name, value in states[0].items():
         np.testing.assert_array_equal(value, states[1][name])

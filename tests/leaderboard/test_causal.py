@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from harness.jobs.job_folder import STATISTICS
-from harness.leaderboard.causal import causal, render_causal
+from harness.leaderboard.causal import causal_rows, render_causal
 from harness.leaderboard.significance import SignificanceCache
 from harness.utils.store import Store
 from tests.helpers.job_statistics import keep
@@ -27,7 +27,7 @@ def evidence(folder, replayed):
 
 def test_the_price_is_paired_over_videos_and_seeds(replayed, tmp_path):
     jobs, live = replayed
-    first, second = causal(jobs, live, evidence=evidence(tmp_path, live))
+    first, second = causal_rows(jobs, live, evidence=evidence(tmp_path, live))
     assert (first.run_id, first.kernel, first.radius) == ("wins", "trailing_median", 9)
     assert first.price == pytest.approx(first.offline - first.value) and first.price > 0
     assert first.price_low < first.price < first.price_high and first.price_p < 0.05
@@ -38,7 +38,7 @@ def test_the_price_is_paired_over_videos_and_seeds(replayed, tmp_path):
 
 
 def test_without_statistics_the_price_is_there_and_its_interval_is_not(replayed):
-    row, _ = causal(*replayed)
+    row, _ = causal_rows(*replayed)
     assert row.price > 0 and row.price_low is row.price_high is row.price_p is None
     assert "price" in render_causal([row])
 
@@ -46,7 +46,7 @@ def test_without_statistics_the_price_is_there_and_its_interval_is_not(replayed)
 def test_seeds_that_were_not_replayed_are_in_neither_mean(replayed, tmp_path):
     jobs, live = replayed
     del live["wins-s2"], live["other-s0"], live["other-s1"], live["other-s2"]
-    row, = causal(jobs, live, evidence=evidence(tmp_path, live))
+    row, = causal_rows(jobs, live, evidence=evidence(tmp_path, live))
     assert row.seeds == [0, 1] and row.price == pytest.approx(row.offline - row.value)
     assert row.offline == pytest.approx(sum(job.metrics["P_EXPR"] for job in jobs[:2]) / 2)
     text = render_causal([row])
@@ -58,20 +58,20 @@ def test_two_runs_of_one_training_share_their_replay(replayed, tmp_path):
     jobs, live = replayed
     twins = keep(tmp_path, "twin", 0.48)
     live |= {twin.job_id: live[f"wins-s{twin.seed}"] for twin in twins}
-    rows = {row.run_id: row for row in causal([*jobs, *twins], live, evidence=evidence(tmp_path, live))}
+    rows = {row.run_id: row for row in causal_rows([*jobs, *twins], live, evidence=evidence(tmp_path, live))}
     assert rows["twin"].value == rows["wins"].value and rows["twin"].rank == rows["wins"].rank == 1
     assert rows["twin"].price < rows["wins"].price
 
 
 def test_another_frame_rate_changes_milliseconds_alone(replayed):
-    for slow, row in zip(causal(*replayed, rate=10.0), causal(*replayed)):
+    for slow, row in zip(causal_rows(*replayed, rate=10.0), causal_rows(*replayed)):
         assert slow.delay_ms == pytest.approx(3 * row.delay_ms) and slow.delay == row.delay
 
 
 def test_seeds_that_chose_different_kernels_are_said_to(replayed):
     jobs, live = replayed
     live["wins-s0"] = dataclasses.replace(live["wins-s0"], kernel="trailing_mean", radius=1)
-    row = causal(jobs, live)[0]
+    row = causal_rows(jobs, live)[0]
     assert row.kernel == "mixed" and row.radius == 9 and row.delay == 4.5
     assert "mixed" in render_causal([row])
 
@@ -79,7 +79,7 @@ def test_seeds_that_chose_different_kernels_are_said_to(replayed):
 @pytest.mark.parametrize("width", [80, 100, 140, 200])
 def test_the_table_fits_and_says_what_the_price_is(replayed, tmp_path, width):
     jobs, live = replayed
-    text = render_causal(causal(jobs, live, evidence=evidence(tmp_path, live)), width=width)
+    text = render_causal(causal_rows(jobs, live, evidence=evidence(tmp_path, live)), width=width)
     assert all(len(line) <= width for line in text.splitlines())
     assert "offline" in text and "price" in text and "150" in text and "assumed" in text
 

@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from harness.leaderboard.comparison import compare
-from harness.leaderboard.comparison_text import text, to_json, verdict
+from harness.leaderboard.comparison import compare_records
+from harness.leaderboard.comparison_text import format_comparison, to_json, verdict
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.utils.errors import InputError
@@ -25,7 +25,7 @@ def runs(tmp_path):
 
 
 def compared(first, second, store):
-    return compare(first, second, SignificanceCache(Store(store)).statistics)
+    return compare_records(first, second, SignificanceCache(Store(store)).statistics)
 
 
 def test_a_better_run_is_found_with_what_makes_it_better(runs):
@@ -100,7 +100,7 @@ def test_seeds_of_both_are_paired_and_others_are_named(runs):
 def test_two_seeds_of_one_run_can_be_compared_but_a_run_not_with_itself(runs):
     first, _, store = runs
     found = compared(first[:1], first[1:], store)
-    assert found.seeds == ((0, 1),) and "seed 0 beside 1" in text(found) and found.differing == {}
+    assert found.seeds == ((0, 1),) and "seed 0 beside 1" in format_comparison(found) and found.differing == {}
     with pytest.raises(InputError, match="aaaa would be compared with itself"):
         compared(first, first, store)
 
@@ -164,7 +164,7 @@ def test_undefined_parts_are_marked(tmp_path):
         one.arrays["expr"][:, :, 3] = 0
     found = compared([put(tmp_path, "aaaa", 0, made[0])], [put(tmp_path, "bbbb", 0, made[1])], tmp_path)
     assert [part.name for part in found.parts if part.undefined] == ["F1/Fear"] == list(score(made[0]).undefined)
-    assert "u undefined, counted as 0" in text(found)
+    assert "u undefined, counted as 0" in format_comparison(found)
 
 
 def test_a_multi_task_run_has_every_part_and_no_value_of_a_video_alone(tmp_path):
@@ -178,8 +178,8 @@ def test_a_multi_task_run_has_every_part_and_no_value_of_a_video_alone(tmp_path)
     for side in sides:
         side.arrays["va"][:, :, :3] = sides[0].arrays["va"][:, :, :3]
     with pytest.raises(InputError, match="not scored on the same rows"):
-        compare(records[:1], records[1:], lambda record: (VIDEOS, kept[record.group_id]))
+        compare_records(records[:1], records[1:], lambda record: (VIDEOS, kept[record.group_id]))
     kept["bbbb"] = kept["aaaa"]
-    found = compare(records[:1], records[1:], lambda record: (VIDEOS, kept[record.group_id]))
+    found = compare_records(records[:1], records[1:], lambda record: (VIDEOS, kept[record.group_id]))
     assert len(found.parts) == 26 and found.own is None and found.metric.paired.p == 1
-    assert "no video moves the difference" in text(found)
+    assert "no video moves the difference" in format_comparison(found)

@@ -9,11 +9,11 @@ import shutil
 import pytest
 
 from harness.jobs.job_folder import STATISTICS
-from harness.leaderboard.cost import cost, export_key
+from harness.leaderboard.cost import cost_rows, export_key
 from harness.leaderboard.cost_plot import draw_cost
 from harness.leaderboard.cost_text import render_cost
 from harness.leaderboard.significance import SignificanceCache
-from harness.tracking.export_records import Exported, exports, folder, write
+from harness.tracking.export_records import ExportRecord, export_folder, read_exports, write
 from harness.utils.store import Store
 from tests.helpers.job_statistics import keep
 
@@ -24,7 +24,7 @@ TIMES = {"float32": (0.70, 0.45), "float16": (0.73, 0.5), "int8": (0.56, 0.4)}
 def exported(job, precision, value=None, faster=1.0, **changes):
     """A document as `framelight export` writes it; the figures are those of a run on the rendered set."""
     one, two = (time / faster for time in TIMES[precision])
-    return Exported(**{**dict(
+    return ExportRecord(**{**dict(
         job_id=job.job_id, group_id=job.group_id, task=job.task, format="onnx", precision=precision,
         file=f"model-{precision}.onnx", sha256="ab" * 32, size=int(SIZES[precision] / faster), parameters=435_218,
         macs=20_900_000, device="AMD EPYC, 2 cores", memory=75.0, largest=5e-5, agreement=0.999, crops=2665,
@@ -49,9 +49,11 @@ def store(tmp_path):
 
 def listed(store):
     path, jobs, files = store
-    places = {export_key(one): folder(Store(path), one.job_id) / f"{one.format}-{one.precision}.npz" for one in files}
+    places = {
+        export_key(one): export_folder(Store(path), one.job_id) / f"{one.format}-{one.precision}.npz" for one in files
+    }
     evidence = SignificanceCache(Store(path), places=places)
-    return cost(jobs, exports(Store(path)), {"alone": 1_000_000}, evidence=evidence)
+    return cost_rows(jobs, read_exports(Store(path)), {"alone": 1_000_000}, evidence=evidence)
 
 
 def test_each_file_has_its_own_score_and_each_run_without_one_its_own(store):
@@ -96,7 +98,7 @@ def test_a_file_that_was_not_scored_or_timed_is_listed_and_on_no_front(store):
 
 def test_files_of_a_run_that_is_not_tracked_here_are_left_out(store):
     path, jobs, files = store
-    assert {row.run_id for row in cost(jobs[:2], exports(Store(path)), {})} == {"wins"}
+    assert {row.run_id for row in cost_rows(jobs[:2], read_exports(Store(path)), {})} == {"wins"}
 
 
 @pytest.mark.parametrize("width", [80, 100, 140, 240])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness import HeadConfig, HeadOverride, Protocol, SmoothingGrid
 from harness.jobs.job import Configuration
 from harness.leaderboard.render import render
-from harness.leaderboard.rows import rows
+from harness.leaderboard.rows import leaderboard_rows
 from harness.tracking.records import from_json, to_json
 from harness.utils.hashing import to_jsonable
 from tests.helpers.records import record
@@ -35,7 +35,7 @@ def run(group, head=SHARED, value=0.5, entry="69a765976f5c", largest=50, kernels
 
 def said(*records):
     """{run id: distinction}"""
-    return {row.run_id: row.distinction for row in rows(records)}
+    return {row.run_id: row.distinction for row in leaderboard_rows(records)}
 
 
 def test_rows_that_look_alike_say_every_head_setting_they_differ_in():
@@ -131,7 +131,7 @@ def test_records_without_a_configuration_are_no_obstacle():
 
 
 def test_the_table_names_all_differences_where_there_is_room_and_the_needed_ones_where_there_is_not():
-    board = rows([run("a" * 12, DIRECT, 0.6, backbone="tiny_resnet_stills", features="embeddings+scores"),
+    board = leaderboard_rows([run("a" * 12, DIRECT, 0.6, backbone="tiny_resnet_stills", features="embeddings+scores"),
                   run("b" * 12, SHARED, 0.5, backbone="tiny_resnet_stills", features="embeddings+scores")])
     wide, usual, narrow = (render(board, width=width) for width in (140, 100, 60))
     assert "multitask hidden=0 lr=0.005" in wide and "multitask hidden=128 lr=0.001" in wide
@@ -144,7 +144,7 @@ def test_heads_with_more_differences_than_room_fit_and_the_run_still_tells_them_
     grid = [run(f"{i:012x}", HeadConfig("multitask", hidden=h, learning_rate=lr, l2=l2, epochs=e))
             for i, (h, lr, l2, e) in enumerate((h, lr, l2, e) for h in (0, 1) for lr in (1e-3, 1e-2)
                                                for l2 in (0.0, 1e-5) for e in (10, 20))]
-    lines = render(rows(grid), width=100).splitlines()
+    lines = render(leaderboard_rows(grid), width=100).splitlines()
     assert max(map(len, lines)) <= 100
     body = [line.split(maxsplit=1)[1] for line in lines if " h=" in line]
     assert len(body) == len(set(body)) == 16
@@ -159,7 +159,7 @@ CHOICES = st.builds(HeadConfig, st.sampled_from(["mlp", "multitask"]), hidden=st
                 unique=True), st.integers(100, 200))
 def test_different_configurations_never_read_the_same(choices, width):
     records = [run(f"{i:012x}", head, largest=largest, entry=entry) for i, (head, largest, entry) in enumerate(choices)]
-    board = rows(records)
+    board = leaderboard_rows(records)
     assert len({(row.head, *row.distinction) for row in board}) == len(choices)
     lines = render(board, width=WIDE).splitlines()
     body = [line.split(maxsplit=1)[1].rsplit(maxsplit=1)[0] for line in lines if "tiny_resnet" in line]
@@ -168,7 +168,7 @@ def test_different_configurations_never_read_the_same(choices, width):
 
 
 def test_settings_are_in_json_and_csv_unrounded_and_the_head_stays_its_kind():
-    board = rows([run("a", HeadConfig("mlp", l2=1e-7)), run("b", None, kind="baseline")])
+    board = leaderboard_rows([run("a", HeadConfig("mlp", l2=1e-7)), run("b", None, kind="baseline")])
     first, second = json.loads(render(board, "json"))
     assert first["head"] == "mlp" and second["settings"] == {} and second["distinction"] == []
     assert first["settings"] == {name: value for name, value in asdict(HeadConfig("mlp", l2=1e-7)).items()
@@ -182,14 +182,14 @@ def test_settings_are_in_json_and_csv_unrounded_and_the_head_stays_its_kind():
 
 def test_a_record_read_back_gives_the_same_row():
     kept = run("a", DIRECT)
-    assert render(rows([kept]), "csv") == render(rows([from_json(to_json(kept))]), "csv")
+    assert render(leaderboard_rows([kept]), "csv") == render(leaderboard_rows([from_json(to_json(kept))]), "csv")
 
 
 @pytest.mark.parametrize("form", ["table", "md"])
 def test_raw_is_shown_only_where_smoothing_changed_something(form):
     stills = [run("a", kernel="none", radius=0, unsmoothed={"P_EXPR": 0.5}, unit="subject"),
               run("b", DIRECT, value=0.4, kernel="none", radius=0, unsmoothed={})]
-    assert "raw" not in render(rows(stills), form, WIDE)
+    assert "raw" not in render(leaderboard_rows(stills), form, WIDE)
     videos = [*stills[:1], run("b", DIRECT, value=0.4, unsmoothed={"P_EXPR": 0.3})]
-    text = render(rows(videos), form, WIDE)
+    text = render(leaderboard_rows(videos), form, WIDE)
     assert "raw without smoothing" in text and "0.300" in text

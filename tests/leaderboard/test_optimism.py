@@ -9,11 +9,11 @@ import pytest
 
 from harness import HeadConfig, Protocol, SmoothingGrid
 from harness.cli import main
-from harness.cli.parser import parser
+from harness.cli.parser import build_parser
 from harness.jobs.job import Configuration
-from harness.leaderboard.optimism import optimism, render_optimism
+from harness.leaderboard.optimism import optimism_rows, render_optimism
 from harness.leaderboard.significance import SignificanceCache
-from harness.metrics.intervals import METHOD, METHODS
+from harness.metrics.intervals import DEFAULT_METHOD, METHODS
 from harness.tracking import open_tracker
 from harness.utils.hashing import to_jsonable
 from harness.utils.store import Store
@@ -45,7 +45,7 @@ def jobs(tmp_path):
 
 
 def test_each_configuration_is_paired_with_itself_under_the_other_protocol(jobs, tmp_path):
-    listed = optimism(jobs, evidence=SignificanceCache(Store(tmp_path)))
+    listed = optimism_rows(jobs, evidence=SignificanceCache(Store(tmp_path)))
     assert [(row.run_id, row.published_run_id, row.seeds) for row in listed] == [
         ("wide", "openwide", [1, 2]), ("held", "open", [0, 1, 2])]
     gap = listed[1]
@@ -57,14 +57,14 @@ def test_each_configuration_is_paired_with_itself_under_the_other_protocol(jobs,
 
 
 def test_without_statistics_the_gap_is_there_and_its_interval_is_not(jobs):
-    row = optimism(jobs)[1]
+    row = optimism_rows(jobs)[1]
     assert row.gap > 0 and row.ci_low is row.ci_high is row.p_value is None
 
 
 def test_every_held_out_variant_is_paired_and_says_what_it_is(tmp_path):
     jobs = [*run(tmp_path, "slice", 0.4), *run(tmp_path, "folds", 0.42, Protocol(folds=5)),
             *run(tmp_path, "open", 0.45, PUBLISHED)]
-    listed = {row.run_id: row for row in optimism(jobs)}
+    listed = {row.run_id: row for row in optimism_rows(jobs)}
     assert {run: row.refit for run, row in listed.items()} == {"slice": False, "folds": True}
     assert "folds=5" in listed["folds"].distinction
     text = render_optimism(list(listed.values()))
@@ -74,16 +74,18 @@ def test_every_held_out_variant_is_paired_and_says_what_it_is(tmp_path):
 
 def test_another_task_or_data_set_is_no_pair(tmp_path):
     jobs = [*run(tmp_path, "held", 0.4), *run(tmp_path, "open", 0.45, PUBLISHED)]
-    assert optimism(jobs, task="va") == [] and len(optimism(jobs, task="expr")) == 1
+    assert optimism_rows(jobs, task="va") == [] and len(optimism_rows(jobs, task="expr")) == 1
 
 
 def test_what_repeats_labels_chooses_nothing_and_has_no_gap(tmp_path):
     oracle = {"kind": "baseline", "flags": ("uses_labels",)}
-    assert optimism([*run(tmp_path, "held", 0.9, **oracle), *run(tmp_path, "open", 0.9, PUBLISHED, **oracle)]) == []
+    assert (
+        optimism_rows([*run(tmp_path, "held", 0.9, **oracle), *run(tmp_path, "open", 0.9, PUBLISHED, **oracle)]) == []
+    )
 
 
 def test_the_table_fits_and_says_what_is_in_the_gap(jobs, tmp_path):
-    listed = optimism(jobs, evidence=SignificanceCache(Store(tmp_path)))
+    listed = optimism_rows(jobs, evidence=SignificanceCache(Store(tmp_path)))
     text = render_optimism(listed)
     assert max(map(len, text.splitlines())) <= 100
     for said in ("Expression on rendered", "held-out against published protocol", "held-out", "published", "gap",
@@ -93,7 +95,7 @@ def test_the_table_fits_and_says_what_is_in_the_gap(jobs, tmp_path):
 
 
 def test_all_four_formats_say_the_same(jobs, tmp_path):
-    listed = optimism(jobs, evidence=SignificanceCache(Store(tmp_path)))
+    listed = optimism_rows(jobs, evidence=SignificanceCache(Store(tmp_path)))
     as_json, as_csv = json.loads(render_optimism(listed, "json")), list(
         csv.DictReader(io.StringIO(render_optimism(listed, "csv"))))
     for row, one, other in zip(listed, as_json, as_csv):
@@ -106,20 +108,20 @@ def test_all_four_formats_say_the_same(jobs, tmp_path):
 def test_p_goes_after_the_filter_and_stills_have_none(tmp_path):
     long = {"backbone": "drawn_expressions_1", "radius": 125}
     jobs = [*run(tmp_path, "held", 0.4, **long), *run(tmp_path, "open", 0.45, PUBLISHED, **long)]
-    listed = optimism(jobs, evidence=SignificanceCache(Store(tmp_path)))
+    listed = optimism_rows(jobs, evidence=SignificanceCache(Store(tmp_path)))
     text = render_optimism(listed)
     assert "mean r=125" in render_optimism(listed, width=140) and "mean r=125" not in text
     assert f"{listed[0].p_value:.3f}" in text or "<0.001" in text
-    stills = optimism([*run(tmp_path, "s", 0.4, kernel="none", radius=0, unit="subject"),
+    stills = optimism_rows([*run(tmp_path, "s", 0.4, kernel="none", radius=0, unit="subject"),
                        *run(tmp_path, "t", 0.45, PUBLISHED, kernel="none", radius=0, unit="subject")])
     assert "smoothing" not in render_optimism(stills, width=140).split("Published")[0]
 
 
 def track(store, records):
     tracker = open_tracker(Store(store))
-    study = tracker.study("abaw3_expr", "s")
+    study = tracker.start_study("abaw3_expr", "s")
     for one in records:
-        tracker.log(one, None, study)
+        tracker.log_record(one, None, study)
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +147,8 @@ def test_the_command_prints_the_gap_and_without_pairs_what_makes_the_other_half(
 
 
 def test_the_command_takes_every_method_of_intervals_and_that_of_the_records_by_default(tracked, capsys):
-    asked = parser().parse_args(["leaderboard"])
-    assert asked.interval == METHOD
+    asked = build_parser().parse_args(["leaderboard"])
+    assert asked.interval == DEFAULT_METHOD
     made = {}
     for method in METHODS:
         assert main(["leaderboard", "--interval", method, "--format", "json", "--store", str(tracked)]) == 0

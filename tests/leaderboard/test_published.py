@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from harness.leaderboard.published import ANNOTATED, DATASET, SCORED, costs, figures
-from harness.leaderboard.rows import rows
+from harness.leaderboard.published import ANNOTATED_ROWS, DATASET, SCORED_ROWS, published_costs, published_figures
+from harness.leaderboard.rows import leaderboard_rows
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.tracking.records import from_json, to_json
 
@@ -15,8 +15,12 @@ VGAF = "enet_b0_8_best_vgaf"
 
 
 def of(task, split="validation", dataset=DATASET, **wanted):
-    return [record for record in figures() if (record.task, record.split, record.dataset) == (task, split, dataset)
-            and all(getattr(record, name) == value for name, value in wanted.items())]
+    return [
+        record
+        for record in published_figures()
+        if (record.task, record.split, record.dataset) == (task, split, dataset)
+        and all(getattr(record, name) == value for name, value in wanted.items())
+    ]
 
 
 def value(found):
@@ -25,18 +29,22 @@ def value(found):
 
 
 def test_every_figure_is_a_published_record_with_its_source():
-    assert {record.kind for record in figures()} == {"published"} == {record.protocol for record in figures()}
-    assert all(record.config["source"] for record in figures())
-    assert all(from_json(to_json(record)) == record for record in figures())
-    assert len({record.group_id for record in figures()}) == len(figures())
+    assert (
+        {record.kind for record in published_figures()}
+        == {"published"}
+        == {record.protocol for record in published_figures()}
+    )
+    assert all(record.config["source"] for record in published_figures())
+    assert all(from_json(to_json(record)) == record for record in published_figures())
+    assert len({record.group_id for record in published_figures()}) == len(published_figures())
 
 
 def test_totals():
-    counts = Counter((record.dataset, record.task, record.split) for record in figures())
+    counts = Counter((record.dataset, record.task, record.split) for record in published_figures())
     assert counts[DATASET, "expr", "validation"] == 31 and counts[DATASET, "va", "validation"] == 11
     assert counts[DATASET, "au", "validation"] == 40 and counts[DATASET, "mtl", "validation"] == 21
     assert counts["Aff-Wild2 (ABAW5)", "va", "validation"] == 12 and counts["Aff-Wild2 (ABAW4)", "mtl", "test"] == 1
-    assert len(figures()) == 144
+    assert len(published_figures()) == 144
 
 
 def test_the_headline_figures_of_the_paper():
@@ -61,7 +69,7 @@ def test_parts_of_a_figure_are_named_as_metrics_are():
                                                       ("mtl", ("P_VA", "P_EXPR", "P_AU"), 1)])
 def test_totals_are_those_of_their_terms(task, terms, scale):
     """The sources print some totals from unrounded terms; a digit that was copied wrongly would be farther off."""
-    whole = [r for r in figures() if r.task == task and set(terms) <= set(r.metrics)]
+    whole = [r for r in published_figures() if r.task == task and set(terms) <= set(r.metrics)]
     assert len(whole) > 10
     for record in whole:
         expected = scale * sum(record.metrics[term] for term in terms)
@@ -72,30 +80,32 @@ def test_no_figure_is_left_of_runs_trained_on_the_validation_split_or_known_from
     assert max(r.metrics["P_MTL"] for r in of("mtl")) < 1.2, "1.402 was trained on both splits"
     assert not of("mtl", "test") and [r.metrics["P_EXPR"] for r in of("expr", "test")] == [0.286]
     assert not of("mtl", backbone="enet_b2_7", features="embeddings+scores", config={}), "a slip of the notebook"
-    assert {r.backbone for r in figures() if r.split == "test" and r.dataset == DATASET} == {
+    assert {r.backbone for r in published_figures() if r.split == "test" and r.dataset == DATASET} == {
         "organisers' baseline", "FlyingPigs", "LIVIA-2022", "PRL (5th)", "Netease Fuxi (1st)", "SituTech (2nd)"}
 
 
 def test_the_rows_of_the_paper_are_said_where_they_are_known():
-    assert all((r.annotated, r.scored) == (ANNOTATED[r.task], SCORED[r.task]) for r in of("va", backbone=VGAF))
+    assert all(
+        (r.annotated, r.scored) == (ANNOTATED_ROWS[r.task], SCORED_ROWS[r.task]) for r in of("va", backbone=VGAF)
+    )
     (baseline,) = of("va", backbone="organisers' baseline")
     assert baseline.annotated == 0 and baseline.coverage is None and baseline.metrics["P_VA"] == 0.24
     assert 0.98 < of("expr", backbone=VGAF)[0].coverage < 1
 
 
 def test_they_have_no_rank_on_a_board():
-    listed = rows(figures(), "au")
+    listed = leaderboard_rows(published_figures(), "au")
     assert listed and all(row.rank is None and row.value for row in listed)
 
 
 def test_costs_are_of_the_networks_that_figures_name():
-    named = {record.backbone for record in figures()}
-    assert {cost.backbone for cost in costs()} - named == {"enet_b2_8_best"}
-    assert {c.milliseconds for c in costs() if c.backbone.startswith("enet_b2")} == {191}
+    named = {record.backbone for record in published_figures()}
+    assert {cost.backbone for cost in published_costs()} - named == {"enet_b2_8_best"}
+    assert {c.milliseconds for c in published_costs() if c.backbone.startswith("enet_b2")} == {191}
 
 
 def test_reading_them_needs_neither_torch_nor_mlflow():
-    code = ("import sys; from harness.leaderboard.published import figures; figures(); "
+    code = ("import sys; from harness.leaderboard.published import published_figures; published_figures(); "
             "print({'torch', 'mlflow'} & set(sys.modules))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -1,7 +1,7 @@
 """Published figures beside runs on the same data."""
 
 from harness.leaderboard.published import add_published_rows
-from harness.leaderboard.rows import rows
+from harness.leaderboard.rows import leaderboard_rows
 from tests.helpers.records import record
 
 COUNTS = {"expr": 1000}
@@ -15,7 +15,7 @@ def figure(number, value=0.6, **changes):
 def boards(*records):
     """{(data set, split, protocol): run ids in order}"""
     found = {}
-    for row in rows(
+    for row in leaderboard_rows(
         add_published_rows(
             [r for r in records if r.kind != "published"],
             [r for r in records if r.kind == "published"],
@@ -30,7 +30,7 @@ def boards(*records):
 def test_figures_stand_on_the_board_of_runs_that_were_scored_on_as_many_rows():
     own = record(group="own", value=0.5, protocol="published", dataset="my crops")
     assert boards(own, figure(1)) == {("my crops", "validation", "published"): ["own", "published-1"]}
-    listed = rows(add_published_rows([own], [figure(1)], COUNTS, "Aff-Wild2"))
+    listed = leaderboard_rows(add_published_rows([own], [figure(1)], COUNTS, "Aff-Wild2"))
     assert [(row.rank, row.kind) for row in listed] == [(1, "run"), (None, "published")]
 
 
@@ -56,5 +56,5 @@ def test_boards_of_figures_alone_come_after_those_of_runs():
 
 
 def test_a_test_split_is_not_called_optimistic():
-    listed = rows([figure(1), figure(2, split="test")])
+    listed = leaderboard_rows([figure(1), figure(2, split="test")])
     assert {row.split: row.optimistic for row in listed} == {"validation": True, "test": False}

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.leaderboard.render import render
-from harness.leaderboard.rows import rows
+from harness.leaderboard.rows import leaderboard_rows
 from harness.utils.errors import InputError
 from tests.helpers.records import record
 from tests.leaderboard.test_rows import failed, one, seeds
@@ -17,7 +17,7 @@ BEST, PLAIN, MAJORITY, BROKEN = "3fa9c1d2aa00", "3fa9c1ffaa00", "8fa9c1d2aa00", 
 
 @pytest.fixture
 def board():
-    return rows([
+    return leaderboard_rows([
         *seeds(BEST, [0.43, 0.44, 0.45], features="embeddings+scores", head="mlp", ci_low=0.4, ci_high=0.5),
         *seeds(PLAIN, [0.25, 0.26], expected=(0, 1, 2), backbone_random=True, undefined=("F1/Fear",)),
         record(group=MAJORITY, value=-0.0001, kind="baseline", backbone="", features="", head="majority",
@@ -50,7 +50,7 @@ def test_it_fits_and_the_most_important_columns_survive(board, width):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(one, min_size=1, max_size=8), st.integers(80, 200))
 def test_no_line_is_wider_than_asked(records, width):
-    assert max(map(len, render(rows(records), width=width).splitlines())) <= width
+    assert max(map(len, render(leaderboard_rows(records), width=width).splitlines())) <= width
 
 
 def test_only_the_best_row_is_bold_and_only_when_asked(board):
@@ -61,7 +61,7 @@ def test_only_the_best_row_is_bold_and_only_when_asked(board):
 
 @pytest.mark.parametrize("form", ["table", "md"])
 def test_the_published_protocol_is_marked_optimistic_and_comes_after_the_held_out(form):
-    text = render(rows([*seeds("a", [0.5], protocol="published"), *seeds("b", [0.4])]), form)
+    text = render(leaderboard_rows([*seeds("a", [0.5], protocol="published"), *seeds("b", [0.4])]), form)
     titles = [line.strip("# ") for line in text.splitlines() if "Expression on" in line]
     assert len(titles) == 2 and "OPTIMISTIC" not in titles[0]
     assert titles[1].endswith("OPTIMISTIC: chosen on the split it reports")
@@ -69,7 +69,7 @@ def test_the_published_protocol_is_marked_optimistic_and_comes_after_the_held_ou
 
 @pytest.mark.parametrize("form, say", [("json", "true"), ("csv", "true")])
 def test_machines_read_which_rows_are_optimistic(form, say):
-    both = rows([*seeds("a", [0.5], protocol="published"), *seeds("b", [0.4])])
+    both = leaderboard_rows([*seeds("a", [0.5], protocol="published"), *seeds("b", [0.4])])
     text = render(both, form)
     read = json.loads(text) if form == "json" else list(csv.DictReader(io.StringIO(text)))
     assert [str(row["optimistic"]).lower() for row in read] == ["false", say]
@@ -77,24 +77,53 @@ def test_machines_read_which_rows_are_optimistic(form, say):
 
 def test_names_that_differ_at_their_ends_stay_apart_when_they_are_cut():
     names = ("drawn_expressions_and_identities", "drawn_expressions_and_identities_1")
-    text = render(rows([record(group=f"{i:012x}", backbone=name, features="embeddings+scores", ci_low=0.1, ci_high=0.9)
-                        for i, name in enumerate(names)]), width=70)
+    text = render(
+        leaderboard_rows(
+            [
+                record(group=f"{i:012x}", backbone=name, features="embeddings+scores", ci_low=0.1, ci_high=0.9)
+                for i, name in enumerate(names)
+            ]
+        ),
+        width=70,
+    )
     cells = [line.split()[1] for line in text.splitlines() if "drawn" in line]
     assert len(set(cells)) == 2 and all("…" in cell for cell in cells)
 
 
 def test_the_interval_is_still_there_in_a_hundred_columns():
-    text = render(rows(seeds("a" * 12, [0.4, 0.5], backbone="drawn_expressions_1", features="embeddings+scores",
-                             ci_low=0.3, ci_high=0.6)
-                       + seeds("b" * 12, [0.3, 0.4], backbone="drawn_expressions", kernel="median", radius=12)))
+    text = render(
+        leaderboard_rows(
+            seeds(
+                "a" * 12,
+                [0.4, 0.5],
+                backbone="drawn_expressions_1",
+                features="embeddings+scores",
+                ci_low=0.3,
+                ci_high=0.6,
+            )
+            + seeds("b" * 12, [0.3, 0.4], backbone="drawn_expressions", kernel="median", radius=12)
+        )
+    )
     assert "0.300 to 0.600" in text and "aaaaaa" in text and max(map(len, text.splitlines())) <= 100
 
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_rows_that_many_settings_tell_apart_keep_their_run_ids(width):
     """Their settings are cut alike; without the id nothing would name a row."""
-    listed = rows([record(group=f"{i}" * 12, backbone="drawn_expressions", features="embeddings+scores", ci_low=0.1,
-                          ci_high=0.9, kernel="median", radius=100 + i) for i in range(1, 9)])
+    listed = leaderboard_rows(
+        [
+            record(
+                group=f"{i}" * 12,
+                backbone="drawn_expressions",
+                features="embeddings+scores",
+                ci_low=0.1,
+                ci_high=0.9,
+                kernel="median",
+                radius=100 + i,
+            )
+            for i in range(1, 9)
+        ]
+    )
     for i, row in enumerate(listed):
         row.distinction = ["lr=0.001", "standardise=true", "schedule=cosine", "missing=dropped", f"fraction=0.{i}"]
     text = render(listed, width=width)
@@ -105,18 +134,20 @@ def test_what_a_publication_notes_is_numbered_in_the_table_and_whole_in_markdown
     notes = [{"note": "crops of 224 pixels"}, {"note": "another run"}, {}]
     figures = [record(group=f"p{i}", kind="published", config={"source": "a notebook [4]", **note})
                for i, note in enumerate(notes)]
-    text, markdown = render(rows(figures)), render(rows(figures), "md")
+    text, markdown = render(leaderboard_rows(figures)), render(leaderboard_rows(figures), "md")
     assert "Notes: (1) crops of 224 pixels (2) another run" in text and "a notebook [4]" in text
     assert "| crops of 224 pixels |" in markdown and "source" in markdown
 
 
 def test_two_data_sets_of_one_name_are_told_apart():
-    text = render(rows(seeds("a", [0.5], data_digest="aaaaaa111111") + seeds("b", [0.5], data_digest="bbbbbb111111")))
+    text = render(
+        leaderboard_rows(seeds("a", [0.5], data_digest="aaaaaa111111") + seeds("b", [0.5], data_digest="bbbbbb111111"))
+    )
     assert "[aaaaaa]" in text and "[bbbbbb]" in text
 
 
 def test_stills_are_counted_by_subject():
-    assert "7 subjects" in render(rows(seeds("a", [0.5], units=7, unit="subject")))
+    assert "7 subjects" in render(leaderboard_rows(seeds("a", [0.5], units=7, unit="subject")))
 
 
 def test_json_is_the_contract_with_six_decimals(board):
@@ -135,7 +166,7 @@ def test_csv_reads_back(board):
 
 
 def test_markdown_is_a_table_whatever_the_names():
-    text = render(rows(seeds("a", [0.5], backbone="odd|name")), "md")
+    text = render(leaderboard_rows(seeds("a", [0.5], backbone="odd|name")), "md")
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 3 and "odd\\|name" in table[2]
     assert len({line.replace("\\|", "").count("|") for line in table}) == 1
@@ -152,6 +183,6 @@ def test_seeds_of_the_runs_go_to_the_title_and_mixed_kernels_are_explained():
     records = [record(seed=seed, kernel=kernel, radius=radius, expected_seeds=(0, 1))
                for seed, kernel, radius in ((0, "mean", 4), (1, "median", 8))]
     records.append(record(group="ba5e1e000000", kind="baseline", kernel="none", radius=0))
-    text = render(rows(records))
+    text = render(leaderboard_rows(records))
     assert "2 seeds" in text and "mixed r=6" in text and "mixed each seed chose its own kernel" in text
     assert "seeds" not in next(line for line in text.splitlines() if line.startswith("#"))

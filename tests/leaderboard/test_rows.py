@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.leaderboard.render import FORMATS, render
-from harness.leaderboard.rows import rows
+from harness.leaderboard.rows import leaderboard_rows
 from tests.helpers.records import record
 
 CONTRACT = {"rank", "run_id", "task", "dataset", "split", "protocol", "backbone", "features", "head", "kernel",
@@ -24,7 +24,7 @@ def failed(group, seed, **changes):
 
 
 def test_a_row_has_the_contract_and_the_statistics_of_its_seeds():
-    [row] = rows(seeds("a", [0.4, 0.5, 0.7], ci_low=0.3, ci_high=0.8))
+    [row] = leaderboard_rows(seeds("a", [0.4, 0.5, 0.7], ci_low=0.3, ci_high=0.8))
     assert CONTRACT <= row.as_dict().keys()
     assert row.run_id == "a" and row.seeds == [0, 1, 2] and row.seeds_missing == []
     assert row.value == pytest.approx(1.6 / 3) and row.std == pytest.approx(statistics.stdev([0.4, 0.5, 0.7]))
@@ -34,29 +34,29 @@ def test_a_row_has_the_contract_and_the_statistics_of_its_seeds():
 
 
 def test_one_seed_has_no_standard_deviation_and_an_interval_needs_every_seed():
-    assert rows(seeds("a", [0.4]))[0].std is None
+    assert leaderboard_rows(seeds("a", [0.4]))[0].std is None
     some = [record(seed=0, ci_low=0.1, ci_high=0.2), record(seed=1)]
-    assert rows(some)[0].ci_low is None
+    assert leaderboard_rows(some)[0].ci_low is None
 
 
 def test_a_missing_seed_is_shown_whether_it_failed_or_never_ran():
     kept = seeds("a", [0.4, 0.5], expected=(0, 1, 2, 3)) + [failed("a", 3)]
-    [row] = rows(kept)
+    [row] = leaderboard_rows(kept)
     assert row.seeds == [0, 1] and row.seeds_missing == [2, 3] and row.value == pytest.approx(0.45)
 
 
 def test_a_configuration_that_only_failed_is_last_and_has_no_rank():
-    board = rows([failed("0", 0), *seeds("z", [0.1])])
+    board = leaderboard_rows([failed("0", 0), *seeds("z", [0.1])])
     assert [(r.run_id, r.rank, r.value) for r in board] == [("z", 1, 0.1), ("0", None, None)]
     assert board[1].seeds_missing == [0] and board[1].kernel is None
 
 
 def test_a_pruned_trial_is_no_row():
-    assert rows([record(status="pruned", metrics={})]) == []
+    assert leaderboard_rows([record(status="pruned", metrics={})]) == []
 
 
 def test_ranks_are_by_value_then_run_id_equal_ones_shared_baselines_in_place_published_unranked():
-    board = rows([*seeds("b", [0.5]), *seeds("a", [0.5]), *seeds("c", [0.6], kind="baseline"),
+    board = leaderboard_rows([*seeds("b", [0.5]), *seeds("a", [0.5]), *seeds("c", [0.6], kind="baseline"),
                   *seeds("p", [0.9], kind="published"), *seeds("d", [0.1])])
     assert [(r.run_id, r.rank) for r in board] == [("c", 1), ("a", 2), ("b", 2), ("d", 4), ("p", None)]
 
@@ -65,33 +65,35 @@ def test_boards_are_kept_apart_by_task_data_split_and_protocol():
     mixed = [*seeds("a", [0.1]), *seeds("b", [0.2], data_digest="other"), *seeds("c", [0.3], split="test"),
              *seeds("d", [0.4], task="va", metric="P_VA", metrics={"P_VA": 0.4}),
              *seeds("e", [0.05], protocol="published"), *seeds("f", [0.02], dataset="another name")]
-    board = rows(mixed)
+    board = leaderboard_rows(mixed)
     assert {r.run_id: r.rank for r in board} == {"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 2}
-    assert [r.run_id for r in rows(mixed, "va")] == ["d"]
+    assert [r.run_id for r in leaderboard_rows(mixed, "va")] == ["d"]
 
 
 def test_seeds_that_chose_different_smoothing():
     chosen = [("mean", 5), ("mean", 9), ("median", 30)]
-    [row] = rows([record(seed=s, kernel=k, radius=r) for s, (k, r) in enumerate(chosen)])
+    [row] = leaderboard_rows([record(seed=s, kernel=k, radius=r) for s, (k, r) in enumerate(chosen)])
     assert row.kernel == "mixed" and row.radius == 9
-    [row] = rows([record(seed=s, radius=r) for s, r in enumerate([5, 10])])
+    [row] = leaderboard_rows([record(seed=s, radius=r) for s, r in enumerate([5, 10])])
     assert row.kernel == "mean" and row.radius == 7.5
 
 
 def test_a_repeated_job_counts_once_and_its_finished_record_wins():
     first = record(seed=0, value=0.4, expected_seeds=(0, 1))
-    board = rows([first, failed("0123456789ab", 0), first, failed("0123456789ab", 1), record(seed=1, value=0.6)])
+    board = leaderboard_rows(
+        [first, failed("0123456789ab", 0), first, failed("0123456789ab", 1), record(seed=1, value=0.6)]
+    )
     assert board[0].seeds == [0, 1] and board[0].value == pytest.approx(0.5) and board[0].seeds_missing == []
 
 
 def test_a_metric_that_one_seed_lacks_is_not_averaged_over_fewer():
     pair = [record(seed=0, metrics={"P_EXPR": 0.5, "F1/Fear": 0.2}), record(seed=1, metrics={"P_EXPR": 0.5})]
-    assert rows(pair)[0].metrics == {"P_EXPR": 0.5}
+    assert leaderboard_rows(pair)[0].metrics == {"P_EXPR": 0.5}
 
 
 def test_undefined_metrics_of_any_seed_are_flagged():
     pair = [record(seed=0, undefined=("F1/Fear",)), record(seed=1, undefined=("F1/Anger",))]
-    assert rows(pair)[0].undefined == ["F1/Anger", "F1/Fear"]
+    assert leaderboard_rows(pair)[0].undefined == ["F1/Anger", "F1/Fear"]
 
 
 one = st.builds(
@@ -110,4 +112,4 @@ def test_every_format_is_the_same_bytes_in_whatever_order_records_come(records, 
     shuffled = records + rng.sample(records, len(records) // 2)
     rng.shuffle(shuffled)
     for form in FORMATS:
-        assert render(rows(records), form) == render(rows(shuffled), form)
+        assert render(leaderboard_rows(records), form) == render(leaderboard_rows(shuffled), form)

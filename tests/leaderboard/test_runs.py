@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.leaderboard.runs import find, pair
+from harness.leaderboard.runs import find_pair, find_records
 from harness.utils.errors import InputError
 from tests.helpers.records import record
 
@@ -16,7 +16,7 @@ RECORDS = [
 
 
 def found(text, records=RECORDS):
-    return [one.job_id for one in find(records, text)]
+    return [one.job_id for one in find_records(records, text)]
 
 
 def test_a_run_is_all_its_finished_seeds_in_order():
@@ -82,6 +82,6 @@ def test_the_best_beside_a_run_is_the_best_on_its_data():
     faces = [record("0099", 0, 0.7, dataset="faces", data_digest="f0f0f0f0f0f0"),
              record("0077", 0, 0.6, dataset="faces", data_digest="f0f0f0f0f0f0")]
     for first, second, ids in (("best:expr", "0077", ["0099", "0077"]), ("ab33", "best:expr", ["ab33", "aa11"])):
-        assert [side[0].group_id for side in pair([*RECORDS, *faces], first, second)] == ids
+        assert [side[0].group_id for side in find_pair([*RECORDS, *faces], first, second)] == ids
     with pytest.raises(InputError, match="2 data sets have a board"):
-        pair([*RECORDS, *faces], "best:expr", "best:expr")
+        find_pair([*RECORDS, *faces], "best:expr", "best:expr")

@@ -7,10 +7,10 @@ import pytest
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.job_statistics import load
 from harness.leaderboard.render import render
-from harness.leaderboard.rows import rows
+from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
-from harness.leaderboard.table import METHODS
-from harness.metrics.intervals import interval
+from harness.leaderboard.table import INTERVAL_METHODS
+from harness.metrics.intervals import confidence_interval
 from harness.metrics.paired_tests import holm_bonferroni
 from harness.utils.store import Store
 from tests.helpers.job_statistics import VIDEOS, keep
@@ -23,7 +23,7 @@ def store(tmp_path):
 
 
 def board(store, *groups):
-    return rows([job for group in groups for job in group], evidence=SignificanceCache(Store(store)))
+    return leaderboard_rows([job for group in groups for job in group], evidence=SignificanceCache(Store(store)))
 
 
 def test_runs_that_cannot_be_told_apart_share_the_first_rank_and_others_keep_their_place(store):
@@ -54,11 +54,13 @@ def test_the_interval_is_made_as_asked_and_the_row_and_the_table_say_how(store, 
     jobs = keep(store, "a", 0.6)
     first = SignificanceCache(Store(store)).interval(jobs)
     for asked in (SignificanceCache(Store(store), method=method), SignificanceCache(Store(store), method=method)):
-        [row] = rows(jobs, evidence=asked)
-        made = interval([load(JobFolder(Store(store).job(job.job_id)).statistics)[1] for job in jobs], "P_EXPR", method)
+        [row] = leaderboard_rows(jobs, evidence=asked)
+        made = confidence_interval(
+            [load(JobFolder(Store(store).job(job.job_id)).statistics)[1] for job in jobs], "P_EXPR", method
+        )
         assert (row.ci_low, row.ci_high, row.ci_method) == (made.low, made.high, method)
         assert (asked.interval(jobs) == first) == (method == "studentized")
-        assert f"95 % interval {METHODS[method].format(units='videos')}" in render([row])
+        assert f"95 % interval {INTERVAL_METHODS[method].format(units='videos')}" in render([row])
 
 
 def test_without_statistics_the_records_say_what_they_can_and_nothing_is_tied(store):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from harness.cli import main
-from harness.leaderboard.runs import chosen_run
+from harness.leaderboard.runs import find_finished_run
 from harness.tracking import tracked_records
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
@@ -38,10 +38,10 @@ def altered(path):
 def test_a_model_file_that_is_gone_or_altered_is_named(store, name, how):
     record = run_of(store)
     path = store / "artifacts" / "jobs" / record.job_id / name
-    assert chosen_run(tracked_records(Store(store)), record.group_id, None, Store(store)).record == record
+    assert find_finished_run(tracked_records(Store(store)), record.group_id, None, Store(store)).record == record
     path.unlink() if how == "gone" else altered(path)
     with pytest.raises(FramelightError) as refused:
-        chosen_run(tracked_records(Store(store)), record.group_id, None, Store(store))
+        find_finished_run(tracked_records(Store(store)), record.group_id, None, Store(store))
     said = str(refused.value)
     assert said.startswith(f"{path} {'is gone' if how == 'gone' else 'was altered'}")
     assert said.endswith(f"framelight run small --data DIR --store {store} --force")
@@ -61,7 +61,7 @@ def test_what_the_message_says_mends_it(store, small_set, recipe_file, tmp_path,
 
 @pytest.mark.parametrize("how", ["gone", "altered"])
 def test_kept_predictions_are_checked_when_they_are_read(store, how):
-    chosen = chosen_run(tracked_records(Store(store)), run_of(store).group_id, None, Store(store))
+    chosen = find_finished_run(tracked_records(Store(store)), run_of(store).group_id, None, Store(store))
     assert len(chosen.load_predictions().frames)
     path = chosen.folder / "reported.npz"
     path.unlink() if how == "gone" else altered(path)
@@ -75,7 +75,7 @@ def test_a_run_that_hashed_no_model_is_taken_and_said(store, logged):
     choice = json.loads(path.read_text())
     del choice["model"]
     path.write_text(json.dumps(choice))
-    assert chosen_run(tracked_records(Store(store)), record.group_id, None, Store(store)).record == record
+    assert find_finished_run(tracked_records(Store(store)), record.group_id, None, Store(store)).record == record
     assert len(logged) == 1 and record.job_id in logged[0] and "earlier version" in logged[0]
 
 
@@ -87,14 +87,14 @@ def test_a_choice_that_is_not_the_runs_own_is_refused(store, content, match):
     path = store / "artifacts" / "jobs" / record.job_id / "choice.json"
     path.unlink() if content is None else path.write_text(content)
     with pytest.raises(FramelightError, match=match):
-        chosen_run(tracked_records(Store(store)), record.group_id, None, Store(store))
+        find_finished_run(tracked_records(Store(store)), record.group_id, None, Store(store))
 
 
 def test_models_that_are_not_trained_are_checked_too(store):
     record = run_of(store, kind="baseline", features="none")
     path = store / "artifacts" / "jobs" / record.job_id / "training.json"
-    assert chosen_run(tracked_records(Store(store)), record.job_id, None, Store(store)).record == record
+    assert find_finished_run(tracked_records(Store(store)), record.job_id, None, Store(store)).record == record
     path.unlink()
     path.write_text(json.dumps({"constant": [0.5] * 8}))
     with pytest.raises(FramelightError, match=f"{path} was altered"):
-        chosen_run(tracked_records(Store(store)), record.job_id, None, Store(store))
+        find_finished_run(tracked_records(Store(store)), record.job_id, None, Store(store))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.metrics import resampling
-from harness.metrics.intervals import resampled
+from harness.metrics.intervals import bootstrap_distribution
 from harness.metrics.pooled import PooledStatistics
 from harness.metrics.resampling import bootstrap_weights, permutation_flips, random_groups
 from harness.metrics.tasks import TASKS
@@ -41,9 +41,9 @@ def test_parts_hold_as_many_replicates_as_are_asked_for(monkeypatch):
 def test_a_bootstrap_over_random_groups_has_the_spread_of_one_over_units(name, monkeypatch):
     outputs, targets, _ = rows_of(name, n=2700)
     found = compute_statistics(name, outputs, targets, np.arange(2700) % 900, 900)
-    one_by_one = resampled([found], TASKS[name].metric, 3000)
-    monkeypatch.setattr(resampling, "GROUPS", 300)
-    in_groups = resampled([found], TASKS[name].metric, 3000)
+    one_by_one = bootstrap_distribution([found], TASKS[name].metric, 3000)
+    monkeypatch.setattr(resampling, "MAX_GROUPS", 300)
+    in_groups = bootstrap_distribution([found], TASKS[name].metric, 3000)
     assert (one_by_one != in_groups).any()
     assert in_groups.std() == pytest.approx(one_by_one.std(), rel=0.12)
     assert in_groups.mean() == pytest.approx(one_by_one.mean(), abs=one_by_one.std() / 5)
@@ -52,7 +52,7 @@ def test_a_bootstrap_over_random_groups_has_the_spread_of_one_over_units(name, m
 def test_groups_hold_every_unit_once():
     rows = np.random.default_rng(0).integers(0, 9, (3, 5000)).astype(float)
     found = random_groups(rows)
-    assert found.shape == (3, resampling.GROUPS)
+    assert found.shape == (3, resampling.MAX_GROUPS)
     np.testing.assert_array_equal(found.sum(axis=1), rows.sum(axis=1))
     np.testing.assert_array_equal(random_groups(np.ones((1, 5000)))[0], np.diff(np.arange(513) * 5000 // 512))
 
@@ -62,7 +62,7 @@ def test_two_hundred_thousand_units_of_one_image_take_no_time():
     arrays = np.zeros((200_000, 8, 8), np.int64)
     arrays[np.arange(200_000), rng.integers(0, 8, 200_000), rng.integers(0, 8, 200_000)] = 1
     began = time.process_time()
-    drawn = resampled([SufficientStatistics("expr", {"expr": arrays})], "accuracy")
+    drawn = bootstrap_distribution([SufficientStatistics("expr", {"expr": arrays})], "accuracy")
     assert time.process_time() - began < 2
     assert drawn.std() == pytest.approx(np.sqrt(1 / 8 * 7 / 8 / 200_000), rel=0.1)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from harness.metrics import p_au, p_expr, p_mtl, p_va
-from harness.metrics.intervals import resampled
+from harness.metrics.intervals import bootstrap_distribution
 from harness.metrics.resampling import bootstrap_weights
 from harness.metrics.scores import UndefinedMetricWarning, accuracy
 from harness.metrics.tasks import TASKS, THRESHOLD_GRID
@@ -16,7 +16,7 @@ from harness.metrics.unit_statistics import (
     SufficientStatistics,
     best_thresholds,
     compute_statistics,
-    merge,
+    merge_shards,
     score,
 )
 from harness.smoothing.kernels import smooth_many_radii
@@ -121,8 +121,8 @@ def test_shards_of_unequal_size_merge_to_the_whole(name, shards, seed):
     parts = [compute_statistics(name, outputs[place == i], {key: v[place == i] for key, v in targets.items()},
                      unit[place == i], 4) for i in range(shards)]
     whole = compute_statistics(name, outputs, targets, unit, 4)
-    assert_same(merge(parts), whole)
-    assert score(merge(parts)).metrics == pytest.approx(score(whole).metrics, abs=1e-10)
+    assert_same(merge_shards(parts), whole)
+    assert score(merge_shards(parts)).metrics == pytest.approx(score(whole).metrics, abs=1e-10)
 
 
 def test_a_constant_output_is_undefined_to_the_last_bit_even_over_units_and_shards():
@@ -132,9 +132,9 @@ def test_a_constant_output_is_undefined_to_the_last_bit_even_over_units_and_shar
     whole = compute_statistics("va", outputs, targets, unit, 13)
     halves = [compute_statistics("va", outputs[part], {"va": targets["va"][part]}, unit[part], 13)
               for part in (slice(0, 400), slice(400, None))]
-    for found in (score(whole), score(merge(halves))):
+    for found in (score(whole), score(merge_shards(halves))):
         assert found.undefined == ("CCC_V", "CCC_A") and found.metrics == {"P_VA": 0, "CCC_V": 0, "CCC_A": 0}
-    assert (resampled([whole], "P_VA", 50, 0) == 0).all()
+    assert (bootstrap_distribution([whole], "P_VA", 50, 0) == 0).all()
 
 
 def test_what_is_undefined_is_named_and_counts_as_zero():
@@ -149,7 +149,9 @@ def test_what_is_undefined_is_named_and_counts_as_zero():
 @pytest.mark.parametrize("name", NAMES)
 def test_bootstrap_equals_scoring_the_drawn_units_rows(name):
     outputs, targets, unit = rows_of(name, n=200, units=6, seed=3)
-    drawn = resampled([compute_statistics(name, outputs, targets, unit, 6, THRESHOLDS)], TASKS[name].metric, 12, seed=5)
+    drawn = bootstrap_distribution(
+        [compute_statistics(name, outputs, targets, unit, 6, THRESHOLDS)], TASKS[name].metric, 12, seed=5
+    )
     held = np.unique(unit)
     weights = np.concatenate(list(bootstrap_weights(len(held), 12, seed=5)))
     for value, weight in zip(drawn, weights):
@@ -161,25 +163,27 @@ def test_bootstrap_equals_scoring_the_drawn_units_rows(name):
 def test_bootstrap_is_a_pure_function():
     outputs, targets, unit = rows_of("expr")
     found = compute_statistics("expr", outputs, targets, unit, 7)
-    whole = resampled([found], "accuracy", 100, seed=2)
+    whole = bootstrap_distribution([found], "accuracy", 100, seed=2)
     np.random.seed(0)
-    np.testing.assert_array_equal(resampled([found], "accuracy", 100, seed=2), whole)
-    assert (resampled([found], "accuracy", 100, seed=3) != whole).any()
+    np.testing.assert_array_equal(bootstrap_distribution([found], "accuracy", 100, seed=2), whole)
+    assert (bootstrap_distribution([found], "accuracy", 100, seed=3) != whole).any()
 
 
 def test_error_bars_come_from_units_not_from_frames():
     unit = np.repeat(np.arange(20), 500)
     targets = {"expr": np.zeros(len(unit), dtype=int)}
     outputs = np.eye(8)[(unit % 2)]  # ten videos all right, ten all wrong
-    spread = resampled([compute_statistics("expr", outputs, targets, unit, 20)], "accuracy", 4000, seed=0).std()
+    spread = bootstrap_distribution(
+        [compute_statistics("expr", outputs, targets, unit, 20)], "accuracy", 4000, seed=0
+    ).std()
     assert spread == pytest.approx(np.sqrt(0.25 / 20), rel=0.05)
 
 
 def test_units_without_a_row_are_not_drawn():
     outputs, targets, unit = rows_of("va", units=2)
-    few = resampled([compute_statistics("va", outputs, targets, unit, 2)], "CCC_V", 50, seed=1)
+    few = bootstrap_distribution([compute_statistics("va", outputs, targets, unit, 2)], "CCC_V", 50, seed=1)
     np.testing.assert_allclose(
-        resampled([compute_statistics("va", outputs, targets, unit, 500)], "CCC_V", 50, seed=1), few
+        bootstrap_distribution([compute_statistics("va", outputs, targets, unit, 500)], "CCC_V", 50, seed=1), few
     )
 
 
@@ -227,15 +231,15 @@ def test_wrong_input_is_named():
     with pytest.raises(InputError, match="NaN or infinity"):
         compute_statistics("expr", np.full((20, 8), np.nan), targets, unit, 7)
     with pytest.raises(InputError, match="same units of the same task"):
-        merge(
+        merge_shards(
             [
                 compute_statistics("expr", outputs, targets, unit, 7),
                 compute_statistics("expr", outputs, targets, unit, 8),
             ]
         )
     with pytest.raises(InputError, match="unknown metric 'P_EXP'; did you mean P_EXPR"):
-        resampled([compute_statistics("expr", outputs, targets, unit, 7)], "P_EXP")
+        bootstrap_distribution([compute_statistics("expr", outputs, targets, unit, 7)], "P_EXP")
     with pytest.raises(InputError, match="nothing to resample"):
-        resampled([compute_statistics("expr", outputs, {"expr": np.full(20, -1)}, unit, 7)], "P_EXPR")
+        bootstrap_distribution([compute_statistics("expr", outputs, {"expr": np.full(20, -1)}, unit, 7)], "P_EXPR")
     with pytest.raises(InputError, match="at least one frame"):
         best_thresholds(np.zeros((2, 12)), np.full((2, 12), -1))

@@ -6,7 +6,7 @@ import pytest
 
 from harness import FEATURES, Grid, HeadConfig, HeadOverride, Protocol, Recipe, SmoothingGrid
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import Prepared, PreparedBackbone
+from harness.runner.preparation import PreparedBackbone, PreparedInputs
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 
@@ -21,9 +21,9 @@ LINEAR = HeadConfig("logistic_regression", hidden=0)
 
 def expansion(*grids, temporal=True, backbones=tuple(BACKBONES), **settings):
     recipe = Recipe(name="r", grids=grids, backbones=backbones, **settings)
-    prepared = Prepared(Path("data"), Store(Path("store")), "set", temporal, "images",
+    prepared = PreparedInputs(Path("data"), Store(Path("store")), "set", temporal, "images",
                         {task: f"labels of {task}" for task in recipe.tasks},
-                        tuple(BACKBONES[name] for name in recipe.every_backbone()))
+                        tuple(BACKBONES[name] for name in recipe.all_backbones()))
     return JobGrid(recipe, prepared)
 
 
@@ -67,7 +67,7 @@ def test_a_grid_has_the_recipes_backbones_or_its_own():
     assert shown(jobs, "run") == [("run", "expr", "emotions", "embeddings"), ("run", "au", "identities", "embeddings"),
                                   ("run", "au", "everything", "embeddings")]
     alone = Recipe(name="r", grids=(Grid("au", backbones=("identities",)),), backbones=("emotions",))
-    assert alone.every_backbone() == ("identities",)
+    assert alone.all_backbones() == ("identities",)
 
 
 def test_several_smoothings_share_one_training():

@@ -182,7 +182,7 @@ def test_a_recipes_own_backbone_is_the_one_that_its_command_trains_and_is_tracke
     prepared = prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), Store(store), tracker)
     assert [path.name for path in (store / "artifacts").glob("backbones/mine-*")] == [alone.folder.name]
     assert prepared.backbones[0].label == "mine"
-    assert tracker.training(alone.folder.name, "mine", {}, {}) is None, "it is finished there"
+    assert tracker.start_training(alone.folder.name, "mine", {}, {}) is None, "it is finished there"
 
 
 def test_an_entry_is_found_without_the_stills_it_was_trained_on(tmp_path):

@@ -214,7 +214,7 @@ def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_a
     settings = ["search.batch=6", "search.trials=12", "search.pruner=none", "heads=logistic_regression",
                 "grids.features=embeddings"]
     recipe = apply_settings(expansion.recipe, settings)
-    trained, train = [], execute.training.train_together
+    trained, train = [], execute.training.train_jobs
 
     def counted(jobs, *others):
         trained.append(len(jobs))
@@ -231,7 +231,7 @@ def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_a
         alone.store.root.mkdir(exist_ok=True)
         if not alone.store.features.exists():
             alone.store.features.symlink_to(fresh / "features")
-        record = execute.compute(alone)
+        record = execute.run_job(alone)
         assert record.selection["P_VA"] == pytest.approx(trial.value, abs=1e-5)
 
 

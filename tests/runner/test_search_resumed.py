@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from harness.cli import main
-from harness.jobs.execute import compute
+from harness.jobs.execute import run_job
 from harness.runner import apply_settings, find_recipe
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
@@ -59,7 +59,7 @@ class Batches:
                     raise Killed
             return stop
 
-        return compute(job, on_epoch)
+        return run_job(job, on_epoch)
 
 
 def search(expansion, store, batches, batch=2):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.leaderboard.render import render
-from harness.leaderboard.rows import rows
+from harness.leaderboard.rows import leaderboard_rows
 from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.mlflow_api import MlflowClient
 from harness.utils.store import Store
@@ -53,7 +53,7 @@ def test_killed_at_any_moment_and_repeated_gives_the_same_board(tmp_path):
     began = time.monotonic()
     assert start(tmp_path / "whole", 0).communicate(timeout=120) == ("", "")
     taken = time.monotonic() - began
-    expected = render(rows(tracked_records(Store(tmp_path / "whole"))), "json")
+    expected = render(leaderboard_rows(tracked_records(Store(tmp_path / "whole"))), "json")
     killed = tmp_path / "killed"
     for share in (0.4, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95):
         process = start(killed, 0)
@@ -63,7 +63,7 @@ def test_killed_at_any_moment_and_repeated_gives_the_same_board(tmp_path):
             process.kill()
         process.communicate()
     assert start(killed, 0).communicate(timeout=120) == ("", "")
-    assert render(rows(tracked_records(Store(killed))), "json") == expected
+    assert render(leaderboard_rows(tracked_records(Store(killed))), "json") == expected
     assert not list(killed.glob(".*.aside*")), "what a killed process was making is cleared away"
     statuses = {run.info.status for run in all_runs(killed)}
     assert statuses == {"FINISHED"}
@@ -78,10 +78,13 @@ def test_what_a_process_killed_while_making_the_database_left_is_cleared(tmp_pat
 
 def test_reading_a_board_does_not_import_mlflow(tmp_path):
     open_tracker(Store(tmp_path))
-    code = ("import sys; from harness.tracking import tracked_records; from harness.leaderboard.rows import rows;"
-            "from harness.utils.store import Store;"
-            f"rows(tracked_records(Store({str(tmp_path)!r})));"
-            "sys.exit(','.join(sorted({'mlflow', 'torch', 'pandas', 'optuna'} & sys.modules.keys())) or 0)")
+    code = (
+        "import sys; from harness.tracking import tracked_records;"
+        "from harness.leaderboard.rows import leaderboard_rows;"
+        "from harness.utils.store import Store;"
+        f"leaderboard_rows(tracked_records(Store({str(tmp_path)!r})));"
+        "sys.exit(','.join(sorted({'mlflow', 'torch', 'pandas', 'optuna'} & sys.modules.keys())) or 0)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
                           env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr

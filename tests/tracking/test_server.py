@@ -65,22 +65,22 @@ def test_a_server_that_dies_midway_gets_the_rest_from_the_next_run(tmp_path, ser
     (folder / "predictions.npz").write_bytes(b"frames")
     done = [record(group=f"{n:012x}") for n in range(3)]
     tracker = open_tracker(Store(store, server.uri))
-    parent = tracker.study("quickstart", "s")
-    run_id = tracker.log(done[0], folder, parent)
+    parent = tracker.start_study("quickstart", "s")
+    run_id = tracker.log_record(done[0], folder, parent)
     assert (server.folder / "artifacts").exists() and list(server.folder.rglob("predictions.npz"))
     server.stop()
     began = time.monotonic()
     for job in done[1:]:
         with pytest.raises(TrackingUnavailableError, match=f"{server.uri} no longer answers.*next run sends"):
-            tracker.log(job, folder, parent)
+            tracker.log_record(job, folder, parent)
     assert time.monotonic() - began < 30
     server.start()
     again = open_tracker(Store(store, server.uri))
-    assert again.tracked() == {done[0].job_id}
-    assert again.study("quickstart", "s") == parent and again.log(done[0], folder, parent) == run_id
+    assert again.finished_job_ids() == {done[0].job_id}
+    assert again.start_study("quickstart", "s") == parent and again.log_record(done[0], folder, parent) == run_id
     for job in done[1:]:
-        again.log(job, folder, parent)
-    again.end(parent)
+        again.log_record(job, folder, parent)
+    again.end_run(parent)
     expected = [job.light() for job in done]
     assert sorted(tracked_records(Store(tmp_path / "elsewhere", server.uri)), key=lambda r: r.group_id) == expected
     assert not (tmp_path / "elsewhere").exists(), "reading writes nothing"
@@ -90,7 +90,7 @@ def test_a_server_that_dies_midway_gets_the_rest_from_the_next_run(tmp_path, ser
 @pytest.mark.slow
 def test_the_ui_of_a_store_answers_on_loopback(tmp_path):
     tracker = open_tracker(Store(tmp_path))
-    tracker.end(tracker.study("r", "s"))
+    tracker.end_run(tracker.start_study("r", "s"))
     argv, url = ui_command(locate(Store(tmp_path)), free_port())
     process = subprocess.Popen(argv, cwd=tmp_path, env={**os.environ, **ENVIRONMENT}, start_new_session=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -127,10 +127,10 @@ def test_statistics_of_another_stores_jobs_come_with_the_tracking(tmp_path, stor
     ran, elsewhere, uri = tmp_path / "ran", tmp_path / "elsewhere", f"sqlite:///{store / 'mlflow.db'}"
     own, lacking = keep(ran, "a", 0.6, seeds=(0, 1)), keep(ran, "b", 0.4, seeds=(0,))
     tracker = open_tracker(Store(ran, uri))
-    study = tracker.study("r", "s")
+    study = tracker.start_study("r", "s")
     for job in own:
-        tracker.log(job, ran / "artifacts" / "jobs" / job.job_id, study)
-    tracker.log(lacking[0], None, study)
+        tracker.log_record(job, ran / "artifacts" / "jobs" / job.job_id, study)
+    tracker.log_record(lacking[0], None, study)
     asked = SignificanceCache(Store(elsewhere), remote_job_files(Store(elsewhere, uri)))
     assert asked.interval(own) == SignificanceCache(Store(ran)).interval(own) is not None
     assert asked.interval(lacking) is None, "tracked without its files"
@@ -141,10 +141,10 @@ def test_statistics_of_another_stores_jobs_come_with_the_tracking(tmp_path, stor
 def test_runs_of_another_store_are_compared_through_the_tracking(tmp_path, store, capsys):
     ran, elsewhere, uri = tmp_path / "ran", tmp_path / "elsewhere", f"sqlite:///{store / 'mlflow.db'}"
     tracker = open_tracker(Store(ran, uri))
-    study = tracker.study("r", "s")
+    study = tracker.start_study("r", "s")
     for job in [*keep(ran, "aaaa", 0.6), *keep(ran, "bbbb", 0.4)]:
-        tracker.log(job, ran / "artifacts" / "jobs" / job.job_id, study)
-    tracker.log(keep(ran, "cccc", 0.4, seeds=(0,))[0], None, study)
+        tracker.log_record(job, ran / "artifacts" / "jobs" / job.job_id, study)
+    tracker.log_record(keep(ran, "cccc", 0.4, seeds=(0,))[0], None, study)
     at = ["--store", str(elsewhere), "--tracking-uri", uri]
     assert main(["compare", "aaaa", "bbbb", *at]) == 0
     there = capsys.readouterr().out
@@ -159,9 +159,9 @@ def test_runs_of_another_store_are_compared_through_the_tracking(tmp_path, store
 def test_statistics_come_from_a_server(tmp_path, server):
     own = keep(tmp_path / "ran", "a", 0.6, seeds=(0, 1))
     tracker = open_tracker(Store(tmp_path / "ran", server.uri))
-    study = tracker.study("r", "s")
+    study = tracker.start_study("r", "s")
     for job in own:
-        tracker.log(job, tmp_path / "ran" / "artifacts" / "jobs" / job.job_id, study)
+        tracker.log_record(job, tmp_path / "ran" / "artifacts" / "jobs" / job.job_id, study)
     elsewhere = Store(tmp_path / "elsewhere", server.uri)
     there = SignificanceCache(elsewhere, remote_job_files(elsewhere))
     assert there.interval(own) == SignificanceCache(Store(tmp_path / "ran")).interval(own) is not None

@@ -8,7 +8,7 @@ import pytest
 
 from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.mlflow_api import MlflowClient
-from harness.tracking.reader import tagged_runs
+from harness.tracking.reader import query_tagged_runs
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 from tests.helpers.records import record
@@ -31,10 +31,11 @@ def runs_of(store, condition=""):
 
 def test_a_job_is_logged_with_all_that_a_reader_of_mlflow_looks_for(store, tmp_path):
     tracker, folder = open_tracker(Store(store)), files(tmp_path)
-    parent = tracker.study("quickstart", "study1", {"epochs": 3}, {"space": "abc"})
-    run_id = tracker.log(record(curve=CURVE, environment={"git_commit": "c0ffee", "git_dirty": True, "cores": 2}),
-                         folder, parent)
-    tracker.end(parent)
+    parent = tracker.start_study("quickstart", "study1", {"epochs": 3}, {"space": "abc"})
+    run_id = tracker.log_record(
+        record(curve=CURVE, environment={"git_commit": "c0ffee", "git_dirty": True, "cores": 2}), folder, parent
+    )
+    tracker.end_run(parent)
     client, _ = runs_of(store)
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED" and run.info.end_time - run.info.start_time == 3000
@@ -57,16 +58,16 @@ def test_a_job_is_logged_with_all_that_a_reader_of_mlflow_looks_for(store, tmp_p
 
 def test_records_come_back_light_and_both_ways_of_reading_agree(store):
     tracker = open_tracker(Store(store))
-    parent = tracker.study("r", "s")
+    parent = tracker.start_study("r", "s")
     long = record(group="b" * 12, config={"note": "é" * 3000, "l2": 0.1}, curve=CURVE)
     bad = record(group="c" * 12, status="failed", metrics={}, unsmoothed={}, error="out of memory at epoch 3")
     for one in (record(), long, bad, record(group="d" * 12, status="pruned")):
-        tracker.log(one, None, parent)
+        tracker.log_record(one, None, parent)
     expected = sorted([record().light(), long.light(), bad.light()], key=lambda r: r.group_id)
     assert sorted(tracked_records(Store(store)), key=lambda r: r.group_id) == expected
     assert sorted(tracker.records(), key=lambda r: r.group_id) == expected
-    assert tracker.tracked() == {record().job_id, long.job_id, f"{'d' * 12}-s0"}
-    fast = {(run, status): tags for run, status, tags in tagged_runs(store / "mlflow.db")
+    assert tracker.finished_job_ids() == {record().job_id, long.job_id, f"{'d' * 12}-s0"}
+    fast = {(run, status): tags for run, status, tags in query_tagged_runs(store / "mlflow.db")
             if "framelight.record" in tags}
     slow = {(run, status): {k: v for k, v in tags.items() if k.startswith("framelight.")}
             for run, status, tags in tracker.tagged_runs()}
@@ -81,50 +82,50 @@ def test_a_database_of_another_shape_is_left_to_mlflow(tmp_path):
     other = tmp_path / "other.db"
     with sqlite3.connect(other) as connection:
         connection.execute("CREATE TABLE runs (run_uuid TEXT)")
-    assert tagged_runs(other) is None
+    assert query_tagged_runs(other) is None
     (tmp_path / "rubbish.db").write_bytes(b"rubbish" * 500)
-    assert tagged_runs(tmp_path / "rubbish.db") is None
+    assert query_tagged_runs(tmp_path / "rubbish.db") is None
 
 
 def test_a_finished_job_is_logged_once_unless_it_is_to_be_replaced(store):
     tracker = open_tracker(Store(store))
-    parent = tracker.study("r", "s")
-    first = tracker.log(record(value=0.5), None, parent)
-    assert tracker.log(record(value=0.6), None, parent) == first
+    parent = tracker.start_study("r", "s")
+    first = tracker.log_record(record(value=0.5), None, parent)
+    assert tracker.log_record(record(value=0.6), None, parent) == first
     assert [r.metrics["P_EXPR"] for r in tracker.records()] == [0.5]
-    assert tracker.log(record(value=0.7), None, parent, replace=True) != first
+    assert tracker.log_record(record(value=0.7), None, parent, replace=True) != first
     assert [r.metrics["P_EXPR"] for r in tracker.records()] == [0.7]
 
 
 def test_what_failed_before_gives_way_to_what_finished(store):
     tracker = open_tracker(Store(store))
-    parent = tracker.study("r", "s")
-    tracker.log(record(status="failed", metrics={}, unsmoothed={}, error="boom"), None, parent)
-    tracker.log(record(), None, parent)
+    parent = tracker.start_study("r", "s")
+    tracker.log_record(record(status="failed", metrics={}, unsmoothed={}, error="boom"), None, parent)
+    tracker.log_record(record(), None, parent)
     assert [r.status for r in tracker.records()] == ["finished"]
 
 
 def test_what_a_killed_process_left_running_is_no_result_and_is_cleared(store):
     tracker = open_tracker(Store(store))
-    parent = tracker.study("r", "s")
-    tracker.log(record(), None, parent)
+    parent = tracker.start_study("r", "s")
+    tracker.log_record(record(), None, parent)
     with sqlite3.connect(store / "mlflow.db") as connection:
         connection.execute("UPDATE runs SET status = 'RUNNING'")
     tracker = open_tracker(Store(store))
-    assert tracker.records() == [] and tracker.tracked() == set()
-    assert tracker.study("r", "s") == parent
-    tracker.log(record(), None, parent)
+    assert tracker.records() == [] and tracker.finished_job_ids() == set()
+    assert tracker.start_study("r", "s") == parent
+    tracker.log_record(record(), None, parent)
     _, runs = runs_of(store)
     assert sorted(run.info.status for run in runs) == ["FINISHED", "RUNNING"] and len(tracker.records()) == 1
 
 
 def test_a_study_is_taken_up_again_and_can_fail(store):
     tracker = open_tracker(Store(store))
-    parent = tracker.study("r", "one")
-    tracker.end(parent, failed="2 of 3 jobs failed")
+    parent = tracker.start_study("r", "one")
+    tracker.end_run(parent, failed="2 of 3 jobs failed")
     client, [run] = runs_of(store)
     assert run.info.status == "FAILED" and run.data.tags["mlflow.note.content"] == "2 of 3 jobs failed"
-    assert tracker.study("r", "one") == parent and tracker.study("r", "two") != parent
+    assert tracker.start_study("r", "one") == parent and tracker.start_study("r", "two") != parent
     assert client.get_run(parent).info.status == "RUNNING"
 
 
@@ -153,11 +154,11 @@ def test_reading_an_empty_store_writes_nothing(tmp_path):
 
 def test_a_store_that_was_moved_keeps_its_runs_and_tracks_on(store, tmp_path):
     tracker = open_tracker(Store(store))
-    tracker.log(record(), None, tracker.study("r", "s"))
+    tracker.log_record(record(), None, tracker.start_study("r", "s"))
     moved = tmp_path / "moved"
     store.rename(moved)
     tracker = open_tracker(Store(moved))
-    tracker.log(record(group="e" * 12), files(tmp_path), tracker.study("r", "s"))
+    tracker.log_record(record(group="e" * 12), files(tmp_path), tracker.start_study("r", "s"))
     assert len(tracked_records(Store(moved))) == 2 and not store.exists()
 
 

@@ -44,8 +44,8 @@ def test_a_training_is_a_run_with_curves_params_metrics_and_files(store, report)
     run = begun(store)
     client, [seen] = runs_of(store)
     assert seen.info.status == "RUNNING", "seen while it is at work"
-    run.epoch("all", 1, {"loss": 0.9, "value": 0.4, "rate": float("nan")})
-    run.epoch("all", 2, {"loss": 0.7, "value": 0.5})
+    run.log_epoch("all", 1, {"loss": 0.9, "value": 0.4, "rate": float("nan")})
+    run.log_epoch("all", 2, {"loss": 0.7, "value": 0.5})
     run.finish(CURVE, {"expression_macro_f1": 0.5, "note": "no number"}, ("faces", "d0d0"), report)
     client, [run] = runs_of(store)
     assert run.info.status == "FINISHED" and run.info.run_name == "mine"
@@ -61,11 +61,11 @@ def test_a_training_is_a_run_with_curves_params_metrics_and_files(store, report)
 
 
 def test_a_killed_training_is_taken_up_again_and_its_gaps_are_filled(store, report):
-    begun(store).epoch("all", 1, {"loss": 0.9})
+    begun(store).log_epoch("all", 1, {"loss": 0.9})
     _, [killed] = runs_of(store)
     run = begun(store)
     assert run.run_id == killed.info.run_id
-    run.epoch("all", 1, {"loss": 0.8})
+    run.log_epoch("all", 1, {"loss": 0.8})
     run.finish(CURVE, {}, ("faces", "d0d0"), report)
     client, [whole] = runs_of(store)
     assert whole.info.run_id == killed.info.run_id and whole.info.status == "FINISHED"
@@ -87,7 +87,7 @@ def test_a_finished_training_is_left_alone_unless_it_is_done_again(store, report
     _, [first] = runs_of(store)
     run = begun(store)
     assert run.run_id is None
-    run.epoch("all", 1, {"loss": 9.0})
+    run.log_epoch("all", 1, {"loss": 9.0})
     run.finish([], {"value": 0.9}, ("faces", "d0d0"), report)
     assert [r.data.metrics["value"] for r in runs_of(store)[1]] == [0.5]
     again = begun(store, again=True)
@@ -107,10 +107,10 @@ def test_a_failed_training_says_why_and_is_taken_up_again(store):
 def test_trainings_are_no_results_and_results_no_trainings(store, report):
     tracker = open_tracker(Store(store))
     begun(store).finish(CURVE, {"value": 0.5}, ("faces", "d0d0"), report)
-    assert tracked_records(Store(store)) == [] and tracker.tracked() == set() and tracker.tagged_runs() == []
-    tracker.log(record(), None, tracker.study("recipe", "study"))
+    assert tracked_records(Store(store)) == [] and tracker.finished_job_ids() == set() and tracker.tagged_runs() == []
+    tracker.log_record(record(), None, tracker.start_study("recipe", "study"))
     assert [r.job_id for r in tracked_records(Store(store))] == [record().job_id]
-    assert tracker.tracked() == {record().job_id} and begun(store).run_id is None
+    assert tracker.finished_job_ids() == {record().job_id} and begun(store).run_id is None
 
 
 class Gone:
@@ -130,7 +130,7 @@ class Gone:
 def test_a_lost_server_costs_no_training_and_the_next_command_sends_the_rest(store, report, after):
     run = TrainingRun(Gone(open_tracker(Store(store)), after), "mine-0123", "mine")
     run.start(SETTINGS)
-    run.epoch("all", 1, {"loss": 0.9})
+    run.log_epoch("all", 1, {"loss": 0.9})
     run.finish(CURVE, {"value": 0.5}, ("faces", "d0d0"), report)
     assert run.lost == "no longer answers"
     begun(store).finish(CURVE, {"value": 0.5}, ("faces", "d0d0"), report)
@@ -141,7 +141,7 @@ def test_a_lost_server_costs_no_training_and_the_next_command_sends_the_rest(sto
 def test_without_a_tracker_nothing_is_sent(report):
     run = TrainingRun(None, "mine-0123", "mine")
     run.start(SETTINGS)
-    run.epoch("all", 1, {"loss": 0.9})
+    run.log_epoch("all", 1, {"loss": 0.9})
     run.finish(CURVE, {}, ("faces", "d0d0"), report)
     run.fail("never mind")
     assert run.run_id is None and run.lost is None

@@ -75,7 +75,7 @@ def test_a_killed_process_is_gone_on_from(tmp_path):
     path = tmp_path / "last.ckpt"
     killed = subprocess.run([sys.executable, "-m", "tests.helpers.killed_fit", path, "3"], timeout=120)
     assert killed.returncode == -signal.SIGKILL
-    assert len(torch.load(path, weights_only=True)[checkpoints.KEY]["fitted"]["history"]) == 2
+    assert len(torch.load(path, weights_only=True)[checkpoints.CHECKPOINT_KEY]["fitted"]["history"]) == 2
     assert_same(fitted(None, path, **EVERYTHING), fitted(**EVERYTHING))
 
 
@@ -137,7 +137,7 @@ def test_a_checkpoint_that_runs_code_is_not_run(tmp_path):
         def __reduce__(self):
             return open, (str(trap), "w")
 
-    torch.save({"state_dict": {}, checkpoints.KEY: Evil()}, path)
+    torch.save({"state_dict": {}, checkpoints.CHECKPOINT_KEY: Evil()}, path)
     with pytest.raises(FramelightError, match="is not a whole checkpoint"):
         fitted(None, path)
     assert not trap.exists()

@@ -37,12 +37,12 @@ class Brighter:
     def __init__(self) -> None:
         self.seen = []
 
-    def train(self, inputs, random):
+    def train_transform(self, inputs, random):
         shift = torch.randn(len(inputs), 1, 1, 1, generator=random, device=inputs.device)
         self.seen.append(shift.flatten().tolist())
-        return self.plain(inputs) + shift
+        return self.eval_transform(inputs) + shift
 
-    def plain(self, inputs):
+    def eval_transform(self, inputs):
         assert inputs.dtype == torch.uint8 and not torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled()
         return (inputs.float() - 128) / 32
 
@@ -114,7 +114,7 @@ def test_what_this_machine_lacks_is_said_and_not_replaced(lacking, words):
 
 def test_what_the_trainer_is_given():
     how = OptimizerConfig(2, 10, 0.1, clip=3.0)
-    chosen = trainer_options.options(how, {"precision": "bf16-mixed", "accumulate_grad_batches": 4})
+    chosen = trainer_options.make_trainer_options(how, {"precision": "bf16-mixed", "accumulate_grad_batches": 4})
     assert (chosen["precision"], chosen["accumulate_grad_batches"], chosen["gradient_clip_val"], chosen["max_epochs"],
             chosen["deterministic"]) == ("bf16-mixed", 4, 3.0, 2, True)
     assert rank.is_single_process({}) and rank.is_single_process({"devices": "1"})
@@ -134,5 +134,7 @@ def test_only_one_of_several_processes_is_the_first(monkeypatch):
 
 def test_seeds_differ_by_epoch_process_and_batch():
     how = OptimizerConfig(2, 10, 0.1, seed=3)
-    seeds = [how.seed_of(epoch, process, batch) for epoch in range(3) for process in range(3) for batch in range(-1, 3)]
+    seeds = [
+        how.derive_seed(epoch, process, batch) for epoch in range(3) for process in range(3) for batch in range(-1, 3)
+    ]
     assert len(set(seeds)) == len(seeds)

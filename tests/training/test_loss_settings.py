@@ -14,27 +14,27 @@ ZEROED = losses.LossConfig(invalid="zeroed")
 
 
 def block(name, how, logits, targets, pairs):
-    return losses.of_task(MTL, targets, how).losses[name](logits[:, MTL.slices()[name]], *pairs[name])
+    return losses.make_task_losses(MTL, targets, how).losses[name](logits[:, MTL.slices()[name]], *pairs[name])
 
 
 def test_without_class_weights_every_class_and_unit_counts_alike():
     logits, targets, pairs = batch()
     for name, weights in (("expr", torch.ones(8)), ("au", torch.ones(12, 2))):
-        made = losses.of_task(MTL, targets, losses.LossConfig(class_weights="none")).losses[name]
+        made = losses.make_task_losses(MTL, targets, losses.LossConfig(class_weights="none")).losses[name]
         assert torch.equal(made.weights, weights)
-        assert not torch.equal(losses.of_task(MTL, targets).losses[name].weights, weights)
+        assert not torch.equal(losses.make_task_losses(MTL, targets).losses[name].weights, weights)
 
 
 def test_published_class_weights_leave_the_commonest_class_at_one():
     """Training rows of the third challenge's EXPR, and the weights that its notebook prints for them."""
     counts = (177_198, 16_573, 10_771, 9_080, 95_463, 78_751, 31_615, 165_866)
     labels = np.append(np.repeat(np.arange(8), counts), -1)
-    published, ours = (losses.CrossEntropy.of(labels, losses.LossConfig(class_weights=name)).weights.double()
+    published, ours = (losses.CrossEntropy.from_labels(labels, losses.LossConfig(class_weights=name)).weights.double()
                        for name in ("published", "inverse"))
     assert [round(weight, 3) for weight in published.tolist()] == [1, 10.692, 16.451, 19.515, 1.856, 2.25, 5.605, 1.068]
     assert torch.allclose(published / ours, torch.full((8,), 8 * max(counts) / sum(counts), dtype=torch.float64))
     _, targets, _ = batch()
-    units = [losses.of_task(MTL, targets, losses.LossConfig(class_weights=name)).losses["au"].weights
+    units = [losses.make_task_losses(MTL, targets, losses.LossConfig(class_weights=name)).losses["au"].weights
              for name in ("published", "inverse")]
     assert torch.equal(*units)
 
@@ -50,7 +50,7 @@ def test_squared_error_equals_the_formula():
 
 def test_label_smoothing_reaches_the_expressions():
     logits, targets, pairs = batch()
-    smoothed = losses.CrossEntropy(losses.CrossEntropy.of(targets["expr"]).weights.numpy(), 0.3)
+    smoothed = losses.CrossEntropy(losses.CrossEntropy.from_labels(targets["expr"]).weights.numpy(), 0.3)
     found = block("expr", losses.LossConfig(label_smoothing=0.3), logits, targets, pairs)
     assert found.item() == pytest.approx(smoothed(logits[:, MTL.slices()["expr"]], *pairs["expr"]).item())
     assert found.item() != pytest.approx(block("expr", losses.LossConfig(), logits, targets, pairs).item(), rel=1e-3)
@@ -63,13 +63,13 @@ def test_balanced_tasks_weigh_most_rows_over_own_rows():
                "au": np.zeros((rows, 12), np.int8)}
     for name, count in counts.items():
         targets[name][count:] = -5 if name == "va" else -1
-    weights = losses.of_task(MTL, targets, losses.LossConfig(task_weights="balanced")).weights
+    weights = losses.make_task_losses(MTL, targets, losses.LossConfig(task_weights="balanced")).weights
     assert {name: round(weight, 4) for name, weight in weights.items()} == {"va": 1.0, "expr": 1.1464, "au": 1.0058}
 
 
 def test_balanced_tasks_sum_with_their_weights():
     logits, targets, pairs = batch()
-    made = losses.of_task(MTL, targets, losses.LossConfig(task_weights="balanced"))
+    made = losses.make_task_losses(MTL, targets, losses.LossConfig(task_weights="balanced"))
     parts = {name: block(name, losses.LossConfig(), logits, targets, pairs).item() for name in pairs}
     assert made(logits, pairs).item() == pytest.approx(sum(made.weights[n] * v for n, v in parts.items()), rel=1e-5)
 
@@ -86,7 +86,7 @@ def test_zeroed_rows_are_zero_in_outputs_and_targets():
            for v, t in zip(value.T, truth.T)]
     assert block("va", ZEROED, logits, targets, pairs).item() == pytest.approx(1 - np.mean(ccc), abs=1e-5)
 
-    weights, rows = losses.CrossEntropy.of(targets["expr"]).weights.numpy(), np.arange(len(truth))
+    weights, rows = losses.CrossEntropy.from_labels(targets["expr"]).weights.numpy(), np.arange(len(truth))
     label = np.where(mask["expr"][:, 0], targets["expr"], 0)
     probability = np.where(mask["expr"], said["expr"], 1 / 8)  # all zero, normalised
     expected = (weights[label] * -np.log(probability[rows, label])).mean()
@@ -104,7 +104,7 @@ def test_zeroed_rows_are_zero_in_outputs_and_targets():
 
 def test_zeroed_rows_have_no_gradient_of_their_own():
     logits, targets, pairs = batch()
-    losses.of_task(MTL, targets, ZEROED)(logits, pairs).backward()
+    losses.make_task_losses(MTL, targets, ZEROED)(logits, pairs).backward()
     for name, columns in MTL.slices().items():
         gradient = logits.grad[:, columns].abs().sum(dim=1)
         assert (gradient[~pairs[name][1]] == 0).all() and (gradient[pairs[name][1]] > 0).all()
@@ -113,7 +113,7 @@ def test_zeroed_rows_have_no_gradient_of_their_own():
 def test_a_zeroed_batch_without_any_label_is_finite_and_moves_nothing():
     logits, targets, pairs = batch()
     none = {name: (target, torch.zeros_like(valid)) for name, (target, valid) in pairs.items()}
-    total = losses.of_task(MTL, targets, ZEROED)(logits, none)
+    total = losses.make_task_losses(MTL, targets, ZEROED)(logits, none)
     total.backward()
-    first = losses.CrossEntropy.of(targets["expr"]).weights[0].item()
+    first = losses.CrossEntropy.from_labels(targets["expr"]).weights[0].item()
     assert total.item() == pytest.approx(first * math.log(8) + 1, rel=1e-5) and (logits.grad == 0).all()

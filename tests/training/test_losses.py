@@ -8,7 +8,7 @@ from harness.metrics import tasks
 from harness.training import losses
 from tests.helpers.feature_arrays import problem
 
-MTL = tasks.task("mtl")
+MTL = tasks.get_task("mtl")
 
 
 def batch(count=64, seed=0):
@@ -28,7 +28,7 @@ def batch(count=64, seed=0):
 @settings(max_examples=20, deadline=None)
 def test_a_missing_label_gives_exactly_no_gradient_and_a_present_one_gives_some(seed):
     logits, targets, pairs = batch(seed=seed)
-    losses.of_task(MTL, targets)(logits, pairs).backward()
+    losses.make_task_losses(MTL, targets)(logits, pairs).backward()
     for name, columns in MTL.slices().items():
         gradient, valid = logits.grad[:, columns], pairs[name][1]
         assert (gradient[~valid] == 0).all()
@@ -38,7 +38,7 @@ def test_a_missing_label_gives_exactly_no_gradient_and_a_present_one_gives_some(
 @pytest.mark.parametrize("name", ["expr", "va", "au"])
 def test_a_block_with_missing_rows_has_the_loss_of_the_valid_rows_alone(name):
     logits, targets, pairs = batch()
-    loss = losses.of_task(MTL, targets).losses[name]
+    loss = losses.make_task_losses(MTL, targets).losses[name]
     block, (target, valid) = logits[:, MTL.slices()[name]], pairs[name]
     alone = loss(block[valid], target[valid], torch.ones(int(valid.sum()), dtype=torch.bool))
     assert loss(block, target, valid).item() == alone.item()
@@ -46,15 +46,15 @@ def test_a_block_with_missing_rows_has_the_loss_of_the_valid_rows_alone(name):
 
 def test_mtl_is_the_sum_of_its_three_blocks():
     logits, targets, pairs = batch()
-    both = losses.of_task(MTL, targets)
-    parts = sum(losses.of_task(tasks.task(n), targets)(logits[:, MTL.slices()[n]], {n: pairs[n]})
+    both = losses.make_task_losses(MTL, targets)
+    parts = sum(losses.make_task_losses(tasks.get_task(n), targets)(logits[:, MTL.slices()[n]], {n: pairs[n]})
                 for n in ("va", "expr", "au"))
     assert both(logits, pairs).item() == pytest.approx(parts.item(), rel=1e-6)
 
 
 def test_expression_weights_have_mean_one_over_the_fit_rows_and_follow_the_counts():
     labels = np.array([0] * 90 + [1] * 9 + [6] + [-1] * 50)
-    weights = losses.CrossEntropy.of(labels).weights.numpy()
+    weights = losses.CrossEntropy.from_labels(labels).weights.numpy()
     assert weights[labels[labels >= 0]].mean() == pytest.approx(1, rel=1e-6)
     assert weights[1] / weights[0] == pytest.approx(10)
     assert weights[6] / weights[0] == pytest.approx(90)
@@ -63,7 +63,7 @@ def test_expression_weights_have_mean_one_over_the_fit_rows_and_follow_the_count
 
 def test_cross_entropy_equals_the_formula():
     logits, targets, pairs = batch()
-    loss = losses.CrossEntropy.of(targets["expr"])
+    loss = losses.CrossEntropy.from_labels(targets["expr"])
     block, (target, valid) = logits[:, MTL.slices()["expr"]].detach().double().numpy(), pairs["expr"]
     keep = valid.numpy()
     log = np.log(tasks.softmax(block))[np.arange(len(block)), targets["expr"]]
@@ -77,7 +77,7 @@ def test_binary_cross_entropy_equals_the_formula():
     weights, truth = tasks.action_unit_weights(targets["au"]), targets["au"]
     p = tasks.sigmoid(block)
     each = np.where(truth == 1, -weights[:, 1] * np.log(p), -weights[:, 0] * np.log1p(-p))
-    loss = losses.BinaryCrossEntropy.of(truth)(logits[:, MTL.slices()["au"]], *pairs["au"])
+    loss = losses.BinaryCrossEntropy.from_labels(truth)(logits[:, MTL.slices()["au"]], *pairs["au"])
     assert loss.item() == pytest.approx(each[keep].mean(), rel=1e-5)
 
 
@@ -101,7 +101,7 @@ def test_a_batch_with_hardly_a_label_has_a_finite_loss_in_the_graph(name, left):
     valid = torch.zeros(len(target), dtype=torch.bool)
     valid[:left] = True
     target[0] = 1
-    loss = losses.of_task(MTL, targets).losses[name](logits[:, MTL.slices()[name]], target, valid)
+    loss = losses.make_task_losses(MTL, targets).losses[name](logits[:, MTL.slices()[name]], target, valid)
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(logits.grad).all()
     assert left or (loss.item() == 0 and (logits.grad == 0).all())
@@ -113,7 +113,7 @@ def test_extreme_logits_stay_finite(name):
     block = torch.full((64, 22), 1e4)[:, MTL.slices()[name]].clone()
     block[:, 0] = -1e4
     block.requires_grad_(True)
-    loss = losses.of_task(MTL, targets).losses[name](block, *pairs[name])
+    loss = losses.make_task_losses(MTL, targets).losses[name](block, *pairs[name])
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(block.grad).all()
 
@@ -130,5 +130,5 @@ def test_penalty_counts_weights_but_not_biases():
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.fill_(2.0)
-    assert losses.penalty(head, 0.5).item() == 0.5 * 4 * (3 * 4 + 4 * 2)
-    assert losses.penalty(head, 0.0) == 0
+    assert losses.l2_penalty(head, 0.5).item() == 0.5 * 4 * (3 * 4 + 4 * 2)
+    assert losses.l2_penalty(head, 0.0) == 0

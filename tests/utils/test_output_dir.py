@@ -130,7 +130,7 @@ def test_what_cannot_take_the_place_leaves_the_old(full, monkeypatch):
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", failing)
-    monkeypatch.setattr("backbones.atomic_files._exchanged", lambda one, other: False)
+    monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda one, other: False)
     with pytest.raises(FramelightError, match="disk is full"), replace_output_dir(full) as aside:
         (aside / "new.txt").write_text("new")
     assert [path.name for path in full.iterdir()] == ["mine.txt"]

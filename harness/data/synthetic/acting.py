@@ -33,8 +33,8 @@ PROTOTYPES: dict[str, tuple[dict[str, float], ...]] = {
 }
 CIRCUMPLEX = {"Anger": (-0.6, 0.65), "Disgust": (-0.65, 0.3), "Fear": (-0.6, 0.75), "Happiness": (0.8, 0.45),
               "Sadness": (-0.7, -0.4), "Surprise": (0.2, 0.8), "Other": (0.05, 0.2)}
-WIDE = {"Fear": 0.75, "Surprise": 0.85}
-ACTED = tuple(PROTOTYPES)
+LID_OPENING = {"Fear": 0.75, "Surprise": 0.85}
+ACTED_EXPRESSIONS = tuple(PROTOTYPES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,26 +56,26 @@ class Acting:
         return (self.action_units > LABEL_THRESHOLD).astype(np.int64)
 
 
-def slots(frames: int) -> int:
+def episode_count(frames: int) -> int:
     """How many episodes a video of that length holds."""
     return max(1, frames // EPISODE_SLOT)
 
 
-def slow(rng: np.random.Generator, frames: int, period: float, columns: int = 1) -> np.ndarray:
+def smooth_noise(rng: np.random.Generator, frames: int, period: float, columns: int = 1) -> np.ndarray:
     """[T, columns]: smooth random drift of unit deviation that changes over about `period` frames."""
     pad = int(4 * period)
     drift = gaussian_filter1d(rng.standard_normal((frames + 2 * pad, columns)), period / 2, axis=0)
     return drift[pad:pad + frames] * np.sqrt(np.sqrt(np.pi) * period)
 
 
-def pattern(rng: np.random.Generator, expression: str, expressiveness: float) -> np.ndarray:
+def sample_peaks(rng: np.random.Generator, expression: str, expressiveness: float) -> np.ndarray:
     """[12] peak intensities of one acting of an expression, with the variation of the moment."""
     prototype = PROTOTYPES[expression][rng.integers(len(PROTOTYPES[expression]))]
     peaks = np.array([prototype.get(name, 0.0) for name in ACTION_UNITS])
     return np.clip(peaks * expressiveness * rng.uniform(0.78, 1.15, len(peaks)), 0, 1)
 
 
-def envelope(rng: np.random.Generator, frames: int, start: int, length: int) -> np.ndarray:
+def sample_envelope(rng: np.random.Generator, frames: int, start: int, length: int) -> np.ndarray:
     """[T]: rise, hold and fall between 0 and a peak of 0.7 to 1."""
     onset, offset = length * rng.uniform(0.15, 0.35), length * rng.uniform(0.2, 0.4)
     t = np.arange(frames) - start
@@ -84,21 +84,21 @@ def envelope(rng: np.random.Generator, frames: int, start: int, length: int) -> 
     return curve * rng.uniform(0.7, 1.0) * (1 + 0.07 * np.sin(0.35 * t + rng.uniform(0, 6)))
 
 
-def _speech(rng: np.random.Generator, frames: int) -> np.ndarray:
+def _sample_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
     """[T, 12] lip and jaw movements of a few spells of talk."""
     talk = np.zeros((frames, len(ACTION_UNITS)))
     for _ in range(rng.poisson(frames / 110)):
         start, length = rng.integers(frames), rng.integers(15, 50)
         t = np.arange(frames) - start
         gate = np.clip(np.minimum(t, length - t) / 5, 0, 1)
-        beat = np.clip(0.5 + 0.6 * slow(rng, frames, 3.5, 3), 0, 1) * gate[:, None]
+        beat = np.clip(0.5 + 0.6 * smooth_noise(rng, frames, 3.5, 3), 0, 1) * gate[:, None]
         for name, share, column in (("AU25", 0.7, 0), ("AU26", 0.45, 1), ("AU23", 0.4, 2)):
             unit = ACTION_UNITS.index(name)
             talk[:, unit] = np.maximum(talk[:, unit], share * beat[:, column])
     return talk
 
 
-def _gestures(rng: np.random.Generator, frames: int) -> np.ndarray:
+def _sample_gestures(rng: np.random.Generator, frames: int) -> np.ndarray:
     """[T, 12]: brief single movements that mean nothing for the expression."""
     extra = np.zeros((frames, len(ACTION_UNITS)))
     for _ in range(rng.poisson(frames / 45)):
@@ -108,7 +108,7 @@ def _gestures(rng: np.random.Generator, frames: int) -> np.ndarray:
     return extra
 
 
-def blinks(rng: np.random.Generator, frames: int) -> np.ndarray:
+def sample_blinks(rng: np.random.Generator, frames: int) -> np.ndarray:
     """[T]: lids closed, 0 to 1; about a blink every 70 frames."""
     shut = np.zeros(frames)
     for start in rng.integers(0, frames, rng.poisson(frames / 70)):
@@ -117,22 +117,22 @@ def blinks(rng: np.random.Generator, frames: int) -> np.ndarray:
     return shut
 
 
-def act(rng: np.random.Generator, frames: int, expressions: list[str], expressiveness: float) -> Acting:
+def simulate_acting(rng: np.random.Generator, frames: int, expressions: list[str], expressiveness: float) -> Acting:
     """Act `expressions` one after the other, neutral in between, over `frames` frames."""
     units = np.zeros((frames, len(ACTION_UNITS)))
     label, wide = np.zeros(frames, np.int64), np.zeros(frames)
-    affect = 0.1 * slow(rng, frames, 40, 2)
+    affect = 0.1 * smooth_noise(rng, frames, 40, 2)
     slot = frames / len(expressions)
     for i, name in enumerate(expressions):
         length = int(min(np.clip(slot * rng.uniform(0.68, 0.92), 25, 60), frames))
         start = int(i * slot + rng.uniform(0, max(slot - length, 0)))
-        curve = envelope(rng, frames, start, length)
-        units = np.maximum(units, curve[:, None] * pattern(rng, name, expressiveness))
+        curve = sample_envelope(rng, frames, start, length)
+        units = np.maximum(units, curve[:, None] * sample_peaks(rng, name, expressiveness))
         label[curve > LABEL_THRESHOLD] = EXPRESSIONS.index(name)
-        wide = np.maximum(wide, WIDE.get(name, 0.0) * curve)
+        wide = np.maximum(wide, LID_OPENING.get(name, 0.0) * curve)
         affect += curve[:, None] * (np.array(CIRCUMPLEX[name]) + rng.normal(0, 0.07, 2))
-    units = units * (1 + 0.14 * slow(rng, frames, 2.5, len(ACTION_UNITS)))
-    units = np.clip(np.maximum(np.maximum(units, _speech(rng, frames)), _gestures(rng, frames)), 0, 1)
-    return Acting(units, label, np.clip(affect, -1, 1), blinks(rng, frames), wide,
-                  np.clip(rng.normal(0, 0.4) + 0.3 * slow(rng, frames, 30)[:, 0], -1, 1),
-                  np.clip(0.02 * slow(rng, frames, 12, 2), -0.05, 0.05))
+    units = units * (1 + 0.14 * smooth_noise(rng, frames, 2.5, len(ACTION_UNITS)))
+    units = np.clip(np.maximum(np.maximum(units, _sample_speech(rng, frames)), _sample_gestures(rng, frames)), 0, 1)
+    return Acting(units, label, np.clip(affect, -1, 1), sample_blinks(rng, frames), wide,
+                  np.clip(rng.normal(0, 0.4) + 0.3 * smooth_noise(rng, frames, 30)[:, 0], -1, 1),
+                  np.clip(0.02 * smooth_noise(rng, frames, 12, 2), -0.05, 0.05))

@@ -22,26 +22,30 @@ def synthetic_videos(wanted: SyntheticVideos, store: Store) -> Path:
 
     root = store.synthetic / f"videos-{content_hash([wanted, VERSION])}"
     what = f"the synthetic set: {wanted.videos} videos of {wanted.frames} frames"
-    return _made(root, what, partial(make, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0))
+    return _get_or_render(
+        root, what, partial(make, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0)
+    )
 
 
 def synthetic_stills(wanted: SyntheticStills, store: Store) -> Path:
     """The built-in table of stills in the store, made once."""
     from harness.data.synthetic import make_stills
 
-    root = store.synthetic / f"stills-{stills_identity(wanted)}"
+    root = store.synthetic / f"stills-{stills_fingerprint(wanted)}"
     what = f"{wanted.images} synthetic stills of {wanted.identities} identities"
-    return _made(root, what, partial(make_stills, images=wanted.images, identities=wanted.identities, seed=wanted.seed))
+    return _get_or_render(
+        root, what, partial(make_stills, images=wanted.images, identities=wanted.identities, seed=wanted.seed)
+    )
 
 
-def stills_identity(wanted: SyntheticStills) -> str:
+def stills_fingerprint(wanted: SyntheticStills) -> str:
     """What those stills are known by, drawn or not: the settings and the code that draws them."""
     from harness.data.synthetic import VERSION
 
     return content_hash([wanted, VERSION])
 
 
-def _made(root: Path, what: str, make: Callable[..., object]) -> Path:
+def _get_or_render(root: Path, what: str, make: Callable[..., object]) -> Path:
     """`root`, drawn on every core by whoever comes first."""
     with entry_lock(root):
         if not root.is_dir():

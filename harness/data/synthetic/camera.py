@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.synthetic.acting import Acting, slow
+from harness.data.synthetic.acting import Acting, smooth_noise
 from harness.data.synthetic.muscles import Scene
-from harness.data.synthetic.projection import SIZE
-from harness.data.synthetic.raster import spline
+from harness.data.synthetic.projection import IMAGE_SIZE
+from harness.data.synthetic.raster import spline_matrix
 
 
 @dataclass(frozen=True)
-class Camera:
+class CameraEffects:
     """What stays through a video (or a still): soft counts passes of a 1-2-1 filter; noise is a share of white."""
 
     soft: int
@@ -24,27 +24,27 @@ class Camera:
     quality: int
 
 
-def draw_camera(rng: np.random.Generator) -> Camera:
-    return Camera(int(rng.choice([0, 0, 0, 0, 1, 1, 2, 3])), float(rng.uniform(0.004, 0.038)),
+def sample_camera_effects(rng: np.random.Generator) -> CameraEffects:
+    return CameraEffects(int(rng.choice([0, 0, 0, 0, 1, 1, 2, 3])), float(rng.uniform(0.004, 0.038)),
                   float(rng.choice([0.02, 0.06, 0.12])), float(rng.choice([0.0, 0.5, 1.0])),
                   bool(rng.random() < 0.2), int(rng.integers(68, 96)))
 
 
-def draw_background(rng: np.random.Generator) -> np.ndarray:
+def sample_background(rng: np.random.Generator) -> np.ndarray:
     """Linear light float32 [3, 1, 112, 112]: a plain wall, a gradient or blurred clutter."""
     colour = rng.uniform(0.02, 0.95, 3) ** 1.5 if rng.random() < 0.5 else np.full(3, rng.uniform(0.03, 0.95) ** 1.5)
     slope = rng.normal(0, 0.25, 2)
-    y, x = np.mgrid[-1:1:SIZE * 1j, -1:1:SIZE * 1j]
+    y, x = np.mgrid[-1:1:IMAGE_SIZE * 1j, -1:1:IMAGE_SIZE * 1j]
     wall = colour[:, None, None] * np.clip(1 + slope[0] * x + slope[1] * y, 0.1, 2)
     if rng.random() < 0.45:
         nodes = rng.integers(4, 26, 2)
         clutter = rng.standard_normal((1, *nodes)) + rng.uniform(0, 0.6) * rng.standard_normal((3, *nodes))
-        clutter = spline(int(nodes[0]), SIZE) @ clutter @ spline(int(nodes[1]), SIZE).T
+        clutter = spline_matrix(int(nodes[0]), IMAGE_SIZE) @ clutter @ spline_matrix(int(nodes[1]), IMAGE_SIZE).T
         wall = wall * np.exp(rng.uniform(0.2, 0.8) * clutter)
     return np.clip(wall, 0, 1.2).astype(np.float32)[:, None]
 
 
-def _light(rng: np.random.Generator, drift: np.ndarray) -> np.ndarray:
+def _sample_light_directions(rng: np.random.Generator, drift: np.ndarray) -> np.ndarray:
     angle = rng.uniform(0, 2 * np.pi)
     tilt = rng.uniform(0.05, 0.95)
     across = np.sin(tilt) * np.cos(angle) + 0.12 * drift[:, 0]
@@ -53,30 +53,39 @@ def _light(rng: np.random.Generator, drift: np.ndarray) -> np.ndarray:
     return light / np.linalg.norm(light, axis=1, keepdims=True)
 
 
-def _frame(rng: np.random.Generator, pose: np.ndarray, drift: np.ndarray) -> np.ndarray:
+def _sample_crop_frames(rng: np.random.Generator, pose: np.ndarray, drift: np.ndarray) -> np.ndarray:
     """Crops follow the face, so that a turned head stays near the middle; detectors jitter from frame to frame."""
     count = len(pose)
     scale = rng.normal(47, 2.5) * (1 + 0.02 * drift[:, 0] + rng.normal(0, 0.018, count))
-    x = SIZE / 2 - 0.5 * scale * np.sin(pose[:, 0]) * 0.85 + rng.normal(0, 2.0) + 1.5 * drift[:, 1]
+    x = IMAGE_SIZE / 2 - 0.5 * scale * np.sin(pose[:, 0]) * 0.85 + rng.normal(0, 2.0) + 1.5 * drift[:, 1]
     y = rng.normal(55, 2.5) - 0.8 * scale * np.sin(pose[:, 1]) * 0.85 + 1.5 * drift[:, 2]
     return np.stack([scale, x + rng.normal(0, 1.1, count), y + rng.normal(0, 1.1, count)], axis=1)
 
 
-def film(rng: np.random.Generator, acting: Acting) -> Scene:
+def sample_scene(rng: np.random.Generator, acting: Acting) -> Scene:
     """A video's scene: T frames of pose, framing and light around what is acted."""
     count = len(acting.blink)
     rest = np.clip(rng.normal(0, [0.17, 0.08, 0.05]), [-0.4, -0.22, -0.2], [0.4, 0.22, 0.2])
-    pose = rest + slow(rng, count, 22, 3) * [0.09, 0.06, 0.04] + rng.normal(0, 0.012, (count, 3))
+    pose = rest + smooth_noise(rng, count, 22, 3) * [0.09, 0.06, 0.04] + rng.normal(0, 0.012, (count, 3))
     pose = np.clip(pose, [-0.55, -0.35, -0.35], [0.55, 0.35, 0.35])
     flicker = rng.choice([0.01, 0.04, 0.1])
-    gain = np.exp(rng.normal(0.08, 0.22) + 0.06 * slow(rng, count, 30)[:, 0] + rng.normal(0, flicker, count))
+    gain = np.exp(rng.normal(0.08, 0.22) + 0.06 * smooth_noise(rng, count, 30)[:, 0] + rng.normal(0, flicker, count))
     tint = gain[:, None] * np.exp(rng.normal(0, [0.07, 0.02, 0.09]))
-    return Scene(acting.action_units, acting.blink, acting.wide, acting.gaze, acting.asymmetry, pose,
-                 _frame(rng, pose, slow(rng, count, 15, 3)), _light(rng, slow(rng, count, 40, 2)),
-                 np.full(count, rng.uniform(0.25, 0.65)), tint)
+    return Scene(
+        acting.action_units,
+        acting.blink,
+        acting.wide,
+        acting.gaze,
+        acting.asymmetry,
+        pose,
+        _sample_crop_frames(rng, pose, smooth_noise(rng, count, 15, 3)),
+        _sample_light_directions(rng, smooth_noise(rng, count, 40, 2)),
+        np.full(count, rng.uniform(0.25, 0.65)),
+        tint,
+    )
 
 
-def _soften(image: np.ndarray, passes: int) -> np.ndarray:
+def _blur(image: np.ndarray, passes: int) -> np.ndarray:
     for _ in range(passes):
         padded = np.pad(image, ((0, 0), (1, 1), (1, 1)), mode="edge")
         rows = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
@@ -84,15 +93,17 @@ def _soften(image: np.ndarray, passes: int) -> np.ndarray:
     return image
 
 
-def _smear(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+def _motion_blur(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     reach, angle = rng.uniform(2, 6), rng.uniform(0, np.pi)
     steps = np.linspace(-reach / 2, reach / 2, 7)
     shifts = {(round(s * np.sin(angle)), round(s * np.cos(angle))) for s in steps}
     padded = np.pad(image, ((0, 0), (4, 4), (4, 4)), mode="edge")
-    return sum(padded[:, 4 + dy:4 + dy + SIZE, 4 + dx:4 + dx + SIZE] for dy, dx in sorted(shifts)) / len(shifts)
+    return sum(
+        padded[:, 4 + dy : 4 + dy + IMAGE_SIZE, 4 + dx : 4 + dx + IMAGE_SIZE] for dy, dx in sorted(shifts)
+    ) / len(shifts)
 
 
-def occluders(rng: np.random.Generator, count: int, rate: float) -> np.ndarray:
+def sample_occluders(rng: np.random.Generator, count: int, rate: float) -> np.ndarray:
     """[T, 7]: centre x, y, radii, colour of an ellipse before the face; radius 0 where there is none."""
     found = np.zeros((count, 7), np.float32)
     for _ in range(rng.poisson(rate * count / 120)):
@@ -105,23 +116,25 @@ def occluders(rng: np.random.Generator, count: int, rate: float) -> np.ndarray:
     return found
 
 
-def _cover(image: np.ndarray, occluder: np.ndarray) -> None:
-    y, x = np.ogrid[:SIZE, :SIZE]
+def _draw_occluder(image: np.ndarray, occluder: np.ndarray) -> None:
+    y, x = np.ogrid[:IMAGE_SIZE, :IMAGE_SIZE]
     radius = np.sqrt(((x - occluder[0]) / occluder[2]) ** 2 + ((y - occluder[1]) / occluder[3]) ** 2)
     alpha = np.clip((1 - radius) * occluder[2:4].min() / 1.5 + 0.5, 0, 1)
     for channel, colour in zip(image, occluder[4:]):
         channel += alpha * (colour - channel)
 
 
-def expose(rng: np.random.Generator, camera: Camera, light: np.ndarray, occluder: np.ndarray) -> np.ndarray:
+def apply_camera_effects(
+    rng: np.random.Generator, camera: CameraEffects, light: np.ndarray, occluder: np.ndarray
+) -> np.ndarray:
     """One image: linear light [3, 112, 112] -> uint8 [112, 112, 3] as the camera keeps it."""
     if occluder[2] > 0:
-        _cover(light, occluder)
+        _draw_occluder(light, occluder)
     image = np.sqrt(np.clip(light, 0, 1))
-    image = _soften(image, camera.soft)
+    image = _blur(image, camera.soft)
     if rng.random() < camera.motion:
-        image = _smear(rng, image)
-    grain = rng.standard_normal((3, SIZE, SIZE), dtype=np.float32)
+        image = _motion_blur(rng, image)
+    grain = rng.standard_normal((3, IMAGE_SIZE, IMAGE_SIZE), dtype=np.float32)
     image = image + camera.noise * grain
     if camera.grey:
         image = np.broadcast_to(0.3 * image[:1] + 0.59 * image[1:2] + 0.11 * image[2:], image.shape)

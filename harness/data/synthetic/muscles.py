@@ -1,6 +1,6 @@
 """Action units become the positions of brows, lids, cheeks, lips and jaw.
 
-Every field of `Controls` is float32 [B, 1, 1] so that it broadcasts over B images of pixels; lengths in face units,
+Every field of `FaceControls` is float32 [B, 1, 1] so that it broadcasts over B images of pixels; lengths in face units,
 v downwards. Anatomy after Ekman and Friesen's Facial Action Coding System.
 """
 
@@ -43,7 +43,7 @@ class Scene:
 
 
 @dataclass(frozen=True, eq=False)
-class Controls:
+class FaceControls:
     """Where the moving parts are. Brow, lid and lip fields are offsets from or replacements of the person's rest."""
 
     inner_brow: np.ndarray
@@ -72,7 +72,7 @@ class Controls:
     jaw: np.ndarray
 
 
-def _lids(identity: Identity, au: dict[str, np.ndarray], scene: Scene) -> dict[str, np.ndarray]:
+def _lid_controls(identity: Identity, au: dict[str, np.ndarray], scene: Scene) -> dict[str, np.ndarray]:
     blink, wide = (column.astype(np.float32)[:, None, None] for column in (scene.blink, scene.wide))
     rest = identity.eye_opening
     lower = rest * (0.75 - 0.42 * au["AU7"] - 0.34 * au["AU6"])
@@ -82,7 +82,7 @@ def _lids(identity: Identity, au: dict[str, np.ndarray], scene: Scene) -> dict[s
             "squint": np.minimum(0.75 * au["AU7"] + 0.6 * au["AU6"], 1.2)}
 
 
-def _lips(identity: Identity, au: dict[str, np.ndarray], skew: np.ndarray) -> dict[str, np.ndarray]:
+def _lip_controls(identity: Identity, au: dict[str, np.ndarray], skew: np.ndarray) -> dict[str, np.ndarray]:
     thin = (1 - 0.72 * au["AU24"]) * (1 - 0.34 * au["AU23"])
     smile = 1 - 0.22 * au["AU12"]
     part = au["AU25"]
@@ -105,7 +105,7 @@ def _lips(identity: Identity, au: dict[str, np.ndarray], skew: np.ndarray) -> di
     }
 
 
-def controls(identity: Identity, scene: Scene) -> Controls:
+def compute_controls(identity: Identity, scene: Scene) -> FaceControls:
     """The positions of the moving parts for B images of `identity`."""
     columns = scene.action_units.astype(np.float32)
     au = {name: columns[:, i, None, None] for i, name in enumerate(ACTION_UNITS)}
@@ -119,6 +119,6 @@ def controls(identity: Identity, scene: Scene) -> Controls:
         "cheek": np.minimum(au["AU6"] + 0.35 * au["AU12"], 1.2),
         "wrinkle": au["AU6"],
         "fold": np.minimum(0.9 * au["AU10"] + 0.75 * au["AU12"] + 0.2 * au["AU6"], 1.3),
-        **_lids(identity, au, scene), **_lips(identity, au, skew),
+        **_lid_controls(identity, au, scene), **_lip_controls(identity, au, skew),
     }
-    return Controls(**{name: np.asarray(value, np.float32) for name, value in values.items()})
+    return FaceControls(**{name: np.asarray(value, np.float32) for name, value in values.items()})

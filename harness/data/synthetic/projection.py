@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.synthetic.muscles import Controls, Scene
+from harness.data.synthetic.muscles import FaceControls, Scene
 from harness.data.synthetic.person import Identity
-from harness.data.synthetic.raster import spline
+from harness.data.synthetic.raster import spline_matrix
 
-SIZE = 112
-NODES = 38
-CENTRE = 0.25
-CHEEKBONE = 0.1
+IMAGE_SIZE = 112
+GRID_SIZE = 38
+VERTICAL_CENTER = 0.25
+CHEEKBONE_HEIGHT = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class FaceView:
     """float32 [B, 112, 112] u, v and rho2 (squared radius in the head's outline: 1 on it), and what led there.
 
     flat_u, flat_v: the same pixels in a plane through the ears (neck, ears and shoulders hang there).
@@ -40,44 +40,44 @@ class View:
     def depth(self, height: np.ndarray) -> np.ndarray:
         """Depth towards the camera [B, 112, 112], in face units, of a height field over the face plane."""
         sin_yaw, cos_yaw, sin_pitch, cos_pitch = self.trig
-        return cos_pitch * (cos_yaw * height - sin_yaw * self.u) - sin_pitch * (self.v - CENTRE)
+        return cos_pitch * (cos_yaw * height - sin_yaw * self.u) - sin_pitch * (self.v - VERTICAL_CENTER)
 
 
-def outline(identity: Identity, u: np.ndarray, v: np.ndarray, jaw: np.ndarray) -> np.ndarray:
+def squared_outline_radius(identity: Identity, u: np.ndarray, v: np.ndarray, jaw: np.ndarray) -> np.ndarray:
     """Squared radius of (u, v) relative to the head's outline: below 1 inside, 1 on it."""
-    down = (v - CHEEKBONE) / (identity.chin + jaw - CHEEKBONE)
+    down = (v - CHEEKBONE_HEIGHT) / (identity.chin + jaw - CHEEKBONE_HEIGHT)
     low = np.maximum(down, 0)
-    up = (v - CHEEKBONE) / (identity.top - CHEEKBONE)
+    up = (v - CHEEKBONE_HEIGHT) / (identity.top - CHEEKBONE_HEIGHT)
     width = identity.half_width * (1 - identity.taper * np.minimum(low, 1.2) ** 1.5)
     across = np.abs(u) / width
     power = np.float32(identity.squareness)
-    return across ** power + np.where(v > CHEEKBONE, low ** power, np.maximum(up, 0) ** 2.2)
+    return across ** power + np.where(v > CHEEKBONE_HEIGHT, low ** power, np.maximum(up, 0) ** 2.2)
 
 
-def _bulge(identity: Identity, u: np.ndarray, v: np.ndarray, rho2: np.ndarray) -> np.ndarray:
+def _coarse_height(identity: Identity, u: np.ndarray, v: np.ndarray, rho2: np.ndarray) -> np.ndarray:
     """Height that moves pixels when the head turns: a shallow dome and the nose."""
     tip = identity.nose_length - 0.06
     nose = np.exp(-np.square(u / 0.13) - np.square((v - tip) / 0.2))
     return identity.depth * (1 - 0.62 * np.minimum(rho2, 1.7)) + 0.85 * identity.nose_height * nose
 
 
-def _trigonometry(pose: np.ndarray) -> tuple[np.ndarray, ...]:
+def _sines_and_cosines(pose: np.ndarray) -> tuple[np.ndarray, ...]:
     yaw, pitch, roll = (angle[:, None, None] for angle in pose.astype(np.float32).T)
     return np.sin(yaw), np.cos(yaw), np.sin(pitch), np.cos(pitch), np.sin(roll), np.cos(roll)
 
 
-def project(identity: Identity, scene: Scene, controls: Controls) -> View:
+def project_face(identity: Identity, scene: Scene, controls: FaceControls) -> FaceView:
     """The view of B images: where on the face each pixel looks."""
-    sin_yaw, cos_yaw, sin_pitch, cos_pitch, sin_roll, cos_roll = _trigonometry(scene.pose)
+    sin_yaw, cos_yaw, sin_pitch, cos_pitch, sin_roll, cos_roll = _sines_and_cosines(scene.pose)
     scale, x0, y0 = (column[:, None, None] for column in scene.frame.astype(np.float32).T)
-    grid = np.linspace(0, SIZE - 1, NODES, dtype=np.float32)
+    grid = np.linspace(0, IMAGE_SIZE - 1, GRID_SIZE, dtype=np.float32)
     x, y = (grid[None, None, :] - x0) / scale, (grid[None, :, None] - y0) / scale
     a, b = cos_roll * x + sin_roll * y, cos_roll * y - sin_roll * x
-    u, v = a / cos_yaw, b / cos_pitch + CENTRE
+    u, v = a / cos_yaw, b / cos_pitch + VERTICAL_CENTER
     for _ in range(9):
-        height = _bulge(identity, u, v, outline(identity, u, v, controls.jaw))
+        height = _coarse_height(identity, u, v, squared_outline_radius(identity, u, v, controls.jaw))
         u = 0.35 * u + 0.65 * (a - sin_yaw * height) / cos_yaw
-        v = 0.35 * v + 0.65 * ((b - sin_pitch * (cos_yaw * height - sin_yaw * u)) / cos_pitch + CENTRE)
-    carry = spline(NODES, SIZE)
-    coarse = (u, v, outline(identity, u, v, controls.jaw), a, b + CENTRE)
-    return View(*(carry @ field @ carry.T for field in coarse), 1 / scale, (sin_yaw, cos_yaw, sin_pitch, cos_pitch))
+        v = 0.35 * v + 0.65 * ((b - sin_pitch * (cos_yaw * height - sin_yaw * u)) / cos_pitch + VERTICAL_CENTER)
+    carry = spline_matrix(GRID_SIZE, IMAGE_SIZE)
+    coarse = (u, v, squared_outline_radius(identity, u, v, controls.jaw), a, b + VERTICAL_CENTER)
+    return FaceView(*(carry @ field @ carry.T for field in coarse), 1 / scale, (sin_yaw, cos_yaw, sin_pitch, cos_pitch))

@@ -8,13 +8,13 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 
-def bump(x: np.ndarray, y: np.ndarray | float = 0.0) -> np.ndarray:
+def gaussian(x: np.ndarray, y: np.ndarray | float = 0.0) -> np.ndarray:
     """exp(-(x^2 + y^2)): 1 at the origin."""
     field = np.asarray(-(x * x) - y * y)
     return np.exp(field, out=field)
 
 
-def smooth(x: np.ndarray) -> np.ndarray:
+def smoothstep(x: np.ndarray) -> np.ndarray:
     """Cubic step: 0 below 0, 1 above 1."""
     x = np.clip(x, 0, 1)
     step = np.asarray(3 - 2 * x)
@@ -23,12 +23,12 @@ def smooth(x: np.ndarray) -> np.ndarray:
     return step
 
 
-def window(x: np.ndarray, low: float | np.ndarray, high: float | np.ndarray, soft: float) -> np.ndarray:
+def smooth_window(x: np.ndarray, low: float | np.ndarray, high: float | np.ndarray, soft: float) -> np.ndarray:
     """About 1 between low and high, fading to 0 within `soft` on either side."""
-    return smooth((x - low) / soft + 0.5) * smooth((high - x) / soft + 0.5)
+    return smoothstep((x - low) / soft + 0.5) * smoothstep((high - x) / soft + 0.5)
 
 
-def cover(inside: np.ndarray, pixel: np.ndarray | float) -> np.ndarray:
+def antialiased_coverage(inside: np.ndarray, pixel: np.ndarray | float) -> np.ndarray:
     """Coverage 0 to 1 of a pixel whose signed distance into a shape is `inside` (positive within)."""
     return np.clip(inside / (1.3 * pixel) + 0.5, 0, 1)
 
@@ -46,13 +46,13 @@ def darken(canvas: np.ndarray, amount: np.ndarray) -> None:
 
 
 @cache
-def spline(nodes: int, size: int) -> np.ndarray:
+def spline_matrix(nodes: int, size: int) -> np.ndarray:
     """float32 [size, nodes]: cubic interpolation of `nodes` equally spaced values, the first and last on the ends."""
     places = np.linspace(0, size - 1, nodes)
     return CubicSpline(places, np.eye(nodes))(np.arange(size)).astype(np.float32)
 
 
-def sample(texture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def sample_texture(texture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Nearest texel of a tiling square texture; x and y in texels."""
     mask = len(texture) - 1
     index = (y.astype(np.int32) & mask) * len(texture) + (x.astype(np.int32) & mask)

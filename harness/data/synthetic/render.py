@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from harness.data.synthetic import accessories, texture
-from harness.data.synthetic.muscles import Controls, Scene, controls
+from harness.data.synthetic.muscles import FaceControls, Scene, compute_controls
 from harness.data.synthetic.person import Identity
-from harness.data.synthetic.projection import SIZE, View, project
-from harness.data.synthetic.raster import blend, cover
-from harness.data.synthetic.relief import creases, relief
+from harness.data.synthetic.projection import IMAGE_SIZE, FaceView, project_face
+from harness.data.synthetic.raster import antialiased_coverage, blend
+from harness.data.synthetic.relief import relief_height, wrinkle_darkness
 
 
-def _rows(view: View, low: float, high: float) -> slice:
+def _rows_between(view: FaceView, low: float, high: float) -> slice:
     """Rows of the image in which some pixel of some image lies between two heights of the face."""
     hit = np.flatnonzero(((view.v > low) & (view.v < high) & (view.rho2 < 1.1)).any(axis=(0, 2)))
     return slice(int(hit[0]), int(hit[-1]) + 1) if len(hit) else slice(0, 0)
 
 
-def _normals(depth: np.ndarray, pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _surface_normals(depth: np.ndarray, pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     slope_x, slope_y = np.zeros_like(depth), np.zeros_like(depth)
     half = 0.5 / pixel
     slope_x[:, :, 1:-1] = (depth[:, :, 2:] - depth[:, :, :-2]) * half
@@ -29,9 +29,11 @@ def _normals(depth: np.ndarray, pixel: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return -slope_x * length, -slope_y * length, length
 
 
-def _light(identity: Identity, scene: Scene, depth: np.ndarray, pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _compute_lighting(
+    identity: Identity, scene: Scene, depth: np.ndarray, pixel: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Diffuse [B, 112, 112] and specular light of the relief."""
-    nx, ny, nz = _normals(depth, pixel)
+    nx, ny, nz = _surface_normals(depth, pixel)
     lx, ly, lz = (column[:, None, None] for column in scene.light.astype(np.float32).T)
     ambient = scene.ambient.astype(np.float32)[:, None, None]
     facing = nx * lx + ny * ly + nz * lz
@@ -45,47 +47,49 @@ def _light(identity: Identity, scene: Scene, depth: np.ndarray, pixel: np.ndarra
     return sky + (1.3 - ambient) * wrapped, identity.gloss * 0.35 * (1 - ambient) * shine
 
 
-def _face(identity: Identity, scene: Scene, view: View, c: Controls) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _paint_face(
+    identity: Identity, scene: Scene, view: FaceView, c: FaceControls
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Albedo [3, B, 112, 112], height and the coverage of open eyes [B, 112, 112]."""
-    height = relief(identity, view, c)
-    albedo = texture.skin(identity, view.u, view.v)
+    height = relief_height(identity, view, c)
+    albedo = texture.skin_albedo(identity, view.u, view.v)
     eyes = np.zeros_like(height)
     for low, high, draw in ((-0.95, 0.35, "upper"), (identity.nose_length - 0.12, identity.nose_length + 0.2, "nose"),
                             (identity.mouth_height - 0.32, 3.0, "mouth")):
-        rows = _rows(view, low, high)
+        rows = _rows_between(view, low, high)
         if rows.stop == rows.start:
             continue
         part, u, v = albedo[:, :, rows], view.u[:, rows], view.v[:, rows]
         if draw == "upper":
-            texture.wrinkles(part, creases(identity, u, v, c))
-            eyes[:, rows] = texture.eyes(part, identity, u, v, c, scene, view.pixel)
-            texture.brows(part, identity, u, v, c, view.pixel)
+            texture.draw_wrinkles(part, wrinkle_darkness(identity, u, v, c))
+            eyes[:, rows] = texture.draw_eyes(part, identity, u, v, c, scene, view.pixel)
+            texture.draw_brows(part, identity, u, v, c, view.pixel)
         elif draw == "nose":
-            texture.nostrils(part, identity, u, v, c)
+            texture.draw_nostrils(part, identity, u, v, c)
         else:
-            accessories.beard(part, identity, u, v, c)
-            height[:, rows] += texture.mouth(part, identity, u, v, c, view.pixel)
+            accessories.draw_beard(part, identity, u, v, c)
+            height[:, rows] += texture.draw_mouth(part, identity, u, v, c, view.pixel)
     return albedo, height, eyes
 
 
-def render(identity: Identity, scene: Scene, background: np.ndarray) -> np.ndarray:
+def render_faces(identity: Identity, scene: Scene, background: np.ndarray) -> np.ndarray:
     """Linear light float32 [3, B, 112, 112] of B images; background [3, B or 1, 112, 112] in linear light."""
-    c = controls(identity, scene)
-    view = project(identity, scene, c)
-    albedo, height, eyes = _face(identity, scene, view, c)
-    diffuse, shine = _light(identity, scene, view.depth(height), view.pixel)
+    c = compute_controls(identity, scene)
+    view = project_face(identity, scene, c)
+    albedo, height, eyes = _paint_face(identity, scene, view, c)
+    diffuse, shine = _compute_lighting(identity, scene, view.depth(height), view.pixel)
     mean_light = diffuse.mean(axis=(1, 2), keepdims=True)
     flat = np.clip(mean_light, 0.25, 1.2)
     diffuse += eyes * 0.55 * (flat - diffuse)
     albedo *= diffuse
     albedo += shine * (1 - 0.7 * eyes)
     canvas = np.repeat(background, len(scene) // background.shape[1], axis=1).astype(np.float32)
-    accessories.behind(canvas, identity, view, flat)
-    blend(canvas, albedo, cover(0.5 * identity.half_width * (1 - view.rho2), view.pixel))
+    accessories.draw_behind_face(canvas, identity, view, flat)
+    blend(canvas, albedo, antialiased_coverage(0.5 * identity.half_width * (1 - view.rho2), view.pixel))
     if identity.hair != "bald":
-        accessories.hair(canvas, identity, view, 0.4 * flat + 0.6 * diffuse)
+        accessories.draw_hair(canvas, identity, view, 0.4 * flat + 0.6 * diffuse)
     if identity.glasses != "none":
-        accessories.glasses(canvas, identity, view)
+        accessories.draw_glasses(canvas, identity, view)
     canvas *= scene.tint.astype(np.float32).T[:, :, None, None]
     return canvas
 
@@ -94,5 +98,5 @@ def neutral_scene(count: int) -> Scene:
     """`count` images looking straight ahead at rest under a plain light: a start for one's own scenes."""
     ones = np.ones(count, np.float32)
     return Scene(np.zeros((count, 12), np.float32), 0 * ones, 0 * ones, np.zeros((count, 2), np.float32), 0 * ones,
-                 np.zeros((count, 3), np.float32), np.tile(np.float32([46, SIZE / 2, 55]), (count, 1)),
+                 np.zeros((count, 3), np.float32), np.tile(np.float32([46, IMAGE_SIZE / 2, 55]), (count, 1)),
                  np.tile(np.float32([-0.35, -0.45, 0.82]), (count, 1)), 0.4 * ones, np.ones((count, 3), np.float32))

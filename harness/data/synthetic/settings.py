@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.utils.validation import _require
+from harness.utils.validation import require
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class SyntheticVideos:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.videos >= 4, f"synthetic.videos is {self.videos}; at least 4 are needed for three splits")
-        _require(self.frames >= 10, f"synthetic.frames is {self.frames}; at least 10 are needed")
+        require(self.videos >= 4, f"synthetic.videos is {self.videos}; at least 4 are needed for three splits")
+        require(self.frames >= 10, f"synthetic.frames is {self.frames}; at least 10 are needed")
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,18 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 
-from harness.data.synthetic.acting import CIRCUMPLEX, LABEL_THRESHOLD, WIDE, Acting, pattern
-from harness.data.synthetic.camera import draw_background, draw_camera, expose, film, occluders
+from harness.data.synthetic.acting import CIRCUMPLEX, LABEL_THRESHOLD, LID_OPENING, Acting, sample_peaks
+from harness.data.synthetic.camera import (
+    apply_camera_effects,
+    sample_background,
+    sample_camera_effects,
+    sample_occluders,
+    sample_scene,
+)
 from harness.data.synthetic.muscles import Scene
-from harness.data.synthetic.person import Identity, draw_identity
-from harness.data.synthetic.render import render
-from harness.data.synthetic.video import BATCH, STILL
+from harness.data.synthetic.person import Identity, sample_identity
+from harness.data.synthetic.render import render_faces
+from harness.data.synthetic.video import BATCH_SIZE, STILL_SEED
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 
 HEADER = ("image", "expression", "subject", "split", *AFFECTS, *ACTION_UNITS)
@@ -21,20 +27,20 @@ VALIDATION_EVERY = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Pose:
+class StillActing:
     """One still before the camera: its acting (one frame) and the name of its expression."""
 
     expression: str
     acting: Acting
 
 
-def _pose(rng: np.random.Generator, expression: str, expressiveness: float) -> Pose:
+def _sample_still_acting(rng: np.random.Generator, expression: str, expressiveness: float) -> StillActing:
     strength = rng.uniform(0.7, 1.0)
     units, affect, wide = np.zeros(len(ACTION_UNITS)), rng.normal(0, 0.1, 2), 0.0
     if expression != "Neutral":
-        units = strength * pattern(rng, expression, max(expressiveness, 0.9))
+        units = strength * sample_peaks(rng, expression, max(expressiveness, 0.9))
         affect = affect + strength * np.array(CIRCUMPLEX[expression])
-        wide = WIDE.get(expression, 0.0) * strength
+        wide = LID_OPENING.get(expression, 0.0) * strength
     stray = rng.integers(len(ACTION_UNITS))
     units[stray] = max(units[stray], rng.uniform(0, 0.7) * (rng.random() < 0.2))
     talk = rng.random() < 0.08
@@ -45,41 +51,41 @@ def _pose(rng: np.random.Generator, expression: str, expressiveness: float) -> P
     acting = Acting(np.clip(units, 0, 1)[None], np.array([EXPRESSIONS.index(expression)]), np.clip(affect, -1, 1)[None],
                     np.array([blink]), np.array([wide]), np.clip(rng.normal(0, 0.5, 1), -1, 1),
                     np.clip(rng.normal(0, 0.025, (1, 2)), -0.05, 0.05))
-    return Pose(expression, acting)
+    return StillActing(expression, acting)
 
 
-def _row(name: str, subject: str, split: str, pose: Pose) -> str:
+def _format_row(name: str, subject: str, split: str, pose: StillActing) -> str:
     units = (pose.acting.action_units[0] > LABEL_THRESHOLD).astype(int)
     affect = ",".join(f"{value:.3f}" for value in pose.acting.affect[0])
     return f"{name},{pose.expression.lower()},{subject},{split},{affect},{','.join(map(str, units))}"
 
 
-def _join(scenes: list[Scene]) -> Scene:
+def _concatenate_scenes(scenes: list[Scene]) -> Scene:
     return Scene(*(np.concatenate([getattr(scene, f.name) for scene in scenes]) for f in fields(Scene)))
 
 
-def person(seed: int, index: int) -> Identity:
+def subject_identity(seed: int, index: int) -> Identity:
     """Subject `index` of the stills."""
-    return draw_identity(np.random.default_rng((seed, STILL, index, 1)))
+    return sample_identity(np.random.default_rng((seed, STILL_SEED, index, 1)))
 
 
-def make_subject(root: Path, seed: int, index: int, images: int) -> list[str]:
+def write_subject(root: Path, seed: int, index: int, images: int) -> list[str]:
     """Write `images` pictures of subject `index` under root/images and return their rows of the table."""
-    identity = person(seed, index)
+    identity = subject_identity(seed, index)
     subject, split = f"s{index:04d}", "validation" if index % VALIDATION_EVERY == VALIDATION_EVERY - 1 else "train"
-    order = np.random.default_rng((seed, STILL, index, 2)).permutation(len(EXPRESSIONS))
+    order = np.random.default_rng((seed, STILL_SEED, index, 2)).permutation(len(EXPRESSIONS))
     rows = []
-    for start in range(0, images, BATCH):
-        numbers = range(start, min(start + BATCH, images))
-        rngs = [np.random.default_rng((seed, STILL, index, 3, number)) for number in numbers]
-        poses = [_pose(own, EXPRESSIONS[order[number % len(order)]], identity.expressiveness)
+    for start in range(0, images, BATCH_SIZE):
+        numbers = range(start, min(start + BATCH_SIZE, images))
+        rngs = [np.random.default_rng((seed, STILL_SEED, index, 3, number)) for number in numbers]
+        poses = [_sample_still_acting(own, EXPRESSIONS[order[number % len(order)]], identity.expressiveness)
                  for own, number in zip(rngs, numbers)]
-        scene = _join([film(own, pose.acting) for own, pose in zip(rngs, poses)])
-        light = render(identity, scene, np.concatenate([draw_background(own) for own in rngs], axis=1))
+        scene = _concatenate_scenes([sample_scene(own, pose.acting) for own, pose in zip(rngs, poses)])
+        light = render_faces(identity, scene, np.concatenate([sample_background(own) for own in rngs], axis=1))
         for i, (own, number) in enumerate(zip(rngs, numbers)):
-            camera, name = draw_camera(own), f"{subject}_{number:03d}.jpg"
-            picture = expose(own, camera, light[:, i], occluders(own, 1, camera.occlusion * 3)[0])
+            camera, name = sample_camera_effects(own), f"{subject}_{number:03d}.jpg"
+            picture = apply_camera_effects(own, camera, light[:, i], sample_occluders(own, 1, camera.occlusion * 3)[0])
             data = simplejpeg.encode_jpeg(picture, quality=camera.quality, colorspace="RGB", colorsubsampling="420")
             (root / "images" / name).write_bytes(data)
-            rows.append(_row(f"images/{name}", subject, split, poses[i]))
+            rows.append(_format_row(f"images/{name}", subject, split, poses[i]))
     return rows

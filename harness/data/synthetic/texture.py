@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.data.synthetic.muscles import Controls, Scene
+from harness.data.synthetic.muscles import FaceControls, Scene
 from harness.data.synthetic.person import Identity
-from harness.data.synthetic.raster import blend, bump, cover, darken, sample, smooth, window
+from harness.data.synthetic.raster import (
+    antialiased_coverage,
+    blend,
+    darken,
+    gaussian,
+    sample_texture,
+    smooth_window,
+    smoothstep,
+)
 
-TEETH = (0.72, 0.68, 0.58)
-SCLERA = (0.52, 0.49, 0.47)
+TEETH_COLOR = (0.72, 0.68, 0.58)
+SCLERA_COLOR = (0.52, 0.49, 0.47)
 
 
-def skin(identity: Identity, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def skin_albedo(identity: Identity, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Albedo [3, B, 112, 112]: tone, mottling, flushed cheeks and nose."""
-    grain = sample(identity.grain, (u + 3) * 43, (v + 3) * 43)
+    grain = sample_texture(identity.grain, (u + 3) * 43, (v + 3) * 43)
     tone = 1 + identity.mottling * grain
-    flush = 0.14 * (bump((np.abs(u) - 0.5) / 0.25, (v - 0.42) / 0.2) + bump(u / 0.14, (v - 0.48) / 0.12))
+    flush = 0.14 * (gaussian((np.abs(u) - 0.5) / 0.25, (v - 0.42) / 0.2) + gaussian(u / 0.14, (v - 0.48) / 0.12))
     canvas = identity.skin[:, None, None, None] * tone
     canvas[0] *= 1 + 0.4 * flush
     canvas[1] *= 1 - 0.6 * flush
@@ -24,7 +32,7 @@ def skin(identity: Identity, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return canvas
 
 
-def brows(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: Controls,
+def draw_brows(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls,
           pixel: np.ndarray) -> None:
     across = np.abs(u)
     inner = 0.15 - 0.05 * c.frown
@@ -32,24 +40,24 @@ def brows(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, 
     t = np.clip(x, 0, 1)
     arch = identity.brow_arch * np.sin(np.pi * t ** 1.4)
     line = (-identity.brow_height + identity.brow_tilt * (2 * t - 1) - arch + 0.05 * t
-            + c.inner_brow * (1 - t) ** 1.5 + c.outer_brow * smooth(1.25 * t) * (1.15 - 0.25 * t))
+            + c.inner_brow * (1 - t) ** 1.5 + c.outer_brow * smoothstep(1.25 * t) * (1.15 - 0.25 * t))
     half = identity.brow_thickness * (0.95 - 0.65 * t) + 0.012
-    ends = smooth((x + 0.06) / 0.12) * smooth((1.05 - x) / 0.12)
-    hairs = np.clip(0.9 + 0.1 * sample(identity.grain, (u + 3) * 60 + v * 25, (v + 3) * 24), 0.7, 1)
-    alpha = smooth((half - np.abs(v - line)) / (0.022 + pixel) + 0.5) * ends
+    ends = smoothstep((x + 0.06) / 0.12) * smoothstep((1.05 - x) / 0.12)
+    hairs = np.clip(0.9 + 0.1 * sample_texture(identity.grain, (u + 3) * 60 + v * 25, (v + 3) * 24), 0.7, 1)
+    alpha = smoothstep((half - np.abs(v - line)) / (0.022 + pixel) + 0.5) * ends
     blend(canvas, identity.brow_colour, np.clip(alpha * identity.brow_density * hairs, 0, 1))
 
 
-def _iris(canvas: np.ndarray, identity: Identity, dx: np.ndarray, dy: np.ndarray, opening: np.ndarray,
+def _draw_iris(canvas: np.ndarray, identity: Identity, dx: np.ndarray, dy: np.ndarray, opening: np.ndarray,
           pixel: np.ndarray) -> None:
     radius = np.sqrt(dx * dx + dy * dy)
     size = 0.4 * identity.eye_width + 0.002
-    blend(canvas, identity.iris * 0.25, opening * cover(size - radius, pixel))
-    blend(canvas, identity.iris, opening * cover(size * 0.8 - radius, pixel * 1.5) * 0.9)
-    blend(canvas, (0.012, 0.01, 0.01), opening * cover(size * 0.46 - radius, pixel))
+    blend(canvas, identity.iris * 0.25, opening * antialiased_coverage(size - radius, pixel))
+    blend(canvas, identity.iris, opening * antialiased_coverage(size * 0.8 - radius, pixel * 1.5) * 0.9)
+    blend(canvas, (0.012, 0.01, 0.01), opening * antialiased_coverage(size * 0.46 - radius, pixel))
 
 
-def eyes(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: Controls, scene: Scene,
+def draw_eyes(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls, scene: Scene,
          pixel: np.ndarray) -> np.ndarray:
     """Lids, lashes, eyeballs; returns the coverage of the open eye, which is lit flatly."""
     side = np.sign(u)
@@ -60,46 +68,53 @@ def eyes(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c
     shut = np.maximum(1 - x * x, 0)
     upper = np.where(c.upper_lid > 0, -c.upper_lid * arc, -c.upper_lid * shut)
     lower = c.lower_lid * np.maximum(1 - x * x, 0) ** 0.8
-    opening = cover(np.minimum(y - upper, lower - y), pixel) * smooth((1 - np.abs(x)) * 8)
-    near = smooth((1.18 - np.abs(x)) / 0.18)
+    opening = antialiased_coverage(np.minimum(y - upper, lower - y), pixel) * smoothstep((1 - np.abs(x)) * 8)
+    near = smoothstep((1.18 - np.abs(x)) / 0.18)
     crease = upper - 0.055 - 0.02 * identity.lid_crease + 0.02 * c.squint
-    darken(canvas, 0.34 * identity.lid_crease * near * bump((y - crease) / 0.018))
-    darken(canvas, (0.16 + 0.35 * np.minimum(c.squint, 1)) * near * bump((y - lower - 0.05) / 0.022))
-    ball = np.clip(1 - 0.55 * x * x, 0, 1) * (0.62 + 0.38 * smooth((y - upper) / 0.07))
-    for channel, white in zip(canvas, SCLERA):
+    darken(canvas, 0.34 * identity.lid_crease * near * gaussian((y - crease) / 0.018))
+    darken(canvas, (0.16 + 0.35 * np.minimum(c.squint, 1)) * near * gaussian((y - lower - 0.05) / 0.022))
+    ball = np.clip(1 - 0.55 * x * x, 0, 1) * (0.62 + 0.38 * smoothstep((y - upper) / 0.07))
+    for channel, white in zip(canvas, SCLERA_COLOR):
         channel += opening * (white * ball - channel)
     gaze_u, gaze_v = (column[:, None, None] for column in scene.gaze.astype(np.float32).T)
     dx, dy = local - side * gaze_u, v - gaze_v + 0.012
-    _iris(canvas, identity, dx, dy, opening, pixel)
-    blend(canvas, 1.0, opening * 0.9 * bump((dx - side * 0.028) / 0.02, (dy + 0.03) / 0.02))
-    lash = bump((y - upper + 0.004) / (0.016 + 0.006 * identity.lashes)) * near
+    _draw_iris(canvas, identity, dx, dy, opening, pixel)
+    blend(canvas, 1.0, opening * 0.9 * gaussian((dx - side * 0.028) / 0.02, (dy + 0.03) / 0.02))
+    lash = gaussian((y - upper + 0.004) / (0.016 + 0.006 * identity.lashes)) * near
     blend(canvas, (0.012, 0.01, 0.01), np.clip((0.45 + 0.5 * identity.lashes) * lash, 0, 1))
-    blend(canvas, identity.skin * 0.22, np.clip(0.55 * near * bump((y - lower - 0.006) / 0.015), 0, 1))
+    blend(canvas, identity.skin * 0.22, np.clip(0.55 * near * gaussian((y - lower - 0.006) / 0.015), 0, 1))
     return opening
 
 
-def nostrils(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: Controls) -> None:
+def draw_nostrils(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls) -> None:
     across, lift = np.abs(u), 0.035 * c.fold
     base = identity.nose_length + 0.055
-    hole = bump((across - 0.5 * identity.nose_width) / 0.045, (v - base + 0.4 * lift) / 0.024)
-    wing = bump((across - 1.12 * identity.nose_width) / 0.025, (v - identity.nose_length - 0.01 + lift) / 0.055)
-    under = bump(u / (0.9 * identity.nose_width), (v - base - 0.03) / 0.03)
+    hole = gaussian((across - 0.5 * identity.nose_width) / 0.045, (v - base + 0.4 * lift) / 0.024)
+    wing = gaussian((across - 1.12 * identity.nose_width) / 0.025, (v - identity.nose_length - 0.01 + lift) / 0.055)
+    under = gaussian(u / (0.9 * identity.nose_width), (v - base - 0.03) / 0.03)
     darken(canvas, np.clip(0.8 * hole + (0.28 + 0.25 * c.fold) * wing + 0.22 * under, 0, 0.9))
 
 
-def _inside(canvas: np.ndarray, v: np.ndarray, x: np.ndarray, top: np.ndarray, bottom: np.ndarray, rest: np.ndarray,
-            pixel: np.ndarray) -> None:
+def _draw_mouth_cavity(
+    canvas: np.ndarray,
+    v: np.ndarray,
+    x: np.ndarray,
+    top: np.ndarray,
+    bottom: np.ndarray,
+    rest: np.ndarray,
+    pixel: np.ndarray,
+) -> None:
     """The cavity between the lips: dark, the upper teeth below the upper lip, the tongue at the bottom."""
-    open_ = cover(np.minimum(v - top, bottom - v), pixel) * smooth((bottom - top) / 0.012)
+    open_ = antialiased_coverage(np.minimum(v - top, bottom - v), pixel) * smoothstep((bottom - top) / 0.012)
     blend(canvas, (0.035, 0.008, 0.008), open_)
-    tongue = open_ * smooth((v - bottom + 0.09) / 0.05) * bump(x / 0.6) * smooth((bottom - top - 0.1) / 0.1)
+    tongue = open_ * smoothstep((v - bottom + 0.09) / 0.05) * gaussian(x / 0.6) * smoothstep((bottom - top - 0.1) / 0.1)
     blend(canvas, (0.30, 0.06, 0.06), 0.85 * tongue)
-    teeth = open_ * smooth((rest + 0.028 - v) / 0.014) * smooth((0.86 - np.abs(x)) / 0.12)
-    for channel, white in zip(canvas, TEETH):
+    teeth = open_ * smoothstep((rest + 0.028 - v) / 0.014) * smoothstep((0.86 - np.abs(x)) / 0.12)
+    for channel, white in zip(canvas, TEETH_COLOR):
         channel += teeth * (white * (1 - 0.5 * x * x) - channel)
 
 
-def mouth(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: Controls,
+def draw_mouth(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls,
           pixel: np.ndarray) -> np.ndarray:
     """Lips, teeth and the seam; returns the height [B, rows, 112] of the lips above the muzzle."""
     x = u / c.corner_x
@@ -107,29 +122,32 @@ def mouth(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, 
     wing = 1.2 * identity.nose_width
     along = (v - identity.nose_length + 0.04) / (identity.mouth_height + 0.9 * c.corner_y + 0.07 - identity.nose_length)
     line = wing + (c.corner_x + 0.1 - wing) * along
-    darken(canvas, 0.15 * np.minimum(c.fold, 1) * bump((np.abs(u) - line) / 0.035) * window(along, 0.0, 1.1, 0.4))
+    darken(
+        canvas,
+        0.15 * np.minimum(c.fold, 1) * gaussian((np.abs(u) - line) / 0.035) * smooth_window(along, 0.0, 1.1, 0.4),
+    )
     round_ = np.sqrt(flat)
     rest = identity.mouth_height + c.sag + (c.corner_y + c.skew * np.sign(u)) * np.minimum(np.abs(x), 1.3) ** 1.7
     lift = c.lip_top * (flat * (0.55 + 1.8 * x * x))
     top = rest - c.gap_up * flat - (0.12 + 0.5 * c.part) * lift
     bottom = rest + c.gap_down * round_ * (0.4 + 0.6 * flat) - 0.1 * c.lip_top * flat
-    bow = 1 - 0.22 * bump(x / 0.14) + 0.1 * bump((np.abs(x) - 0.25) / 0.15)
+    bow = 1 - 0.22 * gaussian(x / 0.14) + 0.1 * gaussian((np.abs(x) - 0.25) / 0.15)
     upper_edge = top - c.upper_lip * flat ** 0.7 * bow - (0.75 - 0.4 * c.part) * lift
     lower_edge = bottom + c.lower_lip * flat ** 0.6
-    within = smooth((1.02 - np.abs(x)) / 0.06)
-    lips = cover(np.minimum(v - upper_edge, lower_edge - v), pixel * 1.3) * within
+    within = smoothstep((1.02 - np.abs(x)) / 0.06)
+    lips = antialiased_coverage(np.minimum(v - upper_edge, lower_edge - v), pixel * 1.3) * within
     blend(canvas, identity.lips, lips * 0.95)
-    _inside(canvas, v, x, top, bottom, rest - 0.5 * lift, pixel)
-    seam = bump((v - rest) / (0.016 + 0.006 * c.press)) * smooth((1.1 - np.abs(x)) / 0.1)
-    darken(canvas, np.clip((0.72 + 0.2 * c.press) * seam * (1 - smooth((bottom - top) / 0.03)), 0, 1))
-    corner = bump((np.abs(x) - 1.03) / 0.09, (v - rest) / 0.035)
+    _draw_mouth_cavity(canvas, v, x, top, bottom, rest - 0.5 * lift, pixel)
+    seam = gaussian((v - rest) / (0.016 + 0.006 * c.press)) * smoothstep((1.1 - np.abs(x)) / 0.1)
+    darken(canvas, np.clip((0.72 + 0.2 * c.press) * seam * (1 - smoothstep((bottom - top) / 0.03)), 0, 1))
+    corner = gaussian((np.abs(x) - 1.03) / 0.09, (v - rest) / 0.035)
     darken(canvas, np.clip(corner * (0.3 + 0.35 * c.stretch + 3 * np.maximum(c.corner_y, 0)), 0, 0.75))
-    bulge = bump((v - upper_edge + 0.035) / 0.03) + bump((v - lower_edge - 0.035) / 0.03)
-    shadow = bump(x / 0.75, (v - lower_edge - 0.045) / 0.03)
+    bulge = gaussian((v - upper_edge + 0.035) / 0.03) + gaussian((v - lower_edge - 0.035) / 0.03)
+    shadow = gaussian(x / 0.75, (v - lower_edge - 0.045) / 0.03)
     darken(canvas, 0.2 * shadow)
-    ridge = bump((v - 0.5 * (top + upper_edge)) / 0.05) + 1.2 * bump((v - 0.5 * (bottom + lower_edge)) / 0.055)
+    ridge = gaussian((v - 0.5 * (top + upper_edge)) / 0.05) + 1.2 * gaussian((v - 0.5 * (bottom + lower_edge)) / 0.055)
     return (0.035 * ridge * (1 - 0.8 * c.press) + 0.025 * c.press * bulge) * np.sqrt(within * flat)
 
 
-def wrinkles(canvas: np.ndarray, dark: np.ndarray) -> None:
+def draw_wrinkles(canvas: np.ndarray, dark: np.ndarray) -> None:
     darken(canvas, 0.55 * dark)

@@ -8,20 +8,26 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 
-from harness.data.synthetic.acting import ACTED, Acting, act, slots
-from harness.data.synthetic.camera import draw_background, draw_camera, expose, film, occluders
-from harness.data.synthetic.person import Identity, draw_identity
-from harness.data.synthetic.render import render
+from harness.data.synthetic.acting import ACTED_EXPRESSIONS, Acting, episode_count, simulate_acting
+from harness.data.synthetic.camera import (
+    apply_camera_effects,
+    sample_background,
+    sample_camera_effects,
+    sample_occluders,
+    sample_scene,
+)
+from harness.data.synthetic.person import Identity, sample_identity
+from harness.data.synthetic.render import render_faces
 
-BATCH = 8
-SPLITS = "TVTXTTVTTVTXTVTTXTVT"
+BATCH_SIZE = 8
+SPLIT_LETTERS = "TVTXTTVTTVTXTVTTXTVT"
 """Split of video i by its index (T train, V validation, X test: 12, 5 and 3 of 20), whatever their number."""
-VIDEO, STILL = 1, 2
+VIDEO_SEED, STILL_SEED = 1, 2
 """First entries of the seeds, so that no person of the stills is a person of the videos."""
 
 
 @dataclass(frozen=True, eq=False)
-class Annotations:
+class VideoAnnotations:
     """A video's name, the frames (1-based) that have a crop, and its lines: expression [L], affect [L, 2],
     action_units [L, 12], invalid ones as the challenge marks them. L may be one more than the frames."""
 
@@ -32,29 +38,29 @@ class Annotations:
     action_units: np.ndarray
 
 
-def split_of(index: int) -> str:
-    return SPLITS[index % len(SPLITS)]
+def split_letter(index: int) -> str:
+    return SPLIT_LETTERS[index % len(SPLIT_LETTERS)]
 
 
-def name_of(index: int) -> str:
+def video_name(index: int) -> str:
     """A name as in Aff-Wild2; indices 4 and 5 of every 20 are two people of one video."""
-    place = index % len(SPLITS)
+    place = index % len(SPLIT_LETTERS)
     if place in (4, 5):
         return f"{index - place + 5}-30-640x480_{'left' if place == 4 else 'right'}"
     base = f"video{index + 1}" if place % 3 == 0 else f"{index + 1}-30-640x480"
     return base + {9: "_left", 13: "_right"}.get(place, "")
 
 
-def _plan(seed: int, index: int, frames: int) -> list[str]:
+def _plan_expressions(seed: int, index: int, frames: int) -> list[str]:
     """Expressions in turn over the videos of a split, so that a few of them already show all."""
-    rank = sum(split_of(i) == split_of(index) for i in range(index % len(SPLITS)))
-    rank += index // len(SPLITS) * SPLITS.count(split_of(index))
-    order = np.random.default_rng((seed, 0)).permutation(len(ACTED))
-    first = rank * slots(frames)
-    return [ACTED[order[(first + i) % len(ACTED)]] for i in range(slots(frames))]
+    rank = sum(split_letter(i) == split_letter(index) for i in range(index % len(SPLIT_LETTERS)))
+    rank += index // len(SPLIT_LETTERS) * SPLIT_LETTERS.count(split_letter(index))
+    order = np.random.default_rng((seed, 0)).permutation(len(ACTED_EXPRESSIONS))
+    first = rank * episode_count(frames)
+    return [ACTED_EXPRESSIONS[order[(first + i) % len(ACTED_EXPRESSIONS)]] for i in range(episode_count(frames))]
 
 
-def _blocks(rng: np.random.Generator, length: int, count: float, longest: int) -> np.ndarray:
+def _random_runs(rng: np.random.Generator, length: int, count: float, longest: int) -> np.ndarray:
     """bool [length]: a few random runs."""
     marked = np.zeros(length, bool)
     for _ in range(rng.poisson(count)):
@@ -63,45 +69,45 @@ def _blocks(rng: np.random.Generator, length: int, count: float, longest: int) -
     return marked
 
 
-def _annotate(rng: np.random.Generator, index: int, acting: Acting) -> Annotations:
+def _make_annotations(rng: np.random.Generator, index: int, acting: Acting) -> VideoAnnotations:
     length = len(acting.blink)
     extra = int(rng.random() < 0.2)
     hold = np.minimum(np.arange(length + extra), length - 1)
     expression, affect, units = acting.expression[hold], acting.affect[hold], acting.labels[hold]
-    expression = np.where(_blocks(rng, len(hold), length / 150, 8), -1, expression)
-    affect = np.where(_blocks(rng, len(hold), length / 200, 5)[:, None], -5.0, np.round(affect, 3))
-    units[_blocks(rng, len(hold), length / 200, 5)] = -1
+    expression = np.where(_random_runs(rng, len(hold), length / 150, 8), -1, expression)
+    affect = np.where(_random_runs(rng, len(hold), length / 200, 5)[:, None], -5.0, np.round(affect, 3))
+    units[_random_runs(rng, len(hold), length / 200, 5)] = -1
     units[rng.random(units.shape) < 0.0005] = -1
-    missing = (rng.random(length) < 0.005) | _blocks(rng, length, length / 400, 6)
+    missing = (rng.random(length) < 0.005) | _random_runs(rng, length, length / 400, 6)
     missing[0] &= length > 1
     crops = np.flatnonzero(~missing) + 1
-    return Annotations(name_of(index), crops, expression, affect, units)
+    return VideoAnnotations(video_name(index), crops, expression, affect, units)
 
 
-def _shoot(seed: int, index: int, identity: Identity, acting: Acting, crops: np.ndarray, folder: Path) -> None:
-    rng = np.random.default_rng((seed, VIDEO, index, 3))
-    camera, scene, background = draw_camera(rng), film(rng, acting), draw_background(rng)
-    hidden = occluders(rng, len(scene), camera.occlusion)
+def _write_crops(seed: int, index: int, identity: Identity, acting: Acting, crops: np.ndarray, folder: Path) -> None:
+    rng = np.random.default_rng((seed, VIDEO_SEED, index, 3))
+    camera, scene, background = sample_camera_effects(rng), sample_scene(rng, acting), sample_background(rng)
+    hidden = sample_occluders(rng, len(scene), camera.occlusion)
     folder.mkdir(parents=True)
-    for start in range(0, len(crops), BATCH):
-        rows = crops[start:start + BATCH] - 1
-        light = render(identity, scene.take(rows), background)
+    for start in range(0, len(crops), BATCH_SIZE):
+        rows = crops[start:start + BATCH_SIZE] - 1
+        light = render_faces(identity, scene.take(rows), background)
         for i, row in enumerate(rows):
-            own = np.random.default_rng((seed, VIDEO, index, 4, int(row)))
-            image = expose(own, camera, light[:, i], hidden[row])
+            own = np.random.default_rng((seed, VIDEO_SEED, index, 4, int(row)))
+            image = apply_camera_effects(own, camera, light[:, i], hidden[row])
             data = simplejpeg.encode_jpeg(image, quality=camera.quality, colorspace="RGB", colorsubsampling="420")
             (folder / f"{row + 1:05d}.jpg").write_bytes(data)
 
 
-def person(seed: int, index: int) -> Identity:
+def video_identity(seed: int, index: int) -> Identity:
     """Who is in video `index`."""
-    return draw_identity(np.random.default_rng((seed, VIDEO, index, 1)))
+    return sample_identity(np.random.default_rng((seed, VIDEO_SEED, index, 1)))
 
 
-def make_video(root: Path, seed: int, index: int, frames: int) -> Annotations:
+def write_video(root: Path, seed: int, index: int, frames: int) -> VideoAnnotations:
     """Write the crops of video `index` under root/cropped_aligned and return its annotations."""
-    rng, identity = np.random.default_rng((seed, VIDEO, index, 2)), person(seed, index)
-    acting = act(rng, frames, _plan(seed, index, frames), identity.expressiveness)
-    annotations = _annotate(rng, index, acting)
-    _shoot(seed, index, identity, acting, annotations.crops, root / "cropped_aligned" / annotations.name)
+    rng, identity = np.random.default_rng((seed, VIDEO_SEED, index, 2)), video_identity(seed, index)
+    acting = simulate_acting(rng, frames, _plan_expressions(seed, index, frames), identity.expressiveness)
+    annotations = _make_annotations(rng, index, acting)
+    _write_crops(seed, index, identity, acting, annotations.crops, root / "cropped_aligned" / annotations.name)
     return annotations

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.synthetic import VERSION
-from harness.data.synthetic.annotation_files import write_layout
-from harness.data.synthetic.stills import HEADER, make_subject
-from harness.data.synthetic.video import make_video, split_of
+from harness.data.synthetic.annotation_files import write_annotations
+from harness.data.synthetic.stills import HEADER, write_subject
+from harness.data.synthetic.video import split_letter, write_video
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir
 
-LEAST_VIDEOS = 4
-Progress = Callable[[int, int], None]
+MIN_VIDEOS = 4
+ProgressCallback = Callable[[int, int], None]
 
 
-def _fresh(root: Path) -> Path:
+def _require_empty(root: Path) -> Path:
     root = Path(root)
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file; name a folder to make the synthetic set in")
@@ -29,12 +29,12 @@ def _fresh(root: Path) -> Path:
     return root
 
 
-def _at_least(name: str, value: int, least: int, why: str = "") -> None:
+def _require_at_least(name: str, value: int, least: int, why: str = "") -> None:
     if value < least:
         raise InputError(f"{name} is {value}; the synthetic set needs at least {least}{why}")
 
 
-def _spread(work: Callable[[int], Any], count: int, workers: int) -> Iterator[Any]:
+def _parallel_map(work: Callable[[int], Any], count: int, workers: int) -> Iterator[Any]:
     """Results of work(0) ... work(count - 1), in order, from `workers` processes."""
     if workers <= 1:
         yield from map(work, range(count))
@@ -43,20 +43,20 @@ def _spread(work: Callable[[int], Any], count: int, workers: int) -> Iterator[An
         yield from pool.map(work, range(count))
 
 
-def _record(root: Path, **parameters: int) -> None:
+def _write_settings(root: Path, **parameters: int) -> None:
     record = {"generator": "framelight synthetic", "version": VERSION, **parameters}
     (root / "synthetic.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _subject(root: Path, seed: int, images: int, identities: int, index: int) -> list[str]:
-    return make_subject(root, seed, index, images // identities + (index < images % identities))
+def _write_share_of_subject(root: Path, seed: int, images: int, identities: int, index: int) -> list[str]:
+    return write_subject(root, seed, index, images // identities + (index < images % identities))
 
 
 def _write_stills(root: Path, images: int, identities: int, seed: int, workers: int,
                   tick: Callable[[int], None]) -> None:
     (root / "images").mkdir(parents=True)
     rows = []
-    for part in _spread(partial(_subject, root, seed, images, identities), identities, workers):
+    for part in _parallel_map(partial(_write_share_of_subject, root, seed, images, identities), identities, workers):
         rows += part
         tick(len(part))
     (root / "labels.csv").write_text("\n".join([",".join(HEADER), *rows]) + "\n", encoding="utf-8")
@@ -64,58 +64,58 @@ def _write_stills(root: Path, images: int, identities: int, seed: int, workers: 
 
 def _write_videos(root: Path, videos: int, frames: int, seed: int, workers: int, tick: Callable[[int], None]) -> None:
     made = []
-    for index, video in enumerate(_spread(partial(_video, root, seed, frames), videos, workers)):
-        made.append((split_of(index), video))
+    for index, video in enumerate(_parallel_map(partial(_write_one_video, root, seed, frames), videos, workers)):
+        made.append((split_letter(index), video))
         tick(frames)
-    write_layout(root, made)
+    write_annotations(root, made)
 
 
-def _video(root: Path, seed: int, frames: int, index: int):
-    return make_video(root, seed, index, frames)
+def _write_one_video(root: Path, seed: int, frames: int, index: int):
+    return write_video(root, seed, index, frames)
 
 
-def _ticker(progress: Progress | None, total: int) -> Callable[[int], None]:
+def _make_counter(progress: ProgressCallback | None, total: int) -> Callable[[int], None]:
     done = 0
 
-    def tick(count: int) -> None:
+    def advance(count: int) -> None:
         nonlocal done
         done += count
         if progress is not None:
             progress(done, total)
 
-    return tick
+    return advance
 
 
 def make_stills(root: Path, images: int = 3000, identities: int = 120, seed: int = 0,
-                progress: Progress | None = None, workers: int = 1) -> None:
+                progress: ProgressCallback | None = None, workers: int = 1) -> None:
     """Write root/labels.csv and root/images: `images` stills of `identities` people (every sixth: validation).
 
     progress(done, total) counts images. InputError where root exists and is not empty, or a number is too small.
     """
-    _at_least("identities", identities, 6, " (one in six is for validation)")
-    _at_least("images", images, identities, ", one of each person")
-    with atomic_write_dir(_fresh(root)) as aside:
-        _write_stills(aside, images, identities, seed, workers, _ticker(progress, images))
-        _record(aside, seed=seed, stills=images, identities=identities)
+    _require_at_least("identities", identities, 6, " (one in six is for validation)")
+    _require_at_least("images", images, identities, ", one of each person")
+    with atomic_write_dir(_require_empty(root)) as aside:
+        _write_stills(aside, images, identities, seed, workers, _make_counter(progress, images))
+        _write_settings(aside, seed=seed, stills=images, identities=identities)
 
 
 def make(root: Path, videos: int = 40, frames: int = 150, seed: int = 0, stills: int = 3000, identities: int = 120,
-         progress: Progress | None = None, workers: int = 1) -> None:
+         progress: ProgressCallback | None = None, workers: int = 1) -> None:
     """Write `videos` videos of about `frames` frames in the ABAW3 layout and, under stills/, a table of stills.
 
     One person a video, other people in the stills. stills=0 leaves the table out. Same arguments, same bytes,
     whatever `workers`; a video depends on seed, its index and `frames` alone. progress(done, total) counts images.
     InputError where root exists and is not empty, or a number is too small.
     """
-    _at_least("videos", videos, LEAST_VIDEOS, " (train, validation and test)")
-    _at_least("frames", frames, 10)
-    _at_least("seed", seed, 0)
+    _require_at_least("videos", videos, MIN_VIDEOS, " (train, validation and test)")
+    _require_at_least("frames", frames, 10)
+    _require_at_least("seed", seed, 0)
     if stills:
-        _at_least("identities", identities, 6, " (one in six is for validation)")
-        _at_least("stills", stills, identities, ", one of each person")
-    tick = _ticker(progress, videos * frames + stills)
-    with atomic_write_dir(_fresh(root)) as aside:
+        _require_at_least("identities", identities, 6, " (one in six is for validation)")
+        _require_at_least("stills", stills, identities, ", one of each person")
+    tick = _make_counter(progress, videos * frames + stills)
+    with atomic_write_dir(_require_empty(root)) as aside:
         _write_videos(aside, videos, frames, seed, workers, tick)
         if stills:
             _write_stills(aside / "stills", stills, identities, seed, workers, tick)
-        _record(aside, seed=seed, videos=videos, frames=frames, stills=stills, identities=identities)
+        _write_settings(aside, seed=seed, videos=videos, frames=frames, stills=stills, identities=identities)

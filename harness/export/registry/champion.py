@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.leaderboard.row_types import Row
+from harness.leaderboard.row_types import LeaderboardRow
 from harness.leaderboard.rows import board_key
 from harness.tracking.records import Record
 
@@ -12,7 +12,7 @@ MAX_NAMES = 3
 """Runs that a reason names before it counts the rest."""
 
 
-def reason_not_champion(record: Record, listed: Sequence[Row]) -> str:
+def reason_not_champion(record: Record, listed: Sequence[LeaderboardRow]) -> str:
     """'' when the record's run is the best of its held-out board and no other is tied with it.
 
     listed: the rows of its task, with what their paired tests say.
@@ -43,6 +43,6 @@ def reason_not_champion(record: Record, listed: Sequence[Row]) -> str:
     return ""
 
 
-def _list_runs(rows: Sequence[Row]) -> str:
+def _list_runs(rows: Sequence[LeaderboardRow]) -> str:
     names = [f"{row.kind} {row.run_id}" for row in rows]
     return ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else "")

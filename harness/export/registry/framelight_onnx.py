@@ -11,7 +11,7 @@ import onnxruntime
 FILE = "model-float32.onnx"
 
 
-class Model:
+class OnnxModel:
     """The file as a function; `card.json` beside it says what its outputs mean."""
 
     def __init__(self, folder: Path) -> None:
@@ -25,5 +25,5 @@ class Model:
         return dict(zip(self._names, self._session.run(None, {self._crops: crops})))
 
 
-def _load_pyfunc(path: str) -> Model:
-    return Model(Path(path))
+def _load_pyfunc(path: str) -> OnnxModel:
+    return OnnxModel(Path(path))

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from harness.data.image_decoding import decode
-from harness.data.synthetic.stills import make_subject
+from harness.data.image_decoding import decode_image
+from harness.data.synthetic.stills import write_subject
 from harness.export.registry.champion import reason_not_champion
 from harness.export.registry.registry import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
-from harness.leaderboard.rows import rows
+from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import locate, remote_job_files, tracked_records
 from harness.tracking.records import Record
-from harness.tracking.serialization import JOB
+from harness.tracking.serialization import JOB_TAG
 from harness.utils.console import suppress_logging
 from harness.utils.errors import FramelightError
 from harness.utils.files import sha256, write_json
@@ -37,9 +37,9 @@ def synthetic_example(side: int | None = None) -> np.ndarray:
     """uint8 [1, S, S, 3] RGB; side: S where a model takes no other, else 112."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "images").mkdir()
-        make_subject(Path(folder), seed=0, index=0, images=1)
+        write_subject(Path(folder), seed=0, index=0, images=1)
         [path] = Path(folder).glob("images/*.jpg")
-        crop = decode(path)
+        crop = decode_image(path)
     if side is not None:
         crop = np.asarray(Image.fromarray(crop).resize((side, side), Image.Resampling.BICUBIC))
     return crop[None]
@@ -79,7 +79,7 @@ def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
     said = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location.uri}"
     evidence = SignificanceCache(store, remote_job_files(store))
     with suppress_logging():
-        listed = rows(tracked_records(store), record.task, evidence)
+        listed = leaderboard_rows(tracked_records(store), record.task, evidence)
     return [said, _update_champion(registry, version, record, reason_not_champion(record, listed))]
 
 
@@ -103,7 +103,7 @@ def _update_champion(registry: Registry, version: Version, record: Record, why: 
 
 
 def _tags(record: Record, file: Path) -> dict[str, str]:
-    values = {JOB: record.job_id, "framelight.run_id": record.group_id, "framelight.task": record.task,
+    values = {JOB_TAG: record.job_id, "framelight.run_id": record.group_id, "framelight.task": record.task,
               "framelight.data_digest": record.data_digest, "framelight.split": record.split,
               "framelight.metric": record.metric, "framelight.value": f"{record.metrics[record.metric]:.6f}",
               "framelight.protocol": record.protocol, "framelight.backbone": record.backbone or "",

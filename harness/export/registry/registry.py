@@ -11,9 +11,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from harness.tracking.client import Connection, paginate
-from harness.tracking.location import Location, locked, source_tags, writer
+from harness.tracking.location import Location, lock_location, source_tags, writer_id
 from harness.tracking.mlflow_api import LoggedModel, LoggedModelOutput, download
-from harness.tracking.serialization import JOB, WRITER
+from harness.tracking.serialization import JOB_TAG, WRITER_TAG
 from harness.utils.errors import FramelightError
 from harness.utils.files import sha256
 
@@ -60,7 +60,7 @@ class Registry:
     def run_of(self, job_id: str) -> str | None:
         """The MLflow run of a finished job; None where it was not tracked here."""
         with self._to.guard(FramelightError):
-            runs = self._to.search(f"tags.`{JOB}` = '{job_id}'", everywhere=True)
+            runs = self._to.search(f"tags.`{JOB_TAG}` = '{job_id}'", everywhere=True)
             return next((run.info.run_id for run in runs if run.info.status == "FINISHED"), None)
 
     def names(self) -> list[str]:
@@ -83,9 +83,9 @@ class Registry:
     def register(self, name: str, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> tuple[Version, bool]:
         """The version of a job's model file, and whether it is new; it is logged to the run where it was not.
 
-        tags: of the version, `JOB` and `SHA256` among them.
+        tags: of the version, `JOB_TAG` and `SHA256` among them.
         """
-        with self._to.guard(FramelightError), locked(self.location):
+        with self._to.guard(FramelightError), lock_location(self.location):
             model = self._get_or_log_model(run_id, tags, prepare)
             self._link(run_id, model)
             known = [one for one in self.versions(name) if one.tags.get(MODEL) == model.model_id]
@@ -98,7 +98,7 @@ class Registry:
             return Version(name, str(made.version), made.source, made.tags), True
 
     def set_alias(self, version: Version, alias: str) -> None:
-        with self._to.guard(FramelightError), locked(self.location):
+        with self._to.guard(FramelightError), lock_location(self.location):
             self._client.set_registered_model_alias(version.name, alias, version.number)
 
     def folder(self, version: Version) -> Path | None:
@@ -121,7 +121,7 @@ class Registry:
         for model in self._logged_models(tags):
             if model.status == "READY" and self._is_intact(model):
                 return model
-            if self.location.database or model.tags.get(WRITER) == writer(self.location):
+            if self.location.database or model.tags.get(WRITER_TAG) == writer_id(self.location):
                 self._client.delete_logged_model(model.model_id)
                 place = _local_path(model.artifact_location)
                 if place is not None and place.parent.name == model.model_id:
@@ -135,7 +135,7 @@ class Registry:
         return self._client.finalize_logged_model(model.model_id, "READY")
 
     def _logged_models(self, tags: Mapping[str, str]) -> list[LoggedModel]:
-        condition = f"tags.`{SHA256}` = '{tags[SHA256]}' AND tags.`{JOB}` = '{tags[JOB]}'"
+        condition = f"tags.`{SHA256}` = '{tags[SHA256]}' AND tags.`{JOB_TAG}` = '{tags[JOB_TAG]}'"
         return paginate(partial(self._client.search_logged_models, [self._to.experiment], condition))
 
     def _is_intact(self, model: LoggedModel) -> bool:

@@ -24,7 +24,7 @@ from harness.inference.overlay.canvas import (
 )
 from harness.inference.overlay.frame_faces import FaceOverlay
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
-from harness.utils.plotting.style import FACE_COLOURS
+from harness.utils.plotting.style import FACE_COLORS
 
 GROUND, LIGHT, DIM, FAINT = "#10161d", "#ffffff", "#c3c9d0", "#7b8794"
 OPACITY = 0.74
@@ -55,7 +55,7 @@ class Canvas(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Block:
+class PanelBlock:
     """needs: the output without which it is left out."""
 
     needs: str
@@ -64,7 +64,7 @@ class Block:
 
 
 def face_color(face: int) -> str:
-    return FACE_COLOURS[(face - 1) % len(FACE_COLOURS)]
+    return FACE_COLORS[(face - 1) % len(FACE_COLORS)]
 
 
 def caption(shown: FaceOverlay) -> str:
@@ -217,11 +217,11 @@ def _unit_chip(canvas: Canvas, name: str, column: int, y: float, on: bool) -> No
           readable_on(canvas.color) if on else FAINT, anchor="middle")
 
 
-TITLE, TOP_BAR, BARS = Block("", 1.5, _title), Block("expr", 0.42, _top_bar), Block("expr", 8.4, _bars)
-AFFECT, SMALL_AFFECT = Block("va", 5.6, _affect(5.6)), Block("va", 4.8, _affect(4.8))
-UNITS, ACTIVE = Block("au", 3.75, _all_units), Block("au", 1.15, _active_row)
+TITLE, TOP_BAR, BARS = PanelBlock("", 1.5, _title), PanelBlock("expr", 0.42, _top_bar), PanelBlock("expr", 8.4, _bars)
+AFFECT, SMALL_AFFECT = PanelBlock("va", 5.6, _affect(5.6)), PanelBlock("va", 4.8, _affect(4.8))
+UNITS, ACTIVE = PanelBlock("au", 3.75, _all_units), PanelBlock("au", 1.15, _active_row)
 
-Columns = tuple[tuple[Block, ...], ...]
+Columns = tuple[tuple[PanelBlock, ...], ...]
 LEVELS: tuple[tuple[Columns, ...], ...] = (
     (((TITLE, BARS, AFFECT, UNITS),), ((TITLE, BARS), (AFFECT, UNITS))),
     (((TITLE, TOP_BAR, SMALL_AFFECT, ACTIVE),), ((TITLE, TOP_BAR, ACTIVE), (SMALL_AFFECT,))),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.annotations import cells_of, frame_faults, multitask_faults, read_frames, read_multitask, read_text
-from harness.data.check_report import head, problem_text
+from harness.data.annotations import frame_faults, multitask_faults, read_frames, read_multitask, read_text, split_cells
+from harness.data.check_report import format_problems, format_summary_lines
 from harness.data.problems import ERROR, WARNING, Problem, ProblemReport
 from harness.inference.submission.expected import Expected, expected_contents
 from harness.inference.submission.file_format import FRAMES_FILE, IMAGE_COLUMN, MTL_FILE, NOTE, PREDICTED, image_header
@@ -23,7 +23,7 @@ from harness.utils.errors import InputError
 from harness.utils.text import plural
 
 KIND = "submission"
-MTL_FIRST = cells_of(image_header("mtl"))[0]
+MTL_FIRST = split_cells(image_header("mtl"))[0]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ def render(report: SubmissionReport) -> str:
     """The report for a terminal of 100 columns."""
     counted = f"{plural(report.files, 'file')}, {report.predictions:,} sound predictions"
     lines = [("folder", str(report.root)), ("against", report.expected.description), ("holds", counted)]
-    return head(f"submission of task {report.task}", lines) + "\n\n" + problem_text(report, None) + "\n"
+    return (
+        format_summary_lines(f"submission of task {report.task}", lines) + "\n\n" + format_problems(report, None) + "\n"
+    )
 
 
 def _text_files(folder: Path) -> dict[str, Path]:
@@ -80,7 +82,7 @@ def _detect_format(folder: Path, texts: Mapping[str, Path]) -> tuple[str, str]:
     """Task and shape, by the name and the header of the files."""
     if MTL_FILE in texts:
         return "mtl", "mtl"
-    headers = {name: cells_of(read_text(path).partition("\n")[0]) for name, path in texts.items()}
+    headers = {name: split_cells(read_text(path).partition("\n")[0]) for name, path in texts.items()}
     if FRAMES_FILE in texts:
         shape, headers = "frames", {FRAMES_FILE: headers[FRAMES_FILE][1:]}
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data.affwild2 import AffWild2
-from harness.data.annotations import names_images, read_test_list
+from harness.data.annotations import has_image_column, read_test_list
 from harness.data.registry import open_dataset
 from harness.inference.submission.file_format import IMAGE_COLUMN
 from harness.inference.submission.frame_counts import count_lines
@@ -56,7 +56,7 @@ def expected_contents(against: Path, task: str, shape: str, split: str) -> Expec
 
 
 def _of_list(path: Path, shape: str) -> Expected:
-    if not names_images(path):
+    if not has_image_column(path):
         names = read_test_list(path)
         return Expected(
             names, path.name, f"{path}, {plural(len(names), 'video')}; their numbers of lines are not known"

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.annotations import (
-    IMAGE,
-    Format,
-    cells_of,
-    faults,
-    first_fault,
-    numbers,
+    IMAGE_PATTERN,
+    AnnotationFormat,
+    file_faults,
+    first_fault_error,
+    parse_numbers,
     read_frames,
     read_multitask,
     read_text,
     row_fault,
+    split_cells,
 )
 from harness.data.problems import Problem
 from harness.inference.submission.file_format import FRAMES_FILE, MTL_FILE, PREDICTED, image_text, video_text
@@ -71,11 +71,11 @@ def read_image_predictions(path: Path, task: str, header: str) -> tuple[np.ndarr
     layout, text = PREDICTED[task], read_text(path)
     first, _, body = text.rstrip().partition("\n")
     values, images = None, []
-    if cells_of(first) == cells_of(header):
-        values = numbers(text, layout.rule, len(layout.names), range(1, len(layout.names) + 1))
-        images = [match[0] for match in IMAGE.finditer(body)]
+    if split_cells(first) == split_cells(header):
+        values = parse_numbers(text, layout.rule, len(layout.names), range(1, len(layout.names) + 1))
+        images = [match[0] for match in IMAGE_PATTERN.finditer(body)]
     if values is None or len(images) != len(values) or body.count(",") != len(values) * len(layout.names):
-        raise first_fault(image_faults(path, task, header), path)
+        raise first_fault_error(image_faults(path, task, header), path)
     values = values[:, 0] if task == "expr" else values
     return np.array(images, dtype=object), values.astype(layout.dtype)
 
@@ -83,13 +83,13 @@ def read_image_predictions(path: Path, task: str, header: str) -> tuple[np.ndarr
 def image_faults(path: Path, task: str, header: str) -> Iterator[Problem]:
     """Every fault of a file with a line for each frame, in line order; a wrong header ends the list."""
     layout = PREDICTED[task]
-    yield from faults(path, (cells_of(header),), lambda cells: _image_row_fault(cells, layout))
+    yield from file_faults(path, (split_cells(header),), lambda cells: _image_row_fault(cells, layout))
 
 
-def _image_row_fault(cells: list[str], layout: Format) -> str | None:
+def _image_row_fault(cells: list[str], layout: AnnotationFormat) -> str | None:
     if len(cells) != 1 + len(layout.names):
         return f"{len(cells)} columns, but {1 + len(layout.names)} are needed"
-    if not IMAGE.fullmatch(cells[0]):
+    if not IMAGE_PATTERN.fullmatch(cells[0]):
         return f"image is '{cells[0]}'; it must be video/frame, such as video1/00001.jpg"
     return row_fault(cells[1:], layout.names, layout.rule)
 

@@ -43,7 +43,7 @@ def image_list(dataset: AffWild2, task: str, split: str, shape: str) -> Path | N
     """The list whose images are the rows of such files, where there is one."""
     folders = dataset.folders
     if shape == "mtl":
-        return folders.lists[task] if split == "test" else dataset.files(task, split)[0]
+        return folders.lists[task] if split == "test" else dataset.annotation_files(task, split)[0]
     return folders.frame_lists.get(task) if shape == "frames" and split == "test" else None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.annotations import ImageRows, names_images, read_images, read_text
+from harness.data.annotations import ImageRows, has_image_column, read_image_rows, read_text
 from harness.inference.submission.file_format import image_header
 from harness.utils.errors import InputError
 
@@ -69,9 +69,9 @@ def all_frames(task: str, lines: Mapping[str, int]) -> Rows:
 
 def read_image_list(path: Path) -> Rows:
     """The images that a list names, in its order, duplicates kept; InputError with the line that names none."""
-    if not names_images(path):
+    if not has_image_column(path):
         raise InputError(f"{path}:1: no list of images; its first line starts with image or image_location")
-    rows: ImageRows = read_images(path)
+    rows: ImageRows = read_image_rows(path)
     header, _, body = read_text(path).rstrip().partition("\n")
     images = np.array([name.strip() for name in FIRST_CELL.findall(body)], dtype=object)
     return Rows(rows.videos, rows.index, rows.frame, images, header.strip().rstrip(","))

@@ -20,8 +20,7 @@ from harness.inference.submission.round_trip import RoundTrip, StoredResult, req
 from harness.inference.submission.rows import Rows, all_frames, read_image_list
 from harness.jobs.predictions import Predictions
 from harness.leaderboard.runs import FinishedRun
-from harness.metrics.tasks import Task
-from harness.metrics.tasks import task as task_named
+from harness.metrics.tasks import Task, get_task
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir, remove_stale_temp_files, write_json
 
@@ -46,7 +45,7 @@ def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places
     """
     from harness.jobs.models import load_model
 
-    task = task_named(chosen.configuration.task)
+    task = get_task(chosen.configuration.task)
     check_submission_dir(out, dataset.root)
     remove_stale_temp_files(out.parent)
     shape = files.shape_of(task.name, form)
@@ -110,7 +109,7 @@ def _round_trip(chosen: FinishedRun, fingerprint: DatasetFingerprint, split: str
             read_back: files.Decoded, meant: files.Decoded) -> RoundTrip | None:
     if split not in SPLITS:
         return None
-    record, task = chosen.record, task_named(chosen.configuration.task)
+    record, task = chosen.record, get_task(chosen.configuration.task)
     own = (
         StoredResult(record, chosen.load_predictions())
         if fingerprint.matches(record) and split == record.split

@@ -8,39 +8,49 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.jobs.figures.intervals import bracket, metric_interval
+from harness.jobs.figures.intervals import format_interval, metric_interval
 from harness.jobs.figures.scored_run import ScoredRun
 from harness.metrics.counts import f1
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
-from harness.utils.plotting.confusion_matrix import confusion_panel, share_bar
+from harness.utils.plotting.confusion_matrix import add_share_colorbar, draw_confusion_matrix
 from harness.utils.plotting.style import (
     ALARM,
     BLUE,
-    GREY,
+    GRAY,
     GRID,
     INK,
     ORANGE,
     SKY,
     TEXT,
-    counted,
-    describe,
-    name_rows,
-    panel,
-    save,
-    titled,
+    add_panel,
+    format_count,
+    label_rows,
+    make_titled_figure,
+    save_png,
+    set_labels,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-MUSCLES = {"AU1": "inner brow raiser", "AU2": "outer brow raiser", "AU4": "brow lowerer", "AU6": "cheek raiser",
-           "AU7": "lid tightener", "AU10": "upper lip raiser", "AU12": "lip corner puller",
-           "AU15": "lip corner depressor", "AU23": "lip tightener", "AU24": "lip pressor", "AU25": "lips part",
-           "AU26": "jaw drop"}
+ACTION_UNIT_NAMES = {
+    "AU1": "inner brow raiser",
+    "AU2": "outer brow raiser",
+    "AU4": "brow lowerer",
+    "AU6": "cheek raiser",
+    "AU7": "lid tightener",
+    "AU10": "upper lip raiser",
+    "AU12": "lip corner puller",
+    "AU15": "lip corner depressor",
+    "AU23": "lip tightener",
+    "AU24": "lip pressor",
+    "AU25": "lips part",
+    "AU26": "jaw drop",
+}
 """Names of the Facial Action Coding System (Ekman and Friesen 1978)."""
-ROW = 0.3
-COLUMNS = (1.06, 1.49, 1.65, 1.76)
+ROW_HEIGHT = 0.3
+COLUMN_POSITIONS = (1.06, 1.49, 1.65, 1.76)
 """Of the numbers beside the bars, in widths of the panel: F1, frames, videos, threshold."""
 
 
@@ -51,20 +61,20 @@ def draw_f1(path: Path, run: ScoredRun) -> None:
     if "expr" in arrays:
         parts.append(("expressions", EXPRESSIONS, EXPRESSIONS, _expression_counts(arrays["expr"])))
     if "au" in arrays:
-        names = [f"{unit} {MUSCLES[unit]}" for unit in ACTION_UNITS]
+        names = [f"{unit} {ACTION_UNIT_NAMES[unit]}" for unit in ACTION_UNITS]
         parts.append(("action units", ACTION_UNITS, names, arrays["au"][..., :3]))
-    heights = [ROW * len(names) + 0.95 for _, _, names, _ in parts]
-    title = f"F1 of {' and '.join(what for what, *_ in parts)}, {run.intervals}"
+    heights = [ROW_HEIGHT * len(names) + 0.95 for _, _, names, _ in parts]
+    title = f"F1 of {' and '.join(what for what, *_ in parts)}, {run.interval_label}"
     width, left, across = (8.5, 2.2, 3.5) if "au" in arrays else (8.2, 1.05, 4.2)
-    made = titled(width, sum(heights), title, run.heading, run.warning)
+    made = make_titled_figure(width, sum(heights), title, run.heading, run.warning)
     top = sum(heights)
     for (what, metrics, names, counts), height in zip(parts, heights):
         top -= height
-        axes = panel(made, left, top + 0.5, across, height - 0.95)
+        axes = add_panel(made, left, top + 0.5, across, height - 0.95)
         thresholds = run.thresholds if what == "action units" else None
         bounds = np.stack([metric_interval(run.statistics, f"F1/{metric}") for metric in metrics], axis=1)
-        _fill(axes, names, counts, bounds, run, thresholds)
-    save(made, path)
+        _draw_bars(axes, names, counts, bounds, run, thresholds)
+    save_png(made, path)
 
 
 def _expression_counts(confusion: np.ndarray) -> np.ndarray:
@@ -73,7 +83,7 @@ def _expression_counts(confusion: np.ndarray) -> np.ndarray:
     return np.stack([tp, confusion.sum(axis=1) - tp, confusion.sum(axis=2) - tp], axis=-1)
 
 
-def _fill(axes: Axes, names: Sequence[str], counts: np.ndarray, bounds: np.ndarray, run: ScoredRun,
+def _draw_bars(axes: Axes, names: Sequence[str], counts: np.ndarray, bounds: np.ndarray, run: ScoredRun,
           thresholds: np.ndarray | None) -> None:
     tp, fp, fn = np.moveaxis(counts.sum(axis=0), -1, 0)
     values, defined = f1(tp, fp, fn)
@@ -87,46 +97,75 @@ def _fill(axes: Axes, names: Sequence[str], counts: np.ndarray, bounds: np.ndarr
     axes.plot(tp[held] / (tp + fn)[held], rows[held], "D", color=ORANGE, markersize=4, zorder=5,
               clip_on=False, label="recall")
     mean = values.mean()
-    axes.axvline(mean, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=3, label=f"mean F1 {mean:.3f}")
+    axes.axvline(mean, color=GRAY, linewidth=1, linestyle=(0, (4, 3)), zorder=3, label=f"mean F1 {mean:.3f}")
     axes.set_xlim(0, 1)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    name_rows(axes, rows, names, 0.1, 9)
+    label_rows(axes, rows, names, 0.1, 9)
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=4, fontsize=8, frameon=False, handlelength=1.4,
                 columnspacing=1.1, handletextpad=0.5)
-    describe(axes, "F1, precision, recall")
-    _columns(axes, values, defined, bounds, counts, thresholds, run)
+    set_labels(axes, "F1, precision, recall")
+    _draw_columns(axes, values, defined, bounds, counts, thresholds, run)
 
 
-def _columns(axes: Axes, values: np.ndarray, defined: np.ndarray, bounds: np.ndarray, counts: np.ndarray,
+def _draw_columns(axes: Axes, values: np.ndarray, defined: np.ndarray, bounds: np.ndarray, counts: np.ndarray,
              thresholds: np.ndarray | None, run: ScoredRun) -> None:
     """Beside the bars: the numbers, and how much truth is behind them."""
     place = axes.get_yaxis_transform()
     true = counts[..., 0] + counts[..., 2]
     frames, units = true.sum(axis=0), (true > 0).sum(axis=0)
-    words = dict(zip(COLUMNS, ("F1 [95 %]", run.rows, run.noun, *(() if thresholds is None else ("p ≥",)))))
+    words = dict(
+        zip(COLUMN_POSITIONS, ("F1 [95 %]", run.row_noun, run.unit_noun, *(() if thresholds is None else ("p ≥",))))
+    )
     for x, word in words.items():
-        axes.text(x, -0.9, word, transform=place, fontsize=8, color=GREY, ha="left" if x < 1.1 else "right", **TEXT)
+        axes.text(x, -0.9, word, transform=place, fontsize=8, color=GRAY, ha="left" if x < 1.1 else "right", **TEXT)
     for row, value in enumerate(values):
         if defined[row]:
-            axes.text(COLUMNS[0], row, f"{value:.2f}{bracket(bounds[:, row])}", transform=place, fontsize=8.5,
-                      color=INK, va="center", **TEXT)
+            axes.text(
+                COLUMN_POSITIONS[0],
+                row,
+                f"{value:.2f}{format_interval(bounds[:, row])}",
+                transform=place,
+                fontsize=8.5,
+                color=INK,
+                va="center",
+                **TEXT,
+            )
         else:
-            axes.text(COLUMNS[0], row, "undefined, 0", transform=place, fontsize=8.5, color=ALARM, va="center", **TEXT)
-            axes.text(0.012, row, "neither labelled nor predicted", fontsize=8, color=GREY, va="center", zorder=6,
+            axes.text(
+                COLUMN_POSITIONS[0],
+                row,
+                "undefined, 0",
+                transform=place,
+                fontsize=8.5,
+                color=ALARM,
+                va="center",
+                **TEXT,
+            )
+            axes.text(0.012, row, "neither labelled nor predicted", fontsize=8, color=GRAY, va="center", zorder=6,
                       bbox={"facecolor": "white", "linewidth": 0, "pad": 1}, **TEXT)
-        for x, number in ((COLUMNS[1], frames[row]), (COLUMNS[2], units[row])):
-            axes.text(x, row, counted(int(number)), transform=place, fontsize=8.5, va="center", ha="right",
+        for x, number in ((COLUMN_POSITIONS[1], frames[row]), (COLUMN_POSITIONS[2], units[row])):
+            axes.text(x, row, format_count(int(number)), transform=place, fontsize=8.5, va="center", ha="right",
                       color=INK if number else ALARM, **TEXT)
         if thresholds is not None:
-            axes.text(COLUMNS[3], row, f"{thresholds[row]:.1f}", transform=place, fontsize=8.5, color=INK, va="center",
-                      ha="right", **TEXT)
+            axes.text(
+                COLUMN_POSITIONS[3],
+                row,
+                f"{thresholds[row]:.1f}",
+                transform=place,
+                fontsize=8.5,
+                color=INK,
+                va="center",
+                ha="right",
+                **TEXT,
+            )
 
 
-def draw_expressions(path: Path, run: ScoredRun) -> None:
+def draw_expression_confusion(path: Path, run: ScoredRun) -> None:
     """Write the picture of task `expr` or `mtl`."""
-    made = titled(8.2, 6.45, "Confusion of expressions", run.heading, run.warning)
-    image = confusion_panel(panel(made, 1.75, 1.1, 5.3, 5.3), run.statistics.arrays["expr"].sum(axis=0), EXPRESSIONS,
-                            run.rows)
-    share_bar(made, image, cax=panel(made, 7.25, 1.1, 0.15, 5.3))
-    save(made, path)
+    made = make_titled_figure(8.2, 6.45, "Confusion of expressions", run.heading, run.warning)
+    image = draw_confusion_matrix(
+        add_panel(made, 1.75, 1.1, 5.3, 5.3), run.statistics.arrays["expr"].sum(axis=0), EXPRESSIONS, run.row_noun
+    )
+    add_share_colorbar(made, image, cax=add_panel(made, 7.25, 1.1, 0.15, 5.3))
+    save_png(made, path)

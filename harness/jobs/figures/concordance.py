@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.jobs.figures.intervals import bracket, metric_interval
+from harness.jobs.figures.intervals import format_interval, metric_interval
 from harness.jobs.figures.scored_run import ScoredRun
 from harness.metrics.counts import concordance
 from harness.metrics.tasks import AFFECTS
-from harness.utils.plotting.style import ALARM, GREY, INK, ORANGE, TEXT, counted, describe, panel, save, titled
+from harness.utils.plotting.style import (
+    ALARM,
+    GRAY,
+    INK,
+    ORANGE,
+    TEXT,
+    add_panel,
+    format_count,
+    make_titled_figure,
+    save_png,
+    set_labels,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIDE, CELLS = 3.45, 50
+SIDE, HISTOGRAM_BINS = 3.45, 50
 METRICS = ("CCC_V", "CCC_A")
 
 
@@ -25,27 +36,36 @@ def draw_ccc(path: Path, run: ScoredRun) -> None:
     from matplotlib.colors import LogNorm
 
     block = run.blocks["va"]
-    counts = [np.histogram2d(block.smoothed[:, i], block.target[:, i], bins=CELLS, range=[[-1, 1], [-1, 1]])[0]
+    counts = [np.histogram2d(block.smoothed[:, i], block.target[:, i], bins=HISTOGRAM_BINS, range=[[-1, 1], [-1, 1]])[0]
               for i in range(2)]
-    made = titled(9.1, SIDE + 1.12, "Valence and arousal, truth against prediction", run.heading, run.warning)
+    made = make_titled_figure(
+        9.1, SIDE + 1.12, "Valence and arousal, truth against prediction", run.heading, run.warning
+    )
     most = max(2, *(int(count.max()) for count in counts))
     norm = LogNorm(1, most)
     pooled = run.statistics.total()["va"]
     for i, (name, metric, count) in enumerate(zip(AFFECTS, METRICS, counts)):
-        axes = panel(made, 0.75 + i * (SIDE + 0.6), 0.6, SIDE, SIDE)
-        image = axes.imshow(np.where(count > 0, count, np.nan), origin="lower", extent=(-1, 1, -1, 1), cmap=_colours(),
-                            norm=norm, interpolation="nearest", zorder=2)
+        axes = add_panel(made, 0.75 + i * (SIDE + 0.6), 0.6, SIDE, SIDE)
+        image = axes.imshow(
+            np.where(count > 0, count, np.nan),
+            origin="lower",
+            extent=(-1, 1, -1, 1),
+            cmap=_make_colormap(),
+            norm=norm,
+            interpolation="nearest",
+            zorder=2,
+        )
         _annotate(axes, name, pooled[i], metric_interval(run.statistics, metric))
-    side = panel(made, 8.42, 0.6, 0.13, SIDE)
-    bar = made.colorbar(image, cax=side, ticks=_ticks(most), format=lambda value, _: counted(int(value)))
+    side = add_panel(made, 8.42, 0.6, 0.13, SIDE)
+    bar = made.colorbar(image, cax=side, ticks=_ticks(most), format=lambda value, _: format_count(int(value)))
     bar.outline.set_visible(False)
-    bar.set_label(run.rows, fontsize=8.5)
+    bar.set_label(run.row_noun, fontsize=8.5)
     bar.minorticks_off()
     bar.ax.tick_params(labelsize=8, length=0, which="both")
-    save(made, path)
+    save_png(made, path)
 
 
-def _colours():
+def _make_colormap():
     """Blues without its palest part, which is lost on white."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
@@ -67,15 +87,15 @@ def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) ->
     axes.set_xticks([-1, -0.5, 0, 0.5, 1])
     axes.set_yticks([-1, -0.5, 0, 0.5, 1])
     value, defined = concordance(moments)
-    said = f"CCC {value:.3f}{bracket(bounds, 3)}" if defined else "CCC undefined (a constant), counts as 0"
-    describe(axes, f"true {name}", f"predicted {name}")
+    said = f"CCC {value:.3f}{format_interval(bounds, 3)}" if defined else "CCC undefined (a constant), counts as 0"
+    set_labels(axes, f"true {name}", f"predicted {name}")
     axes.set_title(f"{name.capitalize()}: {said}", fontsize=9.5, color=INK if defined else ALARM, loc="left", pad=19,
                    **TEXT)
-    axes.text(0, 1.015, _moments(moments, defined), transform=axes.transAxes, fontsize=8, color=GREY,
+    axes.text(0, 1.015, _format_moments(moments, defined), transform=axes.transAxes, fontsize=8, color=GRAY,
               va="bottom", **TEXT)
 
 
-def _moments(moments: np.ndarray, defined: bool) -> str:
+def _format_moments(moments: np.ndarray, defined: bool) -> str:
     n, mean_true, mean_pred, ss_true, ss_pred, ss_both = moments
     spread = np.sqrt([ss_true / max(n, 1), ss_pred / max(n, 1)])
     words = [f"{name} {round(mean, 2) + 0.0:.2f} ± {one:.2f}"

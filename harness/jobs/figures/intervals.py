@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.metrics.bootstrap import SMALLEST, Scale
-from harness.metrics.intervals import interval
+from harness.metrics.bootstrap import MIN_RELATIVE_ERROR, ScoreTransform
+from harness.metrics.intervals import confidence_interval
 from harness.metrics.paired_tests import paired_permutation_test
 from harness.metrics.resampling import bootstrap_weights, random_groups
 from harness.metrics.unit_statistics import SufficientStatistics
@@ -18,14 +18,14 @@ LEVEL = 0.95
 
 def metric_interval(statistics: SufficientStatistics, metric: str) -> np.ndarray:
     """[2]: low and high, NaN where fewer than two units have a row that counts."""
-    made = interval([statistics], metric, level=LEVEL, replicates=REPLICATES)
-    return _bounds(made.low, made.high)
+    made = confidence_interval([statistics], metric, level=LEVEL, replicates=REPLICATES)
+    return _bounds_array(made.low, made.high)
 
 
 def change_interval(after: SufficientStatistics, before: SufficientStatistics, metric: str) -> np.ndarray:
     """[2]: low and high of the difference on the same units, NaN below two."""
     made = paired_permutation_test([after], [before], metric, permutations=REPLICATES)
-    return _bounds(made.low, made.high)
+    return _bounds_array(made.low, made.high)
 
 
 def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.ndarray:
@@ -43,14 +43,14 @@ def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.
     value, without = part.sum(0) / whole.sum(0), (part.sum(0) - part) / (whole.sum(0) - whole)
     units = len(part)
     error = np.sqrt((units - 1) / units * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
-    scale, away = Scale(low, 1), []
+    scale, away = ScoreTransform(low, 1), []
     odds = scale.is_interior(value)
     for drawn in bootstrap_weights(units, REPLICATES):
         with np.errstate(invalid="ignore", divide="ignore"):
             count, own = drawn @ whole, (drawn @ part) / (drawn @ whole)
             squares = drawn @ part ** 2 - 2 * own * (drawn @ (part * whole)) + own ** 2 * (drawn @ whole ** 2)
             spread = np.sqrt(np.maximum(squares, 0) * units / (units - 1)) / count
-        least = np.maximum(spread, SMALLEST * error)
+        least = np.maximum(spread, MIN_RELATIVE_ERROR * error)
         moved = np.where(odds, (scale.forward(own) - scale.forward(value)) / scale.derivative(own), own - value)
         away.append(np.divide(moved, least, out=np.where(count > 0, 0, np.nan), where=(count > 0) & (least > 0)))
     tails = np.nanquantile(np.concatenate(away), [(1 + LEVEL) / 2, (1 - LEVEL) / 2], axis=0) * error
@@ -59,10 +59,10 @@ def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.
     return bounds
 
 
-def bracket(bounds: Sequence[float], digits: int = 2) -> str:
+def format_interval(bounds: Sequence[float], digits: int = 2) -> str:
     """` [low, high]`; nothing where there is no interval."""
     return "" if np.isnan(bounds).any() else f" [{bounds[0]:.{digits}f}, {bounds[1]:.{digits}f}]"
 
 
-def _bounds(low: float | None, high: float | None) -> np.ndarray:
+def _bounds_array(low: float | None, high: float | None) -> np.ndarray:
     return np.array([np.nan if end is None else end for end in (low, high)])

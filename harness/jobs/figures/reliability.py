@@ -10,122 +10,130 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.jobs.figures.intervals import ratio_interval
-from harness.jobs.figures.scored_run import Block, ScoredRun
+from harness.jobs.figures.scored_run import OutputRows, ScoredRun
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS
 from harness.utils.plotting.style import (
     BLUE,
-    GREY,
+    GRAY,
     GRID,
     INK,
     ORANGE,
     PALE,
     SKY,
     TEXT,
-    counted,
-    describe,
-    panel,
-    save,
-    titled,
+    add_panel,
+    format_count,
+    make_titled_figure,
+    save_png,
+    set_labels,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BINS = 10
-SIDE, BAR = 3.3, 0.6
-LEFT, APART, BELOW = 0.75, 0.75, 0.65
+SIDE, BAR_HEIGHT = 3.3, 0.6
+LEFT, SPACING, BOTTOM = 0.75, 0.75, 0.65
 
 
 @dataclass(frozen=True, eq=False)
-class Bins:
+class CalibrationBins:
     """Sums over the rows of each unit in each of `BINS` equal bins: count, predicted, true. float64 [V, BINS, 3]."""
 
     sums: np.ndarray
     low: float
 
     @staticmethod
-    def of(predicted: np.ndarray, true: np.ndarray, unit: np.ndarray, units: int, low: float) -> Bins:
+    def from_values(
+        predicted: np.ndarray, true: np.ndarray, unit: np.ndarray, units: int, low: float
+    ) -> CalibrationBins:
         """predicted, true: [M] values in [low, 1]."""
         place = np.clip(((predicted - low) / (1 - low) * BINS).astype(int), 0, BINS - 1) + BINS * unit
         sums = [np.bincount(place, weights=values, minlength=units * BINS) for values in
                 (np.ones(len(place)), predicted, true)]
-        return Bins(np.stack(sums, axis=-1).reshape(units, BINS, 3), low)
+        return CalibrationBins(np.stack(sums, axis=-1).reshape(units, BINS, 3), low)
 
     @property
     def pooled(self) -> np.ndarray:
         return self.sums.sum(axis=0)
 
     @property
-    def error(self) -> float:
+    def calibration_error(self) -> float:
         """Expected calibration error: the bins' distances of truth and prediction, by their counts (Naeini 2015)."""
         n, predicted, true = self.pooled.T
         return float(np.abs(true - predicted).sum() / max(n.sum(), 1))
 
 
-Draw = Callable[["Axes", "Axes"], None]
+DrawPanel = Callable[["Axes", "Axes"], None]
 
 
 def draw_reliability(path: Path, run: ScoredRun) -> None:
     """Write the picture of any task: one panel for expressions and for action units, two for valence and arousal."""
-    panels: list[Draw] = []
+    panels: list[DrawPanel] = []
     for name, block in run.blocks.items():
-        panels += {"expr": _expressions, "va": _affects, "au": _action_units}[name](run, block)
+        panels += {"expr": _expression_panels, "va": _affect_panels, "au": _action_unit_panels}[name](run, block)
     columns, side = (1, 6.3) if len(panels) == 1 else (2, SIDE)
     rows = -(-len(panels) // columns)
-    height = SIDE + BAR + 0.12 + 1.05
-    width = LEFT + columns * (side + APART) - 0.4
-    made = titled(width, rows * height, f"Reliability of the outputs, {run.intervals}", run.heading,
+    height = SIDE + BAR_HEIGHT + 0.12 + 1.05
+    width = LEFT + columns * (side + SPACING) - 0.4
+    made = make_titled_figure(width, rows * height, f"Reliability of the outputs, {run.interval_label}", run.heading,
                   run.warning)
     for number, draw in enumerate(panels):
-        left = LEFT + (number % columns) * (side + APART)
-        bottom = (rows - 1 - number // columns) * height + BELOW
-        main = panel(made, left, bottom + BAR + 0.12, side, SIDE)
-        draw(main, panel(made, left, bottom, side, BAR, sharex=main))
-    save(made, path)
+        left = LEFT + (number % columns) * (side + SPACING)
+        bottom = (rows - 1 - number // columns) * height + BOTTOM
+        main = add_panel(made, left, bottom + BAR_HEIGHT + 0.12, side, SIDE)
+        draw(main, add_panel(made, left, bottom, side, BAR_HEIGHT, sharex=main))
+    save_png(made, path)
 
 
-def _expressions(run: ScoredRun, block: Block) -> list[Draw]:
+def _expression_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
     confidence, right = block.smoothed.max(axis=1), block.smoothed.argmax(axis=1) == block.target
-    bins = Bins.of(confidence, right, block.unit, run.units, 0.0)
+    bins = CalibrationBins.from_values(confidence, right, block.unit, run.units, 0.0)
 
     def draw(main: Axes, below: Axes) -> None:
-        _fill(main, bins, run.record.unit)
-        _count(below, bins, run.rows, "confidence: output of the class that is predicted")
-        describe(main, "", "share that is right", f"Expressions, top class: calibration error {bins.error:.3f}")
+        _draw_calibration(main, bins, run.record.unit)
+        _draw_histogram(below, bins, run.row_noun, "confidence: output of the class that is predicted")
+        set_labels(
+            main, "", "share that is right", f"Expressions, top class: calibration error {bins.calibration_error:.3f}"
+        )
+
     return [draw]
 
 
-def _action_units(run: ScoredRun, block: Block) -> list[Draw]:
+def _action_unit_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
     units = run.units
-    each = [Bins.of(block.smoothed[:, i], block.target[:, i], block.unit, units, 0.0)
+    each = [CalibrationBins.from_values(block.smoothed[:, i], block.target[:, i], block.unit, units, 0.0)
             for i in range(len(ACTION_UNITS))]
-    bins = Bins(np.sum([one.sums for one in each], axis=0), 0.0)
+    bins = CalibrationBins(np.sum([one.sums for one in each], axis=0), 0.0)
 
     def draw(main: Axes, below: Axes) -> None:
         for number, one in enumerate(each):
             held = one.pooled[one.pooled[:, 0] > 0]
             main.plot(held[:, 1] / held[:, 0], held[:, 2] / held[:, 0], color=PALE, linewidth=0.8, alpha=0.75, zorder=2,
                       label=None if number else "each action unit")
-        _fill(main, bins, run.record.unit)
+        _draw_calibration(main, bins, run.record.unit)
         main.legend(loc="upper left", fontsize=8, frameon=False)
-        _count(below, bins, "decisions", "predicted probability")
-        describe(main, "", "share that is present", f"Action units, pooled: calibration error {bins.error:.3f}")
+        _draw_histogram(below, bins, "decisions", "predicted probability")
+        set_labels(
+            main, "", "share that is present", f"Action units, pooled: calibration error {bins.calibration_error:.3f}"
+        )
+
     return [draw]
 
 
-def _affects(run: ScoredRun, block: Block) -> list[Draw]:
-    def panel_of(i: int) -> Draw:
-        bins = Bins.of(block.smoothed[:, i], block.target[:, i], block.unit, run.units, -1.0)
+def _affect_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
+    def make_panel(i: int) -> DrawPanel:
+        bins = CalibrationBins.from_values(block.smoothed[:, i], block.target[:, i], block.unit, run.units, -1.0)
 
         def draw(main: Axes, below: Axes) -> None:
-            _fill(main, bins, run.record.unit)
-            _count(below, bins, run.rows, f"predicted {AFFECTS[i]}")
-            describe(main, "", f"mean true {AFFECTS[i]}", f"{AFFECTS[i].capitalize()} by prediction")
+            _draw_calibration(main, bins, run.record.unit)
+            _draw_histogram(below, bins, run.row_noun, f"predicted {AFFECTS[i]}")
+            set_labels(main, "", f"mean true {AFFECTS[i]}", f"{AFFECTS[i].capitalize()} by prediction")
         return draw
-    return [panel_of(0), panel_of(1)]
+    return [make_panel(0), make_panel(1)]
 
 
-def _fill(axes: Axes, bins: Bins, unit: str) -> None:
+def _draw_calibration(axes: Axes, bins: CalibrationBins, unit: str) -> None:
     low, pooled = bins.low, bins.pooled
     held = pooled[:, 0] > 0
     n, predicted, true = pooled[held].T
@@ -138,7 +146,7 @@ def _fill(axes: Axes, bins: Bins, unit: str) -> None:
     axes.plot(x[~several], y[~several], "o", color=BLUE, markersize=5, markerfacecolor="white", zorder=6,
               clip_on=False)
     if not several.all():
-        axes.text(0.98, 0.03, f"hollow: one {unit} only", transform=axes.transAxes, fontsize=8, color=GREY, ha="right",
+        axes.text(0.98, 0.03, f"hollow: one {unit} only", transform=axes.transAxes, fontsize=8, color=GRAY, ha="right",
                   **TEXT)
     ticks = np.linspace(low, 1, 5 if low else 6)
     axes.set(xlim=(low, 1), ylim=(low, 1), xticks=ticks, yticks=ticks)
@@ -146,7 +154,7 @@ def _fill(axes: Axes, bins: Bins, unit: str) -> None:
     axes.tick_params(labelbottom=False)
 
 
-def _count(axes: Axes, bins: Bins, rows: str, x: str) -> None:
+def _draw_histogram(axes: Axes, bins: CalibrationBins, rows: str, x: str) -> None:
     counts = bins.pooled[:, 0]
     width = (1 - bins.low) / BINS
     left = bins.low + width * np.arange(BINS)
@@ -154,8 +162,8 @@ def _count(axes: Axes, bins: Bins, rows: str, x: str) -> None:
     axes.set_ylim(0, 1.45 * counts.max())
     for place, count in zip(left + width / 2, counts):
         if count:
-            axes.text(place, count + 0.06 * counts.max(), counted(int(count), 10_000), fontsize=7, color=GREY,
+            axes.text(place, count + 0.06 * counts.max(), format_count(int(count), 10_000), fontsize=7, color=GRAY,
                       ha="center", **TEXT)
     axes.set_yticks([])
     axes.spines[["left", "top", "right"]].set_visible(False)
-    describe(axes, x, rows)
+    set_labels(axes, x, rows)

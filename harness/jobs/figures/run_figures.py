@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.jobs.figures.classification import draw_expressions, draw_f1
+from harness.jobs.figures.classification import draw_expression_confusion, draw_f1
 from harness.jobs.figures.concordance import draw_ccc
 from harness.jobs.figures.reliability import draw_reliability
 from harness.jobs.figures.scored_run import ScoredRun
 from harness.jobs.figures.smoothing_curve import draw_smoothing
 from harness.jobs.figures.traces import draw_traces
 from harness.jobs.job_folder import JobFolder
-from harness.utils.plotting.style import drawing
+from harness.utils.plotting.style import plotting_context
 
 if TYPE_CHECKING:
     from harness.jobs.replay import Replay
@@ -32,7 +32,7 @@ def plot_run(
     run = ScoredRun(record, replay, choice, statistics)
     held = run.blocks
     wanted = {
-        "confusion.png": (draw_expressions, "expr" in held),
+        "confusion.png": (draw_expression_confusion, "expr" in held),
         "f1.png": (draw_f1, "expr" in held or "au" in held),
         "ccc.png": (draw_ccc, "va" in held),
         "traces.png": (draw_traces, replay.temporal and bool(held)),
@@ -41,7 +41,7 @@ def plot_run(
         "reliability.png": (draw_reliability, bool(held)),
     }
     drawn = {JobFolder(folder).pictures / name: draw for name, (draw, has) in wanted.items() if has}
-    with drawing():
+    with plotting_context():
         for path, draw in drawn.items():
             draw(path, run)
     return tuple(drawn)

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.metrics.tasks import ACTION_UNITS
 from harness.smoothing.kernels import required_lookahead
-from harness.utils.plotting.style import short
+from harness.utils.plotting.style import truncate
 
 if TYPE_CHECKING:
     from harness.jobs.replay import Replay
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from harness.metrics.unit_statistics import SufficientStatistics
     from harness.tracking.records import Record
 
-OPTIMISTIC = "optimistic: epoch, thresholds and filter were chosen on the very split that is reported"
+OPTIMISM_WARNING = "optimistic: epoch, thresholds and filter were chosen on the very split that is reported"
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class OutputRows:
     """The rows of one output (`expr`, `va`, `au`) whose label counts, M of them.
 
     target: as in `Labels`; raw, smoothed: float [M, C]; unit: int [M]; frame: int [M], 1-based.
@@ -35,8 +35,8 @@ class Block:
     unit: np.ndarray
     frame: np.ndarray
 
-    def take(self, rows: np.ndarray) -> Block:
-        return Block(self.target[rows], self.raw[rows], self.smoothed[rows], self.unit[rows], self.frame[rows])
+    def take(self, rows: np.ndarray) -> OutputRows:
+        return OutputRows(self.target[rows], self.raw[rows], self.smoothed[rows], self.unit[rows], self.frame[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,16 +49,16 @@ class ScoredRun:
     statistics: SufficientStatistics
 
     @property
-    def noun(self) -> str:
+    def unit_noun(self) -> str:
         """What is resampled, plural."""
         return f"{self.record.unit}s"
 
     @property
-    def intervals(self) -> str:
-        return f"95 % intervals over {self.noun}" if self.units > 1 else f"one {self.record.unit}, so no intervals"
+    def interval_label(self) -> str:
+        return f"95 % intervals over {self.unit_noun}" if self.units > 1 else f"one {self.record.unit}, so no intervals"
 
     @property
-    def rows(self) -> str:
+    def row_noun(self) -> str:
         """What is counted, plural."""
         return "frames" if self.replay.temporal else "images"
 
@@ -73,12 +73,12 @@ class ScoredRun:
         return len(self.replay.units)
 
     @cached_property
-    def blocks(self) -> Mapping[str, Block]:
+    def blocks(self) -> Mapping[str, OutputRows]:
         """By name of the output, in the order of the task; none for an output without a label that counts."""
         replay, slices = self.replay, self.replay.task.slices()
-        raw, smoothed = replay.raw(), replay.smoothed(self.choice.kernel, self.choice.radius)
+        raw, smoothed = replay.raw_outputs(), replay.smoothed_outputs(self.choice.kernel, self.choice.radius)
         valid = replay.task.valid(replay.targets)
-        return {name: Block(replay.targets[name][rows], raw[rows, slices[name]], smoothed[rows, slices[name]],
+        return {name: OutputRows(replay.targets[name][rows], raw[rows, slices[name]], smoothed[rows, slices[name]],
                             replay.unit[rows], replay.frames[rows])
                 for name, rows in valid.items() if rows.any()}
 
@@ -87,24 +87,26 @@ class ScoredRun:
         """Two lines: what was run, and on what it was scored."""
         record = self.record
         smoothed = "no smoothing" if record.kernel == "none" else \
-            f"{record.kernel.replace('_', ' ')}{_window(record.kernel, record.radius)} (radius {record.radius})"
-        backbone = short(record.backbone, 28) + (" (random)" if record.backbone_random else "")
+            f"{record.kernel.replace('_', ' ')}{_format_window(record.kernel, record.radius)} (radius {record.radius})"
+        backbone = truncate(record.backbone, 28) + (" (random)" if record.backbone_random else "")
         parts = [backbone, record.features, f"head {record.head}"]
         if self.replay.temporal:
             parts.append(smoothed)
         value = f"{record.metric} {record.metrics[record.metric]:.3f}"
         if record.ci_low is not None and record.ci_high is not None:
             value += f" [{record.ci_low:.3f}, {record.ci_high:.3f}]"
-        return (" · ".join(parts),
-                f"{short(record.dataset, 20)}, {record.split} · protocol {record.protocol} · run {record.group_id} · "
-                f"seed {record.seed} · {value}")
+        return (
+            " · ".join(parts),
+            f"{truncate(record.dataset, 20)}, {record.split} · protocol {record.protocol} · run {record.group_id} · "
+            f"seed {record.seed} · {value}",
+        )
 
     @property
     def warning(self) -> str:
-        return OPTIMISTIC if self.record.protocol == "published" else ""
+        return OPTIMISM_WARNING if self.record.protocol == "published" else ""
 
 
-def _window(kernel: str, radius: int) -> str:
+def _format_window(kernel: str, radius: int) -> str:
     """In words; `exponential` has none."""
     frames = radius + 1 + required_lookahead(kernel, radius)
     return "" if kernel == "exponential" else f" of {frames} frames"

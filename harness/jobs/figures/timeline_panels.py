@@ -8,41 +8,45 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.jobs.figures.scored_run import Block, ScoredRun
+from harness.jobs.figures.scored_run import OutputRows, ScoredRun
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
-from harness.utils.plotting.style import BLUE, CLASS_COLOURS, GRID, INK, PALE, TEXT, name_rows
-from harness.utils.plotting.timeline import line, raw_line, rgb, strip
+from harness.utils.plotting.style import BLUE, CLASS_COLORS, GRID, INK, PALE, TEXT, label_rows
+from harness.utils.plotting.timeline import color_to_rgb, draw_line, draw_raw_line, draw_strip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STRIP, LINE, UNIT = 0.2, 0.95, 0.165
+STRIP_HEIGHT, LINE_HEIGHT, UNIT_HEIGHT = 0.2, 0.95, 0.165
 """Inches of a class strip, of a panel of lines, of one action unit."""
-Draw = Callable[["Axes", int, int], None]
-Panels = list[tuple[Draw, float]]
+DrawPanel = Callable[["Axes", int, int], None]
+Panels = list[tuple[DrawPanel, float]]
 
 
-def heights(name: str, several: bool) -> float:
+def total_height(name: str, several: bool) -> float:
     """Inches of all panels of an output; `several`: beside others, so that the probability is left out."""
-    return {"va": 2 * LINE, "expr": 3 * STRIP + 0.08 + (0 if several else LINE), "au": 12 * UNIT + 0.08}[name]
+    return {
+        "va": 2 * LINE_HEIGHT,
+        "expr": 3 * STRIP_HEIGHT + 0.08 + (0 if several else LINE_HEIGHT),
+        "au": 12 * UNIT_HEIGHT + 0.08,
+    }[name]
 
 
-def affects(run: ScoredRun, block: Block, several: bool) -> Panels:
-    return [(partial(_affect, block, i, _range(run)), LINE) for i in range(len(AFFECTS))]
+def affect_panels(run: ScoredRun, block: OutputRows, several: bool) -> Panels:
+    return [(partial(_draw_affect, block, i, _value_range(run)), LINE_HEIGHT) for i in range(len(AFFECTS))]
 
 
-def expressions(run: ScoredRun, block: Block, several: bool) -> Panels:
-    panels: Panels = [(partial(_classes, block), 3 * STRIP + 0.08)]
-    return panels if several else [*panels, (partial(_probability, block), LINE)]
+def expression_panels(run: ScoredRun, block: OutputRows, several: bool) -> Panels:
+    panels: Panels = [(partial(_draw_classes, block), 3 * STRIP_HEIGHT + 0.08)]
+    return panels if several else [*panels, (partial(_draw_probability, block), LINE_HEIGHT)]
 
 
-def action_units(run: ScoredRun, block: Block, several: bool) -> Panels:
-    return [(partial(_units, run, block), 12 * UNIT + 0.08)]
+def action_unit_panels(run: ScoredRun, block: OutputRows, several: bool) -> Panels:
+    return [(partial(_draw_action_units, run, block), 12 * UNIT_HEIGHT + 0.08)]
 
 
-PANELS: dict[str, Callable[[ScoredRun, Block, bool], Panels]] = {
-    "va": affects, "expr": expressions, "au": action_units}
+PANELS: dict[str, Callable[[ScoredRun, OutputRows, bool], Panels]] = {
+    "va": affect_panels, "expr": expression_panels, "au": action_unit_panels}
 
 
 def draw_legends(made: Figure, names: tuple[str, ...], run: ScoredRun, top: float, height: float) -> None:
@@ -54,7 +58,7 @@ def draw_legends(made: Figure, names: tuple[str, ...], run: ScoredRun, top: floa
         "va": [Line2D([], [], color=INK, linewidth=1.4, label="truth"),
                Line2D([], [], color=PALE, linewidth=1, label="raw"),
                Line2D([], [], color=BLUE, linewidth=1.6, label="smoothed")],
-        "expr": [Patch(color=colour, label=name) for name, colour in zip(EXPRESSIONS, CLASS_COLOURS)],
+        "expr": [Patch(color=colour, label=name) for name, colour in zip(EXPRESSIONS, CLASS_COLORS)],
         "au": [Patch(color=colour, label=f"{what} present") for what, colour in
                (("truth:", INK), ("raw decision:", PALE), ("smoothed decision:", BLUE))]}
     for number, name in enumerate(names):
@@ -63,7 +67,7 @@ def draw_legends(made: Figure, names: tuple[str, ...], run: ScoredRun, top: floa
                     columnspacing=1.3, handletextpad=0.5, borderaxespad=0)
 
 
-def _range(run: ScoredRun) -> tuple[float, float]:
+def _value_range(run: ScoredRun) -> tuple[float, float]:
     """That of all videos, to quarters, so that they are seen at one scale; a few raw outputs may lie outside."""
     block = run.blocks["va"]
     low, high = np.percentile(block.raw, [1, 99])
@@ -72,11 +76,11 @@ def _range(run: ScoredRun) -> tuple[float, float]:
     return float(np.floor(4 * low) / 4), float(np.ceil(4 * high) / 4)
 
 
-def _affect(block: Block, i: int, limits: tuple[float, float], axes: Axes, first: int, last: int) -> None:
+def _draw_affect(block: OutputRows, i: int, limits: tuple[float, float], axes: Axes, first: int, last: int) -> None:
     axes.axhline(0, color=GRID, linewidth=0.8)
-    raw_line(axes, block.frame, block.raw[:, i])
-    line(axes, block.frame, block.target[:, i], INK, 1.4)
-    line(axes, block.frame, block.smoothed[:, i], BLUE, 1.5)
+    draw_raw_line(axes, block.frame, block.raw[:, i])
+    draw_line(axes, block.frame, block.target[:, i], INK, 1.4)
+    draw_line(axes, block.frame, block.smoothed[:, i], BLUE, 1.5)
     axes.set_ylim(*limits)
     axes.set_yticks([limits[0], 0, limits[1]])
     low, _, high = axes.get_yticklabels()
@@ -85,29 +89,29 @@ def _affect(block: Block, i: int, limits: tuple[float, float], axes: Axes, first
     axes.set_ylabel(AFFECTS[i], fontsize=8.5, color=INK, **TEXT)
 
 
-def _probability(block: Block, axes: Axes, first: int, last: int) -> None:
+def _draw_probability(block: OutputRows, axes: Axes, first: int, last: int) -> None:
     own = (np.arange(len(block.target)), block.target)
-    raw_line(axes, block.frame, block.raw[own])
-    line(axes, block.frame, block.smoothed[own], BLUE, 1.5)
+    draw_raw_line(axes, block.frame, block.raw[own])
+    draw_line(axes, block.frame, block.smoothed[own], BLUE, 1.5)
     axes.set_ylim(-0.03, 1.03)
     axes.set_yticks([0, 0.5, 1])
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_ylabel("p of truth", fontsize=8.5, color=INK, **TEXT)
 
 
-def _classes(block: Block, axes: Axes, first: int, last: int) -> None:
+def _draw_classes(block: OutputRows, axes: Axes, first: int, last: int) -> None:
     rows = np.stack([block.target, block.raw.argmax(axis=1), block.smoothed.argmax(axis=1)])
-    strip(axes, np.array([rgb(colour) for colour in CLASS_COLOURS])[rows], block.frame, first, last)
-    name_rows(axes, range(3), ("truth", "raw", "smoothed"), 0.05)
+    draw_strip(axes, np.array([color_to_rgb(colour) for colour in CLASS_COLORS])[rows], block.frame, first, last)
+    label_rows(axes, range(3), ("truth", "raw", "smoothed"), 0.05)
     axes.hlines([0.5, 1.5], first - 0.5, last + 0.5, color="white", linewidth=1.5)
 
 
-def _units(run: ScoredRun, block: Block, axes: Axes, first: int, last: int) -> None:
+def _draw_action_units(run: ScoredRun, block: OutputRows, axes: Axes, first: int, last: int) -> None:
     """Three thin rows for each action unit, and a white one between."""
     decided = [block.target == 1, block.raw >= run.thresholds, block.smoothed >= run.thresholds]
     colours = np.ones((len(ACTION_UNITS), 4, len(block.frame), 3))
-    colours[:, :3] = rgb("#f4f6f8")
+    colours[:, :3] = color_to_rgb("#f4f6f8")
     for row, (present, colour) in enumerate(zip(decided, (INK, PALE, BLUE))):
-        colours[:, row][present.T] = rgb(colour)
-    strip(axes, colours.reshape(-1, len(block.frame), 3), block.frame, first, last)
-    name_rows(axes, 4 * np.arange(len(ACTION_UNITS)) + 1, ACTION_UNITS, 0.05, 8)
+        colours[:, row][present.T] = color_to_rgb(colour)
+    draw_strip(axes, colours.reshape(-1, len(block.frame), 3), block.frame, first, last)
+    label_rows(axes, 4 * np.arange(len(ACTION_UNITS)) + 1, ACTION_UNITS, 0.05, 8)

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.jobs.figures.scored_run import Block, ScoredRun
-from harness.jobs.figures.timeline_panels import PANELS, draw_legends, heights
+from harness.jobs.figures.scored_run import OutputRows, ScoredRun
+from harness.jobs.figures.timeline_panels import PANELS, draw_legends, total_height
 from harness.metrics.counts import concordance, f1
-from harness.utils.plotting.style import INK, TEXT, panel, save, short, titled
+from harness.utils.plotting.style import INK, TEXT, add_panel, make_titled_figure, save_png, truncate
 
-FEWEST = 10
+MIN_FRAMES = 10
 """Scored frames of a video that is shown, where any has so many."""
 LEFT, WIDTH = 0.95, 9.0
-ABOVE, BETWEEN, LEGEND = 0.34, 0.55, 0.26
+LABEL_HEIGHT, SPACING, LEGEND_HEIGHT = 0.34, 0.55, 0.26
 
 
 @dataclass(frozen=True)
-class Shown:
+class SelectedVideo:
     """One video: its number in `units`, its place in words, its value."""
 
     unit: int
@@ -30,26 +30,26 @@ class Shown:
 
 def draw_traces(path: Path, run: ScoredRun) -> None:
     """Write the picture of a run on videos."""
-    values, measure = per_video(run)
-    shown = chosen(values, np.bincount(np.concatenate([block.unit for block in run.blocks.values()]),
+    values, measure = score_videos(run)
+    shown = select_videos(values, np.bincount(np.concatenate([block.unit for block in run.blocks.values()]),
                                        minlength=run.units))
     blocks = run.blocks
-    each = sum(heights(name, len(blocks) > 1) for name in blocks)
-    total = len(shown) * (each + ABOVE + BETWEEN) + LEGEND * len(blocks) + 0.05
-    made = titled(WIDTH, total, "Truth, raw and smoothed outputs of single videos", run.heading,
+    each = sum(total_height(name, len(blocks) > 1) for name in blocks)
+    total = len(shown) * (each + LABEL_HEIGHT + SPACING) + LEGEND_HEIGHT * len(blocks) + 0.05
+    made = make_titled_figure(WIDTH, total, "Truth, raw and smoothed outputs of single videos", run.heading,
                   run.warning)
-    draw_legends(made, tuple(blocks), run, total, LEGEND)
-    top = total - LEGEND * len(blocks) - 0.05
+    draw_legends(made, tuple(blocks), run, total, LEGEND_HEIGHT)
+    top = total - LEGEND_HEIGHT * len(blocks) - 0.05
     for video in shown:
-        top -= ABOVE
-        _label(made, run, video, top, measure)
+        top -= LABEL_HEIGHT
+        _draw_label(made, run, video, top, measure)
         held = {name: block.take(block.unit == video.unit) for name, block in blocks.items()}
-        _video(made, run, held, top)
-        top -= each + BETWEEN
-    save(made, path)
+        _draw_video(made, run, held, top)
+        top -= each + SPACING
+    save_png(made, path)
 
 
-def per_video(run: ScoredRun) -> tuple[np.ndarray, str]:
+def score_videos(run: ScoredRun) -> tuple[np.ndarray, str]:
     """float64 [V] by which videos are ranked, NaN where undefined, and its name.
 
     Share of right frames, mean CCC, F1 over all action units together; their mean where a task has several.
@@ -73,37 +73,37 @@ def per_video(run: ScoredRun) -> tuple[np.ndarray, str]:
     return mean, names[0] if len(names) == 1 else "the mean of CCC, accuracy and F1"
 
 
-def chosen(values: np.ndarray, frames: np.ndarray) -> list[Shown]:
+def select_videos(values: np.ndarray, frames: np.ndarray) -> list[SelectedVideo]:
     """The best, the median and the worst of the videos that have a value; fewer where there are fewer."""
     able = np.flatnonzero(~np.isnan(values))
-    long = able[frames[able] >= FEWEST]
+    long = able[frames[able] >= MIN_FRAMES]
     able = long if len(long) else able
     if not len(able):
-        return [Shown(int(frames.argmax()), "longest", float("nan"))]
+        return [SelectedVideo(int(frames.argmax()), "longest", float("nan"))]
     order = able[np.argsort(-values[able], kind="stable")]
     places = {"best": 0, "median": len(order) // 2, "worst": len(order) - 1}
     if len(order) == 1:
-        return [Shown(int(order[0]), "the only one", float(values[order[0]]))]
+        return [SelectedVideo(int(order[0]), "the only one", float(values[order[0]]))]
     if len(order) == 2:
         del places["median"]
-    return [Shown(int(order[at]), f"{place} of {len(order)}", float(values[order[at]]))
+    return [SelectedVideo(int(order[at]), f"{place} of {len(order)}", float(values[order[at]]))
             for place, at in places.items()]
 
 
-def _label(made, run: ScoredRun, video: Shown, top: float, measure: str) -> None:
+def _draw_label(made, run: ScoredRun, video: SelectedVideo, top: float, measure: str) -> None:
     value = "undefined" if np.isnan(video.value) else f"{round(video.value, 3) + 0.0:.3f}"
-    name = short(run.replay.units[video.unit], 60)
+    name = truncate(run.replay.units[video.unit], 60)
     made.text(0.14 / WIDTH, (top + 0.07) / made.get_figheight(), f"{name}   {video.place}, {measure}: {value}",
               fontsize=9.5, color=INK, weight="bold", va="bottom", **TEXT)
 
 
-def _video(made, run: ScoredRun, held: Mapping[str, Block], top: float) -> None:
+def _draw_video(made, run: ScoredRun, held: Mapping[str, OutputRows], top: float) -> None:
     frames = np.concatenate([block.frame for block in held.values()])
     first, last = int(frames.min()), int(frames.max())
     several = len(held) > 1
     for name, block in held.items():
         for draw, height in PANELS[name](run, block, several):
-            axes = panel(made, LEFT, top - height, WIDTH - LEFT - 0.25, height - 0.08)
+            axes = add_panel(made, LEFT, top - height, WIDTH - LEFT - 0.25, height - 0.08)
             if len(block.frame):
                 draw(axes, first, last)
             axes.set_xlim(first - 0.5, last + 0.5)

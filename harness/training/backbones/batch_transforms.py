@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from harness.training.backbones.config import Augmentation
 
 
-class PictureInputs:
+class ImageTransform:
     """uint8 [B, P, P, 3] -> float32 [B, 3, S, S] as the preprocessing says, channels last in memory."""
 
     def __init__(self, preprocessing: Preprocessing, augmentation: Augmentation) -> None:
         self.preprocessing, self.augmentation = preprocessing, augmentation
         self.scaling: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
-    def train(self, images: Tensor, random: torch.Generator) -> Tensor:
+    def train_transform(self, images: Tensor, random: torch.Generator) -> Tensor:
         """Augmented; a pure function of the images and `random`, which lives on their device."""
         how = self.augmentation
-        return self._normalised(augment(_float(images), random, how.strength, how.flip, how.crop,
+        return self._normalize(augment(_to_float(images), random, how.strength, how.flip, how.crop,
                                         self.preprocessing.input_size, how.geometry))
 
-    def plain(self, images: Tensor) -> Tensor:
+    def eval_transform(self, images: Tensor) -> Tensor:
         """As they are; P is S."""
-        return self._normalised(_float(images))
+        return self._normalize(_to_float(images))
 
-    def _normalised(self, pixels: Tensor) -> Tensor:
-        scale, offset = self._scaling(pixels.device)
+    def _normalize(self, pixels: Tensor) -> Tensor:
+        scale, offset = self._scale_and_offset(pixels.device)
         return (pixels * scale - offset).contiguous(memory_format=torch.channels_last)
 
-    def _scaling(self, device: torch.device) -> tuple[Tensor, Tensor]:
+    def _scale_and_offset(self, device: torch.device) -> tuple[Tensor, Tensor]:
         if device not in self.scaling:
             std = torch.tensor(self.preprocessing.std).view(1, 3, 1, 1)
             mean = torch.tensor(self.preprocessing.mean).view(1, 3, 1, 1)
@@ -43,6 +43,6 @@ class PictureInputs:
         return self.scaling[device]
 
 
-def _float(images: Tensor) -> Tensor:
+def _to_float(images: Tensor) -> Tensor:
     """uint8 [B, P, P, 3] -> float32 [B, 3, P, P] in [0, 1], channels last in memory."""
     return images.permute(0, 3, 1, 2).float().mul_(1 / 255)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from harness.training.backbones.stage_config import Expressions, Identities
 from harness.utils.errors import InputError
-from harness.utils.validation import Checked
+from harness.utils.validation import ValidatedSettings
 
 REVISION = 2
 """Raised when the same settings and stills give other weights, so that old checkpoints are not taken for new ones."""
@@ -19,7 +19,7 @@ STRATEGIES = ("auto", "ddp")
 
 
 @dataclass(frozen=True)
-class Augmentation(Checked):
+class Augmentation(ValidatedSettings):
     """Random changes of each training still.
 
     Parameters
@@ -56,15 +56,15 @@ class Augmentation(Checked):
     _what = "augmentation of backbone training"
 
     def __post_init__(self) -> None:
-        self._number("strength", 0, 1)
+        self._validate_number("strength", 0, 1)
         if self.geometry is not None:
-            self._number("geometry", 0, 4)
-        self._number("crop", 0, 1, above=True)
-        self._number("enlarge", 1, 4)
+            self._validate_number("geometry", 0, 4)
+        self._validate_number("crop", 0, 1, above=True)
+        self._validate_number("enlarge", 1, 4)
 
 
 @dataclass(frozen=True)
-class StillsConfig(Checked):
+class StillsConfig(ValidatedSettings):
     """How a backbone is trained on stills: identities first, then expressions (Savchenko 2022).
 
     Parameters
@@ -124,18 +124,18 @@ class StillsConfig(Checked):
         if self.identities is None and self.expressions is None:
             raise InputError(f"{self._what}: identities and expressions are both left out; nothing to train")
         if len(self.margin) != 2 or not all(math.isfinite(share) and 0 <= share <= 2 for share in self.margin):
-            self._refuse("margin", "two shares between 0 and 2 (of the box's width, of its height)")
-        self._whole("batch_size", 2)
+            self._raise_invalid("margin", "two shares between 0 and 2 (of the box's width, of its height)")
+        self._validate_integer("batch_size", 2)
         for name in ("weight_decay", "clip", "sam"):
-            self._number(name, 0)
-        self._share("average")
-        self._one_of("precision", PRECISIONS)
-        self._whole("threads", 1)
-        self._whole("seed", 0)
+            self._validate_number(name, 0)
+        self._validate_fraction("average")
+        self._validate_choice("precision", PRECISIONS)
+        self._validate_integer("threads", 1)
+        self._validate_integer("seed", 0)
 
 
 @dataclass(frozen=True)
-class Hardware(Checked):
+class Hardware(ValidatedSettings):
     """Where a backbone training runs; the identity of the trained backbone does not depend on it.
 
     Parameters
@@ -175,14 +175,14 @@ class Hardware(Checked):
     _what = "hardware of backbone training"
 
     def __post_init__(self) -> None:
-        self._one_of("accelerator", ACCELERATORS)
+        self._validate_choice("accelerator", ACCELERATORS)
         if self.devices != "auto" and not (str(self.devices).isdecimal() and int(self.devices) > 0):
-            self._refuse("devices", "'auto' or a number of devices")
-        self._whole("nodes", 1)
-        self._one_of("strategy", STRATEGIES)
-        self._whole("accumulate", 1)
-        self._whole("workers", 0)
-        self._number("memory_gb", 0)
+            self._raise_invalid("devices", "'auto' or a number of devices")
+        self._validate_integer("nodes", 1)
+        self._validate_choice("strategy", STRATEGIES)
+        self._validate_integer("accumulate", 1)
+        self._validate_integer("workers", 0)
+        self._validate_number("memory_gb", 0)
 
     def batch(self, size: int) -> int:
         """Rows of each of the `accumulate` batches of a step of `size` rows; InputError where that leaves a rest."""
@@ -191,7 +191,7 @@ class Hardware(Checked):
                              "equal batches of two stills or more")
         return size // self.accumulate
 
-    def trainer(self, precision: str) -> dict[str, Any]:
+    def trainer_arguments(self, precision: str) -> dict[str, Any]:
         """Arguments of Lightning's Trainer."""
         return {"accelerator": self.accelerator, "num_nodes": self.nodes, "strategy": self.strategy,
                 "devices": self.devices if self.devices == "auto" else int(self.devices),

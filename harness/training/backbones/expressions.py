@@ -17,63 +17,63 @@ from harness.metrics.scores import ccc, p_au
 from harness.training import losses
 from harness.training.backbones import evaluation
 from harness.training.backbones.images import ImageSet
-from harness.training.backbones.loader import Balanced, Natural
+from harness.training.backbones.loader import BalancedOrder, ShuffledOrder
 from harness.training.backbones.stage_config import Expressions
-from harness.training.backbones.stages import Outcome, Session, Stage, learn
+from harness.training.backbones.stages import Session, Stage, StageResult, train_stage
 from harness.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 NAME = "expressions"
-BASIC = frozenset(tasks.EXPRESSIONS[:7])
+BASIC_EXPRESSIONS = frozenset(tasks.EXPRESSIONS[:7])
 AFFECTS = ("Valence", "Arousal")
 OUTPUTS = {"va": tasks.VA, "au": tasks.AU}
-MEANING = {"va": "valence and arousal", "au": "all twelve action units"}
+OUTPUT_NAMES = {"va": "valence and arousal", "au": "all twelve action units"}
 
 
 @dataclass(frozen=True)
-class Report:
+class ExpressionEvaluation:
     """Of the validation stills, of the selection slice where no validation still has an expression."""
 
     metrics: dict[str, float]
     classes: tuple[str, ...]
     confusion: np.ndarray
-    errors: tuple[evaluation.Error, ...]
+    errors: tuple[evaluation.Misclassification, ...]
 
 
-def train_expressions(session: Session) -> tuple[Report, Outcome]:
+def train_expressions(session: Session) -> tuple[ExpressionEvaluation, StageResult]:
     """Weighted cross entropy of the backbone's own scores and, with `also`, losses of the columns behind them."""
     how, seed = session.config.expressions, session.config.seed
     train = session.train.stills
-    course = ExpressionTargets.of(how, train)
+    course = ExpressionTargets.from_stills(how, train)
     for block in sorted(set(how.also) - set(course.also)):
-        logger.info(f"no training still has {MEANING[block]}; expressions are learned without")
+        logger.info(f"no training still has {OUTPUT_NAMES[block]}; expressions are learned without")
     targets = course.targets(train)
     if how.held_out:
-        held = _selection(course, train, how.held_out, seed)
+        held = _selection_mask(course, train, how.held_out, seed)
         pictures, choosing = session.plain, np.flatnonzero(held & targets["expr"][1])
     else:
         held = np.zeros(len(train), bool)
-        pictures, choosing = _validation(session, course)
+        pictures, choosing = _validation_rows(session, course)
     learned = np.flatnonzero(~held & np.logical_or.reduce([valid for _, valid in targets.values()]))
     labels = targets["expr"][0][learned]
-    _require_two(labels)
+    _check_two_classes(labels)
     truth = course.labels(pictures.stills)[choosing]
     if (seen := len(np.unique(truth))) < 2:
         logger.warning(f"the {len(truth)} stills that choose the epoch have {seen} expression; "
                        "they tell little, see expressions.held_out")
-    loader = session.loader(learned, _tensors(targets, learned), Balanced(labels, seed + 1)
-                            if how.sampling == "balanced" else Natural(len(learned), seed + 1))
+    loader = session.make_loader(learned, _to_tensors(targets, learned), BalancedOrder(labels, seed + 1)
+                            if how.sampling == "balanced" else ShuffledOrder(len(learned), seed + 1))
     value = evaluation.macro_f1 if how.keep == "macro_f1" else evaluation.accuracy
 
     def score(outputs: np.ndarray) -> float:
-        return value(course.confusion(truth, outputs))
+        return value(course.confusion_matrix(truth, outputs))
 
-    lesson = Stage(NAME, course.columns, loader, _losses(course, how, targets, learned), how.schedule, pictures,
+    lesson = Stage(NAME, course.columns, loader, _make_losses(course, how, targets, learned), how.schedule, pictures,
                     choosing, score, how.keep.replace("macro_f1", "macro F1"), seed + 2)
-    outcome = learn(session, lesson)
+    outcome = train_stage(session, lesson)
     chose = {f"selection_{how.keep}": outcome.value} if how.held_out else {}
-    return _report(session, course, pictures, choosing, chose), outcome
+    return _evaluate(session, course, pictures, choosing, chose), outcome
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,14 @@ class ExpressionTargets:
     also: tuple[str, ...]
 
     @classmethod
-    def of(cls, how: Expressions, stills: Stills) -> ExpressionTargets:
+    def from_stills(cls, how: Expressions, stills: Stills) -> ExpressionTargets:
         """Eight classes, or the seven basic ones; `number` is the new number of each old one, -1 where left out."""
         known = stills.classes
-        kept = tuple(name for name in known if how.classes == 8 or name in BASIC)
+        kept = tuple(name for name in known if how.classes == 8 or name in BASIC_EXPRESSIONS)
         if len(kept) != how.classes:
             raise InputError(f"expressions.classes={how.classes}, but the stills' classes are {', '.join(known)}")
         return cls(kept, np.array([kept.index(name) if name in kept else -1 for name in known]),
-                   tuple(block for block in how.also if _annotated(stills, block).any()))
+                   tuple(block for block in how.also if _label_mask(stills, block).any()))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -119,20 +119,20 @@ class ExpressionTargets:
 
     def valid(self, stills: Stills) -> dict[str, np.ndarray]:
         """bool [N] for each block: the stills that have its label."""
-        return {"expr": self.labels(stills) >= 0} | {block: _annotated(stills, block) for block in self.also}
+        return {"expr": self.labels(stills) >= 0} | {block: _label_mask(stills, block) for block in self.also}
 
-    def confusion(self, truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    def confusion_matrix(self, truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         count = len(self.classes)
-        return evaluation.confusion(truth, outputs[:, :count].argmax(axis=1), count)
+        return evaluation.confusion_matrix(truth, outputs[:, :count].argmax(axis=1), count)
 
 
-def _annotated(stills: Stills, block: str) -> np.ndarray:
+def _label_mask(stills: Stills, block: str) -> np.ndarray:
     """bool [N]: the stills that have this label besides the expression."""
     values = getattr(stills, block)
     return np.zeros(len(stills), bool) if values is None else OUTPUTS[block].valid(values)
 
 
-def _selection(course: ExpressionTargets, stills: Stills, share: float, seed: int) -> np.ndarray:
+def _selection_mask(course: ExpressionTargets, stills: Stills, share: float, seed: int) -> np.ndarray:
     """bool [N]: all stills of about that share of the training subjects; those with an expression choose the epoch."""
     labelled = np.flatnonzero(course.labels(stills) >= 0)
     names = [stills.subjects[subject] for subject in stills.subject[labelled].tolist()]
@@ -144,31 +144,33 @@ def _selection(course: ExpressionTargets, stills: Stills, share: float, seed: in
     return np.isin(stills.subject, stills.subject[held])
 
 
-def _validation(session: Session, course: ExpressionTargets) -> tuple[ImageSet, np.ndarray]:
+def _validation_rows(session: Session, course: ExpressionTargets) -> tuple[ImageSet, np.ndarray]:
     """The validation pictures and their rows that have an expression; InputError where there is none."""
-    rows = _labelled(session.validation, course)
+    rows = _labeled_rows(session.validation, course)
     if not len(rows):
         raise InputError("no validation still has an expression, and expressions.held_out=0 leaves the choice of the "
                          "epoch to them: set expressions.held_out to a share of the training stills")
     return session.validation, rows
 
 
-def _labelled(pictures: ImageSet | None, course: ExpressionTargets) -> np.ndarray:
+def _labeled_rows(pictures: ImageSet | None, course: ExpressionTargets) -> np.ndarray:
     return np.flatnonzero(course.labels(pictures.stills) >= 0) if pictures is not None else np.empty(0, np.int64)
 
 
-def _require_two(labels: np.ndarray) -> None:
+def _check_two_classes(labels: np.ndarray) -> None:
     seen = np.unique(labels[labels >= 0])
     if len(seen) < 2:
         raise InputError(f"the training stills have {len(seen)} expressions; learning them needs two at least")
 
 
-def _tensors(targets: dict[str, tuple[np.ndarray, np.ndarray]], rows: np.ndarray) -> dict[str, tuple[Tensor, Tensor]]:
+def _to_tensors(
+    targets: dict[str, tuple[np.ndarray, np.ndarray]], rows: np.ndarray
+) -> dict[str, tuple[Tensor, Tensor]]:
     return {name: (torch.from_numpy(target[rows]), torch.from_numpy(valid[rows]))
             for name, (target, valid) in targets.items()}
 
 
-def _losses(
+def _make_losses(
     course: ExpressionTargets, how: Expressions, targets: dict[str, Any], rows: np.ndarray
 ) -> losses.BlockLosses:
     weights = class_weights(targets["expr"][0][rows], len(course.classes), how.weight_limit)
@@ -178,7 +180,7 @@ def _losses(
     if "va" in course.also:
         blocks["va"] = losses.OneMinusCCC(linear=True)
     if "au" in course.also:
-        blocks["au"] = losses.BinaryCrossEntropy.of(targets["au"][0][rows])
+        blocks["au"] = losses.BinaryCrossEntropy.from_labels(targets["au"][0][rows])
     return losses.BlockLosses(blocks, course.slices)
 
 
@@ -188,27 +190,30 @@ def class_weights(labels: np.ndarray, classes: int, limit: float) -> np.ndarray:
     return weights / weights[labels[labels >= 0]].mean()
 
 
-def _report(
+def _evaluate(
     session: Session, course: ExpressionTargets, pictures: ImageSet, rows: np.ndarray, chose: dict[str, float]
-) -> Report:
-    reported = len(_labelled(session.validation, course)) > 0
+) -> ExpressionEvaluation:
+    reported = len(_labeled_rows(session.validation, course)) > 0
     if reported:
         pictures = session.validation
         rows = np.flatnonzero(np.logical_or.reduce(list(course.valid(pictures.stills).values())))
-    scores = evaluation.outputs(session, pictures, rows)[1]
+    scores = evaluation.compute_outputs(session, pictures, rows)[1]
     stills = pictures.stills.take(rows)
     shown = np.flatnonzero(course.labels(stills) >= 0)
     truth, said = course.labels(stills)[shown], scores[shown, :len(course.classes)]
-    counts = course.confusion(truth, said)
+    counts = course.confusion_matrix(truth, said)
     found = {"expression_classes": int((counts.sum(axis=1) > 0).sum()), **chose}
     if reported:
-        found |= {"expression_macro_f1": evaluation.macro_f1(counts),
-                  "expression_accuracy": evaluation.accuracy(counts), **_beside(course, stills, scores)}
-    errors = evaluation.errors([stills.images[row] for row in shown], truth, said, course.classes)
-    return Report(found, course.classes, counts, errors)
+        found |= {
+            "expression_macro_f1": evaluation.macro_f1(counts),
+            "expression_accuracy": evaluation.accuracy(counts),
+            **_score_additional_outputs(course, stills, scores),
+        }
+    errors = evaluation.most_confident_errors([stills.images[row] for row in shown], truth, said, course.classes)
+    return ExpressionEvaluation(found, course.classes, counts, errors)
 
 
-def _beside(course: ExpressionTargets, stills: Stills, scores: np.ndarray) -> dict[str, float]:
+def _score_additional_outputs(course: ExpressionTargets, stills: Stills, scores: np.ndarray) -> dict[str, float]:
     """CCC of the columns behind the classes, and mean F1 of the action units (present above 0), of all stills that
     have them, with an expression or without."""
     found, valid = {}, course.valid(stills)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHUNK = 64
-NAMED = 10
+MAX_LOGGED = 10
 """Unreadable stills that are named one by one."""
 
 
@@ -53,28 +53,28 @@ class ImageSet:
             return
         for place, row in enumerate(rows.tolist()):
             try:
-                images[place] = self.picture(row)
+                images[place] = self.load_image(row)
             except ValueError as error:
                 raise FramelightError(f"{error}; it could be read when the training began") from error
 
-    def picture(self, row: int) -> np.ndarray:
+    def load_image(self, row: int) -> np.ndarray:
         """The still cut to its box and resized as `backbones.resize` does; ValueError that names an unreadable one."""
         from backbones import resize
-        from harness.data.boxes import cut
-        from harness.data.image_decoding import CorruptImage, decode
+        from harness.data.boxes import crop_to_box
+        from harness.data.image_decoding import CorruptImage, decode_image
 
         path, boxes = self.stills.images[row], self.stills.boxes
         try:
-            image = decode(path)
+            image = decode_image(path)
         except CorruptImage as error:
             raise ValueError(str(error)) from error
         try:
-            return resize(image if boxes is None else cut(image, boxes[row], self.margin), self.preprocessing)
+            return resize(image if boxes is None else crop_to_box(image, boxes[row], self.margin), self.preprocessing)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
 
-def read(stills: Stills, preprocessing: Preprocessing, margin: tuple[float, float] = (0, 0),
+def load_images(stills: Stills, preprocessing: Preprocessing, margin: tuple[float, float] = (0, 0),
          keep: bool = True, workers: int = 2, recall: Callable[[Callable[[], Any]], Any] = lambda find: find()
          ) -> ImageSet:
     """Pictures of every still that can be read; the others are logged and left out.
@@ -85,11 +85,11 @@ def read(stills: Stills, preprocessing: Preprocessing, margin: tuple[float, floa
     pictures = ImageSet(stills, preprocessing, margin)
     images = pictures.empty(len(stills)) if keep else None
     if keep:
-        faults = _decode(pictures, images, workers)
+        faults = _decode_all(pictures, images, workers)
     else:
-        found = recall(lambda: {str(row): fault for row, fault in _decode(pictures, None, workers).items()})
+        found = recall(lambda: {str(row): fault for row, fault in _decode_all(pictures, None, workers).items()})
         faults = {int(row): fault for row, fault in found.items()}
-    _name(faults, len(stills))
+    _log_unreadable(faults, len(stills))
     good = np.setdiff1d(np.arange(len(stills)), np.fromiter(faults, np.int64, len(faults)))
     if images is not None and faults:
         for place, row in enumerate(good.tolist()):  # in place: the set may fill most of the memory
@@ -98,13 +98,13 @@ def read(stills: Stills, preprocessing: Preprocessing, margin: tuple[float, floa
     return ImageSet(stills.take(good) if faults else stills, preprocessing, margin, images)
 
 
-def _decode(pictures: ImageSet, images: np.ndarray | None, workers: int) -> dict[int, str]:
+def _decode_all(pictures: ImageSet, images: np.ndarray | None, workers: int) -> dict[int, str]:
     """Decode every still, to `images` where given: what is wrong with those that cannot be, by row."""
-    def one(start: int) -> dict[int, str]:
+    def decode_chunk(start: int) -> dict[int, str]:
         faults = {}
         for row in range(start, min(start + CHUNK, len(pictures))):
             try:
-                picture = pictures.picture(row)
+                picture = pictures.load_image(row)
             except ValueError as error:
                 faults[row] = str(error)
                 continue
@@ -113,14 +113,16 @@ def _decode(pictures: ImageSet, images: np.ndarray | None, workers: int) -> dict
         return faults
 
     with ThreadPoolExecutor(workers) as pool:
-        return {row: fault for part in pool.map(one, range(0, len(pictures), CHUNK)) for row, fault in part.items()}
+        return {
+            row: fault for part in pool.map(decode_chunk, range(0, len(pictures), CHUNK)) for row, fault in part.items()
+        }
 
 
-def _name(faults: dict[int, str], count: int) -> None:
+def _log_unreadable(faults: dict[int, str], count: int) -> None:
     if len(faults) == count:
         raise InputError(f"none of the {count} stills can be read" +
                          (f"; first: {next(iter(faults.values()))}" if faults else ""))
-    for fault in list(faults.values())[:NAMED]:
+    for fault in list(faults.values())[:MAX_LOGGED]:
         logger.info(f"left out a still: {fault}")
-    if len(faults) > NAMED:
-        logger.info(f"left out {len(faults) - NAMED} more stills that cannot be read")
+    if len(faults) > MAX_LOGGED:
+        logger.info(f"left out {len(faults) - MAX_LOGGED} more stills that cannot be read")

@@ -14,7 +14,7 @@ from harness.utils.files import atomic_write, remove_stale_temp_files, write_jso
 if TYPE_CHECKING:
     from torch import Tensor
 
-IDENTITY = "training.json"
+IDENTITY_FILE = "training.json"
 
 
 class StageCheckpoints:
@@ -28,28 +28,28 @@ class StageCheckpoints:
         self.folder, self.writes = Path(folder), writes
         if not writes:
             return
-        found = self._json(IDENTITY)
-        if found is None and not all(path.match(".*.aside") for path in self._left()):
+        found = self._read_json(IDENTITY_FILE)
+        if found is None and not all(path.match(".*.aside") for path in self._list_files()):
             raise InputError(f"{self.folder} is not empty and no training's; name another folder to work in")
         if found != {"identity": identity}:
             self.remove()
-            write_json(self.folder / IDENTITY, {"identity": identity})
+            write_json(self.folder / IDENTITY_FILE, {"identity": identity})
         remove_stale_temp_files(self.folder)
 
-    def finished(self, stage: str) -> dict[str, Any] | None:
+    def get_record(self, stage: str) -> dict[str, Any] | None:
         """The record of a finished stage, None of another."""
-        return self._json(f"{stage}.json")
+        return self._read_json(f"{stage}.json")
 
-    def state(self, stage: str) -> dict[str, Tensor]:
+    def load_state(self, stage: str) -> dict[str, Tensor]:
         """The weights that a finished stage left."""
         from safetensors.torch import load_file
 
         return load_file(self.folder / f"{stage}.safetensors")
 
-    def checkpoint(self, stage: str) -> Path:
+    def checkpoint_path(self, stage: str) -> Path:
         return self.folder / f"{stage}.ckpt"
 
-    def finish(self, stage: str, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+    def save_stage(self, stage: str, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
         from safetensors.torch import save
 
         if not self.writes:
@@ -57,11 +57,11 @@ class StageCheckpoints:
         with atomic_write(self.folder / f"{stage}.safetensors") as aside:
             aside.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
         write_json(self.folder / f"{stage}.json", dict(record))
-        self.checkpoint(stage).unlink(missing_ok=True)
+        self.checkpoint_path(stage).unlink(missing_ok=True)
 
-    def recall(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def get_or_compute(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What `compute` gave when it was first asked for."""
-        known = self._json(f"{name}.json")
+        known = self._read_json(f"{name}.json")
         if known is None:
             known = compute()
             if self.writes:
@@ -72,17 +72,17 @@ class StageCheckpoints:
         """All of it, what says whose it is last: a process killed meanwhile leaves a folder that is still known."""
         if not self.writes:
             return
-        for path in sorted(self._left(), key=lambda path: path.name == IDENTITY):
+        for path in sorted(self._list_files(), key=lambda path: path.name == IDENTITY_FILE):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _left(self) -> list[Path]:
+    def _list_files(self) -> list[Path]:
         return list(self.folder.iterdir()) if self.folder.is_dir() else []
 
-    def _json(self, name: str) -> dict[str, Any] | None:
+    def _read_json(self, name: str) -> dict[str, Any] | None:
         try:
             return json.loads((self.folder / name).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from harness.utils.errors import InputError, unknown_name_error
-from harness.utils.validation import Checked
+from harness.utils.validation import ValidatedSettings
 
 SHAPES = ("cosine", "constant")
 SAMPLINGS = ("natural", "balanced")
@@ -15,7 +15,7 @@ KEEPS = ("macro_f1", "accuracy")
 
 
 @dataclass(frozen=True)
-class Schedule(Checked):
+class Schedule(ValidatedSettings):
     """Epochs and learning rates of a backbone training: the classifier alone first, then all layers.
 
     Parameters
@@ -53,18 +53,18 @@ class Schedule(Checked):
     _what = "schedule of backbone training"
 
     def __post_init__(self) -> None:
-        self._whole("epochs", 0)
-        self._whole("head_epochs", 0)
+        self._validate_integer("epochs", 0)
+        self._validate_integer("head_epochs", 0)
         if self.epochs + self.head_epochs == 0:
             raise InputError(f"{self._what}: epochs and head_epochs are both 0; nothing to train")
-        self._number("learning_rate", 0, above=True)
-        self._number("head_learning_rate", 0, above=True)
-        self._one_of("shape", SHAPES)
-        self._share("warmup")
+        self._validate_number("learning_rate", 0, above=True)
+        self._validate_number("head_learning_rate", 0, above=True)
+        self._validate_choice("shape", SHAPES)
+        self._validate_fraction("warmup")
 
 
 @dataclass(frozen=True)
-class Identities(Checked):
+class Identities(ValidatedSettings):
     """Training a backbone to recognize people.
 
     Parameters
@@ -101,14 +101,14 @@ class Identities(Checked):
     _what = "identities of backbone training"
 
     def __post_init__(self) -> None:
-        self._whole("images", 2)
-        self._number("held_out", 0, 0.5, above=True)
-        self._share("label_smoothing")
-        self._share("unseen")
+        self._validate_integer("images", 2)
+        self._validate_number("held_out", 0, 0.5, above=True)
+        self._validate_fraction("label_smoothing")
+        self._validate_fraction("unseen")
 
 
 @dataclass(frozen=True)
-class Expressions(Checked):
+class Expressions(ValidatedSettings):
     """Training a backbone to recognize expressions, and what else the stills are labeled with.
 
     Parameters
@@ -152,16 +152,16 @@ class Expressions(Checked):
     _what = "expressions of backbone training"
 
     def __post_init__(self) -> None:
-        self._one_of("classes", (7, 8))
-        object.__setattr__(self, "also", tuple(name for name in ALSO if name in self._known_also()))
-        self._one_of("sampling", SAMPLINGS)
+        self._validate_choice("classes", (7, 8))
+        object.__setattr__(self, "also", tuple(name for name in ALSO if name in self._validate_also()))
+        self._validate_choice("sampling", SAMPLINGS)
         if not self.weight_limit >= 1:
-            self._refuse("weight_limit", "at least 1")
-        self._share("label_smoothing")
-        self._one_of("keep", KEEPS)
-        self._number("held_out", 0, 0.5)
+            self._raise_invalid("weight_limit", "at least 1")
+        self._validate_fraction("label_smoothing")
+        self._validate_choice("keep", KEEPS)
+        self._validate_number("held_out", 0, 0.5)
 
-    def _known_also(self) -> tuple[str, ...]:
+    def _validate_also(self) -> tuple[str, ...]:
         given = (self.also,) if isinstance(self.also, str) else tuple(self.also)
         for name in given:
             if name not in ALSO:

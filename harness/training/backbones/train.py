@@ -26,14 +26,14 @@ from harness.utils.parallel import torch_threads
 if TYPE_CHECKING:
     from backbones import Preprocessing
     from harness.data.stills import Stills
-    from harness.training.backbones.evaluation import Error
+    from harness.training.backbones.evaluation import Misclassification
     from harness.training.backbones.images import ImageSet
     from harness.training.backbones.stage_checkpoints import StageCheckpoints
-    from harness.training.backbones.stages import Session, Tell
+    from harness.training.backbones.stages import Session, StageCallback
 
 logger = logging.getLogger(__name__)
 
-HERE = Hardware()
+DEFAULT_HARDWARE = Hardware()
 
 LOADING_SECONDS = {True: 0.5, False: 2.0}
 """How long loading and augmentation are timed alone, of pictures in memory and of others."""
@@ -57,14 +57,14 @@ class TrainedStills:
     loading_images_per_second: float
     confusion: np.ndarray | None = None
     classes: tuple[str, ...] = ()
-    errors: tuple[Error, ...] = ()
+    errors: tuple[Misclassification, ...] = ()
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
 def train_stills(config: StillsConfig, train: Stills, validation: Stills | None, folder: Path, *,
-                 name: str | None = None, checkpoints: Path | None = None, hardware: Hardware = HERE,
+                 name: str | None = None, checkpoints: Path | None = None, hardware: Hardware = DEFAULT_HARDWARE,
                  work: Path | None = None, data: Mapping[str, Any] | None = None, licence: str = "",
-                 tell: Tell | None = None) -> TrainedStills:
+                 tell: StageCallback | None = None) -> TrainedStills:
     """Train `config.backbone` on the stills and write it to `folder`, aside and renamed.
 
     name: what the checkpoint's card calls it (default: the folder's name); checkpoints: where trained entries that
@@ -83,17 +83,17 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     InputError when the stills cannot teach what is asked.
     """
     import backbones
-    from harness.training.backbones.batch_transforms import PictureInputs
+    from harness.training.backbones.batch_transforms import ImageTransform
     from harness.training.backbones.stage_checkpoints import StageCheckpoints
     from harness.training.backbones.stages import Session
     from harness.training.rank import is_rank_zero
 
     started, folder = time.perf_counter(), Path(folder)
-    _require_alike(train, validation)
+    _check_same_classes(train, validation)
     hardware.batch(config.batch_size)
-    _require_device(config, hardware)
-    _require_labels(config, train)
-    writes = is_rank_zero(hardware.trainer(config.precision))
+    _check_device(config, hardware)
+    _check_labels(config, train)
+    writes = is_rank_zero(hardware.trainer_arguments(config.precision))
     with nullcontext() if writes else suppress_logging():
         _log_shared_subjects(train, validation)
         backbone = backbones.load(config.backbone, checkpoints)
@@ -103,13 +103,13 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
         kept = StageCheckpoints(work or folder.parent / f".{folder.name}.work",
                                 content_hash([config, REVISION, parent_hash, known]), writes)
         pictures = _read_images(config, hardware, backbone.spec.preprocessing, kept, train, validation)
-        session = Session(config, hardware, backbone, PictureInputs(backbone.spec.preprocessing, config.augmentation),
-                          _device(hardware), kept, *pictures, _workers(hardware), tell)
+        session = Session(config, hardware, backbone, ImageTransform(backbone.spec.preprocessing, config.augmentation),
+                          _select_device(hardware), kept, *pictures, _workers(hardware), tell)
         with torch.random.fork_rng(devices=[]), torch_threads(config.threads):
-            trained = _lessons(session, folder)
+            trained = _train_stages(session, folder)
     card = {"name": name or folder.name, "data_digest": known, "stills": len(session.train), "parent": parent,
-            "parent_hash": parent_hash, "metrics": trained.metrics, "selection": _selection(config),
-            "recipe": {**_plain(config), "revision": REVISION}}
+            "parent_hash": parent_hash, "metrics": trained.metrics, "selection": _describe_selection(config),
+            "recipe": {**_to_strict_json(config), "revision": REVISION}}
     card |= {key: value for key, value in (("data", dict(data or {})), ("licence", licence)) if value}
     if writes:
         backbones.save_checkpoint(folder, backbone.eval(), card)
@@ -117,7 +117,7 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
     return replace(trained, seconds=time.perf_counter() - started)
 
 
-def _require_alike(train: Stills, validation: Stills | None) -> None:
+def _check_same_classes(train: Stills, validation: Stills | None) -> None:
     if not len(train):
         raise InputError("there are no training stills")
     if validation is not None and validation.classes != train.classes:
@@ -125,9 +125,9 @@ def _require_alike(train: Stills, validation: Stills | None) -> None:
                          f"stills {', '.join(train.classes)}; both need the same in the same order")
 
 
-def _require_device(config: StillsConfig, hardware: Hardware) -> None:
+def _check_device(config: StillsConfig, hardware: Hardware) -> None:
     """Before hours of decoding; what Lightning refuses or would replace by something else."""
-    device = _device(hardware).type
+    device = _select_device(hardware).type
     if device == "cpu" and hardware.accelerator not in ("auto", "cpu"):
         raise InputError(f"hardware.accelerator={hardware.accelerator}, but torch finds none on this machine; choose "
                          "auto or cpu")
@@ -139,7 +139,7 @@ def _require_device(config: StillsConfig, hardware: Hardware) -> None:
         raise InputError("precision=16-mixed needs a GPU; on the CPU choose bf16-mixed or 32-true")
 
 
-def _require_labels(config: StillsConfig, train: Stills) -> None:
+def _check_labels(config: StillsConfig, train: Stills) -> None:
     if config.expressions is not None and not (train.expression >= 0).any():
         without = "; identities alone can be learned: --set expressions=none" if config.identities else ""
         raise InputError(f"none of the {len(train):,} training stills has an expression: give AffectNet, or a table "
@@ -166,7 +166,7 @@ def _read_images(config: StillsConfig, hardware: Hardware, spec: Preprocessing, 
 
     They are kept in memory where they fit.
     """
-    from harness.training.backbones.images import ImageSet, read
+    from harness.training.backbones.images import ImageSet, load_images
 
     larger = replace(spec, input_size=round(config.augmentation.enlarge * spec.input_size))
     size = 3 * (len(train) * larger.input_size ** 2 + len(validation or ()) * spec.input_size ** 2)
@@ -175,8 +175,8 @@ def _read_images(config: StillsConfig, hardware: Hardware, spec: Preprocessing, 
                 f"; they take {size / 1e9:.1f} GB and are decoded anew in every epoch"))
 
     def pictures(stills: Stills, preprocessing: Preprocessing, split: str) -> ImageSet:
-        recall = partial(work.recall, f"unreadable-{split}")
-        return read(stills, preprocessing, config.margin, keep, _workers(hardware), recall)
+        recall = partial(work.get_or_compute, f"unreadable-{split}")
+        return load_images(stills, preprocessing, config.margin, keep, _workers(hardware), recall)
 
     fit = pictures(train, larger, "train")
     select = pictures(validation, spec, "validation") if validation is not None and len(validation) else None
@@ -184,14 +184,14 @@ def _read_images(config: StillsConfig, hardware: Hardware, spec: Preprocessing, 
     return fit, plain, select
 
 
-def _lessons(session: Session, folder: Path) -> TrainedStills:
+def _train_stages(session: Session, folder: Path) -> TrainedStills:
     from harness.training.backbones.expressions import train_expressions
-    from harness.training.backbones.identities import learn_identities
+    from harness.training.backbones.identities import train_identities
 
     config, metrics, outcomes, report = session.config, {}, [], None
-    loading = _loading_rate(session)
+    loading = _measure_loading_rate(session)
     if config.identities is not None:
-        found, outcome = learn_identities(session)
+        found, outcome = train_identities(session)
         metrics, outcomes = found, [outcome]
     if config.expressions is not None:
         report, outcome = train_expressions(session)
@@ -206,15 +206,19 @@ def _lessons(session: Session, folder: Path) -> TrainedStills:
     return TrainedStills(folder, metrics, 0.0, rate, loading, history=history, **shown)
 
 
-def _loading_rate(session: Session) -> float:
-    from harness.training.backbones.loader import Natural, loading_rate
+def _measure_loading_rate(session: Session) -> float:
+    from harness.training.backbones.loader import ShuffledOrder, measure_loading_rate
 
     rows = np.arange(len(session.train))
-    return loading_rate(session.loader(rows, {}, Natural(len(rows), 0)), session.inputs, session.device,
-                        LOADING_SECONDS[session.train.images is not None])
+    return measure_loading_rate(
+        session.make_loader(rows, {}, ShuffledOrder(len(rows), 0)),
+        session.inputs,
+        session.device,
+        LOADING_SECONDS[session.train.images is not None],
+    )
 
 
-def _device(hardware: Hardware) -> torch.device:
+def _select_device(hardware: Hardware) -> torch.device:
     """Where what is not trained runs: this process's device of those that Lightning will train on."""
     wanted = hardware.accelerator
     if wanted in ("auto", "gpu", "cuda") and torch.cuda.is_available():
@@ -224,18 +228,18 @@ def _device(hardware: Hardware) -> torch.device:
     return torch.device("cpu")
 
 
-def _selection(config: StillsConfig) -> str:
+def _describe_selection(config: StillsConfig) -> str:
     """What chose the epoch that the checkpoint holds."""
     if config.expressions is None:
         return "training subjects' held-out stills"
     return "training subjects" if config.expressions.held_out else "validation"
 
 
-def _plain(config: StillsConfig) -> dict[str, Any]:
+def _to_strict_json(config: StillsConfig) -> dict[str, Any]:
     """As strict JSON types: infinity is a word there."""
-    def worded(value: Any) -> Any:
+    def replace_infinity(value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: worded(part) for name, part in value.items()}
+            return {name: replace_infinity(part) for name, part in value.items()}
         return "inf" if isinstance(value, float) and math.isinf(value) else value
 
-    return worded(dataclasses.asdict(config))
+    return replace_infinity(dataclasses.asdict(config))

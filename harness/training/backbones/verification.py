@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FAR = 1e-2
+FALSE_ACCEPT_RATE = 1e-2
 """False accept rate at which the true accept rate is read."""
 
-BLOCK = 1024
+BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,17 @@ def verify(embeddings: np.ndarray, subject: np.ndarray) -> Verification:
 
     Subjects of one image only make pairs of two people; `nearest` is over the images that have another of their own.
     """
-    unit = _unit(np.asarray(embeddings, np.float32))
+    unit = _normalize_rows(np.asarray(embeddings, np.float32))
     subject = np.asarray(subject)
     upper = np.triu_indices(len(unit), 1)
-    similar = _similarities(unit)
+    similar = _cosine_similarities(unit)
     same = subject[upper[0]] == subject[upper[1]]
     if not same.any() or same.all():
         raise ValueError("verification needs pairs of one person and pairs of two")
     scores = similar[upper]
-    return Verification(roc_auc(same, scores), tar_at_far(same, scores, FAR), _nearest(similar, subject))
+    return Verification(
+        roc_auc(same, scores), tar_at_far(same, scores, FALSE_ACCEPT_RATE), _nearest_accuracy(similar, subject)
+    )
 
 
 def roc_auc(positive: np.ndarray, scores: np.ndarray) -> float:
@@ -56,7 +58,7 @@ def tar_at_far(positive: np.ndarray, scores: np.ndarray, far: float) -> float:
     return float((scores[positive] > negatives[allowed]).mean())
 
 
-def sample(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
+def sample_rows(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
     """Rows to verify on, ascending: up to `most`, of subjects with two or more, as evenly as they allow.
 
     Pairs grow with the square of the rows. Of more subjects than two rows each allow, some are drawn. A pure function
@@ -76,20 +78,20 @@ def sample(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
     return np.sort(kept[np.bincount(subject[kept], minlength=1)[subject[kept]] >= 2])
 
 
-def _unit(embeddings: np.ndarray) -> np.ndarray:
+def _normalize_rows(embeddings: np.ndarray) -> np.ndarray:
     norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
     return embeddings / np.maximum(norms, np.finfo(np.float32).tiny)
 
 
-def _similarities(unit: np.ndarray) -> np.ndarray:
+def _cosine_similarities(unit: np.ndarray) -> np.ndarray:
     """Symmetric float32 [N, N]."""
     similar = np.empty((len(unit), len(unit)), np.float32)
-    for start in range(0, len(unit), BLOCK):
-        similar[start:start + BLOCK] = unit[start:start + BLOCK] @ unit.T
+    for start in range(0, len(unit), BLOCK_ROWS):
+        similar[start:start + BLOCK_ROWS] = unit[start:start + BLOCK_ROWS] @ unit.T
     return similar
 
 
-def _nearest(similar: np.ndarray, subject: np.ndarray) -> float:
+def _nearest_accuracy(similar: np.ndarray, subject: np.ndarray) -> float:
     others = similar.copy()
     np.fill_diagonal(others, -np.inf)
     number = np.unique(subject, return_inverse=True)[1]

@@ -1,8 +1,8 @@
 """Heads of one shape that learn from the same batches, each by Adam with its own rate and its own l2.
 
-A `Stack` is one batched module: what is read is multiplied with the weights of all its heads in one product. Their
-gradients do not meet, so that each learns as if it were alone, but for rounding. A `Single` is one head, its arithmetic
-that of a head trained alone to the last bit.
+`BatchedHeads` multiplies the features with the weights of all its heads in one product; their gradients do not mix, so
+each head learns as if trained alone, up to rounding. `SingleHead` is one head whose arithmetic is that of a head
+trained alone, to the last bit.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.training.batched_losses import stacked
-from harness.training.heads.modules import Head, Parallel
-from harness.training.losses import BlockLosses, Targets, penalty
+from harness.training.batched_losses import compute_batched_losses
+from harness.training.heads.modules import Head, ParallelLinear
+from harness.training.losses import BlockLosses, Targets, l2_penalty
 
-COLUMNS = 128
+MAX_COLUMNS = 128
 """Columns of the product of one stack on a CPU: more do not make it faster, and their weights leave the cache."""
 
 
-class Learners(Protocol):
+class HeadEnsemble(Protocol):
     """Heads that take their steps side by side."""
 
     def logits(self, inputs: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class Learners(Protocol):
         """A copy of one head's tensors, on the CPU, named as those of a head that was trained alone."""
 
 
-def heads_of_a_stack(head: Head, device: torch.device) -> int:
+def max_ensemble_size(head: Head, device: torch.device) -> int:
     """How many heads like this one are best multiplied in one product.
 
     On a GPU, which one head does not keep busy, all there are. On a CPU as many as fill COLUMNS; but one where there is
@@ -49,15 +49,15 @@ def heads_of_a_stack(head: Head, device: torch.device) -> int:
     """
     if device.type != "cpu":
         return sys.maxsize
-    return 1 if _hidden(head) else max(1, COLUMNS // len(_joined(head, "bias")))
+    return 1 if _has_hidden_layer(head) else max(1, MAX_COLUMNS // len(_concatenate_output_tensors(head, "bias")))
 
 
-def make_ensemble(head: Head, l2: Sequence[float], losses: BlockLosses, device: torch.device) -> Learners:
+def make_ensemble(head: Head, l2: Sequence[float], losses: BlockLosses, device: torch.device) -> HeadEnsemble:
     """As many heads as there are values of l2, which begin with the weights of `head`."""
-    return Single(head, l2[0], losses, device) if len(l2) == 1 else Stack(head, l2, losses, device)
+    return SingleHead(head, l2[0], losses, device) if len(l2) == 1 else BatchedHeads(head, l2, losses, device)
 
 
-class Single:
+class SingleHead:
     """One head."""
 
     def __init__(self, head: Head, l2: float, losses: BlockLosses, device: torch.device) -> None:
@@ -69,7 +69,7 @@ class Single:
 
     def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
         loss = self.losses(self.head.layers(inputs), targets)
-        (loss + penalty(self.head, self.l2)).backward()
+        (loss + l2_penalty(self.head, self.l2)).backward()
         self._adam.param_groups[0]["lr"], = rates
         self._adam.step()
         self._adam.zero_grad()
@@ -82,7 +82,7 @@ class Single:
         return {name: value.detach().to("cpu", copy=True) for name, value in self.head.state_dict().items()}
 
 
-class Stack:
+class BatchedHeads:
     """J heads that begin with the weights of `head`.
 
     l2: of each; tensors: by name `hidden.weight` [J, H, D], `hidden.bias` [J, H] (where there is a hidden layer),
@@ -91,14 +91,17 @@ class Stack:
 
     def __init__(self, head: Head, l2: Sequence[float], losses: BlockLosses, device: torch.device) -> None:
         self.head, self.losses, self.device = head, losses, device
-        tensors = {"output.weight": _joined(head, "weight"), "output.bias": _joined(head, "bias")}
-        if _hidden(head):
+        tensors = {
+            "output.weight": _concatenate_output_tensors(head, "weight"),
+            "output.bias": _concatenate_output_tensors(head, "bias"),
+        }
+        if _has_hidden_layer(head):
             tensors |= {f"hidden.{name}": value for name, value in head.layers[0].named_parameters()}
         self.l2 = torch.tensor(l2, dtype=torch.float32, device=device)
-        self._hold({name: value.detach().to(device).expand(len(l2), *value.shape).clone()
+        self._set_tensors({name: value.detach().to(device).expand(len(l2), *value.shape).clone()
                     for name, value in tensors.items()}, {})
 
-    def _hold(self, tensors: dict[str, Tensor], states: dict[str, dict[str, Tensor]]) -> None:
+    def _set_tensors(self, tensors: dict[str, Tensor], states: dict[str, dict[str, Tensor]]) -> None:
         """Adam steps move a zero beside each tensor, at rate 1: what it moves by, times its own rate, is a head's
         step."""
         self.tensors = {name: value.requires_grad_() for name, value in tensors.items()}
@@ -121,7 +124,7 @@ class Stack:
         return torch.baddbmm(bias[:, None], own, weight.transpose(1, 2)).permute(1, 2, 0).contiguous()
 
     def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
-        losses = stacked(self.losses, self.logits(inputs), targets)
+        losses = compute_batched_losses(self.losses, self.logits(inputs), targets)
         losses.sum().backward()
         by_head = torch.tensor(rates, dtype=torch.float32, device=self.device)
         with torch.no_grad():
@@ -141,31 +144,31 @@ class Stack:
         states = {name: {key: value if key == "step" else value[index]
                          for key, value in self._adam.state[moved].items()} for name, moved in self._steps.items()}
         self.l2 = self.l2[index]
-        self._hold({name: value.detach()[index] for name, value in self.tensors.items()}, states)
+        self._set_tensors({name: value.detach()[index] for name, value in self.tensors.items()}, states)
 
     def state(self, head: int) -> dict[str, Tensor]:
         own = {name: value.detach()[head] for name, value in self.tensors.items()}
         state = {f"standardise.{name}": value for name, value in self.head.standardise.named_buffers()}
-        if _hidden(self.head):
+        if _has_hidden_layer(self.head):
             state |= {"layers.0.weight": own["hidden.weight"], "layers.0.bias": own["hidden.bias"]}
         start = 0
-        for name, block in _blocks(self.head).items():
+        for name, block in _output_layers(self.head).items():
             rows = slice(start, start := start + block.out_features)
             state |= {f"{name}.weight": own["output.weight"][rows], f"{name}.bias": own["output.bias"][rows]}
         return {name: value.to("cpu", copy=True).contiguous() for name, value in state.items()}
 
 
-def _hidden(head: Head) -> bool:
+def _has_hidden_layer(head: Head) -> bool:
     return len(head.layers) > 1
 
 
-def _blocks(head: Head) -> dict[str, nn.Linear]:
+def _output_layers(head: Head) -> dict[str, nn.Linear]:
     """The linear layers that give the output, side by side, by their names in the head's state."""
     name, last = f"layers.{len(head.layers) - 1}", head.layers[-1]
-    if isinstance(last, Parallel):
+    if isinstance(last, ParallelLinear):
         return {f"{name}.blocks.{output}": block for output, block in last.blocks.items()}
     return {name: last}
 
 
-def _joined(head: Head, tensor: str) -> Tensor:
-    return torch.cat([getattr(block, tensor) for block in _blocks(head).values()])
+def _concatenate_output_tensors(head: Head, tensor: str) -> Tensor:
+    return torch.cat([getattr(block, tensor) for block in _output_layers(head).values()])

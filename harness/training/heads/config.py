@@ -145,9 +145,9 @@ class HeadConfig:
             raise InputError(f"head {self.kind}: label_smoothing is {self.label_smoothing}; it lies from 0 to below 1")
         if self.kind == "logistic_regression":
             object.__setattr__(self, "hidden", 0)  # one computation has one identity
-        self._require_parts()
+        self._check_parts()
 
-    def _require_parts(self) -> None:
+    def _check_parts(self) -> None:
         if self.parts and self.kind != "separate":
             raise InputError(f"head {self.kind}: parts are of a separate head; use kind separate")
         outputs = [part.output for part in self.parts]
@@ -158,36 +158,38 @@ class HeadConfig:
 
     def part(self, output: str) -> HeadConfig:
         """The network of one output of a `separate` head: linear without a hidden layer, otherwise an `mlp`."""
-        own = {name: value for name, value in self._own(output).items() if name not in ("output", "features")}
+        own = {name: value for name, value in self._overrides(output).items() if name not in ("output", "features")}
         hidden = own.get("hidden", self.hidden)
         return dataclasses.replace(self, kind="mlp" if hidden else "logistic_regression", parts=(), **own)
 
     def features(self, output: str, features: str) -> str:
         """What the network of one output reads of these features of the job."""
-        return self._own(output).get("features", features)
+        return self._overrides(output).get("features", features)
 
-    def _own(self, output: str) -> dict[str, Any]:
+    def _overrides(self, output: str) -> dict[str, Any]:
         """What the part of that output says otherwise."""
         return {name: value for part in self.parts if part.output == output
                 for name, value in vars(part).items() if value is not None}
 
     @classmethod
-    def from_plain(cls, fields: Mapping[str, Any]) -> HeadConfig:
+    def from_jsonable(cls, fields: Mapping[str, Any]) -> HeadConfig:
         """From JSON values, with or without the name of the class; TypeError or KeyError where they do not fit."""
-        return cls(**{**_untyped(fields), "parts": tuple(HeadOverride(**_untyped(part)) for part in fields["parts"])})
+        return cls(
+            **{**_drop_type(fields), "parts": tuple(HeadOverride(**_drop_type(part)) for part in fields["parts"])}
+        )
 
 
-OWN = ("learning_rate", "l2", "epochs", "schedule", "keep")
+PER_HEAD_SETTINGS = ("learning_rate", "l2", "epochs", "schedule", "keep")
 """What heads that are trained together may each have of its own."""
 
 
-def alike(config: HeadConfig) -> HeadConfig:
+def without_per_head_settings(config: HeadConfig) -> HeadConfig:
     """The same for configurations that differ in what a head of several may have of its own, and in nothing else."""
-    usual = {f.name: f.default for f in dataclasses.fields(HeadConfig) if f.name in OWN}
+    usual = {f.name: f.default for f in dataclasses.fields(HeadConfig) if f.name in PER_HEAD_SETTINGS}
     return dataclasses.replace(config, **usual)
 
 
-def require_fit(config: HeadConfig, task: Task) -> None:
+def check_task_support(config: HeadConfig, task: Task) -> None:
     """InputError where a task has nothing that the head needs: several outputs, or expressions to be right about."""
     outputs = [output.name for output in task.outputs]
     if config.kind == "separate" and len(outputs) == 1:
@@ -199,5 +201,5 @@ def require_fit(config: HeadConfig, task: Task) -> None:
                              "none; keep best or loss")
 
 
-def _untyped(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_type(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name != "type"}

@@ -13,7 +13,7 @@ from harness.training.heads.config import HeadConfig
 from harness.utils.errors import unknown_name_error
 
 
-class Standardise(nn.Module):
+class Standardize(nn.Module):
     """(x - mean) / deviation by column; a constant column becomes 0. Starts as the identity."""
 
     def __init__(self, width: int) -> None:
@@ -21,7 +21,7 @@ class Standardise(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
 
-    def set(self, mean: np.ndarray, deviation: np.ndarray) -> None:
+    def set_statistics(self, mean: np.ndarray, deviation: np.ndarray) -> None:
         """mean, deviation: [D], finite."""
         scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6 * (1e-6 + np.abs(mean)))
         self.mean.copy_(torch.as_tensor(mean))
@@ -31,7 +31,7 @@ class Standardise(nn.Module):
         return (features - self.mean) * self.scale
 
 
-class Parallel(nn.Module):
+class ParallelLinear(nn.Module):
     """One linear layer for each output block of the task, side by side."""
 
     def __init__(self, width: int, task: Task) -> None:
@@ -56,11 +56,11 @@ def mlp(config: HeadConfig, width: int, task: Task) -> list[nn.Module]:
 
 def multitask(config: HeadConfig, width: int, task: Task) -> list[nn.Module]:
     if not config.hidden:
-        return [Parallel(width, task)]
-    return [*hidden_layer(width, config.hidden), Parallel(config.hidden, task)]
+        return [ParallelLinear(width, task)]
+    return [*hidden_layer(width, config.hidden), ParallelLinear(config.hidden, task)]
 
 
-HEADS: Mapping[str, Callable[[HeadConfig, int, Task], list[nn.Module]]] = {
+HEAD_LAYERS: Mapping[str, Callable[[HeadConfig, int, Task], list[nn.Module]]] = {
     "logistic_regression": logistic_regression, "mlp": mlp, "multitask": multitask}
 
 
@@ -69,15 +69,15 @@ class Head(nn.Module):
 
     def __init__(self, width: int, layers: list[nn.Module]) -> None:
         super().__init__()
-        self.standardise = Standardise(width)
+        self.standardise = Standardize(width)
         self.layers = nn.Sequential(*layers)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.layers(self.standardise(features))
 
 
-def build(config: HeadConfig, width: int, task: Task) -> Head:
+def build_head(config: HeadConfig, width: int, task: Task) -> Head:
     """A head with fresh weights from torch's global generator; InputError when nothing has that kind's name."""
-    if config.kind not in HEADS:
-        raise unknown_name_error("head", config.kind, HEADS)
-    return Head(width, HEADS[config.kind](config, width, task))
+    if config.kind not in HEAD_LAYERS:
+        raise unknown_name_error("head", config.kind, HEAD_LAYERS)
+    return Head(width, HEAD_LAYERS[config.kind](config, width, task))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from harness.training.heads.trained_head import BLOCK
+from harness.training.heads.trained_head import BLOCK_ROWS
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
@@ -27,17 +27,17 @@ class Matrix(Protocol):
 
     def batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]: ...
 
-    def stored(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]: ...
+    def stored_batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]: ...
 
 
-def blocks(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def iter_blocks(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """All rows of `matrix` in order: (label rows [B], float32 [B, D])."""
-    for start in range(0, len(matrix.rows), BLOCK):
-        rows = matrix.rows[start:start + BLOCK]
+    for start in range(0, len(matrix.rows), BLOCK_ROWS):
+        rows = matrix.rows[start:start + BLOCK_ROWS]
         yield rows, np.asarray(matrix.gather(rows), np.float32)
 
 
-READ, FEW = 512, 64
+READ_ROWS, SUM_ROWS = 512, 64
 """Rows that are read at once, and those of them that are added up while they are in the cache."""
 
 
@@ -48,25 +48,25 @@ def feature_mean_std(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.nda
     order changes the last bits of every head.
     """
     count, mean, squares = 0, np.zeros(matrix.width), np.zeros(matrix.width)
-    for start in range(0, len(matrix.rows), BLOCK):
-        rows = matrix.rows[start:start + BLOCK]
+    for start in range(0, len(matrix.rows), BLOCK_ROWS):
+        rows = matrix.rows[start:start + BLOCK_ROWS]
         size = len(rows)
-        centre = _sum(matrix, rows) / size
+        centre = _sum_rows(matrix, rows) / size
         if not np.isfinite(centre).all():
-            _refuse(matrix, labels, rows)
+            _raise_not_finite(matrix, labels, rows)
         gap, total = centre - mean, count + size
-        squares += _sum(matrix, rows, centre) + gap**2 * (count * size / total)
+        squares += _sum_rows(matrix, rows, centre) + gap**2 * (count * size / total)
         mean, count = mean + gap * (size / total), total
     return mean, np.sqrt(squares / max(count, 1))
 
 
-def _sum(matrix: Matrix, rows: np.ndarray, centre: np.ndarray | None = None) -> np.ndarray:
+def _sum_rows(matrix: Matrix, rows: np.ndarray, centre: np.ndarray | None = None) -> np.ndarray:
     """float64 [D]: the sum of these rows, or of the squares of their distance from `centre`."""
-    room, begin = np.empty((1 + FEW, matrix.width)), 1
-    for at in range(0, len(rows), READ):
-        values = np.asarray(matrix.gather(rows[at:at + READ]), np.float32)
-        for first in range(0, len(values), FEW):
-            few = values[first:first + FEW]
+    room, begin = np.empty((1 + SUM_ROWS, matrix.width)), 1
+    for at in range(0, len(rows), READ_ROWS):
+        values = np.asarray(matrix.gather(rows[at:at + READ_ROWS]), np.float32)
+        for first in range(0, len(values), SUM_ROWS):
+            few = values[first:first + SUM_ROWS]
             place = room[1:1 + len(few)]
             place[...] = few
             if centre is not None:
@@ -78,7 +78,7 @@ def _sum(matrix: Matrix, rows: np.ndarray, centre: np.ndarray | None = None) -> 
     return room[0].copy()
 
 
-def _refuse(matrix: Matrix, labels: Labels, rows: np.ndarray) -> None:
+def _raise_not_finite(matrix: Matrix, labels: Labels, rows: np.ndarray) -> None:
     finite = np.isfinite(matrix.gather(rows)).all(axis=1)
     row = rows[int(np.argmin(finite))]
     raise FramelightError(f"features that are not finite in {int((~finite).sum())} rows, first in "

@@ -16,8 +16,8 @@ from harness.metrics import tasks
 from harness.training import losses
 from harness.training.fit import OptimizerConfig, Selection
 from harness.training.heads import modules
-from harness.training.heads.config import HeadConfig, require_fit
-from harness.training.heads.standardization import Matrix, blocks, feature_mean_std
+from harness.training.heads.config import HeadConfig, check_task_support
+from harness.training.heads.standardization import Matrix, feature_mean_std, iter_blocks
 from harness.training.heads.trained_head import TrainedHead, predict
 from harness.utils.errors import InputError
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from harness.data.dataset import Labels
     from harness.training.losses import Targets
 
-HISTORY = ("epoch", "loss", "value", "criterion")
+HISTORY_KEYS = ("epoch", "loss", "value", "criterion")
 
-__all__ = ["HeadTrainingSpec", "TrainedHead", "losses_of", "new_head", "predict", "require_something_to_learn",
-           "selection_of", "targets_of", "train_head"]
+__all__ = ["HeadTrainingSpec", "TrainedHead", "make_losses", "initialize_head", "predict", "check_trainable",
+           "make_selection", "make_targets", "train_head"]
 
 
 @dataclass(frozen=True)
@@ -94,42 +94,42 @@ def train_head(task: tasks.Task, spec: HeadTrainingSpec, training: tuple[Matrix,
 
     started = time.perf_counter()
     config, (matrix, labels) = spec.config, training
-    require_fit(config, task)
-    require_something_to_learn(task, labels, matrix)
-    loss = losses_of(task, config, matrix, labels)
+    check_task_support(config, task)
+    check_trainable(task, labels, matrix)
+    loss = make_losses(task, config, matrix, labels)
     with torch.random.fork_rng(devices=[]):
-        head = new_head(task, config, matrix, labels, seed)
+        head = initialize_head(task, config, matrix, labels, seed)
         model = lightning_module.FrameModel(
             head, loss,
             OptimizerConfig(config.epochs, len(matrix.rows), config.learning_rate, config.schedule, l2=config.l2),
-            selection=None if selection is None else selection_of(
+            selection=None if selection is None else make_selection(
                 task, spec.keep, *selection, copy.deepcopy(loss), spec.on_epoch))
-        prepared = targets_of(task, labels)
+        prepared = make_targets(task, labels)
         fitted = lightning_module.fit(
             model,
-            lambda epoch, _: _batches(matrix, prepared, config.batch_size, seed, epoch),
+            lambda epoch, _: _iter_batches(matrix, prepared, config.batch_size, seed, epoch),
             {"accelerator": accelerator, "max_epochs": spec.length},
         )
     state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
-    history = [{name: entry[name] for name in HISTORY if name in entry} for entry in fitted.history]
+    history = [{name: entry[name] for name in HISTORY_KEYS if name in entry} for entry in fitted.history]
     return TrainedHead(state, config, task.name, matrix.width, fitted.epoch, history,
                        time.perf_counter() - started, fitted.stopped)
 
 
-def new_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, seed: int) -> modules.Head:
+def initialize_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, seed: int) -> modules.Head:
     """The head as training begins; torch's random state is left as the seed and the weights' making leave it.
 
     FramelightError where features are not finite.
     """
     torch.manual_seed(seed)
-    head = modules.build(config, matrix.width, task)
+    head = modules.build_head(config, matrix.width, task)
     mean, deviation = feature_mean_std(matrix, labels)
     if config.standardise:
-        head.standardise.set(mean, deviation)
+        head.standardise.set_statistics(mean, deviation)
     return head
 
 
-def require_something_to_learn(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:
+def check_trainable(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:
     """InputError where an output of the task has no row with both a crop and a label, or only one class."""
     valid = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
     for output in task.outputs:
@@ -142,26 +142,26 @@ def require_something_to_learn(task: tasks.Task, labels: Labels, matrix: Matrix)
                 raise InputError(f"every training row is {tasks.EXPRESSIONS[seen[0]]}; a classifier needs two classes")
 
 
-def losses_of(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels) -> losses.BlockLosses:
+def make_losses(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels) -> losses.BlockLosses:
     """The losses as the head's settings say, weighted by the targets of the rows of `matrix`."""
     terms = losses.LossConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(losses.LossConfig)})
-    return losses.of_task(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, terms)
+    return losses.make_task_losses(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, terms)
 
 
-def targets_of(task: tasks.Task, labels: Labels) -> Targets:
+def make_targets(task: tasks.Task, labels: Labels) -> Targets:
     """Targets and masks of every row of `labels`, as the losses take them."""
     valid = task.valid(labels.targets)
     return {o.name: (torch.from_numpy(np.ascontiguousarray(labels.targets[o.name])), torch.from_numpy(valid[o.name]))
             for o in task.outputs}
 
 
-def _batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int) -> Iterator[tuple]:
-    for rows, features in matrix.stored(size, seed, epoch):
+def _iter_batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int) -> Iterator[tuple]:
+    for rows, features in matrix.stored_batches(size, seed, epoch):
         index = torch.from_numpy(np.asarray(rows, np.int64))
         yield torch.from_numpy(features), {n: (target[index], valid[index]) for n, (target, valid) in targets.items()}
 
 
-def selection_of(task: tasks.Task, keep: str, matrix: Matrix, labels: Labels, loss: losses.BlockLosses,
+def make_selection(task: tasks.Task, keep: str, matrix: Matrix, labels: Labels, loss: losses.BlockLosses,
                  on_epoch: Callable[[int, float], bool] | None = None) -> Selection:
     """What chooses the epoch on the rows of `matrix`, as `keep` says (see HeadConfig); InputError without a row.
 
@@ -178,16 +178,16 @@ def selection_of(task: tasks.Task, keep: str, matrix: Matrix, labels: Labels, lo
         unit=np.zeros(len(rows), np.int64),
         units=1,
     )
-    targets = {name: (target[rows], valid[rows]) for name, (target, valid) in targets_of(task, labels).items()}
+    targets = {name: (target[rows], valid[rows]) for name, (target, valid) in make_targets(task, labels).items()}
 
     def metric(name: str) -> Callable[[np.ndarray], float]:
         return lambda logits: unit_statistics.score(collector(task.activate(logits))).metrics[name]
 
-    def gain(logits: np.ndarray) -> float:
+    def negative_loss(logits: np.ndarray) -> float:
         """Minus the loss of all rows together, without the l2 term."""
         with torch.inference_mode():
             return -float(loss(torch.from_numpy(logits), targets))
 
-    criterion = {"accuracy": metric("accuracy"), "loss": gain}.get(keep)
-    return Selection(lambda _: (torch.from_numpy(block) for _, block in blocks(matrix)), metric(task.metric),
+    criterion = {"accuracy": metric("accuracy"), "loss": negative_loss}.get(keep)
+    return Selection(lambda _: (torch.from_numpy(block) for _, block in iter_blocks(matrix)), metric(task.metric),
                      "last" if keep == "last" else "best", on_epoch, criterion)

@@ -19,16 +19,16 @@ from torch import Tensor
 
 from harness.metrics.tasks import Task
 from harness.training.fit import OptimizerConfig, Selection, Shard
-from harness.training.heads.batched import Learners, heads_of_a_stack, make_ensemble
-from harness.training.heads.config import alike, require_fit
+from harness.training.heads.batched import HeadEnsemble, make_ensemble, max_ensemble_size
+from harness.training.heads.config import check_task_support, without_per_head_settings
 from harness.training.heads.standardization import Matrix
 from harness.training.heads.train import (
     HeadTrainingSpec,
-    losses_of,
-    new_head,
-    require_something_to_learn,
-    selection_of,
-    targets_of,
+    check_trainable,
+    initialize_head,
+    make_losses,
+    make_selection,
+    make_targets,
 )
 from harness.training.heads.trained_head import TrainedHead
 from harness.training.losses import Targets
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from harness.data.dataset import Labels
 
 
-def train_together(task: Task, specs: Sequence[HeadTrainingSpec], training: tuple[Matrix, Labels],
+def train_heads(task: Task, specs: Sequence[HeadTrainingSpec], training: tuple[Matrix, Labels],
                    selection: tuple[Matrix, Labels] | None, seed: int,
                    device: str = "cpu") -> list[TrainedHead | None]:
     """Train several heads as `train_head` does, reading the features once for all of them.
@@ -46,7 +46,7 @@ def train_together(task: Task, specs: Sequence[HeadTrainingSpec], training: tupl
     Parameters
     ----------
     specs : sequence of HeadTrainingSpec
-        Configurations that are `alike`; InputError for others.
+        Configurations that are `without_per_head_settings`; InputError for others.
     device : str
         Of torch. The other parameters are those of `harness.training.heads.train.train_head`.
 
@@ -57,31 +57,31 @@ def train_together(task: Task, specs: Sequence[HeadTrainingSpec], training: tupl
     """
     began = time.perf_counter()
     config, (matrix, labels) = specs[0].config, training
-    if any(alike(spec.config) != alike(config) for spec in specs):
+    if any(without_per_head_settings(spec.config) != without_per_head_settings(config) for spec in specs):
         raise InputError("heads that are trained together differ in more than their rate, l2, epochs, schedule and "
                          "the epoch they keep")
     for spec in specs:
-        require_fit(spec.config, task)
-    require_something_to_learn(task, labels, matrix)
-    loss = losses_of(task, config, matrix, labels)
+        check_task_support(spec.config, task)
+    check_trainable(task, labels, matrix)
+    loss = make_losses(task, config, matrix, labels)
     with torch.random.fork_rng(devices=[]):
-        head = new_head(task, config, matrix, labels, seed)
-    fits = [_Fit(spec, len(matrix.rows)) for spec in specs]
+        head = initialize_head(task, config, matrix, labels, seed)
+    fits = [_HeadProgress(spec, len(matrix.rows)) for spec in specs]
     choosing = {} if selection is None else {
-        keep: selection_of(task, keep, *selection, copy.deepcopy(loss)) for keep in {spec.keep for spec in specs}}
+        keep: make_selection(task, keep, *selection, copy.deepcopy(loss)) for keep in {spec.keep for spec in specs}}
     place = torch.device(device)
-    size = heads_of_a_stack(head, place)
-    tiles = [_Tile(make_ensemble(head, [fit.spec.config.l2 for fit in some], loss.to(place), place), some)
+    size = max_ensemble_size(head, place)
+    tiles = [_HeadGroup(make_ensemble(head, [fit.spec.config.l2 for fit in some], loss.to(place), place), some)
              for some in (fits[start:start + size] for start in range(0, len(fits), size))]
-    targets = targets_of(task, labels)
-    _train(tiles, head.standardise.to(place), place, choosing,
-           lambda epoch: _batches(matrix, targets, config.batch_size, seed, epoch, place))
+    targets = make_targets(task, labels)
+    _train_groups(tiles, head.standardise.to(place), place, choosing,
+           lambda epoch: _iter_batches(matrix, targets, config.batch_size, seed, epoch, place))
     share = (time.perf_counter() - began) / len(fits)
-    return [fit.trained(task, matrix.width, share) for fit in fits]
+    return [fit.to_trained_head(task, matrix.width, share) for fit in fits]
 
 
 @dataclass
-class _Fit:
+class _HeadProgress:
     """Where the training of one head stands."""
 
     spec: HeadTrainingSpec
@@ -100,7 +100,7 @@ class _Fit:
         )
 
     @property
-    def over(self) -> bool:
+    def is_finished(self) -> bool:
         return self.failed or self.pruned or len(self.history) >= self.spec.length
 
     def end_epoch(self, loss: float, selection: Selection | None, logits: np.ndarray | None,
@@ -110,10 +110,10 @@ class _Fit:
         if self.failed:
             return
         self.history.append({"epoch": len(self.history) + 1, "loss": loss})
-        if selection is None or self._better(selection, logits):
+        if selection is None or self._update_best(selection, logits):
             self.epoch, self.state = len(self.history), state()
 
-    def _better(self, selection: Selection, logits: np.ndarray) -> bool:
+    def _update_best(self, selection: Selection, logits: np.ndarray) -> bool:
         entry = self.history[-1]
         criterion = selection.evaluate(logits, entry)
         better = criterion > self.best or selection.keep == "last"
@@ -122,7 +122,7 @@ class _Fit:
         self.pruned = bool(on_epoch and on_epoch(entry["epoch"], entry["value"]))
         return better
 
-    def trained(self, task: Task, width: int, seconds: float) -> TrainedHead | None:
+    def to_trained_head(self, task: Task, width: int, seconds: float) -> TrainedHead | None:
         if self.failed:
             return None
         return TrainedHead({name: value.numpy() for name, value in self.state.items()}, self.spec.config, task.name,
@@ -130,11 +130,11 @@ class _Fit:
 
 
 @dataclass
-class _Tile:
+class _HeadGroup:
     """Heads that take their steps side by side, and where each stands."""
 
-    heads: Learners
-    fits: list[_Fit]
+    heads: HeadEnsemble
+    fits: list[_HeadProgress]
     total: Tensor | float = 0.0
 
     def step(self, inputs: Tensor, targets: Targets, seen: int) -> None:
@@ -146,14 +146,19 @@ class _Tile:
         for i, (fit, total) in enumerate(zip(self.fits, self.total.tolist())):
             own = None if logits is None else np.ascontiguousarray(logits[:, :, i])
             fit.end_epoch(total / rows, choosing.get(fit.spec.keep), own, lambda i=i: self.heads.state(i))
-        going = [i for i, fit in enumerate(self.fits) if not fit.over]
+        going = [i for i, fit in enumerate(self.fits) if not fit.is_finished]
         if 0 < len(going) < len(self.fits):
             self.heads.keep(going)
         self.fits, self.total = [self.fits[i] for i in going], 0.0
 
 
-def _train(tiles: list[_Tile], standardise: torch.nn.Module, device: torch.device, choosing: dict[str, Selection],
-           batches: Callable[[int], Iterator[tuple[Tensor, Targets]]]) -> None:
+def _train_groups(
+    tiles: list[_HeadGroup],
+    standardise: torch.nn.Module,
+    device: torch.device,
+    choosing: dict[str, Selection],
+    batches: Callable[[int], Iterator[tuple[Tensor, Targets]]],
+) -> None:
     epoch, seen = 0, 0
     while tiles:
         before = seen
@@ -163,7 +168,7 @@ def _train(tiles: list[_Tile], standardise: torch.nn.Module, device: torch.devic
             for tile in tiles:
                 tile.step(inputs, targets, seen)
             seen += len(inputs)
-        logits = _selection_logits(tiles, standardise, device, next(iter(choosing.values()), None))
+        logits = _compute_selection_logits(tiles, standardise, device, next(iter(choosing.values()), None))
         for tile, own in zip(tiles, logits):
             tile.end_epoch(seen - before, choosing, own)
         tiles = [tile for tile in tiles if tile.fits]
@@ -171,7 +176,7 @@ def _train(tiles: list[_Tile], standardise: torch.nn.Module, device: torch.devic
 
 
 @torch.no_grad()
-def _selection_logits(tiles: list[_Tile], standardise: torch.nn.Module, device: torch.device,
+def _compute_selection_logits(tiles: list[_HeadGroup], standardise: torch.nn.Module, device: torch.device,
                       selection: Selection | None) -> list[np.ndarray | None]:
     """For each tile float32 [N, C, J]; the rows are read once for all of them."""
     if selection is None:
@@ -184,7 +189,7 @@ def _selection_logits(tiles: list[_Tile], standardise: torch.nn.Module, device: 
     return [torch.cat(logits).numpy() for logits in found]
 
 
-def _batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int,
+def _iter_batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int,
              device: torch.device) -> Iterator[tuple[Tensor, Targets]]:
     for rows, features in matrix.batches(size, seed, epoch):
         index = torch.from_numpy(np.asarray(rows, np.int64))

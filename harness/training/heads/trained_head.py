@@ -17,10 +17,10 @@ from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import atomic_write, write_json
 
-NAME = "head"
+DEFAULT_NAME = "head"
 """What a head's files are called where nothing else is said."""
 
-BLOCK = 8192
+BLOCK_ROWS = 8192
 """Rows per forward when nothing is learned; fixed, so that outputs do not depend on who asks."""
 
 
@@ -56,30 +56,30 @@ class TrainedHead:
     def module(self) -> modules.Head:
         """The head as a torch module: features [N, D] -> logits [N, C]."""
         with torch.device("meta"):
-            head = modules.build(self.config, self.in_width, tasks.task(self.task))
+            head = modules.build_head(self.config, self.in_width, tasks.get_task(self.task))
         head.load_state_dict({name: torch.from_numpy(value) for name, value in self.state.items()}, assign=True)
         return head
 
-    def save(self, folder: Path, name: str = NAME) -> None:
+    def save(self, folder: Path, name: str = DEFAULT_NAME) -> None:
         """Write both files into `folder`, each aside and renamed, the card last."""
         from safetensors.numpy import save_file
 
-        tensors, path = _files(folder, name)
+        tensors, path = _head_paths(folder, name)
         with atomic_write(tensors) as aside:
             save_file(self.state, aside)
         card = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "state"}
         write_json(path, {**card, "config": dataclasses.asdict(self.config)})
 
 
-def load(folder: Path, name: str = NAME) -> TrainedHead:
+def load(folder: Path, name: str = DEFAULT_NAME) -> TrainedHead:
     """The head saved in `folder`; InputError when there is none, FramelightError when its files are damaged."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    tensors, path = _files(folder, name)
+    tensors, path = _head_paths(folder, name)
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        trained = TrainedHead(load_file(tensors), **{**card, "config": HeadConfig.from_plain(card["config"])})
+        trained = TrainedHead(load_file(tensors), **{**card, "config": HeadConfig.from_jsonable(card["config"])})
         _ = trained.module  # fails for tensors of another shape than the card says
         return trained
     except FileNotFoundError as error:
@@ -89,7 +89,7 @@ def load(folder: Path, name: str = NAME) -> TrainedHead:
                               ) from error
 
 
-def _files(folder: Path, name: str) -> tuple[Path, Path]:
+def _head_paths(folder: Path, name: str) -> tuple[Path, Path]:
     return Path(folder) / f"{name}.safetensors", Path(folder) / f"{name}.json"
 
 
@@ -113,7 +113,7 @@ def predict(trained: TrainedHead, features: np.ndarray) -> np.ndarray:
     FramelightError
         If an output is not finite.
     """
-    task = tasks.task(trained.task)
+    task = tasks.get_task(trained.task)
     if features.ndim != 2 or features.shape[1] != trained.in_width:
         raise InputError(f"the head takes features [N, {trained.in_width}], not {list(features.shape)}")
     if not len(features):
@@ -127,6 +127,6 @@ def predict(trained: TrainedHead, features: np.ndarray) -> np.ndarray:
 
 @torch.inference_mode()
 def _forward(head: torch.nn.Module, features: np.ndarray) -> np.ndarray:
-    blocks = [head(torch.from_numpy(np.ascontiguousarray(features[i:i + BLOCK], np.float32))).numpy()
-              for i in range(0, len(features), BLOCK)]
+    blocks = [head(torch.from_numpy(np.ascontiguousarray(features[i:i + BLOCK_ROWS], np.float32))).numpy()
+              for i in range(0, len(features), BLOCK_ROWS)]
     return np.concatenate(blocks)

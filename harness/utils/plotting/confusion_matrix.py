@@ -7,30 +7,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.utils.plotting.style import INK, PALE, TEXT, counted, short
+from harness.utils.plotting.style import INK, PALE, TEXT, format_count, truncate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-DARK = 0.55
+WHITE_TEXT_SHARE = 0.55
 """Shares above it are written in white."""
 
 
-def confusion_panel(axes: Axes, counts: np.ndarray, classes: Sequence[str], what: str) -> AxesImage:
+def draw_confusion_matrix(axes: Axes, counts: np.ndarray, classes: Sequence[str], what: str) -> AxesImage:
     """Fill `axes` with counts int [C, C]; `what` is counted (images, frames). Gives the image, for a colour bar."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(counts.shape):
-        colour = "white" if shares[row, column] > DARK else INK if counts[row, column] else PALE
-        axes.text(column, row, counted(counts[row, column]), ha="center", va="center", fontsize=8.5, color=colour,
+        colour = "white" if shares[row, column] > WHITE_TEXT_SHARE else INK if counts[row, column] else PALE
+        axes.text(column, row, format_count(counts[row, column]), ha="center", va="center", fontsize=8.5, color=colour,
                   **TEXT)
     ticks = range(len(classes))
-    axes.set_xticks(ticks, [short(name) for name in classes], rotation=40, ha="right", rotation_mode="anchor",
+    axes.set_xticks(ticks, [truncate(name) for name in classes], rotation=40, ha="right", rotation_mode="anchor",
                     fontsize=9, **TEXT)
-    axes.set_yticks(ticks, [f"{short(name)} ({counted(total)})" for name, total in zip(classes, counts.sum(axis=1))],
-                    fontsize=9, **TEXT)
+    axes.set_yticks(
+        ticks,
+        [f"{truncate(name)} ({format_count(total)})" for name, total in zip(classes, counts.sum(axis=1))],
+        fontsize=9,
+        **TEXT,
+    )
     axes.set_xlabel("predicted", fontsize=9.5, labelpad=6)
     axes.set_ylabel(f"truth ({what})", fontsize=9.5, labelpad=6)
     axes.spines[:].set_visible(False)
@@ -42,7 +46,7 @@ def confusion_panel(axes: Axes, counts: np.ndarray, classes: Sequence[str], what
     return image
 
 
-def share_bar(figure: Figure, image: AxesImage, **place: object) -> None:
+def add_share_colorbar(figure: Figure, image: AxesImage, **place: object) -> None:
     """The colour bar of a matrix."""
     bar = figure.colorbar(image, ticks=[0, 0.5, 1], **place)
     bar.ax.set_yticklabels(["0 %", "50 %", "100 %"], fontsize=8)

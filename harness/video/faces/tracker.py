@@ -55,7 +55,7 @@ class _Track:
         return moved
 
 
-class Tracker:
+class FaceTracker:
     """Follows the faces of one video; rate: frames a second, None for pictures that are not of one film.
 
     Ids are given as tracks begin. What they are called in tables, and which are no person at all, `lasting` tells.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backbones.batching import run_in_batches
 from backbones.engines.cache import cached_file, read_fact, write_fact
-from backbones.engines.parity import difference, drawn_pixels
+from backbones.engines.parity import output_difference, random_pixels
 from backbones.spec import Preprocessing
 
 
@@ -31,33 +31,33 @@ def test_pieces_have_the_size_and_give_what_the_whole_gives(count, size):
 def test_the_worse_of_embeddings_and_scores_counts():
     ours = (np.float32([[1, 0], [0, 2]]), np.float32([[1, 1], [3, 5]]))
     theirs = (np.float32([[1, 0], [0, 2]]), np.float32([[1, 1], [3, 5.5]]))
-    found = difference(ours, theirs)
+    found = output_difference(ours, theirs)
     assert (found.largest, found.of_range) == (0.5, 0.5 / 4.5)
-    assert found.cosine == pytest.approx((9 + 27.5) / np.sqrt(34 * 39.25)) and not found.within
-    same = difference(theirs, theirs)
-    assert (same.largest, same.of_range) == (0, 0) and same.cosine == pytest.approx(1) and same.within
+    assert found.cosine == pytest.approx((9 + 27.5) / np.sqrt(34 * 39.25)) and not found.is_within_tolerance
+    same = output_difference(theirs, theirs)
+    assert (same.largest, same.of_range) == (0, 0) and same.cosine == pytest.approx(1) and same.is_within_tolerance
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_outputs_that_are_not_finite_are_no_parity(value):
     sound = (np.ones((2, 3), np.float32), np.float32([[1, 2], [3, 4]]))
     for broken in ((sound[0], np.float32([[1, 2], [3, value]])), (np.full((2, 3), value, np.float32), sound[1])):
-        assert not difference(broken, sound).within
+        assert not output_difference(broken, sound).is_within_tolerance
 
 
 def test_constant_outputs_are_the_same_or_not():
     zeros, ones = np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32)
     none = np.zeros((2, 0), np.float32)
-    assert difference((zeros, none), (zeros, none)).within
-    assert not difference((ones, none), (zeros, none)).within
+    assert output_difference((zeros, none), (zeros, none)).is_within_tolerance
+    assert not output_difference((ones, none), (zeros, none)).is_within_tolerance
 
 
 def test_drawn_pixels_are_the_same_at_every_call_and_fill_the_range():
     preprocessing = Preprocessing(20, value_range=255.0, mean=(0, 0, 0), std=(1, 1, 1))
-    pixels = drawn_pixels(preprocessing, 3)
+    pixels = random_pixels(preprocessing, 3)
     assert pixels.shape == (3, 3, 20, 20) and pixels.dtype == np.float32
     assert pixels.min() == 0 and pixels.max() == 255
-    np.testing.assert_array_equal(pixels, drawn_pixels(preprocessing, 3))
+    np.testing.assert_array_equal(pixels, random_pixels(preprocessing, 3))
 
 
 def test_a_kept_file_is_made_again_when_it_is_of_other_facts(tmp_path):
@@ -106,7 +106,7 @@ def test_facts_of_a_damaged_file_are_forgotten(tmp_path, text):
 MEMORY = """
 import resource
 import numpy as np
-from backbones.engines.allocator import keep_memory_for
+from backbones.engines.allocator import retain_freed_memory
 
 def faults(values=8_000_000):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -122,8 +122,8 @@ class Holder:
 
 one, other = Holder(), Holder()
 usual = faults()
-keep_memory_for(one)
-keep_memory_for(other)
+retain_freed_memory(one)
+retain_freed_memory(other)
 faults()
 kept, held = faults(), resident()
 del one

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from backbones import BackboneError
-from backbones.engines.fingerprint import identity
+from backbones.engines.fingerprint import backbone_fingerprint
 from backbones.engines.parity import engine_difference
-from backbones.engines.registry import KINDS
-from backbones.engines.selection import available, choose, open_engine
+from backbones.engines.registry import ENGINES
+from backbones.engines.selection import available_engines, open_engine, select_engine
 
 BATCH, WORKERS = 4, 2
 LITTLE, SOME = 8_000_000, 10_000_000
@@ -25,7 +25,7 @@ def own_cache(cache, tmp_path):
 
 
 def export_of(backbone, cache):
-    return cache / f"onnx-{identity(backbone)}" / "model.onnx"
+    return cache / f"onnx-{backbone_fingerprint(backbone)}" / "model.onnx"
 
 
 def rewrite(path, change):
@@ -53,14 +53,14 @@ def test_an_engine_that_is_not_there_says_what_it_needs(backbone, tmp_path):
     with pytest.raises(BackboneError, match="cuda is not available here; it needs an NVIDIA GPU"):
         open_engine("cuda", backbone, tmp_path, BATCH)
     with pytest.raises(BackboneError, match="does not compute in fp16|cuda is not available"):
-        choose(backbone, tmp_path, BATCH, WORKERS, SOME, precision="fp16")
+        select_engine(backbone, tmp_path, BATCH, WORKERS, SOME, precision="fp16")
 
 
 @pytest.mark.skipif(torch.cuda.is_available() or not torch.version.cuda, reason="there is a GPU, or no CUDA")
 def test_a_gpu_that_cannot_be_used_leaves_the_work_to_another_engine(backbone, tmp_path):
     """What torch says of a GPU without a driver, or whose memory others fill, is no traceback."""
     with pytest.raises(BackboneError, match="small cannot be prepared for cuda .*let another engine run it"):
-        KINDS["cuda"].open(backbone, tmp_path, BATCH, "float32")
+        ENGINES["cuda"].open(backbone, tmp_path, BATCH, "float32")
 
 
 @pytest.mark.skipif(bool(find_spec("openvino")), reason="OpenVINO is installed")
@@ -70,9 +70,11 @@ def test_openvino_says_how_it_is_installed(backbone, tmp_path):
 
 
 def test_what_needs_no_preparation_comes_first(backbone, foreign):
-    assert available(backbone)[:2] == ("torch channels-last", "onnxruntime")
-    assert "torch" in available(backbone, "bf16") and "onnxruntime" not in available(backbone, "bf16")
-    assert available(foreign)[0] == "onnxruntime" and not any("torch" in name for name in available(foreign))
+    assert available_engines(backbone)[:2] == ("torch channels-last", "onnxruntime")
+    assert "torch" in available_engines(backbone, "bf16") and "onnxruntime" not in available_engines(backbone, "bf16")
+    assert available_engines(foreign)[0] == "onnxruntime" and not any(
+        "torch" in name for name in available_engines(foreign)
+    )
 
 
 def test_a_network_that_came_as_onnx_does_not_run_in_torch(foreign, tmp_path):
@@ -82,16 +84,16 @@ def test_a_network_that_came_as_onnx_does_not_run_in_torch(foreign, tmp_path):
 
 @pytest.mark.parametrize("crops", [0, 1, LITTLE])
 def test_little_work_is_done_as_it_is_without_measuring(backbone, tmp_path, crops, logged):
-    assert choose(backbone, tmp_path / "cache", BATCH, WORKERS, crops) == "torch channels-last"
+    assert select_engine(backbone, tmp_path / "cache", BATCH, WORKERS, crops) == "torch channels-last"
     assert not logged and not (tmp_path / "cache").exists()
 
 
 def test_a_network_that_came_as_onnx_is_run_by_onnx_runtime(foreign, tmp_path):
-    assert choose(foreign, tmp_path, BATCH, WORKERS, 10**9) == "onnxruntime"
+    assert select_engine(foreign, tmp_path, BATCH, WORKERS, 10**9) == "onnxruntime"
 
 
 def test_what_was_measured_is_remembered_and_followed(backbone, own_cache, logged):
-    chosen = choose(backbone, own_cache, BATCH, WORKERS, SOME)
+    chosen = select_engine(backbone, own_cache, BATCH, WORKERS, SOME)
     [(key, found)] = json.loads((own_cache / "choices.json").read_text()).items()
     assert set(found) == {"torch channels-last", "onnxruntime"} and min(found.values()) > 0
     assert found[chosen] >= 0.97 * max(found.values())
@@ -102,22 +104,22 @@ def test_what_was_measured_is_remembered_and_followed(backbone, own_cache, logge
                             ((100, 96.5), "torch channels-last"), ((0, 1), "onnxruntime")]:
         kept = dict(zip(("torch channels-last", "onnxruntime"), rates))
         rewrite(own_cache / "choices.json", lambda facts, kept=kept: facts.update({key: kept}))
-        assert choose(backbone, own_cache, BATCH, WORKERS, SOME) == expected
-    assert choose(backbone, own_cache, BATCH, WORKERS, LITTLE) == "torch channels-last"
+        assert select_engine(backbone, own_cache, BATCH, WORKERS, SOME) == expected
+    assert select_engine(backbone, own_cache, BATCH, WORKERS, LITTLE) == "torch channels-last"
     assert len(logged) == 1
 
 
 def test_a_choice_of_an_engine_that_is_no_longer_there_is_made_among_the_others(backbone, own_cache, logged):
     """Stores of earlier versions remember `torch compiled`."""
-    choose(backbone, own_cache, BATCH, WORKERS, SOME)
+    select_engine(backbone, own_cache, BATCH, WORKERS, SOME)
     [key] = json.loads((own_cache / "choices.json").read_text())
     for rates, expected in [((100, 50), "torch channels-last"), ((50, 100), "onnxruntime")]:
         kept = {"torch compiled": 1000.0, **dict(zip(("torch channels-last", "onnxruntime"), rates))}
         rewrite(own_cache / "choices.json", lambda facts, kept=kept: facts.update({key: kept}))
-        assert choose(backbone, own_cache, BATCH, WORKERS, SOME) == expected
+        assert select_engine(backbone, own_cache, BATCH, WORKERS, SOME) == expected
     logged.clear()
     rewrite(own_cache / "choices.json", lambda facts: facts.update({key: {"torch compiled": 1000.0}}))
-    choose(backbone, own_cache, BATCH, WORKERS, SOME)
+    select_engine(backbone, own_cache, BATCH, WORKERS, SOME)
     assert len(logged) == 1 and "onnxruntime" in logged[0] and "torch compiled" not in logged[0]
 
 
@@ -132,8 +134,8 @@ def test_outputs_are_held_against_torch_once(backbone, cache):
 def test_a_damaged_export_is_made_again(backbone, own_cache):
     path = export_of(backbone, own_cache)
     path.write_bytes(path.read_bytes()[:-100])
-    assert engine_difference(open_engine("onnxruntime", backbone, own_cache, BATCH), backbone).within
-    assert json.loads(path.with_name("card.json").read_text())["backbone"] == identity(backbone)
+    assert engine_difference(open_engine("onnxruntime", backbone, own_cache, BATCH), backbone).is_within_tolerance
+    assert json.loads(path.with_name("card.json").read_text())["backbone"] == backbone_fingerprint(backbone)
 
 
 def test_an_engine_of_other_outputs_is_refused_and_not_chosen(backbone, make, own_cache, logged):
@@ -147,10 +149,10 @@ def test_an_engine_of_other_outputs_is_refused_and_not_chosen(backbone, make, ow
     with pytest.raises(BackboneError, match="does not give the features of small.*let another engine run it"):
         open_engine("onnxruntime", backbone, own_cache, BATCH)
     for _ in range(2):  # what keeps it from being used may go away, and is not forgotten until it does
-        assert choose(backbone, own_cache, BATCH, WORKERS, SOME) == "torch channels-last"
+        assert select_engine(backbone, own_cache, BATCH, WORKERS, SOME) == "torch channels-last"
     assert logged[0] == logged[2] and logged[0].startswith("onnxruntime is left out: ")
     ours.unlink()
-    choose(backbone, own_cache, BATCH, WORKERS, SOME)
+    select_engine(backbone, own_cache, BATCH, WORKERS, SOME)
     assert len(logged) == 5 and "onnxruntime" in logged[4]
 
 

@@ -15,7 +15,7 @@ from torch import nn
 
 import backbones
 from backbones import AFFECTNET, BackboneError
-from backbones.importing.torch_files import read
+from backbones.importing.torch_files import read_torch_file
 from harness.training.fit import OptimizerConfig, Selection
 from harness.training.lightning_module import FrameModel, fit
 from harness.training.losses import BlockLosses, CrossEntropy
@@ -175,7 +175,7 @@ def test_views_and_shared_storages(tmp_path):
                 "flags": torch.tensor([True, False]), "b": torch.ones(2, dtype=torch.bfloat16)}, tmp_path / "w.pt")
     for form in (True, False):
         torch.save(torch.load(tmp_path / "w.pt"), tmp_path / "again.pt", _use_new_zipfile_serialization=form)
-        found = read(tmp_path / "again.pt")
+        found = read_torch_file(tmp_path / "again.pt")
         for name, expected in torch.load(tmp_path / "w.pt").items():
             assert torch.equal(found.state[name], expected) and found.state[name].dtype == expected.dtype
 
@@ -186,4 +186,4 @@ def test_numbers_of_a_machine_of_the_other_byte_order(tmp_path):
                   OrderedDict())
     for order, data in ((b"little", numbers.numpy().tobytes()), (b"big", numbers.numpy().byteswap().tobytes())):
         path = archive(tmp_path / "w.pt", pickled({"w": tensor}), {"0": data}, order)
-        assert torch.equal(read(path).state["w"], numbers.reshape(2, 2))
+        assert torch.equal(read_torch_file(path).state["w"], numbers.reshape(2, 2))

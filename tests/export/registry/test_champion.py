@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from harness.export.registry.champion import reason_not_champion
-from harness.leaderboard.rows import rows
+from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.utils.store import Store
 from tests.helpers.job_statistics import VIDEOS, keep
@@ -14,7 +14,7 @@ from tests.helpers.records import record
 
 def said(store, own, *others, **changes):
     jobs = [dataclasses.replace(job, **changes) for group in (own, *others) for job in group]
-    return reason_not_champion(jobs[0], rows(jobs, "expr", SignificanceCache(Store(store))))
+    return reason_not_champion(jobs[0], leaderboard_rows(jobs, "expr", SignificanceCache(Store(store))))
 
 
 def test_alone_or_clearly_ahead_a_run_leads(tmp_path):
@@ -30,7 +30,7 @@ def test_one_that_is_behind_is_told_who_is_ahead(tmp_path):
 
 def test_a_tie_has_no_champion_from_either_side(tmp_path):
     first, second = keep(tmp_path, "first", 0.6), keep(tmp_path, "second", 0.6, same=True)
-    ahead, behind = sorted((first, second), key=lambda jobs: -rows(jobs, "expr", None)[0].value)
+    ahead, behind = sorted((first, second), key=lambda jobs: -leaderboard_rows(jobs, "expr", None)[0].value)
     name, other = ahead[0].group_id, behind[0].group_id
     assert said(tmp_path, ahead, behind) == f"it leads its board, but not beyond the tie with run {other}"
     assert f"is run {name} (" in (why := said(tmp_path, behind, ahead)) and why.endswith("with which it is tied")
@@ -38,7 +38,7 @@ def test_a_tie_has_no_champion_from_either_side(tmp_path):
 
 def test_a_tie_with_a_baseline_is_a_tie(tmp_path):
     own, baseline = keep(tmp_path, "own", 0.6), keep(tmp_path, "base", 0.599, kind="baseline")
-    if rows([*own, *baseline], "expr", None)[0].kind == "baseline":
+    if leaderboard_rows([*own, *baseline], "expr", None)[0].kind == "baseline":
         pytest.fail("the run is meant to lead")
     assert said(tmp_path, own, baseline).endswith("not beyond the tie with baseline base")
 
@@ -64,5 +64,5 @@ def test_baselines_and_optimistic_runs_are_never_champions(tmp_path, changes, ma
 
 def test_a_run_whose_record_is_not_tracked_is_on_no_board(tmp_path):
     [other] = keep(tmp_path, "other", 0.7, seeds=(0,), videos=VIDEOS)
-    listed = rows([other], "expr", SignificanceCache(Store(tmp_path)))
+    listed = leaderboard_rows([other], "expr", SignificanceCache(Store(tmp_path)))
     assert reason_not_champion(record(group="unknown"), listed) == "its run is on no board here"

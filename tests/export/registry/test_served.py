@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from harness.data.image_decoding import decode
+from harness.data.image_decoding import decode_image
 from harness.export.registry.download import fetch_model
 from harness.export.registry.log_model import log_exported
 from harness.tracking import locate
@@ -81,7 +81,7 @@ def test_a_run_that_was_exported_is_served_and_gives_what_it_predicted(small_set
     [kept] = (store / "artifacts" / "jobs").glob("*/reported.npz")
     predicted = np.load(kept)
     name, frames = str(predicted["sequences"][0]), predicted["frames"][:4]
-    crops = np.stack([decode(small_set / "cropped_aligned" / name / f"{frame:05}.jpg") for frame in frames])
+    crops = np.stack([decode_image(small_set / "cropped_aligned" / name / f"{frame:05}.jpg") for frame in frames])
     with serving(store, model, tmp_path) as address:
         answer = asked(address, crops)
     assert np.allclose(answer["outputs"], outputs_of(fetch_model(model, Store(store)), crops), atol=1e-7)

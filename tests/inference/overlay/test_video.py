@@ -11,7 +11,7 @@ from harness.inference.overlay.panel_placement import Area, PanelLayout
 from harness.inference.overlay.panels import caption, face_color, format_signed
 from harness.inference.overlay.video import Renderer, draw_faces, render_video
 from harness.metrics.tasks import EXPRESSIONS
-from harness.utils.plotting.style import FACE_COLOURS
+from harness.utils.plotting.style import FACE_COLORS
 from harness.video.frames import Frame
 from tests.helpers.prediction_results import a_reading
 
@@ -61,7 +61,7 @@ def test_the_frame_that_is_given_is_not_painted_on():
 def test_eight_faces_have_a_label_each_and_nothing_lies_on_another_face():
     renderer, images = rendered(EIGHT)
     assert all(coloured(images[-1], face) > 100 for face in range(1, 9)), "each in its own colour"
-    assert len(set(FACE_COLOURS)) == 8
+    assert len(set(FACE_COLORS)) == 8
     for x, y, width, height in EIGHT:
         assert not changed(images[-1])[y + 12:y + height - 12, x + 12:x + width - 12].any()
 

@@ -26,7 +26,7 @@ def made(tmp_path):
 
 
 def said(folder, against):
-    return [(problem.where(folder), problem.message) for problem in check_submission(folder, against).errors]
+    return [(problem.location(folder), problem.message) for problem in check_submission(folder, against).errors]
 
 
 def only(folder, against):

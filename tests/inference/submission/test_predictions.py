@@ -8,7 +8,7 @@ from harness.inference.submission.predictions import decode_predictions, outputs
 from harness.inference.submission.rows import all_frames, read_image_list
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.metrics.tasks import softmax, task
+from harness.metrics.tasks import get_task, softmax
 from harness.smoothing.gaps import GAPS
 from harness.smoothing.kernels import SmoothingParams
 from harness.utils.errors import InputError
@@ -52,11 +52,11 @@ def test_outputs_are_those_that_the_run_was_scored_on(kernel, radius, gaps):
     video = np.repeat(np.arange(4, dtype=np.int32), 80)
     names = ("v0", "v1", "v2", "v3")
     labels = Labels(names, video, frame, names, video, names, {"expr": random.integers(0, 8, 320)})
-    replay = Replay(task("expr"), kept, labels, True, gaps, "filled")
+    replay = Replay(get_task("expr"), kept, labels, True, gaps, "filled")
     rows = all_frames("expr", lines)
     at = rows.position(labels.sequences, labels.sequence, labels.frame)
     found = outputs_at(rows, kept, SmoothingParams(kernel, radius, gaps))
-    assert (found[at] == replay.smoothed(kernel, radius)).all()
+    assert (found[at] == replay.smoothed_outputs(kernel, radius)).all()
 
 
 def test_a_file_shorter_or_longer_than_the_crops_has_the_same_frames_in_it():
@@ -86,13 +86,13 @@ def test_a_stray_crop_of_a_high_number_costs_nothing():
 
 def test_the_expression_is_the_most_probable_and_action_units_reach_their_thresholds():
     outputs = np.array([[.1, .05, .05, .1, .5, .1, .05, .05], [.0, .9, .1, 0, 0, 0, 0, 0]])
-    assert decode_predictions(task("expr"), outputs, NONE)["expr"].tolist() == [4, 1]
+    assert decode_predictions(get_task("expr"), outputs, NONE)["expr"].tolist() == [4, 1]
     au = np.full((1, 12), 0.5)
     thresholds = tuple([0.5] * 6 + [0.6] * 6)
     chosen = SmoothingParams("none", 0, "linear", thresholds)
-    assert decode_predictions(task("au"), au, chosen)["au"].tolist() == [[1] * 6 + [0] * 6]
-    assert decode_predictions(task("au"), au, NONE)["au"].all()
-    assert decode_predictions(task("va"), np.full((1, 2), 0.1), NONE)["va"].dtype == np.float32
+    assert decode_predictions(get_task("au"), au, chosen)["au"].tolist() == [[1] * 6 + [0] * 6]
+    assert decode_predictions(get_task("au"), au, NONE)["au"].all()
+    assert decode_predictions(get_task("va"), np.full((1, 2), 0.1), NONE)["va"].dtype == np.float32
 
 
 def test_rows_of_a_list_are_in_its_order_with_its_duplicates_and_missing_images_filled(tmp_path):

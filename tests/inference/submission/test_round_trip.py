@@ -11,7 +11,7 @@ from harness.inference.submission.round_trip import StoredResult, round_trip
 from harness.inference.submission.rows import all_frames
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.metrics.tasks import softmax, task
+from harness.metrics.tasks import get_task, softmax
 from harness.smoothing.kernels import SmoothingParams
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.records import record
@@ -29,14 +29,20 @@ def trial():
                     {"expr": random.integers(-1, 8, 20)})
     rows = all_frames("expr", {"v0": 10, "v1": 10})
     chosen = SmoothingParams("mean", 1, "linear")
-    return task("expr"), labels, kept, rows, decode_predictions(task("expr"), outputs_at(rows, kept, chosen), chosen)
+    return (
+        get_task("expr"),
+        labels,
+        kept,
+        rows,
+        decode_predictions(get_task("expr"), outputs_at(rows, kept, chosen), chosen),
+    )
 
 
 @pytest.mark.parametrize("missing", ["dropped", "filled"])
 def test_the_files_score_what_the_run_scored(trial, missing):
     expr, labels, kept, rows, meant = trial
     replay = Replay(expr, kept, labels, True, "linear", missing)
-    value = next(replay.scores("mean", [1], 0.5)).metrics["P_EXPR"]
+    value = next(replay.iter_scores("mean", [1], 0.5)).metrics["P_EXPR"]
     trip = round_trip(expr, labels, kept, rows, meant, meant, missing, own(kept, value))
     assert trip.files == trip.memory == pytest.approx(value, abs=1e-12)
     assert trip.frames == replay.scored and trip.moved == 0

@@ -5,14 +5,14 @@ import pytest
 
 from harness.jobs.figures.classification import draw_f1
 from harness.jobs.figures.intervals import change_interval, metric_interval, ratio_interval
-from harness.jobs.figures.reliability import Bins
+from harness.jobs.figures.reliability import CalibrationBins
 from harness.jobs.figures.scored_run import ScoredRun
-from harness.jobs.figures.smoothing_curve import draw_smoothing, knots_of
-from harness.jobs.figures.traces import chosen, draw_traces, per_video
-from harness.metrics.intervals import interval
+from harness.jobs.figures.smoothing_curve import draw_smoothing, select_knots
+from harness.jobs.figures.traces import draw_traces, score_videos, select_videos
+from harness.metrics.intervals import confidence_interval
 from harness.metrics.paired_tests import paired_permutation_test
 from harness.metrics.unit_statistics import SufficientStatistics
-from harness.utils.plotting.style import ALARM, CLASS_COLOURS
+from harness.utils.plotting.style import ALARM, CLASS_COLORS
 from tests.helpers.scored_runs import amount, pixels, scored_run
 
 BAR = "#a2d6f3"
@@ -22,7 +22,7 @@ BAR = "#a2d6f3"
 def test_intervals_are_those_of_the_boards_from_fewer_draws():
     _, replay, _, statistics = scored_run("expr", units=30)
     for metric in ("P_EXPR", "F1/Anger"):
-        board = interval([statistics], metric)
+        board = confidence_interval([statistics], metric)
         ends = metric_interval(statistics, metric)
         np.testing.assert_allclose(ends, (board.low, board.high), atol=0.1 * (board.high - board.low))
     wider = replay.statistics("mean", 6, 0.5)
@@ -35,7 +35,7 @@ def test_a_share_has_the_interval_of_the_score_that_it_is():
     """Accuracy is a ratio of sums too, and has an interval of its own."""
     counts = scored_run("expr", units=30)[3].arrays["expr"]
     right, rows = np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2))
-    board = interval([SufficientStatistics("expr", {"expr": counts})], "accuracy", replicates=1000)
+    board = confidence_interval([SufficientStatistics("expr", {"expr": counts})], "accuracy", replicates=1000)
     np.testing.assert_allclose(ratio_interval(right[:, None], rows[:, None])[:, 0], (board.low, board.high), atol=1e-6)
 
 
@@ -64,25 +64,27 @@ def test_an_undefined_class_is_marked_and_a_bar_is_as_long_as_its_score(tmp_path
 def test_the_best_the_median_and_the_worst_video_are_shown():
     values = np.array([0.2, np.nan, 0.9, 0.5, 0.4, 0.1, 1.0])
     frames = np.array([30, 30, 30, 30, 30, 30, 3])
-    shown = chosen(values, frames)
+    shown = select_videos(values, frames)
     assert [(one.unit, one.place) for one in shown] == [(2, "best of 5"), (4, "median of 5"), (5, "worst of 5")]
-    assert [one.unit for one in chosen(values[:3], frames[:3])] == [2, 0]
-    assert [(one.unit, one.place) for one in chosen(values[:1], frames[:1])] == [(0, "the only one")]
-    assert [one.unit for one in chosen(np.full(3, np.nan), np.array([4, 9, 5]))] == [1]
-    assert [one.unit for one in chosen(np.array([0.5, 0.6]), np.array([3, 4]))] == [1, 0], "all of them are short"
+    assert [one.unit for one in select_videos(values[:3], frames[:3])] == [2, 0]
+    assert [(one.unit, one.place) for one in select_videos(values[:1], frames[:1])] == [(0, "the only one")]
+    assert [one.unit for one in select_videos(np.full(3, np.nan), np.array([4, 9, 5]))] == [1]
+    assert [one.unit for one in select_videos(np.array([0.5, 0.6]), np.array([3, 4]))] == [1, 0], (
+        "all of them are short"
+    )
 
 
 def test_videos_are_ranked_by_what_is_defined_in_them():
     rows, half = 80, 40
     labels = np.repeat([0, 3], half)
     right = np.where(np.arange(rows) % half < [30] * half + [10] * half, labels, 7)
-    values, measure = per_video(ScoredRun(*scored_run(units=2, largest=0, targets={"expr": labels},
+    values, measure = score_videos(ScoredRun(*scored_run(units=2, largest=0, targets={"expr": labels},
                                                       outputs=np.eye(8, dtype=np.float32)[right])))
     assert measure == "accuracy" and values.tolist() == [0.75, 0.25]
     affect = np.tile(np.linspace(-0.5, 0.5, half)[:, None], (2, 2)).astype(np.float32)
     outputs = affect.copy()
     outputs[half:] = 0.3
-    values, _ = per_video(ScoredRun(*scored_run("va", units=2, largest=0, targets={"va": affect}, outputs=outputs)))
+    values, _ = score_videos(ScoredRun(*scored_run("va", units=2, largest=0, targets={"va": affect}, outputs=outputs)))
     assert values[0] == pytest.approx(1) and np.isnan(values[1]), "a constant has no concordance"
 
 
@@ -92,7 +94,7 @@ def test_strips_hold_the_colours_of_what_was_labelled_and_decided(tmp_path):
         run = scored_run(units=1, frames=rows, largest=0, targets={"expr": np.full(rows, 1, np.int64)},
                          outputs=np.eye(8, dtype=np.float32)[np.full(rows, decided)])
         draw_traces(tmp_path / "traces.png", ScoredRun(*run))
-        shown.append({number: amount(tmp_path / "traces.png", CLASS_COLOURS[number]) for number in (1, 3, 5)})
+        shown.append({number: amount(tmp_path / "traces.png", CLASS_COLORS[number]) for number in (1, 3, 5)})
     assert shown[0][1] == shown[1][1] > 10_000, "the truth, once"
     assert shown[0][3] > 20_000 > 2_000 > shown[1][3], "raw and smoothed; else only the legend"
     assert shown[1][5] > 20_000 > 2_000 > shown[0][5] - shown[1][1]
@@ -104,7 +106,7 @@ def test_long_gaps_are_white_and_short_ones_are_bridged(tmp_path):
         run = scored_run(units=1, frames=100, largest=0, kept=kept, targets={"expr": labels},
                          outputs=np.eye(8, dtype=np.float32)[labels])
         draw_traces(tmp_path / "traces.png", ScoredRun(*run))
-        wanted = [int(CLASS_COLOURS[4][at:at + 2], 16) for at in (1, 3, 5)]
+        wanted = [int(CLASS_COLORS[4][at:at + 2], 16) for at in (1, 3, 5)]
         return int((np.abs(pixels(tmp_path / "traces.png") - wanted) <= 1).all(axis=-1).sum(axis=1).max())
     whole = width_of(range(1, 101))
     assert width_of([frame for frame in range(1, 101) if frame not in (50, 51)]) == whole
@@ -113,7 +115,7 @@ def test_long_gaps_are_white_and_short_ones_are_bridged(tmp_path):
 
 def test_bands_are_resampled_at_both_ends_and_at_the_chosen_radius(tmp_path):
     for radii, radius in ((np.arange(201), 77), (np.arange(3), 1), (np.arange(5, 60), 5)):
-        knots = knots_of(radii, radius)
+        knots = select_knots(radii, radius)
         assert {radii[0], radius, radii[-1]} <= set(knots) <= set(radii) and len(knots) <= 15
     record, replay, choice, statistics = scored_run()
     first = tmp_path / "a.png"
@@ -126,8 +128,8 @@ def test_bands_are_resampled_at_both_ends_and_at_the_chosen_radius(tmp_path):
 def test_calibration_error_of_a_worked_example():
     """Two bins: 0.95 said, 3 of 4 right; 0.55 said, 1 of 2 right: (4 * 0.2 + 2 * 0.05) / 6."""
     said = np.array([0.95, 0.95, 0.95, 0.95, 0.55, 0.55])
-    bins = Bins.of(said, np.array([1, 1, 1, 0, 1, 0]), np.array([0, 0, 1, 1, 1, 1]), 2, 0.0)
-    assert bins.error == pytest.approx(0.9 / 6)
+    bins = CalibrationBins.from_values(said, np.array([1, 1, 1, 0, 1, 0]), np.array([0, 0, 1, 1, 1, 1]), 2, 0.0)
+    assert bins.calibration_error == pytest.approx(0.9 / 6)
     assert bins.sums[:, 9, 0].tolist() == [2, 2] and bins.sums[:, 5, 0].tolist() == [0, 2]
-    ends = Bins.of(np.array([-1.0, 1.0]), np.zeros(2), np.zeros(2, int), 1, -1.0)
+    ends = CalibrationBins.from_values(np.array([-1.0, 1.0]), np.zeros(2), np.zeros(2, int), 1, -1.0)
     assert ends.pooled[[0, -1], 0].tolist() == [1, 1]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from harness.jobs.figures import plot_run
-from harness.jobs.figures.classification import draw_expressions
+from harness.jobs.figures.classification import draw_expression_confusion
 from harness.jobs.figures.scored_run import ScoredRun
-from harness.metrics.tasks import task
+from harness.metrics.tasks import get_task
 from harness.utils.errors import FramelightError
 from harness.utils.plotting.style import ALARM
 from tests.helpers.scored_runs import amount, pixels, scored_run, targets_of
@@ -66,7 +66,7 @@ def test_constant_outputs_and_absent_classes_are_drawn_without_a_warning(tmp_pat
 
 @pytest.mark.filterwarnings("error")
 def test_a_video_without_a_label_of_one_output_is_drawn(tmp_path):
-    targets = targets_of(np.random.default_rng(0), task("mtl"), 80)
+    targets = targets_of(np.random.default_rng(0), get_task("mtl"), 80)
     targets["expr"][:40] = -1
     targets["va"][40:] = -5
     drawn = plot_run(tmp_path, *scored_run("mtl", units=2, targets=targets))
@@ -105,7 +105,9 @@ def test_names_are_drawn_as_they_are(tmp_path):
     """A dollar sign is no formula, and a long name does not run out of the picture."""
     drawn = []
     for name in ("plain", "a$b$\\frac", "long" * 30):
-        draw_expressions(tmp_path / "drawn.png", ScoredRun(*scored_run(largest=0, backbone=name, dataset=name)))
+        draw_expression_confusion(
+            tmp_path / "drawn.png", ScoredRun(*scored_run(largest=0, backbone=name, dataset=name))
+        )
         drawn.append(pixels(tmp_path / "drawn.png"))
     assert len({picture.shape for picture in drawn}) == 1
     assert all((picture[:, -8:] == 255).all() for picture in drawn)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import backbones
 from harness import Augmentation
 from harness.training.backbones.augmentation import augment
-from harness.training.backbones.batch_transforms import PictureInputs
+from harness.training.backbones.batch_transforms import ImageTransform
 
 
 def face(count=8, size=32):
@@ -124,6 +124,6 @@ def test_geometry_has_a_strength_of_its_own():
 def test_inputs_are_augmented_by_the_geometry_that_is_asked_for():
     images = (gradient(8) * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
     spec = backbones.spec("tiny_resnet").preprocessing
-    found = [PictureInputs(spec, Augmentation(0.0, flip=False, geometry=geometry)).train(
+    found = [ImageTransform(spec, Augmentation(0.0, flip=False, geometry=geometry)).train_transform(
         images, torch.Generator().manual_seed(0)) for geometry in (None, 0.0, 2.0)]
     assert torch.equal(found[0], found[1]) and not torch.allclose(found[1], found[2], atol=0.05)

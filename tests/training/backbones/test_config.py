@@ -51,7 +51,7 @@ def test_accumulated_batches_are_equal_parts_of_a_step():
 
 
 def test_the_trainer_is_told_the_hardware():
-    told = Hardware("cpu", "2", 3, "ddp", 4).trainer("bf16-mixed")
+    told = Hardware("cpu", "2", 3, "ddp", 4).trainer_arguments("bf16-mixed")
     assert told == {"accelerator": "cpu", "devices": 2, "num_nodes": 3, "strategy": "ddp",
                     "accumulate_grad_batches": 4, "precision": "bf16-mixed"}
-    assert Hardware(devices="auto").trainer("32-true")["devices"] == "auto"
+    assert Hardware(devices="auto").trainer_arguments("32-true")["devices"] == "auto"

@@ -36,7 +36,7 @@ def test_linear_columns_lose_by_half_of_what_each_concordance_lacks():
 def test_seven_classes_are_the_basic_ones_in_the_order_of_the_eight(known, left_out):
     stills = Stills((Path("a.jpg"),), np.zeros(1, int), ("s",), np.zeros(1, int), np.zeros((1, 2), np.float32),
                     classes=known)
-    course = ExpressionTargets.of(Expressions(classes=7, also=("va", "au")), stills)
+    course = ExpressionTargets.from_stills(Expressions(classes=7, also=("va", "au")), stills)
     assert course.classes == tuple(name for name in known if name != left_out)
     assert course.columns == (*course.classes, "Valence", "Arousal")
     assert [known[old] for old in range(8) if course.number[old] >= 0] == list(course.classes)

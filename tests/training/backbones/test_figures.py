@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from harness.training.backbones.figures import MOST_ERRORS, draw_confusion, draw_errors
+from harness.training.backbones.figures import MAX_ERRORS, draw_confusion, draw_errors
 
 CLASSES = ("Neutral", "Anger", "Happiness")
 
@@ -65,7 +65,7 @@ def test_errors_are_a_grid_of_their_crops(tmp_path):
     shown = draw_errors(tmp_path / "e.png", [Mistake(Path(name)) for name in colours], crop, "drawn")
     picture = pixels(tmp_path / "e.png")
     areas = [share(picture, np.array(colour) / 255) for colour in colours.values()]
-    assert shown == MOST_ERRORS == 24
+    assert shown == MAX_ERRORS == 24
     assert min(areas[:24]) > 0.01 and max(areas[24:]) < 0.001
 
 

@@ -7,10 +7,10 @@ from PIL import Image
 
 import backbones
 from harness import Augmentation
-from harness.data.image_decoding import decode
-from harness.training.backbones.batch_transforms import PictureInputs
-from harness.training.backbones.images import read
-from harness.training.backbones.loader import plain_batches
+from harness.data.image_decoding import decode_image
+from harness.training.backbones.batch_transforms import ImageTransform
+from harness.training.backbones.images import load_images
+from harness.training.backbones.loader import iter_image_batches
 from harness.training.backbones.stage_checkpoints import StageCheckpoints
 from harness.utils.errors import InputError
 from tests.helpers.drawn_stills import draw
@@ -20,18 +20,20 @@ SPEC = backbones.spec("tiny_resnet").preprocessing
 
 def test_plain_pixels_are_those_of_the_backbones_own_preprocessing(tmp_path):
     stills, spec = draw(tmp_path / "table").stills("validation"), backbones.spec("tiny_mobilenet")
-    inputs = PictureInputs(spec.preprocessing, Augmentation())
-    ours = [inputs.plain(batch) for batch in plain_batches(read(stills, SPEC), np.arange(len(stills)))]
-    theirs = np.stack([backbones.prepare(decode(path), spec) for path in stills.images])
+    inputs = ImageTransform(spec.preprocessing, Augmentation())
+    ours = [
+        inputs.eval_transform(batch) for batch in iter_image_batches(load_images(stills, SPEC), np.arange(len(stills)))
+    ]
+    theirs = np.stack([backbones.prepare(decode_image(path), spec) for path in stills.images])
     assert np.allclose(np.concatenate(ours), theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_corrupt_stills_are_named_and_left_out(tmp_path, keep, logged):
     stills = draw(tmp_path / "table").stills("train")
-    whole = read(stills, SPEC)
+    whole = load_images(stills, SPEC)
     stills.images[3].write_bytes(b"not an image")
-    found = read(stills, SPEC, keep=keep)
+    found = load_images(stills, SPEC, keep=keep)
     good = np.delete(np.arange(len(stills)), 3)
     assert len(found) == len(found.stills.subject) == len(stills) - 1
     assert np.array_equal(found.get(np.arange(len(found))), whole.images[good])
@@ -40,16 +42,16 @@ def test_corrupt_stills_are_named_and_left_out(tmp_path, keep, logged):
     for path in stills.images:
         path.write_bytes(b"")
     with pytest.raises(InputError, match="none of the 64 stills can be read"):
-        read(stills, SPEC, keep=keep)
+        load_images(stills, SPEC, keep=keep)
 
 
 def test_what_could_not_be_read_is_remembered(tmp_path, logged):
     stills = draw(tmp_path / "table").stills("train")
     stills.images[3].write_bytes(b"not an image")
-    recall = partial(StageCheckpoints(tmp_path / "work", "a training").recall, "unreadable")
-    first = read(stills, SPEC, keep=False, recall=recall)
+    recall = partial(StageCheckpoints(tmp_path / "work", "a training").get_or_compute, "unreadable")
+    first = load_images(stills, SPEC, keep=False, recall=recall)
     stills.images[5].write_bytes(b"not an image either")
-    second = read(stills, SPEC, keep=False, recall=recall)
+    second = load_images(stills, SPEC, keep=False, recall=recall)
     assert first.stills.images == second.stills.images and logged[0] == logged[1]
 
 
@@ -59,7 +61,7 @@ def test_a_face_is_cut_by_its_box_and_margin_and_a_box_outside_leaves_its_still_
     for path in stills.images:
         Image.fromarray(pixels).save(path)
     boxes = np.array([[100, 50, 140, 130], [np.nan] * 4, [400, 50, 440, 130], [0, 0, 300, 200]], np.float32)
-    found = read(dataclasses.replace(stills, boxes=boxes), SPEC, (0.25, 0.5))
+    found = load_images(dataclasses.replace(stills, boxes=boxes), SPEC, (0.25, 0.5))
     assert len(logged) == 1 and stills.images[2].name in logged[0] and "box" in logged[0]
     wanted = [pixels[10:170, 90:150], pixels, pixels]
     assert np.array_equal(found.images, [backbones.resize(image, SPEC) for image in wanted])

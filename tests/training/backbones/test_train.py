@@ -10,8 +10,8 @@ from harness import Augmentation, Expressions, Hardware, Identities, Schedule
 from harness.metrics import ccc
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.training.backbones.config import REVISION
-from harness.training.backbones.evaluation import confusion, macro_f1
-from harness.training.backbones.images import read
+from harness.training.backbones.evaluation import confusion_matrix, macro_f1
+from harness.training.backbones.images import load_images
 from harness.training.backbones.train import train_stills
 from harness.training.backbones.verification import verify
 from harness.utils.errors import InputError
@@ -28,7 +28,7 @@ def annotated(tmp_path_factory):
 def outputs(name, checkpoints, stills):
     """Embeddings and scores of a checkpoint, and the pictures it saw, by the backbone's own means."""
     backbone = backbones.load(name, checkpoints)
-    pictures = read(stills, backbone.spec.preprocessing)
+    pictures = load_images(stills, backbone.spec.preprocessing)
     with torch.no_grad():
         found = backbone(torch.from_numpy(backbones.normalize(pictures.images, backbone.spec.preprocessing)))
     return found[0].numpy(), found[1].numpy(), pictures
@@ -76,7 +76,7 @@ def test_the_checkpoint_is_a_backbone_that_scores_expressions_as_its_card_says(t
     assert card["recipe"] == {**json.loads(json.dumps(dataclasses.asdict(QUICK))), "revision": REVISION}
     scores, pictures = outputs("drawn", result.folder.parent, table.stills("validation"))[1:]
     truth, predicted = pictures.stills.expression, scores.argmax(1)
-    assert np.array_equal(result.confusion, confusion(truth, predicted, 8))
+    assert np.array_equal(result.confusion, confusion_matrix(truth, predicted, 8))
     assert macro_f1(result.confusion) == pytest.approx(card["metrics"]["expression_macro_f1"])
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from harness.training.backbones.verification import FAR, roc_auc, sample, tar_at_far, verify
+from harness.training.backbones.verification import FALSE_ACCEPT_RATE, roc_auc, sample_rows, tar_at_far, verify
 
 
 def people(seed, subjects=12, each=5, spread=0.6):
@@ -26,7 +26,7 @@ def test_roc_and_nearest_neighbour_are_those_of_scikit_learn(spread):
     same, scores = pairs(embeddings, subject)
     assert found.auc == pytest.approx(roc_auc_score(same, scores), abs=1e-6)
     far, tar, _ = roc_curve(same, scores, drop_intermediate=False)
-    assert found.tar == pytest.approx(tar[far <= FAR].max(), abs=1e-6)
+    assert found.tar == pytest.approx(tar[far <= FALSE_ACCEPT_RATE].max(), abs=1e-6)
     from sklearn.neighbors import KNeighborsClassifier
 
     unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -60,16 +60,16 @@ def test_pairs_of_one_kind_alone_verify_nothing(subject):
 
 def test_a_sample_is_even_over_subjects_with_two_images_or_more():
     subject = np.array([0] * 20 + [1] * 3 + [2] + [3] * 5)
-    rows = sample(subject, 10, seed=0)
+    rows = sample_rows(subject, 10, seed=0)
     assert np.bincount(subject[rows], minlength=4).tolist() == [4, 3, 0, 3]
-    assert (rows == sample(subject, 10, seed=0)).all() and len(set(rows)) == 10
-    assert not (rows[:4] == sample(subject, 10, seed=1)[:4]).all()
-    assert len(sample(subject, 100, seed=0)) == 28
+    assert (rows == sample_rows(subject, 10, seed=0)).all() and len(set(rows)) == 10
+    assert not (rows[:4] == sample_rows(subject, 10, seed=1)[:4]).all()
+    assert len(sample_rows(subject, 100, seed=0)) == 28
 
 
 def test_of_more_subjects_than_pairs_some_are_sampled_two_images_each():
     subject = np.repeat(np.arange(30), 3)
-    rows = sample(subject, 20, seed=0)
+    rows = sample_rows(subject, 20, seed=0)
     counts = np.bincount(subject[rows], minlength=30)
     assert len(rows) == 20 and sorted(set(counts)) == [0, 2]
-    assert set(subject[rows]) != set(subject[sample(subject, 20, seed=1)])
+    assert set(subject[rows]) != set(subject[sample_rows(subject, 20, seed=1)])

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from harness import HeadConfig, HeadOverride
-from harness.metrics.tasks import task
-from harness.training.heads.config import require_fit
+from harness.metrics.tasks import get_task
+from harness.training.heads.config import check_task_support
 from harness.utils.errors import InputError
 from harness.utils.hashing import to_jsonable
 
@@ -41,7 +41,7 @@ def test_a_separate_head_without_parts_is_as_many_equal_networks():
 
 def test_heads_come_back_from_json():
     for written in (dataclasses.asdict(ABAW4), to_jsonable(ABAW4)):
-        assert HeadConfig.from_plain(json.loads(json.dumps(written))) == ABAW4
+        assert HeadConfig.from_jsonable(json.loads(json.dumps(written))) == ABAW4
 
 
 @pytest.mark.parametrize("make, message", [
@@ -52,7 +52,7 @@ def test_heads_come_back_from_json():
     (lambda: HeadOverride("expression"), "unknown output 'expression'; did you mean expr"),
     (lambda: HeadConfig(label_smoothing=1.0), "label_smoothing is 1.0"),
     (lambda: HeadConfig(invalid="zeroe"), "did you mean zeroed"),
-    (lambda: require_fit(HeadConfig("separate", keep="accuracy"), task("mtl")), "va has none"),
+    (lambda: check_task_support(HeadConfig("separate", keep="accuracy"), get_task("mtl")), "va has none"),
 ])
 def test_impossible_heads_are_refused(make, message):
     with pytest.raises(InputError, match=message):

@@ -50,7 +50,7 @@ def loss_of(task, logits, targets):
 @pytest.mark.training
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_the_kept_epoch_is_that_of_the_smallest_loss(name):
-    task, rate = tasks.task(name), {"learning_rate": 0.3}
+    task, rate = tasks.get_task(name), {"learning_rate": 0.3}
     trained = train(task, HeadConfig("multitask", keep="loss", class_weights="none", **{**WILD, **rate}))
     gains = [entry["criterion"] for entry in trained.history]
     assert trained.epoch == 1 + int(np.argmax(gains)) and len(set(gains)) == 8
@@ -96,4 +96,4 @@ def test_a_given_length_keeps_the_last_epoch_beside_selection_rows():
 ])
 def test_a_choice_the_task_has_no_value_for_is_refused(name, config, message):
     with pytest.raises(InputError, match=message):
-        train(tasks.task(name), config)
+        train(tasks.get_task(name), config)

@@ -8,10 +8,10 @@ from harness.utils.errors import InputError
 
 
 @pytest.mark.parametrize("task", tasks.TASKS)
-@pytest.mark.parametrize("kind", modules.HEADS)
+@pytest.mark.parametrize("kind", modules.HEAD_LAYERS)
 def test_every_head_gives_logits_of_the_tasks_width(kind, task):
-    head = modules.build(HeadConfig(kind), 20, tasks.task(task))
-    assert head(torch.randn(5, 20)).shape == (5, tasks.task(task).width)
+    head = modules.build_head(HeadConfig(kind), 20, tasks.get_task(task))
+    assert head(torch.randn(5, 20)).shape == (5, tasks.get_task(task).width)
 
 
 def count(module):
@@ -20,17 +20,17 @@ def count(module):
 
 def test_parameter_counts_are_those_of_the_paper():
     """Savchenko 2022: EXPR MLP 165,000; AU MLP 165,516; VA linear 18; MTL direct on 1416 columns 31,174."""
-    assert count(modules.build(HeadConfig("mlp"), 1280, tasks.task("expr"))) == 165_000
-    assert count(modules.build(HeadConfig("mlp"), 1280, tasks.task("au"))) == 165_516
-    assert count(modules.build(HeadConfig("logistic_regression"), 8, tasks.task("va"))) == 18
-    assert count(modules.build(HeadConfig("multitask", hidden=0), 1416, tasks.task("mtl"))) == 31_174
+    assert count(modules.build_head(HeadConfig("mlp"), 1280, tasks.get_task("expr"))) == 165_000
+    assert count(modules.build_head(HeadConfig("mlp"), 1280, tasks.get_task("au"))) == 165_516
+    assert count(modules.build_head(HeadConfig("logistic_regression"), 8, tasks.get_task("va"))) == 18
+    assert count(modules.build_head(HeadConfig("multitask", hidden=0), 1416, tasks.get_task("mtl"))) == 31_174
 
 
 def test_multitask_without_hidden_layer_is_linear_and_with_one_is_not():
     x = torch.randn(2, 10)
     middle = x.mean(0, keepdim=True)
     for hidden, linear in ((0, True), (32, False)):
-        head = modules.build(HeadConfig("multitask", hidden=hidden), 10, tasks.task("mtl"))
+        head = modules.build_head(HeadConfig("multitask", hidden=hidden), 10, tasks.get_task("mtl"))
         assert torch.allclose(head(middle), head(x).mean(0, keepdim=True), atol=1e-6) is linear
 
 

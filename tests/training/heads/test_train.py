@@ -12,7 +12,7 @@ from harness.training.heads.trained_head import load
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.feature_arrays import ArrayMatrix, labels_of, problem
 
-EXPR = tasks.task("expr")
+EXPR = tasks.get_task("expr")
 SHORT = HeadConfig(epochs=3, learning_rate=1e-2)
 
 
@@ -60,7 +60,7 @@ def test_logistic_regression_reaches_the_optimum_of_scikit_learn():
 @pytest.mark.parametrize("kind", ["logistic_regression", "mlp", "multitask"])
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_every_head_learns_every_task(name, kind):
-    task = tasks.task(name)
+    task = tasks.get_task(name)
     trained = train(task, HeadConfig(kind, epochs=6, learning_rate=1e-2))
     assert trained.task == name and trained.epoch >= 1 and len(trained.history) == 6
     assert trained.value == max(entry["value"] for entry in trained.history)
@@ -172,7 +172,7 @@ def test_features_that_are_not_finite_are_named():
 @pytest.mark.training
 def test_a_loss_that_explodes_is_said():
     with pytest.raises(FramelightError, match="lower the learning rate|learning rate is too high"):
-        train(tasks.task("au"), HeadConfig(learning_rate=1e30, schedule="constant", epochs=5))
+        train(tasks.get_task("au"), HeadConfig(learning_rate=1e30, schedule="constant", epochs=5))
 
 
 def test_one_class_only_and_no_label_at_all_are_refused():
@@ -196,7 +196,7 @@ def test_predicting_in_blocks_equals_predicting_at_once_and_nothing_gives_nothin
 
 
 def test_a_saved_head_comes_back_bit_for_bit(tmp_path):
-    trained, features = train(tasks.task("mtl"), HeadConfig("multitask", epochs=2)), problem(50)[0]
+    trained, features = train(tasks.get_task("mtl"), HeadConfig("multitask", epochs=2)), problem(50)[0]
     trained.save(tmp_path)
     back = load(tmp_path)
     assert np.array_equal(predict(back, features), predict(trained, features))

@@ -9,7 +9,7 @@ from harness import HeadConfig
 from harness.metrics import tasks
 from harness.training.heads import batched, train_batched
 from harness.training.heads.train import HeadTrainingSpec, predict, train_head
-from harness.training.heads.train_batched import train_together
+from harness.training.heads.train_batched import train_heads
 from harness.training.heads.trained_head import load
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.feature_arrays import ArrayMatrix, labels_of, problem
@@ -60,11 +60,11 @@ def require_equal(ours, alone, features):
     dict(kind="logistic_regression", **PUBLISHED)], ids=lambda shared: "-".join(map(str, shared.values())))
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_heads_trained_together_are_those_trained_alone(name, shared):
-    task = tasks.task(name)
+    task = tasks.get_task(name)
     given = rows(task)
     own = [*OWN, {**OWN[3], "keep": "accuracy"}] if "expr" in task.slices() else OWN
     wanted = configs(*own, **shared)
-    found = train_together(task, [HeadTrainingSpec(config) for config in wanted], *given, seed=3)
+    found = train_heads(task, [HeadTrainingSpec(config) for config in wanted], *given, seed=3)
     for config, ours in zip(wanted, found):
         require_equal(ours, train_head(task, HeadTrainingSpec(config), *given, seed=3), given[1][0].features)
 
@@ -73,13 +73,13 @@ def test_heads_trained_together_are_those_trained_alone(name, shared):
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_heads_with_a_hidden_layer_are_stacked_where_a_gpu_is(monkeypatch, name):
     """The product of a GPU, on this machine; one epoch, as no unit is so near 0 then that rounding turns it."""
-    task = tasks.task(name)
+    task = tasks.get_task(name)
     given, features = data(task, 400), problem(300, seed=1)[0]
     wanted = [dataclasses.replace(config, epochs=epochs) for epochs in (1, 2)
               for config in configs(*OWN, kind="multitask", hidden=12, batch_size=100)]
-    alone = train_together(task, [HeadTrainingSpec(config) for config in wanted], given, None, 3)
+    alone = train_heads(task, [HeadTrainingSpec(config) for config in wanted], given, None, 3)
     monkeypatch.setattr(train_batched, "heads_of_a_stack", lambda head, device: 100)
-    stacked = train_together(task, [HeadTrainingSpec(config) for config in wanted], given, None, 3)
+    stacked = train_heads(task, [HeadTrainingSpec(config) for config in wanted], given, None, 3)
     for ours, expected in zip(stacked, alone):
         assert [ours.epoch, ours.config] == [expected.epoch, expected.config]
         np.testing.assert_allclose(predict(ours, features), predict(expected, features), rtol=0, atol=1e-4)
@@ -87,18 +87,18 @@ def test_heads_with_a_hidden_layer_are_stacked_where_a_gpu_is(monkeypatch, name)
 
 @pytest.mark.training
 def test_heads_of_several_stacks_are_those_trained_alone(monkeypatch):
-    monkeypatch.setattr(batched, "COLUMNS", 16)
-    task = tasks.task("expr")
+    monkeypatch.setattr(batched, "MAX_COLUMNS", 16)
+    task = tasks.get_task("expr")
     given, wanted = rows(task), configs(*OWN, kind="logistic_regression")
-    for config, ours in zip(wanted, train_together(task, [HeadTrainingSpec(c) for c in wanted], *given, seed=0)):
+    for config, ours in zip(wanted, train_heads(task, [HeadTrainingSpec(c) for c in wanted], *given, seed=0)):
         require_equal(ours, train_head(task, HeadTrainingSpec(config), *given, seed=0), given[1][0].features)
 
 
 @pytest.mark.training
 def test_without_selection_rows_the_last_epoch_is_kept():
-    task = tasks.task("va")
+    task = tasks.get_task("va")
     given, wanted = rows(task, select=False), configs(*OWN, kind="mlp", hidden=8)
-    found = train_together(task, [HeadTrainingSpec(config) for config in wanted], *given, seed=1)
+    found = train_heads(task, [HeadTrainingSpec(config) for config in wanted], *given, seed=1)
     assert [head.epoch for head in found] == [one["epochs"] for one in OWN]
     for config, ours in zip(wanted, found):
         require_equal(ours, train_head(task, HeadTrainingSpec(config), *given, seed=1), given[0][0].features)
@@ -106,7 +106,7 @@ def test_without_selection_rows_the_last_epoch_is_kept():
 
 @pytest.mark.training
 def test_each_stops_where_it_is_told_and_leaves_the_others_alone():
-    task = tasks.task("expr")
+    task = tasks.get_task("expr")
     given, wanted, told = rows(task), configs(*OWN, kind="logistic_regression"), {0: [], 1: [], 3: []}
 
     def stops(number, at):
@@ -116,7 +116,7 @@ def test_each_stops_where_it_is_told_and_leaves_the_others_alone():
         return on_epoch
 
     asked = {0: stops(0, 2), 1: stops(1, 9), 3: stops(3, 1)}
-    found = train_together(
+    found = train_heads(
         task, [HeadTrainingSpec(config, asked.get(i)) for i, config in enumerate(wanted)], *given, seed=0
     )
     assert [head.pruned for head in found] == [True, False, False, True]
@@ -130,9 +130,9 @@ def test_each_stops_where_it_is_told_and_leaves_the_others_alone():
 
 @pytest.mark.training
 def test_a_given_number_of_epochs_is_trained_on_the_schedule_of_all():
-    task = tasks.task("au")
+    task = tasks.get_task("au")
     given, wanted = rows(task, select=False), configs(*OWN, kind="logistic_regression")
-    found = train_together(task, [HeadTrainingSpec(config, epochs=2) for config in wanted], *given, seed=1)
+    found = train_heads(task, [HeadTrainingSpec(config, epochs=2) for config in wanted], *given, seed=1)
     assert [head.epoch for head in found] == [2, 2, 1, 2]
     for config, ours in zip(wanted, found):
         require_equal(ours, train_head(task, HeadTrainingSpec(config, epochs=2), *given, 1), given[0][0].features)
@@ -140,31 +140,31 @@ def test_a_given_number_of_epochs_is_trained_on_the_schedule_of_all():
 
 @pytest.mark.training
 def test_one_that_diverges_is_left_out_and_the_others_are_not_touched():
-    task = tasks.task("va")
+    task = tasks.get_task("va")
     given = rows(task)
     wild = HeadConfig("mlp", hidden=8, va_loss="mse", learning_rate=1e30, epochs=4)
     wanted = [wild, *configs(*OWN, kind="mlp", hidden=8, va_loss="mse")]
     with pytest.raises(FramelightError):
         train_head(task, HeadTrainingSpec(wild), *given, seed=0)
-    found = train_together(task, [HeadTrainingSpec(config) for config in wanted], *given, seed=0)
+    found = train_heads(task, [HeadTrainingSpec(config) for config in wanted], *given, seed=0)
     assert found[0] is None
     for config, ours in zip(wanted[1:], found[1:]):
         require_equal(ours, train_head(task, HeadTrainingSpec(config), *given, seed=0), given[1][0].features)
 
 
 def test_the_data_is_read_once_an_epoch_in_the_order_of_the_seed():
-    task = tasks.task("expr")
+    task = tasks.get_task("expr")
     matrix, labels = data(task)
-    train_together(
+    train_heads(
         task, [HeadTrainingSpec(config) for config in configs(*OWN, kind="mlp")], (matrix, labels), None, 0
     )
     assert matrix.epochs == [0, 1, 2, 3]
 
 
 def test_the_same_arguments_give_the_same_bits_and_a_head_can_be_kept(tmp_path):
-    task = tasks.task("mtl")
+    task = tasks.get_task("mtl")
     given, wanted = rows(task), [HeadTrainingSpec(c) for c in configs(*OWN, kind="multitask", hidden=8)]
-    first, again = (train_together(task, wanted, *given, seed=4) for _ in range(2))
+    first, again = (train_heads(task, wanted, *given, seed=4) for _ in range(2))
     for one, other in zip(first, again):
         assert one.history == other.history
         assert all(np.array_equal(value, other.state[name]) for name, value in one.state.items())
@@ -174,38 +174,39 @@ def test_the_same_arguments_give_the_same_bits_and_a_head_can_be_kept(tmp_path):
 
 
 def test_heads_that_are_not_alike_are_refused():
-    task = tasks.task("expr")
+    task = tasks.get_task("expr")
     given = rows(task)
     for other in (HeadConfig("mlp", hidden=64), HeadConfig("logistic_regression"), HeadConfig("mlp", batch_size=64),
                   HeadConfig("mlp", class_weights="none")):
         with pytest.raises(InputError, match="differ in more than"):
-            train_together(task, [HeadTrainingSpec(HeadConfig("mlp")), HeadTrainingSpec(other)], *given, seed=0)
+            train_heads(task, [HeadTrainingSpec(HeadConfig("mlp")), HeadTrainingSpec(other)], *given, seed=0)
     with pytest.raises(InputError, match="keep accuracy"):
-        train_together(
-            tasks.task("va"),
+        train_heads(
+            tasks.get_task("va"),
             [HeadTrainingSpec(HeadConfig("mlp", keep=keep)) for keep in ("best", "accuracy")],
-            *rows(tasks.task("va")),
+            *rows(tasks.get_task("va")),
             seed=0,
         )
 
 
 def test_features_that_are_not_finite_are_named():
-    task = tasks.task("expr")
+    task = tasks.get_task("expr")
     matrix, labels = data(task)
     matrix.features[7, 3] = np.nan
     with pytest.raises(FramelightError, match="not finite in 1 rows, first in video0 frame 8"):
-        train_together(task, [HeadTrainingSpec(c) for c in configs(*OWN, kind="mlp")], (matrix, labels), None, 0)
+        train_heads(task, [HeadTrainingSpec(c) for c in configs(*OWN, kind="mlp")], (matrix, labels), None, 0)
 
 
 def test_alike_covers_all_that_shapes_a_batch_or_a_loss():
-    from harness.training.heads.config import alike
+    from harness.training.heads.config import without_per_head_settings
 
     base = HeadConfig("mlp")
-    assert alike(dataclasses.replace(base, l2=1.0, learning_rate=0.5, epochs=3, schedule="constant", keep="last")) == \
-        alike(base)
+    assert without_per_head_settings(
+        dataclasses.replace(base, l2=1.0, learning_rate=0.5, epochs=3, schedule="constant", keep="last")
+    ) == without_per_head_settings(base)
     changed = dict(kind="multitask", hidden=7, batch_size=9, standardise=False, class_weights="none",
                    label_smoothing=0.2, va_loss="mse", task_weights="balanced", invalid="zeroed")
     own = {"l2", "learning_rate", "epochs", "schedule", "keep", "parts"}
     assert set(changed) | own == {f.name for f in dataclasses.fields(HeadConfig)}
     for name, value in changed.items():
-        assert alike(dataclasses.replace(base, **{name: value})) != alike(base)
+        assert without_per_head_settings(dataclasses.replace(base, **{name: value})) != without_per_head_settings(base)

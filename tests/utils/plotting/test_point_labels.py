@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from harness.utils.plotting.point_labels import label_points
-from harness.utils.plotting.style import drawing, figure, panel
+from harness.utils.plotting.style import add_panel, make_figure, plotting_context
 
 
 def drawn(points, labels, first=None, radius=4.0):
     """(how many labels were written, the extent of each in pixels, that of the axes)"""
-    with drawing():
-        made = figure(5, 3)
-        axes = panel(made, 0.5, 0.5, 4, 2)
+    with plotting_context():
+        made = make_figure(5, 3)
+        axes = add_panel(made, 0.5, 0.5, 4, 2)
         axes.set(xlim=(0, 1), ylim=(0, 1))
         written = label_points(axes, points, labels, [radius] * len(points), first or [False] * len(points))
         return written, {text.get_text(): text.get_window_extent() for text in axes.texts}, axes.get_window_extent()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness.video.faces.detector import open_detector
-from harness.video.faces.tracker import Tracker
+from harness.video.faces.tracker import FaceTracker
 from tests.helpers.shared_data import shared_data
 
 
@@ -15,7 +15,7 @@ def followed(name, times=1):
         stream = container.streams.video[0]
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
         rate = float(stream.average_rate)
-    detector, tracker, seen = open_detector("haar"), Tracker(rate), []
+    detector, tracker, seen = open_detector("haar"), FaceTracker(rate), []
     for number, pixels in enumerate(frames * times, 1):
         faces = detector(pixels, tracker.expected_boxes(), tracker.turn)
         seen.append(dict(zip(tracker.update(number, faces).tolist(), faces.boxes)))

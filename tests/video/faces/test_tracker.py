@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from harness.video.faces.boxes import Faces
-from harness.video.faces.tracker import HITS, Tracker
+from harness.video.faces.tracker import HITS, FaceTracker
 
 SIDE = 100
 
@@ -19,7 +19,7 @@ def looks(*people, noise=0.02, seed=0):
 
 
 def test_two_faces_side_by_side_keep_their_ids():
-    tracker, rng = Tracker(25), np.random.default_rng(0)
+    tracker, rng = FaceTracker(25), np.random.default_rng(0)
     for number in range(1, 60):
         left, right = [200, 200] + rng.normal(0, 5, 2), [310, 205] + rng.normal(0, 5, 2)
         first = number % 2
@@ -32,7 +32,7 @@ def test_two_faces_side_by_side_keep_their_ids():
 @pytest.mark.parametrize("known", [True, False])
 def test_faces_that_cross_keep_their_ids(known):
     """One hides the other in the middle, and only one box is found; with looks, and by their ways alone."""
-    tracker, after = Tracker(25), None
+    tracker, after = FaceTracker(25), None
     for number in range(1, 81):
         going, coming = 100 + 5 * number, 500 - 5 * number
         hidden = abs(going - coming) < 0.6 * SIDE
@@ -44,7 +44,7 @@ def test_faces_that_cross_keep_their_ids(known):
 
 def test_who_comes_back_is_known_by_looks_where_places_mislead():
     """Both look away for half a second, and have changed places meanwhile."""
-    tracker = Tracker(25)
+    tracker = FaceTracker(25)
     for number in range(1, 20):
         tracker.update(number, faces((200, 200), (300, 200)), looks(0, 1, seed=number))
     assert tracker.update(32, faces((210, 200), (290, 200)), looks(1, 0, seed=99)).tolist() == [2, 1]
@@ -52,7 +52,7 @@ def test_who_comes_back_is_known_by_looks_where_places_mislead():
 
 def test_a_short_gap_keeps_the_id_and_a_long_one_does_not():
     for gap, expected in ((24, 1), (40, 2)):
-        tracker = Tracker(25)
+        tracker = FaceTracker(25)
         for number in range(1, 11):
             tracker.update(number, faces((200, 200)))
         for number in range(11, 10 + gap):
@@ -61,14 +61,14 @@ def test_a_short_gap_keeps_the_id_and_a_long_one_does_not():
 
 
 def test_frames_that_were_left_out_count_as_time():
-    tracker = Tracker(30)
+    tracker = FaceTracker(30)
     for number in range(1, 100, 9):
         assert tracker.update(number, faces((100 + 4 * number, 200))).tolist() == [1]
     assert tracker.update(200, faces((500, 200))).tolist() == [2]
 
 
 def test_a_box_elsewhere_or_of_another_size_is_somebody_else():
-    tracker = Tracker(25)
+    tracker = FaceTracker(25)
     for number in range(1, 6):
         tracker.update(number, faces((200, 200)))
     assert tracker.update(6, faces((500, 200))).tolist() == [2]
@@ -76,7 +76,7 @@ def test_a_box_elsewhere_or_of_another_size_is_somebody_else():
 
 
 def test_mistakes_of_the_detector_are_not_lasting_and_leave_no_hole_in_the_names():
-    tracker = Tracker(25)
+    tracker = FaceTracker(25)
     for number in range(1, 30):
         found = faces((200, 200)) if number != 3 else faces((200, 200), (500, 100))
         tracker.update(number, found if number < 10 else Faces(np.vstack([found.boxes, faces((400, 300)).boxes]),
@@ -85,7 +85,7 @@ def test_mistakes_of_the_detector_are_not_lasting_and_leave_no_hole_in_the_names
 
 
 def test_names_come_after_a_few_sightings_and_stay():
-    tracker, known = Tracker(25), []
+    tracker, known = FaceTracker(25), []
     for number in range(1, 6):
         tracker.update(number, faces((200, 200)))
         known.append(tracker.confirmed_tracks())
@@ -93,13 +93,13 @@ def test_names_come_after_a_few_sightings_and_stay():
 
 
 def test_a_single_picture_needs_no_second_sighting():
-    tracker = Tracker(None)
+    tracker = FaceTracker(None)
     assert tracker.update(1, faces((200, 200), (400, 200))).tolist() == [1, 2]
     assert tracker.confirmed_tracks() == {1: 1, 2: 2}
 
 
 def test_faces_are_expected_where_they_go_with_their_hints():
-    tracker = Tracker(25)
+    tracker = FaceTracker(25)
     assert tracker.expected_boxes().shape == (0, 5) and tracker.turn == 0
     for number in range(1, 12):
         boxes = faces((200 + 10 * number, 200 - 4 * number))
@@ -110,7 +110,7 @@ def test_faces_are_expected_where_they_go_with_their_hints():
 
 
 def test_a_face_that_is_gone_is_not_looked_for_any_longer():
-    tracker = Tracker(25)
+    tracker = FaceTracker(25)
     for number in range(1, 6):
         tracker.update(number, faces((200, 200)))
     tracker.update(10, faces())
@@ -121,7 +121,7 @@ def test_a_face_that_is_gone_is_not_looked_for_any_longer():
 
 def test_looks_that_say_nothing_do_no_harm():
     """All alike, as of a network that has learned nothing."""
-    tracker = Tracker(25)
+    tracker = FaceTracker(25)
     for number in range(1, 20):
         ids = tracker.update(number, faces((200, 200), (320, 200)), np.ones((2, 8), np.float32))
     assert ids.tolist() == [1, 2]
