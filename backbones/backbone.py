@@ -40,7 +40,7 @@ class Backbone(nn.Module):
     score_labels: names of the score columns, () when they have none.
     """
 
-    def __init__(self, network: nn.Module, spec: BackboneSpec, weights: str, reference: str, label: str,
+    def __init__(self, network: nn.Module, spec: BackboneSpec, weights: str, reference: str, label: str,  # noqa: PLR0913 - the parts of a backbone
                  score_labels: Sequence[str] = (), is_random: bool = False, checkpoints: Path | None = None) -> None:
         super().__init__()
         self.network = network

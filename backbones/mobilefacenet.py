@@ -28,7 +28,7 @@ class LayerStack(nn.Module):
         return self.layers(x) + x if self.shortcut else self.layers(x)
 
 
-def _conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, padding: int = 0, groups: int = 1,
+def _conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, padding: int = 0, groups: int = 1,  # noqa: PLR0913 - as torch.nn.Conv2d
           linear: bool = False) -> LayerStack:
     layers = [nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False), nn.BatchNorm2d(outputs)]
     return LayerStack(*layers) if linear else LayerStack(*layers, nn.PReLU(outputs))

@@ -45,7 +45,7 @@ class BenchmarkThreadPool:
         return len(pixels) * calls * callers / (time.perf_counter() - began)
 
 
-def measure_throughput(engines: Mapping[str, Engine], pixels: np.ndarray, workers: int, rounds: int = ROUNDS,
+def measure_throughput(engines: Mapping[str, Engine], pixels: np.ndarray, workers: int, rounds: int = ROUNDS,  # noqa: PLR0913 - keyword settings of a measurement
           seconds: float = TURN_SECONDS, keep: float = 0.0,
           limit: float = math.inf) -> dict[str, tuple[float, ...]]:
     """Crops a second of each engine in each round, on one batch float32 [N, 3, S, S].

@@ -55,7 +55,7 @@ def open_engine(name: str, backbone: Backbone, cache: Path, batch: int, precisio
     return engine
 
 
-def select_engine(backbone: Backbone, cache: Path, batch: int, workers: int, crops: int, force: bool = False,
+def select_engine(backbone: Backbone, cache: Path, batch: int, workers: int, crops: int, force: bool = False,  # noqa: PLR0913 - keyword settings of a measurement
            precision: str = "float32") -> str:
     """Name of the engine that runs `crops` crops soonest, in batches of `batch`, with that many workers.
 

@@ -191,7 +191,7 @@ def _require_finite(samples: dict[str, np.ndarray], vectors: Sequence[VectorOutp
             raise BackboneError(f"{path} gives values that are not finite in {vector}", "export it again")
 
 
-def _summary_lines(
+def _summary_lines(  # noqa: PLR0913 - each is a line of the summary
     network: OnnxNetwork,
     preprocessing: Preprocessing,
     names: Sequence[str],

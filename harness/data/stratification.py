@@ -39,7 +39,7 @@ def stratified_group_kfold(
 ) -> np.ndarray:
     """int64 [V]: the fold of each unit, 0 to k - 1; whole groups, folds of about equal size, none empty.
 
-    Arguments as of `stratified_group_split`. InputError for fewer than k groups.
+    Parameters: see `stratified_group_split`. InputError for fewer than k groups.
     """
     names, group = _index_groups(units, groups)
     if not 2 <= k <= len(names):

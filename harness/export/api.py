@@ -39,7 +39,7 @@ class ExportResult:
     files: tuple[ExportRecord, ...]
 
 
-def export(run: str, out: Path | str, format: str = "onnx", *, precisions: Sequence[str] = (), embedding: bool = False,
+def export(run: str, out: Path | str, format: str = "onnx", *, precisions: Sequence[str] = (), embedding: bool = False,  # noqa: PLR0913 - public, one keyword for each option
            calibration: int = 256, data: Path | str | None = None, store: Store | Path | str | None = None,
            seed: int | None = None, force: bool = False, log_model: bool = True,
            tracking_uri: str | None = None) -> ExportResult:

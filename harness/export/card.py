@@ -34,7 +34,7 @@ KIND, VERSION = "framelight export", 1
 INPUT = "crops"
 
 
-def make_card(chosen: FinishedRun, network: ExportNetwork, form: Format, embedding: bool, calibration: int,
+def make_card(chosen: FinishedRun, network: ExportNetwork, form: Format, embedding: bool, calibration: int,  # noqa: PLR0913 - each is a part of the card
             causal: SmoothingParams | None = None, margin: Margin | None = None) -> dict[str, Any]:
     """JSON values; `files` is left to be filled in. causal: what was chosen for live use, where that was done;
     margin: of the crops that the run learned from, around the boxes of the default detector, where it is known."""

@@ -60,7 +60,7 @@ class Onnx:
 def onnx_model(
     network: ExportNetwork, precision: str, calibration: np.ndarray, embedding: bool, resizing: bool
 ) -> ModelProto:
-    """The whole graph in one of the format's precisions, checked by ONNX's own checker; resizing: as of `prelude`."""
+    """The whole graph in one precision of the format, checked by ONNX (`resizing`: see `preprocessing_graph`)."""
     import onnx
 
     from harness.export.onnx_graph import backbone_graph, full_graph

@@ -47,7 +47,7 @@ def backbone_graph(network: ExportNetwork, embedding: bool) -> ModelProto:
 
 
 def full_graph(network: ExportNetwork, model: ModelProto, resizing: bool) -> ModelProto:
-    """The graph that `body` gave, in whatever precision, with the prelude before it (`resizing`: as of `prelude`)."""
+    """The backbone graph in any precision behind the preprocessing graph (`resizing`: see `preprocessing_graph`)."""
     from onnx import helper
 
     before = helper.make_model(preprocessing_graph(network.backbone.spec.preprocessing, resizing),

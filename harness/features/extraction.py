@@ -32,7 +32,7 @@ Progress = Callable[[int, int, float, float], None]
 """Called with frames done, frames in all, frames a second and seconds left."""
 
 
-def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureStore, dtype: str = "float16",
+def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureStore, dtype: str = "float16",  # noqa: PLR0913 - public, one keyword for each option
             progress: Progress | None = None, threads: int | None = None, images: str | None = None,
             computing: EngineSelector | None = None) -> FeatureEntry:
     """The features of every crop of `dataset`; what the store already has is not computed again.

@@ -69,7 +69,7 @@ def predict(input: Path | str, runs: Sequence[str] | str, out: Path | str, *, st
     return prediction.predict(wanted)
 
 
-def submit(run: str, data: Path | str, out: Path | str, *, split: str = "test", format: str = "challenge",
+def submit(run: str, data: Path | str, out: Path | str, *, split: str = "test", format: str = "challenge",  # noqa: PLR0913 - public, one keyword for each option
            frames: Path | str | None = None, videos: Path | str | None = None,
            store: Store | Path | str | None = None, seed: int | None = None,
            tracking_uri: str | None = None) -> Submission:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.data.protocol import Protocol
+from harness.features import DEFAULT_MEMORY
 from harness.smoothing.candidates import SmoothingGrid
 from harness.tracking.records import DisplayLabels, Record
 from harness.training.heads.config import HeadConfig, HeadOverride
@@ -28,7 +29,7 @@ class Configuration:
 
     kind: `run`, `baseline` or `trial`; data: digest of images and labels; entry: key of the feature entry
     (weights, preprocessing, images, precision; empty for a baseline that reads no image); head: None where nothing is
-    trained (a constant, scores read as they are, the previous label). thresholds, missing: as of `Recipe`.
+    trained (a constant, scores read as they are, the previous label). thresholds, missing: see `Recipe`.
     """
 
     hash_tag: ClassVar[str] = "Configuration"
@@ -66,7 +67,7 @@ class Job(DisplayLabels):
     store: Store
     entry: str
     pictures: bool = False
-    memory: int = 64 * 2**20
+    memory: int = DEFAULT_MEMORY
 
     @property
     def group_id(self) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.runner.recipe import Recipe
 
 
-def run(recipe: Recipe | Path | str, data: Path | str | None = None, store: Store | Path | str | None = None, *,
+def run(recipe: Recipe | Path | str, data: Path | str | None = None, store: Store | Path | str | None = None, *,  # noqa: PLR0913 - public, one keyword for each option
         settings: Sequence[str] = (), jobs: int | None = None, force: bool = False,
         tracking_uri: str | None = None) -> RecipeResult:
     """Run a recipe, as `framelight run` does; jobs that are finished in the store are not run again.

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.jobs.job_statistics import JobStatistics, reorder
-from harness.leaderboard.row_types import LeaderboardRow
+from harness.leaderboard.comparison_result import Comparison, InfluentialUnit, MetricComparison
 from harness.leaderboard.rows import leaderboard_rows
 from harness.metrics.paired_tests import (
-    PairedTestResult,
     all_paired_tests,
     holm_bonferroni,
-    is_underpowered,
     jackknife_influence,
-    minimum_detectable_effect,
 )
 from harness.metrics.pooled import PooledStatistics
 from harness.metrics.unit_statistics import SufficientStatistics, score
@@ -94,62 +90,6 @@ UNIT_SCORES = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
 """What a unit is scored by on its own: a mean over classes says little of a video that shows one."""
 
 
-@dataclass(frozen=True)
-class MetricComparison:
-    """A metric of both runs; values are means over the compared seeds. p_adjusted: by Holm, over the parts shown.
-
-    undefined: whether it is undefined, and counts as 0, in some seed of either run.
-    """
-
-    name: str
-    first: float
-    second: float
-    paired: PairedTestResult
-    p_adjusted: float
-    undefined: bool
-
-
-@dataclass(frozen=True)
-class InfluentialUnit:
-    """A unit and how much it moves the difference; first, second: its own values, None where undefined."""
-
-    unit: str
-    influence: float
-    first: float | None
-    second: float | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """first, second: leaderboard rows; seeds: pairs of those compared; metric: the task's, parts: all others.
-
-    for_first, for_second: the units that speak most for each, most first; own: what `InfluentialUnit` values are.
-    differing: settings that differ, {name: (first, second)}; notes: what a reader must know.
-    """
-
-    first: LeaderboardRow
-    second: LeaderboardRow
-    seeds: tuple[tuple[int, int], ...]
-    units: int
-    metric: MetricComparison
-    parts: tuple[MetricComparison, ...]
-    for_first: tuple[InfluentialUnit, ...]
-    for_second: tuple[InfluentialUnit, ...]
-    own: str | None
-    differing: Mapping[str, tuple[Any, Any]]
-    notes: tuple[str, ...]
-
-    @property
-    def detectable(self) -> float | None:
-        """The smallest difference that the test finds with 80 % power; None where units are too few for any."""
-        return None if is_underpowered(self.units) else minimum_detectable_effect(self.metric.paired.deviation)
-
-    def __str__(self) -> str:
-        from harness.leaderboard.comparison_text import format_comparison
-
-        return format_comparison(self)
-
-
 def compare_records(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], JobStatistics]
             ) -> Comparison:
     """Records of the finished seeds of each run, see `harness.leaderboard.runs.find_records`; statistics: see
@@ -209,18 +149,18 @@ def _influential_units(units: Sequence[str], record: Record, first: Sequence[Suf
 def _score_by_unit(side: Sequence[SufficientStatistics]) -> np.ndarray:
     """float64 [V]: the score of each unit by itself, mean over seeds; NaN where undefined and for a multi-task run."""
     pooled = PooledStatistics(side, many_in_groups=False)
-    values = np.full(pooled.held.shape, np.nan)
+    values = np.full(pooled.has_rows.shape, np.nan)
     if pooled.task == "expr":
-        values[pooled.held] = pooled.metrics(pooled.rows)["accuracy"].mean(axis=0)
+        values[pooled.has_rows] = pooled.metrics(pooled.rows)["accuracy"].mean(axis=0)
     elif pooled.task == "va":
         scores = [pooled.metrics(pooled.rows)[name] for name in ("CCC_V", "CCC_A")]
         known = np.all([one != 0 for one in scores], axis=(0, 1))  # exactly 0 only where undefined
-        values[pooled.held] = np.where(known, np.mean(scores, axis=(0, 1)), np.nan)
+        values[pooled.has_rows] = np.where(known, np.mean(scores, axis=(0, 1)), np.nan)
     elif pooled.task == "au":
         right, labelled, predicted = (part.sum(axis=1) for part in np.split(pooled.rows, 3, axis=1))
         counted = labelled + predicted
         share = np.divide(2 * right, counted, out=np.full(right.shape, np.nan), where=counted > 0)
-        values[pooled.held] = share.mean(axis=0)
+        values[pooled.has_rows] = share.mean(axis=0)
     return values
 
 

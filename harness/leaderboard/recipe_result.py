@@ -34,7 +34,7 @@ class RecipeResult:
     Attributes
     ----------
     boards : pandas.DataFrame
-        The leaderboards that the recipe fills, other runs on them included; columns as of `leaderboard`.
+        The leaderboards that the recipe fills, other runs on them included; columns: see `leaderboard`.
     computed, cached : int
         Jobs that were run, and jobs that were finished before.
     failures : list of Record

@@ -77,14 +77,14 @@ class ScoreTransform:
         return scores if self.most == self.least else np.log(place / (1 - place))
 
     def derivative(self, scores: np.ndarray) -> np.ndarray | float:
-        """Of `to`."""
+        """Derivative of `forward`."""
         if self.most == self.least:
             return 1.0
         place = self._relative_position(scores)
         return 1 / (place * (1 - place)) / (self.most - self.least)
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """The inverse of `to`."""
+        """Inverse of `forward`."""
         if self.most == self.least:
             return values
         return self.least + (self.most - self.least) / (1 + np.exp(-values))

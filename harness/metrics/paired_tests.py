@@ -40,7 +40,7 @@ class PairedTestResult:
 
 def paired_permutation_test(first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], metric: str,
            permutations: int = PERMUTATIONS, seed: int = 0, interval: bool = True) -> PairedTestResult:
-    """The difference in one metric; arguments and errors as for `differences`. interval: False for the test alone."""
+    """The difference in one metric; parameters: see `all_paired_tests`. interval: False for the test alone."""
     both = _PairedRuns(first, second)
     both.require_metric(metric)
     with limit_blas_threads():
@@ -74,8 +74,8 @@ def jackknife_influence(
     """float64 [V]: the difference less what it is without that unit; positive where a unit speaks for the first."""
     both = _PairedRuns(first, second, many_in_groups=False)
     both.require_metric(metric)
-    found = np.zeros(both.pooled.held.shape)
-    found[both.pooled.held] = both.mean_differences()[metric] - both.seed_differences(both.pooled.leave_one_out())[
+    found = np.zeros(both.pooled.has_rows.shape)
+    found[both.pooled.has_rows] = both.mean_differences()[metric] - both.seed_differences(both.pooled.leave_one_out())[
         metric
     ].mean(axis=0)
     return found

@@ -47,9 +47,9 @@ class PooledStatistics:
             self.columns[block] = slice(end, end := end + part.shape[1])
             parts.append(part)
         rows = np.concatenate(parts, axis=1)
-        self.held = rows.any(axis=(0, 1))
-        self.units = int(self.held.sum())
-        rows = rows if self.held.all() else rows[..., self.held]
+        self.has_rows = rows.any(axis=(0, 1))
+        self.units = int(self.has_rows.sum())
+        rows = rows if self.has_rows.all() else rows[..., self.has_rows]
         self.rows = np.ascontiguousarray(random_groups(rows) if many_in_groups else rows)
 
     @property
@@ -139,7 +139,7 @@ class PooledStatistics:
         return concordance(np.stack([n, *means, *squares, ss_both - true * pred / some], axis=-1))[0]
 
     def _block_gradients(self, block: str, metric: str, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """The part of `slopes` that lies in a block; None where the metric does not look at it."""
+        """The part of `gradients` that lies in a block; None where the metric does not look at it."""
         start, part = self.columns[block].start, sums[:, self.columns[block]]
         if block == "va":
             whole = {"P_MTL": 1 / 2, "P_VA": 1 / 2}.get(metric, 1)

@@ -75,7 +75,7 @@ class StatisticsAccumulator:
             self.blocks.append((output.name, slices[output.name], rows[kept], tally))
 
     def __call__(self, outputs: np.ndarray) -> SufficientStatistics:
-        """Statistics of outputs [rows, C] (probabilities, values in [-1, 1]); fastest in Fortran order, as of `curve`.
+        """Compute the statistics of outputs [rows, C] (probabilities, values in [-1, 1]); fastest in Fortran order.
 
         InputError where an output that counts is NaN or infinite, or the width is not the task's.
         """

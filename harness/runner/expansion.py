@@ -52,7 +52,7 @@ class JobGrid:
         """Those of the grid, or that of the recipe where it names none."""
         return grid.smoothings or (self.recipe.smoothing,)
 
-    def job(self, kind: str, task: str, backbone: PreparedBackbone | None, features: str, head: HeadConfig | None,
+    def job(self, kind: str, task: str, backbone: PreparedBackbone | None, features: str, head: HeadConfig | None,  # noqa: PLR0913 - the axes of the grid
             smoothing: SmoothingGrid, seed: int) -> Job:
         entry, recipe, prepared = backbone.entry if backbone else "", self.recipe, self.prepared
         configuration = Configuration(

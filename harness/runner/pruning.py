@@ -44,7 +44,7 @@ class PruningClient:
 
 @contextmanager
 def pruning_server(answer: PruningCallback) -> Iterator[Callable[[int], PruningClient]]:
-    """Answer reports with `answer(number, epoch, value)` in a thread; yields what makes a Reporter for a number.
+    """Answer reports with `answer(number, epoch, value)` in a thread; yields what makes a PruningClient for a number.
 
     Once `answer` has raised, every report is answered with False; its error is raised on leaving.
     """

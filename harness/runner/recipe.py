@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from harness.data.protocol import Protocol
 from harness.data.synthetic.settings import SyntheticVideos
+from harness.features import DEFAULT_MEMORY
 from harness.metrics.tasks import TASKS
 from harness.runner.backbone_recipe import TrainedBackbone
 from harness.smoothing.candidates import SmoothingGrid
@@ -202,7 +203,7 @@ class Recipe:
     seeds: tuple[int, ...] = (0,)
     precision: str = "float16"
     compute: str = "float32"
-    memory: int = 64
+    memory: int = DEFAULT_MEMORY // 2**20
     baselines: bool = True
     thresholds: str = "chosen"
     missing: str = "dropped"

@@ -40,7 +40,7 @@ for _name in ("mlflow", "alembic", "urllib3.connectionpool"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
 
-def save_pyfunc(path: Path, model: LoggedModel, loader: Path, data: Path, crops: Ports, outputs: Ports,
+def save_pyfunc(path: Path, model: LoggedModel, loader: Path, data: Path, crops: Ports, outputs: Ports,  # noqa: PLR0913 - as mlflow.pyfunc.save_model
                 example: np.ndarray, requirements: Sequence[str], metadata: Mapping[str, Any]) -> None:
     """Write a folder that MLflow loads by a Python file and never by a pickle.
 

@@ -100,7 +100,7 @@ class Tracker:
         """Send one job with the files of `folder`; gives its run id.
 
         A job that is already there as finished is left alone unless `replace`; whatever else an earlier or killed
-        attempt left of it goes when the new run is whole. Raises TrackingLost when it could not be sent.
+        attempt left of it goes when the new run is whole. Raises TrackingUnavailableError when it could not be sent.
         """
         with self._guard(), lock_location(self.location):
             earlier = self._search(f"tags.`{serialization.JOB_TAG}` = '{record.job_id}'")

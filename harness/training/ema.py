@@ -36,7 +36,7 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def apply(self, module: nn.Module) -> None:
-        """Give the module the averages until `withdraw`."""
+        """Give the module the averages until `restore`."""
         for name, value in module.state_dict().items():
             self._aside[name] = value.detach().clone()
             value.copy_(self.values[name])

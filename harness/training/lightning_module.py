@@ -47,7 +47,7 @@ class FrameModel(pl.LightningModule):
     frozen: of the backbone only its own classifier learns, and its batch statistics stay as they are.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of the module
         self,
         head: nn.Module,
         losses: BlockLosses,

@@ -165,7 +165,7 @@ def test_a_drawn_set_of_units_is_scored_by_the_same_rule():
         outputs = np.concatenate([made[name][0] for name in ("va", "expr", "au")], axis=1)
         labels = {name: pair[1] for name, pair in made.items()}
         pooled = PooledStatistics([compute_statistics("mtl", outputs, labels, unit, 4)])
-        held = np.flatnonzero(pooled.held)
+        held = np.flatnonzero(pooled.has_rows)
         times = rng.integers(0, 3, len(held))
         rows = np.concatenate(
             [np.zeros(0, int), *(np.tile(np.flatnonzero(unit == one), count) for one, count in zip(held, times))]

@@ -57,7 +57,7 @@ def _draw_iris(canvas: np.ndarray, identity: Identity, dx: np.ndarray, dy: np.nd
     blend(canvas, (0.012, 0.01, 0.01), opening * antialiased_coverage(size * 0.46 - radius, pixel))
 
 
-def draw_eyes(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls, scene: Scene,
+def draw_eyes(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls, scene: Scene,  # noqa: PLR0913 - canvas, its coordinates and what is painted
          pixel: np.ndarray) -> np.ndarray:
     """Lids, lashes, eyeballs; returns the coverage of the open eye, which is lit flatly."""
     side = np.sign(u)
@@ -95,7 +95,7 @@ def draw_nostrils(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.n
     darken(canvas, np.clip(0.8 * hole + (0.28 + 0.25 * c.fold) * wing + 0.22 * under, 0, 0.9))
 
 
-def _draw_mouth_cavity(
+def _draw_mouth_cavity(  # noqa: PLR0913 - canvas, its coordinates and what is painted
     canvas: np.ndarray,
     v: np.ndarray,
     x: np.ndarray,

@@ -99,7 +99,7 @@ def make_stills(root: Path, images: int = 3000, identities: int = 120, seed: int
         _write_settings(aside, seed=seed, stills=images, identities=identities)
 
 
-def make(root: Path, videos: int = 40, frames: int = 150, seed: int = 0, stills: int = 3000, identities: int = 120,
+def make(root: Path, videos: int = 40, frames: int = 150, seed: int = 0, stills: int = 3000, identities: int = 120,  # noqa: PLR0913 - public, one keyword for each option
          progress: ProgressCallback | None = None, workers: int = 1) -> None:
     """Write `videos` videos of about `frames` frames in the ABAW3 layout and, under stills/, a table of stills.
 

@@ -33,7 +33,7 @@ def readable_on(colour: str) -> str:
     return "#10161d" if rgb(colour) @ np.array([0.299, 0.587, 0.114]) > 110 else "#ffffff"
 
 
-def fill(pixels: np.ndarray, left: int, top: int, right: int, bottom: int, colour: str, opacity: float = 1.0) -> None:
+def fill(pixels: np.ndarray, left: int, top: int, right: int, bottom: int, colour: str, opacity: float = 1.0) -> None:  # noqa: PLR0913 - drawing primitive, as in PIL
     """A rectangle, `right` and `bottom` not included."""
     part = pixels[max(top, 0):max(bottom, 0), max(left, 0):max(right, 0)]
     if opacity >= 1:
@@ -48,7 +48,7 @@ def blend(pixels: np.ndarray, mask: np.ndarray, left: int, top: int, colour: str
     _composite(pixels, _patch(mask, colour), left, top)
 
 
-def rounded_rectangle(pixels: np.ndarray, left: int, top: int, width: int, height: int, radius: int, colour: str,
+def rounded_rectangle(pixels: np.ndarray, left: int, top: int, width: int, height: int, radius: int, colour: str,  # noqa: PLR0913 - drawing primitive, as in PIL
          opacity: float = 1.0) -> None:
     """A rectangle with round corners."""
     _composite(pixels, _rounded_patch(width, height, radius, colour, opacity), left, top)
@@ -84,7 +84,7 @@ def _mix(part: np.ndarray, added: np.ndarray, kept: np.ndarray | np.uint16) -> N
     part[...] = mixed
 
 
-def draw_text(pixels: np.ndarray, text: str, x: int, middle: float, size: int, colour: str, bold: bool = False,
+def draw_text(pixels: np.ndarray, text: str, x: int, middle: float, size: int, colour: str, bold: bool = False,  # noqa: PLR0913 - drawing primitive, as in PIL
           anchor: str = "left") -> None:
     """One line, its capital letters centred on `middle`; anchor: which part of it lies at x, `left`, `middle`, `right`.
     """

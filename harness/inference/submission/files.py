@@ -64,7 +64,7 @@ def read(folder: Path, task: Task, shape: str, rows: Rows) -> Decoded:
 
 
 def read_image_predictions(path: Path, task: str, header: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images [N] and predictions (as of `read_frames`) of a file with a line for each frame under `header`.
+    """Images [N] and predictions (see `read_frames`) of a file with a line for each frame under `header`.
 
     InputError with file and line at the first fault.
     """

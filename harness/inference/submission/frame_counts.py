@@ -29,7 +29,7 @@ SOURCES = ("frames file", "list of frames", "video file", "annotation", "last cr
 class LineSources:
     """Places to count in, by name of the sequence or of the video it was cut from.
 
-    given: lines, as of `read_lines`; videos: files; annotated: lines of a labelled split's own files; listed: by the
+    given: lines, see `read_lines`; videos: files; annotated: lines of a labelled split's own files; listed: by the
     organisers' list of every frame.
     """
 

@@ -55,11 +55,11 @@ def require_equal(task: Task, read_back: Decoded, decoded: Decoded) -> None:
                                   "nothing was kept; this is a defect of Framelight")
 
 
-def round_trip(task: Task, labels: Labels, predictions: Predictions, rows: Rows, read_back: Decoded, decoded: Decoded,
+def round_trip(task: Task, labels: Labels, predictions: Predictions, rows: Rows, read_back: Decoded, decoded: Decoded,  # noqa: PLR0913 - what is compared with what
                missing: str, own: StoredResult | None) -> RoundTrip:
     """Score files and memory on the rows that the run itself is scored on.
 
-    missing: as of `Recipe`; own: what the run left, where it is of this split and data. InputError for a labelled frame
+    missing: see `Recipe`; own: what the run left, where it is of this split and data. InputError for a labelled frame
     that has no line; FramelightError for a score that is not the same.
     """
     valid = np.logical_or.reduce(list(task.valid(labels.targets).values()))

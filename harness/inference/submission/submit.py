@@ -105,7 +105,7 @@ def _require_known_videos(dataset: AffWild2, rows: Rows, listed: Path | None) ->
                          f"videos of {dataset.root}")
 
 
-def _round_trip(chosen: FinishedRun, fingerprint: DatasetFingerprint, split: str, predictions: Predictions, rows: Rows,
+def _round_trip(chosen: FinishedRun, fingerprint: DatasetFingerprint, split: str, predictions: Predictions, rows: Rows,  # noqa: PLR0913 - what is compared with what
             read_back: files.Decoded, meant: files.Decoded) -> RoundTrip | None:
     if split not in SPLITS:
         return None

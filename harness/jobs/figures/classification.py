@@ -108,7 +108,7 @@ def _draw_bars(axes: Axes, names: Sequence[str], counts: np.ndarray, bounds: np.
     _draw_columns(axes, values, defined, bounds, counts, thresholds, run)
 
 
-def _draw_columns(axes: Axes, values: np.ndarray, defined: np.ndarray, bounds: np.ndarray, counts: np.ndarray,
+def _draw_columns(axes: Axes, values: np.ndarray, defined: np.ndarray, bounds: np.ndarray, counts: np.ndarray,  # noqa: PLR0913 - one array for each column
              thresholds: np.ndarray | None, run: ScoredRun) -> None:
     """Beside the bars: the numbers, and how much truth is behind them."""
     place = axes.get_yaxis_transform()

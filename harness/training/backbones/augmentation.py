@@ -28,7 +28,7 @@ def resample(pixels: Tensor, theta: Tensor, size: int) -> Tensor:
     return moved if finer == 1 else functional.avg_pool2d(moved, finer)
 
 
-def random_affine(count: int, random: torch.Generator, shift: float, scale: float, stretch: float, turn: float,
+def random_affine(count: int, random: torch.Generator, shift: float, scale: float, stretch: float, turn: float,  # noqa: PLR0913 - one strength for each change
            flip: bool) -> Tensor:
     """[count, 2, 3]: mirrored or not, shifted, scaled, stretched and turned by up to these shares of the crop."""
     def uniform(width: float) -> Tensor:
@@ -90,7 +90,7 @@ class Strengths:
 CUTOUT_SIDE = (0.15, 0.4)
 
 
-def augment(pixels: Tensor, random: torch.Generator, strength: float = 1.0, flip: bool = True, crop: float = 1.0,
+def augment(pixels: Tensor, random: torch.Generator, strength: float = 1.0, flip: bool = True, crop: float = 1.0,  # noqa: PLR0913 - one strength for each change
             size: int | None = None, geometry: float | None = None) -> Tensor:
     """float32 [B, 3, P, P] in [0, 1] -> [B, 3, size, size], changed; a pure function of its arguments and `random`.
 

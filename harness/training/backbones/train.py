@@ -61,7 +61,7 @@ class TrainedStills:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def train_stills(config: StillsConfig, train: Stills, validation: Stills | None, folder: Path, *,
+def train_stills(config: StillsConfig, train: Stills, validation: Stills | None, folder: Path, *,  # noqa: PLR0913 - public, one keyword for each option
                  name: str | None = None, checkpoints: Path | None = None, hardware: Hardware = DEFAULT_HARDWARE,
                  work: Path | None = None, data: Mapping[str, Any] | None = None, licence: str = "",
                  tell: StageCallback | None = None) -> TrainedStills:

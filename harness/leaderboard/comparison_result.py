@@ -1,23 +1,76 @@
-"""A comparison as a reader sees it, and as JSON."""
+"""Result of comparing two runs, as text and as JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.leaderboard.ranking import SIGNIFICANCE_LEVEL
 from harness.leaderboard.row_types import LeaderboardRow
+from harness.leaderboard.table import TITLES
+from harness.metrics.paired_tests import PairedTestResult, is_underpowered, minimum_detectable_effect
 from harness.utils.text import align_columns, plural
 
-if TYPE_CHECKING:
-    from harness.leaderboard.comparison import Comparison, InfluentialUnit, MetricComparison
-
-TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
 WIDTH = 100
 MAX_SETTINGS_SHOWN = 6
 """Differing settings named; JSON has all."""
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """A metric of both runs; values are means over the compared seeds. p_adjusted: by Holm, over the parts shown.
+
+    undefined: whether it is undefined, and counts as 0, in some seed of either run.
+    """
+
+    name: str
+    first: float
+    second: float
+    paired: PairedTestResult
+    p_adjusted: float
+    undefined: bool
+
+
+@dataclass(frozen=True)
+class InfluentialUnit:
+    """A unit and how much it moves the difference; first, second: its own values, None where undefined."""
+
+    unit: str
+    influence: float
+    first: float | None
+    second: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """first, second: leaderboard rows; seeds: pairs of those compared; metric: the task's, parts: all others.
+
+    for_first, for_second: the units that speak most for each, most first; own: what `InfluentialUnit` values are.
+    differing: settings that differ, {name: (first, second)}; notes: what a reader must know.
+    """
+
+    first: LeaderboardRow
+    second: LeaderboardRow
+    seeds: tuple[tuple[int, int], ...]
+    units: int
+    metric: MetricComparison
+    parts: tuple[MetricComparison, ...]
+    for_first: tuple[InfluentialUnit, ...]
+    for_second: tuple[InfluentialUnit, ...]
+    own: str | None
+    differing: Mapping[str, tuple[Any, Any]]
+    notes: tuple[str, ...]
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest difference that the test finds with 80 % power; None where units are too few for any."""
+        return None if is_underpowered(self.units) else minimum_detectable_effect(self.metric.paired.deviation)
+
+    def __str__(self) -> str:
+        return format_comparison(self)
 
 
 def format_comparison(found: Comparison) -> str:
