@@ -35,7 +35,7 @@ def prepared(recipe, images="0" * 16, labels=LABELS, temporal=True):
     backbones = tuple(
         PreparedBackbone(name, f"checkpoint {name}", f"{number:02x}" * 32, False, 1000 + number,
                          entry_key("tiny", f"{number:02x}" * 32, PREPROCESSING, images, "float16"))
-        for number, name in enumerate(recipe.every_backbone()))
+        for number, name in enumerate(recipe.all_backbones()))
     return PreparedInputs(Path("/data"), Store(Path("/store")), "golden", temporal, images, dict(labels), backbones)
 
 

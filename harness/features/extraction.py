@@ -167,7 +167,7 @@ class _Extraction:
                     work.add_batch(batch)
                     meter.add(batch.stop - batch.start)
                     if batch.stop == len(work.paths):
-                        work.store()
+                        work.write()
                         locks.release(work.number)
             meter.finish()
 

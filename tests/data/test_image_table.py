@@ -105,7 +105,7 @@ def test_stills_have_valence_arousal_and_action_units_where_the_table_has_all_th
 def test_subjects_alone_make_stills_but_no_task(tmp_path):
     rows = ("1.jpg,ann,train", "2.jpg,bob,train", "3.jpg,bob,train", "4.jpg,cleo,val")
     dataset = open_dataset(table(tmp_path, "image,subject,split", *rows))
-    assert dataset.tasks() == () and not dataset.annotated
+    assert dataset.tasks() == () and not dataset.has_labels
     stills = dataset.stills("train")
     assert stills.subject.tolist() == [0, 1, 1] and stills.subjects == ("ann", "bob")
     assert stills.expression.tolist() == [-1, -1, -1] and stills.expression.dtype == np.int64

@@ -21,7 +21,7 @@ TABLES = tuple(COUNTS)
 
 def expanded(recipe):
     backbones = tuple(PreparedBackbone(name, f"checkpoint {name}", f"{name} hash", False, 4_000_000, f"{name} entry",
-                                       AFFECTNET) for name in recipe.every_backbone())
+                                       AFFECTNET) for name in recipe.all_backbones())
     prepared = PreparedInputs(
         Path("data"), Store("store"), "affwild2", True, "images", dict.fromkeys(recipe.tasks, "labels"), backbones
     )

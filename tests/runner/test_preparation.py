@@ -147,7 +147,7 @@ def recipe_of(training=TRAINING):
 class Silent:
     """A tracker whose server has died."""
 
-    def training(self, *_):
+    def start_training(self, *_):
         raise TrackingUnavailableError("no longer answers")
 
 

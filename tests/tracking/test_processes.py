@@ -24,10 +24,10 @@ from harness.utils.store import Store
 from tests.helpers.records import record
 store, first = Store(sys.argv[1]), int(sys.argv[2])
 tracker = open_tracker(store)
-parent = tracker.study(f"recipe{first}", f"study{first}")
+parent = tracker.start_study(f"recipe{first}", f"study{first}")
 for number in range(first, first + 5):
-    tracker.log(record(group=f"{number:012x}", value=number / 100), None, parent)
-tracker.end(parent)
+    tracker.log_record(record(group=f"{number:012x}", value=number / 100), None, parent)
+tracker.end_run(parent)
 """
 
 

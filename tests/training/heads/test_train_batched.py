@@ -78,7 +78,7 @@ def test_heads_with_a_hidden_layer_are_stacked_where_a_gpu_is(monkeypatch, name)
     wanted = [dataclasses.replace(config, epochs=epochs) for epochs in (1, 2)
               for config in configs(*OWN, kind="multitask", hidden=12, batch_size=100)]
     alone = train_heads(task, [HeadTrainingSpec(config) for config in wanted], given, None, 3)
-    monkeypatch.setattr(train_batched, "heads_of_a_stack", lambda head, device: 100)
+    monkeypatch.setattr(train_batched, "max_ensemble_size", lambda head, device: 100)
     stacked = train_heads(task, [HeadTrainingSpec(config) for config in wanted], given, None, 3)
     for ours, expected in zip(stacked, alone):
         assert [ours.epoch, ours.config] == [expected.epoch, expected.config]
