@@ -15,7 +15,6 @@ from harness.cli.arguments import (
     positive_int,
 )
 
-FORMATS = ("onnx", "openvino", "litert", "executorch")
 PRECISIONS = ("float32", "float16", "int8")
 
 
@@ -60,7 +59,7 @@ def _add_export(commands) -> None:
     command = add_command(commands, "export", "export", "write a run as one file that takes face crops, check it "
                           "against the run, score it and measure what it costs")
     command.add_argument("run", metavar="RUN", help="a run id, the beginning of one, or best:TASK")
-    command.add_argument("--format", choices=FORMATS, default="onnx", help="default: onnx")
+    command.add_argument("--format", default="onnx", help="onnx (default), openvino, litert or executorch")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder to make")
     add_store(command, tracking=True)
     command.add_argument("--precision", action="append", choices=PRECISIONS, dest="precisions",

@@ -17,20 +17,10 @@ for block in card["outputs"]["blocks"]:
     values = dict(zip(block["columns"], outputs[block["from"]:block["to"]].astype(float).round(4).tolist()))
     print(block["name"], max(values, key=values.get) if block["activation"] == "softmax" else "", values)
 '''
-RUNS = {
-    "onnx": ("onnxruntime", 'outputs = onnxruntime.InferenceSession(file).run(["outputs"], {"crops": crop})[0][0]'),
-    "openvino": ("openvino", 'model = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})\n'
-                             'outputs = model({"crops": crop})["outputs"][0]'),
-    "litert": ("ai_edge_litert.interpreter as litert",
-               'outputs = litert.Interpreter(file).get_signature_runner()(crops=crop)["outputs"][0]'),
-    "executorch": ("torch, executorch.runtime as runtime",
-                   'method = runtime.Runtime.get().load_program(file).load_method("forward")\n'
-                   "outputs = method.execute([torch.from_numpy(crop)])[0][0].numpy()"),
-}
 FILTERS = {"bilinear": "BILINEAR", "bicubic": "BICUBIC", "nearest": "NEAREST", "lanczos": "LANCZOS"}
 
 
 def example_script(form: Format, interpolation: str) -> str:
     """The text of example.py; interpolation: of the backbone's preprocessing."""
-    imports, run = RUNS[form.name]
+    imports, run = form.example
     return TEMPLATE.format(packages=" ".join(form.packages), imports=imports, run=run, filter=FILTERS[interpolation])

@@ -36,6 +36,9 @@ class ExecuTorch:
     precisions = ("float32", "int8")
     packages = ("executorch", "torch", "numpy", "pillow")
     runtime = "executorch.runtime"
+    example = ("torch, executorch.runtime as runtime",
+               'method = runtime.Runtime.get().load_program(file).load_method("forward")\n'
+               "outputs = method.execute([torch.from_numpy(crop)])[0][0].numpy()")
 
     def missing(self) -> str:
         return "" if find_spec("executorch") else "pip install executorch (or 'framelight[deploy]')"

@@ -25,13 +25,15 @@ FORMATS = {name: f"harness.export.{name}" for name in ("onnx", "openvino", "lite
 
 class Format(Protocol):
     """name: as users write it; precisions: those it has, float32 first; suffix: of its file, dot and all; packages:
-    what one installs to run a file of it, its own first; runtime: the module that runs it."""
+    what one installs to run a file of it, its own first; runtime: the module that runs it; example: what example.py
+    imports, and its lines that run `file` on `crop`."""
 
     name: str
     precisions: tuple[str, ...]
     suffix: str
     packages: tuple[str, ...]
     runtime: str
+    example: tuple[str, str]
 
     def missing(self) -> str:
         """What to install for it to be written here, "" where it can be."""

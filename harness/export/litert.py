@@ -36,6 +36,8 @@ class LiteRt:
     precisions = ("float32", "float16", "int8")
     packages = ("ai-edge-litert", "numpy", "pillow")
     runtime = "ai_edge_litert.interpreter"
+    example = ("ai_edge_litert.interpreter as litert",
+               'outputs = litert.Interpreter(file).get_signature_runner()(crops=crop)["outputs"][0]')
 
     def missing(self) -> str:
         modules = {"litert_torch": "litert-torch", "ai_edge_litert": "ai-edge-litert"}

@@ -23,6 +23,7 @@ class Onnx:
     precisions = ("float32", "float16", "int8")
     packages = ("onnxruntime", "numpy", "pillow")
     runtime = "onnxruntime"
+    example = ("onnxruntime", 'outputs = onnxruntime.InferenceSession(file).run(["outputs"], {"crops": crop})[0][0]')
 
     def missing(self) -> str:
         absent = [name for name in ("onnx", "onnxscript", "onnxruntime") if not find_spec(name)]

@@ -21,6 +21,9 @@ class OpenVino:
     precisions = ("float32", "float16", "int8")
     packages = ("openvino", "numpy", "pillow")
     runtime = "openvino"
+    example = ("openvino",
+               'model = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})\n'
+               'outputs = model({"crops": crop})["outputs"][0]')
 
     def missing(self) -> str:
         if not find_spec("openvino"):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.jobs.job import LABELS, Job
 from harness.tracking.records import Record
-from harness.training.heads.config import HeadConfig, without_per_head_settings
+from harness.training.heads.config import BATCHED_KINDS, HeadConfig, without_per_head_settings
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ def group_jobs(jobs: Iterable[Job]) -> list[list[Job]]:
     """Lists of jobs to be trained together, each of two trainings or more, in the order of `jobs`.
 
     Jobs that differ in what is done with outputs alone share a training and are in the same group. A job that is in
-    none trains alone: nothing else is like it, its head consists of several networks, or it trains no head.
+    none trains alone: nothing else is like it, its kind of head is not trained in groups, or it trains no head.
     """
     by_kind: dict[Job, dict[str, list[Job]]] = {}
     for job in jobs:
         head = job.configuration.head
-        if head is not None and head.kind != "separate" and job.configuration.features != LABELS:
+        if head is not None and head.kind in BATCHED_KINDS and job.configuration.features != LABELS:
             by_kind.setdefault(_group_key(job, head), {}).setdefault(job.training_id, []).append(job)
     return [
         [job for training in some for job in training]

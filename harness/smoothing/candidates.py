@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.smoothing.gaps import GAPS
-from harness.smoothing.kernels import CAUSAL, MAX_RADIUS
+from harness.smoothing.kernels import KERNELS, MAX_RADIUS
 from harness.utils.errors import unknown_name_error
 from harness.utils.validation import require
 
 DEFAULT_KERNELS = ("mean", "median")
-"""Those a recipe chooses among when it names none; `harness.smoothing.CAUSAL` may be named too."""
+"""Those a recipe chooses among when it names none."""
+CANDIDATES = tuple(kernel for kernel in KERNELS if kernel != "none")
+"""Those it may name."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,9 @@ class SmoothingGrid:
 
     def __post_init__(self) -> None:
         for kernel in self.kernels:
-            if kernel not in (*DEFAULT_KERNELS, *CAUSAL):
-                raise unknown_name_error("kernel", kernel, (*DEFAULT_KERNELS, *CAUSAL))
-        require(
-            len(self.kernels) > 0, f"smoothing.kernels is empty; name some of {', '.join((*DEFAULT_KERNELS, *CAUSAL))}"
-        )
+            if kernel not in CANDIDATES:
+                raise unknown_name_error("kernel", kernel, CANDIDATES)
+        require(len(self.kernels) > 0, f"smoothing.kernels is empty; name some of {', '.join(CANDIDATES)}")
         require(0 <= self.smallest <= self.largest <= MAX_RADIUS,
                  f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {MAX_RADIUS}, "
                  "smallest first")

@@ -41,6 +41,7 @@ def killed_when(arguments, reached):
     process.wait()
 
 
+@pytest.mark.slow
 def test_killed_at_each_stage_the_board_is_the_same(finished, small_set, recipe_file, tmp_path):
     """One store: killed when the database is there, in extraction, at the first head and in the middle of the jobs."""
     store = tmp_path / "store"
@@ -101,6 +102,7 @@ def processes(session):
     return [pid for pid, owner, state in rows if owner == str(session) and not state.startswith("Z")]
 
 
+@pytest.mark.slow
 def test_two_recipes_side_by_side_on_a_fresh_store_lose_nothing(small_set, tmp_path):
     store, commands = tmp_path / "store", []
     for name in ("first", "second"):

@@ -188,7 +188,7 @@ def test_what_was_read_is_kept_where_the_folder_to_make_lies_among_the_crops(rea
     shutil.copytree(crops, source)
     with monkeypatch.context() as broken:
         broken.setattr(
-            "harness.inference.summary_figure.save", lambda *arguments: (_ for _ in ()).throw(OSError("full"))
+            "harness.inference.summary_figure.save_png", lambda *arguments: (_ for _ in ()).throw(OSError("full"))
         )
         assert predict(readers, source, source / "out") != 0
     assert "full" in capsys.readouterr().err and not (source / "out").exists()

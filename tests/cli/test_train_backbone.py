@@ -122,8 +122,8 @@ def killed_at(store, recipe, table, stage, how=signal.SIGKILL):
     return process.communicate()[1], process.returncode
 
 
-@pytest.mark.parametrize("stages", [("expressions-all",), pytest.param(
-    ("identities-all", "expressions-head", "expressions-all"), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("stages", [("expressions-all",), ("identities-all", "expressions-head", "expressions-all")])
 def test_killed_and_run_again_gives_the_same_weights_and_one_run(trained, drawn, table, tmp_path, stages):
     store = tmp_path / "store"
     for stage in stages:

@@ -102,7 +102,7 @@ def test_thresholds_may_stay_at_half(small_set, tmp_path):
 def test_annotations_that_changed_while_the_recipe_ran_are_refused(prepared, tmp_path):
     shutil.copytree(prepared.root, tmp_path / "data")
     job = job_of(prepared, "run", data=tmp_path / "data")
-    file = next(iter(open_dataset(job.data).files("expr", "train")))
+    file = next(iter(open_dataset(job.data).annotation_files("expr", "train")))
     lines = file.read_text().splitlines()
     file.write_text("\n".join([lines[0], "0" if lines[1] != "0" else "1", *lines[2:]]) + "\n")
     with pytest.raises(FramelightError, match="annotations of task expr changed while the recipe ran; run it again"):

@@ -161,7 +161,7 @@ def test_a_study_of_before_there_were_batches_goes_on(expansion):
         del before[name]
     assert SearchSpace(expansion, grid).identity() == content_hash([
         before, grid, recipe.smoothing, recipe.protocol, recipe.thresholds, recipe.missing, recipe.seeds[0], REVISION,
-        expansion.data_of(grid.task), sorted(backbone.entry for backbone in expansion.prepared.backbones)])
+        expansion.task_data_digest(grid.task), sorted(backbone.entry for backbone in expansion.prepared.backbones)])
 
 
 def space_of(expansion, task, *settings):
@@ -220,7 +220,7 @@ def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_a
         trained.append(len(jobs))
         return train(jobs, *others)
 
-    monkeypatch.setattr(execute.training, "train_together", counted)
+    monkeypatch.setattr(execute.training, "train_jobs", counted)
     prepared = dataclasses.replace(expansion.prepared, store=Store(fresh))
     run(recipe, prepared.root, Store(fresh), 1, False)
     study, = studies(fresh)

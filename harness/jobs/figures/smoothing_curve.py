@@ -61,7 +61,7 @@ def draw_smoothing(path: Path, run: ScoredRun) -> None:
             upper.plot(
                 radii,
                 columns["selected"],
-                color=KERNEL_COLORS[kernel],
+                color=KERNEL_COLORS.get(kernel, INK),
                 linewidth=1.1,
                 linestyle=DASHES,
                 alpha=0.85,
@@ -102,7 +102,7 @@ def select_knots(radii: np.ndarray, chosen: int) -> np.ndarray:
 
 def _draw_curve(axes: Axes, radii: np.ndarray, values: np.ndarray, knots: np.ndarray, band: np.ndarray,
            kernel: str) -> None:
-    colour = KERNEL_COLORS[kernel]
+    colour = KERNEL_COLORS.get(kernel, INK)
     away = band - values[np.searchsorted(radii, knots)]
     edges = [values + np.interp(radii, knots, one) for one in away]
     for edge in edges:

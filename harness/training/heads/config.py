@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from harness.metrics.tasks import Task
 
 KINDS = ("logistic_regression", "mlp", "multitask", "separate")
+BATCHED_KINDS = ("logistic_regression", "mlp", "multitask")
+"""Kinds that `training/heads/batched.py` can train together: linear, or linear behind one hidden layer."""
 SCHEDULES = ("cosine", "constant")
 KEEP = ("best", "accuracy", "loss", "last")
 CLASS_WEIGHTS = ("inverse", "published", "none")

@@ -40,13 +40,13 @@ def assert_same(network, path):
 
 @pytest.mark.parametrize("release, file, size, architecture, labels", [
     ("timm==0.4.5", "enet_b0_8.pt", 224, "efficientnet_b0", AFFECTNET),
-    ("timm==0.4.12", "enet_b0_8_va_mtl.pt", 224, "efficientnet_b0", AFFECT),
+    pytest.param("timm==0.4.12", "enet_b0_8_va_mtl.pt", 224, "efficientnet_b0", AFFECT, marks=pytest.mark.slow),
     ("timm==0.4.12", "mobilenet.pt", 224, "mobilenet_v3", ()),
-    ("timm==0.6.13", "enet_b2_7.pt", 260, "efficientnet_b2", SEVEN),
+    pytest.param("timm==0.6.13", "enet_b2_7.pt", 260, "efficientnet_b2", SEVEN, marks=pytest.mark.slow),
     ("timm==0.6.13", "padded.pt", 224, "timm:efficientnet_b0", AFFECTNET),
-    ("timm==0.9.16", "enet_b2_8.pt", 260, "efficientnet_b2", AFFECTNET),
-    ("timm==0.9.16", "vit_8.pt", 224, "timm:vit_tiny_patch16_224", AFFECTNET),
-    ("timm==0.9.16", "mobilevit_va_mtl.pt", 224, "timm:mobilevitv2_150", AFFECT),
+    pytest.param("timm==0.9.16", "enet_b2_8.pt", 260, "efficientnet_b2", AFFECTNET, marks=pytest.mark.slow),
+    pytest.param("timm==0.9.16", "vit_8.pt", 224, "timm:vit_tiny_patch16_224", AFFECTNET, marks=pytest.mark.slow),
+    pytest.param("timm==0.9.16", "mobilevit_va_mtl.pt", 224, "timm:mobilevitv2_150", AFFECT, marks=pytest.mark.slow),
     ("timm", "enet_b0_7_va.pt", 224, "efficientnet_b0", (*SEVEN, "Valence", "Arousal"))])
 def test_whole_networks_of_timm(releases, imported, release, file, size, architecture, labels):
     path = releases.file(release, file)

@@ -4,6 +4,7 @@ import torch
 from harness import HeadConfig
 from harness.metrics import tasks
 from harness.training.heads import modules
+from harness.training.heads.config import BATCHED_KINDS, KINDS
 from harness.utils.errors import InputError
 
 
@@ -12,6 +13,10 @@ from harness.utils.errors import InputError
 def test_every_head_gives_logits_of_the_tasks_width(kind, task):
     head = modules.build_head(HeadConfig(kind), 20, tasks.get_task(task))
     assert head(torch.randn(5, 20)).shape == (5, tasks.get_task(task).width)
+
+
+def test_every_kind_of_head_has_layers_or_is_made_of_several_heads():
+    assert {*modules.HEAD_LAYERS, "separate"} == set(KINDS) and set(BATCHED_KINDS) <= set(modules.HEAD_LAYERS)
 
 
 def count(module):
