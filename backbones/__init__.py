@@ -18,13 +18,41 @@ if TYPE_CHECKING:
     from backbones.loading import build, load
     from backbones.preprocessing import normalize, prepare, resize
 
-LAZY_IMPORTS = {"Backbone": "backbone", "hash_weights": "backbone", "build": "loading", "load": "loading",
-        "prepare": "preprocessing", "resize": "preprocessing", "normalize": "preprocessing", "cost": "cost",
-        "import_file": "importing.import_weights"}
+LAZY_IMPORTS = {
+    "Backbone": "backbone",
+    "hash_weights": "backbone",
+    "build": "loading",
+    "load": "loading",
+    "prepare": "preprocessing",
+    "resize": "preprocessing",
+    "normalize": "preprocessing",
+    "cost": "cost",
+    "import_file": "importing.import_weights",
+}
 
-__all__ = ["AFFECTNET", "Backbone", "BackboneError", "BackboneInfo", "BackboneSpec", "Preprocessing", "build", "cost",
-           "describe", "entries", "get_info", "hash_weights", "import_file", "load", "names", "normalize", "prepare",
-           "read_card", "resize", "save_checkpoint", "spec"]
+__all__ = [
+    "AFFECTNET",
+    "Backbone",
+    "BackboneError",
+    "BackboneInfo",
+    "BackboneSpec",
+    "Preprocessing",
+    "build",
+    "cost",
+    "describe",
+    "entries",
+    "get_info",
+    "hash_weights",
+    "import_file",
+    "load",
+    "names",
+    "normalize",
+    "prepare",
+    "read_card",
+    "resize",
+    "save_checkpoint",
+    "spec",
+]
 
 
 def __getattr__(name: str) -> Any:

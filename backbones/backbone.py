@@ -40,8 +40,17 @@ class Backbone(nn.Module):
     score_labels: names of the score columns, () when they have none.
     """
 
-    def __init__(self, network: nn.Module, spec: BackboneSpec, weights: str, reference: str, label: str,  # noqa: PLR0913 - the parts of a backbone
-                 score_labels: Sequence[str] = (), is_random: bool = False, checkpoints: Path | None = None) -> None:
+    def __init__(  # noqa: PLR0913 - the parts of a backbone
+        self,
+        network: nn.Module,
+        spec: BackboneSpec,
+        weights: str,
+        reference: str,
+        label: str,
+        score_labels: Sequence[str] = (),
+        is_random: bool = False,
+        checkpoints: Path | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
         self.spec = replace(spec, score_labels=tuple(score_labels))
@@ -97,15 +106,30 @@ class Backbone(nn.Module):
 
     def about(self) -> dict[str, Any]:
         """What a training's checkpoint keeps of it, so that an import knows it again."""
-        return {"architecture": self.spec.name, "classes": list(self.score_labels),
-                "preprocessing": self.spec.preprocessing.as_dict()}
+        return {
+            "architecture": self.spec.name,
+            "classes": list(self.score_labels),
+            "preprocessing": self.spec.preprocessing.as_dict(),
+        }
 
     def info(self) -> BackboneInfo:
         """Everything about it but the weights."""
         spent = cost(self.network, self.spec.input_size)
-        return BackboneInfo(self.reference, self.label, self.weights, self.weights_hash, self.is_random,
-                            self.embedding_width, self.score_width, self.score_labels, spent.parameters, spent.macs,
-                            spent.size_mb, self.spec, self.checkpoints)
+        return BackboneInfo(
+            self.reference,
+            self.label,
+            self.weights,
+            self.weights_hash,
+            self.is_random,
+            self.embedding_width,
+            self.score_width,
+            self.score_labels,
+            spent.parameters,
+            spent.macs,
+            spent.size_mb,
+            self.spec,
+            self.checkpoints,
+        )
 
     def _require_trainable(self) -> None:
         if not self.trainable:
@@ -127,11 +151,14 @@ class Backbone(nn.Module):
             embeddings = self.network.forward_head(features, pre_logits=True)
             scores = self.network.forward_head(features)
         except (AttributeError, TypeError, RuntimeError) as error:
-            raise BackboneError(f"{self.spec.name} gives no embedding of a {size} x {size} crop ({error})",
-                                "choose another backbone") from error
+            raise BackboneError(
+                f"{self.spec.name} gives no embedding of a {size} x {size} crop ({error})", "choose another backbone"
+            ) from error
         if embeddings.ndim != 2 or scores.ndim != 2:
-            raise BackboneError(f"{self.spec.name} gives an embedding of shape {tuple(embeddings.shape)}, not [N, D]",
-                                "choose another backbone")
+            raise BackboneError(
+                f"{self.spec.name} gives an embedding of shape {tuple(embeddings.shape)}, not [N, D]",
+                "choose another backbone",
+            )
         bare = isinstance(self.network.get_classifier(), nn.Identity)
         self.embedding_width, self.score_width = embeddings.shape[1], 0 if bare else scores.shape[1]
         self._direct = self._is_direct(embeddings, scores)

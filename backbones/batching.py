@@ -16,7 +16,7 @@ def run_in_batches(pixels: np.ndarray, count: int, run: Callable[[np.ndarray], O
     """
     if len(pixels) == count:
         return run(pixels)
-    outputs = [_run_padded(pixels[start:start + count], count, run) for start in range(0, len(pixels), count)]
+    outputs = [_run_padded(pixels[start : start + count], count, run) for start in range(0, len(pixels), count)]
     embeddings, scores = (np.concatenate(parts) for parts in zip(*outputs))
     return embeddings, scores
 
@@ -27,4 +27,4 @@ def _run_padded(piece: np.ndarray, count: int, run: Callable[[np.ndarray], Outpu
         return run(piece)
     filled = np.concatenate([piece, np.zeros((absent, *piece.shape[1:]), np.float32)])
     embeddings, scores = run(filled)
-    return embeddings[:len(piece)], scores[:len(piece)]
+    return embeddings[: len(piece)], scores[: len(piece)]

@@ -10,8 +10,9 @@ TIMM_PREFIX = "timm:"
 
 def _timm_spec(name: str, model: str, tag: str, size: int) -> BackboneSpec:
     """A timm network with the preprocessing of published emotion weights: square bilinear, ImageNet mean and std."""
-    return BackboneSpec(name, f"{TIMM_PREFIX}{model}", Preprocessing(size), AFFECTNET, "apache-2.0",
-                        f"{TIMM_SOURCE}{model}.{tag}", tag)
+    return BackboneSpec(
+        name, f"{TIMM_PREFIX}{model}", Preprocessing(size), AFFECTNET, "apache-2.0", f"{TIMM_SOURCE}{model}.{tag}", tag
+    )
 
 
 def _tiny_spec(name: str) -> BackboneSpec:
@@ -19,26 +20,44 @@ def _tiny_spec(name: str) -> BackboneSpec:
 
 
 VGGFACE = BackboneSpec(
-    "vggface", "backbones.vggface:VGGFace",
-    Preprocessing(224, value_range=255.0, mean=(129.186, 104.762, 93.594), std=(1.0, 1.0, 1.0)), (),
-    "cc-by-nc-4.0 (weights; supplied by the user)", "Parkhi, Vedaldi, Zisserman 2015, Deep Face Recognition",
-    score_width=2622)
+    "vggface",
+    "backbones.vggface:VGGFace",
+    Preprocessing(224, value_range=255.0, mean=(129.186, 104.762, 93.594), std=(1.0, 1.0, 1.0)),
+    (),
+    "cc-by-nc-4.0 (weights; supplied by the user)",
+    "Parkhi, Vedaldi, Zisserman 2015, Deep Face Recognition",
+    score_width=2622,
+)
 
-SPECS = {spec.name: spec for spec in (
-    _timm_spec("efficientnet_b0", "tf_efficientnet_b0", "ns_jft_in1k", 224),
-    _timm_spec("efficientnet_b2", "tf_efficientnet_b2", "ns_jft_in1k", 260),
-    BackboneSpec("mobilenet_v1", "timm:mobilenetv1_100",
-                 Preprocessing(224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)), AFFECTNET, "apache-2.0",
-                 f"{TIMM_SOURCE}mobilenetv1_100.ra4_e3600_r224_in1k", "ra4_e3600_r224_in1k"),
-    _timm_spec("mobilenet_v3", "mobilenetv3_large_100", "ra_in1k", 224),
-    _timm_spec("mobilenet_v4_small", "mobilenetv4_conv_small", "e2400_r224_in1k", 224),
-    BackboneSpec("mobilefacenet", "backbones.mobilefacenet:MobileFaceNet",
-                 Preprocessing(112, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)), AFFECTNET, "apache-2.0",
-                 "this project, after Chen et al. 2018 and InsightFace's layout"),
-    VGGFACE,
-    _tiny_spec("tiny_resnet"),
-    _tiny_spec("tiny_mobilenet"),
-)}
+SPECS = {
+    spec.name: spec
+    for spec in (
+        _timm_spec("efficientnet_b0", "tf_efficientnet_b0", "ns_jft_in1k", 224),
+        _timm_spec("efficientnet_b2", "tf_efficientnet_b2", "ns_jft_in1k", 260),
+        BackboneSpec(
+            "mobilenet_v1",
+            "timm:mobilenetv1_100",
+            Preprocessing(224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+            AFFECTNET,
+            "apache-2.0",
+            f"{TIMM_SOURCE}mobilenetv1_100.ra4_e3600_r224_in1k",
+            "ra4_e3600_r224_in1k",
+        ),
+        _timm_spec("mobilenet_v3", "mobilenetv3_large_100", "ra_in1k", 224),
+        _timm_spec("mobilenet_v4_small", "mobilenetv4_conv_small", "e2400_r224_in1k", 224),
+        BackboneSpec(
+            "mobilefacenet",
+            "backbones.mobilefacenet:MobileFaceNet",
+            Preprocessing(112, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+            AFFECTNET,
+            "apache-2.0",
+            "this project, after Chen et al. 2018 and InsightFace's layout",
+        ),
+        VGGFACE,
+        _tiny_spec("tiny_resnet"),
+        _tiny_spec("tiny_mobilenet"),
+    )
+}
 
 
 def names() -> tuple[str, ...]:

@@ -1,5 +1,4 @@
-"""Checkpoint folders: `model.safetensors` or `model.onnx` beside `card.json`, which says all that is needed to use it.
-"""
+"""Checkpoint folders: `model.safetensors` or `model.onnx` beside `card.json`, which says all that is needed to use it."""
 
 from __future__ import annotations
 
@@ -72,11 +71,18 @@ def _build_card(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -> di
     from backbones.onnx_network import OnnxNetwork
 
     info = backbone.info()
-    fixed = {"format": FORMAT, "architecture": backbone.spec.name,
-             "preprocessing": backbone.spec.preprocessing.as_dict(), "classes": list(backbone.score_labels),
-             "embedding_width": info.embedding_width, "score_width": info.score_width,
-             "parameters": info.parameters, "macs": info.macs, "size_mb": info.size_mb,
-             "weights_hash": hash_network(backbone.network)}
+    fixed = {
+        "format": FORMAT,
+        "architecture": backbone.spec.name,
+        "preprocessing": backbone.spec.preprocessing.as_dict(),
+        "classes": list(backbone.score_labels),
+        "embedding_width": info.embedding_width,
+        "score_width": info.score_width,
+        "parameters": info.parameters,
+        "macs": info.macs,
+        "size_mb": info.size_mb,
+        "weights_hash": hash_network(backbone.network),
+    }
     if isinstance(backbone.network, OnnxNetwork):
         fixed |= {"engine": ONNX_ENGINE, "ports": backbone.network.ports.as_dict()}
     return {"name": folder.name, "licence": backbone.spec.licence, "source": backbone.spec.source, **card, **fixed}
@@ -99,8 +105,9 @@ def read_card(folder: Path) -> dict[str, Any]:
     if absent:
         raise BackboneError(f"{path} lacks {', '.join(absent)}", "save the checkpoint again")
     if card.get("format", FORMAT) > FORMAT:
-        raise BackboneError(f"{path} is of format {card['format']}, newer than this version reads ({FORMAT})",
-                            "upgrade framelight")
+        raise BackboneError(
+            f"{path} is of format {card['format']}, newer than this version reads ({FORMAT})", "upgrade framelight"
+        )
     try:
         Preprocessing.from_dict(card["preprocessing"])
     except BackboneError as error:
@@ -137,26 +144,45 @@ def is_onnx(card: Mapping[str, Any]) -> bool:
     """Whether ONNX Runtime runs the model; BackboneError for an engine that is not known."""
     engine = card.get("engine")
     if engine not in (None, ONNX_ENGINE):
-        raise BackboneError(f"checkpoint {card['name']} is run by '{engine}', which this version does not know",
-                            "upgrade framelight")
+        raise BackboneError(
+            f"checkpoint {card['name']} is run by '{engine}', which this version does not know", "upgrade framelight"
+        )
     return engine == ONNX_ENGINE
 
 
 def spec_from_card(card: Mapping[str, Any]) -> BackboneSpec:
     """The spec of a checkpoint: its architecture with the preprocessing and classes of its own card."""
     made_by = ONNX_CONSTRUCTOR if is_onnx(card) else constructor(card["architecture"])
-    return BackboneSpec(card["architecture"], made_by, Preprocessing.from_dict(card["preprocessing"]),
-                        tuple(card["classes"]), card["licence"], str(card.get("source", "")), None,
-                        int(card["score_width"]))
+    return BackboneSpec(
+        card["architecture"],
+        made_by,
+        Preprocessing.from_dict(card["preprocessing"]),
+        tuple(card["classes"]),
+        card["licence"],
+        str(card.get("source", "")),
+        None,
+        int(card["score_width"]),
+    )
 
 
 def info_from_card(card: Mapping[str, Any], reference: str, checkpoints: Path | None) -> BackboneInfo:
     """What a card says of its backbone, without reading the weights (their hash is verified when they are loaded)."""
     spec, name = spec_from_card(card), str(card["name"])
-    return BackboneInfo(reference, name, f"checkpoint {name}", card["weights_hash"], False,
-                        int(card["embedding_width"]), int(card["score_width"]), spec.score_labels,
-                        int(card["parameters"]), None if card["macs"] is None else int(card["macs"]),
-                        float(card["size_mb"]), spec, checkpoints)
+    return BackboneInfo(
+        reference,
+        name,
+        f"checkpoint {name}",
+        card["weights_hash"],
+        False,
+        int(card["embedding_width"]),
+        int(card["score_width"]),
+        spec.score_labels,
+        int(card["parameters"]),
+        None if card["macs"] is None else int(card["macs"]),
+        float(card["size_mb"]),
+        spec,
+        checkpoints,
+    )
 
 
 def read_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -172,8 +198,9 @@ def read_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise BackboneError(f"no weights at {path}", "save the checkpoint again") from error
     except (SafetensorError, OSError, ValueError) as error:
-        raise BackboneError(f"{path} cannot be read: {error}",
-                            "restore the file or save the checkpoint again") from error
+        raise BackboneError(
+            f"{path} cannot be read: {error}", "restore the file or save the checkpoint again"
+        ) from error
     _verify_hash(path, hash_weights(state), card)
     return state
 
@@ -195,8 +222,9 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
     try:
         ports = Ports(**card["ports"])
     except (KeyError, TypeError) as error:
-        raise BackboneError(f"{Path(folder) / CARD} does not say which outputs to take: {error}",
-                            "import the model again") from error
+        raise BackboneError(
+            f"{Path(folder) / CARD} does not say which outputs to take: {error}", "import the model again"
+        ) from error
     widths = int(card["embedding_width"]), int(card["score_width"])
     return OnnxNetwork(path, ports, widths, int(card["parameters"]), found)
 
@@ -209,8 +237,10 @@ def hash_file(path: Path) -> str:
 
 def _verify_hash(path: Path, found: str, card: Mapping[str, Any]) -> None:
     if found != card["weights_hash"]:
-        raise BackboneError(f"{path} was altered: its weights hash is not the one in {CARD}",
-                            "restore the file or save the checkpoint again")
+        raise BackboneError(
+            f"{path} was altered: its weights hash is not the one in {CARD}",
+            "restore the file or save the checkpoint again",
+        )
 
 
 def load_weights(network: Any, state: Mapping[str, Tensor], where: str, architecture: str) -> None:
@@ -219,8 +249,13 @@ def load_weights(network: Any, state: Mapping[str, Tensor], where: str, architec
     network.load_state_dict(state)
 
 
-def check_state_dict(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str, architecture: str,
-                    hint: str = "name the architecture it was made with") -> None:
+def check_state_dict(
+    state: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+    where: str,
+    architecture: str,
+    hint: str = "name the architecture it was made with",
+) -> None:
     """BackboneError naming the first tensors that are missing, surplus or not of the shape and kind expected."""
     names = [*expected, *(name for name in state if name not in expected)]
     pairs = [(name, *_describe_tensors(state.get(name), expected.get(name))) for name in names]

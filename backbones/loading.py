@@ -70,18 +70,29 @@ def _load_checkpoint(source: WeightsSource, checkpoints: Path | None) -> Backbon
     network = _construct_preserving_rng(spec, int(card["score_width"]))
     checkpoint.load_weights(network, state, str(source.folder), spec.name)
     name = str(card["name"])
-    return Backbone(network, spec, f"checkpoint {name}", source.reference, name, spec.score_labels, False,
-                    checkpoints).eval()
+    return Backbone(
+        network, spec, f"checkpoint {name}", source.reference, name, spec.score_labels, False, checkpoints
+    ).eval()
 
 
 def _load_onnx(source: WeightsSource, card: Mapping[str, Any], checkpoints: Path | None) -> Backbone:
     name = str(card["name"])
     if source.name:
-        raise BackboneError(f"{source.reference}: {name} runs through ONNX Runtime, it is not built as {source.name}",
-                            f"use {source.reference.partition('@')[2]} alone")
+        raise BackboneError(
+            f"{source.reference}: {name} runs through ONNX Runtime, it is not built as {source.name}",
+            f"use {source.reference.partition('@')[2]} alone",
+        )
     spec = checkpoint.spec_from_card(card)
-    return Backbone(checkpoint.read_onnx(source.folder, card), spec, f"checkpoint {name}", source.reference, name,
-                    spec.score_labels, False, checkpoints).eval()
+    return Backbone(
+        checkpoint.read_onnx(source.folder, card),
+        spec,
+        f"checkpoint {name}",
+        source.reference,
+        name,
+        spec.score_labels,
+        False,
+        checkpoints,
+    ).eval()
 
 
 def _load_pretrained(source: WeightsSource) -> Backbone:
@@ -103,13 +114,13 @@ def _load_file(source: WeightsSource) -> Backbone:
     from backbones.importing.vggface_files import build_vggface
 
     if source.name != "vggface":
-        raise BackboneError(f"{source.folder} is a file, and {source.name} is read from checkpoint folders",
-                            "name the folder that holds card.json, or import the file: framelight backbones import")
+        raise BackboneError(
+            f"{source.folder} is a file, and {source.name} is read from checkpoint folders",
+            "name the folder that holds card.json, or import the file: framelight backbones import",
+        )
     return build_vggface(read_torch_file(source.folder).state, source.folder)
 
 
 def _construct_preserving_rng(spec: BackboneSpec, classes: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         return construct(spec, classes)
-
-

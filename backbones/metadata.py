@@ -48,8 +48,16 @@ def describe(name: str, checkpoints: Path | None = None, cache: Path | None = No
         card = read_card(found[name])
         info = info_from_card(card, name, checkpoints)
         shown = {key: getattr(info, key) for key in ("parameters", "macs", "embedding_width", "score_width", "size_mb")}
-        return {"name": name, **shown, "input_size": info.spec.input_size, "licence": info.spec.licence,
-                "source": info.spec.source, "weights": info.weights, "architecture": info.spec.name, "card": card}
+        return {
+            "name": name,
+            **shown,
+            "input_size": info.spec.input_size,
+            "licence": info.spec.licence,
+            "source": info.spec.source,
+            "weights": info.weights,
+            "architecture": info.spec.name,
+            "card": card,
+        }
     key = f"describe {name} {_environment_key()}"
     known = read_facts(cache) if cache else {}
     if key not in known:
@@ -70,10 +78,18 @@ def _describe_architecture(name: str) -> dict[str, Any]:
         from backbones.cost import cost
 
         spent = cost(backbone.network, spec.input_size)
-    return {"name": name, "parameters": spent.parameters, "macs": spent.macs, "size_mb": spent.size_mb,
-            "embedding_width": backbone.embedding_width, "score_width": backbone.score_width,
-            "input_size": spec.input_size, "licence": spec.licence, "source": spec.source,
-            "weights": f"timm {spec.tag}" if spec.tag else "random"}
+    return {
+        "name": name,
+        "parameters": spent.parameters,
+        "macs": spent.macs,
+        "size_mb": spent.size_mb,
+        "embedding_width": backbone.embedding_width,
+        "score_width": backbone.score_width,
+        "input_size": spec.input_size,
+        "licence": spec.licence,
+        "source": spec.source,
+        "weights": f"timm {spec.tag}" if spec.tag else "random",
+    }
 
 
 @once

@@ -28,15 +28,20 @@ class LayerStack(nn.Module):
         return self.layers(x) + x if self.shortcut else self.layers(x)
 
 
-def _conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, padding: int = 0, groups: int = 1,  # noqa: PLR0913 - as torch.nn.Conv2d
-          linear: bool = False) -> LayerStack:
+def _conv(  # noqa: PLR0913 - as torch.nn.Conv2d
+    inputs: int, outputs: int, kernel: int = 1, stride: int = 1, padding: int = 0, groups: int = 1, linear: bool = False
+) -> LayerStack:
     layers = [nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False), nn.BatchNorm2d(outputs)]
     return LayerStack(*layers) if linear else LayerStack(*layers, nn.PReLU(outputs))
 
 
 def _bottleneck(inputs: int, outputs: int, hidden: int, stride: int = 1, shortcut: bool = False) -> LayerStack:
-    return LayerStack(_conv(inputs, hidden), _conv(hidden, hidden, 3, stride, 1, groups=hidden),
-                 _conv(hidden, outputs, linear=True), shortcut=shortcut)
+    return LayerStack(
+        _conv(inputs, hidden),
+        _conv(hidden, hidden, 3, stride, 1, groups=hidden),
+        _conv(hidden, outputs, linear=True),
+        shortcut=shortcut,
+    )
 
 
 def _repeat_bottleneck(count: int, width: int) -> LayerStack:
@@ -52,15 +57,25 @@ class MobileFaceNet(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([
-            _conv(3, NARROW, 3, 2, 1), _conv(NARROW, NARROW, 3, 1, 1, groups=NARROW // 2),
-            _bottleneck(NARROW, NARROW, NARROW, 2), _repeat_bottleneck(4, NARROW),
-            _bottleneck(NARROW, WIDE, WIDE, 2), _repeat_bottleneck(6, WIDE),
-            _bottleneck(WIDE, WIDE, 2 * WIDE, 2), _repeat_bottleneck(2, WIDE)])
+        self.layers = nn.ModuleList(
+            [
+                _conv(3, NARROW, 3, 2, 1),
+                _conv(NARROW, NARROW, 3, 1, 1, groups=NARROW // 2),
+                _bottleneck(NARROW, NARROW, NARROW, 2),
+                _repeat_bottleneck(4, NARROW),
+                _bottleneck(NARROW, WIDE, WIDE, 2),
+                _repeat_bottleneck(6, WIDE),
+                _bottleneck(WIDE, WIDE, 2 * WIDE, 2),
+                _repeat_bottleneck(2, WIDE),
+            ]
+        )
         self.conv_sep = _conv(WIDE, EMBEDDING_WIDTH)
         self.features = LayerStack(
-            _conv(EMBEDDING_WIDTH, EMBEDDING_WIDTH, MAP_SIZE, groups=EMBEDDING_WIDTH, linear=True), nn.Flatten(),
-            nn.Linear(EMBEDDING_WIDTH, EMBEDDING_WIDTH, bias=False), nn.BatchNorm1d(EMBEDDING_WIDTH))
+            _conv(EMBEDDING_WIDTH, EMBEDDING_WIDTH, MAP_SIZE, groups=EMBEDDING_WIDTH, linear=True),
+            nn.Flatten(),
+            nn.Linear(EMBEDDING_WIDTH, EMBEDDING_WIDTH, bias=False),
+            nn.BatchNorm1d(EMBEDDING_WIDTH),
+        )
         self.fc: nn.Module = nn.Identity()
         self.reset_classifier(classes)
 

@@ -37,10 +37,11 @@ class OnnxGraph:
         """BackboneError when tensors lie in other files: a hash of this one would not vouch for them."""
         if self.external:
             others = ", ".join(printable(name) or "(unnamed)" for name in self.external[:3])
-            code = f"import onnx; onnx.save(onnx.load({json.dumps(str(path))}), \"whole.onnx\")"
+            code = f'import onnx; onnx.save(onnx.load({json.dumps(str(path))}), "whole.onnx")'
             raise BackboneError(
                 f"{path} is not whole: tensors of it lie in {others}",
-                f"put all into one file: torch.onnx.export(..., external_data=False), or python -c {shlex.quote(code)}")
+                f"put all into one file: torch.onnx.export(..., external_data=False), or python -c {shlex.quote(code)}",
+            )
 
     def find_classifier_input(self, scores: str) -> str | None:
         """The tensor that the last linear layer before the output `scores` works on; None when there is none."""
@@ -85,8 +86,9 @@ def read_graph(path: Path) -> OnnxGraph:
     except OSError as error:
         raise BackboneError(f"cannot read {path}: {error.strerror or error}") from error
     except (DecodeError, UnicodeDecodeError) as error:
-        raise BackboneError(f"{path} is not a whole ONNX file ({printable(str(error))})",
-                            "export or download it again") from error
+        raise BackboneError(
+            f"{path} is not a whole ONNX file ({printable(str(error))})", "export or download it again"
+        ) from error
     if not graph.nodes:
         raise BackboneError(f"{path} is not an ONNX model: it holds no graph")
     return graph

@@ -68,14 +68,18 @@ class OnnxNetwork(nn.Module):
         count = len(pixels)
         arrays = run_session(session, (self.ports.input, self.ports.embedding, self.ports.scores), pixels, self.path)
         if [array.size for array in arrays] != [count * width for width in self.widths]:
-            raise BackboneError(f"{self.path} gave {', '.join(str(array.shape) for array in arrays)} for {count} "
-                                f"pictures, not rows of {self.widths[0]} and {self.widths[1]}", "import it again")
-        embeddings, scores = (array.reshape(count, width).astype(np.float32, copy=False)
-                              for array, width in zip(arrays, self.widths))
+            raise BackboneError(
+                f"{self.path} gave {', '.join(str(array.shape) for array in arrays)} for {count} "
+                f"pictures, not rows of {self.widths[0]} and {self.widths[1]}",
+                "import it again",
+            )
+        embeddings, scores = (
+            array.reshape(count, width).astype(np.float32, copy=False) for array, width in zip(arrays, self.widths)
+        )
         return embeddings, scores
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        return x[:, :self.widths[0]] if pre_logits else x[:, self.widths[0]:]
+        return x[:, : self.widths[0]] if pre_logits else x[:, self.widths[0] :]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
@@ -93,5 +97,7 @@ class OnnxNetwork(nn.Module):
 
 
 def untrainable_error(name: str) -> BackboneError:
-    return BackboneError(f"'{name}' runs through ONNX Runtime: it gives features and cannot be trained",
-                         "train on its features, or import the PyTorch file of the same network")
+    return BackboneError(
+        f"'{name}' runs through ONNX Runtime: it gives features and cannot be trained",
+        "train on its features, or import the PyTorch file of the same network",
+    )

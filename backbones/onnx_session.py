@@ -26,8 +26,10 @@ def open_session(path: Path, threads: int) -> InferenceSession:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own exceptions have no common base
-        raise BackboneError(f"ONNX Runtime {onnxruntime.__version__} cannot open {path} ({_format_reason(error)})",
-                            "export it again, or upgrade onnxruntime") from error
+        raise BackboneError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot open {path} ({_format_reason(error)})",
+            "export it again, or upgrade onnxruntime",
+        ) from error
 
 
 def run_session(session: InferenceSession, ports: tuple[str, ...], pixels: np.ndarray, path: Path) -> list[np.ndarray]:

@@ -7,8 +7,12 @@ from PIL import Image
 
 from backbones.spec import BackboneSpec, Preprocessing
 
-FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
-           "nearest": Image.Resampling.NEAREST, "lanczos": Image.Resampling.LANCZOS}
+FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "nearest": Image.Resampling.NEAREST,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 
 FILTER_SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}
 """Pixels that a filter reaches to each side, where it does not shrink."""

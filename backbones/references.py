@@ -42,8 +42,10 @@ def resolve(reference: str, checkpoints: Path | None = None) -> WeightsSource:
     if path.is_file():
         return WeightsSource(reference, "file", name, folder=path)
     if os.sep in weights or path.is_dir():
-        raise BackboneError(f"no checkpoint at {path}: it has no card.json",
-                            "name a folder that holds card.json and model.safetensors or model.onnx")
+        raise BackboneError(
+            f"no checkpoint at {path}: it has no card.json",
+            "name a folder that holds card.json and model.safetensors or model.onnx",
+        )
     if not catalogue.constructor(name).startswith(catalogue.TIMM_PREFIX):
         raise unknown_name_error(f"weights of {name}", weights, ["random", *known])
     return WeightsSource(reference, "tag", name, weights)
@@ -67,6 +69,7 @@ def _check_backbone_name(name: str, known: dict[str, Path]) -> None:
 def _default_tag(name: str) -> str:
     tag = catalogue.spec(name).tag
     if tag is None:
-        raise BackboneError(f"{name} has no downloadable weights",
-                            f"use {name}@random, or the name of a trained or imported backbone")
+        raise BackboneError(
+            f"{name} has no downloadable weights", f"use {name}@random, or the name of a trained or imported backbone"
+        )
     return tag

@@ -37,8 +37,11 @@ def resize_batch(images: Sequence[np.ndarray], preprocessing: Preprocessing) -> 
 
 
 def _torch_matches_pillow(shape: tuple[int, ...], size: int, interpolation: str) -> bool:
-    return (interpolation in FILTER_SUPPORT and shape[:2] != (size, size)
-            and all(_has_exact_weights(length, size, interpolation) for length in shape[:2]))
+    return (
+        interpolation in FILTER_SUPPORT
+        and shape[:2] != (size, size)
+        and all(_has_exact_weights(length, size, interpolation) for length in shape[:2])
+    )
 
 
 @cache

@@ -38,8 +38,15 @@ def timm_spec(name: str) -> BackboneSpec:
     interpolation = card.interpolation if card.interpolation in ("bilinear", "bicubic", "nearest") else "bilinear"
     tag = card.tag if card.has_weights else None
     source = f"{TIMM_SOURCE}{model}.{tag}" if tag else "timm"
-    return BackboneSpec(name, f"timm:{model}", Preprocessing(size, interpolation, 1.0, card.mean, card.std), AFFECTNET,
-                        card.license or "unknown", source, tag)
+    return BackboneSpec(
+        name,
+        f"timm:{model}",
+        Preprocessing(size, interpolation, 1.0, card.mean, card.std),
+        AFFECTNET,
+        card.license or "unknown",
+        source,
+        tag,
+    )
 
 
 def create(model: str, classes: int) -> nn.Module:
@@ -90,4 +97,5 @@ def _download_error(weights: str, reason: str) -> BackboneError:
     return BackboneError(
         f"the weights {weights} cannot be fetched ({reason})",
         "use NAME@random for an untrained network, the name of a trained or imported backbone, "
-        "or run once where the hub can be reached")
+        "or run once where the hub can be reached",
+    )

@@ -15,8 +15,10 @@ EMBEDDING_WIDTH = 128
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, relu: bool = True) -> nn.Sequential:
-    layers = [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-              nn.BatchNorm2d(outputs)]
+    layers = [
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]
     return nn.Sequential(*layers, nn.ReLU(inplace=True)) if relu else nn.Sequential(*layers)
 
 
@@ -79,8 +81,12 @@ class TinyNetwork(nn.Module):
         super().__init__()
         self.contrast = LocalContrast()
         self.body = body
-        self.fold = nn.Sequential(nn.Conv2d(width, width, 4, groups=width, bias=False), nn.BatchNorm2d(width),
-                                  nn.Conv2d(width, EMBEDDING_WIDTH, 1, bias=False), nn.BatchNorm2d(EMBEDDING_WIDTH))
+        self.fold = nn.Sequential(
+            nn.Conv2d(width, width, 4, groups=width, bias=False),
+            nn.BatchNorm2d(width),
+            nn.Conv2d(width, EMBEDDING_WIDTH, 1, bias=False),
+            nn.BatchNorm2d(EMBEDDING_WIDTH),
+        )
         self.dropout = nn.Dropout(dropout)
         self.num_features = EMBEDDING_WIDTH
         self.classifier: nn.Module = nn.Identity()
@@ -107,13 +113,26 @@ class TinyNetwork(nn.Module):
 
 def tiny_resnet(classes: int) -> TinyNetwork:
     """A plain residual network, the stronger of the two."""
-    body = nn.Sequential(_conv(1, 16, 5, 2), Residual(16, 32, 2), Residual(32, 32, 1), Residual(32, 64, 2),
-                         Residual(64, 64, 1), Residual(64, 128, 2))
+    body = nn.Sequential(
+        _conv(1, 16, 5, 2),
+        Residual(16, 32, 2),
+        Residual(32, 32, 1),
+        Residual(32, 64, 2),
+        Residual(64, 64, 1),
+        Residual(64, 128, 2),
+    )
     return TinyNetwork(body, 128, classes)
 
 
 def tiny_mobilenet(classes: int) -> TinyNetwork:
     """A depthwise separable network, the cheaper of the two."""
-    body = nn.Sequential(_conv(1, 24, 3, 2), Separable(24, 48, 2), Separable(48, 48, 1), Separable(48, 96, 2),
-                         Separable(96, 96, 1), Separable(96, 160, 2), Separable(160, 160, 1))
+    body = nn.Sequential(
+        _conv(1, 24, 3, 2),
+        Separable(24, 48, 2),
+        Separable(48, 48, 1),
+        Separable(48, 96, 2),
+        Separable(96, 96, 1),
+        Separable(96, 160, 2),
+        Separable(160, 160, 1),
+    )
     return TinyNetwork(body, 160, classes)

@@ -13,7 +13,15 @@ recipe = Recipe(
     name="abaw3_mtl",
     trained=TRAINED,
     backbones=NAMES,
-    grids=(Grid("mtl", FEATURES, (HeadConfig("multitask", hidden=0, epochs=20, learning_rate=5e-3),
-                                  HeadConfig("multitask", hidden=128, epochs=20))),),
+    grids=(
+        Grid(
+            "mtl",
+            FEATURES,
+            (
+                HeadConfig("multitask", hidden=0, epochs=20, learning_rate=5e-3),
+                HeadConfig("multitask", hidden=128, epochs=20),
+            ),
+        ),
+    ),
     smoothing=SmoothingGrid(largest=100),
 )

@@ -14,7 +14,6 @@ recipe = Recipe(
     name="abaw3_va",
     trained=TRAINED,
     backbones=NAMES,
-    grids=(Grid("va", FEATURES, (LINEAR,
-                                 HeadConfig("mlp", epochs=20))),),
+    grids=(Grid("va", FEATURES, (LINEAR, HeadConfig("mlp", epochs=20))),),
     smoothing=SmoothingGrid(largest=100),
 )

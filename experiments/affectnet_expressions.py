@@ -21,9 +21,15 @@ recipe = BackboneRecipe(
     training=StillsConfig(
         backbone="vggface2_identities",
         identities=None,
-        expressions=Expressions(Schedule(epochs=6, learning_rate=1e-4, head_epochs=3, head_learning_rate=1e-3,
-                                         shape="constant", warmup=0.0),
-                                weight_limit=math.inf, label_smoothing=0.0, keep="accuracy", held_out=0.0),
+        expressions=Expressions(
+            Schedule(
+                epochs=6, learning_rate=1e-4, head_epochs=3, head_learning_rate=1e-3, shape="constant", warmup=0.0
+            ),
+            weight_limit=math.inf,
+            label_smoothing=0.0,
+            keep="accuracy",
+            held_out=0.0,
+        ),
         augmentation=Augmentation(strength=0.0, flip=False),
         batch_size=32,
         weight_decay=0.0,

@@ -13,6 +13,7 @@ from experiments.affectnet_expressions import recipe as expressions
 recipe = replace(
     expressions,
     name="affectnet_multitask",
-    training=replace(expressions.training, batch_size=48,
-                     expressions=replace(expressions.training.expressions, also=("va",))),
+    training=replace(
+        expressions.training, batch_size=48, expressions=replace(expressions.training.expressions, also=("va",))
+    ),
 )

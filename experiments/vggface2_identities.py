@@ -19,8 +19,12 @@ recipe = BackboneRecipe(
     name="vggface2_identities",
     training=StillsConfig(
         backbone="efficientnet_b0",
-        identities=Identities(Schedule(epochs=10, learning_rate=1e-4, head_epochs=1, head_learning_rate=1e-3,
-                                       shape="constant", warmup=0.0), label_smoothing=0.0),
+        identities=Identities(
+            Schedule(
+                epochs=10, learning_rate=1e-4, head_epochs=1, head_learning_rate=1e-3, shape="constant", warmup=0.0
+            ),
+            label_smoothing=0.0,
+        ),
         expressions=None,
         augmentation=Augmentation(strength=0.0, flip=True, crop=0.08, enlarge=256 / 224),
         margin=(0.1, 0.2),

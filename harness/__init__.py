@@ -38,11 +38,43 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["FEATURES", "Augmentation", "BackboneRecipe", "Expressions", "FramelightError", "Grid", "Hardware",
-           "HeadConfig", "HeadOverride", "Identities", "Protocol", "Recipe", "Schedule", "Search", "SmoothingGrid",
-           "StillsConfig", "StreamingFilter", "SyntheticStills", "SyntheticVideos", "TrainedBackbone", "ccc", "compare",
-           "export", "fill_gaps", "find_run", "leaderboard", "open_dataset", "p_au", "p_expr", "p_mtl", "p_va",
-           "predict", "run", "smooth", "submit"]
+__all__ = [
+    "FEATURES",
+    "Augmentation",
+    "BackboneRecipe",
+    "Expressions",
+    "FramelightError",
+    "Grid",
+    "Hardware",
+    "HeadConfig",
+    "HeadOverride",
+    "Identities",
+    "Protocol",
+    "Recipe",
+    "Schedule",
+    "Search",
+    "SmoothingGrid",
+    "StillsConfig",
+    "StreamingFilter",
+    "SyntheticStills",
+    "SyntheticVideos",
+    "TrainedBackbone",
+    "ccc",
+    "compare",
+    "export",
+    "fill_gaps",
+    "find_run",
+    "leaderboard",
+    "open_dataset",
+    "p_au",
+    "p_expr",
+    "p_mtl",
+    "p_va",
+    "predict",
+    "run",
+    "smooth",
+    "submit",
+]
 
 _MODULES = {
     "data.protocol": ("Protocol",),

@@ -7,16 +7,24 @@ import pytest
 
 PARTS = ("harness", "backbones", "experiments")
 HOME = Path(__file__).resolve().parents[1]
-DOORS = {"mlflow": "harness/tracking/mlflow_api.py", "optuna": "harness/runner/search.py",
-         "pytorch_lightning": "harness/training/lightning_module.py"}
+DOORS = {
+    "mlflow": "harness/tracking/mlflow_api.py",
+    "optuna": "harness/runner/search.py",
+    "pytorch_lightning": "harness/training/lightning_module.py",
+}
 
 
 def importers(library):
     """Files that import it, anywhere in them."""
     for path in (file for part in PARTS for file in (HOME / part).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            named = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else \
-                [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            named = (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom) and not node.level
+                else [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
             if any(name.split(".")[0] == library for name in named):
                 yield str(path.relative_to(HOME))
 

@@ -33,9 +33,16 @@ CAUSAL = SmoothingGrid(kernels=("trailing_mean", "trailing_median", "exponential
 def prepared(recipe, images="0" * 16, labels=LABELS, temporal=True):
     """Prepared inputs with fixed digests in place of those that a training or a processor decides."""
     backbones = tuple(
-        PreparedBackbone(name, f"checkpoint {name}", f"{number:02x}" * 32, False, 1000 + number,
-                         entry_key("tiny", f"{number:02x}" * 32, PREPROCESSING, images, "float16"))
-        for number, name in enumerate(recipe.all_backbones()))
+        PreparedBackbone(
+            name,
+            f"checkpoint {name}",
+            f"{number:02x}" * 32,
+            False,
+            1000 + number,
+            entry_key("tiny", f"{number:02x}" * 32, PREPROCESSING, images, "float16"),
+        )
+        for number, name in enumerate(recipe.all_backbones())
+    )
     return PreparedInputs(Path("/data"), Store(Path("/store")), "golden", temporal, images, dict(labels), backbones)
 
 
@@ -43,8 +50,12 @@ def ids(recipe, **changes):
     """The digest of a recipe, and of the ids of its jobs and of their trainings."""
     jobs = JobGrid(recipe, prepared(recipe, **changes)).jobs()
     listed = [[job.job_id, job.training_id] for job in jobs]
-    return {"recipe": content_hash(recipe), "jobs": len(jobs), "last": listed[-1] if listed else [],
-            "all": hashlib.sha256(json.dumps(listed).encode()).hexdigest()}
+    return {
+        "recipe": content_hash(recipe),
+        "jobs": len(jobs),
+        "last": listed[-1] if listed else [],
+        "all": hashlib.sha256(json.dumps(listed).encode()).hexdigest(),
+    }
 
 
 def test_ids_of_the_recipes_and_of_variants():

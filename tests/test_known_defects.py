@@ -53,8 +53,11 @@ def outputs(name, count, seed=0):
 
 def targets(name, count, seed=1):
     random = np.random.default_rng(seed)
-    made = {"expr": random.integers(0, 8, count), "va": random.uniform(-1, 1, (count, 2)).astype(np.float32),
-            "au": random.integers(0, 2, (count, 12)).astype(np.int8)}
+    made = {
+        "expr": random.integers(0, 8, count),
+        "va": random.uniform(-1, 1, (count, 2)).astype(np.float32),
+        "au": random.integers(0, 2, (count, 12)).astype(np.int8),
+    }
     return {output.name: made[output.name] for output in get_task(name).outputs}
 
 
@@ -106,8 +109,9 @@ def film(path, frames):
 def test_emotiefflib_frames_of_a_video_are_counted_one_short(tmp_path):
     """The organisers count one frame more than the video file says; a count that crops outrun is an error."""
     videos = {"video1": film(tmp_path / "video1.mp4", 12)}
-    found = count_lines(["video1_left", "annotated"], {"video1_left": 13, "annotated": 3},
-                    LineSources({}, videos, {"annotated": 7}))
+    found = count_lines(
+        ["video1_left", "annotated"], {"video1_left": 13, "annotated": 3}, LineSources({}, videos, {"annotated": 7})
+    )
     assert (found["video1_left"].lines, found["annotated"].lines) == (13, 7)
     with pytest.raises(InputError, match="'video1': .*video1.mp4 has 12 frames.*last crop is of frame 40"):
         count_lines(["video1"], {"video1": 40}, LineSources({}, videos, {}))
@@ -134,8 +138,15 @@ def test_emotiefflib_ccc_mixes_sample_and_population_moments():
 def test_emotiefflib_frames_without_a_crop_leave_the_score_unsaid():
     """Annotated frames without a detected face are dropped in silence."""
     kept = Predictions(("video1",), np.array([3]), np.array([1, 2, 4], np.int32), outputs("expr", 3))
-    labels = Labels(("video1",), np.zeros(5, np.int32), np.arange(1, 6, dtype=np.int32), ("video1",),
-                    np.zeros(5, np.int32), ("video1",), {"expr": np.array([0, 1, 2, -1, 4])})
+    labels = Labels(
+        ("video1",),
+        np.zeros(5, np.int32),
+        np.arange(1, 6, dtype=np.int32),
+        ("video1",),
+        np.zeros(5, np.int32),
+        ("video1",),
+        {"expr": np.array([0, 1, 2, -1, 4])},
+    )
     dropped = Replay(get_task("expr"), kept, labels, temporal=True)
     filled = Replay(get_task("expr"), kept, labels, temporal=True, missing="filled")
     assert (dropped.annotated, dropped.scored, dropped.coverage) == (4, 2, 0.5)
@@ -176,8 +187,13 @@ def test_prlab_validation_scores_are_called_test():
     known = {name: getattr(record(), name) for name in Record.__dataclass_fields__}
     with pytest.raises(TypeError, match="split"):
         Record(**{name: part for name, part in known.items() if name != "split"})
-    listed = leaderboard_rows([record("a" * 12, split="validation"), record("b" * 12, split="test", value=0.9),
-                   record("c" * 12, split="selection", kind="trial")])
+    listed = leaderboard_rows(
+        [
+            record("a" * 12, split="validation"),
+            record("b" * 12, split="test", value=0.9),
+            record("c" * 12, split="selection", kind="trial"),
+        ]
+    )
     assert {row.run_id[0]: row.split for row in listed} == {"a": "validation", "b": "test"}
     assert len({board_key(row) for row in listed}) == 2 and {row.rank for row in listed} == {1}
 
@@ -199,8 +215,13 @@ def test_merbench_folds_are_shuffled_without_a_seed():
     """Every run sees other folds; a split must follow from the seed and the videos' names alone."""
     said = set()
     for seed, shuffle in ((0, ""), (1, "random.shuffle(names)"), (2, "names.reverse()")):
-        done = subprocess.run([sys.executable, "-c", SPLIT.format(seed=seed, shuffle=shuffle)], capture_output=True,
-                              text=True, check=True, env={**os.environ, "PYTHONHASHSEED": str(seed)})
+        done = subprocess.run(
+            [sys.executable, "-c", SPLIT.format(seed=seed, shuffle=shuffle)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+        )
         said.add(done.stdout)
     assert len(said) == 1
     names = [f"v{n}" for n in range(40)]

@@ -6,8 +6,18 @@ from pathlib import Path
 import pytest
 
 HOME = Path(__file__).resolve().parents[1]
-LAYERS = ({"utils", "metrics", "smoothing"}, {"data", "video"}, {"features", "training", "tracking"}, {"jobs"},
-          {"runner"}, {"leaderboard"}, {"export"}, {"inference"}, {"bench"}, {"cli"})
+LAYERS = (
+    {"utils", "metrics", "smoothing"},
+    {"data", "video"},
+    {"features", "training", "tracking"},
+    {"jobs"},
+    {"runner"},
+    {"leaderboard"},
+    {"export"},
+    {"inference"},
+    {"bench"},
+    {"cli"},
+)
 LAYER = {package: number for number, packages in enumerate(LAYERS) for package in sorted(packages)}
 BESIDE = {("smoothing", "metrics"), ("smoothing", "utils"), ("metrics", "utils"), ("video", "data")}
 """Packages that may import another one of their own layer."""
@@ -63,8 +73,11 @@ def test_the_core_needs_numpy_alone(name):
     import sys
 
     assert libraries - set(sys.stdlib_module_names) <= CORE
-    assert {module for module in ours if not module.startswith(("harness.metrics", "harness.smoothing"))} <= \
-        {"harness.utils.errors", "harness.utils.parallel", "harness.utils.validation"}
+    assert {module for module in ours if not module.startswith(("harness.metrics", "harness.smoothing"))} <= {
+        "harness.utils.errors",
+        "harness.utils.parallel",
+        "harness.utils.validation",
+    }
 
 
 @pytest.mark.parametrize("name", ["backbones"])

@@ -48,8 +48,13 @@ def python(code):
 def test_type_checkers_see_the_names_where_they_are():
     tree = ast.parse((HOME / "harness" / "__init__.py").read_text())
     [block] = [node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
-    seen = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
-            if node.module != "typing"}
+    seen = {
+        alias.name: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if node.module != "typing"
+    }
     assert sorted(seen) == sorted(harness.__all__)
     for name, module in seen.items():
         assert getattr(importlib.import_module(module), name) is functions(name), name
@@ -61,10 +66,20 @@ def functions(name):
 
 
 def test_importing_it_is_light_and_names_come_when_they_are_used():
-    assert python(f"import sys, harness; print([m for m in {HEAVY} if m in sys.modules], set(harness.__all__) < "
-                  "set(dir(harness)))") == "[] True"
-    assert python("import sys; from harness import BackboneRecipe, Grid, HeadConfig, Recipe; print([m for m in "
-                  f"{set(HEAVY) - {'numpy'}} if m in sys.modules])") == "[]"
+    assert (
+        python(
+            f"import sys, harness; print([m for m in {HEAVY} if m in sys.modules], set(harness.__all__) < "
+            "set(dir(harness)))"
+        )
+        == "[] True"
+    )
+    assert (
+        python(
+            "import sys; from harness import BackboneRecipe, Grid, HeadConfig, Recipe; print([m for m in "
+            f"{set(HEAVY) - {'numpy'}} if m in sys.modules])"
+        )
+        == "[]"
+    )
     assert python("from harness import *; print(Recipe.__name__, ccc([0, 1], [0, 1]))") == "Recipe 1.0"
 
 
@@ -88,16 +103,23 @@ def test_the_package_that_is_called_is_also_imported_from():
 
 
 def test_framelight_is_the_same_interface():
-    assert python(AS_FRAMELIGHT + "print([name for name in harness.__all__ "
-                  "if getattr(framelight, name) is not getattr(harness, name)])") == "[]"
+    assert (
+        python(
+            AS_FRAMELIGHT + "print([name for name in harness.__all__ "
+            "if getattr(framelight, name) is not getattr(harness, name)])"
+        )
+        == "[]"
+    )
 
 
 @pytest.mark.parametrize("statement", ["import framelight.metrics", "from framelight.runner.recipe import Recipe"])
 def test_framelight_has_no_second_copy_of_a_module(statement):
     code = f"{AS_FRAMELIGHT}\ntry:\n    {statement}\nexcept ModuleNotFoundError as error:\n    print(error)"
     module = statement.split()[1]
-    assert python(code).startswith(f"No module named '{module.rpartition('.')[0] if 'recipe' in module else module}': "
-                                   "framelight has no submodules; import harness.")
+    assert python(code).startswith(
+        f"No module named '{module.rpartition('.')[0] if 'recipe' in module else module}': "
+        "framelight has no submodules; import harness."
+    )
 
 
 @pytest.mark.skipif(importlib.util.find_spec("framelight") is None, reason="needs the installed distribution")
@@ -126,8 +148,12 @@ def test_recipes_import_from_harness_alone():
 def test_the_examples_of_the_documentation_are_true(name, store, small_set, tmp_path):
     [test] = doctest.DocTestFinder(recurse=False).find(functions(name), name, globs={})
     assert test.examples, f"{name} has no example"
-    test.globs = {**{name: getattr(harness, name) for name in harness.__all__},
-                  "data": small_set, "store": store, "out": tmp_path}
+    test.globs = {
+        **{name: getattr(harness, name) for name in harness.__all__},
+        "data": small_set,
+        "store": store,
+        "out": tmp_path,
+    }
     runner, report = doctest.DocTestRunner(), []
     runner.run(test, out=report.append)
     assert not runner.failures, "".join(report)
@@ -166,13 +192,16 @@ def test_predictions_and_labels_of_a_run_give_its_scores(store, task):
     run = harness.find_run(f"best:{task}", store)
     frames = run.predictions.merge(run.labels, on=["video", "frame"], suffixes=("", "_true"))
     if task == "expr":
-        smoothed, raw = (harness.p_expr(frames["expression_true"].cat.codes, frames[name].cat.codes)
-                         for name in ("expression", "expression_raw"))
+        smoothed, raw = (
+            harness.p_expr(frames["expression_true"].cat.codes, frames[name].cat.codes)
+            for name in ("expression", "expression_raw")
+        )
     else:
         units = [name for name in run.labels.columns if name.startswith("AU")]
         truth = frames[[f"{unit}_true" for unit in units]].fillna(-1).to_numpy(int)
-        smoothed, raw = (harness.p_au(truth, frames[[unit + suffix for unit in units]].to_numpy(int))
-                         for suffix in ("", "_raw"))
+        smoothed, raw = (
+            harness.p_au(truth, frames[[unit + suffix for unit in units]].to_numpy(int)) for suffix in ("", "_raw")
+        )
     assert smoothed == pytest.approx(run.metrics[run.record.metric], abs=1e-12)
     assert raw == pytest.approx(run.record.unsmoothed[run.record.metric], abs=1e-12)
     assert len(run.predictions) == run.load_predictions().lengths.sum() and not run.predictions.isna().any(axis=None)

@@ -35,7 +35,7 @@ def test_no_placeholder_is_left():
 
 
 def test_the_first_screen_shows_the_leaderboard_and_the_two_commands():
-    first = README[:README.index("## On your data")]
+    first = README[: README.index("## On your data")]
     assert "P_EXPR" in first and "framelight run quickstart" in first and "python -m pytest" in first
 
 

@@ -45,9 +45,15 @@ class BenchmarkThreadPool:
         return len(pixels) * calls * callers / (time.perf_counter() - began)
 
 
-def measure_throughput(engines: Mapping[str, Engine], pixels: np.ndarray, workers: int, rounds: int = ROUNDS,  # noqa: PLR0913 - keyword settings of a measurement
-          seconds: float = TURN_SECONDS, keep: float = 0.0,
-          limit: float = math.inf) -> dict[str, tuple[float, ...]]:
+def measure_throughput(  # noqa: PLR0913 - keyword settings of a measurement
+    engines: Mapping[str, Engine],
+    pixels: np.ndarray,
+    workers: int,
+    rounds: int = ROUNDS,
+    seconds: float = TURN_SECONDS,
+    keep: float = 0.0,
+    limit: float = math.inf,
+) -> dict[str, tuple[float, ...]]:
     """Crops a second of each engine in each round, on one batch float32 [N, 3, S, S].
 
     The engines take turns, in every second round in reverse order; `seconds`: about what one turn takes, if one batch
@@ -63,7 +69,7 @@ def measure_throughput(engines: Mapping[str, Engine], pixels: np.ndarray, worker
             if turn >= MIN_ROUNDS and time.perf_counter() - began > limit:
                 break
             best = max((values[0] for values in found.values() if values), default=0.0) if turn else 0.0
-            for name in list(engines)[::-1 if turn % 2 else 1]:
+            for name in list(engines)[:: -1 if turn % 2 else 1]:
                 if turn == 0 or found[name][0] >= keep * best:
                     found[name].append(pool.throughput(engines[name], pixels, calls[name]))
     return {name: tuple(values) for name, values in found.items()}

@@ -23,8 +23,9 @@ def cached_file(folder: Path, name: str, about: Mapping[str, Any], make: Callabl
     with atomic_write_dir(path.parent) as aside:
         make(aside / name)
         digest = hash_file(aside / name)
-        (aside / CARD).write_text(json.dumps({**about, "sha256": digest}, indent=1, sort_keys=True) + "\n",
-                                  encoding="utf-8")
+        (aside / CARD).write_text(
+            json.dumps({**about, "sha256": digest}, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+        )
     return path, digest
 
 
@@ -43,7 +44,8 @@ def read_fact(path: Path, key: str) -> Any:
 
 def write_fact(path: Path, key: str, fact: Any) -> None:
     """Keep a fact (JSON types) in a file of many. One of two that write at the same moment is forgotten, as a fact
-    that can be found out again may be."""
+    that can be found out again may be.
+    """
     atomic_write(path, json.dumps({**read_facts(path), key: fact}, indent=1, sort_keys=True) + "\n")
 
 

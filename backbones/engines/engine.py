@@ -24,4 +24,5 @@ class Engine(Protocol):
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """float32 [N, 3, S, S], prepared by the backbone's spec, N from 1 to the batch size it was opened for ->
-        float32 embeddings [N, D] and scores [N, K], in arrays of their own."""
+        float32 embeddings [N, D] and scores [N, K], in arrays of their own.
+        """

@@ -48,8 +48,9 @@ def get_or_export_onnx(backbone: Backbone, cache: Path) -> OnnxNetwork:
     if isinstance(backbone.network, OnnxNetwork):
         return backbone.network
     about = {"backbone": backbone_fingerprint(backbone), "torch": torch.__version__}
-    path, digest = cached_file(Path(cache) / f"onnx-{backbone_fingerprint(backbone)}", MODEL, about,
-                             lambda path: _export(backbone, path))
+    path, digest = cached_file(
+        Path(cache) / f"onnx-{backbone_fingerprint(backbone)}", MODEL, about, lambda path: _export(backbone, path)
+    )
     widths = (backbone.embedding_width, backbone.score_width)
     return OnnxNetwork(path, PORTS, widths, sum(p.numel() for p in backbone.parameters()), digest)
 
@@ -60,9 +61,14 @@ def _export(backbone: Backbone, path: Path) -> None:
     try:
         with torch.no_grad(), suppress_exporter_output():
             program = torch.onnx.export(
-                plain, (torch.zeros(2, 3, size, size),), dynamo=True, verbose=False,
-                dynamic_shapes=({0: torch.export.Dim("batch")},), input_names=[PORTS.input],
-                output_names=[PORTS.embedding, PORTS.scores])
+                plain,
+                (torch.zeros(2, 3, size, size),),
+                dynamo=True,
+                verbose=False,
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                input_names=[PORTS.input],
+                output_names=[PORTS.embedding, PORTS.scores],
+            )
             program.save(path, external_data=False)
     except OSError:
         raise
@@ -72,8 +78,9 @@ def _export(backbone: Backbone, path: Path) -> None:
 
 def unexportable_error(backbone: Backbone, engine: str, error: Exception) -> BackboneError:
     reason = printable(" ".join(str(error).split()), MAX_REASON_LENGTH) or type(error).__name__
-    return BackboneError(f"{backbone.label} cannot be prepared for {engine} ({reason})",
-                         "let another engine run it: torch channels-last")
+    return BackboneError(
+        f"{backbone.label} cannot be prepared for {engine} ({reason})", "let another engine run it: torch channels-last"
+    )
 
 
 @contextmanager

@@ -53,8 +53,10 @@ class OpenVinoEngine:
 
     def _run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         results = self._infer_request().infer({self.ports.input: pixels})
-        embeddings, scores = (np.array(results[name], np.float32).reshape(self.batch, width)
-                              for name, width in zip((self.ports.embedding, self.ports.scores), self.widths))
+        embeddings, scores = (
+            np.array(results[name], np.float32).reshape(self.batch, width)
+            for name, width in zip((self.ports.embedding, self.ports.scores), self.widths)
+        )
         return embeddings, scores
 
     def _infer_request(self) -> InferRequest:

@@ -22,7 +22,8 @@ CROPS, PATCH = 5, 8
 @dataclass(frozen=True)
 class OutputDifference:
     """largest: of any value, in the output's unit; of_range: that as a share of the reference's range (largest less
-    smallest value of the batch); cosine: the least of any crop. Of embeddings and scores the worse."""
+    smallest value of the batch); cosine: the least of any crop. Of embeddings and scores the worse.
+    """
 
     largest: float
     of_range: float

@@ -55,13 +55,21 @@ def require_engine(name: str, backbone: Backbone, precision: str) -> None:
     kind = ENGINES[name]
     if isinstance(backbone.network, OnnxNetwork) and not kind.foreign:
         others = [other for other, there in ENGINES.items() if there.foreign and not there.absent()]
-        raise BackboneError(f"{name} cannot run {backbone.label}, which came as an ONNX file",
-                            f"use {' or '.join(others)}")
+        raise BackboneError(
+            f"{name} cannot run {backbone.label}, which came as an ONNX file", f"use {' or '.join(others)}"
+        )
     if precision not in kind.precisions:
-        others = [other for other, there in ENGINES.items() if precision in there.precisions and not there.absent()
-                  and (there.foreign or not isinstance(backbone.network, OnnxNetwork))]
-        raise BackboneError(f"{name} does not compute in {precision}",
-                            f"use {' or '.join(others)}" if others else "use float32; nothing else here computes in it")
+        others = [
+            other
+            for other, there in ENGINES.items()
+            if precision in there.precisions
+            and not there.absent()
+            and (there.foreign or not isinstance(backbone.network, OnnxNetwork))
+        ]
+        raise BackboneError(
+            f"{name} does not compute in {precision}",
+            f"use {' or '.join(others)}" if others else "use float32; nothing else here computes in it",
+        )
     todo = kind.absent()
     if todo:
         raise BackboneError(f"the engine {name} is not available here", todo)

@@ -50,13 +50,22 @@ def open_engine(name: str, backbone: Backbone, cache: Path, batch: int, precisio
     if name not in ("torch", native_engine(backbone)) and precision == "float32":
         found = _cached_difference(engine, backbone, Path(cache), batch)
         if not found.is_within_tolerance:
-            raise BackboneError(f"{name} does not give the features of {backbone.label} that torch gives ({found})",
-                                f"let another engine run it: {native_engine(backbone)}")
+            raise BackboneError(
+                f"{name} does not give the features of {backbone.label} that torch gives ({found})",
+                f"let another engine run it: {native_engine(backbone)}",
+            )
     return engine
 
 
-def select_engine(backbone: Backbone, cache: Path, batch: int, workers: int, crops: int, force: bool = False,  # noqa: PLR0913 - keyword settings of a measurement
-           precision: str = "float32") -> str:
+def select_engine(  # noqa: PLR0913 - keyword settings of a measurement
+    backbone: Backbone,
+    cache: Path,
+    batch: int,
+    workers: int,
+    crops: int,
+    force: bool = False,
+    precision: str = "float32",
+) -> str:
     """Name of the engine that runs `crops` crops soonest, in batches of `batch`, with that many workers.
 
     An engine is considered where the work is worth its preparation. The first by a fixed preference that comes within
@@ -98,8 +107,9 @@ def _read_rates(path: Path, key: str, names: tuple[str, ...]) -> dict[str, float
     return {name: float(kept[name]) for name in names}
 
 
-def _measure_rates(names: tuple[str, ...], backbone: Backbone, cache: Path, batch: int, workers: int,
-              precision: str) -> dict[str, float]:
+def _measure_rates(
+    names: tuple[str, ...], backbone: Backbone, cache: Path, batch: int, workers: int, precision: str
+) -> dict[str, float]:
     """Crops a second by engine, of those that can be used; where one cannot, the next choice tries it again."""
     from backbones.engines.benchmark import measure_throughput
 
@@ -118,8 +128,10 @@ def _measure_rates(names: tuple[str, ...], backbone: Backbone, cache: Path, batc
 
 def _cached_difference(engine: Engine, backbone: Backbone, cache: Path, batch: int) -> OutputDifference:
     """Of an engine to torch, as it was found on this machine with these files."""
-    key = (f"{engine.name}, {backbone_fingerprint(backbone)}, {getattr(engine, 'source', '')}, batch {batch}, "
-           f"{machine_fingerprint()}")
+    key = (
+        f"{engine.name}, {backbone_fingerprint(backbone)}, {getattr(engine, 'source', '')}, batch {batch}, "
+        f"{machine_fingerprint()}"
+    )
     kept = read_fact(cache / PARITY, key)
     if isinstance(kept, Mapping) and set(kept) == set(OutputDifference.__dataclass_fields__):
         return OutputDifference(**kept)

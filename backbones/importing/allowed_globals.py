@@ -13,17 +13,36 @@ MAX_NUMBER, MAX_DIMENSIONS = 2**48, 16
 LAYER_PREFIXES = ("torch.nn.", "timm.", "torchvision.models.", "torchvision.ops.")
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 MOBILEFACENET_CLASSES = {"MobileFaceNet", "ConvBlock", "LinearBlock", "DepthWise", "Residual", "GDC", "Flatten"}
-ATTRIBUTE_DICTS = {"pytorch_lightning.utilities.parsing.AttributeDict", "lightning.fabric.utilities.data.AttributeDict",
-                   "lightning_fabric.utilities.data.AttributeDict"}
-INERT_CLASSES = {"argparse.Namespace", "builtins.object", "functools.partial", "numpy.core.multiarray.scalar",
-         "numpy._core.multiarray.scalar", "pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath",
-         "pathlib.PurePosixPath"}
+ATTRIBUTE_DICTS = {
+    "pytorch_lightning.utilities.parsing.AttributeDict",
+    "lightning.fabric.utilities.data.AttributeDict",
+    "lightning_fabric.utilities.data.AttributeDict",
+}
+INERT_CLASSES = {
+    "argparse.Namespace",
+    "builtins.object",
+    "functools.partial",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
+    "pathlib.Path",
+    "pathlib.PosixPath",
+    "pathlib.WindowsPath",
+    "pathlib.PurePosixPath",
+}
 TENSOR_TYPES = {"torch.Tensor", "torch.nn.parameter.Parameter"}
 DTYPES = {f"torch.{name}" for name, value in vars(torch).items() if isinstance(value, torch.dtype)}
-STORAGE_DTYPES = {"DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
-            "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32,
-            "ShortStorage": torch.int16, "CharStorage": torch.int8, "ByteStorage": torch.uint8,
-            "BoolStorage": torch.bool}
+STORAGE_DTYPES = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
 
 
 class MalformedPickleError(ValueError):
@@ -54,7 +73,7 @@ class GlobalName(NamedTuple):
         if not all(IDENTIFIER.fullmatch(part) for part in parts) or str(self) in TENSOR_TYPES:
             return False
         ours = self.module == "__main__" or "mobilefacenet" in parts[-2].lower()
-        return f"{self.module}.".startswith(LAYER_PREFIXES) or ours and self.name in MOBILEFACENET_CLASSES
+        return f"{self.module}.".startswith(LAYER_PREFIXES) or (ours and self.name in MOBILEFACENET_CLASSES)
 
     @property
     def is_class(self) -> bool:
@@ -126,9 +145,22 @@ def _accept_any(*_: Any) -> None:
 
 
 CALL_CHECKS: dict[str, Callable[..., object]] = {
-    **dict.fromkeys(("collections.OrderedDict", "collections.Counter", "collections.defaultdict", "builtins.dict",
-                     "builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "torch.Size",
-                     "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"), _accept_any),
+    **dict.fromkeys(
+        (
+            "collections.OrderedDict",
+            "collections.Counter",
+            "collections.defaultdict",
+            "builtins.dict",
+            "builtins.list",
+            "builtins.tuple",
+            "builtins.set",
+            "builtins.frozenset",
+            "torch.Size",
+            "torch._utils._rebuild_parameter",
+            "torch._utils._rebuild_parameter_with_state",
+        ),
+        _accept_any,
+    ),
     **dict.fromkeys(("torch.device", "torch.serialization._get_layout", "timm.layers.format.Format"), _check_text),
     "_codecs.encode": _check_encoding,
     "numpy.dtype": _check_number_type,

@@ -84,7 +84,7 @@ class ArchitectureSpec:
         for name, tensor in state.items():
             match = wrapped.fullmatch(name)
             name_here = f"{self.classifier}.{match[1]}" if match else name
-            result[name if name_here in result or match and name_here in state else name_here] = tensor
+            result[name if name_here in result or (match and name_here in state) else name_here] = tensor
         for name, tensor in self.network.state_dict().items():
             if name.endswith(f".{BATCH_COUNTER}") and name not in result:
                 result[name] = torch.zeros(tensor.shape, dtype=tensor.dtype)

@@ -22,9 +22,13 @@ def resolve_score_labels(width: int, classes: Sequence[str] | None, path: Path) 
     if classes is None:
         return PUBLISHED_ORDERS.get(width, ())
     if len(classes) != width:
-        raise BackboneError(f"{path} has a classifier of {width} columns, and {len(classes)} classes were named",
-                            "name one class for each column, in the order of the columns")
+        raise BackboneError(
+            f"{path} has a classifier of {width} columns, and {len(classes)} classes were named",
+            "name one class for each column, in the order of the columns",
+        )
     if len(set(classes)) != len(classes) or not all(name.strip() and name.isprintable() for name in classes):
-        raise BackboneError(f"the classes {printable(', '.join(classes))} are not all different names",
-                            "name one class for each column, in the order of the columns")
+        raise BackboneError(
+            f"the classes {printable(', '.join(classes))} are not all different names",
+            "name one class for each column, in the order of the columns",
+        )
     return tuple(classes)

@@ -20,8 +20,10 @@ RESERVED = {*SPECS, "random", "pretrained", "import"}
 def validate_entry_name(name: str) -> None:
     """BackboneError for a name that no entry can have."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,99}", name):
-        raise BackboneError(f"'{name}' cannot be the name of a backbone",
-                            "use letters, digits, '.', '+', '-' and '_', a letter or digit first")
+        raise BackboneError(
+            f"'{name}' cannot be the name of a backbone",
+            "use letters, digits, '.', '+', '-' and '_', a letter or digit first",
+        )
     if name in RESERVED:
         raise BackboneError(f"'{name}' means something already", "choose another name")
 
@@ -38,17 +40,37 @@ def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, car
         return present
     others = entries_by_card(checkpoints).get(name)
     if others:
-        raise BackboneError(f"'{name}' is what the trained backbone {others[0].name} in {checkpoints} is called",
-                            "choose another name")
-    return save_checkpoint(Path(checkpoints) / name, backbone, {
-        "name": name, "file_sha256": hash_file(path), "imported_from": path.name, "data": "unknown", "parent": None,
-        "metrics": {}, "source": f"imported from {path.name}", "licence": "unknown", **card})
+        raise BackboneError(
+            f"'{name}' is what the trained backbone {others[0].name} in {checkpoints} is called", "choose another name"
+        )
+    return save_checkpoint(
+        Path(checkpoints) / name,
+        backbone,
+        {
+            "name": name,
+            "file_sha256": hash_file(path),
+            "imported_from": path.name,
+            "data": "unknown",
+            "parent": None,
+            "metrics": {},
+            "source": f"imported from {path.name}",
+            "licence": "unknown",
+            **card,
+        },
+    )
 
 
 def _require_same(card: Mapping[str, Any], backbone: Backbone, name: str, checkpoints: Path) -> None:
-    ours = {"weights_hash": backbone.weights_hash, "classes": list(backbone.score_labels),
-            "preprocessing": backbone.spec.preprocessing.as_dict(), "architecture": backbone.spec.name}
+    ours = {
+        "weights_hash": backbone.weights_hash,
+        "classes": list(backbone.score_labels),
+        "preprocessing": backbone.spec.preprocessing.as_dict(),
+        "architecture": backbone.spec.name,
+    }
     other = [key.replace("_", " ") for key, value in ours.items() if card[key] != value]
     if other:
-        raise BackboneError(f"there is a backbone '{name}' in {checkpoints} already, and its {other[0]} "
-                            f"{'is' if other[0] != 'classes' else 'are'} not this file's", "choose another name")
+        raise BackboneError(
+            f"there is a backbone '{name}' in {checkpoints} already, and its {other[0]} "
+            f"{'is' if other[0] != 'classes' else 'are'} not this file's",
+            "choose another name",
+        )

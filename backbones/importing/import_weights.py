@@ -31,8 +31,9 @@ FACE_SIZES = {"timm:mobilevitv2_150": 224}
 """Input sizes of published emotion weights where they are not those timm's own weights have (EmotiEffLib)."""
 
 
-def import_file(path: Path, name: str, checkpoints: Path, architecture: str | None = None,
-                classes: Sequence[str] | None = None) -> Path:
+def import_file(
+    path: Path, name: str, checkpoints: Path, architecture: str | None = None, classes: Sequence[str] | None = None
+) -> Path:
     """Make a file of weights the entry `name` of `checkpoints`; returns its folder.
 
     Files: safetensors, torch.save's (networks, state dicts, Lightning checkpoints; nothing in them is run), VGG-16
@@ -83,10 +84,13 @@ def _read_weights_file(path: Path) -> tuple[WeightsFile, str]:
         size = path.stat().st_size
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}") from error
-    if head[:2] == b"PK" or head[:1] and head[0] in PICKLE_FIRST_BYTES:
+    if head[:2] == b"PK" or (head[:1] and head[0] in PICKLE_FIRST_BYTES):
         found = read_torch_file(path)
-        kind = {"module": f"torch module {found.tree.kind if found.tree else ''}", "state": "torch state dict",
-                "lightning": "Lightning checkpoint"}[found.kind]
+        kind = {
+            "module": f"torch module {found.tree.kind if found.tree else ''}",
+            "state": "torch state dict",
+            "lightning": "Lightning checkpoint",
+        }[found.kind]
         return found, kind
     if head[8:] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000:
         return WeightsFile("state", _read_safetensors(path)), "safetensors"
@@ -131,7 +135,8 @@ def _build_backbone(found: WeightsFile, match: Match, classes: Sequence[str] | N
 
 def _infer_preprocessing(found: WeightsFile, spec: BackboneSpec, columns: int) -> Preprocessing:
     """What the file says; else the catalogue's; else as published face weights are used (square bilinear, ImageNet's
-    mean and std) where the columns are theirs or there is no classifier; else timm's."""
+    mean and std) where the columns are theirs or there is no classifier; else timm's.
+    """
     said = _get_metadata(found, "preprocessing", dict)
     if said is not None:
         return Preprocessing.from_dict(said)
@@ -151,8 +156,10 @@ def _require_tensors(state: Mapping[str, Tensor], path: Path) -> None:
 def _require_finite(state: Mapping[str, Tensor], path: Path) -> None:
     wrong = [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if wrong:
-        raise BackboneError(f"{path} has values that are not finite in {len(wrong)} tensors: {', '.join(wrong[:3])}",
-                            "get the file again, or train without them")
+        raise BackboneError(
+            f"{path} has values that are not finite in {len(wrong)} tensors: {', '.join(wrong[:3])}",
+            "get the file again, or train without them",
+        )
 
 
 @torch.inference_mode()
@@ -167,11 +174,15 @@ def _require_forward(backbone: Backbone, path: Path) -> None:
 def _log_summary(backbone: Backbone, what: str) -> None:
     shown, size = backbone.spec.preprocessing, backbone.spec.input_size
     logger.info(f"{what}: {backbone.spec.name}, {sum(p.numel() for p in backbone.network.parameters()):,} parameters")
-    logger.info(f"pixels: {size} x {size} {shown.interpolation}, no crop, 0..{shown.value_range:g}, mean {shown.mean}, "
-                f"std {shown.std}")
+    logger.info(
+        f"pixels: {size} x {size} {shown.interpolation}, no crop, 0..{shown.value_range:g}, mean {shown.mean}, "
+        f"std {shown.std}"
+    )
     names = ", ".join(backbone.score_labels) or "no names"
-    logger.info(f"embedding: {backbone.embedding_width}; scores: " +
-                (f"{backbone.score_width} ({names})" if backbone.score_width else "none, it has no classifier"))
+    logger.info(
+        f"embedding: {backbone.embedding_width}; scores: "
+        + (f"{backbone.score_width} ({names})" if backbone.score_width else "none, it has no classifier")
+    )
 
 
 def _warn_tf_padding(match: Match) -> None:
@@ -179,5 +190,7 @@ def _warn_tf_padding(match: Match) -> None:
     module, _, model = catalogue.spec(match.spec.name).constructor.partition(":")
     twin = model.removeprefix("tf_") if model.startswith("tf_") else f"tf_{model}"
     if module == "timm" and architectures.is_timm_model(twin):
-        logger.info(f"taken for timm's {model}, not {twin}, which has the same tensors and pads otherwise; name it by "
-                    f"--architecture {catalogue.TIMM_PREFIX}{twin} if it is that one")
+        logger.info(
+            f"taken for timm's {model}, not {twin}, which has the same tensors and pads otherwise; name it by "
+            f"--architecture {catalogue.TIMM_PREFIX}{twin} if it is that one"
+        )

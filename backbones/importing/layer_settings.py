@@ -27,9 +27,22 @@ COMPARED_SETTINGS = (
     "ceil_mode",
     "approximate",
 )
-ACTIVATIONS = {"silu": "SiLU", "swish": "SiLU", "relu": "ReLU", "relu6": "ReLU6", "hardswish": "Hardswish",
-               "gelu": "GELU", "mish": "Mish", "prelu": "PReLU", "elu": "ELU", "leakyrelu": "LeakyReLU",
-               "celu": "CELU", "selu": "SELU", "hardmish": "HardMish", "quickgelu": "QuickGELU"}
+ACTIVATIONS = {
+    "silu": "SiLU",
+    "swish": "SiLU",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "hardswish": "Hardswish",
+    "gelu": "GELU",
+    "mish": "Mish",
+    "prelu": "PReLU",
+    "elu": "ELU",
+    "leakyrelu": "LeakyReLU",
+    "celu": "CELU",
+    "selu": "SELU",
+    "hardmish": "HardMish",
+    "quickgelu": "QuickGELU",
+}
 LINEAR_CLASSIFIER_LAYERS = {"Linear", "Dropout", "Identity", "Sequential"}
 
 
@@ -57,13 +70,19 @@ def _layer_differences(layer: Layer, module: nn.Module) -> list[str]:
     same = [name for name in ("Conv2dSame", "Conv2d") if type(module).__name__ == name]
     if same and layer.kind.name in ("Conv2dSame", "Conv2d") and layer.kind.name != same[0]:
         return [f"{layer.kind.name} where {same[0]} is expected"]
-    return [f"{name} {_format_setting(theirs)} where {_format_setting(ours)} is expected"
-            for name, theirs, ours in _setting_pairs(layer.settings, module) if theirs != ours]
+    return [
+        f"{name} {_format_setting(theirs)} where {_format_setting(ours)} is expected"
+        for name, theirs, ours in _setting_pairs(layer.settings, module)
+        if theirs != ours
+    ]
 
 
 def _setting_pairs(settings: Mapping[str, Any], module: nn.Module) -> list[tuple[str, Any, Any]]:
-    return [(name, _collapse_equal(settings[name]), _collapse_equal(getattr(module, name)))
-            for name in COMPARED_SETTINGS if name in settings and hasattr(module, name)]
+    return [
+        (name, _collapse_equal(settings[name]), _collapse_equal(getattr(module, name)))
+        for name in COMPARED_SETTINGS
+        if name in settings and hasattr(module, name)
+    ]
 
 
 def _collapse_equal(value: Any) -> Any:

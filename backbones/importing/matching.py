@@ -116,9 +116,13 @@ def _check_layer_settings(found: WeightsFile, spec: ArchitectureSpec, path: Path
         return
     apart = find_differences(found.tree, spec.network)
     if apart:
-        raise BackboneError(f"{path} has the tensors of {spec.name}, but computes otherwise: {'; '.join(apart[:3])}",
-                            "name the architecture it was made with: --architecture ARCH")
+        raise BackboneError(
+            f"{path} has the tensors of {spec.name}, but computes otherwise: {'; '.join(apart[:3])}",
+            "name the architecture it was made with: --architecture ARCH",
+        )
     odd = unexpected_classifier_layer(found.tree, spec.classifier)
     if odd:
-        raise BackboneError(f"the classifier of {path} has a {odd} in it, so that its scores are no logits of a linear "
-                            "layer", "save the network without it")
+        raise BackboneError(
+            f"the classifier of {path} has a {odd} in it, so that its scores are no logits of a linear layer",
+            "save the network without it",
+        )

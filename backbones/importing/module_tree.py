@@ -71,7 +71,7 @@ def _named_tensors(layer: PickledObject) -> Iterator[tuple[str, Tensor]]:
     passing = layer.state.get("_non_persistent_buffers_set", ())
     for kind in ("_parameters", "_buffers"):
         for name, tensor in _get_dict(layer, kind).items():
-            if tensor is None or kind == "_buffers" and name in passing:
+            if tensor is None or (kind == "_buffers" and name in passing):
                 continue
             if not isinstance(name, str) or not isinstance(tensor, Tensor):
                 raise MalformedPickleError("a parameter that is no tensor")
@@ -88,5 +88,6 @@ def _get_dict(layer: PickledObject, name: str) -> Mapping[Any, Any]:
 def _is_setting(key: Any, value: Any) -> bool:
     plain = (bool, int, float, str)
     public = isinstance(key, str) and not key.startswith("_")
-    return public and (isinstance(value, plain) or
-                       isinstance(value, tuple) and all(isinstance(part, plain) for part in value))
+    return public and (
+        isinstance(value, plain) or (isinstance(value, tuple) and all(isinstance(part, plain) for part in value))
+    )

@@ -70,8 +70,9 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     preprocessing = _guess_preprocessing(path, size)
     ports = Ports(session.get_inputs()[0].name, embedding.name, scores.name, batch)
     network = OnnxNetwork(path, ports, (embedding.width, scores.width), graph.parameters, hash_file(path))
-    spec = BackboneSpec("onnx", ONNX_CONSTRUCTOR, preprocessing, names, "unknown",
-                        f"imported from {path.name}", None, scores.width)
+    spec = BackboneSpec(
+        "onnx", ONNX_CONSTRUCTOR, preprocessing, names, "unknown", f"imported from {path.name}", None, scores.width
+    )
     backbone = Backbone(network, spec, f"checkpoint {name}", name, name, names, False, checkpoints).eval()
     folder = save_entry(backbone, path, name, checkpoints, {"file_format": "ONNX"})
     for line in _summary_lines(network, preprocessing, names, vectors, embedding, scores, samples[scores.name]):
@@ -95,12 +96,15 @@ def select_outputs(
         wanted = " or ".join(map(str, sorted(widths)))
         raise BackboneError(
             f"{path} gives no scores: its outputs are {shown}, and none is {wanted} wide",
-            "export it with both outputs, or name the classes of its scores")
+            "export it with both outputs, or name the classes of its scores",
+        )
     taken = _select_one(scores, SCORE_WORDS, "scores", shown, path)
     embeddings = [v for v in vectors if v is not taken and (v.width > taken.width or v.name_contains(EMBEDDING_WORDS))]
     if not embeddings:
-        raise BackboneError(f"{path} gives scores only ({taken}), and a backbone needs the embedding before them too",
-                            _export_hint(path, graph.find_classifier_input(taken.name)))
+        raise BackboneError(
+            f"{path} gives scores only ({taken}), and a backbone needs the embedding before them too",
+            _export_hint(path, graph.find_classifier_input(taken.name)),
+        )
     return _select_one(embeddings, EMBEDDING_WORDS, "the embedding", shown, path), taken
 
 
@@ -111,8 +115,10 @@ def _select_one(
     for found in (candidates, named):
         if len(found) == 1:
             return found[0]
-    raise BackboneError(f"{path} does not say which output is {what}: its outputs are {shown}",
-                        "export it with two outputs, named embedding and scores")
+    raise BackboneError(
+        f"{path} does not say which output is {what}: its outputs are {shown}",
+        "export it with two outputs, named embedding and scores",
+    )
 
 
 def _export_hint(path: Path, tensor: str | None) -> str:
@@ -120,10 +126,14 @@ def _export_hint(path: Path, tensor: str | None) -> str:
     export = "export it so that forward() returns both, with output_names=['embedding', 'scores']"
     if tensor is None:
         return export
-    code = (f"import onnx; m = onnx.load({json.dumps(str(path))}); "
-            f"m.graph.output.append(onnx.ValueInfoProto(name={json.dumps(tensor)})); onnx.save(m, \"both.onnx\")")
-    return (f"{export}; or make '{printable(tensor)}', which its last linear layer works on, an output: "
-            f"python -c {shlex.quote(code)}")
+    code = (
+        f"import onnx; m = onnx.load({json.dumps(str(path))}); "
+        f'm.graph.output.append(onnx.ValueInfoProto(name={json.dumps(tensor)})); onnx.save(m, "both.onnx")'
+    )
+    return (
+        f"{export}; or make '{printable(tensor)}', which its last linear layer works on, an output: "
+        f"python -c {shlex.quote(code)}"
+    )
 
 
 def _read_input_shape(session: InferenceSession, path: Path) -> tuple[int, int | None]:
@@ -131,8 +141,10 @@ def _read_input_shape(session: InferenceSession, path: Path) -> tuple[int, int |
     inputs = session.get_inputs()
     if len(inputs) != 1:
         named = printable(", ".join(given.name for given in inputs))
-        raise BackboneError(f"{path} takes {len(inputs)} inputs ({named}), not one picture",
-                            "export the network that takes face crops alone")
+        raise BackboneError(
+            f"{path} takes {len(inputs)} inputs ({named}), not one picture",
+            "export the network that takes face crops alone",
+        )
     given, shape = inputs[0], inputs[0].shape
     shown = printable(f"{given.name}: {given.type} [{', '.join('?' if n is None else str(n) for n in shape)}]")
     if given.type != "tensor(float)" or len(shape) != 4 or shape[1] != 3:
@@ -143,7 +155,8 @@ def _read_input_shape(session: InferenceSession, path: Path) -> tuple[int, int |
             f"{path} does not say how large its pictures are: it takes {shown}",
             "fix their size, 224 for example: python -m onnxruntime.tools.make_dynamic_shape_fixed "
             f"--input_name {shlex.quote(printable(given.name))} --input_shape 1,3,224,224 {shlex.quote(str(path))} "
-            "fixed.onnx")
+            "fixed.onnx",
+        )
     if height != width or height < 1:
         raise BackboneError(f"{path} takes {shown}, and only square pictures are read", "export it for square pictures")
     batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
@@ -152,8 +165,9 @@ def _read_input_shape(session: InferenceSession, path: Path) -> tuple[int, int |
     return width, batch
 
 
-def _run_on_noise(session: InferenceSession, size: int, batch: int | None,
-             path: Path) -> tuple[int | None, dict[str, np.ndarray]]:
+def _run_on_noise(
+    session: InferenceSession, size: int, batch: int | None, path: Path
+) -> tuple[int | None, dict[str, np.ndarray]]:
     """What the graph gives for noise: rows of every output that has one per picture; batch as it works, None any.
 
     A graph may claim to take any batch and not do it; then it is run picture by picture.
@@ -203,10 +217,12 @@ def _summary_lines(  # noqa: PLR0913 - each is a line of the summary
     size, batch = preprocessing.input_size, network.ports.batch
     left = "".join(f"; left out: {vector}" for vector in vectors if vector not in (embedding, scores))
     count = "any number" if batch is None else batch
-    lines = [f"input {printable(network.ports.input)}: {size} x {size} RGB, {count} a run",
-             f"embedding: {embedding}; scores: {scores}: {', '.join(names) or 'no names'}{left}",
-             f"pixels: 0..{preprocessing.value_range:g}, mean {preprocessing.mean}, std {preprocessing.std}; an ONNX "
-             "file does not say them: change `preprocessing` in card.json if it was trained on others"]
+    lines = [
+        f"input {printable(network.ports.input)}: {size} x {size} RGB, {count} a run",
+        f"embedding: {embedding}; scores: {scores}: {', '.join(names) or 'no names'}{left}",
+        f"pixels: 0..{preprocessing.value_range:g}, mean {preprocessing.mean}, std {preprocessing.std}; an ONNX "
+        "file does not say them: change `preprocessing` in card.json if it was trained on others",
+    ]
     if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-4):
         lines.append("its scores are probabilities, not logits; they are kept as they are")
     return lines

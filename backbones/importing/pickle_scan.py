@@ -92,8 +92,9 @@ class PickleScan:
         if name not in SUPPORTED_OPCODES:
             self.unsupported = self.unsupported or "an opcode that no file of weights has"
         if name == "PROTO" and argument != 2:
-            self.unsupported = self.unsupported or (f"it is pickled by protocol {argument}, and only protocol 2, "
-                                                    "torch.save's own, is read")
+            self.unsupported = self.unsupported or (
+                f"it is pickled by protocol {argument}, and only protocol 2, torch.save's own, is read"
+            )
         if name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"):
             self.memo[len(self.memo) if argument is None else argument] = self.stack[-1]
             return
@@ -165,7 +166,7 @@ class PickleScan:
         try:
             if str(function) in CALL_CHECKS:
                 CALL_CHECKS[str(function)](*args)
-            elif not function.is_class or function.is_layer and opcode == "REDUCE":
+            elif not function.is_class or (function.is_layer and opcode == "REDUCE"):
                 raise MalformedPickleError(f"a call of {function}")
         except MalformedPickleError as error:
             self.refused[printable(str(error))] = None

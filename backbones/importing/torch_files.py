@@ -49,8 +49,10 @@ def read_torch_file(path: Path) -> WeightsFile:
         kind, found, about = _find_network(load_pickle(path))
         tree = build_module_tree(found) if kind == "module" else None
         # copies: tensors of a file may be views of one another, and may carry attributes
-        state = {name: Tensor.detach(tensor).clone(memory_format=torch.contiguous_format)
-                 for name, tensor in (tree.tensors if tree else found).items()}
+        state = {
+            name: Tensor.detach(tensor).clone(memory_format=torch.contiguous_format)
+            for name, tensor in (tree.tensors if tree else found).items()
+        }
         return WeightsFile(kind, state, tree, about)
     except ForbiddenGlobalsError as error:
         raise BackboneError(
@@ -59,8 +61,9 @@ def read_torch_file(path: Path) -> WeightsFile:
             "if you trust its origin, save its state dict there: torch.save(model.state_dict(), FILE)",
         ) from error
     except MalformedPickleError as error:
-        raise BackboneError(f"{path} cannot be read as a file of torch.save: {printable(str(error))}",
-                            error.hint) from error
+        raise BackboneError(
+            f"{path} cannot be read as a file of torch.save: {printable(str(error))}", error.hint
+        ) from error
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -101,11 +104,11 @@ def _best_state(kept: Any, last: Mapping[str, Any]) -> tuple[Mapping[str, Any], 
 def _is_jsonable(value: Any, depth: int = 2) -> bool:
     """Whether it is a text, a number, or few levels of them: what is nested without end cannot be written out."""
     if isinstance(value, (dict, list, tuple)):
-        return depth > 0 and all(_is_jsonable(part, depth - 1) for part in
-                                 (value.values() if isinstance(value, dict) else value))
+        return depth > 0 and all(
+            _is_jsonable(part, depth - 1) for part in (value.values() if isinstance(value, dict) else value)
+        )
     return value is None or isinstance(value, (str, int, float))
 
 
 def _is_state_dict(value: Mapping[Any, Any]) -> bool:
-    return bool(value) and all(isinstance(name, str) and isinstance(tensor, Tensor)
-                               for name, tensor in value.items())
+    return bool(value) and all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items())

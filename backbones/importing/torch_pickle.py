@@ -16,9 +16,15 @@ from backbones.importing.pickle_scan import PickleScan
 
 ZIP_MAGIC = b"PK\x03\x04"
 LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-PLAIN_CLASSES = {"builtins.dict": dict, "builtins.list": list, "builtins.tuple": tuple, "builtins.frozenset": frozenset,
-         "collections.defaultdict": lambda factory=None: {}, "timm.layers.format.Format": str,
-         **dict.fromkeys(ATTRIBUTE_DICTS, dict)}
+PLAIN_CLASSES = {
+    "builtins.dict": dict,
+    "builtins.list": list,
+    "builtins.tuple": tuple,
+    "builtins.frozenset": frozenset,
+    "collections.defaultdict": lambda factory=None: {},
+    "timm.layers.format.Format": str,
+    **dict.fromkeys(ATTRIBUTE_DICTS, dict),
+}
 
 
 class PickledObject:
@@ -52,9 +58,10 @@ def load_pickle(path: Path) -> Any:
         file.seek(0)
         scan = _scan_archive(file) if head == ZIP_MAGIC else _scan_legacy(file)
         if scan.has_sources:
-            raise MalformedPickleError("it is a whole module in the format from before torch 1.6",
-                                       "load it with the versions that wrote it and save its state dict: "
-                                       "torch.save(model.state_dict(), FILE)")
+            raise MalformedPickleError(
+                "it is a whole module in the format from before torch 1.6",
+                "load it with the versions that wrote it and save its state dict: torch.save(model.state_dict(), FILE)",
+            )
         file.seek(0)
         try:
             with torch.serialization.safe_globals(_make_stubs(scan.names)):
@@ -66,8 +73,11 @@ def load_pickle(path: Path) -> Any:
 def _make_stubs(names: Iterable[GlobalName]) -> list[Any]:
     """What the globals of a file stand for, as pairs for `torch.serialization.safe_globals`."""
     plain = [(PLAIN_CLASSES[str(name)], str(name)) for name in names if str(name) in PLAIN_CLASSES]
-    return plain + [(type(name.name, (PickledObject,), {"cls": name}), str(name)) for name in names
-                    if str(name) not in PLAIN_CLASSES and (name.is_class or str(name) == "numpy.dtype")]
+    return plain + [
+        (type(name.name, (PickledObject,), {"cls": name}), str(name))
+        for name in names
+        if str(name) not in PLAIN_CLASSES and (name.is_class or str(name) == "numpy.dtype")
+    ]
 
 
 def _scan_archive(file: IO[bytes]) -> PickleScan:
@@ -95,7 +105,8 @@ def _check_entries(archive: zipfile.ZipFile) -> dict[str, int]:
     entries = archive.infolist()
     if any(entry.filename.endswith("/constants.pkl") for entry in entries):
         raise MalformedPickleError(
-            "it is a TorchScript program, of which the layers cannot be told; save the state dict instead")
+            "it is a TorchScript program, of which the layers cannot be told; save the state dict instead"
+        )
     packed = next((e for e in entries if e.compress_type != zipfile.ZIP_STORED or e.file_size != e.compress_size), None)
     if packed is not None:
         raise MalformedPickleError(f"{printable(packed.filename)} is compressed, which torch.save never does")
@@ -107,7 +118,7 @@ def _check_entries(archive: zipfile.ZipFile) -> dict[str, int]:
 
 
 def _check_size(storage: Storage, size: int | None) -> None:
-    """torch before it checked this itself read as many bytes as the pickle claims."""
+    """Torch before it checked this itself read as many bytes as the pickle claims."""
     if size is None:
         raise MalformedPickleError(f"the numbers of storage {storage.key} are absent")
     if size != storage.nbytes:

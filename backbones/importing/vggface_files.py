@@ -23,8 +23,10 @@ from backbones.vggface import WIDTHS, VGGFace
 logger = logging.getLogger(__name__)
 
 DENSE_LAYERS = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
-LAYOUT_HINT = ("layouts that are read: vgg_face_dag (conv1_1.weight ... fc8.bias) and torchvision's vgg16 "
-        "(features.0.weight ... classifier.6.bias)")
+LAYOUT_HINT = (
+    "layouts that are read: vgg_face_dag (conv1_1.weight ... fc8.bias) and torchvision's vgg16 "
+    "(features.0.weight ... classifier.6.bias)"
+)
 
 
 def is_vggface(state: Mapping[str, Tensor]) -> bool:
@@ -60,9 +62,11 @@ def log_assumed_pixels(state: Mapping[str, Tensor]) -> None:
     """Log where the layout alone decides the pixels: torchvision's own ImageNet weights have the same tensors."""
     if not _is_dag_layout(set(state)):
         given = VGGFACE.preprocessing
-        logger.info(f"taken for VGGFace by torchvision's layout alone: pixels 0..{given.value_range:g} minus "
-                    f"{given.mean}; torchvision's own ImageNet weights want other pixels, and are the backbone "
-                    "timm:vgg16@tv_in1k")
+        logger.info(
+            f"taken for VGGFace by torchvision's layout alone: pixels 0..{given.value_range:g} minus "
+            f"{given.mean}; torchvision's own ImageNet weights want other pixels, and are the backbone "
+            "timm:vgg16@tv_in1k"
+        )
 
 
 def _is_dag_layout(names: set[str]) -> bool:
@@ -71,8 +75,9 @@ def _is_dag_layout(names: set[str]) -> bool:
 
 def _layer_names(names: set[str]) -> dict[str, str]:
     """Our layer names -> the file's, in order."""
-    convolutions = [f"conv{block}_{index}" for block, (_, count) in enumerate(WIDTHS, start=1)
-                    for index in range(1, count + 1)]
+    convolutions = [
+        f"conv{block}_{index}" for block, (_, count) in enumerate(WIDTHS, start=1) for index in range(1, count + 1)
+    ]
     if _is_dag_layout(names):
         return {name: name for name in [*convolutions, *DENSE_LAYERS]}
     numbers, number = [], 0

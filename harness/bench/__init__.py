@@ -17,11 +17,21 @@ SCALE = "scale"
 MOBILE = "mobile"
 """Another: it takes a quarter of an hour, and its table is its own (`harness.bench.mobile.measure_rows`)."""
 BENCHMARKS = {
-    "startup": "commands.measure_startup", "forward": "forward.measure", "parity": "forward.measure_parity",
-    "extraction": "extraction.measure", "notebook": "notebook.measure", "reading": "feature_reading.measure",
-    "training": "training.measure", "together": "batched_training.measure", "search": "search.measure",
-    "smoothing": "smoothing.measure", "bootstrap": "bootstrap.measure", "leaderboard": "commands.measure_leaderboard",
-    "memory": "memory.measure", "tracking": "tracking.measure", "predicting": "predict.measure",
+    "startup": "commands.measure_startup",
+    "forward": "forward.measure",
+    "parity": "forward.measure_parity",
+    "extraction": "extraction.measure",
+    "notebook": "notebook.measure",
+    "reading": "feature_reading.measure",
+    "training": "training.measure",
+    "together": "batched_training.measure",
+    "search": "search.measure",
+    "smoothing": "smoothing.measure",
+    "bootstrap": "bootstrap.measure",
+    "leaderboard": "commands.measure_leaderboard",
+    "memory": "memory.measure",
+    "tracking": "tracking.measure",
+    "predicting": "predict.measure",
     SCALE: "scale.measure",
 }
 """The module and function of each benchmark, in the order they run; the function yields its figures."""

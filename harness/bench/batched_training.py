@@ -53,15 +53,29 @@ def measure() -> Iterator[Measurement]:
 
 
 _LINEAR = _Case(
-    "32 heads together", HeadConfig("logistic_regression", epochs=2), seeds=(0, 1), rows=30_000, selection_rows=10_000,
-    timed_every=8, flops_per_row=2 * 2 * CLASSES, target=5,
+    "32 heads together",
+    HeadConfig("logistic_regression", epochs=2),
+    seeds=(0, 1),
+    rows=30_000,
+    selection_rows=10_000,
+    timed_every=8,
+    flops_per_row=2 * 2 * CLASSES,
+    target=5,
     note="one thread, as a job has. The rest of the floor's time is reading, the mean and deviation of the columns, "
-         "and for each head its loss, its step and its score")
+    "and for each head its loss, its step and its score",
+)
 _MLP = _Case(
-    "16 mlp heads together", HeadConfig("mlp", epochs=1), seeds=(0,), rows=10_000, selection_rows=10_000,
-    timed_every=4, flops_per_row=2 * 2 * HeadConfig("mlp").hidden, target=1,
+    "16 mlp heads together",
+    HeadConfig("mlp", epochs=1),
+    seeds=(0,),
+    rows=10_000,
+    selection_rows=10_000,
+    timed_every=4,
+    flops_per_row=2 * 2 * HeadConfig("mlp").hidden,
+    target=1,
     note="on a CPU each is multiplied for itself, to the bits of a head alone, and arithmetic is the limit; on a GPU "
-         "all in one product")
+    "all in one product",
+)
 
 
 def _measure(folder: str, case: _Case, device: str) -> Measurement:
@@ -70,8 +84,9 @@ def _measure(folder: str, case: _Case, device: str) -> Measurement:
     from harness.training.heads.train_batched import train_heads
 
     config, every = case.config, case.timed_every
-    specs = [HeadTrainingSpec(dataclasses.replace(config, l2=l2, learning_rate=rate))
-             for l2, rate in product(L2, RATES)]
+    specs = [
+        HeadTrainingSpec(dataclasses.replace(config, l2=l2, learning_rate=rate)) for l2, rate in product(L2, RATES)
+    ]
     data, width = _open_features(folder, case.rows, case.selection_rows)
     expr, accelerator = get_task("expr"), "cpu" if device == "cpu" else "gpu"
 
@@ -90,11 +105,18 @@ def _measure(folder: str, case: _Case, device: str) -> Measurement:
     flops = count * width * case.flops_per_row / 2 * forwards
     read = len(case.seeds) * (config.epochs + 1) * case.rows * width * 2
     return Measurement(
-        case.part, f"{count} {config.kind}, {case.rows:,} x {width}, {config.epochs} epochs, "
+        case.part,
+        f"{count} {config.kind}, {case.rows:,} x {width}, {config.epochs} epochs, "
         f"{case.selection_rows:,} selection rows" + ("" if device == "cpu" else ", GPU"),
-        times.median("together"), "s", f"one after another ({count // every} timed, scaled)",
-        every * times.median("alone"), every * times.ratio("together", "alone"), case.target,
-        floor=hardware_limits().roofline_seconds(read, flops, threads=1) if device == "cpu" else None, note=case.note)
+        times.median("together"),
+        "s",
+        f"one after another ({count // every} timed, scaled)",
+        every * times.median("alone"),
+        every * times.ratio("together", "alone"),
+        case.target,
+        floor=hardware_limits().roofline_seconds(read, flops, threads=1) if device == "cpu" else None,
+        note=case.note,
+    )
 
 
 def _open_features(folder: str, rows: int, chosen: int) -> tuple[Callable[[], tuple[Any, ...]], int]:

@@ -35,17 +35,23 @@ def measure() -> Iterator[Measurement]:
         scores = []
         for _ in range(TIMED_REPLICATES):
             drawn = np.concatenate([frames[video] for video in random.integers(VIDEOS, size=VIDEOS)])
-            counts = np.bincount(truth[drawn] * CLASSES + predicted[drawn], minlength=CLASSES ** 2)
+            counts = np.bincount(truth[drawn] * CLASSES + predicted[drawn], minlength=CLASSES**2)
             scores.append(expression_f1(counts.reshape(CLASSES, CLASSES))[0].mean())
         return tuple(np.quantile(scores, (0.025, 0.975)))
 
     times = interleave_rounds({"ours": compute_intervals, "frames": resample_frames}, ROUNDS)
     scale = REPLICATES / TIMED_REPLICATES
     yield Measurement(
-        "bootstrap", f"{DEFAULT_METHOD} interval of P_EXPR, {REPLICATES:,} replicates over {VIDEOS} videos",
-        times.median("ours") / INTERVALS_PER_ROUND, "s", "numpy: the frames of drawn videos gathered and counted anew",
-        times.median("frames") * scale, times.ratio("ours", "frames") * scale * INTERVALS_PER_ROUND, 1000,
+        "bootstrap",
+        f"{DEFAULT_METHOD} interval of P_EXPR, {REPLICATES:,} replicates over {VIDEOS} videos",
+        times.median("ours") / INTERVALS_PER_ROUND,
+        "s",
+        "numpy: the frames of drawn videos gathered and counted anew",
+        times.median("frames") * scale,
+        times.ratio("ours", "frames") * scale * INTERVALS_PER_ROUND,
+        1000,
         floor=hardware_limits().roofline_seconds(flops=2 * REPLICATES * VIDEOS * 3 * CLASSES * 2, threads=1),
         note="one seed, from counts that the job keeps, with draws of its own, which rows of a board share; "
-             f"the frames are resampled {TIMED_REPLICATES} times, and the time is scaled. The floor is two products of "
-             "draws and counts, at the speed of float32")
+        f"the frames are resampled {TIMED_REPLICATES} times, and the time is scaled. The floor is two products of "
+        "draws and counts, at the speed of float32",
+    )

@@ -41,10 +41,14 @@ def measure_leaderboard() -> Iterator[Measurement]:
 
         first, again = time_leaderboard(), [time_leaderboard() for _ in range(ROUNDS)]
         yield Measurement(
-            "leaderboard", f"framelight leaderboard, {RUNS:,} runs: {RUNS // SEEDS} rows of {SEEDS} seeds",
-            statistics.median(again), "s", limit=3.0,
+            "leaderboard",
+            f"framelight leaderboard, {RUNS:,} runs: {RUNS // SEEDS} rows of {SEEDS} seeds",
+            statistics.median(again),
+            "s",
+            limit=3.0,
             note=f"intervals and paired tests at hand. The first time, when those of none of the "
-                 f"{RUNS // SEEDS} rows are: {first:.1f} s; `framelight run` works out its own as it ends")
+            f"{RUNS // SEEDS} rows are: {first:.1f} s; `framelight run` works out its own as it ends",
+        )
 
 
 def _write_statistics(store: Store) -> None:
@@ -66,12 +70,29 @@ def _make_records() -> Iterator[Record]:
         group, seed = divmod(number, SEEDS)
         metrics = {f"F1/{name}": float(random.random()) for name in TASKS["expr"].columns}
         metrics["P_EXPR"] = float(np.mean(list(metrics.values())))
-        yield Record(job_id=f"{group:012x}-s{seed}", group_id=f"{group:012x}", kind="run", task="expr",
-                     dataset="bench", data_digest="0" * 12, split="validation", protocol="held-out", metric="P_EXPR",
-                     seed=seed, expected_seeds=tuple(range(SEEDS)), backbone=f"backbone{group % 20}",
-                     features="embeddings", head="mlp", kernel="mean", radius=7, metrics=metrics, coverage=1.0,
-                     annotated=280_000, scored=280_000,
-                     units=VIDEOS)
+        yield Record(
+            job_id=f"{group:012x}-s{seed}",
+            group_id=f"{group:012x}",
+            kind="run",
+            task="expr",
+            dataset="bench",
+            data_digest="0" * 12,
+            split="validation",
+            protocol="held-out",
+            metric="P_EXPR",
+            seed=seed,
+            expected_seeds=tuple(range(SEEDS)),
+            backbone=f"backbone{group % 20}",
+            features="embeddings",
+            head="mlp",
+            kernel="mean",
+            radius=7,
+            metrics=metrics,
+            coverage=1.0,
+            annotated=280_000,
+            scored=280_000,
+            units=VIDEOS,
+        )
 
 
 def measure_startup() -> Iterator[Measurement]:
@@ -82,5 +103,11 @@ def measure_startup() -> Iterator[Measurement]:
         return median_seconds(lambda: subprocess.run(arguments, check=True, capture_output=True), ROUNDS)
 
     yield Measurement(
-        "startup", "framelight --help, a process of its own", time_command(command), "s", limit=0.5,
-        floor=time_command(bare), note="the floor is an interpreter that does nothing")
+        "startup",
+        "framelight --help, a process of its own",
+        time_command(command),
+        "s",
+        limit=0.5,
+        floor=time_command(bare),
+        note="the floor is an interpreter that does nothing",
+    )

@@ -26,7 +26,7 @@ class BenchmarkCrops(Dataset):
         listed = [paths[i % len(paths)] for i in range(count)]
         self.sequences = {}
         for start in range(0, count, FRAMES):
-            images = tuple(listed[start:start + FRAMES])
+            images = tuple(listed[start : start + FRAMES])
             name = f"video{start // FRAMES:04}"
             self.sequences[name] = Sequence(name, np.arange(1, len(images) + 1, dtype=np.int32), images)
 

@@ -89,11 +89,17 @@ def measure_backbone(name: str, paths: list[Path], folder: Path) -> Measurement:
     ]
     macs = backbone.info().macs
     return Measurement(
-        f"extraction {name}", f"{turns * batch} JPEGs of 112 pixels to stored features, {chosen}",
-        times.median("disk") * each, "ms", "forward passes alone, batches in memory",
-        times.median("memory") * each, times.ratio("disk", "memory"), MIN_RATIO,
+        f"extraction {name}",
+        f"{turns * batch} JPEGs of 112 pixels to stored features, {chosen}",
+        times.median("disk") * each,
+        "ms",
+        "forward passes alone, batches in memory",
+        times.median("memory") * each,
+        times.ratio("disk", "memory"),
+        MIN_RATIO,
         floor=None if macs is None else 1000 * hardware_limits().roofline_seconds(flops=2 * macs),
-        note="of a crop, on one core: " + ", ".join(f"{step} {value:.3f} ms" for step, value in steps))
+        note="of a crop, on one core: " + ", ".join(f"{step} {value:.3f} ms" for step, value in steps),
+    )
 
 
 def _prepare_batches(backbone: Backbone, paths: list[Path], batch: int) -> list[np.ndarray]:
@@ -146,9 +152,11 @@ def _time_preprocessing_steps(backbone: Backbone, paths: list[Path]) -> list[tup
     preprocessing = backbone.spec.preprocessing
     images = [decode_image(path) for path in paths]
     resized = resize_batch(images, preprocessing)
-    steps = {"decoding": lambda: [decode_image(path) for path in paths],
-             "resizing": lambda: resize_batch(images, preprocessing),
-             "normalising": lambda: normalize(resized, preprocessing)}
+    steps = {
+        "decoding": lambda: [decode_image(path) for path in paths],
+        "resizing": lambda: resize_batch(images, preprocessing),
+        "normalising": lambda: normalize(resized, preprocessing),
+    }
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         return [
             (name, 1000 * pool.submit(median_seconds, step, 5).result() / len(paths)) for name, step in steps.items()

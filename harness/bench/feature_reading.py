@@ -51,7 +51,7 @@ def measure() -> Iterator[Measurement]:
         def copy_blocks() -> None:
             for block in order:
                 first = block % height * BLOCK_ROWS
-                room[...] = arrays[block // height].rows[first:first + BLOCK_ROWS]
+                room[...] = arrays[block // height].rows[first : first + BLOCK_ROWS]
 
         def copy_and_release_blocks() -> None:
             copy_blocks()
@@ -75,14 +75,20 @@ def measure() -> Iterator[Measurement]:
         kept = interleave_rounds({"blocks": copy_blocks}).median("blocks")
         parts = interleave_rounds({"blocks": copy_and_release_blocks}).median("blocks")
     yield Measurement(
-        "reading", f"batches of {BATCH}, {ROWS:,} x {WIDTH} float16 in shuffled blocks, memory for a quarter",
-        times.median("shuffled"), "s", "numpy.load of each file in order",
-        times.median("in order"), times.ratio("shuffled", "in order"), 0.7,
+        "reading",
+        f"batches of {BATCH}, {ROWS:,} x {WIDTH} float16 in shuffled blocks, memory for a quarter",
+        times.median("shuffled"),
+        "s",
+        "numpy.load of each file in order",
+        times.median("in order"),
+        times.ratio("shuffled", "in order"),
+        0.7,
         floor=hardware_limits().roofline_seconds(2 * size),
         note=f"of {size / 4e6:.0f} MB allowed {resident / 1e6:.0f} MB are resident, {taken / 1e6:.0f} MB of "
-             f"them buffers. Of the time, copying shuffled blocks of {BLOCK_ROWS} rows, nothing else: "
-             f"{kept:.3g} s; the faults of pages that were given back: {parts - kept:.3g} s; bringing rows "
-             f"into their order: {times.median('shuffled') - parts:.3g} s. numpy.load writes to memory that "
-             "stays in the processor's cache. The same bytes read in order into one small buffer: "
-             f"{times.median('bare'):.3g} s. Batches widened to float32 as well: "
-             f"{times.median('widened'):.3g} s, ratio {times.ratio('widened', 'in order'):.2f}")
+        f"them buffers. Of the time, copying shuffled blocks of {BLOCK_ROWS} rows, nothing else: "
+        f"{kept:.3g} s; the faults of pages that were given back: {parts - kept:.3g} s; bringing rows "
+        f"into their order: {times.median('shuffled') - parts:.3g} s. numpy.load writes to memory that "
+        "stays in the processor's cache. The same bytes read in order into one small buffer: "
+        f"{times.median('bare'):.3g} s. Batches widened to float32 as well: "
+        f"{times.median('widened'):.3g} s, ratio {times.ratio('widened', 'in order'):.2f}",
+    )

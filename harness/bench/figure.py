@@ -39,8 +39,9 @@ class Measurement:
     @property
     def reached(self) -> bool:
         """True where nothing is required."""
-        return ((self.limit is None or self.value <= self.limit)
-                and (self.least is None or self.ratio is not None and self.ratio >= self.least))
+        return (self.limit is None or self.value <= self.limit) and (
+            self.least is None or (self.ratio is not None and self.ratio >= self.least)
+        )
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def interleave_rounds(contestants: Mapping[str, Callable[[], object]], rounds: i
     """Each contestant once a round, every second round in reverse order, after one round that does not count."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for round in range(rounds + 1):
-        for name in list(contestants)[::-1 if round % 2 else 1]:
+        for name in list(contestants)[:: -1 if round % 2 else 1]:
             began = time.perf_counter()
             contestants[name]()
             if round:

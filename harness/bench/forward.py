@@ -62,9 +62,17 @@ def measure_backbone(name: str) -> Measurement:
     macs = backbone.info().macs
     floor = None if macs is None else 1000 * hardware_limits().roofline_seconds(flops=2 * macs)
     return Measurement(
-        f"forward {name}", f"{chosen}, batches of {batch}, {workers} workers", _ms_per_crop(found[chosen]), "ms",
-        f"{best}, the fastest of {len(found)}", _ms_per_crop(found[best]), ratio, MIN_RATIO, floor=floor,
-        note="crops/s " + ", ".join(f"{each} {median(values):.0f}" for each, values in found.items()))
+        f"forward {name}",
+        f"{chosen}, batches of {batch}, {workers} workers",
+        _ms_per_crop(found[chosen]),
+        "ms",
+        f"{best}, the fastest of {len(found)}",
+        _ms_per_crop(found[best]),
+        ratio,
+        MIN_RATIO,
+        floor=floor,
+        note="crops/s " + ", ".join(f"{each} {median(values):.0f}" for each, values in found.items()),
+    )
 
 
 def _ms_per_crop(rates: tuple[float, ...]) -> float:
@@ -99,7 +107,10 @@ def measure_backbone_parity(backbone: Backbone, name: str) -> Iterator[Measureme
         limit = MAX_OF_RANGE if found.cosine > MIN_COSINE else 0.0
         yield Measurement(
             f"parity {name}" if required else f"parity {name} {precision}",
-            f"{chosen} in {precision} against torch eager in float32: largest difference", found.of_range,
-            "of range", limit=limit if required else None,
-            note=f"cosine {found.cosine:.7f}" + (f", must be above {MIN_COSINE}" if required else
-                                                 "; computed only on request"))
+            f"{chosen} in {precision} against torch eager in float32: largest difference",
+            found.of_range,
+            "of range",
+            limit=limit if required else None,
+            note=f"cosine {found.cosine:.7f}"
+            + (f", must be above {MIN_COSINE}" if required else "; computed only on request"),
+        )

@@ -36,8 +36,10 @@ class HardwareLimits:
         threads: 1 for work on one core; None for work on all.
         """
         one = threads == 1
-        return max(moved / (self.copy_bytes_per_s_one if one else self.copy_bytes_per_s),
-                   flops / (self.flops_per_s_one if one else self.flops_per_s))
+        return max(
+            moved / (self.copy_bytes_per_s_one if one else self.copy_bytes_per_s),
+            flops / (self.flops_per_s_one if one else self.flops_per_s),
+        )
 
 
 @cache
@@ -70,7 +72,7 @@ def _measure_matmul_flops(threads: int) -> float:
     right = left.clone()
     product = torch.empty(MATRIX_SIZE, MATRIX_SIZE)
     with torch_threads(threads):
-        return 2 * MATRIX_SIZE ** 3 / _min_seconds(lambda: torch.mm(left, right, out=product))
+        return 2 * MATRIX_SIZE**3 / _min_seconds(lambda: torch.mm(left, right, out=product))
 
 
 def _min_seconds(work: Callable[[], object]) -> float:

@@ -36,11 +36,19 @@ print(json.dumps(peak()))
 
 def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
-        small, large, whole = (_measure_peak_growth(folder, rows, how) for rows, how in
-                               ((SMALL, "blocks"), (LARGE, "blocks"), (LARGE, "whole")))
+        small, large, whole = (
+            _measure_peak_growth(folder, rows, how)
+            for rows, how in ((SMALL, "blocks"), (LARGE, "blocks"), (LARGE, "whole"))
+        )
     yield Measurement(
-        "memory", f"growth of resident memory, {SMALL:,} to {LARGE:,} x {WIDTH} rows", large - small, "MB",
-        "features read whole as float32", whole - small, limit=100.0)
+        "memory",
+        f"growth of resident memory, {SMALL:,} to {LARGE:,} x {WIDTH} rows",
+        large - small,
+        "MB",
+        "features read whole as float32",
+        whole - small,
+        limit=100.0,
+    )
 
 
 def _measure_peak_growth(folder: str, rows: int, how: str) -> float:
@@ -52,7 +60,8 @@ def _measure_peak_growth(folder: str, rows: int, how: str) -> float:
 
 def watch_resident_memory() -> Callable[[], int]:
     """Watch this process's resident memory, mapped pages among it; the returned function gives the peak growth since
-    now, in bytes."""
+    now, in bytes.
+    """
     import threading
 
     start, peak, ended = _resident_bytes(), [0], threading.Event()
@@ -81,7 +90,8 @@ def _resident_bytes() -> int:
 
 def make_random_features(folder: Path, rows: int):
     """A feature entry of random numbers on disk, made once, and labels for all of it; videos repeat each other's rows
-    in another order."""
+    in another order.
+    """
     import numpy as np
 
     from harness.data.dataset import Labels
@@ -93,11 +103,25 @@ def make_random_features(folder: Path, rows: int):
         first = np.random.default_rng(0).standard_normal((SEQUENCE, WIDTH), np.float32).astype(np.float16)
         for i, name in enumerate(names):
             values = np.roll(first, 31 * i, axis=0)
-            store.write_sequence(key, name, {"embeddings": values, "scores": values[:, :8],
-                                             "frames": np.arange(1, SEQUENCE + 1, dtype=np.int32)}, [])
-        store.complete(key, names, {"backbone": {}, "data_digest": "", "dtype": "float16",
-                                    "widths": {"embeddings": WIDTH, "scores": 8}})
+            store.write_sequence(
+                key,
+                name,
+                {"embeddings": values, "scores": values[:, :8], "frames": np.arange(1, SEQUENCE + 1, dtype=np.int32)},
+                [],
+            )
+        store.complete(
+            key,
+            names,
+            {"backbone": {}, "data_digest": "", "dtype": "float16", "widths": {"embeddings": WIDTH, "scores": 8}},
+        )
     video = np.repeat(np.arange(len(names), dtype=np.int32), SEQUENCE)
-    labels = Labels(tuple(names), video, np.tile(np.arange(1, SEQUENCE + 1, dtype=np.int32), len(names)),
-                    tuple(names), video, tuple(names), {"expr": np.random.default_rng(0).integers(0, 8, rows)})
+    labels = Labels(
+        tuple(names),
+        video,
+        np.tile(np.arange(1, SEQUENCE + 1, dtype=np.int32), len(names)),
+        tuple(names),
+        video,
+        tuple(names),
+        {"expr": np.random.default_rng(0).integers(0, 8, rows)},
+    )
     return store.entry(key), labels

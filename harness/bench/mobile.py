@@ -25,8 +25,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BACKBONES = ("tiny_mobilenet", "tiny_resnet", "mobilefacenet", "mobilenet_v4_small", "mobilenet_v3", "mobilenet_v1",
-             "efficientnet_b0", "efficientnet_b2")
+BACKBONES = (
+    "tiny_mobilenet",
+    "tiny_resnet",
+    "mobilefacenet",
+    "mobilenet_v4_small",
+    "mobilenet_v3",
+    "mobilenet_v1",
+    "efficientnet_b0",
+    "efficientnet_b2",
+)
 """Those small enough for a phone."""
 FORMATS = ("onnx", "litert", "executorch")
 THREADS = (1, 2)
@@ -71,8 +79,9 @@ def measure_rows(names: Sequence[str] = BACKBONES, formats: Sequence[str] = FORM
     with tempfile.TemporaryDirectory(prefix="framelight-mobile-") as folder:
         pictures = _calibration_images(Path(folder))
         for name in names:
-            network = replace(with_random_head(backbones.load(f"{name}@random"), TASKS[TASK]),
-                              engines=Path(folder) / "engines")
+            network = replace(
+                with_random_head(backbones.load(f"{name}@random"), TASKS[TASK]), engines=Path(folder) / "engines"
+            )
             for form in found.values():
                 for precision in () if form.missing() else form.precisions:
                     logger.info(f"measuring {name} as {form.name} in {precision}")
@@ -82,15 +91,24 @@ def measure_rows(names: Sequence[str] = BACKBONES, formats: Sequence[str] = FORM
                         logger.info(f"left out: {error}")
 
 
-def _measure_row(name: str, network: ExportNetwork, form: Format, precision: str, folder: Path,
-         pictures: Sequence[Path]) -> MobileRow:
+def _measure_row(
+    name: str, network: ExportNetwork, form: Format, precision: str, folder: Path, pictures: Sequence[Path]
+) -> MobileRow:
     path = form.write(network, folder, precision, _load_calibration_batch(network, pictures))
     parts = form.parts(path)
     try:
         cost = measure_cost(form.name, path, network.size, THREADS)
-        return MobileRow(backbone=name, input=network.size, width=network.backbone.embedding_width,
-                   parameters=network.cost.parameters, macs=network.cost.macs, format=form.name, precision=precision,
-                   size=sum(part.stat().st_size for part in parts), cost=cost)
+        return MobileRow(
+            backbone=name,
+            input=network.size,
+            width=network.backbone.embedding_width,
+            parameters=network.cost.parameters,
+            macs=network.cost.macs,
+            format=form.name,
+            precision=precision,
+            size=sum(part.stat().st_size for part in parts),
+            cost=cost,
+        )
     finally:
         for part in parts:
             part.unlink()
@@ -100,7 +118,7 @@ def _calibration_images(folder: Path) -> list[Path]:
     from harness.bench.crops import render_crops
 
     found = render_crops(folder)
-    return found[::max(1, len(found) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
+    return found[:: max(1, len(found) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
 
 
 def _load_calibration_batch(network: ExportNetwork, pictures: Sequence[Path]) -> np.ndarray:
@@ -108,19 +126,31 @@ def _load_calibration_batch(network: ExportNetwork, pictures: Sequence[Path]) ->
 
     from backbones.resizing import resize_batch
 
-    return resize_batch([np.asarray(Image.open(path).convert("RGB")) for path in pictures],
-                      network.backbone.spec.preprocessing)
+    return resize_batch(
+        [np.asarray(Image.open(path).convert("RGB")) for path in pictures], network.backbone.spec.preprocessing
+    )
 
 
 TABLE_FORMATS = ("table", "md", "json")
-HEADER = ("backbone", "input", "width", "parameters", "MACs", "file", "size", "1 thread (p95)", "2 threads (p95)",
-          "memory", "grown", "published, on a phone")
+HEADER = (
+    "backbone",
+    "input",
+    "width",
+    "parameters",
+    "MACs",
+    "file",
+    "size",
+    "1 thread (p95)",
+    "2 threads (p95)",
+    "memory",
+    "grown",
+    "published, on a phone",
+)
 FILE_COLUMN = HEADER.index("file")
 LEFT_ALIGNED = (0, FILE_COLUMN)
 """Columns of text, aligned to the left."""
 LINE_WIDTH = 156
-COUNTERPARTS = {"mobilenet_v1": "mobilenet_7", "efficientnet_b0": "enet_b0_8_best_vgaf",
-                "efficientnet_b2": "enet_b2_8"}
+COUNTERPARTS = {"mobilenet_v1": "mobilenet_7", "efficientnet_b0": "enet_b0_8_best_vgaf", "efficientnet_b2": "enet_b2_8"}
 """The published networks of the same architecture."""
 NOTES = (
     "Weights are random (seed 0), under a linear head of eight classes: what a file costs depends on no weight. "
@@ -138,9 +168,18 @@ def render(rows: Sequence[MobileRow], form: str = "table") -> str:
         raise unknown_name_error("format", form, TABLE_FORMATS)
     device = rows[0].cost.device
     if form == "json":
-        return json.dumps({"device": device, "weights": "random (seed 0)", "rows": [_row_to_dict(row) for row in rows],
-                           "published": {"device": "Samsung Fold 3 (Qualcomm 888, Android 12)",
-                                         "costs": [dataclasses.asdict(cost) for cost in published_costs()]}}, indent=1)
+        return json.dumps(
+            {
+                "device": device,
+                "weights": "random (seed 0)",
+                "rows": [_row_to_dict(row) for row in rows],
+                "published": {
+                    "device": "Samsung Fold 3 (Qualcomm 888, Android 12)",
+                    "costs": [dataclasses.asdict(cost) for cost in published_costs()],
+                },
+            },
+            indent=1,
+        )
     notes = [NOTES[0], NOTES[1] + ", ".join(f"{theirs} for {ours}" for ours, theirs in COUNTERPARTS.items()) + "."]
     head, lines = f"Cost of one face crop on this machine: {device}", [_format_row(row) for row in rows]
     if form == "md":
@@ -160,10 +199,19 @@ def _format_row(row: MobileRow) -> tuple[str, ...]:
     latency = [
         f"{_format_three_digits(one.median)} ms ({_format_three_digits(one.p95)})" for one in cost.latency.values()
     ]
-    return (row.backbone, str(row.input), str(row.width), f"{row.parameters / 1e6:.2f} M",
-            "-" if row.macs is None else f"{row.macs / 1e6:,.0f} M", f"{row.format} {row.precision}",
-            f"{row.size / 1e6:.2f} MB", *latency, f"{cost.memory:,.0f} MiB", f"{cost.growth:,.0f} MiB",
-            _format_published_cost(row.backbone))
+    return (
+        row.backbone,
+        str(row.input),
+        str(row.width),
+        f"{row.parameters / 1e6:.2f} M",
+        "-" if row.macs is None else f"{row.macs / 1e6:,.0f} M",
+        f"{row.format} {row.precision}",
+        f"{row.size / 1e6:.2f} MB",
+        *latency,
+        f"{cost.memory:,.0f} MiB",
+        f"{cost.growth:,.0f} MiB",
+        _format_published_cost(row.backbone),
+    )
 
 
 def _format_published_cost(backbone: str) -> str:

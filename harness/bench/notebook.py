@@ -43,8 +43,14 @@ def measure() -> Iterator[Measurement]:
         crops, stores = BenchmarkCrops(Path(folder), render_crops(Path(folder)), CROPS), count()
 
         def extract_with_harness() -> None:
-            extract(crops, ours, FeatureStore(Path(folder) / f"features-{next(stores)}"), threads=workers,
-                    images="bench", computing=OpenEngineSelector(cache, running=engine))
+            extract(
+                crops,
+                ours,
+                FeatureStore(Path(folder) / f"features-{next(stores)}"),
+                threads=workers,
+                images="bench",
+                computing=OpenEngineSelector(cache, running=engine),
+            )
 
         logger.info(f"{CROPS} crops, six times by {chosen} and six times by the notebook's loop")
         times = interleave_rounds(
@@ -52,24 +58,35 @@ def measure() -> Iterator[Measurement]:
         )
     each, macs = 1000 / CROPS, ours.info().macs
     yield Measurement(
-        "notebook", f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",
-        times.median("harness") * each, "ms",
+        "notebook",
+        f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",
+        times.median("harness") * each,
+        "ms",
         f"the notebook's loop: Pillow, eager torch as it comes, batches of {BATCH}, growing concatenation",
-        times.median("notebook") * each, times.ratio("harness", "notebook"), MIN_RATIO,
-        floor=None if macs is None else 1000 * hardware_limits().roofline_seconds(flops=2 * macs))
+        times.median("notebook") * each,
+        times.ratio("harness", "notebook"),
+        MIN_RATIO,
+        floor=None if macs is None else 1000 * hardware_limits().roofline_seconds(flops=2 * macs),
+    )
 
 
 def _run_notebook_loop(backbone: Backbone, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings and scores as the author's notebook makes them: one process, torch with all its threads, Pillow's
-    bilinear resize, torchvision's transforms, and arrays that grow by a batch at a time."""
+    bilinear resize, torchvision's transforms, and arrays that grow by a batch at a time.
+    """
     import torch
     from PIL import Image
     from torchvision import transforms
 
     preprocessing = backbone.spec.preprocessing
     size = preprocessing.input_size
-    transform = transforms.Compose([transforms.Resize((size, size)), transforms.ToTensor(),
-                                    transforms.Normalize(preprocessing.mean, preprocessing.std)])
+    transform = transforms.Compose(
+        [
+            transforms.Resize((size, size)),
+            transforms.ToTensor(),
+            transforms.Normalize(preprocessing.mean, preprocessing.std),
+        ]
+    )
     embeddings = scores = None
     images: list[torch.Tensor] = []
     for path in paths:

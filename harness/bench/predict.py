@@ -42,8 +42,9 @@ def measure() -> Iterator[Measurement]:
         path = render_video(Path(folder))
         frames = _decode_frames(path)
         seen = [one for one in map(_make_face_stage(detector), frames) if len(one.ids)]
-        logger.info(f"{BACKBONE}: a film of {FRAMES} frames, a face found in {len(seen)} of them, "
-                    f"by {forward.engine.name}")
+        logger.info(
+            f"{BACKBONE}: a film of {FRAMES} frames, a face found in {len(seen)} of them, by {forward.engine.name}"
+        )
         crops = [one.crops[0][0] for one in seen]
 
         def run_pipeline() -> None:
@@ -53,17 +54,30 @@ def measure() -> Iterator[Measurement]:
                 ):
                     pass
 
-        times = interleave_rounds({"whole": run_pipeline, "decoding": lambda: _decode_frames(path),
-                             "detection": lambda: list(map(_make_face_stage(detector), frames)),
-                             "network": lambda: _run_forward_passes(forward, crops)}, ROUNDS)
+        times = interleave_rounds(
+            {
+                "whole": run_pipeline,
+                "decoding": lambda: _decode_frames(path),
+                "detection": lambda: list(map(_make_face_stage(detector), frames)),
+                "network": lambda: _run_forward_passes(forward, crops),
+            },
+            ROUNDS,
+        )
     stages = {name: times.median(name) * 1000 / FRAMES for name in ("decoding", "detection", "network")}
     slowest = max(stages, key=stages.get)
     told = ", ".join(f"{name} {value:.2f}" for name, value in stages.items())
     yield Measurement(
-        "predict 640x360", f"a film read with {BACKBONE}, faces searched and followed",
-        times.median("whole") * 1000 / FRAMES, "ms a frame", f"{slowest} alone", stages[slowest],
-        times.ratio("whole", slowest), MIN_RATIO, MAX_FRAME_MS,
-        note=f"{1 / times.median('whole') * FRAMES:.0f} frames a second; alone: {told} ms a frame")
+        "predict 640x360",
+        f"a film read with {BACKBONE}, faces searched and followed",
+        times.median("whole") * 1000 / FRAMES,
+        "ms a frame",
+        f"{slowest} alone",
+        stages[slowest],
+        times.ratio("whole", slowest),
+        MIN_RATIO,
+        MAX_FRAME_MS,
+        note=f"{1 / times.median('whole') * FRAMES:.0f} frames a second; alone: {told} ms a frame",
+    )
 
 
 def open_forward_pass() -> SharedBackbonePass:
@@ -99,7 +113,7 @@ def render_video(folder: Path) -> Path:
             pixels = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
             face = Image.fromarray(decode_image(images[number % len(images)])).resize((FACE, FACE))
             left, top = int(220 + 60 * np.sin(number / 20)), int(90 + 30 * np.sin(number / 13))
-            pixels[top:top + FACE, left:left + FACE] = np.asarray(face)
+            pixels[top : top + FACE, left : left + FACE] = np.asarray(face)
             video.write(pixels)
     return folder / "film.mp4"
 
@@ -121,6 +135,6 @@ def _decode_frames(path: Path) -> list[Frame]:
 def _run_forward_passes(forward: SharedBackbonePass, crops: list[np.ndarray]) -> None:
     import torch
 
-    batches = [crops[start:start + forward.size] for start in range(0, len(crops), forward.size)]
+    batches = [crops[start : start + forward.size] for start in range(0, len(crops), forward.size)]
     with ThreadPoolExecutor(forward.workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         list(pool.map(forward, batches))

@@ -24,8 +24,14 @@ def render(figures: Sequence[Measurement], machine: HardwareLimits, processor: s
     if form not in FORMATS:
         raise unknown_name_error("format", form, FORMATS)
     if form == "json":
-        return json.dumps({"processor": processor, "ceilings": dataclasses.asdict(machine), "figures": [
-            {**dataclasses.asdict(one), "reached": one.reached} for one in figures]}, indent=1)
+        return json.dumps(
+            {
+                "processor": processor,
+                "ceilings": dataclasses.asdict(machine),
+                "figures": [{**dataclasses.asdict(one), "reached": one.reached} for one in figures],
+            },
+            indent=1,
+        )
     head = f"{processor}, {machine.cores} cores. {format_limits(machine)}"
     lines = [COLUMNS, *map(format_cells, figures)]
     notes = [f"{one.part}: {one.note}" for one in figures if one.note]
@@ -39,9 +45,11 @@ def render(figures: Sequence[Measurement], machine: HardwareLimits, processor: s
 
 def format_limits(machine: HardwareLimits) -> str:
     """The measured ceilings in a sentence."""
-    return (f"Measured ceilings: copying {machine.copy_bytes_per_s / 1e9:.1f} GB/s, read plus written (one thread "
-            f"{machine.copy_bytes_per_s_one / 1e9:.1f}); float32 matrix products {machine.flops_per_s / 1e9:.0f} "
-            f"GFLOP/s (one thread {machine.flops_per_s_one / 1e9:.0f}).")
+    return (
+        f"Measured ceilings: copying {machine.copy_bytes_per_s / 1e9:.1f} GB/s, read plus written (one thread "
+        f"{machine.copy_bytes_per_s_one / 1e9:.1f}); float32 matrix products {machine.flops_per_s / 1e9:.0f} "
+        f"GFLOP/s (one thread {machine.flops_per_s_one / 1e9:.0f})."
+    )
 
 
 def format_cells(one: Measurement) -> tuple[str, ...]:
@@ -75,8 +83,13 @@ def _format_ratio(value: float | None) -> str:
 
 
 def _format_table(lines: Sequence[tuple[str, ...]]) -> list[str]:
-    broken = [[textwrap.wrap(text, WRAP_WIDTHS.get(name, 40), break_on_hyphens=False) or [""]
-               for name, text in zip(COLUMNS, line)] for line in lines]
+    broken = [
+        [
+            textwrap.wrap(text, WRAP_WIDTHS.get(name, 40), break_on_hyphens=False) or [""]
+            for name, text in zip(COLUMNS, line)
+        ]
+        for line in lines
+    ]
     rows = [pieces for line in broken for pieces in zip_longest(*line, fillvalue="")]
     return ruled_table(rows, left=len(COLUMNS), header=max(map(len, broken[0])))
 

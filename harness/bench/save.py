@@ -37,6 +37,9 @@ def metrics_by_name(figures: Sequence[Measurement]) -> dict[str, float]:
     for one in figures:
         part = re.sub(r"[^\w\-. :]", "_", one.part, flags=re.ASCII)
         values = {"value": one.value, "ratio": one.ratio, "floor": one.floor, "reached": float(one.reached)}
-        found |= {f"{part}/{name}": float(value) for name, value in values.items()
-                  if value is not None and math.isfinite(value)}
+        found |= {
+            f"{part}/{name}": float(value)
+            for name, value in values.items()
+            if value is not None and math.isfinite(value)
+        }
     return found

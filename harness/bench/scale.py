@@ -31,16 +31,19 @@ PASSES = 3
 """Reads of all features: their moments, one epoch, the predictions."""
 
 
-def measure(folder: Path = Path("framelight-store"), plot: Path | None = None,
-            frames: Sequence[int] = FRAMES) -> Iterator[Measurement]:
+def measure(
+    folder: Path = Path("framelight-store"), plot: Path | None = None, frames: Sequence[int] = FRAMES
+) -> Iterator[Measurement]:
     """folder: where features are kept meanwhile; plot: a PNG to draw; frames: ascending multiples of SEQUENCE.
 
     FramelightError where the disk has no room, before anything is written.
     """
     _check_disk_space(folder, max(frames) * BYTES_PER_FRAME)
     with tempfile.TemporaryDirectory(prefix=".bench-scale-", dir=folder) as place:
-        logger.info(f"writing features of {max(frames):,} frames "
-                    f"({max(frames) * BYTES_PER_FRAME / 1e9:.1f} GB, removed afterwards)")
+        logger.info(
+            f"writing features of {max(frames):,} frames "
+            f"({max(frames) * BYTES_PER_FRAME / 1e9:.1f} GB, removed afterwards)"
+        )
         write_features(Path(place) / "features", frames)
         measured = []
         for size in frames:
@@ -69,11 +72,19 @@ def growth_measurements(measured: Sequence[ScaleResult]) -> Iterator[Measurement
     for label, some in (("all", measured), ("from the second", measured[1:])):
         if len(some) > 1:
             yield Measurement(
-                f"scale exponent, {label}", f"slope of log time over log frames, {some[0].frames:,} to "
-                f"{some[-1].frames:,}", growth_exponent(some), "", limit=MAX_EXPONENT)
+                f"scale exponent, {label}",
+                f"slope of log time over log frames, {some[0].frames:,} to {some[-1].frames:,}",
+                growth_exponent(some),
+                "",
+                limit=MAX_EXPONENT,
+            )
     yield Measurement(
-        "scale memory", f"peak resident memory at {measured[-1].frames:,} frames, libraries and mapped pages "
-        "included", measured[-1].peak_bytes / 2**30, "GiB", limit=MAX_MEMORY_GIB)
+        "scale memory",
+        f"peak resident memory at {measured[-1].frames:,} frames, libraries and mapped pages included",
+        measured[-1].peak_bytes / 2**30,
+        "GiB",
+        limit=MAX_MEMORY_GIB,
+    )
 
 
 def write_features(root: Path, frames: Sequence[int]) -> None:
@@ -93,8 +104,11 @@ def write_features(root: Path, frames: Sequence[int]) -> None:
                 link = store.sequence_path(entry_key(size), name)
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(store.sequence_path(entry_key(largest), name).resolve())
-        store.complete(entry_key(size), sequence_names(size), {"backbone": {}, "data_digest": "", "dtype": "float16",
-                                                "widths": {"embeddings": WIDTH, "scores": 8}})
+        store.complete(
+            entry_key(size),
+            sequence_names(size),
+            {"backbone": {}, "data_digest": "", "dtype": "float16", "widths": {"embeddings": WIDTH, "scores": 8}},
+        )
 
 
 def _measure_size(place: Path, frames: int, rounds: int) -> ScaleResult:
@@ -116,8 +130,11 @@ def _check_disk_space(folder: Path, needed: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise FramelightError(f"cannot write {folder}: {error.strerror}; choose another store with --store DIR") \
-            from error
+        raise FramelightError(
+            f"cannot write {folder}: {error.strerror}; choose another store with --store DIR"
+        ) from error
     if free < needed + SPARE_BYTES:
-        raise FramelightError(f"{folder} has {free / 1e9:.1f} GB free, and {(needed + SPARE_BYTES) / 1e9:.1f} GB are "
-                              "needed for a while; free some, or choose another place with --store DIR")
+        raise FramelightError(
+            f"{folder} has {free / 1e9:.1f} GB free, and {(needed + SPARE_BYTES) / 1e9:.1f} GB are "
+            "needed for a while; free some, or choose another place with --store DIR"
+        )

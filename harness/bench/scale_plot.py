@@ -77,10 +77,23 @@ def _plot_time(axes: Axes, frames: np.ndarray, measured: Sequence[ScaleResult]) 
     total = np.array([one.total for one in measured])
     axes.plot(frames, total, "o-", color=INK, linewidth=2.2, markersize=6, label="all of it")
     for part, marker, colour in zip(measured[0].seconds, MARKERS, COLORS):
-        axes.plot(frames, [one.seconds[part] for one in measured], marker=marker, color=colour, linewidth=1.3,
-                  markersize=5, label=part)
-    axes.plot(frames, total[-1] * frames / frames[-1], color=GRAY, linewidth=1.1, linestyle=(0, (4, 2)),
-              label="in proportion to frames")
+        axes.plot(
+            frames,
+            [one.seconds[part] for one in measured],
+            marker=marker,
+            color=colour,
+            linewidth=1.3,
+            markersize=5,
+            label=part,
+        )
+    axes.plot(
+        frames,
+        total[-1] * frames / frames[-1],
+        color=GRAY,
+        linewidth=1.1,
+        linestyle=(0, (4, 2)),
+        label="in proportion to frames",
+    )
     axes.set_yscale("log")
     axes.legend(loc="upper left", fontsize=8, frameon=False)
     set_labels(axes, "frames", "seconds", "Time")

@@ -1,6 +1,6 @@
 """What a job does with N frames of features, as a process of its own: its times and its peak memory, as JSON.
 
-    python -m harness.bench.scale_process FOLDER FRAMES
+python -m harness.bench.scale_process FOLDER FRAMES
 """
 
 from __future__ import annotations
@@ -66,8 +66,11 @@ def main(folder: Path, frames: int) -> dict[str, object]:
         statistics = replay.statistics("mean", int(np.argmax(curve)), 0.5)
     with _record_time(seconds, "record"):
         _save(folder / "jobs" / entry_key(frames), found, replay, statistics)
-        tracker.log_record(_make_record(frames, replay, statistics, curve), folder / "jobs" / entry_key(frames),
-                    tracker.start_study("scale", "scale"))
+        tracker.log_record(
+            _make_record(frames, replay, statistics, curve),
+            folder / "jobs" / entry_key(frames),
+            tracker.start_study("scale", "scale"),
+        )
     return {"seconds": seconds, "peak_bytes": _peak_memory()}
 
 
@@ -83,8 +86,15 @@ def _make_labels(frames: int) -> Labels:
     known, random = tuple(sequence_names(frames)), np.random.default_rng(0)
     video = np.repeat(np.arange(len(known), dtype=np.int32), SEQUENCE)
     target = np.repeat(random.integers(0, TASK.width, frames // 50), 50)
-    return Labels(known, video, np.tile(np.arange(1, SEQUENCE + 1, dtype=np.int32), len(known)), known, video, known,
-                  {"expr": target})
+    return Labels(
+        known,
+        video,
+        np.tile(np.arange(1, SEQUENCE + 1, dtype=np.int32), len(known)),
+        known,
+        video,
+        known,
+        {"expr": target},
+    )
 
 
 def _save(folder: Path, found: Predictions, replay: Replay, statistics: SufficientStatistics) -> None:

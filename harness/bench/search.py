@@ -26,11 +26,24 @@ logger = logging.getLogger(__name__)
 
 TRIALS, TRAININGS, TIMED_TRAININGS = 100, 20, 3
 RECIPE = Recipe(
-    name="bench", backbones=("tiny_mobilenet@random",), baselines=False, pictures=False,
+    name="bench",
+    backbones=("tiny_mobilenet@random",),
+    baselines=False,
+    pictures=False,
     grids=(Grid("au", ("embeddings",), (HeadConfig("logistic_regression", batch_size=32),)),),
     smoothing=SmoothingGrid(largest=50),
-    search=Search(trials=TRIALS, pruner="none", batch=20, hidden=(1, 1), learning_rate=(1e-3, 1e-3), l2=(1e-4, 1e-4),
-                  epochs=(11, 10 + TRAININGS), gaps=("linear", "nearest"), thresholds=("chosen", "half")))
+    search=Search(
+        trials=TRIALS,
+        pruner="none",
+        batch=20,
+        hidden=(1, 1),
+        learning_rate=(1e-3, 1e-3),
+        l2=(1e-4, 1e-4),
+        epochs=(11, 10 + TRAININGS),
+        gaps=("linear", "nearest"),
+        thresholds=("chosen", "half"),
+    ),
+)
 """The number of epochs alone makes another training; radius, kernel, gaps and thresholds are replayed."""
 
 
@@ -91,10 +104,14 @@ def _trial_jobs(prepared: PreparedInputs) -> list[Job]:
 
     low, high = RECIPE.search.epochs
     grid, one = RECIPE.grids[0], SmoothingGrid(kernels=("mean",), smallest=25, largest=25)
-    heads = (dataclasses.replace(grid.heads[0], epochs=low + round(i * (high - low) / (TIMED_TRAININGS - 1)), l2=1e-4)
-             for i in range(TIMED_TRAININGS))
-    return [JobGrid(RECIPE, prepared).job("trial", grid.task, prepared.backbones[0], "embeddings", head, one, 0)
-            for head in heads]
+    heads = (
+        dataclasses.replace(grid.heads[0], epochs=low + round(i * (high - low) / (TIMED_TRAININGS - 1)), l2=1e-4)
+        for i in range(TIMED_TRAININGS)
+    )
+    return [
+        JobGrid(RECIPE, prepared).job("trial", grid.task, prepared.backbones[0], "embeddings", head, one, 0)
+        for head in heads
+    ]
 
 
 def _make_store(store: Store, first: Store) -> Store:

@@ -26,6 +26,7 @@ def measure() -> Iterator[Measurement]:
     videos = [random.random((FRAMES, TASK.width), np.float32) for _ in range(VIDEOS)]
     truth = random.integers(0, TASK.width, VIDEOS * FRAMES)
     for kernel, (timed, least) in PARTS.items():
+
         def score_all_radii(kernel: str = kernel, timed: int = timed) -> list[float]:
             rows = np.arange(timed * FRAMES)
             labels = LabeledRows(TASK, {"expr": truth[rows]}, np.zeros_like(rows), 1, rows)
@@ -39,11 +40,17 @@ def measure() -> Iterator[Measurement]:
         own = times.median("ours") * VIDEOS / timed
         scale = VIDEOS * FRAMES / SLICE_FRAMES * len(RADII) / len(RADII[::RADIUS_STEP])
         yield Measurement(
-            f"smoothing {kernel}", f"radii 0 to 250 of {VIDEOS * FRAMES:,} frames x {TASK.width}, smoothed "
-            "and scored (P_EXPR), one thread", own, "s",
+            f"smoothing {kernel}",
+            f"radii 0 to 250 of {VIDEOS * FRAMES:,} frames x {TASK.width}, smoothed and scored (P_EXPR), one thread",
+            own,
+            "s",
             "plain loop over frames, then a score from its counts, for each radius",
-            times.median("loop") * scale, times.ratio("ours", "loop") * scale * timed / VIDEOS, least,
-            floor=_floor_seconds(), note=_format_note(kernel, timed))
+            times.median("loop") * scale,
+            times.ratio("ours", "loop") * scale * timed / VIDEOS,
+            least,
+            floor=_floor_seconds(),
+            note=_format_note(kernel, timed),
+        )
 
 
 def _score_radius_by_loop(video: np.ndarray, truth: np.ndarray, kernel: str, radius: int) -> float:
@@ -51,7 +58,7 @@ def _score_radius_by_loop(video: np.ndarray, truth: np.ndarray, kernel: str, rad
     reduce, begin = getattr(np, kernel), (FRAMES - SLICE_FRAMES) // 2
     counts = np.zeros((TASK.width, TASK.width), int)
     for t in range(begin, begin + SLICE_FRAMES):
-        smoothed = reduce(video[max(0, t - radius):t + radius + 1], axis=0)
+        smoothed = reduce(video[max(0, t - radius) : t + radius + 1], axis=0)
         counts[truth[t], smoothed.argmax()] += 1
     right = np.diagonal(counts)
     return float(np.mean(2 * right / np.maximum(counts.sum(0) + counts.sum(1), 1)))
@@ -64,7 +71,11 @@ def _floor_seconds() -> float:
 
 def _format_note(kernel: str, timed: int) -> str:
     part = "" if timed == VIDEOS else f"; ours on {timed} of {VIDEOS} videos, and scaled"
-    bound = {"mean": "The floor reads and writes each value once a radius, in memory",
-             "median": "Bound by the heaps of the running median, not by memory"}
-    return (f"the loop is timed on {SLICE_FRAMES} frames and {len(RADII[::RADIUS_STEP])} radii, and scaled{part}. "
-            f"{bound[kernel]}")
+    bound = {
+        "mean": "The floor reads and writes each value once a radius, in memory",
+        "median": "Bound by the heaps of the running median, not by memory",
+    }
+    return (
+        f"the loop is timed on {SLICE_FRAMES} frames and {len(RADII[::RADIUS_STEP])} radii, and scaled{part}. "
+        f"{bound[kernel]}"
+    )

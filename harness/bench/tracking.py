@@ -28,10 +28,15 @@ MIN_RATIO = 1 / 1.05
 EPOCHS = 240
 """A job then takes four to five seconds, where one on Aff-Wild2 takes minutes."""
 RECIPE = Recipe(
-    name="bench", synthetic=SyntheticVideos(videos=40, frames=150), backbones=("tiny_mobilenet@random",),
-    grids=(Grid("expr", ("embeddings+scores",), (HeadConfig("mlp"),)),), smoothing=SmoothingGrid(largest=50),
-    baselines=False, pictures=False,
-    search=Search(trials=4, batch=4, pruner="none", hidden=(128, 256), epochs=(EPOCHS, EPOCHS)))
+    name="bench",
+    synthetic=SyntheticVideos(videos=40, frames=150),
+    backbones=("tiny_mobilenet@random",),
+    grids=(Grid("expr", ("embeddings+scores",), (HeadConfig("mlp"),)),),
+    smoothing=SmoothingGrid(largest=50),
+    baselines=False,
+    pictures=False,
+    search=Search(trials=4, batch=4, pruner="none", hidden=(128, 256), epochs=(EPOCHS, EPOCHS)),
+)
 WORKERS = os.cpu_count() or 1
 
 
@@ -55,12 +60,18 @@ def measure() -> Iterator[Measurement]:
     more = 100 * (1 / times.ratio("tracked", "untracked") - 1)
     added = 1000 * (times.median("tracked") - times.median("untracked")) / RECIPE.search.trials
     yield Measurement(
-        "tracking", f"search of {RECIPE.search.trials} trials with MLflow and Optuna on sqlite, {WORKERS} "
-        "jobs at a time", times.median("tracked"), "s", "the same jobs without either",
-        times.median("untracked"), times.ratio("tracked", "untracked"), MIN_RATIO,
+        "tracking",
+        f"search of {RECIPE.search.trials} trials with MLflow and Optuna on sqlite, {WORKERS} jobs at a time",
+        times.median("tracked"),
+        "s",
+        "the same jobs without either",
+        times.median("untracked"),
+        times.ratio("tracked", "untracked"),
+        MIN_RATIO,
         note=f"{more:+.1f} % for jobs of {times.median('untracked') * WORKERS / RECIPE.search.trials:.1f} s, "
-             f"{added:+.0f} ms a job, which shorter jobs feel more; "
-             "both databases were there before")
+        f"{added:+.0f} ms a job, which shorter jobs feel more; "
+        "both databases were there before",
+    )
 
 
 def _run_search(recipe: Recipe, prepared: PreparedInputs, store: Store, executor: Executor) -> list[Job]:

@@ -49,11 +49,18 @@ def measure() -> Iterator[Measurement]:
             floor = hardware_limits().roofline_seconds(2 * ROWS * WIDTH * 2, 2 * 2 * ROWS * WIDTH * columns, threads=1)
             job, alone = times.median("job"), times.median("bare")
             yield Measurement(
-                f"training {head.kind}", f"{ROWS:,} x {WIDTH}, batches of {head.batch_size}, one epoch, one "
-                "thread as a job has", job, "s", "a bare torch loop, same batches and arithmetic", alone,
-                times.ratio("job", "bare"), 0.8, floor=floor,
+                f"training {head.kind}",
+                f"{ROWS:,} x {WIDTH}, batches of {head.batch_size}, one epoch, one thread as a job has",
+                job,
+                "s",
+                "a bare torch loop, same batches and arithmetic",
+                alone,
+                times.ratio("job", "bare"),
+                0.8,
+                floor=floor,
                 note=f"both first take the mean and deviation of the columns, {rest:.3g} s; without that the "
-                     f"ratio is {(alone - rest) / (job - rest):.3g}")
+                f"ratio is {(alone - rest) / (job - rest):.3g}",
+            )
 
 
 def train_bare_loop(head: HeadConfig, matrix: FeatureMatrix, labels: Labels) -> float:
@@ -68,8 +75,9 @@ def train_bare_loop(head: HeadConfig, matrix: FeatureMatrix, labels: Labels) -> 
     scale, target = 1 / deviation, torch.from_numpy(labels.targets["expr"])
     weights = torch.from_numpy(tasks.expression_weights(labels.targets["expr"])).float()
     weights = weights / weights[target].mean()
-    layers = [Linear(WIDTH, head.hidden), ReLU(), Linear(head.hidden, CLASSES)] if head.hidden else [
-        Linear(WIDTH, CLASSES)]
+    layers = (
+        [Linear(WIDTH, head.hidden), ReLU(), Linear(head.hidden, CLASSES)] if head.hidden else [Linear(WIDTH, CLASSES)]
+    )
     model, total, seen = Sequential(*layers), torch.zeros(()), 0
     matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     adam = torch.optim.Adam(model.parameters(), head.learning_rate, fused=True)

@@ -31,21 +31,41 @@ def add_command(commands, name: str, module: str, help: str) -> argparse.Argumen
 
 
 def add_store(command: argparse.ArgumentParser, tracking: bool = False) -> None:
-    command.add_argument("--store", type=Path, default=Store.default().root, metavar="DIR",
-                         help="where results are kept (default: $FRAMELIGHT_STORE or framelight-store)")
+    command.add_argument(
+        "--store",
+        type=Path,
+        default=Store.default().root,
+        metavar="DIR",
+        help="where results are kept (default: $FRAMELIGHT_STORE or framelight-store)",
+    )
     if tracking:
-        command.add_argument("--tracking-uri", default=Store.default().tracking_uri, metavar="URI",
-                             help="an MLflow server instead of the store's own database")
+        command.add_argument(
+            "--tracking-uri",
+            default=Store.default().tracking_uri,
+            metavar="URI",
+            help="an MLflow server instead of the store's own database",
+        )
 
 
 def add_jobs(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument("--jobs", type=positive_int, default=os.cpu_count() or 1, metavar="N",
-                         help=f"{what} (default: the number of cores)")
+    command.add_argument(
+        "--jobs",
+        type=positive_int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help=f"{what} (default: the number of cores)",
+    )
 
 
 def add_settings(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
-                         help="change a field of the recipe, as often as needed")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="change a field of the recipe, as often as needed",
+    )
 
 
 def positive_int(text: str) -> int:

@@ -35,8 +35,10 @@ def main(arguments: argparse.Namespace) -> None:
         except backbones.BackboneError as error:
             faults.append(f"{name}: {error}")
     print("\n".join(align_columns(lines, LEFT_ALIGNED)))
-    print(f"\nMACs are of one face crop, sizes of float32 weights or of an ONNX file, whose MACs are not known (-). "
-          f"Any timm model is a backbone too: timm:NAME. Trained and imported entries are in {folder}.")
+    print(
+        f"\nMACs are of one face crop, sizes of float32 weights or of an ONNX file, whose MACs are not known (-). "
+        f"Any timm model is a backbone too: timm:NAME. Trained and imported entries are in {folder}."
+    )
     for fault in faults:
         logger.warning(fault)
 
@@ -48,8 +50,16 @@ def backbones_dir(store: Store) -> Path:
 
 
 def _format_row(about: dict[str, Any]) -> tuple[str, ...]:
-    return (about["name"], str(about["input_size"]), _format_count(about["parameters"]), _format_count(about["macs"]),
-            str(about["embedding_width"]), f"{about['size_mb']:.1f} MB", _weights_origin(about), about["licence"])
+    return (
+        about["name"],
+        str(about["input_size"]),
+        _format_count(about["parameters"]),
+        _format_count(about["macs"]),
+        str(about["embedding_width"]),
+        f"{about['size_mb']:.1f} MB",
+        _weights_origin(about),
+        about["licence"],
+    )
 
 
 def _weights_origin(about: dict[str, Any]) -> str:
@@ -71,8 +81,12 @@ def _format_details(about: dict[str, Any]) -> str:
     card = about.pop("card", None) or {}
     macs = "not known" if about["macs"] is None else f"{about['macs']:,} for one crop"
     stored = "the file" if card.get("engine") else "float32"
-    shown = {**about, "parameters": f"{about['parameters']:,}", "macs": macs,
-             "size_mb": f"{about['size_mb']} ({stored})"}
+    shown = {
+        **about,
+        "parameters": f"{about['parameters']:,}",
+        "macs": macs,
+        "size_mb": f"{about['size_mb']} ({stored})",
+    }
     lines = list(_iter_fields({**shown, **{key: value for key, value in card.items() if key not in shown}}))
     width = max(len(key) for key, _ in lines)
     return "\n".join(f"{key:<{width}}  {value}" for key, value in lines)
@@ -100,7 +114,10 @@ def import_weights(arguments: argparse.Namespace) -> None:
     import backbones
 
     with console_logging(sys.stdout):
-        folder = backbones.import_file(arguments.file, arguments.name, backbones_dir(arguments.store),
-                                       arguments.architecture, arguments.classes)
-    print(f"\n{arguments.name} is in {folder}.\nUse it: framelight extract --backbone {arguments.name} --data DIR "
-          f"--store {arguments.store}, or name it in a recipe.")
+        folder = backbones.import_file(
+            arguments.file, arguments.name, backbones_dir(arguments.store), arguments.architecture, arguments.classes
+        )
+    print(
+        f"\n{arguments.name} is in {folder}.\nUse it: framelight extract --backbone {arguments.name} --data DIR "
+        f"--store {arguments.store}, or name it in a recipe."
+    )

@@ -15,8 +15,9 @@ def check(arguments: argparse.Namespace) -> int:
     from harness.inference.submission.file_format import NOTE
 
     if (arguments.folder / NOTE).is_file():
-        raise InputError(f"{arguments.folder} is a submission; name what it answers with --against LIST, "
-                         "a test list or its data set")
+        raise InputError(
+            f"{arguments.folder} is a submission; name what it answers with --against LIST, a test list or its data set"
+        )
     report = check_dataset(arguments.folder)
     print(render(report))
     return 2 if report.errors else 0
@@ -32,13 +33,24 @@ def _check_submission_files(arguments: argparse.Namespace) -> int:
 
 MAX_IDENTITIES, STILLS_PER_IDENTITY = 120, 4
 
+
 def make(arguments: argparse.Namespace) -> None:
     from harness.data.synthetic import make as write_dataset
     from harness.utils.progress import Progress
 
     with Progress("images", unit="image") as progress:
-        write_dataset(arguments.folder, videos=arguments.videos, frames=arguments.frames, seed=arguments.seed,
-             stills=arguments.stills, identities=min(MAX_IDENTITIES, arguments.stills // STILLS_PER_IDENTITY),
-             workers=arguments.jobs, progress=progress)
-    print(f"wrote {arguments.folder}: {arguments.videos} videos of {arguments.frames} frames, "
-          f"{arguments.stills} stills in {arguments.folder / 'stills'}", file=sys.stderr)
+        write_dataset(
+            arguments.folder,
+            videos=arguments.videos,
+            frames=arguments.frames,
+            seed=arguments.seed,
+            stills=arguments.stills,
+            identities=min(MAX_IDENTITIES, arguments.stills // STILLS_PER_IDENTITY),
+            workers=arguments.jobs,
+            progress=progress,
+        )
+    print(
+        f"wrote {arguments.folder}: {arguments.videos} videos of {arguments.frames} frames, "
+        f"{arguments.stills} stills in {arguments.folder / 'stills'}",
+        file=sys.stderr,
+    )

@@ -17,9 +17,19 @@ HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory M
 def main(arguments: argparse.Namespace) -> None:
     from harness.export.api import export, log_to_mlflow
 
-    result = export(arguments.run, arguments.out, arguments.format, precisions=arguments.precisions or (),
-                    embedding=arguments.embedding, calibration=arguments.calibration, data=arguments.data,
-                    store=arguments.store, seed=arguments.seed, force=arguments.force, log_model=False)
+    result = export(
+        arguments.run,
+        arguments.out,
+        arguments.format,
+        precisions=arguments.precisions or (),
+        embedding=arguments.embedding,
+        calibration=arguments.calibration,
+        data=arguments.data,
+        store=arguments.store,
+        seed=arguments.seed,
+        force=arguments.force,
+        log_model=False,
+    )
     print("\n".join(_summary_lines(result)))
     if not arguments.no_model:
         log_to_mlflow(result, arguments.store)
@@ -28,10 +38,13 @@ def main(arguments: argparse.Namespace) -> None:
 def _summary_lines(result: ExportResult) -> list[str]:
     first, record = result.files[0], result.record
     macs = "MACs not counted" if first.macs is None else f"{first.macs / 1e6:,.1f} M MACs a crop"
-    head = [f"{result.folder}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, "
-            f"{record.head}; {first.parameters:,} parameters, {macs}",
-            f"measured on {first.device}; differences and agreement on {first.crops:,} crops of the {record.split} "
-            f"split; {first.metric} of the run {first.run_value:.6f}", ""]
+    head = [
+        f"{result.folder}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, "
+        f"{record.head}; {first.parameters:,} parameters, {macs}",
+        f"measured on {first.device}; differences and agreement on {first.crops:,} crops of the {record.split} "
+        f"split; {first.metric} of the run {first.run_value:.6f}",
+        "",
+    ]
     rows = [(*HEADINGS, first.metric, "difference"), *map(_format_row, result.files)]
     return head + align_columns(rows)
 

@@ -12,6 +12,8 @@ def main(arguments: argparse.Namespace) -> None:
     dataset = open_dataset(arguments.data)
     options = ExtractionOptions(arguments.precision, arguments.compute, arguments.engine, arguments.jobs)
     entry, info = get_or_extract_features(arguments.backbone, arguments.backbone, dataset, arguments.store, options)
-    print(f"{entry.path}: {sum(entry.sequences.values())} frames in {len(entry.sequences)} sequences, "
-          f"{entry.widths['embeddings']} embedding and {entry.widths['scores']} score columns, {entry.dtype}; "
-          f"weights: {info.weights}")
+    print(
+        f"{entry.path}: {sum(entry.sequences.values())} frames in {len(entry.sequences)} sequences, "
+        f"{entry.widths['embeddings']} embedding and {entry.widths['scores']} score columns, {entry.dtype}; "
+        f"weights: {info.weights}"
+    )

@@ -49,8 +49,9 @@ def _check_board_options(arguments: argparse.Namespace) -> None:
     if asked and arguments.published:
         raise InputError(f"{asked[0]} compares your own runs; leave --published out, or ask for it in a second command")
     if asked and arguments.interval != "studentized":
-        raise InputError(f"{asked[0]} shows differences, whose intervals are studentized; leave --interval "
-                         f"{arguments.interval} out")
+        raise InputError(
+            f"{asked[0]} shows differences, whose intervals are studentized; leave --interval {arguments.interval} out"
+        )
     for option, kind in BOARD_OPTIONS.items():
         if getattr(arguments, option) is not None and not getattr(arguments, kind):
             raise InputError(f"--{option} is of --{kind}; add it")

@@ -42,8 +42,10 @@ def _error_message(error: Exception) -> str:
         where = f" {error.filename}" if error.filename else ""
         return f"cannot read or write{where}: {error.strerror or error}"
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return (f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno}); "
-            "this is a defect of Framelight or of a library: run again with --debug and report it")
+    return (
+        f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno}); "
+        "this is a defect of Framelight or of a library: run again with --debug and report it"
+    )
 
 
 def _exit_code(error: Exception) -> int:

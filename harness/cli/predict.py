@@ -22,15 +22,31 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.inference.live import LiveSummary
 
     done = predict(
-        arguments.input, arguments.runs, arguments.out, store=arguments.store, live=arguments.live,
-        seed=arguments.seed, render=arguments.render, force=arguments.force,
-        crops=True if arguments.crops else False if arguments.detect else None, detector=arguments.detector,
-        smallest=arguments.smallest, margin=arguments.margin, missing=arguments.missing, kernel=arguments.kernel,
-        radius=arguments.radius, seconds=arguments.seconds, engine=arguments.engine)
+        arguments.input,
+        arguments.runs,
+        arguments.out,
+        store=arguments.store,
+        live=arguments.live,
+        seed=arguments.seed,
+        render=arguments.render,
+        force=arguments.force,
+        crops=True if arguments.crops else False if arguments.detect else None,
+        detector=arguments.detector,
+        smallest=arguments.smallest,
+        margin=arguments.margin,
+        missing=arguments.missing,
+        kernel=arguments.kernel,
+        radius=arguments.radius,
+        seconds=arguments.seconds,
+        engine=arguments.engine,
+    )
     for note in done.notes:
         logger.info(f"note: {note}")
-    lines = [*_prediction_lines(done.result, True), *_live_lines(done)] if isinstance(done, LiveSummary) else \
-        [*_prediction_lines(done.result, done.is_video), *_speed_lines(done)]
+    lines = (
+        [*_prediction_lines(done.result, True), *_live_lines(done)]
+        if isinstance(done, LiveSummary)
+        else [*_prediction_lines(done.result, done.is_video), *_speed_lines(done)]
+    )
     print("\n".join([*lines, *map(str, done.files)]))
 
 
@@ -45,8 +61,9 @@ def _prediction_lines(reading: PredictionResult, film: bool) -> Iterator[str]:
         window = f"{one.kernel} of radius {one.radius}" if one.kernel != "none" else "no smoothing"
         yield f"run {one.name}: {one.task.name}, {one.label}, {window}"
     if not seen:
-        logger.info("note: no face was found; --smallest finds smaller ones, "
-                    "--crops reads images that are faces already")
+        logger.info(
+            "note: no face was found; --smallest finds smaller ones, --crops reads images that are faces already"
+        )
 
 
 def _speed_lines(done: PredictSummary) -> Iterator[str]:
@@ -59,6 +76,8 @@ def _speed_lines(done: PredictSummary) -> Iterator[str]:
 
 
 def _live_lines(watched: LiveSummary) -> Iterator[str]:
-    yield (f"{watched.frames / max(watched.seconds, 1e-9):.1f} frames a second, {watched.dropped:,} dropped; "
-           f"{watched.median:.0f} ms from a frame to its numbers (median; 95 %: {watched.p95:.0f})")
+    yield (
+        f"{watched.frames / max(watched.seconds, 1e-9):.1f} frames a second, {watched.dropped:,} dropped; "
+        f"{watched.median:.0f} ms from a frame to its numbers (median; 95 %: {watched.p95:.0f})"
+    )
     yield from watched.delays

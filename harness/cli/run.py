@@ -17,22 +17,43 @@ logger = logging.getLogger(__name__)
 
 def main(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
-    result = run(arguments.recipe, arguments.data, arguments.store, settings=arguments.settings, jobs=arguments.jobs,
-                 force=arguments.force)
+    result = run(
+        arguments.recipe,
+        arguments.data,
+        arguments.store,
+        settings=arguments.settings,
+        jobs=arguments.jobs,
+        force=arguments.force,
+    )
     outcome, store = result.outcome, result.store
-    found = [] if outcome.lost else [record for record in tracked_records(store)
-                                     if (record.task, record.data_digest) in outcome.boards]
-    print(format_leaderboard(board_rows(store.untracked if outcome.lost else store, boards=outcome.boards,
-                          from_store=outcome.lost is not None, published=_is_comparable_to_published(found))))
-    logger.info(f"{outcome.computed} jobs run, {outcome.kept} already finished, in {time.monotonic() - began:.0f} s; "
-                f"results in {store}")
+    found = (
+        []
+        if outcome.lost
+        else [record for record in tracked_records(store) if (record.task, record.data_digest) in outcome.boards]
+    )
+    print(
+        format_leaderboard(
+            board_rows(
+                store.untracked if outcome.lost else store,
+                boards=outcome.boards,
+                from_store=outcome.lost is not None,
+                published=_is_comparable_to_published(found),
+            )
+        )
+    )
+    logger.info(
+        f"{outcome.computed} jobs run, {outcome.kept} already finished, in {time.monotonic() - began:.0f} s; "
+        f"results in {store}"
+    )
     if outcome.lost:
         logger.warning(outcome.lost)
     if pictures := list_best_figures(store, found):
         logger.info("\n".join(["pictures of the best run of each board:", *pictures]))
     for record in outcome.failures:
-        logger.info(f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "
-                    f"{record.error}")
+        logger.info(
+            f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "
+            f"{record.error}"
+        )
     return 1 if outcome.failures or outcome.lost else 0
 
 

@@ -14,16 +14,29 @@ if TYPE_CHECKING:
 
 MAX_NAMES = 3
 """Videos that a line names before it counts the rest."""
-SOURCES = {"frames file": "the frames file", "list of frames": "the list of frames",
-           "video file": "the video file (its frames and one more)", "annotation": "the annotation",
-           "last crop": "the last crop"}
+SOURCES = {
+    "frames file": "the frames file",
+    "list of frames": "the list of frames",
+    "video file": "the video file (its frames and one more)",
+    "annotation": "the annotation",
+    "last crop": "the last crop",
+}
 
 
 def main(arguments: argparse.Namespace) -> None:
     from harness.inference.api import submit
 
-    done = submit(arguments.run, arguments.data, arguments.out, split=arguments.split, format=arguments.format,
-                  frames=arguments.frames, videos=arguments.videos, store=arguments.store, seed=arguments.seed)
+    done = submit(
+        arguments.run,
+        arguments.data,
+        arguments.out,
+        split=arguments.split,
+        format=arguments.format,
+        frames=arguments.frames,
+        videos=arguments.videos,
+        store=arguments.store,
+        seed=arguments.seed,
+    )
     print("\n".join(_summary_lines(done)))
 
 
@@ -31,15 +44,18 @@ def _summary_lines(done: Submission) -> list[str]:
     note = done.note
     window = f"{note['kernel']} of radius {note['radius']}" if note["radius"] else "no smoothing"
     mark = ", optimistic: it was chosen on the labels it was scored on" if note["optimistic"] else ""
-    said = [f"{done.folder}: {plural(note['files'], 'file')}, {note['rows']:,} predictions of task {note['task']}, "
-            f"{note['split']} split of {note['dataset']}",
-            f"run {note['job_id']}: {note['backbone']}, {note['features']}, {note['head']}, {window}, "
-            f"{note['protocol']}{mark}"]
+    said = [
+        f"{done.folder}: {plural(note['files'], 'file')}, {note['rows']:,} predictions of task {note['task']}, "
+        f"{note['split']} split of {note['dataset']}",
+        f"run {note['job_id']}: {note['backbone']}, {note['features']}, {note['head']}, {window}, "
+        f"{note['protocol']}{mark}",
+    ]
     if note["list"]:
         said.append(f"rows: the images of {note['list']}, in its order")
     if note["frame_counts"]:
-        counted = ", ".join(f"{plural(videos, 'video')} by {SOURCES[source]}"
-                            for source, videos in note["frame_counts"].items())
+        counted = ", ".join(
+            f"{plural(videos, 'video')} by {SOURCES[source]}" for source, videos in note["frame_counts"].items()
+        )
         said.append(f"lines: {counted}")
     if note["past_the_end"]:
         said.append(f"a crop past the last line, which takes part in smoothing alone: {_shorten(note['past_the_end'])}")
@@ -56,8 +72,10 @@ def _round_trip_line(trip: RoundTrip | None) -> str:
         known = f"{trip.record:.6f} in the run's record"
         if trip.moved:
             known += f" (outputs here differ by up to {trip.moved:.1g}, by rounding)"
-    return (f"round trip: {trip.metric} {trip.files:.6f} from the files, {trip.memory:.6f} in memory, {known}; "
-            f"{trip.frames:,} frames")
+    return (
+        f"round trip: {trip.metric} {trip.files:.6f} from the files, {trip.memory:.6f} in memory, {known}; "
+        f"{trip.frames:,} frames"
+    )
 
 
 def _shorten(names: Iterable[str]) -> str:

@@ -30,8 +30,11 @@ def main(arguments: argparse.Namespace) -> None:
     if not first:
         return
     print(_summary(backbones.read_card(outcome.folder), outcome.folder))
-    logger.info("it was trained before; --force trains it again" if outcome.kept else
-                f"trained in {time.monotonic() - began:.0f} s")
+    logger.info(
+        "it was trained before; --force trains it again"
+        if outcome.kept
+        else f"trained in {time.monotonic() - began:.0f} s"
+    )
     if outcome.lost:
         logger.warning(f"{outcome.lost}; the backbone is whole in {outcome.folder}")
 

@@ -22,9 +22,12 @@ from harness.utils.errors import InputError
 
 FILES = {"train": "training.csv", "validation": "validation.csv"}
 LIST_FOLDERS = ("Manually_Annotated_file_lists", ".", "Manually_Annotated")
-IMAGE_FOLDERS = ("Manually_Annotated_Images", "Manually_Annotated/Manually_Annotated_Images",
-                 "Manually_Annotated_compressed/Manually_Annotated_Images",
-                 "Manually_Annotated_compressed/Manually_Annotated/Manually_Annotated_Images")
+IMAGE_FOLDERS = (
+    "Manually_Annotated_Images",
+    "Manually_Annotated/Manually_Annotated_Images",
+    "Manually_Annotated_compressed/Manually_Annotated_Images",
+    "Manually_Annotated_compressed/Manually_Annotated/Manually_Annotated_Images",
+)
 IMAGE_COLUMN, BOX_COLUMNS = "subDirectory_filePath", ("face_x", "face_y", "face_width", "face_height")
 HEADER = (IMAGE_COLUMN, *BOX_COLUMNS, "facial_landmarks", "expression", "valence", "arousal")
 READ_COLUMNS = tuple(name for name in HEADER if name != "facial_landmarks")
@@ -56,14 +59,18 @@ class CsvImageList:
 class AffectNet2017(ImageLayout):
     """Every image is its own subject. The lists' landmarks are not read."""
 
-    layout = ("AffectNet of 2017 (Manually_Annotated_file_lists/training.csv and validation.csv, "
-              "Manually_Annotated_Images/<folder>/<image>)")
+    layout = (
+        "AffectNet of 2017 (Manually_Annotated_file_lists/training.csv and validation.csv, "
+        "Manually_Annotated_Images/<folder>/<image>)"
+    )
 
     def __init__(self, root: Path):
         self.root = Path(root)
         self.name = folder_name(self.root)
-        self.images = next((self.root / folder for folder in IMAGE_FOLDERS if (self.root / folder).is_dir()),
-                           self.root / IMAGE_FOLDERS[0])
+        self.images = next(
+            (self.root / folder for folder in IMAGE_FOLDERS if (self.root / folder).is_dir()),
+            self.root / IMAGE_FOLDERS[0],
+        )
         self._lists: dict[str, CsvImageList] = {}
 
     @classmethod
@@ -85,8 +92,10 @@ class AffectNet2017(ImageLayout):
         if problems is not None:
             problems.extend(listed.faults)
         if not listed.there.any():
-            raise InputError(f"{self.images}: none of the {len(listed.there):,} images that {listed.table.path} names "
-                             f"exists, nor the first, {listed.names[0] if len(listed.names) else ''}")
+            raise InputError(
+                f"{self.images}: none of the {len(listed.there):,} images that {listed.table.path} names "
+                f"exists, nor the first, {listed.names[0] if len(listed.names) else ''}"
+            )
         rows = np.flatnonzero(listed.there & listed.expressive & listed.sound)
         names = tuple(listed.names[rows].tolist())
         return Stills(
@@ -102,8 +111,10 @@ class AffectNet2017(ImageLayout):
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
         listed = self.image_list(split)
-        counts = {affectnet_labels.NO_EXPRESSION: int((~listed.expressive & listed.sound).sum()),
-                  "no image file": int((~listed.there & listed.expressive).sum())}
+        counts = {
+            affectnet_labels.NO_EXPRESSION: int((~listed.expressive & listed.sound).sum()),
+            "no image file": int((~listed.there & listed.expressive).sum()),
+        }
         return {why: count for why, count in counts.items() if count}
 
     def image_list(self, split: str) -> CsvImageList:
@@ -118,8 +129,10 @@ class AffectNet2017(ImageLayout):
             path, lines = listed.table.path, listed.table.lines
             absent = np.flatnonzero(~listed.there & listed.expressive)
             if len(absent):
-                message = (f"{len(absent):,} of {len(lines):,} images are not there, the first "
-                           f"{listed.names[absent[0]]}; they are left out")
+                message = (
+                    f"{len(absent):,} of {len(lines):,} images are not there, the first "
+                    f"{listed.names[absent[0]]}; they are left out"
+                )
                 yield Problem(WARNING, "missing image", message, path, int(lines[absent[0]]))
             bare = np.flatnonzero(np.isnan(listed.boxes[:, 0]) & listed.there & listed.expressive)
             if len(bare):
@@ -152,11 +165,16 @@ def _find_list(root: Path, split: str) -> Path | None:
 
 def _read_image_list(path: Path, images: Path) -> CsvImageList:
     table = read_csv_columns(path, READ_COLUMNS, HEADER)
-    boxes = {name: np.where(np.isin(np.char.lower(table.columns[name]), MISSING_VALUES), "", table.columns[name])
-             for name in BOX_COLUMNS}
+    boxes = {
+        name: np.where(np.isin(np.char.lower(table.columns[name]), MISSING_VALUES), "", table.columns[name])
+        for name in BOX_COLUMNS
+    }
     table = replace(table, columns={**table.columns, **boxes})
-    rules = {"expression": (affectnet_labels.CODE_RULE, 10), "valence": (affectnet_labels.AFFECT_RULE, -2),
-             "arousal": (affectnet_labels.AFFECT_RULE, -2)} | dict.fromkeys(BOX_COLUMNS, (BOX_RULE, np.nan))
+    rules = {
+        "expression": (affectnet_labels.CODE_RULE, 10),
+        "valence": (affectnet_labels.AFFECT_RULE, -2),
+        "arousal": (affectnet_labels.AFFECT_RULE, -2),
+    } | dict.fromkeys(BOX_COLUMNS, (BOX_RULE, np.nan))
     rows, values, faults = np.arange(len(table)), {}, list(table.faults)
     for name, (rule, missing) in rules.items():
         values[name], wrong = parse_numbers(table, name, rows, rule, missing)

@@ -55,8 +55,10 @@ class AffectNet2021(ImageLayout):
     The images are faces already, and landmarks are not read.
     """
 
-    layout = ("AffectNet of 2021 (train_set/images/0.jpg, train_set/annotations/0_exp.npy, 0_val.npy and 0_aro.npy, "
-              "val_set alike)")
+    layout = (
+        "AffectNet of 2021 (train_set/images/0.jpg, train_set/annotations/0_exp.npy, 0_val.npy and 0_aro.npy, "
+        "val_set alike)"
+    )
 
     def __init__(self, root: Path):
         self.root = Path(root)
@@ -83,14 +85,23 @@ class AffectNet2021(ImageLayout):
             problems.extend(found.faults)
         rows = np.flatnonzero(found.expressive)
         names = tuple(f"{FOLDERS[split]}/{found.names[row]}" for row in rows)
-        return Stills(tuple(found.images[row] for row in rows), np.arange(len(rows)), names,
-                      affectnet_labels.expressions(found.labels[rows, 0].astype(np.int64)),
-                      affectnet_labels.affects(found.labels[rows, 1], found.labels[rows, 2]), None, AFFECTNET)
+        return Stills(
+            tuple(found.images[row] for row in rows),
+            np.arange(len(rows)),
+            names,
+            affectnet_labels.expressions(found.labels[rows, 0].astype(np.int64)),
+            affectnet_labels.affects(found.labels[rows, 1], found.labels[rows, 2]),
+            None,
+            AFFECTNET,
+        )
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
         found = self.image_list(split)
-        counts = {affectnet_labels.NO_EXPRESSION: int((found.labels[:, 0] >= len(AFFECTNET)).sum()),
-                  "no _exp.npy file": len(self._names_without_expression(found)), "no image file": len(found.unused)}
+        counts = {
+            affectnet_labels.NO_EXPRESSION: int((found.labels[:, 0] >= len(AFFECTNET)).sum()),
+            "no _exp.npy file": len(self._names_without_expression(found)),
+            "no image file": len(found.unused),
+        }
         return {why: count for why, count in counts.items() if count}
 
     def image_list(self, split: str) -> FolderImageList:
@@ -110,8 +121,10 @@ class AffectNet2021(ImageLayout):
                 yield Problem(WARNING, "missing image", message, folder / "images")
             halves = np.flatnonzero(found.expressive & np.isnan(found.labels[:, 1:]).any(axis=1))
             if len(halves):
-                message = (f"{len(halves):,} images have no _val.npy or no _aro.npy, the first "
-                           f"{found.names[halves[0]]}; they have no such label")
+                message = (
+                    f"{len(halves):,} images have no _val.npy or no _aro.npy, the first "
+                    f"{found.names[halves[0]]}; they have no such label"
+                )
                 yield Problem(WARNING, "no annotation", message, folder / "annotations")
 
     def summary(self) -> tuple[tuple[str, str], ...]:
@@ -139,8 +152,13 @@ def _read_image_list(folder: Path) -> FolderImageList:
     stems = [_stem(name) for name in names]
     labels, faults = _read_annotations(annotations, stems)
     held = {name.removesuffix("_exp.npy") for name in os.listdir(annotations) if name.endswith("_exp.npy")}
-    return FolderImageList(tuple(images / name for name in names), tuple(names), labels,
-                     tuple(sorted(held.difference(stems), key=lambda stem: (len(stem), stem))), tuple(faults))
+    return FolderImageList(
+        tuple(images / name for name in names),
+        tuple(names),
+        labels,
+        tuple(sorted(held.difference(stems), key=lambda stem: (len(stem), stem))),
+        tuple(faults),
+    )
 
 
 def _read_annotations(annotations: Path, stems: list[str]) -> tuple[np.ndarray, list[Problem]]:
@@ -148,7 +166,7 @@ def _read_annotations(annotations: Path, stems: list[str]) -> tuple[np.ndarray, 
 
     def read_block(start: int) -> tuple[list[list[float]], list[Problem]]:
         wrong: list[Problem] = []
-        return [_read_labels(reader, annotations, stem, wrong) for stem in stems[start:start + BLOCK]], wrong
+        return [_read_labels(reader, annotations, stem, wrong) for stem in stems[start : start + BLOCK]], wrong
 
     values, faults = [], []
     with ThreadPoolExecutor(READERS) as pool, Progress("annotations", unit="image") as progress:

@@ -20,8 +20,11 @@ from harness.data.problems import ERROR, Problem
 from harness.metrics.tasks import ACTION_UNITS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
 
-EMPTY_TARGETS = {"expr": np.zeros(0, np.int64), "va": np.zeros((0, 2), np.float32),
-         "au": np.zeros((0, len(ACTION_UNITS)), np.int8)}
+EMPTY_TARGETS = {
+    "expr": np.zeros(0, np.int64),
+    "va": np.zeros((0, 2), np.float32),
+    "au": np.zeros((0, len(ACTION_UNITS)), np.int8),
+}
 
 
 class CropFolders(Mapping[str, Sequence]):
@@ -37,8 +40,13 @@ class CropFolders(Mapping[str, Sequence]):
         if name not in self.names:
             raise KeyError(name)
         try:
-            found = sorted({int(match[1]): file for file in sorted(os.listdir(self.folder / name), reverse=True)
-                            if (match := CROP_PATTERN.fullmatch(file))}.items())
+            found = sorted(
+                {
+                    int(match[1]): file
+                    for file in sorted(os.listdir(self.folder / name), reverse=True)
+                    if (match := CROP_PATTERN.fullmatch(file))
+                }.items()
+            )
         except (FileNotFoundError, NotADirectoryError):
             found = []
         images = tuple(self.folder / name / file for _, file in found)

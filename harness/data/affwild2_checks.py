@@ -92,8 +92,10 @@ def _find_leaks(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
         for video in sorted(set(members[second]) - set(shared)):
             other = sources.get(source_video(video))
             if other is not None and other not in members[second]:
-                message = (f"'{video}' ({second} of task {task}) and '{other}' ({first}) were cut from one video; "
-                           "their backgrounds are the same")
+                message = (
+                    f"'{video}' ({second} of task {task}) and '{other}' ({first}) were cut from one video; "
+                    "their backgrounds are the same"
+                )
                 yield Problem(WARNING, "shared video", message, *_find_source_line(dataset, task, second, video))
 
 
@@ -132,8 +134,10 @@ def _far_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> It
         if last > 2 * end + LAST_CROP_TOLERANCE:
             sequence = dataset.sequences[video]
             image = sequence.images[int(np.searchsorted(sequence.frames, last))]
-            message = (f"the last crop is of frame {last:,}, but the annotations of '{video}' end at frame {end:,}; "
-                       "take it out if its name is no frame number")
+            message = (
+                f"the last crop is of frame {last:,}, but the annotations of '{video}' end at frame {end:,}; "
+                "take it out if its name is no frame number"
+            )
             yield Problem(WARNING, "last crop", message, image)
 
 

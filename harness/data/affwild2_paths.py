@@ -20,8 +20,10 @@ CHALLENGES = {
 SPLIT_FOLDERS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validation_Set",)}
 LATER_MTL_LIST = "MTL_Challenge_test_set_release.txt"
 """The multi-task test list since the fourth challenge."""
-MTL_FILES = {"train": ("train_set.txt", "training_set_annotations.txt"),
-             "validation": ("validation_set.txt", "validation_set_annotations.txt")}
+MTL_FILES = {
+    "train": ("train_set.txt", "training_set_annotations.txt"),
+    "validation": ("validation_set.txt", "validation_set_annotations.txt"),
+}
 CROP_FOLDERS = ("cropped", "cropped_aligned")
 FRAME_ZERO = "a crop of frame 0, but frame numbers start at 1; take it out, or number the crops from 1"
 CROP_PATTERN = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
@@ -53,8 +55,9 @@ def locate_folders(root: Path) -> AffWild2Folders:
         raise InputError(f"{root}: no folder 'Third ABAW Annotations' with a challenge in it, and no test list")
     if crops is None:
         found = "annotations" if annotations else "test lists"
-        raise InputError(f"{root}: {found} but no face crops; unpack them as {root}/cropped/<video>/00001.jpg "
-                         "(or cropped_aligned/)")
+        raise InputError(
+            f"{root}: {found} but no face crops; unpack them as {root}/cropped/<video>/00001.jpg (or cropped_aligned/)"
+        )
     return AffWild2Folders(
         root, annotations, crops, _find_annotation_files(annotations) if annotations else {}, lists, frame_lists
     )
@@ -112,8 +115,9 @@ def _test_list_folders(root: Path, annotations: Path | None) -> list[Path]:
 
 def _find_test_lists(places: list[Path]) -> dict[str, Path]:
     names = {task: (name, LATER_MTL_LIST) if task == "mtl" else (name,) for task, (_, name) in CHALLENGES.items()}
-    found = {task: [path for place in places for name in names[task] if (path := _find_entry(place, name))]
-             for task in names}
+    found = {
+        task: [path for place in places for name in names[task] if (path := _find_entry(place, name))] for task in names
+    }
     return {task: paths[0] for task, paths in found.items() if paths}
 
 

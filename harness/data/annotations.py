@@ -43,8 +43,9 @@ class Rule:
 
 
 AFFECT_RULE = Rule(float, lambda v: ((v >= -1) & (v <= 1)) | (v == -5), "a number from -1 to 1, or -5 for no label")
-EXPRESSION_RULE = Rule(int, lambda v: (v >= -1) & (v < len(EXPRESSIONS)),
-                       f"a class from 0 to {len(EXPRESSIONS) - 1}, or -1 for no label")
+EXPRESSION_RULE = Rule(
+    int, lambda v: (v >= -1) & (v < len(EXPRESSIONS)), f"a class from 0 to {len(EXPRESSIONS) - 1}, or -1 for no label"
+)
 ACTION_UNIT_RULE = Rule(int, lambda v: (v >= -1) & (v <= 1), "0, 1, or -1 for no label")
 
 
@@ -80,8 +81,9 @@ def read_text(path: Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file ({error.reason} at byte {error.start}); put the annotation "
-                         "itself there") from error
+        raise InputError(
+            f"{path}: not a text file ({error.reason} at byte {error.start}); put the annotation itself there"
+        ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -106,8 +108,9 @@ def frame_faults(path: Path, task: str, formats: Mapping[str, AnnotationFormat] 
     yield from file_faults(path, (layout.header,), lambda cells: row_fault(cells, layout.names, layout.rule))
 
 
-def read_multitask(path: Path,
-                   formats: Mapping[str, AnnotationFormat] = FORMATS) -> tuple[ImageRows, dict[str, np.ndarray]]:
+def read_multitask(
+    path: Path, formats: Mapping[str, AnnotationFormat] = FORMATS
+) -> tuple[ImageRows, dict[str, np.ndarray]]:
     """The rows of an MTL file in file order, duplicates kept, and targets `va`, `expr`, `au` as `Labels` has them.
 
     formats: what the cells may hold, by output. Raises InputError with file and line at the first fault.
@@ -142,8 +145,9 @@ def read_image_rows(path: Path) -> ImageRows:
     rows = _parse_image_rows("\n".join(lines))
     if len(rows.frame) != len(lines):
         number = next(i for i, line in enumerate(lines, start=2) if not IMAGE_PATTERN.match(line))
-        raise InputError(f"{path}:{number}: '{lines[number - 2][:60]}' does not start with an image, "
-                         "such as video1/00001.jpg")
+        raise InputError(
+            f"{path}:{number}: '{lines[number - 2][:60]}' does not start with an image, such as video1/00001.jpg"
+        )
     return rows
 
 
@@ -199,8 +203,9 @@ def first_fault_error(found: Iterator[Problem], path: Path) -> InputError:
     return fault.to_exception() if fault else InputError(f"{path}: cannot be read as an annotation file")
 
 
-def file_faults(path: Path, headers: tuple[tuple[str, ...], ...],
-           row_fault: Callable[[list[str]], str | None]) -> Iterator[Problem]:
+def file_faults(
+    path: Path, headers: tuple[tuple[str, ...], ...], row_fault: Callable[[list[str]], str | None]
+) -> Iterator[Problem]:
     """Every fault of a file with one of these headers, in line order; row_fault: what is wrong with a line's cells."""
     try:
         text = read_text(path)

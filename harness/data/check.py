@@ -46,8 +46,20 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
         problems.append(Problem(ERROR, "empty split", "there is no annotated row at all", dataset.root))
     problems.extend(dataset.find_problems(crops))
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
-    return DatasetReport(dataset.root, dataset.name, dataset.layout, dataset.noun, dataset.temporal, dataset.summary(),
-                  len(crops), files, sum(map(len, crops.values())), tuple(counts), tests, tuple(ordered))
+    return DatasetReport(
+        dataset.root,
+        dataset.name,
+        dataset.layout,
+        dataset.noun,
+        dataset.temporal,
+        dataset.summary(),
+        len(crops),
+        files,
+        sum(map(len, crops.values())),
+        tuple(counts),
+        tests,
+        tuple(ordered),
+    )
 
 
 def render(report: DatasetReport | StillsReport, limit: int | None = None) -> str:
@@ -79,8 +91,11 @@ def _scan_crops(dataset: VideoLayout, problems: list[Problem], images: bool) -> 
 
 def _find_image_faults(sequence: Sequence) -> dict[int, Problem]:
     faults = ((i, image_fault(path)) for i, path in enumerate(sequence.images))
-    return {i: Problem(WARNING, "image", f"{fault}; it counts as a missing crop", sequence.images[i])
-            for i, fault in faults if fault}
+    return {
+        i: Problem(WARNING, "image", f"{fault}; it counts as a missing crop", sequence.images[i])
+        for i, fault in faults
+        if fault
+    }
 
 
 def _missing_splits(dataset: VideoLayout, task: str) -> Iterator[Problem]:

@@ -14,8 +14,11 @@ from harness.utils.text import plural, ruled_table
 
 LINE_WIDTH = 100
 CELL_WIDTH = 18
-TITLES = {"expr": "expressions of valid rows", "au": "action units present in valid rows",
-          "va": "valence and arousal of valid rows"}
+TITLES = {
+    "expr": "expressions of valid rows",
+    "au": "action units present in valid rows",
+    "va": "valence and arousal of valid rows",
+}
 
 
 def render_report(report: DatasetReport, limit: int | None) -> str:
@@ -31,10 +34,15 @@ def render_report(report: DatasetReport, limit: int | None) -> str:
 def _format_header(report: DatasetReport) -> str:
     unit = report.noun if report.temporal else "block"
     good = f", {report.crops:,} of them whole" if report.crops != report.images else ""
-    lines = [("layout", report.layout), ("folder", str(report.root)), *report.summary,
-             ("images", f"{report.images:,} in {plural(report.sequences, unit)}{good}")]
-    lines += [("test", f"{test.task}: {plural(test.sequences, unit)}, {test.cropped:,} with crops")
-              for test in report.tests]
+    lines = [
+        ("layout", report.layout),
+        ("folder", str(report.root)),
+        *report.summary,
+        ("images", f"{report.images:,} in {plural(report.sequences, unit)}{good}"),
+    ]
+    lines += [
+        ("test", f"{test.task}: {plural(test.sequences, unit)}, {test.cropped:,} with crops") for test in report.tests
+    ]
     return format_summary_lines(report.name, lines)
 
 
@@ -52,8 +60,17 @@ def _format_splits(report: DatasetReport) -> str:
     table = [header]
     for counts in report.counts:
         name = counts.task if counts.task == counts.output else f"{counts.task} {counts.output}"
-        table.append((name, counts.split, f"{counts.units:,}", f"{counts.rows:,}", f"{counts.valid:,}",
-                      f"{counts.cropped:,}", f"{100 * counts.coverage:.1f} %"))
+        table.append(
+            (
+                name,
+                counts.split,
+                f"{counts.units:,}",
+                f"{counts.rows:,}",
+                f"{counts.valid:,}",
+                f"{counts.cropped:,}",
+                f"{100 * counts.coverage:.1f} %",
+            )
+        )
     return "\n".join(ruled_table(table, left=2))
 
 
@@ -76,16 +93,23 @@ def format_distribution(title: str, heads: list[str], rows: list[tuple[str, list
 
 def class_rows(spreads: Sequence[Mapping[str, int]], totals: Sequence[int]) -> list[tuple[str, list[str]]]:
     """Count and share of each class, a cell for each spread."""
-    return [(name, [f"{spread[name]:,} {100 * spread[name] / total:6.1f} %" for spread, total in zip(spreads, totals)])
-            for name in spreads[0]]
+    return [
+        (name, [f"{spread[name]:,} {100 * spread[name] / total:6.1f} %" for spread, total in zip(spreads, totals)])
+        for name in spreads[0]
+    ]
 
 
 def affect_rows(spreads: Sequence[Mapping[str, tuple]]) -> list[tuple[str, list[str]]]:
     """Range, mean and deviation of valence and arousal, a cell for each spread."""
     formats: Mapping[str, Callable[[tuple], str]] = {
-        "range": lambda v: f"{v[0]:+.3f} to {v[1]:+.3f}", "mean, std": lambda v: f"{v[2]:+.3f}, {v[3]:.3f}"}
-    return [(f"{name} {word}", [write(spread[name]) for spread in spreads])
-            for name in AFFECTS for word, write in formats.items()]
+        "range": lambda v: f"{v[0]:+.3f} to {v[1]:+.3f}",
+        "mean, std": lambda v: f"{v[2]:+.3f}, {v[3]:.3f}",
+    }
+    return [
+        (f"{name} {word}", [write(spread[name]) for spread in spreads])
+        for name in AFFECTS
+        for word, write in formats.items()
+    ]
 
 
 def format_problems(report: ProblemReport, limit: int | None) -> str:
@@ -108,14 +132,23 @@ def _format_problem(problem: Problem, report: ProblemReport) -> str:
     start = f"{problem.severity:<7}  "
     if len(start + where + problem.message) <= LINE_WIDTH:
         return start + where + problem.message
-    lines = [start + where.rstrip(), _hanging_indent(" " * len(start), problem.message)] if where else \
-        [_hanging_indent(start, problem.message)]
+    lines = (
+        [start + where.rstrip(), _hanging_indent(" " * len(start), problem.message)]
+        if where
+        else [_hanging_indent(start, problem.message)]
+    )
     return "\n".join(lines)
 
 
 def _hanging_indent(start: str, text: str) -> str:
-    return textwrap.fill(text, LINE_WIDTH, initial_indent=start, subsequent_indent=" " * len(start),
-                         break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(
+        text,
+        LINE_WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def render_stills(report: StillsReport, limit: int | None) -> str:
@@ -133,21 +166,31 @@ def _format_stills_header(report: StillsReport) -> str:
     images = f"{report.images:,}"
     if report.whole not in (None, report.images):
         images += f", {report.whole:,} of them whole"
-    return format_summary_lines(report.name, [("layout", report.layout), ("folder", str(report.root)), *report.summary,
-                              ("images", images)])
+    return format_summary_lines(
+        report.name, [("layout", report.layout), ("folder", str(report.root)), *report.summary, ("images", images)]
+    )
 
 
 def _format_stills_splits(report: StillsReport) -> str:
     if not report.counts:
         return ""
-    rows = [(one.split, f"{one.images:,}", "-" if one.subjects is None else f"{one.subjects:,}", f"{one.boxed:,}",
-             f"{one.expressive:,}") for one in report.counts]
+    rows = [
+        (
+            one.split,
+            f"{one.images:,}",
+            "-" if one.subjects is None else f"{one.subjects:,}",
+            f"{one.boxed:,}",
+            f"{one.expressive:,}",
+        )
+        for one in report.counts
+    ]
     return "\n".join(ruled_table([("split", "images", "subjects", "with a box", "with an expression"), *rows]))
 
 
 def _format_excluded(report: StillsReport) -> str:
-    return "\n".join(f"left out of {one.split}: {count:,} {why}" for one in report.counts
-                     for why, count in one.left_out.items())
+    return "\n".join(
+        f"left out of {one.split}: {count:,} {why}" for one in report.counts for why, count in one.left_out.items()
+    )
 
 
 def _format_stills_distributions(counts: tuple[StillsCounts, ...]) -> Iterator[str]:
@@ -157,5 +200,6 @@ def _format_stills_distributions(counts: tuple[StillsCounts, ...]) -> Iterator[s
         yield format_distribution("expressions", [one.split for one in expressive], rows)
     moved = [one for one in counts if one.affects]
     if moved:
-        yield format_distribution("valence and arousal", [one.split for one in moved],
-                          affect_rows([one.affects for one in moved]))
+        yield format_distribution(
+            "valence and arousal", [one.split for one in moved], affect_rows([one.affects for one in moved])
+        )

@@ -74,8 +74,7 @@ def check_stills(source: ImageLayout, images: bool = True) -> StillsReport:
         problems.extend(source.find_problems())
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
     whole = sum(one.images for one in counts) - faulty if images else None
-    return StillsReport(source.root, source.name, source.layout, source.summary(), whole, tuple(counts),
-                        tuple(ordered))
+    return StillsReport(source.root, source.name, source.layout, source.summary(), whole, tuple(counts), tuple(ordered))
 
 
 def _find_image_faults(stills: Stills) -> list[Problem]:
@@ -94,8 +93,15 @@ def _count_split(split: str, stills: Stills, left_out: Mapping[str, int]) -> Sti
     classes = dict(zip(stills.classes, np.bincount(labelled, minlength=len(stills.classes)).tolist()))
     boxed = 0 if stills.boxes is None else int((~np.isnan(stills.boxes[:, 0])).sum())
     subjects = len(np.unique(stills.subject))
-    return StillsCounts(split, len(stills), None if subjects == len(stills) else subjects, boxed, left_out, classes,
-                        _affect_statistics(stills))
+    return StillsCounts(
+        split,
+        len(stills),
+        None if subjects == len(stills) else subjects,
+        boxed,
+        left_out,
+        classes,
+        _affect_statistics(stills),
+    )
 
 
 def _affect_statistics(stills: Stills) -> dict[str, tuple[float, float, float, float]]:

@@ -33,15 +33,20 @@ def read_csv_columns(path: Path, wanted: tuple[str, ...], header: tuple[str, ...
         raise InputError(f"{path}: not a text file ({error.reason}); put the list itself there") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    found = Table(path, {name: np.concatenate(column) for name, column in zip(wanted, zip(*blocks))},
-                  np.concatenate(lines), tuple(faults))
+    found = Table(
+        path,
+        {name: np.concatenate(column) for name, column in zip(wanted, zip(*blocks))},
+        np.concatenate(lines),
+        tuple(faults),
+    )
     if not len(found) and not faults:
         raise InputError(f"{path}:1: no row follows the header; each row is one image")
     return found
 
 
-def _read_blocks(path: Path, reader: Iterator[list[str]], wanted: tuple[str, ...], header: tuple[str, ...],
-            faults: list[Problem]) -> Iterator[tuple[list[int], tuple[tuple[str, ...], ...]]]:
+def _read_blocks(
+    path: Path, reader: Iterator[list[str]], wanted: tuple[str, ...], header: tuple[str, ...], faults: list[Problem]
+) -> Iterator[tuple[list[int], tuple[tuple[str, ...], ...]]]:
     """Line numbers and wanted columns of each block; rows of another width than the first become faults."""
     try:
         first = [cell.strip() for cell in next(reader, [])]
@@ -51,8 +56,11 @@ def _read_blocks(path: Path, reader: Iterator[list[str]], wanted: tuple[str, ...
         rows = chain([first], reader) if bare else reader
         while block := [(reader.line_num, row) for row in islice(rows, BLOCK_ROWS)]:
             sound = [(line, row) for line, row in block if len(row) == len(names)]
-            faults += [Problem(ERROR, "row", f"{len(row)} columns, but there must be {len(names)}", path, line)
-                       for line, row in block if row and len(row) != len(names)]
+            faults += [
+                Problem(ERROR, "row", f"{len(row)} columns, but there must be {len(names)}", path, line)
+                for line, row in block
+                if row and len(row) != len(names)
+            ]
             if sound:
                 columns = tuple(tuple(row[place] for _, row in sound) for place in places)
                 yield [line for line, _ in sound], columns

@@ -33,7 +33,7 @@ class Table:
         return len(self.lines)
 
     def nonempty_rows(self, *names: str) -> np.ndarray:
-        """bool [N]: rows with a non-empty cell in one of these columns; absent columns are empty."""
+        """Bool [N]: rows with a non-empty cell in one of these columns; absent columns are empty."""
         filled = [self.columns[name] != "" for name in names if name in self.columns]
         return np.any(filled, axis=0) if filled else np.zeros(len(self), bool)
 
@@ -47,8 +47,7 @@ def read_table(path: Path) -> Table:
     if not any(header):
         raise InputError(f"{path}: the table is empty; its first line names the columns image,expression,...")
     if missing:
-        raise InputError(f"{path}:1: no column {' and no column '.join(missing)}; "
-                         f"the columns are {', '.join(header)}")
+        raise InputError(f"{path}:1: no column {' and no column '.join(missing)}; the columns are {', '.join(header)}")
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise InputError(f"{path}:1: column {twice[0]} is there twice; remove one")
     if not rows and not faults:
@@ -77,7 +76,7 @@ def _read_rows(path: Path) -> tuple[list[str], list[list[str]], list[int], list[
 
 
 def parse_splits(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
-    """str [N] split of each row, `val` read as `validation`; '' for a cell that names none, which is a fault."""
+    """Str [N] split of each row, `val` read as `validation`; '' for a cell that names none, which is a fault."""
     return _parse_codes(table, "split", np.arange(len(table)), SPLIT_NAMES, "", np.str_)
 
 
@@ -85,16 +84,18 @@ def parse_targets(table: Table, output: str, rows: np.ndarray) -> tuple[np.ndarr
     """Targets of the rows (shapes and marks as in `Labels`); empty and faulty cells have none."""
     if output == "expr":
         return _parse_codes(table, "expression", rows, EXPRESSION_NAMES | {"": -1}, -1, np.int64)
-    names, rule, dtype = (AFFECTS, AFFECT_RULE, np.float32) if output == "va" else \
-        (ACTION_UNITS, ACTION_UNIT_RULE, np.int8)
+    names, rule, dtype = (
+        (AFFECTS, AFFECT_RULE, np.float32) if output == "va" else (ACTION_UNITS, ACTION_UNIT_RULE, np.int8)
+    )
     missing = -5 if output == "va" else -1
     found = [parse_numbers(table, name, rows, rule, missing) for name in names]
     values = np.stack([column for column, _ in found], axis=1).astype(dtype)
     return values, tuple(fault for _, faults in found for fault in faults)
 
 
-def _parse_codes(table: Table, column: str, rows: np.ndarray, codes: Mapping, missing: object,
-           dtype: type) -> tuple[np.ndarray, tuple[Problem, ...]]:
+def _parse_codes(
+    table: Table, column: str, rows: np.ndarray, codes: Mapping, missing: object, dtype: type
+) -> tuple[np.ndarray, tuple[Problem, ...]]:
     names, index = np.unique(np.char.lower(table.columns[column][rows]), return_inverse=True)
     known = np.array([name in codes for name in names.tolist()], dtype=bool)
     values = np.array([codes.get(name, missing) for name in names.tolist()], dtype=dtype)
@@ -120,8 +121,9 @@ def _unknown_value_message(column: str, cell: str, codes: Mapping) -> str:
     return f"unknown {column} '{cell}'; " + (f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}")
 
 
-def parse_numbers(table: Table, column: str, rows: np.ndarray, rule: Rule,
-            missing: float) -> tuple[np.ndarray, tuple[Problem, ...]]:
+def parse_numbers(
+    table: Table, column: str, rows: np.ndarray, rule: Rule, missing: float
+) -> tuple[np.ndarray, tuple[Problem, ...]]:
     """The column's numbers in the rows, [N]; `missing` in empty and in faulty cells, and where it is absent."""
     if column not in table.columns:
         return np.full(len(rows), missing), ()
@@ -133,7 +135,10 @@ def parse_numbers(table: Table, column: str, rows: np.ndarray, rule: Rule,
     except (ValueError, OverflowError):
         pass
     messages = [rule.fault(column, cell) for cell in cells.tolist()]
-    faults = tuple(Problem(ERROR, column, message, table.path, int(table.lines[row]))
-                   for row, message in zip(rows, messages) if message)
+    faults = tuple(
+        Problem(ERROR, column, message, table.path, int(table.lines[row]))
+        for row, message in zip(rows, messages)
+        if message
+    )
     values = np.array([missing if message else rule.number(cell) for cell, message in zip(cells.tolist(), messages)])
     return values, faults

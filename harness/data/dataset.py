@@ -46,8 +46,15 @@ class Labels:
 
     def take(self, rows: np.ndarray) -> Labels:
         """The rows of a boolean mask or an index array, same names."""
-        return Labels(self.sequences, self.sequence[rows], self.frame[rows], self.units, self.unit[rows],
-                      self.groups, {name: values[rows] for name, values in self.targets.items()})
+        return Labels(
+            self.sequences,
+            self.sequence[rows],
+            self.frame[rows],
+            self.units,
+            self.unit[rows],
+            self.groups,
+            {name: values[rows] for name, values in self.targets.items()},
+        )
 
 
 class Dataset(ABC):

@@ -37,8 +37,12 @@ def sequence_digest(sequence: Sequence, cache: JsonCache | None = None) -> str:
     return found
 
 
-def dataset_digest(dataset: Dataset, cache: Path | None = None, names: Iterable[str] | None = None,
-                   progress: Callable[[int, int], None] | None = None) -> str:
+def dataset_digest(
+    dataset: Dataset,
+    cache: Path | None = None,
+    names: Iterable[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> str:
     """16 hex digits over the names and crops of the sequences `names` (default: all of them).
 
     cache: file that remembers digests; progress: called with sequences done and in all.

@@ -55,7 +55,7 @@ def list_image_names(folder: Path | str) -> list[str]:
 
 
 def existence_mask(folder: Path, names: Iterable[str]) -> np.ndarray:
-    """bool [N]: which of the files `sub/name.jpg` are in the folder; each sub-folder is listed once."""
+    """Bool [N]: which of the files `sub/name.jpg` are in the folder; each sub-folder is listed once."""
     held: dict[str, frozenset[str]] = {}
     found = []
     for name in names:

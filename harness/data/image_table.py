@@ -47,7 +47,7 @@ class ImageTable(VideoLayout):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        return root.is_file() and root.suffix.lower() == ".csv" or (root / "labels.csv").is_file()
+        return (root.is_file() and root.suffix.lower() == ".csv") or (root / "labels.csv").is_file()
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
@@ -60,7 +60,7 @@ class ImageTable(VideoLayout):
 
     @cached_property
     def subjects(self) -> np.ndarray:
-        """str [N]: each row's subject; its image where none is named."""
+        """Str [N]: each row's subject; its image where none is named."""
         images = self.table.columns["image"]
         named = self.table.columns.get("subject", np.full(len(images), ""))
         return np.where(named == "", images, named)
@@ -71,25 +71,29 @@ class ImageTable(VideoLayout):
 
     @cached_property
     def image_exists(self) -> np.ndarray:
-        """bool [N]: rows whose image file exists; InputError when none does."""
+        """Bool [N]: rows whose image file exists; InputError when none does."""
         present = np.array([os.path.isfile(path) for path in self.paths], dtype=bool)
         if len(present) and not present.any():
-            raise InputError(f"{self.csv}: none of its {len(present):,} image files exists, nor the first, "
-                             f"{self.paths[0]}; paths in the table are relative to its folder")
+            raise InputError(
+                f"{self.csv}: none of its {len(present):,} image files exists, nor the first, "
+                f"{self.paths[0]}; paths in the table are relative to its folder"
+            )
         return present
 
     @cached_property
     def sequences(self) -> Mapping[str, Sequence]:
         found = {}
         for start in range(0, len(self.table), BLOCK):
-            rows = start + np.flatnonzero(self.image_exists[start:start + BLOCK])
+            rows = start + np.flatnonzero(self.image_exists[start : start + BLOCK])
             name = _block_name(start // BLOCK)
             found[name] = Sequence(name, (rows - start + 1).astype(np.int32), tuple(self.paths[row] for row in rows))
         return found
 
     def tasks(self) -> tuple[str, ...]:
-        whole = {output: all(name in self.table.columns for name in names) and self.table.nonempty_rows(*names).any()
-                 for output, names in TARGET_COLUMNS.items()}
+        whole = {
+            output: all(name in self.table.columns for name in names) and self.table.nonempty_rows(*names).any()
+            for output, names in TARGET_COLUMNS.items()
+        }
         return tuple(name for name, task in TASKS.items() if all(whole[output.name] for output in task.outputs))
 
     def splits(self, task: str) -> tuple[str, ...]:
@@ -102,8 +106,10 @@ class ImageTable(VideoLayout):
 
     def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
         rows = np.flatnonzero((self.split == split) & self.image_exists)
-        return {name: rows[rows // BLOCK == int(name.rpartition("-")[2])] % BLOCK + 1
-                for name in self.sequence_names(task, split)}
+        return {
+            name: rows[rows // BLOCK == int(name.rpartition("-")[2])] % BLOCK + 1
+            for name in self.sequence_names(task, split)
+        }
 
     def test_sequence_names(self, task: str) -> tuple[str, ...]:
         rows = self._labeled_rows(task, "test") if task in self.tasks() else ()
@@ -119,8 +125,15 @@ class ImageTable(VideoLayout):
             targets[output.name] = self._parse_targets(output.name, rows, problems)
         units, unit = np.unique(self.subjects[rows], return_inverse=True)
         names = tuple(units.tolist())
-        return Labels(tuple(self.sequences), (rows // BLOCK).astype(np.int32), (rows % BLOCK + 1).astype(np.int32),
-                      names, unit.astype(np.int32), names, targets)
+        return Labels(
+            tuple(self.sequences),
+            (rows // BLOCK).astype(np.int32),
+            (rows % BLOCK + 1).astype(np.int32),
+            names,
+            unit.astype(np.int32),
+            names,
+            targets,
+        )
 
     def labels_digest(self, task: str, split: str) -> str:
         """Hash of the CSV's bytes, and of the seed where it makes the split."""
@@ -140,8 +153,14 @@ class ImageTable(VideoLayout):
         }
         expression = np.full(len(rows), -1, np.int64) if found["expr"] is None else found["expr"]
         names, subject = np.unique(self.subjects[rows], return_inverse=True)
-        return Stills(tuple(self.paths[row] for row in rows), subject.astype(np.int64), tuple(names.tolist()),
-                      expression, found["va"], found["au"])
+        return Stills(
+            tuple(self.paths[row] for row in rows),
+            subject.astype(np.int64),
+            tuple(names.tolist()),
+            expression,
+            found["va"],
+            found["au"],
+        )
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
         yield from (*self.table.faults, *self.split_faults)
@@ -212,8 +231,10 @@ class ImageTable(VideoLayout):
             start, key = first[inverse[row]], (inverse[row], self.split[row])
             if key not in said and self.split[start]:
                 said.add(key)
-                message = (f"subject '{names[inverse[row]]}' is in {self.split[row]} here and in {self.split[start]} "
-                           f"on line {self.table.lines[start]}; keep each subject in one split")
+                message = (
+                    f"subject '{names[inverse[row]]}' is in {self.split[row]} here and in {self.split[start]} "
+                    f"on line {self.table.lines[start]}; keep each subject in one split"
+                )
                 yield Problem(ERROR, "leak", message, self.csv, int(self.table.lines[row]))
 
 

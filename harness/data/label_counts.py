@@ -41,12 +41,20 @@ def count_labels(task: str, split: str, labels: Labels, crops: Mapping[str, np.n
         target = labels.targets[output.name]
         valid = output.valid(target)
         units = len(np.unique(labels.unit))
-        yield LabelCounts(task, split, output.name, units, len(labels), int(valid.sum()), int((valid & cropped).sum()),
-                     _label_distribution(output, target[valid]))
+        yield LabelCounts(
+            task,
+            split,
+            output.name,
+            units,
+            len(labels),
+            int(valid.sum()),
+            int((valid & cropped).sum()),
+            _label_distribution(output, target[valid]),
+        )
 
 
 def crop_mask(labels: Labels, crops: Mapping[str, np.ndarray]) -> np.ndarray:
-    """bool [N]: rows whose frame has a crop."""
+    """Bool [N]: rows whose frame has a crop."""
     held = [np.int64(i) << 32 | crops[name].astype(np.int64) for i, name in enumerate(labels.sequences)]
     row = labels.sequence.astype(np.int64) << 32 | labels.frame
     return np.isin(row, np.concatenate(held)) if held else np.zeros(len(labels), bool)

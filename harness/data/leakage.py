@@ -38,8 +38,9 @@ def _compute_stills_digest(root: Path, cache: Path) -> str:
     from harness.data.registry import open_stills
 
     source = open_stills(root)
-    return content_hash([source.stills(split).digest(cache) for split in ("train", "validation")
-                   if split in source.splits()], 16)
+    return content_hash(
+        [source.stills(split).digest(cache) for split in ("train", "validation") if split in source.splits()], 16
+    )
 
 
 if __name__ == "__main__":
@@ -49,9 +50,11 @@ if __name__ == "__main__":
         print(error, file=sys.stderr)
 
 
-TARGET_COLUMN_NAMES = {"expr": frozenset(name.lower() for name in (*EXPRESSIONS, "Contempt") if name != "Other"),
-         "va": frozenset(name.lower() for name in AFFECTS),
-         "au": frozenset(name.lower() for name in ACTION_UNITS)}
+TARGET_COLUMN_NAMES = {
+    "expr": frozenset(name.lower() for name in (*EXPRESSIONS, "Contempt") if name != "Other"),
+    "va": frozenset(name.lower() for name in AFFECTS),
+    "au": frozenset(name.lower() for name in ACTION_UNITS),
+}
 """What score columns are called that predict an output; `Other` is what any classifier may call its rest."""
 
 COMPARED_SPLITS = (REPORTED, "test")
@@ -82,8 +85,10 @@ def warn_scores_leak_targets(features: Iterable[tuple[str, str, str, Sequence[st
             found.setdefault(task, []).append(backbone)
     if found:
         named = "; ".join(f"{task}: {', '.join(dict.fromkeys(names))}" for task, names in found.items())
-        logger.warning(f"features hold scores that already predict what the task asks for ({named}); "
-                       "their rows are flagged own_scores")
+        logger.warning(
+            f"features hold scores that already predict what the task asks for ({named}); "
+            "their rows are flagged own_scores"
+        )
 
 
 def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]], root: Path, cache: Path) -> None:
@@ -96,8 +101,10 @@ def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]],
     known = stills_digest(root, cache) if tuned else None
     named = [name for name, card in tuned.items() if known and card.get("data_digest") == known]
     if named:
-        logger.warning(f"the epoch of {', '.join(named)} was chosen by the {REPORTED} split of {root} itself, so what "
-                       "it scores there is optimistic under any protocol; train it with --set expressions.held_out=0.1")
+        logger.warning(
+            f"the epoch of {', '.join(named)} was chosen by the {REPORTED} split of {root} itself, so what "
+            "it scores there is optimistic under any protocol; train it with --set expressions.held_out=0.1"
+        )
 
 
 def warn_near_duplicates(dataset: Dataset, labels: Mapping[str, str], images: str, store: Store) -> list[NearDuplicate]:
@@ -128,8 +135,10 @@ def _format_warning(dataset: Dataset, found: list[NearDuplicate], path: Path) ->
     shown = ", ".join(f"{pair.image} = {pair.training_image}" for pair in found[:MAX_EXAMPLES])
     rest = f" and {len(found) - MAX_EXAMPLES:,} more" if len(found) > MAX_EXAMPLES else ""
     crops = "1 crop shows" if len(found) == 1 else f"{len(found):,} crops show"
-    return (f"{dataset.root}: {crops} in {found[0].split} the very picture of a crop in {TRAINING} "
-            f"(task {tasks}), so part of what is scored was trained on: {shown}{rest}; all pairs: {path}")
+    return (
+        f"{dataset.root}: {crops} in {found[0].split} the very picture of a crop in {TRAINING} "
+        f"(task {tasks}), so part of what is scored was trained on: {shown}{rest}; all pairs: {path}"
+    )
 
 
 def _test_sequence_names(dataset: Dataset, tasks: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -148,14 +157,18 @@ def _load_or_compute_hashes(dataset: Dataset, path: Path) -> CropHashes:
     from harness.data.near_duplicates import CropHashes, hash_crops
     from harness.utils.progress import Progress
 
-    with suppress(OSError, ValueError, KeyError):
-        with np.load(path, allow_pickle=False) as kept:
-            return CropHashes(tuple(kept["names"].tolist()), kept["ends"], kept["hashes"], kept["shows"])
+    with suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as kept:
+        return CropHashes(tuple(kept["names"].tolist()), kept["ends"], kept["hashes"], kept["shows"])
     with Progress("looking for identical crops", unit="sequence") as progress:
         hashes = hash_crops(dataset, progress)
     with atomic_write(path) as aside, open(aside, "wb") as file:
-        np.savez(file, names=np.array(hashes.names, dtype=np.str_), ends=hashes.ends, hashes=hashes.hashes,
-                 shows=hashes.shows)
+        np.savez(
+            file,
+            names=np.array(hashes.names, dtype=np.str_),
+            ends=hashes.ends,
+            hashes=hashes.hashes,
+            shows=hashes.shows,
+        )
     return hashes
 
 
@@ -171,5 +184,7 @@ def _read_pairs(path: Path) -> list[NearDuplicate]:
     from harness.data.near_duplicates import NearDuplicate
 
     with open(path, encoding="utf-8", newline="") as file:
-        return [NearDuplicate(row["split"], row["image"], row["training_image"], tuple(row["tasks"].split("+")))
-                for row in csv.DictReader(file)]
+        return [
+            NearDuplicate(row["split"], row["image"], row["training_image"], tuple(row["tasks"].split("+")))
+            for row in csv.DictReader(file)
+        ]

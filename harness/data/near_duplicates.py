@@ -73,13 +73,15 @@ def hash_crops(dataset: Dataset, progress: Callable[[int, int], None] | None = N
             )
             if progress is not None:
                 progress(len(found), len(names))
-    hashes, shows = (np.concatenate(parts) for parts in zip(*found)) if found else (np.zeros(0, np.uint64),
-                                                                                     np.zeros(0, bool))
+    hashes, shows = (
+        (np.concatenate(parts) for parts in zip(*found)) if found else (np.zeros(0, np.uint64), np.zeros(0, bool))
+    )
     return CropHashes(names, np.cumsum([len(part) for part, _ in found]), hashes, shows)
 
 
-def find_near_duplicates(dataset: Dataset, tasks: Iterable[str], hashes: CropHashes, training: str,
-               others: Iterable[str]) -> list[NearDuplicate]:
+def find_near_duplicates(
+    dataset: Dataset, tasks: Iterable[str], hashes: CropHashes, training: str, others: Iterable[str]
+) -> list[NearDuplicate]:
     """Crops of the splits `others` that are also in the split `training` of the same task, each with the likest there.
 
     No label is read. Splits that a task does not have are passed over.
@@ -184,7 +186,7 @@ class _HashIndex:
     def crops_with_hash(self, value: int) -> np.ndarray:
         """The places of values[value]."""
         end = self.begin[value + 1] if value + 1 < len(self.begin) else None
-        return self.places[self.begin[value]:end]
+        return self.places[self.begin[value] : end]
 
 
 def _open_grayscale(path: Path) -> Image.Image:

@@ -56,7 +56,7 @@ def _data_offset(data: bytes) -> int:
 def _parse_header(data: bytes) -> np.dtype:
     """The kind of value that a header announces."""
     try:
-        header = ast.literal_eval(data[HEADER_OFFSETS[data[6]]:].decode("latin-1").strip())
+        header = ast.literal_eval(data[HEADER_OFFSETS[data[6]] :].decode("latin-1").strip())
         shape, kind = header["shape"], np.lib.format.descr_to_dtype(header["descr"])
         count = prod(shape)
     except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError) as error:

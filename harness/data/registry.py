@@ -13,12 +13,7 @@ from harness.data.layouts import ImageLayout, VideoLayout, describe_layouts, det
 from harness.data.vggface2 import VGGFace2
 from harness.utils.errors import InputError
 
-STILLS_LAYOUTS: tuple[type[ImageLayout], ...] = (
-    TableStills,
-    AffectNet2021,
-    AffectNet2017,
-    VGGFace2,
-)
+STILLS_LAYOUTS: tuple[type[ImageLayout], ...] = (TableStills, AffectNet2021, AffectNet2017, VGGFace2)
 
 
 def open_stills(root: Path, seed: int = 0) -> ImageLayout:
@@ -40,10 +35,7 @@ def detect_stills_layout(root: Path) -> type[ImageLayout] | None:
     return detect_layout(Path(root), STILLS_LAYOUTS)
 
 
-DATASET_LAYOUTS: tuple[type[VideoLayout], ...] = (
-    AffWild2,
-    ImageTable,
-)
+DATASET_LAYOUTS: tuple[type[VideoLayout], ...] = (AffWild2, ImageTable)
 
 
 def open_dataset(root: Path | str, seed: int = 0) -> VideoLayout:
@@ -80,8 +72,10 @@ def open_dataset(root: Path | str, seed: int = 0) -> VideoLayout:
         return found.open(root, seed)
     stills = detect_stills_layout(root)
     if stills is not None:
-        raise InputError(f"{root}: {stills.layout}: a backbone can be trained on it (framelight train-backbone), "
-                         f"but heads learn from {describe_layouts(DATASET_LAYOUTS)}")
+        raise InputError(
+            f"{root}: {stills.layout}: a backbone can be trained on it (framelight train-backbone), "
+            f"but heads learn from {describe_layouts(DATASET_LAYOUTS)}"
+        )
     raise InputError(f"{root}: not in a layout that is known here. Known: {describe_layouts(DATASET_LAYOUTS)}")
 
 

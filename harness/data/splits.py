@@ -43,7 +43,8 @@ def make_splits(protocol: Protocol, task: Task, training: Labels) -> tuple[Split
 
 def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
     """int64 [V, K]: of each unit its valid rows of every output, and of them those of every class, action unit and
-    quadrant of valence and arousal."""
+    quadrant of valence and arousal.
+    """
     columns = []
     for output in task.outputs:
         valid = output.valid(labels.targets[output.name])
@@ -53,7 +54,7 @@ def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
 
 
 def _trait_masks(output: Output, target: np.ndarray) -> list[np.ndarray]:
-    """bool [N] each: which valid rows have a trait, the first being all of them."""
+    """Bool [N] each: which valid rows have a trait, the first being all of them."""
     everything = np.ones(len(target), bool)
     if output.name == "expr":
         return [everything, *(target == code for code in range(len(EXPRESSIONS)))]
@@ -72,5 +73,12 @@ def _select_rows(labels: Labels, rows: np.ndarray) -> Labels:
     """The rows, with only the sequence names that they still use."""
     taken = labels.take(np.flatnonzero(rows))
     used, sequence = np.unique(taken.sequence, return_inverse=True)
-    return Labels(tuple(labels.sequences[i] for i in used), sequence.astype(np.int32), taken.frame,
-                  taken.units, taken.unit, taken.groups, taken.targets)
+    return Labels(
+        tuple(labels.sequences[i] for i in used),
+        sequence.astype(np.int32),
+        taken.frame,
+        taken.units,
+        taken.unit,
+        taken.groups,
+        taken.targets,
+    )

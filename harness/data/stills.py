@@ -49,8 +49,9 @@ class Stills:
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
         images = tuple(self.images[row] for row in rows.tolist())
         va, au, boxes = (None if part is None else part[rows] for part in (self.va, self.au, self.boxes))
-        return replace(self, images=images, subject=self.subject[rows], expression=self.expression[rows],
-                       va=va, au=au, boxes=boxes)
+        return replace(
+            self, images=images, subject=self.subject[rows], expression=self.expression[rows], va=va, au=au, boxes=boxes
+        )
 
     def digest(self, cache: Path | None = None, progress: Callable[[int, int], None] | None = None) -> str:
         """16 hex digits over the images' names and bytes, and everything that is known of them, in row order.
@@ -58,10 +59,10 @@ class Stills:
         cache: file that remembers the digests of images by their stat; progress: called with images done and in all.
         """
         kept, found = digest_cache(cache), []
-        blocks = [self.images[start:start + BLOCK_IMAGES] for start in range(0, len(self), BLOCK_IMAGES)]
+        blocks = [self.images[start : start + BLOCK_IMAGES] for start in range(0, len(self), BLOCK_IMAGES)]
         with ThreadPoolExecutor(READERS) as pool:
             for start in range(0, len(blocks), BLOCKS_BETWEEN_SAVES):
-                for value in pool.map(partial(_digest_images, kept), blocks[start:start + BLOCKS_BETWEEN_SAVES]):
+                for value in pool.map(partial(_digest_images, kept), blocks[start : start + BLOCKS_BETWEEN_SAVES]):
                     found.append(value)
                     if progress is not None:
                         progress(min(len(found) * BLOCK_IMAGES, len(self)), len(self))

@@ -17,9 +17,10 @@ MAX_RARE_GROUPS = 200
 """What more groups than this hold is spread evenly by chance alone."""
 
 
-def stratified_group_split(units: Sequence[str], groups: Sequence[str], fraction: float, seed: int,
-             presence: np.ndarray | None = None) -> np.ndarray:
-    """bool [V]: the units held out, nearest to `fraction` of them, whole groups, at least one on each side.
+def stratified_group_split(
+    units: Sequence[str], groups: Sequence[str], fraction: float, seed: int, presence: np.ndarray | None = None
+) -> np.ndarray:
+    """Bool [V]: the units held out, nearest to `fraction` of them, whole groups, at least one on each side.
 
     units, groups: V names each. presence: int [V, K], how often a unit has each of K things, such as rows of a class;
     each is spread over both sides in proportion, and the rarer it is the surer it is on both. A pure function of the
@@ -29,8 +30,10 @@ def stratified_group_split(units: Sequence[str], groups: Sequence[str], fraction
         raise InputError(f"the held-out fraction lies between 0 and 1, both excluded; got {fraction}")
     names, group = _index_groups(units, groups)
     if len(names) < 2:
-        raise InputError(f"cannot hold out a part of {len(units)} units in {len(names)} group: two groups of videos or "
-                         "subjects are needed; add data or use the protocol 'published'")
+        raise InputError(
+            f"cannot hold out a part of {len(units)} units in {len(names)} group: two groups of videos or "
+            "subjects are needed; add data or use the protocol 'published'"
+        )
     return _assign_parts(names, group, np.array([fraction, 1 - fraction]), seed, presence)[group] == 0
 
 
@@ -43,8 +46,10 @@ def stratified_group_kfold(
     """
     names, group = _index_groups(units, groups)
     if not 2 <= k <= len(names):
-        raise InputError(f"cannot make {k} folds of {len(units)} units in {len(names)} groups: at least 2 folds, and a "
-                         "group of videos or subjects for each; choose another --set protocol.folds, or add data")
+        raise InputError(
+            f"cannot make {k} folds of {len(units)} units in {len(names)} groups: at least 2 folds, and a "
+            "group of videos or subjects for each; choose another --set protocol.folds, or add data"
+        )
     return _assign_parts(names, group, np.full(k, 1 / k), seed, presence)[group]
 
 
@@ -57,8 +62,9 @@ def _index_groups(units: Sequence[str], groups: Sequence[str]) -> tuple[list[str
     return names, np.array([number[name] for name in groups], dtype=np.int64)
 
 
-def _assign_parts(names: list[str], group: np.ndarray, shares: np.ndarray, seed: int,
-           presence: np.ndarray | None) -> np.ndarray:
+def _assign_parts(
+    names: list[str], group: np.ndarray, shares: np.ndarray, seed: int, presence: np.ndarray | None
+) -> np.ndarray:
     """int64 [groups]: the part of each, parts being as large as their shares of the units."""
     order = np.array(sorted(range(len(names)), key=lambda i: hashlib.sha256(f"{seed}:{names[i]}".encode()).digest()))
     sizes = np.bincount(group, minlength=len(names))

@@ -28,8 +28,9 @@ def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str]) -> No
     )
     if done.returncode:
         cause = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise FramelightError(f"{root}: the check of its labels ended with {cause}; look at the folder with "
-                              "`framelight data check`")
+        raise FramelightError(
+            f"{root}: the check of its labels ended with {cause}; look at the folder with `framelight data check`"
+        )
     found = json.loads(done.stdout)
     for warning in found["warnings"]:
         logger.warning(warning)

@@ -54,8 +54,9 @@ class BoxList:
 class VGGFace2(ImageLayout):
     """Identities of `test/` are unseen in training. Any folder of `train/<identity>/*.jpg` is read alike."""
 
-    layout = ("VGGFace2 (train/<identity>/*.jpg; where there are, test/<identity>/*.jpg and "
-              "bb_landmark/loose_bb_train.csv)")
+    layout = (
+        "VGGFace2 (train/<identity>/*.jpg; where there are, test/<identity>/*.jpg and bb_landmark/loose_bb_train.csv)"
+    )
 
     def __init__(self, root: Path):
         self.root = Path(root)
@@ -98,10 +99,14 @@ class VGGFace2(ImageLayout):
         if self.validate_split(split) not in self._found:
             identities, keys = _scan_identities(self.root / split)
             if not identities.images:
-                raise InputError(f"{self.root / split}: no image in any of its {len(identities.empty):,} folders; "
-                                 "each identity is a folder of .jpg files")
-            path = next((path for folder in BOX_FOLDERS
-                         if (path := self.root / folder / f"loose_bb_{split}.csv").is_file()), None)
+                raise InputError(
+                    f"{self.root / split}: no image in any of its {len(identities.empty):,} folders; "
+                    "each identity is a folder of .jpg files"
+                )
+            path = next(
+                (path for folder in BOX_FOLDERS if (path := self.root / folder / f"loose_bb_{split}.csv").is_file()),
+                None,
+            )
             self._found[split] = identities, None if path is None else _read_boxes(path, keys)
         return self._found[split]
 
@@ -116,8 +121,11 @@ class VGGFace2(ImageLayout):
                 yield Problem(ERROR, "leak", message, self.root / "test" / name)
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        lists = [str(listed.path.relative_to(self.root)) for split in self.splits()
-                 if (listed := self.folders_and_boxes(split)[1]) is not None]
+        lists = [
+            str(listed.path.relative_to(self.root))
+            for split in self.splits()
+            if (listed := self.folders_and_boxes(split)[1]) is not None
+        ]
         return (("boxes", ", ".join(lists) if lists else "none: whole images are used"),)
 
     def _find_folder_problems(self, split: str) -> Iterator[Problem]:
@@ -137,8 +145,10 @@ class VGGFace2(ImageLayout):
         if listed is None:
             return
         if len(bare := np.flatnonzero(np.isnan(listed.boxes[:, 0]))):
-            message = (f"{len(bare):,} of {len(found.images):,} images have no box here, the first "
-                       f"{'/'.join(found.images[bare[0]].parts[-2:])}; they are used whole")
+            message = (
+                f"{len(bare):,} of {len(found.images):,} images have no box here, the first "
+                f"{'/'.join(found.images[bare[0]].parts[-2:])}; they are used whole"
+            )
             yield Problem(WARNING, "no box", message, listed.path)
         if listed.without:
             message = f"{len(listed.without):,} names are no image of {split}/, the first {listed.without[0]}"

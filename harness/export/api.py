@@ -39,10 +39,21 @@ class ExportResult:
     files: tuple[ExportRecord, ...]
 
 
-def export(run: str, out: Path | str, format: str = "onnx", *, precisions: Sequence[str] = (), embedding: bool = False,  # noqa: PLR0913 - public, one keyword for each option
-           calibration: int = 256, data: Path | str | None = None, store: Store | Path | str | None = None,
-           seed: int | None = None, force: bool = False, log_model: bool = True,
-           tracking_uri: str | None = None) -> ExportResult:
+def export(  # noqa: PLR0913 - public, one keyword for each option
+    run: str,
+    out: Path | str,
+    format: str = "onnx",
+    *,
+    precisions: Sequence[str] = (),
+    embedding: bool = False,
+    calibration: int = 256,
+    data: Path | str | None = None,
+    store: Store | Path | str | None = None,
+    seed: int | None = None,
+    force: bool = False,
+    log_model: bool = True,
+    tracking_uri: str | None = None,
+) -> ExportResult:
     """Export a run to files that take face crops, as `framelight export` does.
 
     Each file is checked against the run's predictions, scored and timed.

@@ -26,8 +26,10 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
         except CorruptImage:
             continue
     if not found:
-        raise FramelightError(f"{dataset.root}: no training crop of task {task} can be read; name a sound copy of the "
-                              "data set with --data DIR")
+        raise FramelightError(
+            f"{dataset.root}: no training crop of task {task} can be read; name a sound copy of the "
+            "data set with --data DIR"
+        )
     return found
 
 
@@ -40,5 +42,8 @@ def spread_evenly(sequences: list[tuple[Path, ...]], count: int) -> list[Path]:
         step = max(left // len(open_ones), 1)
         given = np.minimum(sizes[open_ones] - shares[open_ones], step)
         shares[open_ones] += np.where(np.cumsum(given) <= left, given, 0)
-    return [images[int(at)] for images, share in zip(sequences, shares.tolist())
-            for at in (np.arange(share) + 0.5) * len(images) / max(share, 1)]
+    return [
+        images[int(at)]
+        for images, share in zip(sequences, shares.tolist())
+        for at in (np.arange(share) + 0.5) * len(images) / max(share, 1)
+    ]

@@ -28,48 +28,91 @@ if TYPE_CHECKING:
     from harness.video.faces.boxes import Margin
 
 
-__all__ = ["CARD", "KIND", "VERSION", "make_card", "describe_file", "package_versions"]
+__all__ = ["CARD", "KIND", "VERSION", "describe_file", "make_card", "package_versions"]
 
 KIND, VERSION = "framelight export", 1
 INPUT = "crops"
 
 
-def make_card(chosen: FinishedRun, network: ExportNetwork, form: Format, embedding: bool, calibration: int,  # noqa: PLR0913 - each is a part of the card
-            causal: SmoothingParams | None = None, margin: Margin | None = None) -> dict[str, Any]:
+def make_card(  # noqa: PLR0913 - each is a part of the card
+    chosen: FinishedRun,
+    network: ExportNetwork,
+    form: Format,
+    embedding: bool,
+    calibration: int,
+    causal: SmoothingParams | None = None,
+    margin: Margin | None = None,
+) -> dict[str, Any]:
     """JSON values; `files` is left to be filled in. causal: what was chosen for live use, where that was done;
-    margin: of the crops that the run learned from, around the boxes of the default detector, where it is known."""
+    margin: of the crops that the run learned from, around the boxes of the default detector, where it is known.
+    """
     record, task, own = chosen.record, network.task, chosen.filter
     preprocessing, size = network.backbone.spec.preprocessing, network.size
     return {
-        "kind": KIND, "version": VERSION, "format": form.name, "task": task.name,
-        "input": {"name": INPUT, "dtype": "uint8", "layout": "NHWC", "colours": "RGB", "size": size,
-                  "any_size": form.any_size(network), "interpolation": preprocessing.interpolation,
-                  "what": "square crops of one face; resizing keeps no aspect ratio and is antialiased; "
-                          "normalisation is inside"},
+        "kind": KIND,
+        "version": VERSION,
+        "format": form.name,
+        "task": task.name,
+        "input": {
+            "name": INPUT,
+            "dtype": "uint8",
+            "layout": "NHWC",
+            "colours": "RGB",
+            "size": size,
+            "any_size": form.any_size(network),
+            "interpolation": preprocessing.interpolation,
+            "what": "square crops of one face; resizing keeps no aspect ratio and is antialiased; "
+            "normalisation is inside",
+        },
         "outputs": {"name": OUTPUTS, "columns": list(task.columns), "blocks": _blocks(network)},
         "embedding": {"name": EMBEDDING, "width": network.backbone.embedding_width} if embedding else None,
-        "thresholds": _thresholds(own), "smoothing": _smoothing(own),
+        "thresholds": _thresholds(own),
+        "smoothing": _smoothing(own),
         "causal": None if causal is None else {**_smoothing(causal), "thresholds": _thresholds(causal)},
         "margin": None if margin is None else {"scale": margin.scale, "dx": margin.dx, "dy": margin.dy},
-        "licence": network.backbone.spec.licence, "source": network.backbone.spec.source,
+        "licence": network.backbone.spec.licence,
+        "source": network.backbone.spec.source,
         "calibration": calibration,
-        "parameters": network.cost.parameters, "macs": network.cost.macs,
-        "run": {"run_id": record.group_id, "job_id": record.job_id, "seed": record.seed, "recipe": record.recipe,
-                "protocol": record.protocol, "optimistic": chosen.optimistic, "flags": list(record.flags),
-                "dataset": record.dataset, "data_digest": record.data_digest, "split": record.split,
-                "metric": record.metric, "value": record.metrics[record.metric], "ci_low": record.ci_low,
-                "ci_high": record.ci_high, "backbone": record.backbone, "backbone_weights": record.backbone_weights,
-                "weights_hash": record.weights_hash, "features": record.features, "head": record.head,
-                "environment": dict(record.environment)},
-        "versions": package_versions(), "files": []}
+        "parameters": network.cost.parameters,
+        "macs": network.cost.macs,
+        "run": {
+            "run_id": record.group_id,
+            "job_id": record.job_id,
+            "seed": record.seed,
+            "recipe": record.recipe,
+            "protocol": record.protocol,
+            "optimistic": chosen.optimistic,
+            "flags": list(record.flags),
+            "dataset": record.dataset,
+            "data_digest": record.data_digest,
+            "split": record.split,
+            "metric": record.metric,
+            "value": record.metrics[record.metric],
+            "ci_low": record.ci_low,
+            "ci_high": record.ci_high,
+            "backbone": record.backbone,
+            "backbone_weights": record.backbone_weights,
+            "weights_hash": record.weights_hash,
+            "features": record.features,
+            "head": record.head,
+            "environment": dict(record.environment),
+        },
+        "versions": package_versions(),
+        "files": [],
+    }
 
 
 def describe_file(form: Format, path: Path, precision: str) -> dict[str, Any]:
     """What identifies an exported file: `parts` are the sha256 of each file that it is made of; `size` is in bytes."""
     parts = {part.name: hash_file(part) for part in form.parts(path)}
     whole = parts[path.name] if len(parts) == 1 else hashlib.sha256("".join(parts.values()).encode()).hexdigest()
-    return {"precision": precision, "file": path.name, "parts": parts, "sha256": whole,
-            "size": sum(part.stat().st_size for part in form.parts(path))}
+    return {
+        "precision": precision,
+        "file": path.name,
+        "parts": parts,
+        "sha256": whole,
+        "size": sum(part.stat().st_size for part in form.parts(path)),
+    }
 
 
 def package_versions(
@@ -96,8 +139,16 @@ def package_versions(
 
 def _blocks(network: ExportNetwork) -> list[dict[str, Any]]:
     slices = network.task.slices()
-    return [{"name": VIEWS[output.name], "from": slices[output.name].start, "to": slices[output.name].stop,
-             "columns": list(output.columns), "activation": output.activation} for output in network.task.outputs]
+    return [
+        {
+            "name": VIEWS[output.name],
+            "from": slices[output.name].start,
+            "to": slices[output.name].stop,
+            "columns": list(output.columns),
+            "activation": output.activation,
+        }
+        for output in network.task.outputs
+    ]
 
 
 def _smoothing(own: SmoothingParams) -> dict[str, Any]:
@@ -120,7 +171,8 @@ class ExportedFile:
 @dataclass(frozen=True)
 class ExportCard:
     """run: what the card says of the run; filter, causal: what that chose to do with outputs, offline and, where that
-    was chosen, live; margin: of the crops it learned from, where it is known; files: by precision, at least one."""
+    was chosen, live; margin: of the crops it learned from, where it is known; files: by precision, at least one.
+    """
 
     run: Mapping[str, Any]
     task: Task
@@ -134,7 +186,8 @@ class ExportCard:
 
 def read_card(folder: Path) -> ExportCard:
     """InputError where the folder holds no card, or one of another version, or of a format that cannot be run here;
-    FramelightError where it cannot be understood."""
+    FramelightError where it cannot be understood.
+    """
     path = Path(folder) / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
@@ -145,8 +198,10 @@ def read_card(folder: Path) -> ExportCard:
     if not isinstance(card, dict) or card.get("kind") != KIND or not card.get("files"):
         raise InputError(f"{path} is not the card of an export")
     if card.get("version") != VERSION:
-        raise InputError(f"{path} is of version {card.get('version')}, but this Framelight reads version {VERSION}; "
-                         "export the run again")
+        raise InputError(
+            f"{path} is of version {card.get('version')}, but this Framelight reads version {VERSION}; "
+            "export the run again"
+        )
     form = require_runtime(str(card.get("format")))
     try:
         return _parse_card(card, form)
@@ -164,11 +219,15 @@ def _parse_card(card: Mapping[str, Any], form: Format) -> ExportCard:
         raise ValueError(f"it does not say the {absent[0]} of its run")
     causal, files = card["causal"], [_parse_file(one, form) for one in card["files"]]
     return ExportCard(
-        run, task, form, Preprocessing(card["input"]["size"], card["input"]["interpolation"]),
+        run,
+        task,
+        form,
+        Preprocessing(card["input"]["size"], card["input"]["interpolation"]),
         _parse_smoothing(card["smoothing"], card["thresholds"], task),
         None if causal is None else _parse_smoothing(causal, causal["thresholds"], task),
         None if margin is None else Margin(*(float(margin[name]) for name in ("scale", "dx", "dy"))),
-        {file.precision: file for file in files})
+        {file.precision: file for file in files},
+    )
 
 
 def _parse_smoothing(told: Mapping[str, Any], thresholds: Any, task: Task) -> SmoothingParams:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.export.formats import Format
 
-TEMPLATE = '''# pip install {packages}
+TEMPLATE = """# pip install {packages}
 # python example.py FACE.jpg [FILE]: what the exported file says of one face crop
 import json, os, sys, numpy as np, {imports}
 from PIL import Image
@@ -16,7 +16,7 @@ crop = np.array(Image.open(sys.argv[1]).convert("RGB").resize([card["input"]["si
 for block in card["outputs"]["blocks"]:
     values = dict(zip(block["columns"], outputs[block["from"]:block["to"]].astype(float).round(4).tolist()))
     print(block["name"], max(values, key=values.get) if block["activation"] == "softmax" else "", values)
-'''
+"""
 FILTERS = {"bilinear": "BILINEAR", "bicubic": "BICUBIC", "nearest": "NEAREST", "lanczos": "LANCZOS"}
 
 

@@ -36,9 +36,11 @@ class ExecuTorch:
     precisions = ("float32", "int8")
     packages = ("executorch", "torch", "numpy", "pillow")
     runtime = "executorch.runtime"
-    example = ("torch, executorch.runtime as runtime",
-               'method = runtime.Runtime.get().load_program(file).load_method("forward")\n'
-               "outputs = method.execute([torch.from_numpy(crop)])[0][0].numpy()")
+    example = (
+        "torch, executorch.runtime as runtime",
+        'method = runtime.Runtime.get().load_program(file).load_method("forward")\n'
+        "outputs = method.execute([torch.from_numpy(crop)])[0][0].numpy()",
+    )
 
     def missing(self) -> str:
         return "" if find_spec("executorch") else "pip install executorch (or 'framelight[deploy]')"
@@ -46,8 +48,9 @@ class ExecuTorch:
     def any_size(self, network: ExportNetwork) -> bool:
         return False
 
-    def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
-              embedding: bool = False) -> Path:
+    def write(
+        self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray, embedding: bool = False
+    ) -> Path:
         path = Path(folder) / file_name(self, precision)
         with conversion(network, "ExecuTorch", precision):
             program = _export_program(network, embedding)
@@ -71,11 +74,15 @@ class ExecuTorch:
                 names = program.load_method(NAMES_METHOD).execute([])[0].split()
                 method = program.load_method(FORWARD_METHOD)
         except (ValueError, RuntimeError, KeyError) as error:
-            raise FramelightError(f"ExecuTorch cannot open {path} ({printable(str(error))}); export it again"
-                                  ) from error
+            raise FramelightError(
+                f"ExecuTorch cannot open {path} ({printable(str(error))}); export it again"
+            ) from error
         size = method.metadata.input_tensor_meta(0).sizes()[1]
-        return single_crop_model(path, size, lambda crop: {
-            name: found.numpy() for name, found in zip(names, method.execute([torch.from_numpy(crop)]))})
+        return single_crop_model(
+            path,
+            size,
+            lambda crop: {name: found.numpy() for name, found in zip(names, method.execute([torch.from_numpy(crop)]))},
+        )
 
     def parts(self, path: Path) -> tuple[Path, ...]:
         return (path,)
@@ -118,8 +125,9 @@ def _lower(program: ExportedProgram, names: tuple[str, ...]) -> bytes:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()],
-                                       constant_methods={NAMES_METHOD: " ".join(names)})
+    edge = to_edge_transform_and_lower(
+        program, partitioner=[XnnpackPartitioner()], constant_methods={NAMES_METHOD: " ".join(names)}
+    )
     return edge.to_executorch().buffer
 
 

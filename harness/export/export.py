@@ -72,11 +72,19 @@ def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: P
     dataset = open_scored_dataset(chosen, entry, data)
     kept = chosen.load_predictions()
     crops = crop_paths(kept, dataset)
-    calibration = resize_batch(training_crops(dataset, chosen.configuration.task, wanted.calibration),
-                             network.backbone.spec.preprocessing)
+    calibration = resize_batch(
+        training_crops(dataset, chosen.configuration.task, wanted.calibration), network.backbone.spec.preprocessing
+    )
     margin = estimate_dataset_margin(entry.data_digest, open_detector("haar"), chosen.store)
-    card = make_card(chosen, network, wanted.form, wanted.embedding, len(calibration),
-                   causal.load_filter(chosen.store, chosen.record.job_id), margin)
+    card = make_card(
+        chosen,
+        network,
+        wanted.form,
+        wanted.embedding,
+        len(calibration),
+        causal.load_filter(chosen.store, chosen.record.job_id),
+        margin,
+    )
     made = []
     with replace_output_dir(out) as folder:
         for precision in wanted.ordered_precisions:
@@ -106,11 +114,14 @@ def open_network(chosen: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
     entry = FeatureStore(store.features).entry(chosen.configuration.entry)
     backbone = backbones.load(entry.backbone["reference"], store.backbones)
     if backbone.weights_hash != entry.backbone["weights_hash"]:
-        raise InputError(f"backbone {entry.backbone['reference']} has other weights than when run "
-                         f"{chosen.record.group_id} was made; run its recipe again")
+        raise InputError(
+            f"backbone {entry.backbone['reference']} has other weights than when run "
+            f"{chosen.record.group_id} was made; run its recipe again"
+        )
     if entry.compute != "float32":
-        logger.info(f"the run's features were computed in {entry.compute}, and files are written in float32: "
-                    "outputs differ")
+        logger.info(
+            f"the run's features were computed in {entry.compute}, and files are written in float32: outputs differ"
+        )
     model = load_model(chosen.folder, entry, chosen.configuration)
     return make_network(model, backbone, store.engines), entry
 
@@ -123,13 +134,17 @@ def open_scored_dataset(chosen: FinishedRun, entry: FeatureEntry, data: Path | N
     record, store = chosen.record, chosen.store
     root = data or locations.get_location(store, entry.data_digest)
     if root is None or not root.is_dir():
-        raise InputError(f"the data set {record.dataset} that run {record.group_id} was scored on is "
-                         f"{'not known to this store' if root is None else f'not at {root}'}; name it: --data DIR")
+        raise InputError(
+            f"the data set {record.dataset} that run {record.group_id} was scored on is "
+            f"{'not known to this store' if root is None else f'not at {root}'}; name it: --data DIR"
+        )
     dataset = open_dataset(root)
     fingerprint = DatasetFingerprint(dataset, store.digests)
     if not fingerprint.matches(record):
-        raise InputError(f"{root} is not the data set that run {record.group_id} was scored on ({record.dataset}, or "
-                         "its crops or annotations were altered); name that one with --data DIR")
+        raise InputError(
+            f"{root} is not the data set that run {record.group_id} was scored on ({record.dataset}, or "
+            "its crops or annotations were altered); name that one with --data DIR"
+        )
     locations.set_location(store, fingerprint.images, root)
     return dataset
 
@@ -137,29 +152,50 @@ def open_scored_dataset(chosen: FinishedRun, entry: FeatureEntry, data: Path | N
 def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[Path], place: Path) -> np.ndarray:
     """What the file gives for the crops; place: where outputs of a killed check are."""
     with Progress(path.name, unit="crop") as progress:
-        return compute_outputs(form.open(path, os.cpu_count() or 1), network.backbone.spec.preprocessing, crops, place,
-                       network.task.width, progress)
+        return compute_outputs(
+            form.open(path, os.cpu_count() or 1),
+            network.backbone.spec.preprocessing,
+            crops,
+            place,
+            network.task.width,
+            progress,
+        )
 
 
-def _export_record(chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path, file: dict[str, Any],
-           checked: ParityResult) -> ExportRecord:
+def _export_record(
+    chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path, file: dict[str, Any], checked: ParityResult
+) -> ExportRecord:
     record, cost = chosen.record, measure_cost(form.name, path, network.size)
     latency = {str(threads): {"median": own.median, "p95": own.p95} for threads, own in cost.latency.items()}
     return ExportRecord(
-        job_id=record.job_id, group_id=record.group_id, task=record.task, format=form.name,
-        precision=file["precision"], file=file["file"], sha256=file["sha256"], size=file["size"],
-        parameters=network.cost.parameters, macs=network.cost.macs, device=cost.device, versions=package_versions(),
-        latency=latency, memory=cost.memory, metric=record.metric, value=checked.value,
-        run_value=record.metrics[record.metric], largest=checked.largest, agreement=checked.agreement,
-        crops=checked.crops)
+        job_id=record.job_id,
+        group_id=record.group_id,
+        task=record.task,
+        format=form.name,
+        precision=file["precision"],
+        file=file["file"],
+        sha256=file["sha256"],
+        size=file["size"],
+        parameters=network.cost.parameters,
+        macs=network.cost.macs,
+        device=cost.device,
+        versions=package_versions(),
+        latency=latency,
+        memory=cost.memory,
+        metric=record.metric,
+        value=checked.value,
+        run_value=record.metrics[record.metric],
+        largest=checked.largest,
+        agreement=checked.agreement,
+        crops=checked.crops,
+    )
 
 
 def _save_record(store: Store, known: ExportRecord, checked: ParityResult) -> None:
     """The statistics first: who finds the document finds them too."""
     path = export_records.export_folder(store, known.job_id) / f"{known.format}-{known.precision}.npz"
-    with atomic_write(path) as aside:
-        with open(aside, "wb") as file:
-            job_statistics.save(file, checked.units, checked.statistics)
+    with atomic_write(path) as aside, open(aside, "wb") as file:
+        job_statistics.save(file, checked.units, checked.statistics)
     export_records.write(store, known)
 
 

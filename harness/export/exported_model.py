@@ -31,10 +31,12 @@ class ExportedModel:
         width = self.card.task.width
         found = [np.zeros((0, width), np.float32)]
         for start in range(0, len(crops), BATCH):
-            given = self._model(resize_batch(crops[start:start + BATCH], self.card.preprocessing)).get(OUTPUTS)
+            given = self._model(resize_batch(crops[start : start + BATCH], self.card.preprocessing)).get(OUTPUTS)
             if given is None or given.shape[1:] != (width,):
-                raise FramelightError(f"{self._path} gives no {OUTPUTS} of {width} columns, as task "
-                                      f"{self.card.task.name} has; export the run again with --force")
+                raise FramelightError(
+                    f"{self._path} gives no {OUTPUTS} of {width} columns, as task "
+                    f"{self.card.task.name} has; export the run again with --force"
+                )
             found.append(given)
         return np.concatenate(found).astype(np.float32, copy=False)
 
@@ -53,6 +55,8 @@ def open_exported(folder: Path, precision: str | None = None, threads: int = 1) 
     for name, digest in file.parts.items():
         path = folder / name
         if not path.is_file() or hash_file(path) != digest:
-            raise FramelightError(f"{path} is {'altered' if path.is_file() else 'gone'}: it is not the file that "
-                                  f"{CARD} speaks of; export the run again with --force")
+            raise FramelightError(
+                f"{path} is {'altered' if path.is_file() else 'gone'}: it is not the file that "
+                f"{CARD} speaks of; export the run again with --force"
+            )
     return ExportedModel(folder, card, file, threads)

@@ -26,7 +26,8 @@ FORMATS = {name: f"harness.export.{name}" for name in ("onnx", "openvino", "lite
 class Format(Protocol):
     """name: as users write it; precisions: those it has, float32 first; suffix: of its file, dot and all; packages:
     what one installs to run a file of it, its own first; runtime: the module that runs it; example: what example.py
-    imports, and its lines that run `file` on `crop`."""
+    imports, and its lines that run `file` on `crop`.
+    """
 
     name: str
     precisions: tuple[str, ...]
@@ -41,8 +42,9 @@ class Format(Protocol):
     def any_size(self, network: ExportNetwork) -> bool:
         """Whether a file of that network takes crops of any size, which it resizes as Pillow does."""
 
-    def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
-              embedding: bool = False) -> Path:
+    def write(
+        self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray, embedding: bool = False
+    ) -> Path:
         """Write `folder`/model-`precision``suffix` (and parts of it beside it) and return its path.
 
         calibration: uint8 [M, S, S, 3] training crops at the input size, which set the ranges of int8 (M may be 0

@@ -90,8 +90,11 @@ def main(format_name: str, path: Path, size: int, threads: int) -> dict[str, obj
     crop = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
     milliseconds = time_calls(lambda: run(crop))
     peak = _resident_mib("VmHWM")
-    latency = {"median": statistics.median(milliseconds), "p95": float(np.percentile(milliseconds, 95)),
-               "calls": len(milliseconds)}
+    latency = {
+        "median": statistics.median(milliseconds),
+        "p95": float(np.percentile(milliseconds, 95)),
+        "calls": len(milliseconds),
+    }
     return {"latency": latency, "memory": peak, "growth": max(peak - before, 0.0)}
 
 

@@ -30,14 +30,17 @@ deviation that int8 would round to zero."""
 
 class LiteRt:
     """float16 stores weights so and computes in float32 where the processor has no half; int8 is static: the
-    backbone's weights by channel, its activations by tensor, the heads in float32."""
+    backbone's weights by channel, its activations by tensor, the heads in float32.
+    """
 
     name, suffix = "litert", ".tflite"
     precisions = ("float32", "float16", "int8")
     packages = ("ai-edge-litert", "numpy", "pillow")
     runtime = "ai_edge_litert.interpreter"
-    example = ("ai_edge_litert.interpreter as litert",
-               'outputs = litert.Interpreter(file).get_signature_runner()(crops=crop)["outputs"][0]')
+    example = (
+        "ai_edge_litert.interpreter as litert",
+        'outputs = litert.Interpreter(file).get_signature_runner()(crops=crop)["outputs"][0]',
+    )
 
     def missing(self) -> str:
         modules = {"litert_torch": "litert-torch", "ai_edge_litert": "ai-edge-litert"}
@@ -47,8 +50,9 @@ class LiteRt:
     def any_size(self, network: ExportNetwork) -> bool:
         return False
 
-    def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
-              embedding: bool = False) -> Path:
+    def write(
+        self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray, embedding: bool = False
+    ) -> Path:
         path = Path(folder) / file_name(self, precision)
         with conversion(network, "LiteRT", precision):
             model = _convert(network, embedding)
@@ -108,9 +112,13 @@ def _add_float16(quantizer: Quantizer) -> None:
 
     weights = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
     quantizer.update_quantization_recipe(
-        ".*", qtyping.TFLOperationName.ALL_SUPPORTED, algorithm_key=AlgorithmName.FLOAT_CASTING,
-        op_config=qtyping.OpQuantizationConfig(weight_tensor_config=weights, explicit_dequantize=True,
-                                               compute_precision=qtyping.ComputePrecision.FLOAT))
+        ".*",
+        qtyping.TFLOperationName.ALL_SUPPORTED,
+        algorithm_key=AlgorithmName.FLOAT_CASTING,
+        op_config=qtyping.OpQuantizationConfig(
+            weight_tensor_config=weights, explicit_dequantize=True, compute_precision=qtyping.ComputePrecision.FLOAT
+        ),
+    )
 
 
 FORMAT = LiteRt()

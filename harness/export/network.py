@@ -50,8 +50,10 @@ class Activation(nn.Module):
         self.blocks = [(task.slices()[output.name], output.activation) for output in task.outputs]
 
     def forward(self, logits: Tensor) -> Tensor:
-        activated = [torch.softmax(logits[:, columns], dim=1) if kind == "softmax"
-                     else getattr(torch, kind)(logits[:, columns]) for columns, kind in self.blocks]
+        activated = [
+            torch.softmax(logits[:, columns], dim=1) if kind == "softmax" else getattr(torch, kind)(logits[:, columns])
+            for columns, kind in self.blocks
+        ]
         return activated[0] if len(activated) == 1 else torch.cat(activated, dim=1)
 
 
@@ -72,8 +74,10 @@ class Heads(nn.Module):
         if self.rounded:
             embeddings, scores = embeddings.half().float(), scores.half().float()
         read = {"embeddings": (embeddings,), "scores": (scores,), "embeddings+scores": (embeddings, scores)}
-        logits = [network(torch.cat(read[features], dim=1) if len(read[features]) > 1 else read[features][0])
-                  for features, network in zip(self.features, self.networks)]
+        logits = [
+            network(torch.cat(read[features], dim=1) if len(read[features]) > 1 else read[features][0])
+            for features, network in zip(self.features, self.networks)
+        ]
         return self.after(logits[0] if len(logits) == 1 else torch.cat(logits, dim=1))
 
 
@@ -111,8 +115,10 @@ def require_images(chosen: FinishedRun) -> None:
     """InputError for baselines that look at no image."""
     configuration = chosen.configuration
     if not configuration.entry or configuration.features == "noise":
-        raise InputError(f"run {chosen.record.group_id} ({chosen.record.backbone}) looks at no image, so there is no "
-                         "network to export; take another run")
+        raise InputError(
+            f"run {chosen.record.group_id} ({chosen.record.backbone}) looks at no image, so there is no "
+            "network to export; take another run"
+        )
 
 
 def make_network(model: JobModel, backbone: Backbone, engines: Path | None = None) -> ExportNetwork:
@@ -155,7 +161,8 @@ class ExportModule(nn.Module):
 def torch_module(network: ExportNetwork, embedding: bool = False) -> ExportModule:
     """The whole as one module in eval mode; InputError for a backbone that only ONNX Runtime runs."""
     if isinstance(network.backbone.network, OnnxNetwork):
-        raise InputError(f"{network.backbone.label} came as an ONNX file, of which torch has no network; "
-                         "export it with --format onnx or openvino")
+        raise InputError(
+            f"{network.backbone.label} came as an ONNX file, of which torch has no network; "
+            "export it with --format onnx or openvino"
+        )
     return ExportModule(network, embedding).eval()
-

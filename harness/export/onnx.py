@@ -32,8 +32,9 @@ class Onnx:
     def any_size(self, network: ExportNetwork) -> bool:
         return can_resize(network.backbone.spec.preprocessing)
 
-    def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
-              embedding: bool = False) -> Path:
+    def write(
+        self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray, embedding: bool = False
+    ) -> Path:
         import onnx
 
         path = Path(folder) / file_name(self, precision)

@@ -38,8 +38,9 @@ def backbone_graph(network: ExportNetwork, embedding: bool) -> ModelProto:
         needed = [port.name for port in heads.graph.input]
         given = {"embeddings": EMBEDDING, SCORES: SCORES}
         _prune_to_outputs(model, [EMBEDDING] * ("embeddings" in needed or embedding) + [SCORES] * (SCORES in needed))
-        model = compose.merge_models(model, heads, io_map=[(given[name], name) for name in needed],
-                                     outputs=list(network.outputs(embedding)))
+        model = compose.merge_models(
+            model, heads, io_map=[(given[name], name) for name in needed], outputs=list(network.outputs(embedding))
+        )
         _merge_opset_imports(model)
         _add_views(model, network)
     _prune_to_outputs(model, _output_names(network, embedding))
@@ -50,12 +51,25 @@ def full_graph(network: ExportNetwork, model: ModelProto, resizing: bool) -> Mod
     """The backbone graph in any precision behind the preprocessing graph (`resizing`: see `preprocessing_graph`)."""
     from onnx import helper
 
-    before = helper.make_model(preprocessing_graph(network.backbone.spec.preprocessing, resizing),
-                               ir_version=model.ir_version, opset_imports=model.opset_import)
-    joined = helper.make_graph([*before.graph.node, *model.graph.node], "framelight", before.graph.input,
-                               model.graph.output, [*before.graph.initializer, *model.graph.initializer])
-    return helper.make_model(joined, ir_version=model.ir_version, opset_imports=model.opset_import,
-                             functions=model.functions, producer_name="framelight")
+    before = helper.make_model(
+        preprocessing_graph(network.backbone.spec.preprocessing, resizing),
+        ir_version=model.ir_version,
+        opset_imports=model.opset_import,
+    )
+    joined = helper.make_graph(
+        [*before.graph.node, *model.graph.node],
+        "framelight",
+        before.graph.input,
+        model.graph.output,
+        [*before.graph.initializer, *model.graph.initializer],
+    )
+    return helper.make_model(
+        joined,
+        ir_version=model.ir_version,
+        opset_imports=model.opset_import,
+        functions=model.functions,
+        producer_name="framelight",
+    )
 
 
 def _output_names(network: ExportNetwork, embedding: bool) -> list[str]:
@@ -73,11 +87,14 @@ def _backbone_model(network: ExportNetwork) -> ModelProto:
         kept: OnnxNetwork = get_or_export_onnx(network.backbone, network.engines or Path(aside))
         ports, model = kept.ports, onnx.load(kept.path)
     if ports.batch:
-        raise InputError(f"{network.backbone.label} takes {ports.batch} crops at a time, no more and no fewer; export "
-                         "its own file again with a batch of any size, and import that")
+        raise InputError(
+            f"{network.backbone.label} takes {ports.batch} crops at a time, no more and no fewer; export "
+            "its own file again with a batch of any size, and import that"
+        )
     model = compose.add_prefix(_convert_opset(model, max(OPSET, _opset(model))), BACKBONE)
-    _rename(model, {BACKBONE + ports.input: PIXELS, BACKBONE + ports.embedding: EMBEDDING,
-                    BACKBONE + ports.scores: SCORES})
+    _rename(
+        model, {BACKBONE + ports.input: PIXELS, BACKBONE + ports.embedding: EMBEDDING, BACKBONE + ports.scores: SCORES}
+    )
     return model
 
 
@@ -102,9 +119,14 @@ def _heads_model(network: ExportNetwork) -> ModelProto:
     try:
         with torch.no_grad(), suppress_exporter_output():
             program = torch.onnx.export(
-                Reading().eval(), tuple(torch.zeros(2, widths[name]) for name in read), dynamo=True, verbose=False,
-                dynamic_shapes=(tuple({0: torch.export.Dim("batch")} for _ in read),), input_names=read,
-                output_names=[OUTPUTS])
+                Reading().eval(),
+                tuple(torch.zeros(2, widths[name]) for name in read),
+                dynamo=True,
+                verbose=False,
+                dynamic_shapes=(tuple({0: torch.export.Dim("batch")} for _ in read),),
+                input_names=read,
+                output_names=[OUTPUTS],
+            )
     except Exception as error:  # the exporter's own exceptions have no common base
         raise unexportable_error(backbone, "onnx, with its heads", error) from error
     return program.model_proto
@@ -121,8 +143,10 @@ def _convert_opset(model: ModelProto, opset: int) -> ModelProto:
         try:
             model = version_converter.convert_version(model, opset)
         except Exception as error:  # the converter's own exceptions have no common base
-            raise InputError(f"an ONNX graph of opset {_opset(model)} cannot be brought to opset {opset} ({error}); "
-                             f"export the backbone's own file with opset {opset}, and import that") from error
+            raise InputError(
+                f"an ONNX graph of opset {_opset(model)} cannot be brought to opset {opset} ({error}); "
+                f"export the backbone's own file with opset {opset}, and import that"
+            ) from error
     model.ir_version = IR
     return model
 
@@ -154,8 +178,9 @@ def _add_views(model: ModelProto, network: ExportNetwork) -> None:
         if "view_axis" not in {tensor.name for tensor in model.graph.initializer}:
             model.graph.initializer.append(numpy_helper.from_array(torch.tensor([1]).numpy(), "view_axis"))
         model.graph.node.append(helper.make_node("Slice", [OUTPUTS, *ends, "view_axis"], [view], name=view))
-        model.graph.output.append(helper.make_tensor_value_info(view, TensorProto.FLOAT,
-                                                                ["batch", len(output.columns)]))
+        model.graph.output.append(
+            helper.make_tensor_value_info(view, TensorProto.FLOAT, ["batch", len(output.columns)])
+        )
 
 
 def _prune_to_outputs(model: ModelProto, outputs: list[str]) -> None:

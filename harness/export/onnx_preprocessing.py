@@ -70,8 +70,11 @@ def preprocessing_graph(preprocessing: Preprocessing, resizing: bool) -> GraphPr
     write.nodes.append(helper.make_node("Add", [scaled, write("Constant", value=offset)], [PIXELS], name=PIXELS))
     side: tuple[str | int, str | int] = ("height", "width") if resizing else (size, size)
     return helper.make_graph(
-        write.nodes, "prelude", [helper.make_tensor_value_info(CROPS, TensorProto.UINT8, ["batch", *side, 3])],
-        [helper.make_tensor_value_info(PIXELS, TensorProto.FLOAT, ["batch", 3, size, size])])
+        write.nodes,
+        "prelude",
+        [helper.make_tensor_value_info(CROPS, TensorProto.UINT8, ["batch", *side, 3])],
+        [helper.make_tensor_value_info(PIXELS, TensorProto.FLOAT, ["batch", 3, size, size])],
+    )
 
 
 def _identity_branch(planes: str) -> GraphProto:
@@ -83,8 +86,10 @@ def _resize_branch(planes: str, preprocessing: Preprocessing) -> GraphProto:
     """float32 [N, 3, H, W] of whole numbers -> [N, 3, S, S] of them."""
     write, size = NodeWriter("resized_"), preprocessing.input_size
     across = _split_weights(write, planes, 3, preprocessing)
-    wide = _round_levels(write, *write("Split", write("MatMul", planes, write("Concat", *across, axis=1)),
-                                  outputs=2, axis=3, num_outputs=2))
+    wide = _round_levels(
+        write,
+        *write("Split", write("MatMul", planes, write("Concat", *across, axis=1)), outputs=2, axis=3, num_outputs=2),
+    )
     down = write("Transpose", write("Concat", *_split_weights(write, planes, 2, preprocessing), axis=1), perm=[1, 0])
     tall = _round_levels(write, *write("Split", write("MatMul", down, wide), outputs=2, axis=2, num_outputs=2))
     shape = write("Concat", write("Shape", planes, start=0, end=2), write.value([size, size], np.int64), axis=0)
@@ -99,7 +104,7 @@ def _branch(nodes: list[NodeProto], output: str) -> GraphProto:
 
 def _round_levels(write: NodeWriter, high: str, low: str) -> str:
     """(high * 2^11 + low) / 2^22 to the nearest grey level, ties up; every step is exact in float32."""
-    step, half = write.value(2.0**HALF_BITS, np.float32), write.value(2.0**(BITS - 1), np.float32)
+    step, half = write.value(2.0**HALF_BITS, np.float32), write.value(2.0 ** (BITS - 1), np.float32)
     carried = write("Floor", write("Div", write("Add", low, half), step))
     levels = write("Floor", write("Div", write("Add", high, carried), step))
     return write("Clip", levels, write.value(0.0, np.float32), write.value(255.0, np.float32))

@@ -21,9 +21,11 @@ class OpenVino:
     precisions = ("float32", "float16", "int8")
     packages = ("openvino", "numpy", "pillow")
     runtime = "openvino"
-    example = ("openvino",
-               'model = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})\n'
-               'outputs = model({"crops": crop})["outputs"][0]')
+    example = (
+        "openvino",
+        'model = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})\n'
+        'outputs = model({"crops": crop})["outputs"][0]',
+    )
 
     def missing(self) -> str:
         if not find_spec("openvino"):
@@ -34,8 +36,9 @@ class OpenVino:
         """Never: it computes in float32 what resizing as Pillow does needs float64 for."""
         return False
 
-    def write(self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray,
-              embedding: bool = False) -> Path:
+    def write(
+        self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray, embedding: bool = False
+    ) -> Path:
         import onnx
         import openvino
 
@@ -54,9 +57,16 @@ class OpenVino:
     def open(self, path: Path, threads: int = 1) -> Model:
         import openvino
 
-        compiled = openvino.Core().compile_model(path, "CPU", {
-            "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1,
-            "ENABLE_CPU_PINNING": False})  # pinned to a core, it waits for whatever else runs there
+        compiled = openvino.Core().compile_model(
+            path,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": "f32",
+                "INFERENCE_NUM_THREADS": threads,
+                "NUM_STREAMS": 1,
+                "ENABLE_CPU_PINNING": False,
+            },
+        )  # pinned to a core, it waits for whatever else runs there
         names = [port.any_name for port in compiled.outputs]
 
         def run(crops: np.ndarray) -> dict[str, np.ndarray]:

@@ -31,7 +31,8 @@ BATCH = 32
 @dataclass(frozen=True, eq=False)
 class ParityResult:
     """largest: difference of an output of any crop from the run's; agreement: share of equal labels (see `agreement`);
-    value: the task's metric with the run's own smoothing and thresholds; statistics: of it, by unit."""
+    value: the task's metric with the run's own smoothing and thresholds; statistics: of it, by unit.
+    """
 
     crops: int
     largest: float
@@ -41,8 +42,14 @@ class ParityResult:
     statistics: SufficientStatistics
 
 
-def compute_outputs(model: Model, preprocessing: Preprocessing, crops: list[Path], kept: Path, width: int,
-            progress: Callable[[int, int], None]) -> np.ndarray:
+def compute_outputs(
+    model: Model,
+    preprocessing: Preprocessing,
+    crops: list[Path],
+    kept: Path,
+    width: int,
+    progress: Callable[[int, int], None],
+) -> np.ndarray:
     """float32 [len(crops), width] outputs of a file, in the order of the crops.
 
     kept: folder of this file's outputs; those it holds are not computed again. FramelightError for a crop that cannot
@@ -51,13 +58,12 @@ def compute_outputs(model: Model, preprocessing: Preprocessing, crops: list[Path
     found = [np.zeros((0, width), np.float32)]
     with ThreadPoolExecutor(1) as ahead:
         for start in range(0, len(crops), CHUNK):
-            path, part = kept / f"{start}.npy", crops[start:start + CHUNK]
+            path, part = kept / f"{start}.npy", crops[start : start + CHUNK]
             values = _load_cached(path, (len(part), width))
             if values is None:
                 values = _predict_chunk(model, preprocessing, part, ahead)
-                with atomic_write(path) as aside:
-                    with open(aside, "wb") as file:
-                        np.save(file, values)
+                with atomic_write(path) as aside, open(aside, "wb") as file:
+                    np.save(file, values)
             found.append(values)
             progress(start + len(part), len(crops))
     return np.concatenate(found)
@@ -67,7 +73,7 @@ def _predict_chunk(
     model: Model, preprocessing: Preprocessing, crops: list[Path], ahead: ThreadPoolExecutor
 ) -> np.ndarray:
     """The next batch is read while this one is predicted."""
-    batches = [crops[start:start + BATCH] for start in range(0, len(crops), BATCH)]
+    batches = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
     found, reading = [], ahead.submit(_read_crops, batches[0], preprocessing)
     for following in [*batches[1:], None]:
         pixels = reading.result()
@@ -76,8 +82,10 @@ def _predict_chunk(
         found.append(model(pixels)[OUTPUTS])
     values = np.concatenate(found).astype(np.float32, copy=False)
     if not np.isfinite(values).all():
-        raise FramelightError("the exported file gives outputs that are not finite; leave this precision out: name the "
-                              "others with --precision")
+        raise FramelightError(
+            "the exported file gives outputs that are not finite; leave this precision out: name the "
+            "others with --precision"
+        )
     return values
 
 
@@ -85,8 +93,9 @@ def _read_crops(crops: list[Path], preprocessing: Preprocessing) -> np.ndarray:
     try:
         return resize_batch([decode_image(path) for path in crops], preprocessing)
     except CorruptImage as error:
-        raise FramelightError(f"{error}, though the run predicted it; mend the data set, or run the recipe again") \
-            from error
+        raise FramelightError(
+            f"{error}, though the run predicted it; mend the data set, or run the recipe again"
+        ) from error
 
 
 def _load_cached(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
@@ -104,8 +113,10 @@ def crop_paths(kept: Predictions, dataset: Dataset) -> list[Path]:
         frames, sequence = kept.frames[rows], dataset.sequences.get(name)
         at = np.searchsorted(sequence.frames, frames) if sequence is not None else np.zeros(len(frames), np.int64)
         if sequence is None or (at >= len(sequence.frames)).any() or (sequence.frames[at] != frames).any():
-            raise FramelightError(f"{dataset.root}: sequence {name} lacks crops that the run predicted; name the data "
-                                  "set that it ran on with --data DIR")
+            raise FramelightError(
+                f"{dataset.root}: sequence {name} lacks crops that the run predicted; name the data "
+                "set that it ran on with --data DIR"
+            )
         found += [sequence.images[i] for i in at.tolist()]
     return found
 
@@ -118,14 +129,20 @@ def check_parity(chosen: FinishedRun, kept: Predictions, dataset: Dataset, found
     replay = Replay(task, own_outputs, labels, dataset.temporal, own.gaps, configuration.missing)
     thresholds = 0.5 if own.thresholds is None else np.array(own.thresholds)
     statistics = replay.statistics(own.kernel, own.radius, thresholds)
-    return ParityResult(len(found), float(np.abs(found - kept.outputs).max(initial=0.0)),
-                   agreement(task, found, kept.outputs, thresholds), score(statistics).metrics[task.metric],
-                   replay.units, statistics)
+    return ParityResult(
+        len(found),
+        float(np.abs(found - kept.outputs).max(initial=0.0)),
+        agreement(task, found, kept.outputs, thresholds),
+        score(statistics).metrics[task.metric],
+        replay.units,
+        statistics,
+    )
 
 
 def agreement(task: Task, one: np.ndarray, other: np.ndarray, thresholds: np.ndarray | float) -> float:
     """Share of crops whose labels are equal, 0 to 1: the expression, the quadrant of valence and arousal, each action
-    unit; the mean of those that the task has. Unsmoothed outputs, the run's thresholds."""
+    unit; the mean of those that the task has. Unsmoothed outputs, the run's thresholds.
+    """
     first, second = task.decode(one, thresholds), task.decode(other, thresholds)
     equal = {name: first[name] == second[name] for name in first}
     if "va" in equal:

@@ -77,8 +77,9 @@ def quantize_static_int8(model: ModelProto, preprocessing: Preprocessing, calibr
                 nodes_to_quantize=[node.name for node in model.graph.node if node.name.startswith(BACKBONE)],
             )
         except Exception as error:  # the quantiser's own exceptions have no common base
-            raise FramelightError(f"int8 cannot be made of this network ({error}); leave it out: --precision float32 "
-                                  "--precision float16") from error
+            raise FramelightError(
+                f"int8 cannot be made of this network ({error}); leave it out: --precision float32 --precision float16"
+            ) from error
         return onnx.load(taken)
 
 
@@ -91,7 +92,7 @@ class _CalibrationReader:
     @staticmethod
     def _batches(preprocessing: Preprocessing, crops: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
         for start in range(0, len(crops), BATCH):
-            yield {PIXELS: np.ascontiguousarray(normalize(crops[start:start + BATCH], preprocessing))}
+            yield {PIXELS: np.ascontiguousarray(normalize(crops[start : start + BATCH], preprocessing))}
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self.batches, None)

@@ -47,6 +47,7 @@ def conversion(network: ExportNetwork, kind: str, precision: str) -> Iterator[No
     except FramelightError:
         raise
     except Exception as error:  # the converters' own exceptions have no common base
-        raise FramelightError(f"{network.backbone.label} cannot be written as {kind} in {precision} "
-                              f"({printable(' '.join(str(error).split()))}); take another format or precision"
-                              ) from error
+        raise FramelightError(
+            f"{network.backbone.label} cannot be written as {kind} in {precision} "
+            f"({printable(' '.join(str(error).split()))}); take another format or precision"
+        ) from error

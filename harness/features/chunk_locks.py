@@ -28,8 +28,9 @@ class ChunkLocks:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise FramelightError(f"cannot write {self.folder.parent}: {error.strerror}; "
-                                  "choose another store with --store DIR") from error
+            raise FramelightError(
+                f"cannot write {self.folder.parent}: {error.strerror}; choose another store with --store DIR"
+            ) from error
         return self
 
     def __exit__(self, *_: Any) -> None:

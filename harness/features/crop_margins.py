@@ -41,7 +41,7 @@ def estimate_margin(crops: Sequence[np.ndarray], detector: Detector) -> Margin |
     The crops are padded first: detectors look for faces that lie within a picture, not for one that fills it.
     """
     rows = []
-    for pixels in crops[::max(-(-len(crops) // MAX_CROPS), 1)]:
+    for pixels in crops[:: max(-(-len(crops) // MAX_CROPS), 1)]:
         side = max(pixels.shape[:2])
         whole = np.array([0.0, 0.0, pixels.shape[1], pixels.shape[0]])
         padded = crop(pixels, whole, Margin(PADDED_SCALE), PADDED_SIZE)

@@ -62,8 +62,10 @@ class EngineSelector:
     def log_reuse(self, entry: FeatureEntry) -> None:
         """Log where an engine was asked for and the features are there already, by another."""
         if self.name not in ("", entry.engine):
-            logger.info(f"these features are there already, by {entry.engine or 'an engine that was not noted'}; "
-                        f"nothing is computed by {self.name}")
+            logger.info(
+                f"these features are there already, by {entry.engine or 'an engine that was not noted'}; "
+                f"nothing is computed by {self.name}"
+            )
 
     def read_metadata(self, entry: Path) -> dict[str, Any]:
         """What is known of the engine of an entry that is being computed: JSON types, {} where nothing is."""
@@ -87,8 +89,9 @@ class EngineSelector:
         from backbones.engines.selection import select_engine
         from harness.features.pipeline import batch_size
 
-        name = self.name or select_engine(backbone, self.cache, batch_size(backbone.spec.preprocessing), workers, crops,
-                                   precision=self.compute)
+        name = self.name or select_engine(
+            backbone, self.cache, batch_size(backbone.spec.preprocessing), workers, crops, precision=self.compute
+        )
         return self._open_engine(name, backbone)
 
     def _open_engine(self, name: str, backbone: Backbone) -> Engine:

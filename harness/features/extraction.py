@@ -32,9 +32,16 @@ Progress = Callable[[int, int, float, float], None]
 """Called with frames done, frames in all, frames a second and seconds left."""
 
 
-def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureStore, dtype: str = "float16",  # noqa: PLR0913 - public, one keyword for each option
-            progress: Progress | None = None, threads: int | None = None, images: str | None = None,
-            computing: EngineSelector | None = None) -> FeatureEntry:
+def extract(  # noqa: PLR0913 - public, one keyword for each option
+    dataset: Dataset,
+    backbone: Backbone | BackboneInfo,
+    store: FeatureStore,
+    dtype: str = "float16",
+    progress: Progress | None = None,
+    threads: int | None = None,
+    images: str | None = None,
+    computing: EngineSelector | None = None,
+) -> FeatureEntry:
     """The features of every crop of `dataset`; what the store already has is not computed again.
 
     backbone: loaded, or what `backbones.get_info` says of it: then torch is imported only if there is work to do.
@@ -56,14 +63,28 @@ def extract(dataset: Dataset, backbone: Backbone | BackboneInfo, store: FeatureS
     found = store.find(loaded, images, dtype, computing.compute)
     if found is not None:
         return found
-    _Extraction(dataset, loaded, _FeatureWriter(store, key, dtype, dataset.root), computing,
-                threads or os.cpu_count() or 1).run(_make_chunks(dataset, names), progress)
-    return store.complete(key, names, {
-        "backbone": {"reference": loaded.reference, "label": loaded.label, "weights": loaded.weights,
-                     "weights_hash": loaded.weights_hash, "is_random": loaded.is_random,
-                     "preprocessing": loaded.spec.preprocessing.as_dict(), "score_labels": list(loaded.score_labels)},
-        "data_digest": images, "dtype": dtype, "engine": computing.read_metadata(store.root / key),
-        "widths": {"embeddings": loaded.embedding_width, "scores": loaded.score_width}})
+    _Extraction(
+        dataset, loaded, _FeatureWriter(store, key, dtype, dataset.root), computing, threads or os.cpu_count() or 1
+    ).run(_make_chunks(dataset, names), progress)
+    return store.complete(
+        key,
+        names,
+        {
+            "backbone": {
+                "reference": loaded.reference,
+                "label": loaded.label,
+                "weights": loaded.weights,
+                "weights_hash": loaded.weights_hash,
+                "is_random": loaded.is_random,
+                "preprocessing": loaded.spec.preprocessing.as_dict(),
+                "score_labels": list(loaded.score_labels),
+            },
+            "data_digest": images,
+            "dtype": dtype,
+            "engine": computing.read_metadata(store.root / key),
+            "widths": {"embeddings": loaded.embedding_width, "scores": loaded.score_width},
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -131,15 +152,21 @@ class _ChunkExtraction:
         wanted, start = self.to.missing_sequences(sequence.name for sequence in self.sequences), 0
         for sequence in self.sequences:
             if sequence.name in wanted:
-                self._write_sequence(sequence, start, sound[start:start + len(sequence.images)])
+                self._write_sequence(sequence, start, sound[start : start + len(sequence.images)])
             start += len(sequence.images)
 
     def _write_sequence(self, sequence: Sequence, start: int, sound: np.ndarray) -> None:
-        stored = {part: array[start:start + len(sound)][sound] for part, array in self.arrays.items()}
+        stored = {part: array[start : start + len(sound)][sound] for part, array in self.arrays.items()}
         _check_finite(sequence, stored)
-        corrupt = [{"sequence": sequence.name, "frame": int(sequence.frames[at]),
-                    "image": self.to.relative_path(sequence.images[at]), "reason": self.reasons[start + at]}
-                   for at in np.flatnonzero(~sound).tolist()]
+        corrupt = [
+            {
+                "sequence": sequence.name,
+                "frame": int(sequence.frames[at]),
+                "image": self.to.relative_path(sequence.images[at]),
+                "reason": self.reasons[start + at],
+            }
+            for at in np.flatnonzero(~sound).tolist()
+        ]
         frames = np.asarray(sequence.frames, np.int32)[sound]
         self.to.store.write_sequence(self.to.key, sequence.name, {**stored, "frames": frames}, corrupt)
 
@@ -161,8 +188,10 @@ class _Extraction:
         meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if writer.is_complete(chunk)))
         with ChunkLocks(folder) as locks, ExtractionPipeline(engine, self.backbone, self.threads) as pipeline:
             for claimed in (locks.iter_available, locks.iter_remaining):
-                works = (_ChunkExtraction(number, tuple(self.dataset.sequences[name] for name in chunk.names), writer)
-                         for number, chunk in claimed(chunks, writer.is_complete))
+                works = (
+                    _ChunkExtraction(number, tuple(self.dataset.sequences[name] for name in chunk.names), writer)
+                    for number, chunk in claimed(chunks, writer.is_complete)
+                )
                 for work, batch in pipeline.batches(works):
                     work.add_batch(batch)
                     meter.add(batch.stop - batch.start)
@@ -176,8 +205,10 @@ def _check_finite(sequence: Sequence, stored: dict[str, np.ndarray]) -> None:
     for part, values in stored.items():
         bad = int((~np.isfinite(values).all(axis=1)).sum())
         if bad:
-            raise FramelightError(f"{bad} of {len(values)} {part} of sequence '{sequence.name}' are not finite numbers "
-                                  f"as {values.dtype}; extract with float32, or use other weights")
+            raise FramelightError(
+                f"{bad} of {len(values)} {part} of sequence '{sequence.name}' are not finite numbers "
+                f"as {values.dtype}; extract with float32, or use other weights"
+            )
 
 
 class _ThroughputMeter:

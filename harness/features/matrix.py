@@ -1,5 +1,6 @@
 """Labelled rows over the stored features: read in blocks as they are asked for, never all in memory unless they are
-few."""
+few.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +37,11 @@ class FeatureMatrix:
         self.entry, self.features, self.memory = entry, features, memory
         sequence = np.asarray(labels.sequence, np.int32)
         self._position = _row_positions(entry, labels)
-        self._source = (NoiseRows(labels.sequences, sequence, labels.frame) if features == "noise" else
-                        RowReader(entry, features, labels.sequences, sequence, self._position, memory))
+        self._source = (
+            NoiseRows(labels.sequences, sequence, labels.frame)
+            if features == "noise"
+            else RowReader(entry, features, labels.sequences, sequence, self._position, memory)
+        )
         self.width = self._source.width
         self.rows = np.flatnonzero(self._position >= 0)
         self.coverage = len(self.rows) / len(labels) if len(labels) else 0.0
@@ -108,7 +112,7 @@ class FeatureMatrix:
         random = np.random.default_rng([seed, epoch, 0x5EED])
         blocks = random.permutation(-(-len(self.rows) // BLOCK_ROWS))
         for start in range(0, len(blocks), BUFFER_BLOCKS):
-            chosen = (blocks[start:start + BUFFER_BLOCKS, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
+            chosen = (blocks[start : start + BUFFER_BLOCKS, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
             chosen = chosen[chosen < len(self.rows)]
             yield chosen, random.permutation(len(chosen))
 

@@ -123,11 +123,14 @@ class ExtractionPipeline(Generic[Work]):
         if not images:
             return _PreparedBatch(memory[:0].transpose(0, 3, 1, 2), memory, faults)
         resized = resize_batch(images, self.preprocessing)
-        return _PreparedBatch(normalize(resized, self.preprocessing, memory[:len(images)]), memory, faults)
+        return _PreparedBatch(normalize(resized, self.preprocessing, memory[: len(images)]), memory, faults)
 
     def _compute(self, prepared: _PreparedBatch, start: int, stop: int) -> Batch:
-        arrays = self.engine(prepared.pixels) if len(prepared.pixels) else [
-            np.zeros((0, width), np.float32) for width in self.widths]
+        arrays = (
+            self.engine(prepared.pixels)
+            if len(prepared.pixels)
+            else [np.zeros((0, width), np.float32) for width in self.widths]
+        )
         self.memories.put(prepared.memory)
         return Batch(start, stop, dict(zip(("embeddings", "scores"), arrays)), prepared.faults)
 

@@ -52,8 +52,15 @@ class RowReader:
     scattered blocks many times as much is resident then, all of it cache that it takes back when memory is short.)
     """
 
-    def __init__(self, entry: FeatureEntry, features: str, names: Sequence[str], sequence: np.ndarray,
-                 position: np.ndarray, memory: int) -> None:
+    def __init__(
+        self,
+        entry: FeatureEntry,
+        features: str,
+        names: Sequence[str],
+        sequence: np.ndarray,
+        position: np.ndarray,
+        memory: int,
+    ) -> None:
         self._entry, self._names, self._sequence, self._position = entry, names, sequence, position
         self._parts = {part: entry.widths[part] for part in feature_parts(features)}
         self._type = np.dtype(entry.dtype)
@@ -72,11 +79,15 @@ class RowReader:
         step = np.diff(position)
         cut = (np.diff(sequence) != 0) | (step < 0) | (step > MAX_GAP)
         uneven = np.append(0, np.cumsum(step != 1))  # rows may repeat: the first and the last do not tell
-        starts = np.append(0, np.flatnonzero(cut) + 1)[:len(rows)]
-        ends = np.append(starts[1:], len(rows))[:len(starts)]
+        starts = np.append(0, np.flatnonzero(cut) + 1)[: len(rows)]
+        ends = np.append(starts[1:], len(rows))[: len(starts)]
         even = uneven[starts] == uneven[ends - 1]
-        for which, start, end, first, last, piece in zip(*(values.tolist() for values in (
-                sequence[starts], starts, ends, position[starts], position[ends - 1], even))):
+        for which, start, end, first, last, piece in zip(
+            *(
+                values.tolist()
+                for values in (sequence[starts], starts, ends, position[starts], position[ends - 1], even)
+            )
+        ):
             wanted = slice(first, last + 1) if piece else position[start:end]
             for part, out in zip(self._parts, room):
                 out[places[start:end]] = self._open_array(which, part).rows[wanted]
@@ -130,7 +141,8 @@ def to_float32(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 def _open_file_limit() -> int:
     """So many files are kept mapped for one matrix: three eighths of what this process may open, since one matrix is
-    learned from while another chooses the epoch. The process is first given what the system lets it have."""
+    learned from while another chooses the epoch. The process is first given what the system lets it have.
+    """
     try:
         import resource
     except ImportError:  # a system without such limits

@@ -1,8 +1,8 @@
 """Where features live: one entry per network, preprocessing, images and precision; torch-free.
 
-    <root>/<key>/entry.json                                  written last: an entry that has one is complete
-    <root>/<key>/<sequence>/{embeddings,scores,frames}.npy   a folder written aside and renamed whole
-    <root>/<key>/<sequence>/corrupt.json                     only where a crop could not be decoded
+<root>/<key>/entry.json                                  written last: an entry that has one is complete
+<root>/<key>/<sequence>/{embeddings,scores,frames}.npy   a folder written aside and renamed whole
+<root>/<key>/<sequence>/corrupt.json                     only where a crop could not be decoded
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class StoredArray:
                 raise ValueError("not an array of this store")
             shape, by_columns, found = np.lib.format.read_array_header_1_0(file)
             if shape[1:] != (width,) or by_columns or found != dtype:
-                raise ValueError(f"holds {list(shape)} of {found}{' by columns' if by_columns else ''}, "
-                                 f"not [T, {width}] of {dtype}")
+                raise ValueError(
+                    f"holds {list(shape)} of {found}{' by columns' if by_columns else ''}, not [T, {width}] of {dtype}"
+                )
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             start, count = file.tell(), shape[0] * width
         if start + count * found.itemsize > len(self._map):
@@ -61,8 +62,14 @@ PRECISIONS = ("float16", "float32")
 PARTS = {"embeddings": ("embeddings",), "scores": ("scores",), "embeddings+scores": ("embeddings", "scores")}
 
 
-def entry_key(architecture: str, weights_hash: str, preprocessing: dict[str, Any], data_digest: str,
-              dtype: str, compute: str = "float32") -> str:
+def entry_key(
+    architecture: str,
+    weights_hash: str,
+    preprocessing: dict[str, Any],
+    data_digest: str,
+    dtype: str,
+    compute: str = "float32",
+) -> str:
     """The key of an entry: 16 hex digits over everything its arrays depend on.
 
     architecture: the spec's constructor. Two networks may hold the same tensors and compute different things with
@@ -71,8 +78,18 @@ def entry_key(architecture: str, weights_hash: str, preprocessing: dict[str, Any
     if dtype not in PRECISIONS:
         raise unknown_name_error("precision", dtype, PRECISIONS)
     reduced = {} if compute == "float32" else {"compute": compute}
-    return content_hash({"format": FORMAT_VERSION, "architecture": architecture, "weights": weights_hash,
-                   "preprocessing": preprocessing, "data": data_digest, "dtype": dtype, **reduced}, 16)
+    return content_hash(
+        {
+            "format": FORMAT_VERSION,
+            "architecture": architecture,
+            "weights": weights_hash,
+            "preprocessing": preprocessing,
+            "data": data_digest,
+            "dtype": dtype,
+            **reduced,
+        },
+        16,
+    )
 
 
 @dataclass(frozen=True)
@@ -121,8 +138,9 @@ class FeatureEntry:
         try:
             return how(path)
         except (OSError, ValueError) as error:
-            raise FramelightError(f"{path} cannot be read ({error}); remove {self.path} and run the command again") \
-                from error
+            raise FramelightError(
+                f"{path} cannot be read ({error}); remove {self.path} and run the command again"
+            ) from error
 
 
 class FeatureStore:
@@ -138,11 +156,13 @@ class FeatureStore:
 
     def key(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str, compute: str = "float32") -> str:
         spec = backbone.spec
-        return entry_key(spec.constructor, backbone.weights_hash, spec.preprocessing.as_dict(), data_digest, dtype,
-                         compute)
+        return entry_key(
+            spec.constructor, backbone.weights_hash, spec.preprocessing.as_dict(), data_digest, dtype, compute
+        )
 
-    def find(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str,
-             compute: str = "float32") -> FeatureEntry | None:
+    def find(
+        self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str, compute: str = "float32"
+    ) -> FeatureEntry | None:
         """The complete entry of a backbone on a dataset's images, or None; reads one small file."""
         key = self.key(backbone, data_digest, dtype, compute)
         return self.entry(key) if (self.root / key / "entry.json").is_file() else None
@@ -153,17 +173,28 @@ class FeatureStore:
         try:
             fields = json.loads((path / "entry.json").read_text(encoding="utf-8"))
             ran = fields.get("engine", {})
-            return FeatureEntry(path, key, fields["backbone"], fields["data_digest"], fields["dtype"],
-                                fields["widths"], fields["sequences"], tuple(fields["corrupt"]),
-                                ran.get("precision", "float32"), ran.get("name", ""))
+            return FeatureEntry(
+                path,
+                key,
+                fields["backbone"],
+                fields["data_digest"],
+                fields["dtype"],
+                fields["widths"],
+                fields["sequences"],
+                tuple(fields["corrupt"]),
+                ran.get("precision", "float32"),
+                ran.get("name", ""),
+            )
         except FileNotFoundError as error:
             raise InputError(f"no complete feature entry at {path}; run framelight extract") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FramelightError(f"{path / 'entry.json'} cannot be read ({error}); remove {path} and run the command "
-                                  "again") from error
+            raise FramelightError(
+                f"{path / 'entry.json'} cannot be read ({error}); remove {path} and run the command again"
+            ) from error
 
-    def write_sequence(self, key: str, sequence: str, arrays: dict[str, np.ndarray],
-                       corrupt: list[dict[str, Any]]) -> None:
+    def write_sequence(
+        self, key: str, sequence: str, arrays: dict[str, np.ndarray], corrupt: list[dict[str, Any]]
+    ) -> None:
         """Put a sequence's arrays in place whole; one that another process put there first is kept."""
         with atomic_write_dir(self.sequence_path(key, sequence)) as aside:
             for name, array in arrays.items():
@@ -173,11 +204,14 @@ class FeatureStore:
 
     def complete(self, key: str, sequences: list[str], fields: dict[str, Any]) -> FeatureEntry:
         """Write entry.json once every sequence is in place."""
-        stored = {name: int(len(np.load(self.sequence_path(key, name) / "frames.npy", mmap_mode="r")))
-                  for name in sequences}
+        stored = {
+            name: int(len(np.load(self.sequence_path(key, name) / "frames.npy", mmap_mode="r"))) for name in sequences
+        }
         corrupt = [fault for name in sequences for fault in self._read_corrupt(key, name)]
-        write_json(self.root / key / "entry.json",
-                   {"format": FORMAT_VERSION, "key": key, **fields, "sequences": stored, "corrupt": corrupt})
+        write_json(
+            self.root / key / "entry.json",
+            {"format": FORMAT_VERSION, "key": key, **fields, "sequences": stored, "corrupt": corrupt},
+        )
         remove_stale_temp_files(self.root / key)
         return self.entry(key)
 

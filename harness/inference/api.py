@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from harness.inference.submission.submit import Submission
 
 
-def predict(input: Path | str, runs: Sequence[str] | str, out: Path | str, *, store: Store | Path | str | None = None,
-            live: bool = False, tracking_uri: str | None = None, **options: Any) -> PredictSummary | LiveSummary:
+def predict(
+    input: Path | str,
+    runs: Sequence[str] | str,
+    out: Path | str,
+    *,
+    store: Store | Path | str | None = None,
+    live: bool = False,
+    tracking_uri: str | None = None,
+    **options: Any,
+) -> PredictSummary | LiveSummary:
     """Detect the faces of a video and predict with trained runs, as `framelight predict` does.
 
     Parameters
@@ -69,10 +77,19 @@ def predict(input: Path | str, runs: Sequence[str] | str, out: Path | str, *, st
     return prediction.predict(wanted)
 
 
-def submit(run: str, data: Path | str, out: Path | str, *, split: str = "test", format: str = "challenge",  # noqa: PLR0913 - public, one keyword for each option
-           frames: Path | str | None = None, videos: Path | str | None = None,
-           store: Store | Path | str | None = None, seed: int | None = None,
-           tracking_uri: str | None = None) -> Submission:
+def submit(  # noqa: PLR0913 - public, one keyword for each option
+    run: str,
+    data: Path | str,
+    out: Path | str,
+    *,
+    split: str = "test",
+    format: str = "challenge",
+    frames: Path | str | None = None,
+    videos: Path | str | None = None,
+    store: Store | Path | str | None = None,
+    seed: int | None = None,
+    tracking_uri: str | None = None,
+) -> Submission:
     """Write a challenge's submission files with a run's model, smoothing and thresholds, as `framelight submit` does.
 
     Parameters

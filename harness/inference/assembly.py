@@ -45,8 +45,14 @@ class _Detections:
     outputs: tuple[np.ndarray, ...]
 
 
-def assemble(info: InputInfo, chunks: Iterable[Chunk], tracks: Mapping[int, int], runs: Sequence[LoadedRun],
-             filters: Sequence[SmoothingParams], missing: str = "filled") -> PredictionResult:
+def assemble(
+    info: InputInfo,
+    chunks: Iterable[Chunk],
+    tracks: Mapping[int, int],
+    runs: Sequence[LoadedRun],
+    filters: Sequence[SmoothingParams],
+    missing: str = "filled",
+) -> PredictionResult:
     """Assemble the result of an input.
 
     Parameters
@@ -69,15 +75,39 @@ def assemble(info: InputInfo, chunks: Iterable[Chunk], tracks: Mapping[int, int]
         seconds[found.frames - 1] = found.seconds
     else:
         frames, seconds = found.frames, found.seconds
-    parts = [_track(info, found, frames, face, filters, missing) for face in np.unique(found.face)] \
-        if info.is_video else [_separate_images(found)]
+    parts = (
+        [_track(info, found, frames, face, filters, missing) for face in np.unique(found.face)]
+        if info.is_video
+        else [_separate_images(found)]
+    )
     frame, face, seen, boxes, scores, raw, smoothed = _concatenated(parts, [run.task for run in runs])
     order = np.lexsort((face, frame))
-    outputs = tuple(Outputs(run.name, run.task, before[order], after[order], applied.kernel, applied.radius,
-                            applied.thresholds, run.label)
-                    for run, applied, before, after in zip(runs, filters, raw, smoothed))
-    return PredictionResult(info.source, info.rate, found.size, frames, seconds, frame[order], face[order],
-                            seen[order], boxes[order], scores[order], outputs)
+    outputs = tuple(
+        Outputs(
+            run.name,
+            run.task,
+            before[order],
+            after[order],
+            applied.kernel,
+            applied.radius,
+            applied.thresholds,
+            run.label,
+        )
+        for run, applied, before, after in zip(runs, filters, raw, smoothed)
+    )
+    return PredictionResult(
+        info.source,
+        info.rate,
+        found.size,
+        frames,
+        seconds,
+        frame[order],
+        face[order],
+        seen[order],
+        boxes[order],
+        scores[order],
+        outputs,
+    )
 
 
 _Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[np.ndarray], list[np.ndarray]]
@@ -85,14 +115,24 @@ _Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[n
 
 
 def _detections(chunks: Iterable[Chunk], tracks: Mapping[int, int], tasks: Sequence[Task]) -> _Detections:
-    size, columns = (0, 0), [
-        [np.zeros(0, np.int32)], [np.zeros(0)], [np.zeros(0, np.int64)], [np.zeros(0, np.int32)],
-        [np.zeros((0, 4), np.float32)], [np.zeros(0, np.float32)], *([np.zeros((0, task.width), np.float32)]
-                                                                    for task in tasks)]
+    size, columns = (
+        (0, 0),
+        [
+            [np.zeros(0, np.int32)],
+            [np.zeros(0)],
+            [np.zeros(0, np.int64)],
+            [np.zeros(0, np.int32)],
+            [np.zeros((0, 4), np.float32)],
+            [np.zeros(0, np.float32)],
+            *([np.zeros((0, task.width), np.float32)] for task in tasks),
+        ],
+    )
     for number, chunk in enumerate(chunks):
         size = tuple(chunk.sizes[0].tolist()) if number == 0 else size
-        for column, values in zip(columns, (chunk.frames, chunk.seconds, chunk.ids, chunk.frames[chunk.at],
-                                            chunk.boxes, chunk.scores, *chunk.outputs)):
+        for column, values in zip(
+            columns,
+            (chunk.frames, chunk.seconds, chunk.ids, chunk.frames[chunk.at], chunk.boxes, chunk.scores, *chunk.outputs),
+        ):
             column.append(values)
     frames, seconds, ids, *of_faces = map(np.concatenate, columns)
     face = _face_numbers(ids, tracks, len(frames))
@@ -109,12 +149,13 @@ def _face_numbers(ids: np.ndarray, tracks: Mapping[int, int], frames: int) -> np
     return numbers[ids]
 
 
-def _track(info: InputInfo, found: _Detections, frames: np.ndarray, face: int, filters: Sequence[SmoothingParams],
-           missing: str) -> _Rows:
+def _track(
+    info: InputInfo, found: _Detections, frames: np.ndarray, face: int, filters: Sequence[SmoothingParams], missing: str
+) -> _Rows:
     rows = np.flatnonzero(found.face == face)
     at = found.frame[rows]
     start = 1 if info.dense else int(at[0])
-    numbers = frames[np.searchsorted(frames, start):np.searchsorted(frames, at[-1], side="right")]
+    numbers = frames[np.searchsorted(frames, start) : np.searchsorted(frames, at[-1], side="right")]
     length, places = int(at[-1]) - start + 1, numbers - start
     seen = np.isin(numbers, at)
     scores = np.full(len(numbers), np.nan, np.float32)
@@ -130,20 +171,44 @@ def _track(info: InputInfo, found: _Detections, frames: np.ndarray, face: int, f
             after[~seen] = np.nan
         raw.append(before)
         smoothed.append(after)
-    return (numbers.astype(np.int32), np.full(len(numbers), face, np.int32), seen, boxes.astype(np.float32), scores,
-            raw, smoothed)
+    return (
+        numbers.astype(np.int32),
+        np.full(len(numbers), face, np.int32),
+        seen,
+        boxes.astype(np.float32),
+        scores,
+        raw,
+        smoothed,
+    )
 
 
 def _separate_images(found: _Detections) -> _Rows:
-    return (found.frame.astype(np.int32), found.face.astype(np.int32), np.ones(len(found.frame), bool), found.boxes,
-            found.scores, list(found.outputs), [outputs.astype(np.float64) for outputs in found.outputs])
+    return (
+        found.frame.astype(np.int32),
+        found.face.astype(np.int32),
+        np.ones(len(found.frame), bool),
+        found.boxes,
+        found.scores,
+        list(found.outputs),
+        [outputs.astype(np.float64) for outputs in found.outputs],
+    )
 
 
 def _concatenated(tracks: Sequence[_Rows], tasks: Sequence[Task]) -> _Rows:
     """The rows of all faces."""
-    empty = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, bool), np.zeros((0, 4), np.float32),
-             np.zeros(0, np.float32))
+    empty = (
+        np.zeros(0, np.int32),
+        np.zeros(0, np.int32),
+        np.zeros(0, bool),
+        np.zeros((0, 4), np.float32),
+        np.zeros(0, np.float32),
+    )
     columns = tuple(np.concatenate([start, *(track[i] for track in tracks)]) for i, start in enumerate(empty))
-    raw, smoothed = ([np.concatenate([np.zeros((0, task.width)), *(track[kind][i] for track in tracks)])
-                      for i, task in enumerate(tasks)] for kind in (5, 6))
+    raw, smoothed = (
+        [
+            np.concatenate([np.zeros((0, task.width)), *(track[kind][i] for track in tracks)])
+            for i, task in enumerate(tasks)
+        ]
+        for kind in (5, 6)
+    )
     return (*columns, [outputs.astype(np.float32) for outputs in raw], smoothed)

@@ -52,7 +52,7 @@ class FaceStage(Protocol):
         """Restore the state after frames that an interrupted run has processed."""
 
     def confirmed_tracks(self) -> dict[int, int]:
-        """id -> number in the tables, of the ids that have proved to be a face."""
+        """Id -> number in the tables, of the ids that have proved to be a face."""
 
 
 class DetectAndTrack:
@@ -77,8 +77,9 @@ class DetectAndTrack:
             ids = self.tracker.update(frame.number, faces, appearance if len(faces) else None)
         crops = tuple([crop(frame.pixels, box, margin, SIDE) for box in faces.boxes] for margin in self.margins)
         hints = np.zeros(len(faces), np.int64) if faces.hints is None else faces.hints
-        return FrameFaces(frame.number, frame.seconds, frame.size, faces.boxes, faces.scores, hints, ids, appearance,
-                          crops)
+        return FrameFaces(
+            frame.number, frame.seconds, frame.size, faces.boxes, faces.scores, hints, ids, appearance, crops
+        )
 
     def replay(self, chunk: Chunk) -> None:
         from harness.video.faces.boxes import Faces
@@ -104,9 +105,17 @@ class PrecroppedFaces:
 
     def __call__(self, frame: Frame) -> FrameFaces:
         box = np.array([[0, 0, *frame.size]], np.float32)
-        return FrameFaces(frame.number, frame.seconds, frame.size, box, np.full(1, np.nan, np.float32),
-                          np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros((1, 0), np.float16),
-                          ([frame.pixels],) * self.margins)
+        return FrameFaces(
+            frame.number,
+            frame.seconds,
+            frame.size,
+            box,
+            np.full(1, np.nan, np.float32),
+            np.zeros(1, np.int64),
+            np.ones(1, np.int64),
+            np.zeros((1, 0), np.float16),
+            ([frame.pixels],) * self.margins,
+        )
 
     def replay(self, chunk: Chunk) -> None:
         """Nothing is remembered from frame to frame."""
@@ -119,7 +128,8 @@ def _appearance(pixels: np.ndarray, faces: Faces) -> np.ndarray:
     """float16 [K, THUMBNAIL * THUMBNAIL]: a small gray picture of each face, without its mean."""
     from harness.video.faces.boxes import Margin, crop
 
-    thumbnails = [crop(pixels, box, Margin(1.0), THUMBNAIL).mean(axis=2, dtype=np.float32).ravel()
-                  for box in faces.boxes]
+    thumbnails = [
+        crop(pixels, box, Margin(1.0), THUMBNAIL).mean(axis=2, dtype=np.float32).ravel() for box in faces.boxes
+    ]
     appearance = np.stack(thumbnails) if thumbnails else np.zeros((0, THUMBNAIL * THUMBNAIL), np.float32)
     return (appearance - appearance.mean(axis=1, keepdims=True)).astype(np.float16)

@@ -42,7 +42,8 @@ STATUS_FRAMES = 250
 @dataclass(frozen=True, eq=False)
 class LiveSummary:
     """What was read. seconds: from the first frame to the last; frames: read; dropped: that came while another was
-    read; median, p95: milliseconds from a frame's arrival to its numbers; delays: of the filters, in words."""
+    read; median, p95: milliseconds from a frame's arrival to its numbers; delays: of the filters, in words.
+    """
 
     result: PredictionResult
     files: tuple[Path, ...]
@@ -72,8 +73,9 @@ def run_live(wanted: PredictOptions) -> LiveSummary:
 
     check_options(wanted, live=True)
     if wanted.render and wanted.input.startswith("camera:"):
-        raise InputError("--render reads the video once more, and a camera keeps none; leave it out, or record a video "
-                         "and name that")
+        raise InputError(
+            "--render reads the video once more, and a camera keeps none; leave it out, or record a video and name that"
+        )
     with ExitStack() as context:
         source = context.enter_context(RealtimeSource(open_source(wanted.input, wanted.crops, wanted.seconds)))
         setting = open_session(wanted, source, live=True)
@@ -92,8 +94,17 @@ def run_live(wanted: PredictOptions) -> LiveSummary:
         session.append(last=True)
     reading = session.result()
     files = write_files(wanted, reading, setting, wanted.out)
-    return LiveSummary(reading, files, session.seconds, len(reading.frames), source.dropped, session.latency(50),
-                   session.latency(95), delays, tuple(source.notes))
+    return LiveSummary(
+        reading,
+        files,
+        session.seconds,
+        len(reading.frames),
+        source.dropped,
+        session.latency(50),
+        session.latency(95),
+        delays,
+        tuple(source.notes),
+    )
 
 
 def _warm_up(session: _LiveSession) -> None:
@@ -110,13 +121,16 @@ def _delay_lines(setting: PredictSession, rate: float) -> Iterator[str]:
     for reader, chosen in zip(setting.readers, setting.filters):
         frames = mean_lag(chosen.kernel, chosen.radius)
         window = f"{chosen.kernel} of radius {chosen.radius}" if chosen.kernel != "none" else "no smoothing"
-        yield (f"run {reader.name}: {window}, which lags behind by {1000 * frames / rate:.0f} ms "
-               f"at {rate:.4g} frames a second")
+        yield (
+            f"run {reader.name}: {window}, which lags behind by {1000 * frames / rate:.0f} ms "
+            f"at {rate:.4g} frames a second"
+        )
 
 
 class _LiveSession:
     """Everything that has come so far. Rows of faces that have not lasted yet are not written, but in the end they
-    are in the tables, if the face was one."""
+    are in the tables, if the face was one.
+    """
 
     def __init__(self, wanted: PredictOptions, setting: PredictSession, rate: float) -> None:
         self.wanted, self.setting, self.rate = wanted, setting, rate
@@ -131,7 +145,7 @@ class _LiveSession:
 
     def frames(self, start: int = 0) -> np.ndarray:
         """float64 [F, 3], those from the `start`th on: number, seconds, seconds of latency."""
-        return np.array(self.came[3 * start:]).reshape(-1, 3)
+        return np.array(self.came[3 * start :]).reshape(-1, 3)
 
     @property
     def seconds(self) -> float:
@@ -145,8 +159,10 @@ class _LiveSession:
     def run(self, source: RealtimeSource) -> None:
         for frame in source:
             seen = self.face_stage(frame)
-            crops = [self.setting.forwards[number](seen.crops[margin]) if len(seen.ids) else []
-                     for number, margin in enumerate(self.setting.margin_indices)]
+            crops = [
+                self.setting.forwards[number](seen.crops[margin]) if len(seen.ids) else []
+                for number, margin in enumerate(self.setting.margin_indices)
+            ]
             outputs = [own for forward in crops for own in forward]
             rows = self.stream(seen, outputs or [np.zeros((0, 0))] * len(self.setting.filters))
             now = time.monotonic()
@@ -201,8 +217,13 @@ class _LiveSession:
             _, times, latencies = self.frames(max(0, len(self.came) // 3 - STATUS_FRAMES)).T
             speed = (len(times) - 1) / max(times[-1] - times[0], 1e-9)
             recent = np.percentile(latencies, (50, 95)) * 1000
-            print(f"\r\033[K{speed:.1f} frames a second, {source.dropped:,} dropped, {recent[0]:.0f} ms from a frame "
-                  f"to its numbers (95 %: {recent[1]:.0f})", end="", file=sys.stderr, flush=True)
+            print(
+                f"\r\033[K{speed:.1f} frames a second, {source.dropped:,} dropped, {recent[0]:.0f} ms from a frame "
+                f"to its numbers (95 %: {recent[1]:.0f})",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def clear_status(self) -> None:
         """Take the line of status away."""
@@ -219,10 +240,21 @@ class _LiveSession:
         order = np.lexsort((face, rows.frame))
         rows, face = rows.take(order), face[order]
         given = rows.found | (self.wanted.missing == "filled")
-        outputs = tuple(Outputs(reader.name, reader.task, raw, np.where(given[:, None], smoothed, np.nan),
-                                chosen.kernel, chosen.radius, chosen.thresholds, reader.label)
-                        for reader, chosen, raw, smoothed in zip(self.setting.readers, self.setting.filters, rows.raw,
-                                                                 rows.smoothed))
+        outputs = tuple(
+            Outputs(
+                reader.name,
+                reader.task,
+                raw,
+                np.where(given[:, None], smoothed, np.nan),
+                chosen.kernel,
+                chosen.radius,
+                chosen.thresholds,
+                reader.label,
+            )
+            for reader, chosen, raw, smoothed in zip(
+                self.setting.readers, self.setting.filters, rows.raw, rows.smoothed
+            )
+        )
         return PredictionResult(
             self.wanted.input,
             self.rate,

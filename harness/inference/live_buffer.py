@@ -17,7 +17,8 @@ BLOCK = 1000
 class RowArrays:
     """N rows in the order in which they came. frame: int32 [N]; id: int64 [N], as tracked; found: bool [N]; boxes:
     float32 [N, 4]; scores: float32 [N]; raw: float32 [N, C] of each run, NaN where not found; smoothed: float64
-    [N, C] of each run."""
+    [N, C] of each run.
+    """
 
     frame: np.ndarray
     id: np.ndarray
@@ -35,7 +36,7 @@ class RowArrays:
         return _map_arrays(lambda array: array[which], self)
 
     def until_last_found(self) -> np.ndarray:
-        """bool [N], False after a face was last found."""
+        """Bool [N], False after a face was last found."""
         if not len(self):
             return np.zeros(0, bool)
         last = np.full(self.id.max() + 1, -1)
@@ -45,21 +46,27 @@ class RowArrays:
 
 def pack_rows(rows: Sequence[LiveRow], widths: Sequence[int]) -> RowArrays:
     """widths: outputs of each run."""
-    raw = [[np.full(width, np.nan, np.float32) if row.raw is None else row.raw[i] for row in rows]
-           for i, width in enumerate(widths)]
-    return RowArrays(np.array([row.frame for row in rows], np.int32), np.array([row.id for row in rows], np.int64),
-                np.array([row.found for row in rows], bool),
-                np.array([row.box for row in rows], np.float32).reshape(-1, 4),
-                np.array([row.score for row in rows], np.float32),
-                tuple(np.array(own, np.float32).reshape(-1, width) for own, width in zip(raw, widths)),
-                tuple(np.array([row.smoothed[i] for row in rows], np.float64).reshape(-1, width)
-                      for i, width in enumerate(widths)))
+    raw = [
+        [np.full(width, np.nan, np.float32) if row.raw is None else row.raw[i] for row in rows]
+        for i, width in enumerate(widths)
+    ]
+    return RowArrays(
+        np.array([row.frame for row in rows], np.int32),
+        np.array([row.id for row in rows], np.int64),
+        np.array([row.found for row in rows], bool),
+        np.array([row.box for row in rows], np.float32).reshape(-1, 4),
+        np.array([row.score for row in rows], np.float32),
+        tuple(np.array(own, np.float32).reshape(-1, width) for own, width in zip(raw, widths)),
+        tuple(
+            np.array([row.smoothed[i] for row in rows], np.float64).reshape(-1, width) for i, width in enumerate(widths)
+        ),
+    )
 
 
 def append_rows(blocks: Sequence[RowArrays], *more: RowArrays, all_in_one: bool = False) -> list[RowArrays]:
     """The blocks with more rows behind them; the last one grows until it has BLOCK rows."""
     apart = [] if all_in_one else [*blocks[:-1], *(block for block in blocks[-1:] if len(block) >= BLOCK)]
-    rest = [*blocks[len(apart):], *more]
+    rest = [*blocks[len(apart) :], *more]
     return [*apart, _map_arrays(lambda *arrays: np.concatenate(arrays), *rest)] if rest else apart
 
 

@@ -19,7 +19,8 @@ RESET_SECONDS = 2 * PATIENCE_SECONDS
 @dataclass(frozen=True, eq=False)
 class LiveRow:
     """One face of one frame. id: as it was tracked; box: float32 [4], where it was last seen; raw: outputs of each
-    run, None where the face was not found; smoothed: float64 [C] of each run."""
+    run, None where the face was not found; smoothed: float64 [C] of each run.
+    """
 
     frame: int
     id: int
@@ -53,16 +54,21 @@ class LiveSmoother:
         rows = [self._found(seen, place, [own[place] for own in outputs]) for place in range(len(seen.ids))]
         for number in [number for number, face in self.faces.items() if seen.number - face.seen > self.patience]:
             del self.faces[number]
-        rows += [self._missed(seen.number, number, face) for number, face in self.faces.items()
-                 if face.fed < seen.number]
+        rows += [
+            self._missed(seen.number, number, face) for number, face in self.faces.items() if face.fed < seen.number
+        ]
         return sorted(rows, key=lambda row: row.id)
 
     def _found(self, seen: FrameFaces, place: int, outputs: Sequence[np.ndarray]) -> LiveRow:
         number, box = int(seen.ids[place]), seen.boxes[place]
         face = self.faces.get(number)
         if face is None or seen.number - face.fed > self.longest:
-            face = self.faces[number] = _Face(tuple(StreamingFilter(one.kernel, one.radius) for one in self.filters),
-                                              seen.number - 1, seen.number, box)
+            face = self.faces[number] = _Face(
+                tuple(StreamingFilter(one.kernel, one.radius) for one in self.filters),
+                seen.number - 1,
+                seen.number,
+                box,
+            )
         self._skip_to(face, seen.number)
         smoothed = tuple(stream(own) for stream, own in zip(face.filters, outputs))
         face.fed = face.seen = seen.number

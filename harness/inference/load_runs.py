@@ -36,7 +36,8 @@ LIVE_CROPS = 5000
 class LoadOptions:
     """How runs are opened. seed: which of a run (None: its first); engine: the name of one, "" for the soonest;
     crops: about how many will be read, None where nobody knows; batch: crops at once, 0 for what is usual; same: all
-    runs read the same crops, whatever they learned from."""
+    runs read the same crops, whatever they learned from.
+    """
 
     store: Store
     seed: int | None = None
@@ -73,8 +74,12 @@ def open_runs(texts: Sequence[str], how: LoadOptions) -> list[ForwardPass]:
         if run.reader.name not in seen:
             seen.add(run.reader.name)
             entry = run.model.entry
-            key = (entry.backbone["reference"], entry.backbone["weights_hash"], entry.compute,
-                   "" if how.same else run.reader.images)
+            key = (
+                entry.backbone["reference"],
+                entry.backbone["weights_hash"],
+                entry.compute,
+                "" if how.same else run.reader.images,
+            )
             kept.setdefault(key, []).append(run)
     return [*(_shared_pass(runs, how) for runs in kept.values()), *exported]
 
@@ -90,8 +95,15 @@ def _stored_run(chosen: FinishedRun, store: Store) -> StoredRun:
     entry = FeatureStore(store.features).entry(configuration.entry)
     label = f"{record.backbone}, {record.features}, {record.head}"
     identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_model_digest(chosen.folder)}"
-    reader = LoadedRun(record.job_id, label, get_task(configuration.task), chosen.filter, identity,
-                    causal(store, record.job_id), entry.data_digest)
+    reader = LoadedRun(
+        record.job_id,
+        label,
+        get_task(configuration.task),
+        chosen.filter,
+        identity,
+        causal(store, record.job_id),
+        entry.data_digest,
+    )
     return StoredRun(reader, load_model(chosen.folder, entry, configuration))
 
 
@@ -113,8 +125,10 @@ def _shared_pass(runs: Sequence[StoredRun], how: LoadOptions) -> SharedBackboneP
     entry = runs[0].model.entry
     backbone = backbones.load(entry.backbone["reference"], how.store.backbones)
     if backbone.weights_hash != entry.backbone["weights_hash"]:
-        raise FramelightError(f"backbone {entry.backbone['reference']} has other weights than when run "
-                              f"{runs[0].reader.name} was made; run its recipe again")
+        raise FramelightError(
+            f"backbone {entry.backbone['reference']} has other weights than when run "
+            f"{runs[0].reader.name} was made; run its recipe again"
+        )
     cache, preprocessing = how.store.engines, backbone.spec.preprocessing
     usual = how.batch or batch_size(preprocessing)
     name = how.engine or select_engine(
@@ -138,8 +152,15 @@ def _exported_pass(folder: Path, text: str, how: LoadOptions) -> ExportedModelPa
     card, file = model.card, model.file
     own = f"{card.form.name} {file.precision}"
     label = f"{card.run['backbone']}, {card.run['features']}, {card.run['head']}, {own} of {text}"
-    reader = LoadedRun(f"{card.run['job_id']}-{file.precision}", label, card.task, card.filter, f"{own} {file.parts}",
-                    card.causal, margin=card.margin)
+    reader = LoadedRun(
+        f"{card.run['job_id']}-{file.precision}",
+        label,
+        card.task,
+        card.filter,
+        f"{own} {file.parts}",
+        card.causal,
+        margin=card.margin,
+    )
     return ExportedModelPass(model, reader, how.batch or EXPORTED_CROPS)
 
 
@@ -156,6 +177,8 @@ def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store,
     found = [reader.margin or estimate_dataset_margin(reader.images, detector, store) for reader in readers]
     for reader, margin in zip(readers, found):
         if margin is None:
-            logger.info(f"the crops that {reader.name} learned from are not here, or few faces are found in them: "
-                        f"crops are cut with the default margin of {DEFAULT_MARGIN.scale:g}; --margin X sets another")
+            logger.info(
+                f"the crops that {reader.name} learned from are not here, or few faces are found in them: "
+                f"crops are cut with the default margin of {DEFAULT_MARGIN.scale:g}; --margin X sets another"
+            )
     return [margin or DEFAULT_MARGIN for margin in found]

@@ -34,8 +34,14 @@ class PredictPipeline:
     number of frames in which faces have been searched.
     """
 
-    def __init__(self, face_stage: FaceStage, forwards: Sequence[ForwardPass], margins: Sequence[int],
-                 size: int = FRAMES, progress: Callable[[int], None] = lambda frames: None) -> None:
+    def __init__(
+        self,
+        face_stage: FaceStage,
+        forwards: Sequence[ForwardPass],
+        margins: Sequence[int],
+        size: int = FRAMES,
+        progress: Callable[[int], None] = lambda frames: None,
+    ) -> None:
         self.face_stage, self.forwards, self.margins = face_stage, forwards, margins
         self.size, self.progress = size, progress
 
@@ -46,8 +52,10 @@ class PredictPipeline:
         running: deque[Future] = deque()
         builders: deque[_ChunkBuilder] = deque()
         try:
-            with Prefetcher(frames, DECODED) as decoded, \
-                    Prefetcher(map(self.face_stage, decoded), DETECTED) as detected:
+            with (
+                Prefetcher(frames, DECODED) as decoded,
+                Prefetcher(map(self.face_stage, decoded), DETECTED) as detected,
+            ):
                 builder = self._builder(pools)
                 for done, faces in enumerate(detected, 1):
                     running += builder.add(faces)
@@ -86,8 +94,8 @@ class _Batches:
         self.waiting += crops
         started = []
         while len(self.waiting) >= self.forward.size:
-            started.append(self._start(self.waiting[:self.forward.size]))
-            self.waiting = self.waiting[self.forward.size:]
+            started.append(self._start(self.waiting[: self.forward.size]))
+            self.waiting = self.waiting[self.forward.size :]
         return started
 
     def flush(self) -> list[Future]:
@@ -99,8 +107,10 @@ class _Batches:
     def outputs(self) -> list[np.ndarray]:
         """[N, C] of each run."""
         batches = [result.result() for result in self.results]
-        return [np.concatenate([np.zeros((0, run.task.width), np.float32), *(batch[i] for batch in batches)])
-                for i, run in enumerate(self.forward.readers)]
+        return [
+            np.concatenate([np.zeros((0, run.task.width), np.float32), *(batch[i] for batch in batches)])
+            for i, run in enumerate(self.forward.readers)
+        ]
 
     def _start(self, crops: list[np.ndarray]) -> Future:
         self.results.append(self.pool.submit(self.forward, crops))
@@ -129,15 +139,18 @@ class _ChunkBuilder:
     def chunk(self) -> Chunk:
         frames = self.frames
         at = np.repeat(np.arange(len(frames)), [len(faces.ids) for faces in frames])
-        return Chunk(np.array([faces.number for faces in frames], np.int32),
-                     np.array([faces.seconds for faces in frames], np.float64),
-                     np.array([faces.size for faces in frames], np.int32).reshape(-1, 2), at.astype(np.int32),
-                     np.concatenate([faces.boxes for faces in frames]).reshape(-1, 4).astype(np.float32),
-                     np.concatenate([faces.scores for faces in frames]).astype(np.float32),
-                     np.concatenate([faces.hints for faces in frames]).astype(np.int64),
-                     np.concatenate([faces.ids for faces in frames]).astype(np.int64),
-                     _stack_nonempty([faces.appearance for faces in frames]),
-                     tuple(outputs for batches in self.batches for outputs in batches.outputs()))
+        return Chunk(
+            np.array([faces.number for faces in frames], np.int32),
+            np.array([faces.seconds for faces in frames], np.float64),
+            np.array([faces.size for faces in frames], np.int32).reshape(-1, 2),
+            at.astype(np.int32),
+            np.concatenate([faces.boxes for faces in frames]).reshape(-1, 4).astype(np.float32),
+            np.concatenate([faces.scores for faces in frames]).astype(np.float32),
+            np.concatenate([faces.hints for faces in frames]).astype(np.int64),
+            np.concatenate([faces.ids for faces in frames]).astype(np.int64),
+            _stack_nonempty([faces.appearance for faces in frames]),
+            tuple(outputs for batches in self.batches for outputs in batches.outputs()),
+        )
 
 
 def _stack_nonempty(appearances: Sequence[np.ndarray]) -> np.ndarray:

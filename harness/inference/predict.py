@@ -130,8 +130,9 @@ def predict(wanted: PredictOptions) -> PredictSummary:
         frames, before = _read_frames(setting, face_stage, kept)
         seconds = time.perf_counter() - began
         info = InputInfo(wanted.input, source.rate, setting.is_video, source.kind == "crops")
-        reading = assemble(info, kept.chunks(), face_stage.confirmed_tracks(), setting.readers, setting.filters,
-                           wanted.missing)
+        reading = assemble(
+            info, kept.chunks(), face_stage.confirmed_tracks(), setting.readers, setting.filters, wanted.missing
+        )
         with replace_output_dir(wanted.out) as aside:
             files = write_files(wanted, reading, setting, aside)
         kept.remove()
@@ -145,8 +146,10 @@ def check_options(wanted: PredictOptions, live: bool = False) -> None:
     if wanted.margin is not None and not 0.5 <= wanted.margin <= 4:
         raise InputError(f"--margin {wanted.margin:g}: a crop's side lies between 0.5 and 4 sides of the found box")
     if wanted.crops and (wanted.margin, wanted.smallest, wanted.detector) != (None, None, PredictOptions.detector):
-        raise InputError("--crops takes every image as one face as it is, and nothing is searched or cut; leave "
-                         "--margin, --smallest and --detector out")
+        raise InputError(
+            "--crops takes every image as one face as it is, and nothing is searched or cut; leave "
+            "--margin, --smallest and --detector out"
+        )
 
 
 def open_session(wanted: PredictOptions, source: Source, live: bool = False) -> PredictSession:
@@ -154,9 +157,17 @@ def open_session(wanted: PredictOptions, source: Source, live: bool = False) -> 
     from harness.video.faces.detector import open_detector
 
     detector = None if source.kind == "crops" else open_detector(wanted.detector, wanted.smallest)
-    forwards = open_runs(wanted.runs, LoadOptions(
-        wanted.store, wanted.seed, wanted.engine, source.frames,
-        same=detector is None or wanted.margin is not None, **({"batch": 1, "workers": 1} if live else {})))
+    forwards = open_runs(
+        wanted.runs,
+        LoadOptions(
+            wanted.store,
+            wanted.seed,
+            wanted.engine,
+            source.frames,
+            same=detector is None or wanted.margin is not None,
+            **({"batch": 1, "workers": 1} if live else {}),
+        ),
+    )
     readers = [reader for forward in forwards for reader in forward.readers]
     film = source.kind not in ("image", "images")
     chosen = [smoothing_of(reader, live, wanted.kernel, wanted.radius, film) for reader in readers]
@@ -172,12 +183,17 @@ def _dependencies(wanted: PredictOptions, setting: PredictSession) -> dict[str, 
     path = Path(wanted.input)
     files = [path / name for name in list_image_names(path)] if path.is_dir() else [path]
     stats = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in ((file, file.stat()) for file in files)]
-    return {"frames": FRAMES, "input": str(path.resolve()), "files": content_hash(stats),
-            "kind": setting.source.kind, "seconds": wanted.seconds,
-            "detector": None if setting.detector is None else setting.detector.identity,
-            "margins": [[margin.scale, margin.dx, margin.dy] for margin in setting.margins],
-            "runs": [reader.identity for reader in setting.readers],
-            "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in setting.forwards]}
+    return {
+        "frames": FRAMES,
+        "input": str(path.resolve()),
+        "files": content_hash(stats),
+        "kind": setting.source.kind,
+        "seconds": wanted.seconds,
+        "detector": None if setting.detector is None else setting.detector.identity,
+        "margins": [[margin.scale, margin.dx, margin.dy] for margin in setting.margins],
+        "runs": [reader.identity for reader in setting.readers],
+        "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in setting.forwards],
+    }
 
 
 def _read_frames(setting: PredictSession, face_stage: FaceStage, chunks: ChunkStore) -> tuple[int, int]:
@@ -188,8 +204,10 @@ def _read_frames(setting: PredictSession, face_stage: FaceStage, chunks: ChunkSt
     for chunk in chunks.chunks():
         face_stage.replay(chunk)
         finished, before = finished + 1, before + len(chunk.frames)
-    with VideoProgress(setting.source.frames, setting.source.rate, before) as progress, \
-            closing(_frames_after(setting.source, before)) as frames:
+    with (
+        VideoProgress(setting.source.frames, setting.source.rate, before) as progress,
+        closing(_frames_after(setting.source, before)) as frames,
+    ):
         pipeline = PredictPipeline(face_stage, setting.forwards, setting.margin_indices, progress=progress)
         with closing(pipeline.chunks(frames)) as computed:  # its threads end before the source does
             for number, chunk in enumerate(computed, finished):
@@ -209,7 +227,8 @@ def write_files(
     wanted: PredictOptions, reading: PredictionResult, setting: PredictSession, folder: Path
 ) -> tuple[Path, ...]:
     """Tables, picture, note, of a folder of photos the name of each frame, and, where asked for, the annotated video;
-    their names as they will be in `wanted.out`."""
+    their names as they will be in `wanted.out`.
+    """
     from harness.inference.summary_figure import write_summary
     from harness.inference.tables import write_tables
     from harness.video.source import open_source
@@ -235,18 +254,34 @@ def _write_names(files: Sequence[tuple[int, Path]], path: Path) -> None:
 
 def predict_note(wanted: PredictOptions, reading: PredictionResult, setting: PredictSession) -> dict[str, Any]:
     """Where the numbers come from, as JSON values."""
-    return {"format": NOTE_FORMAT, "input": wanted.input, "kind": setting.source.kind, "rate": reading.rate,
-            "frames": len(reading.frames), "missing": wanted.missing, "notes": list(setting.source.notes),
-            "detector": None if setting.detector is None else setting.detector.identity,
-            "runs": [{"name": reader.name, "label": reader.label, "task": reader.task.name, "model": reader.identity,
-                      "kernel": chosen.kernel, "radius": chosen.radius, "gaps": chosen.gaps,
-                      "thresholds": None if chosen.thresholds is None else list(chosen.thresholds),
-                      "margin": None if not setting.margins else vars(setting.margins[setting.margin_indices[number]])}
-                     for number, forward in enumerate(setting.forwards)
-                     for reader, chosen in zip(forward.readers, _filters_of_pass(setting, number))]}
+    return {
+        "format": NOTE_FORMAT,
+        "input": wanted.input,
+        "kind": setting.source.kind,
+        "rate": reading.rate,
+        "frames": len(reading.frames),
+        "missing": wanted.missing,
+        "notes": list(setting.source.notes),
+        "detector": None if setting.detector is None else setting.detector.identity,
+        "runs": [
+            {
+                "name": reader.name,
+                "label": reader.label,
+                "task": reader.task.name,
+                "model": reader.identity,
+                "kernel": chosen.kernel,
+                "radius": chosen.radius,
+                "gaps": chosen.gaps,
+                "thresholds": None if chosen.thresholds is None else list(chosen.thresholds),
+                "margin": None if not setting.margins else vars(setting.margins[setting.margin_indices[number]]),
+            }
+            for number, forward in enumerate(setting.forwards)
+            for reader, chosen in zip(forward.readers, _filters_of_pass(setting, number))
+        ],
+    }
 
 
 def _filters_of_pass(setting: PredictSession, forward: int) -> Sequence[SmoothingParams]:
     """Of the readers of one forward pass."""
     start = sum(len(one.readers) for one in setting.forwards[:forward])
-    return setting.filters[start:start + len(setting.forwards[forward].readers)]
+    return setting.filters[start : start + len(setting.forwards[forward].readers)]

@@ -15,7 +15,8 @@ POLL_SECONDS = 0.1
 
 class Prefetcher(Generic[Item]):
     """The items of an iterable, at most `most` ahead of who takes them; what fails in the thread fails where items are
-    taken. A context: when it ends, so does the thread, wherever it is."""
+    taken. A context: when it ends, so does the thread, wherever it is.
+    """
 
     def __init__(self, items: Iterable[Item], most: int) -> None:
         self._items = items
@@ -27,8 +28,9 @@ class Prefetcher(Generic[Item]):
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._ended.set()
         self._thread.join()
 

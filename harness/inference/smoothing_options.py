@@ -21,12 +21,14 @@ def check_smoothing(kernel: str | None, radius: int | None, live: bool) -> None:
     if kernel == "none" and radius:
         raise InputError(f"--kernel none smooths nothing and has no --radius {radius}; leave one of them out")
     if live and kernel not in (None, "none", *CAUSAL):
-        raise InputError(f"--kernel {kernel} reads frames that a live video does not have yet; take "
-                         f"{', '.join(CAUSAL)} or none")
+        raise InputError(
+            f"--kernel {kernel} reads frames that a live video does not have yet; take {', '.join(CAUSAL)} or none"
+        )
 
 
-def smoothing_of(reader: LoadedRun, live: bool, kernel: str | None = None, radius: int | None = None,
-              film: bool = True) -> SmoothingParams:
+def smoothing_of(
+    reader: LoadedRun, live: bool, kernel: str | None = None, radius: int | None = None, film: bool = True
+) -> SmoothingParams:
     """The filter of one run; kernel and radius replace its own. Pictures that are not of one film are not filtered.
 
     InputError where only one of the two is given and the run has no other, and for a filter of such pictures.

@@ -45,7 +45,7 @@ def write_summary(reading: PredictionResult, folder: Path) -> Path:
     faces, counts = np.unique(reading.face[reading.found], return_counts=True)
     names = [name for name in PANELS if len(faces) and first_with_output(reading.outputs, name)]
     each = ABOVE + SEEN + sum(map(panel_height, names)) + BELOW
-    longest = faces[np.lexsort((faces, -counts))][:max(1, int(TALLEST / each))]
+    longest = faces[np.lexsort((faces, -counts))][: max(1, int(TALLEST / each))]
     legends = LEGEND * (len(names) + 1)
     path = folder / SUMMARY
     with plotting_context():
@@ -69,10 +69,12 @@ def _heading(reading: PredictionResult, names: list[str], faces: np.ndarray) -> 
     seen = len(np.unique(reading.frame[reading.found]))
     found = f"{plural(len(faces), 'face')}, in {seen:,} of {plural(len(reading.frames), 'frame')}"
     runs = {one.name: one for name in names if (one := first_with_output(reading.outputs, name))}
-    filters = {one.name: "no filter" if one.kernel == "none" else f"{one.kernel} r={one.radius}"
-               for one in runs.values()}
-    said = "; ".join(f"{truncate(one.label or one.name, LABEL[len(runs)])} ({filters[one.name]})"
-                     for one in runs.values())
+    filters = {
+        one.name: "no filter" if one.kernel == "none" else f"{one.kernel} r={one.radius}" for one in runs.values()
+    }
+    said = "; ".join(
+        f"{truncate(one.label or one.name, LABEL[len(runs)])} ({filters[one.name]})" for one in runs.values()
+    )
     return found, truncate(said, 125)
 
 
@@ -80,8 +82,15 @@ def _legends(made: Figure, names: list[str], top: float) -> None:
     """One line of colours for the presence of a face and for each output."""
     for number, name in enumerate(("", *names)):
         place = top - number * LEGEND
-        made.text(0.14 / WIDTH, (place - 0.045) / made.get_figheight(), LABELS[name], fontsize=8.5, color=INK,
-                  va="top", **TEXT)
+        made.text(
+            0.14 / WIDTH,
+            (place - 0.045) / made.get_figheight(),
+            LABELS[name],
+            fontsize=8.5,
+            color=INK,
+            va="top",
+            **TEXT,
+        )
         made.legend(
             handles=legend_handles(name),
             loc="upper left",
@@ -100,10 +109,25 @@ def _face(made: Figure, face: Timeline, names: list[str], top: float) -> None:
     """The panels of one face below each other, from `top` inches downwards."""
     share = f"{100 * face.seen / len(face.reading.frames):.0f} %"
     top -= ABOVE
-    made.text(0.14 / WIDTH, (top + 0.07) / made.get_figheight(), f"Face {face.face}", fontsize=10, color=INK,
-              weight="bold", va="bottom", **TEXT)
-    made.text(LEFT / WIDTH, (top + 0.07) / made.get_figheight(), f"seen in {plural(face.seen, 'frame')} ({share})",
-              fontsize=8.5, color=GRAY, va="bottom", **TEXT)
+    made.text(
+        0.14 / WIDTH,
+        (top + 0.07) / made.get_figheight(),
+        f"Face {face.face}",
+        fontsize=10,
+        color=INK,
+        weight="bold",
+        va="bottom",
+        **TEXT,
+    )
+    made.text(
+        LEFT / WIDTH,
+        (top + 0.07) / made.get_figheight(),
+        f"seen in {plural(face.seen, 'frame')} ({share})",
+        fontsize=8.5,
+        color=GRAY,
+        va="bottom",
+        **TEXT,
+    )
     panels = [(presence, SEEN), *(one for name in names for one in PANELS[name])]
     for draw, height in panels:
         axes = add_panel(made, LEFT, top - height, WIDTH - LEFT - RIGHT, height - 0.08)

@@ -70,8 +70,9 @@ def as_csv(rows: pd.DataFrame, header: bool = True) -> str:
     names, lines = io.StringIO(), io.BytesIO()
     if header:
         csv.writer(names, lineterminator="\n").writerow(rows.columns)
-    write_csv(Table.from_pandas(rows, preserve_index=False), lines,
-              WriteOptions(include_header=False, quoting_style="none"))
+    write_csv(
+        Table.from_pandas(rows, preserve_index=False), lines, WriteOptions(include_header=False, quoting_style="none")
+    )
     return names.getvalue() + lines.getvalue().decode()
 
 
@@ -88,18 +89,33 @@ def write_tables(reading: PredictionResult, folder: Path) -> tuple[Path, Path]:
         aside.write_text(as_csv(rows), encoding="utf-8")
     arrow = Table.from_pandas(rows, preserve_index=False)
     with atomic_write(paths[1]) as aside:
-        parquet.write_table(arrow.replace_schema_metadata(
-            {**(arrow.schema.metadata or {}), METADATA: json.dumps(metadata(reading))}), aside)
+        parquet.write_table(
+            arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), METADATA: json.dumps(metadata(reading))}),
+            aside,
+        )
     return paths
 
 
 def metadata(reading: PredictionResult) -> dict:
     """What was read and by which runs, as JSON types."""
-    return {"source": reading.source, "rate": reading.rate, "width": reading.size[0], "height": reading.size[1],
-            "frames": len(reading.frames),
-            "runs": [{"name": one.name, "label": one.label, "task": one.task.name, "kernel": one.kernel,
-                      "radius": one.radius, "thresholds": None if one.thresholds is None else list(one.thresholds)}
-                     for one in reading.outputs]}
+    return {
+        "source": reading.source,
+        "rate": reading.rate,
+        "width": reading.size[0],
+        "height": reading.size[1],
+        "frames": len(reading.frames),
+        "runs": [
+            {
+                "name": one.name,
+                "label": one.label,
+                "task": one.task.name,
+                "kernel": one.kernel,
+                "radius": one.radius,
+                "thresholds": None if one.thresholds is None else list(one.thresholds),
+            }
+            for one in reading.outputs
+        ],
+    }
 
 
 def _blocks(reading: PredictionResult) -> Iterator[tuple[str, Outputs, np.ndarray, str]]:

@@ -173,10 +173,15 @@ def legend_handles(name: str) -> list:
     if name == "expr":
         return [Patch(color=colour, label=label) for label, colour in zip(EXPRESSIONS, CLASS_COLORS)]
     if name == "va":
-        return [Line2D([], [], color=PALE, linewidth=1, label="raw"),
-                Line2D([], [], color=BLUE, linewidth=1.6, label="smoothed")]
+        return [
+            Line2D([], [], color=PALE, linewidth=1, label="raw"),
+            Line2D([], [], color=BLUE, linewidth=1.6, label="smoothed"),
+        ]
     if name == "au":
         shades = _blues()
-        return [Patch(color=shades[4], label="probability near 0"), Patch(color=shades[-1], label="near 1"),
-                Patch(color=ORANGE, label="active")]
+        return [
+            Patch(color=shades[4], label="probability near 0"),
+            Patch(color=shades[-1], label="near 1"),
+            Patch(color=ORANGE, label="active"),
+        ]
     return [Patch(color=SEEN, label="seen"), Patch(color=UNSEEN, label="not seen: filled in or left empty")]

@@ -48,8 +48,10 @@ class ZeroShotModel(JobModel):
         self.entry = entry
         columns = expression_columns(self.entry.backbone["score_labels"])
         if columns is None:
-            raise InputError(f"{self.entry.backbone['label']}: its score columns are not named after emotions, so they "
-                             "cannot be read as expressions")
+            raise InputError(
+                f"{self.entry.backbone['label']}: its score columns are not named after emotions, so they "
+                "cannot be read as expressions"
+            )
         self.columns = columns
         self.summary = {"epoch": 0, "epochs": {}, "parameters": 0, "history": [], "pruned": False}
 

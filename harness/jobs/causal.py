@@ -79,7 +79,8 @@ def run_replay(store: Store, record: Record, root: Path, labels: str) -> Record:
 
 def causal_search_space(smoothing: SmoothingGrid) -> SmoothingGrid:
     """The causal kernels at the radii that the run had to choose from; where its radius was given, at all up to twice
-    as many frames: as many as its window of both sides holds."""
+    as many frames: as many as its window of both sides holds.
+    """
     smallest, largest = smoothing.smallest, smoothing.largest
     if smallest == largest:
         smallest, largest = 0, min(2 * largest, MAX_RADIUS)
@@ -89,9 +90,17 @@ def causal_search_space(smoothing: SmoothingGrid) -> SmoothingGrid:
 def _make_job(store: Store, record: Record, root: Path, labels: str) -> Job:
     own: Configuration = parse_configuration(record)
     causal = dataclasses.replace(own, smoothing=causal_search_space(own.smoothing))
-    return _ReplayJob(**record.display_labels(), configuration=causal, seed=record.seed,
-                     backbone_parameters=_count_backbone_parameters(store, record), data=root, labels=labels,
-                     store=store, entry=own.entry, run=record.job_id)
+    return _ReplayJob(
+        **record.display_labels(),
+        configuration=causal,
+        seed=record.seed,
+        backbone_parameters=_count_backbone_parameters(store, record),
+        data=root,
+        labels=labels,
+        store=store,
+        entry=own.entry,
+        run=record.job_id,
+    )
 
 
 def _count_backbone_parameters(store: Store, record: Record) -> int:

@@ -59,10 +59,18 @@ def train_group(jobs: Sequence[Job], on_epochs: Sequence[training.OnEpoch | None
         asked.setdefault(job.training_id, []).extend([on_epoch] if on_epoch else [])
     first = {job.training_id: job for job in reversed(jobs)}
     pruned = training.train_jobs(
-        list(first.values()), work.task, work.data.training, work.splits, work.data.reported,
-        [functools.partial(_call_all, asked[name]) if asked[name] else None for name in first])
-    return {job.job_id: _finish_job(_JobSteps(job), pruned[job.training_id], began)
-            for job in jobs if job.training_id in pruned}
+        list(first.values()),
+        work.task,
+        work.data.training,
+        work.splits,
+        work.data.reported,
+        [functools.partial(_call_all, asked[name]) if asked[name] else None for name in first],
+    )
+    return {
+        job.job_id: _finish_job(_JobSteps(job), pruned[job.training_id], began)
+        for job in jobs
+        if job.training_id in pruned
+    }
 
 
 def _call_all(asked: Sequence[training.OnEpoch], epoch: int, value: float) -> bool:
@@ -99,8 +107,14 @@ class _JobSteps:
         return make_splits(protocol, self.task, self.data.training)
 
     def make_pruned_record(self, summary: dict[str, Any]) -> Record:
-        return make_record(self.job, self.task, SELECTION, status="pruned", epoch=summary["epoch"],
-                         selection={self.task.metric: summary["value"]})
+        return make_record(
+            self.job,
+            self.task,
+            SELECTION,
+            status="pruned",
+            epoch=summary["epoch"],
+            selection={self.task.metric: summary["value"]},
+        )
 
     def finish(self, folder: Path, summary: dict[str, Any]) -> Record:
         """Everything but the record is written into the folder."""
@@ -150,16 +164,26 @@ class _PreviousLabelSteps(_JobSteps):
     def finish(self, folder: Path, summary: dict[str, Any]) -> Record:
         labels = ReportedLabels(self.job).open(freeze_selection(folder, self.job.job_id, 0, NO_POSTPROCESSING, None))
         entry = FeatureStore(self.job.store.features).entry(self.job.entry)
-        outputs = predict_previous_label(self.task, frames_with_features(entry, self.data.reported), labels,
-                                 constant_outputs(self.task, self.data.training))
+        outputs = predict_previous_label(
+            self.task,
+            frames_with_features(entry, self.data.reported),
+            labels,
+            constant_outputs(self.task, self.data.training),
+        )
         outputs.save(JobFolder(folder).reported)
         return self.score(folder, REPORTED, self.replay(outputs, labels), NO_POSTPROCESSING, summary)
 
 
 def make_failed_record(job: Job, error: BaseException) -> Record:
     """The record of a job that raised."""
-    return make_record(job, get_task(job.configuration.task), REPORTED, status="failed",
-                     error=f"{type(error).__name__}: {error}", environment=_cached_environment(os.getcwd()))
+    return make_record(
+        job,
+        get_task(job.configuration.task),
+        REPORTED,
+        status="failed",
+        error=f"{type(error).__name__}: {error}",
+        environment=_cached_environment(os.getcwd()),
+    )
 
 
 @functools.cache

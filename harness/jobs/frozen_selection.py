@@ -43,16 +43,34 @@ class SelectionRecord:
 
     def to_dict(self) -> dict[str, Any]:
         choice = json.loads(json.dumps(dataclasses.asdict(self.choice)))
-        return {"job": self.job_id, "epoch": self.epoch, "predictions": self.predictions, "model": dict(self.model),
-                **choice}
+        return {
+            "job": self.job_id,
+            "epoch": self.epoch,
+            "predictions": self.predictions,
+            "model": dict(self.model),
+            **choice,
+        }
 
 
-def freeze_selection(folder: Path, job_id: str, epoch: int, choice: PostprocessingChoice, predictions: Path | None,
-                     model: Iterable[Path] = ()) -> SelectionRecord:
+def freeze_selection(
+    folder: Path,
+    job_id: str,
+    epoch: int,
+    choice: PostprocessingChoice,
+    predictions: Path | None,
+    model: Iterable[Path] = (),
+) -> SelectionRecord:
     """Write the choice into `folder`; predictions: the file that keeps those of the reported split; model: the
-    files of what predicted them."""
-    frozen = SelectionRecord(folder, job_id, epoch, choice, "" if predictions is None else sha256(predictions),
-                             {path.name: sha256(path) for path in model})
+    files of what predicted them.
+    """
+    frozen = SelectionRecord(
+        folder,
+        job_id,
+        epoch,
+        choice,
+        "" if predictions is None else sha256(predictions),
+        {path.name: sha256(path) for path in model},
+    )
     JobFolder(folder).write_choice(frozen.to_dict())
     return frozen
 
@@ -97,5 +115,7 @@ def _verify_hash(path: Path, expected: str, what: str, again: str) -> None:
     except OSError as error:
         raise FramelightError(f"{path} cannot be read ({error.strerror}); {again}") from error
     if found != expected:
-        raise FramelightError(f"{path} was altered since the run was made (its SHA-256 begins {found[:12]}, not "
-                              f"{expected[:12]}); it is part of {what}: {again}")
+        raise FramelightError(
+            f"{path} was altered since the run was made (its SHA-256 begins {found[:12]}, not "
+            f"{expected[:12]}); it is part of {what}: {again}"
+        )

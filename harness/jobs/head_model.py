@@ -41,13 +41,25 @@ def make_network_specs(configuration: Configuration, task: Task) -> list[Network
     assert head is not None
     if head.kind != "separate":
         return [NetworkSpec(HEAD_NAME, task, features, head)]
-    return [NetworkSpec(f"{HEAD_NAME}_{output.name}", get_task(output.name), head.features(output.name, features),
-                    head.part(output.name)) for output in task.outputs]
+    return [
+        NetworkSpec(
+            f"{HEAD_NAME}_{output.name}",
+            get_task(output.name),
+            head.features(output.name, features),
+            head.part(output.name),
+        )
+        for output in task.outputs
+    ]
 
 
-def fit_heads(job: Job, task: Task, fit: Labels, selection: Labels | None,
-              on_epoch: Callable[[int, float], bool] | None = None,
-              epochs: Mapping[str, int] | None = None) -> HeadModel:
+def fit_heads(
+    job: Job,
+    task: Task,
+    fit: Labels,
+    selection: Labels | None,
+    on_epoch: Callable[[int, float], bool] | None = None,
+    epochs: Mapping[str, int] | None = None,
+) -> HeadModel:
     """As `harness.jobs.models.fit_model`; each network is trained for itself, on the rows with a valid label."""
     entry = FeatureStore(job.store.features).entry(job.entry)
     parts, trained = make_network_specs(job.configuration, task), {}
@@ -59,32 +71,43 @@ def fit_heads(job: Job, task: Task, fit: Labels, selection: Labels | None,
     return HeadModel(task, entry, parts, trained, _summarize(trained))
 
 
-def fit_heads_together(jobs: Sequence[Job], task: Task, fit: Labels, selection: Labels | None,
-                       on_epochs: Sequence[Callable[[int, float], bool] | None],
-                       epochs: Sequence[Mapping[str, int] | None]) -> list[HeadModel | None]:
-    """As `fit_heads` for each of a group's jobs, which read the same features; None for one that stopped being finite.
-    """
+def fit_heads_together(
+    jobs: Sequence[Job],
+    task: Task,
+    fit: Labels,
+    selection: Labels | None,
+    on_epochs: Sequence[Callable[[int, float], bool] | None],
+    epochs: Sequence[Mapping[str, int] | None],
+) -> list[HeadModel | None]:
+    """As `fit_heads` for each of a group's jobs, which read the same features; None for one that stopped being finite."""
     entry = FeatureStore(jobs[0].store.features).entry(jobs[0].entry)
     parts = [make_network_specs(job.configuration, task) for job in jobs]
-    specs = [HeadTrainingSpec(part.head, on_epoch, None if length is None else length[part.name])
-             for (part,), on_epoch, length in zip(parts, on_epochs, epochs)]
+    specs = [
+        HeadTrainingSpec(part.head, on_epoch, None if length is None else length[part.name])
+        for (part,), on_epoch, length in zip(parts, on_epochs, epochs)
+    ]
     (first,), memory = parts[0], jobs[0].memory
     chosen = None if selection is None else _make_matrix(first, entry, selection, memory)
     trained = train_heads(first.task, specs, _make_matrix(first, entry, fit, memory), chosen, jobs[0].seed)
-    return [None if head is None else HeadModel(task, entry, own, {own[0].name: head}, _summarize({own[0].name: head}))
-            for own, head in zip(parts, trained)]
+    return [
+        None if head is None else HeadModel(task, entry, own, {own[0].name: head}, _summarize({own[0].name: head}))
+        for own, head in zip(parts, trained)
+    ]
 
 
-def load_heads(folder: Path, configuration: Configuration, task: Task, entry: FeatureEntry,
-               summary: dict[str, Any]) -> HeadModel:
+def load_heads(
+    folder: Path, configuration: Configuration, task: Task, entry: FeatureEntry, summary: dict[str, Any]
+) -> HeadModel:
     """As `harness.jobs.models.load_model`."""
     parts = make_network_specs(configuration, task)
     trained = {part.name: load(folder, part.name) for part in parts}
     for part in parts:
         width = NOISE_WIDTH if part.features == "noise" else entry.width(part.features)
         if width != trained[part.name].in_width:
-            raise InputError(f"{folder}: the head was trained on {trained[part.name].in_width} columns of "
-                             f"{part.features}; the features of {entry.backbone['label']} have {width}")
+            raise InputError(
+                f"{folder}: the head was trained on {trained[part.name].in_width} columns of "
+                f"{part.features}; the features of {entry.backbone['label']} have {width}"
+            )
     return HeadModel(task, entry, parts, trained, summary)
 
 
@@ -124,10 +147,13 @@ def _select_annotated(task: Task, labels: Labels) -> Labels:
 
 
 def _summarize(trained: Mapping[str, TrainedHead]) -> dict[str, Any]:
-    common = {"epoch": max(head.epoch for head in trained.values()),
-              "epochs": {name: head.epoch for name, head in trained.items()},
-              "parameters": sum(head.parameters for head in trained.values()), "pruned": False}
+    common = {
+        "epoch": max(head.epoch for head in trained.values()),
+        "epochs": {name: head.epoch for name, head in trained.items()},
+        "parameters": sum(head.parameters for head in trained.values()),
+        "pruned": False,
+    }
     if len(trained) > 1:
         return {**common, "history": [], "histories": {name: head.history for name, head in trained.items()}}
-    head, = trained.values()
+    (head,) = trained.values()
     return {**common, "history": head.history, "pruned": head.pruned, "value": head.value}

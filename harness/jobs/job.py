@@ -80,8 +80,9 @@ class Job(DisplayLabels):
     @property
     def training_configuration(self) -> Configuration:
         """The same for jobs that differ only in what is done with outputs."""
-        return dataclasses.replace(self.configuration, smoothing=SmoothingGrid(), kind="training", thresholds="chosen",
-                                   missing="dropped")
+        return dataclasses.replace(
+            self.configuration, smoothing=SmoothingGrid(), kind="training", thresholds="chosen", missing="dropped"
+        )
 
     @property
     def training_id(self) -> str:
@@ -106,8 +107,10 @@ def parse_configuration(record: Record) -> Configuration:
     """The configuration a record was made with; FramelightError where this version has no such configurations."""
     made = _from_jsonable(record.config)
     if not isinstance(made, Configuration) or made.group_id != record.group_id:
-        raise FramelightError(f"run {record.group_id} was made by another version of Framelight, whose settings this "
-                              "one does not know; run its recipe again")
+        raise FramelightError(
+            f"run {record.group_id} was made by another version of Framelight, whose settings this "
+            "one does not know; run its recipe again"
+        )
     return made
 
 

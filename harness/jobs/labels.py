@@ -40,8 +40,9 @@ def load_training_labels(root: Path, task: str, labels: str) -> TrainingLabels:
 
 def check_labels_unchanged(dataset: Dataset, task: str, labels: str) -> None:
     if labels_fingerprint(dataset, task) != labels:
-        raise FramelightError(f"{dataset.root}: the annotations of task {task} changed while the recipe ran; "
-                              "run it again")
+        raise FramelightError(
+            f"{dataset.root}: the annotations of task {task} changed while the recipe ran; run it again"
+        )
 
 
 def load_reported_labels(folder: Path, job_id: str, root: Path, task: str) -> Labels:
@@ -54,8 +55,7 @@ def load_reported_labels(folder: Path, job_id: str, root: Path, task: str) -> La
 
 
 class ReportedLabels:
-    """The reported split's labels of one job. Code that trains or chooses is given neither this nor the data's place.
-    """
+    """The reported split's labels of one job. Code that trains or chooses is given neither this nor the data's place."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -63,16 +63,19 @@ class ReportedLabels:
     def open(self, frozen: SelectionRecord) -> Labels:
         """The labels, once the job's choice lies on disk; FramelightError where it does not."""
         if frozen.job_id != self._job.job_id or not frozen.is_valid():
-            raise FramelightError(f"{frozen.path}: the labels of the reported split stay shut until the choice of job "
-                                  f"{self._job.job_id} is frozen there")
+            raise FramelightError(
+                f"{frozen.path}: the labels of the reported split stay shut until the choice of job "
+                f"{self._job.job_id} is frozen there"
+            )
         return self._read()
 
     def open_for_selection(self) -> Labels:
         """The labels, to choose on them as the protocol `published` does; FramelightError for any other protocol."""
         protocol = self._job.configuration.protocol.name
         if protocol != "published":
-            raise FramelightError(f"job {self._job.job_id}: the protocol {protocol} must not choose on the labels of "
-                                  "the reported split")
+            raise FramelightError(
+                f"job {self._job.job_id}: the protocol {protocol} must not choose on the labels of the reported split"
+            )
         return self._read()
 
     def _read(self) -> Labels:
@@ -82,6 +85,7 @@ class ReportedLabels:
             labels = dataset.labels(job.configuration.task, REPORTED)
             check_labels_unchanged(dataset, job.configuration.task, job.labels)
         except OSError as error:
-            raise FramelightError(f"{error.filename}: the annotations cannot be read any more ({error.strerror}); run "
-                                  "the recipe again") from error
+            raise FramelightError(
+                f"{error.filename}: the annotations cannot be read any more ({error.strerror}); run the recipe again"
+            ) from error
         return labels

@@ -21,8 +21,14 @@ Epochs = Mapping[str, int]
 """How long each network of a model is trained; nothing for a model that is not."""
 
 
-def fit_model(job: Job, task: Task, fit: Labels, selection: Labels | None,
-              on_epoch: Callable[[int, float], bool] | None = None, epochs: Epochs | None = None) -> JobModel:
+def fit_model(
+    job: Job,
+    task: Task,
+    fit: Labels,
+    selection: Labels | None,
+    on_epoch: Callable[[int, float], bool] | None = None,
+    epochs: Epochs | None = None,
+) -> JobModel:
     """The model of a job, fitted on `fit`; `selection` chooses the epochs that are kept.
 
     on_epoch(epoch from 1, the task's metric on the selection rows): True ends the training as pruned; not asked by a
@@ -53,8 +59,7 @@ def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) 
 
 def median_epochs(summaries: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """For each network the median of the epochs that were kept; between two, the mean rounded down."""
-    return {name: int(np.median([summary["epochs"][name] for summary in summaries]))
-            for name in summaries[0]["epochs"]}
+    return {name: int(np.median([summary["epochs"][name] for summary in summaries])) for name in summaries[0]["epochs"]}
 
 
 def constant_outputs(task: Task, fit: Labels) -> np.ndarray:
@@ -78,8 +83,14 @@ class ConstantModel(JobModel):
     def __init__(self, task: Task, entry: FeatureEntry, constant: np.ndarray) -> None:
         """constant: float32 [C]."""
         self.task, self.entry, self.constant = task, entry, constant
-        self.summary = {"epoch": 0, "epochs": {}, "parameters": 0, "history": [], "pruned": False,
-                        "constant": [float(value) for value in self.constant]}
+        self.summary = {
+            "epoch": 0,
+            "epochs": {},
+            "parameters": 0,
+            "history": [],
+            "pruned": False,
+            "constant": [float(value) for value in self.constant],
+        }
 
     def predict_arrays(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         return np.tile(self.constant, (len(features["none"]), 1))
@@ -88,8 +99,9 @@ class ConstantModel(JobModel):
         """The constant is in the summary."""
 
 
-def _make_untrained_model(configuration: Configuration, task: Task, entry: FeatureEntry,
-               constant_of: Callable[[], np.ndarray]) -> JobModel:
+def _make_untrained_model(
+    configuration: Configuration, task: Task, entry: FeatureEntry, constant_of: Callable[[], np.ndarray]
+) -> JobModel:
     if configuration.features == LABELS:
         raise InputError("the previous label is read from annotations; it predicts nothing on images alone")
     return ZeroShotModel(entry) if configuration.features == "scores" else ConstantModel(task, entry, constant_of())
@@ -106,5 +118,6 @@ def _read_summary(folder: Path) -> dict[str, Any]:
     try:
         return files.read_training()
     except (OSError, ValueError) as error:
-        raise FramelightError(f"{files.training} cannot be read ({error}); run the recipe of this run again with "
-                              "--force") from error
+        raise FramelightError(
+            f"{files.training} cannot be read ({error}); run the recipe of this run again with --force"
+        ) from error

@@ -29,14 +29,20 @@ class Predictions:
     outputs: np.ndarray
 
     def save(self, path: Path) -> None:
-        np.savez(path, sequences=np.array(self.sequences, dtype=np.str_), lengths=self.lengths,
-                 frames=self.frames, outputs=self.outputs)
+        np.savez(
+            path,
+            sequences=np.array(self.sequences, dtype=np.str_),
+            lengths=self.lengths,
+            frames=self.frames,
+            outputs=self.outputs,
+        )
 
     @staticmethod
     def load(path: Path) -> Predictions:
         with np.load(path, allow_pickle=False) as kept:
-            return Predictions(tuple(str(name) for name in kept["sequences"]), kept["lengths"],
-                               kept["frames"], kept["outputs"])
+            return Predictions(
+                tuple(str(name) for name in kept["sequences"]), kept["lengths"], kept["frames"], kept["outputs"]
+            )
 
     def slices(self, sequences: np.ndarray) -> list[slice]:
         """The rows of each of these sequences (by number)."""
@@ -66,9 +72,12 @@ def collect_predictions(
 ) -> Predictions:
     """outputs_of(sequence, its frames [n]) -> [n, width], asked of each sequence in the order of `frames`."""
     outputs = [outputs_of(name, own) if len(own) else np.zeros((0, width), np.float32) for name, own in frames.items()]
-    return Predictions(tuple(frames), np.array([len(own) for own in frames.values()], dtype=np.int64),
-                       np.concatenate([*frames.values(), np.zeros(0, np.int32)]).astype(np.int32),
-                       np.concatenate([*outputs, np.zeros((0, width), np.float32)]).astype(np.float32))
+    return Predictions(
+        tuple(frames),
+        np.array([len(own) for own in frames.values()], dtype=np.int64),
+        np.concatenate([*frames.values(), np.zeros(0, np.int32)]).astype(np.int32),
+        np.concatenate([*outputs, np.zeros((0, width), np.float32)]).astype(np.float32),
+    )
 
 
 def merge_fold_predictions(parts: Sequence[tuple[Predictions, Labels]]) -> Predictions:

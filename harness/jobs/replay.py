@@ -31,8 +31,15 @@ class Replay:
     units: V names; unit: int [N] into them.
     """
 
-    def __init__(self, task: Task, predictions: Predictions, labels: Labels, temporal: bool, gaps: str = "linear",
-                 missing: str = "dropped") -> None:
+    def __init__(
+        self,
+        task: Task,
+        predictions: Predictions,
+        labels: Labels,
+        temporal: bool,
+        gaps: str = "linear",
+        missing: str = "dropped",
+    ) -> None:
         self.task, self.temporal, self.gaps = task, temporal, gaps
         labels = labels.take(np.flatnonzero(np.logical_or.reduce(list(task.valid(labels.targets).values()))))
         position = predictions.index_of(labels)
@@ -77,8 +84,9 @@ class Replay:
         """The task's metric at each radius."""
         return [scored.metrics[self.task.metric] for scored in self.iter_scores(kernel, radii, thresholds)]
 
-    def _iter_statistics(self, kernel: str, radii: Sequence[int], thresholds: Thresholds, unit: np.ndarray,
-                 units: int) -> Iterator[SufficientStatistics]:
+    def _iter_statistics(
+        self, kernel: str, radii: Sequence[int], thresholds: Thresholds, unit: np.ndarray, units: int
+    ) -> Iterator[SufficientStatistics]:
         videos, rows = self._dense_sequences
         kernel = kernel if self.temporal else "none"
         labels = LabeledRows(self.task, self.targets, unit, units, rows)
@@ -103,8 +111,10 @@ class Replay:
         np.maximum.at(reach, sequence[there], frame[there] + MAX_RADIUS)
         last = np.zeros(len(ends), dtype=np.int64)
         last[filled] = np.minimum(kept.frames[ends[filled] - 1], reach[filled])
-        videos = [fill_gaps(kept.frames[rows], kept.outputs[rows], int(last[i]), self.gaps)
-                  for i, rows in zip(filled, kept.slices(filled))]
+        videos = [
+            fill_gaps(kept.frames[rows], kept.outputs[rows], int(last[i]), self.gaps)
+            for i, rows in zip(filled, kept.slices(filled))
+        ]
         if self.filled:
             videos.append(kept.outputs.mean(axis=0, dtype=np.float64)[None])
         rows = np.cumsum(last)[sequence] - last[sequence] + np.minimum(frame, last[sequence]) - 1
@@ -112,7 +122,7 @@ class Replay:
 
     @property
     def _sequence_of_rows(self) -> np.ndarray:
-        """int [N]: the sequence of each scored row among those predicted, -1 where it is not."""
+        """Int [N]: the sequence of each scored row among those predicted, -1 where it is not."""
         number = {name: i for i, name in enumerate(self._predictions.sequences)}
         names = np.array([number.get(name, -1) for name in self._labels.sequences], dtype=np.int64)
         return names[self._labels.sequence]

@@ -20,8 +20,9 @@ UNTRAINED_HEAD_LABELS = {"none": "constant", "scores": "zero-shot"}
 """What stands for a head where none is trained, by features."""
 
 
-def score_split(job: Job, task: Task, split: str, replay: Replay, choice: PostprocessingChoice,
-           summary: dict[str, Any]) -> tuple[Record, SufficientStatistics]:
+def score_split(
+    job: Job, task: Task, split: str, replay: Replay, choice: PostprocessingChoice, summary: dict[str, Any]
+) -> tuple[Record, SufficientStatistics]:
     """The record of a frozen choice on one split, and the statistics of each of its units."""
     thresholds = 0.5 if choice.thresholds is None else np.array(choice.thresholds)
 
@@ -70,10 +71,21 @@ def make_record(job: Job, task: Task, split: str, **results: object) -> Record:
     """A record that says what the job is, with these results."""
     configuration = job.configuration
     return Record(
-        **job.display_labels(), job_id=job.job_id, group_id=job.group_id, kind=configuration.kind, task=task.name,
-        data_digest=configuration.data, split=split, protocol=configuration.protocol.name,
-        features=configuration.features, head=_head_label(configuration), seed=job.seed, metric=task.metric,
-        config=to_jsonable(configuration), **results)
+        **job.display_labels(),
+        job_id=job.job_id,
+        group_id=job.group_id,
+        kind=configuration.kind,
+        task=task.name,
+        data_digest=configuration.data,
+        split=split,
+        protocol=configuration.protocol.name,
+        features=configuration.features,
+        head=_head_label(configuration),
+        seed=job.seed,
+        metric=task.metric,
+        config=to_jsonable(configuration),
+        **results,
+    )
 
 
 def _head_label(configuration: Configuration) -> str:

@@ -39,10 +39,10 @@ def select_postprocessing(replay: Replay, smoothing: SmoothingGrid, thresholds: 
     radii = smoothing.radii() if replay.temporal else range(1)
     applied = 0.5 if chosen is None else np.array(chosen)
     curves = {kernel: replay.metric_curve(kernel, radii, applied) for kernel in smoothing.kernels}
-    value, radius, kernel = max(((value, -radius, kernel) for kernel, values in curves.items()
-                                 for radius, value in zip(radii, values)),
-                                key=lambda candidate: (candidate[0], candidate[1],
-                                                       -smoothing.kernels.index(candidate[2])))
+    value, radius, kernel = max(
+        ((value, -radius, kernel) for kernel, values in curves.items() for radius, value in zip(radii, values)),
+        key=lambda candidate: (candidate[0], candidate[1], -smoothing.kernels.index(candidate[2])),
+    )
     return PostprocessingChoice(kernel if radius else "none", -radius, chosen, value, curves)
 
 

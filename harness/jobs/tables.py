@@ -21,8 +21,9 @@ BLOCK_ORDER = ("expr", "va", "au")
 """Of the blocks of columns, whatever their order in the outputs."""
 
 
-def output_columns(name: str, values: np.ndarray, thresholds: tuple[float, ...] | None = None,
-                   decimals: int | None = None) -> dict[str, Any]:
+def output_columns(
+    name: str, values: np.ndarray, thresholds: tuple[float, ...] | None = None, decimals: int | None = None
+) -> dict[str, Any]:
     """Columns of one block of outputs: what is decided, then what it is decided from.
 
     Parameters
@@ -48,19 +49,25 @@ def output_columns(name: str, values: np.ndarray, thresholds: tuple[float, ...] 
         return dict(zip(AFFECTS, numbers))
     if name == "expr":
         best = np.where(known, np.where(known[:, None], values, 0).argmax(axis=1), -1)
-        return {"expression": pd.Categorical.from_codes(best, EXPRESSIONS),
-                **{f"p_{expression}": column for expression, column in zip(EXPRESSIONS, numbers)}}
+        return {
+            "expression": pd.Categorical.from_codes(best, EXPRESSIONS),
+            **{f"p_{expression}": column for expression, column in zip(EXPRESSIONS, numbers)},
+        }
     present = values >= (0.5 if thresholds is None else np.array(thresholds))
-    return {**{unit: nullable_integers(column, np.int8, known) for unit, column in zip(ACTION_UNITS, present.T)},
-            **{f"p_{unit}": column for unit, column in zip(ACTION_UNITS, numbers)}}
+    return {
+        **{unit: nullable_integers(column, np.int8, known) for unit, column in zip(ACTION_UNITS, present.T)},
+        **{f"p_{unit}": column for unit, column in zip(ACTION_UNITS, numbers)},
+    }
 
 
 def predictions_table(task: Task, predictions: Predictions, smoothing: SmoothingParams) -> pd.DataFrame:
     """One row for each frame that has a crop: `video`, `frame`, the smoothed outputs, then the raw ones."""
     import pandas as pd
 
-    columns: dict[str, Any] = {"video": np.repeat(np.array(predictions.sequences, dtype=object), predictions.lengths),
-                               "frame": predictions.frames}
+    columns: dict[str, Any] = {
+        "video": np.repeat(np.array(predictions.sequences, dtype=object), predictions.lengths),
+        "frame": predictions.frames,
+    }
     raw = predictions.outputs.astype(np.float64)
     for suffix, outputs in (("", _smooth_outputs(predictions, smoothing)), (RAW_SUFFIX, raw)):
         for name, block in _ordered_blocks(task):
@@ -77,8 +84,11 @@ def labels_table(task: Task, labels: Labels) -> pd.DataFrame:
     """
     import pandas as pd
 
-    columns: dict[str, Any] = {"video": np.array(labels.sequences, dtype=object)[labels.sequence],
-                               "frame": labels.frame, "unit": np.array(labels.units, dtype=object)[labels.unit]}
+    columns: dict[str, Any] = {
+        "video": np.array(labels.sequences, dtype=object)[labels.sequence],
+        "frame": labels.frame,
+        "unit": np.array(labels.units, dtype=object)[labels.unit],
+    }
     valid = task.valid(labels.targets)
     for name, _ in _ordered_blocks(task):
         target = labels.targets[name]

@@ -28,8 +28,14 @@ OnEpoch = Callable[[int, float], bool]
 """Called with the epoch and the selection metric; True stops the training as pruned."""
 
 
-def train_job(job: Job, task: Task, training: Labels, divisions: Sequence[Split], reported: Sequence[str],
-          on_epoch: OnEpoch | None) -> dict[str, Any]:
+def train_job(
+    job: Job,
+    task: Task,
+    training: Labels,
+    divisions: Sequence[Split],
+    reported: Sequence[str],
+    on_epoch: OnEpoch | None,
+) -> dict[str, Any]:
     """The summary of the training; predictions are kept beside it unless it was pruned.
 
     A model is fitted for each division: its own selection rows choose its epoch and get its predictions. The first
@@ -43,8 +49,14 @@ def train_job(job: Job, task: Task, training: Labels, divisions: Sequence[Split]
     return JobFolder(job.predictions).read_training()
 
 
-def train_jobs(jobs: Sequence[Job], task: Task, training: Labels, divisions: Sequence[Split],
-                   reported: Sequence[str], on_epochs: Sequence[OnEpoch | None]) -> dict[str, dict[str, Any]]:
+def train_jobs(
+    jobs: Sequence[Job],
+    task: Task,
+    training: Labels,
+    divisions: Sequence[Split],
+    reported: Sequence[str],
+    on_epochs: Sequence[OnEpoch | None],
+) -> dict[str, dict[str, Any]]:
     """Like `train_job` for a group of jobs (see `harness.runner.scheduler`): the summaries of the pruned ones.
 
     The predictions of the others are kept at the end, one right after the other. One whose loss or outputs stopped
@@ -56,8 +68,11 @@ def train_jobs(jobs: Sequence[Job], task: Task, training: Labels, divisions: Seq
                 entry_lock(job.predictions)
             )  # jobs that differ in smoothing alone want the same at once
         # what trains does not get the folder of the labels
-        courses = [_TrainingProgress(dataclasses.replace(job, data=Path(os.devnull)), on_epoch)
-                   for job, on_epoch in zip(jobs, on_epochs) if not job.predictions.is_dir()]
+        courses = [
+            _TrainingProgress(dataclasses.replace(job, data=Path(os.devnull)), on_epoch)
+            for job, on_epoch in zip(jobs, on_epochs)
+            if not job.predictions.is_dir()
+        ]
         for division in divisions:
             going = [course for course in courses if course.is_running]
             for course, model in zip(going, _fit_models(going, task, division.fit, division.selection)):
@@ -97,8 +112,13 @@ class _TrainingProgress:
         return {**summaries[0], "epochs": epochs, "epoch": max(epochs.values(), default=0), "folds": summaries}
 
 
-def _fit_models(courses: Sequence[_TrainingProgress], task: Task, fit: Labels, selection: Labels | None,
-            epochs: Sequence[Epochs | None] | None = None) -> list[JobModel | None]:
+def _fit_models(
+    courses: Sequence[_TrainingProgress],
+    task: Task,
+    fit: Labels,
+    selection: Labels | None,
+    epochs: Sequence[Epochs | None] | None = None,
+) -> list[JobModel | None]:
     """The next model of each."""
     epochs = epochs or [None] * len(courses)
     if len(courses) == 1:
@@ -107,18 +127,33 @@ def _fit_models(courses: Sequence[_TrainingProgress], task: Task, fit: Labels, s
         return []
     from harness.jobs.head_model import fit_heads_together
 
-    return fit_heads_together([course.job for course in courses], task, fit, selection,
-                              [course.pruning_callback for course in courses], epochs)
+    return fit_heads_together(
+        [course.job for course in courses],
+        task,
+        fit,
+        selection,
+        [course.pruning_callback for course in courses],
+        epochs,
+    )
 
 
-def _save_predictions(courses: Sequence[_TrainingProgress], task: Task, training: Labels, divisions: Sequence[Split],
-          reported: Sequence[str]) -> None:
+def _save_predictions(
+    courses: Sequence[_TrainingProgress],
+    task: Task,
+    training: Labels,
+    divisions: Sequence[Split],
+    reported: Sequence[str],
+) -> None:
     if not courses:
         return
-    parts = [predict_many([course.models[i] for course in courses], division.selection.sequences)
-             for i, division in enumerate(divisions)]
-    selected = [merge_fold_predictions([(part, division.selection) for part, division in zip(own, divisions)])
-                for own in zip(*parts)]
+    parts = [
+        predict_many([course.models[i] for course in courses], division.selection.sequences)
+        for i, division in enumerate(divisions)
+    ]
+    selected = [
+        merge_fold_predictions([(part, division.selection) for part, division in zip(own, divisions)])
+        for own in zip(*parts)
+    ]
     summaries, finals = [course.summary for course in courses], [course.models[0] for course in courses]
     if courses[0].job.configuration.protocol.refit:
         finals = _fit_models(courses, task, training, None, [summary["epochs"] for summary in summaries])

@@ -22,9 +22,16 @@ if TYPE_CHECKING:
     from harness.runner.recipe import Recipe
 
 
-def run(recipe: Recipe | Path | str, data: Path | str | None = None, store: Store | Path | str | None = None, *,  # noqa: PLR0913 - public, one keyword for each option
-        settings: Sequence[str] = (), jobs: int | None = None, force: bool = False,
-        tracking_uri: str | None = None) -> RecipeResult:
+def run(  # noqa: PLR0913 - public, one keyword for each option
+    recipe: Recipe | Path | str,
+    data: Path | str | None = None,
+    store: Store | Path | str | None = None,
+    *,
+    settings: Sequence[str] = (),
+    jobs: int | None = None,
+    force: bool = False,
+    tracking_uri: str | None = None,
+) -> RecipeResult:
     """Run a recipe, as `framelight run` does; jobs that are finished in the store are not run again.
 
     Parameters
@@ -78,8 +85,9 @@ def run(recipe: Recipe | Path | str, data: Path | str | None = None, store: Stor
     return RecipeResult(outcome, store)
 
 
-def leaderboard(store: Store | Path | str | None = None, task: str | None = None,
-                tracking_uri: str | None = None) -> pd.DataFrame:
+def leaderboard(
+    store: Store | Path | str | None = None, task: str | None = None, tracking_uri: str | None = None
+) -> pd.DataFrame:
     """Rank the tracked runs, as `framelight leaderboard` does.
 
     Parameters
@@ -122,8 +130,14 @@ def leaderboard(store: Store | Path | str | None = None, task: str | None = None
     return to_data_frame(board_rows(store, task))
 
 
-def find_run(run: str, store: Store | Path | str | None = None, *, seed: int | None = None,
-             data: Path | str | None = None, tracking_uri: str | None = None) -> TrackedRun:
+def find_run(
+    run: str,
+    store: Store | Path | str | None = None,
+    *,
+    seed: int | None = None,
+    data: Path | str | None = None,
+    tracking_uri: str | None = None,
+) -> TrackedRun:
     """Open one seed of a finished run: its configuration, scores, predictions, labels and figures.
 
     Parameters
@@ -171,13 +185,16 @@ def find_run(run: str, store: Store | Path | str | None = None, *, seed: int | N
     folders = DatasetFolders(store, records, None if data is None else Path(data))
     opened = TrackedRun(record, parse_configuration(record), store, folders)
     if not opened.folder.is_dir():
-        raise InputError(f"the files of run {record.job_id} are not in {store} ({opened.folder} is missing); name the "
-                         "store that it ran in")
+        raise InputError(
+            f"the files of run {record.job_id} are not in {store} ({opened.folder} is missing); name the "
+            "store that it ran in"
+        )
     return opened
 
 
-def compare(first: str, second: str, store: Store | Path | str | None = None, *,
-            tracking_uri: str | None = None) -> Comparison:
+def compare(
+    first: str, second: str, store: Store | Path | str | None = None, *, tracking_uri: str | None = None
+) -> Comparison:
     """Compare two runs on the same videos by a paired test, as `framelight compare` does.
 
     Parameters
@@ -212,7 +229,9 @@ def compare(first: str, second: str, store: Store | Path | str | None = None, *,
 
     store = Store.default(store, tracking_uri)
     if not store.has_runs:
-        raise InputError(f"nothing was tracked in {store}; name the store of the runs with --store, "
-                         "or start with: framelight run quickstart")
+        raise InputError(
+            f"nothing was tracked in {store}; name the store of the runs with --store, "
+            "or start with: framelight run quickstart"
+        )
     sides = find_pair(tracked_records(store), first, second)
     return compare_records(*sides, SignificanceCache(store, remote_job_files(store)).statistics)

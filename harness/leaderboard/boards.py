@@ -27,9 +27,16 @@ COSTS_TITLE = "Published cost: one frame on a Samsung Fold 3 (Qualcomm 888), mea
 
 def format_published_costs(markdown: bool = False) -> str:
     """Size and speed of each published network, smallest first."""
-    rows = [(cost.backbone, str(cost.input_size), str(cost.embedding_width), f"{cost.size_mb:g} MB",
-             f"{cost.milliseconds:g} ± {cost.deviation:g} ms")
-            for cost in sorted(published_costs(), key=lambda cost: (cost.milliseconds, cost.backbone))]
+    rows = [
+        (
+            cost.backbone,
+            str(cost.input_size),
+            str(cost.embedding_width),
+            f"{cost.size_mb:g} MB",
+            f"{cost.milliseconds:g} ± {cost.deviation:g} ms",
+        )
+        for cost in sorted(published_costs(), key=lambda cost: (cost.milliseconds, cost.backbone))
+    ]
     if markdown:
         return f"### {COSTS_TITLE}\n\n{markdown_table(COSTS_HEADER, rows, right=range(1, len(COSTS_HEADER)))}"
     return "\n".join([COSTS_TITLE, "", *ruled_table([COSTS_HEADER, *rows])])
@@ -86,10 +93,12 @@ def format_optimism(store: Store, task: str | None = None, format: str = "table"
     return render_optimism(listed, format, _terminal_size(plain)[0]).rstrip("\n")
 
 
-def format_causal(store: Store, data: Path | None, task: str | None = None,
-                format: str = "table", plain: bool = False) -> str:
+def format_causal(
+    store: Store, data: Path | None, task: str | None = None, format: str = "table", plain: bool = False
+) -> str:
     """Each run offline and in real time; what was not replayed yet is, from the labels in `data` or where the store
-    met them."""
+    met them.
+    """
     from harness.jobs.causal import replay_folder
     from harness.leaderboard.causal_replays import get_causal_replays
     from harness.utils.progress import Progress
@@ -101,13 +110,13 @@ def format_causal(store: Store, data: Path | None, task: str | None = None,
     listed = causal_rows(found, replays, task, _open_significance_cache(store, "studentized", places))
     if not listed and format in ("table", "md"):
         of = "" if task is None else f" of task {task}"
-        return (f"nothing to replay in real time: no run in {store}{of} has kept predictions on videos that are at "
-                "hand")
+        return f"nothing to replay in real time: no run in {store}{of} has kept predictions on videos that are at hand"
     return render_causal(listed, format, _terminal_size(plain)[0]).rstrip("\n")
 
 
-def format_cost(store: Store, plot: Path | None, task: str | None = None, format: str = "table",
-              plain: bool = False) -> str:
+def format_cost(
+    store: Store, plot: Path | None, task: str | None = None, format: str = "table", plain: bool = False
+) -> str:
     """Accuracy and cost of exported files on one row; plot: where to draw them."""
     from harness.leaderboard import cost
 
@@ -140,9 +149,11 @@ def _suggest_other_protocol(store: Store, found: Iterable[Record]) -> str:
     have = {record.protocol for record in runs}
     lacking = "published" if have != {"published"} else "held-out"
     recipe = min((record.recipe for record in runs if record.recipe), default="RECIPE")
-    return (f"no configuration was run under both protocols; run the same recipe with the same data and settings\n"
-            f"under the other one too, for instance:\n"
-            f"  framelight run {recipe} --data DIR --store {store} --set protocol={lacking}")
+    return (
+        f"no configuration was run under both protocols; run the same recipe with the same data and settings\n"
+        f"under the other one too, for instance:\n"
+        f"  framelight run {recipe} --data DIR --store {store} --set protocol={lacking}"
+    )
 
 
 def _stored_records(store: Store) -> list[Record]:
@@ -157,8 +168,11 @@ def list_best_figures(store: Store, records: Iterable[Record]) -> list[str]:
         board = (row.task, row.data_digest, row.protocol)
         if row.kind == "run" and row.value is not None and board not in found:
             found[board] = row.run_id
-    return [f"  {task}, {protocol}: {folder}" for (task, _, protocol), run in found.items()
-            for folder in _figure_folders(store, run)]
+    return [
+        f"  {task}, {protocol}: {folder}"
+        for (task, _, protocol), run in found.items()
+        for folder in _figure_folders(store, run)
+    ]
 
 
 def _figure_folders(store: Store, run: str) -> Iterator[Path]:

@@ -77,8 +77,13 @@ REPLAY_FIELDS = (
 """Fields of a `CausalRow` that are those of its causal replay; see `harness.leaderboard.rows`."""
 
 
-def causal_rows(records: Iterable[Record], replayed: Mapping[str, Record], task: str | None = None,
-           evidence: Evidence | None = None, rate: float = ASSUMED_RATE) -> list[CausalRow]:
+def causal_rows(
+    records: Iterable[Record],
+    replayed: Mapping[str, Record],
+    task: str | None = None,
+    evidence: Evidence | None = None,
+    rate: float = ASSUMED_RATE,
+) -> list[CausalRow]:
     """One row for each configuration with a causal replay, boards one after another, best in real time first.
 
     replayed: the records of causal replays, by the job id of the run's job. `value`, its interval and `rank` are of
@@ -135,11 +140,51 @@ def _causal_row(
     )
 
 
-FIELDS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
-          "weights", "random_weights", "features", "head", "settings", "distinction", "seeds", "metric", "offline",
-          "offline_kernel", "offline_radius", "look_ahead", "value", "std", "ci_low", "ci_high", "ci_method",
-          "tied_with_best", "p_value", "kernel", "radius", "price", "price_low", "price_high", "price_p", "delay",
-          "delay_ms", "rate", "undefined", "units", "unit", "parameters", "data_digest")
+FIELDS = (
+    "rank",
+    "run_id",
+    "task",
+    "dataset",
+    "split",
+    "protocol",
+    "optimistic",
+    "kind",
+    "flags",
+    "backbone",
+    "weights",
+    "random_weights",
+    "features",
+    "head",
+    "settings",
+    "distinction",
+    "seeds",
+    "metric",
+    "offline",
+    "offline_kernel",
+    "offline_radius",
+    "look_ahead",
+    "value",
+    "std",
+    "ci_low",
+    "ci_high",
+    "ci_method",
+    "tied_with_best",
+    "p_value",
+    "kernel",
+    "radius",
+    "price",
+    "price_low",
+    "price_high",
+    "price_p",
+    "delay",
+    "delay_ms",
+    "rate",
+    "undefined",
+    "units",
+    "unit",
+    "parameters",
+    "data_digest",
+)
 EXPLANATION = (
     "Causal: kernel, radius and thresholds chosen anew, on the rows that the run chose on, among filters that "
     "know no later frame (trailing mean and median, exponential; gaps hold the last crop). Price: offline "
@@ -156,14 +201,20 @@ DROPPED, DROPPED_LAST = ("seeds", "price's 95 %", "offline filter"), ("run", "95
 
 def render_causal(rows: Sequence[CausalRow], form: str = "table", width: int = 100) -> str:
     """The rows of `causal_rows` as text; see `Boards.render`."""
-    return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows), legend=partial(_legend, rows)
-                  ).render(form, width)
+    return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows), legend=partial(_legend, rows)).render(
+        form, width
+    )
 
 
 def _board(listed: Sequence[CausalRow], rows: Sequence[CausalRow]) -> Board:
-    return Board(rows=listed, columns=partial(_columns, listed),
-                 heading=[*board_title(listed, rows), "offline and in real time"], notes=_price_notes(listed),
-                 dropped=DROPPED, dropped_last=DROPPED_LAST)
+    return Board(
+        rows=listed,
+        columns=partial(_columns, listed),
+        heading=[*board_title(listed, rows), "offline and in real time"],
+        notes=_price_notes(listed),
+        dropped=DROPPED,
+        dropped_last=DROPPED_LAST,
+    )
 
 
 def _columns(listed: Sequence[CausalRow], wording: Wording) -> list[Column]:
@@ -214,8 +265,10 @@ def _price_notes(listed: Sequence[CausalRow]) -> list[str]:
         return []
     middle = statistics.median(row.price for row in runs)
     waits = statistics.median(row.look_ahead for row in runs)
-    return [f"Median price of {plural(len(runs), 'run', 'd')}: {_round_score(middle):+.3f}; offline they look "
-            f"{waits:g} frames ahead in the median, and a camera would have to wait for those."]
+    return [
+        f"Median price of {plural(len(runs), 'run', 'd')}: {_round_score(middle):+.3f}; offline they look "
+        f"{waits:g} frames ahead in the median, and a camera would have to wait for those."
+    ]
 
 
 def _legend(rows: Sequence[CausalRow], names: set[str], width: int) -> list[str]:

@@ -19,15 +19,24 @@ from harness.utils.text import plural
 logger = logging.getLogger(__name__)
 
 
-def get_causal_replays(records: Iterable[Record], store: Store, data: Path | None, progress: Callable[[int, int], None],
-             task: str | None = None) -> dict[str, Record]:
+def get_causal_replays(
+    records: Iterable[Record],
+    store: Store,
+    data: Path | None,
+    progress: Callable[[int, int], None],
+    task: str | None = None,
+) -> dict[str, Record]:
     """By job id, what each finished job comes to in real time. Those that are not in the store yet are replayed and
     kept; those that cannot be are told of and left out.
 
     data: where a data set lies by now; others lie where the store last met them. InputError where it is none.
     """
-    jobs = [record for group in group_by_configuration(records, task) for record in finished_records(group)
-            if _is_replayable(record)]
+    jobs = [
+        record
+        for group in group_by_configuration(records, task)
+        for record in finished_records(group)
+        if _is_replayable(record)
+    ]
     found, waiting, faults = {}, [], Counter[str]()
     for record in jobs:
         try:

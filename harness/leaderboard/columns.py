@@ -11,16 +11,23 @@ from harness.leaderboard.rows import display_key, row_key
 from harness.leaderboard.table_layout import FULL_WORDING, Column, Wording
 
 RANDOM_SUFFIX = " (random)"
-SHORT_WORDS = {"logistic_regression": "logistic", "multitask": "multi", "embeddings": "emb",
-               "embeddings+scores": "emb+scores"}
+SHORT_WORDS = {
+    "logistic_regression": "logistic",
+    "multitask": "multi",
+    "embeddings": "emb",
+    "embeddings+scores": "emb+scores",
+}
 """Words of cells in a table that is short of room."""
 SHORT_SETTINGS = {"hidden=": "h="}
-MARKS = {"=": "tied, so ranked 1: these {units} cannot tell it from the best (paired test, 5 %, Holm)",
-         "n": "not tested: it was scored on other frames than the best, or its counts are not kept",
-         "b": "baseline", "p": "published figure, not ranked",
-         "l": "labels: it reads those of the reported split; not ranked",
-         "s": "scores: its features hold scores of what is predicted",
-         "u": "some metric is undefined and counts as 0"}
+MARKS = {
+    "=": "tied, so ranked 1: these {units} cannot tell it from the best (paired test, 5 %, Holm)",
+    "n": "not tested: it was scored on other frames than the best, or its counts are not kept",
+    "b": "baseline",
+    "p": "published figure, not ranked",
+    "l": "labels: it reads those of the reported split; not ranked",
+    "s": "scores: its features hold scores of what is predicted",
+    "u": "some metric is undefined and counts as 0",
+}
 
 
 def leaderboard_columns(
@@ -41,8 +48,11 @@ def leaderboard_columns(
         Column("cover", lambda row: format_percent(row.coverage), right=True),
         Column("params", lambda row: format_count(row.parameters), right=True),
         Column("note", lambda row: number_of.get(row.note, "-") if wording.numbered else row.note or "-"),
-        Column("source" if all(row.source for row in listed) else "run",
-               lambda row: row.source or row.run_id[:run_length], shrinks=True),
+        Column(
+            "source" if all(row.source for row in listed) else "run",
+            lambda row: row.source or row.run_id[:run_length],
+            shrinks=True,
+        ),
     ]
     silent = {"raw": not _has_smoothing_effect(listed), "note": not number_of}
     return [column for column in shown if not silent.get(column.name)]
@@ -66,10 +76,15 @@ def published_notes(listed: Sequence[LeaderboardRow]) -> list[str]:
 
 def format_marks(row: LeaderboardRow) -> str:
     """The letters of MARKS that hold of the row."""
-    held = {"=": bool(row.tied_with_best) and row.p_value is not None, "n": row.untested,
-            "b": row.kind == "baseline",
-            "p": row.kind == "published", "l": "uses_labels" in row.flags, "s": "own_scores" in row.flags,
-            "u": bool(row.undefined)}
+    held = {
+        "=": bool(row.tied_with_best) and row.p_value is not None,
+        "n": row.untested,
+        "b": row.kind == "baseline",
+        "p": row.kind == "published",
+        "l": "uses_labels" in row.flags,
+        "s": "own_scores" in row.flags,
+        "u": bool(row.undefined),
+    }
     return "".join(mark for mark, holds in held.items() if holds)
 
 

@@ -10,11 +10,7 @@ import numpy as np
 from harness.jobs.job_statistics import JobStatistics, reorder
 from harness.leaderboard.comparison_result import Comparison, InfluentialUnit, MetricComparison
 from harness.leaderboard.rows import leaderboard_rows
-from harness.metrics.paired_tests import (
-    all_paired_tests,
-    holm_bonferroni,
-    jackknife_influence,
-)
+from harness.metrics.paired_tests import all_paired_tests, holm_bonferroni, jackknife_influence
 from harness.metrics.pooled import PooledStatistics
 from harness.metrics.unit_statistics import SufficientStatistics, score
 from harness.tracking.records import FLAGS, Record
@@ -24,27 +20,36 @@ from harness.utils.hashing import flatten
 
 def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
     if first[0].job_id == second[0].job_id and len(first) == len(second):
-        raise InputError(f"{first[0].group_id} would be compared with itself; name two runs, or two of its seeds as "
-                         f"{first[0].group_id}-s0 {first[0].group_id}-s1")
+        raise InputError(
+            f"{first[0].group_id} would be compared with itself; name two runs, or two of its seeds as "
+            f"{first[0].group_id}-s0 {first[0].group_id}-s1"
+        )
     if len(first) == len(second) == 1:
         return [(first[0], second[0])]
     other = {record.seed: record for record in second}
     pairs = [(record, other[record.seed]) for record in first if record.seed in other]
     if not pairs:
         has = [f"{side[0].group_id} has {format_seeds([record.seed for record in side])}" for side in (first, second)]
-        raise InputError(f"runs are compared seed by seed, and no seed is in both: {', '.join(has)}; "
-                         "run one of them with the other's --set seeds=...")
+        raise InputError(
+            f"runs are compared seed by seed, and no seed is in both: {', '.join(has)}; "
+            "run one of them with the other's --set seeds=..."
+        )
     return pairs
 
 
 def check_comparable(pairs: Sequence[tuple[Record, Record]]) -> None:
     """InputError that names everything in which two runs are not scored on the same labels."""
     for one, other in pairs:
-        unlike = [f"  {what}: {first} and {second}" for what, (first, second) in _comparability_criteria(one, other)
-                  if first != second]
+        unlike = [
+            f"  {what}: {first} and {second}"
+            for what, (first, second) in _comparability_criteria(one, other)
+            if first != second
+        ]
         if unlike:
-            raise InputError(f"{one.group_id} and {other.group_id} are not scored on the same labels, so that their "
-                             "difference would say nothing of the runs:\n" + "\n".join(unlike))
+            raise InputError(
+                f"{one.group_id} and {other.group_id} are not scored on the same labels, so that their "
+                "difference would say nothing of the runs:\n" + "\n".join(unlike)
+            )
 
 
 def _comparability_criteria(one: Record, other: Record) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -65,19 +70,24 @@ def align_units(units: Sequence[str], kept: JobStatistics, record: Record) -> Su
     names, found = kept
     if sorted(names) != sorted(units):
         apart = sorted(set(names) ^ set(units))
-        raise InputError(f"job {record.job_id} is scored on other {record.unit}s than the one beside it: "
-                         f"{', '.join(apart[:3])}{' and others' if len(apart) > 3 else ''} in one of them only")
+        raise InputError(
+            f"job {record.job_id} is scored on other {record.unit}s than the one beside it: "
+            f"{', '.join(apart[:3])}{' and others' if len(apart) > 3 else ''} in one of them only"
+        )
     return reorder(names, found, units)
 
 
-def check_same_rows(units: Sequence[str], sides: Sequence[Sequence[SufficientStatistics]],
-                      pairs: Sequence[tuple[Record, Record]]) -> None:
+def check_same_rows(
+    units: Sequence[str], sides: Sequence[Sequence[SufficientStatistics]], pairs: Sequence[tuple[Record, Record]]
+) -> None:
     counts = [[one.rows() for one in side] for side in sides]
     for (one, other), first, second in zip(pairs, *counts):
         unlike = np.flatnonzero((first != second).any(axis=0))
         if len(unlike):
-            raise InputError(f"{one.group_id} and {other.group_id} are not scored on the same rows of {one.unit} "
-                             f"{units[unlike[0]]}; one of them was scored on other crops or labels")
+            raise InputError(
+                f"{one.group_id} and {other.group_id} are not scored on the same rows of {one.unit} "
+                f"{units[unlike[0]]}; one of them was scored on other crops or labels"
+            )
 
 
 def format_seeds(seeds: Sequence[int]) -> str:
@@ -90,8 +100,9 @@ UNIT_SCORES = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
 """What a unit is scored by on its own: a mean over classes says little of a video that shows one."""
 
 
-def compare_records(first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], JobStatistics]
-            ) -> Comparison:
+def compare_records(
+    first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], JobStatistics]
+) -> Comparison:
     """Records of the finished seeds of each run, see `harness.leaderboard.runs.find_records`; statistics: see
     `SignificanceCache.statistics`.
 
@@ -123,27 +134,33 @@ def compare_records(first: Sequence[Record], second: Sequence[Record], statistic
     )
 
 
-def _compare_metrics(metric: str, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics]
-           ) -> tuple[MetricComparison, tuple[MetricComparison, ...]]:
+def _compare_metrics(
+    metric: str, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics]
+) -> tuple[MetricComparison, tuple[MetricComparison, ...]]:
     found = all_paired_tests(first, second)
     scores = [[score(one) for one in side] for side in (first, second)]
     means = [{name: float(np.mean([one.metrics[name] for one in side])) for name in found} for side in scores]
     undefined = {name for side in scores for one in side for name in one.undefined}
     others = [name for name in found if name != metric]
     adjusted = dict(zip(others, holm_bonferroni([found[name].p for name in others]))) | {metric: found[metric].p}
-    parts = {name: MetricComparison(name, means[0][name], means[1][name], one, adjusted[name], name in undefined)
-             for name, one in found.items()}
+    parts = {
+        name: MetricComparison(name, means[0][name], means[1][name], one, adjusted[name], name in undefined)
+        for name, one in found.items()
+    }
     return parts[metric], tuple(parts[name] for name in others)
 
 
-def _influential_units(units: Sequence[str], record: Record, first: Sequence[SufficientStatistics],
-           second: Sequence[SufficientStatistics]) -> list[InfluentialUnit]:
+def _influential_units(
+    units: Sequence[str], record: Record, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics]
+) -> list[InfluentialUnit]:
     """All units, those that speak most for the first run first."""
     moves = jackknife_influence(first, second, record.metric)
     own = [_score_by_unit(side) for side in (first, second)]
     order = np.argsort(-moves, kind="stable")
-    return [InfluentialUnit(units[i], float(moves[i]), *(None if np.isnan(side[i]) else float(side[i]) for side in own))
-            for i in order]
+    return [
+        InfluentialUnit(units[i], float(moves[i]), *(None if np.isnan(side[i]) else float(side[i]) for side in own))
+        for i in order
+    ]
 
 
 def _score_by_unit(side: Sequence[SufficientStatistics]) -> np.ndarray:
@@ -166,11 +183,23 @@ def _score_by_unit(side: Sequence[SufficientStatistics]) -> np.ndarray:
 
 def _differing_settings(one: Record, other: Record) -> dict[str, tuple[Any, Any]]:
     """Settings by dotted name that differ, those that only identify the same thing left out."""
-    sides = [{"backbone": record.backbone, "weights": record.backbone_weights,
-              **{name: value for name, value in flatten(record.config)
-                 if name not in ("entry", "data", "kind", "revision")}} for record in (one, other)]
-    return {name: (sides[0].get(name), sides[1].get(name)) for name in {**sides[0], **sides[1]}
-            if sides[0].get(name) != sides[1].get(name)}
+    sides = [
+        {
+            "backbone": record.backbone,
+            "weights": record.backbone_weights,
+            **{
+                name: value
+                for name, value in flatten(record.config)
+                if name not in ("entry", "data", "kind", "revision")
+            },
+        }
+        for record in (one, other)
+    ]
+    return {
+        name: (sides[0].get(name), sides[1].get(name))
+        for name in {**sides[0], **sides[1]}
+        if sides[0].get(name) != sides[1].get(name)
+    }
 
 
 def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tuple[Record, Record]]) -> Iterator[str]:

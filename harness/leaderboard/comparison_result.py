@@ -92,28 +92,47 @@ def verdict(found: Comparison) -> str:
     one, name = found.metric.paired, found.metric.name
     if one.p <= SIGNIFICANCE_LEVEL:
         better, worse = ("A", "B") if one.difference > 0 else ("B", "A")
-        said = (f"{better} is better than {worse} by {abs(one.difference):.3f} {name} "
-                f"(95 % interval of A - B {_format_interval(found.metric)}, p = {_format_p_value(one.p)}).")
+        said = (
+            f"{better} is better than {worse} by {abs(one.difference):.3f} {name} "
+            f"(95 % interval of A - B {_format_interval(found.metric)}, p = {_format_p_value(one.p)})."
+        )
         if one.low is not None and one.high is not None and one.low <= 0 <= one.high:
             said += "\nThe interval holds 0 though the test does not expect it: take the difference as unsettled."
         return said
     units = plural(found.units, found.first.unit, "d")
-    able = f"{units} would show one of {found.detectable:.3f} with 80 % power" if found.detectable is not None else \
-        f"{units} cannot show any"
+    able = (
+        f"{units} would show one of {found.detectable:.3f} with 80 % power"
+        if found.detectable is not None
+        else f"{units} cannot show any"
+    )
     return f"No difference in {name} is shown (p = {_format_p_value(one.p)}); {able}."
 
 
 def to_json(found: Comparison) -> str:
-    return json.dumps({
-        "task": found.first.task, "dataset": found.first.dataset, "split": found.first.split,
-        "units": found.units, "unit": found.first.unit, "metric": found.metric.name,
-        "seeds": [list(pair) for pair in found.seeds],
-        "first": _row_to_dict(found.first), "second": _row_to_dict(found.second),
-        "differing": {name: list(pair) for name, pair in found.differing.items()},
-        "difference": _metric_to_dict(found.metric), "detectable": found.detectable,
-        "parts": [_metric_to_dict(part) for part in found.parts], "unit_value": found.own,
-        "for_first": [vars(one) for one in found.for_first], "for_second": [vars(one) for one in found.for_second],
-        "verdict": verdict(found), "notes": list(found.notes)}, indent=1, allow_nan=False)
+    return json.dumps(
+        {
+            "task": found.first.task,
+            "dataset": found.first.dataset,
+            "split": found.first.split,
+            "units": found.units,
+            "unit": found.first.unit,
+            "metric": found.metric.name,
+            "seeds": [list(pair) for pair in found.seeds],
+            "first": _row_to_dict(found.first),
+            "second": _row_to_dict(found.second),
+            "differing": {name: list(pair) for name, pair in found.differing.items()},
+            "difference": _metric_to_dict(found.metric),
+            "detectable": found.detectable,
+            "parts": [_metric_to_dict(part) for part in found.parts],
+            "unit_value": found.own,
+            "for_first": [vars(one) for one in found.for_first],
+            "for_second": [vars(one) for one in found.for_second],
+            "verdict": verdict(found),
+            "notes": list(found.notes),
+        },
+        indent=1,
+        allow_nan=False,
+    )
 
 
 def _row_to_dict(row: LeaderboardRow) -> dict[str, Any]:
@@ -122,17 +141,24 @@ def _row_to_dict(row: LeaderboardRow) -> dict[str, Any]:
 
 
 def _metric_to_dict(part: MetricComparison) -> dict[str, Any]:
-    return {"name": part.name, "first": part.first, "second": part.second, "difference": part.paired.difference,
-            "low": part.paired.low, "high": part.paired.high, "p": part.paired.p, "p_adjusted": part.p_adjusted,
-            "undefined": part.undefined}
+    return {
+        "name": part.name,
+        "first": part.first,
+        "second": part.second,
+        "difference": part.paired.difference,
+        "low": part.paired.low,
+        "high": part.paired.high,
+        "p": part.paired.p,
+        "p_adjusted": part.p_adjusted,
+        "undefined": part.undefined,
+    }
 
 
 def _format_title(found: Comparison) -> str:
     row, same = found.first, all(one == other for one, other in found.seeds)
     pairs = [str(one) if same else f"{one} beside {other}" for one, other in found.seeds]
     seeds = f"seed{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}"
-    return (f"{TITLES[row.task]} on {row.dataset}; {row.split} split; {plural(found.units, row.unit, 'd')}; "
-            f"{seeds}")
+    return f"{TITLES[row.task]} on {row.dataset}; {row.split} split; {plural(found.units, row.unit, 'd')}; {seeds}"
 
 
 def _format_run(name: str, row: LeaderboardRow) -> str:
@@ -158,8 +184,17 @@ def _format_table(found: Comparison) -> str:
     lines = [["", "A", "B", "A - B", "95 % interval", "p", ""]]
     for part in (found.metric, *found.parts):
         sure = "*" if part is not found.metric and part.p_adjusted <= SIGNIFICANCE_LEVEL else ""
-        lines.append([part.name, f"{part.first:.3f}", f"{part.second:.3f}", f"{part.paired.difference:+.3f}",
-                      _format_interval(part), _format_p_value(part.paired.p), sure + ("u" if part.undefined else "")])
+        lines.append(
+            [
+                part.name,
+                f"{part.first:.3f}",
+                f"{part.second:.3f}",
+                f"{part.paired.difference:+.3f}",
+                _format_interval(part),
+                _format_p_value(part.paired.p),
+                sure + ("u" if part.undefined else ""),
+            ]
+        )
     legend = ["* p of at most 0.05 also after Holm's correction for the parts shown"] if _has_mark(lines, "*") else []
     legend += ["u undefined, counted as 0, in some seed"] if _has_mark(lines, "u") else []
     return "\n".join([*align_columns(lines), *legend])

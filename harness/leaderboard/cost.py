@@ -44,8 +44,13 @@ def export_key(exported: ExportRecord) -> str:
     return f"{exported.job_id}/{exported.format}-{exported.precision}"
 
 
-def cost_rows(records: Iterable[Record], exported: Iterable[ExportRecord], macs: Mapping[str, int | None],
-         task: str | None = None, evidence: Evidence | None = None) -> list[CostRow]:
+def cost_rows(
+    records: Iterable[Record],
+    exported: Iterable[ExportRecord],
+    macs: Mapping[str, int | None],
+    task: str | None = None,
+    evidence: Evidence | None = None,
+) -> list[CostRow]:
     """One row for each exported file of a finished job, and one for each run without any, boards one after another,
     highest value first.
 
@@ -68,9 +73,19 @@ def cost_rows(records: Iterable[Record], exported: Iterable[ExportRecord], macs:
         made += measured or ([_run_row(row, jobs, macs, evidence)] if row.kind == "run" and jobs else [])
     _mark_pareto_front(made)
     places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, own.values())))}
-    return sorted(made, key=lambda row: (places[board_key(row)], row.value is None, -(row.value or 0.0),
-                                         row.latency_1 or 0.0, row.run_id, row.format or "",
-                                         row.precision or "", row.seed or 0))
+    return sorted(
+        made,
+        key=lambda row: (
+            places[board_key(row)],
+            row.value is None,
+            -(row.value or 0.0),
+            row.latency_1 or 0.0,
+            row.run_id,
+            row.format or "",
+            row.precision or "",
+            row.seed or 0,
+        ),
+    )
 
 
 def _file_row(row: LeaderboardRow, job: Record, one: ExportRecord, evidence: Evidence | None) -> CostRow:
@@ -108,8 +123,14 @@ def _run_row(
     row: LeaderboardRow, jobs: list[Record], macs: Mapping[str, int | None], evidence: Evidence | None
 ) -> CostRow:
     low, high = (evidence.interval(jobs) if evidence is not None else None) or (row.ci_low, row.ci_high)
-    return CostRow(**row.shared_fields(), value=row.value, ci_low=low, ci_high=high, parameters=row.parameters,
-                   macs=macs.get(row.run_id))
+    return CostRow(
+        **row.shared_fields(),
+        value=row.value,
+        ci_low=low,
+        ci_high=high,
+        parameters=row.parameters,
+        macs=macs.get(row.run_id),
+    )
 
 
 def _latency(one: ExportRecord, threads: int, what: str) -> float | None:
@@ -127,8 +148,7 @@ def _mark_pareto_front(made: list[CostRow]) -> None:
             row.pareto = ahead
 
 
-def format_cost_boards(store: Store, plot: Path | None, task: str | None, format: str,
-              width: int) -> str:
+def format_cost_boards(store: Store, plot: Path | None, task: str | None, format: str, width: int) -> str:
     """The boards with what exported files cost; plot: where to draw them."""
     if plot is not None and plot.is_dir():
         raise InputError(f"--plot {plot} is a folder; name a file in it, such as cost.png")
@@ -151,8 +171,10 @@ def _draw_plot(plot: Path, listed: list[CostRow]) -> None:
     from harness.leaderboard.cost_plot import draw_cost
 
     if not any(row.value is not None and row.latency_1 is not None for row in listed):
-        raise InputError("nothing to draw: no exported file of these runs was scored and measured yet; "
-                         "framelight export RUN --format onnx --out DIR does both")
+        raise InputError(
+            "nothing to draw: no exported file of these runs was scored and measured yet; "
+            "framelight export RUN --format onnx --out DIR does both"
+        )
     draw_cost(plot, listed)
     logger.info(f"drawn: {plot}")
 

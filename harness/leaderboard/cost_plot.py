@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, LEGEND_WIDTH, PANEL_GAP = 9.2, 4.3, 2.35, 1.15
 """Inches of the picture, of a panel, of the legend on its right, and from panel to panel."""
-COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.CLASS_COLORS[4], style.SKY,
-           style.CLASS_COLORS[7])
+COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.CLASS_COLORS[4], style.SKY, style.CLASS_COLORS[7])
 """Of backbones; those after the last are grey."""
 MARKERS = {"float32": "o", "float16": "s", "int8": "^"}
 DEFAULT_MARKER = "D"
@@ -46,10 +45,16 @@ def draw_cost(path: Path, rows: list[CostRow]) -> None:
     boards = [list(part) for _, part in groupby(drawn, key=board_key)]
     colors = _backbone_colors(drawn)
     with plotting_context():
-        made = make_titled_figure(WIDTH, len(boards) * (HEIGHT + PANEL_GAP), "Accuracy and cost of exported runs",
-                      (f"one crop, warm, one thread; measured on {'; '.join(measured_devices(drawn))}",
-                       "area: size of the file; whiskers: 95 % interval of its score, for one file of each run; "
-                       "dashes: Pareto front"))
+        made = make_titled_figure(
+            WIDTH,
+            len(boards) * (HEIGHT + PANEL_GAP),
+            "Accuracy and cost of exported runs",
+            (
+                f"one crop, warm, one thread; measured on {'; '.join(measured_devices(drawn))}",
+                "area: size of the file; whiskers: 95 % interval of its score, for one file of each run; "
+                "dashes: Pareto front",
+            ),
+        )
         for place, listed in enumerate(boards):
             bottom = (len(boards) - 1 - place) * (HEIGHT + PANEL_GAP) + 0.62
             axes = add_panel(made, 0.8, bottom, WIDTH - 0.95 - LEGEND_WIDTH, HEIGHT)
@@ -71,8 +76,13 @@ def _plot_board(axes: Axes, listed: list[CostRow], colors: dict[str, str], headi
     axes.grid(color=GRID, linewidth=0.8)
     set_labels(axes, "milliseconds a crop (median, one thread; the less the better)", listed[0].metric, heading)
     _add_legend(axes, listed, areas, colors)
-    label_points(axes, [(row.latency_1, row.value) for row in listed], [label or "" for label in labels],
-                 [area ** 0.5 / 2 for area in areas], [row.pareto for row in listed])
+    label_points(
+        axes,
+        [(row.latency_1, row.value) for row in listed],
+        [label or "" for label in labels],
+        [area**0.5 / 2 for area in areas],
+        [row.pareto for row in listed],
+    )
 
 
 def _connect_files(axes: Axes, listed: list[CostRow], colors: dict[str, str]) -> None:
@@ -82,21 +92,44 @@ def _connect_files(axes: Axes, listed: list[CostRow], colors: dict[str, str]) ->
         joined[row.run_id, row.seed, row.format, row.device].append(row)
     for several in joined.values():
         several.sort(key=lambda row: row.latency_1)
-        axes.plot([row.latency_1 for row in several], [row.value for row in several],
-                  color=colors[several[0].backbone], linewidth=0.9, alpha=0.45, zorder=2)
+        axes.plot(
+            [row.latency_1 for row in several],
+            [row.value for row in several],
+            color=colors[several[0].backbone],
+            linewidth=0.9,
+            alpha=0.45,
+            zorder=2,
+        )
 
 
 def _plot_file(axes: Axes, row: CostRow, area: float, color: str) -> None:
-    axes.scatter([row.latency_1], [row.value], s=area, marker=MARKERS.get(row.precision, DEFAULT_MARKER), color=color,
-                 alpha=0.85, edgecolors=INK if row.pareto else "white", linewidths=1.4 if row.pareto else 0.8,
-                 zorder=4)
+    axes.scatter(
+        [row.latency_1],
+        [row.value],
+        s=area,
+        marker=MARKERS.get(row.precision, DEFAULT_MARKER),
+        color=color,
+        alpha=0.85,
+        edgecolors=INK if row.pareto else "white",
+        linewidths=1.4 if row.pareto else 0.8,
+        zorder=4,
+    )
 
 
 def _plot_interval(axes: Axes, row: CostRow, color: str) -> None:
     if row.ci_low is not None and row.ci_high is not None:
         away = [[row.value - row.ci_low], [row.ci_high - row.value]]
-        axes.errorbar([row.latency_1], [row.value], yerr=away, ecolor=color, elinewidth=1.1, capsize=3.5,
-                      fmt="none", alpha=0.6, zorder=2)
+        axes.errorbar(
+            [row.latency_1],
+            [row.value],
+            yerr=away,
+            ecolor=color,
+            elinewidth=1.1,
+            capsize=3.5,
+            fmt="none",
+            alpha=0.6,
+            zorder=2,
+        )
 
 
 def _plot_pareto_front(axes: Axes, listed: list[CostRow]) -> None:
@@ -133,7 +166,8 @@ def _backbone_colors(listed: list[CostRow]) -> dict[str, str]:
 
 def _point_labels(listed: list[CostRow]) -> list[str | None]:
     """Of one file of each run, on the front where one is: what color and shape do not say, that is head, features and
-    format where they differ. None for the others."""
+    format where they differ. None for the others.
+    """
     several = [name for name in ("head", "features", "format") if len({getattr(row, name) for row in listed}) > 1]
     known, labels = set[tuple](), list[str | None]([None] * len(listed))
     for place in sorted(range(len(listed)), key=lambda place: not listed[place].pareto):
@@ -177,6 +211,14 @@ def _add_legend(axes: Axes, listed: list[CostRow], areas: list[float], colors: d
             for size, area in dict.fromkeys([sizes[0], sizes[-1]])
         ),
     ]
-    axes.legend(handles=entries, loc="upper left", bbox_to_anchor=(1.02, 1.0), frameon=False, borderaxespad=0,
-                prop={"family": style.TEXT["family"], "size": 8.5}, labelcolor=INK, handletextpad=0.7,
-                labelspacing=0.75)
+    axes.legend(
+        handles=entries,
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1.0),
+        frameon=False,
+        borderaxespad=0,
+        prop={"family": style.TEXT["family"], "size": 8.5},
+        labelcolor=INK,
+        handletextpad=0.7,
+        labelspacing=0.75,
+    )

@@ -49,16 +49,56 @@ class CostRow(BoardRow):
     pareto: bool = False
 
 
-FIELDS = ("run_id", "seed", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
-          "weights", "random_weights", "features", "head", "settings", "distinction", "format", "precision", "file",
-          "metric", "value", "ci_low", "ci_high", "difference", "difference_low", "difference_high", "largest",
-          "agreement", "parameters", "macs", "size", "latency_1", "p95_1", "latency_2", "p95_2", "memory", "device",
-          "pareto", "units", "unit", "data_digest")
+FIELDS = (
+    "run_id",
+    "seed",
+    "task",
+    "dataset",
+    "split",
+    "protocol",
+    "optimistic",
+    "kind",
+    "flags",
+    "backbone",
+    "weights",
+    "random_weights",
+    "features",
+    "head",
+    "settings",
+    "distinction",
+    "format",
+    "precision",
+    "file",
+    "metric",
+    "value",
+    "ci_low",
+    "ci_high",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "largest",
+    "agreement",
+    "parameters",
+    "macs",
+    "size",
+    "latency_1",
+    "p95_1",
+    "latency_2",
+    "p95_2",
+    "memory",
+    "device",
+    "pareto",
+    "units",
+    "unit",
+    "data_digest",
+)
 PARETO_MARK = "*"
 DROPPED = ("params", "MACs", "agree", "seed", "memory", "difference's 95 %", "2 threads", "95 % interval")
 DROPPED_LAST = ("run", "features")
-EXPLANATION = ("ms: one crop, warm, median (95th percentile), by threads; MB: of the file; memory: the most that a "
-             "process held which loads and runs it. Difference: the file's own score less that of the seed it is of.")
+EXPLANATION = (
+    "ms: one crop, warm, median (95th percentile), by threads; MB: of the file; memory: the most that a "
+    "process held which loads and runs it. Difference: the file's own score less that of the seed it is of."
+)
 PARAMETERS_NOTE = (
     "Parameters are of backbone and head; MACs of a run without an exported file are its backbone's alone."
 )
@@ -92,8 +132,11 @@ def _columns(listed: Sequence[CostRow], wording: Wording) -> list[Column]:
     bound, short = sign_option(listed, "ci_low"), wording.short
     on = {device: str(place) for place, device in enumerate(measured_devices(listed), 1)}
     return [
-        *([Column(PARETO_MARK, lambda row: PARETO_MARK if row.pareto else "")] if any(row.pareto for row in listed)
-          else []),
+        *(
+            [Column(PARETO_MARK, lambda row: PARETO_MARK if row.pareto else "")]
+            if any(row.pareto for row in listed)
+            else []
+        ),
         *name_columns(listed, wording),
         Column("file", lambda row: f"{row.format} {row.precision}" if row.format else "-"),
         Column(listed[0].metric, lambda row: format_number(row.value), right=True),
@@ -108,8 +151,11 @@ def _columns(listed: Sequence[CostRow], wording: Wording) -> list[Column]:
         Column("params", lambda row: format_count(row.parameters), right=True),
         Column("MACs", lambda row: "-" if row.macs is None else format_count(row.macs), right=True),
         *([Column("on", lambda row: on.get(row.device, "-"), right=True)] if len(on) > 1 else []),
-        *([Column("seed", lambda row: "-" if row.seed is None else str(row.seed), right=True)]
-          if len({row.seed for row in listed} - {None}) > 1 else []),
+        *(
+            [Column("seed", lambda row: "-" if row.seed is None else str(row.seed), right=True)]
+            if len({row.seed for row in listed} - {None}) > 1
+            else []
+        ),
         Column("run", lambda row: row.run_id[:6]),
     ]
 
@@ -146,8 +192,11 @@ def _notes(listed: Sequence[CostRow]) -> list[str]:
     if exported:
         notes.append(EXPLANATION)
         named = measured_devices(listed)
-        notes.append("Measured on " + "; ".join(named if len(named) == 1 else
-                                                [f"({place}) {name}" for place, name in enumerate(named, 1)]) + ".")
+        notes.append(
+            "Measured on "
+            + "; ".join(named if len(named) == 1 else [f"({place}) {name}" for place, name in enumerate(named, 1)])
+            + "."
+        )
     if any(row.pareto for row in listed):
         notes.append(
             f"{PARETO_MARK} on the Pareto front: no file here is as good and as fast on one thread, and better "

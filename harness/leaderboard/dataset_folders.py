@@ -43,7 +43,8 @@ class DatasetFolders:
 
     def find_folder(self, record: Record) -> tuple[Path, str]:
         """The folder of the record's data set, and the digest of its task's annotations; FramelightError where it is
-        not there any more, or changed since."""
+        not there any more, or changed since.
+        """
         known = self._last_location(record)
         for root in filter(None, (self._data, known)):
             labels = self._matching_labels_digest(root, record)

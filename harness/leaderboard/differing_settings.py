@@ -8,10 +8,21 @@ from typing import Any
 
 from harness.tracking.records import Record
 
-SETTING_NAMES = {"hidden": "hidden", "learning_rate": "lr", "l2": "l2", "epochs": "epochs", "batch_size": "batch",
-         "standardise": "standardise", "schedule": "schedule", "keep": "keep", "class_weights": "class_weights",
-         "label_smoothing": "label_smoothing", "va_loss": "va_loss", "task_weights": "task_weights",
-         "invalid": "invalid"}
+SETTING_NAMES = {
+    "hidden": "hidden",
+    "learning_rate": "lr",
+    "l2": "l2",
+    "epochs": "epochs",
+    "batch_size": "batch",
+    "standardise": "standardise",
+    "schedule": "schedule",
+    "keep": "keep",
+    "class_weights": "class_weights",
+    "label_smoothing": "label_smoothing",
+    "va_loss": "va_loss",
+    "task_weights": "task_weights",
+    "invalid": "invalid",
+}
 """Settings of a head in the order they are listed in, with the names they have on a board."""
 PROTOCOL_SETTING_NAMES = {"protocol.fraction": "fraction", "protocol.folds": "folds", "protocol.refit": "refit"}
 Settings = dict[str, Any]
@@ -25,8 +36,10 @@ def head_settings(record: Record) -> Settings:
     head = record.config.get("head")
     settings = _without_type(head, "kind") if isinstance(head, Mapping) else {}
     if "parts" in settings:
-        settings["parts"] = {part["output"]: {key: value for key, value in _without_type(part, "output").items()
-                                              if value is not None} for part in settings["parts"]}
+        settings["parts"] = {
+            part["output"]: {key: value for key, value in _without_type(part, "output").items() if value is not None}
+            for part in settings["parts"]
+        }
     known = [name for name in SETTING_NAMES if name in settings]
     return {name: settings[name] for name in [*known, *sorted(settings.keys() - SETTING_NAMES.keys())]}
 
@@ -50,7 +63,7 @@ def shortest_distinguishing(looks: Sequence[tuple], full: Sequence[Sequence[str]
     said: list[list[str]] = [[] for _ in full]
     for place in range(max(map(len, full), default=0)):
         for group in _indistinguishable_groups(looks, said):
-            words = [full[i][place:place + 1] for i in group]
+            words = [full[i][place : place + 1] for i in group]
             if any(word != words[0] for word in words):
                 for i, word in zip(group, words):
                     said[i] += word
@@ -161,16 +174,21 @@ def _format_candidates(several: list[Settings]) -> list[list[str]]:
     differing = _differing_names(several)
     only = {(settings["only"], tuple(settings["kernels"])) for settings in several if settings and settings["only"]}
     alike = Counter(shown for shown, _ in only)
-    return [_format_smoothing(settings, [name for name in differing if name == "gaps" or alike[settings["only"]] != 1])
-            if settings else [] for settings in several]
+    return [
+        _format_smoothing(settings, [name for name in differing if name == "gaps" or alike[settings["only"]] != 1])
+        if settings
+        else []
+        for settings in several
+    ]
 
 
 def _format_smoothing(smoothing: Settings, differing: list[str]) -> list[str]:
     words = ["/".join(smoothing.get("kernels", ()))] if "kernels" in differing else []
     if "smallest" in differing or "largest" in differing:
         smallest, largest = smoothing.get("smallest", 0), smoothing.get("largest", 0)
-        words.append(f"r={largest}" if smallest == largest
-                     else f"r<={largest}" if smallest == 0 else f"r={smallest}..{largest}")
+        words.append(
+            f"r={largest}" if smallest == largest else f"r<={largest}" if smallest == 0 else f"r={smallest}..{largest}"
+        )
     return words + ([f"gaps={smoothing['gaps']}"] if "gaps" in differing and "gaps" in smoothing else [])
 
 

@@ -38,8 +38,9 @@ class OptimismRow(BoardRow):
     refit: bool
 
 
-def optimism_rows(records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None
-             ) -> list[OptimismRow]:
+def optimism_rows(
+    records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None
+) -> list[OptimismRow]:
     """One row for each held-out configuration that was also run under the published protocol.
 
     Everything but the protocol is the same. `held_out` and `published` are means over the seeds both have, `gap` is
@@ -55,8 +56,12 @@ def optimism_rows(records: Iterable[Record], task: str | None = None, evidence: 
         done = finished_records(group)
         if done and done[0].protocol in sides and done[0].config and _depends_on_protocol(done[0]):
             sides[done[0].protocol][_hash_without_protocol(done[0])].append(done)
-    pairs = [(own, other) for key, found in sides[HELD_OUT].items() for own in found
-             for other in sides[PUBLISHED].get(key, ())]
+    pairs = [
+        (own, other)
+        for key, found in sides[HELD_OUT].items()
+        for own in found
+        for other in sides[PUBLISHED].get(key, ())
+    ]
     made = [
         _optimism_row(listed[own[0].group_id], listed[other[0].group_id], own, other, evidence)
         for own, other in pairs
@@ -106,9 +111,34 @@ def _is_refit(config: Mapping[str, Any]) -> bool:
     return isinstance(protocol, Mapping) and bool(protocol.get("refit"))
 
 
-FIELDS = ("task", "dataset", "split", "metric", "kind", "flags", "backbone", "weights", "random_weights", "features",
-          "head", "settings", "distinction", "run_id", "published_run_id", "seeds", "held_out", "published", "gap",
-          "ci_low", "ci_high", "p_value", "refit", "units", "unit", "data_digest")
+FIELDS = (
+    "task",
+    "dataset",
+    "split",
+    "metric",
+    "kind",
+    "flags",
+    "backbone",
+    "weights",
+    "random_weights",
+    "features",
+    "head",
+    "settings",
+    "distinction",
+    "run_id",
+    "published_run_id",
+    "seeds",
+    "held_out",
+    "published",
+    "gap",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "refit",
+    "units",
+    "unit",
+    "data_digest",
+)
 EXPLANATION = (
     "Published chooses epochs, thresholds and smoothing on the reported split itself{videos}. Gap: published "
     "less held-out on the same videos and seeds, with its 95 % interval and p of the paired test."
@@ -126,9 +156,14 @@ def _board(listed: Sequence[OptimismRow], rows: Sequence[OptimismRow]) -> Board:
     more = "" if all(row.refit for row in listed) else MORE_VIDEOS_NOTE
     gaps = [row.gap for row in listed if row.kind == "run"]
     median = [f"Median gap of {plural(len(gaps), 'run', 'd')}: {statistics.median(gaps):+.3f}."] if gaps else []
-    return Board(rows=listed, columns=partial(_columns, listed),
-                 heading=[*board_title(listed, rows), "held-out against published protocol"],
-                 notes=[EXPLANATION.format(videos=more), *median], dropped=DROPPED, dropped_last=DROPPED_LAST)
+    return Board(
+        rows=listed,
+        columns=partial(_columns, listed),
+        heading=[*board_title(listed, rows), "held-out against published protocol"],
+        notes=[EXPLANATION.format(videos=more), *median],
+        dropped=DROPPED,
+        dropped_last=DROPPED_LAST,
+    )
 
 
 def _columns(listed: Sequence[OptimismRow], wording: Wording) -> list[Column]:

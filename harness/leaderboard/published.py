@@ -37,7 +37,8 @@ METRIC_TERMS = {"P_VA": ("CCC_V", "CCC_A"), "P_MTL": ("P_VA", "P_EXPR", "P_AU")}
 @dataclass(frozen=True)
 class PublishedCost:
     """What a published network costs: 10^6 bytes of weights, and milliseconds a face (mean, standard deviation) on a
-    Samsung Fold 3 (Qualcomm 888, Android 12); pixels a side; columns of its embedding."""
+    Samsung Fold 3 (Qualcomm 888, Android 12); pixels a side; columns of its embedding.
+    """
 
     backbone: str
     size_mb: float
@@ -64,10 +65,17 @@ def published_figures() -> tuple[Record, ...]:
 @cache
 def published_costs() -> tuple[PublishedCost, ...]:
     """Size and speed of the published networks."""
-    return tuple(PublishedCost(
-        backbone=row["backbone"], size_mb=float(row["size_mb"]), milliseconds=float(row["milliseconds"]),
-        deviation=float(row["deviation"]), input_size=int(row["input_size"]),
-        embedding_width=int(row["embedding_width"])) for row in _read_csv("costs.csv"))
+    return tuple(
+        PublishedCost(
+            backbone=row["backbone"],
+            size_mb=float(row["size_mb"]),
+            milliseconds=float(row["milliseconds"]),
+            deviation=float(row["deviation"]),
+            input_size=int(row["input_size"]),
+            embedding_width=int(row["embedding_width"]),
+        )
+        for row in _read_csv("costs.csv")
+    )
 
 
 def _read_csv(name: str) -> Iterator[dict[str, str]]:
@@ -133,8 +141,13 @@ def _make_config(row: dict[str, str], thresholds: tuple[float, ...] | None) -> d
     return config
 
 
-def add_published_rows(runs: Iterable[Record], figures: Iterable[Record], annotated: Mapping[str, int], dataset: str,
-           split: str = "validation") -> list[Record]:
+def add_published_rows(
+    runs: Iterable[Record],
+    figures: Iterable[Record],
+    annotated: Mapping[str, int],
+    dataset: str,
+    split: str = "validation",
+) -> list[Record]:
     """The runs and the figures, those of `split` on the boards of runs that were made as they were.
 
     annotated: by task, how many rows of `dataset`'s `split` have a valid label. A board of that split and of the
@@ -148,8 +161,10 @@ def add_published_rows(runs: Iterable[Record], figures: Iterable[Record], annota
             boards[record.task, record.protocol][record.data_digest] = record.dataset
     placed = []
     for figure in figures:
-        there = boards.get((figure.task, figure.protocol), {}) if (figure.dataset, figure.split) == (dataset, split) \
-            else {}
-        placed += [dataclasses.replace(figure, data_digest=digest, dataset=name) for digest, name in there.items()] \
-            or [figure]
+        there = (
+            boards.get((figure.task, figure.protocol), {}) if (figure.dataset, figure.split) == (dataset, split) else {}
+        )
+        placed += [dataclasses.replace(figure, data_digest=digest, dataset=name) for digest, name in there.items()] or [
+            figure
+        ]
     return runs + placed

@@ -12,15 +12,55 @@ from harness.leaderboard.table import board_legend, make_board
 
 __all__ = ["FIELDS", "FORMATS", "render"]
 
-FIELDS = ("rank", "run_id", "task", "dataset", "split", "protocol", "optimistic", "kind", "flags", "backbone",
-          "weights", "random_weights", "features", "head", "settings", "distinction", "kernel", "radius", "seeds",
-          "seeds_missing", "metric", "value", "std", "ci_low", "ci_high", "ci_method", "tied_with_best", "p_value",
-          "detectable", "unsmoothed", "undefined", "coverage", "units", "unit", "parameters", "data_digest", "source",
-          "note")
+FIELDS = (
+    "rank",
+    "run_id",
+    "task",
+    "dataset",
+    "split",
+    "protocol",
+    "optimistic",
+    "kind",
+    "flags",
+    "backbone",
+    "weights",
+    "random_weights",
+    "features",
+    "head",
+    "settings",
+    "distinction",
+    "kernel",
+    "radius",
+    "seeds",
+    "seeds_missing",
+    "metric",
+    "value",
+    "std",
+    "ci_low",
+    "ci_high",
+    "ci_method",
+    "tied_with_best",
+    "p_value",
+    "detectable",
+    "unsmoothed",
+    "undefined",
+    "coverage",
+    "units",
+    "unit",
+    "parameters",
+    "data_digest",
+    "source",
+    "note",
+)
 
 
 def render(rows: Sequence[LeaderboardRow], form: str = "table", width: int = 100, bold: bool = False) -> str:
     """The rows of `harness.leaderboard.rows.leaderboard_rows` in one of FORMATS; see `Boards.render`."""
     run_length = unique_prefix(row.run_id for row in rows if row.kind != "published")
-    return Boards(rows=rows, fields=FIELDS, board=partial(make_board, rows=rows, run_length=run_length),
-                  legend=partial(board_legend, rows), empty="no rows").render(form, width, bold)
+    return Boards(
+        rows=rows,
+        fields=FIELDS,
+        board=partial(make_board, rows=rows, run_length=run_length),
+        legend=partial(board_legend, rows),
+        empty="no rows",
+    ).render(form, width, bold)

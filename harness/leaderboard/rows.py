@@ -29,8 +29,9 @@ class Evidence(Protocol):
 
     def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None: ...
 
-    def difference(self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
-                   ) -> PairedDifference | None: ...
+    def difference(
+        self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
+    ) -> PairedDifference | None: ...
 
 
 def leaderboard_rows(
@@ -70,8 +71,11 @@ def leaderboard_rows(
         pair = (finished_records(jobs[row_key(one)]) for one in (row, other))
         return evidence.difference(*pair, interval=False) if evidence else None
 
-    return [row for listed in sorted(boards.values(), key=_board_sort_key)
-            for row in rank_rows(listed, compare_to if evidence is not None else None)]
+    return [
+        row
+        for listed in sorted(boards.values(), key=_board_sort_key)
+        for row in rank_rows(listed, compare_to if evidence is not None else None)
+    ]
 
 
 def group_by_configuration(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:
@@ -109,8 +113,16 @@ def _board_sort_key(board_rows: list[LeaderboardRow]) -> tuple:
     """Tasks in their usual order, own runs before others' figures alone, held-out before published."""
     task, data, split, protocol = board_key(board_rows[0])
     alone = all(row.kind == "published" for row in board_rows)
-    return (TASK_ORDER.get(task, len(TASK_ORDER)), task, alone, min(row.dataset for row in board_rows), data, split,
-            protocol == PUBLISHED, protocol)
+    return (
+        TASK_ORDER.get(task, len(TASK_ORDER)),
+        task,
+        alone,
+        min(row.dataset for row in board_rows),
+        data,
+        split,
+        protocol == PUBLISHED,
+        protocol,
+    )
 
 
 def _deduplicate(records: Iterable[Record]) -> list[Record]:
@@ -118,8 +130,10 @@ def _deduplicate(records: Iterable[Record]) -> list[Record]:
     jobs: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
         jobs[record.job_id, record.data_digest].append(record)
-    return [min(same, key=lambda record: (record.status != "finished", to_json(record))) if len(same) > 1 else same[0]
-            for same in jobs.values()]
+    return [
+        min(same, key=lambda record: (record.status != "finished", to_json(record))) if len(same) > 1 else same[0]
+        for same in jobs.values()
+    ]
 
 
 def _make_row(group: list[Record], evidence: Evidence | None) -> LeaderboardRow:

@@ -41,8 +41,9 @@ def find_records(records: Iterable[Record], text: str) -> list[Record]:
     """
     records = [record for record in records if record.kind in ("run", "baseline")]
     if not records:
-        raise InputError(f"there is no run '{text}': nothing was tracked in this store; "
-                         "start with: framelight run quickstart")
+        raise InputError(
+            f"there is no run '{text}': nothing was tracked in this store; start with: framelight run quickstart"
+        )
     if text.startswith(BEST_PREFIX):
         return _finished_seeds(records, _best_run_id(records, text.removeprefix(BEST_PREFIX)))
     named = _JOB_ID.fullmatch(text)
@@ -71,8 +72,10 @@ def _complete_run_id(records: Sequence[Record], beginning: str) -> str:
             raise unknown_name_error("run", beginning, known)
         raise InputError(f"unknown run '{beginning}'; run ids are in the last column of: framelight leaderboard")
     if len(matching) > 1:
-        raise InputError(f"'{beginning}' begins {len(matching)} runs; say more of it:\n"
-                         + _format_candidates([next(r for r in records if r.group_id == run) for run in matching]))
+        raise InputError(
+            f"'{beginning}' begins {len(matching)} runs; say more of it:\n"
+            + _format_candidates([next(r for r in records if r.group_id == run) for run in matching])
+        )
     return matching[0]
 
 
@@ -87,8 +90,10 @@ def _finished_seeds(records: Sequence[Record], run: str, seed: int | None = None
     done = sorted((record for record in found if record.status == "finished"), key=lambda record: record.seed)
     if seed is not None:
         if not any(record.seed == seed for record in done):
-            raise InputError(f"run {run} has no finished seed {seed}; "
-                             f"finished: {', '.join(str(record.seed) for record in done) or 'none'}")
+            raise InputError(
+                f"run {run} has no finished seed {seed}; "
+                f"finished: {', '.join(str(record.seed) for record in done) or 'none'}"
+            )
         return [record for record in done if record.seed == seed][:1]
     if not done:
         raise InputError(f"run {run} has no finished seed: {found[0].error or found[0].status}")
@@ -115,9 +120,11 @@ def _best_run_id(records: Sequence[Record], name: str) -> str:
         best.setdefault(_board_key(run), run)
     if len(best) > 1:
         ordered = sorted(best.values(), key=lambda run: (datasets[(*_board_key(run), run.protocol)], *_board_key(run)))
-        raise InputError(f"{BEST_PREFIX}{name} is not one run: {len(best)} data sets have a board of it. Name a run; "
-                         "the best of each:\n" + _format_candidates(
-                             [next(r for r in records if r.group_id == run.group_id) for run in ordered]))
+        raise InputError(
+            f"{BEST_PREFIX}{name} is not one run: {len(best)} data sets have a board of it. Name a run; "
+            "the best of each:\n"
+            + _format_candidates([next(r for r in records if r.group_id == run.group_id) for run in ordered])
+        )
     return next(iter(best.values())).group_id
 
 
@@ -155,8 +162,7 @@ class FinishedRun:
         return SmoothingParams(record.kernel, record.radius, self.configuration.smoothing.gaps, record.thresholds)
 
     def load_predictions(self) -> Predictions:
-        """What it predicted of the split it was scored on; FramelightError where that is gone, altered or unreadable.
-        """
+        """What it predicted of the split it was scored on; FramelightError where that is gone, altered or unreadable."""
         path = JobFolder(self.folder).reported
         verify_predictions(self.folder, self.record.job_id, self.rerun_hint)
         try:
@@ -167,8 +173,10 @@ class FinishedRun:
     @property
     def rerun_hint(self) -> str:
         """What makes this run anew, in words for an error."""
-        return (f"make the run again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {self.store} "
-                "--force")
+        return (
+            f"make the run again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {self.store} "
+            "--force"
+        )
 
     @property
     def optimistic(self) -> bool:
@@ -187,8 +195,9 @@ def select_seed(records: Sequence[Record], seed: int | None) -> Record:
     """The record of a seed (None: the first) among those of a run; InputError where it is not there."""
     by_seed = {record.seed: record for record in records}
     if seed is not None and seed not in by_seed:
-        raise InputError(f"run {records[0].group_id} has no finished seed {seed}; it has "
-                         f"{', '.join(map(str, sorted(by_seed)))}")
+        raise InputError(
+            f"run {records[0].group_id} has no finished seed {seed}; it has {', '.join(map(str, sorted(by_seed)))}"
+        )
     return by_seed[min(by_seed) if seed is None else seed]
 
 
@@ -202,14 +211,20 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
     if record.kind == "published":
         raise InputError(f"{text} is a published figure; there is no model behind it here")
     if "uses_labels" in record.flags:
-        raise InputError(f"run {record.group_id} ({record.backbone}) predicts from the labels of the videos "
-                         "themselves, and new images have none; take another run")
+        raise InputError(
+            f"run {record.group_id} ({record.backbone}) predicts from the labels of the videos "
+            "themselves, and new images have none; take another run"
+        )
     folder = store.job(record.job_id)
     if not folder.is_dir():
-        raise InputError(f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store "
-                         "that it ran in with --store DIR")
+        raise InputError(
+            f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store "
+            "that it ran in with --store DIR"
+        )
     chosen = FinishedRun(record, parse_configuration(record), store)
     if not verify_model_files(folder, record.job_id, chosen.rerun_hint):
-        logger.info(f"run {record.job_id} is of an earlier version, which hashed no model: whether its files were "
-                    "altered cannot be told")
+        logger.info(
+            f"run {record.job_id} is of an earlier version, which hashed no model: whether its files were "
+            "altered cannot be told"
+        )
     return chosen

@@ -49,7 +49,8 @@ FetchFile = Callable[[str, str, Path], bool]
 class PairedDifference:
     """First minus second on the units and seeds both have: `value`, its 95 % interval (None where only the test was
     asked for, or there is one unit), two-sided `p` (not adjusted) and the smallest difference that such a pair shows
-    with 80 % power, None where units are too few for any; `seeds` those of both."""
+    with 80 % power, None where units are too few for any; `seeds` those of both.
+    """
 
     value: float
     low: float | None
@@ -62,10 +63,16 @@ class PairedDifference:
 class SignificanceCache:
     """The evidence of one store. Equal statistics give equal answers, in whatever store and process."""
 
-    def __init__(self, store: Store, fetch: FetchFile | None = None, method: str = "studentized",
-                 places: Mapping[str, Path] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        fetch: FetchFile | None = None,
+        method: str = "studentized",
+        places: Mapping[str, Path] | None = None,
+    ) -> None:
         """method: of the intervals of scores, one of `harness.metrics.intervals.METHODS`; places: files of statistics
-        that belong to no job of the store itself, by the id that records ask for them with."""
+        that belong to no job of the store itself, by the id that records ask for them with.
+        """
         self.method = method
         self._store = store
         self._places = dict(places or {})
@@ -138,9 +145,11 @@ class SignificanceCache:
         path = self._get_or_fetch(job.job_id)
         if path is None:
             where = f"this store ({self._job_path(job.job_id)})"
-            raise InputError(f"job {job.job_id} is tracked, but its statistics are not in {where}"
-                             f"{' nor on the tracking server' if self._fetch is not None else ''}; "
-                             "name the store it ran in with --store, or run its recipe again")
+            raise InputError(
+                f"job {job.job_id} is tracked, but its statistics are not in {where}"
+                f"{' nor on the tracking server' if self._fetch is not None else ''}; "
+                "name the store it ran in with --store, or run its recipe again"
+            )
         return self._loaded(path)
 
     def _find_statistics(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
@@ -170,7 +179,7 @@ class SignificanceCache:
     def _get_or_fetch(self, job_id: str) -> Path | None:
         """The file of a job's statistics, fetched where only a server has it; None where nobody has."""
         path = self._local_path(job_id)
-        return path if path.is_file() or self._fetch is not None and self._fetch(job_id, STATISTICS, path) else None
+        return path if path.is_file() or (self._fetch is not None and self._fetch(job_id, STATISTICS, path)) else None
 
     def _job_path(self, job_id: str) -> Path:
         return JobFolder(self._store.job(job_id)).statistics

@@ -17,9 +17,12 @@ TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units
 DROPPED = ("params", "cover", "p", "raw")
 """Columns left out of a narrow table, in this order; long names are shortened next, then these go:"""
 DROPPED_LAST = ("note", "source", "seeds", "95 % interval", "smoothing", "run", "features")
-INTERVAL_METHODS = {"studentized": "studentised bootstrap of {units} and seeds",
-           "percentile": "percentiles over resampled {units}, and seeds", "bca": "BCa bootstrap of {units}, and seeds",
-           "records": "of runs without statistics in this store: mean of the seeds' own"}
+INTERVAL_METHODS = {
+    "studentized": "studentised bootstrap of {units} and seeds",
+    "percentile": "percentiles over resampled {units}, and seeds",
+    "bca": "BCa bootstrap of {units}, and seeds",
+    "records": "of runs without statistics in this store: mean of the seeds' own",
+}
 """Of intervals, in words."""
 SHAREABLE_COLUMNS = ("seeds", "smoothing", "cover")
 """Columns that move into the title when all rows of a board agree."""
@@ -27,9 +30,17 @@ SHAREABLE_COLUMNS = ("seeds", "smoothing", "cover")
 
 def make_board(listed: Sequence[LeaderboardRow], rows: Sequence[LeaderboardRow], run_length: int) -> Board:
     """The board of `listed`, a part of `rows`; run ids are cut to `run_length` characters."""
-    return Board(rows=listed, columns=partial(_unshared_columns, listed, run_length), heading=board_title(listed, rows),
-                 subheading=_subheading(listed), notes=_footnotes(listed), table_notes=_numbered_notes(listed),
-                 dropped=DROPPED, dropped_last=DROPPED_LAST, closed=False)
+    return Board(
+        rows=listed,
+        columns=partial(_unshared_columns, listed, run_length),
+        heading=board_title(listed, rows),
+        subheading=_subheading(listed),
+        notes=_footnotes(listed),
+        table_notes=_numbered_notes(listed),
+        dropped=DROPPED,
+        dropped_last=DROPPED_LAST,
+        closed=False,
+    )
 
 
 def board_title(listed: Sequence[BoardRow], rows: Sequence[BoardRow]) -> list[str]:
@@ -38,8 +49,12 @@ def board_title(listed: Sequence[BoardRow], rows: Sequence[BoardRow]) -> list[st
     dataset = min(row.dataset for row in listed)
     digests = {row.data_digest for row in rows if row.dataset == dataset and row.task == first.task}
     named = f"{dataset} [{first.data_digest[:6]}]" if len(digests - {""}) > 1 else dataset
-    return [f"{TITLES.get(first.task, first.task)} on {named}", f"{first.split} split", first.metric,
-            *(["OPTIMISTIC: chosen on the split it reports"] if first.optimistic else [])]
+    return [
+        f"{TITLES.get(first.task, first.task)} on {named}",
+        f"{first.split} split",
+        first.metric,
+        *(["OPTIMISTIC: chosen on the split it reports"] if first.optimistic else []),
+    ]
 
 
 def _subheading(listed: Sequence[LeaderboardRow]) -> list[str]:
@@ -52,10 +67,16 @@ def _subheading(listed: Sequence[LeaderboardRow]) -> list[str]:
     }
     most = max(listed, key=lambda row: row.units)
     words = [plural(most.units, most.unit, "d")] if most.units else []
-    phrase = {"smoothing": "smoothing {}", "cover": "coverage {}",
-              "seeds": "{} seed" if shared.get("seeds", "").split()[-1:] == ["1"] else "{} seeds"}
-    return [*words, f"{listed[0].protocol} protocol",
-            *(phrase[name].format(shared[name]) for name in SHAREABLE_COLUMNS if shared.get(name, "-") != "-")]
+    phrase = {
+        "smoothing": "smoothing {}",
+        "cover": "coverage {}",
+        "seeds": "{} seed" if shared.get("seeds", "").split()[-1:] == ["1"] else "{} seeds",
+    }
+    return [
+        *words,
+        f"{listed[0].protocol} protocol",
+        *(phrase[name].format(shared[name]) for name in SHAREABLE_COLUMNS if shared.get(name, "-") != "-"),
+    ]
 
 
 def _unshared_columns(listed: Sequence[LeaderboardRow], run_length: int, wording: Wording) -> list[Column]:
@@ -64,8 +85,11 @@ def _unshared_columns(listed: Sequence[LeaderboardRow], run_length: int, wording
 
 
 def _shared_columns(listed: Sequence[LeaderboardRow]) -> set[str]:
-    return {c.name for c in leaderboard_columns(listed, 0)
-            if c.name in SHAREABLE_COLUMNS and len({c.text(row) for row in _representative_rows(c, listed)}) == 1}
+    return {
+        c.name
+        for c in leaderboard_columns(listed, 0)
+        if c.name in SHAREABLE_COLUMNS and len({c.text(row) for row in _representative_rows(c, listed)}) == 1
+    }
 
 
 def _representative_rows(column: Column, listed: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
@@ -83,8 +107,10 @@ def _footnotes(listed: Sequence[LeaderboardRow]) -> list[str]:
     most = max(listed, key=lambda row: row.units)
     units = plural(most.units, most.unit, "d")
     if seen:
-        sentences.append(f"Smallest difference to the best that {units} show with 80 % power, in one paired test at "
-                         f"5 %: {statistics.median(seen):.3f} (median of {plural(len(seen), 'run', 'd')}).")
+        sentences.append(
+            f"Smallest difference to the best that {units} show with 80 % power, in one paired test at "
+            f"5 %: {statistics.median(seen):.3f} (median of {plural(len(seen), 'run', 'd')})."
+        )
     elif tested:
         sentences.append(f"No difference to the best, however large, can be shown by {units}.")
     undefined = Counter(name for row in listed for name in row.undefined)
@@ -107,12 +133,17 @@ def board_legend(rows: Sequence[LeaderboardRow], names: set[str], width: int) ->
     explained = [
         *((mark, meaning, mark in held) for mark, meaning in MARKS.items()),
         ("(random)", "backbone weights are random", any(row.random_weights for row in rows)),
-        ("mixed", "each seed chose its own kernel; the radius is the median",
-         any(row.kernel == "mixed" for row in rows)),
+        (
+            "mixed",
+            "each seed chose its own kernel; the radius is the median",
+            any(row.kernel == "mixed" for row in rows),
+        ),
         ("raw", "without smoothing", "raw" in names),
         ("±", "standard deviation over seeds", any(row.std is not None for row in rows)),
-        *(("95 % interval", meaning, "95 % interval" in names and method in methods)
-          for method, meaning in INTERVAL_METHODS.items()),
+        *(
+            ("95 % interval", meaning, "95 % interval" in names and method in methods)
+            for method, meaning in INTERVAL_METHODS.items()
+        ),
         ("p", "of the paired test against the best, Holm-adjusted", "p" in names),
     ]
     return [join_phrases([f"{mark} {meaning.format(units=units)}" for mark, meaning, used in explained if used], width)]

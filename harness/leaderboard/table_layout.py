@@ -46,8 +46,13 @@ WORDINGS = (Wording(numbered=True), Wording(brief=True, numbered=True), Wording(
 """From wordy to terse."""
 
 
-def fit_to_width(listed: Sequence[BoardRow], columns: Callable[[Wording], list[Column]], dropped: Sequence[str],
-                 dropped_last: Sequence[str], width: int) -> Cells:
+def fit_to_width(
+    listed: Sequence[BoardRow],
+    columns: Callable[[Wording], list[Column]],
+    dropped: Sequence[str],
+    dropped_last: Sequence[str],
+    width: int,
+) -> Cells:
     """Each column's name and texts, in the first of TRIES that fits within `width` characters.
 
     Where none does, columns of the last one are dropped in the order of `dropped`, names are shortened, and then
@@ -125,11 +130,12 @@ def _widest_column(cells: Cells, shortest: dict[Column, int]) -> Column | None:
 
 def _truncate(text: str, limit: int, end: str) -> str:
     """At most `limit` characters. The end stays readable as long as two characters of the name fit before it; a name
-    without one keeps its own end, in which names of a family differ."""
+    without one keeps its own end, in which names of a family differ.
+    """
     if len(text) <= limit:
         return text
     name, room = text.removesuffix(end), limit - len(end) - 1
     if room < 2:
-        return f"{text[:limit - 1]}…"
+        return f"{text[: limit - 1]}…"
     tail = 0 if end else room * 2 // 5
-    return f"{name[:room - tail]}…{name[len(name) - tail:]}{end}"
+    return f"{name[: room - tail]}…{name[len(name) - tail :]}{end}"

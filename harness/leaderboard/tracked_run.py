@@ -91,5 +91,7 @@ class TrackedRun(FinishedRun):
 
     def __repr__(self) -> str:
         record = self.record
-        return (f"<TrackedRun {record.job_id}: {record.task} on {record.dataset}, {record.backbone}, "
-                f"{record.features}, {record.head or 'no head'}, {record.metric} {self.metrics[record.metric]:.3f}>")
+        return (
+            f"<TrackedRun {record.job_id}: {record.task} on {record.dataset}, {record.backbone}, "
+            f"{record.features}, {record.head or 'no head'}, {record.metric} {self.metrics[record.metric]:.3f}>"
+        )

@@ -34,6 +34,7 @@ def studentized_interval(
     A score is looked at as the log odds of its place in the metric's range, which keeps the ends within it and the
     interval shorter at the same coverage; a difference (weights that sum to 0) as it is.
     """
+
     def weight_metrics(sums: np.ndarray) -> dict[str, np.ndarray]:
         values = pooled.metrics(sums)
         return {name: weights @ values[name] for name in metrics}
@@ -137,7 +138,7 @@ def seed_standard_error(values: np.ndarray, without: np.ndarray) -> float:
         return 0.0
     influence = (units - 1) * (without.mean(axis=1, keepdims=True) - without)
     own = influence - influence.mean(axis=0)
-    luck = np.sum(own ** 2) / ((seeds - 1) * (units - 1)) / units
+    luck = np.sum(own**2) / ((seeds - 1) * (units - 1)) / units
     return float(np.sqrt(max(0.0, values.var(ddof=1) - luck) / seeds))
 
 

@@ -38,8 +38,14 @@ class PairedTestResult:
     deviation: float
 
 
-def paired_permutation_test(first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], metric: str,
-           permutations: int = PERMUTATIONS, seed: int = 0, interval: bool = True) -> PairedTestResult:
+def paired_permutation_test(
+    first: Sequence[SufficientStatistics],
+    second: Sequence[SufficientStatistics],
+    metric: str,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+    interval: bool = True,
+) -> PairedTestResult:
     """The difference in one metric; parameters: see `all_paired_tests`. interval: False for the test alone."""
     both = _PairedRuns(first, second)
     both.require_metric(metric)
@@ -122,7 +128,7 @@ class _PairedRuns:
 
     def seed_differences(self, sums: np.ndarray) -> dict[str, np.ndarray]:
         """Sums [2 S, K, R] -> difference of each seed in each metric, [S, R]."""
-        return {name: value[:self.seeds] - value[self.seeds:] for name, value in self.pooled.metrics(sums).items()}
+        return {name: value[: self.seeds] - value[self.seeds :] for name, value in self.pooled.metrics(sums).items()}
 
     def mean_differences(self) -> dict[str, float]:
         return {name: float(value.mean()) for name, value in self.seed_differences(self.pooled.total()).items()}
@@ -142,8 +148,13 @@ class _PairedRuns:
             if ends:
                 ends_with_seeds = combine_errors(value, *ends[name], error, self.seeds, CONFIDENCE_LEVEL)
                 low, high = clip_to_range(name, *ends_with_seeds, difference=True)
-            found[name] = PairedTestResult(value, low, high, _p_value(value, swapped, error * chance),
-                                 float(np.sqrt(np.mean(swapped ** 2) + error ** 2)))
+            found[name] = PairedTestResult(
+                value,
+                low,
+                high,
+                _p_value(value, swapped, error * chance),
+                float(np.sqrt(np.mean(swapped**2) + error**2)),
+            )
         return found
 
     def _compute_intervals(self, names: Sequence[str], replicates: int, seed: int) -> dict[str, tuple[float, float]]:
@@ -156,11 +167,11 @@ class _PairedRuns:
 
     def _permuted_sums(self, part: np.ndarray) -> np.ndarray:
         """Sums [2 S, K, r] of both runs when the units of `part` [r, V] have changed places."""
-        own, other = self.pooled.rows[:self.seeds], self.pooled.rows[self.seeds:]
+        own, other = self.pooled.rows[: self.seeds], self.pooled.rows[self.seeds :]
         apart = (other - own).reshape(-1, self.pooled.shape[2])
         moved = (apart @ part.T).reshape(self.seeds, -1, len(part))
         total = self.pooled.total()
-        return np.concatenate([total[:self.seeds] + moved, total[self.seeds:] - moved])
+        return np.concatenate([total[: self.seeds] + moved, total[self.seeds :] - moved])
 
 
 def _p_value(observed: float, swapped: np.ndarray, luck: np.ndarray) -> float:

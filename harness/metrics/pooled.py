@@ -131,7 +131,7 @@ class PooledStatistics:
 
     def _concordance(self, part: np.ndarray, which: int) -> np.ndarray:
         """Sums [..., 12, R] -> CCC [..., R] of valence or arousal; a square within rounding of 0 is 0."""
-        n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[..., 6 * which:6 * which + 6, :], -2, 0)
+        n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[..., 6 * which : 6 * which + 6, :], -2, 0)
         some = np.maximum(n, 1)
         squares = [ss_true - true * true / some, ss_pred - pred * pred / some]
         squares = [np.where(square > self.floor, square, 0) for square in squares]
@@ -145,16 +145,20 @@ class PooledStatistics:
             whole = {"P_MTL": 1 / 2, "P_VA": 1 / 2}.get(metric, 1)
             asked = [i for i in range(2) if metric in ("P_MTL", "P_VA", CCC_NAMES[i])]
             found = [(np.arange(6) + 6 * i, self._concordance_gradients(part, i) * whole) for i in asked]
-            return (start + np.concatenate([c for c, _ in found]),
-                    np.concatenate([s for _, s in found], axis=1)) if found else None
+            return (
+                (start + np.concatenate([c for c, _ in found]), np.concatenate([s for _, s in found], axis=1))
+                if found
+                else None
+            )
         primary, names = F1_BLOCKS[block]
         right, labelled, predicted = np.split(part, 3, axis=1)
         if metric == "accuracy" and block == "expr":
             rows = labelled.sum(axis=1, keepdims=True)
             slope = _safe_divide(np.ones_like(rows), rows)
             parts = [slope, -slope * _safe_divide(right.sum(axis=1, keepdims=True), rows)]
-            return start + np.arange(2 * len(names)), np.concatenate(np.broadcast_arrays(
-                *[parts[0]] * len(names), *[parts[1]] * len(names)), axis=1)
+            return start + np.arange(2 * len(names)), np.concatenate(
+                np.broadcast_arrays(*[parts[0]] * len(names), *[parts[1]] * len(names)), axis=1
+            )
         asked = [i for i, name in enumerate(names) if metric in ("P_MTL", primary, f"F1/{name}")]
         if not asked:
             return None
@@ -166,22 +170,28 @@ class PooledStatistics:
 
     def _concordance_gradients(self, part: np.ndarray, which: int) -> np.ndarray:
         """Sums [S, 12, R] -> slopes of a CCC [S, 6, R] in its six columns; 0 where it is undefined."""
-        n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[:, 6 * which:6 * which + 6], 1, 0)
+        n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[:, 6 * which : 6 * which + 6], 1, 0)
         some = np.maximum(n, 1)
         apart = true - pred + n * (self.centre[which, 0] - self.centre[which, 1])
-        spread = ss_true - true ** 2 / some + ss_pred - pred ** 2 / some + apart ** 2 / some
+        spread = ss_true - true**2 / some + ss_pred - pred**2 / some + apart**2 / some
         score = self._concordance(part, which)
         gap = 2 * apart / some
-        squared = (true ** 2 + pred ** 2 - apart ** 2) / some ** 2
-        rises = [2 * true * pred / some ** 2, -2 * pred / some, -2 * true / some, 0, 0, 2]
-        spreads = [squared + gap * (self.centre[which, 0] - self.centre[which, 1]), gap - 2 * true / some,
-                   -gap - 2 * pred / some, 1, 1, 0]
+        squared = (true**2 + pred**2 - apart**2) / some**2
+        rises = [2 * true * pred / some**2, -2 * pred / some, -2 * true / some, 0, 0, 2]
+        spreads = [
+            squared + gap * (self.centre[which, 0] - self.centre[which, 1]),
+            gap - 2 * true / some,
+            -gap - 2 * pred / some,
+            1,
+            1,
+            0,
+        ]
         slopes = np.stack([rise - score * wide for rise, wide in zip(rises, spreads)], axis=1)
         return _safe_divide(slopes, np.where(score != 0, spread, 0)[:, None])
 
 
 def _safe_divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, 0 where the whole is 0."""
+    """Part / whole, 0 where the whole is 0."""
     part, whole = np.broadcast_arrays(part, whole)
     return np.divide(part, whole, out=np.zeros(whole.shape), where=whole != 0)
 

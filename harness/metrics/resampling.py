@@ -44,7 +44,7 @@ def _iterate_parts(draw, units: int, number: int, seed: int) -> Iterator[np.ndar
     step = max(1, CACHED_CELLS // units)
     for part in _cached_draws(draw, units, number, seed):
         for start in range(0, len(part), step):
-            yield part[start:start + step].astype(np.float64)
+            yield part[start : start + step].astype(np.float64)
 
 
 @functools.lru_cache(maxsize=4)

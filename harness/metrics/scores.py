@@ -202,8 +202,9 @@ def _select_valid(output: Output, y_true: np.ndarray, y_pred: np.ndarray) -> tup
     return y_true[rows], y_pred[rows]
 
 
-def _validate_pair(y_true: np.ndarray, y_pred: np.ndarray, width: tuple[int, ...],
-          finite: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def _validate_pair(
+    y_true: np.ndarray, y_pred: np.ndarray, width: tuple[int, ...], finite: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Both as float64 [N, *width], or an InputError that names the one that is wrong."""
     pair = []
     for name, values in (("labels", y_true), ("predictions", y_pred)):

@@ -46,7 +46,7 @@ class Output:
     metric: str
 
     def valid(self, target: np.ndarray) -> np.ndarray:
-        """bool [N]: the frames whose label counts.
+        """Bool [N]: the frames whose label counts.
 
         Expression: 0 to 7. Valence and arousal: both at least -1. Action units: none of the twelve negative.
         """
@@ -89,7 +89,7 @@ class Task:
         return np.concatenate([ACTIVATIONS[o.activation](logits[:, slices[o.name]]) for o in self.outputs], axis=1)
 
     def valid(self, targets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """bool [N] for each output block: the frames whose label counts for it."""
+        """Bool [N] for each output block: the frames whose label counts for it."""
         return {output.name: output.valid(targets[output.name]) for output in self.outputs}
 
     def decode(self, outputs: np.ndarray, thresholds: np.ndarray | float = 0.5) -> dict[str, np.ndarray]:

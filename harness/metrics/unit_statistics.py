@@ -40,8 +40,16 @@ class SufficientStatistics:
 
     def rows(self) -> np.ndarray:
         """int64 [blocks, V]: rows that count, those with a valid label for the block."""
-        return np.stack([values[:, 0, 0].astype(np.int64) if block == "va" else values[:, 0].sum(axis=-1)
-                         if block == "au" else values.sum(axis=(1, 2)) for block, values in self.arrays.items()])
+        return np.stack(
+            [
+                values[:, 0, 0].astype(np.int64)
+                if block == "va"
+                else values[:, 0].sum(axis=-1)
+                if block == "au"
+                else values.sum(axis=(1, 2))
+                for block, values in self.arrays.items()
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -60,8 +68,15 @@ class StatisticsAccumulator:
     label row; by default label row i is output row i.
     """
 
-    def __init__(self, task: Task | str, targets: Mapping[str, np.ndarray], unit: np.ndarray, units: int,
-                 thresholds: np.ndarray | float = 0.5, rows: np.ndarray | None = None):
+    def __init__(
+        self,
+        task: Task | str,
+        targets: Mapping[str, np.ndarray],
+        unit: np.ndarray,
+        units: int,
+        thresholds: np.ndarray | float = 0.5,
+        rows: np.ndarray | None = None,
+    ):
         self.task = get_task(task) if isinstance(task, str) else task
         unit = validate_unit_index(np.asarray(unit), units)
         rows = np.arange(len(unit)) if rows is None else np.asarray(rows)
@@ -81,8 +96,9 @@ class StatisticsAccumulator:
         """
         outputs = np.asarray(outputs)
         if outputs.ndim != 2 or outputs.shape[1] != self.task.width:
-            raise InputError(f"outputs of task {self.task.name} have shape [N, {self.task.width}]; "
-                             f"got {list(outputs.shape)}")
+            raise InputError(
+                f"outputs of task {self.task.name} have shape [N, {self.task.width}]; got {list(outputs.shape)}"
+            )
         arrays = {}
         for name, columns, rows, tally in self.blocks:
             block = np.take(outputs.T[columns], rows, axis=1)
@@ -92,8 +108,14 @@ class StatisticsAccumulator:
         return SufficientStatistics(self.task.name, arrays)
 
 
-def compute_statistics(task: Task | str, outputs: np.ndarray, targets: Mapping[str, np.ndarray], unit: np.ndarray,
-            units: int, thresholds: np.ndarray | float = 0.5) -> SufficientStatistics:
+def compute_statistics(
+    task: Task | str,
+    outputs: np.ndarray,
+    targets: Mapping[str, np.ndarray],
+    unit: np.ndarray,
+    units: int,
+    thresholds: np.ndarray | float = 0.5,
+) -> SufficientStatistics:
     """Statistics of outputs [N, C] against their labels; arguments as for `StatisticsAccumulator`."""
     if len(outputs) != len(unit):
         raise InputError(f"{len(outputs)} rows of outputs for {len(unit)} labels; they are paired row by row")

@@ -8,5 +8,17 @@ from harness.runner.overrides import apply_settings
 from harness.runner.recipe import Grid, Recipe, Search
 from harness.smoothing.candidates import SmoothingGrid
 
-__all__ = ["BackboneRecipe", "Grid", "Protocol", "Recipe", "Search", "SmoothingGrid", "SyntheticStills",
-           "SyntheticVideos", "TrainedBackbone", "apply_settings", "find_recipe", "recipe_names"]
+__all__ = [
+    "BackboneRecipe",
+    "Grid",
+    "Protocol",
+    "Recipe",
+    "Search",
+    "SmoothingGrid",
+    "SyntheticStills",
+    "SyntheticVideos",
+    "TrainedBackbone",
+    "apply_settings",
+    "find_recipe",
+    "recipe_names",
+]

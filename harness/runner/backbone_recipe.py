@@ -16,7 +16,6 @@ MEANT = ("random", "pretrained", "import")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-
 @dataclass(frozen=True)
 class TrainedBackbone:
     """A backbone that a recipe trains on stills unless the store has it.
@@ -80,5 +79,7 @@ class BackboneRecipe:
         if not NAME.fullmatch(self.name):
             raise InputError(f"'{self.name}' cannot be a backbone's name: letters, digits and . _ - make one")
         if self.name in (*backbones.names(), *MEANT):
-            raise InputError(f"'{self.name}' means something already among backbones; give the trained one another, "
-                             f"--set name=my_{self.name}")
+            raise InputError(
+                f"'{self.name}' means something already among backbones; give the trained one another, "
+                f"--set name=my_{self.name}"
+            )

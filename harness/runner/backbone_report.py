@@ -33,8 +33,9 @@ class BackboneReport:
     folder: Path
 
 
-def write_report(store: Store, trained: TrainedStills, splits: tuple[Stills, Stills | None], recipe: BackboneRecipe
-                ) -> BackboneReport:
+def write_report(
+    store: Store, trained: TrainedStills, splits: tuple[Stills, Stills | None], recipe: BackboneRecipe
+) -> BackboneReport:
     """Write the report of a training: card.json, history.json and, where expressions were learned, two pictures."""
     from harness.training.backbones.figures import draw_confusion, draw_errors
 
@@ -45,8 +46,12 @@ def write_report(store: Store, trained: TrainedStills, splits: tuple[Stills, Sti
         write_json(aside / HISTORY, trained.history)
         if trained.confusion is not None:
             shown = "validation" if "expression_macro_f1" in trained.metrics else "held-out training"
-            draw_confusion(aside / "confusion.png", trained.confusion, trained.classes,
-                           f"{recipe.name}: {int(trained.confusion.sum()):,} {shown} images")
+            draw_confusion(
+                aside / "confusion.png",
+                trained.confusion,
+                trained.classes,
+                f"{recipe.name}: {int(trained.confusion.sum()):,} {shown} images",
+            )
             draw_errors(
                 aside / "errors.png",
                 trained.errors,
@@ -63,9 +68,15 @@ def read_report(store: Store, folder: Path) -> BackboneReport:
         with atomic_write_dir(place) as aside:
             shutil.copy2(folder / CARD, aside / CARD)
     history = _read_json(place / HISTORY) or []
-    curves = [point for epoch in history for point in metric_points(
-        {name: value for name, value in epoch.items() if name not in ("stage", "epoch")}, epoch["epoch"],
-        f"{epoch['stage']}/")]
+    curves = [
+        point
+        for epoch in history
+        for point in metric_points(
+            {name: value for name, value in epoch.items() if name not in ("stage", "epoch")},
+            epoch["epoch"],
+            f"{epoch['stage']}/",
+        )
+    ]
     return BackboneReport(curves, _read_json(place / CARD)["metrics"], place)
 
 

@@ -62,8 +62,9 @@ class TrainingData:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Store, tracker: Tracker | None = None,
-                   force: bool = False) -> TrainingResult:
+def train_backbone(
+    recipe: BackboneRecipe, data: Path | None, store: Store, tracker: Tracker | None = None, force: bool = False
+) -> TrainingResult:
     """The recipe's entry `<name>-<key>`, trained on `data` or on the recipe's built-in stills.
 
     The key is that of everything the weights follow from: settings, stills, the parent's weights, the code's revision.
@@ -78,15 +79,21 @@ def train_backbone(recipe: BackboneRecipe, data: Path | None, store: Store, trac
     else:
         tracker = None
     if recipe.name in backbones.entries(store.backbones):
-        raise InputError(f"the store {store} has an imported backbone called '{recipe.name}', which would hide the "
-                         "trained one; train it under another name: --set name=NAME")
+        raise InputError(
+            f"the store {store} has an imported backbone called '{recipe.name}', which would hide the "
+            "trained one; train it under another name: --set name=NAME"
+        )
     parent = _get_trainable_parent(recipe, store)
     with nullcontext() if first else suppress_logging():
         material = (
             _synthetic_training_data(recipe, store) if data is None else _training_data_from_folder(recipe, data, store)
         )
-    settings = {"training": to_jsonable(recipe.training), "revision": REVISION, "data_digest": material.digest,
-                "parent_hash": parent.weights_hash} | _parent_settings(parent)
+    settings = {
+        "training": to_jsonable(recipe.training),
+        "revision": REVISION,
+        "data_digest": material.digest,
+        "parent_hash": parent.weights_hash,
+    } | _parent_settings(parent)
     folder = store.backbones / f"{recipe.name}-{content_hash(settings)}"
     run = TrainingRun(tracker, folder.name, recipe.name)
     with entry_lock(folder) if first else suppress_logging():
@@ -114,14 +121,23 @@ def _parent_settings(parent: BackboneInfo) -> dict[str, Any]:
     return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}
 
 
-def _train(recipe: BackboneRecipe, parent: BackboneInfo, material: TrainingData, splits: Splits, folder: Path,
-             run: TrainingRun) -> TrainedStills:
+def _train(
+    recipe: BackboneRecipe, parent: BackboneInfo, material: TrainingData, splits: Splits, folder: Path, run: TrainingRun
+) -> TrainedStills:
     from harness.training.backbones.train import train_stills
 
     return train_stills(
-        recipe.training, *splits, folder, name=recipe.name, checkpoints=folder.parent, hardware=recipe.hardware,
-        work=folder.with_name(f".{folder.name}.work"), licence=_combine_licenses(parent, material), tell=run.log_epoch,
-        data={"name": material.name, "digest": material.digest, "left_out": dict(material.left_out)})
+        recipe.training,
+        *splits,
+        folder,
+        name=recipe.name,
+        checkpoints=folder.parent,
+        hardware=recipe.hardware,
+        work=folder.with_name(f".{folder.name}.work"),
+        licence=_combine_licenses(parent, material),
+        tell=run.log_epoch,
+        data={"name": material.name, "digest": material.digest, "left_out": dict(material.left_out)},
+    )
 
 
 def _combine_licenses(parent: BackboneInfo, material: TrainingData) -> str:
@@ -134,8 +150,10 @@ def _get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
     """What the training starts from; InputError before any work where that cannot be trained."""
     parent = _get_parent_info(recipe, store)
     if not parent.spec.trainable:
-        raise InputError(f"'{recipe.training.backbone}' runs through ONNX Runtime and cannot be trained; import the "
-                         "PyTorch file of the same network, or start from another with --set backbone=NAME")
+        raise InputError(
+            f"'{recipe.training.backbone}' runs through ONNX Runtime and cannot be trained; import the "
+            "PyTorch file of the same network, or start from another with --set backbone=NAME"
+        )
     return parent
 
 
@@ -152,19 +170,24 @@ def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
         if wanted not in recipe_names(BackboneRecipe) or len(several) == 1:
             raise
         if several:
-            raise InputError(f"{recipe.name} starts from the backbone '{wanted}', and the store has {len(several)} of "
-                             f"that name; choose one: --set backbone={several[0]} (or {', '.join(several[1:])})") \
-                from error
-        raise InputError(f"{recipe.name} starts from the backbone '{wanted}', which the store {store} does not have; "
-                         f"train it (framelight train-backbone {wanted} --store {store}), or start from other weights: "
-                         "--set backbone=efficientnet_b0, or the name of an imported one") from error
+            raise InputError(
+                f"{recipe.name} starts from the backbone '{wanted}', and the store has {len(several)} of "
+                f"that name; choose one: --set backbone={several[0]} (or {', '.join(several[1:])})"
+            ) from error
+        raise InputError(
+            f"{recipe.name} starts from the backbone '{wanted}', which the store {store} does not have; "
+            f"train it (framelight train-backbone {wanted} --store {store}), or start from other weights: "
+            "--set backbone=efficientnet_b0, or the name of an imported one"
+        ) from error
 
 
 def _synthetic_training_data(recipe: BackboneRecipe, store: Store) -> TrainingData:
     wanted = recipe.stills
     if wanted is None:
-        raise InputError(f"recipe '{recipe.name}' is trained on images of yours: add --data DIR "
-                         f"(see experiments/{recipe.name}.py for what it holds)")
+        raise InputError(
+            f"recipe '{recipe.name}' is trained on images of yours: add --data DIR "
+            f"(see experiments/{recipe.name}.py for what it holds)"
+        )
 
     from harness.data.registry import open_stills
 
@@ -181,8 +204,10 @@ def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store)
     source = open_stills(data)
     splits, left_out = _select_splits(recipe, source), source.excluded_counts("train")
     without = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
-    logger.info(f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} stills"
-                + (f"; left out of the training ones: {without}" if without else ""))
+    logger.info(
+        f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} stills"
+        + (f"; left out of the training ones: {without}" if without else "")
+    )
     found: list[Any] = []
     with Progress("images", unit="image") as progress:
         for split in splits:

@@ -52,24 +52,56 @@ class JobGrid:
         """Those of the grid, or that of the recipe where it names none."""
         return grid.smoothings or (self.recipe.smoothing,)
 
-    def job(self, kind: str, task: str, backbone: PreparedBackbone | None, features: str, head: HeadConfig | None,  # noqa: PLR0913 - the axes of the grid
-            smoothing: SmoothingGrid, seed: int) -> Job:
+    def job(  # noqa: PLR0913 - the axes of the grid
+        self,
+        kind: str,
+        task: str,
+        backbone: PreparedBackbone | None,
+        features: str,
+        head: HeadConfig | None,
+        smoothing: SmoothingGrid,
+        seed: int,
+    ) -> Job:
         entry, recipe, prepared = backbone.entry if backbone else "", self.recipe, self.prepared
         configuration = Configuration(
-            kind, task, self.task_data_digest(task), entry, features, head, self._effective_smoothing(smoothing),
+            kind,
+            task,
+            self.task_data_digest(task),
+            entry,
+            features,
+            head,
+            self._effective_smoothing(smoothing),
             recipe.protocol if features != LABELS else Protocol(recipe.protocol.name),
             recipe.thresholds if head and task in ("au", "mtl") else Configuration.thresholds,
-            recipe.missing if prepared.temporal else Configuration.missing)
+            recipe.missing if prepared.temporal else Configuration.missing,
+        )
         run = kind == "run"
-        shown = {"backbone": _baseline_label(task, features)} if backbone is None else {
-            "backbone": backbone.label, "backbone_weights": backbone.weights, "backbone_random": backbone.is_random,
-            "weights_hash": backbone.weights_hash}
+        shown = (
+            {"backbone": _baseline_label(task, features)}
+            if backbone is None
+            else {
+                "backbone": backbone.label,
+                "backbone_weights": backbone.weights,
+                "backbone_random": backbone.is_random,
+                "weights_hash": backbone.weights_hash,
+            }
+        )
         return Job(
-            **shown, configuration=configuration, seed=seed, recipe=recipe.name, dataset=prepared.dataset,
-            expected_seeds=recipe.seeds if run else (seed,), flags=_leakage_flags(kind, task, features, backbone),
-            backbone_parameters=backbone.parameters if backbone else 0, data=prepared.root,
-            labels=prepared.labels[task], store=prepared.store, entry=entry or prepared.backbones[0].entry,
-            pictures=run and recipe.pictures, memory=recipe.memory * 2**20)
+            **shown,
+            configuration=configuration,
+            seed=seed,
+            recipe=recipe.name,
+            dataset=prepared.dataset,
+            expected_seeds=recipe.seeds if run else (seed,),
+            flags=_leakage_flags(kind, task, features, backbone),
+            backbone_parameters=backbone.parameters if backbone else 0,
+            data=prepared.root,
+            labels=prepared.labels[task],
+            store=prepared.store,
+            entry=entry or prepared.backbones[0].entry,
+            pictures=run and recipe.pictures,
+            memory=recipe.memory * 2**20,
+        )
 
     def task_data_digest(self, task: str) -> str:
         """Digest of the images and of the task's labels in both splits."""
@@ -96,7 +128,8 @@ class JobGrid:
         """Smoothings change slowest: the first trains, the others replay its predictions."""
         for grid in self.recipe.grids:
             for smoothing, backbone, features, head, seed in product(
-                    self.smoothings(grid), self.backbones(grid), grid.features, grid.heads, self.recipe.seeds):
+                self.smoothings(grid), self.backbones(grid), grid.features, grid.heads, self.recipe.seeds
+            ):
                 yield self.job("run", grid.task, backbone, features, head, smoothing, seed)
 
 

@@ -33,8 +33,10 @@ class Kind:
     example: str
 
 
-KINDS: dict[type, Kind] = {Recipe: Kind("run", "compares backbones, features and heads", "quickstart"),
-                           BackboneRecipe: Kind("train-backbone", "trains a backbone", "light_both")}
+KINDS: dict[type, Kind] = {
+    Recipe: Kind("run", "compares backbones, features and heads", "quickstart"),
+    BackboneRecipe: Kind("train-backbone", "trains a backbone", "light_both"),
+}
 
 
 def recipe_names(kind: type | None = None) -> list[str]:
@@ -58,8 +60,10 @@ def find_recipe(name: str, kind: type[AnyRecipe] = Recipe) -> AnyRecipe:
         raise unknown_name_error("recipe", name, recipe_names())
     if not isinstance(recipe, kind):
         its = KINDS[type(recipe)]
-        raise InputError(f"recipe '{name}' {its.does}, which `framelight {KINDS[kind].command}` does not do; "
-                         f"use: framelight {its.command} {name}")
+        raise InputError(
+            f"recipe '{name}' {its.does}, which `framelight {KINDS[kind].command}` does not do; "
+            f"use: framelight {its.command} {name}"
+        )
     return recipe
 
 

@@ -47,8 +47,10 @@ def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], s
     """InputError for a setting of the slice that chooses under a protocol that has none."""
     idle = [setting for path, setting in changed.items() if path[0] == "protocol" and path[1:] not in ((), ("name",))]
     if idle and isinstance(recipe, Recipe) and recipe.protocol.name == "published":
-        raise InputError(f"--set {idle[0]}: the protocol published chooses on the reported split itself and holds "
-                         "nothing out; leave it out, or use the protocol held-out")
+        raise InputError(
+            f"--set {idle[0]}: the protocol published chooses on the reported split itself and holds "
+            "nothing out; leave it out, or use the protocol held-out"
+        )
 
 
 def _field_paths(cls: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -76,7 +78,7 @@ def _resolve_key(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe:
     wanted = tuple(key.split("."))
     if wanted in paths:
         return wanted
-    ends = [path for path in paths if path[-len(wanted):] == wanted]
+    ends = [path for path in paths if path[-len(wanted) :] == wanted]
     there = [path for path in ends if _path_exists(recipe, path)]
     near = [path for path in there if len(path) <= min(map(len, there)) + MAX_EXTRA_PARTS]
     near = [path for path in near if _accepts_value(paths[path], text)] if len(near) > 1 else near

@@ -87,16 +87,20 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
 
 def _synthetic_videos(recipe: Recipe, store: Store) -> Path:
     if recipe.synthetic is None:
-        raise InputError(f"recipe '{recipe.name}' runs on a data set of yours: add --data DIR "
-                         "(framelight data make DIR writes a synthetic one)")
+        raise InputError(
+            f"recipe '{recipe.name}' runs on a data set of yours: add --data DIR "
+            "(framelight data make DIR writes a synthetic one)"
+        )
     return synthetic_videos(recipe.synthetic, store)
 
 
 def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -> list[tuple[str, str]]:
     """(label, reference) of each backbone; those that the recipe trains are trained first."""
     trained = {backbone.name: backbone for backbone in recipe.trained}
-    return [(name, _train_backbone(trained[name], store, tracker) if name in trained else name)
-            for name in recipe.all_backbones()]
+    return [
+        (name, _train_backbone(trained[name], store, tracker) if name in trained else name)
+        for name in recipe.all_backbones()
+    ]
 
 
 def _check_backbone_names(recipe: Recipe, store: Store) -> None:
@@ -104,8 +108,12 @@ def _check_backbone_names(recipe: Recipe, store: Store) -> None:
     import backbones
     from backbones.checkpoint import entries_by_card
 
-    known = {*backbones.names(), *backbones.entries(store.backbones), *entries_by_card(store.backbones),
-             *(backbone.name for backbone in recipe.trained)}
+    known = {
+        *backbones.names(),
+        *backbones.entries(store.backbones),
+        *entries_by_card(store.backbones),
+        *(backbone.name for backbone in recipe.trained),
+    }
     unknown = [name for name in recipe.all_backbones() if name.partition("@")[0] not in known]
     if not unknown:
         return
@@ -113,9 +121,11 @@ def _check_backbone_names(recipe: Recipe, store: Store) -> None:
         _get_backbone_info(unknown[0], store)
     except backbones.BackboneError as error:
         others = f"; the store lacks {', '.join(unknown[1:])} too" if unknown[1:] else ""
-        raise InputError(f"{error} Weights in a file of yours get that name by framelight backbones import FILE "
-                         f"--name {unknown[0]} --store {store}, or name other backbones: --set backbones=NAME,..."
-                         f"{others}") from error
+        raise InputError(
+            f"{error} Weights in a file of yours get that name by framelight backbones import FILE "
+            f"--name {unknown[0]} --store {store}, or name other backbones: --set backbones=NAME,..."
+            f"{others}"
+        ) from error
 
 
 def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> str:
@@ -137,13 +147,22 @@ def _read_cards(references: list[tuple[str, str]], store: Store) -> dict[str, di
 
 def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], store: Store) -> None:
     """Before hours of extraction: a head on the scores of a backbone that has none would learn nothing."""
-    wanted = {name for grid in recipe.grids for name in grid.backbones or recipe.backbones
-              if any("scores" in features for features in grid.features)}
-    without = [label for label, reference in references
-               if label in wanted and not _get_backbone_info(reference, store).score_width]
+    wanted = {
+        name
+        for grid in recipe.grids
+        for name in grid.backbones or recipe.backbones
+        if any("scores" in features for features in grid.features)
+    }
+    without = [
+        label
+        for label, reference in references
+        if label in wanted and not _get_backbone_info(reference, store).score_width
+    ]
     if without:
-        raise InputError(f"{', '.join(without)}: no classifier, so no scores for the recipe's features; "
-                         "add --set features=embeddings")
+        raise InputError(
+            f"{', '.join(without)}: no classifier, so no scores for the recipe's features; "
+            "add --set features=embeddings"
+        )
 
 
 def _feature_combinations(
@@ -168,8 +187,15 @@ def _prepare_backbone(
     label, reference = named
     options = ExtractionOptions(recipe.precision, recipe.compute)
     entry, info = get_or_extract_features(label, reference, dataset, store, options, images)
-    return PreparedBackbone(label.removesuffix("@random"), info.weights, info.weights_hash, info.is_random,
-                            info.parameters, entry.key, () if info.is_random else tuple(info.score_labels))
+    return PreparedBackbone(
+        label.removesuffix("@random"),
+        info.weights,
+        info.weights_hash,
+        info.is_random,
+        info.parameters,
+        entry.key,
+        () if info.is_random else tuple(info.score_labels),
+    )
 
 
 @dataclass(frozen=True)
@@ -192,8 +218,9 @@ class ExtractionOptions:
     threads: int | None = None
 
 
-def get_or_extract_features(label: str, reference: str, dataset: Dataset, store: Store, options: ExtractionOptions,
-                            images: str | None = None) -> tuple[FeatureEntry, BackboneInfo]:
+def get_or_extract_features(
+    label: str, reference: str, dataset: Dataset, store: Store, options: ExtractionOptions, images: str | None = None
+) -> tuple[FeatureEntry, BackboneInfo]:
     """Return the feature entry of one backbone on a data set; extract it where the store has none.
 
     Parameters
@@ -226,5 +253,6 @@ def _warn_corrupt_images(entry: FeatureEntry) -> None:
     for fault in entry.corrupt[:MAX_CORRUPT_SHOWN]:
         logger.warning(f"{fault['image']}: {fault['reason']}; treated as a missing crop")
     if len(entry.corrupt) > MAX_CORRUPT_SHOWN:
-        logger.warning(f"{len(entry.corrupt) - MAX_CORRUPT_SHOWN} more corrupt images are listed in "
-                       f"{entry.path}/entry.json")
+        logger.warning(
+            f"{len(entry.corrupt) - MAX_CORRUPT_SHOWN} more corrupt images are listed in {entry.path}/entry.json"
+        )

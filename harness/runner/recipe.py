@@ -80,9 +80,11 @@ class Grid:
                 raise unknown_name_error("features", part.features, FEATURES)
             for features in self.features:
                 needed = head.features(part.output, features).split("+")
-                require(set(needed) <= set(features.split("+")),
-                         f"head separate: its {part.output} network reads {'+'.join(needed)}, which are not all among "
-                         f"the features {features} of the grid of task '{self.task}'; write features=embeddings+scores")
+                require(
+                    set(needed) <= set(features.split("+")),
+                    f"head separate: its {part.output} network reads {'+'.join(needed)}, which are not all among "
+                    f"the features {features} of the grid of task '{self.task}'; write features=embeddings+scores",
+                )
 
 
 @dataclass(frozen=True)
@@ -220,14 +222,18 @@ class Recipe:
         return tuple(dict.fromkeys([*own, *(name for grid in self.grids for name in grid.backbones)]))
 
     def __post_init__(self) -> None:
-        require(all(0 <= seed < MOST_SEEDS for seed in self.seeds),
-                 f"seeds {', '.join(map(str, self.seeds))}: a seed is a whole number from 0 to {MOST_SEEDS - 1}")
+        require(
+            all(0 <= seed < MOST_SEEDS for seed in self.seeds),
+            f"seeds {', '.join(map(str, self.seeds))}: a seed is a whole number from 0 to {MOST_SEEDS - 1}",
+        )
         require(self.memory >= 1, f"memory is {self.memory}; a job holds at least 1 MiB of features")
-        for name, known in (("precision", ("float16", "float32")), ("compute", COMPUTE),
-                            ("thresholds", THRESHOLDS), ("missing", MISSING)):
+        for name, known in (
+            ("precision", ("float16", "float32")),
+            ("compute", COMPUTE),
+            ("thresholds", THRESHOLDS),
+            ("missing", MISSING),
+        ):
             if getattr(self, name) not in known:
                 raise unknown_name_error(name, getattr(self, name), known)
         for name in ("grids", "backbones", "seeds"):
             require_distinct(getattr(self, name), name, f"recipe '{self.name}'")
-
-

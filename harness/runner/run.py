@@ -46,16 +46,16 @@ class RunResult:
     tracking_seconds: float = 0.0
 
 
-def run(recipe: Recipe, data: Path | None, store: Store, workers: int,
-        force: bool) -> RunResult:
+def run(recipe: Recipe, data: Path | None, store: Store, workers: int, force: bool) -> RunResult:
     """Run what has no finished record; `force` runs everything again. The tracker is asked first, before any work."""
     began = time.perf_counter()
     tracker = open_tracker(store)
     opened = time.perf_counter() - began
     prepared = prepare_inputs(recipe, data, store, tracker)
     expansion = JobGrid(recipe, prepared)
-    outcome = RunResult(prepared, {(task, expansion.task_data_digest(task)) for task in recipe.tasks},
-                      tracking_seconds=opened)
+    outcome = RunResult(
+        prepared, {(task, expansion.task_data_digest(task)) for task in recipe.tasks}, tracking_seconds=opened
+    )
     with _RunSession(tracker, recipe, outcome, workers, force) as session:
         try:
             session.run(expansion.jobs())
@@ -63,8 +63,10 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int,
                 from harness.runner.search import GridSearch
 
                 if workers > recipe.search.batch:
-                    logger.info(f"{recipe.search.batch} trials run at once; --set search.batch={workers} keeps "
-                                f"{workers} jobs busy")
+                    logger.info(
+                        f"{recipe.search.batch} trials run at once; --set search.batch={workers} keeps "
+                        f"{workers} jobs busy"
+                    )
                 for grid in recipe.grids:
                     logger.info(f"searching {grid.task}: {recipe.search.trials} trials")
                     session.run(GridSearch(expansion, grid, store).run(session.run_batch))
@@ -84,9 +86,17 @@ class _RunSession:
         self._stack, prepared = ExitStack(), outcome.prepared
         self.study, self.tracked, self.renewed = "", set(), set()
         with self._catch_tracking_loss():
-            self.study = tracker.start_study(recipe.name, content_hash([recipe, prepared.images, prepared.labels]), {
-                "recipe": recipe.name, "data": prepared.dataset, "protocol": recipe.protocol.name,
-                "seeds": ",".join(map(str, recipe.seeds)), "backbones": ",".join(recipe.backbones)})
+            self.study = tracker.start_study(
+                recipe.name,
+                content_hash([recipe, prepared.images, prepared.labels]),
+                {
+                    "recipe": recipe.name,
+                    "data": prepared.dataset,
+                    "protocol": recipe.protocol.name,
+                    "seeds": ",".join(map(str, recipe.seeds)),
+                    "backbones": ",".join(recipe.backbones),
+                },
+            )
             self.tracked = set() if force else tracker.finished_job_ids()
 
     def __enter__(self) -> _RunSession:
@@ -176,8 +186,9 @@ class _RunSession:
         """The names a record is shown by and the seeds it belongs with are those of the recipe that sends it."""
         if self.outcome.lost is not None:
             return
-        record = dataclasses.replace(record, recipe=job.recipe, expected_seeds=job.expected_seeds,
-                                     dataset=job.dataset, backbone=job.backbone)
+        record = dataclasses.replace(
+            record, recipe=job.recipe, expected_seeds=job.expected_seeds, dataset=job.dataset, backbone=job.backbone
+        )
         folder = job.folder if job.folder.is_dir() else None
         with self._catch_tracking_loss():
             self.tracker.log_record(record, folder, self.study, replace=self.force and record.status == "finished")

@@ -50,7 +50,7 @@ def group_jobs(jobs: Iterable[Job]) -> list[list[Job]]:
 
 def _chunks(trainings: list[list[Job]], size: int) -> Iterator[list[list[Job]]]:
     """Full ones but for the last, so that what a killed run has left to do falls into the same groups."""
-    return (trainings[start:start + size] for start in range(0, len(trainings), size))
+    return (trainings[start : start + size] for start in range(0, len(trainings), size))
 
 
 def _group_key(job: Job, head: HeadConfig) -> Job:
@@ -61,8 +61,7 @@ def _group_key(job: Job, head: HeadConfig) -> Job:
 
 @dataclass(frozen=True)
 class _WorkItem:
-    """What a worker is given at once: a job, or the training of a group. begun: its jobs have been handed out before.
-    """
+    """What a worker is given at once: a job, or the training of a group. begun: its jobs have been handed out before."""
 
     jobs: tuple[Job, ...]
     begun: bool = False
@@ -80,8 +79,14 @@ class JobScheduler:
     FramelightError when a worker dies.
     """
 
-    def __init__(self, executor: Executor, workers: int, jobs: Mapping[Job, PruningClient | None],
-                 trained: Callable[[Job], bool], begin: Callable[[Job], None]) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        workers: int,
+        jobs: Mapping[Job, PruningClient | None],
+        trained: Callable[[Job], bool],
+        begin: Callable[[Job], None],
+    ) -> None:
         self.executor, self.reporters, self.begin = executor, jobs, begin
         self.ahead = workers + 1 if workers > 1 else 1  # no more is submitted than keeps the workers busy
         together = [tuple(group) for group in group_jobs(job for job in jobs if not trained(job))]
@@ -94,8 +99,10 @@ class JobScheduler:
         for piece, future in self._iter_completed():
             error = future.exception()
             if isinstance(error, BrokenProcessPool):
-                raise FramelightError(f"a worker process died while it ran job {piece.jobs[0].job_id} (out of memory?)"
-                                      "; run the command again, with fewer --jobs") from error
+                raise FramelightError(
+                    f"a worker process died while it ran job {piece.jobs[0].job_id} (out of memory?)"
+                    "; run the command again, with fewer --jobs"
+                ) from error
             if not piece.is_group:
                 yield piece.jobs[0], future.result() if error is None else error
                 continue

@@ -67,8 +67,10 @@ class GridSearch:
                     self._tell(trial, record)
                     failures = [*failures, record] if record.status == "failed" else []
                 if len(failures) >= max(MAX_CONSECUTIVE_FAILURES, len(trials)):
-                    raise FramelightError(f"search {self.name}: {len(failures)} trials in a row failed, the first with "
-                                          f"{failures[0].error}; mend that and run the command again")
+                    raise FramelightError(
+                        f"search {self.name}: {len(failures)} trials in a row failed, the first with "
+                        f"{failures[0].error}; mend that and run the command again"
+                    )
             return [self.space.job(self._best_trial(), "run", seed) for seed in self.recipe.seeds]
 
     @contextmanager
@@ -77,8 +79,10 @@ class GridSearch:
             yield
         except (OptunaError, SQLAlchemyError) as error:
             cause = str(error.__cause__ or error).splitlines()[0]
-            raise FramelightError(f"{self.database} could not be used ({cause}); check that it is writable and has "
-                                  "room and that Optuna made it, or choose another store with --store DIR") from error
+            raise FramelightError(
+                f"{self.database} could not be used ({cause}); check that it is writable and has "
+                "room and that Optuna made it, or choose another store with --store DIR"
+            ) from error
 
     def _open_study(self) -> optuna.Study:
         with entry_lock(self.database):
@@ -87,8 +91,7 @@ class GridSearch:
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             event.listen(storage.engine, "connect", lambda opened, _: opened.execute("PRAGMA synchronous=NORMAL"))
             storage.engine.dispose()
-            return optuna.create_study(study_name=self.name, storage=storage, direction="maximize",
-                                       load_if_exists=True)
+            return optuna.create_study(study_name=self.name, storage=storage, direction="maximize", load_if_exists=True)
 
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
@@ -122,14 +125,18 @@ class GridSearch:
     def _propose_trial(self, trials: list[FrozenTrial], attributes: dict[str, object]) -> FrozenTrial:
         """The next trial after `trials`, drawn on a copy of the study: it enters the study whole or not at all."""
         seed = int(content_hash([self.settings.seed, len(trials)], 8), 16)
-        copy = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(
-            n_startup_trials=STARTUP_TRIALS, seed=seed))
+        copy = optuna.create_study(
+            direction="maximize", sampler=optuna.samplers.TPESampler(n_startup_trials=STARTUP_TRIALS, seed=seed)
+        )
         copy.add_trials(trials)
         trial = copy.ask()
         backbone = self.space.job(trial, "trial", self.recipe.seeds[0]).backbone
-        return optuna.trial.create_trial(state=TrialState.RUNNING, params=trial.params,
-                                         distributions=trial.distributions,
-                                         user_attrs={**attributes, "backbone": backbone})
+        return optuna.trial.create_trial(
+            state=TrialState.RUNNING,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs={**attributes, "backbone": backbone},
+        )
 
     def _run_trials(self, trials: list[FrozenTrial], run_batch: RunBatch) -> list[Record]:
         jobs = [self._trial_job(trial) for trial in trials]

@@ -45,8 +45,20 @@ class SearchSpace:
         for name in ("batch", *(name for name in ("gaps", "thresholds") if not settings[name])):
             del settings[name]
         recipe, grid = self.expansion.recipe, dataclasses.replace(self.grid, backbones=(), smoothings=())
-        return content_hash([settings, grid, self.smoothing, recipe.protocol, recipe.thresholds, recipe.missing,
-                       recipe.seeds[0], REVISION, self.expansion.task_data_digest(grid.task), sorted(self.backbones)])
+        return content_hash(
+            [
+                settings,
+                grid,
+                self.smoothing,
+                recipe.protocol,
+                recipe.thresholds,
+                recipe.missing,
+                recipe.seeds[0],
+                REVISION,
+                self.expansion.task_data_digest(grid.task),
+                sorted(self.backbones),
+            ]
+        )
 
     def job(self, trial: Trial, kind: str, seed: int) -> Job:
         """The job of a trial; asks it for every parameter."""
@@ -67,10 +79,12 @@ class SearchSpace:
         settings, kind = self.settings, trial.suggest_categorical("head", sorted(self.heads))
         deep = kind == "mlp" or (kind == "multitask" and trial.suggest_categorical("shared", [False, True]))
         return dataclasses.replace(
-            self.heads[kind], hidden=trial.suggest_int("hidden", *settings.hidden, log=True) if deep else 0,
+            self.heads[kind],
+            hidden=trial.suggest_int("hidden", *settings.hidden, log=True) if deep else 0,
             learning_rate=trial.suggest_float("learning_rate", *settings.learning_rate, log=True),
             l2=trial.suggest_float("l2", *settings.l2, log=True),
-            epochs=trial.suggest_int("epochs", *settings.epochs, log=True))
+            epochs=trial.suggest_int("epochs", *settings.epochs, log=True),
+        )
 
 
 def _suggest_choice(trial: Trial, name: str, choices: tuple[str, ...]) -> str:

@@ -51,9 +51,10 @@ class SmoothingGrid:
             if kernel not in CANDIDATES:
                 raise unknown_name_error("kernel", kernel, CANDIDATES)
         require(len(self.kernels) > 0, f"smoothing.kernels is empty; name some of {', '.join(CANDIDATES)}")
-        require(0 <= self.smallest <= self.largest <= MAX_RADIUS,
-                 f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {MAX_RADIUS}, "
-                 "smallest first")
+        require(
+            0 <= self.smallest <= self.largest <= MAX_RADIUS,
+            f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {MAX_RADIUS}, smallest first",
+        )
         if self.gaps not in GAPS:
             raise unknown_name_error("gaps", self.gaps, GAPS)
 

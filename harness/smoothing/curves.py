@@ -47,8 +47,9 @@ class LabeledRows:
         return StatisticsAccumulator(self.task, self.targets, self.unit, self.units, thresholds, rows=self.rows)
 
 
-def statistics_by_radius(labels: LabeledRows, videos: Sequence[np.ndarray], kernel: str, radii: Sequence[int],
-                         thresholds: np.ndarray | float) -> Iterator[SufficientStatistics]:
+def statistics_by_radius(
+    labels: LabeledRows, videos: Sequence[np.ndarray], kernel: str, radii: Sequence[int], thresholds: np.ndarray | float
+) -> Iterator[SufficientStatistics]:
     """Compute the statistics of smoothed outputs at each radius.
 
     Parameters
@@ -70,8 +71,9 @@ def statistics_by_radius(labels: LabeledRows, videos: Sequence[np.ndarray], kern
     return _statistics_in_groups(labels, videos, kernel, list(radii), thresholds)
 
 
-def _statistics_in_groups(labels: LabeledRows, videos: Sequence[np.ndarray], kernel: str, radii: list[int],
-               thresholds: np.ndarray | float) -> Iterator[SufficientStatistics]:
+def _statistics_in_groups(
+    labels: LabeledRows, videos: Sequence[np.ndarray], kernel: str, radii: list[int], thresholds: np.ndarray | float
+) -> Iterator[SufficientStatistics]:
     units, rows = labels.units, labels.rows
     unit, order = validate_unit_index(np.asarray(labels.unit), units), np.argsort(rows, kind="stable")
     ordered = rows[order]

@@ -105,8 +105,9 @@ def _window_mean(videos: list[np.ndarray], radii: list[int], ahead: bool) -> Ite
         yield smoothed
 
 
-def _filter_each(moving: Callable[[np.ndarray, int], np.ndarray], videos: list[np.ndarray], radii: list[int]
-          ) -> Iterator[np.ndarray]:
+def _filter_each(
+    moving: Callable[[np.ndarray, int], np.ndarray], videos: list[np.ndarray], radii: list[int]
+) -> Iterator[np.ndarray]:
     """A filter of one video [C, T] at one radius, of each video at each radius."""
     for radius in radii:
         smoothed, parts = _allocate_output(videos)
@@ -157,9 +158,13 @@ def required_lookahead(kernel: str, radius: int) -> int:
 
 
 KERNELS: dict[str, Kernel] = {
-    "none": _no_smoothing, "mean": partial(_window_mean, ahead=True), "median": partial(_filter_each, _moving_median),
-    "trailing_mean": partial(_window_mean, ahead=False), "trailing_median": partial(_filter_each, _trailing_median),
-    "exponential": partial(_filter_each, _exponential)}
+    "none": _no_smoothing,
+    "mean": partial(_window_mean, ahead=True),
+    "median": partial(_filter_each, _moving_median),
+    "trailing_mean": partial(_window_mean, ahead=False),
+    "trailing_median": partial(_filter_each, _trailing_median),
+    "exponential": partial(_filter_each, _exponential),
+}
 
 
 def _allocate_output(videos: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:

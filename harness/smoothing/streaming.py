@@ -34,8 +34,10 @@ class StreamingFilter:
     def __init__(self, kernel: str, radius: int) -> None:
         smooth(np.zeros((0, 1)), kernel, radius)
         if kernel not in (*CAUSAL, "none"):
-            raise InputError(f"kernel {kernel} reads {radius} frames of the future, which a camera does not have; "
-                             f"take {', '.join(CAUSAL)} or none")
+            raise InputError(
+                f"kernel {kernel} reads {radius} frames of the future, which a camera does not have; "
+                f"take {', '.join(CAUSAL)} or none"
+            )
         self.kernel, self.radius = kernel, radius if kernel != "none" else 0
         self._last: np.ndarray | None = None
         self._missed = 0
@@ -71,5 +73,5 @@ class StreamingFilter:
         if self._window is None:
             self._window = np.empty((self.radius + 1, len(outputs)))
         self._window[(self._seen - 1) % len(self._window)] = outputs
-        window = self._window[:self._seen]
+        window = self._window[: self._seen]
         return bottleneck.median(window, axis=0) if self.kernel == "trailing_median" else window.mean(axis=0)

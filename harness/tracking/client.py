@@ -70,8 +70,10 @@ def get_or_create_experiment(client: MlflowClient, location: Location, name: str
             return _create_experiment(client, location, known_as)
         if known.lifecycle_stage == "active" and _has_same_artifact_root(location, known.artifact_location):
             return known.experiment_id
-    raise FramelightError(f"the MLflow experiment '{wanted}' at {location.uri} was deleted; restore it in MLflow or "
-                          "name another in MLFLOW_EXPERIMENT_NAME")
+    raise FramelightError(
+        f"the MLflow experiment '{wanted}' at {location.uri} was deleted; restore it in MLflow or "
+        "name another in MLFLOW_EXPERIMENT_NAME"
+    )
 
 
 def _create_experiment(client: MlflowClient, location: Location, name: str) -> str:
@@ -112,8 +114,9 @@ class Connection:
 
     def search(self, condition: str, everywhere: bool = False) -> list[Any]:
         """The live runs that meet a condition in MLflow's words; everywhere: of all experiments."""
-        experiments = [e.experiment_id for e in paginate(self.client.search_experiments)] if everywhere else \
-            [self.experiment]
+        experiments = (
+            [e.experiment_id for e in paginate(self.client.search_experiments)] if everywhere else [self.experiment]
+        )
         return paginate(partial(self.client.search_runs, experiments, condition, ViewType.ACTIVE_ONLY))
 
     @contextmanager
@@ -131,15 +134,20 @@ class Connection:
         except Exception as error:
             self._lost = self.location.server and bool(health_check(self.client))
             what = "no longer answers" if self._lost else "could not be used"
-            advice = ("results stay in the store and the next run sends them" if kind is TrackingUnavailableError else
-                      "check that it is writable, has room and was made by this version of MLflow, or choose another")
+            advice = (
+                "results stay in the store and the next run sends them"
+                if kind is TrackingUnavailableError
+                else "check that it is writable, has room and was made by this version of MLflow, or choose another"
+            )
             raise kind(f"tracking at {self.location.uri} {what} ({first_line(error)}); {advice}") from error
 
     def _check_server(self) -> None:
         cause = health_check(self.client)
         if cause:
-            raise FramelightError(f"the MLflow server at {self.location.uri} does not answer ({cause}); start it, "
-                                  "correct --tracking-uri (or MLFLOW_TRACKING_URI), or leave it out to use the store")
+            raise FramelightError(
+                f"the MLflow server at {self.location.uri} does not answer ({cause}); start it, "
+                "correct --tracking-uri (or MLFLOW_TRACKING_URI), or leave it out to use the store"
+            )
 
 
 def _create_database(database: Path) -> None:

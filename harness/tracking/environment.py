@@ -18,8 +18,23 @@ CODE_PATTERNS = ("harness/*.py", "backbones/*.py", "experiments/*.py")
 GIT_LOCATION_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 """Set inside git's own hooks; they would answer for another repository."""
 
-PACKAGES = ("framelight", "bottleneck", "mlflow", "numpy", "optuna", "pandas", "pillow", "pytorch-lightning",
-            "safetensors", "scikit-learn", "scipy", "simplejpeg", "timm", "torch", "torchvision")
+PACKAGES = (
+    "framelight",
+    "bottleneck",
+    "mlflow",
+    "numpy",
+    "optuna",
+    "pandas",
+    "pillow",
+    "pytorch-lightning",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "simplejpeg",
+    "timm",
+    "torch",
+    "torchvision",
+)
 
 
 def environment(folder: Path | None = None) -> dict[str, Any]:
@@ -64,8 +79,13 @@ def _run_git(folder: Path, *command: str) -> str | None:
     """What git prints; None when it fails or is not there."""
     around = {name: value for name, value in os.environ.items() if name not in GIT_LOCATION_VARIABLES}
     try:
-        done = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, timeout=10,
-                              env={**around, "GIT_OPTIONAL_LOCKS": "0"})
+        done = subprocess.run(
+            ["git", "-C", str(folder), *command],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            env={**around, "GIT_OPTIONAL_LOCKS": "0"},
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

@@ -1,6 +1,6 @@
 """What is known of exported models: one JSON document for each file, in the store, by job. Torch-free.
 
-    <store>/artifacts/exports/<job_id>/<format>-<precision>.json
+<store>/artifacts/exports/<job_id>/<format>-<precision>.json
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def write(store: Store, exported: ExportRecord) -> Path:
 
 def read_exports(store: Store) -> Iterator[ExportRecord]:
     """Those in a store, by job, format and precision; a document that cannot be read or of another version is passed
-    over: exporting again writes it."""
+    over: exporting again writes it.
+    """
     for path in sorted(store.exports.glob("*/*.json")):
         found = _read(path)
         if found is not None:

@@ -34,7 +34,7 @@ class Location:
     def database(self) -> Path | None:
         """The sqlite file, or None for a server or another database."""
         prefix = "sqlite:///"
-        return Path(unquote(self.uri[len(prefix):].split("?")[0])) if self.uri.startswith(prefix) else None
+        return Path(unquote(self.uri[len(prefix) :].split("?")[0])) if self.uri.startswith(prefix) else None
 
     @property
     def server(self) -> bool:
@@ -59,12 +59,15 @@ def locate(store: Store) -> Location:
         return Location(store, f"sqlite:///{store.mlflow_database}")
     if urlparse(tracking_uri).scheme in ("", "file"):
         folder = Path(unquote(urlparse(tracking_uri).path)).expanduser().absolute()
-        raise InputError(f"tracking URI '{tracking_uri}' is a folder, which MLflow no longer tracks in; "
-                         f"give sqlite:///{folder / 'mlflow.db'} or http://HOST:PORT")
+        raise InputError(
+            f"tracking URI '{tracking_uri}' is a folder, which MLflow no longer tracks in; "
+            f"give sqlite:///{folder / 'mlflow.db'} or http://HOST:PORT"
+        )
     scheme = urlparse(tracking_uri).scheme.split("+")[0]
     if scheme not in SCHEMES:
-        raise InputError(f"tracking URI '{tracking_uri}' has an unknown scheme '{scheme}'; "
-                         f"MLflow tracks at {', '.join(SCHEMES)}")
+        raise InputError(
+            f"tracking URI '{tracking_uri}' has an unknown scheme '{scheme}'; MLflow tracks at {', '.join(SCHEMES)}"
+        )
     return Location(store, tracking_uri)
 
 
@@ -78,8 +81,10 @@ def lock_location(location: Location) -> Iterator[None]:
         with FileLock(location.lock, timeout=LOCK_SECONDS):
             yield
     except Timeout as error:
-        raise FramelightError(f"another process has held {location.lock} for {LOCK_SECONDS} s; "
-                              "wait for it or end it, then run the command again") from error
+        raise FramelightError(
+            f"another process has held {location.lock} for {LOCK_SECONDS} s; "
+            "wait for it or end it, then run the command again"
+        ) from error
 
 
 def writer_id(location: Location) -> str:
@@ -89,16 +94,21 @@ def writer_id(location: Location) -> str:
 
 def source_tags(location: Location) -> dict[str, str]:
     """Tags that say who logged a run, in MLflow's own names where it has them."""
-    return {"mlflow.source.name": "framelight", "mlflow.source.type": "LOCAL", "mlflow.user": _user_name(),
-            WRITER_TAG: writer_id(location)}
+    return {
+        "mlflow.source.name": "framelight",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": _user_name(),
+        WRITER_TAG: writer_id(location),
+    }
 
 
 def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FramelightError(f"cannot write {folder}: {error.strerror}; "
-                              "choose another store with --store DIR") from error
+        raise FramelightError(
+            f"cannot write {folder}: {error.strerror}; choose another store with --store DIR"
+        ) from error
 
 
 def _user_name() -> str:

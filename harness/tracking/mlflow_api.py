@@ -10,10 +10,15 @@ from typing import Any
 
 import numpy as np
 
-for _name, _value in {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-                      "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-                      "GIT_PYTHON_REFRESH": "quiet", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-                      "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}.items():
+for _name, _value in {
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+}.items():
     os.environ.setdefault(_name, _value)
 
 from mlflow.entities import (  # noqa: E402
@@ -30,8 +35,21 @@ from mlflow.entities import (  # noqa: E402
 )
 from mlflow.tracking import MlflowClient  # noqa: E402
 
-__all__ = ["Dataset", "DatasetInput", "InputTag", "LoggedModel", "LoggedModelOutput", "Metric", "MlflowClient", "Param",
-           "Run", "RunTag", "ViewType", "download", "save_pyfunc"]
+__all__ = [
+    "Dataset",
+    "DatasetInput",
+    "InputTag",
+    "LoggedModel",
+    "LoggedModelOutput",
+    "Metric",
+    "MlflowClient",
+    "Param",
+    "Run",
+    "RunTag",
+    "ViewType",
+    "download",
+    "save_pyfunc",
+]
 
 Ports = Sequence[tuple[str, str, Sequence[int]]]
 """(name, numpy type, shape with -1 for any length) of arrays."""
@@ -40,8 +58,17 @@ for _name in ("mlflow", "alembic", "urllib3.connectionpool"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
 
-def save_pyfunc(path: Path, model: LoggedModel, loader: Path, data: Path, crops: Ports, outputs: Ports,  # noqa: PLR0913 - as mlflow.pyfunc.save_model
-                example: np.ndarray, requirements: Sequence[str], metadata: Mapping[str, Any]) -> None:
+def save_pyfunc(  # noqa: PLR0913 - as mlflow.pyfunc.save_model
+    path: Path,
+    model: LoggedModel,
+    loader: Path,
+    data: Path,
+    crops: Ports,
+    outputs: Ports,
+    example: np.ndarray,
+    requirements: Sequence[str],
+    metadata: Mapping[str, Any],
+) -> None:
     """Write a folder that MLflow loads by a Python file and never by a pickle.
 
     loader: the file, whose `_load_pyfunc` is given the copy of the folder `data`; it is kept with the model.
@@ -51,15 +78,26 @@ def save_pyfunc(path: Path, model: LoggedModel, loader: Path, data: Path, crops:
     from mlflow.types import Schema, TensorSpec
 
     def schema(ports: Ports, named: bool) -> Schema:
-        return Schema([TensorSpec(np.dtype(kind), tuple(shape), name if named else None)
-                       for name, kind, shape in ports])
+        return Schema(
+            [TensorSpec(np.dtype(kind), tuple(shape), name if named else None) for name, kind, shape in ports]
+        )
 
     mlflow.pyfunc.save_model(
-        str(path), loader_module=loader.stem, data_path=str(data), code_paths=[str(loader)],
-        mlflow_model=Model(artifact_path=model.artifact_location, run_id=model.source_run_id, model_id=model.model_id,
-                           model_uuid=model.model_id, metadata=dict(metadata)),
-        signature=ModelSignature(schema(crops, named=False), schema(outputs, named=True)), input_example=example,
-        pip_requirements=list(requirements))
+        str(path),
+        loader_module=loader.stem,
+        data_path=str(data),
+        code_paths=[str(loader)],
+        mlflow_model=Model(
+            artifact_path=model.artifact_location,
+            run_id=model.source_run_id,
+            model_id=model.model_id,
+            model_uuid=model.model_id,
+            metadata=dict(metadata),
+        ),
+        signature=ModelSignature(schema(crops, named=False), schema(outputs, named=True)),
+        input_example=example,
+        pip_requirements=list(requirements),
+    )
 
 
 def download(uri: str, folder: Path, tracking_uri: str) -> Path:

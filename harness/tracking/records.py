@@ -21,8 +21,7 @@ SCHEMA = 1
 KINDS = ("run", "baseline", "published", "trial")
 """A trial is a step of a search: it is scored on the selection split only, and is on no leaderboard."""
 STATUSES = ("finished", "failed", "pruned")
-FLAGS = {"uses_labels": "reads labels of the reported split",
-         "own_scores": "features hold scores of what is predicted"}
+FLAGS = {"uses_labels": "reads labels of the reported split", "own_scores": "features hold scores of what is predicted"}
 """What a reader must know of a result, and why."""
 _TUPLE_FIELDS = ("thresholds", "expected_seeds", "undefined", "flags")
 _SCORE_FIELDS = ("metrics", "unsmoothed", "selection")
@@ -101,13 +100,17 @@ class Record(DisplayLabels):
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else tuple(_to_builtin(value)))
         if self.kind not in KINDS or self.status not in STATUSES:
-            raise FramelightError(f"record {self.job_id}: kind '{self.kind}' or status '{self.status}' does not exist; "
-                                  f"kinds: {', '.join(KINDS)}; statuses: {', '.join(STATUSES)}")
+            raise FramelightError(
+                f"record {self.job_id}: kind '{self.kind}' or status '{self.status}' does not exist; "
+                f"kinds: {', '.join(KINDS)}; statuses: {', '.join(STATUSES)}"
+            )
         for name in _SCORE_FIELDS:
             wrong = [key for key, value in getattr(self, name).items() if not math.isfinite(value)]
             if wrong:
-                raise FramelightError(f"record {self.job_id}: {name} {', '.join(wrong)} not finite; "
-                                      "an undefined metric counts as 0 and is named in `undefined`")
+                raise FramelightError(
+                    f"record {self.job_id}: {name} {', '.join(wrong)} not finite; "
+                    "an undefined metric counts as 0 and is named in `undefined`"
+                )
         if self.status == "finished" and self.metric not in self.metrics:
             raise FramelightError(f"record {self.job_id}: finished without its metric {self.metric}")
 
@@ -117,19 +120,26 @@ class Record(DisplayLabels):
 
 
 def _to_builtin(value: Any) -> Any:
-    """numpy scalars and arrays as Python's own."""
+    """Numpy scalars and arrays as Python's own."""
     return value.tolist() if hasattr(value, "tolist") else value
 
 
 def to_json(record: Record, indent: int | None = None) -> str:
     """The record as JSON with sorted keys; equal records give equal text. Fields at their default are left out
-    when `indent` is None (the compact form)."""
+    when `indent` is None (the compact form).
+    """
     values = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
     if indent is None:
         values = {name: value for name, value in values.items() if value != _DEFAULTS.get(name, _NO_DEFAULT)}
     separators = (",", ":") if indent is None else None
-    return json.dumps({"schema": SCHEMA, **values}, indent=indent, separators=separators,
-                      sort_keys=True, allow_nan=False, default=_to_builtin)
+    return json.dumps(
+        {"schema": SCHEMA, **values},
+        indent=indent,
+        separators=separators,
+        sort_keys=True,
+        allow_nan=False,
+        default=_to_builtin,
+    )
 
 
 def from_json(text: str, where: str = "record") -> Record:
@@ -145,13 +155,16 @@ def from_json(text: str, where: str = "record") -> Record:
         raise FramelightError(f"{where}: not a record of Framelight; delete it and run its recipe again")
     schema = values.pop("schema")
     if schema != SCHEMA:
-        raise FramelightError(f"{where}: record schema {schema}, but this Framelight reads schema {SCHEMA}; "
-                              "use the version that wrote it, or another store")
+        raise FramelightError(
+            f"{where}: record schema {schema}, but this Framelight reads schema {SCHEMA}; "
+            "use the version that wrote it, or another store"
+        )
     try:
         return Record(**values)
     except TypeError as error:
-        raise FramelightError(f"{where}: fields do not fit record schema {SCHEMA} ({error}); "
-                              "delete it and run its recipe again") from error
+        raise FramelightError(
+            f"{where}: fields do not fit record schema {SCHEMA} ({error}); delete it and run its recipe again"
+        ) from error
 
 
 def write(path: Path, record: Record) -> None:
@@ -169,6 +182,8 @@ def read(path: Path) -> Record:
 
 
 _NO_DEFAULT = object()
-_DEFAULTS = {f.name: f.default_factory() if f.default_factory is not dataclasses.MISSING else f.default
-             for f in dataclasses.fields(Record)
-             if f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING}
+_DEFAULTS = {
+    f.name: f.default_factory() if f.default_factory is not dataclasses.MISSING else f.default
+    for f in dataclasses.fields(Record)
+    if f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
+}

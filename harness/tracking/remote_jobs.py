@@ -25,6 +25,9 @@ class RemoteJobFiles:
             from harness.tracking.tracker import Tracker
 
             self._tracker = Tracker(self._location, reading_only=True)
-            self._runs = {tags[JOB_TAG]: run for run, status, tags in self._tracker.tagged_runs()
-                          if status == "FINISHED" and JOB_TAG in tags}
+            self._runs = {
+                tags[JOB_TAG]: run
+                for run, status, tags in self._tracker.tagged_runs()
+                if status == "FINISHED" and JOB_TAG in tags
+            }
         return job_id in self._runs and self._tracker.download_file(self._runs[job_id], name, path)

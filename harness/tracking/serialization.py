@@ -34,10 +34,15 @@ MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 def tags(record: Record) -> dict[str, str]:
     """Tags of a run, the light record among them, in as many pieces as its length needs."""
     text = to_json(record.light())
-    pieces = [text[i:i + MAX_TAG_LENGTH] for i in range(0, len(text), MAX_TAG_LENGTH)]
+    pieces = [text[i : i + MAX_TAG_LENGTH] for i in range(0, len(text), MAX_TAG_LENGTH)]
     named = {RECORD_TAG if i == 0 else f"{RECORD_TAG}.{i + 1}": piece for i, piece in enumerate(pieces)}
-    named |= {JOB_TAG: record.job_id, "framelight.group_id": record.group_id, "framelight.kind": record.kind,
-              "framelight.task": record.task, "framelight.recipe": record.recipe}
+    named |= {
+        JOB_TAG: record.job_id,
+        "framelight.group_id": record.group_id,
+        "framelight.kind": record.kind,
+        "framelight.task": record.task,
+        "framelight.recipe": record.recipe,
+    }
     named |= environment_tags(record.environment)
     if record.error:
         named |= {
@@ -66,8 +71,26 @@ def record_from_tags(run_tags: Mapping[str, str], where: str) -> Record | None:
 
 def params(record: Record) -> dict[str, str]:
     """What a reader filters and compares by in the MLflow UI; nested settings have dotted names."""
-    own = ("task", "dataset", "data_digest", "split", "protocol", "backbone", "backbone_weights", "weights_hash",
-           "parameters", "features", "head", "kernel", "radius", "thresholds", "epoch", "seed", "metric", "units")
+    own = (
+        "task",
+        "dataset",
+        "data_digest",
+        "split",
+        "protocol",
+        "backbone",
+        "backbone_weights",
+        "weights_hash",
+        "parameters",
+        "features",
+        "head",
+        "kernel",
+        "radius",
+        "thresholds",
+        "epoch",
+        "seed",
+        "metric",
+        "units",
+    )
     flat = {name: getattr(record, name) for name in own}
     return {name: _to_text(value) for name, value in flat.items()} | flatten_params(record.config, "config.")
 

@@ -30,8 +30,9 @@ class Tracker:
         self._client, self._guard, self._search = to.client, to.guard, to.search
         self._experiment = to.experiment
 
-    def start_study(self, recipe: str, study_id: str, params: Mapping[str, Any] | None = None,
-              tags: Mapping[str, str] | None = None) -> str:
+    def start_study(
+        self, recipe: str, study_id: str, params: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None
+    ) -> str:
         """Run id of the parent of a recipe's jobs; the one with this `study_id` is taken up again."""
         with self._guard(), lock_location(self.location):
             known = self._search(f"tags.`{serialization.STUDY_TAG}` = '{study_id}'")
@@ -43,8 +44,9 @@ class Tracker:
             }
             return self._resume_or_create(known[0] if known else None, recipe, named, dict(params or {}))
 
-    def start_training(self, key: str, name: str, params: Mapping[str, str], tags: Mapping[str, str],
-                 again: bool = False) -> str | None:
+    def start_training(
+        self, key: str, name: str, params: Mapping[str, str], tags: Mapping[str, str], again: bool = False
+    ) -> str | None:
         """Run id of the training of a backbone; one with this `key` that has not finished is taken up again.
 
         None when one has finished there, unless the training is done `again`.
@@ -53,8 +55,16 @@ class Tracker:
             known = self._find_trainings(key)
             if not again and any(run.info.status == "FINISHED" for run in known):
                 return None
-            begun = next((run for run in known if run.info.status != "FINISHED" and self._is_ours(run)
-                          and run.info.experiment_id == self._experiment), None)
+            begun = next(
+                (
+                    run
+                    for run in known
+                    if run.info.status != "FINISHED"
+                    and self._is_ours(run)
+                    and run.info.experiment_id == self._experiment
+                ),
+                None,
+            )
             named = {**tags, serialization.TRAINING_TAG: key, "framelight.kind": "backbone", "framelight.recipe": name}
             return self._resume_or_create(begun, name, named, params)
 
@@ -65,7 +75,8 @@ class Tracker:
 
     def append_points(self, run_id: str, values: Mapping[str, float], tags: Mapping[str, str]) -> int:
         """Send the next point of each curve of a run; all are at the same step, which is returned and ends each tag's
-        name."""
+        name.
+        """
         with self._guard(), lock_location(self.location):
             step = len(self._client.get_metric_history(run_id, serialization.APPEND_COUNTER))
             self._log_new_points(
@@ -74,8 +85,9 @@ class Tracker:
             self._client.log_batch(run_id, tags=[RunTag(f"{name}.{step}", value) for name, value in tags.items()])
             return step
 
-    def finish_training(self, run_id: str, key: str, points: Iterable[serialization.MetricPoint], data: tuple[str, str],
-                        folder: Path) -> None:
+    def finish_training(
+        self, run_id: str, key: str, points: Iterable[serialization.MetricPoint], data: tuple[str, str], folder: Path
+    ) -> None:
         """Complete a training's run: what its curves lack, its data (name, digest), its files; then it is FINISHED.
 
         Whatever else this store left of the same training goes.
@@ -93,7 +105,7 @@ class Tracker:
         """End a run: FINISHED, or FAILED with the text of `failed`."""
         with self._guard(), lock_location(self.location):
             if failed:
-                self._client.set_tag(run_id, "mlflow.note.content", failed[:serialization.MAX_TAG_LENGTH])
+                self._client.set_tag(run_id, "mlflow.note.content", failed[: serialization.MAX_TAG_LENGTH])
             self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
 
     def log_record(self, record: Record, folder: Path | None, parent: str, replace: bool = False) -> str:
@@ -151,7 +163,7 @@ class Tracker:
         first = PAGE_SIZE - len(params)
         self._client.log_batch(run_id, metrics=listed[:first], params=params)
         for i in range(first, len(listed), PAGE_SIZE):
-            self._client.log_batch(run_id, metrics=listed[i:i + PAGE_SIZE])
+            self._client.log_batch(run_id, metrics=listed[i : i + PAGE_SIZE])
         profile = {"annotated": record.annotated, "scored": record.scored, "units": record.units}
         self._client.log_inputs(run_id, [_dataset_input(record.dataset, record.data_digest, record.split, profile)])
         if folder is not None:
@@ -169,16 +181,18 @@ class Tracker:
             self._client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
         listed = [Param(name, str(value)) for name, value in params.items() if name not in run.data.params]
         for i in range(0, len(listed), 100):
-            self._client.log_batch(run.info.run_id, params=listed[i:i + 100])
+            self._client.log_batch(run.info.run_id, params=listed[i : i + 100])
         return run.info.run_id
 
     def _log_new_points(self, run_id: str, points: Iterable[serialization.MetricPoint]) -> None:
         now, points = int(time.time() * 1000), list(points)
-        there = {name: {point.step for point in self._client.get_metric_history(run_id, name)}
-                 for name in dict.fromkeys(name for name, _, _ in points)}
+        there = {
+            name: {point.step for point in self._client.get_metric_history(run_id, name)}
+            for name in dict.fromkeys(name for name, _, _ in points)
+        }
         new = [Metric(name, value, now, step) for name, value, step in points if step not in there[name]]
         for i in range(0, len(new), PAGE_SIZE):
-            self._client.log_batch(run_id, metrics=new[i:i + PAGE_SIZE])
+            self._client.log_batch(run_id, metrics=new[i : i + PAGE_SIZE])
 
     def _is_ours(self, run: Any) -> bool:
         """Whether this lock's holder may clear the run away; on a server others log the same jobs."""

@@ -39,8 +39,9 @@ class TrainingRun:
         """Points of the curves `<stage>/<name>` at step `epoch`."""
         self._call_with_run(lambda to, run: to.log_points(run, metric_points(values, epoch, f"{stage}/")))
 
-    def finish(self, curves: Iterable[MetricPoint], metrics: Mapping[str, float], data: tuple[str, str],
-               folder: Path) -> None:
+    def finish(
+        self, curves: Iterable[MetricPoint], metrics: Mapping[str, float], data: tuple[str, str], folder: Path
+    ) -> None:
         """Send what the curves lack, final metrics, the data's (name, digest) and the files of `folder`."""
         every = [*curves, *metric_points(metrics, 0)]
         self._call_with_run(lambda to, run: to.finish_training(run, self.key, every, data, folder))
@@ -65,5 +66,8 @@ class TrainingRun:
 
 def metric_points(values: Mapping[str, float], step: int, prefix: str = "") -> list[MetricPoint]:
     """Metrics of the finite numbers among `values`."""
-    return [(f"{prefix}{name}", float(value), step) for name, value in values.items()
-            if isinstance(value, (int, float)) and math.isfinite(value)]
+    return [
+        (f"{prefix}{name}", float(value), step)
+        for name, value in values.items()
+        if isinstance(value, (int, float)) and math.isfinite(value)
+    ]

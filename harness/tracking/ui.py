@@ -21,11 +21,27 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
     if location.server:
         raise InputError(f"{location.uri} is a server with its own UI; open that address in a browser")
     if location.database is not None and not location.database.exists():
-        raise InputError(f"nothing was tracked in {location.store} yet; start with: framelight run quickstart "
-                         f"--store {location.store}")
+        raise InputError(
+            f"nothing was tracked in {location.store} yet; start with: framelight run quickstart "
+            f"--store {location.store}"
+        )
     port = _find_free_port() if port is None else _check_port(port)
-    argv = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", location.uri,
-            "--default-artifact-root", str(location.artifacts), "--host", HOST, "--port", str(port), "--workers", "1"]
+    argv = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "ui",
+        "--backend-store-uri",
+        location.uri,
+        "--default-artifact-root",
+        str(location.artifacts),
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
     return argv, f"http://{HOST}:{port}"
 
 

@@ -26,8 +26,11 @@ from harness.training.losses import (
 
 def compute_batched_losses(losses: BlockLosses, logits: Tensor, targets: Targets) -> Tensor:
     """As `losses` of each head's logits."""
-    return sum(losses.weights.get(name, 1.0) * _compute_loss(loss, logits[:, losses.columns[name]], *targets[name])
-               for name, loss in losses.losses.items() if name in targets)
+    return sum(
+        losses.weights.get(name, 1.0) * _compute_loss(loss, logits[:, losses.columns[name]], *targets[name])
+        for name, loss in losses.losses.items()
+        if name in targets
+    )
 
 
 def _compute_loss(loss: nn.Module, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -47,8 +50,9 @@ def _drop_invalid(valid: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
 def _cross_entropy(loss: CrossEntropy, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     rows, classes, heads = logits.shape
     logits, target = _drop_invalid(valid, logits, target)
-    total = functional.cross_entropy(logits, target[:, None].expand(-1, heads), loss.weights, reduction="none",
-                                     label_smoothing=loss.smoothing).sum(0)
+    total = functional.cross_entropy(
+        logits, target[:, None].expand(-1, heads), loss.weights, reduction="none", label_smoothing=loss.smoothing
+    ).sum(0)
     if not loss.zeroed:
         return total / max(len(target), 1)
     return (total + (rows - len(target)) * loss.weights[0] * math.log(classes)) / max(rows, 1)
@@ -87,10 +91,14 @@ def _binary_cross_entropy(loss: BinaryCrossEntropy, logits: Tensor, target: Tens
     count, target = every if loss.zeroed else target.numel(), target.to(logits.dtype)
     weights = torch.lerp(loss.weights[:, 0].expand_as(target), loss.weights[:, 1].expand_as(target), target)
     each = functional.binary_cross_entropy_with_logits(
-        logits, target[:, :, None].expand_as(logits), weights[:, :, None], reduction="none")
+        logits, target[:, :, None].expand_as(logits), weights[:, :, None], reduction="none"
+    )
     return each.sum((0, 1)) / max(count, 1)
 
 
 BATCHED_LOSSES: Mapping[type[nn.Module], Callable[..., Tensor]] = {
-    CrossEntropy: _cross_entropy, OneMinusCCC: _one_minus_ccc, SquaredError: _squared_error,
-    BinaryCrossEntropy: _binary_cross_entropy}
+    CrossEntropy: _cross_entropy,
+    OneMinusCCC: _one_minus_ccc,
+    SquaredError: _squared_error,
+    BinaryCrossEntropy: _binary_cross_entropy,
+}

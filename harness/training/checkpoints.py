@@ -33,18 +33,23 @@ def load_fit_result(path: Path, optimisation: OptimizerConfig, state: Mapping[st
         fitted = FitResult(**kept["fitted"])
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise FramelightError(f"{path} is not a whole checkpoint ({reason}); remove it to train from the start"
-                              ) from error
+        raise FramelightError(
+            f"{path} is not a whole checkpoint ({reason}); remove it to train from the start"
+        ) from error
     wanted = dataclasses.asdict(optimisation)
     changed = [name for name in wanted if kept["optimisation"].get(name) != wanted[name]]
     if changed:
-        raise FramelightError(f"{path} was trained with {changed[0]} {kept['optimisation'].get(changed[0])}, not "
-                              f"{wanted[changed[0]]}; remove it to train from the start")
+        raise FramelightError(
+            f"{path} was trained with {changed[0]} {kept['optimisation'].get(changed[0])}, not "
+            f"{wanted[changed[0]]}; remove it to train from the start"
+        )
     shapes = [{name: tuple(value.shape) for name, value in tensors.items()} for tensors in (weights, state)]
     if shapes[0] != shapes[1]:
         name = sorted(name for name, _ in set(shapes[0].items()) ^ set(shapes[1].items()))[0]
-        raise FramelightError(f"{path} is of another model: {name} is {shapes[0].get(name, 'not in it')}, here "
-                              f"{shapes[1].get(name, 'there is none')}; remove it to train from the start")
+        raise FramelightError(
+            f"{path} is of another model: {name} is {shapes[0].get(name, 'not in it')}, here "
+            f"{shapes[1].get(name, 'there is none')}; remove it to train from the start"
+        )
     return fitted
 
 

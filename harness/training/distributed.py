@@ -24,8 +24,10 @@ def mean_loss(total: Tensor, rows: int, of: int) -> float:
         return total.item() / max(rows, 1)
     counts = all_gather(torch.tensor(rows, device=total.device), of).tolist()
     if len(set(counts)) > 1:
-        raise FramelightError(f"the processes were given {counts} rows in an epoch; choose a batch size that is a "
-                              f"multiple of {of}, and leave an incomplete last batch out")
+        raise FramelightError(
+            f"the processes were given {counts} rows in an epoch; choose a batch size that is a "
+            f"multiple of {of}, and leave an incomplete last batch out"
+        )
     return all_gather(total, of).sum().item() / max(sum(counts), 1)
 
 
@@ -35,7 +37,7 @@ def gather_in_order(mine: Tensor, of: int, device: torch.device) -> Tensor:
         return mine
     counts = all_gather(torch.tensor(len(mine), device=device), of).tolist()
     padded = functional.pad(mine.to(device), (0, 0, 0, max(counts) - len(mine)))
-    return all_gather(padded, of).transpose(0, 1).reshape(-1, mine.shape[1])[:sum(counts)].cpu()
+    return all_gather(padded, of).transpose(0, 1).reshape(-1, mine.shape[1])[: sum(counts)].cpu()
 
 
 def broadcast_from_rank_zero(tensors: Iterable[Tensor], of: int) -> None:

@@ -59,8 +59,10 @@ class ExponentialMovingAverage:
 def copy_averaged_state(module: nn.Module, average: ExponentialMovingAverage | None) -> dict[str, Tensor]:
     """A copy of a module's state on the CPU, with the averages in place of what is averaged."""
     averages = average.values if average is not None else {}
-    return {name: averages.get(name, value).detach().to("cpu", value.dtype, copy=True)
-            for name, value in module.state_dict().items()}
+    return {
+        name: averages.get(name, value).detach().to("cpu", value.dtype, copy=True)
+        for name, value in module.state_dict().items()
+    }
 
 
 def _accumulation_dtype(value: Tensor) -> torch.dtype:

@@ -43,13 +43,19 @@ def can_use_fast_loop(model: FastLoopModel, options: Mapping[str, Any]) -> bool:
     options: arguments of Lightning's Trainer.
     """
     how = model.optimisation
-    return (model.backbone is None and model.inputs is None and not (how.clip or how.sharpness or how.average)
-            and rank.is_single_process(options) and options.get("precision", "32-true") == "32-true"
-            and options.get("accumulate_grad_batches", 1) == 1)
+    return (
+        model.backbone is None
+        and model.inputs is None
+        and not (how.clip or how.sharpness or how.average)
+        and rank.is_single_process(options)
+        and options.get("precision", "32-true") == "32-true"
+        and options.get("accumulate_grad_batches", 1) == 1
+    )
 
 
-def fast_loop(model: FastLoopModel, batches: Iterable[Batch], optimiser: torch.optim.Optimizer,
-          go_on: Callable[[], None]) -> None:
+def fast_loop(
+    model: FastLoopModel, batches: Iterable[Batch], optimiser: torch.optim.Optimizer, go_on: Callable[[], None]
+) -> None:
     """One step for each batch, whose inputs may be in any precision; the model's totals are kept.
 
     go_on: called before each step, raises where training is to end.
@@ -61,8 +67,9 @@ def fast_loop(model: FastLoopModel, batches: Iterable[Batch], optimiser: torch.o
         for group in optimiser.param_groups:
             group["lr"] = model.rate
         inputs = inputs.to(device).float()
-        loss = model.losses(model(inputs), {name: (target.to(device), valid.to(device))
-                                            for name, (target, valid) in targets.items()})
+        loss = model.losses(
+            model(inputs), {name: (target.to(device), valid.to(device)) for name, (target, valid) in targets.items()}
+        )
         optimiser.zero_grad()
         (loss + l2_penalty(model.head, how.l2)).backward()
         optimiser.step()

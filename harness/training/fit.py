@@ -87,8 +87,10 @@ class OptimizerConfig:
     def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
         """Those of its parameters that learn, as an optimiser takes them: only matrices decay."""
         learns = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        groups = [{"params": [p for p in learns if p.ndim > 1], "weight_decay": self.weight_decay},
-                  {"params": [p for p in learns if p.ndim <= 1], "weight_decay": 0.0}]
+        groups = [
+            {"params": [p for p in learns if p.ndim > 1], "weight_decay": self.weight_decay},
+            {"params": [p for p in learns if p.ndim <= 1], "weight_decay": 0.0},
+        ]
         return [group for group in groups if group["params"]]
 
     def derive_seed(self, epoch: int, process: int, batch: int = -1) -> int:
@@ -139,7 +141,8 @@ class Selection:
 
 class LazyBatches:
     """Batches that are already made, asked for when the first of them is: Lightning also opens iterators it never
-    reads."""
+    reads.
+    """
 
     def __init__(self, batches: Callable[[], Iterable[Any]]) -> None:
         self.batches = batches

@@ -78,7 +78,8 @@ class FrameModel(pl.LightningModule):
     @property
     def epoch(self) -> int:
         """The present epoch, from 0; Lightning's own count is one behind when it draws the first batch of a resumed
-        fit."""
+        fit.
+        """
         return len(self.fitted.history)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -187,8 +188,10 @@ class FrameModel(pl.LightningModule):
     def _update_best(self, epoch: int) -> bool:
         logits = distributed.gather_in_order(torch.cat(self.logits), self.shard.of, self.device)
         if not logits.isfinite().all():
-            raise FramelightError(f"the outputs on the selection rows are not finite after epoch {epoch}; "
-                                  "their features are not, or the learning rate is too high")
+            raise FramelightError(
+                f"the outputs on the selection rows are not finite after epoch {epoch}; "
+                "their features are not, or the learning rate is too high"
+            )
         criterion = self.selection.evaluate(logits.numpy(), self.fitted.history[-1])
         better = criterion > self.best or self.selection.keep == "last"
         self.best = max(self.best, criterion)
@@ -215,8 +218,13 @@ class FrameModel(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         about = getattr(self.backbone, "about", dict)
         checkpoint[checkpoints.CHECKPOINT_KEY] = checkpoints.make_entry(
-            self.optimisation, self.fitted, best=self.best, seen=self.seen, backbone=about(),
-            average=self.average.state_dict() if self.average is not None else {})
+            self.optimisation,
+            self.fitted,
+            best=self.best,
+            seen=self.seen,
+            backbone=about(),
+            average=self.average.state_dict() if self.average is not None else {},
+        )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.resumed = checkpoint[checkpoints.CHECKPOINT_KEY]
@@ -224,8 +232,9 @@ class FrameModel(pl.LightningModule):
         self.best, self.seen = self.resumed["best"], self.resumed["seen"]
 
 
-def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None = None,
-        checkpoint: Path | None = None) -> FitResult:
+def fit(
+    model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None = None, checkpoint: Path | None = None
+) -> FitResult:
     """Train `model` on `batches(epoch, part)`, epochs counted from 0, and return the state that the selection kept.
 
     trainer: arguments of Lightning's Trainer that replace the defaults (CPU, one device, deterministic, silent).
@@ -237,9 +246,12 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
     options = trainer_options.make_trainer_options(model.optimisation, trainer or {})
     if rank.is_single_process(options) and "plugins" not in options:
         options["plugins"] = [LightningEnvironment()]
-    with trainer_options.suppress_lightning_output(), trainer_options.propagate_signals(SIGTERMException), \
-            trainer_options.train_mode(model, model.backbone if model.frozen else None), \
-            tempfile.TemporaryDirectory() as scratch:
+    with (
+        trainer_options.suppress_lightning_output(),
+        trainer_options.propagate_signals(SIGTERMException),
+        trainer_options.train_mode(model, model.backbone if model.frozen else None),
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         lightning = _make_trainer(options)
         apart = isinstance(lightning.strategy.launcher, _MultiProcessingLauncher)
         path = Path(checkpoint) if checkpoint else Path(scratch) / "last.ckpt" if apart else None
@@ -250,9 +262,13 @@ def fit(model: FrameModel, batches: Batches, trainer: Mapping[str, Any] | None =
             return fitted
         model.checkpoint = path
         model.automatic_optimization = not fast_loop.can_use_fast_loop(model, options)
-        lightning.fit(model, LazyBatches(partial(_epoch_batches, model, batches)),
-                      LazyBatches(partial(_selection_batches, model)) if model.selection else None,
-                      ckpt_path=before, weights_only=True)
+        lightning.fit(
+            model,
+            LazyBatches(partial(_epoch_batches, model, batches)),
+            LazyBatches(partial(_selection_batches, model)) if model.selection else None,
+            ckpt_path=before,
+            weights_only=True,
+        )
         # Processes that Lightning spawned have left what they fitted in the checkpoint alone.
         return checkpoints.load_fit_result(path, model.optimisation, model.state_dict()) if apart else model.fitted
 
@@ -262,8 +278,9 @@ def _make_trainer(options: Mapping[str, Any]) -> pl.Trainer:
     try:
         trainer = pl.Trainer(**options)
     except MisconfigurationException as error:
-        raise InputError(f"this machine cannot train on accelerator {options['accelerator']}, devices "
-                         f"{options['devices']}: {error}") from error
+        raise InputError(
+            f"this machine cannot train on accelerator {options['accelerator']}, devices {options['devices']}: {error}"
+        ) from error
     if options.get("precision") == "16-mixed" and isinstance(trainer.accelerator, CPUAccelerator):
         raise InputError("precision 16-mixed needs a GPU; on the CPU choose bf16-mixed or 32-true")
     return trainer

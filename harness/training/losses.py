@@ -75,8 +75,7 @@ class CrossEntropy(nn.Module):
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         rows = len(target)
         logits, target = select_valid(valid, logits, target)
-        total = functional.cross_entropy(
-            logits, target, self.weights, reduction="sum", label_smoothing=self.smoothing)
+        total = functional.cross_entropy(logits, target, self.weights, reduction="sum", label_smoothing=self.smoothing)
         if not self.zeroed:
             return total / max(len(target), 1)
         return (total + (rows - len(target)) * self.weights[0] * math.log(logits.shape[1])) / max(rows, 1)
@@ -173,15 +172,19 @@ class BlockLosses(nn.Module):
     weights: of the blocks, 1 where none is given.
     """
 
-    def __init__(self, losses: Mapping[str, nn.Module], columns: Mapping[str, slice],
-                 weights: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, losses: Mapping[str, nn.Module], columns: Mapping[str, slice], weights: Mapping[str, float] | None = None
+    ) -> None:
         super().__init__()
         self.losses = nn.ModuleDict(losses)
         self.columns, self.weights = dict(columns), dict(weights or {})
 
     def forward(self, logits: Tensor, targets: Targets) -> Tensor:
-        return sum(self.weights.get(name, 1.0) * loss(logits[:, self.columns[name]], *targets[name])
-                   for name, loss in self.losses.items() if name in targets)
+        return sum(
+            self.weights.get(name, 1.0) * loss(logits[:, self.columns[name]], *targets[name])
+            for name, loss in self.losses.items()
+            if name in targets
+        )
 
 
 def l2_penalty(module: nn.Module, l2: float) -> Tensor | float:
@@ -195,7 +198,8 @@ def make_task_losses(
     task: tasks.Task, targets: Mapping[str, np.ndarray], how: LossConfig = DEFAULT_LOSS_CONFIG
 ) -> BlockLosses:
     """The losses of a task as the head's settings say, weighted by the fit rows' targets (arrays as in
-    `harness.data.dataset.Labels`)."""
+    `harness.data.dataset.Labels`).
+    """
     losses = {}
     for output in task.outputs:
         if output.loss not in LOSSES:

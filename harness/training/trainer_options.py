@@ -1,5 +1,6 @@
 """The process around a fit: what Lightning may say, which signals it may take, where torch's switches stand, and
-what learns."""
+what learns.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +38,10 @@ def make_trainer_options(optimisation: OptimizerConfig, given: Mapping[str, Any]
 @contextmanager
 def suppress_lightning_output() -> Iterator[None]:
     """Neither Lightning's notes nor its advice reach the user; torch's switches and random state are put back."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch",
-                                                    "lightning.fabric")]
+    loggers = [
+        logging.getLogger(name)
+        for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
+    ]
     levels = [logger.level for logger in loggers]
     deterministic = torch.are_deterministic_algorithms_enabled()
     only_warned = torch.is_deterministic_algorithms_warn_only_enabled()

@@ -22,8 +22,13 @@ RENAMED = {"Part": "HeadOverride", "Smoothing": "SmoothingGrid", "Streaming": "S
 """Classes of the previous version by their new names."""
 
 _BACKBONE = ("harness.training.backbones.config", "harness.training.backbones.stage_config")
-_RECIPE = ("harness.runner", "harness.runner.recipe", "harness.runner.backbone_recipe", "harness.data.protocol",
-           "harness.smoothing.candidates")
+_RECIPE = (
+    "harness.runner",
+    "harness.runner.recipe",
+    "harness.runner.backbone_recipe",
+    "harness.data.protocol",
+    "harness.smoothing.candidates",
+)
 MOVED: dict[str, tuple[str, ...]] = {
     "harness.heads": ("harness.training.heads.config",),
     "harness.heads.config": ("harness.training.heads.config",),
@@ -41,8 +46,11 @@ MOVED: dict[str, tuple[str, ...]] = {
 
 def warn_deprecated(old: str, advice: str, stacklevel: int = 3) -> None:
     """Warn at the line that asked for `old`, by default that of the caller's caller."""
-    warnings.warn(f"{old} is deprecated and will be removed in the next version; {advice}", DeprecationWarning,
-                  stacklevel=stacklevel)
+    warnings.warn(
+        f"{old} is deprecated and will be removed in the next version; {advice}",
+        DeprecationWarning,
+        stacklevel=stacklevel,
+    )
 
 
 class DeprecatedModule(ModuleType):
@@ -54,10 +62,15 @@ class DeprecatedModule(ModuleType):
         if module is None or name.startswith("__"):
             raise AttributeError(f"module '{self.__name__}' has no attribute '{name}'")
         # The same text for every name, so that a statement with several names warns once.
-        renamed = ", ".join(f"{old} is now {other}" for old, other in RENAMED.items()
-                            if any(hasattr(module, other) for module in modules))
-        warn_deprecated(self.__name__, f"import from harness or {MOVED[self.__name__][0]} instead"
-                        + (f" ({renamed})" if renamed else ""))
+        renamed = ", ".join(
+            f"{old} is now {other}"
+            for old, other in RENAMED.items()
+            if any(hasattr(module, other) for module in modules)
+        )
+        warn_deprecated(
+            self.__name__,
+            f"import from harness or {MOVED[self.__name__][0]} instead" + (f" ({renamed})" if renamed else ""),
+        )
         return getattr(module, new)
 
 
@@ -73,8 +86,11 @@ class ImportHooks:
             file = os.path.join(os.path.dirname(__file__), os.pardir, "cli", "__main__.py")
             return ModuleSpec(name, SourceFileLoader(name, file), origin=file)
         if name.startswith("framelight."):
-            raise ModuleNotFoundError(f"No module named '{name}': framelight has no submodules; import "
-                                      f"harness{name.removeprefix('framelight')}", name=name)
+            raise ModuleNotFoundError(
+                f"No module named '{name}': framelight has no submodules; import "
+                f"harness{name.removeprefix('framelight')}",
+                name=name,
+            )
         return None
 
     @staticmethod

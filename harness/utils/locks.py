@@ -32,8 +32,10 @@ def entry_lock(path: Path, what: str = "") -> Iterator[None]:
         lock = FileLock(lock_path)
         _acquire(lock, lock_path.parent, what or path.name)
     except OSError as error:
-        raise FramelightError(f"cannot write {lock_path}: {error.strerror}; choose another store with --store DIR, or "
-                              "for what goes to --out another place") from error
+        raise FramelightError(
+            f"cannot write {lock_path}: {error.strerror}; choose another store with --store DIR, or "
+            "for what goes to --out another place"
+        ) from error
     try:
         yield
     finally:

@@ -13,7 +13,8 @@ from harness.utils.files import atomic_write_dir, remove_stale_temp_files
 
 def check_output_dir(out: Path, force: bool, *read: Path) -> None:
     """InputError for an `out` that is a file or the folder that the user is in, that holds something (unless `force`),
-    that cannot be made where it is, or whose content is, holds or is part of what is `read`: it would be lost."""
+    that cannot be made where it is, or whose content is, holds or is part of what is `read`: it would be lost.
+    """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; name a folder")
     place = out.resolve()
@@ -29,8 +30,10 @@ def check_output_dir(out: Path, force: bool, *read: Path) -> None:
         if path.exists() and path.resolve().is_relative_to(place):
             raise InputError(f"--out {out} holds {path}, which is read; name another folder")
         if full and force and path.is_dir() and place.is_relative_to(path.resolve()):
-            raise InputError(f"--out {out} is part of {path}, which is read, and --force would remove what it holds; "
-                             "name another folder")
+            raise InputError(
+                f"--out {out} is part of {path}, which is read, and --force would remove what it holds; "
+                "name another folder"
+            )
     if full and not force:
         raise InputError(f"--out {out} is not empty; name another folder, or replace what is in it with --force")
 

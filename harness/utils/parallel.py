@@ -47,5 +47,9 @@ SOURCE_ROOT = Path(__file__).resolve().parents[2]
 def run_module_in_subprocess(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """`python -m MODULE ARGUMENTS`, ended; its output is kept, and the working directory is on no search path."""
     places = [str(SOURCE_ROOT), os.environ.get("PYTHONPATH", "")]
-    return subprocess.run([sys.executable, "-P", "-m", module, *map(str, arguments)], capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))})
+    return subprocess.run(
+        [sys.executable, "-P", "-m", module, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))},
+    )

@@ -22,8 +22,9 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.close()
 
@@ -33,8 +34,15 @@ class Progress:
             if not (notebook or sys.stderr.isatty()):
                 return
             tqdm = import_module("tqdm.auto" if notebook else "tqdm").tqdm
-            self._bar = tqdm(total=total, desc=self.title, unit=f" {self.unit}", file=sys.stderr, leave=False,
-                             dynamic_ncols=True, mininterval=0.2)
+            self._bar = tqdm(
+                total=total,
+                desc=self.title,
+                unit=f" {self.unit}",
+                file=sys.stderr,
+                leave=False,
+                dynamic_ncols=True,
+                mininterval=0.2,
+            )
         self._bar.update(done - self._bar.n)
 
     def set_postfix(self, text: str) -> None:
@@ -45,7 +53,8 @@ class Progress:
 
 class VideoProgress(Progress):
     """Called with the frames that were read now. expected: of all, None where nobody knows; rate: the video's own
-    frames a second, None for pictures; before: frames that were read by an earlier run."""
+    frames a second, None for pictures; before: frames that were read by an earlier run.
+    """
 
     def __init__(self, expected: int | None, rate: float | None, before: int = 0) -> None:
         super().__init__("frames", "frame")

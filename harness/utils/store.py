@@ -91,8 +91,10 @@ class Store:
         """
         if isinstance(place, cls):
             return place
-        return cls(Path(place if place is not None else os.environ.get("FRAMELIGHT_STORE", "framelight-store")),
-                   tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"))
+        return cls(
+            Path(place if place is not None else os.environ.get("FRAMELIGHT_STORE", "framelight-store")),
+            tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"),
+        )
 
     def __fspath__(self) -> str:
         return str(self.root)

@@ -34,8 +34,13 @@ def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1
     """
     ragged = range(left) if isinstance(left, int) else left
     widths = [max(map(len, column)) for column in zip(*rows)]
-    return [GAP.join(cell.ljust(width) if place in ragged else cell.rjust(width)
-                     for place, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows]
+    return [
+        GAP.join(
+            cell.ljust(width) if place in ragged else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def ruled_table(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1, header: int = 1) -> list[str]:

@@ -21,7 +21,7 @@ class ValidatedSettings:
         """A finite number of at least `least` (more than it with `above`) and at most `most`."""
         value = getattr(self, name)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value < least or value > most or above and value == least:
+        if not number or not math.isfinite(value) or value < least or value > most or (above and value == least):
             bounds = f"{'more than' if above else 'at least'} {least:g}"
             self._raise_invalid(name, bounds if most == math.inf else f"{bounds} and at most {most:g}")
 

@@ -38,16 +38,21 @@ def open_container(path: Path, name: str) -> InputContainer:
 
 
 def _unreadable_error(name: str, reason: str) -> InputError:
-    return InputError(f"{name}: cannot be read as a video ({reason}); it is none, or its end is missing and with it "
-                      "the index of its frames. Take another copy, or a file that FFmpeg plays")
+    return InputError(
+        f"{name}: cannot be read as a video ({reason}); it is none, or its end is missing and with it "
+        "the index of its frames. Take another copy, or a file that FFmpeg plays"
+    )
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
     """The video stream that players show; the cover of an album is none."""
     from av.stream import Disposition
 
-    streams = [stream for stream in container.streams.video
-               if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None]
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None
+    ]
     if not streams:
         held = ", ".join(sorted({stream.type for stream in container.streams}))
         raise InputError(f"{name}: has no video stream (it holds {held}); name a video, an image or a folder of images")

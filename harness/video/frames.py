@@ -55,8 +55,9 @@ class Source(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class TimeLimitedSource:
@@ -69,7 +70,12 @@ class TimeLimitedSource:
             raise InputError(f"{source.name}: images have no time, so --seconds means nothing; leave it out")
         self.source, self.seconds = source, seconds
         self.name, self.kind, self.rate, self.live, self.notes = (
-            source.name, source.kind, source.rate, source.live, source.notes)
+            source.name,
+            source.kind,
+            source.rate,
+            source.live,
+            source.notes,
+        )
         frames = None if source.rate is None or source.live else max(1, math.ceil(seconds * source.rate))
         self.frames = frames if source.frames is None else min(source.frames, frames or source.frames)
 
@@ -77,8 +83,9 @@ class TimeLimitedSource:
         self.source.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.source.__exit__(kind, error, trace)
 
     def __iter__(self) -> Iterator[Frame]:

@@ -38,15 +38,19 @@ class ImageSource:
         first = next(read, None)
         if first is None:
             one = self._broken[0]
-            raise InputError(str(one) if self.frames == 1 else f"{name}: none of its {self.frames} images can be read; "
-                             f"the first: {one}")
+            raise InputError(
+                str(one)
+                if self.frames == 1
+                else f"{name}: none of its {self.frames} images can be read; the first: {one}"
+            )
         self._frames = chain([first], read)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._frames = iter(())
 
     def __iter__(self) -> Iterator[Frame]:
@@ -61,8 +65,10 @@ class ImageSource:
                 continue
             yield Frame(number, math.nan, pixels if self.kind == "crops" else _exif_orientation(path)(pixels))
         if self._broken:
-            self.notes.append(f"{len(self._broken)} of {self.frames} images cannot be read and are left out, the "
-                              f"first: {self._broken[0]}")
+            self.notes.append(
+                f"{len(self._broken)} of {self.frames} images cannot be read and are left out, the "
+                f"first: {self._broken[0]}"
+            )
 
 
 def _exif_orientation(path: Path) -> Orientation:

@@ -18,7 +18,7 @@ class Orientation:
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 [H, W, 3] -> the same pixels upright, contiguous."""
         turned = pixels.swapaxes(0, 1) if self.transposed else pixels
-        return np.ascontiguousarray(turned[::-1 if self.flipped else 1, ::-1 if self.mirrored else 1])
+        return np.ascontiguousarray(turned[:: -1 if self.flipped else 1, :: -1 if self.mirrored else 1])
 
 
 UPRIGHT = Orientation()

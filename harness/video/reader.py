@@ -62,8 +62,10 @@ class VideoSource:
             self._frames = self._read()
             first = next(self._frames, None)
             if first is None:
-                raise InputError(f"{self.name}: not one frame of this video can be decoded; it is damaged or empty, "
-                                 "take another copy")
+                raise InputError(
+                    f"{self.name}: not one frame of this video can be decoded; it is damaged or empty, "
+                    "take another copy"
+                )
             self._frames = chain([first], self._frames)
         except BaseException:
             self._open.close()
@@ -72,8 +74,9 @@ class VideoSource:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with self._reading:
             self._closed = True
             self._open.close()
@@ -149,14 +152,18 @@ class VideoSource:
             self.notes.append(f"the picture changes its size {self._resized[0]}{more}")
         damaged = [place for place in self._damaged if place is not last]
         if damaged:
-            self.notes.append(f"{plural(len(damaged), 'damaged part', 'd')} of the file could not be "
-                              f"decoded, the first after frame {_position_text(damaged[0])}")
+            self.notes.append(
+                f"{plural(len(damaged), 'damaged part', 'd')} of the file could not be "
+                f"decoded, the first after frame {_position_text(damaged[0])}"
+            )
         if short or self._broken or len(damaged) < len(self._damaged):
             why = f" of {end:.2f} s" if short else f" ({self._broken or UNFINISHED})"
             self.notes.append(f"the file breaks off after frame {_position_text(last)}{why}; what was there was read")
         if self._unstamped and last.number:
-            self.notes.append(f"{self._unstamped} of {last.number} frames have no time stamp that ascends; their time "
-                              + (f"is that of {self.rate:g} frames a second" if self.rate else "is left empty"))
+            self.notes.append(
+                f"{self._unstamped} of {last.number} frames have no time stamp that ascends; their time "
+                + (f"is that of {self.rate:g} frames a second" if self.rate else "is left empty")
+            )
 
 
 def _display_orientation(decoded: VideoFrame) -> Orientation:

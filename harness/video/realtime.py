@@ -26,11 +26,17 @@ class RealtimeSource:
 
     def __init__(self, source: Source) -> None:
         if not source.live and source.rate is None:
-            raise InputError(f"{source.name}: it has no frame rate, so it cannot be played as if live; "
-                             "leave out --live")
+            raise InputError(
+                f"{source.name}: it has no frame rate, so it cannot be played as if live; leave out --live"
+            )
         self.source, self.dropped = source, 0
         self.name, self.kind, self.rate, self.frames, self.notes = (
-            source.name, source.kind, source.rate, source.frames, source.notes)
+            source.name,
+            source.kind,
+            source.rate,
+            source.frames,
+            source.notes,
+        )
         self._changed, self._stopped = Condition(), Event()
         self._newest: Frame | None = None
         self._ended, self._error = False, None
@@ -40,8 +46,9 @@ class RealtimeSource:
         self.source.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()

@@ -81,8 +81,9 @@ def _open_folder(folder: Path, text: str, crops: bool | None) -> Source:
     else:
         source = ImageSource(_number_files(folder, names), "crops", text)
     if looks:
-        source.notes.append("small square images named by their frame numbers: taken as face crops; --detect searches "
-                            "faces in them")
+        source.notes.append(
+            "small square images named by their frame numbers: taken as face crops; --detect searches faces in them"
+        )
     return source
 
 
@@ -91,7 +92,7 @@ def _number_files(folder: Path, names: list[str]) -> list[tuple[int, Path]]:
 
 
 def _look_like_crops(paths: list[Path]) -> bool:
-    sizes = set(map(_image_size, paths[::-(-len(paths) // SAMPLED_IMAGES)])) - {None}
+    sizes = set(map(_image_size, paths[:: -(-len(paths) // SAMPLED_IMAGES)])) - {None}
     return bool(sizes) and all(width == height <= CROP_SIDE for width, height in sizes)
 
 

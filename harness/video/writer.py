@@ -43,9 +43,11 @@ class VideoWriter:
         try:
             aside = self._open.enter_context(atomic_write(self.path))
             self._container = self._open.enter_context(
-                av.open(str(aside), "w", format="mp4", container_options={"movflags": "+faststart"}))
-            stream = self._container.add_stream("libx264", Fraction(self.rate).limit_denominator(100_000),
-                                                options=QUALITY)
+                av.open(str(aside), "w", format="mp4", container_options={"movflags": "+faststart"})
+            )
+            stream = self._container.add_stream(
+                "libx264", Fraction(self.rate).limit_denominator(100_000), options=QUALITY
+            )
             stream.width, stream.height = (side + side % 2 for side in self.size)
             stream.pix_fmt = "yuv420p"
             coding = stream.codec_context
@@ -61,8 +63,12 @@ class VideoWriter:
         """uint8 [H, W, 3] RGB, shown from `seconds` on; without a time, one frame's length after the one before."""
         from av import VideoFrame
 
-        frame = self._reformat(VideoFrame.from_ndarray(self._fit(pixels), format="rgb24"), format="yuv420p",
-                               dst_colorspace="ITU709", dst_color_range="MPEG")
+        frame = self._reformat(
+            VideoFrame.from_ndarray(self._fit(pixels), format="rgb24"),
+            format="yuv420p",
+            dst_colorspace="ITU709",
+            dst_color_range="MPEG",
+        )
         step = round(TICKS_PER_SECOND / self.rate)
         wanted = (
             round(seconds * TICKS_PER_SECOND) if math.isfinite(seconds) else self._last + step if self._last >= 0 else 0
@@ -80,8 +86,9 @@ class VideoWriter:
             pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
         return np.ascontiguousarray(pixels)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is None:
             try:
                 if self._last < 0:
@@ -98,6 +105,8 @@ def _fit_into(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     share = min(width / pixels.shape[1], height / pixels.shape[0])
     size = max(1, round(pixels.shape[1] * share)), max(1, round(pixels.shape[0] * share))
     canvas = Image.new("RGB", (width, height))
-    canvas.paste(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR),
-                 ((width - size[0]) // 2, (height - size[1]) // 2))
+    canvas.paste(
+        Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR),
+        ((width - size[0]) // 2, (height - size[1]) // 2),
+    )
     return np.asarray(canvas)

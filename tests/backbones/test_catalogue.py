@@ -16,9 +16,17 @@ from backbones.backbone import hash_weights
 from backbones.cost import cost
 
 ROOT = Path(__file__).resolve().parents[2]
-WIDTHS = {"efficientnet_b0": (224, 1280), "efficientnet_b2": (260, 1408), "mobilenet_v1": (224, 1024),
-          "mobilenet_v3": (224, 1280), "mobilenet_v4_small": (224, 1280), "mobilefacenet": (112, 512),
-          "vggface": (224, 4096), "tiny_resnet": (64, 128), "tiny_mobilenet": (64, 128)}
+WIDTHS = {
+    "efficientnet_b0": (224, 1280),
+    "efficientnet_b2": (260, 1408),
+    "mobilenet_v1": (224, 1024),
+    "mobilenet_v3": (224, 1280),
+    "mobilenet_v4_small": (224, 1280),
+    "mobilefacenet": (112, 512),
+    "vggface": (224, 4096),
+    "tiny_resnet": (64, 128),
+    "tiny_mobilenet": (64, 128),
+}
 
 
 def test_names_are_light_to_list():
@@ -46,9 +54,11 @@ def test_published_parameter_counts_and_macs():
 
 def test_macs_by_hand():
     network = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 3, stride=2, padding=1),            # 4 x 4 x 8 outputs, 27 products each
-        torch.nn.Conv2d(8, 8, 3, padding=1, groups=8),            # 4 x 4 x 8 outputs, 9 products each
-        torch.nn.Flatten(), torch.nn.Linear(128, 10))             # 10 outputs, 128 products each
+        torch.nn.Conv2d(3, 8, 3, stride=2, padding=1),  # 4 x 4 x 8 outputs, 27 products each
+        torch.nn.Conv2d(8, 8, 3, padding=1, groups=8),  # 4 x 4 x 8 outputs, 9 products each
+        torch.nn.Flatten(),
+        torch.nn.Linear(128, 10),
+    )  # 10 outputs, 128 products each
     spent = cost(network, 8)
     assert spent.macs == 128 * 27 + 128 * 9 + 10 * 128
     assert spent.parameters == 8 * 28 + 8 * 10 + 10 * 129 and spent.size_mb == round(spent.parameters * 4e-6, 3)
@@ -99,10 +109,17 @@ def test_training_changes_the_hash_and_classes_can_be_replaced():
     assert network.score_labels == ("yes", "no") and network.score_width == 2
 
 
-@pytest.mark.parametrize("reference, message", [
-    ("efficientnet_bo", "did you mean efficientnet_b"), ("tiny_resnet@randm", "did you mean random"),
-    ("vggface@pretrained", "vggface@random"), ("efficientnet_b0@ns_jft", "ns_jft_in1k"),
-    ("tiny_resnet@./nowhere/at_all", "no checkpoint at"), ("", "unknown backbone")])
+@pytest.mark.parametrize(
+    "reference, message",
+    [
+        ("efficientnet_bo", "did you mean efficientnet_b"),
+        ("tiny_resnet@randm", "did you mean random"),
+        ("vggface@pretrained", "vggface@random"),
+        ("efficientnet_b0@ns_jft", "ns_jft_in1k"),
+        ("tiny_resnet@./nowhere/at_all", "no checkpoint at"),
+        ("", "unknown backbone"),
+    ],
+)
 def test_references_that_mean_nothing(reference, message):
     with pytest.raises(BackboneError, match=message):
         backbones.load(reference)
@@ -125,8 +142,10 @@ def test_unreachable_hub_is_said_at_once(monkeypatch, tmp_path):
 def test_peek_agrees_with_load_and_then_needs_no_torch(tmp_path):
     cache = tmp_path / "hashes.json"
     assert backbones.get_info("tiny_resnet", None, cache) == backbones.load("tiny_resnet").info()
-    script = ("import sys, pathlib, backbones; i = backbones.get_info('tiny_resnet', None, pathlib.Path(sys.argv[1]));"
-              "print(i.weights_hash, i.macs, 'torch' in sys.modules)")
+    script = (
+        "import sys, pathlib, backbones; i = backbones.get_info('tiny_resnet', None, pathlib.Path(sys.argv[1]));"
+        "print(i.weights_hash, i.macs, 'torch' in sys.modules)"
+    )
     result = subprocess.run([sys.executable, "-c", script, cache], cwd=ROOT, capture_output=True, text=True, check=True)
     info = backbones.load("tiny_resnet").info()
     assert result.stdout.split() == [info.weights_hash, str(info.macs), "False"]
@@ -148,8 +167,11 @@ def test_preparation_follows_the_spec():
 
 def test_vggface_subtracts_its_mean_from_0_to_255():
     grey = np.full((224, 224, 3), 130, np.uint8)
-    np.testing.assert_allclose(backbones.prepare(grey, backbones.spec("vggface"))[:, 5, 7],
-                               [130 - 129.186, 130 - 104.762, 130 - 93.594], atol=1e-4)
+    np.testing.assert_allclose(
+        backbones.prepare(grey, backbones.spec("vggface"))[:, 5, 7],
+        [130 - 129.186, 130 - 104.762, 130 - 93.594],
+        atol=1e-4,
+    )
 
 
 def test_preprocessing_refuses_what_it_does_not_know():

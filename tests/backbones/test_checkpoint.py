@@ -19,8 +19,11 @@ CLASSES = ("Neutral", "Anger", "Other")
 def saved(tmp_path):
     """A trained entry called `mine` in tmp_path, and the backbone it was made from."""
     network = backbones.build("tiny_mobilenet", CLASSES, seed=4)
-    backbones.save_checkpoint(tmp_path / "mine-0123", network, {
-        "name": "mine", "data": "stills", "data_digest": "abc", "metrics": {"macro_f1": 0.5}, "parent": None})
+    backbones.save_checkpoint(
+        tmp_path / "mine-0123",
+        network,
+        {"name": "mine", "data": "stills", "data_digest": "abc", "metrics": {"macro_f1": 0.5}, "parent": None},
+    )
     return tmp_path, network
 
 
@@ -30,8 +33,13 @@ def card_of(folder):
 
 def test_round_trip(saved):
     checkpoints, network = saved
-    for reference in ("mine", "mine-0123", "tiny_mobilenet@mine", f"tiny_mobilenet@{checkpoints / 'mine-0123'}",
-                      str(checkpoints / "mine-0123")):
+    for reference in (
+        "mine",
+        "mine-0123",
+        "tiny_mobilenet@mine",
+        f"tiny_mobilenet@{checkpoints / 'mine-0123'}",
+        str(checkpoints / "mine-0123"),
+    ):
         loaded = backbones.load(reference, checkpoints)
         assert loaded.weights_hash == network.weights_hash and loaded.score_labels == CLASSES
         assert loaded.weights == "checkpoint mine" and not loaded.is_random and loaded.label == "mine"
@@ -187,8 +195,9 @@ def test_another_architecture_names_the_tensors_that_do_not_fit(saved):
         backbones.load("mine", checkpoints)
 
 
-@pytest.mark.parametrize("text, message", [("{half", "cannot be read"), ("{}", "lacks name, architecture"),
-                                           ("[]", "lacks")])
+@pytest.mark.parametrize(
+    "text, message", [("{half", "cannot be read"), ("{}", "lacks name, architecture"), ("[]", "lacks")]
+)
 def test_a_card_that_is_not_one(saved, text, message):
     checkpoints, _ = saved
     (checkpoints / "mine-0123" / "card.json").write_text(text)

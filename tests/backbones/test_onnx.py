@@ -105,7 +105,7 @@ def test_what_was_taken_for_what_is_said(both, tmp_path, logged):
 def test_scores_only_is_said_with_what_to_do_and_that_works(scores_only, network, tmp_path):
     with pytest.raises(BackboneError, match=r"gives scores only \(output \[8\]\)") as error:
         import_onnx(scores_only, "mine", tmp_path, None)
-    command = error.value.hint[error.value.hint.index("python -c"):]
+    command = error.value.hint[error.value.hint.index("python -c") :]
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
     import_onnx(tmp_path / "both.onnx", "mine", tmp_path / "entries", None)
     backbone = backbones.load("mine", tmp_path / "entries")
@@ -117,7 +117,7 @@ def test_a_model_whose_tensors_lie_elsewhere_is_refused_with_what_to_do(program,
     program.save(tmp_path / "split.onnx", external_data=True)
     with pytest.raises(BackboneError, match="tensors of it lie in split.onnx.data") as error:
         import_onnx(tmp_path / "split.onnx", "mine", tmp_path / "entries", None)
-    command = error.value.hint[error.value.hint.index("python -c"):]
+    command = error.value.hint[error.value.hint.index("python -c") :]
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
     import_onnx(tmp_path / "whole.onnx", "mine", tmp_path / "entries", None)
     assert_same_outputs(backbones.load("mine", tmp_path / "entries"), network, 2)
@@ -130,7 +130,7 @@ def test_a_size_that_is_not_fixed_is_asked_for_and_the_answer_works(both, networ
     onnx.save(model, tmp_path / "any.onnx")
     with pytest.raises(BackboneError, match="does not say how large its pictures are.*height, width") as error:
         import_onnx(tmp_path / "any.onnx", "mine", tmp_path / "entries", None)
-    command = error.value.hint[error.value.hint.index("python -m"):].replace("224", str(SIZE))
+    command = error.value.hint[error.value.hint.index("python -m") :].replace("224", str(SIZE))
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True, capture_output=True)
     import_onnx(tmp_path / "fixed.onnx", "mine", tmp_path / "entries", None)
     assert_same_outputs(backbones.load("mine", tmp_path / "entries"), network, 2)
@@ -183,8 +183,13 @@ def test_an_altered_or_absent_model_is_refused(entries):
         backbones.load("mine", entries)
 
 
-@pytest.mark.parametrize("changes, message", [({"engine": "tensorrt"}, "run by 'tensorrt'.*upgrade"),
-                                              ({"ports": {"input": "x"}}, "does not say which outputs to take")])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"engine": "tensorrt"}, "run by 'tensorrt'.*upgrade"),
+        ({"ports": {"input": "x"}}, "does not say which outputs to take"),
+    ],
+)
 def test_a_card_that_is_not_understood(entries, changes, message):
     path = entries / "mine" / "card.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
@@ -203,8 +208,15 @@ def test_the_same_weights_again_are_no_error_others_are(both, entries, tmp_path)
 
 
 def test_peeking_and_listing_import_neither_torch_nor_the_runtime(entries):
-    script = ("import sys, pathlib, backbones; i = backbones.get_info('mine', pathlib.Path(sys.argv[1]));"
-              "print(i.macs, 'torch' in sys.modules, 'onnxruntime' in sys.modules)")
-    result = subprocess.run([sys.executable, "-c", script, entries], cwd=Path(__file__).resolve().parents[2],
-                            capture_output=True, text=True, check=True)
+    script = (
+        "import sys, pathlib, backbones; i = backbones.get_info('mine', pathlib.Path(sys.argv[1]));"
+        "print(i.macs, 'torch' in sys.modules, 'onnxruntime' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, entries],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert result.stdout.split() == ["None", "False", "False"]

@@ -12,10 +12,26 @@ import backbones
 from backbones import BackboneError
 from backbones.importing.vggface_files import build_vggface, is_vggface, log_assumed_pixels
 
-CONVOLUTIONS = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7, "conv3_1": 10, "conv3_2": 12, "conv3_3": 14,
-                "conv4_1": 17, "conv4_2": 19, "conv4_3": 21, "conv5_1": 24, "conv5_2": 26, "conv5_3": 28}
+CONVOLUTIONS = {
+    "conv1_1": 0,
+    "conv1_2": 2,
+    "conv2_1": 5,
+    "conv2_2": 7,
+    "conv3_1": 10,
+    "conv3_2": 12,
+    "conv3_3": 14,
+    "conv4_1": 17,
+    "conv4_2": 19,
+    "conv4_3": 21,
+    "conv5_1": 24,
+    "conv5_2": 26,
+    "conv5_3": 28,
+}
 DAG = {f"features.{number}": name for name, number in CONVOLUTIONS.items()} | {
-    "classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
+    "classifier.0": "fc6",
+    "classifier.3": "fc7",
+    "classifier.6": "fc8",
+}
 """torchvision's layer names -> those of vgg_face_dag."""
 
 
@@ -93,13 +109,21 @@ def test_it_is_said_where_the_layout_alone_tells_the_pixels(logged):
 
 
 @pytest.mark.parametrize("layout", [lambda state: state, dag], ids=["torchvision", "dag"])
-@pytest.mark.parametrize("changes, wrong", [
-    ({"features.28.bias": None}, {"features.28.bias": "absent in the file, 512 expected"}),
-    ({"classifier.6.bias": None}, {"classifier.6.bias": "absent in the file, 2622 expected"}),
-    ({"classifier.6.bias": torch.zeros(7)}, {"classifier.6.weight": "2622x4096 in the file, 7x4096 expected"}),
-    ({"features.5.weight": torch.zeros(128, 64, 5, 5), "classifier.0.bias": torch.tensor(1.0)},
-     {"features.5.weight": "128x64x5x5 in the file, 128x64x3x3 expected",
-      "classifier.0.bias": "scalar in the file, 4096 expected"})])
+@pytest.mark.parametrize(
+    "changes, wrong",
+    [
+        ({"features.28.bias": None}, {"features.28.bias": "absent in the file, 512 expected"}),
+        ({"classifier.6.bias": None}, {"classifier.6.bias": "absent in the file, 2622 expected"}),
+        ({"classifier.6.bias": torch.zeros(7)}, {"classifier.6.weight": "2622x4096 in the file, 7x4096 expected"}),
+        (
+            {"features.5.weight": torch.zeros(128, 64, 5, 5), "classifier.0.bias": torch.tensor(1.0)},
+            {
+                "features.5.weight": "128x64x5x5 in the file, 128x64x3x3 expected",
+                "classifier.0.bias": "scalar in the file, 4096 expected",
+            },
+        ),
+    ],
+)
 def test_what_does_not_fit_is_named_as_the_file_names_it(layout, changes, wrong):
     state = layout(flat(**changes))
     assert is_vggface(state)

@@ -18,10 +18,13 @@ def test_a_part_is_measured_by_its_name(capsys):
     assert "measuring startup" in told
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["smothing"], "unknown benchmark 'smothing'; did you mean smoothing"),
-    (["startup", "--plot", "x.png"], "--plot draws what `framelight bench scale` measures"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["smothing"], "unknown benchmark 'smothing'; did you mean smoothing"),
+        (["startup", "--plot", "x.png"], "--plot draws what `framelight bench scale` measures"),
+    ],
+)
 def test_wrong_input_is_named(capsys, arguments, message):
     assert main(["bench", *arguments]) == 2
     assert message in capsys.readouterr().err

@@ -18,17 +18,41 @@ def cost(median: float) -> MeasuredCost:
     return MeasuredCost(latency, 92.4, 31.6, "Zen, 2 cores")
 
 
-TABLE = [MobileRow(**TINY, format="onnx", precision="float32", size=430_000, cost=cost(0.21)),
-         MobileRow(**B0, format="onnx", precision="float32", size=16_200_000, cost=cost(12.34)),
-         MobileRow(**B0, format="litert", precision="int8", size=4_400_000, cost=cost(134.4))]
+TABLE = [
+    MobileRow(**TINY, format="onnx", precision="float32", size=430_000, cost=cost(0.21)),
+    MobileRow(**B0, format="onnx", precision="float32", size=16_200_000, cost=cost(12.34)),
+    MobileRow(**B0, format="litert", precision="int8", size=4_400_000, cost=cost(134.4)),
+]
 
 
 def test_ours_and_beside_them_what_was_published():
     lines = render(TABLE).splitlines()
     assert lines[0] == "Cost of one face crop on this machine: Zen, 2 cores"
     tiny, first, second = lines[4:7]
-    assert tiny.split() == ["tiny_mobilenet", "64", "128", "0.09", "M", "3", "M", "onnx", "float32", "0.43", "MB",
-                            "0.21", "ms", "(0.315)", "0.105", "ms", "(0.21)", "92", "MiB", "32", "MiB", "-"]
+    assert tiny.split() == [
+        "tiny_mobilenet",
+        "64",
+        "128",
+        "0.09",
+        "M",
+        "3",
+        "M",
+        "onnx",
+        "float32",
+        "0.43",
+        "MB",
+        "0.21",
+        "ms",
+        "(0.315)",
+        "0.105",
+        "ms",
+        "(0.21)",
+        "92",
+        "MiB",
+        "32",
+        "MiB",
+        "-",
+    ]
     assert first.startswith("efficientnet_b0") and first.endswith("16 MB, 59 ± 26 ms")
     assert second.split()[:2] == ["litert", "int8"] and "134 ms (202)" in second
     assert len({line.find("float32") for line in (tiny, first)}) == 1
@@ -48,8 +72,14 @@ def test_json_has_both_apart():
     found = json.loads(render(TABLE, "json"))
     assert found["rows"][1]["counterpart"] == "enet_b0_8_best_vgaf" and found["rows"][0]["counterpart"] is None
     assert found["rows"][1]["cost"]["latency"]["1"]["median"] == 12.34
-    assert {"backbone": "mobilenet_7", "size_mb": 14.0, "milliseconds": 16.0, "deviation": 5.0, "input_size": 224,
-            "embedding_width": 1024} in found["published"]["costs"]
+    assert {
+        "backbone": "mobilenet_7",
+        "size_mb": 14.0,
+        "milliseconds": 16.0,
+        "deviation": 5.0,
+        "input_size": 224,
+        "embedding_width": 1024,
+    } in found["published"]["costs"]
 
 
 def test_an_unknown_format_is_refused():
@@ -57,11 +87,14 @@ def test_an_unknown_format_is_refused():
         render(TABLE, "markdwn")
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["mobile", "--plot", "x.png"], "--plot draws what `framelight bench scale` measures"),
-    (["mobile", "--save"], "--save keeps the curves of what must be fast"),
-    (["mobil"], "unknown benchmark 'mobil'; did you mean mobile"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["mobile", "--plot", "x.png"], "--plot draws what `framelight bench scale` measures"),
+        (["mobile", "--save"], "--save keeps the curves of what must be fast"),
+        (["mobil"], "unknown benchmark 'mobil'; did you mean mobile"),
+    ],
+)
 def test_wrong_input_is_named(capsys, arguments, message):
     assert main(["bench", *arguments]) == 2
     assert message in capsys.readouterr().err

@@ -9,8 +9,18 @@ from harness.utils.errors import InputError
 
 MACHINE = HardwareLimits(2, 27e9, 30e9, 96e9, 192e9)
 FIGURES = [
-    Measurement("smoothing mean", "251 radii of 280,000 frames x 8, smoothed and scored", 1.5, "s",
-           "plain loop over frames, scaled from 400 of them", 601.4, 400.9, least=200, floor=0.31, note="of 5 rounds"),
+    Measurement(
+        "smoothing mean",
+        "251 radii of 280,000 frames x 8, smoothed and scored",
+        1.5,
+        "s",
+        "plain loop over frames, scaled from 400 of them",
+        601.4,
+        400.9,
+        least=200,
+        floor=0.31,
+        note="of 5 rounds",
+    ),
     Measurement("startup", "framelight --help", 0.61, "s", limit=0.5),
     Measurement("bf16", "difference on request", 0.004, "of range"),
 ]
@@ -18,8 +28,10 @@ FIGURES = [
 
 def test_the_table_says_what_was_reached_and_what_was_missed():
     lines = render(FIGURES, MACHINE, "Zen").splitlines()
-    assert lines[0] == ("Zen, 2 cores. Measured ceilings: copying 30.0 GB/s, read plus written (one thread 27.0); "
-                        "float32 matrix products 192 GFLOP/s (one thread 96).")
+    assert lines[0] == (
+        "Zen, 2 cores. Measured ceilings: copying 30.0 GB/s, read plus written (one thread 27.0); "
+        "float32 matrix products 192 GFLOP/s (one thread 96)."
+    )
     text = "\n".join(lines)
     assert all(len(line) <= 160 for line in lines)
     row = next(line for line in lines if line.startswith("smoothing mean"))
@@ -47,8 +59,10 @@ def test_another_format_is_refused():
         render(FIGURES, MACHINE, "Zen", "jsn")
 
 
-@pytest.mark.parametrize("value, text", [(0.01234, "0.0123"), (1, "1"), (12.34, "12.3"), (123.4, "123"),
-                                         (1234.5, "1,234"), (2_660_000, "2,660,000")])
+@pytest.mark.parametrize(
+    "value, text",
+    [(0.01234, "0.0123"), (1, "1"), (12.34, "12.3"), (123.4, "123"), (1234.5, "1,234"), (2_660_000, "2,660,000")],
+)
 def test_three_digits_count(value, text):
     assert format_number(value) == text
 

@@ -17,8 +17,10 @@ def test_every_save_is_one_more_point_of_the_machines_curves(tmp_path):
     experiment = client.get_experiment_by_name(EXPERIMENT)
     [run] = client.search_runs([experiment.experiment_id])
     assert run.info.run_name.startswith(f"bench {environment()['host']}") and run.info.status == "FINISHED"
-    curves = {name: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
-              for name in run.data.metrics}
+    curves = {
+        name: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
+        for name in run.data.metrics
+    }
     assert curves["smoothing mean/ratio"] == [(0, 100.0), (1, 200.0)]
     assert curves["smoothing mean/value"] == [(0, 3.0), (1, 1.5)]
     assert curves["smoothing mean/reached"] == [(0, 0.0), (1, 1.0)]

@@ -24,7 +24,10 @@ def test_growth_that_is_too_steep_and_memory_that_is_too_much_are_missed():
     assert [one.reached for one in growth_measurements(fine)] == [True] * 3
     steep = [*fine, scaled(2_000_000, 200.0, peak=3.2)]
     assert {one.part: one.reached for one in growth_measurements(steep)} == {
-        "scale exponent, all": False, "scale exponent, from the second": False, "scale memory": False}
+        "scale exponent, all": False,
+        "scale exponent, from the second": False,
+        "scale memory": False,
+    }
 
 
 def test_smaller_entries_are_the_beginning_of_the_largest(tmp_path):
@@ -35,8 +38,9 @@ def test_smaller_entries_are_the_beginning_of_the_largest(tmp_path):
     again = FeatureStore(tmp_path / "again")
     write_features(again.root, (2 * SEQUENCE,))
     for name in large.sequences:
-        np.testing.assert_array_equal(again.entry(entry_key(2 * SEQUENCE)).read(name, "embeddings")[0],
-                                      large.read(name, "embeddings")[0])
+        np.testing.assert_array_equal(
+            again.entry(entry_key(2 * SEQUENCE)).read(name, "embeddings")[0], large.read(name, "embeddings")[0]
+        )
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path, monkeypatch):
@@ -57,7 +61,7 @@ def test_the_picture_is_the_same_bytes_each_time(tmp_path):
 def test_two_sizes_are_measured_drawn_and_removed(tmp_path):
     figures = list(measure(tmp_path / "store", tmp_path / "scale.png", (SEQUENCE, 2 * SEQUENCE)))
     assert [one.part for one in figures] == ["scale 5,000", "scale 10,000", "scale exponent, all", "scale memory"]
-    assert 0 < figures[0].value and 0.1 < figures[-1].value < 3
+    assert figures[0].value > 0 and 0.1 < figures[-1].value < 3
     assert (tmp_path / "scale.png").is_file() and list((tmp_path / "store").iterdir()) == []
 
 

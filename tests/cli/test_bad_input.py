@@ -42,8 +42,9 @@ def test_unknown_recipe(capsys, tmp_path, recipe, message):
 
 
 def test_unknown_backbone(capsys, recipe_file, small_set, tmp_path):
-    assert "did you mean tiny_resnet" in said(capsys, *run(recipe_file, small_set, tmp_path),
-                                              "--set", "backbones=tiny_resnt")
+    assert "did you mean tiny_resnet" in said(
+        capsys, *run(recipe_file, small_set, tmp_path), "--set", "backbones=tiny_resnt"
+    )
 
 
 def test_weights_that_cannot_be_fetched(capsys, recipe_file, small_set, tmp_path, monkeypatch):
@@ -121,8 +122,11 @@ def test_one_class_only(capsys, recipe_file, data, tmp_path):
 
 def test_a_full_store(recipe_file, small_set, tmp_path):
     """A file-size limit stands for a full disk: the failing write is named, nothing half-written stays."""
-    done = subprocess.run(["bash", "-c", 'ulimit -f 8; exec "$@"', "bash",
-                           *small_run.command(*run(recipe_file, small_set, tmp_path))], capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash", *small_run.command(*run(recipe_file, small_set, tmp_path))],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1
     assert "framelight: " in done.stderr and "Traceback" not in done.stderr
     assert not list((tmp_path / "store").rglob("*.aside"))
@@ -160,8 +164,22 @@ def test_too_few_videos_to_hold_some_out(capsys, recipe_file, data, tmp_path):
 
 def test_a_failed_job_is_told_tracked_and_run_again(capsys, recipe_file, small_set, tmp_path):
     arguments = [str(a) for a in run(recipe_file, small_set, tmp_path, "--set", "baselines=false")]
-    assert main(["extract", "--data", str(small_set), "--backbone", "tiny_mobilenet@random", "--store",
-                 str(tmp_path / "store"), "--jobs", "1"]) == 0
+    assert (
+        main(
+            [
+                "extract",
+                "--data",
+                str(small_set),
+                "--backbone",
+                "tiny_mobilenet@random",
+                "--store",
+                str(tmp_path / "store"),
+                "--jobs",
+                "1",
+            ]
+        )
+        == 0
+    )
     scores = sorted((tmp_path / "store/features").glob("*/*/scores.npy"))[0]
     whole = scores.read_bytes()
     scores.write_bytes(whole[:100])
@@ -225,8 +243,9 @@ def test_nobody_reading_is_no_reason_to_stop(recipe_file, small_set, tmp_path):
 
 def test_a_full_device_is_said_plainly(finished):
     with open("/dev/full", "w") as full:
-        done = subprocess.run(small_run.command("leaderboard", "--store", finished[0]), stdout=full,
-                              stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            small_run.command("leaderboard", "--store", finished[0]), stdout=full, stderr=subprocess.PIPE, text=True
+        )
     assert done.returncode == 1 and "No space left" in done.stderr and "defect" not in done.stderr
 
 
@@ -234,5 +253,6 @@ def test_what_cannot_be_written_while_importing_is_no_fault_of_the_command(capsy
     torch.save(backbones.build("tiny_resnet").network.state_dict(), tmp_path / "weights.pt")
     (tmp_path / "store").mkdir()
     (tmp_path / "store/artifacts").write_text("in the way")
-    assert "cannot write" in said(capsys, "backbones", "import", tmp_path / "weights.pt", "--name", "mine", "--store",
-                                  tmp_path / "store", code=1)
+    assert "cannot write" in said(
+        capsys, "backbones", "import", tmp_path / "weights.pt", "--name", "mine", "--store", tmp_path / "store", code=1
+    )

@@ -22,14 +22,24 @@ def test_help_names_every_command(capsys):
 
 def test_help_imports_nothing_heavy():
     heavy = "torch", "mlflow", "optuna", "pytorch_lightning", "timm", "pandas", "scipy", "sklearn", "numpy"
-    done = subprocess.run([*small_run.command()[:1], "-c", "import sys, contextlib\nfrom harness.cli import main\n"
-                           "with contextlib.suppress(SystemExit): main(['--help'])\n"
-                           f"print([m for m in {heavy} if m in sys.modules])"], capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            *small_run.command()[:1],
+            "-c",
+            "import sys, contextlib\nfrom harness.cli import main\n"
+            "with contextlib.suppress(SystemExit): main(['--help'])\n"
+            f"print([m for m in {heavy} if m in sys.modules])",
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("arguments", [["run"], ["fly"], ["leaderboard", "--format", "xml"], ["data", "make"], [],
-                                       ["run", "x", "--jobs", "0"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["run"], ["fly"], ["leaderboard", "--format", "xml"], ["data", "make"], [], ["run", "x", "--jobs", "0"]],
+)
 def test_a_wrong_command_line_is_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
@@ -55,8 +65,17 @@ def test_data_check_ends_with_2_on_an_error(small_set, tmp_path, capsys):
 
 
 def test_extract_twice_does_the_work_once(small_set, tmp_path, capsys):
-    arguments = ["extract", "--data", str(small_set), "--backbone", "tiny_resnet@random", "--store", str(tmp_path),
-                 "--precision", "float32"]
+    arguments = [
+        "extract",
+        "--data",
+        str(small_set),
+        "--backbone",
+        "tiny_resnet@random",
+        "--store",
+        str(tmp_path),
+        "--precision",
+        "float32",
+    ]
     assert main(arguments) == 0
     first = capsys.readouterr()
     files = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.npy")}
@@ -79,21 +98,27 @@ def test_backbones_lists_all_and_shows_one(tmp_path, capsys):
 
 
 def test_a_timm_model_runs_as_a_backbone(small_set, tmp_path, capsys):
-    assert main(["extract", "--data", str(small_set), "--backbone", "timm:test_resnet@random", "--store",
-                 str(tmp_path)]) == 0
+    assert (
+        main(["extract", "--data", str(small_set), "--backbone", "timm:test_resnet@random", "--store", str(tmp_path)])
+        == 0
+    )
     assert "random" in capsys.readouterr().out
 
 
 @pytest.mark.slow
 def test_ui_answers_on_loopback(finished):
     store, _ = finished
-    process = subprocess.Popen(small_run.command("ui", "--store", store, "--port", "5077"), stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        small_run.command("ui", "--store", store, "--port", "5077"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         for _ in range(60):
             try:
-                with urllib.request.urlopen("http://127.0.0.1:5077/api/2.0/mlflow/experiments/search?max_results=9",
-                                            timeout=5) as answer:
+                with urllib.request.urlopen(
+                    "http://127.0.0.1:5077/api/2.0/mlflow/experiments/search?max_results=9", timeout=5
+                ) as answer:
                     names = [e["name"] for e in json.load(answer)["experiments"]]
                     assert "framelight" in names
                     return

@@ -62,13 +62,16 @@ def test_a_moved_store_compares_as_before(tracked, tmp_path, capsys):
     assert outputs[0] == outputs[1]
 
 
-@pytest.mark.parametrize("runs, told", [
-    (("aaaa1", "cccc"), "not scored on the same labels"),
-    (("aaaa", "cccc"), "'aaaa' begins 2 runs"),
-    (("aaaa1", "zzzz"), "unknown run 'zzzz'"),
-    (("aaaa1", "aaaa1"), "compared with itself"),
-    (("best:au", "aaaa1"), "no run of task au"),
-])
+@pytest.mark.parametrize(
+    "runs, told",
+    [
+        (("aaaa1", "cccc"), "not scored on the same labels"),
+        (("aaaa", "cccc"), "'aaaa' begins 2 runs"),
+        (("aaaa1", "zzzz"), "unknown run 'zzzz'"),
+        (("aaaa1", "aaaa1"), "compared with itself"),
+        (("best:au", "aaaa1"), "no run of task au"),
+    ],
+)
 def test_what_cannot_be_compared_is_exit_code_2(tracked, capsys, runs, told):
     assert main(["compare", *runs, "--store", str(tracked)]) == 2
     said = capsys.readouterr()
@@ -81,8 +84,10 @@ def test_an_empty_store_is_exit_code_2(tmp_path, capsys):
 
 
 def test_compare_needs_neither_torch_nor_mlflow(tracked):
-    code = ("import sys; from harness.cli import main\n"
-            f"assert main(['compare', 'aaaa1', 'aaaa2', '--store', {str(tracked)!r}]) == 0\n"
-            "print([m for m in ('torch', 'mlflow', 'pandas', 'sklearn', 'scipy.stats') if m in sys.modules])")
+    code = (
+        "import sys; from harness.cli import main\n"
+        f"assert main(['compare', 'aaaa1', 'aaaa2', '--store', {str(tracked)!r}]) == 0\n"
+        "print([m for m in ('torch', 'mlflow', 'pandas', 'sklearn', 'scipy.stats') if m in sys.modules])"
+    )
     done = subprocess.run([*small_run.command()[:1], "-c", code], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr

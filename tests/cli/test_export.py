@@ -87,7 +87,7 @@ def ambiguous(task, outputs, difference, thresholds=0.5):
 
 
 def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(exported, readers, best, small_set):
-    known, = export_records.read_exports(Store(readers))
+    (known,) = export_records.read_exports(Store(readers))
     record, kept = best.record, best.load_predictions()
     assert (known.job_id, known.format, known.precision) == (record.job_id, "onnx", "float32")
     assert 0 < known.largest <= 1e-4 and known.crops == len(kept.frames)
@@ -136,10 +136,13 @@ def test_the_example_runs_where_framelight_is_not(exported, best, small_set, tmp
     text = (exported / "example.py").read_text()
     assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 11
     crop = crop_paths(best.load_predictions(), open_dataset(small_set))[0]
-    (tmp_path / "blocked.py").write_text(BLOCKED + f"sys.argv = ['example.py', {str(crop)!r}]\n"
-                                         f"__file__ = {str(exported / 'example.py')!r}\nexec(open(__file__).read())\n")
-    done = subprocess.run([sys.executable, "-I", tmp_path / "blocked.py"], capture_output=True, text=True,
-                          cwd=tmp_path, timeout=60)
+    (tmp_path / "blocked.py").write_text(
+        BLOCKED + f"sys.argv = ['example.py', {str(crop)!r}]\n"
+        f"__file__ = {str(exported / 'example.py')!r}\nexec(open(__file__).read())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", tmp_path / "blocked.py"], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     said, row = done.stdout, best.load_predictions().outputs[0]
     label, numbers = said.removeprefix("expression ").split(" ", 1)
@@ -158,10 +161,22 @@ def test_every_task_is_predicted_as_the_run_did(task, others, small_set, tmp_pat
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
     crops = crop_paths(kept, dataset)
     told = []
-    found = compute_outputs(FORMAT.open(path), network.backbone.spec.preprocessing, crops, tmp_path / "kept",
-                    network.task.width, lambda done, total: told.append((done, total)))
-    again = compute_outputs(None, network.backbone.spec.preprocessing, crops, tmp_path / "kept", network.task.width,
-                    lambda done, total: None)
+    found = compute_outputs(
+        FORMAT.open(path),
+        network.backbone.spec.preprocessing,
+        crops,
+        tmp_path / "kept",
+        network.task.width,
+        lambda done, total: told.append((done, total)),
+    )
+    again = compute_outputs(
+        None,
+        network.backbone.spec.preprocessing,
+        crops,
+        tmp_path / "kept",
+        network.task.width,
+        lambda done, total: None,
+    )
     np.testing.assert_array_equal(found, again)
     checked = check_parity(chosen, kept, dataset, found)
     assert checked.largest <= 5e-4  # a feature may round to its float16 neighbour

@@ -30,7 +30,6 @@ def killed(arguments, after):
         return True
 
 
-
 def killed_when(arguments, reached):
     """SIGKILL as soon as `reached()`; fails when the command ended before."""
     process = subprocess.Popen(small_run.command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -50,8 +49,13 @@ def test_killed_at_each_stage_the_board_is_the_same(finished, small_set, recipe_
         return len(list(store.glob(pattern)))
 
     arguments = ("run", recipe_file, "--data", small_set, "--store", store, "--jobs", 1)
-    for reached in (lambda: count("mlflow.db"), lambda: count("features/*/*"), lambda: count("features/*/entry.json"),
-                    lambda: count("artifacts/predictions/*"), lambda: count("artifacts/jobs/*/record.json") >= 3):
+    for reached in (
+        lambda: count("mlflow.db"),
+        lambda: count("features/*/*"),
+        lambda: count("features/*/entry.json"),
+        lambda: count("artifacts/predictions/*"),
+        lambda: count("artifacts/jobs/*/record.json") >= 3,
+    ):
         killed_when(arguments, reached)
     assert small_run.framelight(*arguments).returncode == 0
     assert board(store) == board(finished[0])
@@ -77,9 +81,14 @@ def test_sigkill_at_ten_moments_of_a_fresh_run(finished, small_set, recipe_file,
 def test_workers_end_with_the_run(small_set, recipe_file, tmp_path):
     """A killed parent leaves no process of its own behind."""
     mark = str(tmp_path / "store")
-    process = subprocess.Popen(small_run.command("run", recipe_file, "--data", small_set, "--store", mark, "--jobs", 2,
-                                             "--set", "grids.heads.epochs=4000"),
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        small_run.command(
+            "run", recipe_file, "--data", small_set, "--store", mark, "--jobs", 2, "--set", "grids.heads.epochs=4000"
+        ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     session = process.pid
     for _ in range(240):
         if len(processes(session)) >= 4:

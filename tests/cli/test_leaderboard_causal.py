@@ -47,12 +47,18 @@ def test_a_replay_is_what_a_run_with_causal_kernels_would_have_been(capsys, stor
     assert found.keys() == offline.keys()
     assert main(["run", str(recipe_file), "--data", str(small_set), "--store", str(store), *CAUSAL_SETTINGS]) == 0
     capsys.readouterr()
-    drawn = [path for path in (store / "artifacts/jobs").glob("*/pictures/*smoothing*.png")
-             if set(read(path.parents[1] / "record.json").curve) == set(CAUSAL)]
+    drawn = [
+        path
+        for path in (store / "artifacts/jobs").glob("*/pictures/*smoothing*.png")
+        if set(read(path.parents[1] / "record.json").curve) == set(CAUSAL)
+    ]
     assert drawn
     _, out, _ = shown(capsys, "--store", store, "--format", "json")
-    runs = {(row["task"], row["features"], row["head"]): row for row in json.loads(out)
-            if row["kind"] == "run" and row["run_id"] not in offline}
+    runs = {
+        (row["task"], row["features"], row["head"]): row
+        for row in json.loads(out)
+        if row["kind"] == "run" and row["run_id"] not in offline
+    }
     assert len(runs) == 3
     for run_id, row in found.items():
         assert row["offline"] == offline[run_id]["value"]
@@ -60,8 +66,9 @@ def test_a_replay_is_what_a_run_with_causal_kernels_would_have_been(capsys, stor
         assert row["delay_ms"] == pytest.approx(1000 * row["delay"] / 30, abs=1e-5)
         if row["kind"] == "run":
             trained = runs[row["task"], row["features"], row["head"]]
-            assert {name: row[name] for name in ("value", "kernel", "radius", "ci_low", "ci_high", "parameters")} == \
-                {name: trained[name] for name in ("value", "kernel", "radius", "ci_low", "ci_high", "parameters")}
+            assert {name: row[name] for name in ("value", "kernel", "radius", "ci_low", "ci_high", "parameters")} == {
+                name: trained[name] for name in ("value", "kernel", "radius", "ci_low", "ci_high", "parameters")
+            }
 
 
 def test_the_board_itself_and_its_records_stay_as_they_are(capsys, store):
@@ -79,8 +86,11 @@ def test_what_was_replayed_needs_no_labels_and_says_the_same(capsys, store):
 
 
 def test_the_filter_chosen_for_a_job_can_be_asked_for(capsys, store):
-    job = next(path.parent.name for path in (store / "artifacts/jobs").glob("*/record.json")
-               if read(path).task == "au" and read(path).kind == "run")
+    job = next(
+        path.parent.name
+        for path in (store / "artifacts/jobs").glob("*/record.json")
+        if read(path).task == "au" and read(path).kind == "run"
+    )
     assert load_filter(Store(store), job) is None
     row = causal(capsys, store)[0][job.removesuffix("-s0")]
     found = load_filter(Store(store), job)
@@ -126,8 +136,9 @@ def _images(store):
 
 
 def test_predictions_that_were_altered_or_are_gone_leave_their_job_out(capsys, store):
-    runs = [path.parent for path in sorted((store / "artifacts/jobs").glob("*/record.json"))
-            if read(path).kind == "run"]
+    runs = [
+        path.parent for path in sorted((store / "artifacts/jobs").glob("*/record.json")) if read(path).kind == "run"
+    ]
     (runs[0] / "reported.npz").unlink()
     np.savez(runs[0] / "reported.npz", x=np.zeros(3))
     trainings = {path.stat().st_ino: path.parent for path in (store / "artifacts/predictions").glob("*/training.json")}
@@ -143,18 +154,23 @@ def test_the_formats_agree(capsys, store):
     _, out, _ = shown(capsys, "--causal", "--store", store, "--format", "csv")
     listed = list(csv.DictReader(io.StringIO(out)))
     assert [(row["run_id"], float(row["value"]), float(row["price"])) for row in listed] == [
-        (run, row["value"], row["price"]) for run, row in rows.items()]
+        (run, row["value"], row["price"]) for run, row in rows.items()
+    ]
     _, out, _ = shown(capsys, "--causal", "--store", store, "--format", "md")
     assert out.count("### ") == 2 and "price's 95 %" in out
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["--causal", "--optimism"], "--optimism and --causal are boards of their own"),
-    (["--causal", "--published"], "--causal compares your own runs; leave --published out"),
-    (["--causal", "--interval", "bca"], "intervals are studentized"),
-    (["--data", "here"], "--data is of --causal; add it"),
-    (["--causal", "--data", "nowhere"], "no such data folder: nowhere"),
-    (["--plot", "x.png"], "--plot is of --cost; add it")])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--causal", "--optimism"], "--optimism and --causal are boards of their own"),
+        (["--causal", "--published"], "--causal compares your own runs; leave --published out"),
+        (["--causal", "--interval", "bca"], "intervals are studentized"),
+        (["--data", "here"], "--data is of --causal; add it"),
+        (["--causal", "--data", "nowhere"], "no such data folder: nowhere"),
+        (["--plot", "x.png"], "--plot is of --cost; add it"),
+    ],
+)
 def test_a_wrong_question_is_answered_with_what_to_ask(capsys, finished, arguments, message):
     code, _, err = shown(capsys, "--store", finished[0], *arguments)
     assert code == 2 and message in err
@@ -169,7 +185,7 @@ def test_a_store_without_runs_has_nothing_to_replay(capsys, tmp_path):
 def test_stills_have_no_time_to_pass(capsys, tmp_path):
     from tests.helpers.tracked_stores import better, put, simulated
 
-    statistics, = simulated("expr", 1, videos=4)
+    (statistics,) = simulated("expr", 1, videos=4)
     put(tmp_path, "stills", 0, better(statistics), units=tuple("abcd"), unit="subject")
     from harness.leaderboard.causal_replays import get_causal_replays
 

@@ -17,8 +17,22 @@ def store(finished, tmp_path_factory):
     """A copy of that store with the best expression run exported."""
     folder = tmp_path_factory.mktemp("cost")
     subprocess.run(["cp", "-a", finished[0], folder / "store"], check=True)
-    assert main(["export", "best:expr", "--store", str(folder / "store"), "--precision", "float32", "--no-model",
-                 "--out", str(folder / "out")]) == 0
+    assert (
+        main(
+            [
+                "export",
+                "best:expr",
+                "--store",
+                str(folder / "store"),
+                "--precision",
+                "float32",
+                "--no-model",
+                "--out",
+                str(folder / "out"),
+            ]
+        )
+        == 0
+    )
     return folder / "store"
 
 
@@ -33,10 +47,14 @@ def test_accuracy_and_cost_stand_on_one_row(capsys, store):
     code, out, _ = shown(capsys, "--cost", "--store", store, "--format", "json")
     assert code == 0
     rows = json.loads(out)
-    known, = read_exports(Store(store))
-    row, = [row for row in rows if row["format"]]
+    (known,) = read_exports(Store(store))
+    (row,) = [row for row in rows if row["format"]]
     assert (row["run_id"], row["precision"], row["size"], row["device"]) == (
-        known.group_id, "float32", known.size, known.device)
+        known.group_id,
+        "float32",
+        known.size,
+        known.device,
+    )
     assert row["pareto"] and row["latency_1"] == pytest.approx(known.latency["1"]["median"], abs=1e-6)
     assert row["latency_2"] > 0 and row["p95_1"] >= row["latency_1"] and row["memory"] > 0
     board = json.loads(shown(capsys, "--store", store, "--format", "json")[1])
@@ -51,7 +69,7 @@ def test_accuracy_and_cost_stand_on_one_row(capsys, store):
 
 def test_the_table_says_what_was_measured_where_and_how_to_measure_more(capsys, store):
     _, out, _ = shown(capsys, "--cost", "--store", store)
-    known, = read_exports(Store(store))
+    (known,) = read_exports(Store(store))
     assert f"Measured on {known.device}." in out and "Pareto front" in out and "onnx float32" in out
     assert out.count("1 run without an exported file") == 2, "of two expression runs one, and that of action units"
     assert all(len(line) <= 100 for line in out.splitlines())
@@ -96,6 +114,6 @@ def test_a_file_whose_statistics_are_damaged_has_a_score_without_an_interval(cap
     path.unlink()
     path.write_bytes(b"no archive")
     _, out, err = shown(capsys, "--cost", "--store", tmp_path / "store", "--format", "json")
-    row, = [row for row in json.loads(out) if row["format"]]
+    (row,) = [row for row in json.loads(out) if row["format"]]
     assert row["value"] is not None and row["ci_low"] is row["difference_low"] is None
     assert "cannot read a job's statistics" in err

@@ -37,7 +37,8 @@ def test_one_runs_with_a_warning_and_its_jobs_are_those_of_the_new_recipe(finish
         f"warning: {path}:2: harness.heads.config is deprecated and will be removed in the next version; import from "
         "harness or harness.training.heads.config instead (Part is now HeadOverride)",
         f"warning: {path}:3: harness.recipes is deprecated and will be removed in the next version; import from "
-        "harness or harness.runner instead (Smoothing is now SmoothingGrid)"]
+        "harness or harness.runner instead (Smoothing is now SmoothingGrid)",
+    ]
 
 
 def test_one_that_trains_a_backbone_is_read_too(tmp_path):
@@ -45,7 +46,9 @@ def test_one_that_trains_a_backbone_is_read_too(tmp_path):
     with captured_logs() as messages:
         assert find_recipe(str(path), BackboneRecipe).training == StillsConfig()
     assert [line.partition(" is deprecated")[0] for line in messages] == [
-        f"warning: {path}:2: harness.pretraining.config", f"warning: {path}:3: harness.recipes"]
+        f"warning: {path}:2: harness.pretraining.config",
+        f"warning: {path}:3: harness.recipes",
+    ]
 
 
 def test_a_new_recipe_warns_of_nothing(finished):

@@ -86,11 +86,15 @@ def test_the_note_says_where_everything_comes_from(readers, crops, tmp_path):
     predict(readers, crops, tmp_path / "out")
     note = json.loads((tmp_path / "out" / "predict.json").read_text())
     assert note["input"] == str(crops) and note["kind"] == "crops"
-    run, = note["runs"]
+    (run,) = note["runs"]
     record = json.loads((readers / "artifacts" / "jobs" / run["name"] / "record.json").read_text())
     assert (run["task"], run["kernel"], run["radius"]) == ("expr", record["kernel"], record["radius"])
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "predictions.csv", "predictions.parquet", "predict.json", "summary.png"}
+        "predictions.csv",
+        "predictions.parquet",
+        "predict.json",
+        "summary.png",
+    }
 
 
 def test_nothing_is_overwritten_without_force(readers, crops, tmp_path, capsys):
@@ -135,8 +139,9 @@ def test_a_model_that_is_gone_or_altered_is_refused(readers, crops, tmp_path, ca
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("which, said", [("best:nothing", "unknown task"), ("zzzzzz", "unknown run"),
-                                         ("no/such/folder", "unknown run")])
+@pytest.mark.parametrize(
+    "which, said", [("best:nothing", "unknown task"), ("zzzzzz", "unknown run"), ("no/such/folder", "unknown run")]
+)
 def test_a_run_that_there_is_not_is_refused(readers, crops, tmp_path, capsys, which, said):
     assert predict(readers, crops, tmp_path / "out", runs=(which,)) == 2
     assert said in capsys.readouterr().err
@@ -149,24 +154,37 @@ def test_a_baseline_that_looks_at_no_image_is_refused(readers, crops, tmp_path, 
     assert "looks at no image; take another run" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments, said", [
-    (("--kernel", "medain"), "did you mean median"), (("--radius", "999"), "0 to 250"),
-    (("--margin", "9"), "between 0.5 and 4"), (("--detector", "har"), "unknown detector"),
-    (("--kernel", "none", "--radius", "3"), "leave one of them out"),
-    (("--crops", "--margin", "1.2"), "nothing is searched or cut"), (("--crops", "--smallest", "40"), "nothing is"),
-    (("--live", "--kernel", "median"), "reads frames that a live video does not have yet"),
-    (("--live",), "no frame rate"), (("--engine", "torhc"), "unknown engine"), (("--seconds", "1"), "no time")])
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (("--kernel", "medain"), "did you mean median"),
+        (("--radius", "999"), "0 to 250"),
+        (("--margin", "9"), "between 0.5 and 4"),
+        (("--detector", "har"), "unknown detector"),
+        (("--kernel", "none", "--radius", "3"), "leave one of them out"),
+        (("--crops", "--margin", "1.2"), "nothing is searched or cut"),
+        (("--crops", "--smallest", "40"), "nothing is"),
+        (("--live", "--kernel", "median"), "reads frames that a live video does not have yet"),
+        (("--live",), "no frame rate"),
+        (("--engine", "torhc"), "unknown engine"),
+        (("--seconds", "1"), "no time"),
+    ],
+)
 def test_settings_that_cannot_be_are_refused(readers, crops, tmp_path, capsys, arguments, said):
-    assert predict(readers, crops, tmp_path / "out", *(() if "--detector" not in arguments else ("--detect",)),
-                   *arguments) == 2
+    assert (
+        predict(readers, crops, tmp_path / "out", *(() if "--detector" not in arguments else ("--detect",)), *arguments)
+        == 2
+    )
     assert said in capsys.readouterr().err
     assert not list(tmp_path.glob(".out*")) and not (tmp_path / "out").exists()
 
 
 def test_a_killed_run_is_gone_on_from_and_writes_the_same(readers, tmp_path, capsys):
     source, out = film(tmp_path / "long.mp4", 1300), tmp_path / "out"
-    killed = subprocess.Popen(small_run.command("predict", source, "--run", "best:expr", "--store", readers, "--crops",
-                                            "--out", out), stdout=subprocess.DEVNULL)
+    killed = subprocess.Popen(
+        small_run.command("predict", source, "--run", "best:expr", "--store", readers, "--crops", "--out", out),
+        stdout=subprocess.DEVNULL,
+    )
     partial = tmp_path / ".out.partial"
     while not (partial / "000000.npz").is_file():
         assert killed.poll() is None, "it ended before it could be killed"
@@ -181,8 +199,9 @@ def test_a_killed_run_is_gone_on_from_and_writes_the_same(readers, tmp_path, cap
     assert (out / "predictions.csv").read_bytes() == (tmp_path / "whole" / "predictions.csv").read_bytes()
 
 
-def test_what_was_read_is_kept_where_the_folder_to_make_lies_among_the_crops(readers, crops, tmp_path, capsys,
-                                                                             monkeypatch):
+def test_what_was_read_is_kept_where_the_folder_to_make_lies_among_the_crops(
+    readers, crops, tmp_path, capsys, monkeypatch
+):
     """It fails when it writes, and is not read again: what lies beside the crops is no part of the input."""
     source = tmp_path / "crops"
     shutil.copytree(crops, source)

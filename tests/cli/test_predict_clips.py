@@ -72,8 +72,10 @@ def test_a_smile_is_happier_and_more_pleasant_than_the_neutral_ends(tmp_path):
     """A backbone trained on real faces as a user trains it; the head for valence learns from rendered faces."""
     data, store, out = shared_data(), tmp_path / "store", tmp_path / "out"
     trained = ["train-backbone", "light_both", "--data", data / "faces", "--store", store]
-    heads = [["run", recipe, "--data", data / name, "--store", store, "--set", "backbones=light_both", "--jobs", 1]
-             for recipe, name in (("real_faces", "faces"), ("abaw3_mtl", "rendered"))]
+    heads = [
+        ["run", recipe, "--data", data / name, "--store", store, "--set", "backbones=light_both", "--jobs", 1]
+        for recipe, name in (("real_faces", "faces"), ("abaw3_mtl", "rendered"))
+    ]
     for command in (trained, *heads):
         assert main([str(word) for word in command]) == 0
     assert predict(store, data / "clips" / "pyfeat_single_face.mp4", out, runs=("best:expr", "best:mtl")) == 0

@@ -48,14 +48,15 @@ def crops(small_set):
 def test_an_export_reads_as_its_run_does_with_its_filter_and_margin(readers, exported, crops, tmp_path):
     assert predict(readers, crops, tmp_path / "run") == 0
     assert predict(tmp_path / "nowhere", crops, tmp_path / "file", runs=(exported,)) == 0
-    run, = runs_of(tmp_path / "run")
-    file, = runs_of(tmp_path / "file")
+    (run,) = runs_of(tmp_path / "run")
+    (file,) = runs_of(tmp_path / "file")
     assert (file["kernel"], file["radius"], file["gaps"]) == (run["kernel"], run["radius"], run["gaps"])
     assert file["name"] == f"{run['name']}-float32"
     for suffix in ("", "_raw"):
         columns = [name + suffix for name in PROBABILITIES["expr"]]
-        assert numbers(tmp_path / "file", *columns) == pytest.approx(numbers(tmp_path / "run", *columns), abs=1e-4,
-                                                                    nan_ok=True)
+        assert numbers(tmp_path / "file", *columns) == pytest.approx(
+            numbers(tmp_path / "run", *columns), abs=1e-4, nan_ok=True
+        )
 
 
 def test_faces_are_cut_as_the_card_says(readers, exported, tmp_path):
@@ -80,8 +81,7 @@ def test_an_export_that_was_altered_or_is_none_is_refused(readers, exported, cro
 def test_the_run_and_its_export_may_be_read_side_by_side(readers, exported, crops, tmp_path):
     assert predict(readers, crops, tmp_path / "out", runs=("best:expr", exported)) == 0
     names = [run["name"] for run in json.loads((tmp_path / "out" / "predict.json").read_text())["runs"]]
-    own, file = (numbers(tmp_path / "out", *(f"{name}.{column}" for column in PROBABILITIES["expr"]))
-                 for name in names)
+    own, file = (numbers(tmp_path / "out", *(f"{name}.{column}" for column in PROBABILITIES["expr"])) for name in names)
     assert len(names) == 2 and own == pytest.approx(file, abs=1e-4)
 
 
@@ -95,15 +95,23 @@ def rewritten(folder, place, value):
     write_json(folder / CARD, card)
 
 
-@pytest.mark.parametrize("place, value, said", [
-    (("files", 0, "file"), "../out.onnx", "does not name the parts of '../out.onnx'"),
-    (("files", 0, "parts"), {"../model-float32.onnx": "0" * 64}, "does not name the parts of 'model-float32.onnx'"),
-    (("files", 0, "parts"), {}, "does not name the parts of 'model-float32.onnx'"),
-    (("outputs", "columns"), ["Anger", "Neutral"], "its columns are not those of task expr here"),
-    (("task",), "mood", "unknown task 'mood'"), (("smoothing", "kernel"), "meen", "did you mean mean"),
-    (("smoothing", "radius"), -3, "radius -3 is no whole number from 0 to 250"), (("run",), {}, "job_id"),
-    (("thresholds",), [0.5], "1 thresholds for 0 action units"), (("input",), None, "cannot be understood"),
-    (("causal",), {"kernel": "exponential"}, "it lacks 'thresholds'"), (("margin",), {}, "it lacks 'scale'")])
+@pytest.mark.parametrize(
+    "place, value, said",
+    [
+        (("files", 0, "file"), "../out.onnx", "does not name the parts of '../out.onnx'"),
+        (("files", 0, "parts"), {"../model-float32.onnx": "0" * 64}, "does not name the parts of 'model-float32.onnx'"),
+        (("files", 0, "parts"), {}, "does not name the parts of 'model-float32.onnx'"),
+        (("outputs", "columns"), ["Anger", "Neutral"], "its columns are not those of task expr here"),
+        (("task",), "mood", "unknown task 'mood'"),
+        (("smoothing", "kernel"), "meen", "did you mean mean"),
+        (("smoothing", "radius"), -3, "radius -3 is no whole number from 0 to 250"),
+        (("run",), {}, "job_id"),
+        (("thresholds",), [0.5], "1 thresholds for 0 action units"),
+        (("input",), None, "cannot be understood"),
+        (("causal",), {"kernel": "exponential"}, "it lacks 'thresholds'"),
+        (("margin",), {}, "it lacks 'scale'"),
+    ],
+)
 def test_a_card_that_makes_no_sense_is_refused_and_said(readers, exported, crops, tmp_path, capsys, place, value, said):
     rewritten(exported, place, value)
     assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 1
@@ -111,9 +119,15 @@ def test_a_card_that_makes_no_sense_is_refused_and_said(readers, exported, crops
     assert f"{exported / CARD} cannot be understood" in error and said in error and not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("place, value, said", [
-    (("version",), 2, "is of version 2"), (("kind",), "a shopping list", "is not the card of an export"),
-    (("files",), [], "is not the card of an export"), (("format",), "onxx", "did you mean onnx")])
+@pytest.mark.parametrize(
+    "place, value, said",
+    [
+        (("version",), 2, "is of version 2"),
+        (("kind",), "a shopping list", "is not the card of an export"),
+        (("files",), [], "is not the card of an export"),
+        (("format",), "onxx", "did you mean onnx"),
+    ],
+)
 def test_a_card_of_something_else_is_refused_and_said(readers, exported, crops, tmp_path, capsys, place, value, said):
     rewritten(exported, place, value)
     assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 2

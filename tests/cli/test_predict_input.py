@@ -15,9 +15,11 @@ from tests.video.test_camera import NOWHERE
 @pytest.fixture
 def read(readers, tmp_path, capsys):
     """Predict an input; exit code, what was printed and what was said. Every frame is taken as a face, if wanted."""
+
     def run(source, *arguments, crops=True):
         code = predict(readers, source, tmp_path / "out", *(("--crops",) if crops else ()), *arguments)
         return code, *capsys.readouterr()
+
     return run
 
 
@@ -26,18 +28,22 @@ def frames_of(out):
 
 
 def test_of_a_truncated_video_what_is_there_is_read_and_the_place_said(read, tmp_path):
-    code, printed, said = read(cut(film(tmp_path / "a.mkv", 100, codec="mpeg4", keys=5), .6))
+    code, printed, said = read(cut(film(tmp_path / "a.mkv", 100, codec="mpeg4", keys=5), 0.6))
     frames = frames_of(tmp_path)
     assert code == 0 and 30 < len(frames) < 90 and frames == list(range(1, len(frames) + 1))
     assert f"breaks off after frame {len(frames)}" in said and f"{len(frames)} frames" in printed
 
 
-@pytest.mark.parametrize("make, said", [
-    (lambda folder: sound(folder / "a.mp3"), "no video"),
-    (lambda folder: (folder / "a.mp4").write_text("no film") and folder / "a.mp4", "cannot be read as a video"),
-    (lambda folder: (folder / "a.mp4").touch() or folder / "a.mp4", "as a video"),
-    (lambda folder: folder / "nothing.mp4", "no such file or folder"),
-    (lambda folder: (folder / "empty").mkdir() or folder / "empty", "holds no image")])
+@pytest.mark.parametrize(
+    "make, said",
+    [
+        (lambda folder: sound(folder / "a.mp3"), "no video"),
+        (lambda folder: (folder / "a.mp4").write_text("no film") and folder / "a.mp4", "cannot be read as a video"),
+        (lambda folder: (folder / "a.mp4").touch() or folder / "a.mp4", "as a video"),
+        (lambda folder: folder / "nothing.mp4", "no such file or folder"),
+        (lambda folder: (folder / "empty").mkdir() or folder / "empty", "holds no image"),
+    ],
+)
 def test_what_is_no_video_is_refused(read, tmp_path, make, said):
     code, _, message = read(make(tmp_path))
     assert code == 2 and said in message and len(message.splitlines()) == 1
@@ -86,16 +92,25 @@ def test_without_a_face_every_frame_has_an_empty_row(read, tmp_path):
     assert pictures(tmp_path / "out" / "annotated.mp4") == 12
 
 
-@pytest.mark.parametrize("name, options", [
-    ("odd.mp4", {"width": 321, "height": 241, "pix_fmt": "yuv444p"}), ("alpha.mov", {"codec": "qtrle",
-                                                                                     "pix_fmt": "argb"}),
-    ("turned.mp4", {"rotation": 90}), ("shape.mp4", {"shape": Fraction(3, 2)})])
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("odd.mp4", {"width": 321, "height": 241, "pix_fmt": "yuv444p"}),
+        ("alpha.mov", {"codec": "qtrle", "pix_fmt": "argb"}),
+        ("turned.mp4", {"rotation": 90}),
+        ("shape.mp4", {"shape": Fraction(3, 2)}),
+    ],
+)
 def test_odd_sizes_alpha_and_rotation_are_read_and_rendered(read, tmp_path, name, options):
     code, _, _ = read(film(tmp_path / name, 6, **options), "--render")
     assert code == 0 and frames_of(tmp_path) == [1, 2, 3, 4, 5, 6]
     width, height = numbers(tmp_path / "out", "width", "height")[0]
-    assert (width, height) == {"odd.mp4": (321, 241), "alpha.mov": (64, 48), "turned.mp4": (48, 64),
-                               "shape.mp4": (96, 48)}[name]
+    assert (width, height) == {
+        "odd.mp4": (321, 241),
+        "alpha.mov": (64, 48),
+        "turned.mp4": (48, 64),
+        "shape.mp4": (96, 48),
+    }[name]
 
 
 def test_times_of_a_variable_frame_rate_are_kept(read, tmp_path):
@@ -125,11 +140,19 @@ def test_in_every_image_of_a_folder_its_own_faces_are_found(read, tmp_path):
     code, printed, _ = read(folder, crops=False)
     assert code == 0 and "5 frames, 5 faces, in 4 of them" in printed
     assert [(row["frame"], row["face"]) for row in rows(tmp_path / "out")] == [
-        ("1", "1"), ("2", "1"), ("2", "2"), ("3", ""), ("4", "1"), ("5", "1")]
+        ("1", "1"),
+        ("2", "1"),
+        ("2", "2"),
+        ("3", ""),
+        ("4", "1"),
+        ("5", "1"),
+    ]
     assert (tmp_path / "out" / "images.csv").read_text().split() == [
-        "frame,image", *(f"{number},photo{letter}.png" for number, letter in enumerate("abcde", 1))]
+        "frame,image",
+        *(f"{number},photo{letter}.png" for number, letter in enumerate("abcde", 1)),
+    ]
 
 
 def test_only_the_first_seconds_are_read(read, tmp_path):
-    code, _, _ = read(film(tmp_path / "a.mp4", 50), "--seconds", .5)
+    code, _, _ = read(film(tmp_path / "a.mp4", 50), "--seconds", 0.5)
     assert code == 0 and frames_of(tmp_path) == list(range(1, 14))

@@ -24,8 +24,9 @@ EXPRESSIONS = PROBABILITIES["expr"]
 def test_a_film_is_read_by_its_own_clock_with_a_filter_of_the_past(readers, tmp_path, capsys):
     source = film(tmp_path / "a.mp4", 40, rate=20)
     began = time.monotonic()
-    assert predict(readers, source, tmp_path / "out", "--live", "--crops", "--kernel", "trailing_mean",
-                   "--radius", 4) == 0
+    assert (
+        predict(readers, source, tmp_path / "out", "--live", "--crops", "--kernel", "trailing_mean", "--radius", 4) == 0
+    )
     assert time.monotonic() - began > 1.9
     printed = capsys.readouterr().out
     assert "trailing_mean of radius 4, which lags behind by 100 ms at 20 frames a second" in printed
@@ -41,7 +42,7 @@ def test_a_film_is_read_by_its_own_clock_with_a_filter_of_the_past(readers, tmp_
 
 def test_without_a_choice_of_its_own_a_run_is_smoothed_exponentially(readers, tmp_path):
     assert predict(readers, film(tmp_path / "a.mp4", 10), tmp_path / "out", "--live", "--crops") == 0
-    run, = runs_of(tmp_path / "out")
+    (run,) = runs_of(tmp_path / "out")
     assert run["kernel"] == ("exponential" if run["radius"] else "none") and run["gaps"] == "held"
 
 
@@ -88,13 +89,21 @@ def test_ctrl_c_ends_it_well(readers, tmp_path):
     written = rows(out)
     assert len(lines) - 1 <= len(written) < 1500
     assert pyarrow.parquet.read_table(out / "predictions.parquet").num_rows == len(written)
-    assert {path.name for path in out.iterdir()} == {"predictions.csv", "predictions.parquet", "predict.json",
-                                                     "summary.png"}
+    assert {path.name for path in out.iterdir()} == {
+        "predictions.csv",
+        "predictions.parquet",
+        "predict.json",
+        "summary.png",
+    }
 
 
 def test_seconds_end_it_and_what_was_read_can_be_rendered(readers, tmp_path):
-    assert predict(readers, film(tmp_path / "a.mp4", 100), tmp_path / "out", "--live", "--crops", "--seconds", ".8",
-                   "--render") == 0
+    assert (
+        predict(
+            readers, film(tmp_path / "a.mp4", 100), tmp_path / "out", "--live", "--crops", "--seconds", ".8", "--render"
+        )
+        == 0
+    )
     frames = numbers(tmp_path / "out", "frame")[:, 0]
     assert frames.max() == 20 and (tmp_path / "out" / "annotated.mp4").stat().st_size
 

@@ -26,8 +26,9 @@ def test_quickstart_beats_its_baselines_in_its_time(tmp_path):
         blind = [row for row in board if row["kind"] == "baseline" and row["features"] in ("none", "noise")]
         assert len(blind) == 2 and best > margin + max(row["value"] for row in blind)
     winner = next(row for row in rows if row["task"] == "expr" and row["rank"] == 1 and row["kind"] == "run")
-    record = json.loads((tmp_path / "framelight-store/artifacts/jobs" / f"{winner['run_id']}-s0/record.json")
-                        .read_text())
+    record = json.loads(
+        (tmp_path / "framelight-store/artifacts/jobs" / f"{winner['run_id']}-s0/record.json").read_text()
+    )
     curve = record["curve"]["mean"]["reported"]
     assert len(curve) == 51 and max(curve) > curve[0] and curve.index(max(curve)) > 0
     expr = [row for row in rows if row["task"] == "expr" and row["kind"] == "run"]

@@ -19,8 +19,12 @@ def arguments(recipe, data, store, server, *more):
 def test_results_are_kept_and_sent_by_the_next_run(finished, server, small_set, recipe_file, tmp_path):
     store = tmp_path / "store"
     slow_jobs = ("--set", "grids.heads.epochs=60")
-    process = subprocess.Popen(small_run.command(*arguments(recipe_file, small_set, store, server, *slow_jobs)),
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        small_run.command(*arguments(recipe_file, small_set, store, server, *slow_jobs)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     while not list((store / "artifacts/jobs").glob("*/record.json")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
@@ -39,11 +43,13 @@ def test_results_are_kept_and_sent_by_the_next_run(finished, server, small_set, 
 def test_a_leaderboard_reads_what_others_logged_to_the_server(server, small_set, recipe_file, tmp_path):
     for name in ("mine", "theirs"):
         features = "embeddings" if name == "mine" else "scores"
-        done = small_run.framelight(*arguments(recipe_file, small_set, tmp_path / name, server,
-                                           "--set", f"features={features}"))
+        done = small_run.framelight(
+            *arguments(recipe_file, small_set, tmp_path / name, server, "--set", f"features={features}")
+        )
         assert done.returncode == 0, done.stderr
-    board = small_run.framelight("leaderboard", "--store", tmp_path / "empty", "--tracking-uri", server.uri,
-                             "--format", "csv")
+    board = small_run.framelight(
+        "leaderboard", "--store", tmp_path / "empty", "--tracking-uri", server.uri, "--format", "csv"
+    )
     assert board.returncode == 0, board.stderr
     assert ",embeddings," in board.stdout and ",scores," in board.stdout
 
@@ -52,9 +58,14 @@ def test_an_interrupted_run_leaves_no_running_parent(small_set, recipe_file, tmp
     from mlflow.tracking import MlflowClient
 
     store = tmp_path / "store"
-    process = subprocess.Popen(small_run.command("run", recipe_file, "--data", small_set, "--store", store, "--jobs", 1,
-                                             "--set", "grids.heads.epochs=4000"),
-                               stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        small_run.command(
+            "run", recipe_file, "--data", small_set, "--store", store, "--jobs", 1, "--set", "grids.heads.epochs=4000"
+        ),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
     while not (store / "artifacts/jobs").is_dir():
         assert process.poll() is None
         time.sleep(0.1)

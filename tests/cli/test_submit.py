@@ -46,10 +46,23 @@ def data(small_set, tmp_path):
 @pytest.fixture
 def submit(store, small_set, tmp_path, capsys):
     """Run the command; its exit code, what it printed, and what it said."""
+
     def run(which, *arguments, data=small_set, out="out", store=store):
-        code = main(["submit", which, "--data", str(data), "--store", str(store), "--out", str(tmp_path / out),
-                     *map(str, arguments)])
+        code = main(
+            [
+                "submit",
+                which,
+                "--data",
+                str(data),
+                "--store",
+                str(store),
+                "--out",
+                str(tmp_path / out),
+                *map(str, arguments),
+            ]
+        )
         return code, *capsys.readouterr()
+
     return run
 
 
@@ -196,8 +209,10 @@ def test_a_baseline_that_reads_labels_is_refused(submit, store):
 def test_what_is_refused(submit, store, data, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "kept.txt").write_text("mine")
-    assert submit("best:expr")[::2] == (2, f"framelight: --out {tmp_path / 'out'} is there already; name a folder "
-                                           "that is not, or an empty one\n")
+    assert submit("best:expr")[::2] == (
+        2,
+        f"framelight: --out {tmp_path / 'out'} is there already; name a folder that is not, or an empty one\n",
+    )
     assert (tmp_path / "out" / "kept.txt").read_text() == "mine"
     code, _, said = submit("best:expr", "--seed", 7, out="other")
     assert code == 2 and "no finished seed 7; it has 0, 1" in said
@@ -232,8 +247,7 @@ def test_crops_and_test_lists_without_annotations_are_enough(submit, data, tmp_p
     printed = capsys.readouterr().out
     assert "annotations  none: nothing to train on" in printed and "no problem found" in printed
     code, printed, _ = submit("best:expr", data=data)
-    assert code == 0 and sorted(names_in(data)) == sorted(
-        path.stem for path in (tmp_path / "out").glob("*.txt"))
+    assert code == 0 and sorted(names_in(data)) == sorted(path.stem for path in (tmp_path / "out").glob("*.txt"))
     assert main(["data", "check", str(tmp_path / "out"), "--against", str(data)]) == 0
     code, _, said = submit("best:expr", "--split", "validation", data=data, out="other")
     assert code == 2 and "no annotations of task 'expr'; it has none" in said
@@ -241,10 +255,12 @@ def test_crops_and_test_lists_without_annotations_are_enough(submit, data, tmp_p
 
 def test_a_killed_command_leaves_no_folder_and_the_next_takes_away_what_it_left(submit, store, small_set, tmp_path):
     out = tmp_path / "out"
-    stopped = ("import os, signal; from harness.inference.submission import files; from harness.cli import main\n"
-               "files.read = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-               f"main(['submit', 'best:expr', '--data', {str(small_set)!r}, '--store', {str(store)!r}, "
-               f"'--out', {str(out)!r}])")
+    stopped = (
+        "import os, signal; from harness.inference.submission import files; from harness.cli import main\n"
+        "files.read = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"main(['submit', 'best:expr', '--data', {str(small_set)!r}, '--store', {str(store)!r}, "
+        f"'--out', {str(out)!r}])"
+    )
     assert subprocess.run([sys.executable, "-c", stopped]).returncode == -signal.SIGKILL
     (aside,) = tmp_path.iterdir()
     assert aside.name.startswith(".out.") and list(aside.glob("*.txt")), "it was killed as it wrote"

@@ -93,8 +93,27 @@ def test_a_broken_entry_hides_no_other(copied, capsys):
 def test_the_entry_is_listed_and_recipes_use_it(copied, small_set, recipe_file, capsys):
     assert main(["backbones", "--store", str(copied)]) == 0
     assert f"\n{entry_of(copied).name} " in capsys.readouterr().out
-    assert main(["run", str(recipe_file), "--data", str(small_set), "--store", str(copied), "--jobs", "1",
-                 "--set", "backbones=drawn", "--set", "features=scores", "--set", "baselines=false"]) == 0
+    assert (
+        main(
+            [
+                "run",
+                str(recipe_file),
+                "--data",
+                str(small_set),
+                "--store",
+                str(copied),
+                "--jobs",
+                "1",
+                "--set",
+                "backbones=drawn",
+                "--set",
+                "features=scores",
+                "--set",
+                "baselines=false",
+            ]
+        )
+        == 0
+    )
     assert "drawn" in capsys.readouterr().out
     assert main(["leaderboard", "--store", str(copied), "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -102,9 +121,29 @@ def test_the_entry_is_listed_and_recipes_use_it(copied, small_set, recipe_file, 
 
 
 def test_what_is_trained_further_names_its_parent(copied, drawn, table, capsys):
-    assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(copied), "--set", "name=further",
-                 "--set", "backbone=drawn", "--set", "identities=none", "--set", "expressions.schedule.epochs=1",
-                 "--set", "expressions.held_out=0"]) == 0
+    assert (
+        main(
+            [
+                "train-backbone",
+                str(drawn),
+                "--data",
+                str(table),
+                "--store",
+                str(copied),
+                "--set",
+                "name=further",
+                "--set",
+                "backbone=drawn",
+                "--set",
+                "identities=none",
+                "--set",
+                "expressions.schedule.epochs=1",
+                "--set",
+                "expressions.held_out=0",
+            ]
+        )
+        == 0
+    )
     told = capsys.readouterr().out
     assert "further: tiny_mobilenet from checkpoint drawn" in told and "as published, and optimistic" in told
     card = backbones.read_card(next((copied / "artifacts/backbones").glob("further-*")))
@@ -113,8 +152,12 @@ def test_what_is_trained_further_names_its_parent(copied, drawn, table, capsys):
 
 def killed_at(store, recipe, table, stage, how=signal.SIGKILL):
     """End the command once the first epoch of `stage` is kept; what it said."""
-    process = subprocess.Popen(small_run.command("train-backbone", recipe, "--data", table, "--store", store),
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        small_run.command("train-backbone", recipe, "--data", table, "--store", store),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     while not list(store.glob(f"artifacts/backbones/.drawn-*.work/{stage}.ckpt")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
@@ -170,8 +213,10 @@ def test_a_server_that_dies_is_a_warning_and_the_next_command_sends_the_rest(ser
     server.stop()
     told, warned = process.communicate(timeout=300)
     assert process.returncode == 0 and "warning: " in warned and "Traceback" not in warned
-    assert told.splitlines()[0].startswith("backbone") and card_of(store)["weights_hash"] == \
-        card_of(trained[0])["weights_hash"]
+    assert (
+        told.splitlines()[0].startswith("backbone")
+        and card_of(store)["weights_hash"] == card_of(trained[0])["weights_hash"]
+    )
     server.start()
     again = small_run.framelight(*arguments)
     assert again.returncode == 0 and "warning" not in again.stderr and "was trained before" in again.stderr

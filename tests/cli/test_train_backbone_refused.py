@@ -23,8 +23,9 @@ def test_each_wrong_input_has_its_own_message(capsys, drawn, table, tmp_path):
     assert "VGGFace2" in said(capsys, "train-backbone", drawn, "--data", tmp_path / "empty", *store)
     assert "did you mean" in said(capsys, "train-backbone", drawn, "--data", table, *store, "--set", "epoch=2")
     assert "training.seed" in said(capsys, "train-backbone", "light_both", *store, "--set", "seed=2")
-    assert "did you mean tiny_resnet" in said(capsys, "train-backbone", drawn, "--data", table, *store,
-                                              "--set", "backbone=tiny_resnt")
+    assert "did you mean tiny_resnet" in said(
+        capsys, "train-backbone", drawn, "--data", table, *store, "--set", "backbone=tiny_resnt"
+    )
     (tmp_path / "file").write_text("")
     assert "is a file" in said(capsys, "train-backbone", drawn, "--data", table, "--store", tmp_path / "file")
 
@@ -40,8 +41,17 @@ def test_a_parent_of_which_there_are_several_is_to_be_chosen(capsys, copied, tab
         shutil.copytree(folder, copied / f"artifacts/backbones/light_both-{letter}")
         card = copied / f"artifacts/backbones/light_both-{letter}/card.json"
         card.write_text(json.dumps({**json.loads(card.read_text()), "name": "light_both"}))
-    message = said(capsys, "train-backbone", "light_expressions", "--data", table, "--store", copied, "--set",
-                   "backbone=light_both")
+    message = said(
+        capsys,
+        "train-backbone",
+        "light_expressions",
+        "--data",
+        table,
+        "--store",
+        copied,
+        "--set",
+        "backbone=light_both",
+    )
     assert "2 of that name" in message and "--set backbone=light_both-a (or light_both-b)" in message
 
 
@@ -51,21 +61,39 @@ def test_a_parent_that_cannot_be_trained_is_said_before_any_work(capsys, drawn, 
 
     model = pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32})
     import_onnx(model, "fixed", tmp_path / "store/artifacts/backbones", None)
-    message = said(capsys, "train-backbone", drawn, "--data", table, "--store", tmp_path / "store", "--set",
-                   "backbone=fixed")
+    message = said(
+        capsys, "train-backbone", drawn, "--data", table, "--store", tmp_path / "store", "--set", "backbone=fixed"
+    )
     assert "'fixed' runs through ONNX Runtime and cannot be trained" in message
     assert not (tmp_path / "store/features/digests.json").exists()
 
 
 def test_a_parent_used_otherwise_is_another_parent(copied, drawn, table, capsys):
     """The same weights with other pixels teach otherwise."""
-    further = ("train-backbone", drawn, "--data", table, "--store", copied, "--set", "name=further", "--set",
-               "backbone=drawn", "--set", "identities=none", "--set", "expressions.schedule.epochs=1")
+    further = (
+        "train-backbone",
+        drawn,
+        "--data",
+        table,
+        "--store",
+        copied,
+        "--set",
+        "name=further",
+        "--set",
+        "backbone=drawn",
+        "--set",
+        "identities=none",
+        "--set",
+        "expressions.schedule.epochs=1",
+    )
     assert main([str(argument) for argument in further]) == 0
     path = entry_of_name(copied, "drawn") / "card.json"
     card = json.loads(path.read_text())
-    path.write_text(json.dumps({**card, "preprocessing": {**card["preprocessing"], "mean": [0.25, 0.5, 0.75]},
-                                "licence": "mine alone"}))
+    path.write_text(
+        json.dumps(
+            {**card, "preprocessing": {**card["preprocessing"], "mean": [0.25, 0.5, 0.75]}, "licence": "mine alone"}
+        )
+    )
     assert main([str(argument) for argument in further]) == 0
     assert "trained before" not in capsys.readouterr().err
     cards = [backbones.read_card(path) for path in (copied / "artifacts/backbones").glob("further-*")]
@@ -77,10 +105,23 @@ def test_a_malformed_label_is_named_with_its_line_and_the_run_says_why(capsys, d
     shutil.copytree(table, tmp_path / "faces")
     labels = tmp_path / "faces/labels.csv"
     lines = labels.read_text().splitlines()
-    labels.write_text("\n".join([*lines[:4], lines[4].replace("disgust", "disgusted").replace("fear", "feared")
-                                 .replace("neutral", "neutered").replace("anger", "angered"), *lines[5:]]) + "\n")
-    assert f"{labels}:5" in said(capsys, "train-backbone", drawn, "--data", tmp_path / "faces", "--store",
-                                 tmp_path / "store")
+    labels.write_text(
+        "\n".join(
+            [
+                *lines[:4],
+                lines[4]
+                .replace("disgust", "disgusted")
+                .replace("fear", "feared")
+                .replace("neutral", "neutered")
+                .replace("anger", "angered"),
+                *lines[5:],
+            ]
+        )
+        + "\n"
+    )
+    assert f"{labels}:5" in said(
+        capsys, "train-backbone", drawn, "--data", tmp_path / "faces", "--store", tmp_path / "store"
+    )
 
 
 def test_stills_that_cannot_teach_fail_the_run_and_not_silently(capsys, drawn, tmp_path):
@@ -101,8 +142,10 @@ def test_a_name_that_an_imported_backbone_has_is_refused_before_any_work(drawn, 
 
 
 def test_several_entries_of_one_name_are_told_apart(copied, drawn, table, capsys):
-    assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(copied),
-                 "--set", "training.seed=1"]) == 0
+    assert (
+        main(["train-backbone", str(drawn), "--data", str(table), "--store", str(copied), "--set", "training.seed=1"])
+        == 0
+    )
     out = capsys.readouterr().out
     both = sorted(path.name for path in (copied / "artifacts/backbones").glob("drawn-*"))
     assert len(both) == 2 and re.search(rf"backbones=({both[0]}|{both[1]})\n", out)

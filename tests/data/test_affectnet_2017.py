@@ -24,8 +24,14 @@ def test_codes_become_the_classes_of_the_backbones(tmp_path):
 
 
 def test_images_without_an_expression_and_missing_ones_are_left_out_and_counted(tmp_path):
-    rows = [row_2017("1/a.jpg", 8), row_2017("1/b.jpg", 9, -2, -2), row_2017("1/c.jpg", 10, -2, -2),
-            row_2017("1/d.jpg", 6), row_2017("2/e.jpg", 1, -2, -2), row_2017("2/f.jpg", 2)]
+    rows = [
+        row_2017("1/a.jpg", 8),
+        row_2017("1/b.jpg", 9, -2, -2),
+        row_2017("1/c.jpg", 10, -2, -2),
+        row_2017("1/d.jpg", 6),
+        row_2017("2/e.jpg", 1, -2, -2),
+        row_2017("2/f.jpg", 2),
+    ]
     affectnet_2017(tmp_path, train=rows)
     (tmp_path / IMAGES / "2/f.jpg").unlink()
     source = open_stills(tmp_path)
@@ -58,14 +64,17 @@ def test_a_list_may_lack_its_header_or_have_a_mark_more_columns_and_windows_line
         open_stills(tmp_path).stills("train")
 
 
-@pytest.mark.parametrize(("row", "words"), [
-    (row_2017("1/b.jpg", 11), "expression is 11; it must be a code from 0 to 10"),
-    (row_2017("1/b.jpg", "happy"), "expression is 'happy', not a whole number"),
-    (row_2017("1/b.jpg", 1, 1.5), "valence is 1.5; it must be a number from -1 to 1, or -2"),
-    (row_2017("1/b.jpg", 1, 0, -1.5), "arousal is -1.5"),
-    (row_2017("1/b.jpg", 1, box="x,1,2,3"), "face_x is 'x', not a number"),
-    ("1/b.jpg,1,2,3", "4 columns, but there must be 9"),
-])
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (row_2017("1/b.jpg", 11), "expression is 11; it must be a code from 0 to 10"),
+        (row_2017("1/b.jpg", "happy"), "expression is 'happy', not a whole number"),
+        (row_2017("1/b.jpg", 1, 1.5), "valence is 1.5; it must be a number from -1 to 1, or -2"),
+        (row_2017("1/b.jpg", 1, 0, -1.5), "arousal is -1.5"),
+        (row_2017("1/b.jpg", 1, box="x,1,2,3"), "face_x is 'x', not a number"),
+        ("1/b.jpg,1,2,3", "4 columns, but there must be 9"),
+    ],
+)
 def test_a_malformed_row_is_named_and_the_rest_can_still_be_read(tmp_path, row, words):
     affectnet_2017(tmp_path, train=[row_2017("1/a.jpg", 1), row, row_2017("1/c.jpg", 2)])
     source, path = open_stills(tmp_path), tmp_path / LISTS / "training.csv"

@@ -40,8 +40,20 @@ def test_codes_become_the_classes_of_the_backbones_in_the_order_of_the_images(tm
     assert [source.stills("validation").classes[i] for i in source.stills("validation").expression] == IN_CODE_ORDER
 
 
-@pytest.mark.parametrize("code", [np.array("3"), np.array(b"3"), np.array(3), np.array([3]), np.array(3.0), np.int8(3),
-                                  np.array([["3"]]), np.array("3", ">U4"), np.float32(3)])
+@pytest.mark.parametrize(
+    "code",
+    [
+        np.array("3"),
+        np.array(b"3"),
+        np.array(3),
+        np.array([3]),
+        np.array(3.0),
+        np.int8(3),
+        np.array([["3"]]),
+        np.array("3", ">U4"),
+        np.float32(3),
+    ],
+)
 def test_a_code_is_read_in_any_kind_of_npy(tmp_path, code):
     image(tmp_path / "train_set/images/0.jpg")
     npy(tmp_path / "train_set", 0, exp=code, val=np.float64(-2), aro=np.array("-2.0"))
@@ -58,16 +70,19 @@ def test_every_version_of_the_format_is_read(tmp_path, version):
     assert AFFECTNET[open_stills(tmp_path).stills("train").expression[0]] == "Anger"
 
 
-@pytest.mark.parametrize(("label", "words"), [
-    (dict(exp=np.array("11")), "2_exp.npy: expression is 11; it must be a code from 0 to 10"),
-    (dict(exp=np.array(2.5)), "2_exp.npy: expression is 2.5"),
-    (dict(exp=np.array("happy")), "2_exp.npy: it holds 'happy', not a number"),
-    (dict(exp=np.array([1, 2])), r"2_exp.npy: it holds int64 values of shape (2,), not one number"),
-    (dict(exp=np.array(True)), "2_exp.npy: it holds bool values"),
-    (dict(exp=np.zeros((), [("a", "i4")])), "2_exp.npy: it holds [('a', '<i4')] values"),
-    (dict(val=np.array("1.01")), "2_val.npy: valence is 1.01; it must be a number from -1 to 1"),
-    (dict(aro=np.array(np.nan)), "2_aro.npy: arousal is nan"),
-])
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (dict(exp=np.array("11")), "2_exp.npy: expression is 11; it must be a code from 0 to 10"),
+        (dict(exp=np.array(2.5)), "2_exp.npy: expression is 2.5"),
+        (dict(exp=np.array("happy")), "2_exp.npy: it holds 'happy', not a number"),
+        (dict(exp=np.array([1, 2])), r"2_exp.npy: it holds int64 values of shape (2,), not one number"),
+        (dict(exp=np.array(True)), "2_exp.npy: it holds bool values"),
+        (dict(exp=np.zeros((), [("a", "i4")])), "2_exp.npy: it holds [('a', '<i4')] values"),
+        (dict(val=np.array("1.01")), "2_val.npy: valence is 1.01; it must be a number from -1 to 1"),
+        (dict(aro=np.array(np.nan)), "2_aro.npy: arousal is nan"),
+    ],
+)
 def test_a_malformed_label_is_named_and_the_rest_can_still_be_read(tmp_path, label, words):
     npy(affectnet_2021(tmp_path) / "train_set", 2, **label)
     source = open_stills(tmp_path)
@@ -78,15 +93,18 @@ def test_a_malformed_label_is_named_and_the_rest_can_still_be_read(tmp_path, lab
     assert len(source.stills("train", problems)) == (9 if "exp" in label else 10) and len(problems) == 1
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    (b"", "the file is empty"),
-    (b"7", "not a .npy file"),
-    (b"\x93NUMPY\x01\x00v\x00{'descr'", "the .npy file is truncated"),
-    (b"\x93NUMPY\x01\x00\x10\x00{'descr': object", "its .npy header cannot be read"),
-    (b"\x93NUMPY\x01\x00\x02\x00{}", "its .npy header cannot be read"),
-    (b"\x93NUMPY\x01\x00\xd0\x07" + b"(" * 2000, "its .npy header cannot be read"),
-    (b"\x93NUMPY\x09\x00\x02\x00\x00\x00{}    ", "the .npy file is of version 9"),
-])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"7", "not a .npy file"),
+        (b"\x93NUMPY\x01\x00v\x00{'descr'", "the .npy file is truncated"),
+        (b"\x93NUMPY\x01\x00\x10\x00{'descr': object", "its .npy header cannot be read"),
+        (b"\x93NUMPY\x01\x00\x02\x00{}", "its .npy header cannot be read"),
+        (b"\x93NUMPY\x01\x00\xd0\x07" + b"(" * 2000, "its .npy header cannot be read"),
+        (b"\x93NUMPY\x09\x00\x02\x00\x00\x00{}    ", "the .npy file is of version 9"),
+    ],
+)
 def test_what_is_no_npy_file_is_named(tmp_path, content, words):
     (affectnet_2021(tmp_path) / "train_set/annotations/4_exp.npy").write_bytes(content)
     with pytest.raises(InputError, match=f"4_exp.npy: {words}"):
@@ -97,7 +115,7 @@ def test_what_is_no_npy_file_is_named(tmp_path, content, words):
 def test_bytes_that_are_no_text_are_named(tmp_path, place):
     path = affectnet_2021(tmp_path) / "train_set/annotations/4_val.npy"
     whole = path.read_bytes()
-    path.write_bytes(whole[:place] + b"\xff\xff\xff\x7f" + whole[len(whole) + place + 4:])
+    path.write_bytes(whole[:place] + b"\xff\xff\xff\x7f" + whole[len(whole) + place + 4 :])
     with pytest.raises(InputError, match="4_val.npy: it holds .*, not a number"):
         open_stills(tmp_path).stills("train")
 
@@ -115,7 +133,7 @@ def test_a_damaged_file_is_a_number_or_a_reason(tmp_path, place, damage, length)
     path = tmp_path / "0_exp.npy"
     np.save(path, np.array("3"))
     whole = path.read_bytes()
-    path.write_bytes((whole[:place] + damage + whole[place + len(damage):])[:length])
+    path.write_bytes((whole[:place] + damage + whole[place + len(damage) :])[:length])
     try:
         assert isinstance(NpyScalarReader().read(path), float)
     except ValueError as error:
@@ -143,11 +161,16 @@ def test_absent_files_are_left_out_and_counted(tmp_path):
     source = open_stills(tmp_path)
     stills = source.stills("train")
     assert len(stills) == 8 and stills.va[1].tolist() == [-0.5, -5]
-    assert source.excluded_counts("train") == {"labelled as none, uncertain or no face": 1, "no _exp.npy file": 1,
-                                        "no image file": 1}
+    assert source.excluded_counts("train") == {
+        "labelled as none, uncertain or no face": 1,
+        "no _exp.npy file": 1,
+        "no image file": 1,
+    }
     assert [problem.message.split(";")[0] for problem in source.find_problems()] == [
-        "1 images have no _exp.npy, the first 1.jpg", "1 annotated images are not there, the first 3",
-        "1 images have no _val.npy or no _aro.npy, the first 2.jpg"]
+        "1 images have no _exp.npy, the first 1.jpg",
+        "1 annotated images are not there, the first 3",
+        "1 images have no _val.npy or no _aro.npy, the first 2.jpg",
+    ]
 
 
 def test_train_alone_is_enough_and_no_image_is_refused(tmp_path):

@@ -45,9 +45,17 @@ def test_partly_invalid_labels_are_kept_as_written(tmp_path):
     assert dataset.labels("au", "validation").targets["au"][2].tolist() == [-1] + [0] * 11
 
 
-@pytest.mark.parametrize("annotations", [
-    "Third ABAW Annotations", "3rd ABAW Annotations", "3rd_ABAW_Annotations",
-    "3rd ABAW Annotations/Third ABAW Annotations", "third_abaw_annotations", ""])
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        "Third ABAW Annotations",
+        "3rd ABAW Annotations",
+        "3rd_ABAW_Annotations",
+        "3rd ABAW Annotations/Third ABAW Annotations",
+        "third_abaw_annotations",
+        "",
+    ],
+)
 @pytest.mark.parametrize("folder", ["cropped", "cropped_aligned"])
 def test_folders_may_be_named_and_nested_as_teams_do(tmp_path, annotations, folder):
     dataset = open_dataset(small_abaw3(tmp_path, annotations, folder))
@@ -120,8 +128,10 @@ def test_a_list_of_frames_as_since_the_fifth_challenge_is_a_test_list(tmp_path, 
     assert dict(dataset.folders.frame_lists) == {"va": path}
     report = check_dataset(tmp_path, images=False)
     assert [(test.task, test.sequences, test.cropped) for test in report.tests] == [("va", 2, 0)]
-    assert any(problem.location(tmp_path) == f"{path.relative_to(tmp_path)}:4" and "video8_left" in problem.message
-               for problem in report.warnings)
+    assert any(
+        problem.location(tmp_path) == f"{path.relative_to(tmp_path)}:4" and "video8_left" in problem.message
+        for problem in report.warnings
+    )
 
 
 def test_a_list_of_videos_goes_before_a_list_of_frames(tmp_path):
@@ -197,8 +207,11 @@ def test_the_rendered_set():
 def test_crops_and_a_test_list_are_a_data_set_without_labels(tmp_path, name):
     crops(tmp_path, "video9", range(1, 4))
     assert not is_dataset(tmp_path)
-    lines = ["video9", "video8"] if name == TEST_LISTS["expr"] else ["image_location,Neutral", "video9/00001.jpg,",
-                                                                      "video8/00001.jpg,"]
+    lines = (
+        ["video9", "video8"]
+        if name == TEST_LISTS["expr"]
+        else ["image_location,Neutral", "video9/00001.jpg,", "video8/00001.jpg,"]
+    )
     write(tmp_path / name, *lines)
     dataset = open_dataset(tmp_path)
     assert dataset.tasks() == () and dataset.splits("expr") == ()

@@ -36,25 +36,28 @@ def test_the_header_is_skipped_exactly_once(tmp_path):
         read_frames(path, "expr")
 
 
-@pytest.mark.parametrize(("task", "lines", "line", "words"), [
-    ("expr", ["0", "1"], 1, "the header is '0'; it must be 'Neutral,Anger"),
-    ("expr", [HEADERS[AU], "0"], 1, "the header is 'AU1,AU2"),
-    ("va", [HEADERS[VA], "0.1,0.2", "0.1,happy"], 3, "arousal is 'happy', not a number"),
-    ("va", [HEADERS[VA], "0.1,"], 2, "arousal is '', not a number"),
-    ("va", [HEADERS[VA], "0.1,0.2", "0.3"], 3, "1 column, but 2 are needed"),
-    ("va", [HEADERS[VA], "0.1,0.2,0.3"], 2, "3 columns, but 2 are needed"),
-    ("va", [HEADERS[VA], "0.1,1.001"], 2, "arousal is 1.001; it must be a number from -1 to 1"),
-    ("va", [HEADERS[VA], "-4,0"], 2, "valence is -4; it must be"),
-    ("va", [HEADERS[VA], "nan,0"], 2, "valence is nan; it must be"),
-    ("va", [HEADERS[VA], "0,1_0"], 2, "arousal is '1_0', not a number"),
-    ("expr", [HEADERS[EXPR], "7", "8"], 3, "expression is 8; it must be a class from 0 to 7"),
-    ("expr", [HEADERS[EXPR], "-2"], 2, "expression is -2; it must be"),
-    ("expr", [HEADERS[EXPR], "1.0"], 2, "expression is '1.0', not a whole number"),
-    ("expr", [HEADERS[EXPR], "9" * 40], 2, "it must be a class from 0 to 7"),
-    ("expr", [HEADERS[EXPR], "1", "", "2"], 3, "the line is blank"),
-    ("au", [HEADERS[AU], ABSENT, "0,2" + ",0" * 10], 3, "AU2 is 2; it must be 0, 1, or -1"),
-    ("au", [HEADERS[AU], "0,1"], 2, "2 columns, but 12 are needed"),
-])
+@pytest.mark.parametrize(
+    ("task", "lines", "line", "words"),
+    [
+        ("expr", ["0", "1"], 1, "the header is '0'; it must be 'Neutral,Anger"),
+        ("expr", [HEADERS[AU], "0"], 1, "the header is 'AU1,AU2"),
+        ("va", [HEADERS[VA], "0.1,0.2", "0.1,happy"], 3, "arousal is 'happy', not a number"),
+        ("va", [HEADERS[VA], "0.1,"], 2, "arousal is '', not a number"),
+        ("va", [HEADERS[VA], "0.1,0.2", "0.3"], 3, "1 column, but 2 are needed"),
+        ("va", [HEADERS[VA], "0.1,0.2,0.3"], 2, "3 columns, but 2 are needed"),
+        ("va", [HEADERS[VA], "0.1,1.001"], 2, "arousal is 1.001; it must be a number from -1 to 1"),
+        ("va", [HEADERS[VA], "-4,0"], 2, "valence is -4; it must be"),
+        ("va", [HEADERS[VA], "nan,0"], 2, "valence is nan; it must be"),
+        ("va", [HEADERS[VA], "0,1_0"], 2, "arousal is '1_0', not a number"),
+        ("expr", [HEADERS[EXPR], "7", "8"], 3, "expression is 8; it must be a class from 0 to 7"),
+        ("expr", [HEADERS[EXPR], "-2"], 2, "expression is -2; it must be"),
+        ("expr", [HEADERS[EXPR], "1.0"], 2, "expression is '1.0', not a whole number"),
+        ("expr", [HEADERS[EXPR], "9" * 40], 2, "it must be a class from 0 to 7"),
+        ("expr", [HEADERS[EXPR], "1", "", "2"], 3, "the line is blank"),
+        ("au", [HEADERS[AU], ABSENT, "0,2" + ",0" * 10], 3, "AU2 is 2; it must be 0, 1, or -1"),
+        ("au", [HEADERS[AU], "0,1"], 2, "2 columns, but 12 are needed"),
+    ],
+)
 def test_a_malformed_line_is_named(tmp_path, task, lines, line, words):
     path = write(tmp_path / "video9.txt", *lines)
     with pytest.raises(InputError) as caught:
@@ -63,11 +66,14 @@ def test_a_malformed_line_is_named(tmp_path, task, lines, line, words):
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    (b"", "the annotation is empty; its first line must be 'valence,arousal'"),
-    (b"valence,arousal\n", "the annotation is empty: no line follows its header"),
-    (b"\xff\xd8\xff\xe0", "not a text file"),
-])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the annotation is empty; its first line must be 'valence,arousal'"),
+        (b"valence,arousal\n", "the annotation is empty: no line follows its header"),
+        (b"\xff\xd8\xff\xe0", "not a text file"),
+    ],
+)
 def test_an_empty_or_binary_annotation_is_refused(tmp_path, content, words):
     path = tmp_path / "video1.txt"
     path.write_bytes(content)
@@ -81,8 +87,13 @@ def test_every_fault_of_a_file_is_listed(tmp_path):
 
 
 def test_multitask_rows_keep_order_duplicates_and_five_digit_frames(tmp_path):
-    path = write(tmp_path / "m.txt", MTL_HEADER, f"video48/10000.jpg,-5.0,-5.0,4,-1{',-1' * 11}",
-                 f"10-60-1280x720_right/00001.jpg,0.5,-0.25,-1,{ABSENT}", f"video48/10000.jpg,-5,-5,4,-1{',-1' * 11}")
+    path = write(
+        tmp_path / "m.txt",
+        MTL_HEADER,
+        f"video48/10000.jpg,-5.0,-5.0,4,-1{',-1' * 11}",
+        f"10-60-1280x720_right/00001.jpg,0.5,-0.25,-1,{ABSENT}",
+        f"video48/10000.jpg,-5,-5,4,-1{',-1' * 11}",
+    )
     rows, targets = read_multitask(path)
     assert rows.videos == ("10-60-1280x720_right", "video48")
     assert rows.index.tolist() == [1, 0, 1] and rows.frame.tolist() == [10000, 1, 10000]
@@ -92,14 +103,17 @@ def test_multitask_rows_keep_order_duplicates_and_five_digit_frames(tmp_path):
     assert read_image_rows(path).frame.tolist() == [10000, 1, 10000]
 
 
-@pytest.mark.parametrize(("row", "words"), [
-    (f"video1.jpg,0,0,1,{ABSENT}", "image is 'video1.jpg'; it must be video/frame"),
-    (f"video1/00001.jpg,0,1.5,1,{ABSENT}", "arousal is 1.5"),
-    (f"video1/00001.jpg,0,0,8,{ABSENT}", "expression is 8"),
-    (f"video1/00001.jpg,0,0,1,{ABSENT[:-1]}3", "AU26 is 3"),
-    (f"video1/00001.jpg,0,0,1,{ABSENT[:-2]}", "15 columns, but 16 are needed"),
-    (f"video1/00001.jpg,0,x,1,{ABSENT}", "arousal is 'x', not a number"),
-])
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (f"video1.jpg,0,0,1,{ABSENT}", "image is 'video1.jpg'; it must be video/frame"),
+        (f"video1/00001.jpg,0,1.5,1,{ABSENT}", "arousal is 1.5"),
+        (f"video1/00001.jpg,0,0,8,{ABSENT}", "expression is 8"),
+        (f"video1/00001.jpg,0,0,1,{ABSENT[:-1]}3", "AU26 is 3"),
+        (f"video1/00001.jpg,0,0,1,{ABSENT[:-2]}", "15 columns, but 16 are needed"),
+        (f"video1/00001.jpg,0,x,1,{ABSENT}", "arousal is 'x', not a number"),
+    ],
+)
 def test_a_malformed_multitask_row_is_named(tmp_path, row, words):
     path = write(tmp_path / "train_set.txt", MTL_HEADER, f"video1/00001.jpg,0,0,1,{ABSENT}", row)
     with pytest.raises(InputError) as caught:
@@ -109,8 +123,12 @@ def test_a_malformed_multitask_row_is_named(tmp_path, row, words):
 
 
 def test_columns_that_only_add_up_over_two_rows_are_refused(tmp_path):
-    path = write(tmp_path / "train_set.txt", MTL_HEADER, f"video1/00001.jpg,0,0,1,{ABSENT},0",
-                 f"video1/00002.jpg,0,0,1,{ABSENT[:-2]}")
+    path = write(
+        tmp_path / "train_set.txt",
+        MTL_HEADER,
+        f"video1/00001.jpg,0,0,1,{ABSENT},0",
+        f"video1/00002.jpg,0,0,1,{ABSENT[:-2]}",
+    )
     with pytest.raises(InputError, match=r":2: 17 columns"):
         read_multitask(path)
 

@@ -42,14 +42,17 @@ def test_no_box_is_the_whole_image():
     assert np.array_equal(crop_to_box(image, NONE, (0.1, 0.1)), image)
 
 
-@pytest.mark.parametrize(("box", "words"), [
-    ((40, 2, 50, 12), r"\(40, 2, 50, 12\) lies outside its 30 x 20 pixels"),
-    ((4, -12, 10, -2), "lies outside"),
-    ((4, 2, 4, 12), r"\(4, 2, 4, 12\) is empty"),
-    ((4, 12, 10, 2), "is empty"),
-    ((4, np.nan, 10, 12), "is not finite"),
-    ((4, 2, np.inf, 12), "is not finite"),
-])
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((40, 2, 50, 12), r"\(40, 2, 50, 12\) lies outside its 30 x 20 pixels"),
+        ((4, -12, 10, -2), "lies outside"),
+        ((4, 2, 4, 12), r"\(4, 2, 4, 12\) is empty"),
+        ((4, 12, 10, 2), "is empty"),
+        ((4, np.nan, 10, 12), "is not finite"),
+        ((4, 2, np.inf, 12), "is not finite"),
+    ],
+)
 def test_a_box_that_leaves_nothing_is_refused_with_a_reason(box, words):
     with pytest.raises(ValueError, match=f"^its face box .*{words}"):
         crop_to_box(grid(20, 30), np.array(box, np.float32))
@@ -69,7 +72,7 @@ def test_every_crop_lies_in_the_image_and_in_its_box(drawn, margin):
     image, (left, top, right, bottom) = drawn[0], map(float, drawn[1])
     crop = crop_to_box(image, drawn[1], margin)
     first_row, last_row, first_column, last_column = map(int, bounds(crop))
-    assert crop.size and np.array_equal(crop, image[first_row:last_row + 1, first_column:last_column + 1])
+    assert crop.size and np.array_equal(crop, image[first_row : last_row + 1, first_column : last_column + 1])
     wide, high = (right - left) * margin[0], (bottom - top) * margin[1]
     assert first_column >= left - wide - 0.51 and last_column + 1 <= right + wide + 0.51
     assert first_row >= top - high - 0.51 and last_row + 1 <= bottom + high + 0.51

@@ -61,12 +61,15 @@ def test_each_malformed_line_is_listed_and_the_other_files_are_counted(tmp_path)
     assert "expression is 9; it must be a class from 0 to 7" in text
 
 
-@pytest.mark.parametrize(("challenge", "content", "words"), [
-    (VA, "", "the annotation is empty"),
-    (VA, HEADERS[EXPR] + "\n0\n", "the header is"),
-    (AU, HEADERS[AU] + "\n0,1\n", "2 columns"),
-    (VA, HEADERS[VA] + "\n0,2\n", "arousal is 2"),
-])
+@pytest.mark.parametrize(
+    ("challenge", "content", "words"),
+    [
+        (VA, "", "the annotation is empty"),
+        (VA, HEADERS[EXPR] + "\n0\n", "the header is"),
+        (AU, HEADERS[AU] + "\n0,1\n", "2 columns"),
+        (VA, HEADERS[VA] + "\n0,2\n", "arousal is 2"),
+    ],
+)
 def test_malformed_annotations_are_errors(tmp_path, challenge, content, words):
     small_abaw3(tmp_path)
     (tmp_path / ANNOTATIONS / challenge / "Train_Set/video1_left.txt").write_text(content)
@@ -123,7 +126,8 @@ def test_a_video_in_two_splits_is_an_error(tmp_path):
     leaks = [p for p in report.errors if p.kind == "leak"]
     assert [p.message.split("; ")[0] for p in leaks] == [
         "video 'video2' is in both validation and test of task expr",
-        "video 'video1_left' is in both train and validation of task expr"]
+        "video 'video1_left' is in both train and validation of task expr",
+    ]
     assert leaks[0].line == 2
     shared = [p for p in report.warnings if p.kind == "shared video"]
     assert len(shared) == 1 and "'video1_right'" in shared[0].message and "task va" in shared[0].message
@@ -141,7 +145,8 @@ def test_empty_splits_are_errors(tmp_path):
     assert "validation split of task expr is empty: no annotated row" in messages
     assert "train split of task va is empty: none of 10 rows is valid" in messages
     assert [p.message for p in report.warnings if p.kind == "missing split"] == [
-        "task au has no train split; a run of that task needs both"]
+        "task au has no train split; a run of that task needs both"
+    ]
 
 
 def test_one_class_only_is_a_warning(tmp_path):
@@ -152,12 +157,15 @@ def test_one_class_only_is_a_warning(tmp_path):
     assert problem.severity == "warning" and "one class only, Fear" in problem.message
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    (b"", "the file is empty"),
-    (image_bytes()[:-30], "truncated: the JPEG's end marker is missing"),
-    (image_bytes("PNG")[:-12], "truncated: the PNG's end chunk is missing"),
-    (b"GIF89a not a face", "neither a JPEG nor a PNG"),
-])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (image_bytes()[:-30], "truncated: the JPEG's end marker is missing"),
+        (image_bytes("PNG")[:-12], "truncated: the PNG's end chunk is missing"),
+        (b"GIF89a not a face", "neither a JPEG nor a PNG"),
+    ],
+)
 def test_broken_images_are_named_and_count_as_missing(tmp_path, content, words):
     path = small_abaw3(tmp_path) / "cropped/video2/00002.jpg"
     path.write_bytes(content)
@@ -176,15 +184,31 @@ def test_whole_images_of_any_mode_pass(tmp_path, kind, mode):
 
 
 def test_a_table_with_faults_of_every_kind(tmp_path):
-    root = table(tmp_path, "image,expression,subject,split,AU1,valence", "1.jpg,anger,ann,train,0,0",
-                 "2.jpg,joyful,ann,train,0,0", "3.jpg,fear,ann,validation,0,0", "3.jpg,fear,bob,validation,0,0",
-                 "4.jpg,anger,cleo,somewhere,0,0", "5.jpg,anger,cleo", "6.jpg,anger,dan,train,0,0")
+    root = table(
+        tmp_path,
+        "image,expression,subject,split,AU1,valence",
+        "1.jpg,anger,ann,train,0,0",
+        "2.jpg,joyful,ann,train,0,0",
+        "3.jpg,fear,ann,validation,0,0",
+        "3.jpg,fear,bob,validation,0,0",
+        "4.jpg,anger,cleo,somewhere,0,0",
+        "5.jpg,anger,cleo",
+        "6.jpg,anger,dan,train,0,0",
+    )
     (root / "6.jpg").unlink()
     report = check_dataset(root)
     assert sorted((p.kind, p.line) for p in report.errors) == [
-        ("expression", 3), ("leak", 4), ("missing image", 8), ("row", 7), ("split", 6)]
+        ("expression", 3),
+        ("leak", 4),
+        ("missing image", 8),
+        ("row", 7),
+        ("split", 6),
+    ]
     assert sorted((p.kind, p.line) for p in report.warnings if p.kind in ("columns", "duplicate row")) == [
-        ("columns", 1), ("columns", 1), ("duplicate row", 5)]
+        ("columns", 1),
+        ("columns", 1),
+        ("duplicate row", 5),
+    ]
     assert "subject 'ann' is in validation here and in train on line 2" in render(report)
 
 
@@ -207,10 +231,13 @@ def test_the_report_fits_a_terminal_and_its_problems_can_be_limited(tmp_path):
     assert render(report) == render(check_dataset(tmp_path))
 
 
-@pytest.mark.parametrize(("expressions", "words"), [
-    ([-1] * 5, "none of its 10 rows has a valid expr label"),
-    ([3, 3, -1, 3, 3], "only one class, Fear, among its 8 valid expression labels"),
-])
+@pytest.mark.parametrize(
+    ("expressions", "words"),
+    [
+        ([-1] * 5, "none of its 10 rows has a valid expr label"),
+        ([3, 3, -1, 3, 3], "only one class, Fear, among its 8 valid expression labels"),
+    ],
+)
 def test_labels_that_cannot_be_trained_on_are_refused(tmp_path, expressions, words):
     small_abaw3(tmp_path)
     for video in ("7-30-640x480", "video1_left"):

@@ -20,8 +20,9 @@ def test_identities_are_counted(tmp_path):
     assert "VGGFace2" in text and "\nexpressions\n" not in text and "0 errors, 2 warnings" in text
 
 
-@pytest.mark.parametrize(("make", "left_out"), [(affectnet_2017, {}), (affectnet_2021,
-                                                {"labelled as none, uncertain or no face": 1})])
+@pytest.mark.parametrize(
+    ("make", "left_out"), [(affectnet_2017, {}), (affectnet_2021, {"labelled as none, uncertain or no face": 1})]
+)
 def test_expressions_and_affects_are_counted(tmp_path, make, left_out):
     report = check_dataset(make(tmp_path))
     train, validation = counts(report, "train"), counts(report, "validation")
@@ -48,7 +49,8 @@ def test_a_broken_image_is_a_warning_and_a_split_without_images_an_error(tmp_pat
     (tmp_path / IMAGES / "v/1.jpg").unlink()
     report = check_dataset(tmp_path)
     assert [p.message for p in report.warnings if p.kind == "image"] == [
-        "truncated: the JPEG's end marker is missing; it is left out"]
+        "truncated: the JPEG's end marker is missing; it is left out"
+    ]
     assert "7 of them whole" in render(report)
     assert [p.kind for p in report.errors] == ["split"] and "none of the 1 images" in report.errors[0].message
 

@@ -19,8 +19,9 @@ def test_pairs_are_those_of_all_with_all(monkeypatch, chunk):
     base = random.integers(0, np.iinfo(np.uint64).max, 150, dtype=np.uint64, endpoint=True)
     turned = base.copy()
     for _ in range(3):
-        turned ^= np.where(random.random(150) < 0.6, np.uint64(1) << random.integers(0, 64, 150, dtype=np.uint64), 0
-                           ).astype(np.uint64)
+        turned ^= np.where(
+            random.random(150) < 0.6, np.uint64(1) << random.integers(0, 64, 150, dtype=np.uint64), 0
+        ).astype(np.uint64)
     few = random.integers(0, 1 << 6, 40, dtype=np.uint64) << np.uint64(29)
     first, second = np.unique(np.concatenate([base, few])), np.unique(np.concatenate([turned, few[::2]]))
     expected = brute(first, second)

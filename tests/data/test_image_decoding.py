@@ -65,8 +65,14 @@ def test_truncated_jpeg_and_png(tmp_path, picture):
             decode_image(path)
 
 
-@pytest.mark.parametrize("content, reason", [(b"", "empty"), (b"a text file\n" * 20, "not an image"),
-                                             (b"\xff\xd8\xff\xe0 not a jpeg at all", "not an image|decoded|truncated")])
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"", "empty"),
+        (b"a text file\n" * 20, "not an image"),
+        (b"\xff\xd8\xff\xe0 not a jpeg at all", "not an image|decoded|truncated"),
+    ],
+)
 def test_what_is_no_image_says_so(tmp_path, content, reason):
     path = tmp_path / "a.jpg"
     path.write_bytes(content)

@@ -11,9 +11,17 @@ AUS = "AU1,AU2,AU4,AU6,AU7,AU10,AU12,AU15,AU23,AU24,AU25,AU26"
 
 
 def small(root, **options):
-    return table(root, "image,expression,subject,split,second_opinion", "a/1.jpg,neutral,ann,train,",
-                 "a/2.jpg,Happiness,ann,train,", "a/3.jpg,CONTEMPT,bob,train,", "b/1.jpg,fear,cleo,val,neutral",
-                 "b/2.jpg,anger,dan,validation,", "b/3.jpg,,dan,validation,", **options)
+    return table(
+        root,
+        "image,expression,subject,split,second_opinion",
+        "a/1.jpg,neutral,ann,train,",
+        "a/2.jpg,Happiness,ann,train,",
+        "a/3.jpg,CONTEMPT,bob,train,",
+        "b/1.jpg,fear,cleo,val,neutral",
+        "b/2.jpg,anger,dan,validation,",
+        "b/3.jpg,,dan,validation,",
+        **options,
+    )
 
 
 def test_names_map_to_the_eight_classes_whatever_their_case(tmp_path):
@@ -69,8 +77,13 @@ def test_without_a_subject_column_each_image_is_its_own_unit(tmp_path):
 
 def test_valence_arousal_and_action_units_are_read_where_present(tmp_path):
     zeros = ",".join("0" * 12)
-    root = table(tmp_path, f"image,expression,split,valence,arousal,{AUS}", f"1.jpg,anger,train,-0.5,0.25,1{zeros[1:]}",
-                 f"2.jpg,,train,,,{',' * 11}", f"3.jpg,,train,1,,{zeros}")
+    root = table(
+        tmp_path,
+        f"image,expression,split,valence,arousal,{AUS}",
+        f"1.jpg,anger,train,-0.5,0.25,1{zeros[1:]}",
+        f"2.jpg,,train,,,{',' * 11}",
+        f"3.jpg,,train,1,,{zeros}",
+    )
     dataset = open_dataset(root)
     assert dataset.tasks() == ("expr", "va", "au", "mtl")
     assert dataset.labels("va", "train").targets["va"].tolist() == [[-0.5, 0.25], [1, -5]]
@@ -89,8 +102,13 @@ def test_stills_for_training(tmp_path):
 def test_stills_have_valence_arousal_and_action_units_where_the_table_has_all_their_columns(tmp_path):
     zeros = ",".join("0" * 12)
     header = f"image,expression,split,valence,arousal,{AUS}"
-    root = table(tmp_path / "whole", header, f"1.jpg,anger,train,-0.5,0.25,1{zeros[1:]}",
-                 f"2.jpg,,train,,,{',' * 11}", f"3.jpg,fear,val,1,,{zeros}")
+    root = table(
+        tmp_path / "whole",
+        header,
+        f"1.jpg,anger,train,-0.5,0.25,1{zeros[1:]}",
+        f"2.jpg,,train,,,{',' * 11}",
+        f"3.jpg,fear,val,1,,{zeros}",
+    )
     stills = open_dataset(root).stills("train")
     assert stills.va.tolist() == [[-0.5, 0.25], [-5, -5]] and stills.va.dtype == np.float32
     assert stills.au.tolist() == [[1] + [0] * 11, [-1] * 12] and stills.au.dtype == np.int8
@@ -113,27 +131,37 @@ def test_subjects_alone_make_stills_but_no_task(tmp_path):
         dataset.labels("expr", "train")
 
 
-@pytest.mark.parametrize(("header", "rows", "words"), [
-    ("file,expression", ["1.jpg,anger"], r"labels\.csv:1: no column image; the columns are file, expression"),
-    ("image,valence", ["1.jpg,0"], r"labels\.csv:1: no column expression or subject; the columns are image, valence"),
-    ("image,expression,image", ["1.jpg,anger,1.jpg"], "column image is there twice"),
-    ("image,expression", [], r"labels\.csv:1: no row follows the header"),
-    ("", [], "the table is empty"),
-])
+@pytest.mark.parametrize(
+    ("header", "rows", "words"),
+    [
+        ("file,expression", ["1.jpg,anger"], r"labels\.csv:1: no column image; the columns are file, expression"),
+        (
+            "image,valence",
+            ["1.jpg,0"],
+            r"labels\.csv:1: no column expression or subject; the columns are image, valence",
+        ),
+        ("image,expression,image", ["1.jpg,anger,1.jpg"], "column image is there twice"),
+        ("image,expression", [], r"labels\.csv:1: no row follows the header"),
+        ("", [], "the table is empty"),
+    ],
+)
 def test_a_table_without_its_columns_is_refused(tmp_path, header, rows, words):
     with pytest.raises(InputError, match=words):
         open_dataset(table(tmp_path, header, *rows, images=False))
 
 
-@pytest.mark.parametrize(("header", "row", "task", "words"), [
-    ("image,expression,split", "2.jpg,happy,train", "expr", "unknown expression 'happy'; did you mean happiness"),
-    ("image,expression,split", "2.jpg,anger,trian", "expr", "unknown split 'trian'; did you mean train"),
-    ("image,expression,split", "2.jpg,anger,", "expr", "no split; write train"),
-    ("image,expression,split", "2.jpg,anger", "expr", "2 columns, but the header has 3"),
-    ("image,expression,split,valence,arousal", "2.jpg,anger,train,1.5,0", "va", "valence is 1.5; it must be"),
-    ("image,expression,split,valence,arousal", "2.jpg,anger,train,0,low", "va", "arousal is 'low', not a number"),
-    (f"image,expression,split,{AUS}", f"2.jpg,anger,train,0,0,7{',0' * 9}", "au", "AU4 is 7; it must be 0, 1"),
-])
+@pytest.mark.parametrize(
+    ("header", "row", "task", "words"),
+    [
+        ("image,expression,split", "2.jpg,happy,train", "expr", "unknown expression 'happy'; did you mean happiness"),
+        ("image,expression,split", "2.jpg,anger,trian", "expr", "unknown split 'trian'; did you mean train"),
+        ("image,expression,split", "2.jpg,anger,", "expr", "no split; write train"),
+        ("image,expression,split", "2.jpg,anger", "expr", "2 columns, but the header has 3"),
+        ("image,expression,split,valence,arousal", "2.jpg,anger,train,1.5,0", "va", "valence is 1.5; it must be"),
+        ("image,expression,split,valence,arousal", "2.jpg,anger,train,0,low", "va", "arousal is 'low', not a number"),
+        (f"image,expression,split,{AUS}", f"2.jpg,anger,train,0,0,7{',0' * 9}", "au", "AU4 is 7; it must be 0, 1"),
+    ],
+)
 def test_a_malformed_row_is_named(tmp_path, header, row, task, words):
     sound = ",".join(["1.jpg", "fear", "train", *["0"] * (header.count(",") - 2)])
     dataset = open_dataset(table(tmp_path, header, sound, row))

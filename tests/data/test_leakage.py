@@ -137,8 +137,9 @@ def test_hashes_may_differ_in_two_bits_and_the_pixels_decide(videos, tmp_path, m
 
     def turned(dataset, progress=None):
         hashes = made(dataset, progress)
-        place = {path: i for i, path in enumerate(
-            path for name in hashes.names for path in dataset.sequences[name].images)}
+        place = {
+            path: i for i, path in enumerate(path for name in hashes.names for path in dataset.sequences[name].images)
+        }
         value = hashes.hashes[place[copied]]
         for bit in range(bits):
             value ^= np.uint64(1 << (21 * bit + 5))
@@ -160,13 +161,24 @@ def test_stills_are_compared_row_by_row(tmp_path):
     assert [(pair.image, pair.training_image) for pair in pairs] == [("9.jpg", "3.jpg")]
 
 
-@pytest.mark.parametrize(("task", "features", "labels", "expected"), [
-    ("expr", "scores", ("Anger", "Contempt"), True), ("expr", "embeddings+scores", ("anger",), True),
-    ("expr", "embeddings", ("Anger",), False), ("expr", "scores", ("s0012", "Other"), False),
-    ("va", "scores", ("Anger",), False), ("va", "scores", ("Anger", "Valence"), True),
-    ("au", "scores", ("AU12",), True), ("au", "scores", ("Anger",), False),
-    ("mtl", "embeddings+scores", ("Anger",), True), ("mtl", "scores", ("Arousal",), True), ("mtl", "scores", (), False),
-    ("expr", "none", ("Anger",), False), ("expr", "labels", ("Anger",), False)])
+@pytest.mark.parametrize(
+    ("task", "features", "labels", "expected"),
+    [
+        ("expr", "scores", ("Anger", "Contempt"), True),
+        ("expr", "embeddings+scores", ("anger",), True),
+        ("expr", "embeddings", ("Anger",), False),
+        ("expr", "scores", ("s0012", "Other"), False),
+        ("va", "scores", ("Anger",), False),
+        ("va", "scores", ("Anger", "Valence"), True),
+        ("au", "scores", ("AU12",), True),
+        ("au", "scores", ("Anger",), False),
+        ("mtl", "embeddings+scores", ("Anger",), True),
+        ("mtl", "scores", ("Arousal",), True),
+        ("mtl", "scores", (), False),
+        ("expr", "none", ("Anger",), False),
+        ("expr", "labels", ("Anger",), False),
+    ],
+)
 def test_scores_that_predict_the_task_are_known_by_their_names(task, features, labels, expected):
     assert scores_leak_targets(task, features, labels) is expected
 
@@ -198,8 +210,12 @@ def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path):
     root, store = table(tmp_path / "data", "image,expression,subject,split", *rows), tmp_path / "store"
     for n in range(45):
         (root / f"{n}.jpg").write_bytes(picture(n, size=32))
-    training = StillsConfig("tiny_mobilenet@random", identities=None, batch_size=8,
-                            expressions=Expressions(Schedule(epochs=1), held_out=0.0))
+    training = StillsConfig(
+        "tiny_mobilenet@random",
+        identities=None,
+        batch_size=8,
+        expressions=Expressions(Schedule(epochs=1), held_out=0.0),
+    )
     folder = train_backbone(BackboneRecipe("mine", training), root, Store(store)).folder
 
     def warnings():

@@ -24,8 +24,9 @@ def dataset(small_set):
 def test_a_division_has_every_training_row_on_one_side_and_no_group_on_both(dataset, name, protocol):
     training = dataset.labels(name, "train")
     for division in make_splits(protocol, get_task(name), training):
-        assert rows(division.fit) + rows(division.selection) and \
-            sorted(rows(division.fit) + rows(division.selection)) == rows(training)
+        assert rows(division.fit) + rows(division.selection) and sorted(
+            rows(division.fit) + rows(division.selection)
+        ) == rows(training)
         groups = [{side.groups[unit] for unit in np.unique(side.unit)} for side in (division.fit, division.selection)]
         assert not groups[0] & groups[1]
 

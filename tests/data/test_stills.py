@@ -36,9 +36,15 @@ def test_the_digest_is_of_what_is_learned_from_wherever_it_lies(tmp_path):
     here, there = some(tmp_path / "here"), some(tmp_path / "there")
     boxes = np.zeros((3, 4), np.float32)
     assert here.digest() == there.digest()
-    different = [here.take([0, 1]), here.take([1, 0, 2]), some(tmp_path / "there", expression=np.zeros(3, np.int64)),
-                 some(tmp_path / "there", subjects=("ann", "cleo")), some(tmp_path / "there", boxes=boxes),
-                 some(tmp_path / "there", boxes=boxes + 1), some(tmp_path / "there", classes=("a", "b"))]
+    different = [
+        here.take([0, 1]),
+        here.take([1, 0, 2]),
+        some(tmp_path / "there", expression=np.zeros(3, np.int64)),
+        some(tmp_path / "there", subjects=("ann", "cleo")),
+        some(tmp_path / "there", boxes=boxes),
+        some(tmp_path / "there", boxes=boxes + 1),
+        some(tmp_path / "there", classes=("a", "b")),
+    ]
     assert len({here.digest(), *(stills.digest() for stills in different)}) == 8
     there.images[1].write_bytes(image_bytes(shade=5))
     assert here.digest() != there.digest()

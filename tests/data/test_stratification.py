@@ -61,15 +61,18 @@ def test_two_subjects_of_one_video_stay_together():
         assert held["a_left"] == held["a_right"] and held["c_left"] == held["c_right"]
 
 
-@pytest.mark.parametrize("units, groups, fraction, message", [
-    ([], [], 0.25, "two groups"),
-    (["a"], ["a"], 0.25, "two groups"),
-    (["a_left", "a_right"], ["a", "a"], 0.5, "two groups"),
-    (["a", "b"], ["a"], 0.5, "2 units but 1 groups"),
-    (["a", "b"], ["a", "b"], 0.0, "between 0 and 1"),
-    (["a", "b"], ["a", "b"], 1.0, "between 0 and 1"),
-    (["a", "b"], ["a", "b"], float("nan"), "between 0 and 1"),
-])
+@pytest.mark.parametrize(
+    "units, groups, fraction, message",
+    [
+        ([], [], 0.25, "two groups"),
+        (["a"], ["a"], 0.25, "two groups"),
+        (["a_left", "a_right"], ["a", "a"], 0.5, "two groups"),
+        (["a", "b"], ["a"], 0.5, "2 units but 1 groups"),
+        (["a", "b"], ["a", "b"], 0.0, "between 0 and 1"),
+        (["a", "b"], ["a", "b"], 1.0, "between 0 and 1"),
+        (["a", "b"], ["a", "b"], float("nan"), "between 0 and 1"),
+    ],
+)
 def test_a_split_that_cannot_be_is_explained(units, groups, fraction, message):
     with pytest.raises(InputError, match=message):
         stratified_group_split(units, groups, fraction, 0)
@@ -109,8 +112,10 @@ def test_a_stratified_split_depends_on_no_order(seed, shuffler):
     order = list(range(len(names)))
     shuffler.shuffle(order)
     shuffled = [names[i] for i in order]
-    for divide in (lambda units, held: stratified_group_split(units, [base(u) for u in units], 0.25, seed, held),
-                   lambda units, held: stratified_group_kfold(units, [base(u) for u in units], held, 4, seed)):
+    for divide in (
+        lambda units, held: stratified_group_split(units, [base(u) for u in units], 0.25, seed, held),
+        lambda units, held: stratified_group_kfold(units, [base(u) for u in units], held, 4, seed),
+    ):
         first = dict(zip(names, divide(names, presence)))
         assert dict(zip(shuffled, divide(shuffled, presence[order]))) == first
         assert all(first[name] == first[name.replace("_left", "_right")] for name in names)

@@ -21,8 +21,11 @@ from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.utils.errors import InputError
 
 ANNOTATIONS = "Third ABAW Annotations"
-HEADERS = {"VA_Estimation": "valence,arousal", "EXPR_Classification": ",".join(EXPRESSIONS),
-           "AU_Detection": ",".join(ACTION_UNITS)}
+HEADERS = {
+    "VA_Estimation": "valence,arousal",
+    "EXPR_Classification": ",".join(EXPRESSIONS),
+    "AU_Detection": ",".join(ACTION_UNITS),
+}
 SMALL = {"videos": 4, "frames": 14, "stills": 18, "identities": 6}
 
 
@@ -85,9 +88,15 @@ def test_annotations_line_by_line(made, challenge):
 
 def test_every_class_and_action_unit_in_train_and_validation(made):
     for split in ("Train_Set", "Validation_Set"):
-        read = {challenge: np.concatenate([np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2) for path in
-                                           sorted((made / ANNOTATIONS / f"{challenge}_Challenge" / split).iterdir())])
-                for challenge in HEADERS}
+        read = {
+            challenge: np.concatenate(
+                [
+                    np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+                    for path in sorted((made / ANNOTATIONS / f"{challenge}_Challenge" / split).iterdir())
+                ]
+            )
+            for challenge in HEADERS
+        }
         assert set(read["EXPR_Classification"].ravel()) >= set(range(8))
         assert ((read["AU_Detection"] == 1).sum(axis=0) > 5).all()
 
@@ -143,12 +152,29 @@ def test_everyone_is_someone_else():
 def test_parameters_are_recorded(made):
     record = json.loads((made / "synthetic.json").read_text())
     assert {name: record[name] for name in ("seed", "videos", "frames", "stills", "identities")} == {
-        "seed": 0, "videos": 7, "frames": 192, "stills": 48, "identities": 6}
+        "seed": 0,
+        "videos": 7,
+        "frames": 192,
+        "stills": 48,
+        "identities": 6,
+    }
     assert record["version"] >= 1
 
 
-BANDS = {"AU1": (10, 44), "AU2": (10, 42), "AU4": (22, 46), "AU6": (27, 76), "AU7": (34, 56), "AU10": (58, 92),
-         "AU12": (52, 92), "AU15": (72, 96), "AU23": (66, 94), "AU24": (70, 94), "AU25": (74, 96), "AU26": (62, 112)}
+BANDS = {
+    "AU1": (10, 44),
+    "AU2": (10, 42),
+    "AU4": (22, 46),
+    "AU6": (27, 76),
+    "AU7": (34, 56),
+    "AU10": (58, 92),
+    "AU12": (52, 92),
+    "AU15": (72, 96),
+    "AU23": (66, 94),
+    "AU24": (70, 94),
+    "AU25": (74, 96),
+    "AU26": (62, 112),
+}
 """Rows of the crop, eyes near 43 and mouth near 83, in which each action unit should move the picture."""
 
 
@@ -192,10 +218,16 @@ def test_labels_are_smooth_in_time(made):
     assert 12 < np.mean(runs) < 60
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"videos": 3}, "videos is 3"), ({"frames": 5}, "frames is 5"), ({"seed": -1}, "seed is -1"),
-    ({"stills": 5, "identities": 6}, "stills is 5"), ({"identities": 2}, "identities is 2"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"videos": 3}, "videos is 3"),
+        ({"frames": 5}, "frames is 5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"stills": 5, "identities": 6}, "stills is 5"),
+        ({"identities": 2}, "identities is 2"),
+    ],
+)
 def test_numbers_too_small_are_refused(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
         make(tmp_path / "set", **SMALL | arguments)

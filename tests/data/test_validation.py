@@ -43,11 +43,18 @@ def test_folds_are_judged_before_any_work(tmp_path):
         validate_dataset(Protocol(folds=5), small_abaw3(tmp_path), ["expr"])
 
 
-@pytest.mark.parametrize("videos, protocol, message", [
-    (("video2", "video3"), Protocol(), "labelled rows of the validation split of task 'expr' has a crop"),
-    (("7-30-640x480", "video1_left"), Protocol(), "labelled rows of the train split of task 'expr' has a crop"),
-    (("video1_left",), Protocol(folds=2), "held out for choosing has no crop for any of its 5 rows.*protocol.folds"),
-])
+@pytest.mark.parametrize(
+    "videos, protocol, message",
+    [
+        (("video2", "video3"), Protocol(), "labelled rows of the validation split of task 'expr' has a crop"),
+        (("7-30-640x480", "video1_left"), Protocol(), "labelled rows of the train split of task 'expr' has a crop"),
+        (
+            ("video1_left",),
+            Protocol(folds=2),
+            "held out for choosing has no crop for any of its 5 rows.*protocol.folds",
+        ),
+    ],
+)
 def test_labels_without_any_crop_are_refused(tmp_path, videos, protocol, message):
     root = small_abaw3(tmp_path)
     for video in videos:

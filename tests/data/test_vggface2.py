@@ -42,13 +42,16 @@ def test_the_list_may_lie_under_meta(tmp_path):
     assert source.summary() == (("boxes", "meta/bb_landmark/loose_bb_train.csv, meta/bb_landmark/loose_bb_test.csv"),)
 
 
-@pytest.mark.parametrize(("rows", "words"), [
-    (["n000002/0001_01,1,2,3"], ":2: 4 columns, but there must be 5"),
-    (["n000002/0001_01,1,2,3,4", "n000002/0002_01,1,two,3,4"], ":3: Y is 'two', not a number; write a number of"),
-    (["n000002/0001_01,1,2,0,4"], ":2: the box is 0 wide and 4 high; both must be above 0"),
-    (["n000002/0001_01,1,2,,4"], ":2: W is "),
-    ([], ":1: no row follows the header"),
-])
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["n000002/0001_01,1,2,3"], ":2: 4 columns, but there must be 5"),
+        (["n000002/0001_01,1,2,3,4", "n000002/0002_01,1,two,3,4"], ":3: Y is 'two', not a number; write a number of"),
+        (["n000002/0001_01,1,2,0,4"], ":2: the box is 0 wide and 4 high; both must be above 0"),
+        (["n000002/0001_01,1,2,,4"], ":2: W is "),
+        ([], ":1: no row follows the header"),
+    ],
+)
 def test_a_malformed_row_is_named(tmp_path, rows, words):
     path = write(vggface2(tmp_path) / "bb_landmark/loose_bb_train.csv", "NAME_ID,X,Y,W,H", *rows)
     with pytest.raises(InputError) as caught:
@@ -56,11 +59,14 @@ def test_a_malformed_row_is_named(tmp_path, rows, words):
     assert str(caught.value).startswith(f"{path}{words}")
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    (b"NAME_ID,X,Y,W\n", ":1: no column H; the columns are NAME_ID, X, Y, W"),
-    (b"", ":1: no column NAME_ID .*the file is empty"),
-    (b"NAME_ID,X,Y,W,H\n\xff\xfe,1,2,3,4\n", ": not a text file"),
-])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"NAME_ID,X,Y,W\n", ":1: no column H; the columns are NAME_ID, X, Y, W"),
+        (b"", ":1: no column NAME_ID .*the file is empty"),
+        (b"NAME_ID,X,Y,W,H\n\xff\xfe,1,2,3,4\n", ": not a text file"),
+    ],
+)
 def test_a_list_that_is_none_is_refused(tmp_path, content, words):
     path = vggface2(tmp_path) / "bb_landmark/loose_bb_train.csv"
     path.write_bytes(content)
@@ -77,8 +83,7 @@ def test_what_is_no_image_of_an_identity_is_left_out(tmp_path):
     source = open_stills(tmp_path)
     assert source.stills("train").subjects == ("n000002", "n000009", "n000010")
     assert source.excluded_counts("train") == {"in the list of boxes without an image file": 1}
-    said = {problem.kind: problem.message for problem in source.find_problems()
-            if "test" not in problem.file.name}
+    said = {problem.kind: problem.message for problem in source.find_problems() if "test" not in problem.file.name}
     assert said["empty identity"] == "1 identities have no image, the first n000003; they are left out"
     assert said["one image"] == "1 identities have one image only, the first n000010"
     assert said["no box"].startswith("3 of 5 images have no box here, the first n000002/0003_02")

@@ -14,14 +14,22 @@ from harness.utils.errors import InputError
 from harness.utils.store import Store
 
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
-COUNTS = {"table_expr": 6 * 3 * 2, "table_va": 6 * 3 * 2, "table_au": 6 * 3 * 2, "table_smoothing": 11 + 11 + 14,
-          "table_mtl": 6 * 2 * 3, "abaw4_mtl": 3 + 2 * 2}
+COUNTS = {
+    "table_expr": 6 * 3 * 2,
+    "table_va": 6 * 3 * 2,
+    "table_au": 6 * 3 * 2,
+    "table_smoothing": 11 + 11 + 14,
+    "table_mtl": 6 * 2 * 3,
+    "abaw4_mtl": 3 + 2 * 2,
+}
 TABLES = tuple(COUNTS)
 
 
 def expanded(recipe):
-    backbones = tuple(PreparedBackbone(name, f"checkpoint {name}", f"{name} hash", False, 4_000_000, f"{name} entry",
-                                       AFFECTNET) for name in recipe.all_backbones())
+    backbones = tuple(
+        PreparedBackbone(name, f"checkpoint {name}", f"{name} hash", False, 4_000_000, f"{name} entry", AFFECTNET)
+        for name in recipe.all_backbones()
+    )
     prepared = PreparedInputs(
         Path("data"), Store("store"), "affwild2", True, "images", dict.fromkeys(recipe.tasks, "labels"), backbones
     )
@@ -57,15 +65,34 @@ def test_the_tables_hold_the_published_figures():
     """Each of the author's figures on this data has a run of its own beside it."""
     jobs = [job.configuration for job in expanded(find_recipe("abaw3_tables"))]
     backbones = dict(zip((c.entry for c in jobs), (job.backbone for job in expanded(find_recipe("abaw3_tables")))))
-    ours = {(backbones[c.entry], c.task, c.features, c.head.kind, c.head.hidden, c.smoothing.largest and
-             c.smoothing.kernels[0], c.smoothing.largest) for c in jobs}
-    theirs = [record for record in published_figures() if record.dataset == DATASET and "head" in record.config
-              and record.features and record.radius <= 250]
-    absent = {(r.backbone, r.task) for r in theirs
-              if (r.backbone, r.task, r.features, r.head, r.config["head"]["hidden"], r.radius and r.kernel, r.radius)
-              not in ours}
-    assert len(theirs) > 80 and absent == {("enet_b0_8_va_mtl", "expr"), ("mobilevit", "expr"),
-                                           ("mobilefacenet", "expr")}, "those are of later years"
+    ours = {
+        (
+            backbones[c.entry],
+            c.task,
+            c.features,
+            c.head.kind,
+            c.head.hidden,
+            c.smoothing.largest and c.smoothing.kernels[0],
+            c.smoothing.largest,
+        )
+        for c in jobs
+    }
+    theirs = [
+        record
+        for record in published_figures()
+        if record.dataset == DATASET and "head" in record.config and record.features and record.radius <= 250
+    ]
+    absent = {
+        (r.backbone, r.task)
+        for r in theirs
+        if (r.backbone, r.task, r.features, r.head, r.config["head"]["hidden"], r.radius and r.kernel, r.radius)
+        not in ours
+    }
+    assert len(theirs) > 80 and absent == {
+        ("enet_b0_8_va_mtl", "expr"),
+        ("mobilevit", "expr"),
+        ("mobilefacenet", "expr"),
+    }, "those are of later years"
 
 
 def test_the_heads_are_the_papers():
@@ -81,11 +108,21 @@ def test_the_heads_are_the_papers():
 
 def test_the_separate_network_is_that_of_the_fourth_challenge():
     head: HeadConfig = importlib.import_module("experiments._paper").SEPARATE_SCORES
-    kinds = {name: (head.part(name).kind, head.part(name).epochs, head.part(name).keep, head.part(name).l2,
-                    head.features(name, "embeddings+scores")) for name in ("expr", "va", "au")}
-    assert kinds == {"expr": ("logistic_regression", 10, "accuracy", 1 / 512, "embeddings+scores"),
-                     "va": ("logistic_regression", 20, "loss", 1 / 512, "scores"),
-                     "au": ("mlp", 10, "loss", 0.0, "embeddings+scores")}
+    kinds = {
+        name: (
+            head.part(name).kind,
+            head.part(name).epochs,
+            head.part(name).keep,
+            head.part(name).l2,
+            head.features(name, "embeddings+scores"),
+        )
+        for name in ("expr", "va", "au")
+    }
+    assert kinds == {
+        "expr": ("logistic_regression", 10, "accuracy", 1 / 512, "embeddings+scores"),
+        "va": ("logistic_regression", 20, "loss", 1 / 512, "scores"),
+        "au": ("mlp", 10, "loss", 0.0, "embeddings+scores"),
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in recipe_names(Recipe) if name not in ("quickstart",)])

@@ -48,8 +48,16 @@ def test_outputs_are_activated_as_the_task_does(task, random):
 
 
 def entry_of(dtype, score_labels=()):
-    return FeatureEntry(Path("entry"), "", {"label": "small", "score_labels": score_labels}, "", dtype,
-                        {"embeddings": 5, "scores": 9}, {}, ())
+    return FeatureEntry(
+        Path("entry"),
+        "",
+        {"label": "small", "score_labels": score_labels},
+        "",
+        dtype,
+        {"embeddings": 5, "scores": 9},
+        {},
+        (),
+    )
 
 
 def separate_model(dtype):
@@ -68,8 +76,10 @@ def separate_model(dtype):
 @pytest.mark.parametrize("model_of", (separate_model, lambda dtype: ZeroShotModel(entry_of(dtype, AFFECTNET_AND_MORE))))
 def test_the_heads_of_a_run_give_what_its_model_predicts(model_of, dtype, random):
     model = model_of(dtype)
-    arrays = {"embeddings": random.normal(0, 3, (60, 5)).astype(np.float32),
-              "scores": random.normal(0, 3, (60, 9)).astype(np.float32)}
+    arrays = {
+        "embeddings": random.normal(0, 3, (60, 5)).astype(np.float32),
+        "scores": random.normal(0, 3, (60, 9)).astype(np.float32),
+    }
     expected = model.predict_arrays(feature_columns(model.features, arrays, dtype))
     network = make_network(model, backbones.load("tiny_resnet@random"))
     found = network.heads(*map(torch.from_numpy, arrays.values())).detach().numpy()
@@ -92,8 +102,7 @@ def test_each_network_reads_its_own_features_rounded_as_they_were_stored(rounded
 def test_the_whole_normalises_by_itself(random):
     network = with_random_head(backbones.load("tiny_resnet@random"), TASKS["expr"])
     crops = random.integers(0, 256, (2, network.size, network.size, 3), dtype=np.uint8)
-    pixels = torch.from_numpy(np.ascontiguousarray(
-        backbones.normalize(crops, network.backbone.spec.preprocessing)))
+    pixels = torch.from_numpy(np.ascontiguousarray(backbones.normalize(crops, network.backbone.spec.preprocessing)))
     with torch.no_grad():
         embeddings, scores = network.backbone(pixels)
         outputs, embedding = torch_module(network, embedding=True)(torch.from_numpy(crops))
@@ -112,5 +121,8 @@ def test_a_fresh_head_is_the_same_every_time_and_counts_among_the_costs():
     width = backbone.embedding_width
     assert one.cost.parameters - bare.cost.parameters == 22 * (width + 1)
     assert one.cost.macs - bare.cost.macs == 22 * width
-    assert (one.outputs(False), one.outputs(True), bare.outputs(False)) == (("outputs",), ("outputs", "embedding"),
-                                                                           ("embedding",))
+    assert (one.outputs(False), one.outputs(True), bare.outputs(False)) == (
+        ("outputs",),
+        ("outputs", "embedding"),
+        ("embedding",),
+    )

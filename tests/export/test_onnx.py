@@ -44,7 +44,8 @@ def test_a_file_gives_what_torch_gives_and_each_output_under_its_own_name(networ
     np.testing.assert_allclose(found["outputs"], expected[0], atol=2e-6)
     np.testing.assert_allclose(found["embedding"], expected[1], atol=1e-5 * np.ptp(expected[1]))
     np.testing.assert_array_equal(
-        found["outputs"], np.hstack([found[name] for name in ("valence_arousal", "expression", "action_units")]))
+        found["outputs"], np.hstack([found[name] for name in ("valence_arousal", "expression", "action_units")])
+    )
     np.testing.assert_allclose(found["expression"].sum(axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(model(crops[:1])["outputs"].shape, (1, 22))
 
@@ -69,8 +70,9 @@ def test_fewer_bits_are_smaller_files_that_stay_near(network, crops, expected, t
 
 
 def test_a_backbone_that_came_as_onnx_is_exported_too(tmp_path):
-    backbones.import_file(pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean",
-                          tmp_path / "store")
+    backbones.import_file(
+        pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean", tmp_path / "store"
+    )
     backbone = backbones.load("mean", tmp_path / "store")
     made = with_random_head(backbone, TASKS["va"])
     crop = np.random.default_rng(0).integers(0, 256, (3, made.size, made.size, 3), dtype=np.uint8)

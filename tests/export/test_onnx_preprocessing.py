@@ -15,8 +15,9 @@ SIDES = ((112, 112), (64, 64), (96, 96), (1, 1), (50, 70), (301, 299), (96, 80))
 
 
 def session(preprocessing, resizing=True):
-    model = helper.make_model(preprocessing_graph(preprocessing, resizing), opset_imports=[helper.make_opsetid("", 20)],
-                              ir_version=10)
+    model = helper.make_model(
+        preprocessing_graph(preprocessing, resizing), opset_imports=[helper.make_opsetid("", 20)], ir_version=10
+    )
     onnx.checker.check_model(model)
     return onnxruntime.InferenceSession(model.SerializeToString())
 

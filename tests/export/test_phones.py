@@ -37,8 +37,9 @@ def network():
 @pytest.fixture(scope="module")
 def crops(network, small_set):
     paths = sorted(small_set.rglob("*.jpg"))[::11][:40]
-    return resize_batch([np.asarray(Image.open(path).convert("RGB")) for path in paths],
-                      network.backbone.spec.preprocessing)
+    return resize_batch(
+        [np.asarray(Image.open(path).convert("RGB")) for path in paths], network.backbone.spec.preprocessing
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,9 @@ def expected(network, crops):
 def written(form, network, crops, tmp_path_factory):
     """Path by precision."""
     folder = tmp_path_factory.mktemp(form.name)
-    return {precision: form.write(network, folder, precision, crops[::2], embedding=True)
-            for precision in form.precisions}
+    return {
+        precision: form.write(network, folder, precision, crops[::2], embedding=True) for precision in form.precisions
+    }
 
 
 def test_a_file_gives_what_torch_gives(form, written, crops, expected):
@@ -93,8 +95,9 @@ def test_a_file_that_is_none_is_refused(form, tmp_path):
 
 
 def test_a_backbone_that_came_as_onnx_is_refused(form, tmp_path):
-    backbones.import_file(pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean",
-                          tmp_path / "store")
+    backbones.import_file(
+        pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean", tmp_path / "store"
+    )
     network = with_random_head(backbones.load("mean", tmp_path / "store"), TASKS["va"])
     with pytest.raises(InputError, match="came as an ONNX file.*--format onnx or openvino"):
         form.write(network, tmp_path, "float32", np.zeros((0, 8, 8, 3), np.uint8))

@@ -73,12 +73,19 @@ def test_second_extraction_needs_no_torch_and_writes_nothing(crops, whole, tmp_p
     cache = tmp_path / "hashes.json"
     backbones.get_info("tiny_mobilenet", None, cache)
     before = {path: path.stat().st_mtime_ns for path in whole.root.rglob("*")}
-    script = ("import sys, pathlib, backbones; from harness.features.extraction import extract;"
-              "from harness.features.store import FeatureStore; from tests.helpers.crop_folders import Crops;"
-              "info = backbones.get_info('tiny_mobilenet', None, pathlib.Path(sys.argv[3]));"
-              "print(extract(Crops(sys.argv[1]), info, FeatureStore(sys.argv[2])).key, 'torch' in sys.modules)")
-    result = subprocess.run([sys.executable, "-c", script, crops.root, whole.root, cache], cwd=ROOT,
-                            capture_output=True, text=True, check=True)
+    script = (
+        "import sys, pathlib, backbones; from harness.features.extraction import extract;"
+        "from harness.features.store import FeatureStore; from tests.helpers.crop_folders import Crops;"
+        "info = backbones.get_info('tiny_mobilenet', None, pathlib.Path(sys.argv[3]));"
+        "print(extract(Crops(sys.argv[1]), info, FeatureStore(sys.argv[2])).key, 'torch' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, crops.root, whole.root, cache],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     key, torch_loaded = result.stdout.split()
     assert torch_loaded == "False" and (whole.root / key).is_dir()
     assert {path: path.stat().st_mtime_ns for path in whole.root.rglob("*")} == before
@@ -108,8 +115,13 @@ extract(Crops(sys.argv[1]), backbones.load("tiny_mobilenet@random"), FeatureStor
 
 
 def started(crops, store, *more):
-    return subprocess.Popen([sys.executable, "-c", EXTRACT, str(crops.root), str(store), *more], cwd=ROOT,
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", EXTRACT, str(crops.root), str(store), *more],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def test_killed_and_resumed_gives_the_same_bytes(crops, tiny, whole, tmp_path):
@@ -149,7 +161,10 @@ def test_corrupt_crops_are_named_and_missing(tiny, tmp_path):
     (images / "b" / "00001.jpg").write_text("not an image")
     entry = extract(crops, tiny, FeatureStore(tmp_path / "features"))
     assert [(fault["image"], fault["frame"]) for fault in entry.corrupt] == [
-        ("a/00002.jpg", 2), ("a/00004.jpg", 4), ("b/00001.jpg", 1)]
+        ("a/00002.jpg", 2),
+        ("a/00004.jpg", 4),
+        ("b/00001.jpg", 1),
+    ]
     assert "empty" in entry.corrupt[0]["reason"] and "not an image" in entry.corrupt[2]["reason"]
     np.testing.assert_array_equal(entry.frames("a"), [1, 3, 5])
     assert entry.sequences == {"a": 3, "b": 0}

@@ -74,8 +74,10 @@ def test_what_was_begun_with_one_engine_is_finished_with_it(crops, tiny, tmp_pat
 
 def test_an_engine_asked_for_too_late_is_told_who_came_before(crops, tiny, tmp_path):
     extracted(crops, tiny, tmp_path)
-    for name, words in (("torch channels-last", []), ("torch", ["these features are there already, by torch "
-                                                                "channels-last; nothing is computed by torch"])):
+    for name, words in (
+        ("torch channels-last", []),
+        ("torch", ["these features are there already, by torch channels-last; nothing is computed by torch"]),
+    ):
         entry, said = extracted(crops, tiny, tmp_path, name=name)
         assert said == words and entry.engine == "torch channels-last"
 
@@ -119,9 +121,14 @@ def test_reduced_precision_is_another_entry_with_its_difference(crops, tiny, pla
     assert (values != exact).any() and cosines.min() > 0.99
 
 
-@pytest.mark.parametrize("how, message", [({"name": "onnxruntim"}, "unknown engine 'onnxruntim'; did you mean onnx"),
-                                          ({"name": "onnxruntime", "compute": "bf16"}, "does not compute in bf16; use"),
-                                          ({"compute": "bf61"}, "unknown precision 'bf61'")])
+@pytest.mark.parametrize(
+    "how, message",
+    [
+        ({"name": "onnxruntim"}, "unknown engine 'onnxruntim'; did you mean onnx"),
+        ({"name": "onnxruntime", "compute": "bf16"}, "does not compute in bf16; use"),
+        ({"compute": "bf61"}, "unknown precision 'bf61'"),
+    ],
+)
 def test_what_cannot_be_had_says_what_can(crops, tiny, tmp_path, how, message):
     with pytest.raises(BackboneError, match=message):
         extracted(crops, tiny, tmp_path, **how)

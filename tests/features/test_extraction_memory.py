@@ -31,6 +31,12 @@ class Lazily(Mapping):
 def test_paths_of_a_whole_set_are_never_in_memory_at_once(tmp_path):
     crops, alive = write_crops(tmp_path / "set", {f"v{i}": range(1, 129) for i in range(10)}), []
     crops.sequences = Lazily(crops.sequences)
-    extract(crops, backbones.load("tiny_mobilenet@random"), FeatureStore(tmp_path / "features"), threads=1,
-            images="0" * 16, progress=lambda *_: alive.append(len(crops.sequences.alive)))
+    extract(
+        crops,
+        backbones.load("tiny_mobilenet@random"),
+        FeatureStore(tmp_path / "features"),
+        threads=1,
+        images="0" * 16,
+        progress=lambda *_: alive.append(len(crops.sequences.alive)),
+    )
     assert 2 <= max(alive) <= 6

@@ -21,12 +21,21 @@ def make_entry(root, lengths, width=5, dtype="float16", step=1):
     store = FeatureStore(root)
     for number, (name, length) in enumerate(lengths.items()):
         base = 100 * number + np.arange(length)[:, None]
-        store.write_sequence("key", name, {
-            "embeddings": (base + np.arange(width) / 8).astype(dtype),
-            "scores": -base.repeat(2, axis=1).astype(dtype),
-            "frames": np.arange(1, length * step + 1, step, dtype=np.int32)}, [])
-    return store.complete("key", sorted(lengths), {"backbone": {}, "data_digest": "d", "dtype": dtype,
-                                                   "widths": {"embeddings": width, "scores": 2}})
+        store.write_sequence(
+            "key",
+            name,
+            {
+                "embeddings": (base + np.arange(width) / 8).astype(dtype),
+                "scores": -base.repeat(2, axis=1).astype(dtype),
+                "frames": np.arange(1, length * step + 1, step, dtype=np.int32),
+            },
+            [],
+        )
+    return store.complete(
+        "key",
+        sorted(lengths),
+        {"backbone": {}, "data_digest": "d", "dtype": dtype, "widths": {"embeddings": width, "scores": 2}},
+    )
 
 
 @pytest.fixture
@@ -112,8 +121,11 @@ def test_rows_may_jump_repeat_and_go_backwards(tmp_path):
     entry = make_entry(tmp_path, {"a": 5000, "b": 300}, width=3, dtype="float32")
     random = np.random.default_rng(0)
     pairs = [("a", t) for t in range(1, 5001) if t % 7 and t % 64 < 40] + [("b", t) for t in range(300, 0, -1)]
-    pairs += [("a", t) for t in range(1, 5001, 100)] + [("b", 5)] * 10 + [("a", int(t)) for t in
-                                                                         random.integers(1, 5001, 300)]
+    pairs += (
+        [("a", t) for t in range(1, 5001, 100)]
+        + [("b", 5)] * 10
+        + [("a", int(t)) for t in random.integers(1, 5001, 300)]
+    )
     pairs += [("a", t) for start in range(1, 4000, 50) for t in (start, start, start + 2, start + 3)]
     matrix = FeatureMatrix(entry, "embeddings", labels_of(pairs), memory=0)
     expected = np.array([(100 if name == "b" else 0) + frame - 1 for name, frame in pairs], np.float32)
@@ -138,9 +150,11 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
 def test_many_sequences_are_read_with_few_files_open(tmp_path):
     names = {f"v{i:03d}": 3 for i in range(600)}
     make_entry(tmp_path, names)
-    work = ("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))\n"
-            "from tests.features.test_matrix import count_of_values\n"
-            f"print(count_of_values({str(tmp_path)!r}))")
+    work = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))\n"
+        "from tests.features.test_matrix import count_of_values\n"
+        f"print(count_of_values({str(tmp_path)!r}))"
+    )
     done = subprocess.run([sys.executable, "-c", work], cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.stdout.split() == ["1800"], done.stderr
 
@@ -150,19 +164,29 @@ def count_of_values(root: str) -> int:
     entry = FeatureStore(Path(root)).entry("key")
     labels = labels_of([(name, frame) for name in entry.sequences for frame in (1, 2, 3)])
     matrix = FeatureMatrix(entry, "embeddings", labels, 0)
-    return len({(row, values[0].tobytes()) for seed in range(2) for rows, batch in matrix.batches(64, seed, 0)
-                for row, values in zip(rows.tolist(), batch[:, None])})
+    return len(
+        {
+            (row, values[0].tobytes())
+            for seed in range(2)
+            for rows, batch in matrix.batches(64, seed, 0)
+            for row, values in zip(rows.tolist(), batch[:, None])
+        }
+    )
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (lambda path: path.write_bytes(path.read_bytes()[:-500]), r"read \(ends before its row 4000\)"),
-    (lambda path: path.write_bytes(b"nonsense"), "embeddings.npy cannot be read"),
-    (lambda path: path.write_bytes(b""), "embeddings.npy cannot be read"),
-    (lambda path: np.save(path, np.zeros(7, np.float16)), r"\(holds \[7\] of float16, not \[T, 5\] of float16\)"),
-    (lambda path: np.save(path, np.zeros((4000, 6), np.float16)), r"holds \[4000, 6\] of float16, not \[T, 5\]"),
-    (lambda path: np.save(path, np.zeros((4000, 5))), "of float64, not"),
-    (lambda path: np.save(path, np.asfortranarray(np.zeros((4000, 5), np.float16))), "of float16 by columns"),
-    (lambda path: path.unlink(), "embeddings.npy cannot be read")])
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-500]), r"read \(ends before its row 4000\)"),
+        (lambda path: path.write_bytes(b"nonsense"), "embeddings.npy cannot be read"),
+        (lambda path: path.write_bytes(b""), "embeddings.npy cannot be read"),
+        (lambda path: np.save(path, np.zeros(7, np.float16)), r"\(holds \[7\] of float16, not \[T, 5\] of float16\)"),
+        (lambda path: np.save(path, np.zeros((4000, 6), np.float16)), r"holds \[4000, 6\] of float16, not \[T, 5\]"),
+        (lambda path: np.save(path, np.zeros((4000, 5))), "of float64, not"),
+        (lambda path: np.save(path, np.asfortranarray(np.zeros((4000, 5), np.float16))), "of float16 by columns"),
+        (lambda path: path.unlink(), "embeddings.npy cannot be read"),
+    ],
+)
 @pytest.mark.parametrize("memory", [0, 2**30])
 def test_damaged_arrays_are_named_with_what_to_do(tmp_path, spoil, words, memory):
     entry = make_entry(tmp_path, {"a": 4000})
@@ -188,8 +212,9 @@ def test_whole_sequences_for_prediction(entry):
     np.testing.assert_array_equal(entry.frames("a"), np.arange(1, 20, 2))
     np.testing.assert_array_equal(np.concatenate(blocks)[:, 0], np.arange(10))
     assert list(iter_sequence(entry, "embeddings", "c")) == []
-    np.testing.assert_array_equal(next(iter_sequence(entry, "scores", "b")), [[-100] * 2, [-101] * 2, [-102] * 2,
-                                                                                [-103] * 2])
+    np.testing.assert_array_equal(
+        next(iter_sequence(entry, "scores", "b")), [[-100] * 2, [-101] * 2, [-102] * 2, [-103] * 2]
+    )
 
 
 def test_noise_knows_the_frame_and_nothing_else(tmp_path, labels):

@@ -26,7 +26,8 @@ def test_two_architectures_with_the_same_weights_are_two_entries(pair, tmp_path)
     store = FeatureStore(tmp_path)
     assert len({store.key(backbone, "data", "float16") for backbone in pair}) == 2
     assert [store.key(backbones.get_info(f"{name}@random"), "data", "float16") for name in SAME] == [
-        store.key(backbone, "data", "float16") for backbone in pair]
+        store.key(backbone, "data", "float16") for backbone in pair
+    ]
 
 
 def test_an_architecture_that_overrides_a_card_is_another_entry(pair, tmp_path):
@@ -40,7 +41,13 @@ def test_an_architecture_that_overrides_a_card_is_another_entry(pair, tmp_path):
 
 def test_a_key_has_every_part_in_it():
     whole = ("timm:a", "w", {"input_size": 64}, "d", "float16")
-    others = [("timm:b", *whole[1:]), ("timm:a", "v", *whole[2:]), (*whole[:2], {"input_size": 65}, *whole[3:]),
-              (*whole[:3], "e", "float16"), (*whole[:4], "float32"), (*whole, "bf16")]
+    others = [
+        ("timm:b", *whole[1:]),
+        ("timm:a", "v", *whole[2:]),
+        (*whole[:2], {"input_size": 65}, *whole[3:]),
+        (*whole[:3], "e", "float16"),
+        (*whole[:4], "float32"),
+        (*whole, "bf16"),
+    ]
     assert entry_key(*whole) == entry_key(*whole, "float32")
     assert len({entry_key(*parts) for parts in (whole, *others)}) == 7

@@ -5,7 +5,7 @@ import json
 import backbones
 from harness.cli import main
 
-RECIPE = '''
+RECIPE = """
 from harness import Augmentation, BackboneRecipe, Expressions, Identities, Schedule, StillsConfig
 
 recipe = BackboneRecipe(
@@ -19,7 +19,7 @@ recipe = BackboneRecipe(
         threads=1,
     ),
 )
-'''
+"""
 STAGES = {"identities-all": 1, "expressions-head": 1, "expressions-all": 4}
 
 

@@ -8,8 +8,13 @@ from harness.data.image_table import ImageTable
 from harness.training.backbones.train import train_stills
 
 QUICK = StillsConfig(
-    "tiny_mobilenet@random", Identities(Schedule(10)), Expressions(Schedule(8), held_out=0.25),
-    Augmentation(0.0, flip=False), batch_size=8, threads=1)
+    "tiny_mobilenet@random",
+    Identities(Schedule(10)),
+    Expressions(Schedule(8), held_out=0.25),
+    Augmentation(0.0, flip=False),
+    batch_size=8,
+    threads=1,
+)
 SHORT = dataclasses.replace(QUICK, identities=Identities(Schedule(1)), expressions=Expressions(Schedule(1)))
 CPU = Hardware("cpu")
 
@@ -19,8 +24,9 @@ def expressions(**fields):
 
 
 def train(table, folder, config=QUICK, **options):
-    return train_stills(config, table.stills("train"), table.stills("validation"), folder,
-                        **{"hardware": CPU, **options})
+    return train_stills(
+        config, table.stills("train"), table.stills("validation"), folder, **{"hardware": CPU, **options}
+    )
 
 
 def weights(trained):

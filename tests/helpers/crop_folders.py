@@ -60,5 +60,8 @@ def labels_of(rows, expr=None):
 def contents(folder):
     """Bytes of every visible file under a folder, by relative path."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files
-            if not any(part.startswith(".") for part in path.relative_to(folder).parts)}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in files
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }

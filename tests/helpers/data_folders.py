@@ -50,8 +50,9 @@ def small_abaw3(root: Path, annotations=ANNOTATIONS, folder="cropped") -> Path:
             crops(root, video, range(1, 6), folder)
             annotate(root, EXPR, split, video, [0, 1, 4, -1, 7], annotations)
             annotate(root, VA, split, video, ["0.1,0.2", "-1,1", "-5,-5", "0.5,-5", "0,0.031"], annotations)
-            annotate(root, AU, split, video, [ABSENT, ",".join("1" * 12), "-1" + ",0" * 11, ABSENT, ABSENT],
-                     annotations)
+            annotate(
+                root, AU, split, video, [ABSENT, ",".join("1" * 12), "-1" + ",0" * 11, ABSENT, ABSENT], annotations
+            )
         rows = [f"{video}/{frame:05d}.jpg,0.5,-0.25,{frame},{ABSENT}" for video in videos for frame in (1, 4)]
         name = "train_set.txt" if split == "Train_Set" else "validation_set.txt"
         write(root / annotations / "MTL_Challenge" / name, MTL_HEADER, *rows)

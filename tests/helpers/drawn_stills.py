@@ -29,8 +29,8 @@ def draw(root: Path, subjects: int = 6, each: int = 16, seed: int = 0, annotated
         for number in range(each):
             expression = number % CLASSES
             pixels = random.normal(120, 8, (48, 48, 3))
-            pixels[7 * subject:7 * subject + 6, :10] = 0
-            pixels[6 + 10 * expression:12 + 10 * expression, 14:46] = 255
+            pixels[7 * subject : 7 * subject + 6, :10] = 0
+            pixels[6 + 10 * expression : 12 + 10 * expression, 14:46] = 255
             name = f"images/s{subject}_{number:02d}.png"
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / name)
             split = "validation" if subject % 3 == 2 else "train"

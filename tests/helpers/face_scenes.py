@@ -33,11 +33,12 @@ def frame(width: int, height: int, people: Iterable[tuple[int, float, float, int
     """uint8 [height, width, 3]; people: who, x and y of the centre, side of the drawing in pixels."""
     pixels = np.full((height, width, 3), wall(), np.uint8)
     for who, x, y, side in people:
-        face = cv2.resize(drawing(who, degrees), (side, side), interpolation=cv2.INTER_AREA if side < 112
-                          else cv2.INTER_CUBIC)
+        face = cv2.resize(
+            drawing(who, degrees), (side, side), interpolation=cv2.INTER_AREA if side < 112 else cv2.INTER_CUBIC
+        )
         left, top = round(x - side / 2), round(y - side / 2)
-        own = face[max(-top, 0):height - top, max(-left, 0):width - left]
-        pixels[max(top, 0):top + side, max(left, 0):left + side] = own
+        own = face[max(-top, 0) : height - top, max(-left, 0) : width - left]
+        pixels[max(top, 0) : top + side, max(left, 0) : left + side] = own
     return pixels
 
 

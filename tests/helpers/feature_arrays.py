@@ -32,7 +32,7 @@ class ArrayMatrix:
         self.epochs.append(epoch)
         order = np.random.default_rng([seed, epoch]).permutation(self.rows)
         for start in range(0, len(order), size):
-            rows = order[start:start + size]
+            rows = order[start : start + size]
             yield rows, self.features[rows]
 
     def stored_batches(self, size, seed, epoch):
@@ -55,5 +55,8 @@ def problem(count: int = 1500, width: int = 24, seed: int = 0):
     logits = noisy @ world.standard_normal((width, 8)) + np.array([3, 0, 0, -1, 2, 2, 1, 3])
     affect = np.tanh(noisy @ world.standard_normal((width, 2)) / 4)
     units = noisy @ world.standard_normal((width, 12)) > 2
-    return features, {"expr": logits.argmax(axis=1).astype(np.int64), "va": affect.astype(np.float32),
-                      "au": units.astype(np.int8)}
+    return features, {
+        "expr": logits.argmax(axis=1).astype(np.int64),
+        "va": affect.astype(np.float32),
+        "au": units.astype(np.int8),
+    }

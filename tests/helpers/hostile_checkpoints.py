@@ -45,8 +45,13 @@ def pickled(value: Any, protocol: int = 2) -> bytes:
     return stream.getvalue()
 
 
-def archive(path: Path, data: bytes, storages: dict[str, bytes] | None = None, order: bytes = b"little",
-            compression: int = zipfile.ZIP_STORED) -> Path:
+def archive(
+    path: Path,
+    data: bytes,
+    storages: dict[str, bytes] | None = None,
+    order: bytes = b"little",
+    compression: int = zipfile.ZIP_STORED,
+) -> Path:
     """A zip archive as torch.save lays it out, around any pickle and any storages."""
     with zipfile.ZipFile(path, "w", compression) as file:
         file.writestr("archive/data.pkl", data)

@@ -27,12 +27,18 @@ def keep(store, group, right, seeds=(0, 1, 2), videos=VIDEOS, order=None, same=F
     for seed in seeds:
         arrays = counts(right, seeds[0] if same else seed, videos)
         scored = int(arrays.sum())
-        one = record(group=group, seed=seed, value=float(expression_f1(arrays.sum(axis=0))[0].mean()),
-                     expected_seeds=seeds, **{"annotated": scored, "scored": scored, "units": len(videos), **changes})
+        one = record(
+            group=group,
+            seed=seed,
+            value=float(expression_f1(arrays.sum(axis=0))[0].mean()),
+            expected_seeds=seeds,
+            **{"annotated": scored, "scored": scored, "units": len(videos), **changes},
+        )
         folder = store / "artifacts" / "jobs" / one.job_id
         folder.mkdir(parents=True)
         order = range(len(videos)) if order is None else order
-        np.savez_compressed(folder / "statistics.npz", units=np.array([videos[i] for i in order]),
-                            expr=arrays[list(order)])
+        np.savez_compressed(
+            folder / "statistics.npz", units=np.array([videos[i] for i in order]), expr=arrays[list(order)]
+        )
         made.append(one)
     return made

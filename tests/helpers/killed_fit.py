@@ -8,8 +8,15 @@ from pathlib import Path
 from harness.training.fit import Selection
 from tests.helpers.small_fits import BY_ACCURACY, fitted
 
-EVERYTHING = {"sharpness": 0.05, "average": 0.8, "clip": 1.0, "weight_decay": 0.01, "warmup": 0.2, "epochs": 5,
-              "learning_rate": 0.01}
+EVERYTHING = {
+    "sharpness": 0.05,
+    "average": 0.8,
+    "clip": 1.0,
+    "weight_decay": 0.01,
+    "warmup": 0.2,
+    "epochs": 5,
+    "learning_rate": 0.01,
+}
 
 
 def dying(at: int) -> Selection:

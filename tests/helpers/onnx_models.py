@@ -27,8 +27,15 @@ def timm_network():
 def export(module, batch, outputs, dynamic):
     """The exporter's program of a module; dynamic: any number of pictures, else `batch` of them."""
     shapes = ({0: torch.export.Dim("batch")},) if dynamic else None
-    return torch.onnx.export(module.eval(), (torch.randn(batch, 3, SIZE, SIZE),), dynamo=True, dynamic_shapes=shapes,
-                             input_names=["input"], output_names=outputs, verbose=False)
+    return torch.onnx.export(
+        module.eval(),
+        (torch.randn(batch, 3, SIZE, SIZE),),
+        dynamo=True,
+        dynamic_shapes=shapes,
+        input_names=["input"],
+        output_names=outputs,
+        verbose=False,
+    )
 
 
 def written(path, text):
@@ -43,9 +50,11 @@ def pooled(path, outputs, pixels="float[N,3,8,8] x"):
     """Outputs {name: width}, each the average colour [N, 3] times a matrix of ones."""
     makers, ends = [], []
     for name, width in outputs.items():
-        makers.append(f"shape_{name} = Constant <value = int64[2] {{3, {width}}}> () "
-                      f"ones_{name} = ConstantOfShape <value = float[1] {{1.0}}> (shape_{name}) "
-                      f"{name} = MatMul (mean, ones_{name})")
+        makers.append(
+            f"shape_{name} = Constant <value = int64[2] {{3, {width}}}> () "
+            f"ones_{name} = ConstantOfShape <value = float[1] {{1.0}}> (shape_{name}) "
+            f"{name} = MatMul (mean, ones_{name})"
+        )
         ends.append(f"float[N,{width}] {name}")
     mean = "mean = ReduceMean <axes = [2, 3], keepdims = 0> (x)"
     return written(path, f"g ({pixels}) => ({', '.join(ends)}) {{ {mean} {' '.join(makers)} }}")

@@ -8,16 +8,19 @@ import numpy as np
 from harness.cli import main
 from harness.jobs.predictions import Predictions
 
-NAMES = {"expr": ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other"),
-         "au": ("AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26")}
+NAMES = {
+    "expr": ("Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Other"),
+    "au": ("AU1", "AU2", "AU4", "AU6", "AU7", "AU10", "AU12", "AU15", "AU23", "AU24", "AU25", "AU26"),
+}
 PROBABILITIES = {task: [f"p_{name}" for name in names] for task, names in NAMES.items()}
 
 
 def predict(store, source, out, *arguments, runs=("best:expr",)):
     """The command in this process; its exit code."""
     named = [word for run in runs for word in ("--run", run)]
-    return main(["predict", str(source), *map(str, named), "--store", str(store), "--out", str(out),
-                 *map(str, arguments)])
+    return main(
+        ["predict", str(source), *map(str, named), "--store", str(store), "--out", str(out), *map(str, arguments)]
+    )
 
 
 def rows(out):
@@ -38,5 +41,5 @@ def runs_of(out):
 def kept(store, job_id, video):
     """Frame numbers and outputs that a job predicted of a validation video."""
     predictions = Predictions.load(store / "artifacts" / "jobs" / job_id / "reported.npz")
-    at, = predictions.slices([predictions.sequences.index(video)])
+    (at,) = predictions.slices([predictions.sequences.index(video)])
     return predictions.frames[at], predictions.outputs[at]

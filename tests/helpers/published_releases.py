@@ -13,8 +13,15 @@ import numpy as np
 import pytest
 
 WRITER = Path(__file__).with_name("release_writer.py")
-OFFLINE = ("Could not find a version", "No matching distribution", "ConnectionError", "NewConnectionError",
-           "Temporary failure in name resolution", "Max retries", "Read timed out")
+OFFLINE = (
+    "Could not find a version",
+    "No matching distribution",
+    "ConnectionError",
+    "NewConnectionError",
+    "Temporary failure in name resolution",
+    "Max retries",
+    "Read timed out",
+)
 
 
 INSIDE = {"emotiefflib==1.1.1": "emotiefflib/backbones"}
@@ -46,8 +53,11 @@ class Releases:
         folder = self.folder / release
         if not folder.exists():
             with tempfile.TemporaryDirectory(dir=self.folder) as aside:
-                done = subprocess.run([sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target",
-                                       aside, release], capture_output=True, text=True)
+                done = subprocess.run(
+                    [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", aside, release],
+                    capture_output=True,
+                    text=True,
+                )
                 if done.returncode and any(sign in done.stderr for sign in OFFLINE):
                     pytest.skip(f"{release} cannot be fetched: {done.stderr.strip().splitlines()[-1]}")
                 assert done.returncode == 0, done.stderr
@@ -57,8 +67,9 @@ class Releases:
 
     def _write(self, folder: Path, release: str, path: Path | None) -> None:
         environment = {**os.environ, "PYTHONPATH": str(path or ""), "PYTHONWARNINGS": "ignore"}
-        done = subprocess.run([sys.executable, str(WRITER), str(folder), release], env=environment,
-                              capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, str(WRITER), str(folder), release], env=environment, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
 
 

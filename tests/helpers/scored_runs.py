@@ -19,22 +19,37 @@ def targets_of(generator, task, rows):
     """Labels of every output of the task, in runs of some frames."""
     held = np.repeat(generator.integers(0, 8, size=rows // 10 + 1), 10)[:rows]
     affect = np.tanh(held[:, None] / 4 - 1 + generator.normal(size=(rows, 2)) / 5)
-    made = {"expr": held, "va": affect.astype(np.float32),
-            "au": ((held[:, None] + np.arange(12)) % 4 == 0).astype(np.int8)}
+    made = {
+        "expr": held,
+        "va": affect.astype(np.float32),
+        "au": ((held[:, None] + np.arange(12)) % 4 == 0).astype(np.int8),
+    }
     return {output.name: made[output.name] for output in task.outputs}
 
 
 def outputs_of(generator, task, targets, noise):
     """Probabilities and values that follow the labels with noise."""
-    exact = {"expr": lambda: 4.0 * np.eye(8)[targets["expr"]],
-             "va": lambda: np.arctanh(targets["va"].clip(-0.99, 0.99)),
-             "au": lambda: 4.0 * targets["au"] - 2.0}
+    exact = {
+        "expr": lambda: 4.0 * np.eye(8)[targets["expr"]],
+        "va": lambda: np.arctanh(targets["va"].clip(-0.99, 0.99)),
+        "au": lambda: 4.0 * targets["au"] - 2.0,
+    }
     logits = np.concatenate([exact[output.name]() for output in task.outputs], axis=1)
     return task.activate(logits + noise * generator.normal(size=logits.shape)).astype(np.float32)
 
 
-def scored_run(name="expr", units=6, frames=40, noise=2.0, temporal=True, largest=6, targets=None, outputs=None,
-               kept=None, **changes):
+def scored_run(
+    name="expr",
+    units=6,
+    frames=40,
+    noise=2.0,
+    temporal=True,
+    largest=6,
+    targets=None,
+    outputs=None,
+    kept=None,
+    **changes,
+):
     """(record, replay, choice, statistics) as `plot_run` takes them; `kept`: frames with crop and label."""
     task, generator, rows = get_task(name), np.random.default_rng(5), units * frames
     unit, frame = np.repeat(np.arange(units), frames).astype(np.int32), np.tile(np.arange(1, frames + 1), units)
@@ -60,9 +75,18 @@ def scored_run(name="expr", units=6, frames=40, noise=2.0, temporal=True, larges
         }
         for kernel, values in choice.curves.items()
     }
-    fields = dict(task=name, metric=task.metric, metrics=found.metrics, undefined=found.undefined, kernel=choice.kernel,
-                  radius=choice.radius, thresholds=choice.thresholds, curve=curve, units=units,
-                  unit="video" if temporal else "subject")
+    fields = dict(
+        task=name,
+        metric=task.metric,
+        metrics=found.metrics,
+        undefined=found.undefined,
+        kernel=choice.kernel,
+        radius=choice.radius,
+        thresholds=choice.thresholds,
+        curve=curve,
+        units=units,
+        unit="video" if temporal else "subject",
+    )
     return record(**{**fields, **changes}), replay, choice, statistics
 
 
@@ -75,5 +99,5 @@ def pixels(path):
 
 def amount(path, colour):
     """Pixels of exactly that colour, `#rrggbb`."""
-    wanted = [int(colour[at:at + 2], 16) for at in (1, 3, 5)]
+    wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
     return int((np.abs(pixels(path) - wanted) <= 1).all(axis=-1).sum())

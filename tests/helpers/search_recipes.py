@@ -2,7 +2,7 @@
 
 import optuna
 
-RECIPE = '''
+RECIPE = """
 from harness import Grid, HeadConfig, Recipe, Search, SmoothingGrid
 
 recipe = Recipe(
@@ -15,7 +15,7 @@ recipe = Recipe(
     baselines=False,
     pictures=False,
 )
-'''
+"""
 TRIALS = 8
 
 

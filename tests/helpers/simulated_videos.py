@@ -49,8 +49,10 @@ def affects(rng, videos, systems=1, apart=0.0, seed_spread=0.0):
         own = slope + rng.normal(0, apart, (videos, 2)) + rng.normal(0, seed_spread)
         predicted = 0.1 + 0.45 * mean + rng.normal(0, 0.15 + apart, (videos, 2))
         noise = rng.gamma(4, 0.03, (videos, 2))
-        found[i] = np.stack([n, mean, predicted, n * deviation ** 2, n * ((own * deviation) ** 2 + noise ** 2),
-                             n * own * deviation ** 2], axis=-1)
+        found[i] = np.stack(
+            [n, mean, predicted, n * deviation**2, n * ((own * deviation) ** 2 + noise**2), n * own * deviation**2],
+            axis=-1,
+        )
     return found
 
 

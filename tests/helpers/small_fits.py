@@ -20,8 +20,12 @@ class Network(nn.Module):
     def __init__(self, norm: bool = True, dropout: float = 0.3) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(1, 4, 3, bias=not norm), nn.BatchNorm2d(4) if norm else nn.Identity(), nn.ReLU(), nn.Flatten(),
-            nn.Dropout(dropout))
+            nn.Conv2d(1, 4, 3, bias=not norm),
+            nn.BatchNorm2d(4) if norm else nn.Identity(),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+        )
         self.classifier = nn.Linear(64, CLASSES)
 
     def get_classifier(self) -> nn.Module:
@@ -44,7 +48,7 @@ def pictures(rows: int = ROWS, seed: int = 0) -> tuple[torch.Tensor, torch.Tenso
     label = torch.randint(CLASSES, (rows,), generator=random)
     images = torch.randn(rows, 1, 6, 6, generator=random)
     for row, third in enumerate(label):
-        images[row, :, 2 * third:2 * third + 2] += 1.0
+        images[row, :, 2 * third : 2 * third + 2] += 1.0
     return images, label
 
 
@@ -52,13 +56,13 @@ def batches(epoch: int, part: Shard = ALL, size: int = BATCH):
     images, label = pictures()
     order = torch.randperm(ROWS, generator=torch.Generator().manual_seed(100 + epoch))
     for rows in order.split(size):
-        rows = rows[part.index::part.of]
+        rows = rows[part.index :: part.of]
         yield images[rows], {"class": (label[rows], torch.ones(len(rows), dtype=torch.bool))}
 
 
 def selection_rows(part: Shard):
     images, _ = pictures(25, seed=1)
-    return images[part.index::part.of].split(4)
+    return images[part.index :: part.of].split(4)
 
 
 def accuracy(logits: np.ndarray) -> float:
@@ -68,13 +72,21 @@ def accuracy(logits: np.ndarray) -> float:
 BY_ACCURACY = Selection(selection_rows, accuracy)
 
 
-def model(norm: bool = True, dropout: float = 0.3, selection: Selection | None = BY_ACCURACY,
-          inputs=None, frozen: bool = False, weight: float = 1.0, **how) -> FrameModel:
+def model(
+    norm: bool = True,
+    dropout: float = 0.3,
+    selection: Selection | None = BY_ACCURACY,
+    inputs=None,
+    frozen: bool = False,
+    weight: float = 1.0,
+    **how,
+) -> FrameModel:
     torch.manual_seed(7)
     optimisation = OptimizerConfig(**{"epochs": 3, "rows": ROWS, "learning_rate": 0.02, **how})
     losses = BlockLosses({"class": CrossEntropy(np.full(CLASSES, weight))}, {"class": slice(0, CLASSES)})
-    return FrameModel(nn.Identity(), losses, optimisation, Backbone(Network(norm, dropout)), "scores", selection,
-                      inputs, frozen)
+    return FrameModel(
+        nn.Identity(), losses, optimisation, Backbone(Network(norm, dropout)), "scores", selection, inputs, frozen
+    )
 
 
 def fitted(trainer=None, checkpoint=None, draw=batches, **how):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-RECIPE = '''
+RECIPE = """
 from harness import Grid, HeadConfig, Recipe, SmoothingGrid
 
 recipe = Recipe(
@@ -18,7 +18,7 @@ recipe = Recipe(
     ),
     smoothing=SmoothingGrid(largest=6),
 )
-'''
+"""
 JOBS = 3 + 3 * 2
 """Jobs of the recipe: three configurations, and three baselines for each of two tasks."""
 

@@ -1,6 +1,6 @@
 """Recipes whose runs are submitted."""
 
-RECIPE = '''
+RECIPE = """
 from harness import Grid, HeadConfig, Recipe, SmoothingGrid
 
 linear = HeadConfig("logistic_regression", hidden=0, epochs=2)
@@ -17,14 +17,19 @@ recipe = Recipe(
     smoothing=SmoothingGrid(smallest=1, largest=3),
     pictures=False,
 )
-'''
-PUBLISHED = RECIPE + '''
+"""
+PUBLISHED = (
+    RECIPE
+    + """
 import dataclasses
 from harness import Protocol
 
 recipe = dataclasses.replace(recipe, name="one", grids=recipe.grids[:1], seeds=(5,), protocol=Protocol("published"))
-'''
-FOLDED = RECIPE + '''
+"""
+)
+FOLDED = (
+    RECIPE
+    + """
 import dataclasses
 from harness import Protocol
 
@@ -32,4 +37,5 @@ separate = Grid("mtl", ("embeddings+scores",), (HeadConfig("separate", epochs=1)
 recipe = dataclasses.replace(recipe, name="folded", grids=(*recipe.grids[1:3], separate), seeds=(5,), missing="filled",
                              smoothing=SmoothingGrid(smallest=2, largest=3, gaps="published"), thresholds="half",
                              protocol=Protocol(folds=2, refit=True))
-'''
+"""
+)

@@ -14,8 +14,10 @@ VIDEOS = tuple(f"video{i:02}" for i in range(40))
 
 def simulated(task, systems, seed=0, videos=40, **luck):
     """Statistics of systems of equal skill on the same videos."""
-    return [SufficientStatistics(task, {task: one}) for one in
-            GENERATORS[task](np.random.default_rng(seed), videos, systems, **luck)]
+    return [
+        SufficientStatistics(task, {task: one})
+        for one in GENERATORS[task](np.random.default_rng(seed), videos, systems, **luck)
+    ]
 
 
 def better(statistics, share=0.4):
@@ -31,10 +33,25 @@ def put(store, group, seed, statistics, units=VIDEOS, **changes):
     """A finished job with its folder in a store, and its record."""
     found, metric = score(statistics), TASKS[statistics.task].metric
     rows = int(ROWS[statistics.task](statistics.arrays[statistics.task]))
-    made = record(group, seed, **{
-        **dict(task=statistics.task, metric=metric, metrics=found.metrics, undefined=found.undefined, units=len(units),
-               unsmoothed={metric: found.metrics[metric]}, selection={metric: found.metrics[metric]}, coverage=1.0,
-               annotated=rows, scored=rows), **changes})
+    made = record(
+        group,
+        seed,
+        **{
+            **dict(
+                task=statistics.task,
+                metric=metric,
+                metrics=found.metrics,
+                undefined=found.undefined,
+                units=len(units),
+                unsmoothed={metric: found.metrics[metric]},
+                selection={metric: found.metrics[metric]},
+                coverage=1.0,
+                annotated=rows,
+                scored=rows,
+            ),
+            **changes,
+        },
+    )
     folder = store / "artifacts" / "jobs" / made.job_id
     folder.mkdir(parents=True)
     np.savez_compressed(folder / "statistics.npz", units=np.array(units, dtype=np.str_), **statistics.arrays)

@@ -15,15 +15,26 @@ def picture(number: int, width: int, height: int) -> np.ndarray:
     """Red left, green right, the upper third blue; brighter from frame to frame."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[:, : width // 2] = 200, 20, 20
-    pixels[:, width // 2:] = 20, 200, 20
+    pixels[:, width // 2 :] = 20, 200, 20
     pixels[: height // 3] = 20, 20, 120 + 5 * number % 120
     return pixels
 
 
-def film(path: Path, frames: int = 12, width: int = 64, height: int = 48, codec: str = "libx264",
-         pix_fmt: str = "yuv420p", rate: int = 25, times: list[int] | None = None, rotation: int | None = None,
-         keys: int | None = None, format: str | None = None, fast: bool = False,
-         shape: Fraction | None = None) -> Path:
+def film(
+    path: Path,
+    frames: int = 12,
+    width: int = 64,
+    height: int = 48,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    rate: int = 25,
+    times: list[int] | None = None,
+    rotation: int | None = None,
+    keys: int | None = None,
+    format: str | None = None,
+    fast: bool = False,
+    shape: Fraction | None = None,
+) -> Path:
     """times: of the frames in milliseconds; rotation: degrees named in the container; keys: frames between two key
     frames; fast: the index of the frames stands first; shape: width of a pixel in heights."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +87,7 @@ def sound(path: Path, cover: bool = False, film_seconds: float = 0) -> Path:
 def cut(path: Path, share: float) -> Path:
     """The file broken off, as by a download that ended early."""
     data = path.read_bytes()
-    path.write_bytes(data[:int(len(data) * share)])
+    path.write_bytes(data[: int(len(data) * share)])
     return path
 
 

@@ -17,8 +17,9 @@ def rows(count):
         found = bool(place % 5) and (place % 3 < 2 or place < 9)
         outputs = tuple(rng.random(width) for width in WIDTHS)
         raw = tuple(own.astype(np.float32) for own in outputs) if found else None
-        made.append(LiveRow(1 + place // 3, 1 + place % 3, found, rng.random(4).astype(np.float32), float(place), raw,
-                        outputs))
+        made.append(
+            LiveRow(1 + place // 3, 1 + place % 3, found, rng.random(4).astype(np.float32), float(place), raw, outputs)
+        )
     return made
 
 
@@ -26,7 +27,7 @@ def rows(count):
 def test_what_is_joined_bit_by_bit_is_what_came(step):
     made, blocks = rows(2500), []
     for start in range(0, len(made), step):
-        blocks = append_rows(blocks, pack_rows(made[start:start + step], WIDTHS))
+        blocks = append_rows(blocks, pack_rows(made[start : start + step], WIDTHS))
     assert len(blocks) <= len(made) / BLOCK + 1
     all_of_them, whole = append_rows(blocks, all_in_one=True)[0], pack_rows(made, WIDTHS)
     for name in FIELDS:

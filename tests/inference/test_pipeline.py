@@ -26,8 +26,11 @@ def chunks(frames, face_stage, size=8):
 
 
 def equal(one, other):
-    return all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name in ("scores", "seconds"))
-               for name in one.__dataclass_fields__ if name != "outputs")
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name in ("scores", "seconds"))
+        for name in one.__dataclass_fields__
+        if name != "outputs"
+    )
 
 
 def test_an_interrupted_run_tracks_faces_as_an_uninterrupted_one():
@@ -42,15 +45,24 @@ def test_an_interrupted_run_tracks_faces_as_an_uninterrupted_one():
         face_stage = searching()
         for chunk in whole[:done]:
             face_stage.replay(chunk)
-        rest = chunks(frames[8 * done:], face_stage)
+        rest = chunks(frames[8 * done :], face_stage)
         assert len(rest) == len(whole) - done and all(map(equal, rest, whole[done:]))
         assert face_stage.confirmed_tracks() == uninterrupted.confirmed_tracks()
 
 
 def test_separate_images_are_replayed_too(tmp_path):
     def faces(number, count):
-        return FrameFaces(number, float("nan"), (9, 9), np.zeros((count, 4)), np.zeros(count), np.zeros(count),
-                          np.arange(1, count + 1), np.zeros((count, 0)), ())
+        return FrameFaces(
+            number,
+            float("nan"),
+            (9, 9),
+            np.zeros((count, 4)),
+            np.zeros(count),
+            np.zeros(count),
+            np.arange(1, count + 1),
+            np.zeros((count, 0)),
+            (),
+        )
 
     class Faces:
         def __call__(self, frame):

@@ -67,8 +67,15 @@ def test_of_many_faces_those_longest_in_view_are_shown(tmp_path):
     assert len(pixels(drawn(tmp_path, [BOX] * 8, frames=20, tasks=("va",)))) > eight
 
 
-@pytest.mark.parametrize("options", [{"frames": 1, "rate": None}, {"frames": 20, "without": range(1, 21)},
-                                     {"frames": 3, "lost": [(1, 1, 3)]}, {"frames": 4000, "lost": [(1, 1, 900)]}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"frames": 1, "rate": None},
+        {"frames": 20, "without": range(1, 21)},
+        {"frames": 3, "lost": [(1, 1, 3)]},
+        {"frames": 4000, "lost": [(1, 1, 900)]},
+    ],
+)
 def test_one_picture_no_face_a_face_never_seen_and_a_long_video(tmp_path, options):
     assert pixels(drawn(tmp_path, [BOX], **options)).min() < 100
 
@@ -84,4 +91,4 @@ def test_the_same_reading_is_the_same_picture(tmp_path):
 
 
 def _rgb(colour: str) -> np.ndarray:
-    return np.array([int(colour[at:at + 2], 16) for at in (1, 3, 5)])
+    return np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])

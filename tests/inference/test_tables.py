@@ -25,14 +25,24 @@ def test_one_row_for_each_face_of_each_frame_and_one_for_each_frame_without():
 
 
 def test_columns_are_those_of_the_outputs_then_the_same_raw():
-    outputs = ["expression", *(f"p_{name}" for name in EXPRESSIONS), "valence", "arousal", *ACTION_UNITS,
-               *(f"p_{name}" for name in ACTION_UNITS)]
+    outputs = [
+        "expression",
+        *(f"p_{name}" for name in EXPRESSIONS),
+        "valence",
+        "arousal",
+        *ACTION_UNITS,
+        *(f"p_{name}" for name in ACTION_UNITS),
+    ]
     place = ["frame", "time", "face", "found", "x", "y", "width", "height", "detection"]
     for tasks in (("mtl",), ("expr", "va", "au")):
         assert set(table(a_reading(TWO, frames=3, tasks=tasks))) == {*place, *outputs, *(f"{n}_raw" for n in outputs)}
     assert list(table(a_reading(TWO, frames=3))) == [*place, *outputs, *(f"{name}_raw" for name in outputs)]
-    assert list(table(a_reading(TWO, frames=3, tasks=("va",))))[9:] == ["valence", "arousal", "valence_raw",
-                                                                         "arousal_raw"]
+    assert list(table(a_reading(TWO, frames=3, tasks=("va",))))[9:] == [
+        "valence",
+        "arousal",
+        "valence_raw",
+        "arousal_raw",
+    ]
 
 
 def test_outputs_that_two_runs_give_are_told_apart_by_the_run():

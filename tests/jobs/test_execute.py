@@ -18,8 +18,13 @@ from harness.utils.errors import FramelightError
 from harness.utils.store import Store
 
 HEAD = HeadConfig("logistic_regression", hidden=0, epochs=2)
-RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(Grid("expr", ("scores",), (HEAD,)),),
-                smoothing=SmoothingGrid(largest=3), protocol=Protocol(fraction=0.5))
+RECIPE = Recipe(
+    name="small",
+    backbones=("tiny_mobilenet@random",),
+    grids=(Grid("expr", ("scores",), (HEAD,)),),
+    smoothing=SmoothingGrid(largest=3),
+    protocol=Protocol(fraction=0.5),
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +67,9 @@ def test_kept_statistics_have_a_row_for_each_video(prepared):
 
 def test_pictures_are_drawn_of_the_first_seed_of_a_run_alone(prepared):
     expansion = JobGrid(dataclasses.replace(RECIPE, seeds=(3, 4)), prepared)
-    first, second = (expansion.job("run", "expr", prepared.backbones[0], "scores", HEAD, RECIPE.smoothing, seed)
-                     for seed in (3, 4))
+    first, second = (
+        expansion.job("run", "expr", prepared.backbones[0], "scores", HEAD, RECIPE.smoothing, seed) for seed in (3, 4)
+    )
     for job in (first, second, dataclasses.replace(first, seed=5, expected_seeds=(5,), pictures=False)):
         run_job(job)
     assert (first.folder / "pictures" / "confusion.png").is_file() and not (second.folder / "pictures").exists()
@@ -71,7 +77,7 @@ def test_pictures_are_drawn_of_the_first_seed_of_a_run_alone(prepared):
 
 
 def test_the_previous_label_is_scored_without_a_choice_and_marked(prepared):
-    job, = (job for job in JobGrid(RECIPE, prepared).jobs() if job.configuration.features == "labels")
+    (job,) = (job for job in JobGrid(RECIPE, prepared).jobs() if job.configuration.features == "labels")
     record = run_job(job)
     assert record.flags == ("uses_labels",) and record.selection == {} and record.kernel == "none"
     assert (record.backbone, record.head, record.epoch, record.parameters) == ("previous label", "none", 0, 0)
@@ -80,19 +86,25 @@ def test_the_previous_label_is_scored_without_a_choice_and_marked(prepared):
     for name in kept.sequences:
         own = labels.sequence == labels.sequences.index(name)
         truth = dict(zip(labels.frame[own].tolist(), labels.targets["expr"][own].tolist()))
-        frames, = (kept.frames[rows] for rows in kept.slices([kept.sequences.index(name)]))
-        said, = (kept.outputs[rows].argmax(axis=1) for rows in kept.slices([kept.sequences.index(name)]))
+        (frames,) = (kept.frames[rows] for rows in kept.slices([kept.sequences.index(name)]))
+        (said,) = (kept.outputs[rows].argmax(axis=1) for rows in kept.slices([kept.sequences.index(name)]))
         after = [i for i, frame in enumerate(frames.tolist()) if truth.get(frame - 1, -1) >= 0]
         assert [said[i] for i in after] == [truth[frames[i] - 1] for i in after] and len(after) > 10
 
 
 def test_thresholds_may_stay_at_half(small_set, tmp_path):
     head, found = HeadConfig("mlp", hidden=8, epochs=2), {}
-    recipe = Recipe(name="half", backbones=("tiny_mobilenet@random",), grids=(Grid("au", ("scores",), (head,)),),
-                    smoothing=SmoothingGrid(largest=2), baselines=False, pictures=False)
+    recipe = Recipe(
+        name="half",
+        backbones=("tiny_mobilenet@random",),
+        grids=(Grid("au", ("scores",), (head,)),),
+        smoothing=SmoothingGrid(largest=2),
+        baselines=False,
+        pictures=False,
+    )
     ready = prepare_inputs(recipe, small_set, Store(tmp_path / "store"))
     for thresholds in ("chosen", "half"):
-        job, = JobGrid(dataclasses.replace(recipe, thresholds=thresholds), ready).jobs()
+        (job,) = JobGrid(dataclasses.replace(recipe, thresholds=thresholds), ready).jobs()
         found[thresholds] = run_job(job)
     assert len(found["chosen"].thresholds) == 12 and "P_AU/threshold_0.5" in found["chosen"].metrics
     assert found["half"].thresholds is None and "P_AU/threshold_0.5" not in found["half"].metrics
@@ -110,7 +122,7 @@ def test_annotations_that_changed_while_the_recipe_ran_are_refused(prepared, tmp
 
 
 def test_git_is_asked_once_by_a_process_that_runs_many_jobs(prepared, tmp_path, monkeypatch):
-    (tmp_path / "git").write_text(f"#!/bin/sh\necho asked >> {tmp_path}/log\nexec {shutil.which('git')} \"$@\"\n")
+    (tmp_path / "git").write_text(f'#!/bin/sh\necho asked >> {tmp_path}/log\nexec {shutil.which("git")} "$@"\n')
     (tmp_path / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)

@@ -9,8 +9,15 @@ from harness.jobs.predictions import Predictions
 from harness.metrics.unit_statistics import SufficientStatistics
 from tests.helpers.records import record
 
-NAMES = {"record": "record.json", "choice": "choice.json", "training": "training.json", "selection": "selection.npz",
-         "reported": "reported.npz", "statistics": "statistics.npz", "pictures": "pictures"}
+NAMES = {
+    "record": "record.json",
+    "choice": "choice.json",
+    "training": "training.json",
+    "selection": "selection.npz",
+    "reported": "reported.npz",
+    "statistics": "statistics.npz",
+    "pictures": "pictures",
+}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,8 +32,9 @@ def test_what_is_written_is_read_back(tmp_path):
     assert folder.has_record() and folder.read_record() == record()
     folder.write_choice({"job": "a-s0", "radius": 3})
     assert folder.read_choice() == {"job": "a-s0", "radius": 3}
-    selection, reported = (Predictions(("video",), np.array([2]), np.array([1, 2], np.int32), part)
-                           for part in (outputs, -outputs))
+    selection, reported = (
+        Predictions(("video",), np.array([2]), np.array([1, 2], np.int32), part) for part in (outputs, -outputs)
+    )
     folder.write_training(selection, reported, {"epoch": 3})
     assert folder.read_training() == {"epoch": 3}
     assert (Predictions.load(folder.selection).outputs == outputs).all()

@@ -34,8 +34,11 @@ SEPARATE = HeadConfig(
         HeadOverride("expr", keep="accuracy"),
     ),
 )
-RECIPE = Recipe(name="small", backbones=("tiny_mobilenet@random",), grids=(
-    Grid("expr", ("embeddings",), (LINEAR,)), Grid("mtl", ("embeddings+scores",), (SEPARATE,))))
+RECIPE = Recipe(
+    name="small",
+    backbones=("tiny_mobilenet@random",),
+    grids=(Grid("expr", ("embeddings",), (LINEAR,)), Grid("mtl", ("embeddings+scores",), (SEPARATE,))),
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +52,9 @@ def data(small_set):
 
 
 def job_of(prepared, task, features, head, kind="run", backbone=True):
-    return JobGrid(RECIPE, prepared).job(kind, task, prepared.backbones[0] if backbone else None, features, head,
-                                           RECIPE.smoothing, 0)
+    return JobGrid(RECIPE, prepared).job(
+        kind, task, prepared.backbones[0] if backbone else None, features, head, RECIPE.smoothing, 0
+    )
 
 
 def fitted(job, data, **more):
@@ -65,9 +69,13 @@ def kept(model, folder):
     return folder
 
 
-JOBS = {"head": ("expr", "embeddings", LINEAR), "noise": ("expr", "noise", LINEAR),
-        "constant": ("mtl", "none", None), "zero-shot": ("expr", "scores", None),
-        "separate": ("mtl", "embeddings+scores", SEPARATE)}
+JOBS = {
+    "head": ("expr", "embeddings", LINEAR),
+    "noise": ("expr", "noise", LINEAR),
+    "constant": ("mtl", "none", None),
+    "zero-shot": ("expr", "scores", None),
+    "separate": ("mtl", "embeddings+scores", SEPARATE),
+}
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -88,8 +96,9 @@ def forward(trained, features):
     state = {name: torch.from_numpy(value) for name, value in trained.state.items()}
     values = (torch.from_numpy(features) - state["standardise.mean"]) * state["standardise.scale"]
     for i, layer in enumerate(sorted({name.split(".")[1] for name in state if name.startswith("layers.")}, key=int)):
-        values = functional.linear(values.relu() if i else values, state[f"layers.{layer}.weight"],
-                                   state[f"layers.{layer}.bias"])
+        values = functional.linear(
+            values.relu() if i else values, state[f"layers.{layer}.weight"], state[f"layers.{layer}.bias"]
+        )
     return get_task(trained.task).activate(values.numpy()).astype(np.float32)
 
 
@@ -111,28 +120,40 @@ def test_outputs_are_those_of_the_networks_written_out(name, prepared, data):
     model, entry = fitted(job, data), FeatureStore(job.store.features).entry(job.entry)
     sequences = data.sequence_names(task, TRAINING)[:2]
     rows = [(sequence, np.array(entry.frames(sequence))) for sequence in sequences]
-    stored = {part: np.concatenate([entry.read(sequence, part)[0] for sequence in sequences]).astype(np.float32)
-              for part in ("embeddings", "scores")}
-    columns = {**stored, "embeddings+scores": np.hstack([stored["embeddings"], stored["scores"]]),
-               "noise": np.vstack([noise(*row) for row in rows]), "none": np.zeros((len(stored["scores"]), 0))}
+    stored = {
+        part: np.concatenate([entry.read(sequence, part)[0] for sequence in sequences]).astype(np.float32)
+        for part in ("embeddings", "scores")
+    }
+    columns = {
+        **stored,
+        "embeddings+scores": np.hstack([stored["embeddings"], stored["scores"]]),
+        "noise": np.vstack([noise(*row) for row in rows]),
+        "none": np.zeros((len(stored["scores"]), 0)),
+    }
     expected = expected_outputs(name, model, columns)
     np.testing.assert_array_equal(model.predict(sequences).outputs, expected)
     if not {"noise", "none"} & {*model.features}:
         assert entry.dtype == "float16"
         arrays = {part: values * np.float32(1 + 1e-5) for part, values in stored.items()}
         assert (arrays["embeddings"] != stored["embeddings"]).any()
-        np.testing.assert_array_equal(model.predict_arrays(feature_columns(model.features, arrays, entry.dtype)),
-                                      expected)
+        np.testing.assert_array_equal(
+            model.predict_arrays(feature_columns(model.features, arrays, entry.dtype)), expected
+        )
 
 
 def test_a_separate_model_is_its_networks_side_by_side(prepared, data):
     whole = fitted(job_of(prepared, "mtl", "embeddings+scores", SEPARATE), data)
     assert whole.summary["epochs"].keys() == {"head_va", "head_expr", "head_au"}
     assert {name: len(history) for name, history in whole.summary["histories"].items()} == {
-        "head_va": 3, "head_expr": 2, "head_au": 2}
+        "head_va": 3,
+        "head_expr": 2,
+        "head_au": 2,
+    }
     width = whole.trained["head_expr"].in_width
     assert (whole.trained["head_va"].in_width, whole.summary["parameters"]) == (
-        8, 9 * 2 + (width + 1) * 8 + (width + 1) * 16 + 17 * 12)
+        8,
+        9 * 2 + (width + 1) * 8 + (width + 1) * 16 + 17 * 12,
+    )
     sequences, slices = data.sequence_names("mtl", REPORTED), get_task("mtl").slices()
     said = whole.predict(sequences).outputs
     for output, part in (("va", "scores"), ("expr", "embeddings+scores"), ("au", "embeddings+scores")):

@@ -7,7 +7,7 @@ import pytest
 from harness.cli import main
 from tests.helpers import small_run
 
-RECIPE = '''
+RECIPE = """
 from harness import Grid, HeadConfig, Recipe, SmoothingGrid
 
 recipe = Recipe(
@@ -18,12 +18,17 @@ recipe = Recipe(
     baselines=False,
     pictures=False,
 )
-'''
+"""
 SWITCHES = {
-    "": {}, "class_weights=none": {"head": {"class_weights": "none"}}, "heads.keep=loss": {"head": {"keep": "loss"}},
-    "thresholds=half": {"thresholds": "half"}, "missing=filled": {"missing": "filled"},
-    "gaps=published": {"smoothing": {"gaps": "published"}}, "folds=4": {"protocol": {"folds": 4, "refit": True}},
-    "refit=true": {"protocol": {"refit": True}}, "protocol=published": {"protocol": {"name": "published"}},
+    "": {},
+    "class_weights=none": {"head": {"class_weights": "none"}},
+    "heads.keep=loss": {"head": {"keep": "loss"}},
+    "thresholds=half": {"thresholds": "half"},
+    "missing=filled": {"missing": "filled"},
+    "gaps=published": {"smoothing": {"gaps": "published"}},
+    "folds=4": {"protocol": {"folds": 4, "refit": True}},
+    "refit=true": {"protocol": {"refit": True}},
+    "protocol=published": {"protocol": {"name": "published"}},
 }
 
 
@@ -41,9 +46,10 @@ def rows(tmp_path_factory):
     for switch in SWITCHES:
         before = set(store.glob("artifacts/jobs/*"))
         chosen = ["--set", switch] if switch else []
-        assert main(["run", str(recipe), "--data", str(root / "data"), "--store", str(store), "--jobs", "1",
-                     *chosen]) == 0
-        runs[switch], = (folder.name.split("-")[0] for folder in set(store.glob("artifacts/jobs/*")) - before)
+        assert (
+            main(["run", str(recipe), "--data", str(root / "data"), "--store", str(store), "--jobs", "1", *chosen]) == 0
+        )
+        (runs[switch],) = (folder.name.split("-")[0] for folder in set(store.glob("artifacts/jobs/*")) - before)
     out = root / "rows.json"
     assert main(["leaderboard", "--store", str(store), "--format", "json", "--out", str(out)]) == 0
     return {row["run_id"]: row for row in json.loads(out.read_text())}, runs, store
@@ -57,13 +63,16 @@ def test_every_switch_makes_a_row_of_its_own(rows):
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_a_switch_is_in_the_record_and_changes_nothing_else(rows, switch):
     _, runs, store = rows
-    plain, found = (json.loads((store / "artifacts/jobs" / f"{runs[name]}-s0/record.json").read_text())["config"]
-                    for name in ("", switch))
+    plain, found = (
+        json.loads((store / "artifacts/jobs" / f"{runs[name]}-s0/record.json").read_text())["config"]
+        for name in ("", switch)
+    )
     for name, value in SWITCHES[switch].items():
         expected = {**plain[name], **value} if isinstance(value, dict) else value
         assert found[name] == expected
-    assert {name: found[name] for name in found if name not in SWITCHES[switch]} == \
-        {name: plain[name] for name in plain if name not in SWITCHES[switch]}
+    assert {name: found[name] for name in found if name not in SWITCHES[switch]} == {
+        name: plain[name] for name in plain if name not in SWITCHES[switch]
+    }
 
 
 def outcome(store, run):

@@ -22,18 +22,25 @@ def labelled(task_name, frames, targets):
     """Rows of videos `v0`, `v1`...: frames and targets by video."""
     names = tuple(f"v{i}" for i in range(len(frames)))
     video = np.repeat(np.arange(len(frames), dtype=np.int32), [len(f) for f in frames])
-    return Labels(names, video, np.concatenate(frames).astype(np.int32), names, video, names,
-                  {task_name: np.concatenate(targets)})
+    return Labels(
+        names, video, np.concatenate(frames).astype(np.int32), names, video, names, {task_name: np.concatenate(targets)}
+    )
 
 
 def predicted(frames, outputs):
-    return Predictions(tuple(f"v{i}" for i in range(len(frames))), np.array([len(f) for f in frames]),
-                       np.concatenate(frames).astype(np.int32), np.concatenate(outputs).astype(np.float32))
+    return Predictions(
+        tuple(f"v{i}" for i in range(len(frames))),
+        np.array([len(f) for f in frames]),
+        np.concatenate(frames).astype(np.int32),
+        np.concatenate(outputs).astype(np.float32),
+    )
 
 
 def random_expr(random, videos=3, length=30, missing=0.3):
-    crops = [np.sort(random.choice(np.arange(1, length + 1), int(length * (1 - missing)), replace=False))
-             for _ in range(videos)]
+    crops = [
+        np.sort(random.choice(np.arange(1, length + 1), int(length * (1 - missing)), replace=False))
+        for _ in range(videos)
+    ]
     outputs = [random.dirichlet(np.ones(8), len(c)) for c in crops]
     frames = [np.arange(1, length + 1) for _ in range(videos)]
     targets = [random.integers(-1, 8, length) for _ in range(videos)]
@@ -102,8 +109,12 @@ def test_an_annotated_video_without_any_crop_lowers_coverage_only():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10_000), st.sampled_from(["none", "mean", "median"]), st.integers(0, 9),
-       st.sampled_from(["linear", "nearest", "published"]))
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from(["none", "mean", "median"]),
+    st.integers(0, 9),
+    st.sampled_from(["linear", "nearest", "published"]),
+)
 def test_filled_rows_are_scored_as_the_dense_sequence_has_them(seed, kernel, radius, gaps):
     random = np.random.default_rng(seed)
     crops, outputs, frames, targets = random_expr(random)
@@ -120,7 +131,8 @@ def test_filled_rows_are_scored_as_the_dense_sequence_has_them(seed, kernel, rad
     np.testing.assert_allclose(replay.smoothed_outputs(kernel, radius), expected, atol=1e-12)
     assert replay.scored == replay.annotated == (truth >= 0).sum() and replay.coverage < 1
     assert next(replay.iter_scores(kernel, [radius], 0.5)).metrics["P_EXPR"] == pytest.approx(
-        p_expr(truth[truth >= 0], expected.argmax(axis=1)), abs=1e-12)
+        p_expr(truth[truth >= 0], expected.argmax(axis=1)), abs=1e-12
+    )
 
 
 def test_a_video_without_any_crop_is_filled_with_the_mean_of_all():
@@ -197,8 +209,9 @@ def test_choice_finds_the_smoothing_that_helps():
     truth = np.repeat([0, 4, 2, 6], 50)
     outputs = np.eye(8)[truth] * 0.4 + random.random((200, 8)) * 0.9
     labels = labelled("expr", [np.arange(1, 201)], [truth])
-    choice = select_postprocessing(Replay(get_task("expr"), predicted([np.arange(1, 201)], [outputs]), labels, True),
-                    SmoothingGrid(largest=20))
+    choice = select_postprocessing(
+        Replay(get_task("expr"), predicted([np.arange(1, 201)], [outputs]), labels, True), SmoothingGrid(largest=20)
+    )
     assert choice.radius > 2
     assert choice.value > choice.curves["mean"][0] + 0.1
 

@@ -22,8 +22,13 @@ from harness.utils.errors import FramelightError
 from harness.utils.store import Store
 
 LINEAR = HeadConfig("logistic_regression", epochs=2)
-RECIPE = Recipe(name="sealed", backbones=("tiny_mobilenet@random",), grids=(Grid("expr", ("scores",), (LINEAR,)),),
-                smoothing=SmoothingGrid(largest=3), pictures=False)
+RECIPE = Recipe(
+    name="sealed",
+    backbones=("tiny_mobilenet@random",),
+    grids=(Grid("expr", ("scores",), (LINEAR,)),),
+    smoothing=SmoothingGrid(largest=3),
+    pictures=False,
+)
 HELD_OUT = Protocol()
 CHOICE = PostprocessingChoice("mean", 3, (0.5,) * 12, 0.4, {"mean": [0.3, 0.4]})
 
@@ -41,9 +46,17 @@ def test_a_frozen_choice_opens_the_labels(prepared, tmp_path):
     job = job_of(prepared)
     labels = ReportedLabels(job).open(freeze_selection(tmp_path, job.job_id, 1, CHOICE, None))
     kept = json.loads((tmp_path / "choice.json").read_text())
-    assert len(labels) > 0 and kept == {"job": job.job_id, "epoch": 1, "predictions": "", "model": {}, "kernel": "mean",
-                                        "radius": 3, "thresholds": [0.5] * 12, "value": 0.4,
-                                        "curves": {"mean": [0.3, 0.4]}}
+    assert len(labels) > 0 and kept == {
+        "job": job.job_id,
+        "epoch": 1,
+        "predictions": "",
+        "model": {},
+        "kernel": "mean",
+        "radius": 3,
+        "thresholds": [0.5] * 12,
+        "value": 0.4,
+        "curves": {"mean": [0.3, 0.4]},
+    }
 
 
 def test_what_is_not_frozen_on_disk_opens_nothing(prepared, tmp_path):
@@ -84,8 +97,10 @@ def test_the_choice_is_of_the_predictions_that_are_scored(prepared):
     assert kept["predictions"] == digest and kept["job"] == job.job_id
     assert (kept["epoch"], kept["kernel"], kept["radius"]) == (record.epoch, record.kernel, record.radius)
     assert kept["curves"] == {name: columns["selected"] for name, columns in record.curve.items()}
-    assert kept["model"] == {name: hashlib.sha256((job.folder / name).read_bytes()).hexdigest()
-                             for name in ("head.json", "head.safetensors", "training.json")}
+    assert kept["model"] == {
+        name: hashlib.sha256((job.folder / name).read_bytes()).hexdigest()
+        for name in ("head.json", "head.safetensors", "training.json")
+    }
 
 
 def test_whatever_trains_is_not_told_where_the_labels_lie(prepared, monkeypatch):
@@ -113,8 +128,13 @@ CHOOSING = (
     "harness.runner.search",
 )
 """What fits, chooses and searches: of these, imports inside functions count too."""
-READERS = {"harness.data.registry", "harness.data.annotations", "harness.data.csv_table", "harness.jobs.labels",
-           "harness.data.validation_checks"}
+READERS = {
+    "harness.data.registry",
+    "harness.data.annotations",
+    "harness.data.csv_table",
+    "harness.jobs.labels",
+    "harness.data.validation_checks",
+}
 
 
 def imported(module, late):
@@ -127,8 +147,9 @@ def imported(module, late):
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)) and \
-                (late or not isinstance(node, ast.FunctionDef)):
+        elif not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)) and (
+            late or not isinstance(node, ast.FunctionDef)
+        ):
             nodes += ast.iter_child_nodes(node)
     return {name for name in found if name.startswith("harness.") and is_module(name)}
 

@@ -20,10 +20,16 @@ from harness.utils.store import Store
 from tests.helpers.logs import captured_logs
 
 LINEAR = HeadConfig("logistic_regression", epochs=2)
-RECIPE = Recipe(name="sealed", backbones=("tiny_mobilenet@random",), grids=(Grid("au", ("scores",), (LINEAR,)),),
-                smoothing=SmoothingGrid(largest=4), pictures=False)
-SEPARATE = HeadConfig("separate", hidden=0, epochs=2,
-                      parts=(HeadOverride("expr", keep="accuracy"), HeadOverride("au", keep="loss")))
+RECIPE = Recipe(
+    name="sealed",
+    backbones=("tiny_mobilenet@random",),
+    grids=(Grid("au", ("scores",), (LINEAR,)),),
+    smoothing=SmoothingGrid(largest=4),
+    pictures=False,
+)
+SEPARATE = HeadConfig(
+    "separate", hidden=0, epochs=2, parts=(HeadOverride("expr", keep="accuracy"), HeadOverride("au", keep="loss"))
+)
 
 
 def with_(**changes):
@@ -31,11 +37,18 @@ def with_(**changes):
 
 
 RECIPES = {
-    "fraction": RECIPE, "folds": with_(protocol=Protocol(folds=2)), "refit": with_(protocol=Protocol(refit=True)),
-    "search": with_(grids=(Grid("va", ("scores",), (LINEAR,)),),
-                    search=Search(trials=3, hidden=(4, 8), epochs=(2, 3))),
-    "together": with_(protocol=Protocol(folds=3), grids=(Grid("au", ("scores",), (
-        LINEAR, dataclasses.replace(LINEAR, l2=1e-2), dataclasses.replace(LINEAR, epochs=3))),)),
+    "fraction": RECIPE,
+    "folds": with_(protocol=Protocol(folds=2)),
+    "refit": with_(protocol=Protocol(refit=True)),
+    "search": with_(grids=(Grid("va", ("scores",), (LINEAR,)),), search=Search(trials=3, hidden=(4, 8), epochs=(2, 3))),
+    "together": with_(
+        protocol=Protocol(folds=3),
+        grids=(
+            Grid(
+                "au", ("scores",), (LINEAR, dataclasses.replace(LINEAR, l2=1e-2), dataclasses.replace(LINEAR, epochs=3))
+            ),
+        ),
+    ),
     "filled": with_(missing="filled", thresholds="half"),
     "mtl": with_(grids=(Grid("mtl", ("scores",), (HeadConfig("multitask", hidden=0, epochs=2), SEPARATE)),)),
     "stills": with_(grids=(Grid("expr", ("scores",), (LINEAR,)),)),
@@ -119,8 +132,11 @@ def run(recipe, data, store):
 def test_no_reported_label_is_read_before_the_choice_is_on_disk(small_set, stills, store, poisoned, name):
     recipe, data = RECIPES[name], stills if name == "stills" else small_set
     before = set(store.glob("artifacts/jobs/*"))
-    scored = [record for record in run(recipe, data, store)
-              if record.kind != "trial" and store / "artifacts" / "jobs" / record.job_id not in before]
+    scored = [
+        record
+        for record in run(recipe, data, store)
+        if record.kind != "trial" and store / "artifacts" / "jobs" / record.job_id not in before
+    ]
     challenge = {"au": "AU_Detection*", "va": "VA_Estimation*"}.get(recipe.tasks[0])
     files = len(list(data.glob(f"Third ABAW Annotations/{challenge}/Validation_Set/*.txt"))) if challenge else 1
     assert len(scored) >= 3 and len(poisoned) == files * len(scored)
@@ -163,16 +179,20 @@ def reversed_stills(stills, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_other_reported_labels_change_scores_and_nothing_that_is_chosen(small_set, reversed_set, stills,
-                                                                        reversed_stills, store, name):
+def test_other_reported_labels_change_scores_and_nothing_that_is_chosen(
+    small_set, reversed_set, stills, reversed_stills, store, name
+):
     recipe, found = RECIPES[name], {}
     for data in (stills, reversed_stills) if name == "stills" else (small_set, reversed_set):
         for record in run(recipe, data, store):
             folder = store / "artifacts" / "jobs" / record.job_id
             choice = {**json.loads((folder / "choice.json").read_text()), "job": None}
             choice["model"] = {name: sha for name, sha in choice["model"].items() if name.endswith(".safetensors")}
-            kept = [] if record.backbone == "previous label" else [
-                (folder / part).read_bytes() for part in ("selection.npz", "reported.npz")]
+            kept = (
+                []
+                if record.backbone == "previous label"
+                else [(folder / part).read_bytes() for part in ("selection.npz", "reported.npz")]
+            )
             config = json.dumps({**record.config, "data": None, "seed": record.seed}, sort_keys=True)
             found.setdefault(config, {})[record.job_id] = choice, kept, record.selection, record.metrics
     pairs = [tuple(pair.values()) for pair in found.values()]

@@ -16,12 +16,20 @@ from harness.runner.preparation import prepare_inputs
 from harness.runner.scheduler import MAX_HIDDEN_GROUP, MAX_LINEAR_GROUP, JobScheduler, group_jobs
 from harness.utils.store import Store
 
-LINEAR = tuple(HeadConfig("logistic_regression", l2=l2, learning_rate=rate, epochs=epochs)
-               for l2, rate, epochs in ((0.0, 1e-2, 3), (1e-3, 3e-3, 4), (1e-2, 1e-2, 2)))
+LINEAR = tuple(
+    HeadConfig("logistic_regression", l2=l2, learning_rate=rate, epochs=epochs)
+    for l2, rate, epochs in ((0.0, 1e-2, 3), (1e-3, 3e-3, 4), (1e-2, 1e-2, 2))
+)
 DEEP = tuple(HeadConfig("mlp", hidden=8, l2=l2, epochs=2) for l2 in (0.0, 1e-3))
-RECIPE = Recipe(name="together", backbones=("tiny_mobilenet@random",), smoothing=SmoothingGrid(largest=3), seeds=(0, 1),
-                grids=(Grid("va", ("embeddings",), (*LINEAR, *DEEP, HeadConfig("mlp", hidden=9))),),
-                pictures=False, baselines=False)
+RECIPE = Recipe(
+    name="together",
+    backbones=("tiny_mobilenet@random",),
+    smoothing=SmoothingGrid(largest=3),
+    seeds=(0, 1),
+    grids=(Grid("va", ("embeddings",), (*LINEAR, *DEEP, HeadConfig("mlp", hidden=9))),),
+    pictures=False,
+    baselines=False,
+)
 FOLDS = Protocol(folds=3)
 
 
@@ -62,8 +70,9 @@ def require_same(ours, alone):
 
 def scheduled(jobs, workers=1):
     with local_executor(workers) as executor:
-        schedule = JobScheduler(executor, workers, dict.fromkeys(jobs), lambda job: job.predictions.is_dir(),
-                            lambda job: None)
+        schedule = JobScheduler(
+            executor, workers, dict.fromkeys(jobs), lambda job: job.predictions.is_dir(), lambda job: None
+        )
         return dict(schedule)
 
 
@@ -72,8 +81,12 @@ def shape(found):
 
 
 def test_a_group_is_of_one_seed_and_of_heads_that_differ_in_their_own_settings(prepared):
-    assert shape(group_jobs(jobs_of(prepared))) == [[("logistic_regression", 0)] * 3, [("logistic_regression", 1)] * 3,
-                                                [("mlp", 0)] * 2, [("mlp", 1)] * 2]
+    assert shape(group_jobs(jobs_of(prepared))) == [
+        [("logistic_regression", 0)] * 3,
+        [("logistic_regression", 1)] * 3,
+        [("mlp", 0)] * 2,
+        [("mlp", 1)] * 2,
+    ]
 
 
 def test_what_is_different_besides_keeps_jobs_apart(prepared):
@@ -94,9 +107,10 @@ def test_heads_of_several_networks_and_what_trains_no_head_are_in_no_group(prepa
 
 def test_jobs_that_share_a_training_are_in_one_group_and_are_no_group_by_themselves(prepared):
     smoothings = (SmoothingGrid(largest=1), SmoothingGrid(largest=2))
-    jobs = linear(prepared, smoothing=SmoothingGrid(), grids=(Grid("va", ("embeddings",), LINEAR[:2],
-                                                               smoothings=smoothings),))
-    group, = group_jobs(jobs)
+    jobs = linear(
+        prepared, smoothing=SmoothingGrid(), grids=(Grid("va", ("embeddings",), LINEAR[:2], smoothings=smoothings),)
+    )
+    (group,) = group_jobs(jobs)
     assert len(group) == 4 and len({job.training_id for job in group}) == 2
     assert group_jobs([job for job in jobs if job.configuration.head == LINEAR[0]]) == []
 
@@ -111,8 +125,11 @@ def test_groups_are_full_but_for_the_last_and_those_with_a_hidden_layer_are_smal
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("protocol", [Protocol(), FOLDS, Protocol(refit=True), Protocol("published")],
-                         ids=["held-out", "folds", "refit", "published"])
+@pytest.mark.parametrize(
+    "protocol",
+    [Protocol(), FOLDS, Protocol(refit=True), Protocol("published")],
+    ids=["held-out", "folds", "refit", "published"],
+)
 def test_jobs_of_a_group_keep_what_each_alone_would(prepared, fresh, protocol):
     ours, alone = linear(prepared, protocol=protocol), linear(fresh, protocol=protocol)
     assert train_group(ours, [None] * len(ours)) == {}
@@ -145,8 +162,9 @@ def test_results_do_not_depend_on_the_workers(fresh, prepared, tmp_path):
         assert all(np.array_equal(one, expected) for one, expected in zip(kept(job)[0], kept(other)[0]))
 
 
-def test_a_group_that_is_killed_while_it_keeps_leaves_nothing_and_ends_as_if_it_had_not_been(prepared, fresh,
-                                                                                             monkeypatch):
+def test_a_group_that_is_killed_while_it_keeps_leaves_nothing_and_ends_as_if_it_had_not_been(
+    prepared, fresh, monkeypatch
+):
     jobs, save, saved = linear(fresh), Predictions.save, []
 
     def killed(predictions, path):
@@ -192,8 +210,10 @@ def test_a_group_that_cannot_be_trained_is_left_to_its_jobs(fresh, logged):
 
 
 def trials(prepared):
-    return [dataclasses.replace(job, configuration=dataclasses.replace(job.configuration, kind="trial"))
-            for job in linear(prepared)]
+    return [
+        dataclasses.replace(job, configuration=dataclasses.replace(job.configuration, kind="trial"))
+        for job in linear(prepared)
+    ]
 
 
 def test_pruned_trials_have_a_record_and_keep_nothing(fresh):
@@ -213,14 +233,16 @@ def test_pruned_trials_have_a_record_and_keep_nothing(fresh):
 
 def test_trials_that_share_a_training_are_pruned_when_all_of_them_say_so(fresh):
     one, two, _ = trials(fresh)
-    other = dataclasses.replace(one, configuration=dataclasses.replace(
-        one.configuration, smoothing=SmoothingGrid(largest=1)))
+    other = dataclasses.replace(
+        one, configuration=dataclasses.replace(one.configuration, smoothing=SmoothingGrid(largest=1))
+    )
     asked = []
 
     def says(name, at):
         def on_epoch(epoch, value):
             asked.append((name, epoch))
             return epoch >= at
+
         return on_epoch
 
     pruned = train_group([one, other, two], [says("one", 1), says("other", 2), None])

@@ -21,8 +21,14 @@ from harness.training.heads.trained_head import load
 from harness.utils.store import Store
 
 HEAD = HeadConfig("mlp", hidden=8, epochs=6, learning_rate=3e-3)
-RECIPE = Recipe(name="trained", backbones=("tiny_mobilenet@random",), grids=(Grid("va", ("embeddings",), (HEAD,)),),
-                smoothing=SmoothingGrid(largest=3), pictures=False, baselines=False)
+RECIPE = Recipe(
+    name="trained",
+    backbones=("tiny_mobilenet@random",),
+    grids=(Grid("va", ("embeddings",), (HEAD,)),),
+    smoothing=SmoothingGrid(largest=3),
+    pictures=False,
+    baselines=False,
+)
 FOLDS = Protocol(folds=3)
 
 
@@ -32,7 +38,7 @@ def prepared(small_set, tmp_path_factory):
 
 
 def job_of(prepared, protocol):
-    job, = JobGrid(dataclasses.replace(RECIPE, protocol=protocol), prepared).jobs()
+    (job,) = JobGrid(dataclasses.replace(RECIPE, protocol=protocol), prepared).jobs()
     return job
 
 
@@ -53,8 +59,10 @@ def summary(job):
 
 def outputs(predictions):
     ends = np.cumsum(predictions.lengths)
-    return {name: predictions.outputs[end - length:end]
-            for name, end, length in zip(predictions.sequences, ends, predictions.lengths)}
+    return {
+        name: predictions.outputs[end - length : end]
+        for name, end, length in zip(predictions.sequences, ends, predictions.lengths)
+    }
 
 
 def test_every_training_video_is_predicted_by_the_fold_that_never_saw_it(prepared, folded):
@@ -84,8 +92,12 @@ def test_a_refit_keeps_the_choice_of_the_slice_and_changes_the_model(prepared):
     plain, refit = job_of(prepared, Protocol()), job_of(prepared, Protocol(refit=True))
     first, second = run_job(plain), run_job(refit)
     assert plain.job_id != refit.job_id
-    assert (first.epoch, first.kernel, first.radius, first.selection) == \
-        (second.epoch, second.kernel, second.radius, second.selection)
+    assert (first.epoch, first.kernel, first.radius, first.selection) == (
+        second.epoch,
+        second.kernel,
+        second.radius,
+        second.selection,
+    )
     kept = [(job.folder / "selection.npz").read_bytes() for job in (plain, refit)]
     assert kept[0] == kept[1]
     reported = [Predictions.load(job.folder / "reported.npz").outputs for job in (plain, refit)]
@@ -134,8 +146,15 @@ def test_blocks_of_stills_are_pooled_row_by_row():
     frames = np.arange(1, 7, dtype=np.int32)
 
     def fold(value, rows):
-        labels = Labels(("images-00000",), np.zeros(len(rows), np.int32), np.array(rows, np.int32), ("a",),
-                        np.zeros(len(rows), np.int32), ("a",), {})
+        labels = Labels(
+            ("images-00000",),
+            np.zeros(len(rows), np.int32),
+            np.array(rows, np.int32),
+            ("a",),
+            np.zeros(len(rows), np.int32),
+            ("a",),
+            {},
+        )
         return Predictions(("images-00000",), np.array([6]), frames, np.full((6, 2), value, np.float32)), labels
 
     found = merge_fold_predictions([fold(1, [2, 5]), fold(2, [1, 3])])
@@ -148,7 +167,11 @@ def test_memory_for_features_changes_no_bit(prepared):
     assert [job.job_id for job in little] == [job.job_id for job in much]
     assert (little[0].memory, much[0].memory) == (2**20, 2**29)
     own = make_splits(Protocol(), get_task("va"), open_dataset(little[0].data).labels("va", "train"))[0]
-    states = [fit_model(dataclasses.replace(little[0], memory=memory), get_task("va"), own.fit, own.selection)
-              .trained["head"].state for memory in (0, 2**29)]
+    states = [
+        fit_model(dataclasses.replace(little[0], memory=memory), get_task("va"), own.fit, own.selection)
+        .trained["head"]
+        .state
+        for memory in (0, 2**29)
+    ]
     for name, value in states[0].items():
         np.testing.assert_array_equal(value, states[1][name])

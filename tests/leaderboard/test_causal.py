@@ -15,14 +15,18 @@ from tests.helpers.job_statistics import keep
 def replayed(tmp_path):
     """Records of two runs in a store, and their replays: one a little worse, one the same."""
     jobs = [*keep(tmp_path, "wins", 0.5, radius=12), *keep(tmp_path, "other", 0.4, kernel="median")]
-    live = [*keep(tmp_path / "live", "winslive", 0.45, kernel="trailing_median", radius=9),
-            *keep(tmp_path / "live", "otherlive", 0.4, kernel="exponential", radius=4)]
+    live = [
+        *keep(tmp_path / "live", "winslive", 0.45, kernel="trailing_median", radius=9),
+        *keep(tmp_path / "live", "otherlive", 0.4, kernel="exponential", radius=4),
+    ]
     return jobs, {job.job_id: one for job, one in zip(jobs, live)}
 
 
 def evidence(folder, replayed):
-    return SignificanceCache(Store(folder), places={one.job_id: folder / "live/artifacts/jobs" / one.job_id / STATISTICS
-                                    for one in replayed.values()})
+    return SignificanceCache(
+        Store(folder),
+        places={one.job_id: folder / "live/artifacts/jobs" / one.job_id / STATISTICS for one in replayed.values()},
+    )
 
 
 def test_the_price_is_paired_over_videos_and_seeds(replayed, tmp_path):
@@ -46,7 +50,7 @@ def test_without_statistics_the_price_is_there_and_its_interval_is_not(replayed)
 def test_seeds_that_were_not_replayed_are_in_neither_mean(replayed, tmp_path):
     jobs, live = replayed
     del live["wins-s2"], live["other-s0"], live["other-s1"], live["other-s2"]
-    row, = causal_rows(jobs, live, evidence=evidence(tmp_path, live))
+    (row,) = causal_rows(jobs, live, evidence=evidence(tmp_path, live))
     assert row.seeds == [0, 1] and row.price == pytest.approx(row.offline - row.value)
     assert row.offline == pytest.approx(sum(job.metrics["P_EXPR"] for job in jobs[:2]) / 2)
     text = render_causal([row])

@@ -36,8 +36,12 @@ def test_a_better_run_is_found_with_what_makes_it_better(runs):
     assert one.difference == pytest.approx(found.metric.first - found.metric.second)
     assert [part.name for part in found.parts][:2] == ["accuracy", "F1/Neutral"] and len(found.parts) == 9
     assert all(part.p_adjusted >= part.paired.p for part in found.parts)
-    assert found.differing == {"backbone": ("good", "tiny_resnet"), "l2": (0.0001, None), "epochs": (10, None),
-                               "head.l2": (None, 0.1)}
+    assert found.differing == {
+        "backbone": ("good", "tiny_resnet"),
+        "l2": (0.0001, None),
+        "epochs": (10, None),
+        "head.l2": (None, 0.1),
+    }
     assert verdict(found).startswith("A is better than B by 0.") and found.notes == ()
 
 
@@ -78,13 +82,18 @@ def test_units_are_matched_by_name(runs):
     order = np.random.default_rng(0).permutation(len(VIDEOS))
     for record in second:
         names, found = SignificanceCache(Store(store)).statistics(record)
-        np.savez(store / "artifacts/jobs" / record.job_id / "statistics.npz", units=np.array(names)[order],
-                 expr=found.arrays["expr"][order])
+        np.savez(
+            store / "artifacts/jobs" / record.job_id / "statistics.npz",
+            units=np.array(names)[order],
+            expr=found.arrays["expr"][order],
+        )
     shuffled = compared(first, second, store)
     for record in second:
         shutil.rmtree(store / "artifacts/jobs" / record.job_id)
-    again = [put(store, "bbbb", seed, one, config={"head": {"l2": 0.1}})
-             for seed, one in enumerate(simulated("expr", 2, apart=0.3))]
+    again = [
+        put(store, "bbbb", seed, one, config={"head": {"l2": 0.1}})
+        for seed, one in enumerate(simulated("expr", 2, apart=0.3))
+    ]
     assert shuffled == compared(first, again, store)
 
 
@@ -105,14 +114,17 @@ def test_two_seeds_of_one_run_can_be_compared_but_a_run_not_with_itself(runs):
         compared(first, first, store)
 
 
-@pytest.mark.parametrize("changes, told", [
-    ({"task": "va", "metric": "P_VA", "metrics": {"P_VA": 0.4}}, "task: expr and va"),
-    ({"data_digest": "0" * 12, "dataset": "faces"}, r"data: rendered \[d0d0d0\] and faces \[000000\]"),
-    ({"data_digest": "0" * 12}, r"data: rendered \[d0d0d0\] and rendered \[000000\]"),
-    ({"split": "test"}, "split: validation and test"),
-    ({"scored": 900}, "coverage: .* labelled rows scored and 900 of"),
-    ({"config": {"missing": "filled"}}, "rows without a crop: dropped and filled"),
-])
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        ({"task": "va", "metric": "P_VA", "metrics": {"P_VA": 0.4}}, "task: expr and va"),
+        ({"data_digest": "0" * 12, "dataset": "faces"}, r"data: rendered \[d0d0d0\] and faces \[000000\]"),
+        ({"data_digest": "0" * 12}, r"data: rendered \[d0d0d0\] and rendered \[000000\]"),
+        ({"split": "test"}, "split: validation and test"),
+        ({"scored": 900}, "coverage: .* labelled rows scored and 900 of"),
+        ({"config": {"missing": "filled"}}, "rows without a crop: dropped and filled"),
+    ],
+)
 def test_runs_that_are_not_scored_on_the_same_labels_are_refused(runs, changes, told):
     first, second, store = runs
     with pytest.raises(InputError, match=rf"aaaa and bbbb are not scored on the same labels(.|\n)*{told}"):
@@ -172,8 +184,20 @@ def test_a_multi_task_run_has_every_part_and_no_value_of_a_video_alone(tmp_path)
     for seed in range(2):
         arrays = {name: simulated(name, 1, seed=seed)[0].arrays[name] for name in ("va", "expr", "au")}
         sides.append(SufficientStatistics("mtl", arrays))
-    records = [put(tmp_path, name, 0, simulated("expr", 1)[0], task="mtl", metric="P_MTL", metrics=score(one).metrics,
-                   selection={}, unsmoothed={}) for name, one in zip(("aaaa", "bbbb"), sides)]
+    records = [
+        put(
+            tmp_path,
+            name,
+            0,
+            simulated("expr", 1)[0],
+            task="mtl",
+            metric="P_MTL",
+            metrics=score(one).metrics,
+            selection={},
+            unsmoothed={},
+        )
+        for name, one in zip(("aaaa", "bbbb"), sides)
+    ]
     kept = dict(zip(("aaaa", "bbbb"), sides))
     for side in sides:
         side.arrays["va"][:, :, :3] = sides[0].arrays["va"][:, :, :3]

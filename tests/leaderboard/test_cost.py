@@ -24,22 +24,48 @@ TIMES = {"float32": (0.70, 0.45), "float16": (0.73, 0.5), "int8": (0.56, 0.4)}
 def exported(job, precision, value=None, faster=1.0, **changes):
     """A document as `framelight export` writes it; the figures are those of a run on the rendered set."""
     one, two = (time / faster for time in TIMES[precision])
-    return ExportRecord(**{**dict(
-        job_id=job.job_id, group_id=job.group_id, task=job.task, format="onnx", precision=precision,
-        file=f"model-{precision}.onnx", sha256="ab" * 32, size=int(SIZES[precision] / faster), parameters=435_218,
-        macs=20_900_000, device="AMD EPYC, 2 cores", memory=75.0, largest=5e-5, agreement=0.999, crops=2665,
-        latency={"1": {"median": one, "p95": one * 1.1}, "2": {"median": two, "p95": two * 1.2}}, metric=job.metric,
-        value=job.metrics[job.metric] if value is None else value, run_value=job.metrics[job.metric]), **changes})
+    return ExportRecord(
+        **{
+            **dict(
+                job_id=job.job_id,
+                group_id=job.group_id,
+                task=job.task,
+                format="onnx",
+                precision=precision,
+                file=f"model-{precision}.onnx",
+                sha256="ab" * 32,
+                size=int(SIZES[precision] / faster),
+                parameters=435_218,
+                macs=20_900_000,
+                device="AMD EPYC, 2 cores",
+                memory=75.0,
+                largest=5e-5,
+                agreement=0.999,
+                crops=2665,
+                latency={"1": {"median": one, "p95": one * 1.1}, "2": {"median": two, "p95": two * 1.2}},
+                metric=job.metric,
+                value=job.metrics[job.metric] if value is None else value,
+                run_value=job.metrics[job.metric],
+            ),
+            **changes,
+        }
+    )
 
 
 @pytest.fixture
 def store(tmp_path):
     """Three runs: two of them exported, with statistics, and what was kept of their files."""
-    jobs = [*keep(tmp_path, "wins", 0.5, seeds=(0, 1)), *keep(tmp_path, "small", 0.4, seeds=(0,), backbone="tiny"),
-            *keep(tmp_path, "alone", 0.45, seeds=(0,))]
+    jobs = [
+        *keep(tmp_path, "wins", 0.5, seeds=(0, 1)),
+        *keep(tmp_path, "small", 0.4, seeds=(0,), backbone="tiny"),
+        *keep(tmp_path, "alone", 0.45, seeds=(0,)),
+    ]
     worse = keep(tmp_path / "worse", "wins", 0.42, seeds=(0,))[0]
-    files = [exported(jobs[0], "float32"), exported(jobs[0], "int8", worse.metrics["P_EXPR"]),
-             exported(jobs[2], "float32", faster=2.0)]
+    files = [
+        exported(jobs[0], "float32"),
+        exported(jobs[0], "int8", worse.metrics["P_EXPR"]),
+        exported(jobs[2], "float32", faster=2.0),
+    ]
     for one in files:
         path = write(Store(tmp_path), one)
         source = tmp_path / ("worse" if one.precision == "int8" else "") / "artifacts/jobs" / one.job_id / STATISTICS
@@ -59,7 +85,11 @@ def listed(store):
 def test_each_file_has_its_own_score_and_each_run_without_one_its_own(store):
     rows = listed(store)
     assert [(row.run_id, row.seed, row.precision) for row in rows] == [
-        ("wins", 0, "float32"), ("alone", None, None), ("wins", 0, "int8"), ("small", 0, "float32")]
+        ("wins", 0, "float32"),
+        ("alone", None, None),
+        ("wins", 0, "int8"),
+        ("small", 0, "float32"),
+    ]
     whole, alone, quantised, _ = rows
     assert (whole.difference, whole.difference_low, whole.difference_high) == (0, 0, 0)
     assert quantised.difference == pytest.approx(quantised.value - whole.value) and quantised.difference < 0
@@ -73,8 +103,13 @@ def test_what_is_slower_and_worse_is_not_on_the_front(store):
     path, jobs, files = store
     write(Store(path), exported(jobs[0], "float16", 0.3))
     marked = {(row.run_id, row.precision): row.pareto for row in listed(store)}
-    assert marked == {("wins", "float32"): True, ("wins", "int8"): True, ("wins", "float16"): False,
-                      ("small", "float32"): True, ("alone", None): False}
+    assert marked == {
+        ("wins", "float32"): True,
+        ("wins", "int8"): True,
+        ("wins", "float16"): False,
+        ("small", "float32"): True,
+        ("alone", None): False,
+    }
 
 
 def test_times_of_two_devices_are_not_compared(store):
@@ -116,7 +151,8 @@ def test_the_formats_hold_the_same_figures(store):
     shown = json.loads(render_cost(rows, "json"))
     table = list(csv.DictReader(io.StringIO(render_cost(rows, "csv"))))
     assert [(row["run_id"], row["precision"] or "", row["size"] or "") for row in shown] == [
-        (row["run_id"], row["precision"], row["size"] and int(row["size"])) for row in table]
+        (row["run_id"], row["precision"], row["size"] and int(row["size"])) for row in table
+    ]
     assert [row["value"] for row in shown] == [float(row["value"]) for row in table]
     assert render_cost([], "json") == "[]\n"
 

@@ -20,17 +20,39 @@ SHARED = HeadConfig("multitask", hidden=128, learning_rate=1e-3)
 WIDE = 200
 
 
-def run(group, head=SHARED, value=0.5, entry="69a765976f5c", largest=50, kernels=("mean", "median"), fraction=0.25,
-        smallest=0, gaps="linear", thresholds="chosen", missing="dropped", protocol=None, **changes):
+def run(
+    group,
+    head=SHARED,
+    value=0.5,
+    entry="69a765976f5c",
+    largest=50,
+    kernels=("mean", "median"),
+    fraction=0.25,
+    smallest=0,
+    gaps="linear",
+    thresholds="chosen",
+    missing="dropped",
+    protocol=None,
+    **changes,
+):
     """A record with a configuration as jobs write it."""
     protocol = protocol or Protocol(fraction=fraction)
     configuration = Configuration(
-        kind="run", task="expr", data="d0d0d0d0d0d0", entry=entry, features="embeddings", head=head,
-        smoothing=SmoothingGrid(kernels, smallest, largest, gaps), protocol=protocol, thresholds=thresholds,
-        missing=missing)
+        kind="run",
+        task="expr",
+        data="d0d0d0d0d0d0",
+        entry=entry,
+        features="embeddings",
+        head=head,
+        smoothing=SmoothingGrid(kernels, smallest, largest, gaps),
+        protocol=protocol,
+        thresholds=thresholds,
+        missing=missing,
+    )
     changes = {"protocol": protocol.name, **changes}
-    return record(group=group, value=value, config=to_jsonable(configuration), head=head.kind if head else "constant",
-                  **changes)
+    return record(
+        group=group, value=value, config=to_jsonable(configuration), head=head.kind if head else "constant", **changes
+    )
 
 
 def said(*records):
@@ -43,9 +65,16 @@ def test_rows_that_look_alike_say_every_head_setting_they_differ_in():
 
 
 def test_rows_that_look_different_say_nothing():
-    different = [run("a"), run("b", HeadConfig("mlp", hidden=64)), run("c", features="scores"),
-                 run("d", DIRECT, backbone="tiny_mobilenet"), run("e", DIRECT, backbone_random=True),
-                 run("f", DIRECT, protocol=Protocol("published")), run("g", DIRECT, split="test"), run("h", None)]
+    different = [
+        run("a"),
+        run("b", HeadConfig("mlp", hidden=64)),
+        run("c", features="scores"),
+        run("d", DIRECT, backbone="tiny_mobilenet"),
+        run("e", DIRECT, backbone_random=True),
+        run("f", DIRECT, protocol=Protocol("published")),
+        run("g", DIRECT, split="test"),
+        run("h", None),
+    ]
     assert set(map(tuple, said(*different).values())) == {()}
 
 
@@ -56,27 +85,40 @@ def test_only_the_rows_that_look_alike_are_told_apart():
 
 def test_without_head_settings_between_them_weights_then_smoothing_then_the_rest_tell_apart():
     assert said(run("a", weights_hash="ab12cd" * 9, entry="1"), run("b", weights_hash="ef34ab" * 9, entry="2")) == {
-        "a": ["weights ab12cd"], "b": ["weights ef34ab"]}
+        "a": ["weights ab12cd"],
+        "b": ["weights ef34ab"],
+    }
     assert said(run("a", entry="69a765976f5c"), run("b", entry="69a765911111")) == {
-        "a": ["entry 69a76597"], "b": ["entry 69a76591"]}
+        "a": ["entry 69a76597"],
+        "b": ["entry 69a76591"],
+    }
     assert said(run("a"), run("b", largest=25), run("c", largest=0)) == {"a": ["r<=50"], "b": ["r<=25"], "c": []}
     assert said(run("a"), run("b", kernels=("mean",))) == {"a": ["mean/median"], "b": ["mean"]}
     assert said(run("a"), run("b", fraction=0.125)) == {"a": ["fraction=0.25"], "b": ["fraction=0.125"]}
 
 
-@pytest.mark.parametrize("one, other, words", [
-    ({}, {"head": HeadConfig("multitask", va_loss="mse")}, (["va_loss=ccc"], ["va_loss=mse"])),
-    ({}, {"head": HeadConfig("multitask", class_weights="none", label_smoothing=0.1)},
-     (["class_weights=inverse", "label_smoothing=0"], ["class_weights=none", "label_smoothing=0.1"])),
-    ({}, {"head": HeadConfig("multitask", invalid="zeroed")}, (["invalid=dropped"], ["invalid=zeroed"])),
-    ({}, {"head": HeadConfig("multitask", task_weights="balanced", keep="loss")},
-     (["keep=best", "task_weights=equal"], ["keep=loss", "task_weights=balanced"])),
-    ({}, {"thresholds": "half"}, (["thresholds=chosen"], ["thresholds=half"])),
-    ({}, {"missing": "filled"}, (["missing=dropped"], ["missing=filled"])),
-    ({}, {"gaps": "nearest"}, (["gaps=linear"], ["gaps=nearest"])),
-    ({}, {"protocol": Protocol(refit=True)}, (["refit=false"], ["refit=true"])),
-    ({}, {"protocol": Protocol(folds=5)}, (["folds=0", "refit=false"], ["folds=5", "refit=true"])),
-])
+@pytest.mark.parametrize(
+    "one, other, words",
+    [
+        ({}, {"head": HeadConfig("multitask", va_loss="mse")}, (["va_loss=ccc"], ["va_loss=mse"])),
+        (
+            {},
+            {"head": HeadConfig("multitask", class_weights="none", label_smoothing=0.1)},
+            (["class_weights=inverse", "label_smoothing=0"], ["class_weights=none", "label_smoothing=0.1"]),
+        ),
+        ({}, {"head": HeadConfig("multitask", invalid="zeroed")}, (["invalid=dropped"], ["invalid=zeroed"])),
+        (
+            {},
+            {"head": HeadConfig("multitask", task_weights="balanced", keep="loss")},
+            (["keep=best", "task_weights=equal"], ["keep=loss", "task_weights=balanced"]),
+        ),
+        ({}, {"thresholds": "half"}, (["thresholds=chosen"], ["thresholds=half"])),
+        ({}, {"missing": "filled"}, (["missing=dropped"], ["missing=filled"])),
+        ({}, {"gaps": "nearest"}, (["gaps=linear"], ["gaps=nearest"])),
+        ({}, {"protocol": Protocol(refit=True)}, (["refit=false"], ["refit=true"])),
+        ({}, {"protocol": Protocol(folds=5)}, (["folds=0", "refit=false"], ["folds=5", "refit=true"])),
+    ],
+)
 def test_every_switch_of_the_paper_tells_rows_apart(one, other, words):
     defaults = {"head": HeadConfig("multitask")}
     told = said(run("a", **defaults | one), run("b", **defaults | other))
@@ -114,8 +156,10 @@ def test_a_filter_that_the_columns_show_is_not_said_again():
 
 def test_what_is_left_alike_after_the_head_goes_on_to_the_next_difference():
     assert said(run("a", DIRECT), run("b", SHARED), run("c", SHARED, largest=9)) == {
-        "a": ["hidden=0", "lr=0.005"], "b": ["hidden=128", "lr=0.001", "r<=50"],
-        "c": ["hidden=128", "lr=0.001", "r<=9"]}
+        "a": ["hidden=0", "lr=0.005"],
+        "b": ["hidden=128", "lr=0.001", "r<=50"],
+        "c": ["hidden=128", "lr=0.001", "r<=9"],
+    }
 
 
 def test_numbers_have_the_digits_they_need():
@@ -126,13 +170,19 @@ def test_numbers_have_the_digits_they_need():
 
 def test_records_without_a_configuration_are_no_obstacle():
     assert said(record(group="a", config={}), record(group="b", config={})) == {"a": [], "b": []}
-    assert said(record(group="a", config={"head": None}), record(group="b", config={"l2": 1})) == {"a": [],
-                                                                                                  "b": ["l2=1"]}
+    assert said(record(group="a", config={"head": None}), record(group="b", config={"l2": 1})) == {
+        "a": [],
+        "b": ["l2=1"],
+    }
 
 
 def test_the_table_names_all_differences_where_there_is_room_and_the_needed_ones_where_there_is_not():
-    board = leaderboard_rows([run("a" * 12, DIRECT, 0.6, backbone="tiny_resnet_stills", features="embeddings+scores"),
-                  run("b" * 12, SHARED, 0.5, backbone="tiny_resnet_stills", features="embeddings+scores")])
+    board = leaderboard_rows(
+        [
+            run("a" * 12, DIRECT, 0.6, backbone="tiny_resnet_stills", features="embeddings+scores"),
+            run("b" * 12, SHARED, 0.5, backbone="tiny_resnet_stills", features="embeddings+scores"),
+        ]
+    )
     wide, usual, narrow = (render(board, width=width) for width in (140, 100, 60))
     assert "multitask hidden=0 lr=0.005" in wide and "multitask hidden=128 lr=0.001" in wide
     assert "multitask hidden=0 " in usual and "multitask hidden=128 " in usual and "lr=" not in usual
@@ -141,22 +191,32 @@ def test_the_table_names_all_differences_where_there_is_room_and_the_needed_ones
 
 
 def test_heads_with_more_differences_than_room_fit_and_the_run_still_tells_them_apart():
-    grid = [run(f"{i:012x}", HeadConfig("multitask", hidden=h, learning_rate=lr, l2=l2, epochs=e))
-            for i, (h, lr, l2, e) in enumerate((h, lr, l2, e) for h in (0, 1) for lr in (1e-3, 1e-2)
-                                               for l2 in (0.0, 1e-5) for e in (10, 20))]
+    grid = [
+        run(f"{i:012x}", HeadConfig("multitask", hidden=h, learning_rate=lr, l2=l2, epochs=e))
+        for i, (h, lr, l2, e) in enumerate(
+            (h, lr, l2, e) for h in (0, 1) for lr in (1e-3, 1e-2) for l2 in (0.0, 1e-5) for e in (10, 20)
+        )
+    ]
     lines = render(leaderboard_rows(grid), width=100).splitlines()
     assert max(map(len, lines)) <= 100
     body = [line.split(maxsplit=1)[1] for line in lines if " h=" in line]
     assert len(body) == len(set(body)) == 16
 
 
-CHOICES = st.builds(HeadConfig, st.sampled_from(["mlp", "multitask"]), hidden=st.sampled_from([1, 64]),
-                    learning_rate=st.sampled_from([0.1, 0.01, 0.010001]), standardise=st.booleans())
+CHOICES = st.builds(
+    HeadConfig,
+    st.sampled_from(["mlp", "multitask"]),
+    hidden=st.sampled_from([1, 64]),
+    learning_rate=st.sampled_from([0.1, 0.01, 0.010001]),
+    standardise=st.booleans(),
+)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(CHOICES, st.sampled_from([0, 5, 50]), st.sampled_from(["1a", "2b"])), max_size=10,
-                unique=True), st.integers(100, 200))
+@given(
+    st.lists(st.tuples(CHOICES, st.sampled_from([0, 5, 50]), st.sampled_from(["1a", "2b"])), max_size=10, unique=True),
+    st.integers(100, 200),
+)
 def test_different_configurations_never_read_the_same(choices, width):
     records = [run(f"{i:012x}", head, largest=largest, entry=entry) for i, (head, largest, entry) in enumerate(choices)]
     board = leaderboard_rows(records)
@@ -171,11 +231,13 @@ def test_settings_are_in_json_and_csv_unrounded_and_the_head_stays_its_kind():
     board = leaderboard_rows([run("a", HeadConfig("mlp", l2=1e-7)), run("b", None, kind="baseline")])
     first, second = json.loads(render(board, "json"))
     assert first["head"] == "mlp" and second["settings"] == {} and second["distinction"] == []
-    assert first["settings"] == {name: value for name, value in asdict(HeadConfig("mlp", l2=1e-7)).items()
-                                 if name not in ("kind", "parts")} | {"parts": {}}
+    assert first["settings"] == {
+        name: value for name, value in asdict(HeadConfig("mlp", l2=1e-7)).items() if name not in ("kind", "parts")
+    } | {"parts": {}}
     first, second = csv.DictReader(io.StringIO(render(board, "csv")))
-    assert first["settings"].startswith("hidden=128 learning_rate=0.001 l2=1e-07 epochs=10 batch_size=256 "
-                                        "standardise=true schedule=cosine keep=best ")
+    assert first["settings"].startswith(
+        "hidden=128 learning_rate=0.001 l2=1e-07 epochs=10 batch_size=256 standardise=true schedule=cosine keep=best "
+    )
     assert " va_loss=ccc " in first["settings"]
     assert first["head"] == "mlp" and second["settings"] == ""
 
@@ -187,8 +249,10 @@ def test_a_record_read_back_gives_the_same_row():
 
 @pytest.mark.parametrize("form", ["table", "md"])
 def test_raw_is_shown_only_where_smoothing_changed_something(form):
-    stills = [run("a", kernel="none", radius=0, unsmoothed={"P_EXPR": 0.5}, unit="subject"),
-              run("b", DIRECT, value=0.4, kernel="none", radius=0, unsmoothed={})]
+    stills = [
+        run("a", kernel="none", radius=0, unsmoothed={"P_EXPR": 0.5}, unit="subject"),
+        run("b", DIRECT, value=0.4, kernel="none", radius=0, unsmoothed={}),
+    ]
     assert "raw" not in render(leaderboard_rows(stills), form, WIDE)
     videos = [*stills[:1], run("b", DIRECT, value=0.4, unsmoothed={"P_EXPR": 0.3})]
     text = render(leaderboard_rows(videos), form, WIDE)

@@ -39,20 +39,27 @@ def run(store, group, right, protocol=None, hidden=128, **changes):
 
 @pytest.fixture
 def jobs(tmp_path):
-    return [*run(tmp_path, "held", 0.4), *run(tmp_path, "open", 0.45, PUBLISHED),
-            *run(tmp_path, "wide", 0.5, hidden=512), *run(tmp_path, "alone", 0.5, PUBLISHED, hidden=64),
-            *run(tmp_path, "openwide", 0.5, PUBLISHED, hidden=512, seeds=(1, 2, 3))]
+    return [
+        *run(tmp_path, "held", 0.4),
+        *run(tmp_path, "open", 0.45, PUBLISHED),
+        *run(tmp_path, "wide", 0.5, hidden=512),
+        *run(tmp_path, "alone", 0.5, PUBLISHED, hidden=64),
+        *run(tmp_path, "openwide", 0.5, PUBLISHED, hidden=512, seeds=(1, 2, 3)),
+    ]
 
 
 def test_each_configuration_is_paired_with_itself_under_the_other_protocol(jobs, tmp_path):
     listed = optimism_rows(jobs, evidence=SignificanceCache(Store(tmp_path)))
     assert [(row.run_id, row.published_run_id, row.seeds) for row in listed] == [
-        ("wide", "openwide", [1, 2]), ("held", "open", [0, 1, 2])]
+        ("wide", "openwide", [1, 2]),
+        ("held", "open", [0, 1, 2]),
+    ]
     gap = listed[1]
     assert gap.gap == pytest.approx(gap.published - gap.held_out) and gap.gap > 0
     assert gap.ci_low < gap.gap < gap.ci_high and gap.p_value < 0.05
-    found = SignificanceCache(Store(tmp_path)).difference([j for j in jobs if j.group_id == "open"],
-                                          [j for j in jobs if j.group_id == "held"])
+    found = SignificanceCache(Store(tmp_path)).difference(
+        [j for j in jobs if j.group_id == "open"], [j for j in jobs if j.group_id == "held"]
+    )
     assert (found.value, found.p) == (pytest.approx(gap.gap), gap.p_value)
 
 
@@ -62,8 +69,11 @@ def test_without_statistics_the_gap_is_there_and_its_interval_is_not(jobs):
 
 
 def test_every_held_out_variant_is_paired_and_says_what_it_is(tmp_path):
-    jobs = [*run(tmp_path, "slice", 0.4), *run(tmp_path, "folds", 0.42, Protocol(folds=5)),
-            *run(tmp_path, "open", 0.45, PUBLISHED)]
+    jobs = [
+        *run(tmp_path, "slice", 0.4),
+        *run(tmp_path, "folds", 0.42, Protocol(folds=5)),
+        *run(tmp_path, "open", 0.45, PUBLISHED),
+    ]
     listed = {row.run_id: row for row in optimism_rows(jobs)}
     assert {run: row.refit for run, row in listed.items()} == {"slice": False, "folds": True}
     assert "folds=5" in listed["folds"].distinction
@@ -88,16 +98,26 @@ def test_the_table_fits_and_says_what_is_in_the_gap(jobs, tmp_path):
     listed = optimism_rows(jobs, evidence=SignificanceCache(Store(tmp_path)))
     text = render_optimism(listed)
     assert max(map(len, text.splitlines())) <= 100
-    for said in ("Expression on rendered", "held-out against published protocol", "held-out", "published", "gap",
-                 "95 % interval", "chooses epochs, thresholds and smoothing on the reported split", "Median gap of 2"):
+    for said in (
+        "Expression on rendered",
+        "held-out against published protocol",
+        "held-out",
+        "published",
+        "gap",
+        "95 % interval",
+        "chooses epochs, thresholds and smoothing on the reported split",
+        "Median gap of 2",
+    ):
         assert said in text
     assert f"{listed[1].gap:+.3f}" in text and "OPTIMISTIC" not in text
 
 
 def test_all_four_formats_say_the_same(jobs, tmp_path):
     listed = optimism_rows(jobs, evidence=SignificanceCache(Store(tmp_path)))
-    as_json, as_csv = json.loads(render_optimism(listed, "json")), list(
-        csv.DictReader(io.StringIO(render_optimism(listed, "csv"))))
+    as_json, as_csv = (
+        json.loads(render_optimism(listed, "json")),
+        list(csv.DictReader(io.StringIO(render_optimism(listed, "csv")))),
+    )
     for row, one, other in zip(listed, as_json, as_csv):
         assert one["gap"] == pytest.approx(row.gap, abs=1e-6) == pytest.approx(float(other["gap"]), abs=1e-6)
         assert one["chosen"] == {"held-out": ["mean", 7], "published": ["mean", 7]}
@@ -112,8 +132,12 @@ def test_p_goes_after_the_filter_and_stills_have_none(tmp_path):
     text = render_optimism(listed)
     assert "mean r=125" in render_optimism(listed, width=140) and "mean r=125" not in text
     assert f"{listed[0].p_value:.3f}" in text or "<0.001" in text
-    stills = optimism_rows([*run(tmp_path, "s", 0.4, kernel="none", radius=0, unit="subject"),
-                       *run(tmp_path, "t", 0.45, PUBLISHED, kernel="none", radius=0, unit="subject")])
+    stills = optimism_rows(
+        [
+            *run(tmp_path, "s", 0.4, kernel="none", radius=0, unit="subject"),
+            *run(tmp_path, "t", 0.45, PUBLISHED, kernel="none", radius=0, unit="subject"),
+        ]
+    )
     assert "smoothing" not in render_optimism(stills, width=140).split("Published")[0]
 
 
@@ -173,7 +197,7 @@ def test_all_published_figures_end_with_what_their_networks_cost(tracked, capsys
     asked = ["leaderboard", "--published", "--format", form, "--store", str(tracked)]
     assert main(asked) == 0
     said = capsys.readouterr().out
-    line = next(line for line in said[said.index("Published cost"):].splitlines() if line.startswith(start))
+    line = next(line for line in said[said.index("Published cost") :].splitlines() if line.startswith(start))
     assert "30 MB" in line and "191 ± 18 ms" in line
     assert main([*asked, "--task", "expr"]) == 0
     assert "Published cost" not in capsys.readouterr().out

@@ -65,8 +65,9 @@ def test_parts_of_a_figure_are_named_as_metrics_are():
     assert sum(chosen.metrics[f"F1/{name}"] for name in ACTION_UNITS) / 12 == pytest.approx(0.53671, abs=1e-4)
 
 
-@pytest.mark.parametrize(("task", "terms", "scale"), [("va", ("CCC_V", "CCC_A"), 0.5),
-                                                      ("mtl", ("P_VA", "P_EXPR", "P_AU"), 1)])
+@pytest.mark.parametrize(
+    ("task", "terms", "scale"), [("va", ("CCC_V", "CCC_A"), 0.5), ("mtl", ("P_VA", "P_EXPR", "P_AU"), 1)]
+)
 def test_totals_are_those_of_their_terms(task, terms, scale):
     """The sources print some totals from unrounded terms; a digit that was copied wrongly would be farther off."""
     whole = [r for r in published_figures() if r.task == task and set(terms) <= set(r.metrics)]
@@ -81,7 +82,13 @@ def test_no_figure_is_left_of_runs_trained_on_the_validation_split_or_known_from
     assert not of("mtl", "test") and [r.metrics["P_EXPR"] for r in of("expr", "test")] == [0.286]
     assert not of("mtl", backbone="enet_b2_7", features="embeddings+scores", config={}), "a slip of the notebook"
     assert {r.backbone for r in published_figures() if r.split == "test" and r.dataset == DATASET} == {
-        "organisers' baseline", "FlyingPigs", "LIVIA-2022", "PRL (5th)", "Netease Fuxi (1st)", "SituTech (2nd)"}
+        "organisers' baseline",
+        "FlyingPigs",
+        "LIVIA-2022",
+        "PRL (5th)",
+        "Netease Fuxi (1st)",
+        "SituTech (2nd)",
+    }
 
 
 def test_the_rows_of_the_paper_are_said_where_they_are_known():
@@ -105,7 +112,9 @@ def test_costs_are_of_the_networks_that_figures_name():
 
 
 def test_reading_them_needs_neither_torch_nor_mlflow():
-    code = ("import sys; from harness.leaderboard.published import published_figures; published_figures(); "
-            "print({'torch', 'mlflow'} & set(sys.modules))")
+    code = (
+        "import sys; from harness.leaderboard.published import published_figures; published_figures(); "
+        "print({'torch', 'mlflow'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

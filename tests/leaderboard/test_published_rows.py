@@ -8,8 +8,14 @@ COUNTS = {"expr": 1000}
 
 
 def figure(number, value=0.6, **changes):
-    return record(group=f"published-{number}", value=value, kind="published", dataset="Aff-Wild2", data_digest="",
-                  **{"protocol": "published", "config": {"source": "a notebook [4]"}, **changes})
+    return record(
+        group=f"published-{number}",
+        value=value,
+        kind="published",
+        dataset="Aff-Wild2",
+        data_digest="",
+        **{"protocol": "published", "config": {"source": "a notebook [4]"}, **changes},
+    )
 
 
 def boards(*records):
@@ -36,7 +42,9 @@ def test_figures_stand_on_the_board_of_runs_that_were_scored_on_as_many_rows():
 
 def test_other_data_another_split_and_honest_choices_are_never_mixed_with_them():
     assert boards(record(group="own", protocol="published", annotated=77), figure(1)) == {
-        ("rendered", "validation", "published"): ["own"], ("Aff-Wild2", "validation", "published"): ["published-1"]}
+        ("rendered", "validation", "published"): ["own"],
+        ("Aff-Wild2", "validation", "published"): ["published-1"],
+    }
     own = record(group="own", protocol="held-out")
     assert boards(own, figure(1))[("Aff-Wild2", "validation", "published")] == ["published-1"]
     own = record(group="own", protocol="published")
@@ -45,14 +53,18 @@ def test_other_data_another_split_and_honest_choices_are_never_mixed_with_them()
 
 def test_a_figure_stands_on_every_board_that_it_fits():
     own = [record(group=name, protocol="published", dataset=name, data_digest=name) for name in ("one", "two")]
-    assert boards(*own, figure(1)) == {("one", "validation", "published"): ["one", "published-1"],
-                                       ("two", "validation", "published"): ["two", "published-1"]}
+    assert boards(*own, figure(1)) == {
+        ("one", "validation", "published"): ["one", "published-1"],
+        ("two", "validation", "published"): ["two", "published-1"],
+    }
 
 
 def test_boards_of_figures_alone_come_after_those_of_runs():
     own = record(group="own", dataset="zebra", data_digest="z", annotated=3)
-    assert list(boards(own, figure(1))) == [("zebra", "validation", "held-out"),
-                                            ("Aff-Wild2", "validation", "published")]
+    assert list(boards(own, figure(1))) == [
+        ("zebra", "validation", "held-out"),
+        ("Aff-Wild2", "validation", "published"),
+    ]
 
 
 def test_a_test_split_is_not_called_optimistic():

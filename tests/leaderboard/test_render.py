@@ -17,21 +17,47 @@ BEST, PLAIN, MAJORITY, BROKEN = "3fa9c1d2aa00", "3fa9c1ffaa00", "8fa9c1d2aa00", 
 
 @pytest.fixture
 def board():
-    return leaderboard_rows([
-        *seeds(BEST, [0.43, 0.44, 0.45], features="embeddings+scores", head="mlp", ci_low=0.4, ci_high=0.5),
-        *seeds(PLAIN, [0.25, 0.26], expected=(0, 1, 2), backbone_random=True, undefined=("F1/Fear",)),
-        record(group=MAJORITY, value=-0.0001, kind="baseline", backbone="", features="", head="majority",
-               kernel="none", radius=0, parameters=0, unsmoothed={}),
-        failed(BROKEN, 0, head="mlp"),
-    ])
+    return leaderboard_rows(
+        [
+            *seeds(BEST, [0.43, 0.44, 0.45], features="embeddings+scores", head="mlp", ci_low=0.4, ci_high=0.5),
+            *seeds(PLAIN, [0.25, 0.26], expected=(0, 1, 2), backbone_random=True, undefined=("F1/Fear",)),
+            record(
+                group=MAJORITY,
+                value=-0.0001,
+                kind="baseline",
+                backbone="",
+                features="",
+                head="majority",
+                kernel="none",
+                radius=0,
+                parameters=0,
+                unsmoothed={},
+            ),
+            failed(BROKEN, 0, head="mlp"),
+        ]
+    )
 
 
 def test_the_table_says_what_a_reader_must_know(board):
     text = render(board, width=160)
-    for said in ("Expression on rendered", "validation split", "P_EXPR", "12 videos", "held-out protocol",
-                 "0.440 ± 0.010", "0.400 to 0.500", "2 of 3", "mean r=7", "tiny_resnet (random)", "312k", "failed",
-                 "b baseline", "u some metric is undefined and counts as 0",
-                 "Undefined, counted as 0: F1/Fear in 1 row.", "(random) backbone weights are random"):
+    for said in (
+        "Expression on rendered",
+        "validation split",
+        "P_EXPR",
+        "12 videos",
+        "held-out protocol",
+        "0.440 ± 0.010",
+        "0.400 to 0.500",
+        "2 of 3",
+        "mean r=7",
+        "tiny_resnet (random)",
+        "312k",
+        "failed",
+        "b baseline",
+        "u some metric is undefined and counts as 0",
+        "Undefined, counted as 0: F1/Fear in 1 row.",
+        "(random) backbone weights are random",
+    ):
         assert said in text
     assert " 0.000" in text and "-0.000" not in text
     assert "3fa9c1d" in text and "3fa9c1f" in text, "runs must be told apart by the prefix shown"
@@ -132,8 +158,10 @@ def test_rows_that_many_settings_tell_apart_keep_their_run_ids(width):
 
 def test_what_a_publication_notes_is_numbered_in_the_table_and_whole_in_markdown():
     notes = [{"note": "crops of 224 pixels"}, {"note": "another run"}, {}]
-    figures = [record(group=f"p{i}", kind="published", config={"source": "a notebook [4]", **note})
-               for i, note in enumerate(notes)]
+    figures = [
+        record(group=f"p{i}", kind="published", config={"source": "a notebook [4]", **note})
+        for i, note in enumerate(notes)
+    ]
     text, markdown = render(leaderboard_rows(figures)), render(leaderboard_rows(figures), "md")
     assert "Notes: (1) crops of 224 pixels (2) another run" in text and "a notebook [4]" in text
     assert "| crops of 224 pixels |" in markdown and "source" in markdown
@@ -180,8 +208,10 @@ def test_nothing_to_show_and_an_unknown_format():
 
 
 def test_seeds_of_the_runs_go_to_the_title_and_mixed_kernels_are_explained():
-    records = [record(seed=seed, kernel=kernel, radius=radius, expected_seeds=(0, 1))
-               for seed, kernel, radius in ((0, "mean", 4), (1, "median", 8))]
+    records = [
+        record(seed=seed, kernel=kernel, radius=radius, expected_seeds=(0, 1))
+        for seed, kernel, radius in ((0, "mean", 4), (1, "median", 8))
+    ]
     records.append(record(group="ba5e1e000000", kind="baseline", kernel="none", radius=0))
     text = render(leaderboard_rows(records))
     assert "2 seeds" in text and "mixed r=6" in text and "mixed each seed chose its own kernel" in text

@@ -7,11 +7,25 @@ from harness.utils.errors import InputError
 from tests.helpers.records import record
 
 RECORDS = [
-    record("aa11", 0, 0.4), record("aa11", 1, 0.5), record("aa22", 0, 0.3, status="failed", error="OOM"),
-    record("ab33", 0, 0.45), record("bb44", 0, 0.9, protocol="published"), record("cc55", 0, 0.95, kind="baseline"),
-    record("dd66", 0, 0.99, flags=("uses_labels",)), record("ee77", 0, 0.97, kind="trial"),
-    record("ff88", 0, 0.6, task="va", metric="P_VA", metrics={"P_VA": 0.6}, unsmoothed={"P_VA": 0.5},
-           selection={"P_VA": 0.6}, protocol="published"),
+    record("aa11", 0, 0.4),
+    record("aa11", 1, 0.5),
+    record("aa22", 0, 0.3, status="failed", error="OOM"),
+    record("ab33", 0, 0.45),
+    record("bb44", 0, 0.9, protocol="published"),
+    record("cc55", 0, 0.95, kind="baseline"),
+    record("dd66", 0, 0.99, flags=("uses_labels",)),
+    record("ee77", 0, 0.97, kind="trial"),
+    record(
+        "ff88",
+        0,
+        0.6,
+        task="va",
+        metric="P_VA",
+        metrics={"P_VA": 0.6},
+        unsmoothed={"P_VA": 0.5},
+        selection={"P_VA": 0.6},
+        protocol="published",
+    ),
 ]
 
 
@@ -79,8 +93,10 @@ def test_best_needs_one_board():
 
 
 def test_the_best_beside_a_run_is_the_best_on_its_data():
-    faces = [record("0099", 0, 0.7, dataset="faces", data_digest="f0f0f0f0f0f0"),
-             record("0077", 0, 0.6, dataset="faces", data_digest="f0f0f0f0f0f0")]
+    faces = [
+        record("0099", 0, 0.7, dataset="faces", data_digest="f0f0f0f0f0f0"),
+        record("0077", 0, 0.6, dataset="faces", data_digest="f0f0f0f0f0f0"),
+    ]
     for first, second, ids in (("best:expr", "0077", ["0099", "0077"]), ("ab33", "best:expr", ["ab33", "aa11"])):
         assert [side[0].group_id for side in find_pair([*RECORDS, *faces], first, second)] == ids
     with pytest.raises(InputError, match="2 data sets have a board"):

@@ -91,11 +91,13 @@ def test_one_video_alone_gives_no_interval(tmp_path):
 def test_what_was_worked_out_is_kept_and_needs_no_numpy(pair):
     store, good, poor = pair
     first = SignificanceCache(Store(store)).difference(good, poor)
-    code = ("import sys; from harness.leaderboard.significance import SignificanceCache\n"
-            "from harness.tracking.records import from_json\nfrom harness.utils.store import Store\n"
-            "good, poor = ([from_json(line) for line in text.splitlines()] for text in sys.argv[2:])\n"
-            "found = SignificanceCache(Store(sys.argv[1])).difference(good, poor)\n"
-            "print(found.value, found.low, found.high, found.p, 'numpy' in sys.modules)")
+    code = (
+        "import sys; from harness.leaderboard.significance import SignificanceCache\n"
+        "from harness.tracking.records import from_json\nfrom harness.utils.store import Store\n"
+        "good, poor = ([from_json(line) for line in text.splitlines()] for text in sys.argv[2:])\n"
+        "found = SignificanceCache(Store(sys.argv[1])).difference(good, poor)\n"
+        "print(found.value, found.low, found.high, found.p, 'numpy' in sys.modules)"
+    )
     from harness.tracking.records import to_json
 
     texts = ["\n".join(map(to_json, jobs)) for jobs in (good, poor)]
@@ -124,7 +126,7 @@ def test_a_broken_file_says_which_and_what_to_do(pair, logged):
     store, good, _ = pair
     path = store / "artifacts" / "jobs" / good[0].job_id / STATISTICS
     whole = path.read_bytes()
-    for broken in (b"not an archive", whole[:len(whole) // 2], whole[50:]):
+    for broken in (b"not an archive", whole[: len(whole) // 2], whole[50:]):
         path.write_bytes(broken)
         logged.clear()
         assert SignificanceCache(Store(store)).interval(good) is None, "a board is read without it"
@@ -179,7 +181,7 @@ def test_a_long_wait_is_explained_once(pair, monkeypatch, logged):
     assert len(logged) == 1, "nothing was worked out"
 
 
-@pytest.mark.parametrize("text", ["", "{\"low\": 0.1", "[]", "null", "{\"low\": 0.1}", "{\"other\": 1}"])
+@pytest.mark.parametrize("text", ["", '{"low": 0.1', "[]", "null", '{"low": 0.1}', '{"other": 1}'])
 def test_a_kept_result_that_was_damaged_is_worked_out_anew(pair, text):
     store, good, poor = pair
     made = SignificanceCache(Store(store)).interval(good), SignificanceCache(Store(store)).difference(good, poor)

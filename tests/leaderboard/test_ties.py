@@ -87,7 +87,10 @@ def test_what_reads_labels_has_no_rank_and_is_nobodys_best(store):
 def test_a_row_that_cannot_be_tested_is_marked_and_not_taken_for_worse(store):
     listed = board(store, keep(store, "best", 0.6), keep(store, "poor", 0.2), keep(store, "other", 0.5, scored=1))
     assert [(row.run_id, row.tied_with_best, row.untested) for row in listed] == [
-        ("best", True, False), ("other", None, True), ("poor", False, False)]
+        ("best", True, False),
+        ("other", None, True),
+        ("poor", False, False),
+    ]
     text = " ".join(render(listed).split())
     assert "2 n" in text and "n not tested: it was scored on other frames than the best" in text
 
@@ -111,8 +114,9 @@ def test_the_table_marks_ties_and_says_what_the_split_can_show(store):
 
 @pytest.mark.parametrize("videos, able", [(1, False), (5, False), (7, True)])
 def test_a_few_videos_cannot_show_any_difference_and_the_table_says_so(store, videos, able):
-    listed = board(store, keep(store, "best", 0.9, videos=VIDEOS[:videos]), keep(store, "poor", 0.1,
-                                                                                videos=VIDEOS[:videos]))
+    listed = board(
+        store, keep(store, "best", 0.9, videos=VIDEOS[:videos]), keep(store, "poor", 0.1, videos=VIDEOS[:videos])
+    )
     assert (listed[1].detectable is not None) == able and listed[1].tied_with_best is not able
     none = f"No difference to the best, however large, can be shown by {videos} video"
     assert (none in render(listed)) == (not able)
@@ -125,8 +129,7 @@ def test_machines_read_p_and_what_can_be_detected(store, form):
 
 
 def test_the_protocols_do_not_share_a_best(store):
-    listed = board(store, keep(store, "a", 0.6, protocol="published"), keep(store, "b", 0.3),
-                   keep(store, "c", 0.1))
+    listed = board(store, keep(store, "a", 0.6, protocol="published"), keep(store, "b", 0.3), keep(store, "c", 0.1))
     assert [(row.run_id, row.rank) for row in listed] == [("b", 1), ("c", 2), ("a", 1)]
 
 

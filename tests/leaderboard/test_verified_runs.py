@@ -21,8 +21,11 @@ def store(finished, tmp_path):
 def run_of(store, **wanted):
     """A record of the store; by default of its expression run on scores, whose head is its own."""
     wanted = {"kind": "run", "task": "expr", "features": "scores", **wanted}
-    return next(record for record in tracked_records(Store(store))
-                if all(getattr(record, name) == value for name, value in wanted.items()))
+    return next(
+        record
+        for record in tracked_records(Store(store))
+        if all(getattr(record, name) == value for name, value in wanted.items())
+    )
 
 
 def altered(path):
@@ -79,9 +82,15 @@ def test_a_run_that_hashed_no_model_is_taken_and_said(store, logged):
     assert len(logged) == 1 and record.job_id in logged[0] and "earlier version" in logged[0]
 
 
-@pytest.mark.parametrize("content, match", [
-    (None, "is gone, which says what this run chose"), ("{", "cannot be read"), ("[]", "is not the choice of job"),
-    ('{"job": "another-s0", "model": {}}', "is not the choice of job")])
+@pytest.mark.parametrize(
+    "content, match",
+    [
+        (None, "is gone, which says what this run chose"),
+        ("{", "cannot be read"),
+        ("[]", "is not the choice of job"),
+        ('{"job": "another-s0", "model": {}}', "is not the choice of job"),
+    ],
+)
 def test_a_choice_that_is_not_the_runs_own_is_refused(store, content, match):
     record = run_of(store)
     path = store / "artifacts" / "jobs" / record.job_id / "choice.json"

@@ -66,8 +66,10 @@ def test_intervals_over_frames_fail():
     assert coverage("expr", 60, VIDEOS, units=episodes_as_units) < 0.6
 
 
-@pytest.mark.parametrize("seeds, spread", [(3, 0.3), pytest.param(5, 0.3, marks=pytest.mark.slow),
-                                           pytest.param(3, 0.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "seeds, spread",
+    [(3, 0.3), pytest.param(5, 0.3, marks=pytest.mark.slow), pytest.param(3, 0.0, marks=pytest.mark.slow)],
+)
 def test_intervals_of_a_mean_over_seeds_hold_what_other_seeds_would_give(seeds, spread):
     def made(rng, videos, systems):
         return statistics("expr", GENERATORS["expr"](rng, videos, systems, apart=0.3, seed_spread=spread))
@@ -111,8 +113,12 @@ def test_every_metric_of_every_task_has_an_interval_around_it(name, method):
 @pytest.mark.parametrize("task", GENERATORS)
 def test_methods_agree_where_videos_are_many(task):
     found = statistics(task, GENERATORS[task](np.random.default_rng(0), 5000))
-    ends = np.array([[made.low, made.high] for made in (confidence_interval(found, TASKS[task].metric, method)
-                                                         for method in intervals.METHODS)])
+    ends = np.array(
+        [
+            [made.low, made.high]
+            for made in (confidence_interval(found, TASKS[task].metric, method) for method in intervals.METHODS)
+        ]
+    )
     width = np.ptp(ends, axis=1).mean()
     assert np.ptp(ends, axis=0).max() < 0.2 * width
 

@@ -87,7 +87,14 @@ print({name: repr(one) for name, one in all_paired_tests(sets[:1], sets[1:], 500
 
 
 def test_every_process_gets_the_same_bits_however_many_threads_it_has():
-    told = [subprocess.run([sys.executable, "-c", CALL], capture_output=True, text=True, check=True, env={
-        "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "PYTHONHASHSEED": threads}).stdout
-        for threads in ("1", "2")]
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", CALL],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "PYTHONHASHSEED": threads},
+        ).stdout
+        for threads in ("1", "2")
+    ]
     assert told[0] == told[1] and "P_MTL" in told[0]

@@ -99,8 +99,11 @@ def test_ccc_keeps_its_precision_far_from_zero():
 @pytest.mark.parametrize("constant", [0.0, 0.1, -1 / 3])
 def test_a_constant_output_scores_zero_and_says_so(constant):
     y_true = np.linspace(-1, 1, 1001)
-    for pair in ((y_true, np.full(1001, constant)), (np.full(1001, constant), y_true),
-                 (np.full(1001, constant), np.full(1001, constant))):
+    for pair in (
+        (y_true, np.full(1001, constant)),
+        (np.full(1001, constant), y_true),
+        (np.full(1001, constant), np.full(1001, constant)),
+    ):
         with pytest.warns(UndefinedMetricWarning, match="CCC"):
             assert ccc(*pair) == 0.0
     with pytest.warns(UndefinedMetricWarning, match="CCC of arousal"):
@@ -171,20 +174,23 @@ def test_p_mtl_is_the_sum_over_each_tasks_own_rows():
         p_mtl({"va": y_true["va"], "expr": y_true["expr"]}, y_pred)
 
 
-@pytest.mark.parametrize("metric, y_true, y_pred, message", [
-    (ccc, [0.1, 0.2], [0.1], "2 labels but 1 predictions"),
-    (ccc, [0.1, 0.2], [0.1, np.nan], "predictions hold NaN or infinity, first in row 1"),
-    (ccc, [0.1, np.inf], [0.1, 0.2], "labels hold NaN or infinity, first in row 1"),
-    (ccc, [[0.1, 0.2]], [[0.1, 0.2]], r"labels have shape \[1, 2\]; expected \[N\]"),
-    (p_va, [[0.1, 0.2]], [[np.nan, 0.2]], "predictions hold NaN"),
-    (p_va, [0.1, 0.2], [0.1, 0.2], r"expected \[N, 2\]"),
-    (p_expr, [0, 8], [0, 1], "labels of expressions are the class numbers 0 to 7; found 8"),
-    (p_expr, [0, 1], [0, -1], "predictions of expressions are the class numbers 0 to 7; found -1"),
-    (p_expr, [0, 1], [0, 0.5], "found 0.5"),
-    (p_expr, [0, 1], [0, np.nan], "found nan"),
-    (p_au, [[1] * 12], [[0.7] * 12], "turn probabilities into decisions"),
-    (p_au, [[2] * 12], [[1] * 12], "labels of action units are 0 or 1"),
-])
+@pytest.mark.parametrize(
+    "metric, y_true, y_pred, message",
+    [
+        (ccc, [0.1, 0.2], [0.1], "2 labels but 1 predictions"),
+        (ccc, [0.1, 0.2], [0.1, np.nan], "predictions hold NaN or infinity, first in row 1"),
+        (ccc, [0.1, np.inf], [0.1, 0.2], "labels hold NaN or infinity, first in row 1"),
+        (ccc, [[0.1, 0.2]], [[0.1, 0.2]], r"labels have shape \[1, 2\]; expected \[N\]"),
+        (p_va, [[0.1, 0.2]], [[np.nan, 0.2]], "predictions hold NaN"),
+        (p_va, [0.1, 0.2], [0.1, 0.2], r"expected \[N, 2\]"),
+        (p_expr, [0, 8], [0, 1], "labels of expressions are the class numbers 0 to 7; found 8"),
+        (p_expr, [0, 1], [0, -1], "predictions of expressions are the class numbers 0 to 7; found -1"),
+        (p_expr, [0, 1], [0, 0.5], "found 0.5"),
+        (p_expr, [0, 1], [0, np.nan], "found nan"),
+        (p_au, [[1] * 12], [[0.7] * 12], "turn probabilities into decisions"),
+        (p_au, [[2] * 12], [[1] * 12], "labels of action units are 0 or 1"),
+    ],
+)
 def test_wrong_input_is_named(metric, y_true, y_pred, message):
     with pytest.raises(InputError, match=message):
         metric(y_true, y_pred)

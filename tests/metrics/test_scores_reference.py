@@ -58,12 +58,16 @@ def expression_reference(outputs, labels):
     truth, predicted = labels[kept], predicted[kept]
     if not len(truth):
         return {"accuracy": 0, **dict.fromkeys([f"F1/{name}" for name in EXPRESSIONS], 0)}, {
-            "accuracy", *(f"F1/{name}" for name in EXPRESSIONS)}
+            "accuracy",
+            *(f"F1/{name}" for name in EXPRESSIONS),
+        }
     counts = confusion_matrix(truth, predicted, labels=range(8))
     values = f1_score(truth, predicted, labels=range(8), average=None, zero_division=0)
     absent = {f"F1/{name}" for name, i in zip(EXPRESSIONS, range(8)) if not counts[i].sum() + counts[:, i].sum()}
-    return {"accuracy": accuracy_score(truth, predicted),
-            **{f"F1/{name}": value for name, value in zip(EXPRESSIONS, values)}}, absent
+    return {
+        "accuracy": accuracy_score(truth, predicted),
+        **{f"F1/{name}": value for name, value in zip(EXPRESSIONS, values)},
+    }, absent
 
 
 def affect_reference(outputs, labels):

@@ -31,8 +31,11 @@ THRESHOLDS = np.array(THRESHOLD_GRID)[[7, 7, 6, 4, 4, 4, 5, 7, 7, 7, 2, 6]]
 def rows_of(name, n=400, units=7, seed=0, invalid=0.15):
     """Outputs [n, C], targets with invalid labels, and the unit of each row (unit 2 never occurs)."""
     rng = np.random.default_rng(seed)
-    targets = {"va": rng.uniform(-1, 1, (n, 2)).astype(np.float32), "expr": rng.integers(0, 8, n),
-               "au": rng.integers(0, 2, (n, 12)).astype(np.int8)}
+    targets = {
+        "va": rng.uniform(-1, 1, (n, 2)).astype(np.float32),
+        "expr": rng.integers(0, 8, n),
+        "au": rng.integers(0, 2, (n, 12)).astype(np.int8),
+    }
     dropped = rng.random((3, n)) < invalid
     targets["va"][dropped[0], 0], targets["expr"][dropped[1]], targets["au"][dropped[2], 3] = -5, -1, -1
     blocks = {"va": rng.uniform(-1, 1, (n, 2)), "expr": rng.dirichlet(np.ones(8), n), "au": rng.random((n, 12))}
@@ -80,7 +83,10 @@ def test_arrays_have_the_documented_shapes_and_count_valid_rows_only():
     outputs, targets, unit = rows_of("mtl")
     arrays = compute_statistics("mtl", outputs, targets, unit, 7).arrays
     assert {name: (values.shape, values.dtype) for name, values in arrays.items()} == {
-        "va": ((7, 2, 6), np.float64), "expr": ((7, 8, 8), np.int64), "au": ((7, 12, 4), np.int64)}
+        "va": ((7, 2, 6), np.float64),
+        "expr": ((7, 8, 8), np.int64),
+        "au": ((7, 12, 4), np.int64),
+    }
     valid = TASKS["mtl"].valid(targets)
     np.testing.assert_array_equal(arrays["expr"].sum((1, 2)), np.bincount(unit[valid["expr"]], minlength=7))
     np.testing.assert_array_equal(arrays["va"][:, 1, 0], np.bincount(unit[valid["va"]], minlength=7))
@@ -118,8 +124,12 @@ def test_a_probability_at_its_threshold_counts_as_present():
 def test_shards_of_unequal_size_merge_to_the_whole(name, shards, seed):
     outputs, targets, unit = rows_of(name, n=120, units=4, seed=seed)
     place = np.random.default_rng(seed).choice(shards, 120, p=np.arange(1, shards + 1) / np.arange(1, shards + 1).sum())
-    parts = [compute_statistics(name, outputs[place == i], {key: v[place == i] for key, v in targets.items()},
-                     unit[place == i], 4) for i in range(shards)]
+    parts = [
+        compute_statistics(
+            name, outputs[place == i], {key: v[place == i] for key, v in targets.items()}, unit[place == i], 4
+        )
+        for i in range(shards)
+    ]
     whole = compute_statistics(name, outputs, targets, unit, 4)
     assert_same(merge_shards(parts), whole)
     assert score(merge_shards(parts)).metrics == pytest.approx(score(whole).metrics, abs=1e-10)
@@ -130,8 +140,10 @@ def test_a_constant_output_is_undefined_to_the_last_bit_even_over_units_and_shar
     unit = np.arange(997) % 13
     outputs = np.full((997, 2), 0.1)
     whole = compute_statistics("va", outputs, targets, unit, 13)
-    halves = [compute_statistics("va", outputs[part], {"va": targets["va"][part]}, unit[part], 13)
-              for part in (slice(0, 400), slice(400, None))]
+    halves = [
+        compute_statistics("va", outputs[part], {"va": targets["va"][part]}, unit[part], 13)
+        for part in (slice(0, 400), slice(400, None))
+    ]
     for found in (score(whole), score(merge_shards(halves))):
         assert found.undefined == ("CCC_V", "CCC_A") and found.metrics == {"P_VA": 0, "CCC_V": 0, "CCC_A": 0}
     assert (bootstrap_distribution([whole], "P_VA", 50, 0) == 0).all()

@@ -71,30 +71,42 @@ def test_the_light_recipes_are_parts_of_one():
     assert all(recipe(name).stills is not None for name in LIGHT) and both.expressions.held_out > 0
 
 
-@pytest.mark.parametrize("name, setting, found", [
-    ("light_both", "training.seed=3", lambda r: r.training.seed == 3),
-    ("light_both", "backbone=efficientnet_b0", lambda r: r.training.backbone == "efficientnet_b0"),
-    ("light_both", "sam=0.05", lambda r: r.training.sam == 0.05),
-    ("light_both", "devices=auto", lambda r: r.hardware.devices == "auto"),
-    ("light_both", "margin=0.1,0.2", lambda r: r.training.margin == (0.1, 0.2)),
-    ("light_both", "identities.schedule.epochs=2", lambda r: r.training.identities.schedule.epochs == 2
-     and r.training.expressions.schedule.epochs == recipe("light_both").training.expressions.schedule.epochs),
-    ("light_both", "strength=0", lambda r: r.training.augmentation.strength == 0),
-    ("light_both", "identities=none", lambda r: r.training.identities is None and r.stills.identities > 1),
-    ("light_both", "identities=60", lambda r: r.training.identities is not None and r.stills.identities == 60),
-    ("light_both", "stills=none", lambda r: r.stills is None),
-    ("light_both", "stills.images=48", lambda r: r.stills.images == 48),
-    ("light_both", "name=mine", lambda r: r.name == "mine"),
-    ("light_expressions", "epochs=2", lambda r: r.training.expressions.schedule.epochs == 2),
-    ("light_expressions", "also=va,au", lambda r: r.training.expressions.also == ("va", "au")),
-    ("light_expressions", "identities.images=6", lambda r: r.training.identities.images == 6),
-    ("light_expressions", "training.identities.schedule.epochs=1",
-     lambda r: r.training.identities.schedule.epochs == 1),
-    ("affectnet_multitask", "also=", lambda r: r.training.expressions.also == ()),
-    ("affectnet_expressions", "weight_limit=5", lambda r: r.training.expressions.weight_limit == 5),
-    ("light_expressions", "weight_limit=inf", lambda r: r.training.expressions.weight_limit == math.inf),
-    ("vggface2_identities", "stills.images=60", lambda r: r.stills == SyntheticStills(images=60)),
-])
+@pytest.mark.parametrize(
+    "name, setting, found",
+    [
+        ("light_both", "training.seed=3", lambda r: r.training.seed == 3),
+        ("light_both", "backbone=efficientnet_b0", lambda r: r.training.backbone == "efficientnet_b0"),
+        ("light_both", "sam=0.05", lambda r: r.training.sam == 0.05),
+        ("light_both", "devices=auto", lambda r: r.hardware.devices == "auto"),
+        ("light_both", "margin=0.1,0.2", lambda r: r.training.margin == (0.1, 0.2)),
+        (
+            "light_both",
+            "identities.schedule.epochs=2",
+            lambda r: (
+                r.training.identities.schedule.epochs == 2
+                and r.training.expressions.schedule.epochs == recipe("light_both").training.expressions.schedule.epochs
+            ),
+        ),
+        ("light_both", "strength=0", lambda r: r.training.augmentation.strength == 0),
+        ("light_both", "identities=none", lambda r: r.training.identities is None and r.stills.identities > 1),
+        ("light_both", "identities=60", lambda r: r.training.identities is not None and r.stills.identities == 60),
+        ("light_both", "stills=none", lambda r: r.stills is None),
+        ("light_both", "stills.images=48", lambda r: r.stills.images == 48),
+        ("light_both", "name=mine", lambda r: r.name == "mine"),
+        ("light_expressions", "epochs=2", lambda r: r.training.expressions.schedule.epochs == 2),
+        ("light_expressions", "also=va,au", lambda r: r.training.expressions.also == ("va", "au")),
+        ("light_expressions", "identities.images=6", lambda r: r.training.identities.images == 6),
+        (
+            "light_expressions",
+            "training.identities.schedule.epochs=1",
+            lambda r: r.training.identities.schedule.epochs == 1,
+        ),
+        ("affectnet_multitask", "also=", lambda r: r.training.expressions.also == ()),
+        ("affectnet_expressions", "weight_limit=5", lambda r: r.training.expressions.weight_limit == 5),
+        ("light_expressions", "weight_limit=inf", lambda r: r.training.expressions.weight_limit == math.inf),
+        ("vggface2_identities", "stills.images=60", lambda r: r.stills == SyntheticStills(images=60)),
+    ],
+)
 def test_set_replaces_one_field(name, setting, found):
     assert found(changed(name, setting))
 
@@ -105,21 +117,24 @@ def test_a_part_that_was_off_is_switched_on_with_its_own_defaults_and_off_again(
     assert apply_settings(on, ["training.identities=none"]) == recipe("light_expressions")
 
 
-@pytest.mark.parametrize("setting, message", [
-    ("seeds", "training.seed=1"),
-    ("epochs=3", "could be training.identities.schedule.epochs or training.expressions.schedule.epochs"),
-    ("seed=3", "could be training.seed or stills.seed"),
-    ("epoch=3", "did you mean"),
-    ("devices=none", "devices"),
-    ("keep=f1", "macro_f1"),
-    ("classes=6", "classes"),
-    ("training.identities=on", "has parts, set one of them: schedule"),
-    ("sam=-1", "sam"),
-    ("name=a/b", "cannot be a backbone's name"),
-    ("name=efficientnet_b0", "means something already"),
-    ("name=pretrained", "means something already"),
-    ("name=", "cannot be a backbone's name"),
-])
+@pytest.mark.parametrize(
+    "setting, message",
+    [
+        ("seeds", "training.seed=1"),
+        ("epochs=3", "could be training.identities.schedule.epochs or training.expressions.schedule.epochs"),
+        ("seed=3", "could be training.seed or stills.seed"),
+        ("epoch=3", "did you mean"),
+        ("devices=none", "devices"),
+        ("keep=f1", "macro_f1"),
+        ("classes=6", "classes"),
+        ("training.identities=on", "has parts, set one of them: schedule"),
+        ("sam=-1", "sam"),
+        ("name=a/b", "cannot be a backbone's name"),
+        ("name=efficientnet_b0", "means something already"),
+        ("name=pretrained", "means something already"),
+        ("name=", "cannot be a backbone's name"),
+    ],
+)
 def test_a_wrong_setting_says_what_to_do(setting, message):
     with pytest.raises(InputError, match=message):
         changed("light_both", setting)

@@ -10,8 +10,10 @@ from harness.runner.executors import SerialExecutor
 
 def test_a_script_without_a_guard_is_not_run_again_by_workers(tmp_path):
     script = tmp_path / "script.py"
-    script.write_text("import os\nprint('started')\n\nfrom harness.runner.executors import local_executor\n"
-                      "with local_executor(2) as pool:\n    print(pool.submit(os.getpid).result() != os.getpid())\n")
+    script.write_text(
+        "import os\nprint('started')\n\nfrom harness.runner.executors import local_executor\n"
+        "with local_executor(2) as pool:\n    print(pool.submit(os.getpid).result() != os.getpid())\n"
+    )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["started", "True"], done.stderr
 

@@ -20,42 +20,49 @@ def test_every_recipe_of_the_contract_is_there():
         assert find_recipe(name).name == name
 
 
-@pytest.mark.parametrize("setting, found", [
-    ("seeds=0,1,2", lambda r: r.seeds == (0, 1, 2)),
-    ("smoothing.largest=7", lambda r: r.smoothing.largest == 7),
-    ("largest=7", lambda r: r.smoothing.largest == 7),
-    ("kernels=median", lambda r: r.smoothing.kernels == ("median",)),
-    ("kernels=exponential,mean,trailing_median", lambda r: r.smoothing.kernels == (
-        "exponential", "mean", "trailing_median")),
-    ("gaps=held", lambda r: r.smoothing.gaps == "held"),
-    ("protocol=published", lambda r: r.protocol.name == "published"),
-    ("protocol.fraction=0.4", lambda r: r.protocol.fraction == 0.4),
-    ("grids.heads.epochs=3", lambda r: {h.epochs for g in r.grids for h in g.heads} == {3}),
-    ("features=scores", lambda r: {g.features for g in r.grids} == {("scores",)}),
-    ("learning_rate=0.5", lambda r: {h.learning_rate for g in r.grids for h in g.heads} == {0.5}),
-    ("trained.training.expressions=none", lambda r: {t.training.expressions for t in r.trained} == {None}),
-    ("trained.training.threads=1", lambda r: {t.training.threads for t in r.trained} == {1}),
-    ("trials=9", lambda r: r.search.trials == 9),
-    ("search.trials=9", lambda r: r.search.trials == 9 and r.search.pruner == "median"),
-    ("search=none", lambda r: r.search is None),
-    ("baselines=false", lambda r: r.baselines is False),
-    ("backbones=efficientnet_b0,timm:resnet18@random",
-     lambda r: r.backbones == ("efficientnet_b0", "timm:resnet18@random")),
-    ("folds=4", lambda r: (r.protocol.folds, r.protocol.refit) == (4, True)),
-    ("refit=true", lambda r: r.protocol.refit and r.protocol.name == "held-out"),
-    ("gaps=nearest", lambda r: r.smoothing.gaps == "nearest"),
-    ("thresholds=half", lambda r: r.thresholds == "half"),
-    ("missing=filled", lambda r: r.missing == "filled"),
-    ("pictures=false", lambda r: r.pictures is False),
-    ("class_weights=none", lambda r: {h.class_weights for g in r.grids for h in g.heads} == {"none"}),
-    ("heads.label_smoothing=0.1", lambda r: {h.label_smoothing for g in r.grids for h in g.heads} == {0.1}),
-    ("va_loss=mse", lambda r: {h.va_loss for g in r.grids for h in g.heads} == {"mse"}),
-    ("task_weights=balanced", lambda r: {h.task_weights for g in r.grids for h in g.heads} == {"balanced"}),
-    ("invalid=zeroed", lambda r: {h.invalid for g in r.grids for h in g.heads} == {"zeroed"}),
-    ("heads.keep=loss", lambda r: {h.keep for g in r.grids for h in g.heads} == {"loss"}),
-    ("grids.backbones=a,b", lambda r: {g.backbones for g in r.grids} == {("a", "b")}),
-    ("search.hidden=16,64", lambda r: r.search.hidden == (16, 64)),
-])
+@pytest.mark.parametrize(
+    "setting, found",
+    [
+        ("seeds=0,1,2", lambda r: r.seeds == (0, 1, 2)),
+        ("smoothing.largest=7", lambda r: r.smoothing.largest == 7),
+        ("largest=7", lambda r: r.smoothing.largest == 7),
+        ("kernels=median", lambda r: r.smoothing.kernels == ("median",)),
+        (
+            "kernels=exponential,mean,trailing_median",
+            lambda r: r.smoothing.kernels == ("exponential", "mean", "trailing_median"),
+        ),
+        ("gaps=held", lambda r: r.smoothing.gaps == "held"),
+        ("protocol=published", lambda r: r.protocol.name == "published"),
+        ("protocol.fraction=0.4", lambda r: r.protocol.fraction == 0.4),
+        ("grids.heads.epochs=3", lambda r: {h.epochs for g in r.grids for h in g.heads} == {3}),
+        ("features=scores", lambda r: {g.features for g in r.grids} == {("scores",)}),
+        ("learning_rate=0.5", lambda r: {h.learning_rate for g in r.grids for h in g.heads} == {0.5}),
+        ("trained.training.expressions=none", lambda r: {t.training.expressions for t in r.trained} == {None}),
+        ("trained.training.threads=1", lambda r: {t.training.threads for t in r.trained} == {1}),
+        ("trials=9", lambda r: r.search.trials == 9),
+        ("search.trials=9", lambda r: r.search.trials == 9 and r.search.pruner == "median"),
+        ("search=none", lambda r: r.search is None),
+        ("baselines=false", lambda r: r.baselines is False),
+        (
+            "backbones=efficientnet_b0,timm:resnet18@random",
+            lambda r: r.backbones == ("efficientnet_b0", "timm:resnet18@random"),
+        ),
+        ("folds=4", lambda r: (r.protocol.folds, r.protocol.refit) == (4, True)),
+        ("refit=true", lambda r: r.protocol.refit and r.protocol.name == "held-out"),
+        ("gaps=nearest", lambda r: r.smoothing.gaps == "nearest"),
+        ("thresholds=half", lambda r: r.thresholds == "half"),
+        ("missing=filled", lambda r: r.missing == "filled"),
+        ("pictures=false", lambda r: r.pictures is False),
+        ("class_weights=none", lambda r: {h.class_weights for g in r.grids for h in g.heads} == {"none"}),
+        ("heads.label_smoothing=0.1", lambda r: {h.label_smoothing for g in r.grids for h in g.heads} == {0.1}),
+        ("va_loss=mse", lambda r: {h.va_loss for g in r.grids for h in g.heads} == {"mse"}),
+        ("task_weights=balanced", lambda r: {h.task_weights for g in r.grids for h in g.heads} == {"balanced"}),
+        ("invalid=zeroed", lambda r: {h.invalid for g in r.grids for h in g.heads} == {"zeroed"}),
+        ("heads.keep=loss", lambda r: {h.keep for g in r.grids for h in g.heads} == {"loss"}),
+        ("grids.backbones=a,b", lambda r: {g.backbones for g in r.grids} == {("a", "b")}),
+        ("search.hidden=16,64", lambda r: r.search.hidden == (16, 64)),
+    ],
+)
 def test_set_replaces_one_field(recipe, setting, found):
     changed = apply_settings(recipe, [setting])
     assert found(changed)
@@ -67,38 +74,41 @@ def test_heads_are_named():
     assert [head.kind for head in changed.grids[0].heads] == ["mlp", "logistic_regression"]
 
 
-@pytest.mark.parametrize("setting, message", [
-    ("seeds", "KEY=VALUE"),
-    ("=3", "KEY=VALUE"),
-    ("seed=3", "could be"),
-    ("shape=constant", "could be trained.training.identities.schedule.shape or trained.training.expressions"),
-    ("smothing.largest=3", "did you mean smoothing"),
-    ("keep=best", "could be grids.heads.keep or trained.training.expressions.keep; write one of them out"),
-    ("heads.keep=accuracy", "keep accuracy is of expressions, and va has none"),
-    ("heads=separate", "task expr has one output, nothing to separate"),
-    ("gaps=publised", "did you mean published"),
-    ("missing=fill", "did you mean filled"),
-    ("largest=many", "expects a whole number"),
-    ("largest=251", "between 0 and 250"),
-    ("smallest=9", None),
-    ("protocol=publised", "did you mean published"),
-    ("kernels=mode", "unknown kernel"),
-    ("kernels=trailing_medain", "did you mean trailing_median"),
-    ("kernels=", "kernels is empty"),
-    ("features=embedings", "did you mean embeddings"),
-    ("heads=multilayer", "unknown head"),
-    ("backbones=", "has no backbones"),
-    ("seeds=0,0", "same seeds twice"),
-    ("features=", "grid of task 'expr' has no features"),
-    ("features=scores,scores", "same features twice"),
-    ("heads=", "grid of task 'expr' has no heads"),
-    ("heads=mlp,mlp", "same heads twice"),
-    ("smoothing=3", "has parts"),
-    ("search.hidden=16", "expects 2 values"),
-    ("baselines=perhaps", "true or false"),
-    ("precision=float8", "float16"),
-    ("synthetic.videos=1", "at least 4"),
-])
+@pytest.mark.parametrize(
+    "setting, message",
+    [
+        ("seeds", "KEY=VALUE"),
+        ("=3", "KEY=VALUE"),
+        ("seed=3", "could be"),
+        ("shape=constant", "could be trained.training.identities.schedule.shape or trained.training.expressions"),
+        ("smothing.largest=3", "did you mean smoothing"),
+        ("keep=best", "could be grids.heads.keep or trained.training.expressions.keep; write one of them out"),
+        ("heads.keep=accuracy", "keep accuracy is of expressions, and va has none"),
+        ("heads=separate", "task expr has one output, nothing to separate"),
+        ("gaps=publised", "did you mean published"),
+        ("missing=fill", "did you mean filled"),
+        ("largest=many", "expects a whole number"),
+        ("largest=251", "between 0 and 250"),
+        ("smallest=9", None),
+        ("protocol=publised", "did you mean published"),
+        ("kernels=mode", "unknown kernel"),
+        ("kernels=trailing_medain", "did you mean trailing_median"),
+        ("kernels=", "kernels is empty"),
+        ("features=embedings", "did you mean embeddings"),
+        ("heads=multilayer", "unknown head"),
+        ("backbones=", "has no backbones"),
+        ("seeds=0,0", "same seeds twice"),
+        ("features=", "grid of task 'expr' has no features"),
+        ("features=scores,scores", "same features twice"),
+        ("heads=", "grid of task 'expr' has no heads"),
+        ("heads=mlp,mlp", "same heads twice"),
+        ("smoothing=3", "has parts"),
+        ("search.hidden=16", "expects 2 values"),
+        ("baselines=perhaps", "true or false"),
+        ("precision=float8", "float16"),
+        ("synthetic.videos=1", "at least 4"),
+    ],
+)
 def test_a_wrong_setting_says_what_to_do(recipe, setting, message):
     if message is None:
         assert apply_settings(recipe, [setting]).smoothing.smallest == 9
@@ -135,12 +145,15 @@ def test_unknown_recipe_suggests():
         find_recipe("quickstrat")
 
 
-@pytest.mark.parametrize("text, message", [
-    ("recipe = 3\n", "no `recipe = Recipe"),
-    ("import nothing_of_that_name\n", ":1: ModuleNotFoundError"),
-    ("x = 1\nrecipe = (\n", "SyntaxError"),
-    ("a = 1\nb = 1 / 0\n", ":2: ZeroDivisionError"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("recipe = 3\n", "no `recipe = Recipe"),
+        ("import nothing_of_that_name\n", ":1: ModuleNotFoundError"),
+        ("x = 1\nrecipe = (\n", "SyntaxError"),
+        ("a = 1\nb = 1 / 0\n", ":2: ZeroDivisionError"),
+    ],
+)
 def test_a_broken_recipe_file_is_named_with_its_line(tmp_path, text, message):
     path = tmp_path / "mine.py"
     path.write_text(text)

@@ -35,8 +35,14 @@ TRAINING = StillsConfig("tiny_mobilenet@random", identities=None, expressions=Ex
 
 
 def recipe(**changes):
-    return Recipe(**{"name": "small", "grids": (Grid("expr", heads=(HeadConfig("logistic_regression"),)),),
-                     "backbones": ("tiny_mobilenet@random",), **changes})
+    return Recipe(
+        **{
+            "name": "small",
+            "grids": (Grid("expr", heads=(HeadConfig("logistic_regression"),)),),
+            "backbones": ("tiny_mobilenet@random",),
+            **changes,
+        }
+    )
 
 
 def test_scores_of_a_backbone_without_a_classifier_are_refused_before_extraction(tmp_path):
@@ -47,8 +53,9 @@ def test_scores_of_a_backbone_without_a_classifier_are_refused_before_extraction
     backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
     grids = (Grid("expr", ("embeddings", "embeddings+scores"), (HeadConfig("logistic_regression"),)),)
     with pytest.raises(InputError, match="bare: no classifier.*--set features=embeddings"):
-        prepare_inputs(recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"),
-                       Store(tmp_path / "store"))
+        prepare_inputs(
+            recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"), Store(tmp_path / "store")
+        )
     assert not list((tmp_path / "store" / "features").glob("*/*"))
     prepared = prepare_inputs(recipe(backbones=("bare",)), tmp_path / "data", Store(tmp_path / "store"))
     assert prepared.backbones[0].label == "bare"
@@ -133,8 +140,10 @@ def test_what_kills_left_aside_is_swept(tmp_path):
 def test_synthetic_sets_are_known_by_the_code_that_drew_them(tmp_path, monkeypatch):
     store, videos = Store(tmp_path), SyntheticVideos(videos=4, frames=10)
     made = [synthetic_videos(videos, store), synthetic_stills(STILLS, store)]
-    assert made == [synthetic_videos(SyntheticVideos(videos=4, frames=10), Store(tmp_path)),
-                    synthetic_stills(STILLS, Store(tmp_path))]
+    assert made == [
+        synthetic_videos(SyntheticVideos(videos=4, frames=10), Store(tmp_path)),
+        synthetic_stills(STILLS, Store(tmp_path)),
+    ]
     monkeypatch.setattr("harness.data.synthetic.VERSION", 1_000)
     again = [synthetic_videos(videos, store), synthetic_stills(STILLS, store)]
     assert not set(made) & set(again) and all(path.is_dir() for path in (*made, *again))
@@ -196,11 +205,16 @@ def test_an_entry_is_found_without_the_stills_it_was_trained_on(tmp_path):
 
 
 def test_a_backbone_that_is_not_there_is_named_before_any_work_with_the_command_that_imports_it(tmp_path):
-    grids = (Grid("expr", heads=(HeadConfig("logistic_regression"),), backbones=("enet_b2_8",)),
-             Grid("au", heads=(HeadConfig("logistic_regression"),)))
+    grids = (
+        Grid("expr", heads=(HeadConfig("logistic_regression"),), backbones=("enet_b2_8",)),
+        Grid("au", heads=(HeadConfig("logistic_regression"),)),
+    )
     wanted = recipe(grids=grids, backbones=("enet_b0_8_best_vgaf", "tiny_mobilenet@random"))
-    with pytest.raises(InputError, match="unknown backbone 'enet_b0_8_best_vgaf'.*backbones import FILE --name "
-                                         "enet_b0_8_best_vgaf.*lacks enet_b2_8 too"):
+    with pytest.raises(
+        InputError,
+        match="unknown backbone 'enet_b0_8_best_vgaf'.*backbones import FILE --name "
+        "enet_b0_8_best_vgaf.*lacks enet_b2_8 too",
+    ):
         prepare_inputs(wanted, small_abaw3(tmp_path / "data"), Store(tmp_path / "store"))
     assert not (tmp_path / "store" / "features").exists()
 

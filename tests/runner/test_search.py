@@ -75,22 +75,23 @@ def expansion(recipe, small_set, searched):
 
 
 def test_the_winner_is_best_on_the_selection_split_and_alone_on_the_board(searched, capsys):
-    study, = studies(searched)
+    (study,) = studies(searched)
     assert len(study.get_trials()) == TRIALS
     assert main(["leaderboard", "--store", str(searched), "--format", "json"]) == 0
-    row, = json.loads(capsys.readouterr().out)
+    (row,) = json.loads(capsys.readouterr().out)
     assert row["radius"] in (0, study.best_trial.params["radius"])
-    winner, = kept(searched, "run")
+    (winner,) = kept(searched, "run")
     assert winner.selection[winner.metric] == pytest.approx(study.best_value)
 
 
 @pytest.mark.training
 def test_pruned_trials_are_killed_runs(searched):
-    study, = studies(searched)
+    (study,) = studies(searched)
     pruned = sum(trial.state == TrialState.PRUNED for trial in study.get_trials())
     assert pruned > 0
-    assert sorted(tracked(f"sqlite:///{searched / 'mlflow.db'}")) == \
-        ["FINISHED"] * (TRIALS - pruned) + ["KILLED"] * pruned
+    assert (
+        sorted(tracked(f"sqlite:///{searched / 'mlflow.db'}")) == ["FINISHED"] * (TRIALS - pruned) + ["KILLED"] * pruned
+    )
 
 
 def test_trials_never_see_the_reported_labels(searched, fresh, recipe, small_set, tmp_path):
@@ -134,8 +135,20 @@ def test_a_longer_search_goes_on_and_the_order_of_backbones_is_nothing_to_it(sea
     shutil.copytree(searched, store)
     names = ["tiny_mobilenet@random", "tiny_resnet@random"]
     for trials, order in ((2, names), (4, names[::-1])):
-        assert main(arguments(recipe, small_set, store, "--set", f"search.trials={trials}",
-                              "--set", f"backbones={','.join(order)}")) == 0
+        assert (
+            main(
+                arguments(
+                    recipe,
+                    small_set,
+                    store,
+                    "--set",
+                    f"search.trials={trials}",
+                    "--set",
+                    f"backbones={','.join(order)}",
+                )
+            )
+            == 0
+        )
     longer = max(studies(store), key=lambda study: study.trials[0].datetime_start)
     assert len(longer.trials) == 4
     assert {trial.distributions["backbone"] for trial in longer.trials} == {longer.trials[0].distributions["backbone"]}
@@ -147,10 +160,24 @@ def test_what_decides_an_outcome_is_in_the_identity(expansion):
         return SearchSpace(changed, changed.recipe.grids[0]).identity()
 
     assert identity("search.trials=99") == identity() == identity("seeds=0,5") == identity("search.batch=5")
-    assert len({identity(), identity("seeds=1"), identity("search.pruner=none"), identity("heads.batch_size=32"),
-                identity("search.seed=1"), identity("smoothing.largest=5"), identity("protocol.folds=2"),
-                identity("thresholds=half"), identity("missing=filled"), identity("search.gaps=linear,nearest"),
-                identity("search.thresholds=chosen,half")}) == 11
+    assert (
+        len(
+            {
+                identity(),
+                identity("seeds=1"),
+                identity("search.pruner=none"),
+                identity("heads.batch_size=32"),
+                identity("search.seed=1"),
+                identity("smoothing.largest=5"),
+                identity("protocol.folds=2"),
+                identity("thresholds=half"),
+                identity("missing=filled"),
+                identity("search.gaps=linear,nearest"),
+                identity("search.thresholds=chosen,half"),
+            }
+        )
+        == 11
+    )
 
 
 def test_a_study_of_before_there_were_batches_goes_on(expansion):
@@ -159,15 +186,26 @@ def test_a_study_of_before_there_were_batches_goes_on(expansion):
     before = to_jsonable(dataclasses.replace(recipe.search, trials=1))
     for name in ("batch", "gaps", "thresholds"):
         del before[name]
-    assert SearchSpace(expansion, grid).identity() == content_hash([
-        before, grid, recipe.smoothing, recipe.protocol, recipe.thresholds, recipe.missing, recipe.seeds[0], REVISION,
-        expansion.task_data_digest(grid.task), sorted(backbone.entry for backbone in expansion.prepared.backbones)])
+    assert SearchSpace(expansion, grid).identity() == content_hash(
+        [
+            before,
+            grid,
+            recipe.smoothing,
+            recipe.protocol,
+            recipe.thresholds,
+            recipe.missing,
+            recipe.seeds[0],
+            REVISION,
+            expansion.task_data_digest(grid.task),
+            sorted(backbone.entry for backbone in expansion.prepared.backbones),
+        ]
+    )
 
 
 def space_of(expansion, task, *settings):
     """The space of the first grid, for another task, and what 40 random trials of it are."""
     recipe = apply_settings(expansion.recipe, [*settings, f"grids.task={task}"])
-    labels = {task: "0" for task in ("va", "au", "mtl")}
+    labels = dict.fromkeys(("va", "au", "mtl"), "0")
     space = SearchSpace(JobGrid(recipe, dataclasses.replace(expansion.prepared, labels=labels)), recipe.grids[0])
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     trials = [study.ask() for _ in range(40)]
@@ -193,9 +231,15 @@ def test_gaps_and_thresholds_are_searched_where_there_is_a_choice(expansion):
     assert {job.configuration.thresholds for job in jobs} == {"chosen"}
 
 
-@pytest.mark.parametrize("setting, says", [
-    ("search.batch=0", "search.batch is 0"), ("search.gaps=linear,linaer", "linaer"),
-    ("search.thresholds=half,half", "lists one twice"), ("search.thresholds=quarter", "quarter")])
+@pytest.mark.parametrize(
+    "setting, says",
+    [
+        ("search.batch=0", "search.batch is 0"),
+        ("search.gaps=linear,linaer", "linaer"),
+        ("search.thresholds=half,half", "lists one twice"),
+        ("search.thresholds=quarter", "quarter"),
+    ],
+)
 def test_what_cannot_be_searched_is_refused(recipe, setting, says):
     with pytest.raises(InputError, match=says):
         apply_settings(find_recipe(str(recipe)), [setting])
@@ -211,8 +255,13 @@ def test_the_outcome_does_not_depend_on_the_number_of_jobs(searched, fresh, reci
 @pytest.mark.training
 def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_alone(expansion, fresh, monkeypatch):
     """Linear heads alone, so that all of a batch are alike, or nearly."""
-    settings = ["search.batch=6", "search.trials=12", "search.pruner=none", "heads=logistic_regression",
-                "grids.features=embeddings"]
+    settings = [
+        "search.batch=6",
+        "search.trials=12",
+        "search.pruner=none",
+        "heads=logistic_regression",
+        "grids.features=embeddings",
+    ]
     recipe = apply_settings(expansion.recipe, settings)
     trained, train = [], execute.training.train_jobs
 
@@ -223,7 +272,7 @@ def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_a
     monkeypatch.setattr(execute.training, "train_jobs", counted)
     prepared = dataclasses.replace(expansion.prepared, store=Store(fresh))
     run(recipe, prepared.root, Store(fresh), 1, False)
-    study, = studies(fresh)
+    (study,) = studies(fresh)
     assert trained[:2] == [6, 6]
     for trial in study.get_trials():
         job = SearchSpace(JobGrid(recipe, prepared), recipe.grids[0]).job(trial, "trial", 0)
@@ -243,8 +292,9 @@ def test_a_head_keeps_what_is_not_searched_and_multitask_may_be_direct(expansion
     heads = [space.job(study.ask(), "trial", 0).configuration.head for _ in range(30)]
     linear = [head for head in heads if head.kind == "logistic_regression"]
     multitask = [head for head in heads if head.kind == "multitask"]
-    assert {(head.hidden, head.batch_size, head.standardise, head.schedule) for head in linear} == \
-        {(0, 64, True, "cosine")}
+    assert {(head.hidden, head.batch_size, head.standardise, head.schedule) for head in linear} == {
+        (0, 64, True, "cosine")
+    }
     assert {(head.batch_size, head.standardise, head.schedule) for head in multitask} == {(256, False, "constant")}
     assert 0 in {head.hidden for head in multitask} and len({head.hidden for head in multitask}) > 2
 
@@ -255,11 +305,13 @@ def test_failing_trials_end_the_search_and_do_not_count(fresh, recipe, small_set
     in_the_way.write_text("not a folder")
     command = arguments(recipe, small_set, fresh, "--set", "search.trials=4", "--set", "search.batch=4")
     assert main(command) == 1
-    assert f"4 trials in a row failed, the first with FramelightError: cannot write {in_the_way}" in \
-        capsys.readouterr().err
+    assert (
+        f"4 trials in a row failed, the first with FramelightError: cannot write {in_the_way}"
+        in capsys.readouterr().err
+    )
     in_the_way.unlink()
     assert main(command) == 0
-    study, = studies(fresh)
+    (study,) = studies(fresh)
     states = [trial.state for trial in study.trials]
     assert states == [TrialState.FAIL] * 4 + [TrialState.COMPLETE] * 4
 

@@ -70,7 +70,7 @@ def search(expansion, store, batches, batch=2):
     recipe = apply_settings(expansion.recipe, [f"search.batch={batch}"])
     moved = JobGrid(recipe, dataclasses.replace(expansion.prepared, store=Store(store)))
     GridSearch(moved, recipe.grids[0], Store(store)).run(batches)
-    study, = studies(store)
+    (study,) = studies(store)
     return study.get_trials()
 
 
@@ -93,7 +93,7 @@ def test_a_search_killed_while_it_told_a_batch_ends_as_if_it_had_not(expansion, 
     worst = min(whole, key=lambda trial: max(trial.intermediate_values.values()))
     with pytest.raises(Killed):
         search(expansion, tmp_path / "store", Batches(but=worst.number), batch=12)
-    study, = studies(tmp_path / "store")
+    (study,) = studies(tmp_path / "store")
     for trial in whole:
         if trial is not worst:
             study.tell(trial.number, trial.value)

@@ -16,8 +16,11 @@ def labelled(name, seed=0, lengths=LENGTHS):
     task = TASKS[name]
     videos = [rng.random((length, task.width)) for length in lengths]
     rows = rng.integers(0, frames, 150)
-    targets = {"expr": rng.integers(-1, 8, 150), "va": rng.uniform(-1, 1, (150, 2)).astype(np.float32),
-               "au": rng.integers(0, 2, (150, 12)).astype(np.int8)}
+    targets = {
+        "expr": rng.integers(-1, 8, 150),
+        "va": rng.uniform(-1, 1, (150, 2)).astype(np.float32),
+        "au": rng.integers(0, 2, (150, 12)).astype(np.int8),
+    }
     targets["au"][::9, 4] = -1
     unit = np.repeat(np.arange(len(lengths)), lengths)[rows]
     return task, videos, {output.name: targets[output.name] for output in task.outputs}, unit, rows
@@ -47,7 +50,7 @@ def test_a_unit_may_have_rows_in_several_videos_and_a_video_none(monkeypatch):
     task, videos, targets, _, rows = labelled("expr")
     rows = rows % 38  # of the first video alone
     unit = np.arange(150) % 3
-    found, = statistics_by_radius(LabeledRows(task, targets, unit, 4, rows), videos, "mean", [2], 0.5)
+    (found,) = statistics_by_radius(LabeledRows(task, targets, unit, 4, rows), videos, "mean", [2], 0.5)
     outputs = np.concatenate([smooth(video, "mean", 2) for video in videos])[rows]
     np.testing.assert_array_equal(
         found.arrays["expr"], compute_statistics(task, outputs, targets, unit, 4).arrays["expr"]

@@ -18,10 +18,10 @@ def plain_loop(outputs, kernel, radius):
     outputs = outputs.astype(np.float64)
     if kernel == "exponential":
         weights = [(1 - 2 / (radius + 2)) ** np.arange(t, -1, -1) for t in range(len(outputs))]
-        return np.stack([np.average(outputs[:t + 1], axis=0, weights=own) for t, own in enumerate(weights)])
+        return np.stack([np.average(outputs[: t + 1], axis=0, weights=own) for t, own in enumerate(weights)])
     statistic = np.mean if kernel.endswith("mean") else np.median
     ahead = radius if kernel in ("mean", "median") else 0
-    return np.stack([statistic(outputs[max(0, t - radius):t + ahead + 1], axis=0) for t in range(len(outputs))])
+    return np.stack([statistic(outputs[max(0, t - radius) : t + ahead + 1], axis=0) for t in range(len(outputs))])
 
 
 def videos_of(lengths, columns=3, seed=0):
@@ -30,21 +30,27 @@ def videos_of(lengths, columns=3, seed=0):
 
 
 @settings(deadline=None)  # the first filter of its kind brings scipy with it
-@given(arrays(np.float32, st.tuples(st.integers(1, 25), st.integers(1, 3)), elements=VALUES),
-       st.sampled_from([*KERNELS][1:]), st.integers(0, 30))
+@given(
+    arrays(np.float32, st.tuples(st.integers(1, 25), st.integers(1, 3)), elements=VALUES),
+    st.sampled_from([*KERNELS][1:]),
+    st.integers(0, 30),
+)
 def test_smooth_equals_a_plain_loop(outputs, kernel, radius):
     np.testing.assert_allclose(smooth(outputs, kernel, radius), plain_loop(outputs, kernel, radius), atol=1e-12)
 
 
 @pytest.mark.parametrize("kernel", [*KERNELS][1:])
 def test_the_widest_window_equals_a_plain_loop(kernel):
-    outputs, = videos_of([900], columns=2)
+    (outputs,) = videos_of([900], columns=2)
     np.testing.assert_allclose(smooth(outputs, kernel, MAX_RADIUS), plain_loop(outputs, kernel, MAX_RADIUS), atol=1e-12)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(1, 40), min_size=1, max_size=5),
-       st.sets(st.integers(0, 60), min_size=1, max_size=6), st.sampled_from([*KERNELS]))
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=5),
+    st.sets(st.integers(0, 60), min_size=1, max_size=6),
+    st.sampled_from([*KERNELS]),
+)
 def test_curve_equals_smooth_of_each_video(lengths, radii, kernel):
     videos, radii = videos_of(lengths), sorted(radii)
     seen = []
@@ -63,7 +69,7 @@ def test_a_window_never_reaches_into_the_next_video(kernel):
 
 @pytest.mark.parametrize("kernel", [*KERNELS])
 def test_radius_zero_and_kernel_none_leave_outputs_as_they_are(kernel):
-    outputs, = videos_of([30])
+    (outputs,) = videos_of([30])
     np.testing.assert_array_equal(smooth(outputs, kernel, 0), outputs)
     np.testing.assert_array_equal(smooth(outputs, "none", 20), outputs)
 
@@ -98,7 +104,7 @@ def test_smoothed_probabilities_still_sum_to_one(kernel):
 @settings(deadline=None)
 @given(st.sampled_from(["none", *CAUSAL]), st.integers(0, 40), st.integers(1, 59))
 def test_a_causal_kernel_does_not_know_what_comes_later(kernel, radius, now):
-    outputs, = videos_of([60])
+    (outputs,) = videos_of([60])
     later = outputs.copy()
     later[now:] = 99
     np.testing.assert_array_equal(smooth(outputs, kernel, radius)[:now], smooth(later, kernel, radius)[:now])
@@ -134,13 +140,14 @@ def test_filled_gaps_equal_linear_interpolation_with_held_ends(present, length, 
         expected = np.interp(np.arange(1, length + 1), frames, outputs[:, column].astype(np.float64))
         np.testing.assert_allclose(dense[:, column], expected, atol=1e-12)
     inside = frames[frames <= length]
-    np.testing.assert_array_equal(dense[inside - 1], outputs[:len(inside)])
+    np.testing.assert_array_equal(dense[inside - 1], outputs[: len(inside)])
 
 
 def test_published_gaps_run_backwards_and_nothing_else_differs():
     """Savchenko 2022: crops 3 and 8 that hold 3 and 8 give 7, 6, 5, 4 between them."""
     assert fill_gaps([3, 8], [[3.0], [8.0]], 10, "published")[:, 0].tolist() == pytest.approx(
-        [3, 3, 3, 7, 6, 5, 4, 8, 8, 8])
+        [3, 3, 3, 7, 6, 5, 4, 8, 8, 8]
+    )
 
 
 @given(st.sets(st.integers(1, 40), min_size=1, max_size=15), st.integers(1, 50))
@@ -171,14 +178,17 @@ def test_a_crop_beyond_the_length_still_guides_the_last_gap():
     np.testing.assert_allclose(fill_gaps([1, 9], [[1.0], [9.0]], 4)[:, 0], [1, 2, 3, 4])
 
 
-@pytest.mark.parametrize("frames, outputs, message", [
-    ([], np.zeros((0, 2)), "no frame has a crop"),
-    ([0, 1], np.zeros((2, 2)), "start at 1"),
-    ([1, 1], np.zeros((2, 2)), "ascend without repetition"),
-    ([2, 1], np.zeros((2, 2)), "ascend"),
-    ([1], np.zeros((2, 2)), "1 frame numbers for 2 rows"),
-    ([1, 2], [[0.0], [np.nan]], "NaN or infinity, first in row 1"),
-])
+@pytest.mark.parametrize(
+    "frames, outputs, message",
+    [
+        ([], np.zeros((0, 2)), "no frame has a crop"),
+        ([0, 1], np.zeros((2, 2)), "start at 1"),
+        ([1, 1], np.zeros((2, 2)), "ascend without repetition"),
+        ([2, 1], np.zeros((2, 2)), "ascend"),
+        ([1], np.zeros((2, 2)), "1 frame numbers for 2 rows"),
+        ([1, 2], [[0.0], [np.nan]], "NaN or infinity, first in row 1"),
+    ],
+)
 def test_gaps_that_cannot_be_filled_are_explained(frames, outputs, message):
     with pytest.raises(InputError, match=message):
         fill_gaps(frames, outputs, 5)
@@ -186,15 +196,18 @@ def test_gaps_that_cannot_be_filled_are_explained(frames, outputs, message):
         fill_gaps([1], [[0.0]], -1)
 
 
-@pytest.mark.parametrize("kernel, radius, outputs, message", [
-    ("medain", 2, np.zeros((4, 2)), "unknown kernel 'medain'; did you mean median"),
-    ("mean", -1, np.zeros((4, 2)), "0 to 250"),
-    ("mean", 251, np.zeros((4, 2)), "0 to 250"),
-    ("mean", 1.5, np.zeros((4, 2)), "whole number"),
-    ("mean", 2, np.zeros(4), r"shape \[4\]; expected \[frames, columns\]"),
-    ("median", 2, np.array([[0.0], [np.nan]]), "NaN or infinity, first in row 1"),
-    ("mean", 2, np.array([[np.inf], [0.0]]), "NaN or infinity, first in row 0"),
-])
+@pytest.mark.parametrize(
+    "kernel, radius, outputs, message",
+    [
+        ("medain", 2, np.zeros((4, 2)), "unknown kernel 'medain'; did you mean median"),
+        ("mean", -1, np.zeros((4, 2)), "0 to 250"),
+        ("mean", 251, np.zeros((4, 2)), "0 to 250"),
+        ("mean", 1.5, np.zeros((4, 2)), "whole number"),
+        ("mean", 2, np.zeros(4), r"shape \[4\]; expected \[frames, columns\]"),
+        ("median", 2, np.array([[0.0], [np.nan]]), "NaN or infinity, first in row 1"),
+        ("mean", 2, np.array([[np.inf], [0.0]]), "NaN or infinity, first in row 0"),
+    ],
+)
 def test_wrong_input_is_named(kernel, radius, outputs, message):
     with pytest.raises(InputError, match=message):
         smooth(outputs, kernel, radius)

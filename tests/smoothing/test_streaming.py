@@ -11,8 +11,9 @@ from harness.utils.errors import InputError
 
 
 @settings(deadline=None)
-@given(st.sampled_from(["none", *CAUSAL]), st.integers(0, 30), st.sets(st.integers(1, 60), min_size=1),
-       st.integers(1, 9))
+@given(
+    st.sampled_from(["none", *CAUSAL]), st.integers(0, 30), st.sets(st.integers(1, 60), min_size=1), st.integers(1, 9)
+)
 def test_frame_by_frame_equals_the_whole_video_at_once(kernel, radius, present, columns):
     frames = np.array(sorted(present))
     outputs = np.random.default_rng(0).normal(size=(len(frames), columns)).astype(np.float32)
@@ -20,8 +21,8 @@ def test_frame_by_frame_equals_the_whole_video_at_once(kernel, radius, present, 
     crops = dict(zip(frames.tolist(), outputs))
     stream = StreamingFilter(kernel, radius)
     found = [stream(crops.get(frame)) for frame in range(1, 61)]
-    assert all(one is None for one in found[:frames[0] - 1])
-    np.testing.assert_allclose(np.stack(found[frames[0] - 1:]), expected[frames[0] - 1:], atol=1e-12)
+    assert all(one is None for one in found[: frames[0] - 1])
+    np.testing.assert_allclose(np.stack(found[frames[0] - 1 :]), expected[frames[0] - 1 :], atol=1e-12)
 
 
 @pytest.mark.parametrize("kernel", CAUSAL)
@@ -40,10 +41,16 @@ def test_what_comes_out_and_went_in_may_be_changed():
         np.testing.assert_array_equal(stream(None), [1, 1])
 
 
-@pytest.mark.parametrize("kernel, radius, message", [
-    ("median", 7, "kernel median reads 7 frames of the future.*take trailing_mean, trailing_median, exponential"),
-    ("mean", 0, "kernel mean reads 0 frames"), ("expnential", 1, "did you mean exponential"),
-    ("exponential", 251, "0 to 250"), ("trailing_mean", -1, "0 to 250")])
+@pytest.mark.parametrize(
+    "kernel, radius, message",
+    [
+        ("median", 7, "kernel median reads 7 frames of the future.*take trailing_mean, trailing_median, exponential"),
+        ("mean", 0, "kernel mean reads 0 frames"),
+        ("expnential", 1, "did you mean exponential"),
+        ("exponential", 251, "0 to 250"),
+        ("trailing_mean", -1, "0 to 250"),
+    ],
+)
 def test_a_filter_that_no_camera_can_have_is_refused(kernel, radius, message):
     with pytest.raises(InputError, match=message):
         StreamingFilter(kernel, radius)

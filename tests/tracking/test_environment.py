@@ -10,8 +10,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def git(folder, *args):
-    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *args], cwd=folder, check=True,
-                   capture_output=True)
+    subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *args],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
 
 
 def committed(folder, *files):
@@ -45,9 +49,18 @@ def test_commit_and_dirty_flag_of_a_checkout(tmp_path):
     assert environment(tmp_path)["git_dirty"] is True
 
 
-@pytest.mark.parametrize("file, dirty", [
-    ("harness/new.py", True), ("harness/heads/new.py", True), ("backbones/new.py", True), ("experiments/new.py", True),
-    ("new.py", False), ("harness/notes.txt", False), ("harness/ignored.py", False)])
+@pytest.mark.parametrize(
+    "file, dirty",
+    [
+        ("harness/new.py", True),
+        ("harness/heads/new.py", True),
+        ("backbones/new.py", True),
+        ("experiments/new.py", True),
+        ("new.py", False),
+        ("harness/notes.txt", False),
+        ("harness/ignored.py", False),
+    ],
+)
 def test_a_python_file_that_no_commit_knows_makes_the_code_dirty(tmp_path, file, dirty):
     committed(tmp_path, "harness/code.py")
     (tmp_path / ".git" / "info" / "exclude").write_text("ignored.py\n")

@@ -37,8 +37,13 @@ def all_runs(store):
 
 
 def start(store, first):
-    return subprocess.Popen([sys.executable, "-c", LOG_SOME, str(store), str(first)], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-c", LOG_SOME, str(store), str(first)],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def test_two_processes_on_one_fresh_store_lose_nothing_and_print_nothing(tmp_path):
@@ -85,6 +90,11 @@ def test_reading_a_board_does_not_import_mlflow(tmp_path):
         f"leaderboard_rows(tracked_records(Store({str(tmp_path)!r})));"
         "sys.exit(','.join(sorted({'mlflow', 'torch', 'pandas', 'optuna'} & sys.modules.keys())) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     assert done.returncode == 0, done.stderr

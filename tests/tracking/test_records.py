@@ -17,9 +17,15 @@ scores = st.dictionaries(st.sampled_from(["CCC_V", "CCC_A", "accuracy", "F1/AU1"
 
 @given(scores, st.integers(0, 99), st.none() | st.lists(finite, min_size=12, max_size=12), st.text(), st.booleans())
 def test_a_record_comes_back_from_json_as_it_went(metrics, seed, thresholds, label, random):
-    before = record(seed=seed, thresholds=thresholds, backbone=label, backbone_random=random,
-                    metrics={**metrics, "P_EXPR": 0.5}, config={"l2": 1e-4, "sizes": [1, 2]},
-                    curve={"mean": {"radius": [0, 1], "reported": [0.1, 0.2], "selected": [0.3, 0.4]}})
+    before = record(
+        seed=seed,
+        thresholds=thresholds,
+        backbone=label,
+        backbone_random=random,
+        metrics={**metrics, "P_EXPR": 0.5},
+        config={"l2": 1e-4, "sizes": [1, 2]},
+        curve={"mean": {"radius": [0, 1], "reported": [0.1, 0.2], "selected": [0.3, 0.4]}},
+    )
     for indent in (None, 1):
         assert records.from_json(records.to_json(before, indent)) == before
 
@@ -37,10 +43,17 @@ def test_a_file_is_whole_and_read_back(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["record.json"]
 
 
-@pytest.mark.parametrize("text, said", [
-    ("", "not a record"), ("{", "not a record"), ("[]", "not a record"), ("{}", "not a record"),
-    ('{"schema": 99}', "schema 99"), ('{"schema": 1}', "fields do not fit"),
-])
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("", "not a record"),
+        ("{", "not a record"),
+        ("[]", "not a record"),
+        ("{}", "not a record"),
+        ('{"schema": 99}', "schema 99"),
+        ('{"schema": 1}', "fields do not fit"),
+    ],
+)
 def test_what_is_not_a_record_is_said_with_its_place(tmp_path, text, said):
     path = tmp_path / "record.json"
     path.write_text(text)
@@ -60,10 +73,16 @@ def test_unknown_field_missing_file_and_binary_rubbish_are_readable_errors(tmp_p
         records.read(tmp_path / "b.json")
 
 
-@pytest.mark.parametrize("change", [
-    {"kind": "guess"}, {"status": "lost"}, {"metrics": {"P_EXPR": math.nan}}, {"unsmoothed": {"P_EXPR": math.inf}},
-    {"metrics": {"accuracy": 0.5}},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "guess"},
+        {"status": "lost"},
+        {"metrics": {"P_EXPR": math.nan}},
+        {"unsmoothed": {"P_EXPR": math.inf}},
+        {"metrics": {"accuracy": 0.5}},
+    ],
+)
 def test_a_record_that_cannot_be_believed_is_refused(change):
     with pytest.raises(FramelightError, match="abc"):
         record(**{"group": "abc", **change})

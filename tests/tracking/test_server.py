@@ -46,6 +46,7 @@ def test_something_else_that_answers_is_no_mlflow_server(tmp_path):
             self.send_response(404)
             self.end_headers()
             self.wfile.write(b"<html>nothing here</html>")
+
         do_POST = do_GET
 
         def log_message(self, *args):
@@ -92,8 +93,14 @@ def test_the_ui_of_a_store_answers_on_loopback(tmp_path):
     tracker = open_tracker(Store(tmp_path))
     tracker.end_run(tracker.start_study("r", "s"))
     argv, url = ui_command(locate(Store(tmp_path)), free_port())
-    process = subprocess.Popen(argv, cwd=tmp_path, env={**os.environ, **ENVIRONMENT}, start_new_session=True,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        argv,
+        cwd=tmp_path,
+        env={**os.environ, **ENVIRONMENT},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         wait_for(f"{url}/health", process)
         assert b"<title>MLflow</title>" in wait_for(url, process)

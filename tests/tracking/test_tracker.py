@@ -67,10 +67,15 @@ def test_records_come_back_light_and_both_ways_of_reading_agree(store):
     assert sorted(tracked_records(Store(store)), key=lambda r: r.group_id) == expected
     assert sorted(tracker.records(), key=lambda r: r.group_id) == expected
     assert tracker.finished_job_ids() == {record().job_id, long.job_id, f"{'d' * 12}-s0"}
-    fast = {(run, status): tags for run, status, tags in query_tagged_runs(store / "mlflow.db")
-            if "framelight.record" in tags}
-    slow = {(run, status): {k: v for k, v in tags.items() if k.startswith("framelight.")}
-            for run, status, tags in tracker.tagged_runs()}
+    fast = {
+        (run, status): tags
+        for run, status, tags in query_tagged_runs(store / "mlflow.db")
+        if "framelight.record" in tags
+    }
+    slow = {
+        (run, status): {k: v for k, v in tags.items() if k.startswith("framelight.")}
+        for run, status, tags in tracker.tagged_runs()
+    }
     assert fast == slow and len(fast) == 4
     client, killed = runs_of(store, "attributes.status = 'KILLED'")
     assert len(killed) == 1

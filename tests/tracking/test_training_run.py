@@ -11,8 +11,10 @@ from harness.tracking.training_run import TrainingRun
 from harness.utils.store import Store
 from tests.helpers.records import record
 
-SETTINGS = {"training": {"type": "StillsConfig", "sam": 0.05, "expressions": {"weight_limit": float("inf")}},
-            "revision": 2}
+SETTINGS = {
+    "training": {"type": "StillsConfig", "sam": 0.05, "expressions": {"weight_limit": float("inf")}},
+    "revision": 2,
+}
 CURVE = [("all/loss", 0.9, 1), ("all/loss", 0.7, 2), ("all/value", 0.4, 1), ("all/value", 0.5, 2)]
 
 

@@ -21,6 +21,7 @@ class Stopped(Exception):
 
 def stopping(after: int, keep: str = "best") -> Selection:
     """Ends the process of fitting when epoch `after + 1` is told, so that `after` epochs are in the checkpoint."""
+
     def told(epoch: int, value: float) -> bool:
         if epoch == after + 1:
             raise Stopped
@@ -109,8 +110,11 @@ def test_each_epoch_is_drawn_once(tmp_path):
     assert drawn == [0, 1, 1, 2]
 
 
-@pytest.mark.parametrize("damage", [lambda whole: whole[:len(whole) // 2], lambda whole: b"",
-                                    lambda whole: b"\x80\x04N."], ids=["cut", "empty", "not one"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda whole: whole[: len(whole) // 2], lambda whole: b"", lambda whole: b"\x80\x04N."],
+    ids=["cut", "empty", "not one"],
+)
 def test_a_damaged_checkpoint_is_named(damage, tmp_path):
     path = tmp_path / "last.ckpt"
     with pytest.raises(Stopped):

@@ -16,8 +16,13 @@ pytestmark = pytest.mark.slow
 def several(folder, strategy, *more):
     folder.mkdir(exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.endswith(("_RANK", "WORLD_SIZE"))}
-    return subprocess.run([sys.executable, "-m", "tests.helpers.two_process_fit", folder, strategy, *more], timeout=300,
-                          env={**environment, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-m", "tests.helpers.two_process_fit", folder, strategy, *more],
+        timeout=300,
+        env={**environment, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
 
 
 def results(folder, rank):
@@ -35,9 +40,11 @@ def whole(tmp_path_factory):
 def test_two_processes_follow_the_curve_of_one(whole):
     shared, alone = results(whole, 0)[0], fitted(norm=False, dropout=0.0, epochs=4)
     assert [entry["loss"] for entry in shared.history] == pytest.approx(
-        [entry["loss"] for entry in alone.history], rel=1e-4)
+        [entry["loss"] for entry in alone.history], rel=1e-4
+    )
     assert [(e["epoch"], e["rate"], e["value"]) for e in shared.history] == [
-        (e["epoch"], e["rate"], e["value"]) for e in alone.history]
+        (e["epoch"], e["rate"], e["value"]) for e in alone.history
+    ]
     assert_near(shared, alone, 1e-4)
 
 

@@ -50,5 +50,6 @@ def test_the_averages_are_validated_and_kept():
 
 def test_a_decay_of_almost_nothing_keeps_the_weights_themselves():
     last, plain = (fitted(average=average, selection=None, dropout=0.0) for average in (1e-9, 0.0))
-    assert all(torch.allclose(value.float(), plain.state[name].float(), atol=1e-6)
-               for name, value in last.state.items())
+    assert all(
+        torch.allclose(value.float(), plain.state[name].float(), atol=1e-6) for name, value in last.state.items()
+    )

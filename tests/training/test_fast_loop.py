@@ -38,8 +38,12 @@ def model(**how):
     torch.manual_seed(3)
     head = nn.Sequential(nn.Linear(WIDTH, 5), nn.ReLU(), nn.Dropout(0.2), nn.Linear(5, CLASSES))
     losses = BlockLosses({"class": CrossEntropy(np.ones(CLASSES))}, {"class": slice(0, CLASSES)})
-    return FrameModel(head, losses, OptimizerConfig(4, ROWS, 0.05, l2=1e-3, **how),
-                      selection=Selection(lambda part: rows(1)[0].split(40), accuracy))
+    return FrameModel(
+        head,
+        losses,
+        OptimizerConfig(4, ROWS, 0.05, l2=1e-3, **how),
+        selection=Selection(lambda part: rows(1)[0].split(40), accuracy),
+    )
 
 
 @pytest.fixture
@@ -53,8 +57,10 @@ def at_once(monkeypatch):
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("by_one, trainer", [
-    ({"clip": 1e9}, None), ({}, {"accumulate_grad_batches": 1, "precision": 32}), ({"sharpness": 1e-30}, None)])
+@pytest.mark.parametrize(
+    "by_one, trainer",
+    [({"clip": 1e9}, None), ({}, {"accumulate_grad_batches": 1, "precision": 32}), ({"sharpness": 1e-30}, None)],
+)
 def test_the_steps_are_those_of_lightning(at_once, by_one, trainer):
     """A clip or a perturbation that changes no bit goes the way of one step at a time."""
     one = fit(model(), batches)
@@ -64,9 +70,15 @@ def test_the_steps_are_those_of_lightning(at_once, by_one, trainer):
     assert_same(one, other)
 
 
-@pytest.mark.parametrize("how, trainer", [
-    ({"average": 0.5}, None), ({"clip": 0.01}, None), ({}, {"accumulate_grad_batches": 2}),
-    ({}, {"precision": "bf16-mixed"})])
+@pytest.mark.parametrize(
+    "how, trainer",
+    [
+        ({"average": 0.5}, None),
+        ({"clip": 0.01}, None),
+        ({}, {"accumulate_grad_batches": 2}),
+        ({}, {"precision": "bf16-mixed"}),
+    ],
+)
 def test_whatever_else_is_asked_for_is_done(at_once, how, trainer):
     plain, asked = fit(model(), batches), fit(model(**how), batches, trainer)
     assert len(at_once) == 4

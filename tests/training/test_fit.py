@@ -58,8 +58,10 @@ def test_inputs_are_prepared_on_the_device_with_draws_of_their_own_for_each_batc
 
     selection = Selection(lambda part: map(bytes_of, BY_ACCURACY.batches(part)), BY_ACCURACY.score)
     first, again, other = ((Brighter(), seed) for seed in (0, 0, 1))
-    runs = [fitted({"precision": precision}, draw=draw, inputs=inputs, seed=seed, selection=selection, sharpness=0.05)
-            for inputs, seed in (first, again, other)]
+    runs = [
+        fitted({"precision": precision}, draw=draw, inputs=inputs, seed=seed, selection=selection, sharpness=0.05)
+        for inputs, seed in (first, again, other)
+    ]
     seen = [inputs.seen for inputs, _ in (first, again, other)]
     assert len(seen[0]) == 3 * ROWS // 16 and len({tuple(shifts) for shifts in seen[0]}) == len(seen[0])
     assert seen[0] == seen[1] != seen[2]
@@ -104,9 +106,13 @@ def test_outputs_that_are_not_finite_end_the_fit():
         fitted(learning_rate=1e30, schedule="constant", norm=False)
 
 
-@pytest.mark.parametrize("lacking, words", [
-    ({"accelerator": "mps", "devices": 3}, "cannot train on accelerator mps, devices 3: "),
-    ({"precision": "16-mixed"}, "16-mixed needs a GPU; on the CPU choose bf16-mixed")])
+@pytest.mark.parametrize(
+    "lacking, words",
+    [
+        ({"accelerator": "mps", "devices": 3}, "cannot train on accelerator mps, devices 3: "),
+        ({"precision": "16-mixed"}, "16-mixed needs a GPU; on the CPU choose bf16-mixed"),
+    ],
+)
 def test_what_this_machine_lacks_is_said_and_not_replaced(lacking, words):
     with pytest.raises(InputError, match=words):
         fitted(lacking)
@@ -115,11 +121,18 @@ def test_what_this_machine_lacks_is_said_and_not_replaced(lacking, words):
 def test_what_the_trainer_is_given():
     how = OptimizerConfig(2, 10, 0.1, clip=3.0)
     chosen = trainer_options.make_trainer_options(how, {"precision": "bf16-mixed", "accumulate_grad_batches": 4})
-    assert (chosen["precision"], chosen["accumulate_grad_batches"], chosen["gradient_clip_val"], chosen["max_epochs"],
-            chosen["deterministic"]) == ("bf16-mixed", 4, 3.0, 2, True)
+    assert (
+        chosen["precision"],
+        chosen["accumulate_grad_batches"],
+        chosen["gradient_clip_val"],
+        chosen["max_epochs"],
+        chosen["deterministic"],
+    ) == ("bf16-mixed", 4, 3.0, 2, True)
     assert rank.is_single_process({}) and rank.is_single_process({"devices": "1"})
-    assert not any(rank.is_single_process(several) for several in (
-        {"devices": 2}, {"devices": "auto"}, {"num_nodes": 2}, {"strategy": "ddp"}))
+    assert not any(
+        rank.is_single_process(several)
+        for several in ({"devices": 2}, {"devices": "auto"}, {"num_nodes": 2}, {"strategy": "ddp"})
+    )
 
 
 def test_only_one_of_several_processes_is_the_first(monkeypatch):

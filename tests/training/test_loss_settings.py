@@ -29,13 +29,17 @@ def test_published_class_weights_leave_the_commonest_class_at_one():
     """Training rows of the third challenge's EXPR, and the weights that its notebook prints for them."""
     counts = (177_198, 16_573, 10_771, 9_080, 95_463, 78_751, 31_615, 165_866)
     labels = np.append(np.repeat(np.arange(8), counts), -1)
-    published, ours = (losses.CrossEntropy.from_labels(labels, losses.LossConfig(class_weights=name)).weights.double()
-                       for name in ("published", "inverse"))
+    published, ours = (
+        losses.CrossEntropy.from_labels(labels, losses.LossConfig(class_weights=name)).weights.double()
+        for name in ("published", "inverse")
+    )
     assert [round(weight, 3) for weight in published.tolist()] == [1, 10.692, 16.451, 19.515, 1.856, 2.25, 5.605, 1.068]
     assert torch.allclose(published / ours, torch.full((8,), 8 * max(counts) / sum(counts), dtype=torch.float64))
     _, targets, _ = batch()
-    units = [losses.make_task_losses(MTL, targets, losses.LossConfig(class_weights=name)).losses["au"].weights
-             for name in ("published", "inverse")]
+    units = [
+        losses.make_task_losses(MTL, targets, losses.LossConfig(class_weights=name)).losses["au"].weights
+        for name in ("published", "inverse")
+    ]
     assert torch.equal(*units)
 
 
@@ -59,8 +63,11 @@ def test_label_smoothing_reaches_the_expressions():
 def test_balanced_tasks_weigh_most_rows_over_own_rows():
     """142,333 rows of the fourth challenge: VA 103,917, EXPR 90,645, AU 103,316 -> 1, 1.1464, 1.0058."""
     counts, rows = {"va": 103_917, "expr": 90_645, "au": 103_316}, 142_333
-    targets = {"va": np.zeros((rows, 2), np.float32), "expr": np.zeros(rows, np.int64),
-               "au": np.zeros((rows, 12), np.int8)}
+    targets = {
+        "va": np.zeros((rows, 2), np.float32),
+        "expr": np.zeros(rows, np.int64),
+        "au": np.zeros((rows, 12), np.int8),
+    }
     for name, count in counts.items():
         targets[name][count:] = -5 if name == "va" else -1
     weights = losses.make_task_losses(MTL, targets, losses.LossConfig(task_weights="balanced")).weights
@@ -82,8 +89,10 @@ def test_zeroed_rows_are_zero_in_outputs_and_targets():
     said = {name: outputs[:, slices[name]] * mask[name] for name in slices}
 
     value, truth = said["va"], np.where(mask["va"], targets["va"], 0)
-    ccc = [2 * np.cov(v, t, bias=True)[0, 1] / (v.var() + t.var() + (v.mean() - t.mean())**2)
-           for v, t in zip(value.T, truth.T)]
+    ccc = [
+        2 * np.cov(v, t, bias=True)[0, 1] / (v.var() + t.var() + (v.mean() - t.mean()) ** 2)
+        for v, t in zip(value.T, truth.T)
+    ]
     assert block("va", ZEROED, logits, targets, pairs).item() == pytest.approx(1 - np.mean(ccc), abs=1e-5)
 
     weights, rows = losses.CrossEntropy.from_labels(targets["expr"]).weights.numpy(), np.arange(len(truth))
@@ -94,8 +103,9 @@ def test_zeroed_rows_are_zero_in_outputs_and_targets():
 
     weights = tasks.action_unit_weights(targets["au"])
     truth = np.where(mask["au"], targets["au"], 0)
-    entropy = -np.where(truth == 1, weights[:, 1] * np.log(said["au"].clip(1e-300)),
-                        weights[:, 0] * np.log(1 - said["au"]))
+    entropy = -np.where(
+        truth == 1, weights[:, 1] * np.log(said["au"].clip(1e-300)), weights[:, 0] * np.log(1 - said["au"])
+    )
     assert block("au", ZEROED, logits, targets, pairs).item() == pytest.approx(entropy.mean(), rel=1e-5)
 
     squared = block("va", losses.LossConfig(invalid="zeroed", va_loss="mse"), logits, targets, pairs).item()

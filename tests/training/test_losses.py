@@ -47,8 +47,10 @@ def test_a_block_with_missing_rows_has_the_loss_of_the_valid_rows_alone(name):
 def test_mtl_is_the_sum_of_its_three_blocks():
     logits, targets, pairs = batch()
     both = losses.make_task_losses(MTL, targets)
-    parts = sum(losses.make_task_losses(tasks.get_task(n), targets)(logits[:, MTL.slices()[n]], {n: pairs[n]})
-                for n in ("va", "expr", "au"))
+    parts = sum(
+        losses.make_task_losses(tasks.get_task(n), targets)(logits[:, MTL.slices()[n]], {n: pairs[n]})
+        for n in ("va", "expr", "au")
+    )
     assert both(logits, pairs).item() == pytest.approx(parts.item(), rel=1e-6)
 
 

@@ -21,9 +21,13 @@ class Bowl(nn.Module):
         return (torch.tensor([3.0, 4.0]) * self.w.square()).sum() / 2
 
 
-@pytest.mark.parametrize("optimiser, settings, expected", [
-    (torch.optim.SGD, {"lr": 0.1}, (1 - 0.1 * 3.9, 1 - 0.1 * 5.6)),
-    (torch.optim.Adam, {"lr": 0.1, "eps": 1.0}, (1 - 0.1 * 3.9 / (3.9 + 1), 1 - 0.1 * 5.6 / (5.6 + 1)))])
+@pytest.mark.parametrize(
+    "optimiser, settings, expected",
+    [
+        (torch.optim.SGD, {"lr": 0.1}, (1 - 0.1 * 3.9, 1 - 0.1 * 5.6)),
+        (torch.optim.Adam, {"lr": 0.1, "eps": 1.0}, (1 - 0.1 * 3.9 / (3.9 + 1), 1 - 0.1 * 5.6 / (5.6 + 1))),
+    ],
+)
 def test_the_first_step_is_the_one_worked_out_by_hand(optimiser, settings, expected):
     """rho 0.5: perturbed by 0.5 * (3, 4) / 5 = (0.3, 0.4), where the gradient is (3 * 1.3, 4 * 1.4) = (3.9, 5.6).
     Adam's first step is g / (|g| + eps)."""
@@ -152,15 +156,23 @@ def by_hand(how, epochs, clip, size=BATCH, accumulate=1):
 @pytest.mark.parametrize("size, accumulate", [(BATCH, 1), (BATCH // 2, 2)])
 def test_a_fit_equals_the_loop_written_out_with_clipping_accumulation_and_batch_norm(size, accumulate):
     how = {"sharpness": 0.5, "learning_rate": 0.02, "schedule": "constant"}
-    ours = fitted({"accumulate_grad_batches": accumulate}, draw=lambda epoch, part: batches(epoch, part, size),
-                  dropout=0.0, selection=None, epochs=2, clip=0.05, **how)
+    ours = fitted(
+        {"accumulate_grad_batches": accumulate},
+        draw=lambda epoch, part: batches(epoch, part, size),
+        dropout=0.0,
+        selection=None,
+        epochs=2,
+        clip=0.05,
+        **how,
+    )
     expected = by_hand(how, 2, 0.05, size, accumulate)
     assert ours.state.keys() == expected.keys()
     for name, value in expected.items():
         assert torch.allclose(ours.state[name].float(), value.float(), atol=2e-5), name
     plain = fitted(dropout=0.0, selection=None, epochs=2, clip=0.05, learning_rate=0.02, schedule="constant")
-    assert not torch.allclose(plain.state["backbone.network.classifier.weight"],
-                              ours.state["backbone.network.classifier.weight"], atol=1e-3)
+    assert not torch.allclose(
+        plain.state["backbone.network.classifier.weight"], ours.state["backbone.network.classifier.weight"], atol=1e-3
+    )
 
 
 def half():
@@ -176,8 +188,9 @@ def test_in_half_precision_it_ends_near_where_it_ends_in_full(trainer, tolerance
     full, low = fitted(**how), fitted(trainer(), **how)
     assert_near(low, full, tolerance)
     assert low.state["backbone.network.classifier.weight"].dtype == torch.float32
-    assert not torch.equal(low.state["backbone.network.classifier.weight"],
-                           full.state["backbone.network.classifier.weight"])
+    assert not torch.equal(
+        low.state["backbone.network.classifier.weight"], full.state["backbone.network.classifier.weight"]
+    )
 
 
 @pytest.mark.training

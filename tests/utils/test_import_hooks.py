@@ -10,19 +10,66 @@ import harness
 from harness.utils.import_hooks import MOVED, RENAMED
 
 OLD = {
-    "harness.recipes": ("BackboneRecipe", "Grid", "Protocol", "Recipe", "Search", "Smoothing", "SyntheticStills",
-                        "SyntheticVideos", "TrainedBackbone", "apply_settings", "find_recipe", "recipe_names"),
-    "harness.recipes.recipe": ("COMPUTE", "FEATURES", "MISSING", "MOST_SEEDS", "PROTOCOLS", "PRUNERS",
-                               "THRESHOLDS", "Grid", "Protocol", "Recipe", "Search", "Smoothing", "SyntheticStills",
-                               "SyntheticVideos", "TrainedBackbone"),
+    "harness.recipes": (
+        "BackboneRecipe",
+        "Grid",
+        "Protocol",
+        "Recipe",
+        "Search",
+        "Smoothing",
+        "SyntheticStills",
+        "SyntheticVideos",
+        "TrainedBackbone",
+        "apply_settings",
+        "find_recipe",
+        "recipe_names",
+    ),
+    "harness.recipes.recipe": (
+        "COMPUTE",
+        "FEATURES",
+        "MISSING",
+        "MOST_SEEDS",
+        "PROTOCOLS",
+        "PRUNERS",
+        "THRESHOLDS",
+        "Grid",
+        "Protocol",
+        "Recipe",
+        "Search",
+        "Smoothing",
+        "SyntheticStills",
+        "SyntheticVideos",
+        "TrainedBackbone",
+    ),
     "harness.recipes.backbone": ("BackboneRecipe", "MEANT", "NAME"),
     "harness.recipes.finding": ("KINDS", "Kind", "find_recipe", "recipe_names"),
     "harness.recipes.settings": ("apply_settings",),
-    "harness.heads.config": ("CLASS_WEIGHTS", "HeadConfig", "KEEP", "KINDS", "OUTPUTS", "Part", "SCHEDULES",
-                             "VA_LOSSES"),
-    "harness.pretraining.config": ("ACCELERATORS", "ALSO", "Augmentation", "Expressions", "Hardware", "Identities",
-                                   "KEEPS", "PRECISIONS", "REVISION", "SAMPLINGS", "SHAPES", "STRATEGIES", "Schedule",
-                                   "StillsConfig"),
+    "harness.heads.config": (
+        "CLASS_WEIGHTS",
+        "HeadConfig",
+        "KEEP",
+        "KINDS",
+        "OUTPUTS",
+        "Part",
+        "SCHEDULES",
+        "VA_LOSSES",
+    ),
+    "harness.pretraining.config": (
+        "ACCELERATORS",
+        "ALSO",
+        "Augmentation",
+        "Expressions",
+        "Hardware",
+        "Identities",
+        "KEEPS",
+        "PRECISIONS",
+        "REVISION",
+        "SAMPLINGS",
+        "SHAPES",
+        "STRATEGIES",
+        "Schedule",
+        "StillsConfig",
+    ),
     "harness.streaming": ("Streaming",),
 }
 """What the modules of the previous version defined."""
@@ -58,10 +105,12 @@ def test_every_module_that_moved_is_there():
 
 def test_each_statement_warns_once_at_its_line(tmp_path):
     file = tmp_path / "mine.py"
-    file.write_text("import harness.streaming\nfrom harness.recipes import Grid, Recipe, Smoothing\n"
-                    "from harness.recipes.recipe import (\n    FEATURES,\n    Search,\n)\n\n"
-                    "def late():\n    from harness.recipes import Grid\n\nlate(), late()\n"
-                    "harness.streaming.Streaming('none', 0)\n")
+    file.write_text(
+        "import harness.streaming\nfrom harness.recipes import Grid, Recipe, Smoothing\n"
+        "from harness.recipes.recipe import (\n    FEATURES,\n    Search,\n)\n\n"
+        "def late():\n    from harness.recipes import Grid\n\nlate(), late()\n"
+        "harness.streaming.Streaming('none', 0)\n"
+    )
     done = subprocess.run([sys.executable, "-W", "default", file], capture_output=True, text=True)
     lines = [line.split(": ") for line in done.stderr.splitlines() if "DeprecationWarning" in line]
     assert done.returncode == 0, done.stderr

@@ -15,8 +15,9 @@ with Progress("jobs", unit="job") as progress:
 
 
 def stderr_of(before):
-    return subprocess.run([sys.executable, "-c", CODE.format(before=before)], capture_output=True, text=True,
-                          check=True).stderr
+    return subprocess.run(
+        [sys.executable, "-c", CODE.format(before=before)], capture_output=True, text=True, check=True
+    ).stderr
 
 
 def test_a_notebook_shows_a_bar_though_it_is_no_terminal():

@@ -9,14 +9,29 @@ import pytest
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 
-PLACES = {"features": "features", "digests": "features/digests.json", "backbone_info": "features/backbones.json",
-          "crop_margins": "features/margins.json", "dataset_locations": "features/whereabouts.json",
-          "mlflow_database": "mlflow.db", "mlflow_lock": "mlflow.lock", "optuna_database": "optuna.db",
-          "jobs": "artifacts/jobs", "all_predictions": "artifacts/predictions", "causal": "artifacts/causal",
-          "significance": "artifacts/evidence", "backbones": "artifacts/backbones", "trainings": "artifacts/trainings",
-          "engines": "artifacts/engines", "studies": "artifacts/studies", "exports": "artifacts/exports",
-          "models": "artifacts/models", "leaks": "artifacts/leaks", "synthetic": "artifacts/synthetic",
-          "mlflow": "artifacts/mlflow"}
+PLACES = {
+    "features": "features",
+    "digests": "features/digests.json",
+    "backbone_info": "features/backbones.json",
+    "crop_margins": "features/margins.json",
+    "dataset_locations": "features/whereabouts.json",
+    "mlflow_database": "mlflow.db",
+    "mlflow_lock": "mlflow.lock",
+    "optuna_database": "optuna.db",
+    "jobs": "artifacts/jobs",
+    "all_predictions": "artifacts/predictions",
+    "causal": "artifacts/causal",
+    "significance": "artifacts/evidence",
+    "backbones": "artifacts/backbones",
+    "trainings": "artifacts/trainings",
+    "engines": "artifacts/engines",
+    "studies": "artifacts/studies",
+    "exports": "artifacts/exports",
+    "models": "artifacts/models",
+    "leaks": "artifacts/leaks",
+    "synthetic": "artifacts/synthetic",
+    "mlflow": "artifacts/mlflow",
+}
 
 
 @pytest.mark.parametrize("name", PLACES)

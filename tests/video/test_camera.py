@@ -35,13 +35,13 @@ def test_a_missing_camera_can_be_asked_for_again():
 def test_what_a_capture_delivers_is_rgb_numbered_and_timed_from_its_first_frame(tmp_path):
     capture = cv2.VideoCapture(str(film(tmp_path / "a.mp4", 9)))
     began = time.monotonic()
-    with Camera(capture, "camera:0", 25.) as source:
+    with Camera(capture, "camera:0", 25.0) as source:
         frames = list(source)
     assert (source.kind, source.live, source.frames, source.rate) == ("camera", True, None, 25)
     assert [frame.number for frame in frames] == list(range(1, 10)) and frames[0].seconds == 0
     assert np.all(np.diff([frame.seconds for frame in frames]) > 0)
     assert began < frames[0].arrived and frames[-1].arrived < time.monotonic()
-    assert [colour_at(frames[0].pixels, *at) for at in ((.2, .8), (.8, .8), (.5, .1))] == ["red", "green", "blue"]
+    assert [colour_at(frames[0].pixels, *at) for at in ((0.2, 0.8), (0.8, 0.8), (0.5, 0.1))] == ["red", "green", "blue"]
     assert source.notes == ["camera:0 delivers no more after frame 9; was it unplugged?"]
     assert not capture.isOpened()
 
@@ -49,5 +49,5 @@ def test_what_a_capture_delivers_is_rgb_numbered_and_timed_from_its_first_frame(
 def test_a_camera_is_paced_by_itself(tmp_path):
     camera = Camera(cv2.VideoCapture(str(film(tmp_path / "a.mp4", 30))), "camera:0", None)
     with RealtimeSource(camera) as source:
-        frames = [frame for frame in source if not time.sleep(.01)]
+        frames = [frame for frame in source if not time.sleep(0.01)]
     assert len(frames) + source.dropped == 30 and frames[-1].number == 30

@@ -19,10 +19,19 @@ def test_exif_orientations_turn_as_pillow_turns_them(orientation):
     assert np.array_equal(turned, np.asarray(ImageOps.exif_transpose(image))) and turned.flags.c_contiguous
 
 
-@pytest.mark.parametrize(("matrix", "expected"), [
-    ((1, 0, 0, 1), PIXELS), ((0, -1, 1, 0), np.rot90(PIXELS)), ((0, 1, -1, 0), np.rot90(PIXELS, -1)),
-    ((-1, 0, 0, -1), np.rot90(PIXELS, 2)), ((-1, 0, 0, 1), PIXELS[:, ::-1]), ((1, 0, 0, -1), PIXELS[::-1]),
-    ((0, 1, 1, 0), PIXELS.swapaxes(0, 1)), ((0, -1, -1, 0), np.rot90(PIXELS, 2).swapaxes(0, 1))])
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ((1, 0, 0, 1), PIXELS),
+        ((0, -1, 1, 0), np.rot90(PIXELS)),
+        ((0, 1, -1, 0), np.rot90(PIXELS, -1)),
+        ((-1, 0, 0, -1), np.rot90(PIXELS, 2)),
+        ((-1, 0, 0, 1), PIXELS[:, ::-1]),
+        ((1, 0, 0, -1), PIXELS[::-1]),
+        ((0, 1, 1, 0), PIXELS.swapaxes(0, 1)),
+        ((0, -1, -1, 0), np.rot90(PIXELS, 2).swapaxes(0, 1)),
+    ],
+)
 def test_display_matrices_turn_and_mirror(matrix, expected):
     a, b, c, d = (entry * TURN for entry in matrix)
     turned = from_display_matrix(np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], np.int32))(PIXELS)

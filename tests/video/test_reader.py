@@ -30,12 +30,19 @@ def test_frames_are_numbered_from_1_timed_and_rgb(tmp_path):
         assert np.abs(frame.pixels[inside].astype(int) - picture(number, 64, 48)[inside]).max() < 12
 
 
-@pytest.mark.parametrize(("clip", "frames", "rate", "size"), [
-    ("grid_bbaf2n.mpg", 75, 25, (360, 288)), ("grid_lbax4n.mpg", 75, 25, (360, 288)),
-    ("grid_pwij3p.mpg", 75, 25, (360, 288)), ("grid_sbia1a.mpg", 75, 25, (360, 288)),
-    ("grid_swiz3n.mpg", 75, 25, (360, 288)), ("pyfeat_single_face.mp4", 72, 30, (640, 360)),
-    ("intel_head-pose-female.gif", 23, 12.5, (480, 270)),
-    ("intel_head-pose-female-and-male.gif", 56, 12.5, (480, 270))])
+@pytest.mark.parametrize(
+    ("clip", "frames", "rate", "size"),
+    [
+        ("grid_bbaf2n.mpg", 75, 25, (360, 288)),
+        ("grid_lbax4n.mpg", 75, 25, (360, 288)),
+        ("grid_pwij3p.mpg", 75, 25, (360, 288)),
+        ("grid_sbia1a.mpg", 75, 25, (360, 288)),
+        ("grid_swiz3n.mpg", 75, 25, (360, 288)),
+        ("pyfeat_single_face.mp4", 72, 30, (640, 360)),
+        ("intel_head-pose-female.gif", 23, 12.5, (480, 270)),
+        ("intel_head-pose-female-and-male.gif", 56, 12.5, (480, 270)),
+    ],
+)
 def test_real_clips_are_read_whole_without_a_complaint(clip, frames, rate, size):
     read_frames, source = read(shared_data() / "clips" / clip)
     assert len(read_frames) == source.frames == frames
@@ -81,19 +88,33 @@ def test_rotation_named_in_the_file_is_honoured_as_opencv_does(tmp_path, rotatio
     frame = read(path)[0][-1]
     assert there and frame.pixels.shape == pixels.shape == ((64, 48, 3) if rotation in (90, -90) else (48, 64, 3))
     assert np.abs(frame.pixels.astype(int) - pixels[..., ::-1]).mean() < 4
-    blue = {0: (.5, .1), 90: (.1, .5), -90: (.9, .5), 180: (.5, .9)}[rotation]
+    blue = {0: (0.5, 0.1), 90: (0.1, 0.5), -90: (0.9, 0.5), 180: (0.5, 0.9)}[rotation]
     assert colour_at(frame.pixels, *blue) == "blue"
 
 
-@pytest.mark.parametrize(("name", "codec", "pix_fmt"), [
-    ("a.mov", "png", "rgba"), ("a.mov", "qtrle", "argb"), ("a.webm", "libvpx-vp9", "yuva420p"),
-    ("a.gif", "gif", "rgb8"), ("a.mkv", "ffv1", "bgra"), ("a.mkv", "ffv1", "gray"), ("a.mkv", "libx264", "yuv420p10le"),
-    ("a.mkv", "libx264", "yuv444p"), ("a.avi", "mjpeg", "yuvj420p")])
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [
+        ("a.mov", "png", "rgba"),
+        ("a.mov", "qtrle", "argb"),
+        ("a.webm", "libvpx-vp9", "yuva420p"),
+        ("a.gif", "gif", "rgb8"),
+        ("a.mkv", "ffv1", "bgra"),
+        ("a.mkv", "ffv1", "gray"),
+        ("a.mkv", "libx264", "yuv420p10le"),
+        ("a.mkv", "libx264", "yuv444p"),
+        ("a.avi", "mjpeg", "yuvj420p"),
+    ],
+)
 def test_alpha_is_dropped_and_other_pixels_become_rgb(tmp_path, name, codec, pix_fmt):
     frames, source = read(film(tmp_path / name, 5, codec=codec, pix_fmt=pix_fmt))
     assert [frame.pixels.shape for frame in frames] == [(48, 64, 3)] * 5 and source.notes == []
     if pix_fmt != "gray":
-        assert [colour_at(frames[0].pixels, *at) for at in ((.2, .8), (.8, .8), (.5, .1))] == ["red", "green", "blue"]
+        assert [colour_at(frames[0].pixels, *at) for at in ((0.2, 0.8), (0.8, 0.8), (0.5, 0.1))] == [
+            "red",
+            "green",
+            "blue",
+        ]
 
 
 def test_odd_dimensions_and_a_single_frame(tmp_path):
@@ -116,10 +137,18 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path):
     assert frames[0].size == (96, 48)
 
 
-@pytest.mark.parametrize(("name", "codec", "pix_fmt", "share"), [
-    ("a.mp4", "mpeg4", "yuv420p", .6), ("a.mkv", "mpeg4", "yuv420p", .6), ("a.avi", "mpeg4", "yuv420p", .6),
-    ("a.avi", "mjpeg", "yuvj420p", .6), ("a.avi", "png", "rgb24", .6), ("a.gif", "gif", "rgb8", .6),
-    ("a.avi", "mpeg4", "yuv420p", .95)])
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt", "share"),
+    [
+        ("a.mp4", "mpeg4", "yuv420p", 0.6),
+        ("a.mkv", "mpeg4", "yuv420p", 0.6),
+        ("a.avi", "mpeg4", "yuv420p", 0.6),
+        ("a.avi", "mjpeg", "yuvj420p", 0.6),
+        ("a.avi", "png", "rgb24", 0.6),
+        ("a.gif", "gif", "rgb8", 0.6),
+        ("a.avi", "mpeg4", "yuv420p", 0.95),
+    ],
+)
 def test_of_a_truncated_video_what_is_there_is_read_and_the_place_named(tmp_path, name, codec, pix_fmt, share):
     path = film(tmp_path / name, 100, 320, 240, codec, pix_fmt, keys=5, fast=name == "a.mp4")
     whole, _ = read(path)
@@ -133,14 +162,14 @@ def test_of_a_truncated_video_what_is_there_is_read_and_the_place_named(tmp_path
 
 def test_a_video_whose_index_was_cut_off_is_refused_with_the_reason(tmp_path):
     with pytest.raises(InputError, match="a.mp4: cannot be read as a video .*its end is missing"):
-        open_source(str(cut(film(tmp_path / "a.mp4", 50), .6)))
+        open_source(str(cut(film(tmp_path / "a.mp4", 50), 0.6)))
 
 
 def test_what_follows_damage_is_read_too_and_the_place_named(tmp_path):
     path = film(tmp_path / "a.mov", 40, codec="png", pix_fmt="rgb24")
     data = bytearray(path.read_bytes())
     second = data.find(b"\x89PNG", data.find(b"\x89PNG") + 1)
-    data[second:second + 60] = bytes(60)
+    data[second : second + 60] = bytes(60)
     path.write_bytes(data)
     frames, source = read(path)
     assert len(frames) == 39 and frames[-1].seconds == pytest.approx(39 / 25)
@@ -148,7 +177,7 @@ def test_what_follows_damage_is_read_too_and_the_place_named(tmp_path):
 
 
 def test_sound_beside_the_film_changes_nothing_and_may_last_longer(tmp_path):
-    frames, source = read(sound(tmp_path / "a.mp4", film_seconds=.4))
+    frames, source = read(sound(tmp_path / "a.mp4", film_seconds=0.4))
     assert len(frames) == 10 and source.notes == []
 
 

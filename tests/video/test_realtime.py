@@ -20,7 +20,7 @@ def test_a_slow_reader_gets_the_newest_frames_and_the_others_are_counted(tmp_pat
         frames = []
         for frame in source:
             frames.append(frame)
-            time.sleep(.07)
+            time.sleep(0.07)
     numbers = [frame.number for frame in frames]
     assert numbers == sorted(set(numbers)) and numbers[0] == 1 and numbers[-1] == 20
     assert source.dropped == 20 - len(frames) > 0
@@ -72,8 +72,8 @@ def test_an_error_of_the_source_is_raised_where_the_frames_are_read(tmp_path):
 
 
 def test_only_the_first_seconds_are_played(tmp_path):
-    with TimeLimitedSource(RealtimeSource(open_source(str(film(tmp_path / "a.mp4", 100, rate=50)))), .1) as source:
-        assert all(frame.seconds < .1 for frame in source)
+    with TimeLimitedSource(RealtimeSource(open_source(str(film(tmp_path / "a.mp4", 100, rate=50)))), 0.1) as source:
+        assert all(frame.seconds < 0.1 for frame in source)
 
 
 def test_images_cannot_be_played(tmp_path):

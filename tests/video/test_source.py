@@ -68,9 +68,15 @@ def test_a_folder_of_a_data_set_holds_crops_with_their_own_frame_numbers(tmp_pat
     assert (source.kind, [frame.number for frame in frames], source.notes) == ("images", [1, 2, 3], [])
 
 
-@pytest.mark.parametrize(("names", "size"), [
-    (["20210405.jpg", "20210406.jpg"], (112, 112)), (["00001.jpg", "00002.jpg"], (112, 100)),
-    (["00001.jpg", "00002.jpg"], (512, 512)), (["ann.jpg", "00002.jpg"], (112, 112))])
+@pytest.mark.parametrize(
+    ("names", "size"),
+    [
+        (["20210405.jpg", "20210406.jpg"], (112, 112)),
+        (["00001.jpg", "00002.jpg"], (112, 100)),
+        (["00001.jpg", "00002.jpg"], (512, 512)),
+        (["ann.jpg", "00002.jpg"], (112, 112)),
+    ],
+)
 def test_images_that_are_not_square_small_and_numbered_are_searched_for_faces(tmp_path, names, size):
     for name in names:
         photo(tmp_path / name, *size)
@@ -127,9 +133,16 @@ def test_a_folder_without_images_is_refused_and_what_is_there_named(tmp_path):
         open_source(str(tmp_path))
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("tlak.mp4", "no such file or folder: .*; did you mean talk.mp4"), ("nowhere/a.mp4", "no such file or folder: now"),
-    ("/dev/null", "neither a file nor a folder"), ("camera:", "names no camera"), ("camera:front", "names no camera")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tlak.mp4", "no such file or folder: .*; did you mean talk.mp4"),
+        ("nowhere/a.mp4", "no such file or folder: now"),
+        ("/dev/null", "neither a file nor a folder"),
+        ("camera:", "names no camera"),
+        ("camera:front", "names no camera"),
+    ],
+)
 def test_an_input_that_is_not_there_is_refused(tmp_path, monkeypatch, text, said):
     monkeypatch.chdir(tmp_path)
     film(tmp_path / "talk.mp4", 2)
@@ -138,14 +151,14 @@ def test_an_input_that_is_not_there_is_refused(tmp_path, monkeypatch, text, said
 
 
 def test_only_the_first_seconds_are_read(tmp_path):
-    frames, source = read(film(tmp_path / "a.mp4", 50), seconds=.5)
-    assert len(frames) == source.frames == 13 and frames[-1].seconds < .5
-    frames, source = read(film(tmp_path / "a.mp4", 50), seconds=60.)
+    frames, source = read(film(tmp_path / "a.mp4", 50), seconds=0.5)
+    assert len(frames) == source.frames == 13 and frames[-1].seconds < 0.5
+    frames, source = read(film(tmp_path / "a.mp4", 50), seconds=60.0)
     assert len(frames) == source.frames == 50
     assert (source.kind, source.rate, source.live, source.notes) == ("video", 25, False, [])
 
 
-@pytest.mark.parametrize("seconds", [0., -1., math.nan, math.inf])
+@pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan, math.inf])
 def test_a_length_that_is_none_is_refused(tmp_path, seconds):
     with pytest.raises(InputError, match="--seconds .*: give more than 0"):
         open_source(str(film(tmp_path / "a.mp4", 5)), seconds=seconds)
@@ -153,4 +166,4 @@ def test_a_length_that_is_none_is_refused(tmp_path, seconds):
 
 def test_images_have_no_seconds(tmp_path):
     with pytest.raises(InputError, match="images have no time"):
-        open_source(str(photo(tmp_path / "a.png")), seconds=3.)
+        open_source(str(photo(tmp_path / "a.png")), seconds=3.0)

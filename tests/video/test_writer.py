@@ -12,7 +12,7 @@ from harness.video.writer import VideoWriter
 from tests.helpers.video_files import colour_at, picture
 
 
-def write(path, frames, rate=25., size=(64, 48), times=None):
+def write(path, frames, rate=25.0, size=(64, 48), times=None):
     with VideoWriter(path, rate, size) as writer:
         for number, pixels in enumerate(frames):
             writer.write(pixels, math.nan if times is None else times[number])
@@ -47,13 +47,13 @@ def test_browsers_can_play_it_from_its_beginning(tmp_path):
 
 
 def test_times_of_a_variable_frame_rate_are_kept(tmp_path):
-    times = [0., .04, .4, .41, 1.3]
+    times = [0.0, 0.04, 0.4, 0.41, 1.3]
     frames, _ = read(write(tmp_path / "out.mp4", [picture(number, 64, 48) for number in range(5)], times=times))
     assert [frame.seconds for frame in frames] == pytest.approx(times, abs=1e-3)
 
 
 def test_times_that_do_not_ascend_lose_no_frame(tmp_path):
-    times = [0., .04, .04, .02, math.nan]
+    times = [0.0, 0.04, 0.04, 0.02, math.nan]
     frames, _ = read(write(tmp_path / "out.mp4", [picture(number, 64, 48) for number in range(5)], times=times))
     assert len(frames) == 5 and np.all(np.diff([frame.seconds for frame in frames]) > 0)
 
@@ -72,8 +72,8 @@ def test_uneven_rates(tmp_path, rate):
 def test_a_frame_of_another_size_is_fitted_in(tmp_path):
     frames, _ = read(write(tmp_path / "out.mp4", [picture(0, 64, 48), picture(1, 48, 96), picture(2, 128, 96)]))
     assert {frame.size for frame in frames} == {(64, 48)}
-    assert frames[1].pixels[24, 4].max() < 20 and colour_at(frames[1].pixels, .45, .8) == "red"
-    assert colour_at(frames[2].pixels, .8, .8) == "green"
+    assert frames[1].pixels[24, 4].max() < 20 and colour_at(frames[1].pixels, 0.45, 0.8) == "red"
+    assert colour_at(frames[2].pixels, 0.8, 0.8) == "green"
 
 
 def test_the_same_frames_give_the_same_bytes(tmp_path):

@@ -17,22 +17,46 @@ LABEL_THRESHOLD = 0.35
 EPISODE_SLOT = 48
 
 PROTOTYPES: dict[str, tuple[dict[str, float], ...]] = {
-    "Anger": ({"AU4": 1.0, "AU7": 0.8, "AU23": 0.85, "AU24": 0.6}, {"AU4": 0.9, "AU7": 0.7, "AU23": 0.7, "AU24": 0.9},
-              {"AU4": 1.0, "AU7": 0.9, "AU23": 0.9, "AU10": 0.4}),
-    "Disgust": ({"AU10": 1.0, "AU7": 0.6, "AU4": 0.4, "AU15": 0.5},
-                {"AU10": 0.9, "AU4": 0.55, "AU7": 0.7, "AU25": 0.5}),
-    "Fear": ({"AU1": 0.9, "AU2": 0.6, "AU4": 0.7, "AU25": 0.8, "AU26": 0.5},
-             {"AU1": 1.0, "AU2": 0.7, "AU4": 0.6, "AU25": 0.6}),
-    "Happiness": ({"AU6": 0.9, "AU12": 1.0, "AU25": 0.7}, {"AU6": 0.7, "AU12": 0.9},
-                  {"AU6": 1.0, "AU12": 1.0, "AU25": 0.9, "AU26": 0.5}),
+    "Anger": (
+        {"AU4": 1.0, "AU7": 0.8, "AU23": 0.85, "AU24": 0.6},
+        {"AU4": 0.9, "AU7": 0.7, "AU23": 0.7, "AU24": 0.9},
+        {"AU4": 1.0, "AU7": 0.9, "AU23": 0.9, "AU10": 0.4},
+    ),
+    "Disgust": (
+        {"AU10": 1.0, "AU7": 0.6, "AU4": 0.4, "AU15": 0.5},
+        {"AU10": 0.9, "AU4": 0.55, "AU7": 0.7, "AU25": 0.5},
+    ),
+    "Fear": (
+        {"AU1": 0.9, "AU2": 0.6, "AU4": 0.7, "AU25": 0.8, "AU26": 0.5},
+        {"AU1": 1.0, "AU2": 0.7, "AU4": 0.6, "AU25": 0.6},
+    ),
+    "Happiness": (
+        {"AU6": 0.9, "AU12": 1.0, "AU25": 0.7},
+        {"AU6": 0.7, "AU12": 0.9},
+        {"AU6": 1.0, "AU12": 1.0, "AU25": 0.9, "AU26": 0.5},
+    ),
     "Sadness": ({"AU1": 0.9, "AU4": 0.6, "AU15": 0.9}, {"AU1": 0.8, "AU4": 0.8, "AU15": 0.7, "AU7": 0.3}),
-    "Surprise": ({"AU1": 1.0, "AU2": 1.0, "AU25": 0.9, "AU26": 0.9},
-                 {"AU1": 0.9, "AU2": 1.0, "AU25": 0.7, "AU26": 0.5}),
-    "Other": ({"AU24": 1.0, "AU12": 0.6}, {"AU10": 0.8, "AU12": 0.6, "AU25": 0.7}, {"AU2": 1.0, "AU23": 0.9},
-              {"AU4": 0.7, "AU12": 0.8}, {"AU24": 1.0, "AU15": 0.5, "AU2": 0.8}),
+    "Surprise": (
+        {"AU1": 1.0, "AU2": 1.0, "AU25": 0.9, "AU26": 0.9},
+        {"AU1": 0.9, "AU2": 1.0, "AU25": 0.7, "AU26": 0.5},
+    ),
+    "Other": (
+        {"AU24": 1.0, "AU12": 0.6},
+        {"AU10": 0.8, "AU12": 0.6, "AU25": 0.7},
+        {"AU2": 1.0, "AU23": 0.9},
+        {"AU4": 0.7, "AU12": 0.8},
+        {"AU24": 1.0, "AU15": 0.5, "AU2": 0.8},
+    ),
 }
-CIRCUMPLEX = {"Anger": (-0.6, 0.65), "Disgust": (-0.65, 0.3), "Fear": (-0.6, 0.75), "Happiness": (0.8, 0.45),
-              "Sadness": (-0.7, -0.4), "Surprise": (0.2, 0.8), "Other": (0.05, 0.2)}
+CIRCUMPLEX = {
+    "Anger": (-0.6, 0.65),
+    "Disgust": (-0.65, 0.3),
+    "Fear": (-0.6, 0.75),
+    "Happiness": (0.8, 0.45),
+    "Sadness": (-0.7, -0.4),
+    "Surprise": (0.2, 0.8),
+    "Other": (0.05, 0.2),
+}
 LID_OPENING = {"Fear": 0.75, "Surprise": 0.85}
 ACTED_EXPRESSIONS = tuple(PROTOTYPES)
 
@@ -40,7 +64,8 @@ ACTED_EXPRESSIONS = tuple(PROTOTYPES)
 @dataclass(frozen=True, eq=False)
 class Acting:
     """One video: action_units [T, 12] intensities 0 to 1; expression int64 [T]; affect [T, 2] in [-1, 1];
-    blink, wide, asymmetry [T]; gaze [T, 2]."""
+    blink, wide, asymmetry [T]; gaze [T, 2].
+    """
 
     action_units: np.ndarray
     expression: np.ndarray
@@ -65,7 +90,7 @@ def smooth_noise(rng: np.random.Generator, frames: int, period: float, columns: 
     """[T, columns]: smooth random drift of unit deviation that changes over about `period` frames."""
     pad = int(4 * period)
     drift = gaussian_filter1d(rng.standard_normal((frames + 2 * pad, columns)), period / 2, axis=0)
-    return drift[pad:pad + frames] * np.sqrt(np.sqrt(np.pi) * period)
+    return drift[pad : pad + frames] * np.sqrt(np.sqrt(np.pi) * period)
 
 
 def sample_peaks(rng: np.random.Generator, expression: str, expressiveness: float) -> np.ndarray:
@@ -133,6 +158,12 @@ def simulate_acting(rng: np.random.Generator, frames: int, expressions: list[str
         affect += curve[:, None] * (np.array(CIRCUMPLEX[name]) + rng.normal(0, 0.07, 2))
     units = units * (1 + 0.14 * smooth_noise(rng, frames, 2.5, len(ACTION_UNITS)))
     units = np.clip(np.maximum(np.maximum(units, _sample_speech(rng, frames)), _sample_gestures(rng, frames)), 0, 1)
-    return Acting(units, label, np.clip(affect, -1, 1), sample_blinks(rng, frames), wide,
-                  np.clip(rng.normal(0, 0.4) + 0.3 * smooth_noise(rng, frames, 30)[:, 0], -1, 1),
-                  np.clip(0.02 * smooth_noise(rng, frames, 12, 2), -0.05, 0.05))
+    return Acting(
+        units,
+        label,
+        np.clip(affect, -1, 1),
+        sample_blinks(rng, frames),
+        wide,
+        np.clip(rng.normal(0, 0.4) + 0.3 * smooth_noise(rng, frames, 30)[:, 0], -1, 1),
+        np.clip(0.02 * smooth_noise(rng, frames, 12, 2), -0.05, 0.05),
+    )

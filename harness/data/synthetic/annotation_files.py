@@ -45,7 +45,9 @@ def _format_mtl_rows(video: VideoAnnotations) -> list[str]:
     rows = []
     for frame in video.crops[::MTL_STEP]:
         labels = (video.affect[frame - 1], video.expression[frame - 1], video.action_units[frame - 1])
-        rows.append(f"{video.name}/{frame:05d}.jpg,{_format_affect(labels[0])},{labels[1]},{_format_action_units(labels[2])}")
+        rows.append(
+            f"{video.name}/{frame:05d}.jpg,{_format_affect(labels[0])},{labels[1]},{_format_action_units(labels[2])}"
+        )
     return rows
 
 

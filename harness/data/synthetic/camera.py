@@ -25,16 +25,21 @@ class CameraEffects:
 
 
 def sample_camera_effects(rng: np.random.Generator) -> CameraEffects:
-    return CameraEffects(int(rng.choice([0, 0, 0, 0, 1, 1, 2, 3])), float(rng.uniform(0.004, 0.038)),
-                  float(rng.choice([0.02, 0.06, 0.12])), float(rng.choice([0.0, 0.5, 1.0])),
-                  bool(rng.random() < 0.2), int(rng.integers(68, 96)))
+    return CameraEffects(
+        int(rng.choice([0, 0, 0, 0, 1, 1, 2, 3])),
+        float(rng.uniform(0.004, 0.038)),
+        float(rng.choice([0.02, 0.06, 0.12])),
+        float(rng.choice([0.0, 0.5, 1.0])),
+        bool(rng.random() < 0.2),
+        int(rng.integers(68, 96)),
+    )
 
 
 def sample_background(rng: np.random.Generator) -> np.ndarray:
     """Linear light float32 [3, 1, 112, 112]: a plain wall, a gradient or blurred clutter."""
     colour = rng.uniform(0.02, 0.95, 3) ** 1.5 if rng.random() < 0.5 else np.full(3, rng.uniform(0.03, 0.95) ** 1.5)
     slope = rng.normal(0, 0.25, 2)
-    y, x = np.mgrid[-1:1:IMAGE_SIZE * 1j, -1:1:IMAGE_SIZE * 1j]
+    y, x = np.mgrid[-1 : 1 : IMAGE_SIZE * 1j, -1 : 1 : IMAGE_SIZE * 1j]
     wall = colour[:, None, None] * np.clip(1 + slope[0] * x + slope[1] * y, 0.1, 2)
     if rng.random() < 0.45:
         nodes = rng.integers(4, 26, 2)
@@ -111,8 +116,10 @@ def sample_occluders(rng: np.random.Generator, count: int, rate: float) -> np.nd
         t = np.arange(count) - start
         here = (t >= 0) & (t < length)
         path = rng.uniform(15, 97, 2) + t[here, None] * rng.normal(0, 1.2, 2)
-        found[here] = np.concatenate([path, np.tile(rng.uniform(10, 26, 2), (len(path), 1)),
-                                      np.tile(rng.uniform(0.02, 0.6, 3), (len(path), 1))], axis=1)
+        found[here] = np.concatenate(
+            [path, np.tile(rng.uniform(10, 26, 2), (len(path), 1)), np.tile(rng.uniform(0.02, 0.6, 3), (len(path), 1))],
+            axis=1,
+        )
     return found
 
 

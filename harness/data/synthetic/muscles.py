@@ -78,8 +78,11 @@ def _lid_controls(identity: Identity, au: dict[str, np.ndarray], scene: Scene) -
     lower = rest * (0.75 - 0.42 * au["AU7"] - 0.34 * au["AU6"])
     upper = rest * (1.0 + 0.6 * wide + 0.10 * au["AU1"] - 0.36 * au["AU7"] - 0.16 * au["AU4"] - 0.14 * au["AU6"])
     upper = np.maximum(upper, 0.25 * rest)
-    return {"upper_lid": upper * (1 - blink) - lower * blink, "lower_lid": lower,
-            "squint": np.minimum(0.75 * au["AU7"] + 0.6 * au["AU6"], 1.2)}
+    return {
+        "upper_lid": upper * (1 - blink) - lower * blink,
+        "lower_lid": lower,
+        "squint": np.minimum(0.75 * au["AU7"] + 0.6 * au["AU6"], 1.2),
+    }
 
 
 def _lip_controls(identity: Identity, au: dict[str, np.ndarray], skew: np.ndarray) -> dict[str, np.ndarray]:
@@ -119,6 +122,7 @@ def compute_controls(identity: Identity, scene: Scene) -> FaceControls:
         "cheek": np.minimum(au["AU6"] + 0.35 * au["AU12"], 1.2),
         "wrinkle": au["AU6"],
         "fold": np.minimum(0.9 * au["AU10"] + 0.75 * au["AU12"] + 0.2 * au["AU6"], 1.3),
-        **_lid_controls(identity, au, scene), **_lip_controls(identity, au, skew),
+        **_lid_controls(identity, au, scene),
+        **_lip_controls(identity, au, skew),
     }
     return FaceControls(**{name: np.asarray(value, np.float32) for name, value in values.items()})

@@ -51,7 +51,7 @@ def squared_outline_radius(identity: Identity, u: np.ndarray, v: np.ndarray, jaw
     width = identity.half_width * (1 - identity.taper * np.minimum(low, 1.2) ** 1.5)
     across = np.abs(u) / width
     power = np.float32(identity.squareness)
-    return across ** power + np.where(v > CHEEKBONE_HEIGHT, low ** power, np.maximum(up, 0) ** 2.2)
+    return across**power + np.where(v > CHEEKBONE_HEIGHT, low**power, np.maximum(up, 0) ** 2.2)
 
 
 def _coarse_height(identity: Identity, u: np.ndarray, v: np.ndarray, rho2: np.ndarray) -> np.ndarray:

@@ -41,8 +41,13 @@ def _cheek_and_chin_height(identity: Identity, u: np.ndarray, v: np.ndarray, c: 
     chin = identity.chin + c.jaw - 0.17
     point = gaussian(u / 0.17, (v - chin) / 0.11)
     hollow_chin = gaussian(u / 0.2, (v - chin + 0.17) / 0.05)
-    return (0.05 * identity.cheek * (1 + 1.7 * c.cheek) * cheek - 0.035 * identity.cheek * hollow + 0.07 * muzzle
-            + 0.06 * point - 0.035 * hollow_chin)
+    return (
+        0.05 * identity.cheek * (1 + 1.7 * c.cheek) * cheek
+        - 0.035 * identity.cheek * hollow
+        + 0.07 * muzzle
+        + 0.06 * point
+        - 0.035 * hollow_chin
+    )
 
 
 def _nasolabial_height(identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls) -> np.ndarray:

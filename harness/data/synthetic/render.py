@@ -54,8 +54,11 @@ def _paint_face(
     height = relief_height(identity, view, c)
     albedo = texture.skin_albedo(identity, view.u, view.v)
     eyes = np.zeros_like(height)
-    for low, high, draw in ((-0.95, 0.35, "upper"), (identity.nose_length - 0.12, identity.nose_length + 0.2, "nose"),
-                            (identity.mouth_height - 0.32, 3.0, "mouth")):
+    for low, high, draw in (
+        (-0.95, 0.35, "upper"),
+        (identity.nose_length - 0.12, identity.nose_length + 0.2, "nose"),
+        (identity.mouth_height - 0.32, 3.0, "mouth"),
+    ):
         rows = _rows_between(view, low, high)
         if rows.stop == rows.start:
             continue
@@ -97,6 +100,15 @@ def render_faces(identity: Identity, scene: Scene, background: np.ndarray) -> np
 def neutral_scene(count: int) -> Scene:
     """`count` images looking straight ahead at rest under a plain light: a start for one's own scenes."""
     ones = np.ones(count, np.float32)
-    return Scene(np.zeros((count, 12), np.float32), 0 * ones, 0 * ones, np.zeros((count, 2), np.float32), 0 * ones,
-                 np.zeros((count, 3), np.float32), np.tile(np.float32([46, IMAGE_SIZE / 2, 55]), (count, 1)),
-                 np.tile(np.float32([-0.35, -0.45, 0.82]), (count, 1)), 0.4 * ones, np.ones((count, 3), np.float32))
+    return Scene(
+        np.zeros((count, 12), np.float32),
+        0 * ones,
+        0 * ones,
+        np.zeros((count, 2), np.float32),
+        0 * ones,
+        np.zeros((count, 3), np.float32),
+        np.tile(np.float32([46, IMAGE_SIZE / 2, 55]), (count, 1)),
+        np.tile(np.float32([-0.35, -0.45, 0.82]), (count, 1)),
+        0.4 * ones,
+        np.ones((count, 3), np.float32),
+    )

@@ -48,9 +48,15 @@ def _sample_still_acting(rng: np.random.Generator, expression: str, expressivene
         unit = ACTION_UNITS.index(name)
         units[unit] = max(units[unit], talk * rng.uniform(0, share))
     blink = 1.0 if rng.random() < 0.05 else max(0.0, rng.normal(0, 0.08))
-    acting = Acting(np.clip(units, 0, 1)[None], np.array([EXPRESSIONS.index(expression)]), np.clip(affect, -1, 1)[None],
-                    np.array([blink]), np.array([wide]), np.clip(rng.normal(0, 0.5, 1), -1, 1),
-                    np.clip(rng.normal(0, 0.025, (1, 2)), -0.05, 0.05))
+    acting = Acting(
+        np.clip(units, 0, 1)[None],
+        np.array([EXPRESSIONS.index(expression)]),
+        np.clip(affect, -1, 1)[None],
+        np.array([blink]),
+        np.array([wide]),
+        np.clip(rng.normal(0, 0.5, 1), -1, 1),
+        np.clip(rng.normal(0, 0.025, (1, 2)), -0.05, 0.05),
+    )
     return StillActing(expression, acting)
 
 
@@ -78,8 +84,10 @@ def write_subject(root: Path, seed: int, index: int, images: int) -> list[str]:
     for start in range(0, images, BATCH_SIZE):
         numbers = range(start, min(start + BATCH_SIZE, images))
         rngs = [np.random.default_rng((seed, STILL_SEED, index, 3, number)) for number in numbers]
-        poses = [_sample_still_acting(own, EXPRESSIONS[order[number % len(order)]], identity.expressiveness)
-                 for own, number in zip(rngs, numbers)]
+        poses = [
+            _sample_still_acting(own, EXPRESSIONS[order[number % len(order)]], identity.expressiveness)
+            for own, number in zip(rngs, numbers)
+        ]
         scene = _concatenate_scenes([sample_scene(own, pose.acting) for own, pose in zip(rngs, poses)])
         light = render_faces(identity, scene, np.concatenate([sample_background(own) for own in rngs], axis=1))
         for i, (own, number) in enumerate(zip(rngs, numbers)):

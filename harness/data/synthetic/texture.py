@@ -32,15 +32,22 @@ def skin_albedo(identity: Identity, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return canvas
 
 
-def draw_brows(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls,
-          pixel: np.ndarray) -> None:
+def draw_brows(
+    canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls, pixel: np.ndarray
+) -> None:
     across = np.abs(u)
     inner = 0.15 - 0.05 * c.frown
     x = (across - inner) / (identity.eye_distance + identity.eye_width + 0.06 - inner)
     t = np.clip(x, 0, 1)
-    arch = identity.brow_arch * np.sin(np.pi * t ** 1.4)
-    line = (-identity.brow_height + identity.brow_tilt * (2 * t - 1) - arch + 0.05 * t
-            + c.inner_brow * (1 - t) ** 1.5 + c.outer_brow * smoothstep(1.25 * t) * (1.15 - 0.25 * t))
+    arch = identity.brow_arch * np.sin(np.pi * t**1.4)
+    line = (
+        -identity.brow_height
+        + identity.brow_tilt * (2 * t - 1)
+        - arch
+        + 0.05 * t
+        + c.inner_brow * (1 - t) ** 1.5
+        + c.outer_brow * smoothstep(1.25 * t) * (1.15 - 0.25 * t)
+    )
     half = identity.brow_thickness * (0.95 - 0.65 * t) + 0.012
     ends = smoothstep((x + 0.06) / 0.12) * smoothstep((1.05 - x) / 0.12)
     hairs = np.clip(0.9 + 0.1 * sample_texture(identity.grain, (u + 3) * 60 + v * 25, (v + 3) * 24), 0.7, 1)
@@ -48,8 +55,9 @@ def draw_brows(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndar
     blend(canvas, identity.brow_colour, np.clip(alpha * identity.brow_density * hairs, 0, 1))
 
 
-def _draw_iris(canvas: np.ndarray, identity: Identity, dx: np.ndarray, dy: np.ndarray, opening: np.ndarray,
-          pixel: np.ndarray) -> None:
+def _draw_iris(
+    canvas: np.ndarray, identity: Identity, dx: np.ndarray, dy: np.ndarray, opening: np.ndarray, pixel: np.ndarray
+) -> None:
     radius = np.sqrt(dx * dx + dy * dy)
     size = 0.4 * identity.eye_width + 0.002
     blend(canvas, identity.iris * 0.25, opening * antialiased_coverage(size - radius, pixel))
@@ -57,8 +65,15 @@ def _draw_iris(canvas: np.ndarray, identity: Identity, dx: np.ndarray, dy: np.nd
     blend(canvas, (0.012, 0.01, 0.01), opening * antialiased_coverage(size * 0.46 - radius, pixel))
 
 
-def draw_eyes(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls, scene: Scene,  # noqa: PLR0913 - canvas, its coordinates and what is painted
-         pixel: np.ndarray) -> np.ndarray:
+def draw_eyes(  # noqa: PLR0913 - canvas, its coordinates and what is painted
+    canvas: np.ndarray,
+    identity: Identity,
+    u: np.ndarray,
+    v: np.ndarray,
+    c: FaceControls,
+    scene: Scene,
+    pixel: np.ndarray,
+) -> np.ndarray:
     """Lids, lashes, eyeballs; returns the coverage of the open eye, which is lit flatly."""
     side = np.sign(u)
     local = np.abs(u) - identity.eye_distance
@@ -114,8 +129,9 @@ def _draw_mouth_cavity(  # noqa: PLR0913 - canvas, its coordinates and what is p
         channel += teeth * (white * (1 - 0.5 * x * x) - channel)
 
 
-def draw_mouth(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls,
-          pixel: np.ndarray) -> np.ndarray:
+def draw_mouth(
+    canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls, pixel: np.ndarray
+) -> np.ndarray:
     """Lips, teeth and the seam; returns the height [B, rows, 112] of the lips above the muzzle."""
     x = u / c.corner_x
     flat = np.maximum(1 - x * x, 0)
@@ -132,8 +148,8 @@ def draw_mouth(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndar
     top = rest - c.gap_up * flat - (0.12 + 0.5 * c.part) * lift
     bottom = rest + c.gap_down * round_ * (0.4 + 0.6 * flat) - 0.1 * c.lip_top * flat
     bow = 1 - 0.22 * gaussian(x / 0.14) + 0.1 * gaussian((np.abs(x) - 0.25) / 0.15)
-    upper_edge = top - c.upper_lip * flat ** 0.7 * bow - (0.75 - 0.4 * c.part) * lift
-    lower_edge = bottom + c.lower_lip * flat ** 0.6
+    upper_edge = top - c.upper_lip * flat**0.7 * bow - (0.75 - 0.4 * c.part) * lift
+    lower_edge = bottom + c.lower_lip * flat**0.6
     within = smoothstep((1.02 - np.abs(x)) / 0.06)
     lips = antialiased_coverage(np.minimum(v - upper_edge, lower_edge - v), pixel * 1.3) * within
     blend(canvas, identity.lips, lips * 0.95)

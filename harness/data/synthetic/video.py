@@ -29,7 +29,8 @@ VIDEO_SEED, STILL_SEED = 1, 2
 @dataclass(frozen=True, eq=False)
 class VideoAnnotations:
     """A video's name, the frames (1-based) that have a crop, and its lines: expression [L], affect [L, 2],
-    action_units [L, 12], invalid ones as the challenge marks them. L may be one more than the frames."""
+    action_units [L, 12], invalid ones as the challenge marks them. L may be one more than the frames.
+    """
 
     name: str
     crops: np.ndarray
@@ -61,11 +62,11 @@ def _plan_expressions(seed: int, index: int, frames: int) -> list[str]:
 
 
 def _random_runs(rng: np.random.Generator, length: int, count: float, longest: int) -> np.ndarray:
-    """bool [length]: a few random runs."""
+    """Bool [length]: a few random runs."""
     marked = np.zeros(length, bool)
     for _ in range(rng.poisson(count)):
         start = rng.integers(length)
-        marked[start:start + rng.integers(1, longest + 1)] = True
+        marked[start : start + rng.integers(1, longest + 1)] = True
     return marked
 
 
@@ -90,7 +91,7 @@ def _write_crops(seed: int, index: int, identity: Identity, acting: Acting, crop
     hidden = sample_occluders(rng, len(scene), camera.occlusion)
     folder.mkdir(parents=True)
     for start in range(0, len(crops), BATCH_SIZE):
-        rows = crops[start:start + BATCH_SIZE] - 1
+        rows = crops[start : start + BATCH_SIZE] - 1
         light = render_faces(identity, scene.take(rows), background)
         for i, row in enumerate(rows):
             own = np.random.default_rng((seed, VIDEO_SEED, index, 4, int(row)))

@@ -52,8 +52,9 @@ def _write_share_of_subject(root: Path, seed: int, images: int, identities: int,
     return write_subject(root, seed, index, images // identities + (index < images % identities))
 
 
-def _write_stills(root: Path, images: int, identities: int, seed: int, workers: int,
-                  tick: Callable[[int], None]) -> None:
+def _write_stills(
+    root: Path, images: int, identities: int, seed: int, workers: int, tick: Callable[[int], None]
+) -> None:
     (root / "images").mkdir(parents=True)
     rows = []
     for part in _parallel_map(partial(_write_share_of_subject, root, seed, images, identities), identities, workers):
@@ -86,8 +87,14 @@ def _make_counter(progress: ProgressCallback | None, total: int) -> Callable[[in
     return advance
 
 
-def make_stills(root: Path, images: int = 3000, identities: int = 120, seed: int = 0,
-                progress: ProgressCallback | None = None, workers: int = 1) -> None:
+def make_stills(
+    root: Path,
+    images: int = 3000,
+    identities: int = 120,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+    workers: int = 1,
+) -> None:
     """Write root/labels.csv and root/images: `images` stills of `identities` people (every sixth: validation).
 
     progress(done, total) counts images. InputError where root exists and is not empty, or a number is too small.
@@ -99,8 +106,16 @@ def make_stills(root: Path, images: int = 3000, identities: int = 120, seed: int
         _write_settings(aside, seed=seed, stills=images, identities=identities)
 
 
-def make(root: Path, videos: int = 40, frames: int = 150, seed: int = 0, stills: int = 3000, identities: int = 120,  # noqa: PLR0913 - public, one keyword for each option
-         progress: ProgressCallback | None = None, workers: int = 1) -> None:
+def make(  # noqa: PLR0913 - public, one keyword for each option
+    root: Path,
+    videos: int = 40,
+    frames: int = 150,
+    seed: int = 0,
+    stills: int = 3000,
+    identities: int = 120,
+    progress: ProgressCallback | None = None,
+    workers: int = 1,
+) -> None:
     """Write `videos` videos of about `frames` frames in the ABAW3 layout and, under stills/, a table of stills.
 
     One person a video, other people in the stills. stills=0 leaves the table out. Same arguments, same bytes,

@@ -19,8 +19,15 @@ def reason_not_champion(record: Record, listed: Sequence[LeaderboardRow]) -> str
     """
     if record.kind != "run":
         return f"{record.backbone or record.head} is a baseline"
-    own = next((row for row in listed if (row.run_id, row.data_digest, row.split, row.protocol)
-                == (record.group_id, record.data_digest, record.split, record.protocol)), None)
+    own = next(
+        (
+            row
+            for row in listed
+            if (row.run_id, row.data_digest, row.split, row.protocol)
+            == (record.group_id, record.data_digest, record.split, record.protocol)
+        ),
+        None,
+    )
     if own is None:
         return "its run is on no board here"
     if own.optimistic:
@@ -32,8 +39,10 @@ def reason_not_champion(record: Record, listed: Sequence[LeaderboardRow]) -> str
     if better:
         best = max(better, key=lambda row: row.value)
         tied = ", with which it is tied" if own.tied_with_best else ""
-        return f"the best of its board is {_list_runs([best])} ({best.metric} {best.value:.4f} against " \
-               f"{own.value:.4f}){tied}"
+        return (
+            f"the best of its board is {_list_runs([best])} ({best.metric} {best.value:.4f} against "
+            f"{own.value:.4f}){tied}"
+        )
     tied = [row for row in others if row.tied_with_best]
     if tied:
         return f"it leads its board, but not beyond the tie with {_list_runs(tied)}"

@@ -30,21 +30,27 @@ def fetch_model(uri: str, store: Store) -> Path:
     """
     named = _URI.fullmatch(uri)
     if named is None:
-        raise InputError(f"'{uri}' names no model; write {PREFIX}NAME@ALIAS, such as "
-                         f"{PREFIX}framelight-expr-NAME@champion, or {PREFIX}NAME/VERSION")
+        raise InputError(
+            f"'{uri}' names no model; write {PREFIX}NAME@ALIAS, such as "
+            f"{PREFIX}framelight-expr-NAME@champion, or {PREFIX}NAME/VERSION"
+        )
     location = locate(store)
     if location.database is not None and not location.database.is_file():
-        raise InputError(f"there is no model '{uri}': nothing was tracked at {location.uri} yet; name the store that "
-                         "it was exported from with --store DIR")
+        raise InputError(
+            f"there is no model '{uri}': nothing was tracked at {location.uri} yet; name the store that "
+            "it was exported from with --store DIR"
+        )
     from harness.export.registry.registry import Registry
 
     registry = Registry(location, reading_only=True)
     version = _find_version(registry, named["name"], named["alias"], named["version"])
     folder = _version_folder(registry, version)
     if not _is_intact(version, folder):
-        raise FramelightError(f"{folder / FILE} is {'altered' if (folder / FILE).is_file() else 'gone'}: it is not the "
-                              f"file that {version.uri} was registered with; export run "
-                              f"{version.tags.get('framelight.run_id')} again, which registers it anew")
+        raise FramelightError(
+            f"{folder / FILE} is {'altered' if (folder / FILE).is_file() else 'gone'}: it is not the "
+            f"file that {version.uri} was registered with; export run "
+            f"{version.tags.get('framelight.run_id')} again, which registers it anew"
+        )
     return folder
 
 
@@ -53,14 +59,17 @@ def _find_version(registry: Registry, name: str, alias: str | None, number: str 
     if not versions:
         names = [known for known in registry.names() if known.startswith("framelight-")]
         if not names:
-            raise InputError(f"no model is registered at {registry.location.uri}; make one: framelight export RUN "
-                             "--out DIR")
+            raise InputError(
+                f"no model is registered at {registry.location.uri}; make one: framelight export RUN --out DIR"
+            )
         raise unknown_name_error("model", name, names)
     if alias is not None:
         aliases = registry.aliases(name)
         if not aliases:
-            raise InputError(f"{name} has no alias '{alias}', nor any other: none of its runs led its board beyond the "
-                             f"tie when it was exported. Name a version: {_list_versions(name, versions)}")
+            raise InputError(
+                f"{name} has no alias '{alias}', nor any other: none of its runs led its board beyond the "
+                f"tie when it was exported. Name a version: {_list_versions(name, versions)}"
+            )
         if alias not in aliases:
             raise unknown_name_error(f"alias of {name}", alias, aliases)
         number = aliases[alias]

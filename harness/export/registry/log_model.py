@@ -59,8 +59,9 @@ def log_exported(store: Store, record: Record, folder: Path) -> list[str]:
     try:
         return _log_model(store, record, folder)
     except FramelightError as error:
-        raise FramelightError(f"{folder} is written, but its model was not logged (--no-model leaves that out): {error}"
-                              ) from error
+        raise FramelightError(
+            f"{folder} is written, but its model was not logged (--no-model leaves that out): {error}"
+        ) from error
 
 
 def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
@@ -92,22 +93,35 @@ def _update_champion(registry: Registry, version: Version, record: Record, why: 
     before = registry.aliases(version.name).get(CHAMPION)
     champion = f"models:/{version.name}@{CHAMPION}"
     if why:
-        kept = "" if before is None else f"; {champion} stays version {before}" if before != version.number else \
-            f"; {champion} is still this version, until another run leads and is exported"
+        kept = (
+            ""
+            if before is None
+            else f"; {champion} stays version {before}"
+            if before != version.number
+            else f"; {champion} is still this version, until another run leads and is exported"
+        )
         return f"not made the champion: {why}{kept}"
     if before == version.number:
         return f"{champion} is this version already"
     registry.set_alias(version, CHAMPION)
-    return f"{champion} is now this version: run {record.group_id} leads its board beyond the tie" + \
-        (f" (it was version {before})" if before else "")
+    return f"{champion} is now this version: run {record.group_id} leads its board beyond the tie" + (
+        f" (it was version {before})" if before else ""
+    )
 
 
 def _tags(record: Record, file: Path) -> dict[str, str]:
-    values = {JOB_TAG: record.job_id, "framelight.run_id": record.group_id, "framelight.task": record.task,
-              "framelight.data_digest": record.data_digest, "framelight.split": record.split,
-              "framelight.metric": record.metric, "framelight.value": f"{record.metrics[record.metric]:.6f}",
-              "framelight.protocol": record.protocol, "framelight.backbone": record.backbone or "",
-              SHA256: sha256(file)}
+    values = {
+        JOB_TAG: record.job_id,
+        "framelight.run_id": record.group_id,
+        "framelight.task": record.task,
+        "framelight.data_digest": record.data_digest,
+        "framelight.split": record.split,
+        "framelight.metric": record.metric,
+        "framelight.value": f"{record.metrics[record.metric]:.6f}",
+        "framelight.protocol": record.protocol,
+        "framelight.backbone": record.backbone or "",
+        SHA256: sha256(file),
+    }
     return {name: value for name, value in values.items() if value}
 
 
@@ -120,9 +134,17 @@ def _model_writer(record: Record, folder: Path, tags: Mapping[str, str]) -> Mode
         with tempfile.TemporaryDirectory() as aside:
             data = Path(aside) / Path(FOLDER).name
             _copy_export(folder, data)
-            save_pyfunc(to, model, LOADER, data, crops, outputs,
-                        synthetic_example(EXAMPLE_SIDE if shape[1] < 0 else shape[1]),
-                        [f"{name}=={version_of(name)}" for name in PACKAGES], tags)
+            save_pyfunc(
+                to,
+                model,
+                LOADER,
+                data,
+                crops,
+                outputs,
+                synthetic_example(EXAMPLE_SIDE if shape[1] < 0 else shape[1]),
+                [f"{name}=={version_of(name)}" for name in PACKAGES],
+                tags,
+            )
 
     return prepare
 
@@ -143,6 +165,11 @@ def _signature(file: Path) -> tuple[list[tuple[str, str, list[int]]], list[tuple
 
     session = InferenceSession(file, providers=["CPUExecutionProvider"])
     kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
-    taken, given = ([(port.name, kinds[port.type], [side if isinstance(side, int) else -1 for side in port.shape])
-                     for port in ports] for ports in (session.get_inputs(), session.get_outputs()))
+    taken, given = (
+        [
+            (port.name, kinds[port.type], [side if isinstance(side, int) else -1 for side in port.shape])
+            for port in ports
+        ]
+        for ports in (session.get_inputs(), session.get_outputs())
+    )
     return taken, given

@@ -71,8 +71,10 @@ class Registry:
         """In order of their numbers; none for a name that is not registered."""
         with self._to.guard(FramelightError):
             found = paginate(partial(self._client.search_model_versions, f"name = '{name}'"))
-            return [Version(one.name, str(one.version), one.source, one.tags)
-                    for one in sorted(found, key=lambda one: int(one.version))]
+            return [
+                Version(one.name, str(one.version), one.source, one.tags)
+                for one in sorted(found, key=lambda one: int(one.version))
+            ]
 
     def aliases(self, name: str) -> dict[str, str]:
         """Numbers of versions by alias."""
@@ -93,8 +95,9 @@ class Registry:
                 return known[-1], False
             if name not in self.names():
                 self._client.create_registered_model(name)
-            made = self._client.create_model_version(name, model.artifact_location, run_id,
-                                                     tags={**tags, MODEL: model.model_id}, model_id=model.model_id)
+            made = self._client.create_model_version(
+                name, model.artifact_location, run_id, tags={**tags, MODEL: model.model_id}, model_id=model.model_id
+            )
             return Version(name, str(made.version), made.source, made.tags), True
 
     def set_alias(self, version: Version, alias: str) -> None:
@@ -117,7 +120,8 @@ class Registry:
 
     def _get_or_log_model(self, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> LoggedModel:
         """The logged model of this very file; what a killed attempt of this store left of one goes, and one whose file
-        is gone or altered. What others logged is never removed."""
+        is gone or altered. What others logged is never removed.
+        """
         for model in self._logged_models(tags):
             if model.status == "READY" and self._is_intact(model):
                 return model
@@ -126,8 +130,9 @@ class Registry:
                 place = _local_path(model.artifact_location)
                 if place is not None and place.parent.name == model.model_id:
                     shutil.rmtree(place.parent, ignore_errors=True)
-        model = self._client.create_logged_model(self._to.experiment, NAME, source_run_id=run_id,
-                                                 tags={**tags, **source_tags(self.location)})
+        model = self._client.create_logged_model(
+            self._to.experiment, NAME, source_run_id=run_id, tags={**tags, **source_tags(self.location)}
+        )
         with tempfile.TemporaryDirectory() as aside:
             folder = Path(aside) / "model"
             prepare(folder, model)

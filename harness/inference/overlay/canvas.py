@@ -24,7 +24,7 @@ LINE, BASELINE = 1.35, 0.98
 @lru_cache(maxsize=256)
 def rgb(colour: str) -> np.ndarray:
     """uint16 [3] of `#rrggbb`."""
-    return np.array([int(colour[at:at + 2], 16) for at in (1, 3, 5)], dtype=np.uint16)
+    return np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.uint16)
 
 
 @lru_cache(maxsize=256)
@@ -35,7 +35,7 @@ def readable_on(colour: str) -> str:
 
 def fill(pixels: np.ndarray, left: int, top: int, right: int, bottom: int, colour: str, opacity: float = 1.0) -> None:  # noqa: PLR0913 - drawing primitive, as in PIL
     """A rectangle, `right` and `bottom` not included."""
-    part = pixels[max(top, 0):max(bottom, 0), max(left, 0):max(right, 0)]
+    part = pixels[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     if opacity >= 1:
         part[...] = rgb(colour)
     elif part.size:
@@ -48,8 +48,9 @@ def blend(pixels: np.ndarray, mask: np.ndarray, left: int, top: int, colour: str
     _composite(pixels, _patch(mask, colour), left, top)
 
 
-def rounded_rectangle(pixels: np.ndarray, left: int, top: int, width: int, height: int, radius: int, colour: str,  # noqa: PLR0913 - drawing primitive, as in PIL
-         opacity: float = 1.0) -> None:
+def rounded_rectangle(  # noqa: PLR0913 - drawing primitive, as in PIL
+    pixels: np.ndarray, left: int, top: int, width: int, height: int, radius: int, colour: str, opacity: float = 1.0
+) -> None:
     """A rectangle with round corners."""
     _composite(pixels, _rounded_patch(width, height, radius, colour, opacity), left, top)
 
@@ -69,7 +70,7 @@ def _patch(mask: np.ndarray, colour: str, opacity: float = 1.0) -> Patch:
 
 def _composite(pixels: np.ndarray, stamp: Patch, left: int, top: int) -> None:
     height, width, _ = stamp.background.shape
-    part = pixels[max(top, 0):max(top + height, 0), max(left, 0):max(left + width, 0)]
+    part = pixels[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
     if part.size:
         down, across = slice(max(-top, 0), max(-top, 0) + len(part)), max(-left, 0)
         seen = slice(across, across + part.shape[1])
@@ -84,10 +85,17 @@ def _mix(part: np.ndarray, added: np.ndarray, kept: np.ndarray | np.uint16) -> N
     part[...] = mixed
 
 
-def draw_text(pixels: np.ndarray, text: str, x: int, middle: float, size: int, colour: str, bold: bool = False,  # noqa: PLR0913 - drawing primitive, as in PIL
-          anchor: str = "left") -> None:
-    """One line, its capital letters centred on `middle`; anchor: which part of it lies at x, `left`, `middle`, `right`.
-    """
+def draw_text(  # noqa: PLR0913 - drawing primitive, as in PIL
+    pixels: np.ndarray,
+    text: str,
+    x: int,
+    middle: float,
+    size: int,
+    colour: str,
+    bold: bool = False,
+    anchor: str = "left",
+) -> None:
+    """One line, its capital letters centred on `middle`; anchor: which part of it lies at x, `left`, `middle`, `right`."""
     stamp = _text_patch(text, size, colour, bold)
     width = stamp.background.shape[1]
     left = x - {"left": 0, "middle": width // 2, "right": width}[anchor]
@@ -114,8 +122,9 @@ def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    return ImageFont.truetype(folder / f"DejaVuSans{'-Bold' if bold else ''}.ttf", size,
-                              layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(
+        folder / f"DejaVuSans{'-Bold' if bold else ''}.ttf", size, layout_engine=ImageFont.Layout.BASIC
+    )
 
 
 @lru_cache(maxsize=256)
@@ -134,6 +143,6 @@ def outline(pixels: np.ndarray, box: tuple[int, int, int, int], thick: int, colo
         starts = range(low, high, 2 * dash) if dash else (low,)
         for start in starts:
             end = min(start + dash, high) if dash else high
-            for edge in ((top, bottom - thick) if across else (left, right - thick)):
+            for edge in (top, bottom - thick) if across else (left, right - thick):
                 area = (start, edge, end, edge + thick) if across else (edge, start, edge + thick, end)
                 fill(pixels, *area, colour)

@@ -57,18 +57,27 @@ class FacesByFrame:
 
     def _face(self, row: int) -> FaceOverlay:
         reading = self.reading
-        now = {name: None if values is None or np.isnan(values[row]).any() else values[row]
-               for name, values in self.held.items()}
+        now = {
+            name: None if values is None or np.isnan(values[row]).any() else values[row]
+            for name, values in self.held.items()
+        }
         x, y, width, height = map(float, reading.boxes[row])
-        return FaceOverlay(int(reading.face[row]), (x, y, width, height), bool(reading.found[row]), now["expr"],
-                     None if now["va"] is None else self._trail(row), None if now["au"] is None else now["au"] > 0)
+        return FaceOverlay(
+            int(reading.face[row]),
+            (x, y, width, height),
+            bool(reading.found[row]),
+            now["expr"],
+            None if now["va"] is None else self._trail(row),
+            None if now["au"] is None else now["au"] > 0,
+        )
 
     def _trail(self, row: int) -> np.ndarray:
         """[K, 2] of this face up to this row, without what is not known."""
         place = self.place[row]
-        rows = self.order[max(0, place - self.reach):place + 1]
-        near = (self.reading.face[rows] == self.reading.face[row]) \
-            & (self.reading.frame[rows] > self.reading.frame[row] - self.reach)
+        rows = self.order[max(0, place - self.reach) : place + 1]
+        near = (self.reading.face[rows] == self.reading.face[row]) & (
+            self.reading.frame[rows] > self.reading.frame[row] - self.reach
+        )
         values = self.held["va"][rows[near]]
         return values[~np.isnan(values).any(axis=1)]
 

@@ -39,8 +39,9 @@ class Area(NamedTuple):
 
     def overlap(self, other: Area) -> int:
         """Pixels that both cover."""
-        return max(0, min(self.right, other.right) - max(self.left, other.left)) \
-            * max(0, min(self.bottom, other.bottom) - max(self.top, other.top))
+        return max(0, min(self.right, other.right) - max(self.left, other.left)) * max(
+            0, min(self.bottom, other.bottom) - max(self.top, other.top)
+        )
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,9 @@ class PanelLayout:
         """Whether a face of that size has all its details where there is room."""
         return _shorter_side(box) >= MIN_FACE_SIDES[0] * self.size
 
-    def _place_at_level(self, level: int, able: Sequence[int], faces: Sequence[FaceOverlay], boxes: Sequence[Area]
-                ) -> dict[int, Placement] | None:
+    def _place_at_level(
+        self, level: int, able: Sequence[int], faces: Sequence[FaceOverlay], boxes: Sequence[Area]
+    ) -> dict[int, Placement] | None:
         """Each face at that level, or at a poorer one for its size; None where not all find room."""
         taken, chosen = list(boxes), {}
         for i in able:
@@ -97,8 +99,14 @@ class PanelLayout:
                 one for one in range(level, len(LEVELS)) if _shorter_side(boxes[i]) >= MIN_FACE_SIDES[one] * self.size
             )
             before = self.last.get(faces[i].face)
-            place = next((place for place in self._candidates(faces[i], boxes[i], own, before)
-                          if not any(place.area.overlap(other) for other in taken)), None)
+            place = next(
+                (
+                    place
+                    for place in self._candidates(faces[i], boxes[i], own, before)
+                    if not any(place.area.overlap(other) for other in taken)
+                ),
+                None,
+            )
             if place is None:
                 return None
             chosen[faces[i].face] = replace(place, area=self._damped_area(place, before, taken))
@@ -108,11 +116,15 @@ class PanelLayout:
 
     def _candidates(self, shown: FaceOverlay, box: Area, level: int, before: Placement | None) -> list[Placement]:
         """Places of that level, the one of the frame before first."""
-        found = [Placement(level, 10 * i + j, area, columns)
-                 for i, columns in enumerate(known_columns(one, shown) for one in LEVELS[level])
-                 for j, area in enumerate(self._areas(box, *panel_size(columns, self.size))) if area]
-        return sorted(found, key=lambda place: before is None or (place.level, place.choice)
-                      != (before.level, before.choice))
+        found = [
+            Placement(level, 10 * i + j, area, columns)
+            for i, columns in enumerate(known_columns(one, shown) for one in LEVELS[level])
+            for j, area in enumerate(self._areas(box, *panel_size(columns, self.size)))
+            if area
+        ]
+        return sorted(
+            found, key=lambda place: before is None or (place.level, place.choice) != (before.level, before.choice)
+        )
 
     def _areas(self, box: Area, width: int, height: int) -> list[Area | None]:
         """Right of the box, left, below and above, moved along it into the frame; None where there is no room."""
@@ -125,17 +137,22 @@ class PanelLayout:
             (across, box.bottom + apart),
             (across, box.top - round(HAIR_HEIGHT * (box.bottom - box.top)) - height),
         )
-        return [Area(x, y, x + width, y + height)
-                if x >= edge and y >= edge and x + width <= self.width - edge and y + height <= self.height - edge
-                else None for x, y in corners]
+        return [
+            Area(x, y, x + width, y + height)
+            if x >= edge and y >= edge and x + width <= self.width - edge and y + height <= self.height - edge
+            else None
+            for x, y in corners
+        ]
 
     def _damped_area(self, place: Placement, before: Placement | None, taken: Sequence[Area]) -> Area:
         """The area between that of the frame before and where it should be, unless something lies there."""
         if before is None or (place.level, place.choice) != (before.level, before.choice):
             return place.area
         wanted, old = place.area, before.area
-        x, y = (start if abs(end - start) <= MIN_MOVE * self.size else round(start + MOVE_SHARE * (end - start))
-                for start, end in zip(old[:2], wanted[:2]))
+        x, y = (
+            start if abs(end - start) <= MIN_MOVE * self.size else round(start + MOVE_SHARE * (end - start))
+            for start, end in zip(old[:2], wanted[:2])
+        )
         area = Area(x, y, x + wanted.right - wanted.left, y + wanted.bottom - wanted.top)
         return wanted if any(area.overlap(other) for other in taken) else area
 

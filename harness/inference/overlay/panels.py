@@ -202,7 +202,7 @@ def _active_row(canvas: Canvas, shown: FaceOverlay) -> None:
         draw_text(canvas.pixels, "no active AU", *canvas.at(0, 0.6), canvas.small, FAINT)
     more = len(names) - UNITS_PER_ROW
     if more > 0:
-        names = [*names[:UNITS_PER_ROW - 1], f"+{more + 1}"]
+        names = [*names[: UNITS_PER_ROW - 1], f"+{more + 1}"]
     for column, name in enumerate(names):
         _unit_chip(canvas, name, column, 0, True)
 
@@ -213,8 +213,15 @@ def _unit_chip(canvas: Canvas, name: str, column: int, y: float, on: bool) -> No
     x, top = canvas.at(column * step, y)
     if on:
         rounded_rectangle(canvas.pixels, x, top, wide, high, round(0.3 * canvas.size), canvas.color)
-    draw_text(canvas.pixels, name, x + wide // 2, top + high / 2, max(9, round(0.8 * canvas.size)),
-          readable_on(canvas.color) if on else FAINT, anchor="middle")
+    draw_text(
+        canvas.pixels,
+        name,
+        x + wide // 2,
+        top + high / 2,
+        max(9, round(0.8 * canvas.size)),
+        readable_on(canvas.color) if on else FAINT,
+        anchor="middle",
+    )
 
 
 TITLE, TOP_BAR, BARS = PanelBlock("", 1.5, _title), PanelBlock("expr", 0.42, _top_bar), PanelBlock("expr", 8.4, _bars)
@@ -232,8 +239,12 @@ LEVELS: tuple[tuple[Columns, ...], ...] = (
 
 def known_columns(columns: Columns, shown: FaceOverlay) -> Columns:
     """The arrangement without what is not known of this face, and so without columns that would be empty."""
-    known = {"": True, "expr": shown.expression is not None, "va": shown.trail is not None,
-             "au": shown.units is not None}
+    known = {
+        "": True,
+        "expr": shown.expression is not None,
+        "va": shown.trail is not None,
+        "au": shown.units is not None,
+    }
     kept = tuple(tuple(block for block in column if known[block.needs]) for column in columns)
     return tuple(column for column in kept if column)
 

@@ -77,14 +77,20 @@ class Renderer:
         usual = _clip_box(tuple(self.enlarged * np.median(reading.boxes[rows], axis=0)), *self.picture)
         shown = self.faces[int(reading.frame[rows[len(rows) // 2]])][:1]
         places = PanelLayout(*self.picture, self.font)
-        return all(one.known for one in shown) and places.fits_all_details(usual) and (
-            not places.place_panels(shown, [usual]) or places.level > 0)
+        return (
+            all(one.known for one in shown)
+            and places.fits_all_details(usual)
+            and (not places.place_panels(shown, [usual]) or places.level > 0)
+        )
 
     def __call__(self, frame: Frame) -> np.ndarray:
         """uint8 [H, W, 3] of `size`; a frame of another size than the first is fitted in, with black beside it."""
         pixels, scale, left, top = self._fit(frame.pixels)
-        moved = [replace(one, box=(x * scale + left, y * scale + top, width * scale, height * scale))
-                 for one in self.faces[frame.number] for x, y, width, height in (one.box,)]
+        moved = [
+            replace(one, box=(x * scale + left, y * scale + top, width * scale, height * scale))
+            for one in self.faces[frame.number]
+            for x, y, width, height in (one.box,)
+        ]
         return draw_faces(pixels, moved, self.places)
 
     def _fit(self, pixels: np.ndarray) -> tuple[np.ndarray, float, int, int]:
@@ -97,7 +103,7 @@ class Renderer:
         left, top = (self.picture[0] - inner[0]) // 2, (self.picture[1] - inner[1]) // 2
         whole = np.zeros((self.size[1], self.size[0], 3), dtype=np.uint8)
         resized = np.asarray(Image.fromarray(pixels).resize(inner, Image.Resampling.BILINEAR))
-        whole[top:top + inner[1], left:left + inner[0]] = resized
+        whole[top : top + inner[1], left : left + inner[0]] = resized
         return whole, scale, left, top
 
 
@@ -134,9 +140,11 @@ def _draw_label(
     width = first + (text_mask(text, size).shape[1] + 2 * inset if text else 0)
     height = round(1.35 * size)
     left = min(max(box.left, 0), drawn.shape[1] - width)
-    areas = [Area(left, top, left + width, top + height)
-             for top in (box.top - height, box.bottom, box.top, box.bottom - height)
-             if 0 <= top <= drawn.shape[0] - height] or [Area(left, 0, left + width, height)]
+    areas = [
+        Area(left, top, left + width, top + height)
+        for top in (box.top - height, box.bottom, box.top, box.bottom - height)
+        if 0 <= top <= drawn.shape[0] - height
+    ] or [Area(left, 0, left + width, height)]
     area = min(areas, key=lambda one: sum(one.overlap(other) for other in taken))
     if text and any(area.overlap(other) for other in taken if other != box):
         return _draw_label(drawn, shown, box, size, False, taken)
@@ -173,6 +181,15 @@ def annotate(open_again: Callable[[], Source], reading: PredictionResult, film: 
 def _single_frame(reading: PredictionResult, number: int, size: tuple[int, int]) -> PredictionResult:
     rows, at = reading.frame == number, reading.frames == number
     outputs = tuple(replace(one, raw=one.raw[rows], smoothed=one.smoothed[rows]) for one in reading.outputs)
-    return replace(reading, size=size, frames=reading.frames[at], seconds=reading.seconds[at],
-                   frame=reading.frame[rows], face=reading.face[rows], found=reading.found[rows],
-                   boxes=reading.boxes[rows], detection=reading.detection[rows], outputs=outputs)
+    return replace(
+        reading,
+        size=size,
+        frames=reading.frames[at],
+        seconds=reading.seconds[at],
+        frame=reading.frame[rows],
+        face=reading.face[rows],
+        found=reading.found[rows],
+        boxes=reading.boxes[rows],
+        detection=reading.detection[rows],
+        outputs=outputs,
+    )

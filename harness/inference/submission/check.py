@@ -53,8 +53,11 @@ def check_submission(folder: Path, against: Path) -> SubmissionReport:
     else:
         name = MTL_FILE if shape == "mtl" else FRAMES_FILE
         files = {name: texts[name]}
-        problems += [_fault(f"not part of the submission, which is {name} alone", path)
-                     for other, path in texts.items() if other != name]
+        problems += [
+            _fault(f"not part of the submission, which is {name} alone", path)
+            for other, path in texts.items()
+            if other != name
+        ]
         predictions = _check_image_file(texts[name], task, shape, wanted, problems)
     ordered = sorted(problems, key=lambda p: (p.severity != ERROR, p.file, p.line or 0))
     return SubmissionReport(folder, task, shape, wanted, len(files), predictions, tuple(ordered))
@@ -91,9 +94,11 @@ def _detect_format(folder: Path, texts: Mapping[str, Path]) -> tuple[str, str]:
     tasks = Counter(known[header] for header in headers.values() if header in known)
     if not tasks:
         first = next(iter(headers))
-        raise InputError(f"{texts[first]}:1: no header of a challenge; a file of one video starts with "
-                         f"'{','.join(PREDICTED['expr'].header)}' and the like, {FRAMES_FILE} with {IMAGE_COLUMN} "
-                         f"before that, and that of MTL is named {MTL_FILE}")
+        raise InputError(
+            f"{texts[first]}:1: no header of a challenge; a file of one video starts with "
+            f"'{','.join(PREDICTED['expr'].header)}' and the like, {FRAMES_FILE} with {IMAGE_COLUMN} "
+            f"before that, and that of MTL is named {MTL_FILE}"
+        )
     return tasks.most_common(1)[0][0], shape
 
 
@@ -115,8 +120,9 @@ def _check_video_files(
     texts: Mapping[str, Path], task: str, wanted: Expected, folder: Path, problems: list[Problem]
 ) -> int:
     names = {path.stem: path for path in texts.values()}
-    problems += [_fault(f"no file {video}.txt for video '{video}'", folder) for video in wanted.videos
-                 if video not in names]
+    problems += [
+        _fault(f"no file {video}.txt for video '{video}'", folder) for video in wanted.videos if video not in names
+    ]
     listed, sound = set(wanted.videos), 0
     for video, path in names.items():
         if video not in listed:

@@ -40,7 +40,7 @@ def write(folder: Path, task: Task, shape: str, rows: Rows, decoded: Decoded) ->
     if shape == "videos":
         ends = np.cumsum(rows.last)
         for name, end, lines in zip(rows.videos, ends.tolist(), rows.last.tolist()):
-            own = {task.name: decoded[task.name][end - lines:end]}
+            own = {task.name: decoded[task.name][end - lines : end]}
             (folder / f"{name}.txt").write_text(video_text(task.name, own), encoding="utf-8")
         return tuple(f"{name}.txt" for name in rows.videos)
     name = MTL_FILE if shape == "mtl" else FRAMES_FILE

@@ -85,13 +85,14 @@ def _parse_line_counts(path: Path) -> Iterator[tuple[int, str, int]]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         video, _, count = (cell.strip() for cell in line.rpartition(","))
         digits = count.lstrip("0") if count.isascii() and count.isdecimal() and video else ""
-        if len(digits) > len(str(MAX_FRAMES)) or digits and int(digits) > MAX_FRAMES:
+        if len(digits) > len(str(MAX_FRAMES)) or (digits and int(digits) > MAX_FRAMES):
             raise InputError(f"{path}:{number}: {digits[:30]} frames of '{video[:60]}' are more than any video has")
         if digits:
             yield number, video, int(digits)
         elif line.strip() and not (number == 1 and not any(map(str.isdigit, count))):
-            raise InputError(f"{path}:{number}: '{line[:60]}' is not a video and its number of frames; "
-                             "write video1,1506")
+            raise InputError(
+                f"{path}:{number}: '{line[:60]}' is not a video and its number of frames; write video1,1506"
+            )
 
 
 def _count_lines(name: str, last: int, sources: LineSources) -> LineCount:
@@ -106,14 +107,18 @@ def _count_lines(name: str, last: int, sources: LineSources) -> LineCount:
         return _checked_count(name, frames + 1, "video file", last, said)
     annotated = sources.annotated.get(name, 0)
     if not annotated and not last:
-        raise InputError(f"video '{name}' has no crop, no video file and no count of frames; "
-                         "name its frames with --frames FILE, or its video file's folder with --videos DIR")
+        raise InputError(
+            f"video '{name}' has no crop, no video file and no count of frames; "
+            "name its frames with --frames FILE, or its video file's folder with --videos DIR"
+        )
     return LineCount(max(annotated, last), "annotation" if annotated >= last else "last crop")
 
 
 def _checked_count(name: str, lines: int, source: str, last: int, said: str) -> LineCount:
     past = max(0, last - lines)
     if past > MAX_EXTRA_CROPS:
-        raise InputError(f"video '{name}': {said}, but its last crop is of frame {last:,}; crops and count are not "
-                         "of one video: correct the count, or take out the crops that are not its own")
+        raise InputError(
+            f"video '{name}': {said}, but its last crop is of frame {last:,}; crops and count are not "
+            "of one video: correct the count, or take out the crops that are not its own"
+        )
     return LineCount(lines, source, past)

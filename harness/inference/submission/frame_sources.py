@@ -29,9 +29,12 @@ def line_sources(dataset: AffWild2, task: str, split: str, places: FrameCountSou
     InputError for places that cannot be read.
     """
     videos = places.videos or dataset.root / "videos"
-    return LineSources(read_line_counts(places.frames) if places.frames else {},
-                   find_videos(videos) if places.videos or videos.is_dir() else {},
-                   _annotated_lines(dataset, task, split), _listed_lines(dataset, task, split))
+    return LineSources(
+        read_line_counts(places.frames) if places.frames else {},
+        find_videos(videos) if places.videos or videos.is_dir() else {},
+        _annotated_lines(dataset, task, split),
+        _listed_lines(dataset, task, split),
+    )
 
 
 def last_crops(dataset: AffWild2, names: Sequence[str]) -> dict[str, int]:

@@ -28,7 +28,7 @@ def outputs_at(rows: Rows, predictions: Predictions, chosen: SmoothingParams) ->
     order = np.argsort(rows.index, kind="stable")
     bounds = np.searchsorted(rows.index[order], np.arange(len(rows.videos) + 1))
     for i, name in enumerate(rows.videos):
-        own, crops = order[bounds[i]:bounds[i + 1]], held[name]
+        own, crops = order[bounds[i] : bounds[i + 1]], held[name]
         if crops.start == crops.stop:
             outputs[own] = predictions.outputs.mean(axis=0, dtype=np.float64)
         else:
@@ -63,11 +63,19 @@ def features_for(chosen: FinishedRun, dataset: Dataset, images: str) -> FeatureE
         return trained_on
     from harness.runner.preparation import ExtractionOptions, get_or_extract_features
 
-    entry, info = get_or_extract_features(chosen.record.backbone, trained_on.backbone["reference"], dataset,
-                                          chosen.store, ExtractionOptions(trained_on.dtype, trained_on.compute), images)
+    entry, info = get_or_extract_features(
+        chosen.record.backbone,
+        trained_on.backbone["reference"],
+        dataset,
+        chosen.store,
+        ExtractionOptions(trained_on.dtype, trained_on.compute),
+        images,
+    )
     if info.weights_hash != trained_on.backbone["weights_hash"]:
-        raise InputError(f"backbone {trained_on.backbone['reference']} has other weights than when run "
-                         f"{chosen.record.group_id} was made; run its recipe again")
+        raise InputError(
+            f"backbone {trained_on.backbone['reference']} has other weights than when run "
+            f"{chosen.record.group_id} was made; run its recipe again"
+        )
     return entry
 
 
@@ -77,5 +85,7 @@ def _any_entry(kept: FeatureStore, images: str, dataset: Dataset) -> FeatureEntr
         entry = kept.entry(path.parent.name)
         if entry.data_digest == images:
             return entry
-    raise InputError(f"the store has no features of {dataset.name}, which tell the frames that have a crop; "
-                     f"add them: framelight extract --data {dataset.root} --backbone tiny_mobilenet@random")
+    raise InputError(
+        f"the store has no features of {dataset.name}, which tell the frames that have a crop; "
+        f"add them: framelight extract --data {dataset.root} --backbone tiny_mobilenet@random"
+    )

@@ -36,7 +36,8 @@ class StoredResult:
 class RoundTrip:
     """metric: the task's; files, memory: its value from the files and from memory; record: the run's own, None where
     the run was scored on other data or another split; frames: rows scored; moved: largest difference of an output from
-    the run's own."""
+    the run's own.
+    """
 
     metric: str
     files: float
@@ -51,12 +52,22 @@ def require_equal(task: Task, read_back: Decoded, decoded: Decoded) -> None:
     for output in task.outputs:
         written, meant = read_back[output.name], decoded[output.name]
         if written.dtype != meant.dtype or not np.array_equal(written, meant):
-            raise FramelightError(f"the written {output.name} predictions read back differ from those in memory; "
-                                  "nothing was kept; this is a defect of Framelight")
+            raise FramelightError(
+                f"the written {output.name} predictions read back differ from those in memory; "
+                "nothing was kept; this is a defect of Framelight"
+            )
 
 
-def round_trip(task: Task, labels: Labels, predictions: Predictions, rows: Rows, read_back: Decoded, decoded: Decoded,  # noqa: PLR0913 - what is compared with what
-               missing: str, own: StoredResult | None) -> RoundTrip:
+def round_trip(  # noqa: PLR0913 - what is compared with what
+    task: Task,
+    labels: Labels,
+    predictions: Predictions,
+    rows: Rows,
+    read_back: Decoded,
+    decoded: Decoded,
+    missing: str,
+    own: StoredResult | None,
+) -> RoundTrip:
     """Score files and memory on the rows that the run itself is scored on.
 
     missing: see `Recipe`; own: what the run left, where it is of this split and data. InputError for a labelled frame
@@ -69,19 +80,27 @@ def round_trip(task: Task, labels: Labels, predictions: Predictions, rows: Rows,
     at = rows.position(scored.sequences, scored.sequence, scored.frame)
     if (at < 0).any():
         row = int(np.argmax(at < 0))
-        raise InputError(f"video '{scored.sequences[scored.sequence[row]]}' is labelled at frame "
-                         f"{scored.frame[row]:,}, but its file ends before; correct its count of frames")
-    files, memory = (_metric_value(task, scored, {name: values[at] for name, values in said.items()})
-                     for said in (read_back, decoded))
+        raise InputError(
+            f"video '{scored.sequences[scored.sequence[row]]}' is labelled at frame "
+            f"{scored.frame[row]:,}, but its file ends before; correct its count of frames"
+        )
+    files, memory = (
+        _metric_value(task, scored, {name: values[at] for name, values in said.items()})
+        for said in (read_back, decoded)
+    )
     known, moved = (
         (None, 0.0) if own is None else (own.record.metrics[task.metric], _max_difference(predictions, own.kept))
     )
     if files != memory:
-        raise FramelightError(f"{task.metric} is {files} from the files and {memory} from memory; nothing was kept; "
-                              "this is a defect of Framelight")
+        raise FramelightError(
+            f"{task.metric} is {files} from the files and {memory} from memory; nothing was kept; "
+            "this is a defect of Framelight"
+        )
     if known is not None and abs(files - known) > TOLERANCE and moved > ROUNDING:
-        raise FramelightError(f"{task.metric} is {files:.6f} from the files, but the record of the run says "
-                              f"{known:.6f}; nothing was kept: its model does not predict here what it did there")
+        raise FramelightError(
+            f"{task.metric} is {files:.6f} from the files, but the record of the run says "
+            f"{known:.6f}; nothing was kept: its model does not predict here what it did there"
+        )
     return RoundTrip(task.metric, files, memory, known, len(scored), moved)
 
 
@@ -96,8 +115,10 @@ def _max_difference(predictions: Predictions, kept: Predictions) -> float:
 
 
 def _metric_value(task: Task, labels: Labels, decoded: Mapping[str, np.ndarray]) -> float:
-    blocks = [np.eye(len(EXPRESSIONS))[decoded["expr"]] if output.name == "expr" else decoded[output.name]
-              for output in task.outputs]
+    blocks = [
+        np.eye(len(EXPRESSIONS))[decoded["expr"]] if output.name == "expr" else decoded[output.name]
+        for output in task.outputs
+    ]
     outputs = np.concatenate(blocks, axis=1, dtype=np.float64)
     counted = compute_statistics(task, outputs, labels.targets, np.zeros(len(labels), np.int64), 1)
     return score(counted).metrics[task.metric]

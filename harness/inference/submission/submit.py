@@ -36,8 +36,9 @@ class Submission:
     round_trip: RoundTrip | None
 
 
-def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places: FrameCountSources, out: Path
-           ) -> Submission:
+def submit(
+    chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places: FrameCountSources, out: Path
+) -> Submission:
     """Predict, write aside, read back, score where there are labels; the folder appears whole or not at all.
 
     form: `challenge` or `frames`. InputError for what the data set does not have, an `out` that is not empty, and
@@ -64,9 +65,14 @@ def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places
         read_back = files.read(aside, task, shape, rows)
         require_equal(task, read_back, meant)
         scored = _round_trip(chosen, fingerprint, split, predictions, rows, read_back, meant)
-        note = {**_run_fields(chosen), **_data_fields(fingerprint, split, form, rows, listed), "files": len(written),
-                "without_crop": list(empty), **_count_fields(found),
-                "round_trip": None if scored is None else dataclasses.asdict(scored)}
+        note = {
+            **_run_fields(chosen),
+            **_data_fields(fingerprint, split, form, rows, listed),
+            "files": len(written),
+            "without_crop": list(empty),
+            **_count_fields(found),
+            "round_trip": None if scored is None else dataclasses.asdict(scored),
+        }
         write_json(aside / NOTE, note)
     return Submission(out, note, scored)
 
@@ -74,8 +80,10 @@ def submit(chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places
 def check_submission_dir(out: Path, data: Path) -> None:
     """InputError for a file, a folder that holds something, or one within the data, of which it would become part."""
     if out.resolve().is_relative_to(data.resolve()):
-        raise InputError(f"--out {out} is within the data folder {data}; a submission is no part of the data: "
-                         "name a folder elsewhere")
+        raise InputError(
+            f"--out {out} is within the data folder {data}; a submission is no part of the data: "
+            "name a folder elsewhere"
+        )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"--out {out} is there already; name a folder that is not, or an empty one")
 
@@ -85,8 +93,10 @@ def _line_counts(
 ) -> dict[str, LineCount]:
     sources = line_sources(dataset, task.name, split, places)
     if sources.given and not any(name in sources.given or source_video(name) in sources.given for name in members):
-        raise InputError(f"{places.frames}: names no video of the {split} split, such as {members[0]}; "
-                         f"it names {next(iter(sources.given))}")
+        raise InputError(
+            f"{places.frames}: names no video of the {split} split, such as {members[0]}; "
+            f"it names {next(iter(sources.given))}"
+        )
     return count_lines(members, last_crops(dataset, members), sources)
 
 
@@ -101,12 +111,21 @@ def _rows(task: Task, found: dict[str, LineCount], listed: Path | None, places: 
 def _require_known_videos(dataset: AffWild2, rows: Rows, listed: Path | None) -> None:
     strangers = [name for name in rows.videos if name not in dataset.sequences]
     if strangers:
-        raise InputError(f"{listed} names video '{strangers[0]}', which has no folder of crops and is in no list of "
-                         f"videos of {dataset.root}")
+        raise InputError(
+            f"{listed} names video '{strangers[0]}', which has no folder of crops and is in no list of "
+            f"videos of {dataset.root}"
+        )
 
 
-def _round_trip(chosen: FinishedRun, fingerprint: DatasetFingerprint, split: str, predictions: Predictions, rows: Rows,  # noqa: PLR0913 - what is compared with what
-            read_back: files.Decoded, meant: files.Decoded) -> RoundTrip | None:
+def _round_trip(  # noqa: PLR0913 - what is compared with what
+    chosen: FinishedRun,
+    fingerprint: DatasetFingerprint,
+    split: str,
+    predictions: Predictions,
+    rows: Rows,
+    read_back: files.Decoded,
+    meant: files.Decoded,
+) -> RoundTrip | None:
     if split not in SPLITS:
         return None
     record, task = chosen.record, get_task(chosen.configuration.task)
@@ -115,28 +134,61 @@ def _round_trip(chosen: FinishedRun, fingerprint: DatasetFingerprint, split: str
         if fingerprint.matches(record) and split == record.split
         else None
     )
-    return round_trip(task, fingerprint.dataset.labels(task.name, split), predictions, rows, read_back, meant,
-                      chosen.configuration.missing, own)
+    return round_trip(
+        task,
+        fingerprint.dataset.labels(task.name, split),
+        predictions,
+        rows,
+        read_back,
+        meant,
+        chosen.configuration.missing,
+        own,
+    )
 
 
 def _run_fields(chosen: FinishedRun) -> dict[str, Any]:
     record, applied = chosen.record, chosen.filter
-    return {"run_id": record.group_id, "job_id": record.job_id, "seed": record.seed, "recipe": record.recipe,
-            "task": record.task, "backbone": record.backbone, "backbone_weights": record.backbone_weights,
-            "weights_hash": record.weights_hash, "features": record.features, "head": record.head,
-            "epoch": record.epoch, "kernel": applied.kernel, "radius": applied.radius, "gaps": applied.gaps,
-            "thresholds": None if applied.thresholds is None else list(applied.thresholds),
-            "protocol": record.protocol, "optimistic": chosen.optimistic, "flags": list(record.flags),
-            "run_dataset": record.dataset, "run_data_digest": record.data_digest}
+    return {
+        "run_id": record.group_id,
+        "job_id": record.job_id,
+        "seed": record.seed,
+        "recipe": record.recipe,
+        "task": record.task,
+        "backbone": record.backbone,
+        "backbone_weights": record.backbone_weights,
+        "weights_hash": record.weights_hash,
+        "features": record.features,
+        "head": record.head,
+        "epoch": record.epoch,
+        "kernel": applied.kernel,
+        "radius": applied.radius,
+        "gaps": applied.gaps,
+        "thresholds": None if applied.thresholds is None else list(applied.thresholds),
+        "protocol": record.protocol,
+        "optimistic": chosen.optimistic,
+        "flags": list(record.flags),
+        "run_dataset": record.dataset,
+        "run_data_digest": record.data_digest,
+    }
 
 
 def _data_fields(
     fingerprint: DatasetFingerprint, split: str, form: str, rows: Rows, listed: Path | None
 ) -> dict[str, Any]:
-    return {"format": NOTE_FORMAT, "dataset": fingerprint.dataset.name, "images_digest": fingerprint.images,
-            "split": split, "files_as": form, "list": None if listed is None else listed.name, "rows": len(rows)}
+    return {
+        "format": NOTE_FORMAT,
+        "dataset": fingerprint.dataset.name,
+        "images_digest": fingerprint.images,
+        "split": split,
+        "files_as": form,
+        "list": None if listed is None else listed.name,
+        "rows": len(rows),
+    }
 
 
 def _count_fields(found: dict[str, LineCount]) -> dict[str, Any]:
-    return {"frame_counts": videos_by_source(found), "lines": {name: length.lines for name, length in found.items()},
-            "past_the_end": {name: length.extra_crops for name, length in found.items() if length.extra_crops}}
+    return {
+        "frame_counts": videos_by_source(found),
+        "lines": {name: length.lines for name, length in found.items()},
+        "past_the_end": {name: length.extra_crops for name, length in found.items() if length.extra_crops},
+    }

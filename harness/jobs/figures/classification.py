@@ -83,33 +83,64 @@ def _expression_counts(confusion: np.ndarray) -> np.ndarray:
     return np.stack([tp, confusion.sum(axis=1) - tp, confusion.sum(axis=2) - tp], axis=-1)
 
 
-def _draw_bars(axes: Axes, names: Sequence[str], counts: np.ndarray, bounds: np.ndarray, run: ScoredRun,
-          thresholds: np.ndarray | None) -> None:
+def _draw_bars(
+    axes: Axes,
+    names: Sequence[str],
+    counts: np.ndarray,
+    bounds: np.ndarray,
+    run: ScoredRun,
+    thresholds: np.ndarray | None,
+) -> None:
     tp, fp, fn = np.moveaxis(counts.sum(axis=0), -1, 0)
     values, defined = f1(tp, fp, fn)
     rows = np.arange(len(names))
     axes.barh(rows, values, height=0.62, color=SKY, alpha=0.55, zorder=2)
-    axes.hlines(rows[defined], bounds[0, defined], bounds[1, defined], color=INK, linewidth=1.3, zorder=4,
-                label="95 % interval")
+    axes.hlines(
+        rows[defined], bounds[0, defined], bounds[1, defined], color=INK, linewidth=1.3, zorder=4, label="95 % interval"
+    )
     held, said = tp + fn > 0, tp + fp > 0
-    axes.plot(tp[said] / (tp + fp)[said], rows[said], ">", color=BLUE, markersize=5, zorder=5,
-              clip_on=False, label="precision")
-    axes.plot(tp[held] / (tp + fn)[held], rows[held], "D", color=ORANGE, markersize=4, zorder=5,
-              clip_on=False, label="recall")
+    axes.plot(
+        tp[said] / (tp + fp)[said],
+        rows[said],
+        ">",
+        color=BLUE,
+        markersize=5,
+        zorder=5,
+        clip_on=False,
+        label="precision",
+    )
+    axes.plot(
+        tp[held] / (tp + fn)[held], rows[held], "D", color=ORANGE, markersize=4, zorder=5, clip_on=False, label="recall"
+    )
     mean = values.mean()
     axes.axvline(mean, color=GRAY, linewidth=1, linestyle=(0, (4, 3)), zorder=3, label=f"mean F1 {mean:.3f}")
     axes.set_xlim(0, 1)
     axes.set_ylim(len(names) - 0.4, -0.6)
     label_rows(axes, rows, names, 0.1, 9)
     axes.grid(axis="x", color=GRID, linewidth=0.8)
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=4, fontsize=8, frameon=False, handlelength=1.4,
-                columnspacing=1.1, handletextpad=0.5)
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1.0),
+        ncols=4,
+        fontsize=8,
+        frameon=False,
+        handlelength=1.4,
+        columnspacing=1.1,
+        handletextpad=0.5,
+    )
     set_labels(axes, "F1, precision, recall")
     _draw_columns(axes, values, defined, bounds, counts, thresholds, run)
 
 
-def _draw_columns(axes: Axes, values: np.ndarray, defined: np.ndarray, bounds: np.ndarray, counts: np.ndarray,  # noqa: PLR0913 - one array for each column
-             thresholds: np.ndarray | None, run: ScoredRun) -> None:
+def _draw_columns(  # noqa: PLR0913 - one array for each column
+    axes: Axes,
+    values: np.ndarray,
+    defined: np.ndarray,
+    bounds: np.ndarray,
+    counts: np.ndarray,
+    thresholds: np.ndarray | None,
+    run: ScoredRun,
+) -> None:
     """Beside the bars: the numbers, and how much truth is behind them."""
     place = axes.get_yaxis_transform()
     true = counts[..., 0] + counts[..., 2]
@@ -142,11 +173,29 @@ def _draw_columns(axes: Axes, values: np.ndarray, defined: np.ndarray, bounds: n
                 va="center",
                 **TEXT,
             )
-            axes.text(0.012, row, "neither labelled nor predicted", fontsize=8, color=GRAY, va="center", zorder=6,
-                      bbox={"facecolor": "white", "linewidth": 0, "pad": 1}, **TEXT)
+            axes.text(
+                0.012,
+                row,
+                "neither labelled nor predicted",
+                fontsize=8,
+                color=GRAY,
+                va="center",
+                zorder=6,
+                bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
+                **TEXT,
+            )
         for x, number in ((COLUMN_POSITIONS[1], frames[row]), (COLUMN_POSITIONS[2], units[row])):
-            axes.text(x, row, format_count(int(number)), transform=place, fontsize=8.5, va="center", ha="right",
-                      color=INK if number else ALARM, **TEXT)
+            axes.text(
+                x,
+                row,
+                format_count(int(number)),
+                transform=place,
+                fontsize=8.5,
+                va="center",
+                ha="right",
+                color=INK if number else ALARM,
+                **TEXT,
+            )
         if thresholds is not None:
             axes.text(
                 COLUMN_POSITIONS[3],

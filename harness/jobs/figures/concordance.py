@@ -36,8 +36,10 @@ def draw_ccc(path: Path, run: ScoredRun) -> None:
     from matplotlib.colors import LogNorm
 
     block = run.blocks["va"]
-    counts = [np.histogram2d(block.smoothed[:, i], block.target[:, i], bins=HISTOGRAM_BINS, range=[[-1, 1], [-1, 1]])[0]
-              for i in range(2)]
+    counts = [
+        np.histogram2d(block.smoothed[:, i], block.target[:, i], bins=HISTOGRAM_BINS, range=[[-1, 1], [-1, 1]])[0]
+        for i in range(2)
+    ]
     made = make_titled_figure(
         9.1, SIDE + 1.12, "Valence and arousal, truth against prediction", run.heading, run.warning
     )
@@ -75,9 +77,10 @@ def _make_colormap():
 
 def _ticks(most: int) -> list[int]:
     """Powers of ten up to `most`, and 2 and 5 times those where there are few."""
-    powers = [10 ** power for power in range(len(str(most)))]
-    return powers if most >= 50 else [factor * power for power in powers for factor in (1, 2, 5)
-                                      if factor * power <= most]
+    powers = [10**power for power in range(len(str(most)))]
+    return (
+        powers if most >= 50 else [factor * power for power in powers for factor in (1, 2, 5) if factor * power <= most]
+    )
 
 
 def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) -> None:
@@ -89,16 +92,27 @@ def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) ->
     value, defined = concordance(moments)
     said = f"CCC {value:.3f}{format_interval(bounds, 3)}" if defined else "CCC undefined (a constant), counts as 0"
     set_labels(axes, f"true {name}", f"predicted {name}")
-    axes.set_title(f"{name.capitalize()}: {said}", fontsize=9.5, color=INK if defined else ALARM, loc="left", pad=19,
-                   **TEXT)
-    axes.text(0, 1.015, _format_moments(moments, defined), transform=axes.transAxes, fontsize=8, color=GRAY,
-              va="bottom", **TEXT)
+    axes.set_title(
+        f"{name.capitalize()}: {said}", fontsize=9.5, color=INK if defined else ALARM, loc="left", pad=19, **TEXT
+    )
+    axes.text(
+        0,
+        1.015,
+        _format_moments(moments, defined),
+        transform=axes.transAxes,
+        fontsize=8,
+        color=GRAY,
+        va="bottom",
+        **TEXT,
+    )
 
 
 def _format_moments(moments: np.ndarray, defined: bool) -> str:
     n, mean_true, mean_pred, ss_true, ss_pred, ss_both = moments
     spread = np.sqrt([ss_true / max(n, 1), ss_pred / max(n, 1)])
-    words = [f"{name} {round(mean, 2) + 0.0:.2f} ± {one:.2f}"
-             for name, mean, one in zip(("truth", "prediction"), (mean_true, mean_pred), spread)]
+    words = [
+        f"{name} {round(mean, 2) + 0.0:.2f} ± {one:.2f}"
+        for name, mean, one in zip(("truth", "prediction"), (mean_true, mean_pred), spread)
+    ]
     correlation = f", r {ss_both / np.sqrt(ss_true * ss_pred):.2f}" if defined else ""
     return f"mean ± sd: {', '.join(words)}{correlation}"

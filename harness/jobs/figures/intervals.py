@@ -48,7 +48,7 @@ def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.
     for drawn in bootstrap_weights(units, REPLICATES):
         with np.errstate(invalid="ignore", divide="ignore"):
             count, own = drawn @ whole, (drawn @ part) / (drawn @ whole)
-            squares = drawn @ part ** 2 - 2 * own * (drawn @ (part * whole)) + own ** 2 * (drawn @ whole ** 2)
+            squares = drawn @ part**2 - 2 * own * (drawn @ (part * whole)) + own**2 * (drawn @ whole**2)
             spread = np.sqrt(np.maximum(squares, 0) * units / (units - 1)) / count
         least = np.maximum(spread, MIN_RELATIVE_ERROR * error)
         moved = np.where(odds, (scale.forward(own) - scale.forward(value)) / scale.derivative(own), own - value)

@@ -49,8 +49,10 @@ class CalibrationBins:
     ) -> CalibrationBins:
         """predicted, true: [M] values in [low, 1]."""
         place = np.clip(((predicted - low) / (1 - low) * BINS).astype(int), 0, BINS - 1) + BINS * unit
-        sums = [np.bincount(place, weights=values, minlength=units * BINS) for values in
-                (np.ones(len(place)), predicted, true)]
+        sums = [
+            np.bincount(place, weights=values, minlength=units * BINS)
+            for values in (np.ones(len(place)), predicted, true)
+        ]
         return CalibrationBins(np.stack(sums, axis=-1).reshape(units, BINS, 3), low)
 
     @property
@@ -76,8 +78,9 @@ def draw_reliability(path: Path, run: ScoredRun) -> None:
     rows = -(-len(panels) // columns)
     height = SIDE + BAR_HEIGHT + 0.12 + 1.05
     width = LEFT + columns * (side + SPACING) - 0.4
-    made = make_titled_figure(width, rows * height, f"Reliability of the outputs, {run.interval_label}", run.heading,
-                  run.warning)
+    made = make_titled_figure(
+        width, rows * height, f"Reliability of the outputs, {run.interval_label}", run.heading, run.warning
+    )
     for number, draw in enumerate(panels):
         left = LEFT + (number % columns) * (side + SPACING)
         bottom = (rows - 1 - number // columns) * height + BOTTOM
@@ -102,15 +105,24 @@ def _expression_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
 
 def _action_unit_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
     units = run.units
-    each = [CalibrationBins.from_values(block.smoothed[:, i], block.target[:, i], block.unit, units, 0.0)
-            for i in range(len(ACTION_UNITS))]
+    each = [
+        CalibrationBins.from_values(block.smoothed[:, i], block.target[:, i], block.unit, units, 0.0)
+        for i in range(len(ACTION_UNITS))
+    ]
     bins = CalibrationBins(np.sum([one.sums for one in each], axis=0), 0.0)
 
     def draw(main: Axes, below: Axes) -> None:
         for number, one in enumerate(each):
             held = one.pooled[one.pooled[:, 0] > 0]
-            main.plot(held[:, 1] / held[:, 0], held[:, 2] / held[:, 0], color=PALE, linewidth=0.8, alpha=0.75, zorder=2,
-                      label=None if number else "each action unit")
+            main.plot(
+                held[:, 1] / held[:, 0],
+                held[:, 2] / held[:, 0],
+                color=PALE,
+                linewidth=0.8,
+                alpha=0.75,
+                zorder=2,
+                label=None if number else "each action unit",
+            )
         _draw_calibration(main, bins, run.record.unit)
         main.legend(loc="upper left", fontsize=8, frameon=False)
         _draw_histogram(below, bins, "decisions", "predicted probability")
@@ -129,7 +141,9 @@ def _affect_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
             _draw_calibration(main, bins, run.record.unit)
             _draw_histogram(below, bins, run.row_noun, f"predicted {AFFECTS[i]}")
             set_labels(main, "", f"mean true {AFFECTS[i]}", f"{AFFECTS[i].capitalize()} by prediction")
+
         return draw
+
     return [make_panel(0), make_panel(1)]
 
 
@@ -143,11 +157,11 @@ def _draw_calibration(axes: Axes, bins: CalibrationBins, unit: str) -> None:
     axes.plot([low, 1], [low, 1], color=ORANGE, linewidth=1.1, linestyle=(0, (4, 3)), zorder=3)
     axes.vlines(x[several], *bounds[:, several], color=INK, linewidth=1.2, zorder=4)
     axes.plot(x, y, color=BLUE, linewidth=1.6, marker="o", markersize=5, zorder=5, clip_on=False)
-    axes.plot(x[~several], y[~several], "o", color=BLUE, markersize=5, markerfacecolor="white", zorder=6,
-              clip_on=False)
+    axes.plot(x[~several], y[~several], "o", color=BLUE, markersize=5, markerfacecolor="white", zorder=6, clip_on=False)
     if not several.all():
-        axes.text(0.98, 0.03, f"hollow: one {unit} only", transform=axes.transAxes, fontsize=8, color=GRAY, ha="right",
-                  **TEXT)
+        axes.text(
+            0.98, 0.03, f"hollow: one {unit} only", transform=axes.transAxes, fontsize=8, color=GRAY, ha="right", **TEXT
+        )
     ticks = np.linspace(low, 1, 5 if low else 6)
     axes.set(xlim=(low, 1), ylim=(low, 1), xticks=ticks, yticks=ticks)
     axes.grid(color=GRID, linewidth=0.8)
@@ -162,8 +176,15 @@ def _draw_histogram(axes: Axes, bins: CalibrationBins, rows: str, x: str) -> Non
     axes.set_ylim(0, 1.45 * counts.max())
     for place, count in zip(left + width / 2, counts):
         if count:
-            axes.text(place, count + 0.06 * counts.max(), format_count(int(count), 10_000), fontsize=7, color=GRAY,
-                      ha="center", **TEXT)
+            axes.text(
+                place,
+                count + 0.06 * counts.max(),
+                format_count(int(count), 10_000),
+                fontsize=7,
+                color=GRAY,
+                ha="center",
+                **TEXT,
+            )
     axes.set_yticks([])
     axes.spines[["left", "top", "right"]].set_visible(False)
     set_labels(axes, x, rows)

@@ -36,8 +36,10 @@ def plot_run(
         "f1.png": (draw_f1, "expr" in held or "au" in held),
         "ccc.png": (draw_ccc, "va" in held),
         "traces.png": (draw_traces, replay.temporal and bool(held)),
-        "smoothing.png": (draw_smoothing, replay.temporal and any(len(curve["radius"]) > 1
-                                                                  for curve in record.curve.values())),
+        "smoothing.png": (
+            draw_smoothing,
+            replay.temporal and any(len(curve["radius"]) > 1 for curve in record.curve.values()),
+        ),
         "reliability.png": (draw_reliability, bool(held)),
     }
     drawn = {JobFolder(folder).pictures / name: draw for name, (draw, has) in wanted.items() if has}

@@ -78,16 +78,27 @@ class ScoredRun:
         replay, slices = self.replay, self.replay.task.slices()
         raw, smoothed = replay.raw_outputs(), replay.smoothed_outputs(self.choice.kernel, self.choice.radius)
         valid = replay.task.valid(replay.targets)
-        return {name: OutputRows(replay.targets[name][rows], raw[rows, slices[name]], smoothed[rows, slices[name]],
-                            replay.unit[rows], replay.frames[rows])
-                for name, rows in valid.items() if rows.any()}
+        return {
+            name: OutputRows(
+                replay.targets[name][rows],
+                raw[rows, slices[name]],
+                smoothed[rows, slices[name]],
+                replay.unit[rows],
+                replay.frames[rows],
+            )
+            for name, rows in valid.items()
+            if rows.any()
+        }
 
     @cached_property
     def heading(self) -> tuple[str, str]:
         """Two lines: what was run, and on what it was scored."""
         record = self.record
-        smoothed = "no smoothing" if record.kernel == "none" else \
-            f"{record.kernel.replace('_', ' ')}{_format_window(record.kernel, record.radius)} (radius {record.radius})"
+        smoothed = (
+            "no smoothing"
+            if record.kernel == "none"
+            else f"{record.kernel.replace('_', ' ')}{_format_window(record.kernel, record.radius)} (radius {record.radius})"
+        )
         backbone = truncate(record.backbone, 28) + (" (random)" if record.backbone_random else "")
         parts = [backbone, record.features, f"head {record.head}"]
         if self.replay.temporal:

@@ -76,12 +76,24 @@ def draw_smoothing(path: Path, run: ScoredRun) -> None:
         axes.grid(color=GRID, linewidth=0.8)
     upper.tick_params(labelbottom=False)
     upper.set_xlim(radii[0], radii[-1])
-    upper.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=6, fontsize=8, frameon=False, handlelength=1.6,
-                 columnspacing=1.2, handletextpad=0.5)
+    upper.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.01, 1.0),
+        ncols=6,
+        fontsize=8,
+        frameon=False,
+        handlelength=1.6,
+        columnspacing=1.2,
+        handletextpad=0.5,
+    )
     set_labels(upper, "", f"{record.metric}, {record.split}")
     bands = f"; bands: {run.interval_label}" if run.units > 1 else ""
-    set_labels(lower, _radius_label(record.curve),
-             "change", f"Change from radius {radii[0]} on the same {run.unit_noun}{bands}")
+    set_labels(
+        lower,
+        _radius_label(record.curve),
+        "change",
+        f"Change from radius {radii[0]} on the same {run.unit_noun}{bands}",
+    )
     save_png(made, path)
 
 
@@ -100,8 +112,9 @@ def select_knots(radii: np.ndarray, chosen: int) -> np.ndarray:
     return np.union1d(radii[np.maximum(spaced, np.minimum(np.arange(KNOT_COUNT), last))], radii[radii == chosen])
 
 
-def _draw_curve(axes: Axes, radii: np.ndarray, values: np.ndarray, knots: np.ndarray, band: np.ndarray,
-           kernel: str) -> None:
+def _draw_curve(
+    axes: Axes, radii: np.ndarray, values: np.ndarray, knots: np.ndarray, band: np.ndarray, kernel: str
+) -> None:
     colour = KERNEL_COLORS.get(kernel, INK)
     away = band - values[np.searchsorted(radii, knots)]
     edges = [values + np.interp(radii, knots, one) for one in away]
@@ -116,5 +129,15 @@ def _mark_choice(axes: Axes, run: ScoredRun, named: bool) -> None:
     value = record.metrics[record.metric]
     axes.axvline(record.radius, color=GRAY, linewidth=1, linestyle=(0, (1, 2)))
     what = "no filter" if record.kernel == "none" else f"{record.kernel.replace('_', ' ')}, radius {record.radius}"
-    axes.plot([record.radius], [value], "o", markersize=7, markerfacecolor="white", markeredgecolor=INK,
-              markeredgewidth=1.6, zorder=6, clip_on=False, label=f"chosen: {what}" if named else "")
+    axes.plot(
+        [record.radius],
+        [value],
+        "o",
+        markersize=7,
+        markerfacecolor="white",
+        markeredgecolor=INK,
+        markeredgewidth=1.6,
+        zorder=6,
+        clip_on=False,
+        label=f"chosen: {what}" if named else "",
+    )

@@ -46,7 +46,10 @@ def action_unit_panels(run: ScoredRun, block: OutputRows, several: bool) -> Pane
 
 
 PANELS: dict[str, Callable[[ScoredRun, OutputRows, bool], Panels]] = {
-    "va": affect_panels, "expr": expression_panels, "au": action_unit_panels}
+    "va": affect_panels,
+    "expr": expression_panels,
+    "au": action_unit_panels,
+}
 
 
 def draw_legends(made: Figure, names: tuple[str, ...], run: ScoredRun, top: float, height: float) -> None:
@@ -55,16 +58,30 @@ def draw_legends(made: Figure, names: tuple[str, ...], run: ScoredRun, top: floa
     from matplotlib.patches import Patch
 
     lines = {
-        "va": [Line2D([], [], color=INK, linewidth=1.4, label="truth"),
-               Line2D([], [], color=PALE, linewidth=1, label="raw"),
-               Line2D([], [], color=BLUE, linewidth=1.6, label="smoothed")],
+        "va": [
+            Line2D([], [], color=INK, linewidth=1.4, label="truth"),
+            Line2D([], [], color=PALE, linewidth=1, label="raw"),
+            Line2D([], [], color=BLUE, linewidth=1.6, label="smoothed"),
+        ],
         "expr": [Patch(color=colour, label=name) for name, colour in zip(EXPRESSIONS, CLASS_COLORS)],
-        "au": [Patch(color=colour, label=f"{what} present") for what, colour in
-               (("truth:", INK), ("raw decision:", PALE), ("smoothed decision:", BLUE))]}
+        "au": [
+            Patch(color=colour, label=f"{what} present")
+            for what, colour in (("truth:", INK), ("raw decision:", PALE), ("smoothed decision:", BLUE))
+        ],
+    }
     for number, name in enumerate(names):
-        made.legend(handles=lines[name], loc="upper left", ncols=8, fontsize=8.5, frameon=False, handlelength=1.2,
-                    bbox_to_anchor=(0.14 / made.get_figwidth(), (top - number * height) / made.get_figheight()),
-                    columnspacing=1.3, handletextpad=0.5, borderaxespad=0)
+        made.legend(
+            handles=lines[name],
+            loc="upper left",
+            ncols=8,
+            fontsize=8.5,
+            frameon=False,
+            handlelength=1.2,
+            bbox_to_anchor=(0.14 / made.get_figwidth(), (top - number * height) / made.get_figheight()),
+            columnspacing=1.3,
+            handletextpad=0.5,
+            borderaxespad=0,
+        )
 
 
 def _value_range(run: ScoredRun) -> tuple[float, float]:

@@ -31,13 +31,15 @@ class SelectedVideo:
 def draw_traces(path: Path, run: ScoredRun) -> None:
     """Write the picture of a run on videos."""
     values, measure = score_videos(run)
-    shown = select_videos(values, np.bincount(np.concatenate([block.unit for block in run.blocks.values()]),
-                                       minlength=run.units))
+    shown = select_videos(
+        values, np.bincount(np.concatenate([block.unit for block in run.blocks.values()]), minlength=run.units)
+    )
     blocks = run.blocks
     each = sum(total_height(name, len(blocks) > 1) for name in blocks)
     total = len(shown) * (each + LABEL_HEIGHT + SPACING) + LEGEND_HEIGHT * len(blocks) + 0.05
-    made = make_titled_figure(WIDTH, total, "Truth, raw and smoothed outputs of single videos", run.heading,
-                  run.warning)
+    made = make_titled_figure(
+        WIDTH, total, "Truth, raw and smoothed outputs of single videos", run.heading, run.warning
+    )
     draw_legends(made, tuple(blocks), run, total, LEGEND_HEIGHT)
     top = total - LEGEND_HEIGHT * len(blocks) - 0.05
     for video in shown:
@@ -86,15 +88,25 @@ def select_videos(values: np.ndarray, frames: np.ndarray) -> list[SelectedVideo]
         return [SelectedVideo(int(order[0]), "the only one", float(values[order[0]]))]
     if len(order) == 2:
         del places["median"]
-    return [SelectedVideo(int(order[at]), f"{place} of {len(order)}", float(values[order[at]]))
-            for place, at in places.items()]
+    return [
+        SelectedVideo(int(order[at]), f"{place} of {len(order)}", float(values[order[at]]))
+        for place, at in places.items()
+    ]
 
 
 def _draw_label(made, run: ScoredRun, video: SelectedVideo, top: float, measure: str) -> None:
     value = "undefined" if np.isnan(video.value) else f"{round(video.value, 3) + 0.0:.3f}"
     name = truncate(run.replay.units[video.unit], 60)
-    made.text(0.14 / WIDTH, (top + 0.07) / made.get_figheight(), f"{name}   {video.place}, {measure}: {value}",
-              fontsize=9.5, color=INK, weight="bold", va="bottom", **TEXT)
+    made.text(
+        0.14 / WIDTH,
+        (top + 0.07) / made.get_figheight(),
+        f"{name}   {video.place}, {measure}: {value}",
+        fontsize=9.5,
+        color=INK,
+        weight="bold",
+        va="bottom",
+        **TEXT,
+    )
 
 
 def _draw_video(made, run: ScoredRun, held: Mapping[str, OutputRows], top: float) -> None:

@@ -28,9 +28,11 @@ def resample(pixels: Tensor, theta: Tensor, size: int) -> Tensor:
     return moved if finer == 1 else functional.avg_pool2d(moved, finer)
 
 
-def random_affine(count: int, random: torch.Generator, shift: float, scale: float, stretch: float, turn: float,  # noqa: PLR0913 - one strength for each change
-           flip: bool) -> Tensor:
+def random_affine(  # noqa: PLR0913 - one strength for each change
+    count: int, random: torch.Generator, shift: float, scale: float, stretch: float, turn: float, flip: bool
+) -> Tensor:
     """[count, 2, 3]: mirrored or not, shifted, scaled, stretched and turned by up to these shares of the crop."""
+
     def uniform(width: float) -> Tensor:
         return (torch.rand(count, generator=random, device=random.device) * 2 - 1) * width
 
@@ -52,6 +54,7 @@ def random_crop(theta: Tensor, random: torch.Generator, least: float) -> Tensor:
 
     The window's aspect ratio is drawn evenly in its logarithm, up to ASPECT or what still fits the picture.
     """
+
     def uniform() -> Tensor:
         return torch.rand(len(theta), generator=random, device=random.device)
 
@@ -90,8 +93,15 @@ class Strengths:
 CUTOUT_SIDE = (0.15, 0.4)
 
 
-def augment(pixels: Tensor, random: torch.Generator, strength: float = 1.0, flip: bool = True, crop: float = 1.0,  # noqa: PLR0913 - one strength for each change
-            size: int | None = None, geometry: float | None = None) -> Tensor:
+def augment(  # noqa: PLR0913 - one strength for each change
+    pixels: Tensor,
+    random: torch.Generator,
+    strength: float = 1.0,
+    flip: bool = True,
+    crop: float = 1.0,
+    size: int | None = None,
+    geometry: float | None = None,
+) -> Tensor:
     """float32 [B, 3, P, P] in [0, 1] -> [B, 3, size, size], changed; a pure function of its arguments and `random`.
 
     flip: half of them are mirrored; crop: smallest share of the picture's area that a random crop keeps.
@@ -110,8 +120,9 @@ def augment(pixels: Tensor, random: torch.Generator, strength: float = 1.0, flip
     return pixels.add_(_uniform(pixels, random, 0, most.noise) * grain).clamp_(0, 1)
 
 
-def _random_geometry(pixels: Tensor, random: torch.Generator, most: Strengths | None, flip: bool, crop: float,
-            size: int) -> Tensor:
+def _random_geometry(
+    pixels: Tensor, random: torch.Generator, most: Strengths | None, flip: bool, crop: float, size: int
+) -> Tensor:
     """Crop, flip, shift, scale, stretch and turn in one resampling; none where nothing but a flip is asked for."""
     if most is None and crop == 1 and size == pixels.shape[-1]:
         mirror = random_flip_signs(len(pixels), random)[:, None, None, None] < 0 if flip else None

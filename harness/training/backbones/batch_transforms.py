@@ -24,8 +24,11 @@ class ImageTransform:
     def train_transform(self, images: Tensor, random: torch.Generator) -> Tensor:
         """Augmented; a pure function of the images and `random`, which lives on their device."""
         how = self.augmentation
-        return self._normalize(augment(_to_float(images), random, how.strength, how.flip, how.crop,
-                                        self.preprocessing.input_size, how.geometry))
+        return self._normalize(
+            augment(
+                _to_float(images), random, how.strength, how.flip, how.crop, self.preprocessing.input_size, how.geometry
+            )
+        )
 
     def eval_transform(self, images: Tensor) -> Tensor:
         """As they are; P is S."""

@@ -187,12 +187,19 @@ class Hardware(ValidatedSettings):
     def batch(self, size: int) -> int:
         """Rows of each of the `accumulate` batches of a step of `size` rows; InputError where that leaves a rest."""
         if size % self.accumulate or size // self.accumulate < 2:
-            raise InputError(f"{self._what}: accumulate={self.accumulate} does not cut a batch_size of {size} into "
-                             "equal batches of two stills or more")
+            raise InputError(
+                f"{self._what}: accumulate={self.accumulate} does not cut a batch_size of {size} into "
+                "equal batches of two stills or more"
+            )
         return size // self.accumulate
 
     def trainer_arguments(self, precision: str) -> dict[str, Any]:
         """Arguments of Lightning's Trainer."""
-        return {"accelerator": self.accelerator, "num_nodes": self.nodes, "strategy": self.strategy,
-                "devices": self.devices if self.devices == "auto" else int(self.devices),
-                "accumulate_grad_batches": self.accumulate, "precision": precision}
+        return {
+            "accelerator": self.accelerator,
+            "num_nodes": self.nodes,
+            "strategy": self.strategy,
+            "devices": self.devices if self.devices == "auto" else int(self.devices),
+            "accumulate_grad_batches": self.accumulate,
+            "precision": precision,
+        }

@@ -31,15 +31,17 @@ class Misclassification:
 def compute_outputs(session: Session, pictures: ImageSet, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """float32 embeddings [n, D] and scores [n, K] of the rows, in full precision, as a frozen backbone gives them."""
     backbone = session.backbone.eval().to(session.device)
-    found = [[part.float().cpu().numpy() for part in backbone(session.inputs.eval_transform(images.to(session.device)))]
-             for images in iter_image_batches(pictures, rows, session.prefetch_workers(pictures))]
+    found = [
+        [part.float().cpu().numpy() for part in backbone(session.inputs.eval_transform(images.to(session.device)))]
+        for images in iter_image_batches(pictures, rows, session.prefetch_workers(pictures))
+    ]
     backbone.to("cpu")
     return np.concatenate([part[0] for part in found]), np.concatenate([part[1] for part in found])
 
 
 def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """int64 [classes, classes] counts, rows the truth."""
-    return np.bincount(truth * classes + predicted, minlength=classes ** 2).reshape(classes, classes)
+    return np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
 def macro_f1(counts: np.ndarray) -> float:

@@ -60,17 +60,32 @@ def train_expressions(session: Session) -> tuple[ExpressionEvaluation, StageResu
     _check_two_classes(labels)
     truth = course.labels(pictures.stills)[choosing]
     if (seen := len(np.unique(truth))) < 2:
-        logger.warning(f"the {len(truth)} stills that choose the epoch have {seen} expression; "
-                       "they tell little, see expressions.held_out")
-    loader = session.make_loader(learned, _to_tensors(targets, learned), BalancedOrder(labels, seed + 1)
-                            if how.sampling == "balanced" else ShuffledOrder(len(learned), seed + 1))
+        logger.warning(
+            f"the {len(truth)} stills that choose the epoch have {seen} expression; "
+            "they tell little, see expressions.held_out"
+        )
+    loader = session.make_loader(
+        learned,
+        _to_tensors(targets, learned),
+        BalancedOrder(labels, seed + 1) if how.sampling == "balanced" else ShuffledOrder(len(learned), seed + 1),
+    )
     value = evaluation.macro_f1 if how.keep == "macro_f1" else evaluation.accuracy
 
     def score(outputs: np.ndarray) -> float:
         return value(course.confusion_matrix(truth, outputs))
 
-    lesson = Stage(NAME, course.columns, loader, _make_losses(course, how, targets, learned), how.schedule, pictures,
-                    choosing, score, how.keep.replace("macro_f1", "macro F1"), seed + 2)
+    lesson = Stage(
+        NAME,
+        course.columns,
+        loader,
+        _make_losses(course, how, targets, learned),
+        how.schedule,
+        pictures,
+        choosing,
+        score,
+        how.keep.replace("macro_f1", "macro F1"),
+        seed + 2,
+    )
     outcome = train_stage(session, lesson)
     chose = {f"selection_{how.keep}": outcome.value} if how.held_out else {}
     return _evaluate(session, course, pictures, choosing, chose), outcome
@@ -91,8 +106,11 @@ class ExpressionTargets:
         kept = tuple(name for name in known if how.classes == 8 or name in BASIC_EXPRESSIONS)
         if len(kept) != how.classes:
             raise InputError(f"expressions.classes={how.classes}, but the stills' classes are {', '.join(known)}")
-        return cls(kept, np.array([kept.index(name) if name in kept else -1 for name in known]),
-                   tuple(block for block in how.also if _label_mask(stills, block).any()))
+        return cls(
+            kept,
+            np.array([kept.index(name) if name in kept else -1 for name in known]),
+            tuple(block for block in how.also if _label_mask(stills, block).any()),
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -115,10 +133,11 @@ class ExpressionTargets:
         """Target and bool mask of each block."""
         valid = self.valid(stills)
         return {"expr": (self.labels(stills), valid["expr"])} | {
-            block: (getattr(stills, block), valid[block]) for block in self.also}
+            block: (getattr(stills, block), valid[block]) for block in self.also
+        }
 
     def valid(self, stills: Stills) -> dict[str, np.ndarray]:
-        """bool [N] for each block: the stills that have its label."""
+        """Bool [N] for each block: the stills that have its label."""
         return {"expr": self.labels(stills) >= 0} | {block: _label_mask(stills, block) for block in self.also}
 
     def confusion_matrix(self, truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -127,18 +146,20 @@ class ExpressionTargets:
 
 
 def _label_mask(stills: Stills, block: str) -> np.ndarray:
-    """bool [N]: the stills that have this label besides the expression."""
+    """Bool [N]: the stills that have this label besides the expression."""
     values = getattr(stills, block)
     return np.zeros(len(stills), bool) if values is None else OUTPUTS[block].valid(values)
 
 
 def _selection_mask(course: ExpressionTargets, stills: Stills, share: float, seed: int) -> np.ndarray:
-    """bool [N]: all stills of about that share of the training subjects; those with an expression choose the epoch."""
+    """Bool [N]: all stills of about that share of the training subjects; those with an expression choose the epoch."""
     labelled = np.flatnonzero(course.labels(stills) >= 0)
     names = [stills.subjects[subject] for subject in stills.subject[labelled].tolist()]
     if len(set(names)) < 2:
-        raise InputError(f"the training stills with an expression are of {len(set(names))} subjects; holding some out "
-                         "to choose the epoch needs two: set expressions.held_out=0 to choose on the validation stills")
+        raise InputError(
+            f"the training stills with an expression are of {len(set(names))} subjects; holding some out "
+            "to choose the epoch needs two: set expressions.held_out=0 to choose on the validation stills"
+        )
     held = np.zeros(len(stills), bool)
     held[labelled[stratified_group_split(names, names, share, seed)]] = True
     return np.isin(stills.subject, stills.subject[held])
@@ -148,8 +169,10 @@ def _validation_rows(session: Session, course: ExpressionTargets) -> tuple[Image
     """The validation pictures and their rows that have an expression; InputError where there is none."""
     rows = _labeled_rows(session.validation, course)
     if not len(rows):
-        raise InputError("no validation still has an expression, and expressions.held_out=0 leaves the choice of the "
-                         "epoch to them: set expressions.held_out to a share of the training stills")
+        raise InputError(
+            "no validation still has an expression, and expressions.held_out=0 leaves the choice of the "
+            "epoch to them: set expressions.held_out to a share of the training stills"
+        )
     return session.validation, rows
 
 
@@ -166,8 +189,10 @@ def _check_two_classes(labels: np.ndarray) -> None:
 def _to_tensors(
     targets: dict[str, tuple[np.ndarray, np.ndarray]], rows: np.ndarray
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    return {name: (torch.from_numpy(target[rows]), torch.from_numpy(valid[rows]))
-            for name, (target, valid) in targets.items()}
+    return {
+        name: (torch.from_numpy(target[rows]), torch.from_numpy(valid[rows]))
+        for name, (target, valid) in targets.items()
+    }
 
 
 def _make_losses(
@@ -200,7 +225,7 @@ def _evaluate(
     scores = evaluation.compute_outputs(session, pictures, rows)[1]
     stills = pictures.stills.take(rows)
     shown = np.flatnonzero(course.labels(stills) >= 0)
-    truth, said = course.labels(stills)[shown], scores[shown, :len(course.classes)]
+    truth, said = course.labels(stills)[shown], scores[shown, : len(course.classes)]
     counts = course.confusion_matrix(truth, said)
     found = {"expression_classes": int((counts.sum(axis=1) > 0).sum()), **chose}
     if reported:
@@ -215,12 +240,14 @@ def _evaluate(
 
 def _score_additional_outputs(course: ExpressionTargets, stills: Stills, scores: np.ndarray) -> dict[str, float]:
     """CCC of the columns behind the classes, and mean F1 of the action units (present above 0), of all stills that
-    have them, with an expression or without."""
+    have them, with an expression or without.
+    """
     found, valid = {}, course.valid(stills)
     if "va" in course.also and valid["va"].sum() >= 2:
         said = scores[valid["va"], course.slices["va"]]
-        found |= {name: ccc(stills.va[valid["va"], column], said[:, column])
-                  for column, name in enumerate(("CCC_V", "CCC_A"))}
+        found |= {
+            name: ccc(stills.va[valid["va"], column], said[:, column]) for column, name in enumerate(("CCC_V", "CCC_A"))
+        }
     if "au" in course.also and valid["au"].any():
         found["P_AU"] = p_au(stills.au, (scores[:, course.slices["au"]] >= 0).astype(np.int8))
     return found

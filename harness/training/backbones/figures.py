@@ -53,8 +53,17 @@ def draw_errors(path: Path, errors: Sequence[Mistake], crop: Callable[[Path], np
         axes.set_axis_off()
     for axes, error in zip(places, shown):
         axes.imshow(crop(error.path), interpolation="bilinear")
-        axes.text(0.5, 1.12, f"{truncate(error.truth)} →", ha="center", va="bottom", fontsize=8, color=GRAY,
-                  transform=axes.transAxes, **TEXT)
+        axes.text(
+            0.5,
+            1.12,
+            f"{truncate(error.truth)} →",
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            color=GRAY,
+            transform=axes.transAxes,
+            **TEXT,
+        )
         axes.text(
             0.5,
             1.02,

@@ -37,24 +37,36 @@ def _make_stage(session: Session) -> tuple[Stage, np.ndarray]:
     unseen = _verification_subjects(counts, stills.subjects, how.unseen, seed)
     known = np.flatnonzero((counts >= how.images) & ~unseen)
     if len(known) < 2:
-        raise InputError(f"{len(known)} subjects have {how.images} stills or more; identities need two: leave them "
-                         "out (identities=none) or set a lower identities.images")
+        raise InputError(
+            f"{len(known)} subjects have {how.images} stills or more; identities need two: leave them "
+            "out (identities=none) or set a lower identities.images"
+        )
     label = np.full(len(counts), -1)
     label[known] = np.arange(len(known))
     rows = np.flatnonzero(label[stills.subject] >= 0)
     held = validation_mask(stills.subject[rows], how.held_out, seed)
     learned, chosen = rows[~held], rows[held]
     truth, target = label[stills.subject[chosen]], torch.from_numpy(label[stills.subject[learned]])
-    loader = session.make_loader(learned, {NAME: (target, torch.ones(len(learned), dtype=torch.bool))},
-                            ShuffledOrder(len(learned), seed))
+    loader = session.make_loader(
+        learned, {NAME: (target, torch.ones(len(learned), dtype=torch.bool))}, ShuffledOrder(len(learned), seed)
+    )
     loss = losses.CrossEntropy(np.ones(len(known)), how.label_smoothing)
-    return Stage(NAME, tuple(stills.subjects[subject] for subject in known), loader,
-                  losses.BlockLosses({NAME: loss}, {NAME: slice(0, len(known))}), how.schedule, session.plain, chosen,
-                  lambda logits: float((logits.argmax(axis=1) == truth).mean()), "accuracy", seed), unseen
+    return Stage(
+        NAME,
+        tuple(stills.subjects[subject] for subject in known),
+        loader,
+        losses.BlockLosses({NAME: loss}, {NAME: slice(0, len(known))}),
+        how.schedule,
+        session.plain,
+        chosen,
+        lambda logits: float((logits.argmax(axis=1) == truth).mean()),
+        "accuracy",
+        seed,
+    ), unseen
 
 
 def validation_mask(subject: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """bool [N]: of every subject at least one still and about that share of them, never all."""
+    """Bool [N]: of every subject at least one still and about that share of them, never all."""
     order = np.lexsort((np.random.default_rng(seed).random(len(subject)), subject))
     sizes = np.bincount(subject)[subject[order]]
     start = np.searchsorted(subject[order], subject[order])
@@ -64,7 +76,7 @@ def validation_mask(subject: np.ndarray, share: float, seed: int) -> np.ndarray:
 
 
 def _verification_subjects(counts: np.ndarray, subjects: tuple[str, ...], share: float, seed: int) -> np.ndarray:
-    """bool by subject: about that share of the subjects that can be verified on."""
+    """Bool by subject: about that share of the subjects that can be verified on."""
     unseen = np.zeros(len(counts), bool)
     if share:
         paired = np.flatnonzero(counts >= 2)
@@ -72,8 +84,10 @@ def _verification_subjects(counts: np.ndarray, subjects: tuple[str, ...], share:
         if len(names) >= 2:
             unseen[paired] = stratified_group_split(names, names, share, seed)
         if unseen.sum() < 2:
-            raise InputError(f"identities.unseen={share:g} keeps {unseen.sum()} of {len(names)} subjects with two "
-                             "stills; verification needs two at least: set a larger share, or 0")
+            raise InputError(
+                f"identities.unseen={share:g} keeps {unseen.sum()} of {len(names)} subjects with two "
+                "stills; verification needs two at least: set a larger share, or 0"
+            )
     return unseen
 
 
@@ -90,8 +104,13 @@ def _verify(session: Session, unseen: np.ndarray) -> dict[str, float]:
     if len(np.unique(subject)) < 2:
         return {}
     found = verification.verify(compute_outputs(session, pictures, rows)[0], subject)
-    return {"verification_auc": found.auc, "verification_tar": found.tar, "nearest_neighbour_accuracy": found.nearest,
-            "verified_identities": len(np.unique(subject)), "verified_images": len(rows)}
+    return {
+        "verification_auc": found.auc,
+        "verification_tar": found.tar,
+        "nearest_neighbour_accuracy": found.nearest,
+        "verified_identities": len(np.unique(subject)),
+        "verified_images": len(rows),
+    }
 
 
 def _verification_rows(pictures: ImageSet, of_interest: np.ndarray, seed: int) -> np.ndarray:

@@ -74,9 +74,14 @@ class ImageSet:
             raise ValueError(f"{path}: {error}") from error
 
 
-def load_images(stills: Stills, preprocessing: Preprocessing, margin: tuple[float, float] = (0, 0),
-         keep: bool = True, workers: int = 2, recall: Callable[[Callable[[], Any]], Any] = lambda find: find()
-         ) -> ImageSet:
+def load_images(
+    stills: Stills,
+    preprocessing: Preprocessing,
+    margin: tuple[float, float] = (0, 0),
+    keep: bool = True,
+    workers: int = 2,
+    recall: Callable[[Callable[[], Any]], Any] = lambda find: find(),
+) -> ImageSet:
     """Pictures of every still that can be read; the others are logged and left out.
 
     keep: in memory; else every still is decoded once to know whether it can be. recall: gives what that found when
@@ -94,12 +99,13 @@ def load_images(stills: Stills, preprocessing: Preprocessing, margin: tuple[floa
     if images is not None and faults:
         for place, row in enumerate(good.tolist()):  # in place: the set may fill most of the memory
             images[place] = images[row]
-        images = images[:len(good)]
+        images = images[: len(good)]
     return ImageSet(stills.take(good) if faults else stills, preprocessing, margin, images)
 
 
 def _decode_all(pictures: ImageSet, images: np.ndarray | None, workers: int) -> dict[int, str]:
     """Decode every still, to `images` where given: what is wrong with those that cannot be, by row."""
+
     def decode_chunk(start: int) -> dict[int, str]:
         faults = {}
         for row in range(start, min(start + CHUNK, len(pictures))):
@@ -120,8 +126,9 @@ def _decode_all(pictures: ImageSet, images: np.ndarray | None, workers: int) -> 
 
 def _log_unreadable(faults: dict[int, str], count: int) -> None:
     if len(faults) == count:
-        raise InputError(f"none of the {count} stills can be read" +
-                         (f"; first: {next(iter(faults.values()))}" if faults else ""))
+        raise InputError(
+            f"none of the {count} stills can be read" + (f"; first: {next(iter(faults.values()))}" if faults else "")
+        )
     for fault in list(faults.values())[:MAX_LOGGED]:
         logger.info(f"left out a still: {fault}")
     if len(faults) > MAX_LOGGED:

@@ -90,22 +90,28 @@ class ImageLoader:
         """uint8 [b, P, P, 3] and targets of the part's share of each batch; a pure function of (epoch, part)."""
         rows = min(self.batch, self.rows_per_epoch)
         if rows % part.of:
-            raise InputError(f"batches of {rows} stills cannot be shared equally by {part.of} processes; choose a "
-                             f"batch_size that is a multiple of {part.of}, or fewer devices")
+            raise InputError(
+                f"batches of {rows} stills cannot be shared equally by {part.of} processes; choose a "
+                f"batch_size that is a multiple of {part.of}, or fewer devices"
+            )
         order = self.order(epoch)
-        shares = [order[start:min(start + self.batch, self.rows_per_epoch)][part.index::part.of]
-                  for start in range(0, self.rows_per_epoch, self.batch)]
+        shares = [
+            order[start : min(start + self.batch, self.rows_per_epoch)][part.index :: part.of]
+            for start in range(0, self.rows_per_epoch, self.batch)
+        ]
         images = prefetch_images(self.pictures, [self.rows[share] for share in shares], self.workers)
         for share, pixels in zip(shares, images):
             index = torch.from_numpy(share)
-            yield torch.from_numpy(pixels), {name: (target[index], valid[index])
-                                             for name, (target, valid) in self.targets.items()}
+            yield (
+                torch.from_numpy(pixels),
+                {name: (target[index], valid[index]) for name, (target, valid) in self.targets.items()},
+            )
 
 
 def iter_image_batches(pictures: ImageSet, rows: np.ndarray, workers: int = 0) -> Iterator[Tensor]:
     """uint8 [b, S, S, 3] of the rows in their order."""
-    block = min(max(EVAL_PIXELS // pictures.preprocessing.input_size ** 2, 16), 256)
-    parts = [rows[start:start + block] for start in range(0, len(rows), block)]
+    block = min(max(EVAL_PIXELS // pictures.preprocessing.input_size**2, 16), 256)
+    parts = [rows[start : start + block] for start in range(0, len(rows), block)]
     yield from map(torch.from_numpy, prefetch_images(pictures, parts, workers))
 
 
@@ -130,8 +136,10 @@ def prefetch_images(pictures: ImageSet, batches: list[np.ndarray], workers: int)
 
 def _submit(pictures: ImageSet, rows: np.ndarray, pool: ThreadPoolExecutor) -> tuple[np.ndarray, list[Future]]:
     images = pictures.empty(len(rows))
-    return images, [pool.submit(pictures.fill, images[start:start + CHUNK], rows[start:start + CHUNK])
-                    for start in range(0, len(rows), CHUNK)]
+    return images, [
+        pool.submit(pictures.fill, images[start : start + CHUNK], rows[start : start + CHUNK])
+        for start in range(0, len(rows), CHUNK)
+    ]
 
 
 def _wait(started: tuple[np.ndarray, list[Future]]) -> np.ndarray:

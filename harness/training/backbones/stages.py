@@ -116,8 +116,10 @@ def train_stage(session: Session, lesson: Stage) -> StageResult:
     """Teach the session's backbone the lesson, in place; a stage that was finished before is taken as it was left."""
     how, outcome = lesson.schedule, StageResult()
     session.backbone.set_classes(lesson.columns, session.config.seed)
-    for part, epochs, rate in (("head", how.head_epochs, how.head_learning_rate),
-                               ("all", how.epochs, how.learning_rate)):
+    for part, epochs, rate in (
+        ("head", how.head_epochs, how.head_learning_rate),
+        ("all", how.epochs, how.learning_rate),
+    ):
         if not epochs:
             continue
         name = f"{lesson.name}-{part}"
@@ -151,19 +153,22 @@ def _fit_part(session: Session, lesson: Stage, name: str, epochs: int, rate: flo
         average=config.average,
         seed=lesson.seed + frozen,
     )
-    model = FrameModel(nn.Identity(), lesson.losses, optimisation, session.backbone, "scores", inputs=session.inputs,
-                       frozen=frozen)
+    model = FrameModel(
+        nn.Identity(), lesson.losses, optimisation, session.backbone, "scores", inputs=session.inputs, frozen=frozen
+    )
 
     def selection_batches(part: Shard) -> Iterable[Tensor]:
         meter.stop()
-        rows = lesson.rows[part.index::part.of]
+        rows = lesson.rows[part.index :: part.of]
         return iter_image_batches(lesson.pictures, rows, session.prefetch_workers(lesson.pictures))
 
     def log_epoch(epoch: int, value: float) -> bool:
         rates[epoch] = meter.rate
         values = {**_rename_metrics(lesson, model.fitted.history[-1]), "images_per_second": meter.rate}
-        logger.info(f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {lesson.metric} {value:.3f}, "
-                    f"{meter.rate:,.0f} images/s")
+        logger.info(
+            f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {lesson.metric} {value:.3f}, "
+            f"{meter.rate:,.0f} images/s"
+        )
         if session.tell is not None:
             session.tell(name, epoch, {key: number for key, number in values.items() if key != "epoch"})
         return False
@@ -179,8 +184,13 @@ def _fit_part(session: Session, lesson: Stage, name: str, epochs: int, rate: flo
     model.load_state_dict(fitted.state)
     speeds = {epoch: {"images_per_second": rate} for epoch, rate in rates.items()}
     history = [{**_rename_metrics(lesson, epoch), **speeds.get(epoch["epoch"], {})} for epoch in fitted.history]
-    return {"epoch": fitted.epoch, "value": fitted.history[fitted.epoch - 1]["value"], "history": history,
-            "images": meter.images, "seconds": meter.seconds}
+    return {
+        "epoch": fitted.epoch,
+        "value": fitted.history[fitted.epoch - 1]["value"],
+        "history": history,
+        "images": meter.images,
+        "seconds": meter.seconds,
+    }
 
 
 def _rename_metrics(lesson: Stage, epoch: Mapping[str, float]) -> dict[str, float]:

@@ -61,10 +61,20 @@ class TrainedStills:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def train_stills(config: StillsConfig, train: Stills, validation: Stills | None, folder: Path, *,  # noqa: PLR0913 - public, one keyword for each option
-                 name: str | None = None, checkpoints: Path | None = None, hardware: Hardware = DEFAULT_HARDWARE,
-                 work: Path | None = None, data: Mapping[str, Any] | None = None, licence: str = "",
-                 tell: StageCallback | None = None) -> TrainedStills:
+def train_stills(  # noqa: PLR0913 - public, one keyword for each option
+    config: StillsConfig,
+    train: Stills,
+    validation: Stills | None,
+    folder: Path,
+    *,
+    name: str | None = None,
+    checkpoints: Path | None = None,
+    hardware: Hardware = DEFAULT_HARDWARE,
+    work: Path | None = None,
+    data: Mapping[str, Any] | None = None,
+    licence: str = "",
+    tell: StageCallback | None = None,
+) -> TrainedStills:
     """Train `config.backbone` on the stills and write it to `folder`, aside and renamed.
 
     name: what the checkpoint's card calls it (default: the folder's name); checkpoints: where trained entries that
@@ -100,16 +110,33 @@ def train_stills(config: StillsConfig, train: Stills, validation: Stills | None,
         parent, parent_hash = backbone.weights, backbone.weights_hash
         parts = [part for part in (train, validation) if part is not None]
         known = (data or {}).get("digest") or content_hash([part.digest() for part in parts])
-        kept = StageCheckpoints(work or folder.parent / f".{folder.name}.work",
-                                content_hash([config, REVISION, parent_hash, known]), writes)
+        kept = StageCheckpoints(
+            work or folder.parent / f".{folder.name}.work", content_hash([config, REVISION, parent_hash, known]), writes
+        )
         pictures = _read_images(config, hardware, backbone.spec.preprocessing, kept, train, validation)
-        session = Session(config, hardware, backbone, ImageTransform(backbone.spec.preprocessing, config.augmentation),
-                          _select_device(hardware), kept, *pictures, _workers(hardware), tell)
+        session = Session(
+            config,
+            hardware,
+            backbone,
+            ImageTransform(backbone.spec.preprocessing, config.augmentation),
+            _select_device(hardware),
+            kept,
+            *pictures,
+            _workers(hardware),
+            tell,
+        )
         with torch.random.fork_rng(devices=[]), torch_threads(config.threads):
             trained = _train_stages(session, folder)
-    card = {"name": name or folder.name, "data_digest": known, "stills": len(session.train), "parent": parent,
-            "parent_hash": parent_hash, "metrics": trained.metrics, "selection": _describe_selection(config),
-            "recipe": {**_to_strict_json(config), "revision": REVISION}}
+    card = {
+        "name": name or folder.name,
+        "data_digest": known,
+        "stills": len(session.train),
+        "parent": parent,
+        "parent_hash": parent_hash,
+        "metrics": trained.metrics,
+        "selection": _describe_selection(config),
+        "recipe": {**_to_strict_json(config), "revision": REVISION},
+    }
     card |= {key: value for key, value in (("data", dict(data or {})), ("licence", licence)) if value}
     if writes:
         backbones.save_checkpoint(folder, backbone.eval(), card)
@@ -121,20 +148,25 @@ def _check_same_classes(train: Stills, validation: Stills | None) -> None:
     if not len(train):
         raise InputError("there are no training stills")
     if validation is not None and validation.classes != train.classes:
-        raise InputError(f"the validation stills' classes are {', '.join(validation.classes)}, those of the training "
-                         f"stills {', '.join(train.classes)}; both need the same in the same order")
+        raise InputError(
+            f"the validation stills' classes are {', '.join(validation.classes)}, those of the training "
+            f"stills {', '.join(train.classes)}; both need the same in the same order"
+        )
 
 
 def _check_device(config: StillsConfig, hardware: Hardware) -> None:
     """Before hours of decoding; what Lightning refuses or would replace by something else."""
     device = _select_device(hardware).type
     if device == "cpu" and hardware.accelerator not in ("auto", "cpu"):
-        raise InputError(f"hardware.accelerator={hardware.accelerator}, but torch finds none on this machine; choose "
-                         "auto or cpu")
+        raise InputError(
+            f"hardware.accelerator={hardware.accelerator}, but torch finds none on this machine; choose auto or cpu"
+        )
     cores = os.cpu_count() or 1
     if device == "cpu" and hardware.devices.isdecimal() and int(hardware.devices) > cores:
-        raise InputError(f"hardware.devices={hardware.devices}, but this machine has {cores} cores and no accelerator "
-                         "for torch; a process on a core each is the most that is useful")
+        raise InputError(
+            f"hardware.devices={hardware.devices}, but this machine has {cores} cores and no accelerator "
+            "for torch; a process on a core each is the most that is useful"
+        )
     if config.precision == "16-mixed" and device == "cpu":
         raise InputError("precision=16-mixed needs a GPU; on the CPU choose bf16-mixed or 32-true")
 
@@ -142,8 +174,10 @@ def _check_device(config: StillsConfig, hardware: Hardware) -> None:
 def _check_labels(config: StillsConfig, train: Stills) -> None:
     if config.expressions is not None and not (train.expression >= 0).any():
         without = "; identities alone can be learned: --set expressions=none" if config.identities else ""
-        raise InputError(f"none of the {len(train):,} training stills has an expression: give AffectNet, or a table "
-                         f"with the column expression{without}")
+        raise InputError(
+            f"none of the {len(train):,} training stills has an expression: give AffectNet, or a table "
+            f"with the column expression{without}"
+        )
 
 
 def _log_shared_subjects(train: Stills, validation: Stills | None) -> None:
@@ -152,16 +186,24 @@ def _log_shared_subjects(train: Stills, validation: Stills | None) -> None:
         return
     seen, tried = ({part.subjects[subject] for subject in np.unique(part.subject)} for part in (train, validation))
     if shared := sorted(seen & tried):
-        logger.info(f"{len(shared)} of the {len(tried)} validation subjects are in the training stills too, the first "
-                    f"{shared[0]}: the validation figures are not of unseen people")
+        logger.info(
+            f"{len(shared)} of the {len(tried)} validation subjects are in the training stills too, the first "
+            f"{shared[0]}: the validation figures are not of unseen people"
+        )
 
 
 def _workers(hardware: Hardware) -> int:
     return hardware.workers or os.cpu_count() or 1
 
 
-def _read_images(config: StillsConfig, hardware: Hardware, spec: Preprocessing, work: StageCheckpoints, train: Stills,
-                 validation: Stills | None) -> tuple[ImageSet, ImageSet, ImageSet | None]:
+def _read_images(
+    config: StillsConfig,
+    hardware: Hardware,
+    spec: Preprocessing,
+    work: StageCheckpoints,
+    train: Stills,
+    validation: Stills | None,
+) -> tuple[ImageSet, ImageSet, ImageSet | None]:
     """Read the training images larger than the input and as large, then the validation images.
 
     They are kept in memory where they fit.
@@ -169,10 +211,12 @@ def _read_images(config: StillsConfig, hardware: Hardware, spec: Preprocessing, 
     from harness.training.backbones.images import ImageSet, load_images
 
     larger = replace(spec, input_size=round(config.augmentation.enlarge * spec.input_size))
-    size = 3 * (len(train) * larger.input_size ** 2 + len(validation or ()) * spec.input_size ** 2)
+    size = 3 * (len(train) * larger.input_size**2 + len(validation or ()) * spec.input_size**2)
     keep = size <= hardware.memory_gb * 1e9
-    logger.info(f"reading {len(train) + len(validation or ())} stills" + ("" if keep else
-                f"; they take {size / 1e9:.1f} GB and are decoded anew in every epoch"))
+    logger.info(
+        f"reading {len(train) + len(validation or ())} stills"
+        + ("" if keep else f"; they take {size / 1e9:.1f} GB and are decoded anew in every epoch")
+    )
 
     def pictures(stills: Stills, preprocessing: Preprocessing, split: str) -> ImageSet:
         recall = partial(work.get_or_compute, f"unreadable-{split}")
@@ -201,8 +245,9 @@ def _train_stages(session: Session, folder: Path) -> TrainedStills:
     metrics |= {"loading_images_per_second": round(loading, 1), "training_images_per_second": round(rate, 1)}
     logger.info(f"training took in {rate:,.0f} images/s; loading and augmentation alone give {loading:,.0f}")
     history = [epoch for outcome in outcomes for epoch in outcome.history]
-    shown = {} if report is None else {"confusion": report.confusion, "classes": report.classes,
-                                       "errors": report.errors}
+    shown = (
+        {} if report is None else {"confusion": report.confusion, "classes": report.classes, "errors": report.errors}
+    )
     return TrainedStills(folder, metrics, 0.0, rate, loading, history=history, **shown)
 
 
@@ -237,6 +282,7 @@ def _describe_selection(config: StillsConfig) -> str:
 
 def _to_strict_json(config: StillsConfig) -> dict[str, Any]:
     """As strict JSON types: infinity is a word there."""
+
     def replace_infinity(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: replace_infinity(part) for name, part in value.items()}

@@ -15,7 +15,8 @@ BLOCK_ROWS = 1024
 @dataclass(frozen=True)
 class Verification:
     """auc: area under the ROC curve over all pairs; tar: share of pairs of one person accepted where at most FAR of
-    the pairs of two are; nearest: share of images whose nearest other image is of the same person."""
+    the pairs of two are; nearest: share of images whose nearest other image is of the same person.
+    """
 
     auc: float
     tar: float
@@ -67,7 +68,7 @@ def sample_rows(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     paired = np.bincount(subject, minlength=1) >= 2
     if paired.sum() > most // 2:
-        drawn = random.permutation(np.flatnonzero(paired))[:most // 2]
+        drawn = random.permutation(np.flatnonzero(paired))[: most // 2]
         paired[:] = False
         paired[drawn] = True
     rows = np.flatnonzero(paired[subject])
@@ -87,7 +88,7 @@ def _cosine_similarities(unit: np.ndarray) -> np.ndarray:
     """Symmetric float32 [N, N]."""
     similar = np.empty((len(unit), len(unit)), np.float32)
     for start in range(0, len(unit), BLOCK_ROWS):
-        similar[start:start + BLOCK_ROWS] = unit[start:start + BLOCK_ROWS] @ unit.T
+        similar[start : start + BLOCK_ROWS] = unit[start : start + BLOCK_ROWS] @ unit.T
     return similar
 
 

@@ -70,7 +70,7 @@ class SingleHead:
     def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
         loss = self.losses(self.head.layers(inputs), targets)
         (loss + l2_penalty(self.head, self.l2)).backward()
-        self._adam.param_groups[0]["lr"], = rates
+        (self._adam.param_groups[0]["lr"],) = rates
         self._adam.step()
         self._adam.zero_grad()
         return loss.detach()[None]
@@ -98,12 +98,15 @@ class BatchedHeads:
         if _has_hidden_layer(head):
             tensors |= {f"hidden.{name}": value for name, value in head.layers[0].named_parameters()}
         self.l2 = torch.tensor(l2, dtype=torch.float32, device=device)
-        self._set_tensors({name: value.detach().to(device).expand(len(l2), *value.shape).clone()
-                    for name, value in tensors.items()}, {})
+        self._set_tensors(
+            {name: value.detach().to(device).expand(len(l2), *value.shape).clone() for name, value in tensors.items()},
+            {},
+        )
 
     def _set_tensors(self, tensors: dict[str, Tensor], states: dict[str, dict[str, Tensor]]) -> None:
         """Adam steps move a zero beside each tensor, at rate 1: what it moves by, times its own rate, is a head's
-        step."""
+        step.
+        """
         self.tensors = {name: value.requires_grad_() for name, value in tensors.items()}
         self._steps = {name: torch.zeros_like(value, requires_grad=False) for name, value in tensors.items()}
         self._adam = torch.optim.AdamW(self._steps.values(), lr=1.0, weight_decay=0.0, fused=True)
@@ -118,8 +121,9 @@ class BatchedHeads:
         if "hidden.weight" not in self.tensors:
             flat = functional.linear(inputs, weight.flatten(0, 1), bias.flatten())
             return flat.view(len(inputs), len(self), -1).transpose(1, 2).contiguous()
-        hidden = functional.linear(inputs, self.tensors["hidden.weight"].flatten(0, 1),
-                                   self.tensors["hidden.bias"].flatten()).relu()
+        hidden = functional.linear(
+            inputs, self.tensors["hidden.weight"].flatten(0, 1), self.tensors["hidden.bias"].flatten()
+        ).relu()
         own = hidden.view(len(inputs), len(self), -1).transpose(0, 1)
         return torch.baddbmm(bias[:, None], own, weight.transpose(1, 2)).permute(1, 2, 0).contiguous()
 
@@ -141,8 +145,10 @@ class BatchedHeads:
 
     def keep(self, heads: Sequence[int]) -> None:
         index = torch.tensor(heads, dtype=torch.int64, device=self.device)
-        states = {name: {key: value if key == "step" else value[index]
-                         for key, value in self._adam.state[moved].items()} for name, moved in self._steps.items()}
+        states = {
+            name: {key: value if key == "step" else value[index] for key, value in self._adam.state[moved].items()}
+            for name, moved in self._steps.items()
+        }
         self.l2 = self.l2[index]
         self._set_tensors({name: value.detach()[index] for name, value in self.tensors.items()}, states)
 

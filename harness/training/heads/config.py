@@ -132,8 +132,15 @@ class HeadConfig:
     parts: tuple[HeadOverride, ...] = ()
 
     def __post_init__(self) -> None:
-        for field, known in (("kind", KINDS), ("schedule", SCHEDULES), ("keep", KEEP), ("class_weights", CLASS_WEIGHTS),
-                             ("va_loss", VA_LOSSES), ("task_weights", TASK_WEIGHTS), ("invalid", INVALID)):
+        for field, known in (
+            ("kind", KINDS),
+            ("schedule", SCHEDULES),
+            ("keep", KEEP),
+            ("class_weights", CLASS_WEIGHTS),
+            ("va_loss", VA_LOSSES),
+            ("task_weights", TASK_WEIGHTS),
+            ("invalid", INVALID),
+        ):
             if getattr(self, field) not in known:
                 raise unknown_name_error(f"head {field}" if field != "kind" else "head", getattr(self, field), known)
         for field, least in (("epochs", 1), ("batch_size", 1), ("hidden", 1 if self.kind == "mlp" else 0)):
@@ -170,8 +177,13 @@ class HeadConfig:
 
     def _overrides(self, output: str) -> dict[str, Any]:
         """What the part of that output says otherwise."""
-        return {name: value for part in self.parts if part.output == output
-                for name, value in vars(part).items() if value is not None}
+        return {
+            name: value
+            for part in self.parts
+            if part.output == output
+            for name, value in vars(part).items()
+            if value is not None
+        }
 
     @classmethod
     def from_jsonable(cls, fields: Mapping[str, Any]) -> HeadConfig:
@@ -199,8 +211,10 @@ def check_task_support(config: HeadConfig, task: Task) -> None:
     networks = [(outputs, config)] if config.kind != "separate" else [([o], config.part(o)) for o in outputs]
     for predicted, network in networks:
         if network.keep == "accuracy" and "expr" not in predicted:
-            raise InputError(f"head {config.kind}: keep accuracy is of expressions, and {', '.join(predicted)} has "
-                             "none; keep best or loss")
+            raise InputError(
+                f"head {config.kind}: keep accuracy is of expressions, and {', '.join(predicted)} has "
+                "none; keep best or loss"
+            )
 
 
 def _drop_type(fields: Mapping[str, Any]) -> dict[str, Any]:

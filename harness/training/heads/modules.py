@@ -61,7 +61,10 @@ def multitask(config: HeadConfig, width: int, task: Task) -> list[nn.Module]:
 
 
 HEAD_LAYERS: Mapping[str, Callable[[HeadConfig, int, Task], list[nn.Module]]] = {
-    "logistic_regression": logistic_regression, "mlp": mlp, "multitask": multitask}
+    "logistic_regression": logistic_regression,
+    "mlp": mlp,
+    "multitask": multitask,
+}
 
 
 class Head(nn.Module):

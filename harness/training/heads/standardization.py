@@ -33,7 +33,7 @@ class Matrix(Protocol):
 def iter_blocks(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """All rows of `matrix` in order: (label rows [B], float32 [B, D])."""
     for start in range(0, len(matrix.rows), BLOCK_ROWS):
-        rows = matrix.rows[start:start + BLOCK_ROWS]
+        rows = matrix.rows[start : start + BLOCK_ROWS]
         yield rows, np.asarray(matrix.gather(rows), np.float32)
 
 
@@ -49,7 +49,7 @@ def feature_mean_std(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.nda
     """
     count, mean, squares = 0, np.zeros(matrix.width), np.zeros(matrix.width)
     for start in range(0, len(matrix.rows), BLOCK_ROWS):
-        rows = matrix.rows[start:start + BLOCK_ROWS]
+        rows = matrix.rows[start : start + BLOCK_ROWS]
         size = len(rows)
         centre = _sum_rows(matrix, rows) / size
         if not np.isfinite(centre).all():
@@ -64,16 +64,16 @@ def _sum_rows(matrix: Matrix, rows: np.ndarray, centre: np.ndarray | None = None
     """float64 [D]: the sum of these rows, or of the squares of their distance from `centre`."""
     room, begin = np.empty((1 + SUM_ROWS, matrix.width)), 1
     for at in range(0, len(rows), READ_ROWS):
-        values = np.asarray(matrix.gather(rows[at:at + READ_ROWS]), np.float32)
+        values = np.asarray(matrix.gather(rows[at : at + READ_ROWS]), np.float32)
         for first in range(0, len(values), SUM_ROWS):
-            few = values[first:first + SUM_ROWS]
-            place = room[1:1 + len(few)]
+            few = values[first : first + SUM_ROWS]
+            place = room[1 : 1 + len(few)]
             place[...] = few
             if centre is not None:
                 np.subtract(place, centre, out=place)
                 np.multiply(place, place, out=place)
             with np.errstate(invalid="ignore"):
-                room[0] = room[begin:1 + len(few)].sum(axis=0)
+                room[0] = room[begin : 1 + len(few)].sum(axis=0)
             begin = 0
     return room[0].copy()
 
@@ -81,5 +81,7 @@ def _sum_rows(matrix: Matrix, rows: np.ndarray, centre: np.ndarray | None = None
 def _raise_not_finite(matrix: Matrix, labels: Labels, rows: np.ndarray) -> None:
     finite = np.isfinite(matrix.gather(rows)).all(axis=1)
     row = rows[int(np.argmin(finite))]
-    raise FramelightError(f"features that are not finite in {int((~finite).sum())} rows, first in "
-                          f"{labels.sequences[labels.sequence[row]]} frame {labels.frame[row]}; extract them again")
+    raise FramelightError(
+        f"features that are not finite in {int((~finite).sum())} rows, first in "
+        f"{labels.sequences[labels.sequence[row]]} frame {labels.frame[row]}; extract them again"
+    )

@@ -27,8 +27,17 @@ if TYPE_CHECKING:
 
 HISTORY_KEYS = ("epoch", "loss", "value", "criterion")
 
-__all__ = ["HeadTrainingSpec", "TrainedHead", "make_losses", "initialize_head", "predict", "check_trainable",
-           "make_selection", "make_targets", "train_head"]
+__all__ = [
+    "HeadTrainingSpec",
+    "TrainedHead",
+    "check_trainable",
+    "initialize_head",
+    "make_losses",
+    "make_selection",
+    "make_targets",
+    "predict",
+    "train_head",
+]
 
 
 @dataclass(frozen=True)
@@ -61,8 +70,14 @@ class HeadTrainingSpec:
         return self.config.keep if self.epochs is None else "last"
 
 
-def train_head(task: tasks.Task, spec: HeadTrainingSpec, training: tuple[Matrix, Labels],
-               selection: tuple[Matrix, Labels] | None, seed: int, accelerator: str = "cpu") -> TrainedHead:
+def train_head(
+    task: tasks.Task,
+    spec: HeadTrainingSpec,
+    training: tuple[Matrix, Labels],
+    selection: tuple[Matrix, Labels] | None,
+    seed: int,
+    accelerator: str = "cpu",
+) -> TrainedHead:
     """Train a head on cached features.
 
     Parameters
@@ -100,10 +115,13 @@ def train_head(task: tasks.Task, spec: HeadTrainingSpec, training: tuple[Matrix,
     with torch.random.fork_rng(devices=[]):
         head = initialize_head(task, config, matrix, labels, seed)
         model = lightning_module.FrameModel(
-            head, loss,
+            head,
+            loss,
             OptimizerConfig(config.epochs, len(matrix.rows), config.learning_rate, config.schedule, l2=config.l2),
-            selection=None if selection is None else make_selection(
-                task, spec.keep, *selection, copy.deepcopy(loss), spec.on_epoch))
+            selection=None
+            if selection is None
+            else make_selection(task, spec.keep, *selection, copy.deepcopy(loss), spec.on_epoch),
+        )
         prepared = make_targets(task, labels)
         fitted = lightning_module.fit(
             model,
@@ -112,8 +130,9 @@ def train_head(task: tasks.Task, spec: HeadTrainingSpec, training: tuple[Matrix,
         )
     state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
     history = [{name: entry[name] for name in HISTORY_KEYS if name in entry} for entry in fitted.history]
-    return TrainedHead(state, config, task.name, matrix.width, fitted.epoch, history,
-                       time.perf_counter() - started, fitted.stopped)
+    return TrainedHead(
+        state, config, task.name, matrix.width, fitted.epoch, history, time.perf_counter() - started, fitted.stopped
+    )
 
 
 def initialize_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, seed: int) -> modules.Head:
@@ -134,8 +153,10 @@ def check_trainable(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:
     valid = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
     for output in task.outputs:
         if not valid[output.name].any():
-            raise InputError(f"nothing to train {task.name} on: none of the {len(labels)} annotated rows has both "
-                             f"a crop and a {output.name} label")
+            raise InputError(
+                f"nothing to train {task.name} on: none of the {len(labels)} annotated rows has both "
+                f"a crop and a {output.name} label"
+            )
         if output.name == "expr":
             seen = np.unique(labels.targets["expr"][matrix.rows][valid["expr"]])
             if len(seen) < 2:
@@ -151,8 +172,10 @@ def make_losses(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: La
 def make_targets(task: tasks.Task, labels: Labels) -> Targets:
     """Targets and masks of every row of `labels`, as the losses take them."""
     valid = task.valid(labels.targets)
-    return {o.name: (torch.from_numpy(np.ascontiguousarray(labels.targets[o.name])), torch.from_numpy(valid[o.name]))
-            for o in task.outputs}
+    return {
+        o.name: (torch.from_numpy(np.ascontiguousarray(labels.targets[o.name])), torch.from_numpy(valid[o.name]))
+        for o in task.outputs
+    }
 
 
 def _iter_batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int) -> Iterator[tuple]:
@@ -161,8 +184,14 @@ def _iter_batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch:
         yield torch.from_numpy(features), {n: (target[index], valid[index]) for n, (target, valid) in targets.items()}
 
 
-def make_selection(task: tasks.Task, keep: str, matrix: Matrix, labels: Labels, loss: losses.BlockLosses,
-                 on_epoch: Callable[[int, float], bool] | None = None) -> Selection:
+def make_selection(
+    task: tasks.Task,
+    keep: str,
+    matrix: Matrix,
+    labels: Labels,
+    loss: losses.BlockLosses,
+    on_epoch: Callable[[int, float], bool] | None = None,
+) -> Selection:
     """What chooses the epoch on the rows of `matrix`, as `keep` says (see HeadConfig); InputError without a row.
 
     loss: of the fit rows, a copy that training does not touch.
@@ -189,5 +218,10 @@ def make_selection(task: tasks.Task, keep: str, matrix: Matrix, labels: Labels, 
             return -float(loss(torch.from_numpy(logits), targets))
 
     criterion = {"accuracy": metric("accuracy"), "loss": negative_loss}.get(keep)
-    return Selection(lambda _: (torch.from_numpy(block) for _, block in iter_blocks(matrix)), metric(task.metric),
-                     "last" if keep == "last" else "best", on_epoch, criterion)
+    return Selection(
+        lambda _: (torch.from_numpy(block) for _, block in iter_blocks(matrix)),
+        metric(task.metric),
+        "last" if keep == "last" else "best",
+        on_epoch,
+        criterion,
+    )

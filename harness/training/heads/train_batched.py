@@ -38,9 +38,14 @@ if TYPE_CHECKING:
     from harness.data.dataset import Labels
 
 
-def train_heads(task: Task, specs: Sequence[HeadTrainingSpec], training: tuple[Matrix, Labels],
-                   selection: tuple[Matrix, Labels] | None, seed: int,
-                   device: str = "cpu") -> list[TrainedHead | None]:
+def train_heads(
+    task: Task,
+    specs: Sequence[HeadTrainingSpec],
+    training: tuple[Matrix, Labels],
+    selection: tuple[Matrix, Labels] | None,
+    seed: int,
+    device: str = "cpu",
+) -> list[TrainedHead | None]:
     """Train several heads as `train_head` does, reading the features once for all of them.
 
     Parameters
@@ -58,8 +63,10 @@ def train_heads(task: Task, specs: Sequence[HeadTrainingSpec], training: tuple[M
     began = time.perf_counter()
     config, (matrix, labels) = specs[0].config, training
     if any(without_per_head_settings(spec.config) != without_per_head_settings(config) for spec in specs):
-        raise InputError("heads that are trained together differ in more than their rate, l2, epochs, schedule and "
-                         "the epoch they keep")
+        raise InputError(
+            "heads that are trained together differ in more than their rate, l2, epochs, schedule and "
+            "the epoch they keep"
+        )
     for spec in specs:
         check_task_support(spec.config, task)
     check_trainable(task, labels, matrix)
@@ -67,15 +74,27 @@ def train_heads(task: Task, specs: Sequence[HeadTrainingSpec], training: tuple[M
     with torch.random.fork_rng(devices=[]):
         head = initialize_head(task, config, matrix, labels, seed)
     fits = [_HeadProgress(spec, len(matrix.rows)) for spec in specs]
-    choosing = {} if selection is None else {
-        keep: make_selection(task, keep, *selection, copy.deepcopy(loss)) for keep in {spec.keep for spec in specs}}
+    choosing = (
+        {}
+        if selection is None
+        else {
+            keep: make_selection(task, keep, *selection, copy.deepcopy(loss)) for keep in {spec.keep for spec in specs}
+        }
+    )
     place = torch.device(device)
     size = max_ensemble_size(head, place)
-    tiles = [_HeadGroup(make_ensemble(head, [fit.spec.config.l2 for fit in some], loss.to(place), place), some)
-             for some in (fits[start:start + size] for start in range(0, len(fits), size))]
+    tiles = [
+        _HeadGroup(make_ensemble(head, [fit.spec.config.l2 for fit in some], loss.to(place), place), some)
+        for some in (fits[start : start + size] for start in range(0, len(fits), size))
+    ]
     targets = make_targets(task, labels)
-    _train_groups(tiles, head.standardise.to(place), place, choosing,
-           lambda epoch: _iter_batches(matrix, targets, config.batch_size, seed, epoch, place))
+    _train_groups(
+        tiles,
+        head.standardise.to(place),
+        place,
+        choosing,
+        lambda epoch: _iter_batches(matrix, targets, config.batch_size, seed, epoch, place),
+    )
     share = (time.perf_counter() - began) / len(fits)
     return [fit.to_trained_head(task, matrix.width, share) for fit in fits]
 
@@ -103,10 +122,15 @@ class _HeadProgress:
     def is_finished(self) -> bool:
         return self.failed or self.pruned or len(self.history) >= self.spec.length
 
-    def end_epoch(self, loss: float, selection: Selection | None, logits: np.ndarray | None,
-                  state: Callable[[], dict[str, Tensor]]) -> None:
+    def end_epoch(
+        self,
+        loss: float,
+        selection: Selection | None,
+        logits: np.ndarray | None,
+        state: Callable[[], dict[str, Tensor]],
+    ) -> None:
         """Take in what an epoch gave: its mean loss, and the logits [N, C] of the selection rows where there are."""
-        self.failed = not math.isfinite(loss) or logits is not None and not np.isfinite(logits).all()
+        self.failed = not math.isfinite(loss) or (logits is not None and not np.isfinite(logits).all())
         if self.failed:
             return
         self.history.append({"epoch": len(self.history) + 1, "loss": loss})
@@ -125,8 +149,16 @@ class _HeadProgress:
     def to_trained_head(self, task: Task, width: int, seconds: float) -> TrainedHead | None:
         if self.failed:
             return None
-        return TrainedHead({name: value.numpy() for name, value in self.state.items()}, self.spec.config, task.name,
-                           width, self.epoch, self.history, seconds, self.pruned)
+        return TrainedHead(
+            {name: value.numpy() for name, value in self.state.items()},
+            self.spec.config,
+            task.name,
+            width,
+            self.epoch,
+            self.history,
+            seconds,
+            self.pruned,
+        )
 
 
 @dataclass
@@ -176,8 +208,9 @@ def _train_groups(
 
 
 @torch.no_grad()
-def _compute_selection_logits(tiles: list[_HeadGroup], standardise: torch.nn.Module, device: torch.device,
-                      selection: Selection | None) -> list[np.ndarray | None]:
+def _compute_selection_logits(
+    tiles: list[_HeadGroup], standardise: torch.nn.Module, device: torch.device, selection: Selection | None
+) -> list[np.ndarray | None]:
     """For each tile float32 [N, C, J]; the rows are read once for all of them."""
     if selection is None:
         return [None] * len(tiles)
@@ -189,9 +222,12 @@ def _compute_selection_logits(tiles: list[_HeadGroup], standardise: torch.nn.Mod
     return [torch.cat(logits).numpy() for logits in found]
 
 
-def _iter_batches(matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int,
-             device: torch.device) -> Iterator[tuple[Tensor, Targets]]:
+def _iter_batches(
+    matrix: Matrix, targets: Targets, size: int, seed: int, epoch: int, device: torch.device
+) -> Iterator[tuple[Tensor, Targets]]:
     for rows, features in matrix.batches(size, seed, epoch):
         index = torch.from_numpy(np.asarray(rows, np.int64))
-        yield torch.from_numpy(features).to(device), {
-            name: (target[index].to(device), valid[index].to(device)) for name, (target, valid) in targets.items()}
+        yield (
+            torch.from_numpy(features).to(device),
+            {name: (target[index].to(device), valid[index].to(device)) for name, (target, valid) in targets.items()},
+        )

@@ -85,8 +85,9 @@ def load(folder: Path, name: str = DEFAULT_NAME) -> TrainedHead:
     except FileNotFoundError as error:
         raise InputError(f"no trained head in {folder}: {path.name} and {tensors.name} are needed") from error
     except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
-        raise FramelightError(f"the trained head in {folder} is damaged ({error}); run its job again with --force"
-                              ) from error
+        raise FramelightError(
+            f"the trained head in {folder} is damaged ({error}); run its job again with --force"
+        ) from error
 
 
 def _head_paths(folder: Path, name: str) -> tuple[Path, Path]:
@@ -120,13 +121,17 @@ def predict(trained: TrainedHead, features: np.ndarray) -> np.ndarray:
         return np.zeros((0, task.width), np.float32)
     logits = _forward(trained.module, features)
     if not np.isfinite(logits).all():
-        raise FramelightError(f"{int((~np.isfinite(logits)).any(axis=1).sum())} of {len(features)} rows give outputs "
-                              "that are not finite; extract their features again")
+        raise FramelightError(
+            f"{int((~np.isfinite(logits)).any(axis=1).sum())} of {len(features)} rows give outputs "
+            "that are not finite; extract their features again"
+        )
     return task.activate(logits).astype(np.float32)
 
 
 @torch.inference_mode()
 def _forward(head: torch.nn.Module, features: np.ndarray) -> np.ndarray:
-    blocks = [head(torch.from_numpy(np.ascontiguousarray(features[i:i + BLOCK_ROWS], np.float32))).numpy()
-              for i in range(0, len(features), BLOCK_ROWS)]
+    blocks = [
+        head(torch.from_numpy(np.ascontiguousarray(features[i : i + BLOCK_ROWS], np.float32))).numpy()
+        for i in range(0, len(features), BLOCK_ROWS)
+    ]
     return np.concatenate(blocks)

@@ -24,11 +24,13 @@ def draw_confusion_matrix(axes: Axes, counts: np.ndarray, classes: Sequence[str]
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(counts.shape):
         colour = "white" if shares[row, column] > WHITE_TEXT_SHARE else INK if counts[row, column] else PALE
-        axes.text(column, row, format_count(counts[row, column]), ha="center", va="center", fontsize=8.5, color=colour,
-                  **TEXT)
+        axes.text(
+            column, row, format_count(counts[row, column]), ha="center", va="center", fontsize=8.5, color=colour, **TEXT
+        )
     ticks = range(len(classes))
-    axes.set_xticks(ticks, [truncate(name) for name in classes], rotation=40, ha="right", rotation_mode="anchor",
-                    fontsize=9, **TEXT)
+    axes.set_xticks(
+        ticks, [truncate(name) for name in classes], rotation=40, ha="right", rotation_mode="anchor", fontsize=9, **TEXT
+    )
     axes.set_yticks(
         ticks,
         [f"{truncate(name)} ({format_count(total)})" for name, total in zip(classes, counts.sum(axis=1))],

@@ -23,8 +23,13 @@ DIRECTIONS = ((1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -
 """Places that are tried, those beside the lines through a point first."""
 
 
-def label_points(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequence[str], radii: Sequence[float],
-                 first: Sequence[bool]) -> int:
+def label_points(
+    axes: Axes,
+    points: Sequence[tuple[float, float]],
+    labels: Sequence[str],
+    radii: Sequence[float],
+    first: Sequence[bool],
+) -> int:
     """Write each label where there is room, those of `first` before the others; how many were written.
 
     radii: of the marks, in points. The axes keep their limits, and must have them and their place already.
@@ -37,7 +42,7 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequ
     for i in sorted((i for i, label in enumerate(labels) if label), key=lambda i: not first[i]):
         size = _label_size(axes, labels[i])
         for distance in (NEAR, FAR):
-            place = _find_free_box(at[i], (radii[i] + distance) * pixels, size, taken[:i] + taken[i + 1:], box)
+            place = _find_free_box(at[i], (radii[i] + distance) * pixels, size, taken[:i] + taken[i + 1 :], box)
             if place is not None:
                 _draw_label(axes, at[i], place, labels[i], distance == FAR, size)
                 taken.append(place)
@@ -81,14 +86,22 @@ def _boxes_overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def _draw_label(axes: Axes, point: np.ndarray, place: Box, label: str, leads: bool, size: tuple[float, float]
-           ) -> None:
+def _draw_label(axes: Axes, point: np.ndarray, place: Box, label: str, leads: bool, size: tuple[float, float]) -> None:
     from matplotlib.patheffects import withStroke
 
     back = axes.transData.inverted()
     middle = back.transform((place[0] + size[0] / 2, place[1] + size[1] / 2))
-    axes.text(*middle, label, fontsize=FONT_SIZE, color=INK, ha="center", va="center", zorder=6,
-              path_effects=[withStroke(linewidth=HALO_PIXELS * 72 / DPI, foreground="white")], **TEXT)
+    axes.text(
+        *middle,
+        label,
+        fontsize=FONT_SIZE,
+        color=INK,
+        ha="center",
+        va="center",
+        zorder=6,
+        path_effects=[withStroke(linewidth=HALO_PIXELS * 72 / DPI, foreground="white")],
+        **TEXT,
+    )
     if leads:
         x = min(max(point[0], place[0]), place[2])
         y = min(max(point[1], place[1]), place[3])

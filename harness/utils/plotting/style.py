@@ -102,12 +102,21 @@ def label_rows(axes: Axes, rows: Iterable[float], names: Iterable[str], away: fl
     width = axes.get_position().width * axes.figure.get_figwidth()
     axes.yaxis.set_visible(False)
     for row, name in zip(rows, names):
-        axes.text(-away / width, row, name, transform=axes.get_yaxis_transform(), fontsize=size, color=INK, ha="right",
-                  va="center_baseline", **TEXT)
+        axes.text(
+            -away / width,
+            row,
+            name,
+            transform=axes.get_yaxis_transform(),
+            fontsize=size,
+            color=INK,
+            ha="right",
+            va="center_baseline",
+            **TEXT,
+        )
 
 
 def truncate(name: str, most: int = 16) -> str:
-    return name if len(name) <= most else f"{name[:most - 1]}…"
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def format_count(number: int, most: int = 100_000) -> str:
@@ -119,5 +128,10 @@ def save_png(made: Figure, path: Path, **options: Any) -> None:
     """Write a PNG, whole or not at all; the same figure gives the same bytes. A letter that the font lacks is a box."""
     with atomic_write(path) as aside, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        made.savefig(aside, format="png", metadata={"Software": None},
-                     pil_kwargs={"compress_level": COMPRESSION_LEVEL}, **options)
+        made.savefig(
+            aside,
+            format="png",
+            metadata={"Software": None},
+            pil_kwargs={"compress_level": COMPRESSION_LEVEL},
+            **options,
+        )

@@ -21,7 +21,8 @@ LONG_VIDEO_FRAMES = 1200
 
 def nearest_frames(frames: np.ndarray, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
     """For each of at most `MAX_COLUMNS` pixels between two frames: the nearest row of `frames` (ascending), and whether
-    one is near at all."""
+    one is near at all.
+    """
     width = min(last - first + 1, MAX_COLUMNS)
     wanted = first - 0.5 + (np.arange(width) + 0.5) * (last - first + 1) / width
     right = np.searchsorted(frames, wanted).clip(max=len(frames) - 1)
@@ -32,13 +33,14 @@ def nearest_frames(frames: np.ndarray, first: int, last: int) -> tuple[np.ndarra
 
 def show_image(axes: Axes, colours: np.ndarray, first: int, last: int) -> None:
     """An image [rows, columns, 3] between two frames, without an edge; its rows are numbered from 0 at the top."""
-    axes.imshow(colours, aspect="auto", interpolation="nearest",
-                extent=(first - 0.5, last + 0.5, len(colours) - 0.5, -0.5))
+    axes.imshow(
+        colours, aspect="auto", interpolation="nearest", extent=(first - 0.5, last + 0.5, len(colours) - 0.5, -0.5)
+    )
     axes.spines[:].set_visible(False)
 
 
 def draw_strip(axes: Axes, colours: np.ndarray, frames: np.ndarray, first: int, last: int) -> None:
-    """colours [rows, M, 3] at their frames; white where no frame is near."""
+    """Colours [rows, M, 3] at their frames; white where no frame is near."""
     order = np.argsort(frames, kind="stable")
     nearest, near = nearest_frames(frames[order], first, last)
     image = colours[:, order][:, nearest]
@@ -65,8 +67,14 @@ def draw_line(
     order = np.argsort(frames, kind="stable")
     frames, values = frames[order], values[order]
     gaps = np.flatnonzero(np.diff(frames) > neighbor_distance(frames)) + 1
-    axes.plot(np.insert(frames.astype(float), gaps, np.nan), np.insert(values.astype(float), gaps, np.nan),
-              color=colour, linewidth=width, alpha=alpha, solid_capstyle="round")
+    axes.plot(
+        np.insert(frames.astype(float), gaps, np.nan),
+        np.insert(values.astype(float), gaps, np.nan),
+        color=colour,
+        linewidth=width,
+        alpha=alpha,
+        solid_capstyle="round",
+    )
 
 
 def neighbor_distance(frames: np.ndarray) -> float:

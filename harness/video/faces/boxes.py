@@ -38,8 +38,9 @@ def merge_overlapping(boxes: np.ndarray, scores: np.ndarray, hints: np.ndarray |
         if not same[row, kept].any():
             kept.append(row)
     kept.sort(key=lambda row: tuple(boxes[row]))
-    return Faces(boxes[kept], np.asarray(scores, np.float32)[kept],
-                 None if hints is None else np.asarray(hints, np.int64)[kept])
+    return Faces(
+        boxes[kept], np.asarray(scores, np.float32)[kept], None if hints is None else np.asarray(hints, np.int64)[kept]
+    )
 
 
 def _overlaps(boxes: np.ndarray) -> np.ndarray:
@@ -81,7 +82,7 @@ def crop(pixels: np.ndarray, box: np.ndarray, margin: Margin, side: int | None =
     rows = np.clip(np.arange(top, top + cut), 0, pixels.shape[0] - 1)
     columns = np.clip(np.arange(left, left + cut), 0, pixels.shape[1] - 1)
     inside = left >= 0 and top >= 0 and left + cut <= pixels.shape[1] and top + cut <= pixels.shape[0]
-    found = pixels[top:top + cut, left:left + cut] if inside else pixels[rows[:, None], columns]
+    found = pixels[top : top + cut, left : left + cut] if inside else pixels[rows[:, None], columns]
     if side is None or side == cut:
         return np.ascontiguousarray(found)
     return cv2.resize(found, (side, side), interpolation=cv2.INTER_AREA if side < cut else cv2.INTER_CUBIC)

@@ -176,8 +176,9 @@ class _Cascade:
         self._asked = float(stages[-1])
 
     def __call__(self, grey: np.ndarray, smallest: int, largest: int, step: float) -> np.ndarray:
-        boxes, _, sums = self._classifier.detectMultiScale3(grey, step, MIN_NEIGHBORS, 0, (smallest, smallest),
-                                                            (largest, largest), True)
+        boxes, _, sums = self._classifier.detectMultiScale3(
+            grey, step, MIN_NEIGHBORS, 0, (smallest, smallest), (largest, largest), True
+        )
         rows = np.zeros((len(boxes), 6))
         rows[:, :4] = np.reshape(boxes, (-1, 4))
         rows[:, 4] = np.reshape(sums, -1) - self._asked

@@ -72,8 +72,9 @@ class FaceTracker:
         self.turn = 0
         """Frames seen so far."""
 
-    def update(self, frame_number: int, faces: Faces, embeddings: np.ndarray | None = None,
-               known_ids: np.ndarray | None = None) -> np.ndarray:
+    def update(
+        self, frame_number: int, faces: Faces, embeddings: np.ndarray | None = None, known_ids: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return the ids, int64 [K] from 1, of the faces of a frame.
 
         Parameters
@@ -92,8 +93,11 @@ class FaceTracker:
         ids = np.zeros(len(faces), np.int64)
         looks = None if embeddings is None else _normalize(np.asarray(embeddings, np.float64))
         hints = np.zeros(len(faces), np.int64) if faces.hints is None else faces.hints
-        pairs = self._match(faces.boxes, looks) if known_ids is None else \
-            [(track, int(row)) for track in self._tracks for row in np.flatnonzero(known_ids == track.number)]
+        pairs = (
+            self._match(faces.boxes, looks)
+            if known_ids is None
+            else [(track, int(row)) for track in self._tracks for row in np.flatnonzero(known_ids == track.number)]
+        )
         for track, row in pairs:
             self._update_track(track, faces.boxes[row], None if looks is None else looks[row])
             track.hint = int(hints[row])
@@ -101,8 +105,15 @@ class FaceTracker:
         for row in np.flatnonzero(ids == 0):
             self._given += 1
             ids[row] = self._given
-            self._tracks.append(_Track(self._given, frame_number, np.asarray(faces.boxes[row], np.float64),
-                                       None if looks is None else looks[row], int(hints[row])))
+            self._tracks.append(
+                _Track(
+                    self._given,
+                    frame_number,
+                    np.asarray(faces.boxes[row], np.float64),
+                    None if looks is None else looks[row],
+                    int(hints[row]),
+                )
+            )
         for track in sorted(self._tracks, key=lambda track: track.number):
             if track.hits >= self._hits and track.number not in self._lasting:
                 self._lasting[track.number] = len(self._lasting) + 1
@@ -110,12 +121,15 @@ class FaceTracker:
 
     def expected_boxes(self) -> np.ndarray:
         """float32 [K, 5], boxes where faces are expected in the next frame, and the detector's hints."""
-        sought = [[*track.expected(self._frame + 1), track.hint] for track in self._tracks
-                  if self._age(track) <= SEARCH_SECONDS * self._rate]
+        sought = [
+            [*track.expected(self._frame + 1), track.hint]
+            for track in self._tracks
+            if self._age(track) <= SEARCH_SECONDS * self._rate
+        ]
         return np.asarray(sought, np.float32).reshape(-1, 5)
 
     def confirmed_tracks(self) -> dict[int, int]:
-        """id -> what it is called, from 1 without holes, for the tracks that have proved to be a face by now.
+        """Id -> what it is called, from 1 without holes, for the tracks that have proved to be a face by now.
 
         Rows of other ids are mistakes of the detector, or too young. Names never change.
         """
@@ -139,15 +153,20 @@ class FaceTracker:
             cost += APPEARANCE_WEIGHT * self._dissimilarity(looks)
         cost[(distance > reach) | (resized > MAX_LOG_RESIZE)] = FORBIDDEN_COST
         rows, columns = linear_sum_assignment(cost)
-        return [(self._tracks[row], int(column)) for row, column in zip(rows, columns)
-                if cost[row, column] < FORBIDDEN_COST]
+        return [
+            (self._tracks[row], int(column)) for row, column in zip(rows, columns) if cost[row, column] < FORBIDDEN_COST
+        ]
 
     def _dissimilarity(self, looks: np.ndarray) -> np.ndarray:
         """[tracks, K], 0 for changes as they are usual from frame to frame, 1 for another person's."""
         if self._usual is None:
             return np.zeros((len(self._tracks), len(looks)))
-        change = np.array([np.zeros(len(looks)) if track.appearance is None else 1 - looks @ track.appearance
-                           for track in self._tracks])
+        change = np.array(
+            [
+                np.zeros(len(looks)) if track.appearance is None else 1 - looks @ track.appearance
+                for track in self._tracks
+            ]
+        )
         return np.clip((change / max(self._usual, 1e-6) - 1) / APPEARANCE_RANGE, 0, 1)
 
     def _update_track(self, track: _Track, box: np.ndarray, looks: np.ndarray | None) -> None:

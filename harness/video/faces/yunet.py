@@ -27,12 +27,14 @@ class YuNetDetector:
             raise InputError(f"the detector {path} cannot be read: {error.strerror}") from error
         self.identity = f"yunet {hashlib.sha256(content).hexdigest()}, OpenCV {cv2.__version__}, smallest {smallest}"
         try:
-            self._network = cv2.FaceDetectorYN.create("onnx", np.frombuffer(content, np.uint8), np.empty(0, np.uint8),
-                                                      (320, 320), CONFIDENT_SCORE)
+            self._network = cv2.FaceDetectorYN.create(
+                "onnx", np.frombuffer(content, np.uint8), np.empty(0, np.uint8), (320, 320), CONFIDENT_SCORE
+            )
             self(np.zeros((320, 320, 3), np.uint8))
         except cv2.error as error:
-            raise InputError(f"{path} is no YuNet model that OpenCV {cv2.__version__} can run "
-                             f"({str(error.err or error).strip()})") from error
+            raise InputError(
+                f"{path} is no YuNet model that OpenCV {cv2.__version__} can run ({str(error.err or error).strip()})"
+            ) from error
 
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
         height, width = pixels.shape[:2]

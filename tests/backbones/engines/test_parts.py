@@ -74,9 +74,16 @@ def test_a_kept_file_is_made_again_when_it_is_of_other_facts(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
 
 
-@pytest.mark.parametrize("damage", [
-    lambda path: path.write_bytes(b"valuf 1"), lambda path: path.write_bytes(b""), lambda path: path.unlink(),
-    lambda path: path.with_name("card.json").write_text("{"), lambda path: path.with_name("card.json").unlink()])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b"valuf 1"),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.unlink(),
+        lambda path: path.with_name("card.json").write_text("{"),
+        lambda path: path.with_name("card.json").unlink(),
+    ],
+)
 def test_a_kept_file_that_is_damaged_is_made_again(tmp_path, damage):
     def make(path):
         path.write_bytes(b"value 1")

@@ -39,10 +39,14 @@ def test_an_unknown_engine_is_named(backbone, tmp_path):
         open_engine("onnxrutime", backbone, tmp_path, BATCH)
 
 
-@pytest.mark.parametrize("name, precision, message", [
-    ("torch", "bf17", r"unknown precision 'bf17'; did you mean bf16"),
-    ("onnxruntime", "bf16", r"onnxruntime does not compute in bf16; use torch channels-last or"),
-    ("torch", "fp16", r"torch does not compute in fp16; use ")])
+@pytest.mark.parametrize(
+    "name, precision, message",
+    [
+        ("torch", "bf17", r"unknown precision 'bf17'; did you mean bf16"),
+        ("onnxruntime", "bf16", r"onnxruntime does not compute in bf16; use torch channels-last or"),
+        ("torch", "fp16", r"torch does not compute in fp16; use "),
+    ],
+)
 def test_a_precision_that_it_does_not_have(backbone, tmp_path, name, precision, message):
     with pytest.raises(BackboneError, match=message):
         open_engine(name, backbone, tmp_path, BATCH, precision)
@@ -100,8 +104,12 @@ def test_what_was_measured_is_remembered_and_followed(backbone, own_cache, logge
     assert len(logged) == 1 and "crops a second" in logged[0]
     assert "batch 4" in key and "2 workers" in key and torch.__version__.split("+")[0] in key
 
-    for rates, expected in [((100, 50), "torch channels-last"), ((100, 97.5), "onnxruntime"),
-                            ((100, 96.5), "torch channels-last"), ((0, 1), "onnxruntime")]:
+    for rates, expected in [
+        ((100, 50), "torch channels-last"),
+        ((100, 97.5), "onnxruntime"),
+        ((100, 96.5), "torch channels-last"),
+        ((0, 1), "onnxruntime"),
+    ]:
         kept = dict(zip(("torch channels-last", "onnxruntime"), rates))
         rewrite(own_cache / "choices.json", lambda facts, kept=kept: facts.update({key: kept}))
         assert select_engine(backbone, own_cache, BATCH, WORKERS, SOME) == expected

@@ -42,9 +42,15 @@ def test_what_is_wrong_ends_with_2(weights, tmp_path, capsys):
 
 
 def test_figures_of_a_card_are_a_line_each_to_four_digits(tmp_path, capsys):
-    backbones.save_checkpoint(tmp_path / "artifacts/backbones/mine", backbones.build("tiny_resnet", seed=1), {
-        "metrics": {"expression_macro_f1": 0.829907013804901, "images_per_second": 1234.5678}, "parent": None,
-        "recipe": {"expressions": {"schedule": {"epochs": 3}, "weight_limit": 20.0}}})
+    backbones.save_checkpoint(
+        tmp_path / "artifacts/backbones/mine",
+        backbones.build("tiny_resnet", seed=1),
+        {
+            "metrics": {"expression_macro_f1": 0.829907013804901, "images_per_second": 1234.5678},
+            "parent": None,
+            "recipe": {"expressions": {"schedule": {"epochs": 3}, "weight_limit": 20.0}},
+        },
+    )
     assert main(["backbones", "mine", "--store", str(tmp_path)]) == 0
     shown = dict(re.split("  +", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert shown["metrics.expression macro f1"] == "0.8299" and shown["metrics.images per second"] == "1,235"

@@ -43,10 +43,12 @@ PAYLOADS = {
     "torch.serialization.load": lambda marker: Call(torch.load, str(marker)),
     "torch.hub.load": lambda marker: Call(torch.hub.load, str(marker), "x"),
     "torch.storage._load_from_bytes": lambda marker: Call(
-        torch.storage._load_from_bytes, pickled(Call(os.system, touch(marker)))),
+        torch.storage._load_from_bytes, pickled(Call(os.system, touch(marker)))
+    ),
     "timm.models._hub.load_custom_from_hf": lambda marker: Call(_named("timm.models._hub", "load_custom_from_hf"), "x"),
     "torch.nn.modules.module.register_module_forward_hook": lambda marker: Call(
-        nn.modules.module.register_module_forward_hook, print),
+        nn.modules.module.register_module_forward_hook, print
+    ),
 }
 LIVE = ("posix.system", "subprocess.Popen", "builtins.eval", "builtins.exec", "io.open")
 """Of these the test shows that unpickling the same file does run them."""
@@ -69,8 +71,14 @@ def in_module_legacy(payload, path):
 
 
 def in_lightning(payload, path):
-    torch.save({"state_dict": OrderedDict(w=torch.ones(2)), "pytorch-lightning_version": "2.6.0",
-                "callbacks": {"EarlyStopping": {"best": payload}}}, path)
+    torch.save(
+        {
+            "state_dict": OrderedDict(w=torch.ones(2)),
+            "pytorch-lightning_version": "2.6.0",
+            "callbacks": {"EarlyStopping": {"best": payload}},
+        },
+        path,
+    )
 
 
 PLACES = {
@@ -78,7 +86,10 @@ PLACES = {
     "legacy": lambda payload, path: torch.save(payload, path, _use_new_zipfile_serialization=False),
     "pickle": lambda payload, path: path.write_bytes(pickled(payload)),
     "state dict": lambda payload, path: torch.save({"conv.weight": torch.ones(3), "conv.bias": payload}, path),
-    "module": in_module, "module, legacy": in_module_legacy, "lightning": in_lightning}
+    "module": in_module,
+    "module, legacy": in_module_legacy,
+    "lightning": in_lightning,
+}
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
@@ -136,40 +147,57 @@ def raw(marker):
     doubled = b"]" + b"2\x86" * 60
     deep = b"(" * 100_000 + b"t" * 100_000
     return {
-        "global, protocol 0": (b"cos\nsystem\n(S\"" + shell + b"\"\ntR.", "contains os.system"),
-        "inst": (b"(S\"" + shell + b"\"\nios\nsystem\n.", "contains os.system"),
-        "obj": (b"(cos\nsystem\nS\"" + shell + b"\"\no.", "contains os.system"),
-        "newobj": (b"\x80\x02cos\nsystem\nS\"" + shell + b"\"\n\x85\x81.", "contains os.system"),
-        "a name with dots": (b"\x80\x04\x8c\x1btorch.nn.modules.activation\x8c\x0etorch.hub.load\x93.",
-                             "torch.nn.modules.activation.torch.hub.load"),
-        "a name that looks like a layer": (b"\x80\x02ctorch.nn.modules.linear\ntorch.os.system\n)R.",
-                                           "torch.nn.modules.linear.torch.os.system"),
+        "global, protocol 0": (b'cos\nsystem\n(S"' + shell + b'"\ntR.', "contains os.system"),
+        "inst": (b'(S"' + shell + b'"\nios\nsystem\n.', "contains os.system"),
+        "obj": (b'(cos\nsystem\nS"' + shell + b'"\no.', "contains os.system"),
+        "newobj": (b'\x80\x02cos\nsystem\nS"' + shell + b'"\n\x85\x81.', "contains os.system"),
+        "a name with dots": (
+            b"\x80\x04\x8c\x1btorch.nn.modules.activation\x8c\x0etorch.hub.load\x93.",
+            "torch.nn.modules.activation.torch.hub.load",
+        ),
+        "a name that looks like a layer": (
+            b"\x80\x02ctorch.nn.modules.linear\ntorch.os.system\n)R.",
+            "torch.nn.modules.linear.torch.os.system",
+        ),
         "a name that is no text": (b"\x80\x04K\x01K\x02\x93.", "a name that is no text"),
         "a name without end": (b"\x80\x04" + doubled + b"\x8c\x01n\x93.", "a name that is no text"),
         "a name as deep as the stack": (b"\x80\x04" + deep + b"\x8c\x01n\x93.", "a name that is no text"),
-        "an encoding without end": (b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00a" + doubled + b"\x86R.",
-                                    "something else where a text belongs"),
-        "a layout without end": (b"\x80\x02ctorch.serialization\n_get_layout\n" + doubled + b"\x85R.",
-                                 "something else where a text belongs"),
-        "a type without end": (b"\x80\x02cnumpy\ndtype\n" + doubled + b"\x85R.",
-                               "something else where a text belongs"),
-        "a function without end": (b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n" + doubled + b"K\x00K\x00\x87R.",
-                                   "rebuilt by no function"),
-        "attributes set on a class": (linear + b"}S'__init__'\ncos\nsystem\nsb.",
-                                      "os.system, attributes set on torch.nn.modules.linear.Linear"),
+        "an encoding without end": (
+            b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00a" + doubled + b"\x86R.",
+            "something else where a text belongs",
+        ),
+        "a layout without end": (
+            b"\x80\x02ctorch.serialization\n_get_layout\n" + doubled + b"\x85R.",
+            "something else where a text belongs",
+        ),
+        "a type without end": (b"\x80\x02cnumpy\ndtype\n" + doubled + b"\x85R.", "something else where a text belongs"),
+        "a function without end": (
+            b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n" + doubled + b"K\x00K\x00\x87R.",
+            "rebuilt by no function",
+        ),
+        "attributes set on a class": (
+            linear + b"}S'__init__'\ncos\nsystem\nsb.",
+            "os.system, attributes set on torch.nn.modules.linear.Linear",
+        ),
         "state of a class": (linear + b"(N}S'forward'\nI1\nstb.", "attributes set on torch.nn.modules.linear.Linear"),
         "call of a layer": (linear + b"(I2\nI2\ntR.", "a call of torch.nn.modules.linear.Linear"),
         "call of an instance": (b"\x80\x02" + linear + b")\x81)R.", "a call of something that is no name"),
         "extension": (b"\x80\x02\x82\x01.", "an opcode that no file of weights has"),
-        "bytes of another encoding": (b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x05\x00\x00\x00rot13\x86R.",
-                                      "bytes in the encoding rot13"),
-        "numpy objects": (b"\x80\x02cnumpy\ndtype\nX\x02\x00\x00\x00O8\x85R.",
-                          "numpy values that are not plain numbers"),
+        "bytes of another encoding": (
+            b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x05\x00\x00\x00rot13\x86R.",
+            "bytes in the encoding rot13",
+        ),
+        "numpy objects": (
+            b"\x80\x02cnumpy\ndtype\nX\x02\x00\x00\x00O8\x85R.",
+            "numpy values that are not plain numbers",
+        ),
         "array of objects": (pickled(np.array([print], object)), "numpy"),
         "a key as deep as the stack": (b"}" + deep + b"I1\ns.", "a tuple as a key"),
-        "empty stack": (b"\x80\x020.", "damaged"), "no mark": (b"\x80\x02t.", "damaged"),
+        "empty stack": (b"\x80\x020.", "damaged"),
+        "no mark": (b"\x80\x02t.", "damaged"),
         "a memo that is not": (b"\x80\x02h\x07.", "damaged"),
-        "a text as long as memory": (b"\x80\x04\x8d" + (2**62).to_bytes(8, "little") + b"x.", "damaged")}
+        "a text as long as memory": (b"\x80\x04\x8d" + (2**62).to_bytes(8, "little") + b"x.", "damaged"),
+    }
 
 
 @pytest.mark.parametrize("case", raw(Path("marker")))
@@ -219,15 +247,21 @@ NESTED = b")" + b"\x85" * 100_000
 DOUBLED = b")" + b"q\x00h\x00\x86" * 60
 
 
-@pytest.mark.parametrize("data, expected", [
-    (b"}" + NESTED + b"K\x01s.", "a tuple as a key"), (b"}(" + NESTED + b"K\x01u.", "a tuple as a key"),
-    (b"c__builtin__\nset\n](" + NESTED + b"e\x85R.", "nested without end"),
-    (DOUBLED + b")R.", "a call of something that is no name"), (DOUBLED + b")\x81.", "that is no name"),
-    (b"ctorch.serialization\n_get_layout\n" + DOUBLED + b"\x85R.", "where a text belongs"),
-    (b"ctorch\nSize\n" + DOUBLED + b"\x85R.", "nested without end"),
-    (b"ctorch\nTensor\nJ\xff\xff\xff\x7f\x85R.", "a call of torch.Tensor"),
-    (b"c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R.", "builtins.bytearray"),
-    (b"]q\x00h\x00a.", "no network")])
+@pytest.mark.parametrize(
+    "data, expected",
+    [
+        (b"}" + NESTED + b"K\x01s.", "a tuple as a key"),
+        (b"}(" + NESTED + b"K\x01u.", "a tuple as a key"),
+        (b"c__builtin__\nset\n](" + NESTED + b"e\x85R.", "nested without end"),
+        (DOUBLED + b")R.", "a call of something that is no name"),
+        (DOUBLED + b")\x81.", "that is no name"),
+        (b"ctorch.serialization\n_get_layout\n" + DOUBLED + b"\x85R.", "where a text belongs"),
+        (b"ctorch\nSize\n" + DOUBLED + b"\x85R.", "nested without end"),
+        (b"ctorch\nTensor\nJ\xff\xff\xff\x7f\x85R.", "a call of torch.Tensor"),
+        (b"c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R.", "builtins.bytearray"),
+        (b"]q\x00h\x00a.", "no network"),
+    ],
+)
 def test_what_the_loader_of_torch_would_hash_print_or_allocate_without_end(data, expected, tmp_path):
     """All in opcodes and globals that `torch.load(weights_only=True)` reads."""
     assert expected in refused(archive(tmp_path / "net.pt", b"\x80\x02" + data), tmp_path)

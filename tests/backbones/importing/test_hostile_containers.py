@@ -10,10 +10,12 @@ from tests.helpers.hostile_checkpoints import Call, Kept, archive, pickled, refu
 
 
 def test_an_archive_that_unpacks_to_more_than_it_is(tmp_path):
-    tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", 10**6), 0, (10**6,), (1,), False,
-                  OrderedDict())
-    path = archive(tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(4 * 10**6)},
-                   compression=zipfile.ZIP_DEFLATED)
+    tensor = Call(
+        torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", 10**6), 0, (10**6,), (1,), False, OrderedDict()
+    )
+    path = archive(
+        tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(4 * 10**6)}, compression=zipfile.ZIP_DEFLATED
+    )
     assert path.stat().st_size < 10**5 and "is compressed" in refused(path, tmp_path)
 
 
@@ -35,8 +37,9 @@ def test_entries_whose_names_differ_in_case_alone(tmp_path):
 
 @pytest.mark.parametrize("numel", [5, 10**6])
 def test_storages_that_claim_more_than_is_there(numel, tmp_path):
-    tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", numel), 0, (4,), (1,), False,
-                  OrderedDict())
+    tensor = Call(
+        torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", numel), 0, (4,), (1,), False, OrderedDict()
+    )
     path = archive(tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(16)})
     assert f"holds 16 bytes for {numel} numbers" in refused(path, tmp_path)
     legacy = b"".join(map(pickled, (0x1950A86A20F9469CFC6C, 1001, {}, {"w": tensor}, ["0"])))
@@ -51,13 +54,35 @@ def test_storages_are_looked_for_in_the_file_alone(key, tmp_path):
     assert said.isprintable() and ("are absent" in said or "bytes for 4 numbers" in said)
 
 
-@pytest.mark.parametrize("numel, offset, shape, stride", [
-    (4, 0, (5,), (1,)), (4, 1, (4,), (1,)), (4, 0, (2, 2), (3, 1)), (4, 0, (2**40,), (0,)), (4, -1, (2,), (1,)),
-    (4, 0, (-4,), (1,)), (4, 0, (2,), (-1,)), (4, 0, (4,), ()), (4, 0, (2**62, 2**62), (1, 1)), (4, 0, (1.5,), (1,)),
-    (5, 0, (5,), (1,)), (2**60, 0, (4,), (1,)), (-1, 0, (1,), (1,)), (4, 0, (1,) * 40, (1,) * 40)])
+@pytest.mark.parametrize(
+    "numel, offset, shape, stride",
+    [
+        (4, 0, (5,), (1,)),
+        (4, 1, (4,), (1,)),
+        (4, 0, (2, 2), (3, 1)),
+        (4, 0, (2**40,), (0,)),
+        (4, -1, (2,), (1,)),
+        (4, 0, (-4,), (1,)),
+        (4, 0, (2,), (-1,)),
+        (4, 0, (4,), ()),
+        (4, 0, (2**62, 2**62), (1, 1)),
+        (4, 0, (1.5,), (1,)),
+        (5, 0, (5,), (1,)),
+        (2**60, 0, (4,), (1,)),
+        (-1, 0, (1,), (1,)),
+        (4, 0, (1,) * 40, (1,) * 40),
+    ],
+)
 def test_tensors_beyond_their_storage(numel, offset, shape, stride, tmp_path):
-    tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", numel), offset, shape, stride, False,
-                  OrderedDict())
+    tensor = Call(
+        torch._utils._rebuild_tensor_v2,
+        Kept(torch.FloatStorage, "0", numel),
+        offset,
+        shape,
+        stride,
+        False,
+        OrderedDict(),
+    )
     path = archive(tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(16)})
     said = refused(path, tmp_path)
     assert "_rebuild_tensor_v2 is called wrongly" in said or "cannot be read as a file of torch.save" in said
@@ -68,7 +93,8 @@ def test_numbers_of_a_tensor_that_are_none_and_without_end(tmp_path):
     for _ in range(60):
         endless = (endless, endless)
     for offset, shape in ((endless, (4,)), (0, (endless,))):
-        tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", 4), offset, shape, (1,), False,
-                      OrderedDict())
+        tensor = Call(
+            torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", 4), offset, shape, (1,), False, OrderedDict()
+        )
         path = archive(tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(16)})
         assert "offset, shape or stride is none" in refused(path, tmp_path)

@@ -20,6 +20,7 @@ HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 @pytest.fixture
 def imported(tmp_path):
     """Imports a file as `mine` into tmp_path/entries and loads the entry."""
+
     def imported(path, **options):
         folder = backbones.import_file(path, "mine", tmp_path / "entries", **options)
         assert folder == tmp_path / "entries" / "mine"
@@ -38,16 +39,22 @@ def assert_same(network, path):
     np.testing.assert_allclose(scores.numpy(), expected["scores"], rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("release, file, size, architecture, labels", [
-    ("timm==0.4.5", "enet_b0_8.pt", 224, "efficientnet_b0", AFFECTNET),
-    pytest.param("timm==0.4.12", "enet_b0_8_va_mtl.pt", 224, "efficientnet_b0", AFFECT, marks=pytest.mark.slow),
-    ("timm==0.4.12", "mobilenet.pt", 224, "mobilenet_v3", ()),
-    pytest.param("timm==0.6.13", "enet_b2_7.pt", 260, "efficientnet_b2", SEVEN, marks=pytest.mark.slow),
-    ("timm==0.6.13", "padded.pt", 224, "timm:efficientnet_b0", AFFECTNET),
-    pytest.param("timm==0.9.16", "enet_b2_8.pt", 260, "efficientnet_b2", AFFECTNET, marks=pytest.mark.slow),
-    pytest.param("timm==0.9.16", "vit_8.pt", 224, "timm:vit_tiny_patch16_224", AFFECTNET, marks=pytest.mark.slow),
-    pytest.param("timm==0.9.16", "mobilevit_va_mtl.pt", 224, "timm:mobilevitv2_150", AFFECT, marks=pytest.mark.slow),
-    ("timm", "enet_b0_7_va.pt", 224, "efficientnet_b0", (*SEVEN, "Valence", "Arousal"))])
+@pytest.mark.parametrize(
+    "release, file, size, architecture, labels",
+    [
+        ("timm==0.4.5", "enet_b0_8.pt", 224, "efficientnet_b0", AFFECTNET),
+        pytest.param("timm==0.4.12", "enet_b0_8_va_mtl.pt", 224, "efficientnet_b0", AFFECT, marks=pytest.mark.slow),
+        ("timm==0.4.12", "mobilenet.pt", 224, "mobilenet_v3", ()),
+        pytest.param("timm==0.6.13", "enet_b2_7.pt", 260, "efficientnet_b2", SEVEN, marks=pytest.mark.slow),
+        ("timm==0.6.13", "padded.pt", 224, "timm:efficientnet_b0", AFFECTNET),
+        pytest.param("timm==0.9.16", "enet_b2_8.pt", 260, "efficientnet_b2", AFFECTNET, marks=pytest.mark.slow),
+        pytest.param("timm==0.9.16", "vit_8.pt", 224, "timm:vit_tiny_patch16_224", AFFECTNET, marks=pytest.mark.slow),
+        pytest.param(
+            "timm==0.9.16", "mobilevit_va_mtl.pt", 224, "timm:mobilevitv2_150", AFFECT, marks=pytest.mark.slow
+        ),
+        ("timm", "enet_b0_7_va.pt", 224, "efficientnet_b0", (*SEVEN, "Valence", "Arousal")),
+    ],
+)
 def test_whole_networks_of_timm(releases, imported, release, file, size, architecture, labels):
     path = releases.file(release, file)
     network = imported(path)
@@ -70,8 +77,11 @@ def test_mobilefacenet_of_emotiefflib(releases, imported, file):
 
 
 def test_whole_networks_in_the_format_before_torch_1_6_say_what_to_do(releases, imported):
-    with pytest.raises(BackboneError, match=r"before torch 1.6; load it with the versions that wrote it and save its "
-                                            r"state dict: torch.save\(model.state_dict\(\), FILE\)"):
+    with pytest.raises(
+        BackboneError,
+        match=r"before torch 1.6; load it with the versions that wrote it and save its "
+        r"state dict: torch.save\(model.state_dict\(\), FILE\)",
+    ):
         imported(releases.file("timm==0.6.13", "enet_b0_8.legacy"))
 
 
@@ -102,8 +112,11 @@ def test_a_classifier_whose_output_is_no_logits_is_refused(releases, imported):
 
 def test_the_wrong_architecture_lists_the_first_tensors(releases, imported, tmp_path):
     path = releases.file("timm==0.6.13", "small.pt")
-    with pytest.raises(BackboneError, match=r"weights of mobilenet_v3: \d+ tensors do not fit \(conv_stem.weight: "
-                                            "32x3x3x3 in the file, 16x3x3x3 expected; bn1.weight"):
+    with pytest.raises(
+        BackboneError,
+        match=r"weights of mobilenet_v3: \d+ tensors do not fit \(conv_stem.weight: "
+        "32x3x3x3 in the file, 16x3x3x3 expected; bn1.weight",
+    ):
         imported(path, architecture="mobilenet_v3")
     with pytest.raises(BackboneError, match="unknown architecture 'mobilenet_v9'; did you mean mobilenet"):
         imported(path, architecture="mobilenet_v9")

@@ -41,9 +41,12 @@ WRITERS = {
     "data parallel": lambda state, path: torch.save({f"module.{name}": t for name, t in state.items()}, path),
     "compiled, in a model": lambda state, path: torch.save({f"_orig_mod.model.{k}": t for k, t in state.items()}, path),
     "a training's": lambda state, path: torch.save(
-        {"epoch": 3, "state_dict": OrderedDict(state), "optimizer": {"state": {0: {"step": torch.ones(1)}}}}, path),
-    "with parameters": lambda state, path: torch.save({name: nn.Parameter(tensor) if tensor.is_floating_point()
-                                                       else tensor for name, tensor in state.items()}, path)}
+        {"epoch": 3, "state_dict": OrderedDict(state), "optimizer": {"state": {0: {"step": torch.ones(1)}}}}, path
+    ),
+    "with parameters": lambda state, path: torch.save(
+        {name: nn.Parameter(tensor) if tensor.is_floating_point() else tensor for name, tensor in state.items()}, path
+    ),
+}
 
 
 @pytest.mark.parametrize("form", WRITERS)
@@ -100,8 +103,14 @@ def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path, logged)
     targets = {"class": (torch.arange(24) % 3, torch.ones(24, dtype=torch.bool))}
     values = iter((0.2, 0.9, 0.5))
     losses = BlockLosses({"class": CrossEntropy(np.ones(3))}, {"class": slice(0, 3)})
-    model = FrameModel(nn.Linear(3, 3), losses, OptimizerConfig(3, 24, 1e-2), tiny, "scores",
-                       Selection(lambda part: [pixels[part.index::part.of]], lambda logits: next(values)))
+    model = FrameModel(
+        nn.Linear(3, 3),
+        losses,
+        OptimizerConfig(3, 24, 1e-2),
+        tiny,
+        "scores",
+        Selection(lambda part: [pixels[part.index :: part.of]], lambda logits: next(values)),
+    )
     fitted = fit(model, lambda epoch, part: [(pixels, targets)], checkpoint=tmp_path / "last.ckpt")
     assert fitted.epoch == 2
     backbones.import_file(tmp_path / "last.ckpt", "mine", entries)
@@ -115,31 +124,57 @@ def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path, logged)
 
 def test_a_checkpoint_with_hyperparameters(state, entries, tmp_path):
     """What Lightning and people put beside the weights: dictionaries of its own, numpy numbers, paths, partials."""
-    beside = {"hyper_parameters": AttributeDict(lr=np.float32(1e-3), rates=np.float64(2), path=Path("a")),
-              "arguments": argparse.Namespace(device=torch.device("cpu"), kind=torch.float16, known=frozenset({1})),
-              "make": functools.partial(nn.Linear, 2), "counts": defaultdict(list, a=[1]), "bytes": b"abc"}
+    beside = {
+        "hyper_parameters": AttributeDict(lr=np.float32(1e-3), rates=np.float64(2), path=Path("a")),
+        "arguments": argparse.Namespace(device=torch.device("cpu"), kind=torch.float16, known=frozenset({1})),
+        "make": functools.partial(nn.Linear, 2),
+        "counts": defaultdict(list, a=[1]),
+        "bytes": b"abc",
+    }
     torch.save({"state_dict": state, "pytorch-lightning_version": "2.6.0", **beside}, tmp_path / "last.ckpt")
     backbones.import_file(tmp_path / "last.ckpt", "mine", entries, classes=CLASSES)
     assert backbones.read_card(entries / "mine")["file_format"] == "Lightning checkpoint"
 
 
 def test_a_checkpoint_says_what_its_backbone_is(tiny, state, entries, tmp_path):
-    about = {"architecture": "tiny_mobilenet", "classes": list(CLASSES),
-             "preprocessing": {**tiny.spec.preprocessing.as_dict(), "mean": [0.25, 0.5, 0.75]}}
-    torch.save({"state_dict": {f"backbone.network.{name}": tensor for name, tensor in state.items()},
-                "pytorch-lightning_version": "2.6.0", "framelight": {"backbone": about}}, tmp_path / "last.ckpt")
+    about = {
+        "architecture": "tiny_mobilenet",
+        "classes": list(CLASSES),
+        "preprocessing": {**tiny.spec.preprocessing.as_dict(), "mean": [0.25, 0.5, 0.75]},
+    }
+    torch.save(
+        {
+            "state_dict": {f"backbone.network.{name}": tensor for name, tensor in state.items()},
+            "pytorch-lightning_version": "2.6.0",
+            "framelight": {"backbone": about},
+        },
+        tmp_path / "last.ckpt",
+    )
     backbones.import_file(tmp_path / "last.ckpt", "mine", entries)
     loaded = backbones.load("mine", entries)
     assert loaded.score_labels == CLASSES and loaded.spec.preprocessing.mean == (0.25, 0.5, 0.75)
 
 
-@pytest.mark.parametrize("preprocessing, message", [
-    ({"input_size": 10**9}, "input size"), ({"input_size": "64"}, "input size"), ({"std": [1.0, 0.0, 1.0]}, "positive"),
-    ({"mean": [0.5, 0.5]}, "three numbers"), ({"mean": ["0", 0.5, 0.5]}, "three numbers")])
+@pytest.mark.parametrize(
+    "preprocessing, message",
+    [
+        ({"input_size": 10**9}, "input size"),
+        ({"input_size": "64"}, "input size"),
+        ({"std": [1.0, 0.0, 1.0]}, "positive"),
+        ({"mean": [0.5, 0.5]}, "three numbers"),
+        ({"mean": ["0", 0.5, 0.5]}, "three numbers"),
+    ],
+)
 def test_pixels_that_cannot_be_are_refused(preprocessing, message, tiny, state, entries, tmp_path):
     about = {**tiny.about(), "preprocessing": {**tiny.spec.preprocessing.as_dict(), **preprocessing}}
-    torch.save({"state_dict": {f"backbone.network.{name}": tensor for name, tensor in state.items()},
-                "pytorch-lightning_version": "2.6.0", "framelight": {"backbone": about}}, tmp_path / "last.ckpt")
+    torch.save(
+        {
+            "state_dict": {f"backbone.network.{name}": tensor for name, tensor in state.items()},
+            "pytorch-lightning_version": "2.6.0",
+            "framelight": {"backbone": about},
+        },
+        tmp_path / "last.ckpt",
+    )
     with pytest.raises(BackboneError, match=message):
         backbones.import_file(tmp_path / "last.ckpt", "mine", entries)
     assert not entries.exists()
@@ -155,8 +190,10 @@ def test_which_of_two_paddings_was_taken_is_said_whichever_it_is(entries, tmp_pa
 
 
 def test_half_precision_becomes_single(tiny, state, entries, tmp_path):
-    torch.save({name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()},
-               tmp_path / "w.pt")
+    torch.save(
+        {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()},
+        tmp_path / "w.pt",
+    )
     backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
     loaded = backbones.load("mine", entries)
     assert all(tensor.dtype == state[name].dtype for name, tensor in loaded.network.state_dict().items())
@@ -171,8 +208,18 @@ def test_files_from_before_batches_were_counted(tiny, state, entries, tmp_path):
 
 def test_views_and_shared_storages(tmp_path):
     whole = torch.arange(12.0).reshape(3, 4)
-    torch.save({"t": whole.T, "row": whole[1], "part": whole[1:, ::2], "none": torch.empty(0), "one": torch.tensor(7),
-                "flags": torch.tensor([True, False]), "b": torch.ones(2, dtype=torch.bfloat16)}, tmp_path / "w.pt")
+    torch.save(
+        {
+            "t": whole.T,
+            "row": whole[1],
+            "part": whole[1:, ::2],
+            "none": torch.empty(0),
+            "one": torch.tensor(7),
+            "flags": torch.tensor([True, False]),
+            "b": torch.ones(2, dtype=torch.bfloat16),
+        },
+        tmp_path / "w.pt",
+    )
     for form in (True, False):
         torch.save(torch.load(tmp_path / "w.pt"), tmp_path / "again.pt", _use_new_zipfile_serialization=form)
         found = read_torch_file(tmp_path / "again.pt")
@@ -182,8 +229,9 @@ def test_views_and_shared_storages(tmp_path):
 
 def test_numbers_of_a_machine_of_the_other_byte_order(tmp_path):
     numbers = torch.arange(4.0)
-    tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", 4), 0, (2, 2), (2, 1), False,
-                  OrderedDict())
+    tensor = Call(
+        torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", 4), 0, (2, 2), (2, 1), False, OrderedDict()
+    )
     for order, data in ((b"little", numbers.numpy().tobytes()), (b"big", numbers.numpy().byteswap().tobytes())):
         path = archive(tmp_path / "w.pt", pickled({"w": tensor}), {"0": data}, order)
         assert torch.equal(read_torch_file(path).state["w"], numbers.reshape(2, 2))

@@ -18,14 +18,21 @@ def altered(state, change):
     return state
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda s: s.pop("fold.0.weight"), r"1 tensor does not fit \(fold.0.weight: absent in the file, 160x1x4x4"),
-    (lambda s: s.update(more=torch.ones(3)), r"\(more: 3 in the file, absent expected"),
-    (lambda s: s.update({"body.0.0.weight": torch.ones(24, 1, 5, 5)}), r"body.0.0.weight: 24x1x5x5 in the file"),
-    (lambda s: s.update({"classifier.bias": torch.ones(4)}), r"classifier.bias: 4 in the file, 3 expected"),
-    (lambda s: s.pop("classifier.bias"), r"classifier.bias: absent in the file, 3 expected"),
-    (lambda s: s.update({"classifier.weight": torch.ones(3, 64)}), r"classifier.weight: 3x64 in the file, 3x128 exp"),
-    (lambda s: s["fold.0.weight"].fill_(float("nan")), r"not finite in 1 tensors: fold.0.weight")])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda s: s.pop("fold.0.weight"), r"1 tensor does not fit \(fold.0.weight: absent in the file, 160x1x4x4"),
+        (lambda s: s.update(more=torch.ones(3)), r"\(more: 3 in the file, absent expected"),
+        (lambda s: s.update({"body.0.0.weight": torch.ones(24, 1, 5, 5)}), r"body.0.0.weight: 24x1x5x5 in the file"),
+        (lambda s: s.update({"classifier.bias": torch.ones(4)}), r"classifier.bias: 4 in the file, 3 expected"),
+        (lambda s: s.pop("classifier.bias"), r"classifier.bias: absent in the file, 3 expected"),
+        (
+            lambda s: s.update({"classifier.weight": torch.ones(3, 64)}),
+            r"classifier.weight: 3x64 in the file, 3x128 exp",
+        ),
+        (lambda s: s["fold.0.weight"].fill_(float("nan")), r"not finite in 1 tensors: fold.0.weight"),
+    ],
+)
 @pytest.mark.parametrize("architecture", ["tiny_mobilenet", None])
 def test_tensors_that_do_not_fit_are_listed(change, message, architecture, state, entries, tmp_path):
     torch.save(altered(state, change), tmp_path / "w.pt")
@@ -62,10 +69,11 @@ def test_an_architecture_that_nothing_here_has(entries, tmp_path):
 def test_truncated_and_damaged_files(form, state, entries, tmp_path):
     path = tmp_path / "w.pt"
     save_file(state, path) if form == "safetensors" else torch.save(
-        state, path, _use_new_zipfile_serialization=form == "zip")
+        state, path, _use_new_zipfile_serialization=form == "zip"
+    )
     whole = path.read_bytes()
     for share in (0, 0.0001, 0.02, 0.2, 0.5, 0.9, 0.999):
-        path.write_bytes(whole[:int(share * len(whole))])
+        path.write_bytes(whole[: int(share * len(whole))])
         with pytest.raises(BackboneError, match=re.escape(str(path))) as error:
             backbones.import_file(path, "mine", entries, "tiny_mobilenet", CLASSES)
         assert not re.search(r"\d{6}|not a zip", str(error.value).removeprefix(str(path)))
@@ -78,10 +86,17 @@ def test_truncated_and_damaged_files(form, state, entries, tmp_path):
     assert not entries.exists()
 
 
-@pytest.mark.parametrize("data, message", [
-    (b"", "empty"), (b"hello, these are no weights", "nothing that is read here"), (b"\x89HDF\r\n\x1a\n1234", "Keras"),
-    (b"PK\x03\x04 and no more", "archive is broken off"), (b"\x80\x02}q\x00.", "torch.save did not write it"),
-    (b"\x08\x07hello", "nothing that is read here")])
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (b"", "empty"),
+        (b"hello, these are no weights", "nothing that is read here"),
+        (b"\x89HDF\r\n\x1a\n1234", "Keras"),
+        (b"PK\x03\x04 and no more", "archive is broken off"),
+        (b"\x80\x02}q\x00.", "torch.save did not write it"),
+        (b"\x08\x07hello", "nothing that is read here"),
+    ],
+)
 def test_files_of_other_kinds(data, message, entries, tmp_path):
     (tmp_path / "w.pt").write_bytes(data)
     with pytest.raises(BackboneError, match=message):
@@ -89,8 +104,12 @@ def test_files_of_other_kinds(data, message, entries, tmp_path):
 
 
 def test_more_that_holds_no_network(state, entries, tmp_path):
-    for value, message in (({"epoch": 3, "loss": 0.5}, "no state dict, but epoch, loss"), ([1, 2], "no network"),
-                           ({}, "no network"), (torch.ones(3), "no network")):
+    for value, message in (
+        ({"epoch": 3, "loss": 0.5}, "no state dict, but epoch, loss"),
+        ([1, 2], "no network"),
+        ({}, "no network"),
+        (torch.ones(3), "no network"),
+    ):
         torch.save(value, tmp_path / "w.pt")
         with pytest.raises(BackboneError, match=message):
             backbones.import_file(tmp_path / "w.pt", "mine", entries)

@@ -56,8 +56,13 @@ def test_what_reads_labels_or_lies_on_another_board_stands_in_nobodys_way(tmp_pa
     assert said(tmp_path, own, reads, elsewhere, published) == ""
 
 
-@pytest.mark.parametrize("changes, match", [
-    ({"protocol": "published"}, "chooses on the labels that it is scored on"), ({"kind": "baseline"}, "is a baseline")])
+@pytest.mark.parametrize(
+    "changes, match",
+    [
+        ({"protocol": "published"}, "chooses on the labels that it is scored on"),
+        ({"kind": "baseline"}, "is a baseline"),
+    ],
+)
 def test_baselines_and_optimistic_runs_are_never_champions(tmp_path, changes, match):
     assert match in said(tmp_path, keep(tmp_path, "own", 0.7), **changes)
 

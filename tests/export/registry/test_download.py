@@ -54,13 +54,20 @@ def test_a_model_file_that_is_gone_or_altered_is_named_and_exporting_again_mends
     assert mended != file.parent and (mended / FILE).read_bytes() == (out / FILE).read_bytes()
 
 
-@pytest.mark.parametrize("uri, match", [
-    ("models:/framelight-expr-renderd@champion", f"unknown model 'framelight-expr-renderd'; did you mean {NAME}"),
-    (f"models:/{NAME}@champoin", "unknown alias .*'champoin'; did you mean champion"),
-    (f"models:/{NAME}/7", f"has no version 7; it has models:/{NAME}/1"),
-    (f"models:/{NAME}", "names no model; write models:/NAME@ALIAS"), ("models:/", "names no model"),
-    (f"models:/{NAME}/latest", "names no model"), (f"models:/{NAME}@a/b", "names no model"),
-    ("models:/it's@champion", "names no model"), ("models:/m-0123", "names no model")])
+@pytest.mark.parametrize(
+    "uri, match",
+    [
+        ("models:/framelight-expr-renderd@champion", f"unknown model 'framelight-expr-renderd'; did you mean {NAME}"),
+        (f"models:/{NAME}@champoin", "unknown alias .*'champoin'; did you mean champion"),
+        (f"models:/{NAME}/7", f"has no version 7; it has models:/{NAME}/1"),
+        (f"models:/{NAME}", "names no model; write models:/NAME@ALIAS"),
+        ("models:/", "names no model"),
+        (f"models:/{NAME}/latest", "names no model"),
+        (f"models:/{NAME}@a/b", "names no model"),
+        ("models:/it's@champion", "names no model"),
+        ("models:/m-0123", "names no model"),
+    ],
+)
 def test_a_model_that_is_not_there_is_said(store, exported, uri, match):
     with pytest.raises(InputError, match=match):
         fetch_model(uri, Store(store))
@@ -121,7 +128,9 @@ def test_a_server_gives_another_machine_the_same_folder(server, tmp_path):
     fetch_model(f"models:/{NAME}/1", Store(elsewhere, server.uri))
     assert (folder / FILE).read_bytes() == (out / FILE).read_bytes(), "a copy that was altered is fetched again"
     server.stop()
-    for call in (lambda: fetch_model(f"models:/{NAME}/1", Store(elsewhere, server.uri)),
-                 lambda: log_exported(Store(tmp_path / "ran", server.uri), runs[0], out)):
+    for call in (
+        lambda: fetch_model(f"models:/{NAME}/1", Store(elsewhere, server.uri)),
+        lambda: log_exported(Store(tmp_path / "ran", server.uri), runs[0], out),
+    ):
         with pytest.raises(FramelightError, match=f"{server.uri} does not answer"):
             call()

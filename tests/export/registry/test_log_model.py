@@ -57,8 +57,10 @@ def best(store):
 
 def test_a_model_is_logged_to_its_own_run_with_all_that_one_needs_to_use_it(store, best, tmp_path):
     said = log_exported(Store(store), best[1], write_export(tmp_path / "out"))
-    assert said == [f"logged to MLflow as models:/{NAME}/1, at {locate(Store(store)).uri}",
-                    f"models:/{NAME}@champion is now this version: run best leads its board beyond the tie"]
+    assert said == [
+        f"logged to MLflow as models:/{NAME}/1, at {locate(Store(store)).uri}",
+        f"models:/{NAME}@champion is now this version: run best leads its board beyond the tie",
+    ]
     [version] = versions(store)
     run = run_of(store, best[1])
     assert version.run_id == run.info.run_id and version.tags["framelight.job_id"] == "best-s1"
@@ -70,7 +72,8 @@ def test_a_model_is_logged_to_its_own_run_with_all_that_one_needs_to_use_it(stor
     assert model.status == "READY" and model.source_run_id == run.info.run_id
     kept = Path(version.source)
     assert kept.is_relative_to(store / "artifacts" / "mlflow") and sorted(
-        path.name for path in (kept / FOLDER).iterdir()) == sorted([CARD, EXAMPLE, FILE])
+        path.name for path in (kept / FOLDER).iterdir()
+    ) == sorted([CARD, EXAMPLE, FILE])
     assert not [path for path in kept.rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
     assert "int8" not in (kept / FOLDER / CARD).read_text(), "the card speaks of the file that is there"
 
@@ -96,9 +99,14 @@ def test_mlflow_loads_it_without_framelight_and_without_torch(store, best, tmp_p
     out = write_export(tmp_path / "out")
     log_exported(Store(store), best[0], out)
     np.save(tmp_path / "crops.npy", some_crops())
-    done = subprocess.run([sys.executable, "-c", ALONE, f"models:/{NAME}@champion", tmp_path / "crops.npy",
-                           tmp_path / "given.npz"], cwd=tmp_path, capture_output=True, text=True, timeout=120,
-                          env={**os.environ, "MLFLOW_TRACKING_URI": locate(Store(store)).uri})
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, f"models:/{NAME}@champion", tmp_path / "crops.npy", tmp_path / "given.npz"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "MLFLOW_TRACKING_URI": locate(Store(store)).uri},
+    )
     assert done.returncode == 0, done.stderr
     given = np.load(tmp_path / "given.npz")
     assert np.array_equal(given["outputs"], outputs_of(out, some_crops()))
@@ -150,15 +158,24 @@ log_exported(Store(store), read(job), out)
 """
 
 
-@pytest.mark.parametrize("at", ["log_model_artifacts", *(pytest.param(call, marks=pytest.mark.slow) for call in (
-    "finalize_logged_model", "create_model_version", "set_registered_model_alias"))])
+@pytest.mark.parametrize(
+    "at",
+    [
+        "log_model_artifacts",
+        *(
+            pytest.param(call, marks=pytest.mark.slow)
+            for call in ("finalize_logged_model", "create_model_version", "set_registered_model_alias")
+        ),
+    ],
+)
 def test_what_a_killed_export_left_is_made_whole_by_the_next(store, best, tmp_path, at):
     from harness.tracking.records import write
 
     out = write_export(tmp_path / "out")
     write(tmp_path / "record.json", best[0])
-    killed = subprocess.run([sys.executable, "-c", KILLED, at, store, out, tmp_path / "record.json"], timeout=120,
-                            capture_output=True)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, at, store, out, tmp_path / "record.json"], timeout=120, capture_output=True
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     log_exported(Store(store), best[0], out)
     [version], [model] = versions(store), logged(store)
@@ -182,14 +199,22 @@ def test_a_file_of_one_size_has_that_size_in_its_signature(store, best, tmp_path
 def test_what_cannot_be_logged_is_said(store, best, tmp_path):
     out = write_export(tmp_path / "out")
     assert log_exported(Store(store), record(group="unknown"), out) == [
-        f"not logged to MLflow: job unknown-s0 is not tracked at {locate(Store(store)).uri}"]
+        f"not logged to MLflow: job unknown-s0 is not tracked at {locate(Store(store)).uri}"
+    ]
     (out / FILE).unlink()
     [said] = log_exported(Store(store), best[0], out)
     assert said.startswith("not logged to MLflow, which is given the float32 ONNX file") and str(out / FILE) in said
 
 
-@pytest.mark.parametrize("dataset, name", [
-    ("rendered", NAME), ("Aff-Wild2", "framelight-expr-Aff-Wild2"), ("my faces: a/b", "framelight-expr-my-faces-a-b"),
-    ("://", "framelight-expr-data"), ("Gesichter_1.2", "framelight-expr-Gesichter_1.2")])
+@pytest.mark.parametrize(
+    "dataset, name",
+    [
+        ("rendered", NAME),
+        ("Aff-Wild2", "framelight-expr-Aff-Wild2"),
+        ("my faces: a/b", "framelight-expr-my-faces-a-b"),
+        ("://", "framelight-expr-data"),
+        ("Gesichter_1.2", "framelight-expr-Gesichter_1.2"),
+    ],
+)
 def test_names_of_models_can_stand_in_a_uri(dataset, name):
     assert model_name(record(dataset=dataset)) == name

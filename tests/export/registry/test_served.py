@@ -21,13 +21,13 @@ from tests.helpers.exported_runs import outputs_of, some_crops, track, write_exp
 from tests.helpers.job_statistics import keep
 from tests.helpers.mlflow_server import free_port, wait_for
 
-RECIPE = '''
+RECIPE = """
 from harness import Grid, HeadConfig, Recipe, SmoothingGrid
 
 recipe = Recipe(name="alone", backbones=("tiny_mobilenet@random",), baselines=False, pictures=False,
                 grids=(Grid("expr", ("embeddings",), (HeadConfig("logistic_regression", hidden=0, epochs=2),)),),
                 smoothing=SmoothingGrid(largest=3))
-'''
+"""
 
 
 @contextmanager
@@ -35,10 +35,29 @@ def serving(store, model, folder):
     """The address of a real `mlflow models serve`."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model, "--env-manager", "local",
-         "--host", "127.0.0.1", "--port", str(port), "--workers", "1"], cwd=folder, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "MLFLOW_TRACKING_URI": locate(Store(store)).uri, "MLFLOW_DISABLE_TELEMETRY": "true"})
+        [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "models",
+            "serve",
+            "--model-uri",
+            model,
+            "--env-manager",
+            "local",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+        ],
+        cwd=folder,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "MLFLOW_TRACKING_URI": locate(Store(store)).uri, "MLFLOW_DISABLE_TELEMETRY": "true"},
+    )
     try:
         wait_for(f"http://127.0.0.1:{port}/ping", process)
         yield f"http://127.0.0.1:{port}/invocations"
@@ -48,8 +67,9 @@ def serving(store, model, folder):
 
 
 def asked(address, crops, key="instances"):
-    request = urllib.request.Request(address, json.dumps({key: np.asarray(crops).tolist()}).encode(),
-                                     {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        address, json.dumps({key: np.asarray(crops).tolist()}).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=60) as answer:
         return {name: np.array(value) for name, value in json.load(answer)["predictions"].items()}
 
@@ -72,8 +92,10 @@ def test_the_champion_answers_over_http(store, tmp_path):
 @pytest.mark.slow
 def test_a_run_that_was_exported_is_served_and_gives_what_it_predicted(small_set, tmp_path):
     store, out = tmp_path / "store", tmp_path / "out"
-    for arguments in (["run", small_run.write_recipe(tmp_path, RECIPE), "--data", small_set],
-                      ["export", "best:expr", "--precision", "float32", "--out", out]):
+    for arguments in (
+        ["run", small_run.write_recipe(tmp_path, RECIPE), "--data", small_set],
+        ["export", "best:expr", "--precision", "float32", "--out", out],
+    ):
         done = small_run.framelight(*arguments, "--store", store)
         assert done.returncode == 0, done.stderr
     model = f"models:/framelight-expr-{small_set.name}@champion"

@@ -36,15 +36,24 @@ def coloured(image, face):
     return int((image == rgb(face_color(face))).all(axis=-1).sum())
 
 
-@pytest.mark.parametrize("size, box", [((320, 240), (100, 60, 100, 110)), ((640, 360), (230, 90, 180, 180)),
-                                       ((1920, 1080), (700, 250, 520, 520)), ((360, 640), (90, 180, 190, 190))])
+@pytest.mark.parametrize(
+    "size, box",
+    [
+        ((320, 240), (100, 60, 100, 110)),
+        ((640, 360), (230, 90, 180, 180)),
+        ((1920, 1080), (700, 250, 520, 520)),
+        ((360, 640), (90, 180, 190, 190)),
+    ],
+)
 def test_a_panel_lies_beside_the_face_and_never_on_it(size, box):
     renderer, images = rendered([box], size)
     image, scale = images[-1], renderer.enlarged
     assert image.shape[:2] == renderer.size[::-1] and image.dtype == np.uint8
     x, y, width, height = FacesByFrame(a_reading([box], frames=5, size=size))[5][0].box
-    inside = changed(image)[round((y + 6) * scale) + 8:round((y + height - 6) * scale) - 8,
-                            round((x + 6) * scale) + 8:round((x + width - 6) * scale) - 8]
+    inside = changed(image)[
+        round((y + 6) * scale) + 8 : round((y + height - 6) * scale) - 8,
+        round((x + 6) * scale) + 8 : round((x + width - 6) * scale) - 8,
+    ]
     assert not inside.any(), "the face itself is left as it is"
     assert changed(image).mean() > 0.08 and coloured(image, 1) > 100
     assert renderer.places.last[1].level == 0
@@ -63,7 +72,7 @@ def test_eight_faces_have_a_label_each_and_nothing_lies_on_another_face():
     assert all(coloured(images[-1], face) > 100 for face in range(1, 9)), "each in its own colour"
     assert len(set(FACE_COLORS)) == 8
     for x, y, width, height in EIGHT:
-        assert not changed(images[-1])[y + 12:y + height - 12, x + 12:x + width - 12].any()
+        assert not changed(images[-1])[y + 12 : y + height - 12, x + 12 : x + width - 12].any()
 
 
 def test_panels_cover_no_face_and_no_other_panel():
@@ -118,7 +127,7 @@ def test_a_face_that_was_not_seen_has_a_dashed_box():
     for number in (1, 2, 3):
         x, y, width, _ = FacesByFrame(reading)[number][0].box
         image = renderer(grey(number))
-        lines.append((image[round(y), round(x) + 30:round(x + width) - 4] == rgb(face_color(1))).all(axis=-1).mean())
+        lines.append((image[round(y), round(x) + 30 : round(x + width) - 4] == rgb(face_color(1))).all(axis=-1).mean())
     assert lines[0] == lines[1] == 1 and 0.3 < lines[2] < 0.7
 
 
@@ -157,9 +166,15 @@ def test_the_trail_is_that_of_the_last_moments_of_this_face():
         assert len(crops[40][0].trail) == length, "crops of a video have a trail, single pictures have none"
 
 
-@pytest.mark.parametrize("size, box, strip", [
-    ((360, 288), (110, 75, 150, 150), True), ((360, 288), (40, 75, 130, 130), False),
-    ((1080, 1920), (150, 400, 780, 780), False), ((640, 360), (300, 150, 40, 40), False)])
+@pytest.mark.parametrize(
+    "size, box, strip",
+    [
+        ((360, 288), (110, 75, 150, 150), True),
+        ((360, 288), (40, 75, 130, 130), False),
+        ((1080, 1920), (150, 400, 780, 780), False),
+        ((640, 360), (300, 150, 40, 40), False),
+    ],
+)
 def test_a_face_that_leaves_no_room_has_its_panel_in_a_strip(size, box, strip):
     renderer, _ = rendered([box], size)
     assert (renderer.size[0] > renderer.picture[0]) == strip
@@ -183,15 +198,25 @@ def test_a_frame_of_another_size_is_fitted_in_with_its_boxes():
     assert (image[:, :100] == 0).all() and (image[200, 141:180] == GROUND).all()
 
 
-@pytest.mark.parametrize("box", [(-40, -30, 150, 150), (590, 300, 150, 150), (-90, 100, 80, 80), (0, 0, 640, 360),
-                                 (300, 100, 3, 3)])
+@pytest.mark.parametrize(
+    "box", [(-40, -30, 150, 150), (590, 300, 150, 150), (-90, 100, 80, 80), (0, 0, 640, 360), (300, 100, 3, 3)]
+)
 def test_boxes_over_the_edge_and_tiny_ones(box):
     for lost in ((), [(1, 1, 5)]):
         rendered([box], lost=lost, without=(4,))
 
 
-@pytest.mark.parametrize("size, picture", [((320, 240), (640, 480)), ((112, 112), (336, 336)), ((640, 360), (640, 360)),
-                                           ((900, 3), (1800, 6)), ((2000, 100), (2000, 100)), ((8, 8), (320, 320))])
+@pytest.mark.parametrize(
+    "size, picture",
+    [
+        ((320, 240), (640, 480)),
+        ((112, 112), (336, 336)),
+        ((640, 360), (640, 360)),
+        ((900, 3), (1800, 6)),
+        ((2000, 100), (2000, 100)),
+        ((8, 8), (320, 320)),
+    ],
+)
 def test_small_frames_are_enlarged_within_bounds(size, picture):
     renderer, images = rendered([(1, 1, 3, 3)], size)
     assert renderer.picture == renderer.size == picture and images[-1].shape == (picture[1], picture[0], 3)

@@ -44,15 +44,22 @@ def test_a_sound_submission_has_no_problem(made, lists):
 def test_missing_and_extra_videos(made, lists):
     (made / "video3.txt").rename(made / "video3_right.txt")
     found = [message for _, message in said(made, lists)]
-    assert sorted(found) == ["no file video3.txt for video 'video3'",
-                             "video 'video3_right' is not in "
-                             "Expression_Classification_Challenge_test_set_release.txt"]
+    assert sorted(found) == [
+        "no file video3.txt for video 'video3'",
+        "video 'video3_right' is not in Expression_Classification_Challenge_test_set_release.txt",
+    ]
 
 
-@pytest.mark.parametrize("line, message", [("8", "expression is 8; it must be a class from 0 to 7"),
-                                           ("-1", "expression is -1; it must be a class from 0 to 7"),
-                                           ("", "the line is blank"), ("1,2", "2 columns, but 1 are needed"),
-                                           ("nan", "expression is 'nan', not a whole number")])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("8", "expression is 8; it must be a class from 0 to 7"),
+        ("-1", "expression is -1; it must be a class from 0 to 7"),
+        ("", "the line is blank"),
+        ("1,2", "2 columns, but 1 are needed"),
+        ("nan", "expression is 'nan', not a whole number"),
+    ],
+)
 def test_a_faulty_line_is_named(made, lists, line, message):
     write(made / "video3.txt", HEADERS[EXPR], "0", line, "3")
     assert only(made, lists).startswith(f"video3.txt:3: {message}")
@@ -105,13 +112,22 @@ def test_a_labelled_split_is_checked_where_the_submission_says_it_is_of_one(tmp_
 FRAMES = ("image_location,valence,arousal", "b/00001.jpg,", "b/00002.jpg,", "a/00001.jpg,")
 
 
-@pytest.mark.parametrize("rows, message", [
-    (("b/00001.jpg,0,0", "b/00002.jpg,0,0", "a/00001.jpg,0,0"), None),
-    (("b/00001.jpg,0,0", "a/00001.jpg,0,0", "b/00002.jpg,0,0"), ":3: image is a/00001.jpg, but the list has b/00002"),
-    (("b/00001.jpg,0,0", "b/00002.jpg,0,0"), "1 images are missing, first a/00001.jpg"),
-    (("b/00001.jpg,0,0", "b/00002.jpg,0,2", "a/00001.jpg,0,0"), ":3: arousal is 2; it must be a number from -1 to 1"),
-    (("b/00001.jpg,0,0", "b/00002.jpg,0", "a/00001.jpg,0,0"), ":3: 2 columns, but 3 are needed"),
-])
+@pytest.mark.parametrize(
+    "rows, message",
+    [
+        (("b/00001.jpg,0,0", "b/00002.jpg,0,0", "a/00001.jpg,0,0"), None),
+        (
+            ("b/00001.jpg,0,0", "a/00001.jpg,0,0", "b/00002.jpg,0,0"),
+            ":3: image is a/00001.jpg, but the list has b/00002",
+        ),
+        (("b/00001.jpg,0,0", "b/00002.jpg,0,0"), "1 images are missing, first a/00001.jpg"),
+        (
+            ("b/00001.jpg,0,0", "b/00002.jpg,0,2", "a/00001.jpg,0,0"),
+            ":3: arousal is 2; it must be a number from -1 to 1",
+        ),
+        (("b/00001.jpg,0,0", "b/00002.jpg,0", "a/00001.jpg,0,0"), ":3: 2 columns, but 3 are needed"),
+    ],
+)
 def test_a_file_of_frames_against_its_list(tmp_path, rows, message):
     listed = write(tmp_path / "CVPR_5th_ABAW_VA_test_set_sample.txt", *FRAMES)
     write(tmp_path / "sub" / "predictions.txt", "image_location,valence,arousal", *rows)
@@ -121,16 +137,22 @@ def test_a_file_of_frames_against_its_list(tmp_path, rows, message):
         assert message in only(tmp_path / "sub", listed)
 
 
-@pytest.mark.parametrize("frames, message", [
-    ((1, 2, 3), None),
-    ((1, 3, 4), "predictions.txt: 1 frame of video 'b' without a line, first 2"),
-    ((2, 3, 4), "predictions.txt: 1 frame of video 'b' without a line, first 1"),
-    ((1, 2, 2, 3, 3), "predictions.txt:4: 2 frames of video 'b' more than once, first 2"),
-])
+@pytest.mark.parametrize(
+    "frames, message",
+    [
+        ((1, 2, 3), None),
+        ((1, 3, 4), "predictions.txt: 1 frame of video 'b' without a line, first 2"),
+        ((2, 3, 4), "predictions.txt: 1 frame of video 'b' without a line, first 1"),
+        ((1, 2, 2, 3, 3), "predictions.txt:4: 2 frames of video 'b' more than once, first 2"),
+    ],
+)
 def test_every_frame_comes_once_where_no_list_names_the_frames(tmp_path, frames, message):
     listed = write(tmp_path / "Expression_Classification_Challenge_test_set_release.txt", "b")
-    write(tmp_path / "sub" / "predictions.txt", f"image_location,{HEADERS[EXPR]}",
-          *(f"b/{frame:05d}.jpg,0" for frame in frames))
+    write(
+        tmp_path / "sub" / "predictions.txt",
+        f"image_location,{HEADERS[EXPR]}",
+        *(f"b/{frame:05d}.jpg,0" for frame in frames),
+    )
     if message is None:
         assert said(tmp_path / "sub", listed) == []
     else:

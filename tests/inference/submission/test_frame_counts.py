@@ -70,8 +70,14 @@ def test_the_best_source_counts_and_a_file_has_one_line_more_than_the_video(tmp_
     last = {"a": 11, "b": 11, "b_right": 3, "c_left": 8, "d": 12, "e": 0, "f": 6}
     found = count_lines(tuple(last), last, known)
     assert {name: (one.lines, one.source) for name, one in found.items()} == {
-        "a": (14, "frames file"), "b": (11, "video file"), "b_right": (11, "video file"), "c_left": (9, "annotation"),
-        "d": (12, "last crop"), "e": (7, "annotation"), "f": (6, "last crop")}
+        "a": (14, "frames file"),
+        "b": (11, "video file"),
+        "b_right": (11, "video file"),
+        "c_left": (9, "annotation"),
+        "d": (12, "last crop"),
+        "e": (7, "annotation"),
+        "f": (6, "last crop"),
+    }
     assert videos_by_source(found) == {"frames file": 1, "video file": 2, "annotation": 2, "last crop": 2}
 
 
@@ -97,11 +103,18 @@ def test_a_frames_file_with_and_without_a_header(tmp_path):
         assert read_line_counts(path) == {"video1": 1506, "10-60-1280x720_right": 12}
 
 
-@pytest.mark.parametrize("text, said", [("video1,10\nvideo2\n", ":2: 'video2'"), ("video1,0\n", ":1:"),
-                                        ("video1,10\nvideo1,11\n", ":2: 'video1' has 10 frames further up and 11"),
-                                        ("video1,1.5\n", ":1:"), ("video,frames\n", "names no video"),
-                                        ("video1,99999999999\n", ":1: 99999999999 frames of 'video1' are more"),
-                                        ("video1," + "9" * 5000, ":1: 9{30} frames of 'video1' are more")])
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("video1,10\nvideo2\n", ":2: 'video2'"),
+        ("video1,0\n", ":1:"),
+        ("video1,10\nvideo1,11\n", ":2: 'video1' has 10 frames further up and 11"),
+        ("video1,1.5\n", ":1:"),
+        ("video,frames\n", "names no video"),
+        ("video1,99999999999\n", ":1: 99999999999 frames of 'video1' are more"),
+        ("video1," + "9" * 5000, ":1: 9{30} frames of 'video1' are more"),
+    ],
+)
 def test_a_faulty_frames_file_is_refused_with_the_line(tmp_path, text, said):
     (tmp_path / "frames.csv").write_text(text)
     with pytest.raises(InputError, match=said):
@@ -111,8 +124,10 @@ def test_a_faulty_frames_file_is_refused_with_the_line(tmp_path, text, said):
 def test_a_list_of_every_frame_goes_before_the_video_file(tmp_path):
     known = LineSources(videos={"a": film(tmp_path / "a.mp4", 10)}, listed={"a": 14, "b": 5})
     found = count_lines(("a", "b"), {"a": 14, "b": 6}, known)
-    assert [(one.lines, one.source, one.extra_crops) for one in found.values()] == [(14, "list of frames", 0),
-                                                                            (5, "list of frames", 1)]
+    assert [(one.lines, one.source, one.extra_crops) for one in found.values()] == [
+        (14, "list of frames", 0),
+        (5, "list of frames", 1),
+    ]
     with pytest.raises(InputError, match="video 'b'.*list of frames has 5 of it.*frame 9"):
         count_lines(("b",), {"b": 9}, known)
     assert known.knows("a_left") and known.knows("b") and not known.knows("c")

@@ -19,9 +19,12 @@ NONE = SmoothingParams("none", 0, "linear")
 def predictions(crops):
     """Outputs [n, C] at frames [n] of each video."""
     names = tuple(crops)
-    return Predictions(names, np.array([len(frames) for frames, _ in crops.values()]),
-                       np.concatenate([frames for frames, _ in crops.values()]).astype(np.int32),
-                       np.concatenate([outputs for _, outputs in crops.values()]).astype(np.float32))
+    return Predictions(
+        names,
+        np.array([len(frames) for frames, _ in crops.values()]),
+        np.concatenate([frames for frames, _ in crops.values()]).astype(np.int32),
+        np.concatenate([outputs for _, outputs in crops.values()]).astype(np.float32),
+    )
 
 
 def ramp(frames):
@@ -64,7 +67,7 @@ def test_a_file_shorter_or_longer_than_the_crops_has_the_same_frames_in_it():
     chosen = SmoothingParams("mean", 9, "linear")
     whole = outputs_at(all_frames("expr", {"v0": 80}), kept, chosen)
     last = int(kept.frames[-1])
-    assert (outputs_at(all_frames("expr", {"v0": last - 1}), kept, chosen) == whole[:last - 1]).all()
+    assert (outputs_at(all_frames("expr", {"v0": last - 1}), kept, chosen) == whole[: last - 1]).all()
     assert (whole[last:] == whole[last - 1]).all()
 
 
@@ -85,7 +88,7 @@ def test_a_stray_crop_of_a_high_number_costs_nothing():
 
 
 def test_the_expression_is_the_most_probable_and_action_units_reach_their_thresholds():
-    outputs = np.array([[.1, .05, .05, .1, .5, .1, .05, .05], [.0, .9, .1, 0, 0, 0, 0, 0]])
+    outputs = np.array([[0.1, 0.05, 0.05, 0.1, 0.5, 0.1, 0.05, 0.05], [0.0, 0.9, 0.1, 0, 0, 0, 0, 0]])
     assert decode_predictions(get_task("expr"), outputs, NONE)["expr"].tolist() == [4, 1]
     au = np.full((1, 12), 0.5)
     thresholds = tuple([0.5] * 6 + [0.6] * 6)

@@ -25,8 +25,15 @@ def trial():
     names = ("v0", "v1")
     kept = Predictions(names, np.array([5, 9]), np.concatenate(frames), softmax(random.normal(size=(14, 8))))
     video = np.repeat(np.arange(2, dtype=np.int32), 10)
-    labels = Labels(names, video, np.tile(np.arange(1, 11, dtype=np.int32), 2), names, video, names,
-                    {"expr": random.integers(-1, 8, 20)})
+    labels = Labels(
+        names,
+        video,
+        np.tile(np.arange(1, 11, dtype=np.int32), 2),
+        names,
+        video,
+        names,
+        {"expr": random.integers(-1, 8, 20)},
+    )
     rows = all_frames("expr", {"v0": 10, "v1": 10})
     chosen = SmoothingParams("mean", 1, "linear")
     return (
@@ -56,8 +63,13 @@ def own(kept, value, change=0.0):
 
 def test_a_record_of_another_value_is_an_error(trial):
     expr, labels, kept, rows, meant = trial
-    for other in (own(kept, 0.9, 0.05), StoredResult(record(metrics={"P_EXPR": 0.9}), Predictions(
-            kept.sequences[:1], kept.lengths[:1], kept.frames[:5], kept.outputs[:5]))):
+    for other in (
+        own(kept, 0.9, 0.05),
+        StoredResult(
+            record(metrics={"P_EXPR": 0.9}),
+            Predictions(kept.sequences[:1], kept.lengths[:1], kept.frames[:5], kept.outputs[:5]),
+        ),
+    ):
         with pytest.raises(FramelightError, match="from the files, but the record of the run says 0.900000"):
             round_trip(expr, labels, kept, rows, meant, meant, "dropped", other)
 

@@ -27,8 +27,9 @@ def test_intervals_are_those_of_the_boards_from_fewer_draws():
         np.testing.assert_allclose(ends, (board.low, board.high), atol=0.1 * (board.high - board.low))
     wider = replay.statistics("mean", 6, 0.5)
     test = paired_permutation_test([wider], [statistics], "P_EXPR")
-    np.testing.assert_allclose(change_interval(wider, statistics, "P_EXPR"), (test.low, test.high),
-                               atol=0.1 * (test.high - test.low))
+    np.testing.assert_allclose(
+        change_interval(wider, statistics, "P_EXPR"), (test.low, test.high), atol=0.1 * (test.high - test.low)
+    )
 
 
 def test_a_share_has_the_interval_of_the_score_that_it_is():
@@ -78,8 +79,9 @@ def test_videos_are_ranked_by_what_is_defined_in_them():
     rows, half = 80, 40
     labels = np.repeat([0, 3], half)
     right = np.where(np.arange(rows) % half < [30] * half + [10] * half, labels, 7)
-    values, measure = score_videos(ScoredRun(*scored_run(units=2, largest=0, targets={"expr": labels},
-                                                      outputs=np.eye(8, dtype=np.float32)[right])))
+    values, measure = score_videos(
+        ScoredRun(*scored_run(units=2, largest=0, targets={"expr": labels}, outputs=np.eye(8, dtype=np.float32)[right]))
+    )
     assert measure == "accuracy" and values.tolist() == [0.75, 0.25]
     affect = np.tile(np.linspace(-0.5, 0.5, half)[:, None], (2, 2)).astype(np.float32)
     outputs = affect.copy()
@@ -91,8 +93,13 @@ def test_videos_are_ranked_by_what_is_defined_in_them():
 def test_strips_hold_the_colours_of_what_was_labelled_and_decided(tmp_path):
     rows, shown = 40, []
     for decided in (3, 5):
-        run = scored_run(units=1, frames=rows, largest=0, targets={"expr": np.full(rows, 1, np.int64)},
-                         outputs=np.eye(8, dtype=np.float32)[np.full(rows, decided)])
+        run = scored_run(
+            units=1,
+            frames=rows,
+            largest=0,
+            targets={"expr": np.full(rows, 1, np.int64)},
+            outputs=np.eye(8, dtype=np.float32)[np.full(rows, decided)],
+        )
         draw_traces(tmp_path / "traces.png", ScoredRun(*run))
         shown.append({number: amount(tmp_path / "traces.png", CLASS_COLORS[number]) for number in (1, 3, 5)})
     assert shown[0][1] == shown[1][1] > 10_000, "the truth, once"
@@ -103,11 +110,18 @@ def test_strips_hold_the_colours_of_what_was_labelled_and_decided(tmp_path):
 def test_long_gaps_are_white_and_short_ones_are_bridged(tmp_path):
     def width_of(kept):
         labels = np.full(100, 4, np.int64)
-        run = scored_run(units=1, frames=100, largest=0, kept=kept, targets={"expr": labels},
-                         outputs=np.eye(8, dtype=np.float32)[labels])
+        run = scored_run(
+            units=1,
+            frames=100,
+            largest=0,
+            kept=kept,
+            targets={"expr": labels},
+            outputs=np.eye(8, dtype=np.float32)[labels],
+        )
         draw_traces(tmp_path / "traces.png", ScoredRun(*run))
-        wanted = [int(CLASS_COLORS[4][at:at + 2], 16) for at in (1, 3, 5)]
+        wanted = [int(CLASS_COLORS[4][at : at + 2], 16) for at in (1, 3, 5)]
         return int((np.abs(pixels(tmp_path / "traces.png") - wanted) <= 1).all(axis=-1).sum(axis=1).max())
+
     whole = width_of(range(1, 101))
     assert width_of([frame for frame in range(1, 101) if frame not in (50, 51)]) == whole
     assert width_of([frame for frame in range(1, 101) if not 30 <= frame < 70]) == pytest.approx(0.65 * whole, rel=0.05)

@@ -16,10 +16,12 @@ from harness.utils.errors import FramelightError
 from harness.utils.plotting.style import ALARM
 from tests.helpers.scored_runs import amount, pixels, scored_run, targets_of
 
-HELD = {"expr": {"confusion", "f1", "traces", "smoothing", "reliability"},
-        "va": {"ccc", "traces", "smoothing", "reliability"},
-        "au": {"f1", "traces", "smoothing", "reliability"},
-        "mtl": {"confusion", "f1", "ccc", "traces", "smoothing", "reliability"}}
+HELD = {
+    "expr": {"confusion", "f1", "traces", "smoothing", "reliability"},
+    "va": {"ccc", "traces", "smoothing", "reliability"},
+    "au": {"f1", "traces", "smoothing", "reliability"},
+    "mtl": {"confusion", "f1", "ccc", "traces", "smoothing", "reliability"},
+}
 BYTES = """
 import hashlib, pathlib, sys
 from harness.jobs.figures import plot_run
@@ -57,8 +59,11 @@ def test_a_video_or_two_are_drawn_without_a_warning(tmp_path, name, units):
 @pytest.mark.filterwarnings("error")
 def test_constant_outputs_and_absent_classes_are_drawn_without_a_warning(tmp_path):
     rows = 120
-    targets = {"va": np.zeros((rows, 2), np.float32), "expr": np.zeros(rows, np.int64),
-               "au": np.zeros((rows, 12), np.int8)}
+    targets = {
+        "va": np.zeros((rows, 2), np.float32),
+        "expr": np.zeros(rows, np.int64),
+        "au": np.zeros((rows, 12), np.int8),
+    }
     run = scored_run("mtl", units=3, targets=targets, outputs=np.full((rows, 22), 0.1, np.float32))
     drawn = plot_run(tmp_path, *run)
     assert len(drawn) == 6 and all(amount(path, ALARM) for path in drawn if path.stem in ("f1", "ccc"))
@@ -83,9 +88,16 @@ def test_optimistic_runs_are_marked_on_every_picture(tmp_path):
 def test_the_same_bytes_in_every_process_whatever_its_matplotlibrc(tmp_path):
     settings = tmp_path / "matplotlibrc"
     settings.write_text("font.size: 23\naxes.facecolor: black\nlines.linewidth: 9\nsavefig.dpi: 33\n")
-    drawn = [subprocess.run([sys.executable, "-c", BYTES, tmp_path / str(number)], capture_output=True, text=True,
-                            check=True, env={**os.environ, **environment}).stdout
-             for number, environment in enumerate(({}, {"MATPLOTLIBRC": str(settings), "TZ": "Asia/Tokyo"}))]
+    drawn = [
+        subprocess.run(
+            [sys.executable, "-c", BYTES, tmp_path / str(number)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, **environment},
+        ).stdout
+        for number, environment in enumerate(({}, {"MATPLOTLIBRC": str(settings), "TZ": "Asia/Tokyo"}))
+    ]
     assert drawn[0] == drawn[1] and drawn[0].count("\n") == 6
 
 

@@ -24,7 +24,7 @@ def drawn(seed=0, strength=1.0, pixels=None):
 def test_crops_keep_their_shape_and_range(seed, strength):
     changed = drawn(seed, strength)
     assert changed.shape == (8, 3, 32, 32) and changed.dtype == torch.float32
-    assert 0 <= changed.min() and changed.max() <= 1
+    assert changed.min() >= 0 and changed.max() <= 1
 
 
 def test_same_seed_same_bits_other_seed_other_crops_and_each_crop_its_own():
@@ -65,8 +65,11 @@ def test_without_strength_flip_or_crop_nothing_happens():
 def gradient(count=256, size=64):
     """Red grows to the right and green downwards, so that a crop's corners say where it was cut."""
     along = (torch.arange(size) + 0.5) / size
-    return torch.stack([along[None, :].expand(size, size), along[:, None].expand(size, size),
-                        torch.zeros(size, size)]).expand(count, 3, size, size).clone()
+    return (
+        torch.stack([along[None, :].expand(size, size), along[:, None].expand(size, size), torch.zeros(size, size)])
+        .expand(count, 3, size, size)
+        .clone()
+    )
 
 
 def windows(crop, size=32):
@@ -109,6 +112,7 @@ def test_half_of_the_random_crops_are_mirrored():
 
 def test_geometry_has_a_strength_of_its_own():
     """Its draws come first, so that light and noise do not move what is where."""
+
     def changed(strength, geometry, flip=False):
         return augment(gradient(64), torch.Generator().manual_seed(5), strength, flip=flip, geometry=geometry)
 
@@ -124,6 +128,10 @@ def test_geometry_has_a_strength_of_its_own():
 def test_inputs_are_augmented_by_the_geometry_that_is_asked_for():
     images = (gradient(8) * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
     spec = backbones.spec("tiny_resnet").preprocessing
-    found = [ImageTransform(spec, Augmentation(0.0, flip=False, geometry=geometry)).train_transform(
-        images, torch.Generator().manual_seed(0)) for geometry in (None, 0.0, 2.0)]
+    found = [
+        ImageTransform(spec, Augmentation(0.0, flip=False, geometry=geometry)).train_transform(
+            images, torch.Generator().manual_seed(0)
+        )
+        for geometry in (None, 0.0, 2.0)
+    ]
     assert torch.equal(found[0], found[1]) and not torch.allclose(found[1], found[2], atol=0.05)

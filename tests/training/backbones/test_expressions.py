@@ -31,11 +31,17 @@ def test_linear_columns_lose_by_half_of_what_each_concordance_lacks():
     assert loss.item() == pytest.approx(sum((1 - ccc(truth[:, column], said[:, column])) / 2 for column in (0, 1)))
 
 
-@pytest.mark.parametrize("known, left_out", [(EXPRESSIONS, "Other"), (
-    ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise"), "Contempt")])
+@pytest.mark.parametrize(
+    "known, left_out",
+    [
+        (EXPRESSIONS, "Other"),
+        (("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise"), "Contempt"),
+    ],
+)
 def test_seven_classes_are_the_basic_ones_in_the_order_of_the_eight(known, left_out):
-    stills = Stills((Path("a.jpg"),), np.zeros(1, int), ("s",), np.zeros(1, int), np.zeros((1, 2), np.float32),
-                    classes=known)
+    stills = Stills(
+        (Path("a.jpg"),), np.zeros(1, int), ("s",), np.zeros(1, int), np.zeros((1, 2), np.float32), classes=known
+    )
     course = ExpressionTargets.from_stills(Expressions(classes=7, also=("va", "au")), stills)
     assert course.classes == tuple(name for name in known if name != left_out)
     assert course.columns == (*course.classes, "Valence", "Arousal")

@@ -76,13 +76,16 @@ def test_without_an_error_there_is_no_picture(tmp_path):
 
 def test_names_that_look_like_formulas_are_drawn_as_they_are(tmp_path):
     draw_confusion(tmp_path / "c.png", np.eye(2, dtype=int), ("$x_", "a_very_long_class_name_of_someone"), "$_$")
-    draw_errors(tmp_path / "e.png", [Mistake(Path("a"), "$x_", "$\\frac")],
-                lambda path: np.zeros((9, 4, 3), np.uint8), "100 $")
+    draw_errors(
+        tmp_path / "e.png", [Mistake(Path("a"), "$x_", "$\\frac")], lambda path: np.zeros((9, 4, 3), np.uint8), "100 $"
+    )
     assert pixels(tmp_path / "c.png").size and pixels(tmp_path / "e.png").size
 
 
 def test_nothing_global_is_touched(tmp_path):
-    code = ("import sys, numpy, pathlib; from harness.training.backbones.figures import draw_confusion;"
-            f"draw_confusion(pathlib.Path({str(tmp_path / 'c.png')!r}), numpy.eye(2, dtype=int), ('a', 'b'));"
-            "sys.exit('matplotlib.pyplot' in sys.modules)")
+    code = (
+        "import sys, numpy, pathlib; from harness.training.backbones.figures import draw_confusion;"
+        f"draw_confusion(pathlib.Path({str(tmp_path / 'c.png')!r}), numpy.eye(2, dtype=int), ('a', 'b'));"
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0 and pixels(tmp_path / "c.png").size

@@ -53,8 +53,13 @@ train("broken")
 def runs(tmp_path_factory):
     root = tmp_path_factory.mktemp("killed")
     draw(root / "table", annotated=True)
-    done = subprocess.run([sys.executable, "-c", DRIVER, str(root)], capture_output=True, text=True,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(root)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return root, done.stdout.splitlines()
 
@@ -68,7 +73,8 @@ def test_killed_in_every_stage_it_ends_with_the_weights_and_figures_of_an_unbrok
     assert whole["weights_hash"] == broken["weights_hash"]
     speeds = ("loading_images_per_second", "training_images_per_second")
     assert {k: v for k, v in whole["metrics"].items() if k not in speeds} == {
-        k: v for k, v in broken["metrics"].items() if k not in speeds}
+        k: v for k, v in broken["metrics"].items() if k not in speeds
+    }
 
 
 def test_no_epoch_that_was_kept_is_trained_again(runs):
@@ -86,7 +92,7 @@ def test_each_finished_stage_leaves_its_weights_and_the_running_one_its_checkpoi
     assert not (runs[0] / "work" / "broken").exists()
 
 
-TOGETHER = '''
+TOGETHER = """
 import sys
 from pathlib import Path
 from harness.data.image_table import ImageTable
@@ -102,15 +108,20 @@ with console_logging(sys.stdout):
     trained = train_stills(config, table.stills("train"), table.stills("validation"), root / "together",
                            hardware=Hardware("cpu", devices="2"))
 print("ended with", trained.metrics["expression_macro_f1"], trained.metrics["verification_auc"], flush=True)
-'''
+"""
 
 
 @pytest.mark.slow
 def test_of_two_processes_that_train_together_one_speaks_and_writes_and_both_know_the_outcome(tmp_path):
     draw(tmp_path / "table")
     (tmp_path / "together.py").write_text(TOGETHER)
-    done = subprocess.run([sys.executable, str(tmp_path / "together.py"), str(tmp_path)], capture_output=True,
-                          text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "together.py"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     lines = done.stdout.splitlines()
     ended = [line for line in lines if line.startswith("ended")]

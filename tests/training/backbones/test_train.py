@@ -38,8 +38,14 @@ def outputs(name, checkpoints, stills):
 def trained(table, tmp_path_factory):
     told, folder = [], tmp_path_factory.mktemp("checkpoints") / "drawn-0"
     with captured_logs() as messages:
-        result = train(table, folder, name="drawn", data={"name": "drawings", "digest": "d" * 16}, licence="CC0",
-                       tell=lambda *news: told.append(news))
+        result = train(
+            table,
+            folder,
+            name="drawn",
+            data={"name": "drawings", "digest": "d" * 16},
+            licence="CC0",
+            tell=lambda *news: told.append(news),
+        )
     return result, "\n".join(messages), told
 
 
@@ -53,11 +59,18 @@ def test_identities_and_expressions_are_learned_and_carried_to_unseen_subjects(t
 
 def test_every_epoch_is_said_and_told(trained):
     result, messages, told = trained
-    for line in ("reading 96 stills", "identities-all: epoch 10 of 10, loss", "expressions-all: epoch 8 of 8, loss",
-                 "macro F1", "images/s", "loading and augmentation alone give"):
+    for line in (
+        "reading 96 stills",
+        "identities-all: epoch 10 of 10, loss",
+        "expressions-all: epoch 8 of 8, loss",
+        "macro F1",
+        "images/s",
+        "loading and augmentation alone give",
+    ):
         assert line in messages
-    assert [news[:2] for news in told] == ([("identities-all", epoch + 1) for epoch in range(10)]
-                                           + [("expressions-all", epoch + 1) for epoch in range(8)])
+    assert [news[:2] for news in told] == (
+        [("identities-all", epoch + 1) for epoch in range(10)] + [("expressions-all", epoch + 1) for epoch in range(8)]
+    )
     for news, known in zip(told, result.history):
         assert known == {"stage": news[0], "epoch": news[1], **news[2]}
         chosen_by = "accuracy" if news[0] == "identities-all" else "macro_f1"
@@ -98,8 +111,10 @@ def test_nothing_but_the_checkpoint_is_left(trained):
 
 def test_the_same_training_gives_the_same_weights_and_another_seed_others(table, tmp_path):
     short = dataclasses.replace(SHORT, augmentation=Augmentation(0.5))
-    hashes = [weights(train(table, tmp_path / name, config))
-              for name, config in (("a", short), ("b", short), ("c", dataclasses.replace(short, seed=1)))]
+    hashes = [
+        weights(train(table, tmp_path / name, config))
+        for name, config in (("a", short), ("b", short), ("c", dataclasses.replace(short, seed=1)))
+    ]
     assert hashes[0] == hashes[1] != hashes[2]
 
 
@@ -134,14 +149,16 @@ def test_kept_out_subjects_are_no_classes_and_are_verified(table, tmp_path):
     strangers = stills.take(np.flatnonzero(~np.isin(stills.subject, known)))
     found = verify(outputs("unseen", tmp_path, strangers)[0], strangers.subject)
     assert (found.auc, found.tar, found.nearest) == pytest.approx(
-        [metrics[name] for name in ("verification_auc", "verification_tar", "nearest_neighbour_accuracy")], abs=1e-3)
+        [metrics[name] for name in ("verification_auc", "verification_tar", "nearest_neighbour_accuracy")], abs=1e-3
+    )
     with pytest.raises(InputError, match="unseen=0.2 keeps 1 of 4 subjects"):
         train(table, tmp_path / "few", dataclasses.replace(config, identities=Identities(Schedule(1), unseen=0.2)))
 
 
 def test_the_classifier_learns_first_on_a_body_that_stands_still(table, tmp_path):
-    config = dataclasses.replace(SHORT, expressions=None, identities=Identities(
-        Schedule(epochs=0, head_epochs=2, head_learning_rate=0.01)))
+    config = dataclasses.replace(
+        SHORT, expressions=None, identities=Identities(Schedule(epochs=0, head_epochs=2, head_learning_rate=0.01))
+    )
     result = train(table, tmp_path / "head", config)
     assert [epoch["stage"] for epoch in result.history] == ["identities-head"] * 2
     before = backbones.load("tiny_mobilenet@random").network.state_dict()
@@ -158,8 +175,9 @@ def test_training_goes_on_from_a_checkpoint(table, trained, tmp_path):
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("also, more", [(("va",), ("Valence", "Arousal")),
-                                        (("va", "au"), ("Valence", "Arousal", *ACTION_UNITS))])
+@pytest.mark.parametrize(
+    "also, more", [(("va",), ("Valence", "Arousal")), (("va", "au"), ("Valence", "Arousal", *ACTION_UNITS))]
+)
 def test_valence_arousal_and_action_units_are_columns_of_the_backbones_own_scores(annotated, tmp_path, also, more):
     result = train(annotated, tmp_path / "multi", expressions(schedule=Schedule(3), also=also))
     backbone = backbones.load("multi", tmp_path)
@@ -180,8 +198,9 @@ def test_valence_and_arousal_are_learned_as_the_columns_say_them(annotated, tmp_
 
 def test_seven_classes_leave_the_class_out_that_is_no_basic_expression(tmp_path):
     draw(tmp_path / "table")
-    table = relabelled(tmp_path / "table", lambda cells: ",".join(
-        [cells[0], "other" if cells[1] == "fear" else cells[1], *cells[2:]]))
+    table = relabelled(
+        tmp_path / "table", lambda cells: ",".join([cells[0], "other" if cells[1] == "fear" else cells[1], *cells[2:]])
+    )
     result = train(table, tmp_path / "seven", expressions(classes=7))
     assert result.classes == EXPRESSIONS[:7] and result.confusion.shape == (7, 7) and result.confusion.sum() == 24
 
@@ -202,11 +221,16 @@ def test_without_validation_stills_the_selection_slice_is_shown_and_called_so(ta
 
 
 def test_sampling_sharpness_averages_and_accumulation_are_part_of_the_training(table, tmp_path):
-    hashes = {weights(train(table, tmp_path / name, config, hardware=hardware)) for name, config, hardware in (
-        ("natural", expressions(), CPU), ("balanced", expressions(sampling="balanced"), CPU),
-        ("sharp", dataclasses.replace(expressions(), sam=0.05), CPU),
-        ("averaged", dataclasses.replace(expressions(), average=0.5), CPU),
-        ("accumulated", expressions(), Hardware("cpu", accumulate=2)))}
+    hashes = {
+        weights(train(table, tmp_path / name, config, hardware=hardware))
+        for name, config, hardware in (
+            ("natural", expressions(), CPU),
+            ("balanced", expressions(sampling="balanced"), CPU),
+            ("sharp", dataclasses.replace(expressions(), sam=0.05), CPU),
+            ("averaged", dataclasses.replace(expressions(), average=0.5), CPU),
+            ("accumulated", expressions(), Hardware("cpu", accumulate=2)),
+        )
+    }
     assert len(hashes) == 5
 
 

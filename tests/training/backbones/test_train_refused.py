@@ -36,8 +36,10 @@ def test_what_cannot_be_learned_is_refused_before_a_still_is_read(table, tmp_pat
 
 def test_stills_of_one_expression_that_choose_the_epoch_are_said(tmp_path, logged):
     draw(tmp_path / "table")
-    one = relabelled(tmp_path / "table", lambda cells: ",".join(
-        [cells[0], "anger" if "validation" in cells else cells[1], *cells[2:]]))
+    one = relabelled(
+        tmp_path / "table",
+        lambda cells: ",".join([cells[0], "anger" if "validation" in cells else cells[1], *cells[2:]]),
+    )
     train(one, tmp_path / "out", expressions(schedule=Schedule(1), held_out=0.0))
     assert any("the 32 stills that choose the epoch have 1 expression" in line for line in logged)
 
@@ -52,8 +54,11 @@ def test_stills_that_cannot_teach_are_refused(tmp_path):
     with pytest.raises(InputError, match="0 subjects have 4 stills or more.*identities=none"):
         train(strangers, tmp_path / "out")
     with pytest.raises(InputError, match="are of 1 subjects.*held_out=0"):
-        train(relabelled(tmp_path / "one", lambda cells: ",".join([*cells[:2], "s0", cells[3]])), tmp_path / "out",
-              expressions())
+        train(
+            relabelled(tmp_path / "one", lambda cells: ",".join([*cells[:2], "s0", cells[3]])),
+            tmp_path / "out",
+            expressions(),
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -76,8 +81,9 @@ def test_what_another_training_left_is_not_gone_on_from(table, tmp_path):
 
 
 def test_people_in_both_splits_are_said(table, tmp_path, logged):
-    train_stills(expressions(), table.stills("train"), table.stills("train").take(np.arange(32)), tmp_path / "out",
-                 hardware=CPU)
+    train_stills(
+        expressions(), table.stills("train"), table.stills("train").take(np.arange(32)), tmp_path / "out", hardware=CPU
+    )
     assert any("2 of the 2 validation subjects are in the training stills too, the first s0" in line for line in logged)
 
 

@@ -30,8 +30,11 @@ def test_roc_and_nearest_neighbour_are_those_of_scikit_learn(spread):
     from sklearn.neighbors import KNeighborsClassifier
 
     unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-    right = [KNeighborsClassifier(1).fit(np.delete(unit, row, 0), np.delete(subject, row)).predict(unit[row:row + 1])
-             == subject[row] for row in range(len(unit))]
+    right = [
+        KNeighborsClassifier(1).fit(np.delete(unit, row, 0), np.delete(subject, row)).predict(unit[row : row + 1])
+        == subject[row]
+        for row in range(len(unit))
+    ]
     assert found.nearest == pytest.approx(np.mean(right))
 
 

@@ -44,16 +44,22 @@ def test_heads_come_back_from_json():
         assert HeadConfig.from_jsonable(json.loads(json.dumps(written))) == ABAW4
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda: HeadConfig("mlp", parts=(HeadOverride("va"),)), "parts are of a separate head"),
-    (lambda: HeadConfig("separate", parts=(HeadOverride("va"), HeadOverride("va"))), "name an output twice: va, va"),
-    (lambda: HeadConfig("separate", parts=(HeadOverride("va", epochs=0),)), "epochs must be at least 1"),
-    (lambda: HeadConfig("separate", parts=(HeadOverride("au", keep="first"),)), "unknown head keep 'first'"),
-    (lambda: HeadOverride("expression"), "unknown output 'expression'; did you mean expr"),
-    (lambda: HeadConfig(label_smoothing=1.0), "label_smoothing is 1.0"),
-    (lambda: HeadConfig(invalid="zeroe"), "did you mean zeroed"),
-    (lambda: check_task_support(HeadConfig("separate", keep="accuracy"), get_task("mtl")), "va has none"),
-])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: HeadConfig("mlp", parts=(HeadOverride("va"),)), "parts are of a separate head"),
+        (
+            lambda: HeadConfig("separate", parts=(HeadOverride("va"), HeadOverride("va"))),
+            "name an output twice: va, va",
+        ),
+        (lambda: HeadConfig("separate", parts=(HeadOverride("va", epochs=0),)), "epochs must be at least 1"),
+        (lambda: HeadConfig("separate", parts=(HeadOverride("au", keep="first"),)), "unknown head keep 'first'"),
+        (lambda: HeadOverride("expression"), "unknown output 'expression'; did you mean expr"),
+        (lambda: HeadConfig(label_smoothing=1.0), "label_smoothing is 1.0"),
+        (lambda: HeadConfig(invalid="zeroe"), "did you mean zeroed"),
+        (lambda: check_task_support(HeadConfig("separate", keep="accuracy"), get_task("mtl")), "va has none"),
+    ],
+)
 def test_impossible_heads_are_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()

@@ -84,16 +84,21 @@ def test_a_given_length_keeps_the_last_epoch_beside_selection_rows():
     other, others = problem(600, seed=1)
     training = ArrayMatrix(features), labels_of(only(targets, EXPR))
     selection = ArrayMatrix(other), labels_of(only(others, EXPR))
-    beside, alone = (train_head(EXPR, HeadTrainingSpec(HeadConfig(**WILD), epochs=5), training, rows, 0)
-                     for rows in (selection, None))
+    beside, alone = (
+        train_head(EXPR, HeadTrainingSpec(HeadConfig(**WILD), epochs=5), training, rows, 0)
+        for rows in (selection, None)
+    )
     assert beside.epoch == alone.epoch == 5
     assert all(np.array_equal(value, alone.state[name]) for name, value in beside.state.items())
 
 
-@pytest.mark.parametrize("name, config, message", [
-    ("va", HeadConfig(keep="accuracy"), "keep accuracy is of expressions, and va has none; keep best or loss"),
-    ("expr", HeadConfig("separate"), "task expr has one output, nothing to separate; use mlp"),
-])
+@pytest.mark.parametrize(
+    "name, config, message",
+    [
+        ("va", HeadConfig(keep="accuracy"), "keep accuracy is of expressions, and va has none; keep best or loss"),
+        ("expr", HeadConfig("separate"), "task expr has one output, nothing to separate; use mlp"),
+    ],
+)
 def test_a_choice_the_task_has_no_value_for_is_refused(name, config, message):
     with pytest.raises(InputError, match=message):
         train(tasks.get_task(name), config)

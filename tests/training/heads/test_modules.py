@@ -44,9 +44,19 @@ def test_unknown_head_is_met_with_the_nearest_name():
         HeadConfig("logistic_regresion")
 
 
-@pytest.mark.parametrize("bad", [{"kind": "mlp", "hidden": 0}, {"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0},
-                                 {"learning_rate": float("nan")}, {"l2": -1.0}, {"schedule": "linear"},
-                                 {"keep": "first"}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"kind": "mlp", "hidden": 0},
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"l2": -1.0},
+        {"schedule": "linear"},
+        {"keep": "first"},
+    ],
+)
 def test_impossible_settings_are_refused(bad):
     with pytest.raises(InputError, match=next(k for k in reversed(bad))):
         HeadConfig(**bad)

@@ -43,14 +43,17 @@ def objective(config, weights, bias, features, labels):
 def test_logistic_regression_reaches_the_optimum_of_scikit_learn():
     features, targets = problem(3000, 30)
     features[:, 3] = features[:, 3] * 50 + 7
-    labels, config = targets["expr"], HeadConfig("logistic_regression", learning_rate=0.1, l2=1e-3, epochs=50,
-                                                 keep="last")
+    labels, config = (
+        targets["expr"],
+        HeadConfig("logistic_regression", learning_rate=0.1, l2=1e-3, epochs=50, keep="last"),
+    )
     training = ArrayMatrix(features), labels_of({"expr": labels})
     ours = train_head(EXPR, HeadTrainingSpec(config), training, None, seed=0)
     scaled = (features - features.mean(0, dtype=np.float64)) / features.std(0, dtype=np.float64)
     sample = tasks.expression_weights(labels)[labels]
     theirs = LogisticRegression(C=1 / (2 * config.l2 * len(labels)), tol=1e-9, max_iter=5000).fit(
-        scaled, labels, sample_weight=sample / sample.mean())
+        scaled, labels, sample_weight=sample / sample.mean()
+    )
     best = objective(config, theirs.coef_, theirs.intercept_, scaled, labels)
     reached = objective(config, ours.state["layers.0.weight"], ours.state["layers.0.bias"], scaled, labels)
     assert best * (1 - 1e-6) <= reached < best * (1 + 1e-3)
@@ -201,7 +204,11 @@ def test_a_saved_head_comes_back_bit_for_bit(tmp_path):
     back = load(tmp_path)
     assert np.array_equal(predict(back, features), predict(trained, features))
     assert (back.config, back.epoch, back.history, back.value) == (
-        trained.config, trained.epoch, trained.history, trained.value)
+        trained.config,
+        trained.epoch,
+        trained.history,
+        trained.value,
+    )
     assert sorted(p.name for p in tmp_path.iterdir()) == ["head.json", "head.safetensors"]
 
 

@@ -14,13 +14,21 @@ from harness.training.heads.trained_head import load
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.feature_arrays import ArrayMatrix, labels_of, problem
 
-OWN = (dict(l2=0.0, learning_rate=1e-2, epochs=3, schedule="cosine", keep="best"),
-       dict(l2=1e-2, learning_rate=3e-3, epochs=4, schedule="constant", keep="loss"),
-       dict(l2=1e-3, learning_rate=1e-2, epochs=1, schedule="cosine", keep="last"),
-       dict(l2=1e-4, learning_rate=3e-2, epochs=4, schedule="constant", keep="best"))
+OWN = (
+    dict(l2=0.0, learning_rate=1e-2, epochs=3, schedule="cosine", keep="best"),
+    dict(l2=1e-2, learning_rate=3e-3, epochs=4, schedule="constant", keep="loss"),
+    dict(l2=1e-3, learning_rate=1e-2, epochs=1, schedule="cosine", keep="last"),
+    dict(l2=1e-4, learning_rate=3e-2, epochs=4, schedule="constant", keep="best"),
+)
 """What each head of a group has of its own."""
-PUBLISHED = dict(class_weights="published", standardise=False, label_smoothing=0.1, va_loss="mse",
-                 task_weights="balanced", invalid="zeroed")
+PUBLISHED = dict(
+    class_weights="published",
+    standardise=False,
+    label_smoothing=0.1,
+    va_loss="mse",
+    task_weights="balanced",
+    invalid="zeroed",
+)
 
 
 def data(task, count=600, seed=0):
@@ -54,10 +62,18 @@ def require_equal(ours, alone, features):
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("shared", [
-    dict(kind="logistic_regression"), dict(kind="mlp", hidden=20), dict(kind="multitask", hidden=0),
-    dict(kind="multitask", hidden=12), dict(kind="multitask", hidden=12, **PUBLISHED),
-    dict(kind="logistic_regression", **PUBLISHED)], ids=lambda shared: "-".join(map(str, shared.values())))
+@pytest.mark.parametrize(
+    "shared",
+    [
+        dict(kind="logistic_regression"),
+        dict(kind="mlp", hidden=20),
+        dict(kind="multitask", hidden=0),
+        dict(kind="multitask", hidden=12),
+        dict(kind="multitask", hidden=12, **PUBLISHED),
+        dict(kind="logistic_regression", **PUBLISHED),
+    ],
+    ids=lambda shared: "-".join(map(str, shared.values())),
+)
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_heads_trained_together_are_those_trained_alone(name, shared):
     task = tasks.get_task(name)
@@ -75,8 +91,11 @@ def test_heads_with_a_hidden_layer_are_stacked_where_a_gpu_is(monkeypatch, name)
     """The product of a GPU, on this machine; one epoch, as no unit is so near 0 then that rounding turns it."""
     task = tasks.get_task(name)
     given, features = data(task, 400), problem(300, seed=1)[0]
-    wanted = [dataclasses.replace(config, epochs=epochs) for epochs in (1, 2)
-              for config in configs(*OWN, kind="multitask", hidden=12, batch_size=100)]
+    wanted = [
+        dataclasses.replace(config, epochs=epochs)
+        for epochs in (1, 2)
+        for config in configs(*OWN, kind="multitask", hidden=12, batch_size=100)
+    ]
     alone = train_heads(task, [HeadTrainingSpec(config) for config in wanted], given, None, 3)
     monkeypatch.setattr(train_batched, "max_ensemble_size", lambda head, device: 100)
     stacked = train_heads(task, [HeadTrainingSpec(config) for config in wanted], given, None, 3)
@@ -113,6 +132,7 @@ def test_each_stops_where_it_is_told_and_leaves_the_others_alone():
         def on_epoch(epoch, value):
             told[number].append((epoch, value))
             return epoch == at
+
         return on_epoch
 
     asked = {0: stops(0, 2), 1: stops(1, 9), 3: stops(3, 1)}
@@ -124,8 +144,11 @@ def test_each_stops_where_it_is_told_and_leaves_the_others_alone():
     for number, values in told.items():
         assert values == [(entry["epoch"], entry["value"]) for entry in found[number].history]
     for ours, config, at in zip(found, wanted, (2, 9, 9, 1)):
-        require_equal(ours, train_head(
-            task, HeadTrainingSpec(config, lambda epoch, value, at=at: epoch == at), *given, 0), given[1][0].features)
+        require_equal(
+            ours,
+            train_head(task, HeadTrainingSpec(config, lambda epoch, value, at=at: epoch == at), *given, 0),
+            given[1][0].features,
+        )
 
 
 @pytest.mark.training
@@ -155,9 +178,7 @@ def test_one_that_diverges_is_left_out_and_the_others_are_not_touched():
 def test_the_data_is_read_once_an_epoch_in_the_order_of_the_seed():
     task = tasks.get_task("expr")
     matrix, labels = data(task)
-    train_heads(
-        task, [HeadTrainingSpec(config) for config in configs(*OWN, kind="mlp")], (matrix, labels), None, 0
-    )
+    train_heads(task, [HeadTrainingSpec(config) for config in configs(*OWN, kind="mlp")], (matrix, labels), None, 0)
     assert matrix.epochs == [0, 1, 2, 3]
 
 
@@ -176,8 +197,12 @@ def test_the_same_arguments_give_the_same_bits_and_a_head_can_be_kept(tmp_path):
 def test_heads_that_are_not_alike_are_refused():
     task = tasks.get_task("expr")
     given = rows(task)
-    for other in (HeadConfig("mlp", hidden=64), HeadConfig("logistic_regression"), HeadConfig("mlp", batch_size=64),
-                  HeadConfig("mlp", class_weights="none")):
+    for other in (
+        HeadConfig("mlp", hidden=64),
+        HeadConfig("logistic_regression"),
+        HeadConfig("mlp", batch_size=64),
+        HeadConfig("mlp", class_weights="none"),
+    ):
         with pytest.raises(InputError, match="differ in more than"):
             train_heads(task, [HeadTrainingSpec(HeadConfig("mlp")), HeadTrainingSpec(other)], *given, seed=0)
     with pytest.raises(InputError, match="keep accuracy"):
@@ -204,8 +229,17 @@ def test_alike_covers_all_that_shapes_a_batch_or_a_loss():
     assert without_per_head_settings(
         dataclasses.replace(base, l2=1.0, learning_rate=0.5, epochs=3, schedule="constant", keep="last")
     ) == without_per_head_settings(base)
-    changed = dict(kind="multitask", hidden=7, batch_size=9, standardise=False, class_weights="none",
-                   label_smoothing=0.2, va_loss="mse", task_weights="balanced", invalid="zeroed")
+    changed = dict(
+        kind="multitask",
+        hidden=7,
+        batch_size=9,
+        standardise=False,
+        class_weights="none",
+        label_smoothing=0.2,
+        va_loss="mse",
+        task_weights="balanced",
+        invalid="zeroed",
+    )
     own = {"l2", "learning_rate", "epochs", "schedule", "keep", "parts"}
     assert set(changed) | own == {f.name for f in dataclasses.fields(HeadConfig)}
     for name, value in changed.items():

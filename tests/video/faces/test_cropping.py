@@ -19,10 +19,14 @@ def test_margin_and_offset_count_in_sides_of_the_box():
     assert np.array_equal(crop(RAMP, np.array([60, 40, 20, 20]), Margin(2.0, 0.5, -0.25)), RAMP[25:65, 60:100])
 
 
-@pytest.mark.parametrize("box, rows, columns", [
-    ([-20, 30, 40, 40], np.arange(30, 70), np.arange(-20, 20).clip(0)),
-    ([180, 80, 40, 40], np.arange(80, 120).clip(max=99), np.arange(180, 220).clip(max=199)),
-    ([900, 900, 30, 30], np.full(30, 99), np.full(30, 199))])
+@pytest.mark.parametrize(
+    "box, rows, columns",
+    [
+        ([-20, 30, 40, 40], np.arange(30, 70), np.arange(-20, 20).clip(0)),
+        ([180, 80, 40, 40], np.arange(80, 120).clip(max=99), np.arange(180, 220).clip(max=199)),
+        ([900, 900, 30, 30], np.full(30, 99), np.full(30, 199)),
+    ],
+)
 def test_outside_the_frame_its_outermost_pixels_go_on(box, rows, columns):
     assert np.array_equal(crop(RAMP, np.array(box), Margin(1.0)), RAMP[rows[:, None], columns])
 

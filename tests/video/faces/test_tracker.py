@@ -79,8 +79,10 @@ def test_mistakes_of_the_detector_are_not_lasting_and_leave_no_hole_in_the_names
     tracker = FaceTracker(25)
     for number in range(1, 30):
         found = faces((200, 200)) if number != 3 else faces((200, 200), (500, 100))
-        tracker.update(number, found if number < 10 else Faces(np.vstack([found.boxes, faces((400, 300)).boxes]),
-                                                               np.ones(2, np.float32)))
+        tracker.update(
+            number,
+            found if number < 10 else Faces(np.vstack([found.boxes, faces((400, 300)).boxes]), np.ones(2, np.float32)),
+        )
     assert tracker.confirmed_tracks() == {1: 1, 3: 2}
 
 

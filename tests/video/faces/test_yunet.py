@@ -14,22 +14,35 @@ STRIDES = (8, 16, 32)
 def write_model(path, drop=()):
     """Brightness is the score of each cell; boxes are the cells, at the strides of YuNet."""
     nodes, outputs = [], []
-    fixed = {"grey": np.full((1, 3, 1, 1), 1 / 3 / 255, np.float32), "column": np.array([1, -1, 1]),
-             "nothing": np.float32([0])}
+    fixed = {
+        "grey": np.full((1, 3, 1, 1), 1 / 3 / 255, np.float32),
+        "column": np.array([1, -1, 1]),
+        "nothing": np.float32([0]),
+    }
     nodes.append(helper.make_node("Conv", ["input", "grey"], ["light"]))
     for stride in STRIDES:
-        nodes += [helper.make_node("AveragePool", ["light"], [f"mean_{stride}"], kernel_shape=[stride] * 2,
-                                   strides=[stride] * 2),
-                  helper.make_node("Reshape", [f"mean_{stride}", "column"], [f"cls_{stride}"]),
-                  helper.make_node("Identity", [f"cls_{stride}"], [f"obj_{stride}"]),
-                  helper.make_node("Mul", [f"cls_{stride}", "nothing"], [f"zero_{stride}"]),
-                  helper.make_node("Concat", [f"zero_{stride}"] * 4, [f"bbox_{stride}"], axis=2),
-                  helper.make_node("Concat", [f"zero_{stride}"] * 10, [f"kps_{stride}"], axis=2)]
-        outputs += [helper.make_tensor_value_info(f"{name}_{stride}", TensorProto.FLOAT, [1, None, width])
-                    for name, width in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)) if name not in drop]
-    graph = helper.make_graph(nodes, "yunet", [helper.make_tensor_value_info("input", TensorProto.FLOAT,
-                                                                             [1, 3, 320, 320])],
-                              outputs, [numpy_helper.from_array(value, name) for name, value in fixed.items()])
+        nodes += [
+            helper.make_node(
+                "AveragePool", ["light"], [f"mean_{stride}"], kernel_shape=[stride] * 2, strides=[stride] * 2
+            ),
+            helper.make_node("Reshape", [f"mean_{stride}", "column"], [f"cls_{stride}"]),
+            helper.make_node("Identity", [f"cls_{stride}"], [f"obj_{stride}"]),
+            helper.make_node("Mul", [f"cls_{stride}", "nothing"], [f"zero_{stride}"]),
+            helper.make_node("Concat", [f"zero_{stride}"] * 4, [f"bbox_{stride}"], axis=2),
+            helper.make_node("Concat", [f"zero_{stride}"] * 10, [f"kps_{stride}"], axis=2),
+        ]
+        outputs += [
+            helper.make_tensor_value_info(f"{name}_{stride}", TensorProto.FLOAT, [1, None, width])
+            for name, width in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
+            if name not in drop
+        ]
+    graph = helper.make_graph(
+        nodes,
+        "yunet",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 320, 320])],
+        outputs,
+        [numpy_helper.from_array(value, name) for name, value in fixed.items()],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8)
     onnx.save(model, path)
     return str(path)
