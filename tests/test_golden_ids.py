@@ -19,7 +19,7 @@ from harness.runner.backbone_training import REVISION as TRAINING_REVISION
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import PreparedBackbone, PreparedInputs
 from harness.runner.search_space import SearchSpace
-from harness.utils.hashing import content_hash, to_jsonable
+from harness.utils.hashing import content_hash, to_jsonable, to_jsonable
 from harness.utils.store import Store
 from tests.helpers.shared_data import shared_data
 
@@ -100,8 +100,17 @@ def test_ids_on_shared_data(name, tmp_path):
 
 def test_a_dataclass_without_a_tag_has_no_id():
     @dataclasses.dataclass(frozen=True)
-    class Renamed(HeadConfig):
+    class Untagged:
+        value: int = 0
+
+    with pytest.raises(TypeError, match="Untagged has no content identity: it defines no hash_tag"):
+        content_hash(Untagged())
+
+
+def test_a_subclass_in_a_recipe_has_an_id_of_its_own():
+    @dataclasses.dataclass(frozen=True)
+    class Mine(HeadConfig):
         pass
 
-    with pytest.raises(TypeError, match="Renamed has no content identity: it defines no hash_tag"):
-        content_hash(Renamed())
+    assert content_hash(Mine()) != content_hash(HeadConfig())
+    assert content_hash(Mine()) == content_hash({**to_jsonable(HeadConfig()), "type": "Mine"})

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from harness.leaderboard.runs import find_finished_run
 from harness.tracking import tracked_records
+from harness.utils.errors import InputError
 from harness.utils.output_dir import check_output_dir
+from harness.utils.public_api import as_tuple, framelight_errors
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -39,12 +41,13 @@ class ExportResult:
     files: tuple[ExportRecord, ...]
 
 
+@framelight_errors
 def export(  # noqa: PLR0913 - public, one keyword for each option
     run: str,
     out: Path | str,
     format: str = "onnx",
     *,
-    precisions: Sequence[str] = (),
+    precisions: Sequence[str] | str = (),
     embedding: bool = False,
     calibration: int = 256,
     data: Path | str | None = None,
@@ -65,7 +68,7 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     out : path
         A folder to make.
     format : {"onnx", "openvino", "litert", "executorch"}
-    precisions : sequence of {"float32", "float16", "int8"}
+    precisions : str or sequence of {"float32", "float16", "int8"}
         Default: all that the format has.
     embedding : bool
         Return the backbone's embedding too.
@@ -104,6 +107,8 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     """
     from harness.export.formats import require_writer
 
+    if calibration < 1:
+        raise InputError(f"calibration is {calibration}; at least one training crop is needed")
     store, out = Store.default(store, tracking_uri), Path(out)
     data = None if data is None else Path(data)
     check_output_dir(out, force, store.root, *filter(None, [data]))
@@ -111,7 +116,7 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     chosen = find_finished_run(tracked_records(store), run, seed, store)
     from harness.export import export as exporting
 
-    options = exporting.ExportOptions(form, tuple(precisions), embedding, calibration)
+    options = exporting.ExportOptions(form, as_tuple(precisions), embedding, calibration)
     result = ExportResult(out, chosen.record, tuple(exporting.export(chosen, options, data, out)))
     if log_model:
         log_to_mlflow(result, store)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.leaderboard.runs import BEST_PREFIX, find_finished_run, records_of_dataset
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
+from harness.utils.public_api import as_tuple, framelight_errors, require_choice
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -17,15 +18,32 @@ if TYPE_CHECKING:
     from harness.inference.submission.submit import Submission
 
 
-def predict(
+MISSING = ("filled", "empty")
+FORMATS = ("challenge", "frames")
+SPLITS = ("test", "validation", "train")
+
+
+@framelight_errors
+def predict(  # noqa: PLR0913 - public, one keyword for each option
     input: Path | str,
     runs: Sequence[str] | str,
     out: Path | str,
     *,
     store: Store | Path | str | None = None,
     live: bool = False,
+    seed: int | None = None,
+    render: bool = False,
+    force: bool = False,
+    crops: bool | None = None,
+    detector: str = "haar",
+    smallest: int | None = None,
+    margin: float | None = None,
+    missing: str = "filled",
+    kernel: str | None = None,
+    radius: int | None = None,
+    seconds: float | None = None,
+    engine: str = "",
     tracking_uri: str | None = None,
-    **options: Any,
 ) -> PredictSummary | LiveSummary:
     """Detect the faces of a video and predict with trained runs, as `framelight predict` does.
 
@@ -41,11 +59,30 @@ def predict(
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     live : bool
         Read a video as from a camera: paced by its clock and smoothed from the past alone. Always so for a camera.
+    seed : int, optional
+        Which seed of each run. Default: its first.
+    render : bool
+        Write the annotated video, too.
+    force : bool
+        Replace what is in `out`.
+    crops : bool, optional
+        Whether every image is one face already. Default: decided by the images.
+    detector : str
+        `haar`, or the path of a YuNet model in ONNX.
+    smallest : int, optional
+        Side of the smallest face to detect, in pixels. Default: a twelfth of the frame's shorter side, at least 24.
+    margin : float, optional
+        Side of a crop in sides of the detected box, 0.5 to 4. Default: as the run's training crops have it.
+    missing : {"filled", "empty"}
+        What frames without a face get.
+    kernel, radius : str and int, optional
+        Smoothing filter. Default: what the run selected.
+    seconds : float, optional
+        Stop after so much of the input.
+    engine : str
+        What runs the backbone. Default: the fastest.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
-    **options
-        Further options of the command: `seed`, `render`, `force`, `crops`, `detector`, `smallest`, `margin`, `missing`,
-        `kernel`, `radius`, `seconds` and `engine`; see `harness.inference.predict.PredictOptions`.
 
     Returns
     -------
@@ -68,15 +105,36 @@ def predict(
     """
     from harness.inference import predict as prediction
 
-    chosen = (runs,) if isinstance(runs, str) else tuple(runs)
-    wanted = prediction.PredictOptions(str(input), chosen, Path(out), Store.default(store, tracking_uri), **options)
-    if live or wanted.input.startswith("camera:"):
+    require_choice("missing", missing, MISSING)
+    names = as_tuple(runs)
+    if not names:
+        raise InputError("name at least one run to predict with")
+    options = prediction.PredictOptions(
+        str(input),
+        names,
+        Path(out),
+        Store.default(store, tracking_uri),
+        seed,
+        render,
+        force,
+        crops,
+        detector,
+        smallest,
+        margin,
+        missing,
+        kernel,
+        radius,
+        seconds,
+        engine,
+    )
+    if live or options.input.startswith("camera:"):
         from harness.inference.live import run_live
 
-        return run_live(wanted)
-    return prediction.predict(wanted)
+        return run_live(options)
+    return prediction.predict(options)
 
 
+@framelight_errors
 def submit(  # noqa: PLR0913 - public, one keyword for each option
     run: str,
     data: Path | str,
@@ -137,6 +195,8 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     from harness.inference.submission import submit as submission
     from harness.inference.submission.frame_sources import FrameCountSources
 
+    require_choice("split", split, SPLITS)
+    require_choice("format", format, FORMATS)
     store, data, out = Store.default(store, tracking_uri), Path(data), Path(out)
     submission.check_submission_dir(out, data)
     dataset = open_dataset(data)

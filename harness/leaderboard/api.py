@@ -11,6 +11,7 @@ from harness.leaderboard.runs import find_pair, find_records, select_seed
 from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import remote_job_files, tracked_records
 from harness.utils.errors import InputError
+from harness.utils.public_api import as_tuple, framelight_errors
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
     from harness.runner.recipe import Recipe
 
 
+@framelight_errors
 def run(  # noqa: PLR0913 - public, one keyword for each option
     recipe: Recipe | Path | str,
     data: Path | str | None = None,
     store: Store | Path | str | None = None,
     *,
-    settings: Sequence[str] = (),
+    settings: Sequence[str] | str = (),
     jobs: int | None = None,
     force: bool = False,
     tracking_uri: str | None = None,
@@ -42,7 +44,7 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
         A data set. Default: the recipe's rendered videos.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
-    settings : sequence of str
+    settings : str or sequence of str
         Changes of the recipe as `KEY=VALUE`, such as `"seeds=0,1,2"`.
     jobs : int, optional
         Jobs at a time. Default: the number of cores.
@@ -73,13 +75,20 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     ['expr']
     """
     from harness.leaderboard.recipe_result import RecipeResult
-    from harness.runner import Recipe, apply_settings, find_recipe
+    from harness.runner import BackboneRecipe, Recipe, apply_settings, find_recipe
     from harness.runner.run import run as run_recipe
 
+    if isinstance(recipe, BackboneRecipe):
+        raise InputError(
+            f"'{recipe.name}' trains a backbone; run it with framelight train-backbone, or list its training "
+            "in the field `trained` of a Recipe"
+        )
+    if jobs is not None and jobs < 1:
+        raise InputError(f"jobs is {jobs}; at least one is needed")
     store = Store.default(store, tracking_uri)
     if not isinstance(recipe, Recipe):
         recipe = find_recipe(str(recipe))
-    recipe = apply_settings(recipe, list(settings))
+    recipe = apply_settings(recipe, list(as_tuple(settings)))
     store.require_folder()
     outcome = run_recipe(recipe, None if data is None else Path(data), store, jobs or os.cpu_count() or 1, force)
     return RecipeResult(outcome, store)

@@ -66,7 +66,6 @@ class BackboneRecipe:
     'my_resnet'
     """
 
-    hash_tag: ClassVar[str] = "BackboneRecipe"
     name: str
     training: StillsConfig
     hardware: Hardware = Hardware()

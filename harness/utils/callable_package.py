@@ -15,8 +15,16 @@ class CallablePackage(ModuleType):
     """
 
     @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        """That of the function, for `help`."""
+        return self.__wrapped__.__doc__
+
+    @property
     def __wrapped__(self) -> Any:
         return getattr(import_module(f"{self.__name__}.api"), self.__name__.rpartition(".")[2])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return import_module, (self.__name__,)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         return self.__wrapped__(*arguments, **options)

@@ -28,10 +28,10 @@ def to_jsonable(value: Any) -> Any:
 
 
 def _hash_tag(kind: type) -> str:
-    """The tag defined by the class itself: one that is inherited would let two kinds collide."""
-    if "hash_tag" not in kind.__dict__:
+    """Return the tag that the class itself defines; a subclass without one has its name, so that the two differ."""
+    if not hasattr(kind, "hash_tag"):
         raise TypeError(f"{kind.__name__} has no content identity: it defines no hash_tag")
-    return kind.__dict__["hash_tag"]
+    return kind.__dict__.get("hash_tag", kind.__name__)
 
 
 def content_hash(value: Any, length: int = 12) -> str:

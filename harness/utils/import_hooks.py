@@ -21,27 +21,44 @@ if TYPE_CHECKING:
 RENAMED = {"Part": "HeadOverride", "Smoothing": "SmoothingGrid", "Streaming": "StreamingFilter"}
 """Classes of the previous version by their new names."""
 
-_BACKBONE = ("harness.training.backbones.config", "harness.training.backbones.stage_config")
-_RECIPE = (
-    "harness.runner",
-    "harness.runner.recipe",
-    "harness.runner.backbone_recipe",
-    "harness.data.protocol",
-    "harness.smoothing.candidates",
-)
-MOVED: dict[str, tuple[str, ...]] = {
-    "harness.heads": ("harness.training.heads.config",),
-    "harness.heads.config": ("harness.training.heads.config",),
-    "harness.pretraining": _BACKBONE,
-    "harness.pretraining.config": _BACKBONE,
-    "harness.recipes": ("harness.runner",),
-    "harness.recipes.backbone": _RECIPE,
-    "harness.recipes.finding": ("harness.runner.loader",),
-    "harness.recipes.recipe": _RECIPE,
-    "harness.recipes.settings": ("harness.runner.overrides",),
-    "harness.streaming": ("harness.smoothing.streaming",),
+_RECIPE_NAMES = {
+    "harness.runner.recipe": (
+        *("COMPUTE", "FEATURES", "Grid", "MISSING", "MOST_SEEDS", "PRUNERS", "Recipe", "Search", "THRESHOLDS"),
+    ),
+    "harness.runner.backbone_recipe": ("BackboneRecipe", "MEANT", "NAME", "TrainedBackbone"),
+    "harness.runner.loader": ("KINDS", "Kind", "find_recipe", "recipe_names"),
+    "harness.runner.overrides": ("apply_settings",),
+    "harness.data.protocol": ("PROTOCOLS", "Protocol"),
+    "harness.data.synthetic.settings": ("SyntheticStills", "SyntheticVideos"),
+    "harness.smoothing.candidates": ("KERNELS=DEFAULT_KERNELS", "Smoothing=SmoothingGrid"),
 }
-"""Modules of the previous version, and the modules that have their names now."""
+_HEAD_NAMES = {
+    "harness.training.heads.config": (
+        *("CLASS_WEIGHTS", "HeadConfig", "INVALID", "KEEP", "KINDS", "OUTPUTS", "Part=HeadOverride", "SCHEDULES"),
+        *("TASK_WEIGHTS", "VA_LOSSES"),
+    )
+}
+_BACKBONE_NAMES = {
+    "harness.training.backbones.config": (
+        *("ACCELERATORS", "Augmentation", "Hardware", "PRECISIONS", "REVISION", "STRATEGIES", "StillsConfig"),
+    ),
+    "harness.training.backbones.stage_config": (
+        *("ALSO", "Expressions", "Identities", "KEEPS", "SAMPLINGS", "SHAPES", "Schedule"),
+    ),
+}
+MOVED: dict[str, dict[str, tuple[str, ...]]] = {
+    "harness.heads": {},
+    "harness.heads.config": _HEAD_NAMES,
+    "harness.pretraining": {},
+    "harness.pretraining.config": _BACKBONE_NAMES,
+    "harness.recipes": _RECIPE_NAMES,
+    "harness.recipes.backbone": _RECIPE_NAMES,
+    "harness.recipes.finding": _RECIPE_NAMES,
+    "harness.recipes.recipe": _RECIPE_NAMES,
+    "harness.recipes.settings": _RECIPE_NAMES,
+    "harness.streaming": {"harness.smoothing.streaming": ("Streaming=StreamingFilter",)},
+}
+"""For each module of the previous version, where its names are now, as `name` or `name=new_name`."""
 
 
 def warn_deprecated(old: str, advice: str, stacklevel: int = 3) -> None:
@@ -56,22 +73,24 @@ def warn_deprecated(old: str, advice: str, stacklevel: int = 3) -> None:
 class DeprecatedModule(ModuleType):
     """A module of the previous version: looks each name up where it is now."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._names = {
+            entry.partition("=")[0]: (module, entry.rpartition("=")[2])
+            for module, entries in MOVED[name].items()
+            for entry in entries
+        }
+        self.__all__ = sorted(self._names)
+
     def __getattr__(self, name: str) -> Any:
-        new, modules = RENAMED.get(name, name), list(map(import_module, MOVED[self.__name__]))
-        module = next((module for module in modules if hasattr(module, new)), None)
-        if module is None or name.startswith("__"):
+        if name not in self._names:
             raise AttributeError(f"module '{self.__name__}' has no attribute '{name}'")
+        modules = {module: import_module(module) for module in MOVED[self.__name__]}  # importing resets what was warned
+        module, new = self._names[name]
         # The same text for every name, so that a statement with several names warns once.
-        renamed = ", ".join(
-            f"{old} is now {other}"
-            for old, other in RENAMED.items()
-            if any(hasattr(module, other) for module in modules)
-        )
-        warn_deprecated(
-            self.__name__,
-            f"import from harness or {MOVED[self.__name__][0]} instead" + (f" ({renamed})" if renamed else ""),
-        )
-        return getattr(module, new)
+        renamed = ", ".join(f"{old} is now {new}" for old, (_, new) in self._names.items() if old != new)
+        warn_deprecated(self.__name__, "import from harness instead" + (f" ({renamed})" if renamed else ""))
+        return getattr(modules[module], new)
 
 
 class ImportHooks:

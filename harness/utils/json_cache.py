@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.utils.files import write_json
+from harness.utils.locks import entry_lock
 
 
 class JsonCache:
     """A mapping in a JSON file, read once and written by `save`.
 
-    A file that is absent, damaged or of another version is an empty cache. Two processes may save at once: each adds
-    to what is in the file then, and an entry that is lost only has to be computed again.
+    A file that is absent, damaged or of another version is an empty cache. Processes that save at once wait for each
+    other, and each adds to what is in the file then.
 
     Parameters
     ----------
@@ -46,8 +47,9 @@ class JsonCache:
         """Add the new values to those in the file; does nothing without a path or where none is new."""
         if self.path is None or not self._new:
             return
-        values = self._read() | self._new
-        write_json(self.path, values if self.version is None else {"version": self.version, self.name: values})
+        with entry_lock(self.path):
+            values = self._read() | self._new
+            write_json(self.path, values if self.version is None else {"version": self.version, self.name: values})
         self._new = {}
 
     def _read(self) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Store:
         `$MLFLOW_TRACKING_URI` where that is set.
         """
         if isinstance(place, cls):
-            return place
+            return place if tracking_uri is None else dataclasses.replace(place, tracking_uri=tracking_uri)
         return cls(
             Path(place if place is not None else os.environ.get("FRAMELIGHT_STORE", "framelight-store")),
             tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"),

@@ -27,6 +27,7 @@ OLD = {
     "harness.recipes.recipe": (
         "COMPUTE",
         "FEATURES",
+        "KERNELS",
         "MISSING",
         "MOST_SEEDS",
         "PROTOCOLS",
@@ -47,11 +48,13 @@ OLD = {
     "harness.heads.config": (
         "CLASS_WEIGHTS",
         "HeadConfig",
+        "INVALID",
         "KEEP",
         "KINDS",
         "OUTPUTS",
         "Part",
         "SCHEDULES",
+        "TASK_WEIGHTS",
         "VA_LOSSES",
     ),
     "harness.pretraining.config": (
@@ -81,6 +84,7 @@ def test_every_name_is_the_one_that_is_used_now(path):
     for name in OLD[path]:
         with pytest.warns(DeprecationWarning, match=rf"^{path} is deprecated .*; import from harness"):
             found = getattr(module, name)
+        assert name in module.__all__
         if name in harness.__all__ or name in RENAMED:
             assert found is getattr(harness, RENAMED.get(name, name))
     with pytest.raises(AttributeError, match=f"module '{path}' has no attribute 'Reciep'"):
@@ -98,9 +102,34 @@ def test_a_module_tells_of_its_renamed_classes():
         importlib.import_module("harness.heads.config").HeadConfig  # noqa: B018
 
 
-def test_every_module_that_moved_is_there():
-    for modules in MOVED.values():
-        assert all(map(importlib.import_module, modules))
+def test_a_name_of_the_new_module_alone_is_no_name_of_the_old_one():
+    with pytest.raises(AttributeError, match="has no attribute 'InputError'"):
+        importlib.import_module("harness.recipes.recipe").InputError  # noqa: B018
+
+
+def test_every_module_that_moved_has_its_names():
+    for names in MOVED.values():
+        for module, entries in names.items():
+            assert all(hasattr(importlib.import_module(module), entry.rpartition("=")[2]) for entry in entries)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_constant_that_was_renamed_has_its_old_value():
+    assert importlib.import_module("harness.recipes.recipe").KERNELS == ("mean", "median")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_star_import_binds_the_old_names():
+    names = {}
+    exec("from harness.recipes import *", names)
+    assert names["Recipe"] is harness.Recipe and names["Smoothing"] is harness.SmoothingGrid
+
+
+@pytest.mark.parametrize("old, new", [("curve", "smooth_many_radii"), ("delay", "mean_lag")])
+def test_functions_of_smoothing_have_their_old_names_too(old, new):
+    smoothing = importlib.import_module("harness.smoothing")
+    with pytest.warns(DeprecationWarning, match=f"harness.smoothing.{old} is deprecated .*; it is now {new}"):
+        assert getattr(smoothing, old) is getattr(smoothing, new)
 
 
 def test_each_statement_warns_once_at_its_line(tmp_path):

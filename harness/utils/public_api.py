@@ -1,0 +1,41 @@
+"""Helpers of the functions that `harness` exports."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
+
+from harness.utils.errors import FramelightError, InputError, unknown_name_error
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def framelight_errors(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Raise errors of `backbones` as FramelightError, or InputError where the input is wrong.
+
+    `backbones` does not know `harness`, so its errors have a base class of their own.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        from backbones.errors import BackboneError
+
+        try:
+            return function(*args, **kwargs)
+        except BackboneError as error:
+            raise (InputError if error.exit_code == InputError.exit_code else FramelightError)(str(error)) from error
+
+    return wrapper
+
+
+def require_choice(parameter: str, value: str, choices: Iterable[str]) -> None:
+    """Raise InputError for a value that is none of the choices."""
+    if value not in choices:
+        raise unknown_name_error(parameter, value, choices)
+
+
+def as_tuple(values: Iterable[str] | str) -> tuple[str, ...]:
+    """Return the values, one string as the only one."""
+    return (values,) if isinstance(values, str) else tuple(values)
