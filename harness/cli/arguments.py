@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,22 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.others: dict[str, argparse.ArgumentParser] = {}
+        self.subcommands: dict[str, argparse.ArgumentParser] = {}
 
-    def parse_known_args(self, args=None, namespace=None):
-        if args and args[0] in self.others:
-            return self.others[args[0]].parse_known_args(args[1:], namespace)
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse what is known, by the parser of the first word where it has one."""
+        if args and args[0] in self.subcommands:
+            return self.subcommands[args[0]].parse_known_args(args[1:], namespace)
         return super().parse_known_args(args, namespace)
 
 
-def add_command(commands, name: str, module: str, help: str) -> argparse.ArgumentParser:
+Commands = argparse._SubParsersAction
+
+
+def add_command(commands: Commands, name: str, module: str, help: str) -> CommandParser:
+    """Add a command whose function is `main` of a module of `harness.cli`, or the one after a dot."""
     command = commands.add_parser(name, help=help, description=help)
     command.set_defaults(module=module)
     command.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -31,6 +39,7 @@ def add_command(commands, name: str, module: str, help: str) -> argparse.Argumen
 
 
 def add_store(command: argparse.ArgumentParser, tracking: bool = False) -> None:
+    """Add `--store` and, with `tracking`, `--tracking-uri`."""
     command.add_argument(
         "--store",
         type=Path,
@@ -48,6 +57,7 @@ def add_store(command: argparse.ArgumentParser, tracking: bool = False) -> None:
 
 
 def add_jobs(command: argparse.ArgumentParser, what: str) -> None:
+    """Add `--jobs`."""
     command.add_argument(
         "--jobs",
         type=positive_int,
@@ -58,6 +68,7 @@ def add_jobs(command: argparse.ArgumentParser, what: str) -> None:
 
 
 def add_settings(command: argparse.ArgumentParser) -> None:
+    """Add `--set`."""
     command.add_argument(
         "--set",
         action="append",
@@ -69,6 +80,7 @@ def add_settings(command: argparse.ArgumentParser) -> None:
 
 
 def positive_int(text: str) -> int:
+    """Parse a whole number of at least 1."""
     value = int(text) if text.lstrip("+-").isdecimal() else 0
     if value < 1:
         raise argparse.ArgumentTypeError("expects a whole number of at least 1")
@@ -76,4 +88,5 @@ def positive_int(text: str) -> int:
 
 
 def comma_separated(text: str) -> tuple[str, ...]:
+    """Parse names separated by commas."""
     return tuple(name.strip() for name in text.split(","))

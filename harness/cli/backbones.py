@@ -21,6 +21,7 @@ LEFT_ALIGNED = tuple(COLUMNS.index(name) for name in ("name", "weights", "licenc
 
 
 def main(arguments: argparse.Namespace) -> None:
+    """List the backbones, or print one of them."""
     import backbones
 
     folder = backbones_dir(arguments.store)
@@ -28,7 +29,8 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.name:
         print(_format_details(backbones.describe(arguments.name, folder, cache)))
         return
-    lines, faults = [COLUMNS], []
+    lines: list[tuple[str, ...]] = [COLUMNS]
+    faults: list[str] = []
     for name in [*backbones.names(), *sorted(backbones.entries(folder))]:
         try:
             lines.append(_format_row(backbones.describe(name, folder, cache)))
@@ -111,6 +113,7 @@ def _format_value(value: Any) -> str:
 
 
 def import_weights(arguments: argparse.Namespace) -> None:
+    """Import a file of weights as a backbone."""
     import backbones
 
     with console_logging(sys.stdout):

@@ -11,6 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def main(arguments: argparse.Namespace) -> int:
+    """Run benchmarks and print their figures."""
     from harness.bench import MOBILE, SCALE, run_benchmarks
     from harness.bench.figure import Measurement
     from harness.bench.hardware_limits import hardware_limits

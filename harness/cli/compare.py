@@ -8,6 +8,7 @@ from harness.leaderboard.api import compare
 
 
 def main(arguments: argparse.Namespace) -> None:
+    """Print the comparison of two runs."""
     comparison = compare(arguments.first, arguments.second, arguments.store)
     from harness.leaderboard.comparison_result import format_comparison, to_json
 

@@ -9,6 +9,7 @@ from harness.utils.errors import InputError
 
 
 def check(arguments: argparse.Namespace) -> int:
+    """Print what a data set or submission holds, and its problems."""
     if arguments.against is not None:
         return _check_submission_files(arguments)
     from harness.data.check import check_dataset, render
@@ -35,6 +36,7 @@ MAX_IDENTITIES, STILLS_PER_IDENTITY = 120, 4
 
 
 def make(arguments: argparse.Namespace) -> None:
+    """Render a synthetic data set."""
     from harness.data.synthetic import make as write_dataset
     from harness.utils.progress import Progress
 

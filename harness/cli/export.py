@@ -15,6 +15,7 @@ HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory M
 
 
 def main(arguments: argparse.Namespace) -> None:
+    """Export a run and print what its files cost."""
     from harness.export.api import export, log_to_mlflow
 
     result = export(
@@ -50,6 +51,7 @@ def _summary_lines(result: ExportResult) -> list[str]:
 
 
 def _format_row(one: ExportRecord) -> tuple[str, ...]:
+    assert one.value is not None and one.run_value is not None
     return (
         one.file,
         f"{one.size / 1e6:.2f}",

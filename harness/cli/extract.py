@@ -6,6 +6,7 @@ import argparse
 
 
 def main(arguments: argparse.Namespace) -> None:
+    """Extract features and print where they are."""
     from harness.data.registry import open_dataset
     from harness.runner.preparation import ExtractionOptions, get_or_extract_features
 

@@ -19,6 +19,7 @@ BOARD_OPTIONS = {"data": "causal", "plot": "cost"}
 
 
 def main(arguments: argparse.Namespace) -> None:
+    """Print a leaderboard, or write it to a file."""
     if arguments.task is not None:
         get_task(arguments.task)
     _warn_if_empty(arguments)

@@ -49,7 +49,7 @@ def _error_message(error: Exception) -> str:
 
 
 def _exit_code(error: Exception) -> int:
-    return error.exit_code if isinstance(error, FramelightError) or _is_backbone_error(error) else 1
+    return int(getattr(error, "exit_code", 1))
 
 
 def _is_backbone_error(error: Exception) -> bool:

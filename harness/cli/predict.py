@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def main(arguments: argparse.Namespace) -> None:
+    """Predict on a video and print a summary."""
     from harness.inference.api import predict
     from harness.inference.live import LiveSummary
 

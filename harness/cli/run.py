@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def main(arguments: argparse.Namespace) -> int:
+    """Run a recipe and print its leaderboards."""
     began = time.monotonic()
     result = run(
         arguments.recipe,

@@ -24,6 +24,7 @@ SOURCES = {
 
 
 def main(arguments: argparse.Namespace) -> None:
+    """Write submission files and print their scores."""
     from harness.inference.api import submit
 
     done = submit(

@@ -17,6 +17,7 @@ SELECTION_NOTES = {"validation": "the validation split, which its figures are of
 
 
 def main(arguments: argparse.Namespace) -> None:
+    """Train a backbone and print its figures."""
     recipe = apply_settings(find_recipe(arguments.recipe, BackboneRecipe), arguments.settings)
     arguments.store.require_folder()
     import backbones
@@ -40,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _summary(card: dict[str, Any], folder: Path) -> str:
-    """What was trained on what, its figures, and how to use it."""
+    """Format what was trained on which data, its figures and how to use it."""
     name = _short_name(card, folder)
     classes = card["classes"]
     shown = {
@@ -58,7 +59,7 @@ def _summary(card: dict[str, Any], folder: Path) -> str:
 
 
 def _short_name(card: dict[str, Any], folder: Path) -> str:
-    """The short name, or the entry's where the store has several of that name."""
+    """Return the short name, or the entry's where several share it."""
     import backbones
 
     try:

@@ -8,9 +8,10 @@ import sys
 
 
 def main(arguments: argparse.Namespace) -> None:
+    """Replace this process by MLflow's UI."""
     from harness.tracking import locate
     from harness.tracking.ui import ENVIRONMENT, ui_command
 
     argv, url = ui_command(locate(arguments.store), arguments.port)
     print(f"MLflow UI of {arguments.store} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
-    os.execvpe(argv[0], argv, {**os.environ, **ENVIRONMENT})
+    os.execvpe(argv[0], argv, {**os.environ, **ENVIRONMENT})  # noqa: S606 - a shell has nothing to add

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from harness.tracking.serialization import RunTags
     from harness.tracking.tracker import Tracker
 
-__all__ = ["Location", "TrackingUnavailableError", "locate", "open_tracker", "remote_job_files", "tracked_records"]
+__all__ = [
+    "Location",
+    "TrackingUnavailableError",
+    "locate",
+    "mlflow_runs",
+    "open_tracker",
+    "remote_job_files",
+    "tracked_records",
+]
 
 
 def open_tracker(store: Store, experiment: str | None = None) -> Tracker:
@@ -38,13 +46,7 @@ def tracked_records(store: Store) -> list[Record]:
     from harness.tracking.reader import read_records
 
     location = locate(store)
-
-    def fetch_runs() -> RunTags:
-        from harness.tracking.tracker import Tracker
-
-        return Tracker(location, reading_only=True).tagged_runs()
-
-    return read_records(location, fetch_runs)
+    return read_records(location, lambda: _fetch_runs(location))
 
 
 def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:
@@ -59,3 +61,25 @@ def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:
     from harness.tracking.remote_jobs import RemoteJobFiles
 
     return RemoteJobFiles(location)
+
+
+def mlflow_runs(store: Store, job_ids: Collection[str]) -> tuple[dict[str, str], str]:
+    """Return MLflow's run id of each job that is tracked, and the tracking URI.
+
+    Raises
+    ------
+    FramelightError
+        Where a tracking server does not answer.
+    """
+    from harness.tracking.reader import read_runs
+    from harness.tracking.serialization import JOB_TAG
+
+    location = locate(store)
+    runs = read_runs(location, lambda: _fetch_runs(location))
+    return {tags[JOB_TAG]: run for run, _, tags in runs if tags.get(JOB_TAG) in job_ids}, location.uri
+
+
+def _fetch_runs(location: Location) -> RunTags:
+    from harness.tracking.tracker import Tracker
+
+    return Tracker(location, reading_only=True).tagged_runs()

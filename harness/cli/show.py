@@ -1,0 +1,23 @@
+"""`framelight show`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from harness.utils.errors import InputError
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Print everything about one run."""
+    from harness.leaderboard.run_summary import format_run, summarize_run
+
+    store = arguments.store
+    store.require_folder()
+    if not store.has_runs:
+        raise InputError(f"nothing was tracked in {store}; start with: framelight run quickstart --store {store}")
+    summary = summarize_run(store, arguments.run)
+    if arguments.format == "json":
+        print(json.dumps(summary.as_dict(), indent=1, allow_nan=False))
+    else:
+        print(format_run(summary))

@@ -1,0 +1,265 @@
+"""Everything about one run, as `framelight show` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from harness.jobs.job_folder import JobFolder
+from harness.leaderboard.columns import format_smoothing
+from harness.leaderboard.runs import find_records
+from harness.leaderboard.significance import SignificanceCache
+from harness.metrics.intervals import Interval, confidence_interval
+from harness.metrics.tasks import ACTION_UNITS
+from harness.metrics.unit_statistics import score
+from harness.tracking import mlflow_runs, remote_job_files, tracked_records
+from harness.tracking.export_records import ExportRecord, read_exports
+from harness.tracking.records import FLAGS, Record
+from harness.utils.hashing import flatten
+from harness.utils.store import Store
+from harness.utils.text import align_columns, plural
+
+WIDTH = 80
+HIDDEN_SETTINGS = ("kind", "task", "data", "entry", "features")
+"""Settings that are shown elsewhere, or that identify data by a hash."""
+
+
+@dataclass(frozen=True, eq=False)
+class MetricSummary:
+    """A metric of a run.
+
+    Attributes
+    ----------
+    value : float
+        Mean over seeds.
+    interval : Interval
+        95% CI over units and seeds.
+    undefined : bool
+        Whether it is undefined, and counts as 0, for some seed.
+    """
+
+    name: str
+    value: float
+    interval: Interval
+    undefined: bool
+
+
+@dataclass(frozen=True, eq=False)
+class RunSummary:
+    """One run with all its seeds.
+
+    Attributes
+    ----------
+    records : tuple of Record
+        One for each finished seed.
+    metrics : tuple of MetricSummary
+        The task's metric first, then its parts: scores of classes and outputs.
+    exports : tuple of ExportRecord
+        Cost and score of the files that it was exported to.
+    folders : tuple of Path
+        Files of each seed.
+    mlflow_runs : mapping of str to str
+        MLflow's run id by job id.
+    """
+
+    records: tuple[Record, ...]
+    metrics: tuple[MetricSummary, ...]
+    exports: tuple[ExportRecord, ...]
+    folders: tuple[Path, ...]
+    mlflow_runs: Mapping[str, str]
+    tracking_uri: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary as JSON values."""
+        first = self.records[0]
+        return {
+            **{name: getattr(first, name) for name in ("group_id", "kind", "recipe", "task", "dataset", "data_digest")},
+            **{name: getattr(first, name) for name in ("split", "protocol", "backbone", "backbone_weights")},
+            **{name: getattr(first, name) for name in ("features", "head", "parameters", "coverage", "units", "unit")},
+            "flags": list(first.flags),
+            "settings": dict(first.config),
+            "seeds": {
+                str(record.seed): {
+                    "job_id": record.job_id,
+                    "value": record.metrics[record.metric],
+                    "epoch": record.epoch,
+                    "kernel": record.kernel,
+                    "radius": record.radius,
+                    "thresholds": None if record.thresholds is None else list(record.thresholds),
+                    "mlflow_run": self.mlflow_runs.get(record.job_id),
+                    "files": str(folder),
+                }
+                for record, folder in zip(self.records, self.folders)
+            },
+            "metrics": {
+                one.name: {
+                    "value": one.value,
+                    "ci_low": one.interval.low,
+                    "ci_high": one.interval.high,
+                    "undefined": one.undefined,
+                }
+                for one in self.metrics
+            },
+            "exports": [vars(export) for export in self.exports],
+            "tracking_uri": self.tracking_uri,
+        }
+
+
+def summarize_run(store: Store, run: str) -> RunSummary:
+    """Collect everything about a run.
+
+    Parameters
+    ----------
+    store : Store
+    run : str
+        A run id or its first characters, a job id (one seed), or `best:TASK`.
+
+    Raises
+    ------
+    InputError
+        For a run that does not exist, and where its statistics are missing.
+    """
+    records = tuple(find_records(tracked_records(store), run))
+    cache = SignificanceCache(store, remote_job_files(store))
+    statistics = [cache.statistics(record)[1] for record in records]
+    main, undefined = records[0].metric, {name for record in records for name in record.undefined}
+    names = [main, *(name for name in score(statistics[0]).metrics if name != main)]
+    metrics = tuple(
+        MetricSummary(
+            name,
+            sum(record.metrics[name] for record in records) / len(records),
+            confidence_interval(statistics, name),
+            name in undefined,
+        )
+        for name in names
+    )
+    jobs = {record.job_id for record in records}
+    exports = tuple(export for export in read_exports(store) if export.job_id in jobs)
+    runs, uri = mlflow_runs(store, jobs)
+    folders = tuple(store.job(record.job_id) for record in records)
+    return RunSummary(records, metrics, exports, folders, runs, uri)
+
+
+def format_run(summary: RunSummary) -> str:
+    """Format a run for a terminal, in lines of at most about 100 characters."""
+    first = summary.records[0]
+    blocks = [
+        f"run {first.group_id}: {first.task} on {first.dataset}, {first.split} split, {first.protocol} protocol",
+        _format_fields(_iter_configuration(first)),
+        _format_seeds(summary),
+        *_format_thresholds(summary.records),
+        _format_metrics(summary),
+        _format_cost(summary.exports, first.group_id),
+        _format_files(summary),
+    ]
+    warnings = [f"note: {FLAGS[flag]}" for flag in first.flags if flag in FLAGS]
+    if first.protocol == "published":
+        warnings.append("note: selected on the reported split itself, so its score is optimistic")
+    return "\n\n".join([*blocks, *warnings])
+
+
+def _iter_configuration(record: Record) -> list[tuple[str, str]]:
+    weights = "random" if record.backbone_random else record.backbone_weights
+    settings = [(name, _format_setting(value)) for name, value in flatten(record.config) if name not in HIDDEN_SETTINGS]
+    return [
+        ("recipe", record.recipe or "-"),
+        ("backbone", f"{record.backbone} ({weights})" if record.backbone_weights else record.backbone),
+        ("features", record.features),
+        ("head", record.head or "none"),
+        ("parameters", f"{record.parameters:,}"),
+        (
+            "data",
+            f"{record.data_digest[:6]}, {plural(record.units, record.unit)}, {record.scored:,} of "
+            f"{record.annotated:,} labeled rows scored",
+        ),
+        *((name, value) for name, value in settings if not name.endswith("type")),
+    ]
+
+
+def _format_setting(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or "-"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _format_fields(fields: Sequence[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in fields)
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in fields)
+
+
+def _format_seeds(summary: RunSummary) -> str:
+    rows = [("seed", summary.records[0].metric, "unsmoothed", "smoothing", "epoch")]
+    for record in summary.records:
+        raw = record.unsmoothed.get(record.metric)
+        rows.append(
+            (
+                str(record.seed),
+                f"{record.metrics[record.metric]:.3f}",
+                "-" if raw is None else f"{raw:.3f}",
+                format_smoothing(record.kernel, record.radius),
+                "-" if record.epoch is None else str(record.epoch),
+            )
+        )
+    return "selected on the selection split, for each seed\n" + _indent(align_columns(rows, {0, 3}))
+
+
+def _format_thresholds(records: Sequence[Record]) -> Iterator[str]:
+    lines: list[str] = []
+    for record in records:
+        if record.thresholds is not None:
+            units = ", ".join(f"{name} {value:g}" for name, value in zip(ACTION_UNITS, record.thresholds))
+            lines += wrap(f"seed {record.seed}: {units}", WIDTH, initial_indent="  ", subsequent_indent=" " * 10)
+    if lines:
+        yield "\n".join(["decision thresholds", *lines])
+
+
+def _format_metrics(summary: RunSummary) -> str:
+    rows = [("metric", "value", "95% CI", "")]
+    for metric in summary.metrics:
+        low, high = metric.interval.low, metric.interval.high
+        interval = "-" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+        rows.append(
+            (metric.name, f"{metric.value:.3f}", interval, "undefined, counts as 0" if metric.undefined else "")
+        )
+    unit = summary.records[0].unit
+    over = f"{unit}s and seeds" if len(summary.records) > 1 else f"{unit}s"
+    return f"scores on the reported split; 95% CI: studentized bootstrap over {over}\n" + _indent(
+        line.rstrip() for line in align_columns(rows, {0, 3})
+    )
+
+
+def _format_cost(exports: Sequence[ExportRecord], run: str) -> str:
+    if not exports:
+        return f"cost: not measured; framelight export {run} --out DIR measures it"
+    rows = [("cost of exported files", "MB", "ms, 1 thread", "memory MiB", "score")]
+    for export in exports:
+        latency = export.latency.get("1", {}).get("median")
+        rows.append(
+            (
+                f"{export.format} {export.precision}",
+                f"{export.size / 1e6:.2f}",
+                "-" if latency is None else f"{latency:.3g}",
+                "-" if export.memory is None else f"{export.memory:.0f}",
+                "-" if export.value is None else f"{export.value:.3f}",
+            )
+        )
+    return "\n".join(align_columns(rows, 1))
+
+
+def _format_files(summary: RunSummary) -> str:
+    rows = []
+    for record, folder in zip(summary.records, summary.folders):
+        figures = len(list(JobFolder(folder).pictures.glob("*.png")))
+        shown = str(folder) if folder.is_dir() else f"{folder} (not in this store)"
+        rows.append((f"files, seed {record.seed}", shown + (f", with {plural(figures, 'figure')}" if figures else "")))
+        if record.job_id in summary.mlflow_runs:
+            rows.append((f"MLflow, seed {record.seed}", f"run {summary.mlflow_runs[record.job_id]}"))
+    rows.append(("tracked at", f"{summary.tracking_uri} (framelight ui opens it)"))
+    return _format_fields(rows)
+
+
+def _indent(lines: Iterable[str]) -> str:
+    return "\n".join(f"  {line}" for line in lines)

@@ -1,0 +1,79 @@
+"""`framelight show`, `recipes`, `completion` and `--version`."""
+
+import json
+import subprocess
+
+import pytest
+
+from harness.cli import main
+from harness.metrics.tasks import EXPRESSIONS
+from harness.runner import recipe_names
+
+
+def best(store, capsys):
+    assert main(["leaderboard", "--store", str(store), "--format", "json"]) == 0
+    return next(row for row in json.loads(capsys.readouterr().out) if row["kind"] == "run")
+
+
+def test_a_run_is_shown_with_all_that_the_board_says_of_it(finished, capsys):
+    store, _ = finished
+    row = best(store, capsys)
+    assert main(["show", row["run_id"][:6], "--store", str(store), "--format", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    main_metric = shown["metrics"][row["metric"]]
+    assert main_metric["value"] == pytest.approx(row["value"], abs=1e-6)
+    assert (main_metric["ci_low"], main_metric["ci_high"]) == pytest.approx((row["ci_low"], row["ci_high"]), abs=1e-6)
+    assert sorted(map(int, shown["seeds"])) == row["seeds"] and shown["features"] == row["features"]
+    assert all(seed["mlflow_run"] for seed in shown["seeds"].values())
+
+
+def test_its_text_has_every_class_and_the_folders_of_its_files(finished, capsys):
+    store, _ = finished
+    row = best(store, capsys)
+    assert main(["show", f"best:{row['task']}", "--store", str(store)]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("run ") and "95% CI: studentized bootstrap" in text
+    if row["task"] == "expr":
+        assert all(f"F1/{name}" in text for name in EXPRESSIONS)
+    assert f"cost: not measured; framelight export {row['run_id']} --out DIR" in text
+    assert str(store / "artifacts" / "jobs") in text
+    assert max(len(line) for line in text.splitlines() if "/" not in line) <= 100
+
+
+def test_what_there_is_not_cannot_be_shown(finished, tmp_path, capsys):
+    store, _ = finished
+    assert main(["show", "zzz", "--store", str(store)]) == 2
+    assert "zzz" in capsys.readouterr().err
+    assert main(["show", "best:expr", "--store", str(tmp_path / "empty")]) == 2
+    assert "nothing was tracked" in capsys.readouterr().err and not (tmp_path / "empty").exists()
+
+
+def test_recipes_are_listed_with_what_they_need(capsys):
+    assert main(["recipes"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {name}\n" in text for name in recipe_names())
+    assert "Needs nothing: renders its own videos. Trains 2 backbones first." in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_version_is_printed(capsys):
+    with pytest.raises(SystemExit) as done:
+        main(["--version"])
+    assert done.value.code == 0 and capsys.readouterr().out.startswith("framelight 0.")
+
+
+@pytest.mark.parametrize(
+    "words, answer",
+    [("framelight sh", "show"), ("framelight run quick", "quickstart"), ("framelight compare --f", "--format")],
+)
+def test_bash_completes(capsys, tmp_path, words, answer):
+    assert main(["completion", "bash"]) == 0
+    script = tmp_path / "completion.bash"
+    script.write_text(capsys.readouterr().out)
+    parts = " ".join(f"'{word}'" for word in words.split())
+    code = (
+        f"source {script}; COMP_WORDS=({parts}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _framelight; "
+        'echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
+    assert answer in done.stdout.split()
