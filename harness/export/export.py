@@ -44,7 +44,13 @@ EXAMPLE = "example.py"
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """precisions: (): all that the format has; calibration: number of training crops."""
+    """Options of an export; see `harness.export.api.export`.
+
+    Attributes
+    ----------
+    precisions : tuple of str
+        () for all precisions of the format.
+    """
 
     form: Format
     precisions: tuple[str, ...] = ()

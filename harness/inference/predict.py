@@ -41,7 +41,7 @@ NOTE_FORMAT = 1
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """What to predict, as the command names it. crops: whether every image is one face already; None looks."""
+    """Options of a prediction; see `harness.inference.api.predict`."""
 
     input: str
     runs: tuple[str, ...]

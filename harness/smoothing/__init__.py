@@ -32,7 +32,8 @@ _RENAMED = {"curve": "smooth_many_radii", "delay": "mean_lag", "look_ahead": "re
 def __getattr__(name: str) -> Any:
     if name in _RENAMED:
         warnings.warn(
-            f"harness.smoothing.{name} is deprecated and will be removed in the next version; it is now {_RENAMED[name]}",
+            f"harness.smoothing.{name} is deprecated and will be removed in the next version; "
+            f"it is now {_RENAMED[name]}",
             DeprecationWarning,
             stacklevel=2,
         )

@@ -9,18 +9,19 @@ from typing import Any
 
 
 class CallablePackage(ModuleType):
-    """A package that is called as the function of its name in its module `api`.
+    """Package that is called like the function of the same name in its module `api`.
 
-    `harness.leaderboard` is the package to the import system, which puts it in the place of any function of that name.
+    The import system puts the package `harness.leaderboard` in the place of any function of that name.
     """
 
     @property
-    def __doc__(self) -> str | None:  # type: ignore[override]
-        """That of the function, for `help`."""
+    def __doc__(self) -> str | None:  # type: ignore[override]  # noqa: D102 - a docstring would replace it
+        """Docstring of the function, for `help`."""
         return self.__wrapped__.__doc__
 
     @property
     def __wrapped__(self) -> Any:
+        """Function that a call is passed to."""
         return getattr(import_module(f"{self.__name__}.api"), self.__name__.rpartition(".")[2])
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -31,5 +32,5 @@ class CallablePackage(ModuleType):
 
 
 def make_callable(package: str) -> None:
-    """Make the package of that name, which is being imported, callable."""
+    """Make a package callable; called while the package is imported."""
     sys.modules[package].__class__ = CallablePackage

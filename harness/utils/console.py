@@ -1,4 +1,4 @@
-"""Logging of commands: messages go to stderr while the work goes on."""
+"""Logging of commands: messages are printed to stderr while a command runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ LOGGERS = ("harness", "backbones")
 
 
 class ConsoleHandler(logging.Handler):
-    """Prints each message on a line of its own, warnings with `warning: ` before them.
+    """Handler that prints each message on one line, warnings with the prefix `warning: `.
 
-    A reader that closes the pipe does not stop the work.
+    A reader that closes the pipe does not stop the command.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -23,10 +23,12 @@ class ConsoleHandler(logging.Handler):
         self.stream = stream
 
     def format(self, record: logging.LogRecord) -> str:
+        """Format a message, a warning with its prefix."""
         message = super().format(record)
         return f"warning: {message}" if record.levelno >= logging.WARNING else message
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Print a message; discard it where the pipe is closed."""
         stream = self.stream or sys.stderr
         try:
             print(self.format(record), file=stream, flush=True)
@@ -36,12 +38,12 @@ class ConsoleHandler(logging.Handler):
 
 @contextmanager
 def console_logging(stream: TextIO | None = None) -> Iterator[None]:
-    """Print what the project logs while the context lasts.
+    """Print log messages of the project while the context lasts.
 
     Parameters
     ----------
     stream : file object, optional
-        Where messages go instead of stderr.
+        Stream to print to. Default: stderr.
     """
     handler, loggers = ConsoleHandler(stream), [logging.getLogger(name) for name in LOGGERS]
     before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
@@ -58,7 +60,7 @@ def console_logging(stream: TextIO | None = None) -> Iterator[None]:
 
 @contextmanager
 def suppress_logging() -> Iterator[None]:
-    """Log nothing while the context lasts."""
+    """Suppress log messages of the project while the context lasts."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [logger.level for logger in loggers]
     for logger in loggers:

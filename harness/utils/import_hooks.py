@@ -1,4 +1,4 @@
-"""Import paths that no file stands for: those of the previous version, and what is below `framelight`.
+"""Import paths without a file: modules of the previous version, and names below `framelight`.
 
 Modules of the previous version that its README and recipes imported keep working for one version, with a
 DeprecationWarning at each place that imports from them.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RENAMED = {"Part": "HeadOverride", "Smoothing": "SmoothingGrid", "Streaming": "StreamingFilter"}
 """Classes of the previous version by their new names."""
 
-_RECIPE_NAMES = {
+_RECIPE_NAMES: dict[str, tuple[str, ...]] = {
     "harness.runner.recipe": (
         *("COMPUTE", "FEATURES", "Grid", "MISSING", "MOST_SEEDS", "PRUNERS", "Recipe", "Search", "THRESHOLDS"),
     ),
@@ -32,13 +32,13 @@ _RECIPE_NAMES = {
     "harness.data.synthetic.settings": ("SyntheticStills", "SyntheticVideos"),
     "harness.smoothing.candidates": ("KERNELS=DEFAULT_KERNELS", "Smoothing=SmoothingGrid"),
 }
-_HEAD_NAMES = {
+_HEAD_NAMES: dict[str, tuple[str, ...]] = {
     "harness.training.heads.config": (
         *("CLASS_WEIGHTS", "HeadConfig", "INVALID", "KEEP", "KINDS", "OUTPUTS", "Part=HeadOverride", "SCHEDULES"),
         *("TASK_WEIGHTS", "VA_LOSSES"),
     )
 }
-_BACKBONE_NAMES = {
+_BACKBONE_NAMES: dict[str, tuple[str, ...]] = {
     "harness.training.backbones.config": (
         *("ACCELERATORS", "Augmentation", "Hardware", "PRECISIONS", "REVISION", "STRATEGIES", "StillsConfig"),
     ),
@@ -62,7 +62,7 @@ MOVED: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def warn_deprecated(old: str, advice: str, stacklevel: int = 3) -> None:
-    """Warn at the line that asked for `old`, by default that of the caller's caller."""
+    """Issue a DeprecationWarning at the line that uses `old`, by default in the caller's caller."""
     warnings.warn(
         f"{old} is deprecated and will be removed in the next version; {advice}",
         DeprecationWarning,
@@ -71,7 +71,7 @@ def warn_deprecated(old: str, advice: str, stacklevel: int = 3) -> None:
 
 
 class DeprecatedModule(ModuleType):
-    """A module of the previous version: looks each name up where it is now."""
+    """Module of the previous version, which looks each name up in its new module."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -94,15 +94,19 @@ class DeprecatedModule(ModuleType):
 
 
 class ImportHooks:
-    """Finder and loader of `MOVED` and of `framelight.__main__`; refuses every other module below `framelight`."""
+    """Finder and loader of the modules in `MOVED` and of `framelight.__main__`.
+
+    Other modules below `framelight` are refused with a message that names the module of `harness`.
+    """
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Find a module of the previous version; None leaves the name to the other finders."""
         if name in MOVED:
             is_package = any(other.startswith(f"{name}.") for other in MOVED)
             return ModuleSpec(name, ImportHooks, is_package=is_package)  # type: ignore[arg-type]
         if name == "framelight.__main__":
-            file = os.path.join(os.path.dirname(__file__), os.pardir, "cli", "__main__.py")
+            file = os.path.join(os.path.dirname(__file__), os.pardir, "cli", "__main__.py")  # noqa: PTH118, PTH120 - pathlib is slow to import
             return ModuleSpec(name, SourceFileLoader(name, file), origin=file)
         if name.startswith("framelight."):
             raise ModuleNotFoundError(
@@ -114,14 +118,15 @@ class ImportHooks:
 
     @staticmethod
     def create_module(spec: ModuleSpec) -> ModuleType:
+        """Create the module that looks its names up."""
         return DeprecatedModule(spec.name)
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:
-        """There is no code to run."""
+        """Do nothing: there is no code to run."""
 
 
 def install() -> None:
-    """Ask the hooks before any other finder; a second call changes nothing."""
+    """Install the hooks before all other finders; a second call changes nothing."""
     if ImportHooks not in sys.meta_path:
         sys.meta_path.insert(0, ImportHooks)  # type: ignore[arg-type]

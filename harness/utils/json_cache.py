@@ -1,4 +1,4 @@
-"""Values that can be computed again, cached by key in one JSON file."""
+"""Cache of JSON values by key, in one file."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from harness.utils.locks import entry_lock
 
 
 class JsonCache:
-    """A mapping in a JSON file, read once and written by `save`.
+    """Mapping in a JSON file, read once and written by `save`.
 
-    A file that is absent, damaged or of another version is an empty cache. Processes that save at once wait for each
-    other, and each adds to what is in the file then.
+    A file that is absent, damaged or of another version is an empty cache. Concurrent processes save one after
+    another; each adds its new values to those in the file.
 
     Parameters
     ----------
     path : Path or None
-        The file; None for a cache in memory alone.
+        The file. None keeps the cache in memory only.
     version : int, optional
-        Raised when values change their meaning; then the file holds `version` and, under `name`, the values.
+        Version of the values' meaning. With a version the file holds `version` and, under `name`, the values.
     name : str, default="values"
         Key of the values in a file with a version.
     """
@@ -35,16 +35,16 @@ class JsonCache:
         return key in self._values
 
     def get(self, key: str) -> Any:
-        """The value; None where there is none."""
+        """Return the value, or None."""
         return self._values.get(key)
 
     def set(self, key: str, value: Any) -> None:
-        """Add a JSON value; it is in the file after the next `save`."""
+        """Set a JSON value; `save` writes it to the file."""
         if key not in self._values or self._values[key] != value:
             self._values[key] = self._new[key] = value
 
     def save(self) -> None:
-        """Add the new values to those in the file; does nothing without a path or where none is new."""
+        """Add the new values to the file; without a path or a new value do nothing."""
         if self.path is None or not self._new:
             return
         with entry_lock(self.path):

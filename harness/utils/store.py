@@ -1,4 +1,4 @@
-"""The folders and files of a store: every result of this machine lies under one root."""
+"""Folders and files of a store, the one root of all results on a machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DIGESTS = "digests.json"
 
 
 class RelativePath:
-    """An attribute of a path-like class: the path of a file or folder in it, asked of the class a relative one."""
+    """Descriptor of a path-like class: path of a file or folder in it; on the class itself, the relative path."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -26,16 +26,16 @@ class RelativePath:
 
 @dataclass(frozen=True)
 class Store:
-    """Where results are written and read; nothing is created by asking for a path.
+    """Folder that results are written to and read from.
 
-    A store is path-like and prints as its root.
+    A store is path-like and prints as its root. Reading a path from it creates nothing.
 
     Parameters
     ----------
     root : path-like
-        The folder that holds everything else.
+        Folder that contains everything else.
     tracking_uri : str, optional
-        An MLflow server or database that runs are tracked in instead of the store's own.
+        MLflow server or database that runs are tracked in. Default: the store's own database.
     """
 
     root: Path
@@ -53,9 +53,9 @@ class Store:
     dataset_locations = RelativePath("features/whereabouts.json")
 
     jobs = RelativePath(f"{ARTIFACTS}/jobs")
-    """What jobs left, a folder each, see `harness.jobs.job_folder`."""
+    """Files of each job, see `harness.jobs.job_folder`."""
     all_predictions = RelativePath(f"{ARTIFACTS}/predictions")
-    """Predictions and models of trainings, which jobs that differ in postprocessing alone share."""
+    """Predictions and models of trainings, shared by jobs that differ in postprocessing only."""
     causal = RelativePath(f"{ARTIFACTS}/causal")
     """Causal replays of jobs, a folder each."""
     significance = RelativePath(f"{ARTIFACTS}/evidence")
@@ -84,10 +84,14 @@ class Store:
 
     @classmethod
     def default(cls, place: Store | Path | str | None = None, tracking_uri: str | None = None) -> Store:
-        """The store that a command or function uses, by default as the environment says.
+        """Return the store that a command or function uses.
 
-        That is `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory, tracked in
-        `$MLFLOW_TRACKING_URI` where that is set.
+        Parameters
+        ----------
+        place : Store or path, optional
+            Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
+        tracking_uri : str, optional
+            Default: that of `place`, else `$MLFLOW_TRACKING_URI`.
         """
         if isinstance(place, cls):
             return place if tracking_uri is None else dataclasses.replace(place, tracking_uri=tracking_uri)
@@ -102,12 +106,12 @@ class Store:
     __str__ = __fspath__
 
     def resolve(self) -> Store:
-        """The same store with an absolute root."""
+        """Return the same store with an absolute root."""
         return dataclasses.replace(self, root=self.root.resolve())
 
     @property
     def untracked(self) -> Store:
-        """The same store without the tracking URI: what it holds itself."""
+        """Same store without the tracking URI."""
         return Store(self.root)
 
     @property
@@ -121,13 +125,15 @@ class Store:
             raise InputError(f"--store {self} is a file; a store is a folder")
 
     def job(self, job_id: str) -> Path:
+        """Return the folder of a job."""
         return self.jobs / job_id
 
     def predictions(self, training_id: str) -> Path:
+        """Return the folder of a training's predictions and model."""
         return self.all_predictions / training_id
 
     def mlflow_model(self, model_id: str) -> Path:
-        """Files of a model that MLflow logged."""
+        """Return the folder of a model that MLflow logged."""
         return self.mlflow / "models" / model_id / ARTIFACTS
 
     @property
