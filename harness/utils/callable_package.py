@@ -15,7 +15,7 @@ class CallablePackage(ModuleType):
     """
 
     @property
-    def __doc__(self) -> str | None:  # type: ignore[override]  # noqa: D102 - a docstring would replace it
+    def __doc__(self) -> str | None:  # type: ignore[override]
         """Docstring of the function, for `help`."""
         return self.__wrapped__.__doc__
 
@@ -28,6 +28,7 @@ class CallablePackage(ModuleType):
         return import_module, (self.__name__,)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Call the function."""
         return self.__wrapped__(*arguments, **options)
 
 
