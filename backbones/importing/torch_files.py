@@ -80,7 +80,9 @@ def read_torch_file(path: Path) -> WeightsFile:
             "torch.save(model.state_dict(), FILE)",
         ) from error
     except MalformedPickleError as error:
-        raise BackboneError(f"{path} cannot be read as a torch.save file: {printable(str(error))}", error.hint) from error
+        raise BackboneError(
+            f"{path} cannot be read as a torch.save file: {printable(str(error))}", error.hint
+        ) from error
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}") from error
 
