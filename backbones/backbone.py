@@ -29,6 +29,16 @@ def hash_weights(state: Mapping[str, Tensor]) -> str:
     -------
     str
         SHA-256 hex digest of the names (sorted), dtypes, shapes and bytes of the tensors.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from backbones import hash_weights
+    >>> state = {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}
+    >>> hash_weights(state) == hash_weights(dict(reversed(state.items())))
+    True
+    >>> hash_weights(state) == hash_weights({**state, "bias": torch.ones(2)})
+    False
     """
     digest = hashlib.sha256()
     for name in sorted(state):

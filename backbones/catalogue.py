@@ -61,7 +61,14 @@ SPECS = {
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the catalogue in display order; `timm:<model>` is accepted in addition to them."""
+    """Return the names of the catalogue in display order; `timm:<model>` is accepted in addition to them.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> "efficientnet_b0" in backbones.names()
+    True
+    """
     return tuple(SPECS)
 
 
@@ -82,6 +89,13 @@ def spec(name: str) -> BackboneSpec:
     ------
     BackboneError
         If the name is unknown; the message suggests similar names.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> spec = backbones.spec("mobilefacenet")
+    >>> spec.input_size, spec.classes
+    (112, 8)
     """
     if name in SPECS:
         return SPECS[name]

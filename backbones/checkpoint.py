@@ -62,6 +62,19 @@ def save_checkpoint(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -
     ------
     WriteError
         If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import backbones
+    >>> checkpoints = Path(tempfile.mkdtemp())
+    >>> backbone = backbones.build("tiny_mobilenet", classes=("calm", "tense"), seed=1)
+    >>> folder = backbones.save_checkpoint(checkpoints / "mine", backbone, {"data": "example"})
+    >>> backbones.read_card(folder)["classes"]
+    ['calm', 'tense']
+    >>> backbones.load("mine", checkpoints).weights_hash == backbone.weights_hash
+    True
     """
     folder = Path(folder)
     text = json.dumps(_build_card(folder, backbone, card), indent=1, sort_keys=True) + "\n"
@@ -127,6 +140,13 @@ def read_card(folder: Path) -> dict[str, Any]:
     ------
     BackboneError
         If the card is missing, damaged, incomplete or of a newer format, or its preprocessing is invalid.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> backbones.read_card("missing")
+    Traceback (most recent call last):
+    backbones.errors.BackboneError: no checkpoint at missing: it has no card.json
     """
     path = Path(folder) / CARD
     try:
@@ -161,6 +181,12 @@ def entries(checkpoints: Path | None) -> dict[str, Path]:
     -------
     dict of str to Path
         Checkpoint folders by name, sorted; empty if `checkpoints` is None or not a folder.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> backbones.entries(None)
+    {}
     """
     if checkpoints is None or not Path(checkpoints).is_dir():
         return {}

@@ -49,6 +49,13 @@ def cost(network: nn.Module, input_size: int) -> Cost:
     -------
     Cost
         Parameters, multiply-accumulates and size.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from backbones import cost
+    >>> cost(nn.Conv2d(3, 8, 3, padding=1), input_size=10)
+    Cost(parameters=224, macs=21600, size_mb=0.001)
     """
     if isinstance(network, OnnxNetwork):
         return Cost(network.stored_parameters, None, network.size_mb)

@@ -69,6 +69,13 @@ def build(name: str, classes: Sequence[str] | None = None, seed: int = SEED) -> 
     ------
     BackboneError
         If the name is unknown.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> backbone = backbones.build("tiny_mobilenet", classes=("calm", "tense"))
+    >>> backbone.label, backbone.embedding_width, backbone.score_labels
+    ('tiny_mobilenet (random)', 128, ('calm', 'tense'))
     """
     spec = catalogue.spec(name)
     labels = spec.score_labels if classes is None else tuple(classes)
@@ -99,6 +106,17 @@ def load(reference: str, checkpoints: Path | None = None) -> Backbone:
     ------
     BackboneError
         If the reference is unknown, or its weights are missing, damaged or cannot be downloaded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> import backbones
+    >>> backbone = backbones.load("tiny_resnet@random")
+    >>> crop = np.zeros((80, 64, 3), np.uint8)
+    >>> embeddings, scores = backbone(torch.from_numpy(backbones.prepare(crop, backbone.spec))[None])
+    >>> embeddings.shape, scores.shape
+    (torch.Size([1, 128]), torch.Size([1, 8]))
     """
     source = resolve(reference, checkpoints)
     if source.kind == "random":

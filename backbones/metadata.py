@@ -43,6 +43,13 @@ def get_info(reference: str, checkpoints: Path | None = None, cache: Path | None
     ------
     BackboneError
         If the reference is unknown or its weights cannot be loaded.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> info = backbones.get_info("tiny_resnet@random")
+    >>> info.label, info.weights, info.is_random
+    ('tiny_resnet (random)', 'random (seed 0)', True)
     """
     source = resolve(reference, checkpoints)
     if source.kind == "checkpoint" and not source.name:
@@ -80,6 +87,13 @@ def describe(name: str, checkpoints: Path | None = None, cache: Path | None = No
     ------
     BackboneError
         If the name is unknown or the card of the entry cannot be read.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> description = backbones.describe("tiny_resnet")
+    >>> description["embedding_width"], description["input_size"], description["weights"]
+    (128, 64, 'random')
     """
     entry_folders = entries_by_name(checkpoints)
     if name in entry_folders:

@@ -32,6 +32,13 @@ def resize(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     -------
     ndarray
         uint8 [S, S, 3]; `image` itself if it has this size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from backbones import Preprocessing, resize
+    >>> resize(np.zeros((80, 64, 3), np.uint8), Preprocessing(112)).shape
+    (112, 112, 3)
     """
     size = preprocessing.input_size
     if image.shape[:2] == (size, size):
@@ -75,6 +82,15 @@ def normalize(images: np.ndarray, preprocessing: Preprocessing, out: np.ndarray 
     -------
     ndarray
         float32 [N, 3, S, S], a view of channels-last memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from backbones import Preprocessing, normalize
+    >>> preprocessing = Preprocessing(2, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    >>> pixels = normalize(np.full((1, 2, 2, 3), 255, np.uint8), preprocessing)
+    >>> pixels.shape, float(pixels.max())
+    ((1, 3, 2, 2), 1.0)
     """
     scale, offset = scale_and_offset(preprocessing)
     count, height, width, channels = images.shape
@@ -101,6 +117,13 @@ def prepare(image: np.ndarray, spec: BackboneSpec | Preprocessing) -> np.ndarray
     -------
     ndarray
         float32 [3, S, S].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import backbones
+    >>> backbones.prepare(np.zeros((80, 64, 3), np.uint8), backbones.spec("vggface")).shape
+    (3, 224, 224)
     """
     preprocessing = spec.preprocessing if isinstance(spec, BackboneSpec) else spec
     return normalize(resize(image, preprocessing)[None], preprocessing)[0]

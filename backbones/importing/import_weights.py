@@ -62,6 +62,19 @@ def import_file(
     ------
     BackboneError
         If the file cannot be read or imported, a name is invalid, or another entry has this name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import torch
+    >>> import backbones
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> weights = backbones.build("tiny_resnet", classes=("calm", "tense")).network.state_dict()
+    >>> torch.save(weights, folder / "weights.pt")
+    >>> entry = backbones.import_file(folder / "weights.pt", "mine", folder, classes=("calm", "tense"))
+    >>> backbones.read_card(entry)["architecture"]
+    'tiny_resnet'
     """
     path = Path(path)
     validate_entry_name(name)
