@@ -1,4 +1,7 @@
-"""Backbones: a face crop becomes an embedding and scores. Importing this is light; torch comes with `load`."""
+"""Backbones: networks that map a face crop to an embedding and class scores.
+
+Importing this package does not import torch; the names in `LAZY_IMPORTS` do when they are first used.
+"""
 
 from __future__ import annotations
 

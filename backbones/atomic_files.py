@@ -1,4 +1,4 @@
-"""Files and folders that are written under a temporary name and renamed, so that no reader meets half of one."""
+"""Write files and folders under a temporary name and rename them, so that readers never see partial content."""
 
 from __future__ import annotations
 
@@ -7,20 +7,30 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backbones.errors import WriteError
 
 SUFFIX = ".aside"
-"""Of temporary files and folders, whose names begin with a dot."""
+"""Suffix of temporary files and folders, whose names begin with a dot."""
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
-"""Constants of renameat2(2); Python offers no call of its own for it."""
+"""Constants of renameat2(2), which Python's standard library does not wrap."""
 
 
 @contextmanager
 def temp_file(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary file beside `path`; on success it becomes `path`, on failure it is removed.
+    """Yield an empty temporary file next to `path`; on success it is renamed to `path`, on failure it is removed.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; its folder is created if needed.
+
+    Yields
+    ------
+    Path
+        The temporary file.
 
     Raises
     ------
@@ -34,22 +44,28 @@ def temp_file(path: Path) -> Iterator[Path]:
     try:
         yield tmp_path
         tmp_path.chmod(0o644)
-        os.replace(tmp_path, path)
+        tmp_path.replace(path)
     finally:
         tmp_path.unlink(missing_ok=True)
 
 
 @contextmanager
 def temp_dir(path: Path, replace: bool) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it becomes `path`, on failure it is removed.
+    """Yield a temporary folder next to `path`; on success it is renamed to `path`, on failure it is removed.
 
     Parameters
     ----------
     path : Path
-        The folder.
+        The folder to write; its parent is created if needed.
     replace : bool
-        Whether a folder that is at `path` by then is replaced; otherwise it stays and the new one is removed. Where
-        the system can exchange two names in one step (Linux), there is a folder at `path` at every moment.
+        Whether to replace a folder that exists at `path` at the end. If False, the existing folder stays and the new
+        one is removed. Where the system can exchange two names atomically (Linux), `path` exists at every moment
+        during the replacement.
+
+    Yields
+    ------
+    Path
+        The temporary folder.
 
     Raises
     ------
@@ -65,7 +81,7 @@ def temp_dir(path: Path, replace: bool) -> Iterator[Path]:
             _exchange(path, tmp_path)
             return
         try:
-            os.rename(tmp_path, path)
+            tmp_path.rename(path)
         except OSError as error:
             if replace or error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
@@ -75,39 +91,71 @@ def temp_dir(path: Path, replace: bool) -> Iterator[Path]:
 
 @contextmanager
 def atomic_write_dir(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it replaces `path`. Raises WriteError."""
+    """Yield a temporary folder next to `path`; on success it replaces `path`, on failure it is removed.
+
+    Parameters
+    ----------
+    path : Path
+        The folder to write.
+
+    Yields
+    ------
+    Path
+        The temporary folder.
+
+    Raises
+    ------
+    WriteError
+        If a file or folder cannot be written.
+    """
     with _raise_write_error(path), temp_dir(Path(path), replace=True) as tmp_path:
         yield tmp_path
 
 
 def atomic_write(path: Path, text: str) -> None:
-    """Write a text file in one step. Raises WriteError."""
+    """Write a UTF-8 text file atomically.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; an existing one is replaced.
+    text : str
+        Its content.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written.
+    """
     with _raise_write_error(path), temp_file(Path(path)) as tmp_path:
         tmp_path.write_text(text, encoding="utf-8")
 
 
-def _exchange(path: Path, other: Path) -> None:
-    if _try_atomic_exchange(path, other):
+def _exchange(path: Path, tmp_path: Path) -> None:
+    """Exchange two folders; without renameat2(2), `path` is absent for a moment."""
+    if _try_atomic_exchange(path, tmp_path):
         return
-    old = other.with_suffix(".old")
-    os.rename(path, old)
+    old_path = tmp_path.with_suffix(f".old{SUFFIX}")
+    with suppress(OSError):
+        os.utime(path)  # the cleanup of stale temporary folders spares recent ones
+    path.rename(old_path)
     try:
-        os.rename(other, path)
+        tmp_path.rename(path)
     except OSError:
-        os.rename(old, path)
+        old_path.rename(path)
         raise
-    os.rename(old, other)
+    old_path.rename(tmp_path)
 
 
-def _try_atomic_exchange(one: Path, other: Path) -> bool:
-    """Exchange two names in one step, where the C library and the file system can."""
+def _try_atomic_exchange(first: Path, second: Path) -> bool:
+    """Exchange two names in one step, if the C library and the file system can."""
     import ctypes
 
     try:
         renameat2 = ctypes.CDLL(None).renameat2
     except (AttributeError, OSError, TypeError):
         return False
-    return renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
+    return bool(renameat2(AT_FDCWD, os.fsencode(first), AT_FDCWD, os.fsencode(second), RENAME_EXCHANGE) == 0)
 
 
 @contextmanager

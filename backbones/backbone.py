@@ -1,4 +1,4 @@
-"""A network with its preprocessing and the identity of its weights."""
+"""The `Backbone` module: a network with its preprocessing and a hash of its weights."""
 
 from __future__ import annotations
 
@@ -18,27 +18,78 @@ from backbones.spec import BackboneInfo, BackboneSpec
 
 
 def hash_weights(state: Mapping[str, Tensor]) -> str:
-    """sha256 hex over the sorted names, types, shapes and bytes of a state dict."""
-    total = hashlib.sha256()
+    """Hash the weights of a network.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        A state dict.
+
+    Returns
+    -------
+    str
+        SHA-256 hex digest of the names (sorted), dtypes, shapes and bytes of the tensors.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from backbones import hash_weights
+    >>> state = {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}
+    >>> hash_weights(state) == hash_weights(dict(reversed(state.items())))
+    True
+    >>> hash_weights(state) == hash_weights({**state, "bias": torch.ones(2)})
+    False
+    """
+    digest = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
-        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
-        total.update(tensor.reshape(-1).view(torch.uint8).numpy())
-    return total.hexdigest()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def hash_network(network: nn.Module) -> str:
-    """Identity of a network's weights; of one that ONNX Runtime runs, its file's."""
+    """Hash the weights of a network; for an `OnnxNetwork`, return the hash of its file."""
     return network.weights_hash if isinstance(network, OnnxNetwork) else hash_weights(network.state_dict())
 
 
 class Backbone(nn.Module):
-    """Face crops -> embeddings and scores; a network without a classifier gives scores [N, 0].
+    """Network that maps prepared face crops to embeddings and scores.
 
-    network: speaks timm's protocol (`forward_features`, `forward_head`, `get_classifier`, `reset_classifier`).
-    weights: `random (seed 0)`, `checkpoint <name>` or `timm <tag>`; reference: what `load` takes to give it again.
-    score_labels: names of the score columns, () when they have none.
+    Parameters
+    ----------
+    network : nn.Module
+        A module with timm's interface: `forward_features`, `forward_head`, `get_classifier`, `reset_classifier`.
+    spec : BackboneSpec
+        The architecture and the preprocessing of its weights.
+    weights : str
+        Where the weights come from: `random (seed 0)`, `checkpoint <name>` or `timm <tag>`.
+    reference : str
+        The reference with which `load` returns this backbone again.
+    label : str
+        The name shown in results.
+    score_labels : sequence of str
+        Names of the score columns; empty if they have none.
+    is_random : bool
+        Whether the weights are untrained.
+    checkpoints : Path, optional
+        The folder of checkpoint entries that `reference` refers to.
+
+    Attributes
+    ----------
+    embedding_width : int
+        Number of embedding columns, D.
+    score_width : int
+        Number of score columns, K; 0 for a network without a classifier.
+
+    Raises
+    ------
+    BackboneError
+        If the network does not produce embeddings of shape [N, D].
     """
+
+    network: Any
+    """An `nn.Module`; typed loosely because torch does not know the methods of timm's interface."""
 
     def __init__(  # noqa: PLR0913 - the parts of a backbone
         self,
@@ -63,7 +114,20 @@ class Backbone(nn.Module):
         self._infer_output_widths()
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 [N, 3, S, S], prepared by the spec -> embeddings [N, D] and scores (logits) [N, K]."""
+        """Compute embeddings and scores.
+
+        Parameters
+        ----------
+        pixels : Tensor
+            Crops prepared by the spec, float32 [N, 3, S, S].
+
+        Returns
+        -------
+        embeddings : Tensor
+            [N, D].
+        scores : Tensor
+            Logits [N, K].
+        """
         features = self.network.forward_features(pixels)
         embeddings = self.network.forward_head(features, pre_logits=True)
         if not self.score_width:
@@ -74,28 +138,59 @@ class Backbone(nn.Module):
 
     @property
     def score_labels(self) -> tuple[str, ...]:
+        """Names of the score columns; empty if they have none."""
         return self.spec.score_labels
 
     @property
     def trainable(self) -> bool:
-        """Whether its weights can be trained here; `train` and `set_classes` are refused where they cannot."""
+        """Whether the weights can be trained; if not, `train` and `set_classes` raise BackboneError."""
         return self.spec.trainable
 
     @property
     def weights_hash(self) -> str:
-        """Identity of the weights as they are now; kept while the backbone is only evaluated."""
+        """Hash of the current weights, cached while the backbone is in eval mode."""
         if self._hash is None or self.training:
             self._hash = hash_network(self.network)
         return self._hash
 
     def train(self, mode: bool = True) -> Backbone:
+        """Set training or evaluation mode.
+
+        Parameters
+        ----------
+        mode : bool
+            True for training mode.
+
+        Returns
+        -------
+        Backbone
+            This backbone.
+
+        Raises
+        ------
+        BackboneError
+            If `mode` is True and the backbone is not trainable.
+        """
         if mode:
             self._require_trainable()
             self._hash = None
         return super().train(mode)
 
     def set_classes(self, labels: Sequence[str], seed: int = 0) -> None:
-        """Replace the classifier by a fresh one (seeded) for these classes, in place."""
+        """Replace the classifier in place by a randomly initialized one.
+
+        Parameters
+        ----------
+        labels : sequence of str
+            Names of the classes.
+        seed : int
+            Seed of the initialization.
+
+        Raises
+        ------
+        BackboneError
+            If the backbone is not trainable.
+        """
         self._require_trainable()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -105,7 +200,13 @@ class Backbone(nn.Module):
         self._infer_output_widths()
 
     def about(self) -> dict[str, Any]:
-        """What a training's checkpoint keeps of it, so that an import knows it again."""
+        """Return the metadata that training checkpoints store, from which an import rebuilds the backbone.
+
+        Returns
+        -------
+        dict
+            JSON types with the keys `architecture`, `classes` and `preprocessing`.
+        """
         return {
             "architecture": self.spec.name,
             "classes": list(self.score_labels),
@@ -113,8 +214,8 @@ class Backbone(nn.Module):
         }
 
     def info(self) -> BackboneInfo:
-        """Everything about it but the weights."""
-        spent = cost(self.network, self.spec.input_size)
+        """Return a description of the backbone without its weights."""
+        network_cost = cost(self.network, self.spec.input_size)
         return BackboneInfo(
             self.reference,
             self.label,
@@ -124,9 +225,9 @@ class Backbone(nn.Module):
             self.embedding_width,
             self.score_width,
             self.score_labels,
-            spent.parameters,
-            spent.macs,
-            spent.size_mb,
+            network_cost.parameters,
+            network_cost.macs,
+            network_cost.size_mb,
             self.spec,
             self.checkpoints,
         )
@@ -137,7 +238,7 @@ class Backbone(nn.Module):
 
     @torch.no_grad()
     def _infer_output_widths(self) -> None:
-        """Widths by a dry forward: timm's `num_features` is not the width of what comes out."""
+        """Infer the output widths from a forward pass: timm's `num_features` may differ from the embedding width."""
         if isinstance(self.network, OnnxNetwork):
             self.embedding_width, self.score_width = self.network.widths
             self._direct = False
@@ -152,20 +253,20 @@ class Backbone(nn.Module):
             scores = self.network.forward_head(features)
         except (AttributeError, TypeError, RuntimeError) as error:
             raise BackboneError(
-                f"{self.spec.name} gives no embedding of a {size} x {size} crop ({error})", "choose another backbone"
+                f"{self.spec.name} cannot embed a {size} x {size} crop ({error})", "choose another backbone"
             ) from error
         if embeddings.ndim != 2 or scores.ndim != 2:
             raise BackboneError(
-                f"{self.spec.name} gives an embedding of shape {tuple(embeddings.shape)}, not [N, D]",
+                f"{self.spec.name} returns embeddings of shape {tuple(embeddings.shape)}, not [N, D]",
                 "choose another backbone",
             )
-        bare = isinstance(self.network.get_classifier(), nn.Identity)
-        self.embedding_width, self.score_width = embeddings.shape[1], 0 if bare else scores.shape[1]
+        has_classifier = not isinstance(self.network.get_classifier(), nn.Identity)
+        self.embedding_width, self.score_width = embeddings.shape[1], scores.shape[1] if has_classifier else 0
         self._direct = self._is_direct(embeddings, scores)
         self.train(training)
 
     def _is_direct(self, embeddings: Tensor, scores: Tensor) -> bool:
-        """Whether the classifier works on the embedding as it is, so that the head need not run twice."""
+        """Whether the classifier takes the embedding unchanged, so that one pass through the head is enough."""
         if embeddings.is_meta:
             return True
         classifier = self.network.get_classifier()

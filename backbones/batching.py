@@ -1,4 +1,4 @@
-"""Batches for a network that takes a fixed number of crops."""
+"""Batching for networks that take a fixed number of crops."""
 
 from __future__ import annotations
 
@@ -10,9 +10,25 @@ Outputs = tuple[np.ndarray, np.ndarray]
 
 
 def run_in_batches(pixels: np.ndarray, count: int, run: Callable[[np.ndarray], Outputs]) -> Outputs:
-    """Embeddings [N, D] and scores [N, K] of float32 [N, 3, S, S], N >= 1, from runs of exactly `count` crops.
+    """Run a network on any number of crops in batches of fixed size.
 
-    A short piece is filled up with zeros, and what comes out for those is cut off.
+    The last batch is padded with zeros; the outputs for the padding are dropped.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        float32 [N, 3, S, S], N >= 1.
+    count : int
+        Crops per batch.
+    run : callable
+        Maps float32 [count, 3, S, S] to embeddings [count, D] and scores [count, K].
+
+    Returns
+    -------
+    embeddings : ndarray
+        [N, D].
+    scores : ndarray
+        [N, K].
     """
     if len(pixels) == count:
         return run(pixels)
@@ -21,10 +37,10 @@ def run_in_batches(pixels: np.ndarray, count: int, run: Callable[[np.ndarray], O
     return embeddings, scores
 
 
-def _run_padded(piece: np.ndarray, count: int, run: Callable[[np.ndarray], Outputs]) -> Outputs:
-    absent = count - len(piece)
-    if not absent:
-        return run(piece)
-    filled = np.concatenate([piece, np.zeros((absent, *piece.shape[1:]), np.float32)])
-    embeddings, scores = run(filled)
-    return embeddings[: len(piece)], scores[: len(piece)]
+def _run_padded(pixels: np.ndarray, count: int, run: Callable[[np.ndarray], Outputs]) -> Outputs:
+    n_missing = count - len(pixels)
+    if not n_missing:
+        return run(pixels)
+    padded = np.concatenate([pixels, np.zeros((n_missing, *pixels.shape[1:]), np.float32)])
+    embeddings, scores = run(padded)
+    return embeddings[: len(pixels)], scores[: len(pixels)]

@@ -1,4 +1,4 @@
-"""The named backbones. A new one is one more `BackboneSpec` here; no torch is imported to list them."""
+"""The catalogue of named backbones; to add one, add a `BackboneSpec` here. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ TIMM_PREFIX = "timm:"
 
 
 def _timm_spec(name: str, model: str, tag: str, size: int) -> BackboneSpec:
-    """A timm network with the preprocessing of published emotion weights: square bilinear, ImageNet mean and std."""
+    """Return a timm model with the preprocessing of published emotion weights (bilinear, ImageNet mean and std)."""
     return BackboneSpec(
         name, f"{TIMM_PREFIX}{model}", Preprocessing(size), AFFECTNET, "apache-2.0", f"{TIMM_SOURCE}{model}.{tag}", tag
     )
@@ -61,12 +61,42 @@ SPECS = {
 
 
 def names() -> tuple[str, ...]:
-    """The catalogue's names, in the order they are listed; `timm:<model>` is understood besides."""
+    """Return the names of the catalogue in display order; `timm:<model>` is accepted in addition to them.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> "efficientnet_b0" in backbones.names()
+    True
+    """
     return tuple(SPECS)
 
 
 def spec(name: str) -> BackboneSpec:
-    """The spec of a catalogue name or of `timm:<model>`; BackboneError with the nearest names when there is none."""
+    """Return the spec of a backbone.
+
+    Parameters
+    ----------
+    name : str
+        A catalogue name or `timm:<model>`.
+
+    Returns
+    -------
+    BackboneSpec
+        The spec of the backbone with that name.
+
+    Raises
+    ------
+    BackboneError
+        If the name is unknown; the message suggests similar names.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> spec = backbones.spec("mobilefacenet")
+    >>> spec.input_size, spec.classes
+    (112, 8)
+    """
     if name in SPECS:
         return SPECS[name]
     if name.startswith(TIMM_PREFIX):
@@ -77,7 +107,23 @@ def spec(name: str) -> BackboneSpec:
 
 
 def constructor(name: str) -> str:
-    """How the network of that name is made, without importing timm."""
+    """Return the constructor of a named architecture without importing timm.
+
+    Parameters
+    ----------
+    name : str
+        A catalogue name or `timm:<model>`, which is not checked.
+
+    Returns
+    -------
+    str
+        See `BackboneSpec.constructor`.
+
+    Raises
+    ------
+    BackboneError
+        If the name is neither of the two.
+    """
     if name in SPECS:
         return SPECS[name].constructor
     if name.startswith(TIMM_PREFIX):

@@ -1,11 +1,11 @@
-"""What a network costs: parameters, multiply-accumulates of one crop, bytes of its weights."""
+"""Cost of a network: parameters, multiply-accumulates per crop, size of its weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from backbones.onnx_network import OnnxNetwork
 
@@ -14,9 +14,16 @@ COUNTED_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 @dataclass(frozen=True)
 class Cost:
-    """parameters: trainable or not; macs: of convolutions and linear layers for one crop; size_mb: 10^6 bytes.
+    """Cost of a network.
 
-    Of a network that ONNX Runtime runs, macs is None and the size is its file's.
+    Attributes
+    ----------
+    parameters : int
+        Number of parameters, trainable or not.
+    macs : int or None
+        Multiply-accumulates of convolutions and linear layers for one crop; None for an `OnnxNetwork`.
+    size_mb : float
+        Size of parameters and buffers, or of the file of an `OnnxNetwork`, in units of 10^6 bytes.
     """
 
     parameters: int
@@ -25,10 +32,30 @@ class Cost:
 
 
 def cost(network: nn.Module, input_size: int) -> Cost:
-    """The cost of a network for one RGB crop of input_size x input_size.
+    """Compute the cost of a network for one RGB crop.
 
-    A layer used twice counts twice. Norms, activations, pooling and the products inside attention are left out, as
-    the usual MAC figures of convolutional networks do. Works on the meta device too, where nothing is computed.
+    A layer that is used twice is counted twice. Normalization, activations, pooling and the matrix products inside
+    attention are not counted, as is usual for the MAC counts of convolutional networks. Networks on the meta device
+    are supported.
+
+    Parameters
+    ----------
+    network : nn.Module
+        A network whose `forward` takes float32 [N, 3, S, S].
+    input_size : int
+        S, in pixels.
+
+    Returns
+    -------
+    Cost
+        Parameters, multiply-accumulates and size.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from backbones import cost
+    >>> cost(nn.Conv2d(3, 8, 3, padding=1), input_size=10)
+    Cost(parameters=224, macs=21600, size_mb=0.001)
     """
     if isinstance(network, OnnxNetwork):
         return Cost(network.stored_parameters, None, network.size_mb)
@@ -41,9 +68,11 @@ def cost(network: nn.Module, input_size: int) -> Cost:
 def _count_macs(network: nn.Module, input_size: int) -> int:
     total = 0
 
-    def add_layer_macs(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+    def add_layer_macs(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
-        total += output.numel() * (layer.weight.numel() // layer.weight.shape[0])
+        weight = layer.weight
+        assert isinstance(weight, Tensor)
+        total += output.numel() * (weight.numel() // weight.shape[0])
 
     hooks = [
         layer.register_forward_hook(add_layer_macs) for layer in network.modules() if isinstance(layer, COUNTED_LAYERS)

@@ -1,4 +1,4 @@
-"""The errors of this package: a backbone that cannot be had or written, and what to do about it."""
+"""Errors of this package, with hints on what to do about them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,17 @@ MAX_LISTED = 20
 class BackboneError(ValueError):
     """A backbone, its weights or its checkpoint cannot be used.
 
-    hint: what the user can do about it ("" when the message says it all); str() joins the two. exit_code: what a
-    command that fails by it ends with.
+    Parameters
+    ----------
+    message : str
+        What is wrong and where.
+    hint : str
+        What the user can do about it; "" if the message is enough. `str()` joins the two.
+
+    Attributes
+    ----------
+    exit_code : int
+        Exit status of a command that fails with this error.
     """
 
     exit_code = 2
@@ -24,20 +33,35 @@ class BackboneError(ValueError):
 
 
 class WriteError(BackboneError):
-    """A file cannot be written: the disk is full, the folder is read-only. What was to be written is sound."""
+    """A file cannot be written, for example because the disk is full or the folder is read-only."""
 
     exit_code = 1
 
 
 def printable(text: str, most: int = 200) -> str:
-    """Text from a file, fit for a message: one line, no control characters, no more than that long."""
+    """Sanitize text from a file for a message: one line, control characters replaced, at most `most` characters."""
     return "".join(c if c.isprintable() else "?" for c in text[:most])
 
 
 def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> BackboneError:
-    """An error for a name that nothing answers to, with the nearest known names."""
-    known = sorted(set(known))
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    some = ", ".join(known[:MAX_LISTED]) + (f" and {len(known) - MAX_LISTED} more" * (len(known) > MAX_LISTED))
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {some}"
+    """Return an error for an unknown name that suggests similar names.
+
+    Parameters
+    ----------
+    kind : str
+        What the name stands for, such as `backbone`.
+    name : str
+        The unknown name.
+    known : iterable of str
+        The valid names.
+
+    Returns
+    -------
+    BackboneError
+        The error, to be raised by the caller.
+    """
+    names = sorted(set(known))
+    similar = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    shown = ", ".join(names[:MAX_LISTED]) + (f" and {len(names) - MAX_LISTED} more" * (len(names) > MAX_LISTED))
+    hint = f"did you mean {' or '.join(similar)}?" if similar else f"known: {shown}"
     return BackboneError(f"unknown {kind} '{name}'", hint)

@@ -1,8 +1,8 @@
-"""From a reference, NAME[@WEIGHTS], to a backbone.
+"""Load backbones from references of the form NAME[@WEIGHTS].
 
 WEIGHTS is `random`, `pretrained`, a timm tag, the name of a trained or imported entry, or the path of a checkpoint
-folder (for `vggface` also of a PyTorch state dict). A bare NAME is an entry of that name, else the catalogue's:
-pretrained where the spec has a tag, random where it has none.
+folder (for `vggface` also of a PyTorch state dict). NAME alone is the entry with that name or, if there is none, the
+backbone of the catalogue: pretrained if its spec has a tag, otherwise random.
 """
 
 from __future__ import annotations
@@ -26,7 +26,20 @@ SEED = 0
 
 
 def construct(spec: BackboneSpec, classes: int) -> nn.Module:
-    """The network of a spec with fresh weights from torch's present random state."""
+    """Construct the network of a spec with weights initialized from torch's current random state.
+
+    Parameters
+    ----------
+    spec : BackboneSpec
+        The architecture.
+    classes : int
+        Columns of its classifier.
+
+    Returns
+    -------
+    nn.Module
+        The network.
+    """
     module, _, name = spec.constructor.partition(":")
     if module == "timm":
         from backbones.timm_models import create
@@ -36,7 +49,34 @@ def construct(spec: BackboneSpec, classes: int) -> nn.Module:
 
 
 def build(name: str, classes: Sequence[str] | None = None, seed: int = SEED) -> Backbone:
-    """A backbone with random weights, a pure function of name, classes and seed; classes default to the spec's."""
+    """Build a backbone with random weights, which depend only on the arguments.
+
+    Parameters
+    ----------
+    name : str
+        A catalogue name or `timm:<model>`.
+    classes : sequence of str, optional
+        Names of the score columns; those of the spec by default.
+    seed : int
+        Seed of the initialization.
+
+    Returns
+    -------
+    Backbone
+        The backbone, in eval mode, on the CPU.
+
+    Raises
+    ------
+    BackboneError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> backbone = backbones.build("tiny_mobilenet", classes=("calm", "tense"))
+    >>> backbone.label, backbone.embedding_width, backbone.score_labels
+    ('tiny_mobilenet (random)', 128, ('calm', 'tense'))
+    """
     spec = catalogue.spec(name)
     labels = spec.score_labels if classes is None else tuple(classes)
     with torch.random.fork_rng(devices=[]):
@@ -48,7 +88,36 @@ def build(name: str, classes: Sequence[str] | None = None, seed: int = SEED) -> 
 
 
 def load(reference: str, checkpoints: Path | None = None) -> Backbone:
-    """The backbone of a reference, in eval mode, on the CPU; BackboneError that says what to do when it cannot be."""
+    """Load a backbone.
+
+    Parameters
+    ----------
+    reference : str
+        NAME[@WEIGHTS], see the documentation of this module.
+    checkpoints : Path, optional
+        The folder of trained and imported entries.
+
+    Returns
+    -------
+    Backbone
+        The backbone, in eval mode, on the CPU.
+
+    Raises
+    ------
+    BackboneError
+        If the reference is unknown, or its weights are missing, damaged or cannot be downloaded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> import backbones
+    >>> backbone = backbones.load("tiny_resnet@random")
+    >>> crop = np.zeros((80, 64, 3), np.uint8)
+    >>> embeddings, scores = backbone(torch.from_numpy(backbones.prepare(crop, backbone.spec))[None])
+    >>> embeddings.shape, scores.shape
+    (torch.Size([1, 128]), torch.Size([1, 8]))
+    """
     source = resolve(reference, checkpoints)
     if source.kind == "random":
         return build(source.name)
@@ -79,7 +148,7 @@ def _load_onnx(source: WeightsSource, card: Mapping[str, Any], checkpoints: Path
     name = str(card["name"])
     if source.name:
         raise BackboneError(
-            f"{source.reference}: {name} runs through ONNX Runtime, it is not built as {source.name}",
+            f"{source.reference}: {name} runs through ONNX Runtime and cannot be loaded into {source.name}",
             f"use {source.reference.partition('@')[2]} alone",
         )
     spec = checkpoint.spec_from_card(card)
@@ -103,7 +172,7 @@ def _load_pretrained(source: WeightsSource) -> Backbone:
     if module != "timm":
         raise BackboneError(f"{source.name} has no downloadable weights '{source.tag}'", f"use {source.name}@random")
     network = create_pretrained(model, source.tag)
-    # The tag's own classifier is kept: its columns (ImageNet classes as a rule) name no emotion.
+    # The score columns of the pretrained classifier are usually ImageNet classes, so they get no labels.
     spec = replace(spec, score_width=None, source=f"{TIMM_SOURCE}{model}.{source.tag}", tag=source.tag)
     label = source.name if source.tag == catalogue.spec(source.name).tag else f"{source.name}@{source.tag}"
     return Backbone(network, spec, f"timm {source.tag}", source.reference, label, ()).eval()
@@ -115,8 +184,8 @@ def _load_file(source: WeightsSource) -> Backbone:
 
     if source.name != "vggface":
         raise BackboneError(
-            f"{source.folder} is a file, and {source.name} is read from checkpoint folders",
-            "name the folder that holds card.json, or import the file: framelight backbones import",
+            f"{source.folder} is a file, but {source.name} is read from checkpoint folders",
+            "give the folder that contains card.json, or import the file: framelight backbones import",
         )
     return build_vggface(read_torch_file(source.folder).state, source.folder)
 

@@ -1,7 +1,7 @@
-"""What is known of a backbone before it is built: from a checkpoint's card, or from a cache of earlier looks.
+"""Metadata of backbones, read from checkpoint cards or from a cache instead of constructing the network.
 
-The cache is a JSON file the caller names. An answer is kept under everything it depends on: the reference, this
-package's own source, and the versions of torch and timm, whose initialisation decides random weights.
+The cache is a JSON file chosen by the caller. Its keys include everything that a result depends on: the reference, the
+source code of this package, and the versions of torch and timm, whose initialization determines random weights.
 """
 
 from __future__ import annotations
@@ -23,14 +23,41 @@ from backbones.spec import BackboneInfo
 
 
 def get_info(reference: str, checkpoints: Path | None = None, cache: Path | None = None) -> BackboneInfo:
-    """What `load(reference, checkpoints).info()` would say; torch is imported only for what no card or cache tells."""
+    """Return `load(reference, checkpoints).info()`, if possible without importing torch.
+
+    Parameters
+    ----------
+    reference : str
+        NAME[@WEIGHTS], see `backbones.loading`.
+    checkpoints : Path, optional
+        The folder of trained and imported entries.
+    cache : Path, optional
+        JSON file in which results are cached.
+
+    Returns
+    -------
+    BackboneInfo
+        The metadata of the backbone.
+
+    Raises
+    ------
+    BackboneError
+        If the reference is unknown or its weights cannot be loaded.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> info = backbones.get_info("tiny_resnet@random")
+    >>> info.label, info.weights, info.is_random
+    ('tiny_resnet (random)', 'random (seed 0)', True)
+    """
     source = resolve(reference, checkpoints)
     if source.kind == "checkpoint" and not source.name:
         return info_from_card(read_card(source.folder), reference, checkpoints)
     key = f"{reference} {_environment_key()}"
-    known = read_facts(cache) if cache and source.kind in ("random", "tag") else {}
-    if key in known:
-        return BackboneInfo.from_dict(known[key], checkpoints)
+    cached = read_facts(cache) if cache and source.kind in ("random", "tag") else {}
+    if key in cached:
+        return BackboneInfo.from_dict(cached[key], checkpoints)
     from backbones.loading import load
 
     info = load(reference, checkpoints).info()
@@ -39,18 +66,43 @@ def get_info(reference: str, checkpoints: Path | None = None, cache: Path | None
 
 
 def describe(name: str, checkpoints: Path | None = None, cache: Path | None = None) -> dict[str, Any]:
-    """Parameters, MACs, widths, size, licence and source of an architecture or a trained entry; no weights are made.
+    """Describe an architecture or a trained entry without initializing or reading weights.
 
-    Keys: name, parameters, macs, embedding_width, score_width, size_mb, input_size, licence, source, weights.
+    Parameters
+    ----------
+    name : str
+        A catalogue name, `timm:<model>` or the name of an entry.
+    checkpoints : Path, optional
+        The folder of trained and imported entries.
+    cache : Path, optional
+        JSON file in which results are cached.
+
+    Returns
+    -------
+    dict
+        The keys `name`, `parameters`, `macs`, `embedding_width`, `score_width`, `size_mb`, `input_size`, `licence`,
+        `source` and `weights`; for an entry also `architecture` and `card`.
+
+    Raises
+    ------
+    BackboneError
+        If the name is unknown or the card of the entry cannot be read.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> description = backbones.describe("tiny_resnet")
+    >>> description["embedding_width"], description["input_size"], description["weights"]
+    (128, 64, 'random')
     """
-    found = entries_by_name(checkpoints)
-    if name in found:
-        card = read_card(found[name])
+    entry_folders = entries_by_name(checkpoints)
+    if name in entry_folders:
+        card = read_card(entry_folders[name])
         info = info_from_card(card, name, checkpoints)
-        shown = {key: getattr(info, key) for key in ("parameters", "macs", "embedding_width", "score_width", "size_mb")}
+        costs = {key: getattr(info, key) for key in ("parameters", "macs", "embedding_width", "score_width", "size_mb")}
         return {
             "name": name,
-            **shown,
+            **costs,
             "input_size": info.spec.input_size,
             "licence": info.spec.licence,
             "source": info.spec.source,
@@ -59,11 +111,11 @@ def describe(name: str, checkpoints: Path | None = None, cache: Path | None = No
             "card": card,
         }
     key = f"describe {name} {_environment_key()}"
-    known = read_facts(cache) if cache else {}
-    if key not in known:
-        known[key] = _describe_architecture(name)
-        _write_cache(cache, "description", key, known[key])
-    return known[key]
+    cached = read_facts(cache) if cache else {}
+    if key not in cached:
+        cached[key] = _describe_architecture(name)
+        _write_cache(cache, "description", key, cached[key])
+    return cached[key]
 
 
 def _describe_architecture(name: str) -> dict[str, Any]:
@@ -77,12 +129,12 @@ def _describe_architecture(name: str) -> dict[str, Any]:
         backbone = Backbone(construct(spec, spec.classes), spec, "", name, name, spec.score_labels)
         from backbones.cost import cost
 
-        spent = cost(backbone.network, spec.input_size)
+        network_cost = cost(backbone.network, spec.input_size)
     return {
         "name": name,
-        "parameters": spent.parameters,
-        "macs": spent.macs,
-        "size_mb": spent.size_mb,
+        "parameters": network_cost.parameters,
+        "macs": network_cost.macs,
+        "size_mb": network_cost.size_mb,
         "embedding_width": backbone.embedding_width,
         "score_width": backbone.score_width,
         "input_size": spec.input_size,
@@ -94,19 +146,20 @@ def _describe_architecture(name: str) -> dict[str, Any]:
 
 @once
 def _environment_key() -> str:
-    total = hashlib.sha256()
+    """Return the versions of torch and timm and a hash of this package's source."""
+    digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        total.update(path.read_bytes())
+        digest.update(path.read_bytes())
     versions = " ".join(f"{name}-{importlib.metadata.version(name)}" for name in ("torch", "timm"))
-    return f"{versions} {total.hexdigest()[:12]}"
+    return f"{versions} {digest.hexdigest()[:12]}"
 
 
 def _write_cache(cache: Path | None, kind: str, key: str, value: dict[str, Any]) -> None:
-    """Two processes may each lose the other's answer: it is found again, never wrong. No cache is no error."""
+    """Add a value to the cache; write errors and lost updates of concurrent processes only cost time later."""
     if cache is None or kind not in ("random", "tag", "description"):
         return
-    known = {k: v for k, v in read_facts(cache).items() if k.endswith(_environment_key())} | {key: value}
+    values = {k: v for k, v in read_facts(cache).items() if k.endswith(_environment_key())} | {key: value}
     try:
-        atomic_write(cache, json.dumps(known, indent=1, sort_keys=True) + "\n")
+        atomic_write(cache, json.dumps(values, indent=1, sort_keys=True) + "\n")
     except BackboneError:
         return

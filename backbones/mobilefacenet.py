@@ -1,7 +1,7 @@
-"""MobileFaceNet (Chen et al. 2018, arXiv 1804.07573) in the wider form of InsightFace, which emotion weights exist for.
+"""MobileFaceNet (Chen et al. 2018, arXiv 1804.07573) in InsightFace's wider variant, for which emotion weights exist.
 
-Parameters are called as in InsightFace's layout: `layers.0.layers.0.weight` to `features.layers.3.bias`, then the
-classifier `fc`. 2.06 M parameters before the classifier.
+Parameters are named as by InsightFace: `layers.0.layers.0.weight` to `features.layers.3.bias`, then the classifier
+`fc`. The network has 2.06 million parameters without the classifier.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 EMBEDDING_WIDTH = 512
 NARROW, WIDE = 128, 256
 MAP_SIZE = 7
-"""Side of the last map for crops of 112 x 112."""
+"""Height and width of the last feature map for crops of 112 x 112 pixels."""
 
 
 class LayerStack(nn.Module):
-    """Layers one after another, called `layers`; with a shortcut, their input is added to what comes out."""
+    """Sequence of layers, optionally with a residual connection around all of them."""
 
     def __init__(self, *layers: nn.Module, shortcut: bool = False) -> None:
         super().__init__()
@@ -25,6 +25,7 @@ class LayerStack(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply the layers."""
         return self.layers(x) + x if self.shortcut else self.layers(x)
 
 
@@ -49,8 +50,15 @@ def _repeat_bottleneck(count: int, width: int) -> LayerStack:
 
 
 class MobileFaceNet(nn.Module):
-    """Input float32 [N, 3, 112, 112], RGB in -1..1; the embedding is [N, 512], folded from the last 7 x 7 map by a
-    depthwise convolution as large as itself, a linear layer and a norm. `forward` gives logits [N, classes].
+    """MobileFaceNet for RGB crops of 112 x 112 pixels with values from -1 to 1.
+
+    The embedding [N, 512] is computed from the last 7 x 7 feature map by a depthwise convolution of the same size, a
+    linear layer and batch normalization.
+
+    Parameters
+    ----------
+    classes : int
+        Columns of the classifier; 0 for none.
     """
 
     num_features = EMBEDDING_WIDTH
@@ -80,33 +88,49 @@ class MobileFaceNet(nn.Module):
         self.reset_classifier(classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
+        """Map crops float32 [N, 3, 112, 112] to the last feature map [N, 512, 7, 7]."""
         for layer in self.layers:
             x = layer(x)
         return self.conv_sep(x)
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Map the last feature map to logits [N, classes], or to the embedding [N, 512] if `pre_logits`."""
         embedding = self.features(x)
         return embedding if pre_logits else self.fc(embedding)
 
     def get_classifier(self) -> nn.Module:
+        """Return the classifier; `nn.Identity` if there is none."""
         return self.fc
 
     def reset_classifier(self, num_classes: int) -> None:
-        """0 classes: no classifier, as in timm."""
+        """Replace the classifier by a randomly initialized one; 0 classes remove it, as in timm."""
         self.fc = nn.Linear(EMBEDDING_WIDTH, num_classes) if num_classes else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map crops float32 [N, 3, 112, 112] to logits [N, classes]."""
         return self.forward_head(self.forward_features(x))
 
 
 def checkpoint_filter_fn(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """Names of a network that holds this one as a part, beside its classifier -> this module's names.
+    """Rename the tensors of a network that contains MobileFaceNet as a submodule next to its classifier.
 
-    The name and the arguments are timm's, whose models have such functions too.
+    The name and the arguments of this function are those of timm's model modules.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        A state dict.
+    network : nn.Module
+        Not used.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The tensors by the names used here, or `state` unchanged if it does not have this form.
     """
     last = "features.layers.3.weight"
     prefix = next((name.removesuffix(last) for name in state if name.endswith(f".{last}")), "")
-    own = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-    beside = {name.rpartition(".")[2]: tensor for name, tensor in state.items() if not name.startswith(prefix)}
-    surplus = len(state) - len(own) - len(beside)
-    return dict(state) if surplus else own | {f"fc.{kind}": tensor for kind, tensor in beside.items()}
+    body = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+    classifier = {name.rpartition(".")[2]: tensor for name, tensor in state.items() if not name.startswith(prefix)}
+    has_name_clash = len(state) != len(body) + len(classifier)
+    return dict(state) if has_name_clash else body | {f"fc.{kind}": tensor for kind, tensor in classifier.items()}

@@ -1,4 +1,4 @@
-"""A network that ONNX Runtime runs, in the place of a torch one: it gives features and cannot be trained."""
+"""Network that runs through ONNX Runtime instead of torch; it extracts features and cannot be trained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ports:
-    """Names of a graph's input and of the two outputs taken; batch: pictures of one run where the graph fixes them."""
+    """Names of the input and outputs of an ONNX graph.
+
+    Attributes
+    ----------
+    input, embedding, scores : str
+        Name of the input and of the two outputs.
+    batch : int or None
+        Crops per run if the graph fixes their number, else None.
+    """
 
     input: str
     embedding: str
@@ -29,14 +37,28 @@ class Ports:
     batch: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
         return asdict(self)
 
 
 class OnnxNetwork(nn.Module):
-    """Input float32 [N, 3, S, S]; embedding [N, D] and scores [N, K] from the two ports.
+    """ONNX model with the interface of a timm network.
 
-    Sessions are made at the first forward, one for each number of torch threads that callers have: a worker thread
-    that torch gives one thread runs on that one alone, and two workers share its session.
+    One session is opened for each number of threads, at the first forward pass that uses it, and shared by all
+    callers. `forward` uses as many threads as torch does in the calling thread.
+
+    Parameters
+    ----------
+    path : Path
+        The ONNX file.
+    ports : Ports
+        Its input and outputs.
+    widths : tuple of int
+        Columns of the embedding and of the scores, (D, K).
+    parameters : int
+        Number of parameters.
+    weights_hash : str
+        SHA-256 hex digest of the file.
     """
 
     def __init__(self, path: Path, ports: Ports, widths: tuple[int, int], parameters: int, weights_hash: str) -> None:
@@ -49,29 +71,49 @@ class OnnxNetwork(nn.Module):
 
     @property
     def size_mb(self) -> float:
+        """Size of the file in units of 10^6 bytes."""
         return round(self.path.stat().st_size / 1e6, 3)
 
     def run(self, pixels: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
-        """float32 [N, 3, S, S] without gaps in memory, N >= 1 -> float32 [N, D] and [N, K], on that many cores."""
+        """Compute embeddings and scores.
+
+        Parameters
+        ----------
+        pixels : ndarray
+            C-contiguous float32 [N, 3, S, S], N >= 1.
+        threads : int
+            Threads to use.
+
+        Returns
+        -------
+        embeddings : ndarray
+            float32 [N, D].
+        scores : ndarray
+            float32 [N, K].
+
+        Raises
+        ------
+        BackboneError
+            If ONNX Runtime cannot run the model or its outputs have other shapes.
+        """
         session = self._get_session(threads)
-        return run_in_batches(pixels, self.ports.batch or len(pixels), lambda piece: self._run_session(session, piece))
+        return run_in_batches(pixels, self.ports.batch or len(pixels), lambda batch: self._run_session(session, batch))
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """float32 [N, 3, S, S] -> embedding and scores side by side, [N, D + K], where the input lies."""
+        """Compute embeddings and scores, concatenated to float32 [N, D + K] on the device of the input."""
         pixels = np.ascontiguousarray(x.detach().float().cpu().numpy())
         if not len(pixels):
             return x.new_zeros((0, sum(self.widths)), dtype=torch.float32)
         return torch.from_numpy(np.concatenate(self.run(pixels, torch.get_num_threads()), axis=1)).to(x.device)
 
     def _run_session(self, session: InferenceSession, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """float32 [count, D] and [count, K]."""
         count = len(pixels)
         arrays = run_session(session, (self.ports.input, self.ports.embedding, self.ports.scores), pixels, self.path)
         if [array.size for array in arrays] != [count * width for width in self.widths]:
             raise BackboneError(
-                f"{self.path} gave {', '.join(str(array.shape) for array in arrays)} for {count} "
-                f"pictures, not rows of {self.widths[0]} and {self.widths[1]}",
-                "import it again",
+                f"{self.path} returned shapes {', '.join(str(array.shape) for array in arrays)} for {count} "
+                f"images, expected ({count}, {self.widths[0]}) and ({count}, {self.widths[1]})",
+                "import the model again",
             )
         embeddings, scores = (
             array.reshape(count, width).astype(np.float32, copy=False) for array, width in zip(arrays, self.widths)
@@ -79,12 +121,15 @@ class OnnxNetwork(nn.Module):
         return embeddings, scores
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Return the scores [N, K] of the output of `forward_features`, or the embeddings [N, D] if `pre_logits`."""
         return x[:, : self.widths[0]] if pre_logits else x[:, self.widths[0] :]
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map crops float32 [N, 3, S, S] to scores [N, K]."""
         return self.forward_head(self.forward_features(x))
 
     def train(self, mode: bool = True) -> OnnxNetwork:
+        """Set evaluation mode; raise BackboneError for training mode."""
         if mode:
             raise untrainable_error(self.path.parent.name)
         return super().train(mode)
@@ -97,7 +142,8 @@ class OnnxNetwork(nn.Module):
 
 
 def untrainable_error(name: str) -> BackboneError:
+    """Return the error for an attempt to train an ONNX backbone."""
     return BackboneError(
-        f"'{name}' runs through ONNX Runtime: it gives features and cannot be trained",
-        "train on its features, or import the PyTorch file of the same network",
+        f"'{name}' runs through ONNX Runtime and cannot be trained",
+        "train a head on its features, or import the PyTorch weights of the same network",
     )

@@ -1,4 +1,4 @@
-"""ONNX Runtime's sessions on the CPU, with its errors made readable; imports no torch."""
+"""Open and run ONNX Runtime sessions on the CPU with readable errors. Does not import torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,25 @@ MAX_REASON_LENGTH = 300
 
 
 def open_session(path: Path, threads: int) -> InferenceSession:
-    """A session on the CPU with that many threads; BackboneError with the runtime's reason when there can be none."""
+    """Open a session on the CPU.
+
+    Parameters
+    ----------
+    path : Path
+        The ONNX file.
+    threads : int
+        Threads that one run uses.
+
+    Returns
+    -------
+    InferenceSession
+        The session.
+
+    Raises
+    ------
+    BackboneError
+        If ONNX Runtime cannot open the file.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -25,7 +43,7 @@ def open_session(path: Path, threads: int) -> InferenceSession:
     options.log_severity_level = FATAL_SEVERITY
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's own exceptions have no common base
+    except Exception as error:  # the exceptions of ONNX Runtime have no common base class
         raise BackboneError(
             f"ONNX Runtime {onnxruntime.__version__} cannot open {path} ({_format_reason(error)})",
             "export it again, or upgrade onnxruntime",
@@ -33,12 +51,34 @@ def open_session(path: Path, threads: int) -> InferenceSession:
 
 
 def run_session(session: InferenceSession, ports: tuple[str, ...], pixels: np.ndarray, path: Path) -> list[np.ndarray]:
-    """One run; ports: the input's name, then the outputs' names. BackboneError with the runtime's reason."""
+    """Run a session once.
+
+    Parameters
+    ----------
+    session : InferenceSession
+        The session.
+    ports : tuple of str
+        Name of the input, then names of the outputs.
+    pixels : ndarray
+        The input.
+    path : Path
+        The ONNX file, for the message of an error.
+
+    Returns
+    -------
+    list of ndarray
+        The outputs.
+
+    Raises
+    ------
+    BackboneError
+        If ONNX Runtime cannot run the model.
+    """
     try:
         return [np.asarray(array) for array in session.run(list(ports[1:]), {ports[0]: pixels})]
-    except Exception as error:  # the runtime's own exceptions have no common base
+    except Exception as error:  # the exceptions of ONNX Runtime have no common base class
         raise BackboneError(
-            f"{path} does not run on {' x '.join(map(str, pixels.shape))} values ({_format_reason(error)})",
+            f"{path} does not run on {' x '.join(map(str, pixels.shape))} inputs ({_format_reason(error)})",
             "export it again",
         ) from error
 

@@ -1,4 +1,4 @@
-"""What a reference means, found without torch."""
+"""Resolve references of the form NAME[@WEIGHTS] without importing torch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,20 @@ from backbones.errors import BackboneError, unknown_name_error
 
 @dataclass(frozen=True)
 class WeightsSource:
-    """Where the weights of a reference come from.
+    """Source of the weights of a reference.
 
-    kind: `random`, `tag`, `checkpoint` or `file`. name: catalogue name ("" where a checkpoint's card says it).
+    Attributes
+    ----------
+    reference : str
+        The reference.
+    kind : str
+        `random`, `tag`, `checkpoint` or `file`.
+    name : str
+        Catalogue name or `timm:<model>`; "" if the card of the checkpoint gives the architecture.
+    tag : str
+        The timm tag, for the kind `tag`.
+    folder : Path
+        The checkpoint folder or the file, for the kinds `checkpoint` and `file`.
     """
 
     reference: str
@@ -26,17 +37,38 @@ class WeightsSource:
 
 
 def resolve(reference: str, checkpoints: Path | None = None) -> WeightsSource:
-    """The source of NAME[@WEIGHTS]; BackboneError with the nearest names when nothing answers to it."""
+    """Resolve a reference.
+
+    Parameters
+    ----------
+    reference : str
+        NAME[@WEIGHTS], see `backbones.loading`.
+    checkpoints : Path, optional
+        The folder of trained and imported entries.
+
+    Returns
+    -------
+    WeightsSource
+        Where the weights come from.
+
+    Raises
+    ------
+    BackboneError
+        If the name or the weights are unknown; the message suggests similar names.
+    """
     name, at, weights = reference.partition("@")
-    known = entries_by_name(checkpoints)
+    entry_folders = entries_by_name(checkpoints)
     if not at:
-        return _resolve_bare_name(reference, known)
-    catalogue.constructor(name) if name in known else _check_backbone_name(name, known)
+        return _resolve_bare_name(reference, entry_folders)
+    if name in entry_folders:
+        catalogue.constructor(name)  # weights can only be loaded into an architecture
+    else:
+        _check_backbone_name(name, entry_folders)
     if weights == "random":
         return WeightsSource(reference, "random", name)
     if weights == "pretrained":
         return WeightsSource(reference, "tag", name, _default_tag(name))
-    path = known.get(weights, Path(weights))
+    path = entry_folders.get(weights, Path(weights))
     if is_checkpoint(path):
         return WeightsSource(reference, "checkpoint", name, folder=path)
     if path.is_file():
@@ -44,26 +76,26 @@ def resolve(reference: str, checkpoints: Path | None = None) -> WeightsSource:
     if os.sep in weights or path.is_dir():
         raise BackboneError(
             f"no checkpoint at {path}: it has no card.json",
-            "name a folder that holds card.json and model.safetensors or model.onnx",
+            "give a folder that contains card.json and model.safetensors or model.onnx",
         )
     if not catalogue.constructor(name).startswith(catalogue.TIMM_PREFIX):
-        raise unknown_name_error(f"weights of {name}", weights, ["random", *known])
+        raise unknown_name_error(f"weights of {name}", weights, ["random", *entry_folders])
     return WeightsSource(reference, "tag", name, weights)
 
 
-def _resolve_bare_name(reference: str, known: dict[str, Path]) -> WeightsSource:
-    if reference in known:
-        return WeightsSource(reference, "checkpoint", "", folder=known[reference])
+def _resolve_bare_name(reference: str, entry_folders: dict[str, Path]) -> WeightsSource:
+    if reference in entry_folders:
+        return WeightsSource(reference, "checkpoint", "", folder=entry_folders[reference])
     if os.sep in reference and is_checkpoint(Path(reference)):
         return WeightsSource(reference, "checkpoint", "", folder=Path(reference))
-    _check_backbone_name(reference, known)
+    _check_backbone_name(reference, entry_folders)
     tag = catalogue.spec(reference).tag
     return WeightsSource(reference, "tag", reference, tag) if tag else WeightsSource(reference, "random", reference)
 
 
-def _check_backbone_name(name: str, known: dict[str, Path]) -> None:
+def _check_backbone_name(name: str, entry_folders: dict[str, Path]) -> None:
     if name not in catalogue.SPECS and not name.startswith(catalogue.TIMM_PREFIX):
-        raise unknown_name_error("backbone", name, [*catalogue.SPECS, *known])
+        raise unknown_name_error("backbone", name, [*catalogue.SPECS, *entry_folders])
 
 
 def _default_tag(name: str) -> str:

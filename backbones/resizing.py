@@ -1,8 +1,9 @@
-"""Many crops resized at once: by torch where it gives Pillow's bytes, by Pillow where it does not.
+"""Resize batches of crops, with torch if its result is identical to Pillow's, else with Pillow.
 
-Both resample in fixed point, first along the rows and then along the columns, rounding in between: Pillow with
-weights of 22 bits, torch with 15. They agree wherever every weight is a short binary fraction, as in enlarging 112
-pixels to 224; elsewhere torch is off here and there, by one grey level (112 to 64) or two (112 to 260).
+Both resample in fixed-point arithmetic, first along the rows and then along the columns with rounding in between;
+Pillow uses weights of 22 bits, torch of 15. The results agree if every weight is a short binary fraction, for example
+when upscaling from 112 to 224 pixels. Otherwise some values of torch differ by one gray level (112 to 64 pixels) or two
+(112 to 260 pixels).
 """
 
 from __future__ import annotations
@@ -19,11 +20,24 @@ from backbones.preprocessing import FILTER_SUPPORT, resize
 from backbones.spec import Preprocessing
 
 EXACT_BITS = 12
-"""Both hold weights of so few binary digits without error."""
+"""Number of binary digits up to which both represent weights exactly."""
 
 
 def resize_batch(images: Sequence[np.ndarray], preprocessing: Preprocessing) -> np.ndarray:
-    """uint8 [H, W, 3] RGB crops, each of its own size -> uint8 [N, S, S, 3], byte for byte what `resize` gives."""
+    """Resize crops with the same result as `resize` for each of them.
+
+    Parameters
+    ----------
+    images : sequence of ndarray
+        RGB crops of any sizes, uint8 [H, W, 3] each.
+    preprocessing : Preprocessing
+        Gives the size S and the interpolation.
+
+    Returns
+    -------
+    ndarray
+        uint8 [N, S, S, 3].
+    """
     size = preprocessing.input_size
     shapes = {image.shape for image in images}
     if len(shapes) == 1 and _torch_matches_pillow(next(iter(shapes)), size, preprocessing.interpolation):
@@ -46,16 +60,16 @@ def _torch_matches_pillow(shape: tuple[int, ...], size: int, interpolation: str)
 
 @cache
 def _has_exact_weights(length: int, size: int, interpolation: str) -> bool:
-    """Whether the weights from `length` pixels to `size` are exact binary fractions of EXACT_BITS digits."""
+    """Whether all weights for resizing `length` to `size` pixels are binary fractions of at most EXACT_BITS digits."""
     if length == size:
         return True
     scale = length / size
     stretch = max(scale, 1.0)
     reach = FILTER_SUPPORT[interpolation] * stretch
-    for at in range(size):
-        centre = (at + 0.5) * scale
-        first, end = max(int(centre - reach + 0.5), 0), min(int(centre + reach + 0.5), length)
-        weights = [_filter_weight(abs(place - centre + 0.5) / stretch, interpolation) for place in range(first, end)]
+    for target in range(size):
+        center = (target + 0.5) * scale
+        first, end = max(int(center - reach + 0.5), 0), min(int(center + reach + 0.5), length)
+        weights = [_filter_weight(abs(source - center + 0.5) / stretch, interpolation) for source in range(first, end)]
         total = math.fsum(weights)
         if any(not (weight / total * 2**EXACT_BITS).is_integer() for weight in weights):
             return False
@@ -63,7 +77,7 @@ def _has_exact_weights(length: int, size: int, interpolation: str) -> bool:
 
 
 def _filter_weight(distance: float, interpolation: str) -> float:
-    """The triangle, or Keys' cubic (1981) with a = -0.5."""
+    """Evaluate the triangle filter or Keys' cubic filter (1981) with a = -0.5."""
     if interpolation == "bilinear":
         return max(0.0, 1.0 - distance)
     if distance < 1.0:

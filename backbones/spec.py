@@ -1,4 +1,4 @@
-"""What a backbone is, without building it: no torch here, so that listing and keying stay light."""
+"""Descriptions of backbones: architecture, preprocessing and metadata. Does not import torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from backbones.errors import BackboneError
 
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
-"""AffectNet's eight classes, alphabetical: the score order of published emotion networks (Savchenko 2022)."""
+"""The eight AffectNet classes in alphabetical order, as in published emotion networks (Savchenko 2022)."""
 
 TIMM_SOURCE = "https://huggingface.co/timm/"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -25,10 +25,28 @@ INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """From a uint8 RGB crop of any size to what the weights were trained on.
+    """Conversion of a uint8 RGB crop of any size to the input of a network.
 
-    The crop is resized to input_size x input_size without keeping its aspect ratio and without a centre crop
-    (a face crop has no margin to spare), scaled to [0, value_range], then (x - mean) / std for each of R, G, B.
+    The crop is resized to `input_size` x `input_size` pixels, ignoring its aspect ratio and without a center crop
+    (a face crop has no margin), scaled to the range [0, `value_range`] and normalized as `(x - mean) / std`.
+
+    Attributes
+    ----------
+    input_size : int
+        Height and width in pixels, from 1 to 8192.
+    interpolation : str
+        `bilinear`, `bicubic`, `nearest` or `lanczos`.
+    value_range : float
+        Largest value before the normalization, usually 1.0 or 255.0.
+    mean, std : tuple of float
+        Mean and standard deviation of R, G and B; by default those of ImageNet.
+    resize : str
+        Resizing rule; only `square` is supported.
+
+    Raises
+    ------
+    BackboneError
+        If a value is invalid.
     """
 
     input_size: int
@@ -44,7 +62,7 @@ class Preprocessing:
         if self.resize != "square":
             raise BackboneError(f"unknown resize rule '{self.resize}'", "known: square")
         if not isinstance(self.input_size, int) or not 1 <= self.input_size <= MAX_INPUT_SIZE:
-            raise BackboneError(f"input size {self.input_size!r} is no whole number from 1 to {MAX_INPUT_SIZE}")
+            raise BackboneError(f"input size {self.input_size!r} is not an integer from 1 to {MAX_INPUT_SIZE}")
         numbers = (self.value_range, *self.mean, *self.std)
         if len(self.mean) != 3 or len(self.std) != 3 or not all(map(_is_finite, numbers)):
             raise BackboneError(f"mean {self.mean} and std {self.std} are not three numbers each")
@@ -52,17 +70,36 @@ class Preprocessing:
             raise BackboneError(f"value range {self.value_range} and std {self.std} are not all positive")
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON types; part of the key of a feature entry."""
+        """Return the fields as JSON types; they are part of the key of cached features."""
         fields = dataclasses.asdict(self)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Preprocessing:
-        """The inverse of `as_dict`; BackboneError for an unknown or missing key."""
+        """Create an instance from the result of `as_dict`.
+
+        Parameters
+        ----------
+        fields : mapping
+            The fields; those with a default may be omitted.
+
+        Returns
+        -------
+        Preprocessing
+            The instance.
+
+        Raises
+        ------
+        BackboneError
+            If a field is unknown, missing or invalid.
+        """
         try:
-            return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+            values: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+            }
+            return cls(**values)
         except (TypeError, AttributeError) as error:
-            raise BackboneError(f"preprocessing is not understood: {error}") from error
+            raise BackboneError(f"invalid preprocessing: {error}") from error
 
 
 def _is_finite(value: Any) -> bool:
@@ -71,13 +108,27 @@ def _is_finite(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """A named network and the preprocessing bound to its weights.
+    """Architecture and preprocessing of a backbone.
 
-    constructor: `timm:<model>` or `<module>:<callable taking the number of classes>`.
-    tag: the timm pretrained tag that the bare name stands for; None when there is none.
-    score_labels: names of the score columns of a classifier made here; () when the columns have no names
-    (identities, ImageNet classes): such scores are usable as features but are not emotions.
-    score_width: number of columns when they have no names; 0: no classifier.
+    Attributes
+    ----------
+    name : str
+        Name of the architecture.
+    constructor : str
+        `timm:<model>` or `<module>:<callable that takes the number of classes>`.
+    preprocessing : Preprocessing
+        The preprocessing that its weights expect.
+    score_labels : tuple of str
+        Names of the score columns; empty if they are unnamed (identities, ImageNet classes). Unnamed scores can serve
+        as features but are not emotions.
+    licence : str
+        License of the weights.
+    source : str
+        Where the weights come from.
+    tag : str or None
+        The timm tag of the default pretrained weights.
+    score_width : int or None
+        Number of score columns if they are unnamed; 0 for no classifier.
     """
 
     name: str
@@ -91,36 +142,61 @@ class BackboneSpec:
 
     @property
     def input_size(self) -> int:
+        """Height and width of the input in pixels."""
         return self.preprocessing.input_size
 
     @property
     def trainable(self) -> bool:
-        """Whether a network made from this spec can be trained here."""
+        """Whether the network can be trained; an ONNX network cannot."""
         return self.constructor != ONNX_CONSTRUCTOR
 
     @property
     def classes(self) -> int:
-        """Columns of the classifier of a network made from this spec."""
+        """Number of columns of the classifier."""
         return len(self.score_labels) or (1 if self.score_width is None else self.score_width)
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {**fields, "preprocessing": self.preprocessing.as_dict(), "score_labels": list(self.score_labels)}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> BackboneSpec:
+        """Create an instance from the result of `as_dict`."""
         preprocessing = Preprocessing.from_dict(fields["preprocessing"])
         return cls(**{**fields, "preprocessing": preprocessing, "score_labels": tuple(fields["score_labels"])})
 
 
 @dataclass(frozen=True)
 class BackboneInfo:
-    """What is known of a backbone with its weights, without holding them.
+    """Metadata of a backbone; `backbones.load(reference, checkpoints)` returns the backbone itself.
 
-    label: how results show it (random weights are named as such). weights: `random (seed 0)`,
-    `checkpoint <name>` or `timm <tag>`. macs: multiply-accumulates of one crop, None where they cannot be counted.
-    size_mb: weights in 10^6 bytes.
-    `backbones.load(reference, checkpoints)` gives the backbone itself.
+    Attributes
+    ----------
+    reference : str
+        NAME[@WEIGHTS], see `backbones.loading`.
+    label : str
+        The name shown in results, which marks random weights.
+    weights : str
+        `random (seed 0)`, `checkpoint <name>` or `timm <tag>`.
+    weights_hash : str
+        SHA-256 hex digest, see `hash_weights`; for an ONNX network, of its file.
+    is_random : bool
+        Whether the weights are untrained.
+    embedding_width, score_width : int
+        Number of embedding and score columns.
+    score_labels : tuple of str
+        Names of the score columns; empty if they are unnamed.
+    parameters : int
+        Number of parameters.
+    macs : int or None
+        Multiply-accumulates per crop; None if they cannot be counted.
+    size_mb : float
+        Size of the weights in units of 10^6 bytes.
+    spec : BackboneSpec
+        Architecture and preprocessing.
+    checkpoints : Path or None
+        The folder of entries that `reference` refers to.
     """
 
     reference: str
@@ -138,10 +214,12 @@ class BackboneInfo:
     checkpoints: Path | None = dataclasses.field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the fields except `checkpoints` as JSON types."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "checkpoints"}
         return {**fields, "spec": self.spec.as_dict(), "score_labels": list(self.score_labels)}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any], checkpoints: Path | None = None) -> BackboneInfo:
+        """Create an instance from the result of `as_dict`."""
         labels, spec = tuple(fields["score_labels"]), BackboneSpec.from_dict(fields["spec"])
         return cls(**{**fields, "score_labels": labels, "spec": spec, "checkpoints": checkpoints})

@@ -1,11 +1,11 @@
-"""The door to timm: specs of any of its models, construction, and pretrained weights that fail fast offline."""
+"""Specs and networks of timm models, with pretrained weights that fail fast when offline."""
 
 from __future__ import annotations
 
 import os
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, cast
 
 import timm
 from timm.models import get_pretrained_cfg
@@ -24,10 +24,25 @@ def _check_model_name(model: str) -> None:
 
 
 def timm_spec(name: str) -> BackboneSpec:
-    """The spec of `timm:<model>` from timm's own card: its input size, interpolation, mean and std.
+    """Return the spec of a timm model with the input size, interpolation, mean and std of its pretrained weights.
 
-    timm's centre crop is left out: a face crop has no margin to cut. The classifier of a randomly initialised one
-    has the eight AffectNet classes.
+    timm's center crop is not applied, since a face crop has no margin. With random weights, the classifier has the
+    eight AffectNet classes.
+
+    Parameters
+    ----------
+    name : str
+        `timm:<model>`.
+
+    Returns
+    -------
+    BackboneSpec
+        The spec.
+
+    Raises
+    ------
+    BackboneError
+        If the model is unknown or timm does not describe its input.
     """
     model = name.removeprefix("timm:")
     _check_model_name(model)
@@ -41,7 +56,7 @@ def timm_spec(name: str) -> BackboneSpec:
     return BackboneSpec(
         name,
         f"timm:{model}",
-        Preprocessing(size, interpolation, 1.0, card.mean, card.std),
+        Preprocessing(size, interpolation, 1.0, _rgb(card.mean), _rgb(card.std)),
         AFFECTNET,
         card.license or "unknown",
         source,
@@ -49,16 +64,54 @@ def timm_spec(name: str) -> BackboneSpec:
     )
 
 
+def _rgb(values: Any) -> tuple[float, float, float]:
+    return cast("tuple[float, float, float]", values)
+
+
 def create(model: str, classes: int) -> nn.Module:
-    """A randomly initialised timm model with a classifier of that many classes."""
+    """Create a randomly initialized timm model.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model in timm.
+    classes : int
+        Columns of the classifier.
+
+    Returns
+    -------
+    nn.Module
+        The network.
+
+    Raises
+    ------
+    BackboneError
+        If the model is unknown.
+    """
     _check_model_name(model)
     return timm.create_model(model, pretrained=False, num_classes=classes)
 
 
 def create_pretrained(model: str, tag: str) -> nn.Module:
-    """A timm model with the weights of a tag and that tag's own classifier.
+    """Create a timm model with pretrained weights and the classifier that belongs to them.
 
-    BackboneError for an unknown tag, and within seconds when the weights are neither cached nor to be reached.
+    Parameters
+    ----------
+    model : str
+        Name of the model in timm.
+    tag : str
+        Tag of the weights.
+
+    Returns
+    -------
+    nn.Module
+        The network.
+
+    Raises
+    ------
+    BackboneError
+        If the model or the tag is unknown, or the weights are not cached and cannot be downloaded. An unreachable
+        server is reported within seconds.
     """
     _check_model_name(model)
     tags = {name.partition(".")[2] for name in timm.list_pretrained(f"{model}.*")}
@@ -80,13 +133,13 @@ def _is_cached(card: Any) -> bool:
 
 
 def _check_hub_reachable(weights: str) -> None:
-    """The hub's client retries for most of a minute; one short question first answers whether it is there."""
+    """Check with a short request whether the hub is reachable; its client would retry for most of a minute."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
         raise _download_error(weights, "HF_HUB_OFFLINE is set and the weights are not in the local cache")
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     try:
-        request = urllib.request.Request(endpoint, method="HEAD")
-        urllib.request.urlopen(request, timeout=HUB_TIMEOUT_SECONDS).close()
+        request = urllib.request.Request(endpoint, method="HEAD")  # noqa: S310 - the user's own setting
+        urllib.request.urlopen(request, timeout=HUB_TIMEOUT_SECONDS).close()  # noqa: S310 - the user's own setting
     except urllib.error.HTTPError:
         return
     except (OSError, ValueError) as error:
@@ -95,7 +148,7 @@ def _check_hub_reachable(weights: str) -> None:
 
 def _download_error(weights: str, reason: str) -> BackboneError:
     return BackboneError(
-        f"the weights {weights} cannot be fetched ({reason})",
-        "use NAME@random for an untrained network, the name of a trained or imported backbone, "
-        "or run once where the hub can be reached",
+        f"the weights {weights} cannot be downloaded ({reason})",
+        "use NAME@random for an untrained network or the name of a trained or imported backbone, "
+        "or run once with access to the hub",
     )

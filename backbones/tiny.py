@@ -1,8 +1,8 @@
-"""Two light networks for small face crops (64 x 64 RGB), trainable on a laptop's CPU in minutes.
+"""Two small networks for face crops of 64 x 64 pixels that train on a laptop CPU in minutes.
 
-Both speak timm's protocol (`forward_features`, `forward_head`, `get_classifier`, `reset_classifier`), so that one
-`Backbone` serves them all. The last map is folded by a depthwise convolution as large as itself rather than by an
-average: crops are aligned, so where something is matters (as in MobileFaceNet, Chen et al. 2018, arXiv 1804.07573).
+Both have timm's interface (`forward_features`, `forward_head`, `get_classifier`, `reset_classifier`). Instead of
+average pooling, a depthwise convolution of the size of the last feature map is used: face crops are aligned, so
+position matters (as in MobileFaceNet, Chen et al. 2018, arXiv 1804.07573).
 """
 
 from __future__ import annotations
@@ -23,23 +23,25 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int =
 
 
 class LocalContrast(nn.Module):
-    """[N, 3, S, S] -> [N, 1, S, S]: grey, less its local mean, over its local deviation (Jarrett et al. 2009).
+    """Local contrast normalization of the gray image (Jarrett et al. 2009), [N, 3, S, S] to [N, 1, S, S].
 
-    Light, skin and ground go, edges of brows, lids and lips stay: few stills then teach an expression that carries
-    over to people never seen. The floor, a share of the crop's own variance, keeps flat regions from becoming noise.
+    Subtracts the local mean and divides by the local standard deviation. This removes lighting, skin color and
+    background and keeps the edges of brows, lids and lips, so that a few training images generalize to unseen people.
+    A lower bound on the deviation, a fraction of the variance of the crop, avoids amplifying noise in flat regions.
     """
 
     WINDOW, FLOOR = 9, 1e-3
 
     def forward(self, x: Tensor) -> Tensor:
-        grey = x.mean(dim=1, keepdim=True)
-        detail = grey - self._local_mean(grey)
+        """Normalize crops."""
+        gray = x.mean(dim=1, keepdim=True)
+        detail = gray - self._local_mean(gray)
         power = detail * detail
         floor = self.FLOOR * power.mean(dim=(1, 2, 3), keepdim=True) + 1e-4
         return detail / torch.sqrt(self._local_mean(power) + floor)
 
     def _local_mean(self, x: Tensor) -> Tensor:
-        """Mean over WINDOW x WINDOW, one axis after the other; the border repeats."""
+        """Average over WINDOW x WINDOW pixels with replicated borders, one axis after the other."""
         reach = self.WINDOW // 2
         x = functional.pad(x, (reach, reach, reach, reach), mode="replicate")
         x = functional.avg_pool2d(x, (1, self.WINDOW), 1)
@@ -47,7 +49,15 @@ class LocalContrast(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut (He et al. 2016); the shortcut is projected where the shape changes."""
+    """Residual block of two 3 x 3 convolutions (He et al. 2016).
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels.
+    stride : int
+        Stride of the first convolution; the shortcut is a 1 x 1 convolution if the shape changes.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -56,11 +66,20 @@ class Residual(nn.Module):
         self.shortcut = nn.Identity() if same else _conv(inputs, outputs, 1, stride, relu=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply the block."""
         return torch.relu_(self.body(x) + self.shortcut(x))
 
 
 class Separable(nn.Module):
-    """A depthwise 3 x 3 and a pointwise convolution (Howard et al. 2017), with a shortcut where the shape stays."""
+    """Depthwise 3 x 3 and pointwise convolution (Howard et al. 2017), residual if the shape does not change.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels.
+    stride : int
+        Stride of the depthwise convolution.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -68,13 +87,23 @@ class Separable(nn.Module):
         self.same = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply the block."""
         return self.body(x) + x if self.same else self.body(x)
 
 
 class TinyNetwork(nn.Module):
-    """Local contrast, body, position-aware fold to an embedding of 128, linear classifier.
+    """Local contrast normalization, convolutional body, embedding of 128 values and linear classifier.
 
-    Input float32 [N, 3, 64, 64]; `forward` gives logits [N, classes]; dropout acts on the classifier's input only.
+    Parameters
+    ----------
+    body : nn.Module
+        Maps [N, 1, 64, 64] to [N, width, 4, 4].
+    width : int
+        Channels of the last feature map.
+    classes : int
+        Columns of the classifier; 0 for none.
+    dropout : float
+        Dropout probability at the input of the classifier.
     """
 
     def __init__(self, body: nn.Module, width: int, classes: int, dropout: float = 0.2) -> None:
@@ -93,26 +122,31 @@ class TinyNetwork(nn.Module):
         self.reset_classifier(classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
+        """Map crops float32 [N, 3, 64, 64] to the last feature map [N, width, 4, 4]."""
         return self.body(self.contrast(x))
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Map the last feature map to logits [N, classes], or to the embedding [N, 128] if `pre_logits`."""
         embedding = self.fold(x).flatten(1)
         return embedding if pre_logits else self.get_classifier()(embedding)
 
     def get_classifier(self) -> nn.Module:
-        bare = isinstance(self.classifier, nn.Identity)
-        return self.classifier if bare else nn.Sequential(self.dropout, self.classifier)
+        """Return the classifier with its dropout; `nn.Identity` if there is none."""
+        if isinstance(self.classifier, nn.Identity):
+            return self.classifier
+        return nn.Sequential(self.dropout, self.classifier)
 
     def reset_classifier(self, num_classes: int) -> None:
-        """0 classes: no classifier, as in timm."""
+        """Replace the classifier by a randomly initialized one; 0 classes remove it, as in timm."""
         self.classifier = nn.Linear(EMBEDDING_WIDTH, num_classes) if num_classes else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map crops float32 [N, 3, 64, 64] to logits [N, classes]."""
         return self.forward_head(self.forward_features(x))
 
 
 def tiny_resnet(classes: int) -> TinyNetwork:
-    """A plain residual network, the stronger of the two."""
+    """Create a residual network, the more accurate of the two."""
     body = nn.Sequential(
         _conv(1, 16, 5, 2),
         Residual(16, 32, 2),
@@ -125,7 +159,7 @@ def tiny_resnet(classes: int) -> TinyNetwork:
 
 
 def tiny_mobilenet(classes: int) -> TinyNetwork:
-    """A depthwise separable network, the cheaper of the two."""
+    """Create a network of depthwise separable convolutions, the faster of the two."""
     body = nn.Sequential(
         _conv(1, 24, 3, 2),
         Separable(24, 48, 2),

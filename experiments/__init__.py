@@ -1,1 +1,1 @@
-"""Recipes: what to compare. Each module holds `recipe`; `framelight run NAME` runs it."""
+"""Recipes of experiments; `framelight run NAME` runs the `recipe` of the module NAME."""

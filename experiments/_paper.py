@@ -1,7 +1,8 @@
-"""What the recipes of the paper's tables share: its backbones, and its heads as their notebook trains them.
+"""Backbones and heads of the paper (Savchenko 2022), shared by the recipes of its tables.
 
-Adam at 1e-3 without a schedule, inputs as they are, the best epoch by accuracy (EXPR) or by the loss (the others), L2
-of 1 / batch size on linear layers, and everything chosen on the reported split (Savchenko 2022; protocol `published`).
+The heads are trained as in the paper's notebooks: Adam with a constant learning rate of 1e-3, inputs that are not
+standardized, L2 regularization of 1 / batch size on linear layers, and the best epoch by accuracy (EXPR) or loss (other
+tasks). Everything is selected on the reported split (protocol `published`).
 """
 
 from dataclasses import replace
@@ -9,7 +10,7 @@ from dataclasses import replace
 from harness import HeadConfig, HeadOverride, Protocol, SmoothingGrid
 
 BACKBONES = ("mobilenet_7", "enet_b0_7", "enet_b0_8_best_afew", "enet_b0_8_best_vgaf", "enet_b2_8", "enet_b2_7")
-"""As their weights are called where they are published (sb-ai-lab/EmotiEffLib)."""
+"""Names of the published weights (sb-ai-lab/EmotiEffLib)."""
 
 SUBMITTED = ("enet_b0_8_best_vgaf",)
 PUBLISHED = Protocol("published")
@@ -23,17 +24,30 @@ LINEAR = replace(MLP, kind="logistic_regression", l2=1 / 512)
 
 DENSE = replace(_ADAM, kind="multitask", keep="loss", epochs=20, batch_size=256, l2=1 / 256, invalid="zeroed")
 DIRECT = replace(DENSE, hidden=0)
-"""Three output layers on the features themselves; DENSE puts a hidden layer under them."""
+"""Three output layers directly on the features; DENSE has a shared hidden layer before them."""
 
 _LINEARS = replace(LINEAR, kind="separate", hidden=0, epochs=10)
 _EXPR, _AU = HeadOverride("expr", keep="accuracy"), HeadOverride("au", hidden=128, l2=0.0)
 SEPARATE = replace(_LINEARS, parts=(_EXPR, HeadOverride("va", epochs=20), _AU))
-"""A network for each output, trained for itself (the author's second network of the fourth challenge)."""
+"""A separately trained network for each output (the author's second network in the fourth ABAW challenge)."""
 
 SEPARATE_SCORES = replace(_LINEARS, parts=(_EXPR, HeadOverride("va", epochs=20, features="scores"), _AU))
-"""The same, but valence and arousal read the scores alone."""
+"""The same, but valence and arousal are predicted from the scores only."""
 
 
 def fixed(kernel: str, *radii: int) -> tuple[SmoothingGrid, ...]:
-    """A filter of each radius, in frames each side, with nothing to choose."""
+    """Return one filter for each radius, so that no radius is selected.
+
+    Parameters
+    ----------
+    kernel : str
+        Name of the kernel.
+    *radii : int
+        Radii in frames on each side.
+
+    Returns
+    -------
+    tuple of SmoothingGrid
+        One grid with a single filter per radius.
+    """
     return tuple(SmoothingGrid(kernels=(kernel,), smallest=radius, largest=radius) for radius in radii)

@@ -1,7 +1,7 @@
-"""The two light backbones that recipes train on built-in stills, so that nothing needs a download.
+"""Two small backbones that recipes train on synthetic still images, so that no download is needed.
 
-Expressions are learned with valence, arousal and action units beside them, and crops are moved and scaled far more than
-the stills themselves are: other data frames its faces otherwise.
+They are trained for identities, then for expressions together with valence, arousal and action units. Crops are shifted
+and scaled strongly, because faces in other datasets are framed differently from the synthetic ones.
 """
 
 from dataclasses import replace
@@ -31,5 +31,5 @@ QUICK = (
     TrainedBackbone("resnet_quick", replace(_QUICK, backbone="tiny_resnet@random"), FEW),
     TrainedBackbone("mobilenet_quick", replace(_QUICK, backbone="tiny_mobilenet@random"), FEW),
 )
-"""The same networks on fewer stills, a minute instead of minutes, for videos framed as the stills are."""
+"""The same networks trained on fewer images in about a minute, for videos with the same framing as the images."""
 QUICK_NAMES = tuple(backbone.name for backbone in QUICK)

@@ -1,9 +1,9 @@
-"""Valence/arousal, expression and action units together (MTL): P_VA + P_EXPR + P_AU, in the ABAW3 layout.
+"""Valence/arousal, expression and action units together (MTL): P_VA + P_EXPR + P_AU in the ABAW3 layout.
 
     framelight run abaw3_mtl --data DIR
 
-Compares the two light backbones that are trained on synthetic stills, the three feature choices, and three heads
-directly on the features against three on a shared hidden layer.
+Compares two small backbones trained on synthetic still images, three combinations of features, and three output layers
+directly on the features with three on a shared hidden layer.
 """
 
 from experiments._stills import NAMES, TRAINED

@@ -1,16 +1,16 @@
-"""Every table of the paper in one run: table_expr, table_va, table_au, table_smoothing and table_mtl.
+"""All tables of the paper in one run: table_expr, table_va, table_au, table_smoothing and table_mtl.
 
     framelight run abaw3_tables --data AFFWILD2 --jobs N
 
-Data and networks as of table_expr. On Aff-Wild2 the boards that it ends with hold the published figures beside the
-runs; on other data `framelight leaderboard --published` shows them. All four tasks take the thresholds that are best on
-the reported split; P_MTL at 0.5, which the paper's table of MTL shows, is each row's `P_MTL/threshold_0.5`.
+For data and backbones, see table_expr. On Aff-Wild2, the final leaderboards include the published scores; on other
+data, `framelight leaderboard --published` shows them. All tasks use the thresholds that are best on the reported split.
+For P_MTL with thresholds of 0.5, as in the paper's MTL table, see `P_MTL/threshold_0.5` of each row.
 
-It takes days on few cores. Features are extracted once for each network: 2.7 million crops at about 27 ms
-(mobilenet_7), 42 ms (b0) or 114 ms (b2) each on one core, 280 core-hours for the six; what the store has is not
-extracted again. Heads take about 3 core-hours a network, reckoned from an epoch on 60,000 rows; filters are replays,
-here of every network. A trial on 10,676 crops with one small network (--set backbones=tiny_resnet@random --set
-heads.epochs=1): 69 jobs, under a minute.
+The run takes days on a few cores. Features are extracted once for each of the six backbones and cached: 2.7 million
+crops at about 27 ms (mobilenet_7), 42 ms (b0) or 114 ms (b2) per crop on one core, 280 core-hours in total. The heads
+take about 3 core-hours per backbone, estimated from an epoch on 60,000 rows. Filters are replays, here for every
+backbone. For a trial run, add --set backbones=tiny_resnet@random --set heads.epochs=1: 69 jobs, which take less than a
+minute on 10,676 crops.
 """
 
 from dataclasses import replace

@@ -1,9 +1,9 @@
-"""Valence and arousal (VA): mean CCC, on videos in the ABAW3 layout of Aff-Wild2.
+"""Valence and arousal (VA): mean CCC on videos in the ABAW3 layout of Aff-Wild2.
 
     framelight run abaw3_va --data DIR
 
-Compares the two light backbones that are trained on synthetic stills, the three feature choices and two heads. With
-weights at hand, name other backbones: --set backbones=efficientnet_b0,efficientnet_b2
+Compares two small backbones trained on synthetic still images, three combinations of features and two heads. To compare
+backbones with downloaded weights instead, add --set backbones=efficientnet_b0,efficientnet_b2.
 """
 
 from experiments._heads import LINEAR

@@ -1,11 +1,12 @@
-"""The author's networks of the fourth challenge for MTL: one that is trained jointly, one of three separate heads.
+"""MTL networks of the author for the fourth ABAW challenge: one trained jointly, one with three separate heads.
 
     framelight run abaw4_mtl --data AFFWILD2
 
-Separate: EXPR linear on everything, VA linear on the scores alone, AU with a hidden layer of 128; beside it the same
-with VA on everything, on embeddings alone and on scores alone. Its backbone, enet_b0_8_va_mtl, predicts valence and
-arousal too, so its rows carry the flag own_scores. Reported on the data of the fourth challenge: 1.276 separate, 1.237
-with VA on everything, 1.250 and 1.157 with one part of the features; 1.20 to 1.21 joint, where VA also fed the others.
+The separate heads are linear for EXPR on all features, linear for VA on the scores only, and with a hidden layer of 128
+units for AU. Variants use all features, only the embeddings or only the scores for every head. The backbone,
+enet_b0_8_va_mtl, also predicts valence and arousal, so its rows have the flag own_scores. Published scores on the data
+of the fourth challenge: separate 1.276, with VA on all features 1.237, with only embeddings or scores 1.250 and 1.157;
+joint 1.20 to 1.21, where valence and arousal were also inputs of the other heads.
 """
 
 from dataclasses import replace

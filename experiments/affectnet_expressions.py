@@ -1,15 +1,16 @@
-"""Step two of the published recipe: a network that knows faces learns eight expressions (Savchenko 2022).
+"""Second step of the published training: eight expressions on a network pretrained for faces (Savchenko 2022).
 
     framelight train-backbone affectnet_expressions --data AFFECTNET
 
-AFFECTNET is the release of 2017 (training.csv, validation.csv and the images, cut out by the face boxes of the lists)
-or of 2021 (train_set/ and val_set/ with images/ and annotations/), or an image table with the column `expression`.
+AFFECTNET is the 2017 release (training.csv, validation.csv and the images, cropped to the face boxes in these lists),
+the 2021 release (train_set/ and val_set/ with images/ and annotations/) or an image table with the column `expression`.
 
-Starts from the entry vggface2_identities of the store; without it add --set backbone=efficientnet_b0 (ImageNet only) or
-the name of an imported backbone. The classifier alone for three epochs at 1e-3, then all layers for six at 1e-4, Adam
-in SAM, batches of 32, no augmentation, each class weighted by its rarity. As published, and unlike this project's other
-recipes, the validation split itself chooses the epoch, by its accuracy, and is then reported: the card says so.
---set held_out=0.1 --set keep=macro_f1 chooses on training images instead. 288,000 images: hours on one GPU.
+The training starts from the entry vggface2_identities; without it, add --set backbone=efficientnet_b0 (ImageNet
+weights) or the name of an imported backbone. First only the classifier is trained, for three epochs at a learning rate
+of 1e-3, then all layers for six epochs at 1e-4, with Adam in SAM, batches of 32, no augmentation and classes weighted
+by their rarity. As in the publication, but unlike the other recipes, the epoch is selected by the accuracy on the
+validation split, which is then reported; the card records this. To select on training images instead, add
+--set held_out=0.1 --set keep=macro_f1. With 288,000 images, this takes hours on one GPU.
 """
 
 import math

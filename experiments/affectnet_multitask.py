@@ -1,15 +1,16 @@
-"""Step two for expressions, valence and arousal at once: ten outputs of one linear layer (Savchenko, July 2022).
+"""Second step for expressions, valence and arousal together: ten outputs of one linear layer (Savchenko, July 2022).
 
     framelight train-backbone affectnet_multitask --data AFFECTNET
 
-As affectnet_expressions, in batches of 48, and (1 - CCC_V) / 2 + (1 - CCC_A) / 2 is added to the loss for the last two
-outputs. --set also=va,au adds the twelve action units, where an image table has them.
+Like affectnet_expressions, but with batches of 48 and (1 - CCC_V) / 2 + (1 - CCC_A) / 2 added to the loss for the last
+two outputs. Add --set also=va,au for the twelve action units of an image table.
 """
 
 from dataclasses import replace
 
 from experiments.affectnet_expressions import recipe as expressions
 
+assert expressions.training.expressions is not None
 recipe = replace(
     expressions,
     name="affectnet_multitask",

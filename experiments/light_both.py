@@ -1,13 +1,13 @@
-"""Identities, then expressions, on a network that two cores train in minutes.
+r"""Small backbone trained for identities, then for expressions; takes minutes on two cores.
 
     framelight train-backbone light_both [--data DIR]
 
-DIR is an image table (labels.csv with image, expression and subject); without it, 12,000 stills that this project
-draws. Valence, arousal and action units are learned beside the expression where the table has them.
-A slice of the training subjects chooses the epoch; the validation split is only reported. With light_identities and
-light_expressions it shows what each of the two steps is worth:
+DIR is an image table (labels.csv with the columns image, expression and subject); without it, 12,000 synthetic images
+are used. Valence, arousal and action units are trained together with the expression if the table contains them. The
+epoch is selected on a subset of the training subjects; the validation split is only reported. To compare the
+contributions of the two steps, train light_identities and light_expressions too:
 
-    framelight run real_faces --data DIR \\
+    framelight run real_faces --data DIR \
         --set backbones=tiny_resnet@random,light_identities,light_expressions,light_both
 """
 

@@ -1,9 +1,9 @@
-"""Expressions only, on a network that two cores train in minutes; see light_both.
+"""Small backbone trained for expressions only; takes minutes on two cores, see light_both.
 
     framelight train-backbone light_expressions [--data DIR]
 
-DIR is an image table with the column `expression`, or AffectNet. --set backbone=light_identities starts from what that
-recipe has learned, on these or on other images.
+DIR is an image table with the column `expression`, or AffectNet. To start from the weights of light_identities, trained
+on the same or other images, add --set backbone=light_identities.
 """
 
 from dataclasses import replace

@@ -1,8 +1,8 @@
-"""Identities only, on a network that two cores train in minutes; see light_both.
+"""Small backbone trained for identities only; takes minutes on two cores, see light_both.
 
     framelight train-backbone light_identities [--data DIR]
 
-DIR is an image table with the column `subject`, or holds train/<identity>/*.jpg.
+DIR is an image table with the column `subject`, or contains train/<identity>/*.jpg.
 """
 
 from dataclasses import replace

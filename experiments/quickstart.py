@@ -1,10 +1,11 @@
-"""The whole wire on synthetic faces, with no download.
+"""Complete benchmark on synthetic faces, without downloads.
 
     framelight run quickstart
 
-Makes 40 videos and 3,000 stills, trains two light backbones on the stills (identities, then expressions), and compares
-them for the four tasks: three feature choices and two heads for EXPR, one head each for VA, AU and MTL, every radius
-0 to 50 of the mean and the median filter. About two and a half minutes on two cores; seconds when it is run again.
+Generates 40 videos and 3,000 still images, trains two small backbones on the images (identities, then expressions) and
+compares them on the four tasks: three combinations of features and two heads for EXPR, one head each for VA, AU and
+MTL, and mean and median filters with radii from 0 to 50 frames. Takes about two and a half minutes on two cores, and
+seconds when it is repeated.
 """
 
 from experiments._heads import LINEAR

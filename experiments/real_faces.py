@@ -1,9 +1,9 @@
-"""Expression on an image table of real stills, frame by frame; there is nothing to smooth.
+"""Expression on still images from an image table, without smoothing.
 
     framelight run real_faces --data DIR
 
-DIR holds labels.csv with the columns image, expression and optionally subject, split. Compares the two light backbones
-that are trained on synthetic stills, the three feature choices and two heads.
+DIR contains labels.csv with the columns image, expression and optionally subject and split. Compares two small
+backbones trained on synthetic still images, three combinations of features and two heads.
 """
 
 from experiments._heads import LINEAR

@@ -1,12 +1,13 @@
-"""The paper's table of EXPR: macro F1 and accuracy by backbone, features and head, frame by frame.
+"""EXPR table of the paper: macro F1 and accuracy by backbone, features and head, without smoothing.
 
     framelight run table_expr --data AFFWILD2
     framelight leaderboard --task expr --published
 
-AFFWILD2 holds Aff-Wild2 in the ABAW3 layout. The six networks of the paper must be in the store, each imported with
-`framelight backbones import FILE --name NAME`; any others do with --set backbones=NAME,... Trained and chosen as the
-paper did, on the reported split, so optimistic. It reports 0.381 for enet_b0_8_best_vgaf, embeddings, mlp (six runs of
-it between 0.341 and 0.384); `scores` beside `embeddings` are this table's addition.
+AFFWILD2 contains Aff-Wild2 in the ABAW3 layout. The six backbones of the paper must be imported first, each with
+`framelight backbones import FILE --name NAME`; for other backbones, add --set backbones=NAME,... As in the paper,
+everything is selected on the reported split, so the scores are optimistic. The paper reports 0.381 for
+enet_b0_8_best_vgaf, embeddings, mlp (six runs of it range from 0.341 to 0.384); it does not report `scores` next to
+`embeddings`.
 """
 
 from experiments._paper import BACKBONES, EXPR_LINEAR, EXPR_MLP, FRAME_LEVEL, PUBLISHED

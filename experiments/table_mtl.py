@@ -1,12 +1,12 @@
-"""The paper's table of MTL: valence/arousal, expression and action units at once, three kinds of network.
+"""MTL table of the paper: valence/arousal, expression and action units together with three kinds of networks.
 
     framelight run table_mtl --data AFFWILD2
     framelight leaderboard --task mtl --published
 
-`multitask` directly on the features (hidden=0) against a shared hidden layer (hidden=128), as published, and against
-`separate` networks. Data and networks as of table_expr. Rows without a valid label stay in the batch as zeros, as in
-the paper. Thresholds are 0.5, as in its table: 1.147 for enet_b2_8, embeddings+scores, hidden=0. Frames of this task
-are sparse, so nothing is smoothed.
+Compares `multitask` heads directly on the features (hidden=0) and on a shared hidden layer (hidden=128), as in the
+paper, and `separate` networks. For data and backbones, see table_expr. As in the paper, rows without a valid label stay
+in the batch as zeros and thresholds are 0.5; it reports 1.147 for enet_b2_8, embeddings+scores, hidden=0. The frames of
+this task are sparse, so there is no smoothing.
 """
 
 from experiments._paper import BACKBONES, DENSE, DIRECT, FRAME_LEVEL, PUBLISHED, SEPARATE, SEPARATE_SCORES

@@ -1,12 +1,13 @@
-"""The paper's table of smoothing: the submitted networks of EXPR, VA and AU behind filters of fixed width.
+"""Smoothing table of the paper: the submitted networks for EXPR, VA and AU with filters of fixed width.
 
     framelight run table_smoothing --data AFFWILD2
     framelight leaderboard --published
 
-Mean and median over k = 1, 5 and 15 frames (radius 0, 2, 7), and the long curve of the mean filter up to 200 frames
-each side. Each network is trained once; a filter is a replay of its outputs. Data as of table_expr; one backbone,
-enet_b0_8_best_vgaf, others with --set backbones=NAME,... The paper reports 0.381, 0.402 (mean, 7) and 0.426 (mean, 50)
-for EXPR, 0.464 and 0.492 (mean, 7) for VA, 0.537 and 0.548 (median, 7) for AU, which long windows hurt.
+Compares mean and median filters over 1, 5 and 15 frames (radius 0, 2 and 7) and mean filters with radii up to 200
+frames. Each network is trained once; the filters are replays of its predictions. For data, see table_expr. The backbone
+is enet_b0_8_best_vgaf; for others, add --set backbones=NAME,... The paper reports for EXPR 0.381, 0.402 (mean, radius
+7) and 0.426 (mean, 50), for VA 0.464 and 0.492 (mean, 7), and for AU, which long windows degrade, 0.537 and 0.548
+(median, 7).
 """
 
 from experiments._paper import EXPR_MLP, FRAME_LEVEL, LINEAR, MLP, PUBLISHED, SUBMITTED, fixed

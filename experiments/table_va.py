@@ -1,10 +1,10 @@
-"""The paper's table of VA: CCC of valence and arousal by backbone, features and head, frame by frame.
+"""VA table of the paper: CCC of valence and arousal by backbone, features and head, without smoothing.
 
     framelight run table_va --data AFFWILD2
     framelight leaderboard --task va --published
 
-Data and networks as of table_expr. The paper feeds valence and arousal from the 8 scores through one linear layer:
-0.464 for enet_b0_8_best_vgaf; the other combinations show what that choice is worth.
+For data and backbones, see table_expr. The paper predicts valence and arousal from the 8 scores with one linear layer
+and reports 0.464 for enet_b0_8_best_vgaf; the other combinations are for comparison.
 """
 
 from experiments._paper import BACKBONES, FRAME_LEVEL, LINEAR, MLP, PUBLISHED

@@ -1,16 +1,17 @@
-"""Step one of the published recipe: a light network learns whose face it sees (Savchenko 2022).
+"""First step of the published training: a small network learns to recognize identities (Savchenko 2022).
 
     framelight train-backbone vggface2_identities --data VGGFACE2
 
-VGGFACE2 holds train/<identity>/*.jpg, and where you have them test/<identity>/*.jpg, whose people are unseen (faces are
-then verified on them), and bb_landmark/loose_bb_train.csv, loose_bb_test.csv: the face boxes. Any folder of that form
-does, or an image table with the column `subject`.
+VGGFACE2 contains train/<identity>/*.jpg and optionally test/<identity>/*.jpg with other people, on whom face
+verification is then evaluated, and the face boxes bb_landmark/loose_bb_train.csv and loose_bb_test.csv. Other folders
+of this form are supported too, as are image tables with the column `subject`.
 
-EfficientNet-B0 from ImageNet at 224 pixels, 3.1 million images: the classifier alone for one epoch at 1e-3, then all
-layers for ten at 1e-4, Adam in SAM (two passes a step), batches of 48, a crop of 224 out of 256 pixels and flips; a
-tenth of each identity's images chooses the epoch. That is days on one GPU: add --set devices=auto for all of them,
---set precision=bf16-mixed, --set hardware.workers=16. Killed, the same command goes on from the last epoch.
-Its entry, vggface2_identities, is what affectnet_expressions and affectnet_multitask start from.
+EfficientNet-B0 with ImageNet weights is trained at 224 pixels on 3.1 million images: first only the classifier, for one
+epoch at a learning rate of 1e-3, then all layers for ten epochs at 1e-4, with Adam in SAM (two passes per step),
+batches of 48, crops of 224 out of 256 pixels and flips. The epoch is selected on a tenth of the images of each
+identity. This takes days on one GPU; to use all GPUs, add --set devices=auto, --set precision=bf16-mixed and --set
+hardware.workers=16. If interrupted, the same command resumes after the last epoch. The recipes affectnet_expressions
+and affectnet_multitask start from the resulting entry, vggface2_identities.
 """
 
 from harness import Augmentation, BackboneRecipe, Identities, Schedule, StillsConfig

@@ -1,1 +1,1 @@
-"""Ways to run a backbone's forward pass, and the choice among them."""
+"""Inference engines that run the forward pass of a backbone, and the selection of the fastest."""

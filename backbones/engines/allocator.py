@@ -1,8 +1,8 @@
-"""Memory of activations kept by the process while torch computes on the CPU.
+"""Tune glibc's allocator so that freed activation memory is reused while torch computes on the CPU.
 
-glibc maps and unmaps every large block, and the kernel clears each page again: measured, that costs torch a fifth to a
-third of its forward passes here. While a hold is alive the heap keeps what was freed; afterwards what is free goes back
-to the system. Elsewhere than on glibc nothing happens.
+By default, glibc maps and unmaps every large block and the kernel clears each page again, which takes a fifth to a
+third of the time of torch's forward passes. While an object registered with `retain_freed_memory` is alive, freed
+memory stays in the heap; afterwards it is returned to the system. Other C libraries are left unchanged.
 """
 
 from __future__ import annotations
@@ -19,15 +19,21 @@ DEFAULT_OPTIONS = {
     M_TRIM_THRESHOLD: 64 * 2**20,
     M_TOP_PAD: 128 * 2**10,
 }
-"""Of mallopt(3). The thresholds are those that glibc's own rise to as blocks are freed. Once told anything it moves
-them no more: from where they begin, every block of a megabyte would be mapped and cleared anew ever after."""
+"""Options of mallopt(3). glibc raises its thresholds to these values as blocks are freed, but stops adapting them once
+an option is set. With its initial values, every block of a megabyte would be mapped and cleared again."""
 
 _lock = threading.RLock()
 _holders = 0
 
 
 def retain_freed_memory(holder: object) -> None:
-    """Freed memory is kept from now until `holder`, and every other holder, is gone."""
+    """Keep freed memory in the heap until `holder` and all other registered objects are garbage-collected.
+
+    Parameters
+    ----------
+    holder : object
+        An object that supports weak references.
+    """
     global _holders
     with _lock:
         if _holders == 0 and not _set_malloc_options(RETAIN_OPTIONS):
@@ -46,9 +52,10 @@ def _remove_holder() -> None:
 
 
 def _set_malloc_options(options: dict[int, int]) -> bool:
-    """False where the C library does not know mallopt."""
+    """Set options of mallopt(3); return False if the C library lacks it or rejects one."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    return all([mallopt(option, value) for option, value in options.items()])
+    statuses = [mallopt(option, value) for option, value in options.items()]  # set all, also after a failure
+    return all(statuses)

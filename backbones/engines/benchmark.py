@@ -1,4 +1,4 @@
-"""How fast engines are, run as extraction runs them."""
+"""Measure the throughput of engines under the conditions of feature extraction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ TURN_SECONDS, MAX_CALLS = 0.15, 200
 
 
 class BenchmarkThreadPool:
-    """Worker threads of one core each, as extraction has them, for as long as the context lasts."""
+    """Context manager with worker threads that use one core each, as in feature extraction.
+
+    Parameters
+    ----------
+    workers : int
+        Number of threads.
+    """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -32,17 +38,32 @@ class BenchmarkThreadPool:
         torch.set_num_threads(self.threads_before)
 
     def throughput(self, engine: Engine, pixels: np.ndarray, calls: int) -> float:
-        """Crops a second when every worker (one alone where the engine is not concurrent) calls it that often."""
+        """Measure the throughput of an engine.
+
+        Parameters
+        ----------
+        engine : Engine
+            The engine, called by all workers at once if it is concurrent, else by one.
+        pixels : ndarray
+            One batch, float32 [N, 3, S, S].
+        calls : int
+            Number of calls per worker.
+
+        Returns
+        -------
+        float
+            Crops per second.
+        """
         callers = self.workers if engine.concurrent else 1
 
         def call_engine() -> None:
             for _ in range(calls):
                 engine(pixels)
 
-        began = time.perf_counter()
-        for done in [self.pool.submit(call_engine) for _ in range(callers)]:
-            done.result()
-        return len(pixels) * calls * callers / (time.perf_counter() - began)
+        start = time.perf_counter()
+        for future in [self.pool.submit(call_engine) for _ in range(callers)]:
+            future.result()
+        return len(pixels) * calls * callers / (time.perf_counter() - start)
 
 
 def measure_throughput(  # noqa: PLR0913 - keyword settings of a measurement
@@ -54,29 +75,49 @@ def measure_throughput(  # noqa: PLR0913 - keyword settings of a measurement
     keep: float = 0.0,
     limit: float = math.inf,
 ) -> dict[str, tuple[float, ...]]:
-    """Crops a second of each engine in each round, on one batch float32 [N, 3, S, S].
+    """Measure the throughput of several engines in interleaved rounds.
 
-    The engines take turns, in every second round in reverse order; `seconds`: about what one turn takes, if one batch
-    a worker does not take longer. A turn before, which warms up and sets the number of batches, does not count.
-    keep: an engine that reaches less than that share of the fastest in the first round takes no further turns.
-    limit: seconds after which no round begins, once there were FEWEST_ROUNDS.
+    Each engine has one turn per round; every second round runs in reverse order. A turn before the first round, which
+    warms up and determines the number of batches per turn, is not counted.
+
+    Parameters
+    ----------
+    engines : mapping of str to Engine
+        The engines by name.
+    pixels : ndarray
+        One batch, float32 [N, 3, S, S].
+    workers : int
+        Number of threads that call concurrent engines.
+    rounds : int
+        Number of rounds.
+    seconds : float
+        Approximate duration of a turn; one batch per worker may take longer.
+    keep : float
+        Engines below this fraction of the fastest throughput in the first round are not measured further.
+    limit : float
+        Seconds after which no further round starts, once `MIN_ROUNDS` rounds are complete.
+
+    Returns
+    -------
+    dict of str to tuple of float
+        Crops per second of each engine in each round.
     """
-    found: dict[str, list[float]] = {name: [] for name in engines}
+    rates: dict[str, list[float]] = {name: [] for name in engines}
     with BenchmarkThreadPool(workers) as pool:
         calls = {name: _calls_per_turn(pool, engine, pixels, seconds) for name, engine in engines.items()}
-        began = time.perf_counter()
+        start = time.perf_counter()
         for turn in range(rounds):
-            if turn >= MIN_ROUNDS and time.perf_counter() - began > limit:
+            if turn >= MIN_ROUNDS and time.perf_counter() - start > limit:
                 break
-            best = max((values[0] for values in found.values() if values), default=0.0) if turn else 0.0
+            best = max((values[0] for values in rates.values() if values), default=0.0) if turn else 0.0
             for name in list(engines)[:: -1 if turn % 2 else 1]:
-                if turn == 0 or found[name][0] >= keep * best:
-                    found[name].append(pool.throughput(engines[name], pixels, calls[name]))
-    return {name: tuple(values) for name, values in found.items()}
+                if turn == 0 or rates[name][0] >= keep * best:
+                    rates[name].append(pool.throughput(engines[name], pixels, calls[name]))
+    return {name: tuple(values) for name, values in rates.items()}
 
 
 def _calls_per_turn(pool: BenchmarkThreadPool, engine: Engine, pixels: np.ndarray, seconds: float) -> int:
-    """Batches a worker in one turn."""
+    """Return the number of batches per worker in one turn."""
     crops = len(pixels) * pool.workers
     once = crops / pool.throughput(engine, pixels, 1)
     if once > seconds:

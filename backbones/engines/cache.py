@@ -1,4 +1,4 @@
-"""What an engine needs and takes long to make: files kept in a folder, and small facts remembered in one."""
+"""Cache for what engines need: exported model files, and measurements in JSON files."""
 
 from __future__ import annotations
 
@@ -12,18 +12,39 @@ from backbones.checkpoint import CARD, hash_file
 
 
 def cached_file(folder: Path, name: str, about: Mapping[str, Any], make: Callable[[Path], None]) -> tuple[Path, str]:
-    """`folder`/`name` and its sha256; made by `make(path)` where it is absent, altered or not of these facts.
+    """Return a cached file, creating it if it is missing, modified or has other metadata.
 
-    about: JSON types, kept beside it in card.json. The folder appears whole or not at all.
+    Parameters
+    ----------
+    folder : Path
+        The folder of the file, written atomically.
+    name : str
+        The name of the file.
+    about : mapping
+        JSON types that identify the content, stored in `card.json` next to the file.
+    make : callable
+        Writes the file to the path that it is called with.
+
+    Returns
+    -------
+    path : Path
+        The file.
+    digest : str
+        Its SHA-256 hex digest.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written.
     """
     path = Path(folder) / name
-    found = _verified_hash(path, about)
-    if found:
-        return path, found
-    with atomic_write_dir(path.parent) as aside:
-        make(aside / name)
-        digest = hash_file(aside / name)
-        (aside / CARD).write_text(
+    cached_digest = _verified_hash(path, about)
+    if cached_digest:
+        return path, cached_digest
+    with atomic_write_dir(path.parent) as tmp_path:
+        make(tmp_path / name)
+        digest = hash_file(tmp_path / name)
+        (tmp_path / CARD).write_text(
             json.dumps({**about, "sha256": digest}, indent=1, sort_keys=True) + "\n", encoding="utf-8"
         )
     return path, digest
@@ -38,19 +59,32 @@ def _verified_hash(path: Path, about: Mapping[str, Any]) -> str | None:
 
 
 def read_fact(path: Path, key: str) -> Any:
-    """The fact that `write_fact` wrote under that key; None where there is none, or the file is damaged."""
+    """Return the value that `write_fact` stored under a key; None if there is none or the file is damaged."""
     return read_facts(path).get(key)
 
 
 def write_fact(path: Path, key: str, fact: Any) -> None:
-    """Keep a fact (JSON types) in a file of many. One of two that write at the same moment is forgotten, as a fact
-    that can be found out again may be.
+    """Store a value under a key of a JSON file; concurrent writers may overwrite each other's values.
+
+    Parameters
+    ----------
+    path : Path
+        The JSON file.
+    key : str
+        The key.
+    fact : JSON types
+        The value, which must be possible to compute again.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written.
     """
     atomic_write(path, json.dumps({**read_facts(path), key: fact}, indent=1, sort_keys=True) + "\n")
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """All facts of a file by their keys; none where it is absent or damaged."""
+    """Return all values of a JSON file by key; empty if it is missing or damaged."""
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Torch on a GPU: channels-last, in float32, bf16 or fp16, the whole forward pass replayed as one CUDA graph."""
+"""Torch on an NVIDIA GPU: channels-last in float32, bf16 or fp16, replayed as one CUDA graph."""
 
 from __future__ import annotations
 
@@ -19,19 +19,30 @@ WARMUP_PASSES = 3
 
 
 class CudaEngine:
-    """Batches of a fixed number of crops, copied through pinned memory into the place that the graph reads.
+    """Engine that copies batches of fixed size through pinned memory to the GPU and replays a CUDA graph.
 
-    device: on one without CUDA the same steps run without a graph.
+    Parameters
+    ----------
+    backbone : Backbone
+        The backbone, which is copied.
+    batch : int
+        Crops per batch.
+    precision : str
+        `float32`, `bf16` or `fp16`.
+    device : str
+        A torch device; on other devices than CUDA, the forward pass runs without a graph.
     """
 
     name, concurrent = "cuda", False
+    graph: torch.cuda.CUDAGraph | None
 
     def __init__(self, backbone: Backbone, batch: int, precision: str = "float32", device: str = "cuda") -> None:
         self.precision, self.batch = precision, batch
-        self.device, kind = torch.device(device), DTYPES[precision]
-        self.backbone = copy.deepcopy(backbone).eval().to(self.device, kind, memory_format=torch.channels_last)
+        self.device, dtype = torch.device(device), DTYPES[precision]
+        self.backbone = copy.deepcopy(backbone).eval()
+        self.backbone.to(self.device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         shape = (batch, 3, backbone.spec.input_size, backbone.spec.input_size)
-        self.pixels = torch.zeros(shape, dtype=kind, device=self.device).to(memory_format=torch.channels_last)
+        self.pixels = torch.zeros(shape, dtype=dtype, device=self.device).to(memory_format=torch.channels_last)
         self.graph, self.lock = None, threading.Lock()
         if self.device.type == "cuda":
             self.host = torch.zeros(shape).to(memory_format=torch.channels_last).pin_memory()
@@ -40,6 +51,7 @@ class CudaEngine:
             self.host = torch.zeros(shape).to(memory_format=torch.channels_last)
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute embeddings and scores, see `Engine`."""
         with self.lock:
             return run_in_batches(pixels, self.batch, self._run)
 
@@ -59,13 +71,13 @@ class CudaEngine:
             return self.backbone(self.pixels)
 
     def _capture_graph(self) -> None:
-        """Record one forward pass; the passes before it choose kernels and must not be on the default stream."""
-        side = torch.cuda.Stream(self.device)
-        side.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(side):
+        """Record one forward pass after a warm-up, which selects kernels and must not use the default stream."""
+        warmup_stream = torch.cuda.Stream(self.device)
+        warmup_stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(warmup_stream):
             for _ in range(WARMUP_PASSES):
                 self._forward()
-        torch.cuda.current_stream(self.device).wait_stream(side)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        torch.cuda.current_stream(self.device).wait_stream(warmup_stream)
+        graph = self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
             self.outputs = self._forward()

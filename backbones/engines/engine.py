@@ -1,4 +1,4 @@
-"""What runs a backbone's forward pass."""
+"""The interface of inference engines."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from typing import Protocol
 import numpy as np
 
 PRECISIONS = ("float32", "bf16", "fp16")
-"""What a forward pass computes in. Only float32 is ever chosen by itself."""
+"""Precisions of a forward pass; only float32 is used unless the user asks for another."""
 
 
 class Engine(Protocol):
-    """One way to run one backbone's network on prepared crops.
+    """Engine that runs the network of one backbone on prepared crops.
 
-    name: such as `torch channels-last` or `onnxruntime`; precision: of PRECISIONS.
-    concurrent: several threads may call it at once and each call keeps to one core; otherwise one caller at a time
-    feeds a device (or all cores).
+    Attributes
+    ----------
+    name : str
+        Name of the engine, such as `torch channels-last` or `onnxruntime`.
+    precision : str
+        One of `PRECISIONS`.
+    concurrent : bool
+        Whether several threads may call it at once, each call using one core. Otherwise, calls run one at a time on a
+        device or on all cores.
     """
 
     name: str
@@ -23,6 +29,18 @@ class Engine(Protocol):
     concurrent: bool
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """float32 [N, 3, S, S], prepared by the backbone's spec, N from 1 to the batch size it was opened for ->
-        float32 embeddings [N, D] and scores [N, K], in arrays of their own.
+        """Compute embeddings and scores.
+
+        Parameters
+        ----------
+        pixels : ndarray
+            Crops prepared by the spec of the backbone, float32 [N, 3, S, S] with N from 1 to the batch size of the
+            engine.
+
+        Returns
+        -------
+        embeddings : ndarray
+            float32 [N, D], newly allocated.
+        scores : ndarray
+            float32 [N, K], newly allocated.
         """

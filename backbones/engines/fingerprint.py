@@ -1,4 +1,4 @@
-"""What a kept export or measurement belongs to: one network with its weights, one machine with its libraries."""
+"""Fingerprints of backbones and machines, the keys of cached exports and measurements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBRARIES = ("torch", "onnxruntime", "openvino")
 
 
 def backbone_fingerprint(backbone: Backbone) -> str:
-    """16 hex digits of its architecture, weights, input size and widths."""
+    """Hash architecture, weights, input size and widths of a backbone to 16 hex digits."""
     spec = backbone.spec
     parts = (spec.constructor, backbone.weights_hash, spec.input_size, backbone.embedding_width, backbone.score_width)
     return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:16]
@@ -25,7 +25,7 @@ def backbone_fingerprint(backbone: Backbone) -> str:
 
 @cache
 def machine_fingerprint() -> str:
-    """The processor, its cores, the GPU and the versions of what runs networks, in words."""
+    """Describe the processor, its cores, the GPU and the versions of the inference libraries."""
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
@@ -35,15 +35,15 @@ def machine_fingerprint() -> str:
 
 @cache
 def _processor_name() -> str:
-    """The processor's model as the system names it, and a hash of what it can do: virtual ones share their names."""
+    """Return the processor's name with a hash of its features, since different virtual processors share a name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    name = told.get("model name") or platform._processor() or platform.machine()
-    can = " ".join(told.get(key, "") for key in ("cpu family", "model", "stepping", "flags", "Features"))
-    return f"{name} {hashlib.sha256(can.encode()).hexdigest()[:8]}"
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    name = fields.get("model name") or platform._processor() or platform.machine()  # type: ignore[attr-defined]
+    features = " ".join(fields.get(key, "") for key in ("cpu family", "model", "stepping", "flags", "Features"))
+    return f"{name} {hashlib.sha256(features.encode()).hexdigest()[:8]}"
 
 
 def _library_version(library: str) -> str:

@@ -1,4 +1,4 @@
-"""ONNX Runtime: on the file of a backbone that came as ONNX, or on an export of a torch one."""
+"""ONNX Runtime engine for imported ONNX models and for exports of torch backbones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ MAX_REASON_LENGTH = 300
 
 
 class OnnxEngine:
-    """Float32 on one core a call; all callers share one session."""
+    """Engine that runs ONNX Runtime in float32 on one core per call; all callers share one session.
+
+    Parameters
+    ----------
+    network : OnnxNetwork
+        The network to run.
+    """
 
     name, precision, concurrent = "onnxruntime", "float32", True
 
@@ -37,13 +43,29 @@ class OnnxEngine:
         self.source = network.weights_hash
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute embeddings and scores, see `Engine`."""
         return self.network.run(np.ascontiguousarray(pixels), threads=1)
 
 
 def get_or_export_onnx(backbone: Backbone, cache: Path) -> OnnxNetwork:
-    """The backbone as ONNX Runtime runs it; exported into `cache` when that has no sound export of these weights.
+    """Return the ONNX version of a backbone.
 
-    BackboneError when the network cannot be exported.
+    Parameters
+    ----------
+    backbone : Backbone
+        The backbone.
+    cache : Path
+        Folder of exports; a valid export of the same weights is reused.
+
+    Returns
+    -------
+    OnnxNetwork
+        The network of an ONNX backbone, or the export of a torch one.
+
+    Raises
+    ------
+    BackboneError
+        If the network cannot be exported or the export cannot be written.
     """
     if isinstance(backbone.network, OnnxNetwork):
         return backbone.network
@@ -56,12 +78,13 @@ def get_or_export_onnx(backbone: Backbone, cache: Path) -> OnnxNetwork:
 
 
 def _export(backbone: Backbone, path: Path) -> None:
-    """Any number of crops; embeddings [N, D] and scores [N, K]."""
-    size, plain = backbone.spec.input_size, copy.deepcopy(backbone).eval().to(memory_format=torch.contiguous_format)
+    """Write an ONNX model with a dynamic batch size and the outputs embeddings [N, D] and scores [N, K]."""
+    size = backbone.spec.input_size
+    model = copy.deepcopy(backbone).eval().to(memory_format=torch.contiguous_format)
     try:
         with torch.no_grad(), suppress_exporter_output():
             program = torch.onnx.export(
-                plain,
+                model,
                 (torch.zeros(2, 3, size, size),),
                 dynamo=True,
                 verbose=False,
@@ -69,28 +92,30 @@ def _export(backbone: Backbone, path: Path) -> None:
                 input_names=[PORTS.input],
                 output_names=[PORTS.embedding, PORTS.scores],
             )
+            assert program is not None  # as documented for dynamo=True
             program.save(path, external_data=False)
     except OSError:
         raise
-    except Exception as error:  # the exporter's own exceptions have no common base
+    except Exception as error:  # the exceptions of the exporter have no common base class
         raise unexportable_error(backbone, "onnxruntime", error) from error
 
 
 def unexportable_error(backbone: Backbone, engine: str, error: Exception) -> BackboneError:
+    """Return the error for a backbone that an engine cannot run, with the reason that `error` gives."""
     reason = printable(" ".join(str(error).split()), MAX_REASON_LENGTH) or type(error).__name__
     return BackboneError(
-        f"{backbone.label} cannot be prepared for {engine} ({reason})", "let another engine run it: torch channels-last"
+        f"{backbone.label} cannot be prepared for {engine} ({reason})", "use another engine: torch channels-last"
     )
 
 
 @contextmanager
 def suppress_exporter_output() -> Iterator[None]:
-    """Exporters and compilers talk of their own insides."""
-    before = logging.root.manager.disable
+    """Suppress warnings, log messages and standard output of exporters and compilers."""
+    previous_level = logging.root.manager.disable
     with warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
         try:
             yield
         finally:
-            logging.disable(before)
+            logging.disable(previous_level)

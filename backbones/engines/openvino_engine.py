@@ -1,4 +1,4 @@
-"""OpenVINO, where it is installed, on the same file as ONNX Runtime."""
+"""OpenVINO engine, which runs the same files as ONNX Runtime; OpenVINO is an optional dependency."""
 
 from __future__ import annotations
 
@@ -16,16 +16,27 @@ if TYPE_CHECKING:
     from backbones.onnx_network import OnnxNetwork
 
 PRECISION_HINTS = {"float32": "f32", "bf16": "bf16"}
-"""It computes in bf16 by itself where the processor can."""
+"""Set explicitly because OpenVINO defaults to bf16 on processors that support it."""
 
 
 class OpenVinoEngine:
-    """One stream of one core for each caller; batches of a fixed number of crops."""
+    """Engine with one single-core OpenVINO stream per core and batches of fixed size.
+
+    Parameters
+    ----------
+    network : OnnxNetwork
+        The network to run.
+    size : int
+        Height and width of the crops in pixels.
+    batch : int
+        Crops per batch, unless the network fixes their number.
+    precision : str
+        `float32` or `bf16`.
+    """
 
     name, concurrent = "openvino", True
 
     def __init__(self, network: OnnxNetwork, size: int, batch: int, precision: str = "float32") -> None:
-        """size: pixels of a crop's side."""
         import openvino
 
         self.precision = precision
@@ -46,9 +57,10 @@ class OpenVinoEngine:
                 "ENABLE_CPU_PINNING": False,
             },
         )
-        self.own = threading.local()
+        self.thread_local = threading.local()
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute embeddings and scores, see `Engine`."""
         return run_in_batches(np.ascontiguousarray(pixels), self.batch, self._run)
 
     def _run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,6 +72,6 @@ class OpenVinoEngine:
         return embeddings, scores
 
     def _infer_request(self) -> InferRequest:
-        if not hasattr(self.own, "request"):
-            self.own.request = self.compiled.create_infer_request()
-        return self.own.request
+        if not hasattr(self.thread_local, "request"):
+            self.thread_local.request = self.compiled.create_infer_request()
+        return self.thread_local.request

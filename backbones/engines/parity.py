@@ -1,4 +1,4 @@
-"""How far an engine's outputs are from torch's own, eager and in float32."""
+"""Compare the outputs of engines with those of eager torch in float32."""
 
 from __future__ import annotations
 
@@ -21,8 +21,16 @@ CROPS, PATCH = 5, 8
 
 @dataclass(frozen=True)
 class OutputDifference:
-    """largest: of any value, in the output's unit; of_range: that as a share of the reference's range (largest less
-    smallest value of the batch); cosine: the least of any crop. Of embeddings and scores the worse.
+    """Difference between the outputs of two engines; the worse of embeddings and scores.
+
+    Attributes
+    ----------
+    largest : float
+        Largest absolute difference.
+    of_range : float
+        `largest` as a fraction of the range of the reference (maximum minus minimum over the batch).
+    cosine : float
+        Smallest cosine similarity over the crops.
     """
 
     largest: float
@@ -31,7 +39,7 @@ class OutputDifference:
 
     @property
     def is_within_tolerance(self) -> bool:
-        """Whether features of the one may stand for the other's."""
+        """Whether the features of the two engines are interchangeable."""
         return self.of_range <= MAX_OF_RANGE and self.cosine > MIN_COSINE
 
     def __str__(self) -> str:
@@ -39,16 +47,26 @@ class OutputDifference:
 
 
 def engine_difference(engine: Engine, backbone: Backbone) -> OutputDifference:
-    """An engine of this backbone against the backbone run eagerly in float32, on a fixed batch of drawn pictures.
+    """Compare an engine with the reference engine of its backbone on a fixed batch of random images.
 
-    A backbone that ONNX Runtime runs is held against itself there.
+    Parameters
+    ----------
+    engine : Engine
+        The engine to check.
+    backbone : Backbone
+        The backbone that it runs.
+
+    Returns
+    -------
+    OutputDifference
+        The difference of the outputs.
     """
     pixels = random_pixels(backbone.spec.preprocessing)
     return output_difference(engine(pixels), reference_engine(backbone)(pixels))
 
 
 def reference_engine(backbone: Backbone) -> Engine:
-    """The engine whose outputs the others' are held against."""
+    """Return the engine that others are compared with: eager torch, or ONNX Runtime for an ONNX backbone."""
     if isinstance(backbone.network, OnnxNetwork):
         from backbones.engines.onnx_engine import OnnxEngine
 
@@ -59,26 +77,52 @@ def reference_engine(backbone: Backbone) -> Engine:
 
 
 def random_pixels(preprocessing: Preprocessing, crops: int = CROPS) -> np.ndarray:
-    """float32 [crops, 3, S, S], the same at every call: patches of colour under grain, prepared as crops are."""
-    random, size = np.random.default_rng(0), preprocessing.input_size
+    """Return a fixed batch of noisy color patches, normalized like face crops.
+
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+        Gives the size S and the normalization.
+    crops : int
+        Number of images.
+
+    Returns
+    -------
+    ndarray
+        float32 [crops, 3, S, S], the same for every call.
+    """
+    rng, size = np.random.default_rng(0), preprocessing.input_size
     side = -(-size // PATCH)
-    patches = random.integers(0, 256, (crops, side, side, 3))
-    whole = patches.repeat(PATCH, axis=1).repeat(PATCH, axis=2)[:, :size, :size]
-    grain = random.integers(-32, 33, whole.shape)
-    return normalize(np.clip(whole + grain, 0, 255).astype(np.uint8), preprocessing)
+    patches = rng.integers(0, 256, (crops, side, side, 3))
+    images = patches.repeat(PATCH, axis=1).repeat(PATCH, axis=2)[:, :size, :size]
+    noise = rng.integers(-32, 33, images.shape)
+    return normalize(np.clip(images + noise, 0, 255).astype(np.uint8), preprocessing)
 
 
-def output_difference(ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, np.ndarray]) -> OutputDifference:
-    """Of embeddings and scores, float32 [N, D] and [N, K]; outputs without columns do not count."""
-    parts = [_array_difference(own, other) for own, other in zip(ours, theirs) if other.shape[1]]
+def output_difference(
+    outputs: tuple[np.ndarray, np.ndarray], reference: tuple[np.ndarray, np.ndarray]
+) -> OutputDifference:
+    """Compare embeddings and scores with a reference.
+
+    Parameters
+    ----------
+    outputs, reference : tuple of ndarray
+        Embeddings float32 [N, D] and scores float32 [N, K]; scores without columns are ignored.
+
+    Returns
+    -------
+    OutputDifference
+        The worse of the two differences.
+    """
+    parts = [_array_difference(output, expected) for output, expected in zip(outputs, reference) if expected.shape[1]]
     largest, of_range, cosine = np.array([(part.largest, part.of_range, part.cosine) for part in parts]).T
     return OutputDifference(float(largest.max()), float(of_range.max()), float(cosine.min()))
 
 
-def _array_difference(own: np.ndarray, other: np.ndarray) -> OutputDifference:
-    own, other = own.astype(np.float64), other.astype(np.float64)
-    lengths = np.linalg.norm(own, axis=1) * np.linalg.norm(other, axis=1)
+def _array_difference(output: np.ndarray, expected: np.ndarray) -> OutputDifference:
+    output, expected = output.astype(np.float64), expected.astype(np.float64)
+    norms = np.linalg.norm(output, axis=1) * np.linalg.norm(expected, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        largest, whole = np.abs(own - other).max(), np.ptp(other)
-        cosines = np.where(lengths != 0, (own * other).sum(axis=1) / lengths, (own == other).all(axis=1))
-        return OutputDifference(float(largest), float(largest / whole) if largest else 0.0, float(cosines.min()))
+        largest, value_range = np.abs(output - expected).max(), np.ptp(expected)
+        cosines = np.where(norms != 0, (output * expected).sum(axis=1) / norms, (output == expected).all(axis=1))
+        return OutputDifference(float(largest), float(largest / value_range) if largest else 0.0, float(cosines.min()))

@@ -1,4 +1,4 @@
-"""The engines there are, and which of them can run a backbone here."""
+"""Registry of the engines, and checks of which can run a backbone on this machine."""
 
 from __future__ import annotations
 
@@ -18,11 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """One engine.
+    """Properties of an engine.
 
-    precisions: of PRECISIONS. preparation: about how many seconds it takes to make what it runs; None for one that is
-    only opened by name. open: (backbone, cache, batch, precision) -> Engine. absent: what to do for it to be there,
-    "" where it is. foreign: whether it runs a network that came as an ONNX file.
+    Attributes
+    ----------
+    precisions : tuple of str
+        Those of `PRECISIONS` that it supports.
+    preparation : float or None
+        Approximate seconds to export or compile a network; None if the engine is never selected automatically.
+    open : callable
+        Maps (backbone, cache, batch, precision) to an `Engine`.
+    absent : callable
+        Returns what to do to make the engine available, or "" if it is available.
+    foreign : bool
+        Whether it can run a network imported from an ONNX file.
     """
 
     precisions: tuple[str, ...]
@@ -33,12 +42,12 @@ class EngineSpec:
 
 
 def native_engine(backbone: Backbone) -> str:
-    """The engine that needs no preparation and does the arithmetic that others are held against."""
+    """Return the name of the engine that needs no preparation, against which others are checked."""
     return "onnxruntime" if isinstance(backbone.network, OnnxNetwork) else "torch channels-last"
 
 
 def is_usable(name: str, backbone: Backbone, precision: str) -> bool:
-    """Whether the engine is there and runs this backbone in this precision."""
+    """Return whether an engine is available and can run a backbone in a precision."""
     try:
         require_engine(name, backbone, precision)
     except BackboneError:
@@ -47,32 +56,47 @@ def is_usable(name: str, backbone: Backbone, precision: str) -> bool:
 
 
 def require_engine(name: str, backbone: Backbone, precision: str) -> None:
-    """BackboneError that says what to do, unless the engine is there and runs this backbone in this precision."""
+    """Check that an engine is available and can run a backbone.
+
+    Parameters
+    ----------
+    name : str
+        Name of the engine.
+    backbone : Backbone
+        The backbone.
+    precision : str
+        One of `PRECISIONS`.
+
+    Raises
+    ------
+    BackboneError
+        If the engine or the precision is unknown, the engine is not available or cannot run the backbone.
+    """
     if name not in ENGINES:
         raise unknown_name_error("engine", name, ENGINES)
     if precision not in PRECISIONS:
         raise unknown_name_error("precision", precision, PRECISIONS)
-    kind = ENGINES[name]
-    if isinstance(backbone.network, OnnxNetwork) and not kind.foreign:
-        others = [other for other, there in ENGINES.items() if there.foreign and not there.absent()]
+    engine = ENGINES[name]
+    is_onnx = isinstance(backbone.network, OnnxNetwork)
+    if is_onnx and not engine.foreign:
+        alternatives = [other for other, spec in ENGINES.items() if spec.foreign and not spec.absent()]
         raise BackboneError(
-            f"{name} cannot run {backbone.label}, which came as an ONNX file", f"use {' or '.join(others)}"
+            f"{name} cannot run {backbone.label}, which was imported from an ONNX file",
+            f"use {' or '.join(alternatives)}",
         )
-    if precision not in kind.precisions:
-        others = [
+    if precision not in engine.precisions:
+        alternatives = [
             other
-            for other, there in ENGINES.items()
-            if precision in there.precisions
-            and not there.absent()
-            and (there.foreign or not isinstance(backbone.network, OnnxNetwork))
+            for other, spec in ENGINES.items()
+            if precision in spec.precisions and not spec.absent() and (spec.foreign or not is_onnx)
         ]
         raise BackboneError(
-            f"{name} does not compute in {precision}",
-            f"use {' or '.join(others)}" if others else "use float32; nothing else here computes in it",
+            f"the engine {name} does not support {precision}",
+            f"use {' or '.join(alternatives)}" if alternatives else "use float32; no available engine supports it",
         )
-    todo = kind.absent()
-    if todo:
-        raise BackboneError(f"the engine {name} is not available here", todo)
+    remedy = engine.absent()
+    if remedy:
+        raise BackboneError(f"the engine {name} is not available here", remedy)
 
 
 def _torch_opener(channels_last: bool) -> Callable[[Backbone, Path, int, str], Engine]:
@@ -103,7 +127,7 @@ def _open_cuda(backbone: Backbone, cache: Path, batch: int, precision: str) -> E
 
     try:
         return CudaEngine(backbone, batch, precision)
-    except RuntimeError as error:  # others may fill its memory; its driver may be too old
+    except RuntimeError as error:  # such as out of memory, or a driver that is too old
         raise unexportable_error(backbone, "cuda", error) from error
 
 
@@ -118,7 +142,7 @@ def _missing_module_hint(module: str, hint: str) -> Callable[[], str]:
 def _missing_gpu_hint() -> str:
     import torch
 
-    return "" if torch.cuda.is_available() else "it needs an NVIDIA GPU and a torch built for CUDA"
+    return "" if torch.cuda.is_available() else "it needs an NVIDIA GPU and a CUDA build of torch"
 
 
 ENGINES = {
@@ -137,4 +161,4 @@ ENGINES = {
     "torch": EngineSpec(("float32", "bf16"), None, _torch_opener(False), _no_hint),
 }
 PREFERENCE = tuple(ENGINES)
-"""Of two that are about as fast, the earlier is chosen: the choice is then the same at every measurement."""
+"""Of engines that are about equally fast, the first is selected, so that the selection is reproducible."""

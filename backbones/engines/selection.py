@@ -1,4 +1,4 @@
-"""Which engine runs a backbone here: the soonest by measurement, which is remembered."""
+"""Select the fastest engine for a backbone on this machine; measurements are cached."""
 
 from __future__ import annotations
 
@@ -24,35 +24,68 @@ logger = logging.getLogger(__name__)
 CHOICES, PARITY = "choices.json", "parity.json"
 TIE_RATIO, CONTENDER_RATIO = 0.97, 0.7
 MACS_PER_SECOND = 4e10
-"""Of torch on a core or two: a constant, so that whether anything is measured does not depend on a clock."""
+"""Throughput of torch on one or two cores; a constant, so that whether engines are measured is reproducible."""
 MAX_MEASURING_SECONDS = 20.0
-"""Seconds after which measuring ends, as soon as it may."""
+"""Time after which no further round of measurements starts."""
 MIN_SAVING_FACTOR = 5
-"""An engine must save work of so many times the seconds that its preparation takes."""
+"""An engine is considered if torch would need at least this multiple of its preparation time for the work."""
 
 
 def available_engines(backbone: Backbone, precision: str = "float32") -> tuple[str, ...]:
-    """Names of the engines that can run it here in that precision, the one that needs no preparation first."""
-    own = native_engine(backbone)
+    """List the engines that can run a backbone on this machine.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The backbone.
+    precision : str
+        One of `PRECISIONS`.
+
+    Returns
+    -------
+    tuple of str
+        Names of the engines; the one that needs no preparation is first.
+    """
+    native = native_engine(backbone)
     names = [name for name in PREFERENCE if is_usable(name, backbone, precision)]
-    return tuple(sorted(names, key=lambda name: name != own))
+    return tuple(sorted(names, key=lambda name: name != native))
 
 
 def open_engine(name: str, backbone: Backbone, cache: Path, batch: int, precision: str = "float32") -> Engine:
-    """The engine of that name for batches of up to `batch` crops; what it must make first is kept in `cache`.
+    """Open an engine; in float32, its outputs are compared with torch's before its first use.
 
-    In float32 its outputs are held against torch's before it is used for the first time. BackboneError for a name
-    that is not known, an engine that is not there or cannot run this backbone in this precision, and for outputs that
-    differ; it says what to do.
+    Parameters
+    ----------
+    name : str
+        Name of the engine.
+    backbone : Backbone
+        The backbone to run.
+    cache : Path
+        Folder for exported networks and measurements.
+    batch : int
+        Largest number of crops per call.
+    precision : str
+        One of `PRECISIONS`.
+
+    Returns
+    -------
+    Engine
+        The engine.
+
+    Raises
+    ------
+    BackboneError
+        If the engine is unknown, not available, cannot run the backbone in this precision, or its outputs differ from
+        torch's.
     """
     require_engine(name, backbone, precision)
     engine = ENGINES[name].open(backbone, Path(cache), batch, precision)
     if name not in ("torch", native_engine(backbone)) and precision == "float32":
-        found = _cached_difference(engine, backbone, Path(cache), batch)
-        if not found.is_within_tolerance:
+        difference = _cached_difference(engine, backbone, Path(cache), batch)
+        if not difference.is_within_tolerance:
             raise BackboneError(
-                f"{name} does not give the features of {backbone.label} that torch gives ({found})",
-                f"let another engine run it: {native_engine(backbone)}",
+                f"{name} does not reproduce the features of {backbone.label} ({difference} to torch)",
+                f"use another engine: {native_engine(backbone)}",
             )
     return engine
 
@@ -66,11 +99,37 @@ def select_engine(  # noqa: PLR0913 - keyword settings of a measurement
     force: bool = False,
     precision: str = "float32",
 ) -> str:
-    """Name of the engine that runs `crops` crops soonest, in batches of `batch`, with that many workers.
+    """Select the engine that processes a number of crops in the shortest time.
 
-    An engine is considered where the work is worth its preparation. The first by a fixed preference that comes within
-    3 % of the fastest is chosen, and what was measured is kept in `cache`. force: all that are available are
-    considered and measured anew.
+    Engines are considered if the amount of work justifies their preparation. Of those within 3% of the fastest, the
+    first in a fixed order of preference is selected. Measurements are cached.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The backbone to run.
+    cache : Path
+        Folder for exported networks and measurements.
+    batch : int
+        Crops per call.
+    workers : int
+        Number of threads that call the engine.
+    crops : int
+        Number of crops to process.
+    force : bool
+        Whether to measure all available engines again.
+    precision : str
+        One of `PRECISIONS`.
+
+    Returns
+    -------
+    str
+        Name of the engine.
+
+    Raises
+    ------
+    BackboneError
+        If no available engine supports the precision.
     """
     names = available_engines(backbone, precision)
     require_engine(names[0] if names else native_engine(backbone), backbone, precision)
@@ -79,12 +138,12 @@ def select_engine(  # noqa: PLR0913 - keyword settings of a measurement
     if len(names) < 2:
         return names[0] if names else available_engines(backbone, precision)[0]
     key = f"{backbone_fingerprint(backbone)}, {precision}, batch {batch}, {workers} workers, {machine_fingerprint()}"
-    found = None if force else _read_rates(Path(cache) / CHOICES, key, names)
-    if found is None:
-        found = _measure_rates(names, backbone, Path(cache), batch, workers, precision)
-        write_fact(Path(cache) / CHOICES, key, found)
-    best = max(found.values(), default=0.0)
-    return next((name for name in PREFERENCE if name in found and found[name] >= TIE_RATIO * best), names[0])
+    rates = None if force else _read_rates(Path(cache) / CHOICES, key, names)
+    if rates is None:
+        rates = _measure_rates(names, backbone, Path(cache), batch, workers, precision)
+        write_fact(Path(cache) / CHOICES, key, rates)
+    best = max(rates.values(), default=0.0)
+    return next((name for name in PREFERENCE if name in rates and rates[name] >= TIE_RATIO * best), names[0])
 
 
 def _is_worth_preparing(name: str, backbone: Backbone, crops: int) -> bool:
@@ -100,17 +159,17 @@ def _is_worth_preparing(name: str, backbone: Backbone, crops: int) -> bool:
 
 
 def _read_rates(path: Path, key: str, names: tuple[str, ...]) -> dict[str, float] | None:
-    """Crops a second of these engines; None where not all of them were measured."""
-    kept = read_fact(path, key)
-    if not isinstance(kept, Mapping) or not set(names) <= set(kept):
+    """Return the cached crops per second of some engines; None unless all of them were measured."""
+    rates = read_fact(path, key)
+    if not isinstance(rates, Mapping) or not set(names) <= set(rates):
         return None
-    return {name: float(kept[name]) for name in names}
+    return {name: float(rates[name]) for name in names}
 
 
 def _measure_rates(
     names: tuple[str, ...], backbone: Backbone, cache: Path, batch: int, workers: int, precision: str
 ) -> dict[str, float]:
-    """Crops a second by engine, of those that can be used; where one cannot, the next choice tries it again."""
+    """Measure crops per second by engine; engines that fail are omitted, so that the next selection retries them."""
     from backbones.engines.benchmark import measure_throughput
 
     engines: dict[str, Engine] = {}
@@ -118,23 +177,23 @@ def _measure_rates(
         try:
             engines[name] = open_engine(name, backbone, cache, batch, precision)
         except BackboneError as error:
-            logger.info(f"{name} is left out: {error.message}")
+            logger.info(f"engine {name} is skipped: {error.message}")
     pixels = random_pixels(backbone.spec.preprocessing, batch)
-    turns = measure_throughput(engines, pixels, workers, keep=CONTENDER_RATIO, limit=MAX_MEASURING_SECONDS)
-    found = {name: max(values) for name, values in turns.items()}  # what else runs here can only slow a turn down
-    logger.info(f"{backbone.label}, crops a second: " + ", ".join(f"{name} {rate:.0f}" for name, rate in found.items()))
-    return {name: round(rate, 2) for name, rate in found.items()}
+    rounds = measure_throughput(engines, pixels, workers, keep=CONTENDER_RATIO, limit=MAX_MEASURING_SECONDS)
+    rates = {name: max(values) for name, values in rounds.items()}  # other load can only slow a round down
+    logger.info(f"{backbone.label}, crops/s: " + ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items()))
+    return {name: round(rate, 2) for name, rate in rates.items()}
 
 
 def _cached_difference(engine: Engine, backbone: Backbone, cache: Path, batch: int) -> OutputDifference:
-    """Of an engine to torch, as it was found on this machine with these files."""
+    """Return the difference of an engine to torch, from the cache if it was measured on this machine."""
     key = (
         f"{engine.name}, {backbone_fingerprint(backbone)}, {getattr(engine, 'source', '')}, batch {batch}, "
         f"{machine_fingerprint()}"
     )
-    kept = read_fact(cache / PARITY, key)
-    if isinstance(kept, Mapping) and set(kept) == set(OutputDifference.__dataclass_fields__):
-        return OutputDifference(**kept)
-    found = engine_difference(engine, backbone)
-    write_fact(cache / PARITY, key, asdict(found))
-    return found
+    fields = read_fact(cache / PARITY, key)
+    if isinstance(fields, Mapping) and set(fields) == set(OutputDifference.__dataclass_fields__):
+        return OutputDifference(**fields)
+    difference = engine_difference(engine, backbone)
+    write_fact(cache / PARITY, key, asdict(difference))
+    return difference

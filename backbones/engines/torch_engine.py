@@ -1,4 +1,4 @@
-"""Torch on the CPU: as it comes, and with channels-last weights and activations."""
+"""Torch engines on the CPU, with contiguous or channels-last weights and activations."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 
 
 class TorchEngine:
-    """A copy of the backbone in float32 or bf16 (autocast); each call keeps to the caller's torch threads.
+    """Engine that runs a copy of the backbone with the torch threads of the caller.
 
-    channels_last: else colour plane after colour plane, as torch lays out what it is told nothing about.
+    Parameters
+    ----------
+    backbone : Backbone
+        The backbone, which is copied.
+    channels_last : bool
+        Whether to use the channels-last memory format instead of torch's default.
+    precision : str
+        `float32` or `bf16` (autocast).
     """
 
     concurrent = True
@@ -32,6 +39,7 @@ class TorchEngine:
         retain_freed_memory(self)
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute embeddings and scores, see `Engine`."""
         with torch.inference_mode(), self._autocast():
             embeddings, scores = self.backbone(self._to_tensor(pixels))
         return embeddings.float().numpy(), scores.float().numpy()
@@ -39,7 +47,7 @@ class TorchEngine:
     def _to_tensor(self, pixels: np.ndarray) -> torch.Tensor:
         if self.channels_last:
             return torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
-        return torch.from_numpy(np.ascontiguousarray(pixels))  # five times as fast as torch at this
+        return torch.from_numpy(np.ascontiguousarray(pixels))  # five times faster than torch's contiguous()
 
     def _autocast(self) -> AbstractContextManager:
         return torch.autocast("cpu", torch.bfloat16) if self.precision == "bf16" else nullcontext()

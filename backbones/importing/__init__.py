@@ -1,1 +1,1 @@
-"""Weights that people have become entries. What a file holds is read as a description; nothing in it is ever run."""
+"""Import weight files as backbone entries; no code in a file is ever executed."""

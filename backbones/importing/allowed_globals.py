@@ -1,4 +1,4 @@
-"""The globals that a file of weights may name, and what the calls it makes of them may be given."""
+"""Globals that the pickle of a weights file may refer to, and the arguments it may call them with."""
 
 from __future__ import annotations
 
@@ -46,15 +46,23 @@ STORAGE_DTYPES = {
 
 
 class MalformedPickleError(ValueError):
-    """A pickle that is broken, or that means something no file of weights means; `hint` says what to do."""
+    """A pickle that is damaged or contains something that does not occur in weights files.
 
-    def __init__(self, message: str, hint: str = "get the file again, or save it as safetensors") -> None:
+    Parameters
+    ----------
+    message : str
+        What is wrong.
+    hint : str
+        What the user can do about it.
+    """
+
+    def __init__(self, message: str, hint: str = "download the file again, or save it as safetensors") -> None:
         super().__init__(message)
         self.hint = hint
 
 
 class GlobalName(NamedTuple):
-    """A class or function that a pickle refers to."""
+    """Name of a class or function that a pickle refers to."""
 
     module: str
     name: str
@@ -64,6 +72,7 @@ class GlobalName(NamedTuple):
 
     @property
     def is_storage(self) -> bool:
+        """Whether this is a storage class of torch."""
         return self.module in ("torch", "torch.cuda") and self.name in STORAGE_DTYPES
 
     @property
@@ -72,23 +81,36 @@ class GlobalName(NamedTuple):
         parts = [*self.module.split("."), self.name]
         if not all(IDENTIFIER.fullmatch(part) for part in parts) or str(self) in TENSOR_TYPES:
             return False
-        ours = self.module == "__main__" or "mobilefacenet" in parts[-2].lower()
-        return f"{self.module}.".startswith(LAYER_PREFIXES) or (ours and self.name in MOBILEFACENET_CLASSES)
+        may_be_mobilefacenet = self.module == "__main__" or "mobilefacenet" in parts[-2].lower()
+        return f"{self.module}.".startswith(LAYER_PREFIXES) or (
+            may_be_mobilefacenet and self.name in MOBILEFACENET_CLASSES
+        )
 
     @property
     def is_class(self) -> bool:
-        """Whether an instance of it may be built, without its methods."""
+        """Whether a stub without methods may stand for its instances."""
         return str(self) in INERT_CLASSES or str(self) in ATTRIBUTE_DICTS or self.is_layer
 
     @property
     def is_allowed(self) -> bool:
+        """Whether a weights file may refer to it."""
         return (
             any(str(self) in group for group in (CALL_CHECKS, DTYPES, TENSOR_TYPES)) or self.is_storage or self.is_class
         )
 
 
 class Storage(NamedTuple):
-    """Numbers stored beside the pickle, under `key`."""
+    """Tensor data stored next to the pickle.
+
+    Attributes
+    ----------
+    key : str
+        Name of the storage in the archive.
+    dtype : torch.dtype
+        Type of its elements.
+    numel : int
+        Number of elements.
+    """
 
     key: str
     dtype: torch.dtype
@@ -96,18 +118,19 @@ class Storage(NamedTuple):
 
     @property
     def nbytes(self) -> int:
+        """Size in bytes."""
         return self.numel * self.dtype.itemsize
 
 
 def _check_text(value: Any, *_: Any) -> str:
     if not isinstance(value, str):
-        raise MalformedPickleError("something else where a text belongs")
+        raise MalformedPickleError("another value where a string is expected")
     return value
 
 
 def _check_number_type(code: Any, *_: Any) -> None:
     if not re.fullmatch(r"[|<>=]?[biufc]\d{1,2}", _check_text(code)):
-        raise MalformedPickleError("numpy values that are not plain numbers")
+        raise MalformedPickleError("numpy values that are not numbers")
 
 
 def _check_encoding(text: Any, encoding: Any = "latin1") -> None:
@@ -117,23 +140,23 @@ def _check_encoding(text: Any, encoding: Any = "latin1") -> None:
 
 
 def _check_tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> None:
-    """A tensor must lie within its storage and must not repeat its numbers."""
+    """Check that a tensor stays within its storage and does not repeat elements."""
     if not isinstance(storage, Storage):
         raise MalformedPickleError("a tensor without a storage")
     numbers = (offset, *shape, *stride)
     if not all(type(number) is int and 0 <= number < MAX_NUMBER for number in numbers):
-        raise ValueError("a tensor whose offset, shape or stride is none")
+        raise ValueError("a tensor with an invalid offset, shape or stride")
     if len(shape) != len(stride) or len(shape) > MAX_DIMENSIONS:
         raise ValueError(f"a tensor of shape {shape} and stride {stride}")
     last = offset + sum((size - 1) * step for size, step in zip(shape, stride))
     if prod(shape) and (last >= storage.numel or prod(shape) > storage.numel):
-        raise ValueError(f"a tensor of shape {shape} at {offset} in {storage.numel} numbers")
+        raise ValueError(f"a tensor of shape {shape} at offset {offset} of a storage of {storage.numel} elements")
 
 
 def _check_typed_tensor(rebuild: Any, kind: Any, args: Any, *_: Any) -> None:
     if rebuild != GlobalName("torch._utils", "_rebuild_tensor_v2"):
         raise MalformedPickleError(
-            f"a tensor rebuilt by {rebuild if isinstance(rebuild, GlobalName) else 'no function'}"
+            f"a tensor rebuilt by {rebuild if isinstance(rebuild, GlobalName) else 'something other than a function'}"
         )
     if not isinstance(kind, GlobalName) or str(kind) not in TENSOR_TYPES:
         raise MalformedPickleError("a tensor of another class")
@@ -141,7 +164,7 @@ def _check_typed_tensor(rebuild: Any, kind: Any, args: Any, *_: Any) -> None:
 
 
 def _accept_any(*_: Any) -> None:
-    """Nothing to check: torch or Python build it from data."""
+    """Accept any arguments: these functions only build values from data."""
 
 
 CALL_CHECKS: dict[str, Callable[..., object]] = {

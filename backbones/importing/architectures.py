@@ -1,4 +1,4 @@
-"""Specifications of architectures: names and shapes of their tensors, and where their classifier is."""
+"""Architectures that weights may belong to: names and shapes of their tensors, and the path of their classifier."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,14 +51,24 @@ COMMON_TIMM_MODELS = (
     "resnet34",
     "resnet50",
 )
-"""timm's light networks that emotion weights are likely to be of, the likeliest first."""
+"""Small timm models that are likely for emotion weights, the most likely first."""
 
 BATCH_COUNTER = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
 class ArchitectureSpec:
-    """An architecture with no weights. classifier: path of its last linear layer; `network` lies on no device."""
+    """Architecture without weights.
+
+    Attributes
+    ----------
+    name : str
+        A catalogue name or `timm:<model>`.
+    network : nn.Module
+        The network on the meta device.
+    classifier : str
+        Path of its last linear layer.
+    """
 
     name: str
     network: nn.Module
@@ -65,10 +76,22 @@ class ArchitectureSpec:
 
     @property
     def is_timm(self) -> bool:
+        """Whether the network is implemented by timm."""
         return type(self.network).__module__.startswith("timm.")
 
     def expected_state(self, columns: int) -> dict[str, Tensor]:
-        """Its tensors, without values, for a classifier of that many columns; 0: without one."""
+        """Return the state dict without values.
+
+        Parameters
+        ----------
+        columns : int
+            Columns of the classifier; 0 for none.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Tensors on the meta device.
+        """
         state = dict(self.network.state_dict())
         head = {name: tensor for name, tensor in state.items() if name.startswith(f"{self.classifier}.")}
         for name, tensor in head.items():
@@ -78,46 +101,86 @@ class ArchitectureSpec:
         return state
 
     def rename_tensors(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors called as here: a classifier wrapped in a Sequential, counters that old files lack."""
+        """Adapt a state dict to the current names.
+
+        A classifier in an `nn.Sequential` is renamed, and batch counters that old files lack are added.
+
+        Parameters
+        ----------
+        state : mapping of str to Tensor
+            A state dict.
+
+        Returns
+        -------
+        dict of str to Tensor
+            The adapted state dict.
+        """
         wrapped = re.compile(rf"{re.escape(self.classifier)}\.\d+\.(weight|bias)")
         result: dict[str, Tensor] = {}
         for name, tensor in state.items():
             match = wrapped.fullmatch(name)
-            name_here = f"{self.classifier}.{match[1]}" if match else name
-            result[name if name_here in result or (match and name_here in state) else name_here] = tensor
+            new_name = f"{self.classifier}.{match[1]}" if match else name
+            result[name if new_name in result or (match and new_name in state) else new_name] = tensor
         for name, tensor in self.network.state_dict().items():
             if name.endswith(f".{BATCH_COUNTER}") and name not in result:
                 result[name] = torch.zeros(tensor.shape, dtype=tensor.dtype)
         return result
 
     def classifier_width(self, state: Mapping[str, Tensor]) -> int:
-        """Width of the classifier of a state that is called as here; 0 where it has none."""
+        """Return the number of classifier columns of a state dict with the current names; 0 if it has none."""
         weight = state.get(f"{self.classifier}.weight")
         return 0 if weight is None or weight.ndim < 1 else len(weight)
 
     def count_mismatches(self, state: Mapping[str, Tensor]) -> int:
-        """How many tensors are missing, surplus or of another shape."""
-        expected = self.expected_state(self.classifier_width(state))
-        shapes = {name: tuple(tensor.shape) for name, tensor in expected.items()}
-        ours = {name: tuple(tensor.shape) for name, tensor in state.items()}
-        return sum(shapes.get(name) != ours.get(name) for name in {*shapes, *ours})
+        """Count the tensors that are missing, unexpected or of another shape."""
+        expected_state = self.expected_state(self.classifier_width(state))
+        expected = {name: tuple(tensor.shape) for name, tensor in expected_state.items()}
+        shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+        return sum(expected.get(name) != shapes.get(name) for name in {*expected, *shapes})
 
     def convert_state(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors as the architecture's own conversion of other checkpoints, timm's as a rule, calls them."""
+        """Convert a state dict with the `checkpoint_filter_fn` of the module that implements the network.
+
+        Parameters
+        ----------
+        state : mapping of str to Tensor
+            A state dict, possibly of another architecture.
+
+        Returns
+        -------
+        dict of str to Tensor
+            The converted state dict; `state` unchanged if there is no such function or it fails.
+        """
         convert = getattr(sys.modules[type(self.network).__module__], "checkpoint_filter_fn", None)
         if convert is None:
             return dict(state)
         try:
             return dict(convert(dict(state), self.network))
-        except Exception:  # it is written for files of this architecture, and anything may come of others
+        except Exception:  # the function may fail in any way on files of other architectures
             return dict(state)
 
 
 @cache
 def architecture_spec(name: str) -> ArchitectureSpec:
-    """The specification of a catalogue name or of `timm:<model>`."""
+    """Return an architecture without weights.
+
+    Parameters
+    ----------
+    name : str
+        A catalogue name or `timm:<model>`.
+
+    Returns
+    -------
+    ArchitectureSpec
+        The architecture; the result is cached.
+
+    Raises
+    ------
+    BackboneError
+        If the name is unknown or the network has no linear classifier.
+    """
     with torch.device("meta"):
-        network = construct(catalogue.spec(name), 2)
+        network: Any = construct(catalogue.spec(name), 2)
     linear = [layer for layer in network.get_classifier().modules() if isinstance(layer, nn.Linear)]
     if not linear:
         raise BackboneError(f"{name} has no linear classifier", "choose another architecture")
@@ -126,45 +189,59 @@ def architecture_spec(name: str) -> ArchitectureSpec:
 
 
 def canonical_name(architecture: str) -> str:
-    """The name that cards use for an architecture: the catalogue's where it has it, else `timm:<model>`.
+    """Return the name of an architecture that is stored in cards.
 
-    A name of timm's, with or without `timm:` and a weights tag, means timm's model; so does an old one, in which timm
-    named the weights by a suffix (`tf_efficientnet_b0_ns`).
+    Parameters
+    ----------
+    architecture : str
+        A catalogue name, or a timm model with or without `timm:` and a weights tag. Deprecated timm names, in which a
+        suffix denotes the weights (`tf_efficientnet_b0_ns`), are accepted too.
+
+    Returns
+    -------
+    str
+        The catalogue name if there is one, else `timm:<model>`.
+
+    Raises
+    ------
+    BackboneError
+        If the name is unknown.
     """
     if architecture in catalogue.SPECS:
         return architecture
     import timm
 
-    known = set(timm.list_models())
+    timm_models = set(timm.list_models())
     model = architecture.removeprefix(catalogue.TIMM_PREFIX).partition(".")[0]
     words = model.split("_") if timm.is_model(model) else []
     shorter = ("_".join(words[:count]) for count in range(len(words), 0, -1))
-    found = next((name for name in shorter if name in known), None)
-    if found is None:
-        raise unknown_name_error("architecture", architecture, [*catalogue.SPECS, *known])
-    return _catalogue_name(found)
+    current_model = next((name for name in shorter if name in timm_models), None)
+    if current_model is None:
+        raise unknown_name_error("architecture", architecture, [*catalogue.SPECS, *timm_models])
+    return _catalogue_name(current_model)
 
 
 def is_timm_model(model: str) -> bool:
+    """Return whether timm has a model of this name."""
     import timm
 
-    return timm.is_model(model)
+    return bool(timm.is_model(model))
 
 
 def _catalogue_name(model: str) -> str:
     constructor = f"{catalogue.TIMM_PREFIX}{model}"
-    ours = (spec.name for spec in catalogue.SPECS.values() if spec.constructor == constructor)
-    return next(ours, constructor)
+    names = (spec.name for spec in catalogue.SPECS.values() if spec.constructor == constructor)
+    return next(names, constructor)
 
 
 def likely_architectures() -> list[str]:
-    """Architectures to try, the likeliest first."""
-    ours = [name for name in catalogue.SPECS if name != catalogue.VGGFACE.name]
-    return list(dict.fromkeys([*ours, *map(_catalogue_name, COMMON_TIMM_MODELS)]))
+    """Return the architectures to try for weights of unknown architecture, the most likely first."""
+    names = [name for name in catalogue.SPECS if name != catalogue.VGGFACE.name]
+    return list(dict.fromkeys([*names, *map(_catalogue_name, COMMON_TIMM_MODELS)]))
 
 
 def related_architectures(kinds: Iterable[GlobalName]) -> list[str]:
-    """All of timm's models that are defined where one of these classes of layers is."""
+    """Return all timm models that are defined in the modules of the given layer classes."""
     import timm
 
     families = dict.fromkeys(kind.module.split(".")[2] for kind in kinds if kind.module.startswith("timm.models."))

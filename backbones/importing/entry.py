@@ -1,4 +1,4 @@
-"""An imported backbone becomes an entry: a name that is free, a card that says where it came from."""
+"""Save imported backbones as entries with a unique name and a card that records their origin."""
 
 from __future__ import annotations
 
@@ -18,30 +18,52 @@ RESERVED = {*SPECS, "random", "pretrained", "import"}
 
 
 def validate_entry_name(name: str) -> None:
-    """BackboneError for a name that no entry can have."""
+    """Raise BackboneError if a name is invalid or reserved."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,99}", name):
         raise BackboneError(
-            f"'{name}' cannot be the name of a backbone",
-            "use letters, digits, '.', '+', '-' and '_', a letter or digit first",
+            f"'{name}' is not a valid name for a backbone",
+            "use at most 100 letters, digits, '.', '+', '-' and '_', starting with a letter or digit",
         )
     if name in RESERVED:
-        raise BackboneError(f"'{name}' means something already", "choose another name")
+        raise BackboneError(f"'{name}' is a reserved name", "choose another name")
 
 
 def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, card: Mapping[str, Any]) -> Path:
-    """Write the entry `name` and return its folder; one that is the same already is left as it is.
+    """Save a backbone as an entry; an identical entry is left unchanged.
 
-    card: what the file says of itself; its hash and name are added. BackboneError where another entry has the name, or
-    answers to it: recipes that name that one would find this.
+    Parameters
+    ----------
+    backbone : Backbone
+        The backbone.
+    path : Path
+        The file that it was imported from.
+    name : str
+        Name of the entry.
+    checkpoints : Path
+        The folder of entries.
+    card : mapping
+        Further metadata as JSON types; name and hash of the file are added.
+
+    Returns
+    -------
+    Path
+        The folder of the entry.
+
+    Raises
+    ------
+    BackboneError
+        If another entry has this name, as the name of its folder or in its card. References to that entry would
+        otherwise become ambiguous.
     """
-    present = entries(checkpoints).get(name)
-    if present is not None:
-        _require_same(read_card(present), backbone, name, checkpoints)
-        return present
-    others = entries_by_card(checkpoints).get(name)
-    if others:
+    existing = entries(checkpoints).get(name)
+    if existing is not None:
+        _require_same(read_card(existing), backbone, name, checkpoints)
+        return existing
+    namesakes = entries_by_card(checkpoints).get(name)
+    if namesakes:
         raise BackboneError(
-            f"'{name}' is what the trained backbone {others[0].name} in {checkpoints} is called", "choose another name"
+            f"'{name}' is already the name of the trained backbone {namesakes[0].name} in {checkpoints}",
+            "choose another name",
         )
     return save_checkpoint(
         Path(checkpoints) / name,
@@ -61,16 +83,15 @@ def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, car
 
 
 def _require_same(card: Mapping[str, Any], backbone: Backbone, name: str, checkpoints: Path) -> None:
-    ours = {
+    expected = {
         "weights_hash": backbone.weights_hash,
         "classes": list(backbone.score_labels),
         "preprocessing": backbone.spec.preprocessing.as_dict(),
         "architecture": backbone.spec.name,
     }
-    other = [key.replace("_", " ") for key, value in ours.items() if card[key] != value]
-    if other:
+    differing = [key for key, value in expected.items() if card[key] != value]
+    if differing:
         raise BackboneError(
-            f"there is a backbone '{name}' in {checkpoints} already, and its {other[0]} "
-            f"{'is' if other[0] != 'classes' else 'are'} not this file's",
+            f"backbone '{name}' already exists in {checkpoints} with different {differing[0].replace('_', ' ')}",
             "choose another name",
         )

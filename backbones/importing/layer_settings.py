@@ -1,4 +1,7 @@
-"""Whether a pickled network computes what today's of the same tensors does: names and shapes alone do not tell."""
+"""Compare the layer settings of a pickled network with the current implementation of the same architecture.
+
+Equal names and shapes of the tensors do not imply that two networks compute the same.
+"""
 
 from __future__ import annotations
 
@@ -47,19 +50,45 @@ LINEAR_CLASSIFIER_LAYERS = {"Linear", "Dropout", "Identity", "Sequential"}
 
 
 def find_differences(tree: ModuleTree, network: nn.Module) -> list[str]:
-    """What a network was set to where today's is set otherwise, in words; empty where they compute the same."""
-    found = []
+    """Describe the settings of a pickled network that differ from a current network.
+
+    Parameters
+    ----------
+    tree : ModuleTree
+        The pickled network.
+    network : nn.Module
+        The current network with the same tensors.
+
+    Returns
+    -------
+    list of str
+        One description per difference; empty if the networks compute the same.
+    """
+    differences = []
     for path, module in network.named_modules():
         layer = tree.layers.get(path)
         if layer is not None:
-            found += [f"{path} has {what}" for what in _layer_differences(layer, module)]
-    theirs = _activation_names({path: layer.kind.name for path, layer in tree.layers.items()})
-    ours = _activation_names({path: type(module).__name__ for path, module in network.named_modules()})
-    return found + [f"it uses {name}" for name in sorted(theirs - ours)]
+            differences += [f"{path} has {text}" for text in _layer_differences(layer, module)]
+    pickled = _activation_names({path: layer.kind.name for path, layer in tree.layers.items()})
+    expected = _activation_names({path: type(module).__name__ for path, module in network.named_modules()})
+    return differences + [f"it uses {name}" for name in sorted(pickled - expected)]
 
 
 def unexpected_classifier_layer(tree: ModuleTree, classifier: str) -> str | None:
-    """A layer of the classifier that makes its output something else than logits; None where there is none."""
+    """Find a layer of the classifier, such as a softmax, that makes its outputs something other than logits.
+
+    Parameters
+    ----------
+    tree : ModuleTree
+        The pickled network.
+    classifier : str
+        Path of the classifier.
+
+    Returns
+    -------
+    str or None
+        Class name of the layer; None if there is none.
+    """
     for path, layer in tree.layers.items():
         if f"{path}.".startswith(f"{classifier}.") and layer.kind.name not in LINEAR_CLASSIFIER_LAYERS:
             return layer.kind.name
@@ -67,13 +96,14 @@ def unexpected_classifier_layer(tree: ModuleTree, classifier: str) -> str | None
 
 
 def _layer_differences(layer: Layer, module: nn.Module) -> list[str]:
-    same = [name for name in ("Conv2dSame", "Conv2d") if type(module).__name__ == name]
-    if same and layer.kind.name in ("Conv2dSame", "Conv2d") and layer.kind.name != same[0]:
-        return [f"{layer.kind.name} where {same[0]} is expected"]
+    convolutions = ("Conv2dSame", "Conv2d")
+    pickled_class, current_class = layer.kind.name, type(module).__name__
+    if {pickled_class, current_class} == set(convolutions):
+        return [f"{pickled_class} where {current_class} is expected"]
     return [
-        f"{name} {_format_setting(theirs)} where {_format_setting(ours)} is expected"
-        for name, theirs, ours in _setting_pairs(layer.settings, module)
-        if theirs != ours
+        f"{name} {_format_setting(value)} where {_format_setting(expected)} is expected"
+        for name, value, expected in _setting_pairs(layer.settings, module)
+        if value != expected
     ]
 
 
@@ -86,7 +116,7 @@ def _setting_pairs(settings: Mapping[str, Any], module: nn.Module) -> list[tuple
 
 
 def _collapse_equal(value: Any) -> Any:
-    """A number for a tuple of equal ones: layers take both."""
+    """Return the number for a tuple of equal numbers, since layers accept both."""
     value = tuple(value) if isinstance(value, (list, tuple)) else value
     return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 

@@ -1,4 +1,4 @@
-"""Which architecture the tensors of a file belong to, and the tensors called as that architecture calls them today."""
+"""Match the tensors of a file to an architecture and rename them to its current names."""
 
 from __future__ import annotations
 
@@ -16,20 +16,28 @@ from backbones.importing.layer_settings import find_differences, unexpected_clas
 from backbones.importing.torch_files import WeightsFile
 
 PREFIXES = ("module.", "_orig_mod.", "backbone.network.", "backbone.", "model.", "network.", "net.", "encoder.")
-"""What wrappers put before the names of all tensors: DataParallel, torch.compile, this project, and people's own."""
+"""Prefixes that wrappers add to the names of all tensors: DataParallel, torch.compile, this project and users' code."""
 
-WRONG_ARCHITECTURE_HINT = "name the architecture it was made with"
-UNKNOWN_ARCHITECTURE_HINT = "name the architecture it was made with: --architecture ARCH, a name of timm's included"
+WRONG_ARCHITECTURE_HINT = "specify the architecture of the weights"
+UNKNOWN_ARCHITECTURE_HINT = "specify the architecture of the weights: --architecture ARCH, which may be a timm model"
 NETWORK_PREFIX = "backbone.network."
-"""What this project's LightningModule calls its backbone's network; its heads and losses are beside it."""
+"""Prefix of the network in this project's LightningModule, which also contains heads and losses."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """An architecture tried on a file's tensors.
+    """Result of matching an architecture with the tensors of a file.
 
-    state: the tensors, called as the architecture calls them. mismatches: how many of them do not fit; none
-    once it is matched. left_out: names of the file's tensors that are beside the backbone.
+    Attributes
+    ----------
+    spec : ArchitectureSpec
+        The architecture.
+    state : mapping of str to Tensor
+        The tensors with the names of the architecture.
+    mismatches : int
+        Number of tensors that do not fit; 0 in the result of `match_architecture`.
+    left_out : tuple of str
+        Names of tensors of the file that do not belong to the backbone.
     """
 
     spec: ArchitectureSpec
@@ -39,16 +47,34 @@ class Match:
 
     @property
     def columns(self) -> int:
-        """Width of its classifier; 0 where it has none."""
+        """Number of classifier columns; 0 if there is no classifier."""
         return self.spec.classifier_width(self.state)
 
 
-def match_architecture(found: WeightsFile, architecture: str | None, path: Path) -> Match:
-    """The architecture of what was read: the one named, or the first that every tensor fits and every layer agrees.
+def match_architecture(weights: WeightsFile, architecture: str | None, path: Path) -> Match:
+    """Match the tensors of a file to an architecture.
 
-    BackboneError listing the first tensors or settings that are not as expected.
+    Parameters
+    ----------
+    weights : WeightsFile
+        The content of the file.
+    architecture : str or None
+        A catalogue name or a timm model; None for the first known architecture that fits all tensors and, for a
+        pickled network, all layer settings.
+    path : Path
+        The file, for the message of an error.
+
+    Returns
+    -------
+    Match
+        The architecture and the renamed tensors.
+
+    Raises
+    ------
+    BackboneError
+        If the architecture is unknown or does not fit; the message lists the first tensors or settings that differ.
     """
-    state, left_out = strip_prefixes(found.state)
+    state, left_out = strip_prefixes(weights.state)
     if architecture is not None:
         match, shown, hint = (
             _match_converted(architectures.architecture_spec(architectures.canonical_name(architecture)), state),
@@ -56,73 +82,87 @@ def match_architecture(found: WeightsFile, architecture: str | None, path: Path)
             WRONG_ARCHITECTURE_HINT,
         )
     else:
-        match = _search_architectures(found, state)
-        shown, hint = f"{match.spec.name}, nor of anything else known here", UNKNOWN_ARCHITECTURE_HINT
+        match = _search_architectures(weights, state)
+        shown, hint = f"{match.spec.name} or another known architecture", UNKNOWN_ARCHITECTURE_HINT
     check_state_dict(match.state, match.spec.expected_state(match.columns), str(path), shown, hint)
-    _check_layer_settings(found, match.spec, path)
+    _check_layer_settings(weights, match.spec, path)
     return replace(match, left_out=left_out)
 
 
-def _search_architectures(found: WeightsFile, state: Mapping[str, Tensor]) -> Match:
-    """The first architecture that agrees in all, else the first whose tensors fit, else the nearest."""
-    best = _best_match(architectures.likely_architectures(), found, state)
-    if best.mismatches and found.tree is not None:
-        related = architectures.related_architectures(layer.kind for layer in found.tree.layers.values())
-        known = set(architectures.likely_architectures())
-        others = [name for name in related if name not in known]
-        best = min(best, _best_match(others, found, state), key=lambda match: match.mismatches) if others else best
+def _search_architectures(weights: WeightsFile, state: Mapping[str, Tensor]) -> Match:
+    """Return the first architecture that fits in everything, else the first with fitting tensors, else the closest."""
+    best = _best_match(architectures.likely_architectures(), weights, state)
+    if best.mismatches and weights.tree is not None:
+        related = architectures.related_architectures(layer.kind for layer in weights.tree.layers.values())
+        tried = set(architectures.likely_architectures())
+        untried = [name for name in related if name not in tried]
+        best = min(best, _best_match(untried, weights, state), key=lambda match: match.mismatches) if untried else best
     return best
 
 
-def _best_match(names: Sequence[str], found: WeightsFile, state: Mapping[str, Tensor]) -> Match:
+def _best_match(names: Sequence[str], weights: WeightsFile, state: Mapping[str, Tensor]) -> Match:
     matches = []
     for name in names:
         spec = architectures.architecture_spec(name)
-        # timm's conversions are for files known to be of that architecture; our own may be tried on any
+        # timm's conversions expect files of their architecture; those of this project accept any file
         match = _match_unconverted(spec, state) if spec.is_timm else _match_converted(spec, state)
-        if not match.mismatches and (found.tree is None or not find_differences(found.tree, spec.network)):
+        if not match.mismatches and (weights.tree is None or not find_differences(weights.tree, spec.network)):
             return match
         matches.append(match)
     return min(matches, key=lambda match: match.mismatches)
 
 
 def _match_unconverted(spec: ArchitectureSpec, state: Mapping[str, Tensor]) -> Match:
-    named = spec.rename_tensors(state)
-    return Match(spec, named, spec.count_mismatches(named))
+    renamed = spec.rename_tensors(state)
+    return Match(spec, renamed, spec.count_mismatches(renamed))
 
 
 def _match_converted(spec: ArchitectureSpec, state: Mapping[str, Tensor]) -> Match:
-    """By the architecture's own conversion of other names, where that makes the tensors fit."""
+    """Match after the conversion of the architecture if only that makes the tensors fit."""
     match = _match_unconverted(spec, state)
     converted = _match_unconverted(spec, spec.convert_state(state)) if match.mismatches else match
     return match if converted.mismatches else converted
 
 
 def strip_prefixes(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The tensors without what wrappers put before their names, and the names of those that are beside the backbone."""
-    own = {
+    """Remove the prefixes that wrappers add to the names of tensors.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        A state dict.
+
+    Returns
+    -------
+    state : dict of str to Tensor
+        The tensors of the backbone.
+    left_out : tuple of str
+        Names of other tensors, in checkpoints of this project.
+    """
+    network_state = {
         name.removeprefix(NETWORK_PREFIX): tensor for name, tensor in state.items() if name.startswith(NETWORK_PREFIX)
     }
-    if own:
-        return own, tuple(name for name in state if not name.startswith(NETWORK_PREFIX))
+    if network_state:
+        return network_state, tuple(name for name in state if not name.startswith(NETWORK_PREFIX))
     state = dict(state)
     while state and (prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in state)), None)):
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state, ()
 
 
-def _check_layer_settings(found: WeightsFile, spec: ArchitectureSpec, path: Path) -> None:
-    if found.tree is None:
+def _check_layer_settings(weights: WeightsFile, spec: ArchitectureSpec, path: Path) -> None:
+    if weights.tree is None:
         return
-    apart = find_differences(found.tree, spec.network)
-    if apart:
+    differences = find_differences(weights.tree, spec.network)
+    if differences:
         raise BackboneError(
-            f"{path} has the tensors of {spec.name}, but computes otherwise: {'; '.join(apart[:3])}",
-            "name the architecture it was made with: --architecture ARCH",
+            f"{path} has the tensors of {spec.name} but different layer settings: {'; '.join(differences[:3])}",
+            "specify the architecture of the weights: --architecture ARCH",
         )
-    odd = unexpected_classifier_layer(found.tree, spec.classifier)
-    if odd:
+    unexpected = unexpected_classifier_layer(weights.tree, spec.classifier)
+    if unexpected:
         raise BackboneError(
-            f"the classifier of {path} has a {odd} in it, so that its scores are no logits of a linear layer",
-            "save the network without it",
+            f"the classifier of {path} contains a {unexpected} layer, so its scores are not the logits of a linear "
+            "layer",
+            "save the network without that layer",
         )

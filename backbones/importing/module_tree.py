@@ -1,4 +1,4 @@
-"""A pickled tree of layers, read as a description: its tensors by name, and what each layer was set to."""
+"""Description of a pickled network: its tensors by name and the settings of its layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ WRAPPERS = ("torch.nn.parallel.data_parallel.DataParallel", "torch.nn.parallel.d
 
 @dataclass(frozen=True)
 class Layer:
-    """kind: the name of its class; settings: its attributes that are numbers, texts or tuples of them."""
+    """Layer of a pickled network.
+
+    Attributes
+    ----------
+    kind : GlobalName
+        Name of its class.
+    settings : mapping
+        Its public attributes that are numbers, strings or tuples of them.
+    """
 
     kind: GlobalName
     settings: Mapping[str, Any]
@@ -25,25 +33,52 @@ class Layer:
 
 @dataclass(frozen=True)
 class ModuleTree:
-    """layers: by path, "" the whole; tensors: parameters and persistent buffers, called as in a state dict."""
+    """Layers and tensors of a pickled network.
+
+    Attributes
+    ----------
+    layers : mapping of str to Layer
+        Layers by path; "" is the network itself.
+    tensors : mapping of str to Tensor
+        Parameters and persistent buffers, named as in a state dict.
+    """
 
     layers: Mapping[str, Layer]
     tensors: Mapping[str, Tensor]
 
     @property
     def kind(self) -> GlobalName:
+        """Name of the class of the network."""
         return self.layers[""].kind
 
 
 def is_pickled_module(value: Any) -> bool:
+    """Return whether an unpickled value stands for an `nn.Module`."""
     return isinstance(value, PickledObject) and isinstance(value.state, dict) and "_modules" in value.state
 
 
 def build_module_tree(root: PickledObject) -> ModuleTree:
-    """The description of a pickled layer and all within it; what merely wraps another layer is left out."""
+    """Build the description of a pickled network, without DataParallel wrappers.
+
+    Parameters
+    ----------
+    root : PickledObject
+        The network.
+
+    Returns
+    -------
+    ModuleTree
+        Its layers and tensors.
+
+    Raises
+    ------
+    MalformedPickleError
+        If layers are nested too deeply or recursively, or contain something else than layers and tensors.
+    """
     while str(root.cls) in WRAPPERS and is_pickled_module(root.state["_modules"].get("module")):
         root = root.state["_modules"]["module"]
-    layers, tensors = {}, {}
+    layers: dict[str, Layer] = {}
+    tensors: dict[str, Tensor] = {}
     for path, layer in _walk(root):
         layers[path] = Layer(layer.cls, {key: value for key, value in layer.state.items() if _is_setting(key, value)})
         tensors |= {f"{path}.{name}" if path else name: tensor for name, tensor in _named_tensors(layer)}
@@ -51,38 +86,39 @@ def build_module_tree(root: PickledObject) -> ModuleTree:
 
 
 def _walk(root: PickledObject) -> Iterator[tuple[str, PickledObject]]:
-    """Every layer with its path. A layer that several hold is met by each path, as in a state dict."""
-    left, count = [("", root, ())], 0
-    while left:
-        path, layer, above = left.pop()
+    """Yield every layer with its path; a shared layer appears once for each path, as in a state dict."""
+    pending: list[tuple[str, PickledObject, tuple[int, ...]]] = [("", root, ())]
+    count = 0
+    while pending:
+        path, layer, ancestors = pending.pop()
         count += 1
-        if count > MAX_LAYERS or len(above) > MAX_DEPTH or id(layer) in above:
-            raise MalformedPickleError("its layers hold one another without end")
+        if count > MAX_LAYERS or len(ancestors) > MAX_DEPTH or id(layer) in ancestors:
+            raise MalformedPickleError("its layers are nested too deeply or recursively")
         yield path, layer
         for name, child in reversed(list(_get_dict(layer, "_modules").items())):
             if child is None:
                 continue
             if not isinstance(name, str) or not is_pickled_module(child):
-                raise MalformedPickleError(f"something that is no layer within {path or 'the network'}")
-            left.append((f"{path}.{name}" if path else name, child, (*above, id(layer))))
+                raise MalformedPickleError(f"it contains an object that is not a layer in {path or 'the network'}")
+            pending.append((f"{path}.{name}" if path else name, child, (*ancestors, id(layer))))
 
 
 def _named_tensors(layer: PickledObject) -> Iterator[tuple[str, Tensor]]:
-    passing = layer.state.get("_non_persistent_buffers_set", ())
+    non_persistent = layer.state.get("_non_persistent_buffers_set", ())
     for kind in ("_parameters", "_buffers"):
         for name, tensor in _get_dict(layer, kind).items():
-            if tensor is None or (kind == "_buffers" and name in passing):
+            if tensor is None or (kind == "_buffers" and name in non_persistent):
                 continue
             if not isinstance(name, str) or not isinstance(tensor, Tensor):
-                raise MalformedPickleError("a parameter that is no tensor")
+                raise MalformedPickleError("it contains a parameter that is not a tensor")
             yield name, tensor
 
 
 def _get_dict(layer: PickledObject, name: str) -> Mapping[Any, Any]:
-    found = layer.state.get(name, {})
-    if not isinstance(found, dict):
-        raise MalformedPickleError(f"a layer whose {name} is no mapping")
-    return found
+    value = layer.state.get(name, {})
+    if not isinstance(value, dict):
+        raise MalformedPickleError(f"it contains a layer whose {name} is not a dict")
+    return value
 
 
 def _is_setting(key: Any, value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""ONNX emotion models become entries that ONNX Runtime runs."""
+"""Import ONNX models as entries that run through ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -30,18 +30,27 @@ logger = logging.getLogger(__name__)
 SCORE_WORDS = ("score", "logit", "prob", "class", "express", "emotion")
 EMBEDDING_WORDS = ("embed", "feature", "pool", "flatten", "penult", "pre_logits")
 MAX_SCORE_WIDTH = 64
-"""A single wider output is taken for an embedding in what an error says."""
+"""A single output with at most this many columns is assumed to be scores, a wider one an embedding."""
 MAX_PIXELS = 2**26
 
 
 @dataclass(frozen=True)
 class VectorOutput:
-    """An output that is one row of numbers for each picture."""
+    """Output of a graph that is one vector per image.
+
+    Attributes
+    ----------
+    name : str
+        Name of the output.
+    width : int
+        Number of columns.
+    """
 
     name: str
     width: int
 
     def name_contains(self, words: Sequence[str]) -> bool:
+        """Return whether the name contains one of the words, ignoring case."""
         return any(word in self.name.lower() for word in words)
 
     def __str__(self) -> str:
@@ -49,12 +58,32 @@ class VectorOutput:
 
 
 def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str] | None) -> Path:
-    """Make `path` the entry `name` of `checkpoints` and return its folder.
+    """Import an ONNX model as an entry; an identical entry is left unchanged.
 
-    The model takes one float32 input [N, 3, S, S] and gives an embedding and scores for each picture; N may be fixed.
-    classes: names of the score columns; without them the published orders for 7 to 10 columns, else none.
-    BackboneError when the file is broken, not whole, of another kind, lacks one of the two outputs, or when another
-    entry has that name.
+    The model must have one input, float32 [N, 3, S, S] where N may be fixed, and output an embedding and scores for
+    each image.
+
+    Parameters
+    ----------
+    path : Path
+        The ONNX file.
+    name : str
+        Name of the entry.
+    checkpoints : Path
+        The folder of entries.
+    classes : sequence of str or None
+        Names of the score columns; None for the published order for 7 to 10 columns, otherwise none.
+
+    Returns
+    -------
+    Path
+        The folder of the entry.
+
+    Raises
+    ------
+    BackboneError
+        If the file is damaged, incomplete or not an ONNX model, has another input, lacks one of the outputs, or
+        another entry has this name.
     """
     path = Path(path)
     validate_entry_name(name)
@@ -83,9 +112,30 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
 def select_outputs(
     vectors: Sequence[VectorOutput], classes: Sequence[str] | None, path: Path, graph: OnnxGraph
 ) -> tuple[VectorOutput, VectorOutput]:
-    """Which outputs are the embedding and the scores: by their widths, and by their names where widths leave a choice.
+    """Select the embedding and the scores by the widths of the outputs and, if these are ambiguous, by their names.
 
-    BackboneError that says what is missing, or between which outputs the names do not decide.
+    Parameters
+    ----------
+    vectors : sequence of VectorOutput
+        The outputs that are one vector per image.
+    classes : sequence of str or None
+        Names of the score columns, if the user gave them.
+    path : Path
+        The ONNX file, for the message of an error.
+    graph : OnnxGraph
+        Its graph.
+
+    Returns
+    -------
+    embedding : VectorOutput
+        The embedding.
+    scores : VectorOutput
+        The scores.
+
+    Raises
+    ------
+    BackboneError
+        If one of the two is missing or ambiguous.
     """
     shown = ", ".join(map(str, vectors)) or "none"
     widths = {len(classes)} if classes else set(PUBLISHED_ORDERS)
@@ -93,36 +143,36 @@ def select_outputs(
     if not scores and len(vectors) == 1 and vectors[0].width <= MAX_SCORE_WIDTH:
         scores = list(vectors)
     if not scores:
-        wanted = " or ".join(map(str, sorted(widths)))
+        expected = " or ".join(map(str, sorted(widths)))
         raise BackboneError(
-            f"{path} gives no scores: its outputs are {shown}, and none is {wanted} wide",
-            "export it with both outputs, or name the classes of its scores",
+            f"{path} has no output for scores: its outputs are {shown}, and none has {expected} columns",
+            "export it with both outputs, or give the class names of its scores",
         )
-    taken = _select_one(scores, SCORE_WORDS, "scores", shown, path)
-    embeddings = [v for v in vectors if v is not taken and (v.width > taken.width or v.name_contains(EMBEDDING_WORDS))]
+    score = _select_one(scores, SCORE_WORDS, "the scores", shown, path)
+    embeddings = [v for v in vectors if v is not score and (v.width > score.width or v.name_contains(EMBEDDING_WORDS))]
     if not embeddings:
         raise BackboneError(
-            f"{path} gives scores only ({taken}), and a backbone needs the embedding before them too",
-            _export_hint(path, graph.find_classifier_input(taken.name)),
+            f"{path} has an output for scores only ({score}), but a backbone also needs the embedding before them",
+            _export_hint(path, graph.find_classifier_input(score.name)),
         )
-    return _select_one(embeddings, EMBEDDING_WORDS, "the embedding", shown, path), taken
+    return _select_one(embeddings, EMBEDDING_WORDS, "the embedding", shown, path), score
 
 
 def _select_one(
     candidates: Sequence[VectorOutput], words: Sequence[str], what: str, shown: str, path: Path
 ) -> VectorOutput:
     named = [vector for vector in candidates if vector.name_contains(words)]
-    for found in (candidates, named):
-        if len(found) == 1:
-            return found[0]
+    for selected in (candidates, named):
+        if len(selected) == 1:
+            return selected[0]
     raise BackboneError(
-        f"{path} does not say which output is {what}: its outputs are {shown}",
+        f"{path}: cannot determine which output is {what} among {shown}",
         "export it with two outputs, named embedding and scores",
     )
 
 
 def _export_hint(path: Path, tensor: str | None) -> str:
-    """How to get both outputs, from the network or, where the last layer is a linear one, from the file itself."""
+    """Explain how to export both outputs or, if the input of the last linear layer is known, how to add it."""
     export = "export it so that forward() returns both, with output_names=['embedding', 'scores']"
     if tensor is None:
         return export
@@ -131,49 +181,57 @@ def _export_hint(path: Path, tensor: str | None) -> str:
         f'm.graph.output.append(onnx.ValueInfoProto(name={json.dumps(tensor)})); onnx.save(m, "both.onnx")'
     )
     return (
-        f"{export}; or make '{printable(tensor)}', which its last linear layer works on, an output: "
+        f"{export}; or make '{printable(tensor)}', the input of its last linear layer, an output: "
         f"python -c {shlex.quote(code)}"
     )
 
 
 def _read_input_shape(session: InferenceSession, path: Path) -> tuple[int, int | None]:
-    """Width of the square input, and pictures of one run where the graph fixes them."""
+    """Return the size of the square input, and the number of images per run if the graph fixes it."""
     inputs = session.get_inputs()
     if len(inputs) != 1:
-        named = printable(", ".join(given.name for given in inputs))
+        names = printable(", ".join(node.name for node in inputs))
         raise BackboneError(
-            f"{path} takes {len(inputs)} inputs ({named}), not one picture",
-            "export the network that takes face crops alone",
+            f"{path} takes {len(inputs)} inputs ({names}), not one image",
+            "export a network whose only input is a face crop",
         )
-    given, shape = inputs[0], inputs[0].shape
-    shown = printable(f"{given.name}: {given.type} [{', '.join('?' if n is None else str(n) for n in shape)}]")
-    if given.type != "tensor(float)" or len(shape) != 4 or shape[1] != 3:
-        raise BackboneError(f"{path} takes {shown}, not float32 [N, 3, S, S]", "export it for planes of RGB")
+    node, shape = inputs[0], inputs[0].shape
+    shown = printable(f"{node.name}: {node.type} [{', '.join('?' if n is None else str(n) for n in shape)}]")
+    if node.type != "tensor(float)" or len(shape) != 4 or shape[1] != 3:
+        raise BackboneError(
+            f"{path} takes {shown}, not float32 [N, 3, S, S]", "export it for RGB images in channels-first order"
+        )
     height, width = shape[2:]
     if not isinstance(height, int) or not isinstance(width, int):
         raise BackboneError(
-            f"{path} does not say how large its pictures are: it takes {shown}",
-            "fix their size, 224 for example: python -m onnxruntime.tools.make_dynamic_shape_fixed "
-            f"--input_name {shlex.quote(printable(given.name))} --input_shape 1,3,224,224 {shlex.quote(str(path))} "
+            f"{path} does not fix the size of its input: it takes {shown}",
+            "fix the size, for example to 224: python -m onnxruntime.tools.make_dynamic_shape_fixed "
+            f"--input_name {shlex.quote(printable(node.name))} --input_shape 1,3,224,224 {shlex.quote(str(path))} "
             "fixed.onnx",
         )
     if height != width or height < 1:
-        raise BackboneError(f"{path} takes {shown}, and only square pictures are read", "export it for square pictures")
+        raise BackboneError(
+            f"{path} takes {shown}, but only square images are supported", "export it for square images"
+        )
     batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
     if width**2 * (batch or 1) > MAX_PIXELS:
-        raise BackboneError(f"{path} takes {shown} at once, more than {MAX_PIXELS:,} pixels", "export it for fewer")
+        raise BackboneError(
+            f"{path} takes {shown} at once, more than {MAX_PIXELS:,} pixels", "export it for fewer or smaller images"
+        )
     return width, batch
 
 
 def _run_on_noise(
     session: InferenceSession, size: int, batch: int | None, path: Path
 ) -> tuple[int | None, dict[str, np.ndarray]]:
-    """What the graph gives for noise: rows of every output that has one per picture; batch as it works, None any.
+    """Run the graph on noise; return the batch size that works and all outputs that have one vector per image.
 
-    A graph may claim to take any batch and not do it; then it is run picture by picture.
+    The batch size is None if any works. A graph that fails on two images although it declares a dynamic batch size is
+    run one image at a time.
     """
     names = tuple(output.name for output in session.get_outputs() if output.type == "tensor(float)")
-    for count, works in ((batch, batch),) if batch else ((2, None), (1, 1)):
+    attempts: tuple[tuple[int, int | None], ...] = ((batch, batch),) if batch else ((2, None), (1, 1))
+    for count, works in attempts:
         pixels = np.random.default_rng(0).normal(size=(count, 3, size, size)).astype(np.float32)
         try:
             arrays = run_session(session, (session.get_inputs()[0].name, *names), pixels, path) if names else []
@@ -188,12 +246,12 @@ def _run_on_noise(
 
 
 def _is_vector(array: np.ndarray, count: int) -> bool:
-    """[N, D], or [N, D, 1, 1] as a pooled map has it."""
+    """Whether an output has the shape [N, D], or [N, D, 1, 1] as after pooling."""
     return array.ndim >= 2 and len(array) == count and array.size == count * array.shape[1]
 
 
 def _guess_preprocessing(path: Path, size: int) -> Preprocessing:
-    """As HSEmotion's own reader chooses it: by the file's name; ImageNet's but for its MobileFaceNet."""
+    """Guess mean and std from the name of the file as HSEmotion does: ImageNet's, except for its MobileFaceNet."""
     if path.name.startswith("mbf_"):
         return Preprocessing(size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     return Preprocessing(size)
@@ -202,10 +260,10 @@ def _guess_preprocessing(path: Path, size: int) -> Preprocessing:
 def _require_finite(samples: dict[str, np.ndarray], vectors: Sequence[VectorOutput], path: Path) -> None:
     for vector in vectors:
         if not np.isfinite(samples[vector.name]).all():
-            raise BackboneError(f"{path} gives values that are not finite in {vector}", "export it again")
+            raise BackboneError(f"{path} produces non-finite values in {vector}", "export it again")
 
 
-def _summary_lines(  # noqa: PLR0913 - each is a line of the summary
+def _summary_lines(  # noqa: PLR0913 - all are shown in the summary
     network: OnnxNetwork,
     preprocessing: Preprocessing,
     names: Sequence[str],
@@ -215,14 +273,14 @@ def _summary_lines(  # noqa: PLR0913 - each is a line of the summary
     rows: np.ndarray,
 ) -> list[str]:
     size, batch = preprocessing.input_size, network.ports.batch
-    left = "".join(f"; left out: {vector}" for vector in vectors if vector not in (embedding, scores))
-    count = "any number" if batch is None else batch
+    unused = "".join(f"; not used: {vector}" for vector in vectors if vector not in (embedding, scores))
+    count = "any batch size" if batch is None else f"batch size {batch}"
     lines = [
-        f"input {printable(network.ports.input)}: {size} x {size} RGB, {count} a run",
-        f"embedding: {embedding}; scores: {scores}: {', '.join(names) or 'no names'}{left}",
-        f"pixels: 0..{preprocessing.value_range:g}, mean {preprocessing.mean}, std {preprocessing.std}; an ONNX "
-        "file does not say them: change `preprocessing` in card.json if it was trained on others",
+        f"input {printable(network.ports.input)}: {size} x {size} RGB, {count}",
+        f"embedding: {embedding}; scores: {scores}: {', '.join(names) or 'unnamed'}{unused}",
+        f"assumed preprocessing: values 0 to {preprocessing.value_range:g}, mean {preprocessing.mean}, std "
+        f"{preprocessing.std}; ONNX files do not contain it, so correct `preprocessing` in card.json if it is wrong",
     ]
     if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-4):
-        lines.append("its scores are probabilities, not logits; they are kept as they are")
+        lines.append("the scores are probabilities, not logits; they are used unchanged")
     return lines

@@ -1,4 +1,4 @@
-"""Files that torch.save wrote, read without running what they hold: networks, state dicts, Lightning checkpoints."""
+"""Read networks, state dicts and Lightning checkpoints written by torch.save without executing code in them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,24 @@ from backbones.importing.torch_pickle import load_pickle
 
 STATE_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
 FRAMELIGHT_KEY = "framelight"
-"""Where this project's Lightning checkpoints keep what is theirs: `fitted`, with the state of the best epoch, and
-`backbone`, which says what it is."""
+"""Key of this project's data in Lightning checkpoints: `fitted` with the state of the best epoch, and `backbone` with
+the metadata of the backbone."""
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """What a file holds.
+    """Content of a weights file.
 
-    kind: `module` (a whole pickled network), `state` (a state dict) or `lightning` (a checkpoint of its Trainer).
-    state: its tensors by name; of a checkpoint of this project those of its best epoch so far. tree: the layers of a
-    pickled network.
-    about: `architecture`, `classes` and `preprocessing` where a checkpoint of this project says them, else empty.
+    Attributes
+    ----------
+    kind : str
+        `module` (a pickled network), `state` (a state dict) or `lightning` (a checkpoint of a Lightning Trainer).
+    state : mapping of str to Tensor
+        The tensors by name; for a checkpoint of this project, those of the best epoch so far.
+    tree : ModuleTree or None
+        The layers of a pickled network.
+    about : mapping or None
+        `architecture`, `classes` and `preprocessing`, if they are given in a checkpoint of this project.
     """
 
     kind: str
@@ -39,30 +45,43 @@ class WeightsFile:
 
 
 def read_torch_file(path: Path) -> WeightsFile:
-    """Read a file of torch.save (zip archives and the older format).
+    """Read a file written by torch.save (zip archive or legacy format) without executing code in it.
 
-    Nothing of it is executed. BackboneError for a file that holds anything but weights, naming what; for one that is
-    truncated or damaged; and for one that holds no network.
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    WeightsFile
+        Its content; the tensors are contiguous copies.
+
+    Raises
+    ------
+    BackboneError
+        If the file contains more than weights, is truncated or damaged, or contains no network.
     """
     path = Path(path)
     try:
-        kind, found, about = _find_network(load_pickle(path))
-        tree = build_module_tree(found) if kind == "module" else None
-        # copies: tensors of a file may be views of one another, and may carry attributes
+        kind, network, about = _find_network(load_pickle(path))
+        tree = build_module_tree(network) if kind == "module" else None
+        # tensors in a file may be views of each other and may have attributes
         state = {
             name: Tensor.detach(tensor).clone(memory_format=torch.contiguous_format)
-            for name, tensor in (tree.tensors if tree else found).items()
+            for name, tensor in (tree.tensors if tree else network).items()
         }
         return WeightsFile(kind, state, tree, about)
     except ForbiddenGlobalsError as error:
         raise BackboneError(
-            f"{path} is refused: it contains {_join_names(error.names)}, which weights have no need of; "
-            "nothing of it was run",
-            "if you trust its origin, save its state dict there: torch.save(model.state_dict(), FILE)",
+            f"{path} is rejected because it contains {_join_names(error.names)}, which does not belong in a weights "
+            "file; no code in it was executed",
+            "if you trust the file, load it where it was written and save only the weights: "
+            "torch.save(model.state_dict(), FILE)",
         ) from error
     except MalformedPickleError as error:
         raise BackboneError(
-            f"{path} cannot be read as a file of torch.save: {printable(str(error))}", error.hint
+            f"{path} cannot be read as a torch.save file: {printable(str(error))}", error.hint
         ) from error
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -74,35 +93,35 @@ def _join_names(names: list[str]) -> str:
 
 
 def _find_network(value: Any) -> tuple[str, Any, Mapping[str, Any]]:
-    """What a file's value is, and the network or the state dict in it."""
+    """Return the kind of a file, the network or state dict in it, and its metadata."""
     if is_pickled_module(value):
         return "module", value, {}
     if not isinstance(value, dict):
-        raise MalformedPickleError("it holds no network and no state dict")
+        raise MalformedPickleError("it contains no network and no state dict")
     if _is_state_dict(value):
         return "state", value, {}
     for key in STATE_KEYS:
-        found = value.get(key)
-        if is_pickled_module(found):
-            return "module", found, {}
-        if isinstance(found, dict) and _is_state_dict(found):
+        candidate = value.get(key)
+        if is_pickled_module(candidate):
+            return "module", candidate, {}
+        if isinstance(candidate, dict) and _is_state_dict(candidate):
             kind = "lightning" if "pytorch-lightning_version" in value else "state"
-            return kind, *_best_state(value.get(FRAMELIGHT_KEY), found)
+            return kind, *_best_state(value.get(FRAMELIGHT_KEY), candidate)
     keys = ", ".join(printable(key, 50) for key in list(value)[:5] if isinstance(key, str))
-    raise MalformedPickleError(f"it holds no network and no state dict, but {keys or 'something else'}")
+    raise MalformedPickleError(f"it contains no network and no state dict, but {keys or 'something else'}")
 
 
-def _best_state(kept: Any, last: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The best state and what is said of the backbone, where this project wrote the checkpoint."""
-    parts = kept if isinstance(kept, dict) else {}
+def _best_state(project_data: Any, last_state: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the state of the best epoch and the metadata, if this project wrote the checkpoint."""
+    parts = project_data if isinstance(project_data, dict) else {}
     fitted, about = parts.get("fitted"), parts.get("backbone")
-    best = fitted.get("state") if isinstance(fitted, dict) else None
-    said = about if isinstance(about, dict) and all(map(_is_jsonable, about.values())) else {}
-    return (best if isinstance(best, dict) and _is_state_dict(best) else last), said
+    best_state = fitted.get("state") if isinstance(fitted, dict) else None
+    metadata = about if isinstance(about, dict) and all(map(_is_jsonable, about.values())) else {}
+    return (best_state if isinstance(best_state, dict) and _is_state_dict(best_state) else last_state), metadata
 
 
 def _is_jsonable(value: Any, depth: int = 2) -> bool:
-    """Whether it is a text, a number, or few levels of them: what is nested without end cannot be written out."""
+    """Whether a value is a string, a number, or a collection of them that is at most `depth` levels deep."""
     if isinstance(value, (dict, list, tuple)):
         return depth > 0 and all(
             _is_jsonable(part, depth - 1) for part in (value.values() if isinstance(value, dict) else value)

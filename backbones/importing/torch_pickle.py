@@ -1,4 +1,4 @@
-"""Load files of torch.save with `torch.load(weights_only=True)`; classes of layers become stubs without methods."""
+"""Load torch.save files with `torch.load(weights_only=True)`, with method-free stubs in place of layer classes."""
 
 from __future__ import annotations
 
@@ -28,30 +28,54 @@ PLAIN_CLASSES = {
 
 
 class PickledObject:
-    """An object of a file: the name of its class, and its attributes as they were pickled."""
+    """Stub for a pickled object.
+
+    Attributes
+    ----------
+    cls : GlobalName
+        Name of its class.
+    state : object
+        Its attributes as they were pickled.
+    """
 
     cls: GlobalName
     state: Any = None
 
     def __new__(cls, *_: Any) -> PickledObject:
+        """Create a stub, ignoring all arguments."""
         return object.__new__(cls)
 
     def __init__(self, *_: Any) -> None:
-        """Arguments are of no use to a stub."""
+        """Ignore all arguments."""
 
     def __setstate__(self, state: Any) -> None:
+        """Store the pickled attributes."""
         self.state = state
 
 
 def load_pickle(path: Path) -> Any:
-    """Return the value that torch.save wrote to a file, with `PickledObject` for everything but tensors and plain data.
+    """Load a file written by torch.save.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    object
+        The value, with `PickledObject` in place of everything but tensors and plain data.
 
     Raises
     ------
-    ForbiddenGlobalsError, MalformedPickleError
-        The file holds anything but weights, is damaged, or is a whole module in the format from before torch 1.6.
+    ForbiddenGlobalsError
+        If the file contains more than weights.
+    MalformedPickleError
+        If the file is damaged, or is a whole module in the format used before torch 1.6.
+    OSError
+        If the file cannot be read.
     """
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         head = file.read(len(ZIP_MAGIC))
         if not head:
             raise MalformedPickleError("it is empty")
@@ -59,19 +83,19 @@ def load_pickle(path: Path) -> Any:
         scan = _scan_archive(file) if head == ZIP_MAGIC else _scan_legacy(file)
         if scan.has_sources:
             raise MalformedPickleError(
-                "it is a whole module in the format from before torch 1.6",
+                "it is a whole module in the format used before torch 1.6",
                 "load it with the versions that wrote it and save its state dict: torch.save(model.state_dict(), FILE)",
             )
         file.seek(0)
         try:
             with torch.serialization.safe_globals(_make_stubs(scan.names)):
                 return torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch's loader raises what its parts raise
-            raise MalformedPickleError("it is broken off or damaged") from error
+        except Exception as error:  # damaged files raise many types of exceptions
+            raise MalformedPickleError("it is truncated or damaged") from error
 
 
 def _make_stubs(names: Iterable[GlobalName]) -> list[Any]:
-    """What the globals of a file stand for, as pairs for `torch.serialization.safe_globals`."""
+    """Return the replacements of globals as pairs for `torch.serialization.safe_globals`."""
     plain = [(PLAIN_CLASSES[str(name)], str(name)) for name in names if str(name) in PLAIN_CLASSES]
     return plain + [
         (type(name.name, (PickledObject,), {"cls": name}), str(name))
@@ -86,13 +110,13 @@ def _scan_archive(file: IO[bytes]) -> PickleScan:
             sizes = _check_entries(archive)
             pickles = [name for name in sizes if name.endswith("/data.pkl") and name.count("/") == 1]
             if len(pickles) != 1:
-                raise MalformedPickleError("its archive holds no data.pkl: torch.save did not write it")
+                raise MalformedPickleError("its archive contains no data.pkl, so it was not written by torch.save")
             scan = PickleScan(io.BytesIO(archive.read(pickles[0])))
             damaged = archive.testzip()
     except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
-        # what zipfile says of a file whose end is absent is that it is no archive
-        what = "broken off" if "not a zip file" in str(error) else f"damaged ({error})"
-        raise MalformedPickleError(f"its archive is {what}") from error
+        # zipfile reports a truncated archive as "not a zip file"
+        defect = "truncated" if "not a zip file" in str(error) else f"damaged ({error})"
+        raise MalformedPickleError(f"its archive is {defect}") from error
     if damaged is not None:
         raise MalformedPickleError(f"its archive is damaged (Bad CRC-32 for {damaged})")
     for storage in scan.storages.values():
@@ -101,38 +125,39 @@ def _scan_archive(file: IO[bytes]) -> PickleScan:
 
 
 def _check_entries(archive: zipfile.ZipFile) -> dict[str, int]:
-    """Sizes by name: entries stored as they are, each once, and no larger together than the file."""
+    """Check that entries are uncompressed, unique and not larger than the file; return their sizes by name."""
     entries = archive.infolist()
     if any(entry.filename.endswith("/constants.pkl") for entry in entries):
         raise MalformedPickleError(
-            "it is a TorchScript program, of which the layers cannot be told; save the state dict instead"
+            "it is a TorchScript program, whose layers cannot be read; save the state dict instead"
         )
     packed = next((e for e in entries if e.compress_type != zipfile.ZIP_STORED or e.file_size != e.compress_size), None)
     if packed is not None:
         raise MalformedPickleError(f"{printable(packed.filename)} is compressed, which torch.save never does")
+    assert archive.fp is not None  # the archive is open
     archive.fp.seek(0, io.SEEK_END)
-    names = {entry.filename.lower() for entry in entries}  # torch's reader does not tell cases apart
+    names = {entry.filename.lower() for entry in entries}  # torch's reader ignores case
     if len(names) != len(entries) or sum(entry.file_size for entry in entries) > archive.fp.tell():
         raise MalformedPickleError("entries of its archive overlap")
     return {entry.filename: entry.file_size for entry in entries}
 
 
 def _check_size(storage: Storage, size: int | None) -> None:
-    """Torch before it checked this itself read as many bytes as the pickle claims."""
+    """Check the size of a storage; older versions of torch read as many bytes as the pickle claims."""
     if size is None:
-        raise MalformedPickleError(f"the numbers of storage {storage.key} are absent")
+        raise MalformedPickleError(f"the data of storage {storage.key} is missing")
     if size != storage.nbytes:
-        raise MalformedPickleError(f"one of its storages holds {size} bytes for {storage.numel} numbers")
+        raise MalformedPickleError(f"one of its storages has {size} bytes for {storage.numel} elements")
 
 
 def _scan_legacy(file: IO[bytes]) -> PickleScan:
-    """Five pickles (a magic number, a version, the writer's machine, the value, the storages' keys), then numbers."""
+    """Scan a file of the legacy format: five pickles (magic number, version, machine, value, keys), then the data."""
     if PickleScan(file).value != LEGACY_MAGIC or PickleScan(file).value != LEGACY_PROTOCOL:
-        raise MalformedPickleError("torch.save did not write it")
+        raise MalformedPickleError("it was not written by torch.save")
     PickleScan(file)
     scan = PickleScan(file)
     PickleScan(file)
     start = file.tell()
     if start + sum(8 + storage.nbytes for storage in scan.storages.values()) > file.seek(0, io.SEEK_END):
-        raise MalformedPickleError("it is broken off")
+        raise MalformedPickleError("it is truncated")
     return scan

@@ -1,7 +1,7 @@
-"""Weights of VGG-16 faces in the two layouts that circulate: `vgg_face_dag` and torchvision's VGG-16.
+"""Read weights of VGG-16 face networks in the layouts `vgg_face_dag` and torchvision's VGG-16.
 
-`vgg_face_dag` (Albanie's conversion of the published model) calls its layers `conv1_1` to `conv5_3`, `fc6` to `fc8`.
-torchvision numbers them inside `features` and `classifier`, counting activations, pooling and dropout too.
+`vgg_face_dag` (Albanie's conversion of the published model) names its layers `conv1_1` to `conv5_3` and `fc6` to `fc8`.
+torchvision numbers them in `features` and `classifier`, including activations, pooling and dropout.
 """
 
 from __future__ import annotations
@@ -24,48 +24,62 @@ logger = logging.getLogger(__name__)
 
 DENSE_LAYERS = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
 LAYOUT_HINT = (
-    "layouts that are read: vgg_face_dag (conv1_1.weight ... fc8.bias) and torchvision's vgg16 "
+    "supported layouts: vgg_face_dag (conv1_1.weight ... fc8.bias) and torchvision's vgg16 "
     "(features.0.weight ... classifier.6.bias)"
 )
 
 
 def is_vggface(state: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict is meant as a VGG-16 of either layout, complete or not."""
+    """Return whether a state dict, possibly incomplete, has one of the two layouts of VGG-16."""
     names = set(state)
     return _is_dag_layout(names) or {"features.0.weight", "classifier.0.weight"} <= names
 
 
 def build_vggface(state: Mapping[str, Tensor], path: Path, classes: Sequence[str] | None = None) -> Backbone:
-    """The VGGFace backbone of a state dict read from `path`, in eval mode; its tensors are used, not copied.
+    """Build the VGGFace backbone of a state dict.
 
-    The embedding is fc7 after its ReLU. The classifier is as wide as the file's; its columns are unnamed identities
-    unless `classes` names them all. BackboneError lists the first tensors that are missing, surplus or misshapen.
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        The state dict, whose tensors are used without copying if they are float32.
+    path : Path
+        The file that it was read from.
+    classes : sequence of str, optional
+        Names of the score columns; by default they are unnamed identities.
+
+    Returns
+    -------
+    Backbone
+        The backbone, in eval mode.
+
+    Raises
+    ------
+    BackboneError
+        If tensors are missing, unexpected or of another shape, or the number of names does not fit.
     """
     path = Path(path)
     layers = _layer_names(set(state))
-    ours = _expected_state(state, layers)
-    theirs = {f"{layers[layer]}.{kind}": tensor for (layer, kind), tensor in _split_parameter_names(ours)}
-    check_state_dict(state, theirs, str(path), "a VGG-16 face network", LAYOUT_HINT)
-    names = resolve_score_labels(len(ours["fc8.bias"]), classes, path) if classes else ()
+    expected = _expected_state(state, layers)
+    width = len(expected["fc8.bias"])
+    file_names = {name: f"{layers[layer]}.{kind}" for name, layer, kind in map(_split_parameter_name, expected)}
+    expected_in_file = {file_names[name]: tensor for name, tensor in expected.items()}
+    check_state_dict(state, expected_in_file, str(path), "a VGG-16 face network", LAYOUT_HINT)
+    names = resolve_score_labels(width, classes, path) if classes else ()
     with torch.device("meta"):
-        network = VGGFace(len(ours["fc8.bias"]))
-    named = {
-        f"{layer}.{kind}": state[f"{layers[layer]}.{kind}"].to(torch.float32)
-        for (layer, kind), _ in _split_parameter_names(ours)
-    }
-    network.load_state_dict(named, assign=True)
-    spec = replace(VGGFACE, score_width=len(ours["fc8.bias"]))
+        network = VGGFace(width)
+    network.load_state_dict({name: state[file_names[name]].to(torch.float32) for name in expected}, assign=True)
+    spec = replace(VGGFACE, score_width=width)
     return Backbone(network, spec, f"file {path.name}", f"vggface@{path}", "vggface", names).eval()
 
 
 def log_assumed_pixels(state: Mapping[str, Tensor]) -> None:
-    """Log where the layout alone decides the pixels: torchvision's own ImageNet weights have the same tensors."""
+    """Log the assumed preprocessing for torchvision's layout, which torchvision's ImageNet weights have as well."""
     if not _is_dag_layout(set(state)):
-        given = VGGFACE.preprocessing
+        preprocessing = VGGFACE.preprocessing
         logger.info(
-            f"taken for VGGFace by torchvision's layout alone: pixels 0..{given.value_range:g} minus "
-            f"{given.mean}; torchvision's own ImageNet weights want other pixels, and are the backbone "
-            "timm:vgg16@tv_in1k"
+            f"assumed to be VGGFace because of torchvision's VGG-16 layout: values 0 to {preprocessing.value_range:g} "
+            f"minus {preprocessing.mean}; torchvision's ImageNet weights need another preprocessing, use the backbone "
+            "timm:vgg16@tv_in1k for them"
         )
 
 
@@ -74,13 +88,14 @@ def _is_dag_layout(names: set[str]) -> bool:
 
 
 def _layer_names(names: set[str]) -> dict[str, str]:
-    """Our layer names -> the file's, in order."""
+    """Map the layer names of `VGGFace` to those of the file, in order."""
     convolutions = [
         f"conv{block}_{index}" for block, (_, count) in enumerate(WIDTHS, start=1) for index in range(1, count + 1)
     ]
     if _is_dag_layout(names):
         return {name: name for name in [*convolutions, *DENSE_LAYERS]}
-    numbers, number = [], 0
+    numbers: list[int] = []
+    number = 0
     for _, count in WIDTHS:
         numbers += range(number, number + 2 * count, 2)
         number += 2 * count + 1
@@ -88,12 +103,13 @@ def _layer_names(names: set[str]) -> dict[str, str]:
 
 
 def _expected_state(state: Mapping[str, Tensor], layers: Mapping[str, str]) -> dict[str, Tensor]:
-    """Shapes of our tensors, with as many classes as the file's last bias has (2622 where it has none)."""
+    """Return the tensors of `VGGFace` without values, with as many classes as the file has (2622 if unknown)."""
     bias = state.get(f"{layers['fc8']}.bias")
     count = len(bias) if bias is not None and bias.ndim == 1 and len(bias) else VGGFACE.classes
     with torch.device("meta"):
         return dict(VGGFace(count).state_dict())
 
 
-def _split_parameter_names(state: Mapping[str, Tensor]) -> list[tuple[tuple[str, str], Tensor]]:
-    return [(tuple(name.rsplit(".", 1)), tensor) for name, tensor in state.items()]
+def _split_parameter_name(name: str) -> tuple[str, str, str]:
+    layer, _, kind = name.rpartition(".")
+    return name, layer, kind

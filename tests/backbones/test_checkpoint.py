@@ -11,6 +11,7 @@ import backbones
 from backbones import BackboneError
 from backbones.atomic_files import atomic_write_dir
 from backbones.errors import WriteError
+from harness.utils.files import remove_stale_temp_files
 
 CLASSES = ("Neutral", "Anger", "Other")
 
@@ -105,7 +106,7 @@ def test_pixels_that_a_card_cannot_mean_are_said_with_the_file(saved, change):
     card = card_of(path.parent)
     path.write_text(json.dumps({**card, "preprocessing": {**card["preprocessing"], **change}}))
     for look in (backbones.get_info, backbones.load):
-        with pytest.raises(BackboneError, match=f"{path}: .*correct it there"):
+        with pytest.raises(BackboneError, match=f"{path}: .*correct the file"):
             look("mine-0123", checkpoints)
 
 
@@ -155,7 +156,7 @@ def test_replacing_where_names_cannot_be_exchanged(saved, monkeypatch, broken):
     monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda one, other: False)
 
     def failing(source, target):
-        if source.name.endswith(".aside") and target == path:
+        if not source.name.endswith(".old.aside") and target == path:
             raise OSError("the disk went away")
         rename(source, target)
 
@@ -172,13 +173,38 @@ def test_replacing_where_names_cannot_be_exchanged(saved, monkeypatch, broken):
     assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
 
 
+def test_a_folder_that_a_killed_process_had_moved_away_is_cleaned_up(saved, monkeypatch):
+    """Where names cannot be exchanged, a kill between the two renames leaves the old folder under a temporary name."""
+    checkpoints, _ = saved
+    path, rename = checkpoints / "mine-0123", os.rename
+    os.utime(path, (0, 0))
+    monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda first, second: False)
+
+    def killed(source, target):
+        if target == path:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("os.rename", killed)
+        with atomic_write_dir(path):
+            pass
+    (leftover,) = checkpoints.iterdir()
+    assert leftover.name.startswith(".mine-0123.") and leftover.name.endswith(".aside")
+    remove_stale_temp_files(checkpoints)
+    assert leftover.exists(), "a process that is running may be about to restore it"
+    os.utime(leftover, (0, 0))
+    remove_stale_temp_files(checkpoints)
+    assert not list(checkpoints.iterdir())
+
+
 def test_an_altered_file_is_refused(saved):
     checkpoints, _ = saved
     path = checkpoints / "mine-0123" / "model.safetensors"
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
     path.write_bytes(data)
-    with pytest.raises(BackboneError, match="was altered"):
+    with pytest.raises(BackboneError, match="was modified"):
         backbones.load("mine", checkpoints)
     path.write_bytes(data[:100])
     with pytest.raises(BackboneError, match="cannot be read"):

@@ -103,7 +103,7 @@ def test_what_was_taken_for_what_is_said(both, tmp_path, logged):
 
 
 def test_scores_only_is_said_with_what_to_do_and_that_works(scores_only, network, tmp_path):
-    with pytest.raises(BackboneError, match=r"gives scores only \(output \[8\]\)") as error:
+    with pytest.raises(BackboneError, match=r"an output for scores only \(output \[8\]\)") as error:
         import_onnx(scores_only, "mine", tmp_path, None)
     command = error.value.hint[error.value.hint.index("python -c") :]
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
@@ -115,7 +115,7 @@ def test_scores_only_is_said_with_what_to_do_and_that_works(scores_only, network
 
 def test_a_model_whose_tensors_lie_elsewhere_is_refused_with_what_to_do(program, network, tmp_path):
     program.save(tmp_path / "split.onnx", external_data=True)
-    with pytest.raises(BackboneError, match="tensors of it lie in split.onnx.data") as error:
+    with pytest.raises(BackboneError, match="tensors are stored in split.onnx.data") as error:
         import_onnx(tmp_path / "split.onnx", "mine", tmp_path / "entries", None)
     command = error.value.hint[error.value.hint.index("python -c") :]
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
@@ -128,7 +128,7 @@ def test_a_size_that_is_not_fixed_is_asked_for_and_the_answer_works(both, networ
     for axis, name in ((2, "height"), (3, "width")):
         model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
     onnx.save(model, tmp_path / "any.onnx")
-    with pytest.raises(BackboneError, match="does not say how large its pictures are.*height, width") as error:
+    with pytest.raises(BackboneError, match="does not fix the size of its input.*height, width") as error:
         import_onnx(tmp_path / "any.onnx", "mine", tmp_path / "entries", None)
     command = error.value.hint[error.value.hint.index("python -m") :].replace("224", str(SIZE))
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True, capture_output=True)
@@ -176,7 +176,7 @@ def test_an_altered_or_absent_model_is_refused(entries):
     path = entries / "mine" / "model.onnx"
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    with pytest.raises(BackboneError, match="was altered"):
+    with pytest.raises(BackboneError, match="was modified"):
         backbones.load("mine", entries)
     path.unlink()
     with pytest.raises(BackboneError, match="no weights at"):
@@ -185,10 +185,7 @@ def test_an_altered_or_absent_model_is_refused(entries):
 
 @pytest.mark.parametrize(
     "changes, message",
-    [
-        ({"engine": "tensorrt"}, "run by 'tensorrt'.*upgrade"),
-        ({"ports": {"input": "x"}}, "does not say which outputs to take"),
-    ],
+    [({"engine": "tensorrt"}, "engine 'tensorrt'.*upgrade"), ({"ports": {"input": "x"}}, "does not name the outputs")],
 )
 def test_a_card_that_is_not_understood(entries, changes, message):
     path = entries / "mine" / "card.json"
@@ -202,7 +199,7 @@ def test_the_same_weights_again_are_no_error_others_are(both, entries, tmp_path)
     assert import_onnx(both, "mine", entries, None) == entries / "mine"
     assert (entries / "mine" / "card.json").stat().st_mtime_ns == before
     other = pooled(tmp_path / "other.onnx", {"embedding": 20, "scores": 8})
-    with pytest.raises(BackboneError, match="there is a backbone 'mine'"):
+    with pytest.raises(BackboneError, match="backbone 'mine' already exists"):
         import_onnx(other, "mine", entries, None)
     assert [path.name for path in entries.iterdir()] == ["mine"]
 

@@ -70,21 +70,25 @@ def test_classes_that_were_named(tmp_path):
     path = pooled(tmp_path / "m.onnx", {"scores": 3, "embedding": 32, "other": 8})
     assert taken(path, ("bored", "awake", "gone"))[0]["classes"] == ["bored", "awake", "gone"]
     card, said = taken(pooled(tmp_path / "unnamed" / "m.onnx", {"scores": 3, "embedding": 32}))
-    assert card["classes"] == [] and card["score_width"] == 3 and "no names" in said
+    assert card["classes"] == [] and card["score_width"] == 3 and "unnamed" in said
 
 
 @pytest.mark.parametrize(
     "outputs, classes, message",
     [
-        ({"scores": 8, "embedding": 32}, ("a", "b"), "8 columns, and 2 classes were named"),
+        ({"scores": 8, "embedding": 32}, ("a", "b"), "8 columns, but 2 class names were given"),
         (
             {"one": 8, "two": 8, "embedding": 32},
             None,
-            r"which output is scores.*one \[8\], two \[8\], embedding \[32\]",
+            r"which output is the scores among one \[8\], two \[8\], embedding \[32\]",
         ),
         ({"scores": 8, "one": 32, "two": 64}, None, "which output is the embedding"),
-        ({"output": 8}, None, r"scores only \(output \[8\]\).*output_names=.*make 'mean', which its last linear layer"),
-        ({"features": 1280}, None, r"gives no scores: its outputs are features \[1280\], and none is 7 or 8"),
+        (
+            {"output": 8},
+            None,
+            r"scores only \(output \[8\]\).*output_names=.*make 'mean', the input of its last linear layer",
+        ),
+        ({"features": 1280}, None, r"no output for scores: its outputs are features \[1280\], and none has 7 or 8"),
     ],
 )
 def test_outputs_that_are_unclear_or_missing(tmp_path, outputs, classes, message):
@@ -97,7 +101,7 @@ def test_outputs_that_are_unclear_or_missing(tmp_path, outputs, classes, message
         ("float[N,8,8,3] x", "takes x: tensor(float) [N, 8, 8, 3], not float32 [N, 3, S, S]"),
         ("float16[N,3,8,8] x", "not float32"),
         ("float[3,8] x", "not float32"),
-        ("float[N,3,8,9] x", "only square pictures"),
+        ("float[N,3,8,9] x", "only square images"),
         ("float[N,3,H,W] x", "--input_name x --input_shape 1,3,224,224"),
         ("float[N,3,8,8] x, float[N] y", "takes 2 inputs (x, y)"),
         ("float[60000,3,200,200] x", "more than 67,108,864 pixels"),
@@ -152,7 +156,7 @@ def test_values_that_are_not_finite(tmp_path):
         "flat = Flatten (x) embedding = Log (flat) sizes = Constant <value = int64[2] {8, 184}> ()"
         "scores, rest = Split <axis = 1> (flat, sizes) }",
     )
-    assert "not finite in embedding [192]" in refusal(path)
+    assert "non-finite values in embedding [192]" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +225,7 @@ def test_no_other_file_is_opened_wherever_the_graph_names_it(tmp_path, where):
     else:
         model.functions.append(onnx.FunctionProto(name="f", node=[constant]))
     onnx.save(model, tmp_path / "m.onnx")
-    assert "tensors of it lie in /etc/hostname" in refusal(tmp_path / "m.onnx")
+    assert "tensors are stored in /etc/hostname" in refusal(tmp_path / "m.onnx")
 
 
 def test_no_field_is_hidden_behind_a_number_of_more_than_32_bits(tmp_path):
@@ -233,7 +237,7 @@ def test_no_field_is_hidden_behind_a_number_of_more_than_32_bits(tmp_path):
     field = bytes([len(graph)]) + graph
     assert onnx.ModelProto.FromString(plain + field).graph.initializer[0].external_data
     path.write_bytes(path.read_bytes() + wide + field)
-    assert "is not a whole ONNX file" in refusal(path)
+    assert "is not a complete ONNX file" in refusal(path)
 
 
 HOSTILE = [

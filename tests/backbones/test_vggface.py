@@ -95,7 +95,7 @@ def test_a_file_is_read_by_reference(original, file):
 
 def test_classes_name_the_columns():
     assert build_vggface(flat(3), "a.pth", ("anna", "berta", "carla")).score_labels == ("anna", "berta", "carla")
-    with pytest.raises(BackboneError, match="a.pth has a classifier of 2622 columns, and 2 classes were named"):
+    with pytest.raises(BackboneError, match="a.pth has a classifier with 2622 columns, but 2 class names were given"):
         build_vggface(flat(), "a.pth", ("anna", "berta"))
 
 
@@ -129,7 +129,7 @@ def test_what_does_not_fit_is_named_as_the_file_names_it(layout, changes, wrong)
     assert is_vggface(state)
     with pytest.raises(BackboneError) as error:
         build_vggface(state, "faces.pth")
-    assert f"faces.pth does not hold the weights of a VGG-16 face network: {len(wrong)} tensor" in str(error.value)
+    assert f"faces.pth does not contain the weights of a VGG-16 face network: {len(wrong)} tensor" in str(error.value)
     for name, how in wrong.items():
         layer, _, kind = name.rpartition(".")
         assert f"{name if layout is not dag else f'{DAG[layer]}.{kind}'}: {how}" in str(error.value)
@@ -143,7 +143,7 @@ def test_surplus_tensors_and_other_depths_are_named():
 
         state = vgg11().state_dict()
     assert is_vggface(state)
-    with pytest.raises(BackboneError, match=r"vgg11.pth does not.*features.2.weight: absent.*layouts that are read"):
+    with pytest.raises(BackboneError, match=r"vgg11.pth does not.*features.2.weight: absent.*supported layouts"):
         build_vggface(state, "vgg11.pth")
 
 
@@ -156,7 +156,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(BackboneError, match="none.pth"):
         backbones.load(f"vggface@{tmp_path / 'none.pth'}")
     torch.save({"fc6.weight": torch.arange(4.0), "fc6.bias": torch.zeros(1)}, tmp_path / "w.pth")
-    with pytest.raises(BackboneError, match=r"w.pth does not hold .* VGG-16 face network.*conv1_1.weight: absent"):
+    with pytest.raises(BackboneError, match=r"w.pth does not contain .* VGG-16 face network.*conv1_1.weight: absent"):
         backbones.load(f"vggface@{tmp_path / 'w.pth'}")
     with pytest.raises(BackboneError, match="tiny_resnet is read from checkpoint folders"):
         backbones.load(f"tiny_resnet@{tmp_path / 'w.pth'}")

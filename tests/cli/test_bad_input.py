@@ -50,7 +50,7 @@ def test_unknown_backbone(capsys, recipe_file, small_set, tmp_path):
 def test_weights_that_cannot_be_fetched(capsys, recipe_file, small_set, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     message = said(capsys, *run(recipe_file, small_set, tmp_path), "--set", "backbones=mobilenet_v4_small")
-    assert "@random" in message and "cannot be fetched" in message
+    assert "@random" in message and "cannot be downloaded" in message
 
 
 def test_weights_of_an_unknown_name(capsys, recipe_file, small_set, tmp_path):

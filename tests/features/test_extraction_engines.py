@@ -125,7 +125,7 @@ def test_reduced_precision_is_another_entry_with_its_difference(crops, tiny, pla
     "how, message",
     [
         ({"name": "onnxruntim"}, "unknown engine 'onnxruntim'; did you mean onnx"),
-        ({"name": "onnxruntime", "compute": "bf16"}, "does not compute in bf16; use"),
+        ({"name": "onnxruntime", "compute": "bf16"}, "does not support bf16; use"),
         ({"compute": "bf61"}, "unknown precision 'bf61'"),
     ],
 )

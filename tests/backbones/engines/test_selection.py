@@ -43,8 +43,8 @@ def test_an_unknown_engine_is_named(backbone, tmp_path):
     "name, precision, message",
     [
         ("torch", "bf17", r"unknown precision 'bf17'; did you mean bf16"),
-        ("onnxruntime", "bf16", r"onnxruntime does not compute in bf16; use torch channels-last or"),
-        ("torch", "fp16", r"torch does not compute in fp16; use "),
+        ("onnxruntime", "bf16", r"onnxruntime does not support bf16; use torch channels-last or"),
+        ("torch", "fp16", r"torch does not support fp16; use "),
     ],
 )
 def test_a_precision_that_it_does_not_have(backbone, tmp_path, name, precision, message):
@@ -56,14 +56,14 @@ def test_a_precision_that_it_does_not_have(backbone, tmp_path, name, precision, 
 def test_an_engine_that_is_not_there_says_what_it_needs(backbone, tmp_path):
     with pytest.raises(BackboneError, match="cuda is not available here; it needs an NVIDIA GPU"):
         open_engine("cuda", backbone, tmp_path, BATCH)
-    with pytest.raises(BackboneError, match="does not compute in fp16|cuda is not available"):
+    with pytest.raises(BackboneError, match="does not support fp16|cuda is not available"):
         select_engine(backbone, tmp_path, BATCH, WORKERS, SOME, precision="fp16")
 
 
 @pytest.mark.skipif(torch.cuda.is_available() or not torch.version.cuda, reason="there is a GPU, or no CUDA")
 def test_a_gpu_that_cannot_be_used_leaves_the_work_to_another_engine(backbone, tmp_path):
     """What torch says of a GPU without a driver, or whose memory others fill, is no traceback."""
-    with pytest.raises(BackboneError, match="small cannot be prepared for cuda .*let another engine run it"):
+    with pytest.raises(BackboneError, match="small cannot be prepared for cuda .*use another engine"):
         ENGINES["cuda"].open(backbone, tmp_path, BATCH, "float32")
 
 
@@ -82,7 +82,9 @@ def test_what_needs_no_preparation_comes_first(backbone, foreign):
 
 
 def test_a_network_that_came_as_onnx_does_not_run_in_torch(foreign, tmp_path):
-    with pytest.raises(BackboneError, match="torch cannot run mine, which came as an ONNX file; use onnxruntime"):
+    with pytest.raises(
+        BackboneError, match="torch cannot run mine, which was imported from an ONNX file; use onnxruntime"
+    ):
         open_engine("torch", foreign, tmp_path, BATCH)
 
 
@@ -154,11 +156,11 @@ def test_an_engine_of_other_outputs_is_refused_and_not_chosen(backbone, make, ow
     shutil.copy(theirs, ours)
     digest = json.loads(theirs.with_name("card.json").read_text())["sha256"]
     rewrite(ours.with_name("card.json"), lambda card: card.update(sha256=digest))
-    with pytest.raises(BackboneError, match="does not give the features of small.*let another engine run it"):
+    with pytest.raises(BackboneError, match="does not reproduce the features of small.*use another engine"):
         open_engine("onnxruntime", backbone, own_cache, BATCH)
     for _ in range(2):  # what keeps it from being used may go away, and is not forgotten until it does
         assert select_engine(backbone, own_cache, BATCH, WORKERS, SOME) == "torch channels-last"
-    assert logged[0] == logged[2] and logged[0].startswith("onnxruntime is left out: ")
+    assert logged[0] == logged[2] and logged[0].startswith("engine onnxruntime is skipped: ")
     ours.unlink()
     select_engine(backbone, own_cache, BATCH, WORKERS, SOME)
     assert len(logged) == 5 and "onnxruntime" in logged[4]

@@ -33,7 +33,7 @@ def test_what_is_wrong_ends_with_2(weights, tmp_path, capsys):
     store = ["--store", str(tmp_path / "store")]
     wrong = ["--name", "mine", "--architecture", "tiny_mobilenet", *store]
     assert main(["backbones", "import", str(weights), *wrong]) == 2
-    assert "not hold the weights of tiny_mobilenet" in capsys.readouterr().err
+    assert "not contain the weights of tiny_mobilenet" in capsys.readouterr().err
     assert main(["backbones", "import", str(tmp_path / "none.pt"), "--name", "mine", *store]) == 2
     assert "none.pt cannot be read" in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
