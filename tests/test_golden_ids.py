@@ -103,5 +103,5 @@ def test_a_dataclass_without_a_tag_has_no_id():
     class Renamed(HeadConfig):
         pass
 
-    with pytest.raises(TypeError, match="Renamed has no content identity: it defines no hash_tag"):
+    with pytest.raises(TypeError, match="Renamed cannot be hashed by content: define its hash_tag"):
         content_hash(Renamed())

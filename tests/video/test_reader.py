@@ -77,7 +77,7 @@ def test_time_starts_with_the_file_even_where_its_stamps_do_not(tmp_path):
 def test_without_time_stamps_the_rate_gives_the_time_and_a_note_says_so(tmp_path):
     frames, source = read(film(tmp_path / "a.h264", 10))
     assert [frame.seconds for frame in frames] == pytest.approx([n / 25 for n in range(10)])
-    assert len(source.notes) == 1 and "10 of 10 frames" in source.notes[0] and "25 frames a second" in source.notes[0]
+    assert len(source.notes) == 1 and "10 of 10 frames" in source.notes[0] and "25 frames per second" in source.notes[0]
 
 
 @pytest.mark.parametrize("rotation", [0, 90, -90, 180])

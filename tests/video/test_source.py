@@ -63,7 +63,7 @@ def test_a_folder_of_a_data_set_holds_crops_with_their_own_frame_numbers(tmp_pat
         photo(tmp_path / f"{number:05}.jpg", 112, 112)
     frames, source = read(tmp_path)
     assert (source.kind, [frame.number for frame in frames]) == ("crops", [1, 3, 12])
-    assert "taken as face crops; --detect" in source.notes[0]
+    assert "taken as face crops; use --detect" in source.notes[0]
     frames, source = read(tmp_path, crops=False)
     assert (source.kind, [frame.number for frame in frames], source.notes) == ("images", [1, 2, 3], [])
 
