@@ -2,8 +2,9 @@
 
 Units (videos, subjects) are few and unequal, and a mean F1 over classes that occur in few of them is biased; quantiles
 of resampled scores double that bias. The studentized bootstrap (Efron and Tibshirani 1993, ch. 12.5) resamples the
-error divided by its standard error instead. The standard error of each draw comes from the infinitesimal jackknife,
-that of the score itself from the jackknife, which is more conservative where the metric is not linear in its counts.
+error divided by its standard error instead. Standard errors of draws come from the infinitesimal jackknife; the
+standard error of the score comes from the jackknife, which is more conservative where the metric is not linear in its
+counts.
 
 The quantity of interest is a weighted sum over S sets of statistics: weights are 1 / S for the mean score of S seeds,
 and 1 / S and -1 / S for the difference of two runs.
@@ -154,8 +155,8 @@ def _standard_errors(
     return np.sqrt(np.einsum("rv,rv->r", drawn, influence) * units / (units - 1))
 
 
-def _safe_divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+def _safe_divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
 
 def jackknife_error(without: np.ndarray) -> float:
@@ -270,7 +271,7 @@ def clip_to_range(metric: str, low: float, high: float, difference: bool = False
     low, high : float
         Ends of the interval.
     difference : bool, default=False
-        Whether the interval is that of a difference between two scores, whose range is twice as wide.
+        Whether `low` and `high` are for a difference between two scores, whose range is twice as wide.
 
     Returns
     -------

@@ -132,8 +132,8 @@ def _bca_probabilities(tails: np.ndarray, scores: np.ndarray, value: float, with
 
     below = (np.sum(scores < value) + np.sum(scores == value) / 2) / len(scores)
     bias = ndtri(np.clip(below, 1 / len(scores), 1 - 1 / len(scores)))
-    away = without.mean() - without
-    spread = np.sum(away**2) ** 1.5
-    acceleration = np.sum(away**3) / (6 * spread) if spread > 0 else 0.0
+    influence = without.mean() - without
+    spread = np.sum(influence**2) ** 1.5
+    acceleration = np.sum(influence**3) / (6 * spread) if spread > 0 else 0.0
     shifted = bias + ndtri(tails)
     return ndtr(bias + shifted / (1 - acceleration * shifted))

@@ -1,8 +1,8 @@
 """Paired permutation tests, intervals and influences for the difference between two runs on the same units.
 
 Arguments `first` and `second` are sequences of statistics, one for each seed; seed i of one run is paired with seed i
-of the other, and all count the same units in the same order. A difference is the mean of the first run over seeds
-minus that of the second.
+of the other, and all count the same units in the same order. A difference is the mean score of the first run over
+seeds minus the mean score of the second.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class PairedTestResult:
     Attributes
     ----------
     difference : float
-        Mean score of the first run minus that of the second.
+        Mean score of the first run minus mean score of the second.
     low, high : float or None
         Ends of the 95% confidence interval of the difference; None with fewer than two units or if not requested.
     p : float

@@ -60,14 +60,14 @@ class PooledStatistics:
 
     def __init__(self, sets: Sequence[SufficientStatistics], many_in_groups: bool = True):
 
-        kinds = {(one.task, *(values.shape for values in one.arrays.values())) for one in sets}
+        kinds = {(each.task, *(values.shape for values in each.arrays.values())) for each in sets}
         if len(kinds) != 1:
             raise InputError("statistics can be pooled only if all count the same units of the same task")
         self.task = sets[0].task
         self.columns: dict[str, slice] = {}
         self.floor, parts, end = 0.0, [], 0
         for block in sets[0].arrays:
-            part = self._additive_columns(block, np.stack([one.arrays[block] for one in sets]))
+            part = self._additive_columns(block, np.stack([each.arrays[block] for each in sets]))
             self.columns[block] = slice(end, end := end + part.shape[1])
             parts.append(part)
         rows = np.concatenate(parts, axis=1)
@@ -243,10 +243,10 @@ class PooledStatistics:
         return _safe_divide(slopes, np.where(score != 0, denominator, 0)[:, None])
 
 
-def _safe_divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _safe_divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Divide, with 0 where the denominator is 0."""
-    part, whole = np.broadcast_arrays(part, whole)
-    return np.divide(part, whole, out=np.zeros(whole.shape), where=whole != 0)
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    return np.divide(numerator, denominator, out=np.zeros(denominator.shape), where=denominator != 0)
 
 
 def _pooled_means(n: np.ndarray, means: np.ndarray) -> np.ndarray:

@@ -147,8 +147,7 @@ class StatisticsAccumulator:
         Raises
         ------
         InputError
-            If an output of a row with a valid label is NaN or infinite, or if the number of columns is not that of the
-            task.
+            If an output of a row with a valid label is NaN or infinite, or if the number of columns is not C.
         """
         outputs = np.asarray(outputs)
         if outputs.ndim != 2 or outputs.shape[1] != self.task.width:

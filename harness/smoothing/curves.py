@@ -100,10 +100,10 @@ def _statistics_in_groups(
     totals: list[dict[str, np.ndarray]] = [{} for _ in radii]
     for first, last in _group_videos(ends):
         start = ends[first - 1] if first else 0
-        inside = order[slice(*np.searchsorted(ordered, [start, ends[last - 1]]))]
-        present, local_unit = np.unique(unit[inside], return_inverse=True)
-        targets = {name: target[inside] for name, target in labels.targets.items()}
-        group = LabeledRows(labels.task, targets, local_unit, len(present), rows[inside] - start)
+        group_rows = order[slice(*np.searchsorted(ordered, [start, ends[last - 1]]))]
+        present, local_unit = np.unique(unit[group_rows], return_inverse=True)
+        targets = {name: target[group_rows] for name, target in labels.targets.items()}
+        group = LabeledRows(labels.task, targets, local_unit, len(present), rows[group_rows] - start)
         accumulate = group.accumulator(thresholds)
         for total, (_, outputs) in zip(totals, smooth_many_radii(videos[first:last], kernel, radii)):
             for block, counts in accumulate(outputs).arrays.items():

@@ -56,6 +56,6 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> InputError
     "unknown kernel 'medain'; did you mean median or mean?"
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    similar = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(similar)}?" if similar else f"known: {', '.join(known)}"
     return InputError(f"unknown {kind} '{name}'; {hint}")

@@ -29,8 +29,8 @@ def _explain_write_errors(path: Path) -> Iterator[None]:
         hint = ""
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             hint = "; choose another store with --store DIR, or another output folder with --out DIR"
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full; free some space and run the command again" if full else error.strerror or error
+        disk_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "the disk is full; free some space and run the command again" if disk_full else error.strerror or error
         raise FramelightError(f"cannot write {path}: {reason}{hint}") from error
 
 

@@ -101,8 +101,8 @@ def frame_rate(stream: VideoStream) -> float | None:
 def end_seconds(container: InputContainer, stream: VideoStream, rate: float | None) -> float:
     """Return the end of the file by its header, in the seconds of its packets; 0 if the header gives none.
 
-    For some formats FFmpeg estimates the duration from the data that is present, while the header counts the frames. In
-    an MP4 file that count includes frames hidden by an edit list, so it is not used.
+    For some formats FFmpeg estimates the duration from the data that is present, while the header counts the frames.
+    The count in an MP4 file includes frames hidden by an edit list, so it is not used.
     """
     by_frames = 0.0 if rate is None or MP4 in container.format.name else stream.frames / rate
     return (container.start_time or 0) / MICROSECONDS + max((container.duration or 0) / MICROSECONDS, by_frames)

@@ -150,7 +150,8 @@ class VideoSource:
     def _seconds(self, decoded: VideoFrame) -> float:
         """Return the time since the start of the file, estimated from the rate if the stamp is missing or descends."""
         start = Fraction(self._container.start_time or 0, MICROSECONDS)
-        stamp = None if decoded.pts is None else float(decoded.pts * self._stream.time_base - start)
+        time_base = self._stream.time_base
+        stamp = None if decoded.pts is None or time_base is None else float(decoded.pts * time_base - start)
         seconds = -math.inf if stamp is None else round(stamp, 6) + 0.0  # no -0.0
         if seconds > self._last.seconds:
             return seconds

@@ -137,5 +137,7 @@ def _folder_hint(folder: Path) -> str:
 
 def _missing_path_error(path: Path) -> InputError:
     names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, names, n=3)
-    return InputError(f"no such file or folder: {path}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+    similar = difflib.get_close_matches(path.name, names, n=3)
+    return InputError(
+        f"no such file or folder: {path}" + (f"; did you mean {' or '.join(similar)}?" if similar else "")
+    )

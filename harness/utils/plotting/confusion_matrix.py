@@ -62,9 +62,9 @@ def draw_confusion_matrix(axes: Axes, counts: np.ndarray, classes: Sequence[str]
     return image
 
 
-def add_share_colorbar(figure: Figure, image: AxesImage, **place: Any) -> None:
+def add_share_colorbar(figure: Figure, image: AxesImage, **options: Any) -> None:
     """Add the color bar of a confusion matrix; keyword arguments of `Figure.colorbar` place it."""
-    bar = figure.colorbar(image, ticks=[0, 0.5, 1], **place)
+    bar = figure.colorbar(image, ticks=[0, 0.5, 1], **options)
     bar.ax.set_yticklabels(["0%", "50%", "100%"], fontsize=8)
     bar.ax.tick_params(length=0)
     bar.outline.set_visible(False)

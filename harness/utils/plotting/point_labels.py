@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FONT_SIZE = 8.0
 """Font size of the labels, in points."""
 NEAR, FAR = 3.0, 16.0
-"""Distances between a marker and its label in points: the first choice, and the second one, with a connecting line."""
+"""Distances between a marker and its label, in points: `NEAR` if there is room, else `FAR` with a connecting line."""
 HALO_PIXELS = 3.0
 """Width in pixels of the white outline that keeps labels legible on lines."""
 DIRECTIONS = ((1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1))

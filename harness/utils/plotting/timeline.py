@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 1600
 """Maximum width of a strip in pixels; longer videos are sampled."""
 MIN_GAP, GAP_FACTOR = 5.5, 2.2
-"""A gap is drawn if the distance of two frames exceeds the first and the second times the median distance."""
+"""A gap is drawn where two frames are farther apart than `MIN_GAP` and `GAP_FACTOR` times the median distance."""
 LONG_VIDEO_FRAMES = 1200
 """Number of frames from which a video is considered long."""
 

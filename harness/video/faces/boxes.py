@@ -9,8 +9,8 @@ import numpy as np
 
 MIN_IOU = 0.3
 MIN_CONTAINED = 0.7
-"""Two boxes show the same face if their intersection exceeds the first share of their union or the second share of the
-smaller box."""
+"""Two boxes show the same face if their intersection exceeds `MIN_IOU` of their union or `MIN_CONTAINED` of the smaller
+box."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def crop(pixels: np.ndarray, box: np.ndarray, margin: Margin, side: int | None =
         x, y, width and height.
     margin : Margin
     side : int, optional
-        Side S of the result, resized by area averaging or bicubic interpolation; by default that of the region.
+        Side S of the result, resized by area averaging or bicubic interpolation; by default the region is not resized.
 
     Returns
     -------

@@ -1,9 +1,9 @@
 """Face detection with the Haar cascades of OpenCV: no model file, milliseconds on one core.
 
-A cascade detects upright faces, within some 15 degrees. Rotated faces are found by rotating the image. Profile faces
-have a cascade of their own side, and need the mirrored image for the other side. All of that takes a quarter of a
-second, so the detector searches a small patch around each tracked face in every frame, and the whole frame in one pose
-at a time.
+A cascade detects upright faces, within some 15 degrees. Rotated faces are detected by rotating the image. Profile faces
+need another cascade, which covers one side of the face; the other side needs the mirrored image. All of that takes a
+quarter of a second, so the detector searches a small patch around each tracked face in every frame, and the whole frame
+in one pose at a time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REVISION = 2
 """Version of this detector, part of its identity: raised whenever its results change."""
 MIN_SIDE = 24
 MIN_SIDE_SHARE = 12
-"""Smallest face by default: the frame's shorter side divided by the second, but at least the first, in pixels."""
+"""Smallest face by default, in pixels: the frame's shorter side / `MIN_SIDE_SHARE`, but at least `MIN_SIDE`."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ MIN_SCALE, MAX_SCALE = 0.72, 1.5
 MAX_SHIFT = 0.6
 """Largest distance of a tracked face from its expected position, relative to its size."""
 POSITION_WEIGHT, SIZE_WEIGHT = 0.6, 0.35
-"""Weights of the detected position and size; the rest is the expected one, which keeps crops from jittering. For a
-face that has moved by its own size the detected position is used alone."""
+"""Weights of the detected position and size; the rest is the expected one, which keeps crops from jittering. The
+weight of the position grows with the distance from the expected one, up to 1."""
 
 
 class HaarDetector:

@@ -94,7 +94,7 @@ class FaceTracker:
         Parameters
         ----------
         frame_number : int
-            Larger than that of the previous frame; numbers may be skipped.
+            Larger than the number of the previous frame; numbers may be skipped.
         faces : Faces
             K faces.
         embeddings : ndarray of float, shape (K, D), optional
