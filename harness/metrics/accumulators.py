@@ -46,7 +46,7 @@ class ExpressionAccumulator:
         V.
     """
 
-    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int):
+    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int) -> None:
         self.units = units
         self.code = (unit.astype(np.int64) * 8 + target.astype(np.int64)) * 8
 
@@ -78,7 +78,7 @@ class GroupReducer:
         These units.
     """
 
-    def __init__(self, unit: np.ndarray, units: int):
+    def __init__(self, unit: np.ndarray, units: int) -> None:
         self.starts = np.flatnonzero(np.diff(unit, prepend=-1))
         self.present = unit[self.starts]
         self.sizes = np.diff(self.starts, append=len(unit))
@@ -117,7 +117,7 @@ class AffectAccumulator:
         V.
     """
 
-    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int):
+    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int) -> None:
         self.segments = GroupReducer(unit, units)
         truth = np.ascontiguousarray(target.T, dtype=np.float64)
         self.mean_true, self.truth, self.ss_true = self._center(truth)
@@ -160,7 +160,7 @@ class ActionUnitAccumulator:
     thresholds : ndarray of float, shape (12,)
     """
 
-    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int, thresholds: np.ndarray):
+    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int, thresholds: np.ndarray) -> None:
         self.segments = GroupReducer(unit, units)
         self.thresholds = np.asarray(thresholds, dtype=np.float64).reshape(-1, 1)
         self.truth = np.ascontiguousarray(target.T == 1)

@@ -255,7 +255,7 @@ class _PairedRuns:
 
     def __init__(
         self, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], many_in_groups: bool = True
-    ):
+    ) -> None:
         if not first or len(first) != len(second):
             raise InputError(f"two runs are compared seed by seed; got {len(first)} and {len(second)} seeds")
         self.seeds = len(first)

@@ -58,8 +58,7 @@ class PooledStatistics:
         If the sets differ in task or number of units.
     """
 
-    def __init__(self, sets: Sequence[SufficientStatistics], many_in_groups: bool = True):
-
+    def __init__(self, sets: Sequence[SufficientStatistics], many_in_groups: bool = True) -> None:
         kinds = {(each.task, *(values.shape for values in each.arrays.values())) for each in sets}
         if len(kinds) != 1:
             raise InputError("statistics can be pooled only if all count the same units of the same task")

@@ -39,12 +39,11 @@ class UndefinedMetricWarning(UserWarning):
 
 
 def ccc(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    r"""Concordance correlation coefficient (CCC) between labels and predictions.
+    """Compute the concordance correlation coefficient (CCC) between labels and predictions.
 
-    .. math:: \mathrm{CCC} = \frac{2 s_{tp}}{s_t^2 + s_p^2 + (m_t - m_p)^2}
-
-    where m are the means, s^2 the variances and s_tp is the covariance of labels (t) and predictions (p), all divided
-    by n. Unlike Pearson's correlation it is reduced by differences in mean and scale. No row is ignored.
+    ``CCC = 2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2)``, where m are the means, s^2 the variances and s_tp the covariance
+    of labels (t) and predictions (p), all divided by n. Unlike Pearson's correlation it is reduced by differences in
+    mean and scale. No row is ignored.
 
     Parameters
     ----------
@@ -79,7 +78,7 @@ def ccc(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 
 
 def p_va(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Mean CCC of valence and arousal, the metric of the VA challenge.
+    """Compute the mean CCC of valence and arousal, the metric of the VA challenge.
 
     ``P_VA = (CCC(valence) + CCC(arousal)) / 2``; see `ccc`.
 
@@ -117,7 +116,7 @@ def p_va(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 
 
 def p_expr(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Mean F1 score over the eight expressions, the metric of the EXPR challenge.
+    """Compute the mean F1 score over the eight expressions, the metric of the EXPR challenge.
 
     ``P_EXPR = sum(F1(c) for c in range(8)) / 8`` with ``F1 = 2 tp / (2 tp + fp + fn)``. The classes are Neutral, Anger,
     Disgust, Fear, Happiness, Sadness, Surprise and Other.
@@ -156,7 +155,7 @@ def p_expr(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 
 
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Share of frames whose expression is predicted correctly.
+    """Compute the share of frames whose expression is predicted correctly.
 
     Parameters
     ----------
@@ -184,7 +183,7 @@ def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 
 
 def p_au(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Mean F1 score of presence over the twelve action units, the metric of the AU challenge.
+    """Compute the mean F1 score of presence over the twelve action units, the metric of the AU challenge.
 
     ``P_AU = sum(F1(u) for u in range(12)) / 12`` with ``F1 = 2 tp / (2 tp + fp + fn)``. The action units are AU1, 2, 4,
     6, 7, 10, 12, 15, 23, 24, 25 and 26.
@@ -227,7 +226,7 @@ def p_au(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 
 
 def p_mtl(y_true: Mapping[str, ArrayLike], y_pred: Mapping[str, ArrayLike]) -> float:
-    """Sum of the three metrics, the metric of the multi-task challenge.
+    """Compute the sum of P_VA, P_EXPR and P_AU, the metric of the multi-task challenge.
 
     ``P_MTL = P_VA + P_EXPR + P_AU``; see `p_va`, `p_expr` and `p_au`.
 

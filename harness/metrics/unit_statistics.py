@@ -95,7 +95,7 @@ class Score:
 
 
 class StatisticsAccumulator:
-    """Computes the statistics of many predictions of the same rows; the labels are processed once.
+    """Accumulator of the statistics of many predictions for the same rows; the labels are processed once.
 
     Calling it with outputs of shape (rows, C), probabilities or values in [-1, 1], returns their
     `SufficientStatistics`. It is fastest for arrays in Fortran order.

@@ -18,7 +18,7 @@ CANDIDATES = tuple(kernel for kernel in KERNELS if kernel != "none")
 
 @dataclass(frozen=True)
 class SmoothingGrid:
-    """Smoothing filters to choose from: every radius of a range, for each kernel.
+    """Grid of smoothing filters to choose from: every radius of a range, for each kernel.
 
     Parameters
     ----------

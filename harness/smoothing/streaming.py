@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class StreamingFilter:
-    """Smooth the outputs of one face frame by frame, as they arrive from a camera.
+    """Causal smoothing filter for one face, applied frame by frame as outputs arrive from a camera.
 
     Calling it with the outputs of frame t returns what `smooth` gives at t for the frames up to t, with gaps filled by
     method `held`; see `fill_gaps`.

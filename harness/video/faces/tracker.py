@@ -61,7 +61,7 @@ class _Track:
 
 
 class FaceTracker:
-    """Tracks the faces of one video.
+    """Tracker of the faces in one video.
 
     Every track has an id from its first frame on; `confirmed_tracks` maps ids to the numbers used in the output.
 
