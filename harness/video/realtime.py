@@ -14,7 +14,7 @@ from harness.video.frames import Frame, Source
 
 
 class RealtimeSource:
-    """The newest frame of a source each time one is requested.
+    """Source that returns the newest frame on each request and drops those not requested in time.
 
     A thread reads one frame ahead; a newer frame replaces one that was not requested in time. A source that is not live
     is paced by its time stamps, starting with the first request, and its last frame is never dropped. Errors of the
