@@ -103,7 +103,7 @@ def test_a_dataclass_without_a_tag_has_no_id():
     class Untagged:
         value: int = 0
 
-    with pytest.raises(TypeError, match="Untagged has no content identity: it defines no hash_tag"):
+    with pytest.raises(TypeError, match="Untagged cannot be hashed by content: define its hash_tag"):
         content_hash(Untagged())
 
 

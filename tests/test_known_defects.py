@@ -31,7 +31,7 @@ from harness.leaderboard.rows import board_key, leaderboard_rows
 from harness.metrics import ccc, p_au
 from harness.metrics.scores import UndefinedMetricWarning
 from harness.metrics.tasks import get_task, softmax
-from harness.metrics.unit_statistics import compute_statistics, merge_shards, score
+from harness.metrics.unit_statistics import compute_statistics, score
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import PreparedBackbone, PreparedInputs
 from harness.smoothing.gaps import fill_gaps
@@ -40,6 +40,7 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 from tests.helpers.data_folders import MTL_HEADER, small_abaw3, write
+from tests.helpers.pooled_statistics import merge_shards
 from tests.helpers.records import record
 
 CHOSEN = (0.8, 0.8, 0.7, 0.5, 0.5, 0.5, 0.6, 0.8, 0.8, 0.8, 0.3, 0.7)

@@ -1,7 +1,7 @@
-"""One block of outputs counted per unit, many times over for the same rows.
+"""Accumulators that count one block of outputs per unit, many times for the same labels.
 
-N: rows whose label counts, those of a unit next to each other; V: units. What depends on the labels alone is worked
-out once, so that a smoothing curve of 251 radii costs a few passes over the outputs for each radius.
+N is the number of rows with a valid label, sorted by unit; V is the number of units. Everything that depends on the
+labels alone is computed once, so that a smoothing curve of 251 radii costs a few passes over the outputs per radius.
 """
 
 from __future__ import annotations
@@ -14,90 +14,160 @@ from harness.metrics.counts import COUNTS, MOMENTS, confusion_counts
 
 
 class BlockAccumulator(Protocol):
+    """Callable that computes the statistics of one block of outputs."""
+
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        """Outputs [C, N], a contiguous row for each column -> statistics [V, ...]."""
+        """Compute the statistics of each unit.
+
+        Parameters
+        ----------
+        block : ndarray of shape (C, N)
+            Outputs, one contiguous row for each output column.
+
+        Returns
+        -------
+        ndarray of shape (V, ...)
+        """
 
 
 class ExpressionAccumulator:
-    """int64 [V, 8, 8] confusion counts (true, predicted); of equal outputs the first class is predicted."""
+    """Confusion counts of expressions per unit.
 
-    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int):
+    Calling it with outputs of shape (8, N) returns int64 counts of shape (V, 8, 8) by true and predicted class. The
+    predicted class is the one with the largest output, the first of them if several are equal.
+
+    Parameters
+    ----------
+    target : ndarray of int, shape (N,)
+        True class, 0 to 7.
+    unit : ndarray of int, shape (N,)
+        Unit of each row, 0 to V - 1.
+    units : int
+        V.
+    """
+
+    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int) -> None:
         self.units = units
         self.code = (unit.astype(np.int64) * 8 + target.astype(np.int64)) * 8
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        best = block.max(axis=0)
-        ahead, predicted = np.ones(len(best), dtype=bool), np.zeros(len(best), dtype=np.int8)
-        for column in block:  # the first maximum; many times faster than argmax over short rows
-            ahead &= column != best
-            predicted += ahead
+        """Compute confusion counts [V, 8, 8] of outputs [8, N]."""
+        maximum = block.max(axis=0)
+        before_maximum, predicted = np.ones(len(maximum), dtype=bool), np.zeros(len(maximum), dtype=np.int8)
+        for column in block:  # index of the first maximum; many times faster than argmax over short rows
+            before_maximum &= column != maximum
+            predicted += before_maximum
         return confusion_counts(self.code + predicted, self.units)
 
 
 class GroupReducer:
-    """Runs of rows that share a unit, and sums over them."""
+    """Sums over groups of consecutive rows that share a unit.
 
-    def __init__(self, unit: np.ndarray, units: int):
+    Parameters
+    ----------
+    unit : ndarray of int, shape (N,)
+        Unit of each row, ascending.
+    units : int
+        V.
+
+    Attributes
+    ----------
+    starts, sizes : ndarray of int, shape (P,)
+        First row and number of rows of each of the P units that have rows.
+    present : ndarray of int, shape (P,)
+        These units.
+    """
+
+    def __init__(self, unit: np.ndarray, units: int) -> None:
         self.starts = np.flatnonzero(np.diff(unit, prepend=-1))
         self.present = unit[self.starts]
         self.sizes = np.diff(self.starts, append=len(unit))
         self.units = units
 
     def sum(self, values: np.ndarray) -> np.ndarray:
-        """[..., N] -> [..., number of units present]; counts of bools are int64."""
+        """Sum values [..., N] over each unit with rows, giving [..., P]; counts of bools are int64."""
         if values.dtype != bool:
             return np.add.reduceat(values, self.starts, axis=-1)
         return np.add.reduceat(values.view(np.int8), self.starts, axis=-1, dtype=np.int32).astype(np.int64)
 
     def broadcast(self, values: np.ndarray) -> np.ndarray:
-        """[..., number of units present] -> [..., N]."""
+        """Repeat values [..., P] for each row of their unit, giving [..., N]."""
         return np.repeat(values, self.sizes, axis=-1)
 
     def scatter(self, values: np.ndarray) -> np.ndarray:
-        """[number of units present, ...] -> [V, ...], 0 for the absent."""
-        whole = np.zeros((self.units, *values.shape[1:]), dtype=values.dtype)
-        whole[self.present] = values
-        return whole
+        """Expand values [P, ...] to all units, giving [V, ...]; units without rows get 0."""
+        expanded = np.zeros((self.units, *values.shape[1:]), dtype=values.dtype)
+        expanded[self.present] = values
+        return expanded
 
 
 class AffectAccumulator:
-    """float64 [V, 2, 6] `MOMENTS` of valence and arousal, centred within the unit."""
+    """Moments of valence and arousal per unit.
 
-    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int):
+    Calling it with outputs of shape (2, N) returns float64 `harness.metrics.counts.MOMENTS` of shape (V, 2, 6),
+    centered within each unit.
+
+    Parameters
+    ----------
+    target : ndarray of float, shape (N, 2)
+        Valence and arousal.
+    unit : ndarray of int, shape (N,)
+        Unit of each row, ascending.
+    units : int
+        V.
+    """
+
+    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int) -> None:
         self.segments = GroupReducer(unit, units)
         truth = np.ascontiguousarray(target.T, dtype=np.float64)
         self.mean_true, self.truth, self.ss_true = self._center(truth)
 
     def _center(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Means [2, V'], columns about them [2, N], sums of squares [2, V']; exactly 0 where a column is constant."""
+        """Return means [2, P], centered columns [2, N] and sums of squares [2, P]; exactly 0 for constant columns."""
         segments = self.segments
         first = columns[:, segments.starts]
         shifted = columns - segments.broadcast(first)
         offset = segments.sum(shifted) / segments.sizes
-        centred = shifted - segments.broadcast(offset)
-        return first + offset, centred, segments.sum(centred * centred)
+        centered = shifted - segments.broadcast(offset)
+        return first + offset, centered, segments.sum(centered * centered)
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
+        """Compute moments [V, 2, 6] of outputs [2, N]."""
         segments = self.segments
         if not len(segments.starts):
             return np.zeros((segments.units, 2, len(MOMENTS)))
-        mean_pred, centred, ss_pred = self._center(np.asarray(block, dtype=np.float64))
-        both = segments.sum(self.truth * centred)
-        n = np.broadcast_to(segments.sizes, both.shape)
-        columns = np.stack([n, self.mean_true, mean_pred, self.ss_true, ss_pred, both], axis=-1)
+        mean_pred, centered, ss_pred = self._center(np.asarray(block, dtype=np.float64))
+        ss_both = segments.sum(self.truth * centered)
+        n = np.broadcast_to(segments.sizes, ss_both.shape)
+        columns = np.stack([n, self.mean_true, mean_pred, self.ss_true, ss_pred, ss_both], axis=-1)
         return segments.scatter(columns.transpose(1, 0, 2))
 
 
 class ActionUnitAccumulator:
-    """int64 [V, 12, 4] `COUNTS` of each action unit; present where p >= its threshold."""
+    """Binary counts of action units per unit.
 
-    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int, thresholds: np.ndarray):
+    Calling it with probabilities of shape (12, N) returns int64 `harness.metrics.counts.COUNTS` of shape (V, 12, 4). An
+    action unit is predicted as present if its probability is at least its threshold.
+
+    Parameters
+    ----------
+    target : ndarray of int, shape (N, 12)
+        1 for present, 0 for absent.
+    unit : ndarray of int, shape (N,)
+        Unit of each row, ascending.
+    units : int
+        V.
+    thresholds : ndarray of float, shape (12,)
+    """
+
+    def __init__(self, target: np.ndarray, unit: np.ndarray, units: int, thresholds: np.ndarray) -> None:
         self.segments = GroupReducer(unit, units)
         self.thresholds = np.asarray(thresholds, dtype=np.float64).reshape(-1, 1)
         self.truth = np.ascontiguousarray(target.T == 1)
         self.positive = self.segments.sum(self.truth)
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
+        """Compute binary counts [V, 12, 4] of probabilities [12, N]."""
         segments = self.segments
         if not len(segments.starts):
             return np.zeros((segments.units, len(block), len(COUNTS)), dtype=np.int64)

@@ -1,11 +1,13 @@
-"""How far a score, or a difference of scores, may be from the truth: over units by the studentised bootstrap, over
-training seeds by Student's t.
+"""Standard errors and studentized bootstrap intervals of scores and score differences.
 
-Units (videos, subjects) are few and uneven, and a mean F1 over classes that few of them show is biased; quantiles of
-resampled scores take that bias twice. Here what is resampled is the error in units of its own standard error (Efron
-and Tibshirani 1993, ch. 12.5): in each draw by the infinitesimal jackknife, for the score itself by the jackknife,
-which does not underrate what the slopes miss. Weights c [S] say what is looked at: 1 / S of each seed for a score,
-1 / S and -1 / S for a difference.
+Units (videos, subjects) are few and unequal, and a mean F1 over classes that occur in few of them is biased; quantiles
+of resampled scores double that bias. The studentized bootstrap (Efron and Tibshirani 1993, ch. 12.5) resamples the
+error divided by its standard error instead. Standard errors of draws come from the infinitesimal jackknife; the
+standard error of the score comes from the jackknife, which is more conservative where the metric is not linear in its
+counts.
+
+The quantity of interest is a weighted sum over S sets of statistics: weights are 1 / S for the mean score of S seeds,
+and 1 / S and -1 / S for the difference of two runs.
 """
 
 from __future__ import annotations
@@ -18,98 +20,134 @@ import numpy as np
 from harness.metrics.pooled import PooledStatistics
 
 MIN_RELATIVE_ERROR = 0.25
-"""A draw's standard error is at least this part of the score's: a draw without the units that show a class knows
-nothing of its error. Simulated intervals of mean scores hold the truth as often as without this, and are shorter."""
-
-
+"""Lower bound of the standard error of a draw, as a share of the standard error of the score. A draw without the units
+that show a class underestimates its error. In simulations, intervals of mean scores have the same coverage with this
+bound, and are shorter.
+"""
 EDGE_MARGIN = 1e-3
-"""Of a metric's range: a draw's score counts as at least this far from the ends."""
+"""Scores are clipped to at least this distance from the ends of the metric's range, as a share of the range."""
 
 
 def studentized_interval(
     pooled: PooledStatistics, metrics: Sequence[str], weights: np.ndarray, drawn: Iterable[np.ndarray], level: float
 ) -> dict[str, tuple[float, float]]:
-    """Ends of the interval over units of sum(c * metric), for each metric, from draws [r, V] in parts; V >= 2.
+    """Compute studentized bootstrap intervals over units for several metrics.
 
-    A score is looked at as the log odds of its place in the metric's range, which keeps the ends within it and the
-    interval shorter at the same coverage; a difference (weights that sum to 0) as it is.
+    Scores are transformed to log odds of their position in the metric's range, which keeps the ends within the range
+    and makes the interval shorter at the same coverage. Differences (weights that sum to 0) are not transformed.
+
+    Parameters
+    ----------
+    pooled : PooledStatistics
+        S sets of statistics of at least two units.
+    metrics : sequence of str
+    weights : ndarray of float, shape (S,)
+        Weight of each set.
+    drawn : iterable of ndarray of float, shape (r, V)
+        See `harness.metrics.resampling.bootstrap_weights`.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        Lower and upper end of each metric's interval, which always contains the score.
+
+    References
+    ----------
+    Efron and Tibshirani (1993), An Introduction to the Bootstrap, ch. 12.5.
     """
 
     def weight_metrics(sums: np.ndarray) -> dict[str, np.ndarray]:
-        values = pooled.metrics(sums)
-        return {name: weights @ values[name] for name in metrics}
+        metric_values = pooled.metrics(sums)
+        return {name: weights @ metric_values[name] for name in metrics}
 
-    value, without = weight_metrics(pooled.total()), weight_metrics(pooled.leave_one_out())
+    values, without = weight_metrics(pooled.total()), weight_metrics(pooled.leave_one_out())
     errors = {name: jackknife_error(without[name]) for name in metrics}
-    score = weights.sum() > 0.5
-    scales = {name: choose_transform(name, float(value[name][0])) if score else ScoreTransform() for name in metrics}
-    away: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
-    for part in drawn:
-        sums = pooled.weighted_sum(part)
+    is_score = weights.sum() > 0.5
+    transforms = {
+        name: choose_transform(name, float(values[name][0])) if is_score else ScoreTransform() for name in metrics
+    }
+    studentized: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
+    for draws in drawn:
+        sums = pooled.weighted_sum(draws)
         scores = weight_metrics(sums)
         for name in metrics:
-            own, scale = (
-                np.maximum(_standard_errors(pooled, name, weights, part, sums), MIN_RELATIVE_ERROR * errors[name]),
-                scales[name],
-            )
-            away[name].append(
+            transform, draw_errors = transforms[name], _standard_errors(pooled, name, weights, draws, sums)
+            draw_errors = np.maximum(draw_errors, MIN_RELATIVE_ERROR * errors[name])
+            studentized[name].append(
                 _safe_divide(
-                    scale.forward(scores[name]) - scale.forward(value[name]), own * scale.derivative(scores[name])
+                    transform.forward(scores[name]) - transform.forward(values[name]),
+                    draw_errors * transform.derivative(scores[name]),
                 )
             )
-    found = {}
+    intervals = {}
     for name in metrics:
-        at, scale = value[name], scales[name]
-        tails = np.quantile(np.concatenate(away[name]), [(1 + level) / 2, (1 - level) / 2])
-        low, high = scale.inverse(scale.forward(at) - tails * errors[name] * scale.derivative(at))
-        found[name] = float(min(low, at[0])), float(max(high, at[0]))
-    return found
+        value, transform = values[name], transforms[name]
+        quantiles = np.quantile(np.concatenate(studentized[name]), [(1 + level) / 2, (1 - level) / 2])
+        low, high = transform.inverse(transform.forward(value) - quantiles * errors[name] * transform.derivative(value))
+        intervals[name] = float(min(low, value[0])), float(max(high, value[0]))
+    return intervals
 
 
 @dataclass(frozen=True)
 class ScoreTransform:
-    """What errors are studentised on: scores as they are, or as log odds of their place between `least` and `most`."""
+    """Transformation of scores before they are studentized: logit or identity.
+
+    Attributes
+    ----------
+    least, most : float
+        Range of the metric, mapped to the log odds of the position in it. Equal values (the default) mean no
+        transformation.
+
+    Examples
+    --------
+    >>> logit = ScoreTransform(0.0, 1.0)
+    >>> logit.forward(np.array([0.5])).item(), logit.inverse(np.array([0.0])).item()
+    (0.0, 0.5)
+    """
 
     least: float = 0.0
     most: float = 0.0
 
     def forward(self, scores: np.ndarray) -> np.ndarray:
-        place = self._relative_position(scores)
-        return scores if self.most == self.least else np.log(place / (1 - place))
+        """Transform scores."""
+        position = self._relative_position(scores)
+        return scores if self.most == self.least else np.log(position / (1 - position))
 
     def derivative(self, scores: np.ndarray) -> np.ndarray | float:
-        """Derivative of `forward`."""
+        """Compute the derivative of `forward`."""
         if self.most == self.least:
             return 1.0
-        place = self._relative_position(scores)
-        return 1 / (place * (1 - place)) / (self.most - self.least)
+        position = self._relative_position(scores)
+        return 1 / (position * (1 - position)) / (self.most - self.least)
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """Inverse of `forward`."""
+        """Transform values back to scores."""
         if self.most == self.least:
             return values
         return self.least + (self.most - self.least) / (1 + np.exp(-values))
 
-    def is_interior(self, scores: np.ndarray) -> np.ndarray:
-        """Whether log odds say anything: not at the edges of the range."""
-        place = self._relative_position(scores)
-        return (place > EDGE_MARGIN) & (place < 1 - EDGE_MARGIN)
+    def is_interior(self, scores: np.ndarray | float) -> np.ndarray:
+        """Return whether scores are far enough from the ends of the range for log odds to be meaningful."""
+        position = self._relative_position(scores)
+        return (position > EDGE_MARGIN) & (position < 1 - EDGE_MARGIN)
 
-    def _relative_position(self, scores: np.ndarray) -> np.ndarray:
+    def _relative_position(self, scores: np.ndarray | float) -> np.ndarray:
         span = (self.most - self.least) or 1.0
         return np.clip((scores - self.least) / span, EDGE_MARGIN, 1 - EDGE_MARGIN)
 
 
 def choose_transform(metric: str, value: float) -> ScoreTransform:
-    """Log odds for a score; as it is where the score stands at the edge of its range, where odds say nothing."""
-    scale = ScoreTransform(*metric_range(metric))
-    return scale if scale.is_interior(np.float64(value)) else ScoreTransform()
+    """Return the logit transform for a score, or the identity if the score is at the edge of the metric's range."""
+    transform = ScoreTransform(*metric_range(metric))
+    return transform if transform.is_interior(np.float64(value)) else ScoreTransform()
 
 
 def _standard_errors(
     pooled: PooledStatistics, metric: str, weights: np.ndarray, drawn: np.ndarray, sums: np.ndarray
 ) -> np.ndarray:
-    """[r]: the standard error of each draw, by the slopes at it."""
+    """Compute the standard error of each draw, [r], from the metric's gradients (infinitesimal jackknife)."""
     units, (columns, slopes) = drawn.shape[1], pooled.gradients(metric, sums)
     slopes = (slopes * weights[:, None, None]).reshape(-1, len(drawn))
     influence = slopes.T @ pooled.rows[:, columns].reshape(-1, units)
@@ -117,35 +155,92 @@ def _standard_errors(
     return np.sqrt(np.einsum("rv,rv->r", drawn, influence) * units / (units - 1))
 
 
-def _safe_divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+def _safe_divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
 
 def jackknife_error(without: np.ndarray) -> float:
-    """Standard error of a score from the scores without each unit, [V]."""
+    """Compute the jackknife standard error of a score.
+
+    Parameters
+    ----------
+    without : ndarray of float, shape (V,)
+        Score without each of the units.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(jackknife_error(np.array([1.0, 2.0, 3.0])), 4)
+    1.1547
+    """
     return float(np.sqrt((len(without) - 1) / len(without) * np.sum((without - without.mean()) ** 2)))
 
 
 def seed_standard_error(values: np.ndarray, without: np.ndarray) -> float:
-    """Standard error of the mean over seeds that comes on top of the units': what seeds differ in on all units alike.
+    """Compute the standard error of a mean over seeds that is due to the seeds alone.
 
-    values: [S], one for each seed; without: [S, V], without each unit. The variance between seeds less what it would
-    be if each seed only had its own luck with each unit (two-way analysis of variance on the jackknife's influences);
-    0 where that is negative, and for one seed, which tells nothing of others.
+    This is the error from differences between seeds on all units alike; it comes on top of the error over units. Its
+    variance is the variance between seeds less the part that independent differences on each unit would explain, by a
+    two-way analysis of variance of the jackknife influences.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (S,)
+        Score of each seed.
+    without : ndarray of float, shape (S, V)
+        Score of each seed without each unit.
+
+    Returns
+    -------
+    float
+        0 where the variance estimate is negative, for a single seed and for a single unit.
     """
     seeds, units = without.shape
     if seeds < 2 or units < 2:
         return 0.0
     influence = (units - 1) * (without.mean(axis=1, keepdims=True) - without)
-    own = influence - influence.mean(axis=0)
-    luck = np.sum(own**2) / ((seeds - 1) * (units - 1)) / units
-    return float(np.sqrt(max(0.0, values.var(ddof=1) - luck) / seeds))
+    interaction = influence - influence.mean(axis=0)
+    explained = np.sum(interaction**2) / ((seeds - 1) * (units - 1)) / units
+    return float(np.sqrt(max(0.0, values.var(ddof=1) - explained) / seeds))
 
 
 def combine_errors(
     value: float, low: float, high: float, error: float, seeds: int, level: float
 ) -> tuple[float, float]:
-    """Ends over units widened by the seeds' standard error, as independent parts of one error (Zou and Donner 2008)."""
+    """Widen an interval over units by the standard error over seeds.
+
+    The two errors are treated as independent and combined by the method of variance estimates recovery (MOVER): the
+    distances of the ends from the value are the root of the sum of squares of both parts.
+
+    Parameters
+    ----------
+    value : float
+        Score or difference.
+    low, high : float
+        Ends of the interval over units.
+    error : float
+        Standard error over seeds; see `seed_standard_error`.
+    seeds : int
+        Number of seeds; the margin over seeds is Student's t with ``seeds - 1`` degrees of freedom.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    low, high : float
+
+    References
+    ----------
+    Zou and Donner (2008), Construction of confidence limits about effect measures, Statistics in Medicine 27(10).
+
+    Examples
+    --------
+    >>> combine_errors(0.5, 0.4, 0.6, error=0.0, seeds=3, level=0.95)
+    (0.4, 0.6)
+    """
     if error == 0:
         return low, high
     from scipy.special import stdtrit
@@ -155,12 +250,38 @@ def combine_errors(
 
 
 def metric_range(metric: str) -> tuple[int, int]:
-    """The least and the most that a metric can be."""
+    """Return the smallest and largest possible value of a metric.
+
+    Examples
+    --------
+    >>> metric_range("P_MTL"), metric_range("P_EXPR")
+    ((-1, 3), (0, 1))
+    """
     return (-1, 3) if metric == "P_MTL" else (-1, 1) if metric in ("P_VA", "CCC_V", "CCC_A") else (0, 1)
 
 
 def clip_to_range(metric: str, low: float, high: float, difference: bool = False) -> tuple[float, float]:
-    """The ends within the range of the metric, or of its differences, to ten decimals, the same on every machine."""
+    """Clip an interval to the range of a metric and round it to ten decimals.
+
+    Rounding makes the ends equal on all machines.
+
+    Parameters
+    ----------
+    metric : str
+    low, high : float
+        Ends of the interval.
+    difference : bool, default=False
+        Whether `low` and `high` are for a difference between two scores, whose range is twice as wide.
+
+    Returns
+    -------
+    low, high : float
+
+    Examples
+    --------
+    >>> clip_to_range("P_EXPR", -0.1, 0.8)
+    (0, 0.8)
+    """
     least, most = metric_range(metric)
     if difference:
         least, most = least - most, most - least

@@ -1,8 +1,8 @@
-"""Statistics of units as columns that add up, the task's metrics of any sum of them, and the metrics' slopes.
+"""Additive columns of unit statistics, metrics of any sum of them, and the gradients of these metrics.
 
-S: sets of statistics (seeds, or seeds of two runs) of the same V units; K: columns. Of a class or an action unit the
-columns are true positives, labelled and predicted; of valence and arousal the count, sums, squares and product about
-one centre for all sets.
+S is the number of sets of statistics (seeds, or seeds of two runs) of the same V units; K is the number of columns. The
+columns of a class or an action unit are true positives, labeled and predicted counts; those of valence and arousal
+are the count, sums, squares and product about one center for all sets.
 """
 
 from __future__ import annotations
@@ -22,28 +22,51 @@ if TYPE_CHECKING:
     from harness.metrics.unit_statistics import SufficientStatistics
 
 EXACT_BITS = 52
-"""Columns are rounded so that any sum of them fits a float64 exactly: then its bits do not depend on the order of
-summation, which differs between machines and numbers of threads."""
+"""Columns are rounded so that any sum of them is exact in float64. Its bits then do not depend on the order of
+summation, which differs between machines and numbers of threads.
+"""
 F1_BLOCKS = {"expr": ("P_EXPR", EXPRESSIONS), "au": ("P_AU", ACTION_UNITS)}
+"""Primary metric and class names of the blocks whose metric is a mean F1."""
 CCC_NAMES = ("CCC_V", "CCC_A")
 
 
 class PooledStatistics:
-    """`rows`: float64 [S, K, V], units without a row that counts left out, many units in random groups."""
+    """Sets of unit statistics as additive columns.
 
-    def __init__(self, sets: Sequence[SufficientStatistics], many_in_groups: bool = True):
-        """held: bool, the units of the statistics that are in `rows`; units: their number, before any grouping.
+    Parameters
+    ----------
+    sets : sequence of SufficientStatistics
+        S sets, of the same task and units.
+    many_in_groups : bool, default=True
+        Whether many units are combined into random groups; see `harness.metrics.resampling.random_groups`.
 
-        InputError unless all sets are of one task and the same number of units.
-        """
-        kinds = {(one.task, *(values.shape for values in one.arrays.values())) for one in sets}
+    Attributes
+    ----------
+    rows : ndarray of float64, shape (S, K, V)
+        Columns of the units with rows, or of groups of them.
+    has_rows : ndarray of bool
+        Which units of the statistics have rows with a valid label.
+    units : int
+        Number of units with rows, before any grouping.
+    task : str
+    columns : dict of str to slice
+        Columns of each output block.
+
+    Raises
+    ------
+    InputError
+        If the sets differ in task or number of units.
+    """
+
+    def __init__(self, sets: Sequence[SufficientStatistics], many_in_groups: bool = True) -> None:
+        kinds = {(each.task, *(values.shape for values in each.arrays.values())) for each in sets}
         if len(kinds) != 1:
-            raise InputError("statistics can be put side by side when all count the same units of the same task")
+            raise InputError("statistics can be pooled only if all count the same units of the same task")
         self.task = sets[0].task
         self.columns: dict[str, slice] = {}
         self.floor, parts, end = 0.0, [], 0
         for block in sets[0].arrays:
-            part = self._additive_columns(block, np.stack([one.arrays[block] for one in sets]))
+            part = self._additive_columns(block, np.stack([each.arrays[block] for each in sets]))
             self.columns[block] = slice(end, end := end + part.shape[1])
             parts.append(part)
         rows = np.concatenate(parts, axis=1)
@@ -58,55 +81,92 @@ class PooledStatistics:
         return self.rows.shape
 
     def weighted_sum(self, weights: np.ndarray) -> np.ndarray:
-        """[S, K, R]: sums over units with weights [R, V]."""
+        """Compute weighted sums over units, [S, K, R], with weights [R, V]."""
         sets, columns, units = self.shape
         return (self.rows.reshape(sets * columns, units) @ weights.T).reshape(sets, columns, -1)
 
     def total(self) -> np.ndarray:
-        """[S, K, 1]: sums over all units."""
+        """Compute the sums over all units, [S, K, 1]."""
         return self.rows.sum(axis=-1, keepdims=True)
 
     def leave_one_out(self) -> np.ndarray:
-        """[S, K, V]: sums over all units but one."""
+        """Compute the sums over all units but one, [S, K, V]."""
         return self.total() - self.rows
 
     def metric(self, metric: str, sums: np.ndarray) -> np.ndarray:
-        """One metric [..., R] of sums [..., K, R]; InputError for a name that is none of the task's."""
+        """Compute one metric of sums of columns.
+
+        Parameters
+        ----------
+        metric : str
+        sums : ndarray of float64, shape (..., K, R)
+
+        Returns
+        -------
+        ndarray of float64, shape (..., R)
+
+        Raises
+        ------
+        InputError
+            If the task has no such metric.
+        """
         values = self.metrics(sums)
         if metric not in values:
             raise unknown_name_error("metric", metric, values)
         return values[metric]
 
     def metrics(self, sums: np.ndarray) -> dict[str, np.ndarray]:
-        """Sums [..., K, R] -> each metric of the task [..., R], its own first; what is undefined is 0."""
+        """Compute all metrics of the task of sums of columns.
+
+        Parameters
+        ----------
+        sums : ndarray of float64, shape (..., K, R)
+
+        Returns
+        -------
+        dict of str to ndarray of float64, shape (..., R)
+            By metric, the primary one first; undefined metrics are 0.
+        """
         values: dict[str, np.ndarray] = {}
         for block, columns in self.columns.items():
             part = sums[..., columns, :]
             if block == "va":
-                scores = [self._concordance(part, i) for i in range(2)]
-                values |= {"P_VA": (scores[0] + scores[1]) / 2, **dict(zip(CCC_NAMES, scores))}
+                concordances = [self._concordance(part, i) for i in range(2)]
+                values |= {"P_VA": (concordances[0] + concordances[1]) / 2, **dict(zip(CCC_NAMES, concordances))}
                 continue
-            right, labelled, predicted = np.split(part, 3, axis=-2)
-            scores, _ = f1(right, predicted - right, labelled - right)
+            right, labeled, predicted = np.split(part, 3, axis=-2)
+            scores, _ = f1(right, predicted - right, labeled - right)
             primary, names = F1_BLOCKS[block]
             values[primary] = scores.mean(axis=-2)
             if block == "expr":
-                values["accuracy"] = _safe_divide(right.sum(axis=-2), labelled.sum(axis=-2))
+                values["accuracy"] = _safe_divide(right.sum(axis=-2), labeled.sum(axis=-2))
             values |= {f"F1/{name}": scores[..., i, :] for i, name in enumerate(names)}
         if self.task == "mtl":
             values = {"P_MTL": values["P_VA"] + values["P_EXPR"] + values["P_AU"], **values}
         return values
 
     def gradients(self, metric: str, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How a metric changes with its columns at sums [S, K, R]: (int [k] the columns, float64 [S, k, R]).
+        """Compute the derivatives of a metric with respect to its columns.
 
-        No metric changes when all sums grow alike, so that slopes times a unit's columns is its influence.
+        Every metric is unchanged when all sums are scaled alike, so the gradient times the columns of a unit is the
+        influence of that unit (infinitesimal jackknife).
+
+        Parameters
+        ----------
+        metric : str
+        sums : ndarray of float64, shape (S, K, R)
+
+        Returns
+        -------
+        columns : ndarray of int, shape (k,)
+            Columns on which the metric depends.
+        gradients : ndarray of float64, shape (S, k, R)
         """
-        parts = [found for block in self.columns if (found := self._block_gradients(block, metric, sums)) is not None]
+        parts = [part for block in self.columns if (part := self._block_gradients(block, metric, sums)) is not None]
         return np.concatenate([columns for columns, _ in parts]), np.concatenate([slope for _, slope in parts], axis=1)
 
     def _additive_columns(self, block: str, values: np.ndarray) -> np.ndarray:
-        """Statistics [S, V, ...] of a block -> float64 [S, k, V]."""
+        """Convert statistics [S, V, ...] of a block to float64 columns [S, k, V]."""
         if block == "va":
             return self._moment_columns(values)
         if block == "expr":
@@ -119,10 +179,10 @@ class PooledStatistics:
 
     def _moment_columns(self, values: np.ndarray) -> np.ndarray:
         n, means = values[..., :1], values[..., 1:3]
-        self.centre = _pooled_means(n[..., 0], means)
-        away = means - self.centre
-        squares = values[..., 3:] + n * np.stack([away[..., 0] ** 2, away[..., 1] ** 2, away.prod(axis=-1)], axis=-1)
-        columns = np.concatenate([n, n * away, squares], axis=-1)
+        self.center = _pooled_means(n[..., 0], means)
+        offset = means - self.center
+        products = np.stack([offset[..., 0] ** 2, offset[..., 1] ** 2, offset.prod(axis=-1)], axis=-1)
+        columns = np.concatenate([n, n * offset, values[..., 3:] + n * products], axis=-1)
         columns = columns.reshape(*columns.shape[:2], -1).transpose(0, 2, 1)
         total = 4 * np.abs(columns).sum(axis=-1).max(initial=1.0)
         grid = 2.0 ** (math.ceil(math.log2(total)) - EXACT_BITS)
@@ -130,76 +190,68 @@ class PooledStatistics:
         return np.round(columns / grid) * grid
 
     def _concordance(self, part: np.ndarray, which: int) -> np.ndarray:
-        """Sums [..., 12, R] -> CCC [..., R] of valence or arousal; a square within rounding of 0 is 0."""
+        """Compute the CCC [..., R] of valence or arousal from sums [..., 12, R]; squares within rounding of 0 are 0."""
         n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[..., 6 * which : 6 * which + 6, :], -2, 0)
-        some = np.maximum(n, 1)
-        squares = [ss_true - true * true / some, ss_pred - pred * pred / some]
+        count = np.maximum(n, 1)
+        squares = [ss_true - true * true / count, ss_pred - pred * pred / count]
         squares = [np.where(square > self.floor, square, 0) for square in squares]
-        means = [self.centre[which, 0] + true / some, self.centre[which, 1] + pred / some]
-        return concordance(np.stack([n, *means, *squares, ss_both - true * pred / some], axis=-1))[0]
+        means = [self.center[which, 0] + true / count, self.center[which, 1] + pred / count]
+        return concordance(np.stack([n, *means, *squares, ss_both - true * pred / count], axis=-1))[0]
 
     def _block_gradients(self, block: str, metric: str, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """The part of `gradients` that lies in a block; None where the metric does not look at it."""
+        """Compute the part of `gradients` that belongs to a block; None if the metric does not depend on it."""
         start, part = self.columns[block].start, sums[:, self.columns[block]]
         if block == "va":
-            whole = {"P_MTL": 1 / 2, "P_VA": 1 / 2}.get(metric, 1)
-            asked = [i for i in range(2) if metric in ("P_MTL", "P_VA", CCC_NAMES[i])]
-            found = [(np.arange(6) + 6 * i, self._concordance_gradients(part, i) * whole) for i in asked]
-            return (
-                (start + np.concatenate([c for c, _ in found]), np.concatenate([s for _, s in found], axis=1))
-                if found
-                else None
-            )
+            weight = {"P_MTL": 1 / 2, "P_VA": 1 / 2}.get(metric, 1)
+            indices = [i for i in range(2) if metric in ("P_MTL", "P_VA", CCC_NAMES[i])]
+            if not indices:
+                return None
+            slopes = [self._concordance_gradients(part, i) * weight for i in indices]
+            return start + np.concatenate([np.arange(6) + 6 * i for i in indices]), np.concatenate(slopes, axis=1)
         primary, names = F1_BLOCKS[block]
-        right, labelled, predicted = np.split(part, 3, axis=1)
+        right, labeled, predicted = np.split(part, 3, axis=1)
         if metric == "accuracy" and block == "expr":
-            rows = labelled.sum(axis=1, keepdims=True)
+            rows = labeled.sum(axis=1, keepdims=True)
             slope = _safe_divide(np.ones_like(rows), rows)
             parts = [slope, -slope * _safe_divide(right.sum(axis=1, keepdims=True), rows)]
             return start + np.arange(2 * len(names)), np.concatenate(
                 np.broadcast_arrays(*[parts[0]] * len(names), *[parts[1]] * len(names)), axis=1
             )
-        asked = [i for i, name in enumerate(names) if metric in ("P_MTL", primary, f"F1/{name}")]
-        if not asked:
+        indices = [i for i, name in enumerate(names) if metric in ("P_MTL", primary, f"F1/{name}")]
+        if not indices:
             return None
-        right, counted = right[:, asked], (labelled + predicted)[:, asked]
-        slope = _safe_divide(2 * np.ones_like(counted), counted) / len(asked)
-        other = -slope * _safe_divide(right, counted)
-        columns = np.concatenate([np.array(asked) + len(names) * i for i in range(3)])
-        return start + columns, np.concatenate([slope, other, other], axis=1)
+        right, denominator = right[:, indices], (labeled + predicted)[:, indices]
+        slope = _safe_divide(2 * np.ones_like(denominator), denominator) / len(indices)
+        denominator_slope = -slope * _safe_divide(right, denominator)
+        columns = np.concatenate([np.array(indices) + len(names) * i for i in range(3)])
+        return start + columns, np.concatenate([slope, denominator_slope, denominator_slope], axis=1)
 
     def _concordance_gradients(self, part: np.ndarray, which: int) -> np.ndarray:
-        """Sums [S, 12, R] -> slopes of a CCC [S, 6, R] in its six columns; 0 where it is undefined."""
-        n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[:, 6 * which : 6 * which + 6], 1, 0)
-        some = np.maximum(n, 1)
-        apart = true - pred + n * (self.centre[which, 0] - self.centre[which, 1])
-        spread = ss_true - true**2 / some + ss_pred - pred**2 / some + apart**2 / some
+        """Compute the derivatives [S, 6, R] of a CCC with respect to its six columns; 0 where it is undefined."""
+        n, true, pred, ss_true, ss_pred, _ = np.moveaxis(part[:, 6 * which : 6 * which + 6], 1, 0)
+        count = np.maximum(n, 1)
+        centers_apart = self.center[which, 0] - self.center[which, 1]
+        apart = true - pred + n * centers_apart
+        denominator = ss_true - true**2 / count + ss_pred - pred**2 / count + apart**2 / count
         score = self._concordance(part, which)
-        gap = 2 * apart / some
-        squared = (true**2 + pred**2 - apart**2) / some**2
-        rises = [2 * true * pred / some**2, -2 * pred / some, -2 * true / some, 0, 0, 2]
-        spreads = [
-            squared + gap * (self.centre[which, 0] - self.centre[which, 1]),
-            gap - 2 * true / some,
-            -gap - 2 * pred / some,
-            1,
-            1,
-            0,
-        ]
-        slopes = np.stack([rise - score * wide for rise, wide in zip(rises, spreads)], axis=1)
-        return _safe_divide(slopes, np.where(score != 0, spread, 0)[:, None])
+        gap = 2 * apart / count
+        squared = (true**2 + pred**2 - apart**2) / count**2
+        numerator_slopes = [2 * true * pred / count**2, -2 * pred / count, -2 * true / count, 0, 0, 2]
+        denominator_slopes = [squared + gap * centers_apart, gap - 2 * true / count, -gap - 2 * pred / count, 1, 1, 0]
+        slopes = np.stack([up - score * down for up, down in zip(numerator_slopes, denominator_slopes)], axis=1)
+        return _safe_divide(slopes, np.where(score != 0, denominator, 0)[:, None])
 
 
-def _safe_divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Part / whole, 0 where the whole is 0."""
-    part, whole = np.broadcast_arrays(part, whole)
-    return np.divide(part, whole, out=np.zeros(whole.shape), where=whole != 0)
+def _safe_divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Divide, with 0 where the denominator is 0."""
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    return np.divide(numerator, denominator, out=np.zeros(denominator.shape), where=denominator != 0)
 
 
 def _pooled_means(n: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """[2, 2] pooled means of label and prediction, reached from one unit's so that a constant is met exactly.
+    """Compute the pooled means [2, 2] of labels and predictions from n [S, V, 2] and means [S, V, 2, 2].
 
-    n: [S, V, 2]; means: [S, V, 2, 2].
+    They are computed as an offset from the means of one unit, so that those of constant columns are exact.
     """
     n, means = n.reshape(-1, 2), means.reshape(-1, 2, 2)
     first = means[n[:, 0].argmax()] if len(n) else np.zeros((2, 2))

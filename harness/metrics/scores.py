@@ -1,17 +1,18 @@
-"""The challenge's scores as pure functions on arrays, pooled over all the frames they are given.
+"""The metrics of the ABAW challenges as functions of arrays, pooled over all given frames.
 
-One rule for what is undefined, here and wherever scores are summed, resampled or compared: it counts as 0 and is named.
-Undefined are the F1 of a class or action unit that neither labels nor predictions hold, a CCC of which either column is
-constant, and anything of no frame at all. Denominators are fixed (8 expressions, 12 action units), so that such a class
-takes its share of the mean. The functions here name it in an UndefinedMetricWarning, `unit_statistics.score` in
-`Score.undefined`, records and boards in their field `undefined`. Of a drawn or swapped set of videos it is 0 likewise.
-Moments are population moments (Lin 1989). Rows whose label is invalid by `harness.metrics.tasks` are left out.
+A score is undefined for a class or action unit that occurs neither in the labels nor in the predictions (F1), if either
+column is constant (CCC), and for no frames at all. Undefined scores count as 0 and are named: the functions here issue
+an `UndefinedMetricWarning`, `harness.metrics.unit_statistics.score` lists them in `Score.undefined`, records and boards
+in their field `undefined`. Resampled and permuted sets of videos follow the same rule. Denominators are fixed (8
+expressions, 12 action units), so that such a class contributes 0 to the mean. Moments are population moments (Lin
+1989). Rows with an invalid label, see `harness.metrics.tasks`, are ignored.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,167 +20,246 @@ from harness.metrics.counts import concordance, confusion_counts, expression_f1,
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, AU, EXPR, EXPRESSIONS, VA, Output
 from harness.utils.errors import InputError
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 
 class UndefinedMetricWarning(UserWarning):
-    """A score was undefined and counted as 0."""
+    """A metric is undefined for the given data and counts as 0.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     value = ccc([0.0, 0.0], [0.0, 1.0])
+    >>> value, caught[0].category.__name__
+    (0.0, 'UndefinedMetricWarning')
+    """
 
 
-def ccc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Concordance correlation coefficient of two columns.
+def ccc(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Compute the concordance correlation coefficient (CCC) between labels and predictions.
 
-    2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2) with population moments (Lin 1989). No row is left out.
+    ``CCC = 2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2)``, where m are the means, s^2 the variances and s_tp the covariance
+    of labels (t) and predictions (p), all divided by n. Unlike Pearson's correlation it is reduced by differences in
+    mean and scale. No row is ignored.
 
     Parameters
     ----------
-    y_true, y_pred : array-like of shape (n,)
+    y_true, y_pred : array-like of float, shape (n,)
         Labels and predictions, in any unit.
 
     Returns
     -------
     float
-        Between -1 and 1; 0 with an `UndefinedMetricWarning` where a column is constant or empty.
+        Between -1 and 1, 1 being the best; 0 with an `UndefinedMetricWarning` if a column is constant or empty.
 
     Raises
     ------
     InputError
         For columns of different length, and for NaN or infinity.
 
+    References
+    ----------
+    Lin (1989), A concordance correlation coefficient to evaluate reproducibility, Biometrics 45(1).
+
     Examples
     --------
+    >>> from harness.metrics import ccc
     >>> round(ccc([0.0, 0.5, 1.0], [0.0, 0.5, 0.5]), 3)
     0.667
+    >>> ccc([0.0, 0.5, 1.0], [0.0, 0.5, 1.0])
+    1.0
     """
     value, defined = _ccc_and_defined(*_validate_pair(y_true, y_pred, ()))
     _warn_undefined([] if defined else ["CCC"])
     return value
 
 
-def p_va(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Mean concordance of valence and arousal, the score of the VA challenge.
+def p_va(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Compute the mean CCC of valence and arousal, the metric of the VA challenge.
+
+    ``P_VA = (CCC(valence) + CCC(arousal)) / 2``; see `ccc`.
 
     Parameters
     ----------
-    y_true, y_pred : array-like of shape (n, 2)
-        Valence and arousal in [-1, 1]. Rows count where both labels are at least -1 (-5 marks an invalid one).
+    y_true, y_pred : array-like of float, shape (n, 2)
+        Valence and arousal in [-1, 1]. Rows with a label below -1 are ignored; -5 marks an invalid label.
 
     Returns
     -------
     float
-        Between -1 and 1; an undefined concordance counts as 0, with an `UndefinedMetricWarning`.
+        Between -1 and 1, 1 being the best. An undefined CCC counts as 0, with an `UndefinedMetricWarning`.
 
     Raises
     ------
     InputError
-        For other shapes, and for NaN or infinity in a row that counts.
+        For arrays of other shapes, and for NaN or infinity in a row with a valid label.
+
+    References
+    ----------
+    Kollias (2022), ABAW: Valence-Arousal Estimation, Expression Recognition, Action Unit Detection & Multi-Task
+    Learning Challenges, arXiv:2202.10659.
 
     Examples
     --------
+    >>> from harness.metrics import p_va
     >>> round(p_va([[0.0, 0.2], [0.5, 0.4], [1.0, 0.6]], [[0.0, 0.2], [0.5, 0.4], [0.5, 0.6]]), 3)
     0.833
     """
-    y_true, y_pred = _select_valid(VA, *_validate_pair(y_true, y_pred, (2,), finite=False))
-    y_true, y_pred = _validate_pair(y_true, y_pred, (2,))
-    scores = [_ccc_and_defined(y_true[:, i], y_pred[:, i]) for i in range(2)]
+    valid_rows = _select_valid(VA, *_validate_pair(y_true, y_pred, (2,), finite=False))
+    labels, predictions = _validate_pair(*valid_rows, (2,))
+    scores = [_ccc_and_defined(labels[:, i], predictions[:, i]) for i in range(2)]
     _warn_undefined(f"CCC of {name}" for name, (_, defined) in zip(AFFECTS, scores) if not defined)
     return float(np.mean([value for value, _ in scores]))
 
 
-def p_expr(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Mean F1 over the eight expressions, the score of the EXPR challenge.
+def p_expr(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Compute the mean F1 score over the eight expressions, the metric of the EXPR challenge.
+
+    ``P_EXPR = sum(F1(c) for c in range(8)) / 8`` with ``F1 = 2 tp / (2 tp + fp + fn)``. The classes are Neutral, Anger,
+    Disgust, Fear, Happiness, Sadness, Surprise and Other.
 
     Parameters
     ----------
-    y_true, y_pred : array-like of shape (n,)
-        Class numbers 0 to 7. Rows with a negative label do not count.
+    y_true, y_pred : array-like of int, shape (n,)
+        Classes 0 to 7. Rows with a negative label are ignored.
 
     Returns
     -------
     float
-        Between 0 and 1. The mean is always over eight classes: the F1 of a class in neither column counts as 0, with an
-        `UndefinedMetricWarning`.
+        Between 0 and 1, 1 being the best. The mean is always over eight classes: the F1 score of a class that occurs in
+        neither column counts as 0, with an `UndefinedMetricWarning`.
 
     Raises
     ------
     InputError
-        For columns of different length, and for a number that is no class.
+        For columns of different length, and for values that are no class.
+
+    References
+    ----------
+    Kollias (2022), ABAW: Valence-Arousal Estimation, Expression Recognition, Action Unit Detection & Multi-Task
+    Learning Challenges, arXiv:2202.10659.
 
     Examples
     --------
+    >>> from harness.metrics import p_expr
     >>> round(p_expr([0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 6, 6]), 3)
     0.833
     """
-    y_true, y_pred = _validate_expressions(y_true, y_pred)
-    values, defined = expression_f1(confusion_counts(y_true * 8 + y_pred, 1)[0])
-    _warn_undefined(f"F1 of {name}" for name, one in zip(EXPRESSIONS, defined) if not one)
+    labels, predictions = _validate_expressions(y_true, y_pred)
+    values, defined = expression_f1(confusion_counts(labels * 8 + predictions, 1)[0])
+    _warn_undefined(f"F1 of {name}" for name, is_defined in zip(EXPRESSIONS, defined) if not is_defined)
     return float(values.mean())
 
 
-def accuracy(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Share of frames whose expression is right; arguments as for `p_expr`, 0 with a warning when no label counts."""
-    y_true, y_pred = _validate_expressions(y_true, y_pred)
-    _warn_undefined([] if len(y_true) else ["accuracy"])
-    return float((y_true == y_pred).mean()) if len(y_true) else 0.0
-
-
-def p_au(y_true: np.ndarray, y_pred: np.ndarray) -> float:
-    """Mean F1 of presence over the twelve action units, the score of the AU challenge.
+def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Compute the share of frames whose expression is predicted correctly.
 
     Parameters
     ----------
-    y_true, y_pred : array-like of shape (n, 12)
-        1 for present, 0 for absent. A row with any negative label does not count, as the challenge's participants do.
+    y_true, y_pred : array-like of int, shape (n,)
+        Classes 0 to 7. Rows with a negative label are ignored.
 
     Returns
     -------
     float
-        Between 0 and 1; the F1 of a unit that is present in neither counts as 0, with an `UndefinedMetricWarning`.
+        Between 0 and 1; 0 with an `UndefinedMetricWarning` if no row has a valid label.
 
     Raises
     ------
     InputError
-        For other shapes, and for values that are not 0 or 1.
+        For columns of different length, and for values that are no class.
 
     Examples
     --------
+    >>> accuracy([0, 1, 2, -1], [0, 1, 3, 4])
+    0.6666666666666666
+    """
+    labels, predictions = _validate_expressions(y_true, y_pred)
+    _warn_undefined([] if len(labels) else ["accuracy"])
+    return float((labels == predictions).mean()) if len(labels) else 0.0
+
+
+def p_au(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Compute the mean F1 score of presence over the twelve action units, the metric of the AU challenge.
+
+    ``P_AU = sum(F1(u) for u in range(12)) / 12`` with ``F1 = 2 tp / (2 tp + fp + fn)``. The action units are AU1, 2, 4,
+    6, 7, 10, 12, 15, 23, 24, 25 and 26.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of int, shape (n, 12)
+        1 for present, 0 for absent. Rows with any negative label are ignored.
+
+    Returns
+    -------
+    float
+        Between 0 and 1, 1 being the best. The F1 score of an action unit that is present in neither array counts as 0,
+        with an `UndefinedMetricWarning`.
+
+    Raises
+    ------
+    InputError
+        For arrays of other shapes, and for values other than 0 and 1.
+
+    References
+    ----------
+    Kollias (2022), ABAW: Valence-Arousal Estimation, Expression Recognition, Action Unit Detection & Multi-Task
+    Learning Challenges, arXiv:2202.10659.
+
+    Examples
+    --------
+    >>> from harness.metrics import p_au
     >>> round(p_au([[1] * 12, [0] * 12], [[1] * 12, [1] + [0] * 11]), 3)
     0.972
     """
-    y_true, y_pred = _select_valid(AU, *_validate_pair(y_true, y_pred, (12,), finite=False))
-    for name, values in (("labels", y_true), ("predictions", y_pred)):
+    labels, predictions = _select_valid(AU, *_validate_pair(y_true, y_pred, (12,), finite=False))
+    for name, values in (("labels", labels), ("predictions", predictions)):
         if not np.isin(values, (0, 1)).all():
-            raise InputError(f"{name} of action units are 0 or 1; turn probabilities into decisions with Task.decode")
-    t, p = y_true.astype(bool), y_pred.astype(bool)
-    values, defined = f1((t & p).sum(0), (~t & p).sum(0), (t & ~p).sum(0))
-    _warn_undefined(f"F1 of {name}" for name, one in zip(ACTION_UNITS, defined) if not one)
+            raise InputError(f"{name} of action units must be 0 or 1; convert probabilities with Task.decode")
+    true, predicted = labels.astype(bool), predictions.astype(bool)
+    values, defined = f1((true & predicted).sum(0), (~true & predicted).sum(0), (true & ~predicted).sum(0))
+    _warn_undefined(f"F1 of {name}" for name, is_defined in zip(ACTION_UNITS, defined) if not is_defined)
     return float(values.mean())
 
 
-def p_mtl(y_true: Mapping[str, np.ndarray], y_pred: Mapping[str, np.ndarray]) -> float:
-    """P_VA + P_EXPR + P_AU, the score of the multi-task challenge.
+def p_mtl(y_true: Mapping[str, ArrayLike], y_pred: Mapping[str, ArrayLike]) -> float:
+    """Compute the sum of P_VA, P_EXPR and P_AU, the metric of the multi-task challenge.
+
+    ``P_MTL = P_VA + P_EXPR + P_AU``; see `p_va`, `p_expr` and `p_au`.
 
     Parameters
     ----------
-    y_true, y_pred : mapping of "va", "expr" and "au" to array-like
-        As `p_va`, `p_expr` and `p_au` take them. Each score is over the rows that are valid for it.
+    y_true, y_pred : mapping of {"va", "expr", "au"} to array-like
+        Arrays as `p_va`, `p_expr` and `p_au` take them. Each metric uses the rows that are valid for it.
 
     Returns
     -------
     float
+        Between -1 and 3, 3 being the best.
 
     Raises
     ------
     InputError
-        Where one of the three is missing, and as the three functions do.
+        If one of the three is missing, and as the three functions do.
+
+    References
+    ----------
+    Kollias (2022), ABAW: Valence-Arousal Estimation, Expression Recognition, Action Unit Detection & Multi-Task
+    Learning Challenges, arXiv:2202.10659.
 
     Examples
     --------
+    >>> from harness.metrics import p_mtl
     >>> labels = {"va": [[0.0, 0.2], [0.5, 0.4]], "expr": [*range(8)], "au": [[1] * 12]}
     >>> p_mtl(labels, labels)
     3.0
     """
     for name, values in (("labels", y_true), ("predictions", y_pred)):
         if missing := {"va", "expr", "au"} - set(values):
-            raise InputError(f"{name} for P_MTL lack {', '.join(sorted(missing))}")
+            raise InputError(f"{name} for P_MTL lack {', '.join(sorted(missing))}; give va, expr and au")
     return p_va(y_true["va"], y_pred["va"]) + p_expr(y_true["expr"], y_pred["expr"]) + p_au(y_true["au"], y_pred["au"])
 
 
@@ -188,13 +268,14 @@ def _ccc_and_defined(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[float, boo
     return float(value), bool(defined)
 
 
-def _validate_expressions(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    y_true, y_pred = _select_valid(EXPR, *_validate_pair(y_true, y_pred, (), finite=False))
-    for name, values in (("labels", y_true), ("predictions", y_pred)):
-        strange = values[~np.isin(values, range(8))]
-        if len(strange):
-            raise InputError(f"{name} of expressions are the class numbers 0 to 7; found {strange[0]:g}")
-    return y_true.astype(np.int64), y_pred.astype(np.int64)
+def _validate_expressions(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return the classes of rows with a valid label as int64."""
+    labels, predictions = _select_valid(EXPR, *_validate_pair(y_true, y_pred, (), finite=False))
+    for name, values in (("labels", labels), ("predictions", predictions)):
+        invalid = values[~np.isin(values, range(8))]
+        if len(invalid):
+            raise InputError(f"{name} of expressions must be the class numbers 0 to 7; found {invalid[0]:g}")
+    return labels.astype(np.int64), predictions.astype(np.int64)
 
 
 def _select_valid(output: Output, y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -203,22 +284,22 @@ def _select_valid(output: Output, y_true: np.ndarray, y_pred: np.ndarray) -> tup
 
 
 def _validate_pair(
-    y_true: np.ndarray, y_pred: np.ndarray, width: tuple[int, ...], finite: bool = True
+    y_true: ArrayLike, y_pred: ArrayLike, width: tuple[int, ...], finite: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64 [N, *width], or an InputError that names the one that is wrong."""
+    """Convert both arrays to float64 [N, *width]; raise `InputError` if one has another shape or is not finite."""
     pair = []
-    for name, values in (("labels", y_true), ("predictions", y_pred)):
-        values = np.asarray(values, dtype=np.float64)
+    for name, array in (("labels", y_true), ("predictions", y_pred)):
+        values = np.asarray(array, dtype=np.float64)
         values = values.reshape(0, *width) if values.size == 0 else values
         if values.shape[1:] != width or values.ndim != 1 + len(width):
             expected = ", ".join(["N", *map(str, width)])
             raise InputError(f"{name} have shape {list(values.shape)}; expected [{expected}]")
         if finite and not np.isfinite(values).all():
             row = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))[0]
-            raise InputError(f"{name} hold NaN or infinity, first in row {row}")
+            raise InputError(f"{name} contain NaN or infinity, first in row {row}; remove or correct such rows")
         pair.append(values)
     if len(pair[0]) != len(pair[1]):
-        raise InputError(f"{len(pair[0])} labels but {len(pair[1])} predictions; they are paired row by row")
+        raise InputError(f"{len(pair[0])} labels but {len(pair[1])} predictions; give one prediction for each label")
     return pair[0], pair[1]
 
 

@@ -1,4 +1,4 @@
-"""The grid of filters among which the selection split chooses."""
+"""Grid of smoothing filters from which the best on the selection split is chosen."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from harness.utils.errors import unknown_name_error
 from harness.utils.validation import require
 
 DEFAULT_KERNELS = ("mean", "median")
-"""Those a recipe chooses among when it names none."""
+"""Kernels of a recipe that names none."""
 CANDIDATES = tuple(kernel for kernel in KERNELS if kernel != "none")
-"""Those it may name."""
+"""Kernels that a recipe may name."""
 
 
 @dataclass(frozen=True)
 class SmoothingGrid:
-    """Filters among which the selection split chooses: every radius of a range, for each kernel.
+    """Grid of smoothing filters to choose from: every radius of a range, for each kernel.
 
     Parameters
     ----------
-    kernels : tuple of str
+    kernels : tuple of str, default=("mean", "median")
         `mean` and `median`, or the causal `trailing_mean`, `trailing_median` and `exponential`; see `smooth`.
-    smallest, largest : int from 0 to 250
-        Radii in frames on each side; radius 0 is the unsmoothed output.
-    gaps : {"linear", "nearest", "published", "held"}
-        How frames without a crop get outputs before the filter runs; see `fill_gaps`.
+    smallest, largest : int, default=0 and 50
+        Range of radii, in frames, within 0 and 250. Radius 0 is the unsmoothed output.
+    gaps : {"linear", "nearest", "published", "held"}, default="linear"
+        How the outputs of frames without a crop are filled in before smoothing; see `fill_gaps`.
 
     Raises
     ------
     InputError
-        For an unknown kernel or way to fill gaps, and for radii out of range.
+        For an unknown kernel or gap-filling method, and for radii out of range.
 
     Examples
     --------
+    >>> from harness import SmoothingGrid
     >>> SmoothingGrid(kernels=("mean",), largest=3).radii()
     range(0, 4)
     """
@@ -53,10 +54,11 @@ class SmoothingGrid:
         require(len(self.kernels) > 0, f"smoothing.kernels is empty; name some of {', '.join(CANDIDATES)}")
         require(
             0 <= self.smallest <= self.largest <= MAX_RADIUS,
-            f"smoothing radii {self.smallest} to {self.largest}: radii are between 0 and {MAX_RADIUS}, smallest first",
+            f"smoothing radii {self.smallest} to {self.largest}: radii must be from 0 to {MAX_RADIUS}, smallest first",
         )
         if self.gaps not in GAPS:
             raise unknown_name_error("gaps", self.gaps, GAPS)
 
     def radii(self) -> range:
+        """Return the radii in ascending order."""
         return range(self.smallest, self.largest + 1)

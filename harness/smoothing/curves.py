@@ -1,8 +1,8 @@
-"""Statistics of a smoothing curve: every radius counted for a few videos at a time, while they are in the cache.
+"""Statistics of smoothed outputs at many radii.
 
-A pass over all frames for each radius would fetch everything from memory hundreds of times. What is counted in whole
-numbers adds up to the same whatever the grouping; moments do not to the last bit, so tasks with valence and arousal are
-counted in one piece.
+Every radius is computed for a few videos at a time while they are in the processor's cache; a pass over all frames for
+each radius would read everything from memory hundreds of times. Integer counts add up to the same total in any
+grouping. Moments do not, to the last bit, so tasks with valence and arousal are computed in one piece.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from harness.metrics.unit_statistics import StatisticsAccumulator, SufficientSta
 from harness.smoothing.kernels import smooth_many_radii
 
 GROUP_FRAMES = 16_384
-"""Frames of the videos that are smoothed and counted together; one longer video is a group of its own."""
+"""Number of frames of the videos that are processed together; a longer video is a group by itself."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabeledRows:
-    """Labeled frames that are scored after smoothing.
+    """Labeled frames whose outputs are scored after smoothing.
 
     Attributes
     ----------
     task : Task
     targets : mapping of str to ndarray of N rows
-        Labels of each output, as in `harness.data.dataset.Labels`.
+        Labels by output block, as in `harness.data.dataset.Labels`.
     unit : ndarray of int, shape (N,)
         Unit of each row, from 0 to `units` - 1.
     units : int
+        Number of units.
     rows : ndarray of int, shape (N,)
-        Where each row stands in `np.concatenate(videos)`.
+        Position of each row in ``np.concatenate(videos)``.
     """
 
     task: Task
@@ -43,7 +44,7 @@ class LabeledRows:
     rows: np.ndarray
 
     def accumulator(self, thresholds: np.ndarray | float) -> StatisticsAccumulator:
-        """The accumulator of these rows."""
+        """Return an accumulator of these rows for the given decision thresholds of action units."""
         return StatisticsAccumulator(self.task, self.targets, self.unit, self.units, thresholds, rows=self.rows)
 
 
@@ -55,15 +56,33 @@ def statistics_by_radius(
     Parameters
     ----------
     labels : LabeledRows
-    videos : sequence of ndarray of shape (frames, C)
-        Outputs before smoothing; `kernel` and the ascending `radii`: see `smooth_many_radii`.
+    videos : sequence of ndarray of float, shape (frames, C)
+        Outputs before smoothing.
+    kernel : str
+        See `harness.smoothing.kernels.smooth`.
+    radii : sequence of int
+        Ascending radii, in frames.
     thresholds : float or ndarray of shape (12,)
-        Of the action units.
+        Decision thresholds of the action units.
+
+    Returns
+    -------
+    iterator of SufficientStatistics
+        One for each radius.
 
     Raises
     ------
     InputError
-        As `smooth_many_radii` and `StatisticsAccumulator` do.
+        As `harness.smoothing.kernels.smooth_many_radii` and `harness.metrics.unit_statistics.StatisticsAccumulator` do.
+
+    Examples
+    --------
+    >>> from harness.metrics.tasks import EXPR, get_task
+    >>> outputs = np.eye(8)[[0, 0, 1, 0, 0]]
+    >>> labels = LabeledRows(get_task("expr"), {"expr": np.zeros(5, int)}, np.zeros(5, int), 1, np.arange(5))
+    >>> curve = statistics_by_radius(labels, [outputs], "median", [0, 1], 0.5)
+    >>> [statistics.arrays["expr"][0, 0, 0].item() for statistics in curve]
+    [4, 5]
     """
     if any(output.name == "va" for output in labels.task.outputs) or len(videos) < 2:
         accumulate = labels.accumulator(thresholds)
@@ -81,10 +100,10 @@ def _statistics_in_groups(
     totals: list[dict[str, np.ndarray]] = [{} for _ in radii]
     for first, last in _group_videos(ends):
         start = ends[first - 1] if first else 0
-        inside = order[slice(*np.searchsorted(ordered, [start, ends[last - 1]]))]
-        present, own = np.unique(unit[inside], return_inverse=True)
-        targets = {name: target[inside] for name, target in labels.targets.items()}
-        group = LabeledRows(labels.task, targets, own, len(present), rows[inside] - start)
+        group_rows = order[slice(*np.searchsorted(ordered, [start, ends[last - 1]]))]
+        present, local_unit = np.unique(unit[group_rows], return_inverse=True)
+        targets = {name: target[group_rows] for name, target in labels.targets.items()}
+        group = LabeledRows(labels.task, targets, local_unit, len(present), rows[group_rows] - start)
         accumulate = group.accumulator(thresholds)
         for total, (_, outputs) in zip(totals, smooth_many_radii(videos[first:last], kernel, radii)):
             for block, counts in accumulate(outputs).arrays.items():
@@ -95,7 +114,7 @@ def _statistics_in_groups(
 
 
 def _group_videos(ends: np.ndarray) -> Iterator[tuple[int, int]]:
-    """(first, end) of neighbouring videos with about GROUP_FRAMES frames together."""
+    """Yield (first, end) of groups of consecutive videos with about `GROUP_FRAMES` frames in total."""
     first, start = 0, 0
     for i, end in enumerate(ends):
         if end - start >= GROUP_FRAMES or i == len(ends) - 1:

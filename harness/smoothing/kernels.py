@@ -1,11 +1,12 @@
-"""Outputs of one video made dense and smoothed in time.
+"""Smoothing of the outputs of a video in time.
 
-T: frames of a video; C: output columns. A window has radius r, that is frames t-r to t+r, cut at the video's ends
-(it shrinks; nothing is padded). Each column is smoothed for itself, before argmax or thresholds (Savchenko 2022).
+T is the number of frames of a video; C is the number of output columns. The window of radius r at frame t covers frames
+t - r to t + r and is truncated at the ends of the video, without padding. Columns are smoothed independently, before
+argmax or thresholds are applied (Savchenko 2022).
 
-The kernels of CAUSAL know no later frame. A trailing window is frames t-r to t, cut at the start; `exponential` weighs
-a frame 2/(r+2) and all before it the rest, from the first frame on without a bias towards it. All three lag r/2 frames
-behind in the mean, so that one radius smooths alike in each.
+The kernels in `CAUSAL` use no later frames: their window covers frames t - r to t, and `exponential` is an exponential
+moving average with smoothing factor 2 / (r + 2), normalized so that the first frames are not biased. All three have a
+mean lag of r / 2 frames, so that they smooth about equally at the same radius.
 """
 
 from __future__ import annotations
@@ -14,58 +15,98 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import bottleneck
 import numpy as np
 
 from harness.utils.errors import InputError, unknown_name_error
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 MAX_RADIUS = 250
+"""Largest radius, in frames."""
 CAUSAL = ("trailing_mean", "trailing_median", "exponential")
-"""Kernels that a camera can be read with."""
+"""Kernels that use no later frames and can therefore be applied to a live stream."""
 
 Kernel = Callable[[list[np.ndarray], list[int]], Iterator[np.ndarray]]
-"""Videos as contiguous float64 [C, T], ascending radii -> for each radius a fresh [C, sum of T]."""
+"""Function of videos (contiguous float64 [C, T]) and ascending radii; yields a new [C, sum of T] for each radius."""
 
 
-def smooth(outputs: np.ndarray, kernel: str, radius: int) -> np.ndarray:
-    """Smooth the outputs of one video in time, each column by itself.
+def smooth(outputs: ArrayLike, kernel: str, radius: int) -> np.ndarray:
+    """Smooth the outputs of a video in time.
+
+    With the window W(t) = {t - r, ..., t + r} (`trailing_*`: {t - r, ..., t}), truncated at the ends of the video, the
+    result at frame t is the mean or the median of the outputs in W(t), for each column separately. `exponential` gives
+    ``sum(d^k o(t - k)) / sum(d^k)`` over k from 0 to t, with ``d = r / (r + 2)``.
 
     Parameters
     ----------
-    outputs : array-like of shape (frames, columns)
+    outputs : array-like of float, shape (frames, columns)
         One row for each frame, without gaps; see `fill_gaps`.
     kernel : {"none", "mean", "median", "trailing_mean", "trailing_median", "exponential"}
-        The last three read no later frame.
-    radius : int from 0 to 250
-        In frames. `mean` and `median` read `radius` frames on each side, the trailing ones `radius` earlier frames.
-        Windows shrink at the ends of the video.
+        `none` returns the outputs unchanged; `trailing_mean`, `trailing_median` and `exponential` use no later frames.
+    radius : int
+        r, in frames, from 0 to 250; 0 leaves the outputs unchanged.
 
     Returns
     -------
-    float64 array of shape (frames, columns)
+    ndarray of float64, shape (frames, columns)
 
     Raises
     ------
     InputError
-        For an unknown kernel, a radius out of range, NaN or infinity.
+        For an unknown kernel, a radius out of range, and NaN or infinity.
+
+    References
+    ----------
+    Savchenko (2022), Frame-level Prediction of Facial Expressions, Valence, Arousal and Action Units for Mobile
+    Devices, arXiv:2203.13436.
 
     Examples
     --------
+    >>> from harness.smoothing import smooth
     >>> smooth([[0.0], [3.0], [0.0], [0.0]], "mean", 1).ravel()
     array([1.5, 1. , 1. , 0. ])
+    >>> smooth([[0.0], [3.0], [0.0], [0.0]], "trailing_mean", 1).ravel()
+    array([0. , 1.5, 1.5, 0. ])
     """
     _, smoothed = next(smooth_many_radii([outputs], kernel, [radius]))
     return smoothed
 
 
 def smooth_many_radii(
-    videos: Iterable[np.ndarray], kernel: str, radii: Iterable[int]
+    videos: Iterable[ArrayLike], kernel: str, radii: Iterable[int]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """(radius, smoothed) for ascending radii, much faster together than one by one.
+    """Smooth the outputs of several videos at ascending radii, much faster than one radius at a time.
 
-    videos: dense arrays [T_v, C], any float type, accumulated in float64. smoothed: float64 [sum of T_v, C], rows as
-    in np.concatenate(videos); a fresh array each time, so it may be kept, stored column by column (Fortran order).
+    Parameters
+    ----------
+    videos : iterable of array-like of float, shape (T, C)
+        Outputs without gaps, accumulated in float64. All videos have the same C.
+    kernel : str
+        See `smooth`.
+    radii : iterable of int
+        Ascending, from 0 to 250.
+
+    Returns
+    -------
+    iterator of (int, ndarray of float64, shape (sum of T, C))
+        Radius and smoothed outputs, with rows in the order of ``np.concatenate(videos)``. Each array is new and in
+        Fortran order.
+
+    Raises
+    ------
+    InputError
+        Before any work, for an unknown kernel, radii that are out of range or do not ascend, no videos, videos of
+        different widths, and NaN or infinity.
+
+    Examples
+    --------
+    >>> curve = smooth_many_radii([[[0.0], [3.0], [0.0]]], "mean", [0, 1])
+    >>> [(radius, smoothed.ravel().tolist()) for radius, smoothed in curve]
+    [(0, [0.0, 3.0, 0.0]), (1, [1.5, 1.0, 1.5])]
     """
     if kernel not in KERNELS:
         raise unknown_name_error("kernel", kernel, KERNELS)
@@ -73,11 +114,12 @@ def smooth_many_radii(
         np.ascontiguousarray(validate_matrix(video, f"outputs of video {i}").T) for i, video in enumerate(videos)
     ]
     if not columns:
-        raise InputError("no video to smooth")
+        raise InputError("no video to smooth; give at least one")
     if len({len(video) for video in columns}) > 1:
-        raise InputError(f"videos differ in width: {sorted({len(video) for video in columns})} columns")
-    checked = _validate_radii(radii)
-    return ((radius, smoothed.T) for radius, smoothed in zip(checked, KERNELS[kernel](columns, checked)))
+        widths = sorted({len(video) for video in columns})
+        raise InputError(f"videos differ in width: they have {widths} columns; give outputs of one task")
+    valid_radii = _validate_radii(radii)
+    return ((radius, smoothed.T) for radius, smoothed in zip(valid_radii, KERNELS[kernel](columns, valid_radii)))
 
 
 def _no_smoothing(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.ndarray]:
@@ -85,20 +127,20 @@ def _no_smoothing(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.nda
         yield np.concatenate(videos, axis=1)
 
 
-def _window_mean(videos: list[np.ndarray], radii: list[int], ahead: bool) -> Iterator[np.ndarray]:
-    """Window sums grow by one frame at each end from radius to radius; a row of ones sums to the window's size.
+def _window_mean(videos: list[np.ndarray], radii: list[int], centered: bool) -> Iterator[np.ndarray]:
+    """Compute means of centered or trailing windows.
 
-    ahead: the window reaches as far into the future as into the past.
+    Window sums are extended by one frame at each end from radius to radius. A row of ones sums to the window's size.
     """
-    counted = [np.vstack([video, np.ones(video.shape[1])]) for video in videos]
-    sums, reached = [video.copy() for video in counted], 0
+    with_ones = [np.vstack([video, np.ones(video.shape[1])]) for video in videos]
+    sums, summed_radius = [video.copy() for video in with_ones], 0
     for radius in radii:
-        for video, total in zip(counted, sums):
-            for r in range(reached + 1, min(radius, video.shape[1] - 1) + 1):
-                if ahead:
+        for video, total in zip(with_ones, sums):
+            for r in range(summed_radius + 1, min(radius, video.shape[1] - 1) + 1):
+                if centered:
                     total[:, :-r] += video[:, r:]
                 total[:, r:] += video[:, :-r]
-        reached = radius
+        summed_radius = radius
         smoothed, parts = _allocate_output(videos)
         for total, part in zip(sums, parts):
             np.divide(total[:-1], total[-1], out=part)
@@ -106,22 +148,22 @@ def _window_mean(videos: list[np.ndarray], radii: list[int], ahead: bool) -> Ite
 
 
 def _filter_each(
-    moving: Callable[[np.ndarray, int], np.ndarray], videos: list[np.ndarray], radii: list[int]
+    filter_video: Callable[[np.ndarray, int], np.ndarray], videos: list[np.ndarray], radii: list[int]
 ) -> Iterator[np.ndarray]:
-    """A filter of one video [C, T] at one radius, of each video at each radius."""
+    """Apply a filter of one video [C, T] at one radius to each video at each radius."""
     for radius in radii:
         smoothed, parts = _allocate_output(videos)
         for video, part in zip(videos, parts):
-            part[...] = moving(video, radius)
+            part[...] = filter_video(video, radius)
         yield smoothed
 
 
 def _moving_median(video: np.ndarray, radius: int) -> np.ndarray:
     length = video.shape[1]
-    r = min(radius, length - 1)  # a wider window sees the same frames
+    r = min(radius, length - 1)  # a wider window covers the same frames
     if r < 1:
         return video
-    padded = np.full((len(video), length + r), np.nan)  # the trailing window skips NaN, so it shrinks at the ends
+    padded = np.full((len(video), length + r), np.nan)  # move_median ignores NaN, which truncates windows at the end
     padded[:, :length] = video
     return bottleneck.move_median(padded, 2 * r + 1, min_count=1, axis=1)[:, r:]
 
@@ -132,73 +174,115 @@ def _trailing_median(video: np.ndarray, radius: int) -> np.ndarray:
 
 
 def _exponential(video: np.ndarray, radius: int) -> np.ndarray:
-    """The sum of all frames so far, each weighed less by `decay` for every frame since, over the sum of the weights."""
+    """Compute the exponentially weighted mean of all frames so far."""
     if not video.shape[1]:
         return video
     from scipy.signal import lfilter
 
-    counted = np.vstack([video, np.ones(video.shape[1])])
-    sums = lfilter([1.0], [1.0, -decay(radius)], counted, axis=1)
+    with_ones = np.vstack([video, np.ones(video.shape[1])])
+    sums = lfilter([1.0], [1.0, -decay(radius)], with_ones, axis=1)
     return sums[:-1] / sums[-1]
 
 
 def decay(radius: int) -> float:
-    """What `exponential` keeps of a weight from one frame to the next: a mean age of r/2 frames."""
+    """Return the factor by which `exponential` reduces a weight from one frame to the next, ``radius / (radius + 2)``.
+
+    The mean age of the weighted frames is then ``radius / 2`` frames.
+
+    Examples
+    --------
+    >>> decay(2)
+    0.5
+    """
     return radius / (radius + 2)
 
 
 def mean_lag(kernel: str, radius: int) -> float:
-    """Frames by which the filter lags behind in the mean: a steady rise comes out so much later."""
+    """Return the number of frames by which a filter lags behind on average.
+
+    A steadily rising output is delayed by this much: half the radius for causal kernels, 0 for the others.
+
+    Examples
+    --------
+    >>> mean_lag("trailing_mean", 10), mean_lag("mean", 10)
+    (5.0, 0.0)
+    """
     return radius / 2 if kernel in CAUSAL else 0.0
 
 
 def required_lookahead(kernel: str, radius: int) -> int:
-    """Later frames that the filter needs before it can tell of one: how long a camera's picture would have to wait."""
+    """Return the number of later frames that a filter needs, by which a live display would be delayed.
+
+    Examples
+    --------
+    >>> required_lookahead("trailing_mean", 10), required_lookahead("mean", 10)
+    (0, 10)
+    """
     return 0 if kernel in CAUSAL or kernel == "none" else radius
 
 
 KERNELS: dict[str, Kernel] = {
     "none": _no_smoothing,
-    "mean": partial(_window_mean, ahead=True),
+    "mean": partial(_window_mean, centered=True),
     "median": partial(_filter_each, _moving_median),
-    "trailing_mean": partial(_window_mean, ahead=False),
+    "trailing_mean": partial(_window_mean, centered=False),
     "trailing_median": partial(_filter_each, _trailing_median),
     "exponential": partial(_filter_each, _exponential),
 }
+"""Kernels by name."""
 
 
 def _allocate_output(videos: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """A fresh [C, sum of T] and its views [C, T_v], one for each video."""
+    """Allocate an array [C, sum of T] and return it with its views [C, T], one for each video."""
     ends = np.cumsum([video.shape[1] for video in videos])
-    whole = np.empty((len(videos[0]), ends[-1]))
-    return whole, np.split(whole, ends[:-1], axis=1)
+    output = np.empty((len(videos[0]), ends[-1]))
+    return output, np.split(output, ends[:-1], axis=1)
 
 
-def validate_matrix(values: np.ndarray, what: str) -> np.ndarray:
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 2:
-        raise InputError(f"{what} have shape {list(values.shape)}; expected [frames, columns]")
-    bad = ~np.isfinite(values).all(axis=1)
+def validate_matrix(values: ArrayLike, what: str) -> np.ndarray:
+    """Convert values to float64 [frames, columns].
+
+    Raises
+    ------
+    InputError
+        For arrays of other dimensions, and for NaN or infinity. Messages call the values `what`.
+    """
+    matrix = np.asarray(values, dtype=np.float64)
+    if matrix.ndim != 2:
+        raise InputError(f"{what} have shape {list(matrix.shape)}; expected [frames, columns]")
+    bad = ~np.isfinite(matrix).all(axis=1)
     if bad.any():
-        raise InputError(f"{what} hold NaN or infinity, first in row {np.flatnonzero(bad)[0]}")
-    return values
+        raise InputError(f"{what} contain NaN or infinity, first in row {np.flatnonzero(bad)[0]}")
+    return matrix
 
 
 def _validate_radii(radii: Sequence[int] | Iterable[int]) -> list[int]:
     try:
-        checked = [operator.index(radius) for radius in radii]
+        integers = [operator.index(radius) for radius in radii]
     except TypeError:
-        raise InputError("a radius is a whole number of frames each side") from None
-    if not all(0 <= radius <= MAX_RADIUS for radius in checked):
-        raise InputError(f"a radius lies in 0 to {MAX_RADIUS} frames each side; got {checked}")
-    if any(after <= before for before, after in zip(checked, checked[1:])):
-        raise InputError(f"radii must ascend; got {checked}")
-    return checked
+        raise InputError("a radius must be a whole number of frames") from None
+    if not all(0 <= radius <= MAX_RADIUS for radius in integers):
+        raise InputError(f"a radius must be from 0 to {MAX_RADIUS} frames; got {integers}")
+    if any(after <= before for before, after in zip(integers, integers[1:])):
+        raise InputError(f"radii must ascend; got {integers}")
+    return integers
 
 
 @dataclass(frozen=True)
 class SmoothingParams:
-    """What a run chose to do with outputs; thresholds: of the action units, None where 0.5 was kept."""
+    """Selected filter and decision thresholds of a run.
+
+    Attributes
+    ----------
+    kernel : str
+        Smoothing kernel; see `smooth`.
+    radius : int
+        In frames.
+    gaps : str
+        Method of `harness.smoothing.gaps.fill_gaps`.
+    thresholds : tuple of 12 float, optional
+        Decision thresholds of the action units; None for 0.5.
+    """
 
     kernel: str
     radius: int

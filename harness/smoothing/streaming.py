@@ -1,6 +1,8 @@
-"""The causal kernels frame by frame, as a camera brings them."""
+"""Causal smoothing of a live stream, frame by frame."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import bottleneck
 import numpy as np
@@ -8,24 +10,31 @@ import numpy as np
 from harness.smoothing.kernels import CAUSAL, decay, smooth
 from harness.utils.errors import InputError
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 
 class StreamingFilter:
-    """Smooth the outputs of one face frame by frame, as a camera brings them.
+    """Causal smoothing filter for one face, applied frame by frame as outputs arrive from a camera.
 
-    For frame t it returns what `smooth` returns at t for the frames up to t, gaps filled as `held`.
+    Calling it with the outputs of frame t returns what `smooth` gives at t for the frames up to t, with gaps filled by
+    method `held`; see `fill_gaps`.
 
     Parameters
     ----------
     kernel : {"none", "trailing_mean", "trailing_median", "exponential"}
-    radius : int from 0 to 250
+        See `smooth`.
+    radius : int
+        In frames, from 0 to 250.
 
     Raises
     ------
     InputError
-        For a kernel that needs later frames, an unknown kernel, or a radius out of range.
+        For an unknown kernel, a kernel that needs later frames, and a radius out of range.
 
     Examples
     --------
+    >>> from harness import StreamingFilter
     >>> stream = StreamingFilter("trailing_mean", 1)
     >>> [stream(outputs) for outputs in ([0.0], [3.0], None)]
     [array([0.]), array([1.5]), array([3.])]
@@ -35,8 +44,8 @@ class StreamingFilter:
         smooth(np.zeros((0, 1)), kernel, radius)
         if kernel not in (*CAUSAL, "none"):
             raise InputError(
-                f"kernel {kernel} reads {radius} frames of the future, which a camera does not have; "
-                f"take {', '.join(CAUSAL)} or none"
+                f"kernel {kernel} needs {radius} later frames, which a live stream does not have; "
+                f"use {', '.join(CAUSAL)} or none"
             )
         self.kernel, self.radius = kernel, radius if kernel != "none" else 0
         self._last: np.ndarray | None = None
@@ -46,23 +55,35 @@ class StreamingFilter:
         self._sum: np.ndarray | float = 0.0
         self._weight = 0.0
 
-    def __call__(self, outputs: np.ndarray | None) -> np.ndarray | None:
-        """Outputs [C] of the next frame -> float64 [C] smoothed; None is a frame without a crop.
+    def __call__(self, outputs: ArrayLike | None) -> np.ndarray | None:
+        """Smooth the outputs of the next frame.
 
-        Frames without one repeat the last crop's outputs; those before the first crop are None, and count later as if
-        they had been like it. InputError for NaN or infinity, which would never leave the filter.
+        Parameters
+        ----------
+        outputs : array-like of float, shape (C,), or None
+            None for a frame without a crop, which repeats the outputs of the last crop.
+
+        Returns
+        -------
+        ndarray of float64, shape (C,), or None
+            None before the first crop. Such frames enter the filter later with the outputs of the first crop.
+
+        Raises
+        ------
+        InputError
+            For NaN or infinity, which would never leave the filter.
         """
         if outputs is None:
             self._missed += self._last is None
             return None if self._last is None else self._update(self._last)
-        outputs = np.array(outputs, dtype=np.float64)
-        if not np.isfinite(outputs).all():
-            raise InputError(f"frame {self._seen + self._missed + 1} of a stream holds NaN or infinity")
-        self._last = outputs
+        values = np.array(outputs, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise InputError(f"frame {self._seen + self._missed + 1} of the stream contains NaN or infinity")
+        self._last = values
         for _ in range(self._missed):
-            self._update(outputs)
+            self._update(values)
         self._missed = 0
-        return self._update(outputs)
+        return self._update(values)
 
     def _update(self, outputs: np.ndarray) -> np.ndarray:
         self._seen += 1

@@ -1,4 +1,4 @@
-"""Errors that a user reads: one message that says what, where and what to do."""
+"""Errors for users, whose messages say what went wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections.abc import Iterable
 
 
 class FramelightError(Exception):
-    """Base class of the errors that are meant for users; the message says what, where and what to do.
+    """Base class of errors for users; the message says what went wrong, where, and what to do.
 
-    Commands end with `exit_code`: 1 where the work failed, 2 (`InputError`) where the command or its input is wrong.
+    Attributes
+    ----------
+    exit_code : int
+        Exit status of a command: 1 if the work failed, 2 (`InputError`) if the command or its input is wrong.
 
     Examples
     --------
+    >>> from harness import FramelightError, HeadConfig
     >>> try:
     ...     HeadConfig("linear")
     ... except FramelightError as error:
@@ -24,14 +28,34 @@ class FramelightError(Exception):
 
 
 class InputError(FramelightError):
-    """The command or its input is wrong (exit code 2)."""
+    """Error in a command or its input (exit status 2)."""
 
     exit_code = 2
 
 
 def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """An error for a name that nothing answers to, with the nearest known names."""
+    """Create an error for an unknown name that suggests the most similar known names.
+
+    Parameters
+    ----------
+    kind : str
+        What is named, such as `kernel`.
+    name : str
+        The unknown name.
+    known : iterable of str
+        All names. They are listed if none is similar.
+
+    Returns
+    -------
+    InputError
+        To be raised.
+
+    Examples
+    --------
+    >>> str(unknown_name_error("kernel", "medain", ["mean", "median"]))
+    "unknown kernel 'medain'; did you mean median or mean?"
+    """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    similar = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(similar)}?" if similar else f"known: {', '.join(known)}"
     return InputError(f"unknown {kind} '{name}'; {hint}")

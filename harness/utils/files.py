@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and hashes of files."""
+"""Atomic writes of files and folders, file hashes and removal of stale temporary files."""
 
 from __future__ import annotations
 
@@ -17,70 +17,109 @@ from backbones.atomic_files import SUFFIX, temp_dir, temp_file
 from harness.utils.errors import FramelightError
 
 ABANDONED_SECONDS = 3600
+"""Age from which a temporary file is considered left behind by a killed process."""
 
 
 @contextmanager
 def _explain_write_errors(path: Path) -> Iterator[None]:
+    """Replace an `OSError` by an error that says what to do."""
     try:
         yield
     except OSError as error:
         hint = ""
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            hint = "; choose another store with --store DIR, or for what goes to --out another place"
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        why = "the disk is full; free some space and run the command again" if full else error.strerror or error
-        raise FramelightError(f"cannot write {path}: {why}{hint}") from error
+            hint = "; choose another store with --store DIR, or another output folder with --out DIR"
+        disk_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "the disk is full; free some space and run the command again" if disk_full else error.strerror or error
+        raise FramelightError(f"cannot write {path}: {reason}{hint}") from error
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it becomes `path`, on failure it is removed."""
+    """Write a file atomically.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    Path
+        Temporary file next to `path`, which replaces `path` on success and is removed on failure.
+
+    Raises
+    ------
+    FramelightError
+        If the file cannot be written.
+    """
     with _explain_write_errors(path), temp_file(Path(path)) as tmp_path:
         yield tmp_path
 
 
 @contextmanager
 def atomic_write_dir(path: Path, replace: bool = False) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it becomes `path`.
+    """Write a folder atomically.
 
-    replace: what to do with a folder that another process has put at `path` meanwhile. By default it is kept:
-    entries are content-addressed.
+    Parameters
+    ----------
+    path : Path
+    replace : bool, default=False
+        Whether to replace a folder that another process has created at `path` in the meantime. By default that folder
+        is left as it is, since entries of the store are content-addressed.
+
+    Yields
+    ------
+    Path
+        Temporary folder next to `path`, which becomes `path` on success and is removed on failure.
+
+    Raises
+    ------
+    FramelightError
+        If the folder cannot be written.
     """
     with _explain_write_errors(path), temp_dir(Path(path), replace) as tmp_path:
         yield tmp_path
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write text in UTF-8 to a file, atomically."""
     with atomic_write(path) as tmp_path:
         tmp_path.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON with sorted keys to a file, atomically."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of what the file holds; OSError where it cannot be read."""
-    with open(path, "rb") as file:
+    """Return the SHA-256 hex digest of a file's content; `OSError` if it cannot be read."""
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove_stale_temp_files(folder: Path, older_than_s: float = ABANDONED_SECONDS, of: str = "") -> None:
-    """Remove what killed processes left aside in `folder`; what is young may be another's present work.
+    """Remove temporary files and folders that killed processes have left in a folder.
 
-    of: the name of the one file or folder whose leftovers go; "": of all.
+    Parameters
+    ----------
+    folder : Path
+    older_than_s : float, default=3600
+        Younger files are kept, since another process may be writing them. In seconds.
+    of : str, default=""
+        Name of the file or folder whose temporary files are removed; by default those of all.
     """
     start = f".{of[:80]}." if of else "."
     try:
         with os.scandir(folder) as entries:
-            aside = [entry for entry in entries if entry.name.startswith(start) and entry.name.endswith(SUFFIX)]
+            stale = [entry for entry in entries if entry.name.startswith(start) and entry.name.endswith(SUFFIX)]
     except OSError:
         return
-    for entry in aside:
+    for entry in stale:
         with suppress(OSError):
             if time.time() - entry.stat(follow_symlinks=False).st_mtime <= older_than_s:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)
             else:
-                os.unlink(entry.path)
+                Path(entry.path).unlink()

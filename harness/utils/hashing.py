@@ -1,4 +1,4 @@
-"""Content identity: the hash that keys jobs, feature entries and checkpoints."""
+"""Content hashes of settings, which identify jobs, feature entries and checkpoints."""
 
 from __future__ import annotations
 
@@ -10,10 +10,23 @@ from typing import Any
 
 
 def to_jsonable(value: Any) -> Any:
-    """`value` as JSON types.
+    """Convert a value to JSON types.
 
-    A dataclass carries its `hash_tag`, so that two kinds never collide and a class may be renamed without changing
-    the ids it is part of. Raises TypeError for a dataclass that defines no tag.
+    Parameters
+    ----------
+    value : Any
+        JSON types, tuples and dataclasses, nested.
+
+    Returns
+    -------
+    Any
+        A dataclass becomes an object with its `hash_tag` as `type`, so that classes do not collide and can be renamed
+        without changing hashes.
+
+    Raises
+    ------
+    TypeError
+        For a dataclass without a `hash_tag`, and for other types.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: to_jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
@@ -24,24 +37,58 @@ def to_jsonable(value: Any) -> Any:
         return [to_jsonable(v) for v in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError(f"{type(value).__name__} has no content identity")
+    raise TypeError(f"{type(value).__name__} cannot be hashed by content; use JSON types and dataclasses")
 
 
 def _hash_tag(kind: type) -> str:
     """Return the tag that the class itself defines; a subclass without one has its name, so that the two differ."""
     if not hasattr(kind, "hash_tag"):
-        raise TypeError(f"{kind.__name__} has no content identity: it defines no hash_tag")
+        raise TypeError(f"{kind.__name__} cannot be hashed by content: define its hash_tag")
     return kind.__dict__.get("hash_tag", kind.__name__)
 
 
 def content_hash(value: Any, length: int = 12) -> str:
-    """Hex digest of `value` (dataclasses and JSON types), equal in every process."""
+    """Hash a value by its content.
+
+    Parameters
+    ----------
+    value : Any
+        See `to_jsonable`.
+    length : int, default=12
+        Number of hexadecimal digits, at most 64.
+
+    Returns
+    -------
+    str
+        Leading digits of the SHA-256 digest, equal in every process.
+
+    Examples
+    --------
+    >>> content_hash({"b": 1, "a": 2}) == content_hash({"a": 2, "b": 1})
+    True
+    """
     text = json.dumps(to_jsonable(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def flatten(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """The settings of nested mappings by dotted names."""
+    """Yield the values of nested mappings with their dotted names.
+
+    Parameters
+    ----------
+    values : mapping of str to Any
+    before : str, default=""
+        Prefix of the names.
+
+    Yields
+    ------
+    (str, Any)
+
+    Examples
+    --------
+    >>> list(flatten({"head": {"kind": "mlp"}, "seed": 0}))
+    [('head.kind', 'mlp'), ('seed', 0)]
+    """
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from flatten(value, f"{before}{name}.")

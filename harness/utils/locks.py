@@ -1,4 +1,4 @@
-"""One process at a time makes an entry of the store; the others wait and find it made."""
+"""File locks that let one process at a time create an entry of the store."""
 
 from __future__ import annotations
 
@@ -15,15 +15,24 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 ATTEMPTS = 100
-"""At most so often is a folder made anew that goes before its lock is had."""
+"""Maximum number of times a folder is created again that was removed before its lock was acquired."""
 
 
 @contextmanager
 def entry_lock(path: Path, what: str = "") -> Iterator[None]:
-    """Hold the lock of the entry that will be at `path`; released even when the holder is killed.
+    """Lock the entry at a path; the lock is also released if the process is killed.
 
-    The folder of the lock may go while it is waited for. what: what is made, for who waits (default: the name of
-    `path`).
+    Parameters
+    ----------
+    path : Path
+        Entry to be created. Its folder is created, again if it is removed while waiting for the lock.
+    what : str, default=""
+        Name of the entry in the message of a waiting process; by default the name of `path`.
+
+    Raises
+    ------
+    FramelightError
+        If the lock file cannot be written.
     """
     from filelock import FileLock
 
@@ -34,7 +43,7 @@ def entry_lock(path: Path, what: str = "") -> Iterator[None]:
     except OSError as error:
         raise FramelightError(
             f"cannot write {lock_path}: {error.strerror}; choose another store with --store DIR, or "
-            "for what goes to --out another place"
+            "another output folder with --out DIR"
         ) from error
     try:
         yield
@@ -43,19 +52,20 @@ def entry_lock(path: Path, what: str = "") -> Iterator[None]:
 
 
 def _acquire(lock: FileLock, folder: Path, what: str) -> None:
+    """Acquire a lock; print a message when another process holds it."""
     from filelock import Timeout
 
-    timeout, left = 0.05, ATTEMPTS
+    timeout, attempts_left = 0.05, ATTEMPTS
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(timeout=timeout)
             return
         except Timeout:
-            print(f"waiting for another process that makes {what}", file=sys.stderr)
+            sys.stderr.write(f"waiting for another process that is creating {what}\n")
             timeout = -1
-        except FileNotFoundError:  # who held it has removed the folder
-            left -= 1
-            if not left:
+        except FileNotFoundError:  # the process that held the lock has removed the folder
+            attempts_left -= 1
+            if not attempts_left:
                 raise
             time.sleep(0.01)

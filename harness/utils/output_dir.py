@@ -1,4 +1,4 @@
-"""The folder that a command makes for its user: whole or not at all, over an older one only when told so."""
+"""Output folders of commands: checked before any work and written atomically."""
 
 from __future__ import annotations
 
@@ -12,40 +12,69 @@ from harness.utils.files import atomic_write_dir, remove_stale_temp_files
 
 
 def check_output_dir(out: Path, force: bool, *read: Path) -> None:
-    """InputError for an `out` that is a file or the folder that the user is in, that holds something (unless `force`),
-    that cannot be made where it is, or whose content is, holds or is part of what is `read`: it would be lost.
+    """Check that a folder can be written without losing anything.
+
+    Parameters
+    ----------
+    out : Path
+        Output folder.
+    force : bool
+        Whether existing content of `out` may be replaced.
+    *read : Path
+        Files and folders that the command reads.
+
+    Raises
+    ------
+    InputError
+        If `out` is a file, contains the current folder, cannot be created, or is not empty (unless `force`), or if
+        replacing it would remove something that is read.
     """
     if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file; name a folder")
-    place = out.resolve()
-    if Path.cwd().is_relative_to(place):
-        raise InputError(f"--out {out} is or holds the folder that you are in; name a folder to make")
-    above = next(folder for folder in place.parents if os.path.exists(folder))
-    if not above.is_dir():
-        raise InputError(f"--out {out} cannot be made: {above} is a file; name another folder")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise InputError(f"--out {out} cannot be made: {above} is not yours to write in; name another place")
-    full = out.is_dir() and any(out.iterdir())
+        raise InputError(f"--out {out} is a file; choose a folder")
+    folder = out.resolve()
+    if Path.cwd().is_relative_to(folder):
+        raise InputError(f"--out {out} is or contains the current folder; choose a new folder")
+    # unlike Path.exists, os.path.exists does not raise where a folder may not be entered
+    parent = next(path for path in folder.parents if os.path.exists(path))  # noqa: PTH110 - see above
+    if not parent.is_dir():
+        raise InputError(f"--out {out} cannot be created: {parent} is a file; choose another folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"--out {out} cannot be created: no permission to write in {parent}; choose another folder")
+    not_empty = out.is_dir() and any(out.iterdir())
     for path in read:
-        if path.exists() and path.resolve().is_relative_to(place):
-            raise InputError(f"--out {out} holds {path}, which is read; name another folder")
-        if full and force and path.is_dir() and place.is_relative_to(path.resolve()):
+        if path.exists() and path.resolve().is_relative_to(folder):
+            raise InputError(f"--out {out} contains {path}, which is read; choose another folder")
+        if not_empty and force and path.is_dir() and folder.is_relative_to(path.resolve()):
             raise InputError(
-                f"--out {out} is part of {path}, which is read, and --force would remove what it holds; "
-                "name another folder"
+                f"--out {out} is part of {path}, which is read, and --force would remove its content; "
+                "choose another folder"
             )
-    if full and not force:
-        raise InputError(f"--out {out} is not empty; name another folder, or replace what is in it with --force")
+    if not_empty and not force:
+        raise InputError(f"--out {out} is not empty; choose another folder, or replace its content with --force")
 
 
 @contextmanager
 def replace_output_dir(out: Path) -> Iterator[Path]:
-    """Yield a folder beside `out` that takes its place, and that of whatever is in it, once the context succeeds.
+    """Write an output folder atomically and replace the existing one.
 
-    What was there is removed once the new one is in its place: until then a kill loses nothing of it. What a kill
-    left aside of the same folder more than an hour ago goes.
+    The existing folder is removed after the new one is in place, so that a killed process loses nothing of it.
+    Temporary folders that were left more than an hour ago are removed.
+
+    Parameters
+    ----------
+    out : Path
+
+    Yields
+    ------
+    Path
+        Temporary folder next to `out`.
+
+    Raises
+    ------
+    FramelightError
+        If the folder cannot be written.
     """
-    out = Path(out).resolve()  # a link to a folder is followed: it cannot be replaced by one
+    out = Path(out).resolve()  # a symbolic link cannot be replaced by a folder, but its target can
     remove_stale_temp_files(out.parent, of=out.name)
     with atomic_write_dir(out, replace=True) as tmp_path:
         yield tmp_path

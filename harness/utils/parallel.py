@@ -1,7 +1,7 @@
-"""Threads and processes: limits on library threads, modules run in a subprocess.
+"""Limits on the threads of libraries, and modules run in a subprocess.
 
-numpy's products of a few hundred rows are over before threads have found each other; where other work wants the cores
-they then wait for each other tens of times longer than they compute.
+NumPy's products of a few hundred rows take less time than synchronizing threads; on a busy machine, threads wait for
+each other tens of times longer than they compute.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-import numpy  # noqa: F401 - its library must be loaded to be found
+import numpy  # noqa: F401 - threadpoolctl only finds libraries that are loaded
 from threadpoolctl import ThreadpoolController
 
 
 def limit_blas_threads() -> AbstractContextManager:
-    """A context in which this process multiplies on one thread; it holds for all its threads."""
+    """Return a context in which BLAS uses one thread, in all threads of this process."""
     return _threadpool_controller().limit(limits=1, user_api="blas")
 
 
 @contextmanager
 def torch_threads(number: int) -> Iterator[None]:
-    """A context in which torch computes on so many threads, whoever calls it from this thread."""
+    """Set the number of threads on which torch computes within the context."""
     import torch
 
     before = torch.get_num_threads()
@@ -42,14 +42,27 @@ def _threadpool_controller() -> ThreadpoolController:
 
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
+"""Folder of the packages `harness` and `backbones`."""
 
 
 def run_module_in_subprocess(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """`python -m MODULE ARGUMENTS`, ended; its output is kept, and the working directory is on no search path."""
-    places = [str(SOURCE_ROOT), os.environ.get("PYTHONPATH", "")]
+    """Run ``python -m MODULE ARGUMENTS`` in a subprocess and capture its output.
+
+    Parameters
+    ----------
+    module : str
+    *arguments : object
+        Converted to strings.
+
+    Returns
+    -------
+    subprocess.CompletedProcess of str
+        Of any exit status. The working directory is not on the module search path.
+    """
+    paths = [str(SOURCE_ROOT), os.environ.get("PYTHONPATH", "")]
     return subprocess.run(
         [sys.executable, "-P", "-m", module, *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
     )

@@ -1,4 +1,4 @@
-"""A progress bar in terminals and notebooks; silent where output goes to a file."""
+"""Progress bars for terminals and notebooks; none if the output goes to a file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from typing import Any, Self
 
 
 class Progress:
-    """A callable for `progress=` arguments, used as a context: called with what is done and the total.
+    """Progress bar, shown from its first update on.
 
-    Further arguments (rate, seconds left) are accepted and left to the bar, which works them out itself.
+    A context and a callable for arguments named `progress`.
+
+    Parameters
+    ----------
+    title : str
+        Shown before the bar.
+    unit : str, default="it"
+        What is counted.
     """
 
     def __init__(self, title: str, unit: str = "it") -> None:
@@ -29,6 +36,15 @@ class Progress:
             self._bar.close()
 
     def __call__(self, done: int, total: int, *_: float) -> None:
+        """Update the bar.
+
+        Parameters
+        ----------
+        done, total : int
+            Number of units done, and of all.
+        *_ : float
+            Ignored: the bar computes rate and remaining time itself.
+        """
         if self._bar is None:
             notebook = "ipykernel" in sys.modules
             if not (notebook or sys.stderr.isatty()):
@@ -46,14 +62,22 @@ class Progress:
         self._bar.update(done - self._bar.n)
 
     def set_postfix(self, text: str) -> None:
-        """What else the bar says, behind its own figures."""
+        """Show a text after the bar."""
         if self._bar is not None:
             self._bar.set_postfix_str(text, refresh=False)
 
 
 class VideoProgress(Progress):
-    """Called with the frames that were read now. expected: of all, None where nobody knows; rate: the video's own
-    frames a second, None for pictures; before: frames that were read by an earlier run.
+    """Progress bar for the frames of a video, with the speed relative to real time.
+
+    Parameters
+    ----------
+    expected : int or None
+        Expected number of frames; None if unknown.
+    rate : float or None
+        Frames per second of the video; None for images.
+    before : int, default=0
+        Number of frames that were read by an earlier, interrupted run.
     """
 
     def __init__(self, expected: int | None, rate: float | None, before: int = 0) -> None:
@@ -61,11 +85,22 @@ class VideoProgress(Progress):
         self.expected, self.rate, self.before = expected, rate, before
 
     def __enter__(self) -> Self:
-        self.began = time.perf_counter()
+        self.start = time.perf_counter()
         return self
 
-    def __call__(self, done: int) -> None:
+    def __call__(self, done: int, total: int = 0, *_: float) -> None:
+        """Update the bar.
+
+        Parameters
+        ----------
+        done : int
+            Number of frames read in this run.
+        total : int, optional
+            Ignored: the expected number of frames is shown.
+        *_ : float
+            Ignored.
+        """
         super().__call__(self.before + done, max(self.expected or 0, self.before + done))
         if self.rate and done % 10 == 0:
-            speed = done / max(time.perf_counter() - self.began, 1e-9)
-            self.set_postfix(f"{speed / self.rate:.1f} x the video's own {self.rate:g}")
+            speed = done / max(time.perf_counter() - self.start, 1e-9)
+            self.set_postfix(f"{speed / self.rate:.1f}x real time ({self.rate:g} frames/s)")

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 GAP = "  "
+"""Space between columns."""
 
 
 def plural(number: int, noun: str, spec: str = ",") -> str:
-    """The number, formatted by `spec`, and the noun, such as `1 video` or `2,000 videos`."""
+    """Format a number with a noun, adding an s unless the number is 1.
+
+    Examples
+    --------
+    >>> plural(2000, "video")
+    '2,000 videos'
+    """
     return f"{number:{spec}} {noun}{'' if number == 1 else 's'}"
 
 
@@ -32,26 +39,45 @@ def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1
     >>> align_columns([("name", "size"), ("a", "12")])
     ['name  size', 'a       12']
     """
-    ragged = range(left) if isinstance(left, int) else left
+    left_columns = range(left) if isinstance(left, int) else left
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
         GAP.join(
-            cell.ljust(width) if place in ragged else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths))
+            cell.ljust(width) if index in left_columns else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths))
         ).rstrip()
         for row in rows
     ]
 
 
 def ruled_table(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1, header: int = 1) -> list[str]:
-    """Aligned columns with a rule under the first `header` rows."""
+    """Align columns, see `align_columns`, and insert a rule after the first `header` rows."""
     lines = align_columns(rows, left)
     width = sum(max(map(len, column)) for column in zip(*rows)) + len(GAP) * (len(rows[0]) - 1)
     return [*lines[:header], "-" * width, *lines[header:]]
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
-    """A Markdown table; `right`: the columns that are aligned to the right."""
-    rule = ["---:" if place in right else "---" for place in range(len(header))]
+    """Format a Markdown table.
+
+    Parameters
+    ----------
+    header : sequence of str
+    rows : sequence of sequences of str
+    right : collection of int, default=()
+        Columns that are aligned to the right.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(markdown_table(["name", "size"], [("a", "12")], right=[1]))
+    | name | size |
+    | --- | ---: |
+    | a | 12 |
+    """
+    rule = ["---:" if index in right else "---" for index in range(len(header))]
     cells = ([cell.strip().replace("|", "\\|") for cell in row] for row in rows)
     return "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *cells])

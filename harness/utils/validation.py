@@ -1,4 +1,4 @@
-"""Settings that refuse what they cannot mean."""
+"""Validation of settings, with errors that name the setting."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from harness.utils.errors import InputError, unknown_name_error
 
 
 class ValidatedSettings:
-    """Checks that name the setting they refuse."""
+    """Base class of settings dataclasses, with methods that check one setting by its name.
+
+    Attributes
+    ----------
+    _what : str
+        What the settings are for, named in messages.
+    """
 
     _what = "backbone training"
 
-    def _raise_invalid(self, name: str, want: str) -> None:
-        raise InputError(f"{self._what}: {name} must be {want}, not {getattr(self, name)!r}")
+    def _raise_invalid(self, name: str, expected: str) -> None:
+        raise InputError(f"{self._what}: {name} must be {expected}, not {getattr(self, name)!r}")
 
     def _validate_number(self, name: str, least: float, most: float = math.inf, above: bool = False) -> None:
-        """A finite number of at least `least` (more than it with `above`) and at most `most`."""
+        """Require a finite number of at least `least` (with `above`, larger than it) and at most `most`."""
         value = getattr(self, name)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not math.isfinite(value) or value < least or value > most or (above and value == least):
@@ -31,21 +37,30 @@ class ValidatedSettings:
             self._raise_invalid(name, f"a whole number of at least {least}")
 
     def _validate_fraction(self, name: str) -> None:
-        """A share of 1 that leaves something."""
+        """Require a number from 0 to below 1."""
         self._validate_number(name, 0)
         if getattr(self, name) >= 1:
-            self._raise_invalid(name, "a share, from 0 to below 1")
+            self._raise_invalid(name, "from 0 to below 1")
 
-    def _validate_choice(self, name: str, known: Iterable[Any]) -> None:
-        if getattr(self, name) not in known:
-            raise InputError(f"{self._what}: {unknown_name_error(name, str(getattr(self, name)), map(str, known))}")
+    def _validate_choice(self, name: str, choices: Iterable[Any]) -> None:
+        if getattr(self, name) not in choices:
+            raise InputError(f"{self._what}: {unknown_name_error(name, str(getattr(self, name)), map(str, choices))}")
 
 
 def require(condition: bool, message: str) -> None:
+    """Raise `InputError` with the message unless the condition holds."""
     if not condition:
         raise InputError(message)
 
 
 def require_distinct(values: tuple, name: str, where: str) -> None:
-    require(len(values) > 0, f"{where} has no {name}; name at least one")
-    require(len(set(values)) == len(values), f"{where} lists the same {name} twice")
+    """Raise `InputError` unless there is at least one value and no value occurs twice.
+
+    Parameters
+    ----------
+    values : tuple
+    name, where : str
+        What the values are and which setting has them, named in the message.
+    """
+    require(len(values) > 0, f"{where} has no {name}; give at least one")
+    require(len(set(values)) == len(values), f"{where} lists the same {name} twice; remove one")

@@ -1,1 +1,1 @@
-"""Frames in and out: videos, pictures and cameras read alike, and videos written."""
+"""Read frames from videos, images and cameras, and write videos."""

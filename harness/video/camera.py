@@ -1,4 +1,4 @@
-"""A webcam as a source of frames. OpenCV's only door in this folder."""
+"""Cameras as sources of frames. No other module of this folder opens a device with OpenCV."""
 
 from __future__ import annotations
 
@@ -18,19 +18,33 @@ if TYPE_CHECKING:
     from cv2 import VideoCapture
 
 DEVICES = Path("/dev")
+"""Folder in which Linux lists cameras."""
 MAX_MISSED = 10
-"""Reads in a row without a frame after which a camera counts as gone."""
+"""Number of consecutive reads without a frame after which a camera is considered disconnected."""
 PAUSE_SECONDS = 0.05
-"""Seconds between them."""
+"""Seconds between such reads."""
 
 
 class Camera:
-    """What an opened capture delivers, timed from its first frame on; it ends when the camera delivers no more."""
+    """Live source of the frames of an opened camera.
 
-    kind, live, frames = "camera", True, None
+    It ends when the camera delivers no more frames; see `harness.video.frames.Source` for the attributes.
+
+    Parameters
+    ----------
+    capture : cv2.VideoCapture
+        Opened camera, released when the context is left.
+    name : str
+        Such as `camera:0`.
+    rate : float or None
+        Frames per second; None if unknown.
+    """
 
     def __init__(self, capture: VideoCapture, name: str, rate: float | None) -> None:
-        self.name, self.rate, self.notes = name, rate, []
+        self.name, self.kind, self.live = name, "camera", True
+        self.rate = rate
+        self.frames: int | None = None
+        self.notes: list[str] = []
         self._capture = capture
 
     def __enter__(self) -> Self:
@@ -42,22 +56,37 @@ class Camera:
         self._capture.release()
 
     def __iter__(self) -> Iterator[Frame]:
-        began, number, missed = math.nan, 0, 0
+        start, number, missed = math.nan, 0, 0
         while missed < MAX_MISSED:
-            there, pixels = self._capture.read()
+            success, pixels = self._capture.read()
             arrived = time.monotonic()
-            if not there:
+            if not success:
                 missed += 1
                 time.sleep(PAUSE_SECONDS)
                 continue
             number, missed = number + 1, 0
-            began = arrived if number == 1 else began
-            yield Frame(number, arrived - began, np.ascontiguousarray(pixels[..., ::-1]), arrived)
-        self.notes.append(f"{self.name} delivers no more after frame {number}; was it unplugged?")
+            start = arrived if number == 1 else start
+            yield Frame(number, arrived - start, np.ascontiguousarray(pixels[..., ::-1]), arrived)
+        self.notes.append(f"{self.name} delivered no more frames after frame {number}; was it unplugged?")
 
 
 def open_camera(number: int) -> Camera:
-    """Camera `number`, counted from 0; InputError, naming those that are there, where it cannot be opened."""
+    """Open a camera.
+
+    Parameters
+    ----------
+    number : int
+        Counted from 0.
+
+    Returns
+    -------
+    Camera
+
+    Raises
+    ------
+    InputError
+        If the camera cannot be opened; the message names the available ones.
+    """
     import cv2
 
     name = f"camera:{number}"
@@ -69,16 +98,16 @@ def open_camera(number: int) -> Camera:
         cv2.utils.logging.setLogLevel(level)
     if not capture.isOpened() or not capture.read()[0]:
         capture.release()
-        raise InputError(f"{name}: there is no such camera, or another program has it{_list_cameras()}")
+        raise InputError(f"{name}: there is no such camera, or another program is using it{_list_cameras()}")
     rate = capture.get(cv2.CAP_PROP_FPS)
     return Camera(capture, name, rate if 0 < rate <= 1000 else None)
 
 
 def _list_cameras() -> str:
-    """The cameras that Linux knows; elsewhere nothing is said."""
+    """Describe the cameras that Linux lists; empty on other systems."""
     if not DEVICES.is_dir():
         return ""
-    there = sorted(int(path.name[5:]) for path in DEVICES.glob("video[0-9]*") if path.name[5:].isdigit())
-    if not there:
-        return "; no camera is connected to this machine. A video file is read with its name in this place"
-    return f"; here are {', '.join(f'camera:{number}' for number in there)}"
+    numbers = sorted(int(path.name[5:]) for path in DEVICES.glob("video[0-9]*") if path.name[5:].isdigit())
+    if not numbers:
+        return "; no camera is connected to this machine. Connect one, or give the path of a video file instead"
+    return f"; available: {', '.join(f'camera:{number}' for number in numbers)}"

@@ -1,4 +1,4 @@
-"""What a video file says of itself: its stream, its rate, its length."""
+"""Metadata of video files: stream, frame rate and length."""
 
 from __future__ import annotations
 
@@ -13,16 +13,29 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 PIXEL_ASPECT_RANGE = (1 / 3, 3)
-"""Widths of a pixel in heights that are believed."""
+"""Plausible ratios of the width of a pixel to its height."""
 MAX_RATE = 1000
+"""Largest plausible frame rate, per second."""
 MICROSECONDS = 1_000_000
 MP4 = "mp4"
 TEXT_FORMAT = "tty"
-"""What FFmpeg reads any text as: the picture of a terminal."""
+"""FFmpeg's format of any text file, which it would render as terminal output."""
 
 
 def open_container(path: Path, name: str) -> InputContainer:
-    """An opened file; InputError for what FFmpeg does not know, and for text. No network is asked."""
+    """Open a file with FFmpeg, which is not allowed to access the network.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+        Name of the file in messages.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be opened or is not a format that FFmpeg reads, and for text files.
+    """
     import av
 
     try:
@@ -33,19 +46,25 @@ def open_container(path: Path, name: str) -> InputContainer:
         raise _unreadable_error(name, error.strerror or str(error)) from error
     if not container.streams or container.format.name == TEXT_FORMAT:
         container.close()
-        raise _unreadable_error(name, "nothing found in it")
+        raise _unreadable_error(name, "it has no streams")
     return container
 
 
 def _unreadable_error(name: str, reason: str) -> InputError:
     return InputError(
-        f"{name}: cannot be read as a video ({reason}); it is none, or its end is missing and with it "
-        "the index of its frames. Take another copy, or a file that FFmpeg plays"
+        f"{name}: cannot be read as a video ({reason}); it is not a video, or its end is missing and with it "
+        "the index of its frames. Use another copy, or a file that FFmpeg plays"
     )
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
-    """The video stream that players show; the cover of an album is none."""
+    """Return the video stream that players show and enable threads to decode it; album covers do not count.
+
+    Raises
+    ------
+    InputError
+        If the file has no video stream.
+    """
     from av.stream import Disposition
 
     streams = [
@@ -54,8 +73,10 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
         if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None
     ]
     if not streams:
-        held = ", ".join(sorted({stream.type for stream in container.streams}))
-        raise InputError(f"{name}: has no video stream (it holds {held}); name a video, an image or a folder of images")
+        types = ", ".join(sorted({stream.type for stream in container.streams}))
+        raise InputError(
+            f"{name}: has no video stream to read (it contains {types}); give a video, an image or a folder of images"
+        )
     best = container.streams.best("video")
     stream = best if best in streams else streams[0]
     stream.thread_type = "AUTO"
@@ -63,14 +84,14 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
 
 
 def ends_with(path: Path, end: bytes) -> bool:
-    """Whether a file ends so, but for zeros after it."""
-    with open(path, "rb") as file:
+    """Return whether a file ends with the given bytes, ignoring trailing zero bytes."""
+    with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 64))
         return file.read().rstrip(b"\0").endswith(end)
 
 
 def frame_rate(stream: VideoStream) -> float | None:
-    """Frames a second on average; None where the file says none that can be."""
+    """Return the average frame rate, per second; None if the file gives no plausible one."""
     for rate in (stream.average_rate, stream.guessed_rate):
         if rate and 0 < rate <= MAX_RATE:
             return float(rate)
@@ -78,17 +99,17 @@ def frame_rate(stream: VideoStream) -> float | None:
 
 
 def end_seconds(container: InputContainer, stream: VideoStream, rate: float | None) -> float:
-    """Where the file says that it ends, in the seconds of its packets; 0 where it does not say.
+    """Return the end of the file by its header, in the seconds of its packets; 0 if the header gives none.
 
-    Of some kinds FFmpeg works the duration out from what is there, but their header counts the frames; that of an mp4
-    counts those too which an edit hides.
+    For some formats FFmpeg estimates the duration from the data that is present, while the header counts the frames.
+    The count in an MP4 file includes frames hidden by an edit list, so it is not used.
     """
-    counted = 0.0 if rate is None or MP4 in container.format.name else stream.frames / rate
-    return (container.start_time or 0) / MICROSECONDS + max((container.duration or 0) / MICROSECONDS, counted)
+    by_frames = 0.0 if rate is None or MP4 in container.format.name else stream.frames / rate
+    return (container.start_time or 0) / MICROSECONDS + max((container.duration or 0) / MICROSECONDS, by_frames)
 
 
 def expected_frames(container: InputContainer, stream: VideoStream, rate: float | None) -> int | None:
-    """Frames that it should have; None where nothing says so."""
+    """Return the number of frames by the header, else by duration and rate; None if unknown."""
     if stream.frames:
         return stream.frames
     if container.duration and rate:
@@ -97,6 +118,6 @@ def expected_frames(container: InputContainer, stream: VideoStream, rate: float 
 
 
 def pixel_aspect(stream: VideoStream) -> float:
-    """Its width in heights; not 1 in anamorphic material, where faces would be squeezed."""
-    shape = float(stream.sample_aspect_ratio or 1)
-    return shape if PIXEL_ASPECT_RANGE[0] < shape < PIXEL_ASPECT_RANGE[1] else 1.0
+    """Return the ratio of a pixel's width to its height; not 1 in anamorphic videos, where faces would be squeezed."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    return aspect if PIXEL_ASPECT_RANGE[0] < aspect < PIXEL_ASPECT_RANGE[1] else 1.0

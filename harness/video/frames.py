@@ -1,4 +1,4 @@
-"""Frames, whatever they come from: what a video, a folder of pictures and a camera have in common."""
+"""Frames and sources of frames: the interface that videos, folders of images and cameras share."""
 
 from __future__ import annotations
 
@@ -13,15 +13,23 @@ import numpy as np
 from harness.utils.errors import InputError
 
 DEFAULT_RATE = 25.0
-"""Frames a second where nothing says how many."""
+"""Frames per second where the rate is unknown."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """number: from 1 on, of a crop that of its file; seconds: since the input began, NaN where it has no time.
+    """One frame of a source.
 
-    pixels: uint8 [H, W, 3] RGB, upright, with a size of its own; arrived: time.monotonic() of the moment it was there
-    to be read, NaN where nothing is live.
+    Attributes
+    ----------
+    number : int
+        From 1; for a crop, the frame number in its file name.
+    seconds : float
+        Time since the start of the input; NaN if it has no time.
+    pixels : ndarray of uint8, shape (height, width, 3)
+        RGB, upright. Frames of a source may differ in size.
+    arrived : float
+        `time.monotonic()` at which the frame became available; NaN unless the source is live.
     """
 
     number: int
@@ -31,17 +39,27 @@ class Frame:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) in pixels."""
+        """Width and height in pixels."""
         return self.pixels.shape[1], self.pixels.shape[0]
 
 
 class Source(Protocol):
-    """Frames in the order of their numbers, read once while they are asked for; a context that closes what it opened.
+    """Frames in ascending order, decoded on demand and read once; a context that closes what it opened.
 
-    name: as the user named it; kind: `video`, `image`, `images`, `crops` (every frame is one face already) or
-    `camera`; frames: how many are expected, None where nothing says so; rate: frames a second, None for pictures;
-    live: whether frames come by themselves and are gone when nobody takes them; notes: what the user should be told,
-    complete once the frames are read.
+    Attributes
+    ----------
+    name : str
+        As given by the user.
+    kind : {"video", "image", "images", "crops", "camera"}
+        `crops`: every frame is already the crop of a face.
+    frames : int or None
+        Expected number of frames; None if unknown.
+    rate : float or None
+        Frames per second; None for images.
+    live : bool
+        Whether frames arrive in real time and are lost unless read.
+    notes : list of str
+        Messages for the user, complete once all frames are read.
     """
 
     name: str
@@ -61,21 +79,28 @@ class Source(Protocol):
 
 
 class TimeLimitedSource:
-    """Those frames of a source that are shown before `seconds`; InputError where its frames have no time."""
+    """The first seconds of a source.
+
+    Parameters
+    ----------
+    source : Source
+    seconds : float
+        Frames shown before this time are read.
+
+    Raises
+    ------
+    InputError
+        If `seconds` is not positive and finite, or if the frames have no time.
+    """
 
     def __init__(self, source: Source, seconds: float) -> None:
         if not (seconds > 0 and math.isfinite(seconds)):
-            raise InputError(f"--seconds {seconds:g}: give more than 0 seconds")
+            raise InputError(f"--seconds {seconds:g}: give a number of seconds above 0")
         if source.kind in ("image", "images", "crops") and source.rate is None:
-            raise InputError(f"{source.name}: images have no time, so --seconds means nothing; leave it out")
+            raise InputError(f"{source.name}: images have no time, so --seconds cannot be used; leave it out")
         self.source, self.seconds = source, seconds
-        self.name, self.kind, self.rate, self.live, self.notes = (
-            source.name,
-            source.kind,
-            source.rate,
-            source.live,
-            source.notes,
-        )
+        self.name, self.kind, self.notes = source.name, source.kind, source.notes
+        self.rate, self.live = source.rate, source.live
         frames = None if source.rate is None or source.live else max(1, math.ceil(seconds * source.rate))
         self.frames = frames if source.frames is None else min(source.frames, frames or source.frames)
 

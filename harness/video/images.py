@@ -1,4 +1,4 @@
-"""Images as frames: one photo, a folder of them, or a folder of face crops as a data set has them."""
+"""Images as frames: a photo, a folder of images, or a folder of face crops."""
 
 from __future__ import annotations
 
@@ -17,33 +17,49 @@ from harness.video.frames import Frame
 from harness.video.orientation import EXIF_ORIENTATIONS, UPRIGHT, Orientation
 
 ORIENTATION = 0x0112
-"""The tag of EXIF data that says how a photo lies."""
+"""Tag of the orientation in EXIF data."""
 
 
 class ImageSource:
-    """Image files as frames without a time; `numbered` holds (frame number, file), ascending.
+    """Image files as frames without time.
 
-    kind: `image`, `images` or `crops`; files: what it was given. Photos are put upright as their EXIF data say, crops
-    are left as they are.
-    A broken file is passed over and noted. InputError, when it is made, where all of them are broken.
+    Photos are rotated upright by their EXIF orientation, crops are not. Files that cannot be read are skipped and
+    mentioned in `notes`. See `harness.video.frames.Source` for the other attributes.
+
+    Parameters
+    ----------
+    numbered : sequence of (int, Path)
+        Frame number and file, ascending.
+    kind : {"image", "images", "crops"}
+    name : str
+        As given by the user.
+
+    Attributes
+    ----------
+    files : tuple of (int, Path)
+        `numbered`.
+
+    Raises
+    ------
+    InputError
+        If none of the files can be read.
     """
 
-    rate, live = None, False
-
     def __init__(self, numbered: Sequence[tuple[int, Path]], kind: str, name: str) -> None:
-        self.name, self.kind, self.frames, self.notes = name, kind, len(numbered), []
+        self.name, self.kind, self.live = name, kind, False
+        self.rate: float | None = None
+        self.frames: int | None = len(numbered)
+        self.notes: list[str] = []
         self.files = tuple(numbered)
         self._broken: list[CorruptImage] = []
-        read = self._read(numbered)
-        first = next(read, None)
+        frames = self._read(numbered)
+        first = next(frames, None)
         if first is None:
-            one = self._broken[0]
-            raise InputError(
-                str(one)
-                if self.frames == 1
-                else f"{name}: none of its {self.frames} images can be read; the first: {one}"
-            )
-        self._frames = chain([first], read)
+            error = self._broken[0]
+            if self.frames == 1:
+                raise InputError(str(error))
+            raise InputError(f"{name}: none of its {self.frames} images can be read; the first: {error}")
+        self._frames: Iterator[Frame] = chain([first], frames)
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +82,7 @@ class ImageSource:
             yield Frame(number, math.nan, pixels if self.kind == "crops" else _exif_orientation(path)(pixels))
         if self._broken:
             self.notes.append(
-                f"{len(self._broken)} of {self.frames} images cannot be read and are left out, the "
+                f"{len(self._broken)} of {self.frames} images cannot be read and are skipped; the "
                 f"first: {self._broken[0]}"
             )
 
@@ -74,6 +90,6 @@ class ImageSource:
 def _exif_orientation(path: Path) -> Orientation:
     try:
         with Image.open(path) as image:
-            return EXIF_ORIENTATIONS.get(image.getexif().get(ORIENTATION), UPRIGHT)
-    except Exception:  # damaged EXIF data raise a dozen kinds of errors and turn nothing
+            return EXIF_ORIENTATIONS.get(image.getexif().get(ORIENTATION, 1), UPRIGHT)
+    except Exception:  # damaged EXIF data raise a dozen kinds of errors; the image is then left as it is
         return UPRIGHT

@@ -1,4 +1,4 @@
-"""Pixels put upright: the eight ways in which a camera says that its picture lies on its side or is mirrored."""
+"""Rotate and mirror images upright, by the eight orientations of EXIF data and by the display matrix of a video."""
 
 from __future__ import annotations
 
@@ -9,14 +9,31 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Orientation:
-    """Rows and columns exchanged first, then the picture mirrored left to right (`across`), upside down (`down`)."""
+    """Transformation that makes an image upright.
+
+    Rows and columns are exchanged first; then the image is mirrored.
+
+    Attributes
+    ----------
+    transposed : bool
+        Whether rows and columns are exchanged.
+    mirrored : bool
+        Whether left and right are exchanged.
+    flipped : bool
+        Whether top and bottom are exchanged.
+
+    Examples
+    --------
+    >>> Orientation(mirrored=True)(np.array([[[1], [2]]])).ravel().tolist()
+    [2, 1]
+    """
 
     transposed: bool = False
     mirrored: bool = False
     flipped: bool = False
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """uint8 [H, W, 3] -> the same pixels upright, contiguous."""
+        """Return the pixels [H, W, 3] upright, as a contiguous array."""
         turned = pixels.swapaxes(0, 1) if self.transposed else pixels
         return np.ascontiguousarray(turned[:: -1 if self.flipped else 1, :: -1 if self.mirrored else 1])
 
@@ -32,12 +49,12 @@ EXIF_ORIENTATIONS = {
     7: Orientation(True, True, True),
     8: Orientation(True, flipped=True),
 }
-"""By the orientation that the EXIF data of a photo names."""
+"""Transformations by the orientation value of EXIF data."""
 
 
 def from_display_matrix(matrix: np.ndarray) -> Orientation:
-    """int32 [9], the display matrix of a video, rounded to the nearest quarter turn."""
-    a, b, c, d = (int(matrix[place]) for place in (0, 1, 3, 4))
+    """Return the transformation of a video's display matrix (int32 [9]), rounded to the nearest quarter turn."""
+    a, b, c, d = (int(matrix[index]) for index in (0, 1, 3, 4))
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(True, mirrored=c < 0, flipped=b < 0)
     return Orientation(mirrored=a < 0, flipped=d < 0)

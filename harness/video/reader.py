@@ -1,4 +1,4 @@
-"""A video file as frames with their own time stamps, upright and RGB, whatever it was encoded with."""
+"""Read video files of any encoding as upright RGB frames with time stamps."""
 
 from __future__ import annotations
 
@@ -33,40 +33,52 @@ if TYPE_CHECKING:
     from av import Packet, VideoFrame
 
 MAX_MISSING_SECONDS = 0.5
-"""Seconds at the end of a file that may be without a packet before it counts as broken off."""
-UNFINISHED, GIF_END = "its last part is not whole", b";"
+"""Seconds without a packet at the end of a file above which the file is considered truncated."""
+UNFINISHED, GIF_END = "its last part is incomplete", b";"
 NO_FRAME = Frame(0, -math.inf, np.empty((0, 0, 3), np.uint8))
 
 
 class VideoSource:
-    """The frames of a video file. What follows damage is read too, as far as it can be; `notes` says what was lost.
-    Closed while it is read, it ends.
+    """Frames of a video file.
 
-    crops: whether each frame is one face already. InputError, when it is made, for what is no video and for one
-    without a frame that can be decoded.
+    Damaged parts are skipped; `notes` says what could not be read. Closing the source while another thread reads it
+    ends the iteration. See `harness.video.frames.Source` for the attributes.
+
+    Parameters
+    ----------
+    path : Path
+    name : str, default=""
+        Name in messages; by default the path.
+    crops : bool, default=False
+        Whether every frame is already the crop of a face.
+
+    Raises
+    ------
+    InputError
+        If the file is not a video, or if no frame can be decoded.
     """
 
-    live = False
-
     def __init__(self, path: Path, name: str = "", crops: bool = False) -> None:
-        self.name, self.kind, self.notes = name or str(path), "crops" if crops else "video", []
+        self.name, self.kind, self.live = name or str(path), "crops" if crops else "video", False
+        self.notes: list[str] = []
         self._path = path
         self._open, self._reading, self._closed = ExitStack(), Lock(), False
-        self._last, self._damaged, self._reached, self._broken = NO_FRAME, [], 0.0, ""
-        self._unstamped, self._resized = 0, []
+        self._last, self._reached, self._broken = NO_FRAME, 0.0, ""
+        self._damaged: list[Frame] = []
+        self._unstamped = 0
+        self._resized: list[str] = []
         try:
             self._container = self._open.enter_context(open_container(path, self.name))
             self._stream = video_stream(self._container, self.name)
             self.rate = frame_rate(self._stream)
             self.frames = expected_frames(self._container, self._stream, self.rate)
-            self._frames = self._read()
-            first = next(self._frames, None)
+            frames = self._read()
+            first = next(frames, None)
             if first is None:
                 raise InputError(
-                    f"{self.name}: not one frame of this video can be decoded; it is damaged or empty, "
-                    "take another copy"
+                    f"{self.name}: no frame of this video can be decoded; it is damaged or empty, use another copy"
                 )
-            self._frames = chain([first], self._frames)
+            self._frames = chain([first], frames)
         except BaseException:
             self._open.close()
             raise
@@ -83,7 +95,7 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         while True:
-            with self._reading:  # a file closed by one thread while another decodes it would end the process
+            with self._reading:  # closing a file in one thread while another decodes it would crash the process
                 frame = None if self._closed else next(self._frames, None)
             if frame is None:
                 return
@@ -92,12 +104,12 @@ class VideoSource:
     def _read(self) -> Iterator[Frame]:
         from av.video.reformatter import VideoReformatter
 
-        reformat, turn = VideoReformatter().reformat, UPRIGHT  # one for all frames: three times as fast as one each
-        shape = pixel_aspect(self._stream)
+        reformat = VideoReformatter().reformat  # one for all frames is three times as fast as one for each
+        orient, aspect = UPRIGHT, pixel_aspect(self._stream)
         for number, decoded in enumerate(self._decoded(), 1):
             if decoded.key_frame or number == 1:
-                turn = _display_orientation(decoded)
-            pixels = turn(reformat(decoded, width=round(decoded.width * shape), format="rgb24").to_ndarray())
+                orient = _display_orientation(decoded)
+            pixels = orient(reformat(decoded, width=round(decoded.width * aspect), format="rgb24").to_ndarray())
             frame = Frame(number, self._seconds(decoded), pixels)
             if number > 1 and frame.size != self._last.size:
                 self._resized.append(
@@ -108,7 +120,7 @@ class VideoSource:
         self._close_notes()
 
     def _decoded(self) -> Iterator[VideoFrame]:
-        """Every frame that can be decoded; a damaged packet is passed over, a file that breaks off ends there."""
+        """Yield every frame that can be decoded; damaged packets are skipped, a truncated file ends early."""
         import av
 
         for packet in chain(self._packets(), [None]):
@@ -118,26 +130,28 @@ class VideoSource:
                 self._damaged.append(self._last)
 
     def _packets(self) -> Iterator[Packet]:
-        """Those of the video; the others' only tell how far the file goes."""
+        """Yield the packets of the video stream; those of other streams only show how far the file extends."""
         import av
 
         try:
             for packet in self._container.demux():
                 stamp = packet.dts if packet.pts is None else packet.pts
                 if stamp is not None:
+                    assert packet.time_base is not None
                     self._reached = max(self._reached, float((stamp + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is self._stream and packet.size:
                     self._broken = UNFINISHED if packet.is_corrupt else ""
                     yield packet
             if self._container.format.name == "gif" and not ends_with(self._path, GIF_END):
-                self._broken = UNFINISHED  # nothing in a GIF says how long it is
+                self._broken = UNFINISHED  # a GIF has no other information about its length
         except av.FFmpegError as error:
             self._broken = error.strerror or str(error)
 
     def _seconds(self, decoded: VideoFrame) -> float:
-        """Since the file's start, as players count; where a stamp is missing or does not ascend, by the rate."""
+        """Return the time since the start of the file, estimated from the rate if the stamp is missing or descends."""
         start = Fraction(self._container.start_time or 0, MICROSECONDS)
-        stamp = None if decoded.pts is None else float(decoded.pts * self._stream.time_base - start)
+        time_base = self._stream.time_base
+        stamp = None if decoded.pts is None or time_base is None else float(decoded.pts * time_base - start)
         seconds = -math.inf if stamp is None else round(stamp, 6) + 0.0  # no -0.0
         if seconds > self._last.seconds:
             return seconds
@@ -148,27 +162,29 @@ class VideoSource:
         last, end = self._last, end_seconds(self._container, self._stream, self.rate)
         short = max(self._reached, last.seconds) < end - MAX_MISSING_SECONDS
         if self._resized:
-            more = f", and {len(self._resized) - 1} times more" if len(self._resized) > 1 else ""
-            self.notes.append(f"the picture changes its size {self._resized[0]}{more}")
-        damaged = [place for place in self._damaged if place is not last]
+            more = f", and {len(self._resized) - 1} more times" if len(self._resized) > 1 else ""
+            self.notes.append(f"the frame size changes {self._resized[0]}{more}")
+        damaged = [frame for frame in self._damaged if frame is not last]
         if damaged:
             self.notes.append(
                 f"{plural(len(damaged), 'damaged part', 'd')} of the file could not be "
                 f"decoded, the first after frame {_position_text(damaged[0])}"
             )
         if short or self._broken or len(damaged) < len(self._damaged):
-            why = f" of {end:.2f} s" if short else f" ({self._broken or UNFINISHED})"
-            self.notes.append(f"the file breaks off after frame {_position_text(last)}{why}; what was there was read")
+            reason = f" of {end:.2f} s" if short else f" ({self._broken or UNFINISHED})"
+            self.notes.append(f"the file is truncated after frame {_position_text(last)}{reason}; use a complete copy")
         if self._unstamped and last.number:
             self.notes.append(
-                f"{self._unstamped} of {last.number} frames have no time stamp that ascends; their time "
-                + (f"is that of {self.rate:g} frames a second" if self.rate else "is left empty")
+                f"{self._unstamped} of {last.number} frames have a missing or non-ascending time stamp; their time "
+                + (f"is estimated from {self.rate:g} frames per second" if self.rate else "is left empty")
             )
 
 
 def _display_orientation(decoded: VideoFrame) -> Orientation:
     matrix = decoded.side_data.get("DISPLAYMATRIX")
-    return UPRIGHT if matrix is None else from_display_matrix(np.frombuffer(matrix, np.int32))
+    if matrix is None:
+        return UPRIGHT
+    return from_display_matrix(np.frombuffer(matrix, np.int32))  # type: ignore[call-overload]  # PyAV: object
 
 
 def _size_text(frame: Frame) -> str:

@@ -1,4 +1,4 @@
-"""A source as if live: its frames come by its own clock, and those for which nobody was ready are dropped."""
+"""Play a source in real time and drop the frames that the reader is too slow for."""
 
 from __future__ import annotations
 
@@ -14,12 +14,25 @@ from harness.video.frames import Frame, Source
 
 
 class RealtimeSource:
-    """The newest frame of a source whenever one is asked for; `dropped` counts those that were never handed out.
+    """Source that returns the newest frame on each request and drops those not requested in time.
 
-    A thread reads ahead of the reader by one frame only: a newer one takes its place. A source that is not live is
-    held to its own time stamps, counted from when the first frame is asked for, and its last frame is never dropped.
-    Frames say when they `arrived`. An error of the source is raised where the frames are read. InputError for a
-    source without time.
+    A thread reads one frame ahead; a newer frame replaces one that was not requested in time. A source that is not live
+    is paced by its time stamps, starting with the first request, and its last frame is never dropped. Errors of the
+    source are raised where the frames are read. See `harness.video.frames.Source` for the other attributes.
+
+    Parameters
+    ----------
+    source : Source
+
+    Attributes
+    ----------
+    dropped : int
+        Number of frames that were never returned.
+
+    Raises
+    ------
+    InputError
+        If the source is neither live nor has a frame rate.
     """
 
     live = True
@@ -27,19 +40,15 @@ class RealtimeSource:
     def __init__(self, source: Source) -> None:
         if not source.live and source.rate is None:
             raise InputError(
-                f"{source.name}: it has no frame rate, so it cannot be played as if live; leave out --live"
+                f"{source.name}: it has no frame rate, so it cannot be played in real time; leave out --live"
             )
         self.source, self.dropped = source, 0
-        self.name, self.kind, self.rate, self.frames, self.notes = (
-            source.name,
-            source.kind,
-            source.rate,
-            source.frames,
-            source.notes,
-        )
+        self.name, self.kind, self.notes = source.name, source.kind, source.notes
+        self.rate, self.frames = source.rate, source.frames
         self._changed, self._stopped = Condition(), Event()
         self._newest: Frame | None = None
-        self._ended, self._error = False, None
+        self._ended = False
+        self._error: BaseException | None = None
         self._thread = Thread(target=self._pull, name="frames", daemon=True)
 
     def __enter__(self) -> Self:
@@ -67,13 +76,13 @@ class RealtimeSource:
             yield frame
 
     def _pull(self) -> None:
-        error = None
+        error: BaseException | None = None
         try:
-            began = None
+            start: float | None = None
             for frame in self.source:
                 now = time.monotonic()
-                began = now - frame.seconds if began is None else began
-                if not self.source.live and self._stopped.wait(max(0.0, began + frame.seconds - now)):
+                start = now - frame.seconds if start is None else start
+                if not self.source.live and self._stopped.wait(max(0.0, start + frame.seconds - now)):
                     break
                 if self._stopped.is_set():
                     break

@@ -1,4 +1,4 @@
-"""What the user names as input becomes a source of frames."""
+"""Open what a user gives as input as a source of frames."""
 
 from __future__ import annotations
 
@@ -18,20 +18,37 @@ from harness.video.reader import VideoSource
 from harness.video.video_files import VIDEO_SUFFIXES
 
 CAMERA = re.compile(r"camera:([0-9]{1,3})")
+"""Name of a camera."""
 CROP_SIDE = 256
-"""Pixels; larger squares are taken as photos."""
+"""Largest side of a face crop in pixels; larger square images are taken for photos."""
 LAST_FRAME = 1_000_000
-"""Eleven hours of video; names with larger numbers, dates for instance, do not count frames."""
+"""Largest frame number, eleven hours of video; larger numbers in file names, such as dates, do not count frames."""
 SAMPLED_IMAGES = 8
-"""Images of a folder whose sizes tell whether it holds crops."""
+"""Number of images of a folder whose sizes decide whether it contains crops."""
 
 
 def open_source(text: str, crops: bool | None = None, seconds: float | None = None) -> Source:
-    """A video file, an image, a folder of images or of face crops, or `camera:N`; a context, read once.
+    """Open a video, an image, a folder of images or of face crops, or a camera.
 
-    crops: whether every image is one face already; None looks: a folder of small square images whose names are frame
-    numbers (`00001.jpg`) holds crops, and a note says so. seconds: of the input to read, None for all.
-    InputError where nothing there can be read, and for `seconds` of what has no time.
+    Parameters
+    ----------
+    text : str
+        Path, or `camera:N`.
+    crops : bool, optional
+        Whether every image is already the crop of a face. By default, a folder of small square images named by their
+        frame numbers (`00001.jpg`) is taken for crops, and `notes` of the source says so.
+    seconds : float, optional
+        Read only this much of the input; by default all of it.
+
+    Returns
+    -------
+    Source
+        A context, to be read once.
+
+    Raises
+    ------
+    InputError
+        If the input does not exist or cannot be read, and for `seconds` of an input without time.
     """
     source = _open_camera(text) if text.startswith("camera:") else _open_path(text, crops)
     if seconds is None:
@@ -48,7 +65,7 @@ def _open_camera(text: str) -> Source:
 
     match = CAMERA.fullmatch(text)
     if match is None:
-        raise InputError(f"'{text}' names no camera; the first is camera:0, the next camera:1")
+        raise InputError(f"'{text}' is not the name of a camera; use camera:0 for the first, camera:1 for the next")
     return open_camera(int(match[1]))
 
 
@@ -59,7 +76,7 @@ def _open_path(text: str, crops: bool | None) -> Source:
     if not path.exists():
         raise _missing_path_error(path)
     if not path.is_file():
-        raise InputError(f"{text}: neither a file nor a folder; a camera is named camera:0")
+        raise InputError(f"{text}: neither a file nor a folder; for a camera, use camera:0")
     kind = "crops" if crops else "image"
     return ImageSource([(1, path)], kind, text) if is_image_name(path.name) else VideoSource(path, text, bool(crops))
 
@@ -68,21 +85,21 @@ def _open_folder(folder: Path, text: str, crops: bool | None) -> Source:
     names = sorted(list_image_names(folder), key=_natural_key)
     if not names:
         raise InputError(
-            f"{text}: this folder holds no image{_folder_hint(folder)}; name a video, an image, or a folder "
-            "with the images themselves"
+            f"{text}: this folder contains no images{_folder_hint(folder)}; give a video, an image, or the folder "
+            "of the images"
         )
     numbered = all((match := CROP_PATTERN.fullmatch(name)) and int(match[1]) <= LAST_FRAME for name in names)
-    looks = numbered and crops is None and _look_like_crops([folder / name for name in names])
-    if not (crops or looks):
+    detected = numbered and crops is None and _look_like_crops([folder / name for name in names])
+    if not (crops or detected):
         return ImageSource(_number_files(folder, names), "images", text)
     if numbered:
-        found = CropFolders(folder.parent, (folder.name,))[folder.name]
-        source = ImageSource([*zip(found.frames.tolist(), found.images)], "crops", text)
+        sequence = CropFolders(folder.parent, (folder.name,))[folder.name]
+        source = ImageSource([*zip(sequence.frames.tolist(), sequence.images)], "crops", text)
     else:
         source = ImageSource(_number_files(folder, names), "crops", text)
-    if looks:
+    if detected:
         source.notes.append(
-            "small square images named by their frame numbers: taken as face crops; --detect searches faces in them"
+            "small square images named by frame numbers were taken as face crops; use --detect to detect faces in them"
         )
     return source
 
@@ -92,7 +109,8 @@ def _number_files(folder: Path, names: list[str]) -> list[tuple[int, Path]]:
 
 
 def _look_like_crops(paths: list[Path]) -> bool:
-    sizes = set(map(_image_size, paths[:: -(-len(paths) // SAMPLED_IMAGES)])) - {None}
+    sampled = paths[:: -(-len(paths) // SAMPLED_IMAGES)]
+    sizes = {size for path in sampled if (size := _image_size(path)) is not None}
     return bool(sizes) and all(width == height <= CROP_SIDE for width, height in sizes)
 
 
@@ -100,24 +118,26 @@ def _image_size(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path) as image:
             return image.size
-    except Exception:  # what is broken is told when it is read
+    except Exception:  # reported when the image is decoded
         return None
 
 
 def _natural_key(name: str) -> list[int | str]:
-    """`frame10` after `frame9`."""
-    return [int(part) if place % 2 else part.casefold() for place, part in enumerate(re.split("([0-9]+)", name))]
+    """Return a sort key that puts `frame10` after `frame9`."""
+    return [int(part) if index % 2 else part.casefold() for index, part in enumerate(re.split("([0-9]+)", name))]
 
 
 def _folder_hint(folder: Path) -> str:
-    inside = sorted(folder.iterdir())
-    if videos := [path.name for path in inside if path.suffix.lower() in (*VIDEO_SUFFIXES, ".gif")]:
-        return f", but videos, '{videos[0]}' among them"
-    folders = [path.name for path in inside if path.is_dir() and list_image_names(path)]
-    return f", but folders with images, '{folders[0]}' among them" if folders else ""
+    paths = sorted(folder.iterdir())
+    if videos := [path.name for path in paths if path.suffix.lower() in (*VIDEO_SUFFIXES, ".gif")]:
+        return f", but videos such as '{videos[0]}'"
+    folders = [path.name for path in paths if path.is_dir() and list_image_names(path)]
+    return f", but folders of images such as '{folders[0]}'" if folders else ""
 
 
 def _missing_path_error(path: Path) -> InputError:
-    beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, beside, n=3)
-    return InputError(f"no such file or folder: {path}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+    names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    similar = difflib.get_close_matches(path.name, names, n=3)
+    return InputError(
+        f"no such file or folder: {path}" + (f"; did you mean {' or '.join(similar)}?" if similar else "")
+    )

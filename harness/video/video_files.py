@@ -1,4 +1,4 @@
-"""Video files and how many frames they say they have. PyAV is imported late."""
+"""Find video files and count their frames. PyAV is imported late."""
 
 from __future__ import annotations
 
@@ -15,38 +15,55 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
+"""File name endings of videos."""
 
 
 def find_videos(folder: Path) -> dict[str, Path]:
-    """Video files by name without their ending, in the folder and those in it.
+    """Find the video files in a folder and its subfolders.
 
-    InputError when there is no such folder, or two files have one name.
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    dict of str to Path
+        By file name without ending.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, or if two files have the same name.
     """
     if not folder.is_dir():
         raise InputError(f"no such folder of video files: {folder}")
-    found: dict[str, Path] = {}
-    for place, folders, files in os.walk(folder):
+    videos: dict[str, Path] = {}
+    for parent, folders, files in os.walk(folder):
         folders.sort()
         for file in sorted(files):
-            path = Path(place, file)
+            path = Path(parent, file)
             if path.suffix.lower() not in VIDEO_SUFFIXES or file.startswith("."):
                 continue
-            if path.stem in found:
-                raise InputError(f"{found[path.stem]} and {path} are both video '{path.stem}'; take one out")
-            found[path.stem] = path
-    return found
+            if path.stem in videos:
+                raise InputError(f"{videos[path.stem]} and {path} are both video '{path.stem}'; remove one of them")
+            videos[path.stem] = path
+    return videos
 
 
 def video_path(name: str, videos: Mapping[str, Path]) -> Path | None:
-    """The file a sequence was cut from: of its own name, or of that without `_left` or `_right`."""
+    """Return the video file of a sequence, found by its name with or without `_left` or `_right`, or None."""
     return videos.get(name, videos.get(source_video(name)))
 
 
 def frame_count(path: Path) -> int:
-    """Frames as OpenCV's CAP_PROP_FRAME_COUNT has them: what the container says, else its duration times its rate.
+    """Count the frames of a video as OpenCV's CAP_PROP_FRAME_COUNT does.
 
-    A container that says neither is read through and its packets counted. InputError for what is no video, and for
-    one without a frame.
+    The count is taken from the container, else computed from duration and rate, else by reading all packets.
+
+    Raises
+    ------
+    InputError
+        If the file is not a video or has no frame.
     """
     import av
 
@@ -54,9 +71,11 @@ def frame_count(path: Path) -> int:
         with av.open(str(path)) as container:
             frames = _count_frames(container)
     except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as a video ({error}); give its frames with --frames FILE") from error
+        raise InputError(
+            f"{path}: cannot be read as a video ({error}); give its number of frames with --frames FILE"
+        ) from error
     if not frames:
-        raise InputError(f"{path}: holds no frame of a video; give its frames with --frames FILE")
+        raise InputError(f"{path}: has no video frames; give the number of frames with --frames FILE")
     return frames
 
 

@@ -1,4 +1,4 @@
-"""Frames become a video that browsers play: h264 in mp4, written aside and renamed once it is whole."""
+"""Write videos that browsers play: H.264 in MP4."""
 
 from __future__ import annotations
 
@@ -17,17 +17,25 @@ from harness.utils.files import atomic_write
 from harness.video.frames import DEFAULT_RATE
 
 TICKS_PER_SECOND = 90_000
-"""Of a second, the unit of the time stamps."""
+"""Unit of the time stamps."""
 QUALITY = {"preset": "veryfast", "crf": "20"}
 BT709 = 1
-"""How colours are coded, named in the file, for players guess by the size where nothing is named."""
+"""Color coding, stored in the file; players otherwise guess it from the frame size."""
 
 
 class VideoWriter:
-    """Writes frames of `size` (width, height) to `path`, a context; a frame of another size is fitted into it.
+    """Context that writes frames to a video file.
 
-    rate: frames a second, for frames that come without a time; None for 25. Where the context is left by an error,
-    and where no frame was written (FramelightError), there is no file, and one that was there is untouched.
+    The file appears at `path` once it is complete. If the context is left by an error, or if no frame was written
+    (`FramelightError`), nothing is written and an existing file is kept.
+
+    Parameters
+    ----------
+    path : Path
+    rate : float or None
+        Frames per second for frames without a time; 25 if None.
+    size : (int, int)
+        Width and height. Frames of another size are scaled to fit and padded with black.
     """
 
     def __init__(self, path: Path, rate: float | None, size: tuple[int, int]) -> None:
@@ -41,18 +49,18 @@ class VideoWriter:
 
         self._open.__enter__()
         try:
-            aside = self._open.enter_context(atomic_write(self.path))
+            tmp_path = self._open.enter_context(atomic_write(self.path))
             self._container = self._open.enter_context(
-                av.open(str(aside), "w", format="mp4", container_options={"movflags": "+faststart"})
+                av.open(str(tmp_path), "w", format="mp4", container_options={"movflags": "+faststart"})
             )
             stream = self._container.add_stream(
                 "libx264", Fraction(self.rate).limit_denominator(100_000), options=QUALITY
             )
             stream.width, stream.height = (side + side % 2 for side in self.size)
             stream.pix_fmt = "yuv420p"
-            coding = stream.codec_context
-            coding.colorspace = coding.color_primaries = coding.color_trc = BT709
-            stream.time_base = coding.time_base = Fraction(1, TICKS_PER_SECOND)
+            codec = stream.codec_context
+            codec.colorspace = codec.color_primaries = codec.color_trc = BT709
+            stream.time_base = codec.time_base = Fraction(1, TICKS_PER_SECOND)
             self._stream, self._reformat = stream, VideoReformatter().reformat
         except BaseException:
             self._open.close()
@@ -60,25 +68,32 @@ class VideoWriter:
         return self
 
     def write(self, pixels: np.ndarray, seconds: float = math.nan) -> None:
-        """uint8 [H, W, 3] RGB, shown from `seconds` on; without a time, one frame's length after the one before."""
+        """Write a frame.
+
+        Parameters
+        ----------
+        pixels : ndarray of uint8, shape (height, width, 3)
+            RGB.
+        seconds : float, default=nan
+            Time from which the frame is shown; if NaN, one frame interval after the previous frame.
+        """
         from av import VideoFrame
 
         frame = self._reformat(
             VideoFrame.from_ndarray(self._fit(pixels), format="rgb24"),
             format="yuv420p",
-            dst_colorspace="ITU709",
+            dst_colorspace="ITU709",  # type: ignore[arg-type]  # PyAV takes names, its annotations do not
             dst_color_range="MPEG",
         )
         step = round(TICKS_PER_SECOND / self.rate)
-        wanted = (
-            round(seconds * TICKS_PER_SECOND) if math.isfinite(seconds) else self._last + step if self._last >= 0 else 0
-        )
-        frame.pts = self._last = max(wanted, self._last + 1)
+        next_stamp = self._last + step if self._last >= 0 else 0
+        stamp = round(seconds * TICKS_PER_SECOND) if math.isfinite(seconds) else next_stamp
+        frame.pts = self._last = max(stamp, self._last + 1)
         frame.time_base = Fraction(1, TICKS_PER_SECOND)
         self._container.mux(self._stream.encode(frame))
 
     def _fit(self, pixels: np.ndarray) -> np.ndarray:
-        """Of the writer's size, made even by repeating the last row and column, for h264 halves the colours."""
+        """Resize to the writer's size and repeat the last row or column if it is odd, as H.264 requires."""
         width, height = self.size
         if pixels.shape[:2] != (height, width):
             pixels = _fit_into(pixels, width, height)
@@ -92,18 +107,18 @@ class VideoWriter:
         if error is None:
             try:
                 if self._last < 0:
-                    raise FramelightError(f"{self.path}: there is no frame to write")
+                    raise FramelightError(f"{self.path}: no frame was written, so there is no video")
                 self._container.mux(self._stream.encode(None))
-            except BaseException as failed:
-                self._open.__exit__(type(failed), failed, failed.__traceback__)
+            except BaseException as raised:
+                self._open.__exit__(type(raised), raised, raised.__traceback__)
                 raise
         self._open.__exit__(kind, error, trace)
 
 
 def _fit_into(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-    """As large as fits, in the middle of black."""
-    share = min(width / pixels.shape[1], height / pixels.shape[0])
-    size = max(1, round(pixels.shape[1] * share)), max(1, round(pixels.shape[0] * share))
+    """Scale to the largest size that fits, centered on black."""
+    scale = min(width / pixels.shape[1], height / pixels.shape[0])
+    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
     canvas = Image.new("RGB", (width, height))
     canvas.paste(
         Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR),

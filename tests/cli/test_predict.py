@@ -55,7 +55,7 @@ def test_a_folder_of_crops_gives_what_the_runs_predicted_of_that_video(readers, 
     said = capsys.readouterr()
     assert f"{len(written)} frames, 1 face, in {found.sum()} of them" in said.out
     assert "frames a second\n" in said.out, "frames without a crop were not read before"
-    assert "taken as face crops; --detect searches faces in them" in said.err
+    assert "taken as face crops; use --detect to detect faces in them" in said.err
 
 
 def test_runs_on_one_backbone_share_its_pass(readers):

@@ -31,7 +31,7 @@ def test_of_a_truncated_video_what_is_there_is_read_and_the_place_said(read, tmp
     code, printed, said = read(cut(film(tmp_path / "a.mkv", 100, codec="mpeg4", keys=5), 0.6))
     frames = frames_of(tmp_path)
     assert code == 0 and 30 < len(frames) < 90 and frames == list(range(1, len(frames) + 1))
-    assert f"breaks off after frame {len(frames)}" in said and f"{len(frames)} frames" in printed
+    assert f"is truncated after frame {len(frames)}" in said and f"{len(frames)} frames" in printed
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_of_a_truncated_video_what_is_there_is_read_and_the_place_said(read, tmp
         (lambda folder: (folder / "a.mp4").write_text("no film") and folder / "a.mp4", "cannot be read as a video"),
         (lambda folder: (folder / "a.mp4").touch() or folder / "a.mp4", "as a video"),
         (lambda folder: folder / "nothing.mp4", "no such file or folder"),
-        (lambda folder: (folder / "empty").mkdir() or folder / "empty", "holds no image"),
+        (lambda folder: (folder / "empty").mkdir() or folder / "empty", "contains no images"),
     ],
 )
 def test_what_is_no_video_is_refused(read, tmp_path, make, said):
@@ -65,7 +65,7 @@ def test_a_video_that_changes_its_size_is_read_and_rendered_whole(read, tmp_path
     both = tmp_path / "both.h264"
     both.write_bytes(film(tmp_path / "a.h264", 10).read_bytes() + film(tmp_path / "b.h264", 7, 32, 80).read_bytes())
     code, _, said = read(both, "--render")
-    assert code == 0 and "changes its size at frame 11" in said
+    assert code == 0 and "frame size changes at frame 11" in said
     boxes = numbers(tmp_path / "out", "width", "height")
     assert boxes.tolist() == [[64, 48]] * 10 + [[32, 80]] * 7
     assert pictures(tmp_path / "out" / "annotated.mp4") == 17

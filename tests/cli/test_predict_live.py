@@ -125,5 +125,5 @@ def test_a_camera_is_read_until_it_delivers_no_more(readers, tmp_path, monkeypat
     monkeypatch.setattr("harness.video.camera.open_camera", lambda number: Camera(capture, f"camera:{number}", 25.0))
     assert predict(readers, "camera:0", tmp_path / "out") == 0
     said = capsys.readouterr()
-    assert "camera:0 delivers no more" in said.err and "camera:0: " in said.out and "dropped" in said.out
+    assert "camera:0 delivered no more frames" in said.err and "camera:0: " in said.out and "dropped" in said.out
     assert numbers(tmp_path / "out", "frame")[:, 0].max() == 30

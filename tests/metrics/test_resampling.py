@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from harness.metrics import resampling
-from harness.metrics.intervals import bootstrap_distribution
 from harness.metrics.pooled import PooledStatistics
 from harness.metrics.resampling import bootstrap_weights, permutation_flips, random_groups
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics
+from tests.helpers.pooled_statistics import bootstrap_distribution
 from tests.metrics.test_unit_statistics import NAMES, rows_of
 
 
@@ -79,6 +79,7 @@ CALL = """
 import numpy as np
 from harness.metrics.paired_tests import all_paired_tests
 from harness.metrics.unit_statistics import compute_statistics
+from tests.helpers.pooled_statistics import bootstrap_distribution
 from tests.metrics.test_unit_statistics import rows_of
 labels = rows_of("mtl", 900, 40)[1:]
 sets = [compute_statistics("mtl", rows_of("mtl", 900, 40, seed)[0], *labels, 40) for seed in (1, 2)]

@@ -220,7 +220,7 @@ def test_wrong_input_of_a_curve_is_named_before_any_work():
         smooth_many_radii([np.zeros((3, 2)), np.zeros((3, 4))], "mean", [1])
     with pytest.raises(InputError, match="must ascend"):
         smooth_many_radii([np.zeros((3, 2))], "mean", [2, 1])
-    with pytest.raises(InputError, match="outputs of video 1 hold NaN"):
+    with pytest.raises(InputError, match="outputs of video 1 contain NaN"):
         smooth_many_radii([np.zeros((3, 2)), np.full((3, 2), np.nan)], "mean", [1])
 
 

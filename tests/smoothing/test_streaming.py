@@ -44,8 +44,8 @@ def test_what_comes_out_and_went_in_may_be_changed():
 @pytest.mark.parametrize(
     "kernel, radius, message",
     [
-        ("median", 7, "kernel median reads 7 frames of the future.*take trailing_mean, trailing_median, exponential"),
-        ("mean", 0, "kernel mean reads 0 frames"),
+        ("median", 7, "kernel median needs 7 later frames.*use trailing_mean, trailing_median, exponential"),
+        ("mean", 0, "kernel mean needs 0 later frames"),
         ("expnential", 1, "did you mean exponential"),
         ("exponential", 251, "0 to 250"),
         ("trailing_mean", -1, "0 to 250"),
@@ -59,5 +59,5 @@ def test_a_filter_that_no_camera_can_have_is_refused(kernel, radius, message):
 def test_what_would_never_leave_the_filter_is_refused():
     stream = StreamingFilter("exponential", 3)
     stream([0.5])
-    with pytest.raises(InputError, match="frame 2 of a stream holds NaN"):
+    with pytest.raises(InputError, match="frame 2 of the stream contains NaN"):
         stream([np.nan])

@@ -25,4 +25,4 @@ def test_who_waits_is_told_for_what_and_goes_on_where_the_folder_went_with_the_w
         shutil.rmtree(folder)
         time.sleep(0.2)
     other.join(timeout=10)
-    assert held == [True] and said == "waiting for another process that makes talk\n"
+    assert held == [True] and said == "waiting for another process that is creating talk\n"

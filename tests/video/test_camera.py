@@ -42,7 +42,7 @@ def test_what_a_capture_delivers_is_rgb_numbered_and_timed_from_its_first_frame(
     assert np.all(np.diff([frame.seconds for frame in frames]) > 0)
     assert began < frames[0].arrived and frames[-1].arrived < time.monotonic()
     assert [colour_at(frames[0].pixels, *at) for at in ((0.2, 0.8), (0.8, 0.8), (0.5, 0.1))] == ["red", "green", "blue"]
-    assert source.notes == ["camera:0 delivers no more after frame 9; was it unplugged?"]
+    assert source.notes == ["camera:0 delivered no more frames after frame 9; was it unplugged?"]
     assert not capture.isOpened()
 
 

@@ -77,7 +77,7 @@ def test_time_starts_with_the_file_even_where_its_stamps_do_not(tmp_path):
 def test_without_time_stamps_the_rate_gives_the_time_and_a_note_says_so(tmp_path):
     frames, source = read(film(tmp_path / "a.h264", 10))
     assert [frame.seconds for frame in frames] == pytest.approx([n / 25 for n in range(10)])
-    assert len(source.notes) == 1 and "10 of 10 frames" in source.notes[0] and "25 frames a second" in source.notes[0]
+    assert len(source.notes) == 1 and "10 of 10 frames" in source.notes[0] and "25 frames per second" in source.notes[0]
 
 
 @pytest.mark.parametrize("rotation", [0, 90, -90, 180])
@@ -129,7 +129,7 @@ def test_a_picture_that_changes_its_size_keeps_coming_in_its_own_size(tmp_path):
     frames, source = read(both)
     assert [frame.size for frame in frames] == [(64, 48)] * 10 + [(32, 80)] * 7
     assert [frame.number for frame in frames] == list(range(1, 18))
-    assert "changes its size at frame 11 (0.40 s), from 64x48 to 32x80 pixels" in source.notes[0]
+    assert "the frame size changes at frame 11 (0.40 s), from 64x48 to 32x80 pixels" in source.notes[0]
 
 
 def test_pixels_that_are_not_square_are_made_so(tmp_path):
@@ -157,7 +157,7 @@ def test_of_a_truncated_video_what_is_there_is_read_and_the_place_named(tmp_path
     for frame, before in zip(frames[:-1], whole):
         assert frame.seconds == before.seconds and np.array_equal(frame.pixels, before.pixels)
     assert len(source.notes) == 1
-    assert f"breaks off after frame {len(frames)} ({frames[-1].seconds:.2f} s)" in source.notes[0]
+    assert f"is truncated after frame {len(frames)} ({frames[-1].seconds:.2f} s)" in source.notes[0]
 
 
 def test_a_video_whose_index_was_cut_off_is_refused_with_the_reason(tmp_path):
@@ -183,12 +183,12 @@ def test_sound_beside_the_film_changes_nothing_and_may_last_longer(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.mp3", "a.m4a"])
 def test_sound_alone_is_no_video(tmp_path, name):
-    with pytest.raises(InputError, match="no video stream .it holds audio.; name a video"):
+    with pytest.raises(InputError, match="no video stream to read .it contains audio.; give a video"):
         open_source(str(sound(tmp_path / name)))
 
 
 def test_the_cover_of_an_album_is_no_video(tmp_path):
-    with pytest.raises(InputError, match="no video stream .it holds audio, video."):
+    with pytest.raises(InputError, match="no video stream to read .it contains audio, video."):
         open_source(str(sound(tmp_path / "a.mp3", cover=True)))
 
 
@@ -196,13 +196,13 @@ def test_the_cover_of_an_album_is_no_video(tmp_path):
 @pytest.mark.parametrize("name", ["a.mp4", "a.txt"])
 def test_what_is_no_video_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=f"{name}: (cannot be read as a video|has no video stream|not one frame)"):
+    with pytest.raises(InputError, match=f"{name}: (cannot be read as a video|has no video stream|no frame)"):
         open_source(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("name", ["a.avi", "a.mkv", "a.mp4"])
 def test_a_video_without_a_frame_is_refused(tmp_path, name):
-    with pytest.raises(InputError, match=f"{name}: (not one frame of this video can be decoded|cannot be read)"):
+    with pytest.raises(InputError, match=f"{name}: (no frame of this video can be decoded|cannot be read)"):
         open_source(str(film(tmp_path / name, 0)))
 
 

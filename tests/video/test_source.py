@@ -63,7 +63,7 @@ def test_a_folder_of_a_data_set_holds_crops_with_their_own_frame_numbers(tmp_pat
         photo(tmp_path / f"{number:05}.jpg", 112, 112)
     frames, source = read(tmp_path)
     assert (source.kind, [frame.number for frame in frames]) == ("crops", [1, 3, 12])
-    assert "taken as face crops; --detect" in source.notes[0]
+    assert "taken as face crops; use --detect" in source.notes[0]
     frames, source = read(tmp_path, crops=False)
     assert (source.kind, [frame.number for frame in frames], source.notes) == ("images", [1, 2, 3], [])
 
@@ -123,13 +123,13 @@ def test_a_crop_of_frame_zero_is_refused_as_in_a_data_set(tmp_path):
 
 
 def test_a_folder_without_images_is_refused_and_what_is_there_named(tmp_path):
-    with pytest.raises(InputError, match="holds no image; name a video, an image, or a folder with the images"):
+    with pytest.raises(InputError, match="contains no images; give a video, an image, or the folder of the images"):
         open_source(str(tmp_path))
     photo(tmp_path / "person7" / "1.png")
-    with pytest.raises(InputError, match="folders with images, 'person7' among them"):
+    with pytest.raises(InputError, match="folders of images such as 'person7'"):
         open_source(str(tmp_path))
     film(tmp_path / "talk.mp4", 2)
-    with pytest.raises(InputError, match="but videos, 'talk.mp4' among them"):
+    with pytest.raises(InputError, match="but videos such as 'talk.mp4'"):
         open_source(str(tmp_path))
 
 
@@ -139,8 +139,8 @@ def test_a_folder_without_images_is_refused_and_what_is_there_named(tmp_path):
         ("tlak.mp4", "no such file or folder: .*; did you mean talk.mp4"),
         ("nowhere/a.mp4", "no such file or folder: now"),
         ("/dev/null", "neither a file nor a folder"),
-        ("camera:", "names no camera"),
-        ("camera:front", "names no camera"),
+        ("camera:", "is not the name of a camera"),
+        ("camera:front", "is not the name of a camera"),
     ],
 )
 def test_an_input_that_is_not_there_is_refused(tmp_path, monkeypatch, text, said):
@@ -160,7 +160,7 @@ def test_only_the_first_seconds_are_read(tmp_path):
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan, math.inf])
 def test_a_length_that_is_none_is_refused(tmp_path, seconds):
-    with pytest.raises(InputError, match="--seconds .*: give more than 0"):
+    with pytest.raises(InputError, match="--seconds .*: give a number of seconds above 0"):
         open_source(str(film(tmp_path / "a.mp4", 5)), seconds=seconds)
 
 

@@ -91,7 +91,7 @@ def test_an_error_leaves_what_was_there_and_nothing_beside_it(tmp_path):
 
 
 def test_a_video_without_a_frame_is_not_written(tmp_path):
-    with pytest.raises(FramelightError, match="out.mp4: there is no frame to write"):
+    with pytest.raises(FramelightError, match="out.mp4: no frame was written"):
         write(tmp_path / "out.mp4", [])
     assert list(tmp_path.iterdir()) == []
 

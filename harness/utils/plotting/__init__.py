@@ -1,1 +1,1 @@
-"""How pictures look, whoever draws them."""
+"""Matplotlib helpers shared by all figures."""

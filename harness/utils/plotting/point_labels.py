@@ -1,4 +1,4 @@
-"""Words beside points of a scatter, where they cover neither each other nor a point."""
+"""Labels of scatter plot points, placed so that they cover neither each other nor a point."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 FONT_SIZE = 8.0
-"""Of the words, in points."""
+"""Font size of the labels, in points."""
 NEAR, FAR = 3.0, 16.0
-"""Points between a mark and its words: at first, and where that is taken; further away a line leads to them."""
+"""Distances between a marker and its label, in points: `NEAR` if there is room, else `FAR` with a connecting line."""
 HALO_PIXELS = 3.0
-"""Pixels of white around the words, so that they are read across lines."""
+"""Width in pixels of the white outline that keeps labels legible on lines."""
 DIRECTIONS = ((1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1))
-"""Places that are tried, those beside the lines through a point first."""
+"""Positions of a label that are tried, diagonal ones first."""
 
 
 def label_points(
@@ -30,29 +30,45 @@ def label_points(
     radii: Sequence[float],
     first: Sequence[bool],
 ) -> int:
-    """Write each label where there is room, those of `first` before the others; how many were written.
+    """Label points where there is room.
 
-    radii: of the marks, in points. The axes keep their limits, and must have them and their place already.
+    Parameters
+    ----------
+    axes : Axes
+        Its limits and position must be final.
+    points : sequence of (float, float)
+        In data coordinates.
+    labels : sequence of str
+        Empty labels are skipped.
+    radii : sequence of float
+        Radii of the markers, in points.
+    first : sequence of bool
+        Whether a label is placed before the others.
+
+    Returns
+    -------
+    int
+        Number of labels that were drawn.
     """
     pixels = DPI / 72
-    at = axes.transData.transform(np.array(points, dtype=np.float64).reshape(-1, 2))
-    box = axes.get_window_extent()
-    taken = [_marker_box(x, y, radius * pixels) for (x, y), radius in zip(at, radii)]
-    written = 0
+    positions = axes.transData.transform(np.array(points, dtype=np.float64).reshape(-1, 2))
+    axes_box = axes.get_window_extent()
+    occupied = [_marker_box(x, y, radius * pixels) for (x, y), radius in zip(positions, radii)]
+    drawn = 0
     for i in sorted((i for i, label in enumerate(labels) if label), key=lambda i: not first[i]):
-        size = _label_size(axes, labels[i])
+        size, others = _label_size(axes, labels[i]), occupied[:i] + occupied[i + 1 :]
         for distance in (NEAR, FAR):
-            place = _find_free_box(at[i], (radii[i] + distance) * pixels, size, taken[:i] + taken[i + 1 :], box)
-            if place is not None:
-                _draw_label(axes, at[i], place, labels[i], distance == FAR, size)
-                taken.append(place)
-                written += 1
+            box = _find_free_box(positions[i], (radii[i] + distance) * pixels, size, others, axes_box)
+            if box is not None:
+                _draw_label(axes, positions[i], box, labels[i], distance == FAR, size)
+                occupied.append(box)
+                drawn += 1
                 break
-    return written
+    return drawn
 
 
 Box = tuple[float, float, float, float]
-"""Left, bottom, right and top in pixels."""
+"""Left, bottom, right and top, in pixels."""
 
 
 def _marker_box(x: float, y: float, radius: float) -> Box:
@@ -60,39 +76,42 @@ def _marker_box(x: float, y: float, radius: float) -> Box:
 
 
 def _label_size(axes: Axes, label: str) -> tuple[float, float]:
-    """Width and height in pixels, with the halo."""
+    """Return width and height of a label in pixels, with its outline."""
     text = axes.text(0.5, 0.5, label, transform=axes.transAxes, fontsize=FONT_SIZE, **TEXT)
-    found = text.get_window_extent()
+    extent = text.get_window_extent()
     text.remove()
-    return found.width + 2 * HALO_PIXELS, found.height + 2 * HALO_PIXELS
+    return extent.width + 2 * HALO_PIXELS, extent.height + 2 * HALO_PIXELS
 
 
 def _find_free_box(
-    point: np.ndarray, away: float, size: tuple[float, float], taken: Sequence[Box], box: Bbox
+    point: np.ndarray, distance: float, size: tuple[float, float], occupied: Sequence[Box], axes_box: Bbox
 ) -> Box | None:
-    """The first place around a point that is inside the axes and overlaps nothing."""
+    """Return the first box around a point that is inside the axes and overlaps nothing."""
     width, height = size
-    for across, up in DIRECTIONS:
-        near = away * (0.6 if across and up else 1)
-        x, y = point[0] + across * (near + width / 2), point[1] + up * (near + height / 2)
-        place = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-        inside = place[0] > box.x0 and place[1] > box.y0 and place[2] < box.x1 and place[3] < box.y1
-        if inside and not any(_boxes_overlap(place, other) for other in taken):
-            return place
+    for right, up in DIRECTIONS:
+        gap = distance * (0.6 if right and up else 1)
+        x, y = point[0] + right * (gap + width / 2), point[1] + up * (gap + height / 2)
+        box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        inside = box[0] > axes_box.x0 and box[1] > axes_box.y0 and box[2] < axes_box.x1 and box[3] < axes_box.y1
+        if inside and not any(_boxes_overlap(box, obstacle) for obstacle in occupied):
+            return box
     return None
 
 
-def _boxes_overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _boxes_overlap(first: Box, second: Box) -> bool:
+    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]
 
 
-def _draw_label(axes: Axes, point: np.ndarray, place: Box, label: str, leads: bool, size: tuple[float, float]) -> None:
+def _draw_label(
+    axes: Axes, point: np.ndarray, box: Box, label: str, with_line: bool, size: tuple[float, float]
+) -> None:
     from matplotlib.patheffects import withStroke
 
-    back = axes.transData.inverted()
-    middle = back.transform((place[0] + size[0] / 2, place[1] + size[1] / 2))
+    to_data = axes.transData.inverted()
+    center_x, center_y = to_data.transform((box[0] + size[0] / 2, box[1] + size[1] / 2))
     axes.text(
-        *middle,
+        center_x,
+        center_y,
         label,
         fontsize=FONT_SIZE,
         color=INK,
@@ -102,7 +121,8 @@ def _draw_label(axes: Axes, point: np.ndarray, place: Box, label: str, leads: bo
         path_effects=[withStroke(linewidth=HALO_PIXELS * 72 / DPI, foreground="white")],
         **TEXT,
     )
-    if leads:
-        x = min(max(point[0], place[0]), place[2])
-        y = min(max(point[1], place[1]), place[3])
-        axes.plot(*zip(back.transform(point), back.transform((x, y))), color=INK, linewidth=0.6, alpha=0.6, zorder=5)
+    if with_line:
+        x = min(max(point[0], box[0]), box[2])
+        y = min(max(point[1], box[1]), box[3])
+        ends = zip(to_data.transform(point), to_data.transform((x, y)))
+        axes.plot(*ends, color=INK, linewidth=0.6, alpha=0.6, zorder=5)

@@ -1,4 +1,4 @@
-"""Lines and strips of colours over the frames of one video, broken where frames are missing."""
+"""Lines and color strips over the frames of a video, with gaps where frames are missing."""
 
 from __future__ import annotations
 
@@ -12,65 +12,70 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_COLUMNS = 1600
-"""Pixels of a strip at most; of more frames the nearest ones are shown."""
+"""Maximum width of a strip in pixels; longer videos are sampled."""
 MIN_GAP, GAP_FACTOR = 5.5, 2.2
-"""A gap is shown where more frames are missing, and more than so many usual distances of two frames."""
+"""A gap is drawn where two frames are farther apart than `MIN_GAP` and `GAP_FACTOR` times the median distance."""
 LONG_VIDEO_FRAMES = 1200
-"""Frames of a video that is long."""
+"""Number of frames from which a video is considered long."""
 
 
 def nearest_frames(frames: np.ndarray, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each of at most `MAX_COLUMNS` pixels between two frames: the nearest row of `frames` (ascending), and whether
-    one is near at all.
+    """Find the nearest frame for each pixel of a strip.
+
+    Parameters
+    ----------
+    frames : ndarray of int
+        Ascending frame numbers.
+    first, last : int
+        First and last frame of the strip, which has at most `MAX_COLUMNS` pixels.
+
+    Returns
+    -------
+    nearest : ndarray of int, shape (pixels,)
+        Index into `frames`.
+    near : ndarray of bool, shape (pixels,)
+        Whether that frame is close enough to be shown; see `neighbor_distance`.
     """
     width = min(last - first + 1, MAX_COLUMNS)
-    wanted = first - 0.5 + (np.arange(width) + 0.5) * (last - first + 1) / width
-    right = np.searchsorted(frames, wanted).clip(max=len(frames) - 1)
+    positions = first - 0.5 + (np.arange(width) + 0.5) * (last - first + 1) / width
+    right = np.searchsorted(frames, positions).clip(max=len(frames) - 1)
     left = (right - 1).clip(min=0)
-    nearest = np.where(np.abs(frames[left] - wanted) <= np.abs(frames[right] - wanted), left, right)
-    return nearest, np.abs(frames[nearest] - wanted) <= neighbor_distance(frames) / 2
+    nearest = np.where(np.abs(frames[left] - positions) <= np.abs(frames[right] - positions), left, right)
+    return nearest, np.abs(frames[nearest] - positions) <= neighbor_distance(frames) / 2
 
 
-def show_image(axes: Axes, colours: np.ndarray, first: int, last: int) -> None:
-    """An image [rows, columns, 3] between two frames, without an edge; its rows are numbered from 0 at the top."""
+def show_image(axes: Axes, colors: np.ndarray, first: int, last: int) -> None:
+    """Show an image [rows, columns, 3] between two frames without a border; its rows are numbered from 0 at the top."""
     axes.imshow(
-        colours, aspect="auto", interpolation="nearest", extent=(first - 0.5, last + 0.5, len(colours) - 0.5, -0.5)
+        colors, aspect="auto", interpolation="nearest", extent=(first - 0.5, last + 0.5, len(colors) - 0.5, -0.5)
     )
     axes.spines[:].set_visible(False)
 
 
-def draw_strip(axes: Axes, colours: np.ndarray, frames: np.ndarray, first: int, last: int) -> None:
-    """Colours [rows, M, 3] at their frames; white where no frame is near."""
+def draw_strip(axes: Axes, colors: np.ndarray, frames: np.ndarray, first: int, last: int) -> None:
+    """Draw colors [rows, M, 3] at their frames, and white where no frame is near."""
     order = np.argsort(frames, kind="stable")
     nearest, near = nearest_frames(frames[order], first, last)
-    image = colours[:, order][:, nearest]
+    image = colors[:, order][:, nearest]
     image[:, ~near] = 1
     show_image(axes, image, first, last)
 
 
 def draw_raw_line(axes: Axes, frames: np.ndarray, values: np.ndarray) -> None:
-    """Pale; fainter in a long video, where it would hide all else."""
-    draw_line(
-        axes,
-        frames,
-        values,
-        PALE,
-        0.8 if len(frames) < LONG_VIDEO_FRAMES else 0.5,
-        1.0 if len(frames) < LONG_VIDEO_FRAMES else 0.45,
-    )
+    """Draw a pale line of unsmoothed values, fainter in a long video, where it would hide everything else."""
+    width, alpha = (0.8, 1.0) if len(frames) < LONG_VIDEO_FRAMES else (0.5, 0.45)
+    draw_line(axes, frames, values, PALE, width, alpha)
 
 
-def draw_line(
-    axes: Axes, frames: np.ndarray, values: np.ndarray, colour: str, width: float, alpha: float = 1.0
-) -> None:
-    """A line that is broken where frames are missing."""
+def draw_line(axes: Axes, frames: np.ndarray, values: np.ndarray, color: str, width: float, alpha: float = 1.0) -> None:
+    """Draw a line that is interrupted where frames are missing."""
     order = np.argsort(frames, kind="stable")
     frames, values = frames[order], values[order]
     gaps = np.flatnonzero(np.diff(frames) > neighbor_distance(frames)) + 1
     axes.plot(
         np.insert(frames.astype(float), gaps, np.nan),
         np.insert(values.astype(float), gaps, np.nan),
-        color=colour,
+        color=color,
         linewidth=width,
         alpha=alpha,
         solid_capstyle="round",
@@ -78,11 +83,12 @@ def draw_line(
 
 
 def neighbor_distance(frames: np.ndarray) -> float:
-    """The distance up to which two frames are drawn as neighbours."""
+    """Return the largest distance of two frames that are drawn without a gap."""
     return max(MIN_GAP, GAP_FACTOR * float(np.median(np.diff(frames)))) if len(frames) > 1 else MIN_GAP
 
 
-def color_to_rgb(colour: str) -> tuple[float, float, float]:
+def color_to_rgb(color: str) -> tuple[float, float, float]:
+    """Convert a matplotlib color to red, green and blue between 0 and 1."""
     from matplotlib.colors import to_rgb
 
-    return to_rgb(colour)
+    return to_rgb(color)

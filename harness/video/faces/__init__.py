@@ -1,1 +1,1 @@
-"""Faces in frames: found, followed from frame to frame and cut out as the crops that runs learned from."""
+"""Detect faces in frames, track them over time and cut out crops like those that runs were trained on."""

@@ -1,4 +1,4 @@
-"""Boxes of faces in one frame."""
+"""Bounding boxes of the faces in a frame, and the crops around them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ import numpy as np
 
 MIN_IOU = 0.3
 MIN_CONTAINED = 0.7
-"""Boxes are of one face when they share more than SAME_FACE of their union, or more than WITHIN of the smaller one."""
+"""Two boxes show the same face if their intersection exceeds `MIN_IOU` of their union or `MIN_CONTAINED` of the smaller
+box."""
 
 
 @dataclass(frozen=True, eq=False)
 class Faces:
     """K faces of one frame, from left to right.
 
-    boxes: float32 [K, 4] x, y, width and height in pixels, which may reach beyond the frame; scores: float32 [K], how
-    sure the detector is, on a scale of its own; hints: int64 [K], what it wants to be told when it looks for these
-    faces again, None where it wants nothing.
+    Attributes
+    ----------
+    boxes : ndarray of float32, shape (K, 4)
+        x, y, width and height in pixels; boxes may extend beyond the frame.
+    scores : ndarray of float32, shape (K,)
+        Confidence, on the detector's scale.
+    hints : ndarray of int64, shape (K,), optional
+        Information for the detector when it searches for the same faces in the next frame.
     """
 
     boxes: np.ndarray
@@ -30,33 +36,56 @@ class Faces:
 
 
 def merge_overlapping(boxes: np.ndarray, scores: np.ndarray, hints: np.ndarray | None = None) -> Faces:
-    """Of boxes [N, 4] that are of one face the one that comes first; scores, hints [N]."""
+    """Merge boxes that show the same face by keeping the first of them.
+
+    Parameters
+    ----------
+    boxes : array-like of float, shape (N, 4)
+        x, y, width and height, the most reliable first.
+    scores : array-like of float, shape (N,)
+    hints : array-like of int, shape (N,), optional
+
+    Returns
+    -------
+    Faces
+
+    Examples
+    --------
+    >>> boxes = np.array([[10, 10, 20, 20], [11, 10, 20, 20], [90, 10, 20, 20]])
+    >>> merge_overlapping(boxes, np.array([3, 2, 1])).boxes[:, 0].tolist()
+    [10.0, 90.0]
+    """
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
-    same = _overlaps(boxes)
-    kept: list[int] = []
+    same_face = _overlaps(boxes)
+    selected: list[int] = []
     for row in range(len(boxes)):
-        if not same[row, kept].any():
-            kept.append(row)
-    kept.sort(key=lambda row: tuple(boxes[row]))
-    return Faces(
-        boxes[kept], np.asarray(scores, np.float32)[kept], None if hints is None else np.asarray(hints, np.int64)[kept]
-    )
+        if not same_face[row, selected].any():
+            selected.append(row)
+    selected.sort(key=lambda row: tuple(boxes[row]))
+    selected_hints = None if hints is None else np.asarray(hints, np.int64)[selected]
+    return Faces(boxes[selected], np.asarray(scores, np.float32)[selected], selected_hints)
 
 
 def _overlaps(boxes: np.ndarray) -> np.ndarray:
+    """Return which boxes show the same face, bool [N, N]."""
     start = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     end = np.minimum(boxes[:, None, :2] + boxes[:, None, 2:], boxes[None, :, :2] + boxes[None, :, 2:])
-    common = np.clip(end - start, 0, None).prod(axis=2)
+    intersection = np.clip(end - start, 0, None).prod(axis=2)
     areas = boxes[:, 2:].prod(axis=1)
-    union = areas[:, None] + areas[None] - common
-    return (common > MIN_IOU * union) | (common > MIN_CONTAINED * np.minimum(areas[:, None], areas[None]))
+    union = areas[:, None] + areas[None] - intersection
+    return (intersection > MIN_IOU * union) | (intersection > MIN_CONTAINED * np.minimum(areas[:, None], areas[None]))
 
 
 @dataclass(frozen=True)
 class Margin:
-    """How a crop lies around a found box of side s (the mean of its width and height).
+    """Position of a square crop relative to a detected box, whose side s is the mean of its width and height.
 
-    scale: side of the crop in s; dx, dy: from the centre of the box to that of the crop in s, to the right and down.
+    Attributes
+    ----------
+    scale : float
+        Side of the crop, in units of s.
+    dx, dy : float, default=0
+        Offset of the crop's center from the box's center to the right and down, in units of s.
     """
 
     scale: float
@@ -64,7 +93,13 @@ class Margin:
     dy: float = 0.0
 
     def square(self, box: np.ndarray) -> tuple[int, int, int]:
-        """Left, top and side in whole pixels of the crop around a box x, y, width, height."""
+        """Return left, top and side of the crop around a box (x, y, width, height), in whole pixels.
+
+        Examples
+        --------
+        >>> Margin(1.5).square(np.array([10.0, 10.0, 20.0, 20.0]))
+        (5, 5, 30)
+        """
         x, y, width, height = map(float, box)
         face = (width + height) / 2
         side = max(round(face * self.scale), 1)
@@ -74,15 +109,26 @@ class Margin:
 
 
 def crop(pixels: np.ndarray, box: np.ndarray, margin: Margin, side: int | None = None) -> np.ndarray:
-    """uint8 [S, S, 3] of a frame [H, W, 3], or [S, S] of a grey one; outside the frame its outermost pixels go on.
+    """Cut out the square crop around a box; pixels beyond the frame repeat its border.
 
-    side: S, by averaging where it is smaller than what is cut out; None: as many pixels as lie there.
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width, 3) or (height, width)
+    box : ndarray of float, shape (4,)
+        x, y, width and height.
+    margin : Margin
+    side : int, optional
+        Side S of the result, resized by area averaging or bicubic interpolation; by default the region is not resized.
+
+    Returns
+    -------
+    ndarray of uint8, shape (S, S, 3) or (S, S)
     """
     left, top, cut = margin.square(box)
     rows = np.clip(np.arange(top, top + cut), 0, pixels.shape[0] - 1)
     columns = np.clip(np.arange(left, left + cut), 0, pixels.shape[1] - 1)
     inside = left >= 0 and top >= 0 and left + cut <= pixels.shape[1] and top + cut <= pixels.shape[0]
-    found = pixels[top : top + cut, left : left + cut] if inside else pixels[rows[:, None], columns]
+    region = pixels[top : top + cut, left : left + cut] if inside else pixels[rows[:, None], columns]
     if side is None or side == cut:
-        return np.ascontiguousarray(found)
-    return cv2.resize(found, (side, side), interpolation=cv2.INTER_AREA if side < cut else cv2.INTER_CUBIC)
+        return np.ascontiguousarray(region)
+    return cv2.resize(region, (side, side), interpolation=cv2.INTER_AREA if side < cut else cv2.INTER_CUBIC)

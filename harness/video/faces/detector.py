@@ -1,4 +1,4 @@
-"""Detectors of faces by name: the one that is always there, or a model of the user's own."""
+"""Face detectors by name: OpenCV's cascades, or a YuNet model given by the user."""
 
 from __future__ import annotations
 
@@ -10,33 +10,63 @@ from harness.utils.errors import unknown_name_error
 from harness.video.faces.boxes import Faces
 
 HAAR = "haar"
+"""Name of the detector that needs no model file."""
 
 
 class Detector(Protocol):
-    """Finds the faces of a frame; the same arguments always give the same faces.
+    """Callable that detects the faces of a frame; the same arguments always give the same faces.
 
-    name: as the user named it; identity: of everything its result depends on.
+    Attributes
+    ----------
+    name : str
+        As given by the user.
+    identity : str
+        Everything that the result depends on, for cache keys.
     """
 
     name: str
     identity: str
 
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
-        """pixels: uint8 [H, W, 3] RGB.
+        """Detect the faces of a frame.
 
-        Without `near` the whole frame is searched in every way the detector has: right for pictures that do not
-        belong together, slow for video. near: float32 [K, 5], boxes where faces are expected, each with the hint it
-        was found with, as a tracker's `near` gives them; they are searched there, and the whole frame in only one of
-        the ways, now and then. turn: counts the frames, so that each way has its turn.
+        Parameters
+        ----------
+        pixels : ndarray of uint8, shape (height, width, 3)
+            RGB.
+        near : ndarray of float32, shape (K, 5), optional
+            Boxes in which faces are expected, each with the hint of its last detection; see
+            `harness.video.faces.tracker.FaceTracker.expected_boxes`. The detector searches there in every frame, and
+            searches the whole frame from time to time, in one pose each. By default it searches the whole frame in all
+            poses, which suits unrelated images but is slow for video.
+        turn : int, optional
+            Number of frames so far, which determines the pose of the search.
+
+        Returns
+        -------
+        Faces
         """
-        ...
 
 
 def open_detector(name: str, smallest: int | None = None) -> Detector:
-    """`haar`, or the path of a YuNet model, FILE.onnx.
+    """Create a face detector by name.
 
-    smallest: side in pixels of the smallest face to find; None: a twelfth of the frame's shorter side, at least 24.
-    InputError for a name that is neither, or a file that is not such a model.
+    Parameters
+    ----------
+    name : str
+        `haar`, or the path of a YuNet model, FILE.onnx.
+    smallest : int, optional
+        Side in pixels of the smallest face to detect; by default a twelfth of the frame's shorter side and at least 24
+        (`haar`), or no limit (YuNet).
+
+    Returns
+    -------
+    Detector
+
+    Raises
+    ------
+    InputError
+        For any other name, and if the file is not a YuNet model.
     """
     if name == HAAR:
         from harness.video.faces.haar import HaarDetector

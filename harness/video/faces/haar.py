@@ -1,9 +1,9 @@
-"""Faces found by the cascades that come with OpenCV: no model to fetch, milliseconds on one core.
+"""Face detection with the Haar cascades of OpenCV: no model file, milliseconds on one core.
 
-A cascade knows faces that are upright within some 15 degrees; turned ones are found by turning the picture, faces
-seen from the side by a cascade of their own, which knows one side and needs the mirror image for the other. All of
-that on every frame would take a quarter of a second. So what is near where a face was is searched on every frame, in
-a patch of few pixels, and the whole frame in one way at a time.
+A cascade detects upright faces, within some 15 degrees. Rotated faces are detected by rotating the image. Profile faces
+need another cascade, which covers one side of the face; the other side needs the mirrored image. All of that takes a
+quarter of a second, so the detector searches a small patch around each tracked face in every frame, and the whole frame
+in one pose at a time.
 """
 
 from __future__ import annotations
@@ -19,14 +19,24 @@ import numpy as np
 from harness.video.faces.boxes import Faces, Margin, crop, merge_overlapping
 
 REVISION = 2
+"""Version of this detector, part of its identity: raised whenever its results change."""
 MIN_SIDE = 24
 MIN_SIDE_SHARE = 12
-"""The smallest face by default: a SHARE of the frame's shorter side, and not under SMALLEST pixels."""
+"""Smallest face by default, in pixels: the frame's shorter side / `MIN_SIDE_SHARE`, but at least `MIN_SIDE`."""
 
 
 @dataclass(frozen=True)
 class SearchPose:
-    """degrees: how far the picture is turned, counter-clockwise; mirrored: first."""
+    """Pose in which a cascade searches an image.
+
+    Attributes
+    ----------
+    cascade : {"frontalface_alt2", "profileface"}
+    degrees : int
+        Counter-clockwise rotation of the image, after mirroring.
+    mirrored : bool
+        Whether the image is mirrored.
+    """
 
     cascade: str
     degrees: int = 0
@@ -47,7 +57,7 @@ TRACKED_POSES = (
     SearchPose(PROFILE, -25),
     SearchPose(PROFILE, 25, True),
 )
-"""Around a known face; its hint is the number of the way that found it."""
+"""Poses in which the surroundings of a tracked face are searched; the hint of a face is the index of its pose."""
 FRAME_POSES = (
     UPRIGHT,
     SearchPose(FRONTAL, 30),
@@ -58,42 +68,49 @@ FRAME_POSES = (
     UPRIGHT,
     MIRRORED_SIDE,
 )
-"""Whole frames are searched in these ways in turn."""
+"""Poses in which whole frames are searched, one after the other."""
 
 CONFIDENT_SCORE = 2.0
-"""A face that scores so much in one way is not looked for in others.
+"""Score from which a face is not searched in other poses.
 
-Nobody new is believed in film with less: what is a face will score more within a few frames. Petals scored 1.9.
+In video a new face needs at least this score. Faces reach it within a few frames, while petals scored 1.9.
 """
 MIN_SCORE_STILL = 1.2
-"""What a face must score in a picture that belongs to no film, and a known one between two searches in every way."""
+"""Minimum score of a face in a still image, and of a tracked face between two full searches."""
 FULL_SEARCH_EVERY = 4
-"""While faces are known, a whole frame is searched in so many."""
+"""While faces are tracked, the whole frame is searched once in this many frames."""
 NEAR_STEP, STEP, THOROUGH_STEP = 1.2, 1.25, 1.1
-"""From one size searched to the next."""
+"""Scale factors between searched sizes: around tracked faces, in frames of a video, in still images."""
 MIN_NEIGHBORS = 3
-"""Windows side by side that must agree on a face."""
+"""Number of overlapping detections that confirm a face."""
 MIN_FACE_PX = 24
-"""A frame is shrunk until its smallest face has this side."""
+"""Frames are reduced until the smallest face has this side."""
 FACE, PATCH = 56, 104
-"""Sides of a known face and of the patch it is searched in, after shrinking or enlarging.
+"""Sides in pixels of a tracked face and of the patch that is searched for it, after resizing.
 
-OpenCV's cascades look at every second place only where a face has less than 40 pixels; in patches in which all sizes
-have more, the mean over the windows that agree keeps no size down, and boxes are as large as in whole frames.
+OpenCV's cascades test every second position only for faces of less than 40 pixels. In the patch all sizes are larger,
+so that the mean over overlapping detections is not biased towards small sizes and boxes are as large as in whole
+frames.
 """
 MIN_SCALE, MAX_SCALE = 0.72, 1.5
-"""Sizes at which a known face is looked for, in its own."""
+"""Range of sizes that are searched for a tracked face, relative to its last size."""
 MAX_SHIFT = 0.6
-"""How far from where it should be it may be found, in its own size."""
+"""Largest distance of a tracked face from its expected position, relative to its size."""
 POSITION_WEIGHT, SIZE_WEIGHT = 0.6, 0.35
-"""Shares of the place and of the size found in those given; the rest is what was expected, so that crops do not
-tremble. A face that has moved by its own size is where it is found."""
+"""Weights of the detected position and size; the rest is the expected one, which keeps crops from jittering. The
+weight of the position grows with the distance from the expected one, up to 1."""
 
 
 class HaarDetector:
-    """smallest: side of the smallest face in pixels, None: by the size of the frame.
+    """Face detector with the Haar cascades of OpenCV.
 
-    The score is by how much a face exceeds what the last stage of its cascade asks for: just above 0 to about 4.
+    The score of a face is by how much it exceeds the threshold of the cascade's last stage: from just above 0 to about
+    4. See `harness.video.faces.detector.Detector`.
+
+    Parameters
+    ----------
+    smallest : int, optional
+        Side of the smallest face in pixels; by default it depends on the size of the frame.
     """
 
     name = "haar"
@@ -105,47 +122,50 @@ class HaarDetector:
         self._cascades = {name: _Cascade(name) for name in (FRONTAL, PROFILE)}
 
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
-        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-        smallest = self.smallest or max(MIN_SIDE, min(grey.shape) // MIN_SIDE_SHARE)
+        """Detect the faces of a frame; see `harness.video.faces.detector.Detector`."""
+        gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+        smallest = self.smallest or max(MIN_SIDE, min(gray.shape) // MIN_SIDE_SHARE)
         if near is None or not turn:
-            rows = [self._search_frame(grey, way, smallest, THOROUGH_STEP) for way in dict.fromkeys(FRAME_POSES)]
-            return _merge(
-                [_with_min_score(found, MIN_SCORE_STILL if near is None else CONFIDENT_SCORE) for found in rows]
-            )
-        enough = MIN_SCORE_STILL if turn % FULL_SEARCH_EVERY else CONFIDENT_SCORE
-        rows = [self._search_near(grey, row[:4], int(row[4]), enough) for row in near]
+            rows = [self._search_frame(gray, pose, smallest, THOROUGH_STEP) for pose in dict.fromkeys(FRAME_POSES)]
+            min_score = MIN_SCORE_STILL if near is None else CONFIDENT_SCORE
+            return _merge([_with_min_score(detections, min_score) for detections in rows])
+        min_score = MIN_SCORE_STILL if turn % FULL_SEARCH_EVERY else CONFIDENT_SCORE
+        rows = [self._search_near(gray, row[:4], int(row[4]), min_score) for row in near]
         every = FULL_SEARCH_EVERY if len(near) else 1
         if turn % every == 0:
             rows.append(
                 _with_min_score(
-                    self._search_frame(grey, FRAME_POSES[turn // every % len(FRAME_POSES)], smallest, STEP),
+                    self._search_frame(gray, FRAME_POSES[turn // every % len(FRAME_POSES)], smallest, STEP),
                     CONFIDENT_SCORE,
                 )
             )
         return _merge(rows)
 
-    def _search_frame(self, grey: np.ndarray, way: SearchPose, smallest: int, step: float) -> np.ndarray:
-        shrunk = min(MIN_FACE_PX / smallest, 1.0)
-        if shrunk < 1:
-            grey = cv2.resize(grey, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
-        rows = self._search(grey, way, min(MIN_FACE_PX, smallest), min(grey.shape), step)
-        rows[:, :4] /= shrunk
+    def _search_frame(self, gray: np.ndarray, pose: SearchPose, smallest: int, step: float) -> np.ndarray:
+        scale = min(MIN_FACE_PX / smallest, 1.0)
+        if scale < 1:
+            gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        rows = self._search(gray, pose, min(MIN_FACE_PX, smallest), min(gray.shape), step)
+        rows[:, :4] /= scale
         return rows
 
-    def _search_near(self, grey: np.ndarray, box: np.ndarray, hint: int, enough: float) -> np.ndarray:
-        """The face that should be at `box`, [1, 6], or [0, 6]: in the way of the hint where it scores enough so."""
+    def _search_near(self, gray: np.ndarray, box: np.ndarray, hint: int, min_score: float) -> np.ndarray:
+        """Search a tracked face around `box` and return it, [1, 6], or nothing, [0, 6].
+
+        The pose of the hint is searched first, and the only one if the face scores at least `min_score` in it.
+        """
         margin = Margin(PATCH / FACE)
-        patch, (left, top, side) = crop(grey, box, margin, PATCH), margin.square(box)
+        patch, (left, top, side) = crop(gray, box, margin, PATCH), margin.square(box)
         best = np.empty((0, 6))
-        for number in sorted(range(len(TRACKED_POSES)), key=lambda number: number != hint):
+        for index in sorted(range(len(TRACKED_POSES)), key=lambda index: index != hint):
             rows = self._search(
-                patch, TRACKED_POSES[number], round(FACE * MIN_SCALE), round(FACE * MAX_SCALE), NEAR_STEP
+                patch, TRACKED_POSES[index], round(FACE * MIN_SCALE), round(FACE * MAX_SCALE), NEAR_STEP
             )
             rows = rows[np.hypot(*(rows[:, :2] + rows[:, 2:4] / 2 - PATCH / 2).T) <= MAX_SHIFT * FACE]
             if len(rows) and (not len(best) or rows[:, 4].max() > best[0, 4]):
                 best = rows[[rows[:, 4].argmax()]]
-                best[:, 5] = number
-            if len(best) and best[0, 4] >= (enough if number == hint else CONFIDENT_SCORE):
+                best[:, 5] = index
+            if len(best) and best[0, 4] >= (min_score if index == hint else CONFIDENT_SCORE):
                 break
         best[:, :4] *= side / PATCH
         best[:, :2] += left, top
@@ -153,62 +173,66 @@ class HaarDetector:
             row[:4] = _damp(row[:4], box)
         return best
 
-    def _search(self, grey: np.ndarray, way: SearchPose, smallest: int, largest: int, step: float) -> np.ndarray:
-        """float64 [K, 6]: x, y, width, height, score and no hint."""
-        seen = cv2.flip(grey, 1) if way.mirrored else grey
+    def _search(self, gray: np.ndarray, pose: SearchPose, smallest: int, largest: int, step: float) -> np.ndarray:
+        """Search one pose and return float64 [K, 6]: x, y, width, height, score and 0 for the hint."""
+        image = cv2.flip(gray, 1) if pose.mirrored else gray
         back = None
-        if way.degrees:
-            seen, back = _rotate(seen, way.degrees)
-        rows = self._cascades[way.cascade](seen, smallest, largest, step)
+        if pose.degrees:
+            image, back = _rotate(image, pose.degrees)
+        rows = self._cascades[pose.cascade](image, smallest, largest, step)
         if back is not None:
             centres = (rows[:, :2] + rows[:, 2:4] / 2) @ back[:, :2].T + back[:, 2]
             rows[:, :2] = centres - rows[:, 2:4] / 2
-        if way.mirrored:
-            rows[:, 0] = grey.shape[1] - rows[:, 0] - rows[:, 2]
+        if pose.mirrored:
+            rows[:, 0] = gray.shape[1] - rows[:, 0] - rows[:, 2]
         return rows
 
 
 class _Cascade:
+    """Cascade of OpenCV whose scores are relative to the threshold of its last stage."""
+
     def __init__(self, name: str) -> None:
-        path = Path(cv2.data.haarcascades) / f"haarcascade_{name}.xml"
+        folder = Path(cv2.data.haarcascades)  # type: ignore[attr-defined]  # not in OpenCV's annotations
+        path = folder / f"haarcascade_{name}.xml"
         self._classifier = cv2.CascadeClassifier(str(path))
         stages = re.findall(r"<stageThreshold>\s*(\S+?)\s*</stageThreshold>", path.read_text(encoding="ascii"))
-        self._asked = float(stages[-1])
+        self._threshold = float(stages[-1])
 
-    def __call__(self, grey: np.ndarray, smallest: int, largest: int, step: float) -> np.ndarray:
+    def __call__(self, gray: np.ndarray, smallest: int, largest: int, step: float) -> np.ndarray:
         boxes, _, sums = self._classifier.detectMultiScale3(
-            grey, step, MIN_NEIGHBORS, 0, (smallest, smallest), (largest, largest), True
+            gray, step, MIN_NEIGHBORS, 0, (smallest, smallest), (largest, largest), True
         )
         rows = np.zeros((len(boxes), 6))
         rows[:, :4] = np.reshape(boxes, (-1, 4))
-        rows[:, 4] = np.reshape(sums, -1) - self._asked
+        rows[:, 4] = np.reshape(sums, -1) - self._threshold
         return rows
 
 
-def _rotate(grey: np.ndarray, degrees: int) -> tuple[np.ndarray, np.ndarray]:
-    """The whole picture turned about its centre, and the [2, 3] that leads back."""
-    height, width = grey.shape
-    turning = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
-    cosine, sine = np.abs(turning[0, :2])
-    wide, high = round(width * cosine + height * sine), round(width * sine + height * cosine)
-    turning[:, 2] += (wide - width) / 2, (high - height) / 2
-    seen = cv2.warpAffine(grey, turning, (wide, high), borderMode=cv2.BORDER_REPLICATE)
-    return seen, cv2.invertAffineTransform(turning)
+def _rotate(gray: np.ndarray, degrees: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rotate an image about its center without cutting corners; return it with the inverse transformation [2, 3]."""
+    height, width = gray.shape
+    rotation = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    cosine, sine = np.abs(rotation[0, :2])
+    new_width, new_height = round(width * cosine + height * sine), round(width * sine + height * cosine)
+    rotation[:, 2] += (new_width - width) / 2, (new_height - height) / 2
+    rotated = cv2.warpAffine(gray, rotation, (new_width, new_height), borderMode=cv2.BORDER_REPLICATE)
+    return rotated, cv2.invertAffineTransform(rotation)
 
 
 def _with_min_score(rows: np.ndarray, least: float) -> np.ndarray:
     return rows[rows[:, 4] >= least]
 
 
-def _damp(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    size = found[2:] ** SIZE_WEIGHT * expected[2:] ** (1 - SIZE_WEIGHT)
-    moved = found[:2] + found[2:] / 2 - expected[:2] - expected[2:] / 2
-    share = min(POSITION_WEIGHT + np.hypot(*moved) / found[2:].mean(), 1.0)
+def _damp(detected: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Move and resize the expected box towards the detected one."""
+    size = detected[2:] ** SIZE_WEIGHT * expected[2:] ** (1 - SIZE_WEIGHT)
+    moved = detected[:2] + detected[2:] / 2 - expected[:2] - expected[2:] / 2
+    share = min(POSITION_WEIGHT + np.hypot(*moved) / detected[2:].mean(), 1.0)
     return np.concatenate([expected[:2] + expected[2:] / 2 + share * moved - size / 2, size])
 
 
 def _merge(rows: Sequence[np.ndarray]) -> Faces:
-    """What was found first goes before what scores higher, where it is sure."""
-    found = np.concatenate([*rows, np.empty((0, 6))])
-    found = found[np.argsort(-np.minimum(found[:, 4], CONFIDENT_SCORE), kind="stable")]
-    return merge_overlapping(found[:, :4], found[:, 4], found[:, 5])
+    """Merge detections; confident ones keep their order, the others are sorted by score."""
+    detections = np.concatenate([*rows, np.empty((0, 6))])
+    detections = detections[np.argsort(-np.minimum(detections[:, 4], CONFIDENT_SCORE), kind="stable")]
+    return merge_overlapping(detections[:, :4], detections[:, 4], detections[:, 5])

@@ -1,4 +1,4 @@
-"""One id for each person: faces of a frame joined to those of the frames before."""
+"""Face tracking: assign one id to each person by matching the faces of successive frames."""
 
 from __future__ import annotations
 
@@ -10,35 +10,40 @@ from scipy.optimize import linear_sum_assignment
 from harness.video.faces.boxes import Faces
 
 PATIENCE_SECONDS = 1.0
-"""A face unseen for longer comes back as somebody new."""
+"""A face that was not detected for longer gets a new id when it reappears."""
 
 SEARCH_SECONDS = 0.5
-"""For so long an unseen face is still looked for where it should be."""
+"""An undetected face is searched at its expected position for this long."""
 
 HITS = 3
-"""A track found in fewer frames is taken for a mistake of the detector."""
+"""A track with fewer detections is considered a false detection."""
 
 MAX_SHIFT = 0.6
 MAX_SPEED = 4.0
 MAX_DISTANCE = 2.0
-"""A face moves at most REACH sides between frames, and SPEED sides a second; never further than FARTHEST."""
+"""A face moves at most `MAX_SHIFT` sides plus `MAX_SPEED` sides per second, and at most `MAX_DISTANCE` sides in all."""
 
 MAX_LOG_RESIZE = 0.7
-"""Largest change of size between two sightings, as a logarithm."""
+"""Largest change in size between two detections, as a natural logarithm."""
 
 SPEED_DECAY = 0.9
-"""Share of its speed that an unseen face keeps from frame to frame."""
+"""Factor by which the speed of an undetected face decreases from frame to frame."""
 
 APPEARANCE_WEIGHT = 0.6
 APPEARANCE_RANGE = 3.0
-"""Looks count from their usual change on, in full at LOOKS_RANGE times as much more."""
+"""A change in appearance adds to the cost of a match from the usual change between frames on, and adds the full weight
+at a change that is `APPEARANCE_RANGE` times the usual one larger."""
 
 DEFAULT_RATE = 25.0
+"""Frames per second where the rate is unknown."""
 FORBIDDEN_COST = 1e6
+"""Cost of a match that is not allowed."""
 
 
 @dataclass
 class _Track:
+    """Track of one face: its last box, speed, appearance and hint."""
+
     number: int
     frame: int
     box: np.ndarray
@@ -48,7 +53,7 @@ class _Track:
     speed: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
     def expected(self, frame: int) -> np.ndarray:
-        """The box, moved on to `frame` at a speed that fades."""
+        """Extrapolate the box to a frame, with decreasing speed."""
         steps = frame - self.frame
         moved = self.box.copy()
         moved[:2] += self.speed * (1 - SPEED_DECAY**steps) / (1 - SPEED_DECAY)
@@ -56,134 +61,150 @@ class _Track:
 
 
 class FaceTracker:
-    """Follows the faces of one video; rate: frames a second, None for pictures that are not of one film.
+    """Tracker of the faces in one video.
 
-    Ids are given as tracks begin. What they are called in tables, and which are no person at all, `lasting` tells.
+    Every track has an id from its first frame on; `confirmed_tracks` maps ids to the numbers used in the output.
+
+    Parameters
+    ----------
+    rate : float or None
+        Frames per second; None for unrelated images, whose tracks are confirmed by a single detection.
+
+    Attributes
+    ----------
+    turn : int
+        Number of frames so far.
     """
 
     def __init__(self, rate: float | None) -> None:
         self._rate = rate or DEFAULT_RATE
-        self._hits = HITS if rate else 1
+        self._min_hits = HITS if rate else 1
         self._tracks: list[_Track] = []
-        self._lasting: dict[int, int] = {}
-        self._given = 0
-        self._usual: float | None = None
+        self._confirmed: dict[int, int] = {}
+        self._last_id = 0
+        self._usual_change: float | None = None
         self._frame = 0
         self.turn = 0
-        """Frames seen so far."""
 
     def update(
         self, frame_number: int, faces: Faces, embeddings: np.ndarray | None = None, known_ids: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return the ids, int64 [K] from 1, of the faces of a frame.
+        """Assign ids to the faces of a frame.
 
         Parameters
         ----------
         frame_number : int
-            Greater than that of the frame before; numbers may be left out.
+            Larger than the number of the previous frame; numbers may be skipped.
         faces : Faces
-        embeddings : ndarray of shape (K, D), optional
-            Appearance of each face, which tells people apart where positions do not suffice.
-        known_ids : ndarray of shape (K,), optional
-            Ids that an earlier call returned for this frame, where stored frames are replayed.
+            K faces.
+        embeddings : ndarray of float, shape (K, D), optional
+            Appearance of each face, which distinguishes people whose positions are ambiguous.
+        known_ids : ndarray of int, shape (K,), optional
+            Ids that an earlier call returned for this frame, when stored frames are replayed.
+
+        Returns
+        -------
+        ndarray of int64, shape (K,)
+            Ids from 1.
         """
         self.turn += 1
         self._frame = frame_number
         self._tracks = [track for track in self._tracks if self._age(track) <= PATIENCE_SECONDS * self._rate]
         ids = np.zeros(len(faces), np.int64)
-        looks = None if embeddings is None else _normalize(np.asarray(embeddings, np.float64))
+        appearance = None if embeddings is None else _normalize(np.asarray(embeddings, np.float64))
         hints = np.zeros(len(faces), np.int64) if faces.hints is None else faces.hints
         pairs = (
-            self._match(faces.boxes, looks)
+            self._match(faces.boxes, appearance)
             if known_ids is None
             else [(track, int(row)) for track in self._tracks for row in np.flatnonzero(known_ids == track.number)]
         )
         for track, row in pairs:
-            self._update_track(track, faces.boxes[row], None if looks is None else looks[row])
+            self._update_track(track, faces.boxes[row], None if appearance is None else appearance[row])
             track.hint = int(hints[row])
             ids[row] = track.number
-        for row in np.flatnonzero(ids == 0):
-            self._given += 1
-            ids[row] = self._given
+        for new_row in np.flatnonzero(ids == 0):
+            self._last_id += 1
+            ids[new_row] = self._last_id
             self._tracks.append(
                 _Track(
-                    self._given,
+                    self._last_id,
                     frame_number,
-                    np.asarray(faces.boxes[row], np.float64),
-                    None if looks is None else looks[row],
-                    int(hints[row]),
+                    np.asarray(faces.boxes[new_row], np.float64),
+                    None if appearance is None else appearance[new_row],
+                    int(hints[new_row]),
                 )
             )
         for track in sorted(self._tracks, key=lambda track: track.number):
-            if track.hits >= self._hits and track.number not in self._lasting:
-                self._lasting[track.number] = len(self._lasting) + 1
+            if track.hits >= self._min_hits and track.number not in self._confirmed:
+                self._confirmed[track.number] = len(self._confirmed) + 1
         return ids
 
     def expected_boxes(self) -> np.ndarray:
-        """float32 [K, 5], boxes where faces are expected in the next frame, and the detector's hints."""
-        sought = [
+        """Return where faces are expected in the next frame, float32 [K, 5]: x, y, width, height and hint."""
+        expected = [
             [*track.expected(self._frame + 1), track.hint]
             for track in self._tracks
             if self._age(track) <= SEARCH_SECONDS * self._rate
         ]
-        return np.asarray(sought, np.float32).reshape(-1, 5)
+        return np.asarray(expected, np.float32).reshape(-1, 5)
 
     def confirmed_tracks(self) -> dict[int, int]:
-        """Id -> what it is called, from 1 without holes, for the tracks that have proved to be a face by now.
+        """Return the consecutive numbers from 1 of confirmed tracks, by id; a track keeps its number.
 
-        Rows of other ids are mistakes of the detector, or too young. Names never change.
+        Rows with other ids are false detections, or tracks that are too short so far.
         """
-        return dict(self._lasting)
+        return dict(self._confirmed)
 
     def _age(self, track: _Track) -> int:
         return self._frame - track.frame
 
-    def _match(self, boxes: np.ndarray, looks: np.ndarray | None) -> list[tuple[_Track, int]]:
+    def _match(self, boxes: np.ndarray, appearance: np.ndarray | None) -> list[tuple[_Track, int]]:
+        """Assign faces to tracks at minimal total cost; return the pairs."""
         if not self._tracks or not len(boxes):
             return []
         expected = np.array([track.expected(self._frame) for track in self._tracks])
         ages = np.array([self._age(track) for track in self._tracks])
-        sides, found = expected[:, 2:].mean(axis=1), boxes[:, 2:].mean(axis=1)
-        apart = _centers(expected)[:, None] - _centers(boxes)[None]
-        distance = np.hypot(apart[..., 0], apart[..., 1]) / np.sqrt(sides[:, None] * found[None])
-        resized = np.abs(np.log(found[None] / sides[:, None]))
-        reach = np.minimum(MAX_SHIFT + MAX_SPEED * ages / self._rate, MAX_DISTANCE)[:, None]
-        cost = distance / reach + 0.5 * resized + 0.02 * (ages - 1)[:, None]
-        if looks is not None:
-            cost += APPEARANCE_WEIGHT * self._dissimilarity(looks)
-        cost[(distance > reach) | (resized > MAX_LOG_RESIZE)] = FORBIDDEN_COST
+        expected_sides, sides = expected[:, 2:].mean(axis=1), boxes[:, 2:].mean(axis=1)
+        offset = _centers(expected)[:, None] - _centers(boxes)[None]
+        distance = np.hypot(offset[..., 0], offset[..., 1]) / np.sqrt(expected_sides[:, None] * sides[None])
+        resized = np.abs(np.log(sides[None] / expected_sides[:, None]))
+        max_distance = np.minimum(MAX_SHIFT + MAX_SPEED * ages / self._rate, MAX_DISTANCE)[:, None]
+        cost = distance / max_distance + 0.5 * resized + 0.02 * (ages - 1)[:, None]
+        if appearance is not None:
+            cost += APPEARANCE_WEIGHT * self._dissimilarity(appearance)
+        cost[(distance > max_distance) | (resized > MAX_LOG_RESIZE)] = FORBIDDEN_COST
         rows, columns = linear_sum_assignment(cost)
         return [
             (self._tracks[row], int(column)) for row, column in zip(rows, columns) if cost[row, column] < FORBIDDEN_COST
         ]
 
-    def _dissimilarity(self, looks: np.ndarray) -> np.ndarray:
-        """[tracks, K], 0 for changes as they are usual from frame to frame, 1 for another person's."""
-        if self._usual is None:
-            return np.zeros((len(self._tracks), len(looks)))
+    def _dissimilarity(self, appearance: np.ndarray) -> np.ndarray:
+        """Return [tracks, K]: 0 for changes in appearance that are usual between frames, 1 for another person."""
+        if self._usual_change is None:
+            return np.zeros((len(self._tracks), len(appearance)))
         change = np.array(
             [
-                np.zeros(len(looks)) if track.appearance is None else 1 - looks @ track.appearance
+                np.zeros(len(appearance)) if track.appearance is None else 1 - appearance @ track.appearance
                 for track in self._tracks
             ]
         )
-        return np.clip((change / max(self._usual, 1e-6) - 1) / APPEARANCE_RANGE, 0, 1)
+        return np.clip((change / max(self._usual_change, 1e-6) - 1) / APPEARANCE_RANGE, 0, 1)
 
-    def _update_track(self, track: _Track, box: np.ndarray, looks: np.ndarray | None) -> None:
+    def _update_track(self, track: _Track, box: np.ndarray, appearance: np.ndarray | None) -> None:
         steps = self._age(track)
         moved = (_centers(box[None])[0] - _centers(track.box[None])[0]) / steps
         track.speed = 0.5 * track.speed + 0.5 * moved
         track.box = np.asarray(box, np.float64)
         track.frame = self._frame
         track.hits += 1
-        if looks is None:
+        if appearance is None:
             return
-        if track.appearance is not None:
-            change = 1 - float(looks @ track.appearance)
-            self._usual = change if self._usual is None else 0.9 * self._usual + 0.1 * change
-        track.appearance = (
-            looks if track.appearance is None else _normalize((0.8 * track.appearance + 0.2 * looks)[None])[0]
-        )
+        if track.appearance is None:
+            track.appearance = appearance
+            return
+        change = 1 - float(appearance @ track.appearance)
+        self._usual_change = change if self._usual_change is None else 0.9 * self._usual_change + 0.1 * change
+        track.appearance = _normalize((0.8 * track.appearance + 0.2 * appearance)[None])[0]
 
 
 def _centers(boxes: np.ndarray) -> np.ndarray:

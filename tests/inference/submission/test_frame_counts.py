@@ -141,5 +141,5 @@ def test_a_file_without_a_picture_is_named(tmp_path):
         frame.sample_rate = 8000
         container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
-    with pytest.raises(InputError, match="a.mkv: holds no frame.*--frames"):
+    with pytest.raises(InputError, match="a.mkv: has no video frames.*--frames"):
         frame_count(path)

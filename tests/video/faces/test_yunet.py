@@ -82,9 +82,9 @@ def test_what_is_no_such_model_is_refused(tmp_path):
         open_detector(str(tmp_path / "folder.onnx"))
     for content in (b"", b"no network at all"):
         (tmp_path / "text.onnx").write_bytes(content)
-        with pytest.raises(InputError, match="is no YuNet model"):
+        with pytest.raises(InputError, match="is not a YuNet model"):
             open_detector(str(tmp_path / "text.onnx"))
-    with pytest.raises(InputError, match="is no YuNet model"):
+    with pytest.raises(InputError, match="is not a YuNet model"):
         open_detector(write_model(tmp_path / "classes.onnx", drop=("bbox", "kps")))
 
 

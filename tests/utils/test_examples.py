@@ -1,0 +1,12 @@
+"""The examples in the docstrings of helpers are true."""
+
+import doctest
+import importlib
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["errors", "hashing", "plotting.style", "text"])
+def test_examples_in_docstrings_are_true(name):
+    tested = doctest.testmod(importlib.import_module(f"harness.utils.{name}"))
+    assert tested.attempted and not tested.failed
