@@ -225,7 +225,7 @@ def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path):
         return [line for line in messages if line.startswith("warning")]
 
     (told,) = warnings()
-    assert "the epoch of mine was chosen by the validation split" in told and "optimistic" in told
+    assert "the epoch of mine was selected on the validation split" in told and "optimistic" in told
     card = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps(card | {"selection": "training subjects"}))
     assert warnings() == []
