@@ -79,7 +79,7 @@ class AffWild2(VideoLayout):
     """Aff-Wild2 in the layout of the third ABAW challenge.
 
     Units are videos; `_left` and `_right` of one video share a group. Crops may be missing for any frame. Without
-    annotations there is no task and no labelled split, but the videos of the test lists can be predicted.
+    annotations there is no task and no labeled split, but the videos of the test lists can be predicted.
 
     Parameters
     ----------

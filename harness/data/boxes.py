@@ -57,7 +57,7 @@ def crop_to_box(image: np.ndarray, box: np.ndarray, margin: tuple[float, float] 
     columns = _clipped_slice(left, right, margin[0], width)
     rows = _clipped_slice(top, bottom, margin[1], height)
     if columns.start >= columns.stop or rows.start >= rows.stop:
-        raise ValueError(f"its face box {_format_box(box)} lies outside its {width} x {height} pixels")
+        raise ValueError(f"its face box {_format_box(box)} is outside its {width} x {height} pixels")
     return image[rows, columns]
 
 

@@ -152,11 +152,15 @@ def _find_absent_classes(
         only = next(name for name, number in spread.items() if number)
         yield Problem(WARNING, "one class", f"{where} has only one class, {only}; no model can be trained on it", root)
     elif absent:
-        loss = "models cannot learn it" if where.startswith("train") else "its F1 is 0"
-        yield Problem(WARNING, "absent class", f"{', '.join(absent)} never occurs in the {where}; {loss}", root)
+        loss = (
+            f"models cannot learn {'it' if len(absent) == 1 else 'them'}"
+            if where.startswith("train")
+            else f"{'its' if len(absent) == 1 else 'their'} F1 is 0"
+        )
+        yield Problem(WARNING, "absent class", f"{where} has no {', '.join(absent)}; {loss}", root)
     always = [name for name, number in spread.items() if output == "au" and number == valid]
     if always:
-        yield Problem(WARNING, "absent class", f"{', '.join(always)} is present in every row of the {where}", root)
+        yield Problem(WARNING, "absent class", f"{where} has {', '.join(always)} in every valid row", root)
 
 
 def _summarize_test_splits(dataset: VideoLayout, crops: Mapping[str, np.ndarray]) -> Iterator[TestSplit]:

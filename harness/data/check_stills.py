@@ -169,4 +169,4 @@ def _find_split_problems(root: Path, counts: StillsCounts) -> Iterator[Problem]:
         message = f"no image of the {counts.split} split has an expression, and no two images share a subject"
         yield Problem(ERROR, "no label", message, root)
     elif counts.expressive and absent:
-        yield Problem(WARNING, "absent class", f"{', '.join(absent)} never occurs in the {counts.split} split", root)
+        yield Problem(WARNING, "absent class", f"the {counts.split} split has no {', '.join(absent)}", root)

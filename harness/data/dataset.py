@@ -103,7 +103,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def splits(self, task: str) -> tuple[str, ...]:
-        """Return the labelled splits of a task: `train`, `validation`."""
+        """Return the labeled splits of a task: `train`, `validation`."""
 
     @abstractmethod
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:

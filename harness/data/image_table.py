@@ -122,7 +122,7 @@ class ImageTable(VideoLayout):
         return tuple(name for name, task in TASKS.items() if all(available[output.name] for output in task.outputs))
 
     def splits(self, task: str) -> tuple[str, ...]:
-        """Return the labelled splits of a task."""
+        """Return the labeled splits of a task."""
         return tuple(split for split in SPLITS if len(self._labeled_rows(task, split)))
 
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
@@ -140,12 +140,12 @@ class ImageTable(VideoLayout):
         }
 
     def test_sequence_names(self, task: str) -> tuple[str, ...]:
-        """Return the blocks with labelled rows of the test split of a task."""
+        """Return the blocks with labeled rows of the test split of a task."""
         rows = self._labeled_rows(task, "test") if task in self.tasks() else ()
         return tuple(_block_name(block) for block in np.unique(np.asarray(rows, np.int64) // BLOCK))
 
     def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:
-        """Return the labelled rows of a split."""
+        """Return the labeled rows of a split."""
         if task not in self.tasks():
             get_task(task)
             available = ", ".join(self.tasks()) or "none"

@@ -174,10 +174,10 @@ def _format_warning(dataset: Dataset, pairs: list[NearDuplicate], path: Path) ->
     tasks = ", ".join(dict.fromkeys(task for pair in pairs for task in pair.tasks))
     examples = ", ".join(f"{pair.image} = {pair.training_image}" for pair in pairs[:MAX_EXAMPLES])
     rest = f" and {len(pairs) - MAX_EXAMPLES:,} more" if len(pairs) > MAX_EXAMPLES else ""
-    crops = "1 crop of" if len(pairs) == 1 else f"{len(pairs):,} crops of"
-    duplicate = "duplicates a crop" if len(pairs) == 1 else "duplicate crops"
+    crops = "1 crop in" if len(pairs) == 1 else f"{len(pairs):,} crops in"
+    duplicate = "duplicates a crop in" if len(pairs) == 1 else "duplicate crops in"
     return (
-        f"{dataset.root}: {crops} {pairs[0].split} {duplicate} of {TRAINING} (task {tasks}), so part of "
+        f"{dataset.root}: {crops} {pairs[0].split} {duplicate} {TRAINING} (task {tasks}), so part of "
         f"the scored data was trained on: {examples}{rest}; all pairs: {path}"
     )
 

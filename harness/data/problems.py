@@ -90,7 +90,7 @@ class TestSplit:
 
 @dataclass(frozen=True)
 class DatasetReport(ProblemReport):
-    """Result of `check_dataset` for a data set with labelled sequences.
+    """Result of `check_dataset` for a data set with labeled sequences.
 
     Attributes
     ----------

@@ -88,7 +88,7 @@ def check_splits(protocol: Protocol, dataset: Dataset, task: str, warn: Callable
         check_labels_nonempty(labels[split], task, f"{split} split of {dataset.root}")
         if not _has_crop(dataset, task, labels[split]):
             raise InputError(
-                f"{dataset.root}: none of the labelled rows of the {split} split of task '{task}' has a "
+                f"{dataset.root}: none of the labeled rows of the {split} split of task '{task}' has a "
                 "crop; add the crops, or check their names with `framelight data check`"
             )
     _require_disjoint(dataset, task, labels[TRAINING], labels[REPORTED], warn)

@@ -140,7 +140,7 @@ def test_subjects_alone_make_stills_but_no_task(tmp_path):
             ["1.jpg,0"],
             r"labels\.csv:1: no column expression or subject; the columns are image, valence",
         ),
-        ("image,expression,image", ["1.jpg,anger,1.jpg"], "column image is there twice"),
+        ("image,expression,image", ["1.jpg,anger,1.jpg"], "column image occurs twice"),
         ("image,expression", [], r"labels\.csv:1: no row follows the header"),
         ("", [], "the table is empty"),
     ],

@@ -72,7 +72,7 @@ def test_all_pairs_are_in_a_file(videos, tmp_path):
     for frame in range(1, 6):
         shutil.copyfile(crop(videos, "video1_left", frame), crop(videos, "video2", frame))
     pairs, (warning,) = warned(videos, tmp_path)
-    assert "5 crops show in validation" in warning and "and 2 more" in warning
+    assert "5 crops in validation duplicate crops in train" in warning and "and 2 more" in warning
     (listed,) = (tmp_path / "artifacts" / "leaks").glob("*.csv")
     assert str(listed) in warning
     with open(listed, newline="") as file:

@@ -46,8 +46,8 @@ def test_folds_are_judged_before_any_work(tmp_path):
 @pytest.mark.parametrize(
     "videos, protocol, message",
     [
-        (("video2", "video3"), Protocol(), "labelled rows of the validation split of task 'expr' has a crop"),
-        (("7-30-640x480", "video1_left"), Protocol(), "labelled rows of the train split of task 'expr' has a crop"),
+        (("video2", "video3"), Protocol(), "labeled rows of the validation split of task 'expr' has a crop"),
+        (("7-30-640x480", "video1_left"), Protocol(), "labeled rows of the train split of task 'expr' has a crop"),
         (
             ("video1_left",),
             Protocol(folds=2),

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 
 LABEL_THRESHOLD = 0.35
-"""Intensity above which expressions and action units are labelled as present."""
+"""Intensity above which expressions and action units are labeled as present."""
 EPISODE_SLOT = 48
 
 PROTOTYPES: dict[str, tuple[dict[str, float], ...]] = {
