@@ -1,0 +1,1 @@
+"""Data sets: layouts, labels, splits, checks, and a synthetic data set."""

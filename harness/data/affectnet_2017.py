@@ -1,4 +1,4 @@
-"""AffectNet as first released: lists with face boxes, and the images they name in numbered folders."""
+"""AffectNet as released in 2017: CSV lists with face boxes, and images in numbered folders."""
 
 from __future__ import annotations
 
@@ -37,27 +37,51 @@ BOX_RULE = Rule(float, lambda v: ~np.isinf(v), "a number of pixels, or NULL for 
 
 @dataclass(frozen=True, eq=False)
 class CsvImageList:
-    """A list's rows. code: int64 [N] 0 to 10; there: bool [N], the image is on disk; sound: bool [N], no fault."""
+    """Rows of the list of one split.
+
+    Attributes
+    ----------
+    table : Table
+    code : int64 array of shape (N,)
+        Expression, 0 to 10.
+    va : float32 array of shape (N, 2)
+        Valence and arousal in [-1, 1]; -5 for no label.
+    boxes : float32 array of shape (N, 4)
+        Left, top, right, bottom in pixels; NaN for no box.
+    exists : bool array of shape (N,)
+        Whether the image file exists.
+    valid : bool array of shape (N,)
+        Whether the row has no malformed cell.
+    faults : tuple of Problem
+        In line order.
+    """
 
     table: Table
     code: np.ndarray
     va: np.ndarray
     boxes: np.ndarray
-    there: np.ndarray
-    sound: np.ndarray
+    exists: np.ndarray
+    valid: np.ndarray
     faults: tuple[Problem, ...]
 
     @property
     def names(self) -> np.ndarray:
+        """Image paths as in the list, str of shape (N,)."""
         return self.table.columns[IMAGE_COLUMN]
 
     @property
     def expressive(self) -> np.ndarray:
+        """Bool mask (N,) of the rows with one of the eight expressions."""
         return self.code < len(AFFECTNET)
 
 
 class AffectNet2017(ImageLayout):
-    """Every image is its own subject. The lists' landmarks are not read."""
+    """AffectNet as released in 2017. Every image is its own subject; the landmarks are not read.
+
+    Parameters
+    ----------
+    root : Path
+    """
 
     layout = (
         "AffectNet of 2017 (Manually_Annotated_file_lists/training.csv and validation.csv, "
@@ -75,79 +99,93 @@ class AffectNet2017(ImageLayout):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
+        """Return whether `root` has a list and a folder of images."""
         return any(_find_list(root, split) for split in FILES) and any((root / name).is_dir() for name in IMAGE_FOLDERS)
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
+        """Open `root`; `seed` is not used."""
         return cls(root)
 
     def splits(self) -> tuple[str, ...]:
+        """Return the splits that have a list."""
         return tuple(split for split in FILES if _find_list(self.root, split))
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
-        """The images with one of the eight expressions, in the list's order, with their boxes."""
-        listed = self.image_list(split)
-        if listed.faults and problems is None:
-            raise listed.faults[0].to_exception()
+        """Return the images with one of the eight expressions and their boxes, in the order of the list."""
+        images = self.image_list(split)
+        if images.faults and problems is None:
+            raise images.faults[0].to_exception()
         if problems is not None:
-            problems.extend(listed.faults)
-        if not listed.there.any():
+            problems.extend(images.faults)
+        if not images.exists.any():
             raise InputError(
-                f"{self.images}: none of the {len(listed.there):,} images that {listed.table.path} names "
-                f"exists, nor the first, {listed.names[0] if len(listed.names) else ''}"
+                f"{self.images}: none of the {len(images.exists):,} images listed in {images.table.path} exists "
+                f"(first: {images.names[0] if len(images.names) else ''}); put the images into this folder"
             )
-        rows = np.flatnonzero(listed.there & listed.expressive & listed.sound)
-        names = tuple(listed.names[rows].tolist())
+        rows = np.flatnonzero(images.exists & images.expressive & images.valid)
+        names = tuple(images.names[rows].tolist())
         return Stills(
             tuple(self.images / name for name in names),
             np.arange(len(rows)),
             names,
-            affectnet_labels.expressions(listed.code[rows]),
-            listed.va[rows],
+            affectnet_labels.parse_expressions(images.code[rows]),
+            images.va[rows],
             None,
             AFFECTNET,
-            listed.boxes[rows],
+            images.boxes[rows],
         )
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        listed = self.image_list(split)
+        """Return how many images are excluded, by reason."""
+        images = self.image_list(split)
         counts = {
-            affectnet_labels.NO_EXPRESSION: int((~listed.expressive & listed.sound).sum()),
-            "no image file": int((~listed.there & listed.expressive).sum()),
+            affectnet_labels.NO_EXPRESSION: int((~images.expressive & images.valid).sum()),
+            "no image file": int((~images.exists & images.expressive).sum()),
         }
-        return {why: count for why, count in counts.items() if count}
+        return {reason: count for reason, count in counts.items() if count}
 
     def image_list(self, split: str) -> CsvImageList:
-        """The list of a split, read once."""
+        """Return the list of a split, read at the first call."""
         if self.validate_split(split) not in self._lists:
-            self._lists[split] = _read_image_list(_find_list(self.root, split), self.images)
+            self._lists[split] = _read_image_list(self._list_path(split), self.images)
         return self._lists[split]
 
     def find_problems(self) -> Iterator[Problem]:
+        """Yield missing images, images without a box, duplicate rows and images in both lists."""
         for split in self.splits():
-            listed = self.image_list(split)
-            path, lines = listed.table.path, listed.table.lines
-            absent = np.flatnonzero(~listed.there & listed.expressive)
-            if len(absent):
+            images = self.image_list(split)
+            path, lines = images.table.path, images.table.lines
+            missing = np.flatnonzero(~images.exists & images.expressive)
+            if len(missing):
                 message = (
-                    f"{len(absent):,} of {len(lines):,} images are not there, the first "
-                    f"{listed.names[absent[0]]}; they are left out"
+                    f"{len(missing):,} of {len(lines):,} images are missing (first: {images.names[missing[0]]}); "
+                    "they are skipped"
                 )
-                yield Problem(WARNING, "missing image", message, path, int(lines[absent[0]]))
-            bare = np.flatnonzero(np.isnan(listed.boxes[:, 0]) & listed.there & listed.expressive)
-            if len(bare):
-                message = f"{len(bare):,} images have no box, the first {listed.names[bare[0]]}; they are used whole"
-                yield Problem(WARNING, "no box", message, path, int(lines[bare[0]]))
-            _, first = np.unique(listed.names, return_index=True)
-            again = np.setdiff1d(np.arange(len(lines)), first)
-            if len(again):
-                message = f"{len(again):,} images are listed again, the first {listed.names[again[0]]}"
-                yield Problem(WARNING, "duplicate row", message, path, int(lines[again[0]]))
+                yield Problem(WARNING, "missing image", message, path, int(lines[missing[0]]))
+            unboxed = np.flatnonzero(np.isnan(images.boxes[:, 0]) & images.exists & images.expressive)
+            if len(unboxed):
+                message = (
+                    f"{len(unboxed):,} images have no face box (first: {images.names[unboxed[0]]}); "
+                    "they are not cropped"
+                )
+                yield Problem(WARNING, "no box", message, path, int(lines[unboxed[0]]))
+            _, first = np.unique(images.names, return_index=True)
+            repeated = np.setdiff1d(np.arange(len(lines)), first)
+            if len(repeated):
+                message = f"{len(repeated):,} rows repeat an image (first: {images.names[repeated[0]]})"
+                yield Problem(WARNING, "duplicate row", message, path, int(lines[repeated[0]]))
         yield from self._find_leaks()
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        lists = ", ".join(str(_find_list(self.root, split).relative_to(self.root)) for split in self.splits())
+        """Return the lists and the folder of images."""
+        lists = ", ".join(str(self._list_path(split).relative_to(self.root)) for split in self.splits())
         return (("lists", lists), ("image folder", str(self.images.relative_to(self.root))))
+
+    def _list_path(self, split: str) -> Path:
+        path = _find_list(self.root, split)
+        assert path is not None
+        return path
 
     def _find_leaks(self) -> Iterator[Problem]:
         if len(self.splits()) < 2:
@@ -155,7 +193,10 @@ class AffectNet2017(ImageLayout):
         train, validation = (self.image_list(split) for split in affectnet_labels.SPLITS)
         shared = np.flatnonzero(np.isin(validation.names, train.names))
         if len(shared):
-            message = f"{len(shared):,} images are in the training list too, the first {validation.names[shared[0]]}"
+            message = (
+                f"{len(shared):,} images are also in the training list (first: {validation.names[shared[0]]}); "
+                "remove them from one list"
+            )
             yield Problem(ERROR, "leak", message, validation.table.path, int(validation.table.lines[shared[0]]))
 
 
@@ -177,15 +218,15 @@ def _read_image_list(path: Path, images: Path) -> CsvImageList:
     } | dict.fromkeys(BOX_COLUMNS, (BOX_RULE, np.nan))
     rows, values, faults = np.arange(len(table)), {}, list(table.faults)
     for name, (rule, missing) in rules.items():
-        values[name], wrong = parse_numbers(table, name, rows, rule, missing)
-        faults.extend(wrong)
-    faulty = {fault.line for fault in faults}
+        values[name], column_faults = parse_numbers(table, name, rows, rule, missing)
+        faults.extend(column_faults)
+    faulty_lines = {fault.line for fault in faults if fault.line is not None}
     return CsvImageList(
         table,
         values["expression"].astype(np.int64),
-        affectnet_labels.affects(values["valence"], values["arousal"]),
+        affectnet_labels.parse_affects(values["valence"], values["arousal"]),
         box_corners(*(values[name] for name in BOX_COLUMNS)),
         image_files.existence_mask(images, table.columns[IMAGE_COLUMN].tolist()),
-        ~np.isin(table.lines, list(faulty)),
-        tuple(sorted(faults, key=lambda fault: fault.line)),
+        ~np.isin(table.lines, list(faulty_lines)),
+        tuple(sorted(faults, key=lambda fault: fault.line or 0)),
     )

@@ -1,4 +1,4 @@
-"""AffectNet as released in 2021: cropped faces, and one .npy file for each label of each."""
+"""AffectNet as released in 2021: cropped faces, with one .npy file for each label of each image."""
 
 from __future__ import annotations
 
@@ -33,9 +33,18 @@ READERS = 8
 
 @dataclass(frozen=True, eq=False)
 class FolderImageList:
-    """A split's images and their labels. labels: float64 [N, 3] code, valence, arousal, NaN where no file has it.
+    """Images of one split and their labels.
 
-    unused: images that annotation files are there for, but that are not there themselves.
+    Attributes
+    ----------
+    images : tuple of Path
+    names : tuple of str
+        File names of the images.
+    labels : float64 array of shape (N, 3)
+        Expression code, valence and arousal; NaN where the file is absent or malformed.
+    unused : tuple of str
+        Names, without suffix, that have annotation files but no image.
+    faults : tuple of Problem
     """
 
     images: tuple[Path, ...]
@@ -46,18 +55,24 @@ class FolderImageList:
 
     @property
     def expressive(self) -> np.ndarray:
+        """Bool mask (N,) of the images with one of the eight expressions."""
         return self.labels[:, 0] < len(AFFECTNET)
 
 
 class AffectNet2021(ImageLayout):
-    """Every image is its own subject, named with its folder, since both have a 0.jpg.
+    """AffectNet as released in 2021. Every image is its own subject.
 
-    The images are faces already, and landmarks are not read.
+    Subjects are named with their folder, because both splits have a 0.jpg. The images are cropped faces; the landmarks
+    are not read.
+
+    Parameters
+    ----------
+    root : Path
     """
 
     layout = (
         "AffectNet of 2021 (train_set/images/0.jpg, train_set/annotations/0_exp.npy, 0_val.npy and 0_aro.npy, "
-        "val_set alike)"
+        "and the same in val_set)"
     )
 
     def __init__(self, root: Path):
@@ -67,73 +82,79 @@ class AffectNet2021(ImageLayout):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
+        """Return whether `root` has the folders of at least one split."""
         return any(_has_split(root, split) for split in FOLDERS)
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
+        """Open `root`; `seed` is not used."""
         return cls(root)
 
     def splits(self) -> tuple[str, ...]:
+        """Return the splits whose folders exist."""
         return tuple(split for split in FOLDERS if _has_split(self.root, split))
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
-        """The images with one of the eight expressions, in the order of their numbers."""
-        found = self.image_list(split)
-        if found.faults and problems is None:
-            raise found.faults[0].to_exception()
+        """Return the images with one of the eight expressions, in the order of their numbers."""
+        images = self.image_list(split)
+        if images.faults and problems is None:
+            raise images.faults[0].to_exception()
         if problems is not None:
-            problems.extend(found.faults)
-        rows = np.flatnonzero(found.expressive)
-        names = tuple(f"{FOLDERS[split]}/{found.names[row]}" for row in rows)
+            problems.extend(images.faults)
+        rows = np.flatnonzero(images.expressive)
+        names = tuple(f"{FOLDERS[split]}/{images.names[row]}" for row in rows)
         return Stills(
-            tuple(found.images[row] for row in rows),
+            tuple(images.images[row] for row in rows),
             np.arange(len(rows)),
             names,
-            affectnet_labels.expressions(found.labels[rows, 0].astype(np.int64)),
-            affectnet_labels.affects(found.labels[rows, 1], found.labels[rows, 2]),
+            affectnet_labels.parse_expressions(images.labels[rows, 0].astype(np.int64)),
+            affectnet_labels.parse_affects(images.labels[rows, 1], images.labels[rows, 2]),
             None,
             AFFECTNET,
         )
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        found = self.image_list(split)
+        """Return how many images are excluded, by reason."""
+        images = self.image_list(split)
         counts = {
-            affectnet_labels.NO_EXPRESSION: int((found.labels[:, 0] >= len(AFFECTNET)).sum()),
-            "no _exp.npy file": len(self._names_without_expression(found)),
-            "no image file": len(found.unused),
+            affectnet_labels.NO_EXPRESSION: int((images.labels[:, 0] >= len(AFFECTNET)).sum()),
+            "no _exp.npy file": len(self._names_without_expression(images)),
+            "no image file": len(images.unused),
         }
-        return {why: count for why, count in counts.items() if count}
+        return {reason: count for reason, count in counts.items() if count}
 
     def image_list(self, split: str) -> FolderImageList:
-        """The images and labels of a split, read once."""
+        """Return the images and labels of a split, read at the first call."""
         if self.validate_split(split) not in self._annotated:
             self._annotated[split] = _read_image_list(self.root / FOLDERS[split])
         return self._annotated[split]
 
     def find_problems(self) -> Iterator[Problem]:
+        """Yield images without annotations and annotations without an image."""
         for split in self.splits():
-            found, folder = self.image_list(split), self.root / FOLDERS[split]
-            if len(bare := self._names_without_expression(found)):
-                message = f"{len(bare):,} images have no _exp.npy, the first {bare[0]}; they are left out"
+            images, folder = self.image_list(split), self.root / FOLDERS[split]
+            if names := self._names_without_expression(images):
+                message = f"{len(names):,} images have no _exp.npy (first: {names[0]}); they are skipped"
                 yield Problem(WARNING, "no annotation", message, folder / "images")
-            if found.unused:
-                message = f"{len(found.unused):,} annotated images are not there, the first {found.unused[0]}"
+            if images.unused:
+                message = f"{len(images.unused):,} annotated images are missing (first: {images.unused[0]})"
                 yield Problem(WARNING, "missing image", message, folder / "images")
-            halves = np.flatnonzero(found.expressive & np.isnan(found.labels[:, 1:]).any(axis=1))
-            if len(halves):
+            incomplete = np.flatnonzero(images.expressive & np.isnan(images.labels[:, 1:]).any(axis=1))
+            if len(incomplete):
                 message = (
-                    f"{len(halves):,} images have no _val.npy or no _aro.npy, the first "
-                    f"{found.names[halves[0]]}; they have no such label"
+                    f"{len(incomplete):,} images have no _val.npy or no _aro.npy (first: "
+                    f"{images.names[incomplete[0]]}); only their expression is used"
                 )
                 yield Problem(WARNING, "no annotation", message, folder / "annotations")
 
     def summary(self) -> tuple[tuple[str, str], ...]:
+        """Return the folders of the splits."""
         return (("folders", ", ".join(FOLDERS[split] for split in self.splits())),)
 
-    def _names_without_expression(self, found: FolderImageList) -> list[str]:
-        faulty = {problem.file.name for problem in found.faults}
-        rows = np.flatnonzero(np.isnan(found.labels[:, 0]))
-        return [found.names[row] for row in rows if f"{_stem(found.names[row])}_exp.npy" not in faulty]
+    def _names_without_expression(self, images: FolderImageList) -> list[str]:
+        malformed = {problem.file.name for problem in images.faults}
+        rows = np.flatnonzero(np.isnan(images.labels[:, 0]))
+        return [images.names[row] for row in rows if f"{_stem(images.names[row])}_exp.npy" not in malformed]
 
 
 def _has_split(root: Path, split: str) -> bool:
@@ -141,22 +162,26 @@ def _has_split(root: Path, split: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    return os.path.splitext(name)[0]
+    return os.path.splitext(name)[0]  # noqa: PTH122 - called for each of 290,000 names
 
 
 def _read_image_list(folder: Path) -> FolderImageList:
     images, annotations = folder / "images", folder / "annotations"
     names = sorted(image_files.list_image_names(images), key=lambda name: (len(_stem(name)), name))
     if not names:
-        raise InputError(f"{images}: no image; AffectNet's are named 0.jpg, 1.jpg, ...")
+        raise InputError(f"{images}: no image; put the images of AffectNet there (0.jpg, 1.jpg, ...)")
     stems = [_stem(name) for name in names]
     labels, faults = _read_annotations(annotations, stems)
-    held = {name.removesuffix("_exp.npy") for name in os.listdir(annotations) if name.endswith("_exp.npy")}
+    annotated = {
+        name.removesuffix("_exp.npy")
+        for name in os.listdir(annotations)  # noqa: PTH208 - names alone, without a Path for each of 1.2 million
+        if name.endswith("_exp.npy")
+    }
     return FolderImageList(
         tuple(images / name for name in names),
         tuple(names),
         labels,
-        tuple(sorted(held.difference(stems), key=lambda stem: (len(stem), stem))),
+        tuple(sorted(annotated.difference(stems), key=lambda stem: (len(stem), stem))),
         tuple(faults),
     )
 
@@ -165,21 +190,23 @@ def _read_annotations(annotations: Path, stems: list[str]) -> tuple[np.ndarray, 
     reader = NpyScalarReader()
 
     def read_block(start: int) -> tuple[list[list[float]], list[Problem]]:
-        wrong: list[Problem] = []
-        return [_read_labels(reader, annotations, stem, wrong) for stem in stems[start : start + BLOCK]], wrong
+        block_faults: list[Problem] = []
+        block = stems[start : start + BLOCK]
+        return [_read_labels(reader, annotations, stem, block_faults) for stem in block], block_faults
 
-    values, faults = [], []
+    values: list[list[float]] = []
+    faults: list[Problem] = []
     with ThreadPoolExecutor(READERS) as pool, Progress("annotations", unit="image") as progress:
-        for found, wrong in pool.map(read_block, range(0, len(stems), BLOCK)):
-            values += found
-            faults += wrong
+        for block_values, block_faults in pool.map(read_block, range(0, len(stems), BLOCK)):
+            values += block_values
+            faults += block_faults
             progress(len(values), len(stems))
     return np.array(values, np.float64), faults
 
 
 def _read_labels(reader: NpyScalarReader, annotations: Path, stem: str, faults: list[Problem]) -> list[float]:
-    """Code, valence and arousal of one image; NaN where the file is absent or faulty."""
-    found = []
+    """Read code, valence and arousal of one image; NaN where the file is absent or malformed."""
+    labels: list[float] = []
     for suffix, (name, rule) in LABELS.items():
         value = np.nan
         try:
@@ -192,5 +219,5 @@ def _read_labels(reader: NpyScalarReader, annotations: Path, stem: str, faults: 
             message = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
             faults.append(Problem(ERROR, "annotation", message, annotations / f"{stem}_{suffix}.npy"))
             value = np.nan
-        found.append(value)
-    return found
+        labels.append(value)
+    return labels

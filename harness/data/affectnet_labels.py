@@ -1,6 +1,6 @@
-"""AffectNet's labels, whatever release they come in (Mollahosseini et al. 2017, arXiv 1708.03985).
+"""Labels of AffectNet, common to all releases (Mollahosseini et al. 2017, arXiv 1708.03985).
 
-Codes 8 None, 9 Uncertain and 10 No-Face are no expression: the images that bear them are left out, as published.
+Images with the codes 8 (None), 9 (Uncertain) and 10 (No-Face) are excluded, as in the paper.
 """
 
 from __future__ import annotations
@@ -19,13 +19,34 @@ CODE_RULE = Rule(int, lambda v: (v >= 0) & (v <= 10), "a code from 0 to 10")
 AFFECT_RULE = Rule(float, lambda v: ((v >= -1) & (v <= 1)) | (v == -2), "a number from -1 to 1, or -2 for no label")
 
 
-def expressions(codes: np.ndarray) -> np.ndarray:
-    """int64 [N] into backbones.AFFECTNET of AffectNet's codes 0 to 7, int [N]."""
+def parse_expressions(codes: np.ndarray) -> np.ndarray:
+    """Convert AffectNet's codes to indices into `backbones.spec.AFFECTNET`.
+
+    Parameters
+    ----------
+    codes : int array of shape (N,)
+        Codes from 0 to 7.
+
+    Returns
+    -------
+    int64 array of shape (N,)
+    """
     return ORDER[codes]
 
 
-def affects(valence: np.ndarray, arousal: np.ndarray) -> np.ndarray:
-    """float32 [N, 2] with -5 for no label, of values from -1 to 1 where -2 and NaN are none."""
+def parse_affects(valence: np.ndarray, arousal: np.ndarray) -> np.ndarray:
+    """Stack valence and arousal, and mark missing labels as `Labels` does.
+
+    Parameters
+    ----------
+    valence, arousal : array of shape (N,)
+        Values in [-1, 1]; -2 or NaN for no label.
+
+    Returns
+    -------
+    float32 array of shape (N, 2)
+        -5 for no label.
+    """
     values = np.stack([valence, arousal], axis=1).astype(np.float32)
     values[~(values >= -1)] = -5
     return values

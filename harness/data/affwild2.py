@@ -1,4 +1,4 @@
-"""Aff-Wild2 as released for the third ABAW challenge: folders of crops, a label file per video and task."""
+"""Aff-Wild2 as released for the third ABAW challenge: folders of crops, one label file per video and task."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ from typing import Self
 
 import numpy as np
 
-from harness.data import affwild2_checks, affwild2_paths, annotations
+from harness.data import affwild2_checks, affwild2_paths
 from harness.data.affwild2_paths import CROP_PATTERN, source_video
+from harness.data.annotations import (
+    frame_faults,
+    multitask_faults,
+    read_frames,
+    read_image_rows,
+    read_multitask,
+    read_test_videos,
+)
 from harness.data.dataset import Labels, Sequence
 from harness.data.layouts import SPLITS, VideoLayout
 from harness.data.problems import ERROR, Problem
@@ -28,9 +36,16 @@ EMPTY_TARGETS = {
 
 
 class CropFolders(Mapping[str, Sequence]):
-    """The sequences of a folder of crop folders; each is scanned when asked for and not kept.
+    """Sequences of a folder of crop folders, scanned at each access and not cached.
 
-    A name without a folder of its own is a sequence of no frames. InputError for a crop of frame 0.
+    A name without a folder is a sequence without frames. A crop of frame 0 raises InputError.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with one folder of crops for each video.
+    names : tuple of str
+        Names of the sequences.
     """
 
     def __init__(self, folder: Path, names: tuple[str, ...]):
@@ -40,19 +55,18 @@ class CropFolders(Mapping[str, Sequence]):
         if name not in self.names:
             raise KeyError(name)
         try:
-            found = sorted(
-                {
-                    int(match[1]): file
-                    for file in sorted(os.listdir(self.folder / name), reverse=True)
-                    if (match := CROP_PATTERN.fullmatch(file))
-                }.items()
-            )
+            entries = os.listdir(self.folder / name)  # noqa: PTH208 - names alone, a folder may hold 20,000 crops
         except (FileNotFoundError, NotADirectoryError):
-            found = []
-        images = tuple(self.folder / name / file for _, file in found)
-        if found and found[0][0] == 0:
+            entries = []
+        files = sorted(
+            {
+                int(match[1]): file for file in sorted(entries, reverse=True) if (match := CROP_PATTERN.fullmatch(file))
+            }.items()
+        )
+        images = tuple(self.folder / name / file for _, file in files)
+        if files and files[0][0] == 0:
             raise Problem(ERROR, "frame number", affwild2_paths.FRAME_ZERO, images[0]).to_exception()
-        return Sequence(name, np.array([frame for frame, _ in found], dtype=np.int32), images)
+        return Sequence(name, np.array([frame for frame, _ in files], dtype=np.int32), images)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -62,9 +76,14 @@ class CropFolders(Mapping[str, Sequence]):
 
 
 class AffWild2(VideoLayout):
-    """Units are videos; `_left` and `_right` of one video share a group. Crops may be missing for any frame.
+    """Aff-Wild2 in the layout of the third ABAW challenge.
 
-    Without annotations there is no task and no labelled split, and the videos of the test lists can be predicted.
+    Units are videos; `_left` and `_right` of one video share a group. Crops may be missing for any frame. Without
+    annotations there is no task and no labeled split, but the videos of the test lists can be predicted.
+
+    Parameters
+    ----------
+    root : Path
     """
 
     layout = "Aff-Wild2 in the ABAW3 layout (cropped/ or cropped_aligned/, Third ABAW Annotations/ or test lists)"
@@ -78,15 +97,17 @@ class AffWild2(VideoLayout):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
+        """Return whether `root` has annotations, or crops and test lists."""
         return root.is_dir() and affwild2_paths.has_release_layout(root)
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
+        """Open `root`; `seed` is not used."""
         return cls(root)
 
     @cached_property
-    def sequences(self) -> Mapping[str, Sequence]:
-        """Every crop folder and every video that a sound annotation or test list names, sorted by name."""
+    def sequences(self) -> Mapping[str, Sequence]:  # type: ignore[override]
+        """Sequences of all crop folders and of all videos named by valid annotations or test lists, sorted by name."""
         names = set(self.crop_folders)
         for task, split in self.task_splits():
             with suppress(InputError):
@@ -95,43 +116,49 @@ class AffWild2(VideoLayout):
 
     @cached_property
     def crop_folders(self) -> tuple[str, ...]:
+        """Names of the folders of crops, sorted."""
         with os.scandir(self.folders.crops) as entries:
             return tuple(sorted(e.name for e in entries if e.is_dir() and not e.name.startswith(".")))
 
     def task_splits(self) -> tuple[tuple[str, str], ...]:
-        """Every (task, split) there is, test lists last."""
+        """Return all (task, split) pairs, test lists last."""
         return *self.folders.files, *((task, "test") for task in self.folders.lists)
 
     def tasks(self) -> tuple[str, ...]:
+        """Return the tasks that have annotations."""
         return tuple(name for name in TASKS if self.splits(name))
 
     def splits(self, task: str) -> tuple[str, ...]:
+        """Return the annotated splits of a task."""
         return tuple(split for split in SPLITS if (get_task(task).name, split) in self.folders.files)
 
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
+        """Return the videos of a split, `test` included, without parsing labels."""
         if split == "test":
             if get_task(task).name not in self.folders.lists:
-                wanted = affwild2_paths.CHALLENGES[task][1]
-                raise InputError(f"{self.root}: no test list of task '{task}'; put {wanted} there")
-            return annotations.read_test_videos(self.folders.lists[task])
+                file_name = affwild2_paths.CHALLENGES[task][1]
+                raise InputError(f"{self.root}: no test list of task '{task}'; put {file_name} there")
+            return read_test_videos(self.folders.lists[task])
         files = self.annotation_files(task, split)
-        return annotations.read_image_rows(files[0]).videos if task == "mtl" else tuple(path.stem for path in files)
+        return read_image_rows(files[0]).videos if task == "mtl" else tuple(path.stem for path in files)
 
     def test_sequence_names(self, task: str) -> tuple[str, ...]:
+        """Return the videos of the test list of a task; empty without a valid list."""
         with suppress(InputError):
             return self.sequence_names(task, "test")
         return ()
 
     def annotation_files(self, task: str, split: str) -> tuple[Path, ...]:
-        """The annotation files of a split; one alone for `mtl`."""
+        """Return the annotation files of a split, one per video; for `mtl` a single file."""
         if not self.splits(task):
-            have = ", ".join(self.tasks()) or "none"
-            raise InputError(f"{self.root}: no annotations of task '{task}'; it has {have}")
+            available = ", ".join(self.tasks()) or "none"
+            raise InputError(f"{self.root}: no annotations of task '{task}'; available: {available}")
         if split not in self.splits(task):
             raise unknown_name_error(f"split of task '{task}' in {self.root}", split, self.splits(task))
         return self.folders.files[task, split]
 
     def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:
+        """Return the annotated rows of a split."""
         files = self.annotation_files(task, split)
         rows = (
             self._read_multitask_labels(files[0], problems)
@@ -142,6 +169,7 @@ class AffWild2(VideoLayout):
         return Labels(videos, index, frame, videos, index, tuple(source_video(name) for name in videos), targets)
 
     def labels_digest(self, task: str, split: str) -> str:
+        """Return a hash of the names and bytes of the annotation files."""
         hashed = hashlib.sha256()
         for path in self.annotation_files(task, split):
             content = path.read_bytes()
@@ -150,15 +178,18 @@ class AffWild2(VideoLayout):
         return hashed.hexdigest()
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+        """Yield problems other than malformed labels; see `affwild2_checks.find_problems`."""
         return affwild2_checks.find_problems(self, crops)
 
     def summary(self) -> tuple[tuple[str, str], ...]:
+        """Return the folders of crops, annotations and test lists."""
+
         def describe_location(folder: Path | None) -> str:
             if folder is None:
-                return "none: nothing to train on or to score; `framelight submit` predicts the test lists"
+                return "none, so training and scoring are not possible; `framelight submit` predicts the test lists"
             return "in the folder itself" if folder == self.root else f"{folder.relative_to(self.root)}/"
 
-        lists = {path.parent: [] for path in self.folders.lists.values()}
+        lists: dict[Path, list[str]] = {path.parent: [] for path in self.folders.lists.values()}
         for task, path in self.folders.lists.items():
             lists[path.parent].append(task)
         return (
@@ -171,12 +202,12 @@ class AffWild2(VideoLayout):
         names, parts = [], []
         for path in files:
             try:
-                parts.append(annotations.read_frames(path, task))
+                parts.append(read_frames(path, task))
                 names.append(path.stem)
             except InputError:
                 if problems is None:
                     raise
-                problems.extend(annotations.frame_faults(path, task))
+                problems.extend(frame_faults(path, task))
         lengths = [len(part) for part in parts]
         index = np.repeat(np.arange(len(parts), dtype=np.int32), lengths)
         frame = np.concatenate([np.zeros(0, np.int32), *(np.arange(1, n + 1, dtype=np.int32) for n in lengths)])
@@ -184,10 +215,10 @@ class AffWild2(VideoLayout):
 
     def _read_multitask_labels(self, path: Path, problems: list[Problem] | None) -> tuple:
         try:
-            rows, targets = annotations.read_multitask(path)
+            rows, targets = read_multitask(path)
         except InputError:
             if problems is None:
                 raise
-            problems.extend(annotations.multitask_faults(path))
+            problems.extend(multitask_faults(path))
             return (), np.zeros(0, np.int32), np.zeros(0, np.int32), EMPTY_TARGETS
         return rows.videos, rows.index, rows.frame, targets

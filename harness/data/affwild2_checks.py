@@ -1,4 +1,4 @@
-"""Faults of an Aff-Wild2 folder that no single label file shows: leaks, missing crops, extra lines, duplicates."""
+"""Problems of an Aff-Wild2 folder beyond malformed labels: leaks, missing crops, extra lines, duplicates."""
 
 from __future__ import annotations
 
@@ -10,36 +10,59 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.data import annotations
 from harness.data.affwild2_paths import CROP_PATTERN, FRAME_ZERO, AffWild2Folders, source_video
+from harness.data.annotations import has_image_column, read_image_rows, read_text
 from harness.data.dataset import Sequence
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.errors import InputError
 from harness.utils.text import plural
 
 LAST_CROP_TOLERANCE = 1000
-"""Frames by which a last crop may lie past twice the annotated length before it is taken for a stray file."""
+"""A last crop is reported if its frame number exceeds twice the annotated length by more than this."""
 
 
 class CheckableDataset(Protocol):
-    """What is asked of the data set under inspection."""
+    """Attributes and methods of `AffWild2` that the checks use."""
 
     folders: AffWild2Folders
-    crop_folders: tuple[str, ...]
-    sequences: Mapping[str, Sequence]
 
-    def tasks(self) -> tuple[str, ...]: ...
+    @property
+    def crop_folders(self) -> tuple[str, ...]:
+        """Names of the folders of crops."""
 
-    def splits(self, task: str) -> tuple[str, ...]: ...
+    @property
+    def sequences(self) -> Mapping[str, Sequence]:
+        """Sequences by name."""
 
-    def task_splits(self) -> tuple[tuple[str, str], ...]: ...
+    def tasks(self) -> tuple[str, ...]:
+        """Return the tasks that have annotations."""
 
-    def sequence_names(self, task: str, split: str) -> tuple[str, ...]: ...
+    def splits(self, task: str) -> tuple[str, ...]:
+        """Return the annotated splits of a task."""
 
-    def annotation_files(self, task: str, split: str) -> tuple[Path, ...]: ...
+    def task_splits(self) -> tuple[tuple[str, str], ...]:
+        """Return all (task, split) pairs."""
+
+    def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
+        """Return the videos of a split."""
+
+    def annotation_files(self, task: str, split: str) -> tuple[Path, ...]:
+        """Return the annotation files of a split."""
 
 
 def find_problems(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+    """Yield problems that no single label file shows.
+
+    Parameters
+    ----------
+    dataset : AffWild2
+    crops : mapping of str to int array
+        Frame numbers with a readable crop, by video.
+
+    Yields
+    ------
+    Problem
+    """
     for task in dataset.tasks():
         yield from _find_leaks(dataset, task)
     yield from _unreadable_lists(dataset)
@@ -52,20 +75,20 @@ def find_problems(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) ->
 
 
 def _find_source_line(dataset: CheckableDataset, task: str, split: str, video: str) -> tuple[Path, int | None]:
-    """The file, and in an MTL file the first line, that names a video."""
-    listed = dataset.folders.lists[task] if split == "test" else None
-    if listed is not None and not annotations.has_image_column(listed):
-        lines = [line.strip() for line in annotations.read_text(listed).splitlines()]
-        return listed, lines.index(video) + 1
-    if listed is not None or task == "mtl":
-        path = listed or dataset.annotation_files(task, split)[0]
-        rows = annotations.read_image_rows(path)
+    """Return the file, and in a list or MTL file the first line, that names a video."""
+    test_list = dataset.folders.lists[task] if split == "test" else None
+    if test_list is not None and not has_image_column(test_list):
+        lines = [line.strip() for line in read_text(test_list).splitlines()]
+        return test_list, lines.index(video) + 1
+    if test_list is not None or task == "mtl":
+        path = test_list or dataset.annotation_files(task, split)[0]
+        rows = read_image_rows(path)
         return path, int(np.argmax(rows.index == rows.videos.index(video))) + 2
     return next(path for path in dataset.annotation_files(task, split) if path.stem == video), None
 
 
 def _readable_sequence_names(dataset: CheckableDataset, task: str, split: str) -> tuple[str, ...]:
-    """Names of a split, none where its file is malformed (which is listed on its own)."""
+    """Return the videos of a split; empty if its file is malformed, which is reported separately."""
     try:
         return dataset.sequence_names(task, split)
     except InputError:
@@ -86,22 +109,22 @@ def _find_leaks(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
     for first, second in combinations(splits, 2):
         shared = sorted(set(members[first]) & set(members[second]))
         for video in shared:
-            message = f"video '{video}' is in both {first} and {second} of task {task}; take it out of one"
+            message = f"video '{video}' is in both {first} and {second} of task {task}; remove it from one"
             yield Problem(ERROR, "leak", message, *_find_source_line(dataset, task, second, video))
         sources = {source_video(name): name for name in members[first]}
         for video in sorted(set(members[second]) - set(shared)):
-            other = sources.get(source_video(video))
-            if other is not None and other not in members[second]:
+            sibling = sources.get(source_video(video))
+            if sibling is not None and sibling not in members[second]:
                 message = (
-                    f"'{video}' ({second} of task {task}) and '{other}' ({first}) were cut from one video; "
-                    "their backgrounds are the same"
+                    f"'{video}' ({second} of task {task}) and '{sibling}' ({first}) were cut from the same video, "
+                    "so they share its background"
                 )
                 yield Problem(WARNING, "shared video", message, *_find_source_line(dataset, task, second, video))
 
 
 def _videos_without_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-    """Each video once, at the first file that names it."""
-    seen = set()
+    """Yield each video without crops once, located at the first file that names it."""
+    seen: set[str] = set()
     for task, split in dataset.task_splits():
         for video in _readable_sequence_names(dataset, task, split):
             if video not in seen and not len(crops[video]) and not _frame_zero_crops(dataset, video):
@@ -112,43 +135,43 @@ def _videos_without_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndar
 
 
 def _extra_lines(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-    """Each video once, at its first file; the message names the tasks whose files have as many extra lines."""
-    found: dict[tuple[str, int], list[tuple[str, Path]]] = {}
+    """Yield videos with more lines than frames, once per number of extra lines, naming the tasks of all files."""
+    files_by_excess: dict[tuple[str, int], list[tuple[str, Path]]] = {}
     for (task, _), files in dataset.folders.files.items():
         for path in files if task != "mtl" else ():
-            last = crops[path.stem][-1:]
-            extra = _count_lines(path) - int(last.sum())
-            if len(last) and extra > 0:
-                found.setdefault((path.stem, extra), []).append((task, path))
-    for (video, extra), same in found.items():
+            last_frame = crops[path.stem][-1:]
+            extra = _count_lines(path) - int(last_frame.sum())
+            if len(last_frame) and extra > 0:
+                files_by_excess.setdefault((path.stem, extra), []).append((task, path))
+    for (video, extra), task_files in files_by_excess.items():
         last = int(crops[video][-1])
-        tasks = f" (tasks {', '.join(task for task, _ in same)})" if len(same) > 1 else ""
-        message = f"{plural(extra, 'line', 'd')} past the last crop, that of frame {last}{tasks}"
-        yield Problem(WARNING, "extra lines", message, same[0][1], last + 2)
+        tasks = f" (tasks {', '.join(task for task, _ in task_files)})" if len(task_files) > 1 else ""
+        message = f"{plural(extra, 'line', 'd')} after the last crop, which is frame {last}{tasks}"
+        yield Problem(WARNING, "extra lines", message, task_files[0][1], last + 2)
 
 
 def _far_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-    """A last crop at more than twice the annotated length, as a file named by a date is."""
+    """Yield last crops far beyond the annotated length, such as an image named by a date."""
     for video, end in _annotated_lengths(dataset).items():
         last = int(crops[video][-1]) if len(crops[video]) else 0
         if last > 2 * end + LAST_CROP_TOLERANCE:
             sequence = dataset.sequences[video]
             image = sequence.images[int(np.searchsorted(sequence.frames, last))]
             message = (
-                f"the last crop is of frame {last:,}, but the annotations of '{video}' end at frame {end:,}; "
-                "take it out if its name is no frame number"
+                f"the last crop is frame {last:,}, but the annotations of '{video}' end at frame {end:,}; "
+                "remove it if its name is not a frame number"
             )
             yield Problem(WARNING, "last crop", message, image)
 
 
 def _annotated_lengths(dataset: CheckableDataset) -> dict[str, int]:
-    """The last frame that any file annotates, by video."""
+    """Return the last annotated frame over all files, by video."""
     lengths: dict[str, int] = {}
     for (task, split), files in dataset.folders.files.items():
         for path in files if task != "mtl" else ():
             lengths[path.stem] = max(lengths.get(path.stem, 0), _count_lines(path))
         if task == "mtl" and _readable_sequence_names(dataset, task, split):
-            rows = annotations.read_image_rows(files[0])
+            rows = read_image_rows(files[0])
             last = np.zeros(len(rows.videos), np.int64)
             np.maximum.at(last, rows.index, rows.frame)
             for video, frame in zip(rows.videos, last.tolist()):
@@ -157,27 +180,27 @@ def _annotated_lengths(dataset: CheckableDataset) -> dict[str, int]:
 
 
 def _count_lines(path: Path) -> int:
-    """Lines after the header."""
+    """Count the lines after the header."""
     return path.read_bytes().rstrip().count(b"\n")
 
 
 def _duplicate_rows(path: Path) -> Iterator[Problem]:
     try:
-        rows = annotations.read_image_rows(path)
+        rows = read_image_rows(path)
     except InputError:
         return
     image = rows.index.astype(np.int64) << 32 | rows.frame
     _, first, inverse = np.unique(image, return_index=True, return_inverse=True)
     for row in np.flatnonzero(first[inverse] != np.arange(len(image))):
         name = f"{rows.videos[rows.index[row]]}/{rows.frame[row]:05d}"
-        message = f"{name} was listed before, on line {first[inverse][row] + 2}; it counts twice, as in the challenge"
+        message = f"{name} is already on line {first[inverse][row] + 2}; it counts twice, as in the challenge"
         yield Problem(WARNING, "duplicate row", message, path, int(row) + 2)
 
 
 def _frame_zero_crops(dataset: CheckableDataset, video: str) -> list[str]:
-    """Names of the crops for which the reader refuses the video."""
+    """Return the file names of crops of frame 0, which make the video unreadable."""
     try:
-        files = sorted(os.listdir(dataset.folders.crops / video))
+        files = sorted(os.listdir(dataset.folders.crops / video))  # noqa: PTH208 - names alone
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [file for file in files if (match := CROP_PATTERN.fullmatch(file)) and int(match[1]) == 0]
@@ -186,14 +209,14 @@ def _frame_zero_crops(dataset: CheckableDataset, video: str) -> list[str]:
 def _unexpected_file_names(dataset: CheckableDataset) -> Iterator[Problem]:
     for name in dataset.crop_folders:
         folder = dataset.folders.crops / name
-        files = sorted(file for file in os.listdir(folder) if not file.startswith("."))
-        strange = [file for file in files if not CROP_PATTERN.fullmatch(file)]
-        if strange:
-            message = f"{len(strange)} not named by a frame number, such as 00001.jpg; left out"
-            yield Problem(WARNING, "file name", message, folder / strange[0])
+        files = sorted(file for file in os.listdir(folder) if not file.startswith("."))  # noqa: PTH208 - names alone
+        unmatched = [file for file in files if not CROP_PATTERN.fullmatch(file)]
+        if unmatched:
+            message = f"{plural(len(unmatched), 'file')} not named by a frame number, such as 00001.jpg; skipped"
+            yield Problem(WARNING, "file name", message, folder / unmatched[0])
         for zero in _frame_zero_crops(dataset, name)[:1]:
-            yield Problem(ERROR, "frame number", f"{FRAME_ZERO}; '{name}' is not counted here", folder / zero)
-        if len(files) - len(strange) > len(
+            yield Problem(ERROR, "frame number", f"{FRAME_ZERO}; '{name}' is skipped in this report", folder / zero)
+        if len(files) - len(unmatched) > len(
             {int(match[1]) for file in files if (match := CROP_PATTERN.fullmatch(file))}
         ):
-            yield Problem(WARNING, "file name", "two files of one frame; the first by name is taken", folder)
+            yield Problem(WARNING, "file name", "two files of one frame; the first by name is used", folder)

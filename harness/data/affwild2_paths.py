@@ -1,4 +1,4 @@
-"""Where the parts of an Aff-Wild2 folder (ABAW3 layout) lie, whatever they were unpacked as, and how they are named."""
+"""Locate the parts of an Aff-Wild2 folder (ABAW3 layout), which may have been unpacked under several names."""
 
 from __future__ import annotations
 
@@ -19,22 +19,34 @@ CHALLENGES = {
 }
 SPLIT_FOLDERS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validation_Set",)}
 LATER_MTL_LIST = "MTL_Challenge_test_set_release.txt"
-"""The multi-task test list since the fourth challenge."""
+"""Name of the multi-task test list since the fourth challenge."""
 MTL_FILES = {
     "train": ("train_set.txt", "training_set_annotations.txt"),
     "validation": ("validation_set.txt", "validation_set_annotations.txt"),
 }
 CROP_FOLDERS = ("cropped", "cropped_aligned")
-FRAME_ZERO = "a crop of frame 0, but frame numbers start at 1; take it out, or number the crops from 1"
+FRAME_ZERO = "a crop of frame 0, but frame numbers start at 1; remove it, or number the crops from 1"
 CROP_PATTERN = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class AffWild2Folders:
-    """annotations: the folder that holds the challenges' folders, None without one; crops: that of the video folders.
+    """Paths of the parts of an Aff-Wild2 folder.
 
-    files: the annotation files of (task, split), sorted by name; lists: the test list of a task; frame_lists: that of
-    the fifth challenge and later, which names every frame (`lists` has it too where there is no list of videos).
+    Attributes
+    ----------
+    root : Path
+    annotations : Path or None
+        Folder with the folders of the challenges; None without annotations.
+    crops : Path
+        Folder with one folder of crops for each video.
+    files : mapping of (str, str) to tuple of Path
+        Annotation files by task and split, sorted by name.
+    lists : mapping of str to Path
+        Test list by task.
+    frame_lists : mapping of str to Path
+        Test list by task in the format of the fifth challenge and later, which names every frame. It is also in `lists`
+        if there is no list of videos.
     """
 
     root: Path
@@ -46,17 +58,26 @@ class AffWild2Folders:
 
 
 def locate_folders(root: Path) -> AffWild2Folders:
-    """Find every part; InputError without crops, and where there are neither annotations nor test lists."""
+    """Locate all parts of an Aff-Wild2 folder.
+
+    Raises
+    ------
+    InputError
+        If there are no crops, or neither annotations nor test lists.
+    """
     annotations, crops = find_annotations(root), find_crops(root)
-    places = _test_list_folders(root, annotations)
-    frame_lists = _find_frame_lists(places)
-    lists = frame_lists | _find_test_lists(places)
+    folders = _test_list_folders(root, annotations)
+    frame_lists = _find_frame_lists(folders)
+    lists = frame_lists | _find_test_lists(folders)
     if annotations is None and not lists:
-        raise InputError(f"{root}: no folder 'Third ABAW Annotations' with a challenge in it, and no test list")
-    if crops is None:
-        found = "annotations" if annotations else "test lists"
         raise InputError(
-            f"{root}: {found} but no face crops; unpack them as {root}/cropped/<video>/00001.jpg (or cropped_aligned/)"
+            f"{root}: no annotations and no test list; put the folder 'Third ABAW Annotations' or a test list there"
+        )
+    if crops is None:
+        available = "annotations" if annotations else "test lists"
+        raise InputError(
+            f"{root}: {available} but no face crops; unpack them as {root}/cropped/<video>/00001.jpg "
+            "(or cropped_aligned/)"
         )
     return AffWild2Folders(
         root, annotations, crops, _find_annotation_files(annotations) if annotations else {}, lists, frame_lists
@@ -64,34 +85,34 @@ def locate_folders(root: Path) -> AffWild2Folders:
 
 
 def has_release_layout(root: Path) -> bool:
-    """Whether `root` holds annotations, or crops and the lists of those to be submitted."""
+    """Return whether `root` has annotations, or crops and test lists."""
     if find_annotations(root) is not None:
         return True
     if find_crops(root) is None:
         return False
-    places = _test_list_folders(root, None)
-    return bool(_find_test_lists(places) or _find_frame_lists(places))
+    folders = _test_list_folders(root, None)
+    return bool(_find_test_lists(folders) or _find_frame_lists(folders))
 
 
 def source_video(name: str) -> str:
-    """The video file that a (possibly `_left` or `_right`) sequence was cut from."""
+    """Return the name of the video that a sequence was cut from, without `_left` or `_right`."""
     return re.sub(r"_(left|right)$", "", name)
 
 
 def find_annotations(root: Path) -> Path | None:
-    """`root`, its `Third ABAW Annotations` (or `3rd ...`) or one nested in it, whichever has a challenge's folder."""
+    """Find the folder with the folders of the challenges: `root`, or a (nested) `Third ABAW Annotations`."""
     if any(_find_entry(root, folder) for folder, _ in CHALLENGES.values()):
         return root
-    inside = (
+    nested = (
         find_annotations(folder)
         for folder in _subfolders(root)
         if _normalize_name(folder.name).endswith("abawannotations")
     )
-    return next((folder for folder in inside if folder), None)
+    return next((folder for folder in nested if folder), None)
 
 
 def find_crops(root: Path) -> Path | None:
-    """The first of the folders of crops that has folders in it."""
+    """Return the first folder of crops that contains folders, or None."""
     return next((root / name for name in CROP_FOLDERS if _subfolders(root / name)), None)
 
 
@@ -99,40 +120,43 @@ def _find_annotation_files(annotations: Path) -> dict[tuple[str, str], tuple[Pat
     files: dict[tuple[str, str], tuple[Path, ...]] = {}
     for task, (folder_name, _) in CHALLENGES.items():
         challenge = _find_entry(annotations, folder_name)
-        for split in SPLITS if challenge else ():
+        if challenge is None:
+            continue
+        for split in SPLITS:
             names = MTL_FILES[split] if task == "mtl" else SPLIT_FOLDERS[split]
-            found = next((path for name in names if (path := _find_entry(challenge, name))), None)
-            if found is not None:
-                files[task, split] = (found,) if task == "mtl" else _text_files(found)
+            path = next((path for name in names if (path := _find_entry(challenge, name))), None)
+            if path is not None:
+                files[task, split] = (path,) if task == "mtl" else _text_files(path)
     return files
 
 
 def _test_list_folders(root: Path, annotations: Path | None) -> list[Path]:
-    """Where test lists may lie; one at the root goes before one in a release folder of its own."""
-    beside = [annotations.parent, annotations] if annotations else []
-    return [root, *(f for f in _subfolders(root) if "test" in _normalize_name(f.name)), *beside]
+    """Return the folders that may contain test lists, `root` first."""
+    annotation_folders = [annotations.parent, annotations] if annotations else []
+    return [root, *(f for f in _subfolders(root) if "test" in _normalize_name(f.name)), *annotation_folders]
 
 
-def _find_test_lists(places: list[Path]) -> dict[str, Path]:
+def _find_test_lists(folders: list[Path]) -> dict[str, Path]:
     names = {task: (name, LATER_MTL_LIST) if task == "mtl" else (name,) for task, (_, name) in CHALLENGES.items()}
-    found = {
-        task: [path for place in places for name in names[task] if (path := _find_entry(place, name))] for task in names
+    candidates = {
+        task: [path for folder in folders for name in names[task] if (path := _find_entry(folder, name))]
+        for task in names
     }
-    return {task: paths[0] for task, paths in found.items() if paths}
+    return {task: paths[0] for task, paths in candidates.items() if paths}
 
 
-def _find_frame_lists(places: list[Path]) -> dict[str, Path]:
-    """`CVPR_5th_ABAW_EXPR_test_set_sample.txt` and its like of other tasks and editions."""
-    found = {
+def _find_frame_lists(folders: list[Path]) -> dict[str, Path]:
+    """Find `CVPR_5th_ABAW_EXPR_test_set_sample.txt` and the lists of other tasks and editions."""
+    candidates = {
         task: [
             path
-            for place in places
-            for path in _text_files(place)
+            for folder in folders
+            for path in _text_files(folder)
             if _normalize_name(path.name).endswith(f"abaw{task}testsetsampletxt")
         ]
         for task in ("expr", "va", "au")
     }
-    return {task: paths[0] for task, paths in found.items() if paths}
+    return {task: paths[0] for task, paths in candidates.items() if paths}
 
 
 def _normalize_name(name: str) -> str:
@@ -140,12 +164,12 @@ def _normalize_name(name: str) -> str:
 
 
 def _find_entry(folder: Path, name: str) -> Path | None:
-    """The entry of that name, upper or lower case, with spaces or underscores."""
+    """Return the entry of that name, ignoring case, spaces and underscores; or None."""
     exact = folder / name
     if exact.exists():
         return exact
     try:
-        entries = sorted(os.listdir(folder))
+        entries = sorted(path.name for path in folder.iterdir())
     except OSError:
         return None
     return next((folder / entry for entry in entries if _normalize_name(entry) == _normalize_name(name)), None)

@@ -1,4 +1,4 @@
-"""Face boxes: from the corner and size that lists give to pixels cut out of an image."""
+"""Face boxes: conversion to corners, and cropping."""
 
 from __future__ import annotations
 
@@ -8,17 +8,43 @@ import numpy as np
 
 
 def box_corners(x: np.ndarray, y: np.ndarray, width: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """float32 [N, 4] left, top, right, bottom in pixels of N boxes; NaN where a box has no number or no size."""
-    found = np.stack([x, y, x + width, y + height], axis=1).astype(np.float32)
-    found[~((width > 0) & (height > 0) & np.isfinite(found).all(axis=1))] = np.nan
-    return found
+    """Convert boxes from corner and size to corners.
+
+    Parameters
+    ----------
+    x, y, width, height : array of shape (N,)
+        Left and top edge and size, in pixels.
+
+    Returns
+    -------
+    float32 array of shape (N, 4)
+        Left, top, right, bottom in pixels; NaN for boxes that are not finite or have no area.
+    """
+    corners = np.stack([x, y, x + width, y + height], axis=1).astype(np.float32)
+    corners[~((width > 0) & (height > 0) & np.isfinite(corners).all(axis=1))] = np.nan
+    return corners
 
 
 def crop_to_box(image: np.ndarray, box: np.ndarray, margin: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
-    """The box's pixels, uint8 [h, w, 3], a view of image uint8 [H, W, 3]; the whole image for a box of NaN.
+    """Crop an image to a face box.
 
-    box: left, top, right, bottom in pixels, rounded; margin: share of the box's width and height added on each
-    side. What lies beyond the image's border is cut off; ValueError with a phrase when nothing is left.
+    Parameters
+    ----------
+    image : uint8 array of shape (H, W, 3)
+    box : array of shape (4,)
+        Left, top, right, bottom in pixels; rounded. NaN selects the whole image.
+    margin : tuple of float, default (0.0, 0.0)
+        Share of the box's width and height that is added on each side.
+
+    Returns
+    -------
+    uint8 array of shape (h, w, 3)
+        A view of `image`. Parts of the box beyond the border are cut off.
+
+    Raises
+    ------
+    ValueError
+        If the box is not finite, empty or outside the image; the message is a phrase for the user.
     """
     left, top, right, bottom = (float(value) for value in box)
     if np.isnan([left, top, right, bottom]).all():
@@ -31,13 +57,13 @@ def crop_to_box(image: np.ndarray, box: np.ndarray, margin: tuple[float, float] 
     columns = _clipped_slice(left, right, margin[0], width)
     rows = _clipped_slice(top, bottom, margin[1], height)
     if columns.start >= columns.stop or rows.start >= rows.stop:
-        raise ValueError(f"its face box {_format_box(box)} lies outside its {width} x {height} pixels")
+        raise ValueError(f"its face box {_format_box(box)} is outside its {width} x {height} pixels")
     return image[rows, columns]
 
 
 def _clipped_slice(low: float, high: float, margin: float, length: int) -> slice:
-    added = margin * (high - low)
-    first, last = floor(low - added + 0.5), floor(high + added + 0.5)
+    padding = margin * (high - low)
+    first, last = floor(low - padding + 0.5), floor(high + padding + 0.5)
     return slice(max(0, first), min(length, last))
 
 

@@ -1,4 +1,4 @@
-"""`framelight data check`: what a data folder holds, and everything that is wrong with it."""
+"""Check of a data folder (`framelight data check`): its contents and all problems."""
 
 from __future__ import annotations
 
@@ -22,28 +22,48 @@ from harness.utils.errors import InputError
 
 
 def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetReport | StillsReport:
-    """Look at every annotation and, with `images`, at the first and last bytes of every image file.
+    """Check all annotations and image files of a data folder.
 
-    A folder that only a backbone can learn from is reported on as stills.
-    Raises InputError when the folder cannot be opened at all (see `open_dataset`).
+    Parameters
+    ----------
+    root : Path
+    seed : int, default 0
+        Seed of the splits, for folders that define none.
+    images : bool, default True
+        Whether to check the first and last bytes of every image file.
+
+    Returns
+    -------
+    DatasetReport or StillsReport
+        A StillsReport if only backbones can be trained on the folder.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be opened; see `open_dataset`.
     """
     if not is_dataset(root) and detect_stills_layout(root) is not None:
         return check_stills(open_stills(root, seed), images)
     dataset = open_dataset(root, seed)
+    assert isinstance(dataset, VideoLayout)
     if isinstance(dataset, ImageTable) and not dataset.has_labels:
         return check_stills(TableStills(dataset), images)
     problems: list[Problem] = []
     crops, files = _scan_crops(dataset, problems, images)
-    counts = []
+    counts: list[LabelCounts] = []
     for task in dataset.tasks():
         problems.extend(_missing_splits(dataset, task))
         for split in dataset.splits(task):
-            found = tuple(count_labels(task, split, dataset.labels(task, split, problems), crops))
-            problems.extend(_find_split_problems(dataset, found))
-            counts.extend(found)
+            split_counts = tuple(count_labels(task, split, dataset.labels(task, split, problems), crops))
+            problems.extend(_find_split_problems(dataset, split_counts))
+            counts.extend(split_counts)
     tests = tuple(_summarize_test_splits(dataset, crops))
     if not counts and (dataset.tasks() or not tests):
-        problems.append(Problem(ERROR, "empty split", "there is no annotated row at all", dataset.root))
+        problems.append(
+            Problem(
+                ERROR, "empty split", "no row is annotated; add annotations in the layout named above", dataset.root
+            )
+        )
     problems.extend(dataset.find_problems(crops))
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
     return DatasetReport(
@@ -63,29 +83,36 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
 
 
 def render(report: DatasetReport | StillsReport, limit: int | None = None) -> str:
-    """The report for a terminal of 100 columns; limit: at most that many problems of one kind are written out."""
+    """Format a report for a terminal of 100 columns.
+
+    Parameters
+    ----------
+    report : DatasetReport or StillsReport
+    limit : int, optional
+        Maximum number of problems of one kind to write out.
+    """
     return render_stills(report, limit) if isinstance(report, StillsReport) else render_report(report, limit)
 
 
 def _scan_crops(dataset: VideoLayout, problems: list[Problem], images: bool) -> tuple[dict[str, np.ndarray], int]:
-    """Frames of each sequence whose image has no fault, and how many image files there are.
+    """Return the frames with a readable image by sequence, and the number of image files.
 
-    A sequence that the reader refuses has none.
+    A sequence that cannot be read has no frames.
     """
     crops, files = {}, 0
     for name in dataset.sequences:
         try:
             sequence = dataset.sequences[name]
-        except InputError:  # `inspect` lists what it is refused for
+        except InputError:  # reported by `find_problems`
             crops[name] = np.zeros(0, np.int32)
             continue
         files += len(sequence.images)
-        whole = np.ones(len(sequence.images), bool)
+        readable = np.ones(len(sequence.images), bool)
         if images:
             faults = _find_image_faults(sequence)
             problems.extend(faults.values())
-            whole[list(faults)] = False
-        crops[name] = sequence.frames[whole]
+            readable[list(faults)] = False
+        crops[name] = sequence.frames[readable]
     return crops, files
 
 
@@ -101,17 +128,17 @@ def _find_image_faults(sequence: Sequence) -> dict[int, Problem]:
 def _missing_splits(dataset: VideoLayout, task: str) -> Iterator[Problem]:
     for split in SPLITS:
         if split not in dataset.splits(task):
-            message = f"task {task} has no {split} split; a run of that task needs both"
+            message = f"task {task} has no {split} split; runs of this task need both"
             yield Problem(WARNING, "missing split", message, dataset.root)
 
 
-def _find_split_problems(dataset: VideoLayout, found: tuple[LabelCounts, ...]) -> Iterator[Problem]:
-    """What is wrong with a split as a whole: nothing valid in it, or a class that never occurs."""
-    for counts in found:
+def _find_split_problems(dataset: VideoLayout, split_counts: tuple[LabelCounts, ...]) -> Iterator[Problem]:
+    """Yield problems of whole splits: no valid label, or a class that never occurs."""
+    for counts in split_counts:
         where = f"{counts.split} split of task {counts.task}"
         if not counts.valid:
-            what = "no annotated row" if not counts.rows else f"none of {counts.rows:,} rows is valid"
-            message = f"{where} is empty: {what} for {counts.output}; a run of that task stops here"
+            reason = "no annotated row" if not counts.rows else f"none of {counts.rows:,} rows is valid"
+            message = f"{where} is empty: {reason} for {counts.output}; runs of this task will fail"
             yield Problem(ERROR, "empty split", message, dataset.root)
         elif counts.output != "va":
             yield from _find_absent_classes(dataset.root, where, counts.output, counts.spread, counts.valid)
@@ -123,13 +150,17 @@ def _find_absent_classes(
     absent = [name for name, number in spread.items() if not number]
     if output == "expr" and len(absent) == len(spread) - 1:
         only = next(name for name, number in spread.items() if number)
-        yield Problem(WARNING, "one class", f"{where} has one class only, {only}; no model can be trained on it", root)
+        yield Problem(WARNING, "one class", f"{where} has only one class, {only}; no model can be trained on it", root)
     elif absent:
-        loss = "no model learns it" if where.startswith("train") else "its F1 counts as 0"
-        yield Problem(WARNING, "absent class", f"{', '.join(absent)} never in the {where}; {loss}", root)
+        loss = (
+            f"models cannot learn {'it' if len(absent) == 1 else 'them'}"
+            if where.startswith("train")
+            else f"{'its' if len(absent) == 1 else 'their'} F1 is 0"
+        )
+        yield Problem(WARNING, "absent class", f"{where} has no {', '.join(absent)}; {loss}", root)
     always = [name for name, number in spread.items() if output == "au" and number == valid]
     if always:
-        yield Problem(WARNING, "absent class", f"{', '.join(always)} in every row of the {where}", root)
+        yield Problem(WARNING, "absent class", f"{where} has {', '.join(always)} in every valid row", root)
 
 
 def _summarize_test_splits(dataset: VideoLayout, crops: Mapping[str, np.ndarray]) -> Iterator[TestSplit]:

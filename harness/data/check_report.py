@@ -1,4 +1,4 @@
-"""The report of `framelight data check` as text for a terminal of 100 columns."""
+"""Text of the report of `framelight data check`, for a terminal of 100 columns."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ TITLES = {
 
 
 def render_report(report: DatasetReport, limit: int | None) -> str:
+    """Format the report on a data set; `limit` is the maximum number of problems of one kind."""
     parts = [
         _format_header(report),
         _format_splits(report),
@@ -33,12 +34,12 @@ def render_report(report: DatasetReport, limit: int | None) -> str:
 
 def _format_header(report: DatasetReport) -> str:
     unit = report.noun if report.temporal else "block"
-    good = f", {report.crops:,} of them whole" if report.crops != report.images else ""
+    readable = f", {report.crops:,} of them readable" if report.crops != report.images else ""
     lines = [
         ("layout", report.layout),
         ("folder", str(report.root)),
         *report.summary,
-        ("images", f"{report.images:,} in {plural(report.sequences, unit)}{good}"),
+        ("images", f"{report.images:,} in {plural(report.sequences, unit)}{readable}"),
     ]
     lines += [
         ("test", f"{test.task}: {plural(test.sequences, unit)}, {test.cropped:,} with crops") for test in report.tests
@@ -47,9 +48,9 @@ def _format_header(report: DatasetReport) -> str:
 
 
 def format_summary_lines(name: str, lines: list[tuple[str, str]]) -> str:
-    """The data set's name, and (word, text) lines under it."""
-    width = max(len(word) for word, _ in lines)
-    return "\n".join([name, *(_hanging_indent(f"  {word:<{width}}  ", text) for word, text in lines)])
+    """Format the name of the data set and the (label, text) lines of its summary."""
+    width = max(len(label) for label, _ in lines)
+    return "\n".join([name, *(_hanging_indent(f"  {label:<{width}}  ", text) for label, text in lines)])
 
 
 def _format_splits(report: DatasetReport) -> str:
@@ -68,7 +69,7 @@ def _format_splits(report: DatasetReport) -> str:
                 f"{counts.rows:,}",
                 f"{counts.valid:,}",
                 f"{counts.cropped:,}",
-                f"{100 * counts.coverage:.1f} %",
+                f"{100 * counts.coverage:.1f}%",
             )
         )
     return "\n".join(ruled_table(table, left=2))
@@ -76,15 +77,15 @@ def _format_splits(report: DatasetReport) -> str:
 
 def _format_distributions(counts: tuple[LabelCounts, ...]) -> Iterator[str]:
     for output, title in TITLES.items():
-        found = [one for one in counts if one.output == output and one.valid]
-        if found:
-            spreads = [one.spread for one in found]
-            rows = affect_rows(spreads) if output == "va" else class_rows(spreads, [one.valid for one in found])
-            yield format_distribution(title, [f"{one.task} {one.split}" for one in found], rows)
+        selected = [split for split in counts if split.output == output and split.valid]
+        if selected:
+            spreads = [split.spread for split in selected]
+            rows = affect_rows(spreads) if output == "va" else class_rows(spreads, [split.valid for split in selected])
+            yield format_distribution(title, [f"{split.task} {split.split}" for split in selected], rows)
 
 
 def format_distribution(title: str, heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
-    """A titled table of (name, one cell under each head)."""
+    """Format a table with a title, column heads, and rows of (name, cells)."""
     first = max(len(name) for name, _ in rows)
     lines = ["  ".join([" " * first, *(name.rjust(CELL_WIDTH) for name in heads)])]
     lines += ["  ".join([name.ljust(first), *(cell.rjust(CELL_WIDTH) for cell in cells)]) for name, cells in rows]
@@ -92,43 +93,43 @@ def format_distribution(title: str, heads: list[str], rows: list[tuple[str, list
 
 
 def class_rows(spreads: Sequence[Mapping[str, int]], totals: Sequence[int]) -> list[tuple[str, list[str]]]:
-    """Count and share of each class, a cell for each spread."""
+    """Return table rows with the count and share of each class, one cell for each split."""
     return [
-        (name, [f"{spread[name]:,} {100 * spread[name] / total:6.1f} %" for spread, total in zip(spreads, totals)])
+        (name, [f"{spread[name]:,} {100 * spread[name] / total:6.1f}%" for spread, total in zip(spreads, totals)])
         for name in spreads[0]
     ]
 
 
-def affect_rows(spreads: Sequence[Mapping[str, tuple]]) -> list[tuple[str, list[str]]]:
-    """Range, mean and deviation of valence and arousal, a cell for each spread."""
-    formats: Mapping[str, Callable[[tuple], str]] = {
+def affect_rows(spreads: Sequence[Mapping[str, tuple[float, ...]]]) -> list[tuple[str, list[str]]]:
+    """Return table rows with range, mean and standard deviation of valence and arousal, one cell for each split."""
+    formats: Mapping[str, Callable[[tuple[float, ...]], str]] = {
         "range": lambda v: f"{v[0]:+.3f} to {v[1]:+.3f}",
         "mean, std": lambda v: f"{v[2]:+.3f}, {v[3]:.3f}",
     }
     return [
-        (f"{name} {word}", [write(spread[name]) for spread in spreads])
+        (f"{name} {statistic}", [format_cell(spread[name]) for spread in spreads])
         for name in AFFECTS
-        for word, write in formats.items()
+        for statistic, format_cell in formats.items()
     ]
 
 
 def format_problems(report: ProblemReport, limit: int | None) -> str:
-    """How many problems, and each of them; limit: at most that many of one kind."""
+    """Format the number of problems and the problems, at most `limit` of one kind."""
     if not report.problems:
-        return "no problem found"
+        return "no problems found"
     lines = [f"{plural(len(report.errors), 'error')}, {plural(len(report.warnings), 'warning')}"]
     for _, group in groupby(report.problems, key=lambda problem: (problem.severity, problem.kind)):
-        same = list(group)
-        shown = same if limit is None else same[:limit]
+        problems = list(group)
+        shown = problems if limit is None else problems[:limit]
         lines += [_format_problem(problem, report) for problem in shown]
-        if len(same) > len(shown):
-            lines.append(f"{same[0].severity:<7}  and {len(same) - len(shown):,} more of this kind ({same[0].kind})")
+        if hidden := len(problems) - len(shown):
+            lines.append(f"{problems[0].severity:<7}  and {hidden:,} more of this kind ({problems[0].kind})")
     return "\n".join(lines)
 
 
 def _format_problem(problem: Problem, report: ProblemReport) -> str:
-    whole = problem.file == report.root and problem.line is None
-    where = "" if whole else f"{problem.location(report.root)}: "
+    concerns_root = problem.file == report.root and problem.line is None
+    where = "" if concerns_root else f"{problem.location(report.root)}: "
     start = f"{problem.severity:<7}  "
     if len(start + where + problem.message) <= LINE_WIDTH:
         return start + where + problem.message
@@ -152,6 +153,7 @@ def _hanging_indent(start: str, text: str) -> str:
 
 
 def render_stills(report: StillsReport, limit: int | None) -> str:
+    """Format the report on still images; `limit` is the maximum number of problems of one kind."""
     parts = [
         _format_stills_header(report),
         _format_stills_splits(report),
@@ -165,7 +167,7 @@ def render_stills(report: StillsReport, limit: int | None) -> str:
 def _format_stills_header(report: StillsReport) -> str:
     images = f"{report.images:,}"
     if report.whole not in (None, report.images):
-        images += f", {report.whole:,} of them whole"
+        images += f", {report.whole:,} of them readable"
     return format_summary_lines(
         report.name, [("layout", report.layout), ("folder", str(report.root)), *report.summary, ("images", images)]
     )
@@ -176,30 +178,31 @@ def _format_stills_splits(report: StillsReport) -> str:
         return ""
     rows = [
         (
-            one.split,
-            f"{one.images:,}",
-            "-" if one.subjects is None else f"{one.subjects:,}",
-            f"{one.boxed:,}",
-            f"{one.expressive:,}",
+            counts.split,
+            f"{counts.images:,}",
+            "-" if counts.subjects is None else f"{counts.subjects:,}",
+            f"{counts.boxed:,}",
+            f"{counts.expressive:,}",
         )
-        for one in report.counts
+        for counts in report.counts
     ]
     return "\n".join(ruled_table([("split", "images", "subjects", "with a box", "with an expression"), *rows]))
 
 
 def _format_excluded(report: StillsReport) -> str:
     return "\n".join(
-        f"left out of {one.split}: {count:,} {why}" for one in report.counts for why, count in one.left_out.items()
+        f"excluded from {counts.split}: {count:,} {reason}"
+        for counts in report.counts
+        for reason, count in counts.left_out.items()
     )
 
 
 def _format_stills_distributions(counts: tuple[StillsCounts, ...]) -> Iterator[str]:
-    expressive = [one for one in counts if one.expressive]
-    if expressive:
-        rows = class_rows([one.classes for one in expressive], [one.expressive for one in expressive])
-        yield format_distribution("expressions", [one.split for one in expressive], rows)
-    moved = [one for one in counts if one.affects]
-    if moved:
-        yield format_distribution(
-            "valence and arousal", [one.split for one in moved], affect_rows([one.affects for one in moved])
-        )
+    with_expressions = [split for split in counts if split.expressive]
+    if with_expressions:
+        rows = class_rows([split.classes for split in with_expressions], [s.expressive for s in with_expressions])
+        yield format_distribution("expressions", [split.split for split in with_expressions], rows)
+    with_affects = [split for split in counts if split.affects]
+    if with_affects:
+        rows = affect_rows([split.affects for split in with_affects])
+        yield format_distribution("valence and arousal", [split.split for split in with_affects], rows)

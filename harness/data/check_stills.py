@@ -1,4 +1,4 @@
-"""What a folder of stills holds, and everything that is wrong with it."""
+"""Check of a folder of still images: its contents and all problems."""
 
 from __future__ import annotations
 
@@ -19,9 +19,22 @@ from harness.utils.progress import Progress
 
 @dataclass(frozen=True)
 class StillsCounts:
-    """One split. subjects: None where every image is its own; boxed: images with a box; left_out: why, how many.
+    """Counts of one split.
 
-    classes: images of each expression; affects: of valence and arousal (min, max, mean, deviation), empty for none.
+    Attributes
+    ----------
+    split : str
+    images : int
+    subjects : int or None
+        Number of subjects; None if every image is its own subject.
+    boxed : int
+        Number of images with a face box.
+    left_out : mapping of str to int
+        Number of excluded images by reason.
+    classes : mapping of str to int
+        Number of images by expression.
+    affects : mapping of str to tuple of float
+        Minimum, maximum, mean and standard deviation of valence and arousal; empty without labels.
     """
 
     split: str
@@ -34,12 +47,28 @@ class StillsCounts:
 
     @property
     def expressive(self) -> int:
+        """Number of images with an expression."""
         return sum(self.classes.values())
 
 
 @dataclass(frozen=True)
 class StillsReport(ProblemReport):
-    """What was found. whole: images without a fault, None where none was looked at; problems: errors first."""
+    """Result of `check_stills`.
+
+    Attributes
+    ----------
+    root : Path
+    name : str
+    layout : str
+        Description of the layout.
+    summary : tuple of (str, str)
+        Label and text of each line of the summary.
+    whole : int or None
+        Number of image files without a problem; None if they were not checked.
+    counts : tuple of StillsCounts
+    problems : tuple of Problem
+        Errors first.
+    """
 
     root: Path
     name: str
@@ -51,13 +80,26 @@ class StillsReport(ProblemReport):
 
     @property
     def images(self) -> int:
-        return sum(one.images for one in self.counts)
+        """Number of images over all splits."""
+        return sum(split.images for split in self.counts)
 
 
 def check_stills(source: ImageLayout, images: bool = True) -> StillsReport:
-    """Look at every label and box and, with `images`, at the first and last bytes of every image file."""
+    """Check all labels, boxes and image files of a folder of still images.
+
+    Parameters
+    ----------
+    source : ImageLayout
+    images : bool, default True
+        Whether to check the first and last bytes of every image file.
+
+    Returns
+    -------
+    StillsReport
+    """
     problems: list[Problem] = []
-    counts, faulty = [], 0
+    counts: list[StillsCounts] = []
+    faulty = 0
     for split in source.splits():
         try:
             stills = source.stills(split, problems)
@@ -69,28 +111,30 @@ def check_stills(source: ImageLayout, images: bool = True) -> StillsReport:
         counts.append(_count_split(split, stills, source.excluded_counts(split)))
         problems += [*faults, *_find_split_problems(source.root, counts[-1])]
     if "train" not in source.splits():
-        problems.append(Problem(ERROR, "missing split", "there is no training split", source.root))
+        problems.append(
+            Problem(ERROR, "missing split", "no training split; backbones cannot be trained without one", source.root)
+        )
     if len(counts) == len(source.splits()):
         problems.extend(source.find_problems())
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
-    whole = sum(one.images for one in counts) - faulty if images else None
+    whole = sum(split.images for split in counts) - faulty if images else None
     return StillsReport(source.root, source.name, source.layout, source.summary(), whole, tuple(counts), tuple(ordered))
 
 
 def _find_image_faults(stills: Stills) -> list[Problem]:
-    found = []
+    problems = []
     with Progress("images", unit="image") as progress:
         for done, path in enumerate(stills.images, start=1):
             if fault := image_fault(path):
-                found.append(Problem(WARNING, "image", f"{fault}; it is left out", path))
+                problems.append(Problem(WARNING, "image", f"{fault}; it is skipped", path))
             if done % 256 == 0:
                 progress(done, len(stills))
-    return found
+    return problems
 
 
 def _count_split(split: str, stills: Stills, left_out: Mapping[str, int]) -> StillsCounts:
-    labelled = stills.expression[stills.expression >= 0]
-    classes = dict(zip(stills.classes, np.bincount(labelled, minlength=len(stills.classes)).tolist()))
+    labels = stills.expression[stills.expression >= 0]
+    classes = dict(zip(stills.classes, np.bincount(labels, minlength=len(stills.classes)).tolist()))
     boxed = 0 if stills.boxes is None else int((~np.isnan(stills.boxes[:, 0])).sum())
     subjects = len(np.unique(stills.subject))
     return StillsCounts(
@@ -105,19 +149,24 @@ def _count_split(split: str, stills: Stills, left_out: Mapping[str, int]) -> Sti
 
 
 def _affect_statistics(stills: Stills) -> dict[str, tuple[float, float, float, float]]:
-    valid = () if stills.va is None else stills.va[(stills.va >= -1).all(axis=1)].astype(np.float64)
+    if stills.va is None:
+        return {}
+    valid = stills.va[(stills.va >= -1).all(axis=1)].astype(np.float64)
     if not len(valid):
         return {}
     columns = zip(valid.min(axis=0), valid.max(axis=0), valid.mean(axis=0), valid.std(axis=0))
-    return {name: tuple(map(float, column)) for name, column in zip(AFFECTS, columns)}
+    return {
+        name: (float(low), float(high), float(mean), float(std))
+        for name, (low, high, mean, std) in zip(AFFECTS, columns)
+    }
 
 
 def _find_split_problems(root: Path, counts: StillsCounts) -> Iterator[Problem]:
     absent = [name for name, number in counts.classes.items() if not number]
     if not counts.images:
-        yield Problem(ERROR, "empty split", f"the {counts.split} split has no image", root)
+        yield Problem(ERROR, "empty split", f"the {counts.split} split has no images", root)
     elif not counts.expressive and counts.subjects is None:
-        message = f"no image of the {counts.split} split has an expression, nor shares its subject with another"
+        message = f"no image of the {counts.split} split has an expression, and no two images share a subject"
         yield Problem(ERROR, "no label", message, root)
     elif counts.expressive and absent:
-        yield Problem(WARNING, "absent class", f"{', '.join(absent)} never in the {counts.split} split", root)
+        yield Problem(WARNING, "absent class", f"the {counts.split} split has no {', '.join(absent)}", root)

@@ -1,4 +1,4 @@
-"""Long CSV lists, read a block at a time: only the wanted columns of millions of rows are kept."""
+"""Reader of long CSV lists that keeps only the requested columns of millions of rows in memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,63 +14,82 @@ from harness.data.csv_table import Table
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
 
+if TYPE_CHECKING:
+    import _csv
+
 BLOCK_ROWS = 8192
 
 
-def read_csv_columns(path: Path, wanted: tuple[str, ...], header: tuple[str, ...] = ()) -> Table:
-    """The wanted columns of a CSV list.
+def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ...] = ()) -> Table:
+    """Read columns of a CSV list.
 
-    header: the columns of a list that may come without a line that names them.
-    Raises InputError when it cannot be read, has no row, or lacks one of the columns.
+    Parameters
+    ----------
+    path : Path
+    columns : tuple of str
+        Names of the columns to read.
+    header : tuple of str, optional
+        Names of all columns, for lists that may have no header line.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has no rows or lacks one of the columns.
     """
     faults: list[Problem] = []
-    lines, blocks = [np.zeros(0, np.int64)], [tuple(np.zeros(0, np.str_) for _ in wanted)]
+    lines, blocks = [np.zeros(0, np.int64)], [tuple(np.zeros(0, np.str_) for _ in columns)]
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            for numbers, columns in _read_blocks(path, csv.reader(file), wanted, header, faults):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for numbers, cells in _read_blocks(path, csv.reader(file), columns, header, faults):
                 lines.append(np.array(numbers, np.int64))
-                blocks.append(tuple(np.char.strip(np.array(column, np.str_)) for column in columns))
+                blocks.append(tuple(np.char.strip(np.array(column, np.str_)) for column in cells))
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file ({error.reason}); put the list itself there") from error
+        raise InputError(f"{path}: not a text file ({error.reason}); replace it with the CSV list") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    found = Table(
+    table = Table(
         path,
-        {name: np.concatenate(column) for name, column in zip(wanted, zip(*blocks))},
+        {name: np.concatenate(column) for name, column in zip(columns, zip(*blocks))},
         np.concatenate(lines),
         tuple(faults),
     )
-    if not len(found) and not faults:
-        raise InputError(f"{path}:1: no row follows the header; each row is one image")
-    return found
+    if not len(table) and not faults:
+        raise InputError(f"{path}:1: no row follows the header; write one row for each image")
+    return table
 
 
 def _read_blocks(
-    path: Path, reader: Iterator[list[str]], wanted: tuple[str, ...], header: tuple[str, ...], faults: list[Problem]
+    path: Path, reader: _csv.Reader, columns: tuple[str, ...], header: tuple[str, ...], faults: list[Problem]
 ) -> Iterator[tuple[list[int], tuple[tuple[str, ...], ...]]]:
-    """Line numbers and wanted columns of each block; rows of another width than the first become faults."""
+    """Yield the line numbers and columns of each block; append rows of another width than the first to `faults`."""
     try:
         first = [cell.strip() for cell in next(reader, [])]
-        bare = bool(header) and len(first) == len(header) and not set(first) & set(header)
-        names = list(header) if bare else first
-        places = _column_positions(path, names, wanted)
-        rows = chain([first], reader) if bare else reader
+        headerless = bool(header) and len(first) == len(header) and not set(first) & set(header)
+        names = list(header) if headerless else first
+        positions = _column_positions(path, names, columns)
+        rows = chain([first], reader) if headerless else reader
         while block := [(reader.line_num, row) for row in islice(rows, BLOCK_ROWS)]:
-            sound = [(line, row) for line, row in block if len(row) == len(names)]
+            complete = [(line, row) for line, row in block if len(row) == len(names)]
             faults += [
-                Problem(ERROR, "row", f"{len(row)} columns, but there must be {len(names)}", path, line)
+                Problem(ERROR, "row", f"{len(row)} columns, but {len(names)} are needed", path, line)
                 for line, row in block
                 if row and len(row) != len(names)
             ]
-            if sound:
-                columns = tuple(tuple(row[place] for _, row in sound) for place in places)
-                yield [line for line, _ in sound], columns
+            if complete:
+                yield (
+                    [line for line, _ in complete],
+                    tuple(tuple(row[position] for _, row in complete) for position in positions),
+                )
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: not a CSV row: {error}") from error
 
 
-def _column_positions(path: Path, names: list[str], wanted: tuple[str, ...]) -> list[int]:
-    if missing := [name for name in wanted if name not in names]:
-        found = f"; the columns are {', '.join(names)}"[:200] if any(names) else "; the file is empty"
-        raise InputError(f"{path}:1: no column {' and no column '.join(missing)}{found}")
-    return [names.index(name) for name in wanted]
+def _column_positions(path: Path, names: list[str], columns: tuple[str, ...]) -> list[int]:
+    if missing := [name for name in columns if name not in names]:
+        available = f"; the columns are {', '.join(names)}"[:200] if any(names) else "; the file is empty"
+        raise InputError(f"{path}:1: no column {' and no column '.join(missing)}{available}")
+    return [names.index(name) for name in columns]

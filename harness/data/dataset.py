@@ -1,4 +1,4 @@
-"""What every reader gives: sequences of crops, and labelled rows that point into them."""
+"""Common interface of data sets: sequences of face crops, and labels that refer to their frames."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
 class Sequence:
-    """The crops of one video (or one block of stills of an image table).
+    """Face crops of one video, or of one block of rows of an image table.
 
-    frames: int32 [T], ascending, 1-based; images: T paths, one for each frame.
+    Attributes
+    ----------
+    name : str
+    frames : int32 array of shape (T,)
+        Frame numbers, 1-based, in ascending order.
+    images : tuple of Path
+        Image files, one for each frame.
     """
 
     name: str
@@ -24,13 +31,26 @@ class Sequence:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """The annotated rows of one split for one task, in file order (duplicates kept).
+    """Annotated rows of one split for one task, in file order, duplicates included.
 
-    sequences: S names; sequence: int32 [N] index into them; frame: int32 [N].
-    units: V names of what is split and resampled (videos; subjects of stills); unit: int32 [N].
-    groups: V names; units that share one must stay on the same side of a split (`_left`/`_right` of one video).
-    targets: `expr` int64 [N] (-1 invalid), `va` float32 [N, 2] (-5 invalid), `au` int8 [N, 12] (-1 invalid);
-    the keys are those of the task (`mtl` has all three).
+    Attributes
+    ----------
+    sequences : tuple of str
+        Sequence names.
+    sequence : int32 array of shape (N,)
+        Index of each row's sequence in `sequences`.
+    frame : int32 array of shape (N,)
+        Frame number of each row, 1-based.
+    units : tuple of str
+        Names of the units that are split and resampled: videos, or subjects of still images.
+    unit : int32 array of shape (N,)
+        Index of each row's unit in `units`.
+    groups : tuple of str
+        Group of each unit. Units of one group, such as `_left` and `_right` of one video, stay on the same side of
+        a split.
+    targets : mapping of str to array
+        The outputs of the task: `expr` int64 (N,), `va` float32 (N, 2), `au` int8 (N, 12). Invalid labels are -1,
+        for `va` -5. The task `mtl` has all three.
     """
 
     sequences: tuple[str, ...]
@@ -45,7 +65,7 @@ class Labels:
         return len(self.frame)
 
     def take(self, rows: np.ndarray) -> Labels:
-        """The rows of a boolean mask or an index array, same names."""
+        """Select rows by a boolean mask or an index array; the names stay the same."""
         return Labels(
             self.sequences,
             self.sequence[rows],
@@ -58,35 +78,63 @@ class Labels:
 
 
 class Dataset(ABC):
-    """A folder of face crops in a known layout."""
+    """A folder of face crops with annotations.
 
+    Attributes
+    ----------
+    layout : str
+        Description of the layout, for messages.
+    name : str
+    root : Path
+    temporal : bool
+        Whether consecutive frames of a sequence are consecutive in time, so that predictions can be smoothed.
+    sequences : mapping of str to Sequence
+    """
+
+    layout: ClassVar[str] = "face crops"
     name: str
     root: Path
     temporal: bool
-    """Whether neighbouring frames of a sequence are neighbours in time (smoothing has a meaning)."""
-
     sequences: Mapping[str, Sequence]
 
     @abstractmethod
     def tasks(self) -> tuple[str, ...]:
-        """The tasks this folder has annotations for."""
+        """Return the tasks that the folder has annotations for."""
 
     @abstractmethod
     def splits(self, task: str) -> tuple[str, ...]:
-        """Labelled splits of a task: `train`, `validation`."""
+        """Return the labeled splits of a task: `train`, `validation`."""
 
     @abstractmethod
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
-        """Names of the sequences of a split (also `test`), found without reading a label."""
+        """Return the names of the sequences of a split, `test` included, without parsing labels."""
 
     def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
-        """Ascending frame numbers of a split's crops by sequence (also `test`), found without reading a label."""
+        """Return the frame numbers of a split's crops, without parsing labels.
+
+        Parameters
+        ----------
+        task : str
+        split : str
+            `train`, `validation` or `test`.
+
+        Returns
+        -------
+        dict of str to int array
+            Ascending frame numbers by sequence name.
+        """
         return {name: self.sequences[name].frames for name in self.sequence_names(task, split)}
 
     @abstractmethod
     def labels(self, task: str, split: str) -> Labels:
-        """The annotated rows; raises InputError with file and line when an annotation is malformed."""
+        """Return the annotated rows of a split.
+
+        Raises
+        ------
+        InputError
+            If an annotation is malformed; the message names file and line.
+        """
 
     @abstractmethod
     def labels_digest(self, task: str, split: str) -> str:
-        """Hash of the annotation files' bytes, read without parsing a label."""
+        """Return a hash of the bytes of the annotation files, without parsing labels."""

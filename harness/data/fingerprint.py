@@ -1,9 +1,8 @@
-"""Content hashes of crops, remembered by the files' stat so that unchanged images are not read again."""
+"""Content hashes of crops, cached by the stat of the files so that unchanged images are not read again."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -19,22 +18,34 @@ VERSION = 1
 
 
 def digest_cache(path: Path | None = None) -> JsonCache:
-    """Digests of sequences by the stat signatures of their files."""
+    """Open the cache of sequence digests, which is keyed by the stat of the files; in memory without a path."""
     return JsonCache(path, VERSION, "digests")
 
 
 def sequence_digest(sequence: Sequence, cache: JsonCache | None = None) -> str:
-    """64 hex digits over the frame numbers, file names and bytes of a sequence's crops, wherever they lie."""
+    """Return a hash of the crops of a sequence, independent of their folder.
+
+    Parameters
+    ----------
+    sequence : Sequence
+    cache : JsonCache, optional
+        See `digest_cache`.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits over the frame numbers, file names and bytes.
+    """
     cache = digest_cache() if cache is None else cache
     try:
         signature = _stat_signature(sequence)
-        found = cache.get(signature)
-        if found is None:
-            found = _content_digest(sequence)
-            cache.set(signature, found)
+        digest = cache.get(signature)
+        if digest is None:
+            digest = _content_digest(sequence)
+            cache.set(signature, digest)
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
-    return found
+    return digest
 
 
 def dataset_digest(
@@ -43,39 +54,54 @@ def dataset_digest(
     names: Iterable[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> str:
-    """16 hex digits over the names and crops of the sequences `names` (default: all of them).
-
-    cache: file that remembers digests; progress: called with sequences done and in all.
-    """
-    kept = digest_cache(cache)
-    wanted = sorted(dataset.sequences if names is None else set(names))
-    found = {}
-    for done, name in enumerate(wanted, start=1):
-        found[name] = sequence_digest(dataset.sequences[name], kept)
-        if progress is not None:
-            progress(done, len(wanted))
-    kept.save()
-    return content_hash(found, 16)
-
-
-class DataRecord(Protocol):
-    """What a record says of the data it was made on."""
-
-    @property
-    def task(self) -> str: ...
-
-    @property
-    def data_digest(self) -> str: ...
-
-
-class DatasetFingerprint:
-    """The digests that results know a data set by, each computed when it is first asked for.
+    """Return a hash of the names and crops of sequences.
 
     Parameters
     ----------
     dataset : Dataset
     cache : Path, optional
-        File that remembers the digests of crops.
+        File that caches the digests of sequences.
+    names : iterable of str, optional
+        Sequences to hash; all by default.
+    progress : callable, optional
+        Called with the number of sequences done and the total.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    digests_by_stat = digest_cache(cache)
+    sequence_names = sorted(dataset.sequences if names is None else set(names))
+    digests = {}
+    for done, name in enumerate(sequence_names, start=1):
+        digests[name] = sequence_digest(dataset.sequences[name], digests_by_stat)
+        if progress is not None:
+            progress(done, len(sequence_names))
+    digests_by_stat.save()
+    return content_hash(digests, 16)
+
+
+class DataRecord(Protocol):
+    """Fields of a record that identify its data."""
+
+    @property
+    def task(self) -> str:
+        """Name of the task."""
+
+    @property
+    def data_digest(self) -> str:
+        """Digest of the images and labels; see `data_digest`."""
+
+
+class DatasetFingerprint:
+    """Digests that identify a data set in results, each computed at its first use.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    cache : Path, optional
+        File that caches the digests of crops.
     """
 
     def __init__(self, dataset: Dataset, cache: Path | None = None) -> None:
@@ -84,29 +110,29 @@ class DatasetFingerprint:
 
     @cached_property
     def images(self) -> str:
-        """Digest of every crop."""
+        """Digest of all crops."""
         return dataset_digest(self.dataset, self._cache)
 
     def labels(self, task: str) -> str:
-        """Digest of a task's annotations; InputError where the data set has none."""
+        """Return the digest of the annotations of a task; raise InputError if there are none."""
         if task not in self._labels:
             self._labels[task] = labels_fingerprint(self.dataset, task)
         return self._labels[task]
 
     def matches(self, record: DataRecord) -> bool:
-        """Whether a record was made on these very images and annotations."""
+        """Return whether a record was computed on the same images and annotations."""
         return data_digest(self.images, self.labels(record.task)) == record.data_digest
 
 
 def data_digest(images: str, labels: str) -> str:
-    """The `data_digest` of records made on crops and annotations with these digests."""
+    """Combine the digests of images and labels into the `data_digest` of records."""
     return content_hash([images, labels])
 
 
 def _stat_signature(sequence: Sequence) -> str:
     hashed = hashlib.sha256()
     for path in sequence.images:
-        stat = os.stat(path)
+        stat = path.stat()
         hashed.update(f"{path.absolute()}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\n".encode())
     hashed.update(sequence.frames.tobytes())
     return hashed.hexdigest()

@@ -1,4 +1,4 @@
-"""Pairs of 64-bit hashes that differ in a few bits, found without a comparison of all with all."""
+"""Search for pairs of 64-bit hashes that differ in a few bits, without comparing all pairs."""
 
 from __future__ import annotations
 
@@ -8,40 +8,49 @@ from itertools import combinations
 import numpy as np
 
 MAX_DISTANCE = 2
-"""Bits by which two hashes may differ."""
+"""Maximum number of differing bits."""
 
 BANDS = tuple(np.uint64(sum(1 << bit for bit in range(band, 64, MAX_DISTANCE + 2))) for band in range(MAX_DISTANCE + 2))
-"""Masks of every fourth bit. Two hashes that differ in at most two bits agree in two of these four whole bands."""
+"""Masks of every fourth bit. Hashes that differ in at most two bits are equal in at least two of these four bands."""
 
-MASKS = tuple(one | other for one, other in combinations(BANDS, 2))
+MASKS = tuple(first | second for first, second in combinations(BANDS, 2))
 CHUNK = 1 << 22
-"""Candidate pairs that are compared at once."""
+"""Number of candidate pairs that are compared at once."""
 
 
 def hamming_neighbors(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """int64 [P, 2]: (i, j), ascending, of all first[i] and second[j] that differ in at most `MAX_DISTANCE` bits.
+    """Find all pairs of hashes that differ in at most `MAX_DISTANCE` bits.
 
-    first, second: uint64 [N] and [M] without repetitions.
+    Parameters
+    ----------
+    first : uint64 array of shape (N,)
+    second : uint64 array of shape (M,)
+        Both without duplicates.
+
+    Returns
+    -------
+    int64 array of shape (P, 2)
+        Indices (i, j) of first[i] and second[j], in ascending order.
     """
-    found = [_pairs_equal_under_mask(first, second, mask) for mask in MASKS]
-    return np.unique(np.concatenate(found), axis=0)
+    pairs = [_pairs_equal_under_mask(first, second, mask) for mask in MASKS]
+    return np.unique(np.concatenate(pairs), axis=0)
 
 
 def _pairs_equal_under_mask(first: np.ndarray, second: np.ndarray, mask: np.uint64) -> np.ndarray:
     order = np.argsort(second & mask, kind="stable")
     keys = (second & mask)[order]
-    wanted = first & mask
-    begin, end = np.searchsorted(keys, wanted, "left"), np.searchsorted(keys, wanted, "right")
-    found = [np.zeros((0, 2), np.int64)]
+    queries = first & mask
+    begin, end = np.searchsorted(keys, queries, "left"), np.searchsorted(keys, queries, "right")
+    pairs = [np.zeros((0, 2), np.int64)]
     for i, at in _candidate_pairs(begin, end):
         j = order[at]
         near = np.bitwise_count(first[i] ^ second[j]) <= MAX_DISTANCE
-        found.append(np.stack([i[near], j[near]], axis=1))
-    return np.concatenate(found)
+        pairs.append(np.stack([i[near], j[near]], axis=1))
+    return np.concatenate(pairs)
 
 
 def _candidate_pairs(begin: np.ndarray, end: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Chunks of (i, a place from begin[i] to end[i])."""
+    """Yield chunks of all (i, position) with begin[i] <= position < end[i]."""
     counts = end - begin
     rows = np.flatnonzero(counts)
     ends = np.cumsum(counts[rows])

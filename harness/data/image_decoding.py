@@ -1,4 +1,4 @@
-"""Image files become RGB arrays; a file that is no sound image says why."""
+"""Decode image files to RGB arrays."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import numpy as np
 from PIL import Image
 
 
-class CorruptImage(Exception):
-    """A crop that cannot be used.
+class CorruptImageError(Exception):
+    """An image file that cannot be decoded.
 
-    path: the file; reason: one phrase for the user.
+    Parameters
+    ----------
+    path : Path
+    reason : str
+        One phrase for the user.
     """
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -22,29 +26,39 @@ class CorruptImage(Exception):
 
 
 def decode_image(path: Path) -> np.ndarray:
-    """The image at `path` as uint8 [H, W, 3] RGB.
+    """Decode an image file.
 
-    Grey is repeated over the channels, alpha is dropped, CMYK and 16 bits are converted; EXIF rotation is not
-    applied (crops are cut from decoded video). CorruptImage when the file is absent, empty, truncated or no image.
+    Gray values are repeated over the channels, alpha is dropped, CMYK and 16-bit values are converted. EXIF rotation is
+    not applied, because crops are cut from decoded video.
+
+    Returns
+    -------
+    uint8 array of shape (H, W, 3)
+        RGB.
+
+    Raises
+    ------
+    CorruptImageError
+        If the file is absent, empty, truncated or not an image.
     """
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - called for each frame
             data = file.readall()
     except OSError as error:
-        raise CorruptImage(path, error.strerror or str(error)) from error
+        raise CorruptImageError(path, error.strerror or str(error)) from error
     if not data:
-        raise CorruptImage(path, "the file is empty")
+        raise CorruptImageError(path, "the file is empty")
     image = _decode_jpeg(data) if data[:3] == b"\xff\xd8\xff" else None
     return _decode_with_pillow(path, data) if image is None else image
 
 
 def _decode_jpeg(data: bytes) -> np.ndarray | None:
-    """A sound JPEG in one of the usual colour spaces; None leaves the verdict to Pillow. Equal bits, twice as fast."""
+    """Decode a valid JPEG in a common color space, twice as fast as Pillow and bit-identical; None for all others."""
     import simplejpeg
 
     try:
-        colours = simplejpeg.decode_jpeg_header(data)[2]
-        if colours not in ("YCbCr", "RGB", "Gray"):
+        color_space = simplejpeg.decode_jpeg_header(data)[2]
+        if color_space not in ("YCbCr", "RGB", "Gray"):
             return None
         return simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True)
     except (ValueError, RuntimeError):
@@ -58,15 +72,15 @@ def _decode_with_pillow(path: Path, data: bytes) -> np.ndarray:
                 return _reduce_to_8_bits(np.asarray(image))
             return np.array(image.convert("RGB"))
     except Image.UnidentifiedImageError as error:
-        raise CorruptImage(path, "not an image") from error
+        raise CorruptImageError(path, "not an image") from error
     except MemoryError:
         raise
-    except Exception as error:  # Pillow's readers raise a dozen kinds for bytes that are not what they claim
+    except Exception as error:  # Pillow's decoders raise many types of errors for malformed files
         reason = "the image is truncated" if "truncated" in str(error) else f"cannot be decoded ({error})"
-        raise CorruptImage(path, reason) from error
+        raise CorruptImageError(path, reason) from error
 
 
-def _reduce_to_8_bits(grey: np.ndarray) -> np.ndarray:
-    """uint16 or int32 [H, W] of 0..65535 -> uint8 [H, W, 3]."""
-    scaled = np.clip(grey.astype(np.int64), 0, 65535) // 257
+def _reduce_to_8_bits(gray: np.ndarray) -> np.ndarray:
+    """Convert values (H, W) from 0 to 65535 to uint8 (H, W, 3)."""
+    scaled = np.clip(gray.astype(np.int64), 0, 65535) // 257
     return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=2)

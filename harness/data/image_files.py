@@ -1,4 +1,4 @@
-"""A cheap look at image files: are they there, of a known kind, and whole? Their pixels are not decoded."""
+"""Quick checks of image files, existence, format and truncation, without decoding pixels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ TAIL_BYTES = 64
 
 
 def image_fault(path: Path) -> str | None:
-    """Why the file cannot be a whole JPEG, PNG, BMP, TIFF or WebP image, or None when nothing speaks against it."""
+    """Check the first and last bytes of an image file.
+
+    Returns
+    -------
+    str or None
+        Why the file is not a complete JPEG, PNG, BMP, TIFF or WebP image; None if no problem is found.
+    """
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError as error:
@@ -39,35 +45,47 @@ def _content_fault(size: int, head: bytes, tail: bytes) -> str | None:
         return None if JPEG_END in tail else "truncated: the JPEG's end marker is missing"
     if head.startswith(PNG):
         return None if PNG_END in tail else "truncated: the PNG's end chunk is missing"
-    return None if head.startswith(OTHER_SIGNATURES) else "neither a JPEG nor a PNG image"
+    return None if head.startswith(OTHER_SIGNATURES) else "not a JPEG, PNG, BMP, TIFF or WebP image"
 
 
 def is_image_name(name: str) -> bool:
+    """Return whether a file name has the suffix of an image and is not hidden."""
     return name.rpartition(".")[2].lower() in SUFFIXES and not name.startswith(".")
 
 
 def list_image_names(folder: Path | str) -> list[str]:
-    """Names of the image files in a folder, sorted, found without a look at any of them; none where it is absent."""
+    """Return the sorted names of the image files in a folder, without opening them; empty if there is no folder."""
     try:
-        return sorted(filter(is_image_name, os.listdir(folder)))
+        return sorted(filter(is_image_name, os.listdir(folder)))  # noqa: PTH208 - names alone, of 290,000 files
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
 def existence_mask(folder: Path, names: Iterable[str]) -> np.ndarray:
-    """Bool [N]: which of the files `sub/name.jpg` are in the folder; each sub-folder is listed once."""
-    held: dict[str, frozenset[str]] = {}
-    found = []
+    """Return which files exist in a folder; each subfolder is listed only once.
+
+    Parameters
+    ----------
+    folder : Path
+    names : iterable of str
+        N paths relative to `folder`, such as `sub/name.jpg`.
+
+    Returns
+    -------
+    bool array of shape (N,)
+    """
+    entries: dict[str, frozenset[str]] = {}
+    exists = []
     for name in names:
-        sub, _, file = name.rpartition("/")
-        if sub not in held:
-            held[sub] = _entry_names(os.path.join(folder, sub))
-        found.append(file in held[sub])
-    return np.array(found, bool)
+        subfolder, _, file = name.rpartition("/")
+        if subfolder not in entries:
+            entries[subfolder] = _entry_names(folder / subfolder)
+        exists.append(file in entries[subfolder])
+    return np.array(exists, bool)
 
 
-def _entry_names(folder: str) -> frozenset[str]:
+def _entry_names(folder: Path) -> frozenset[str]:
     try:
-        return frozenset(os.listdir(folder))
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - names alone, of 290,000 files
     except OSError:
         return frozenset()

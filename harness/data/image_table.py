@@ -1,4 +1,4 @@
-"""An image table: a CSV of stills with expressions, and optional subject, split, valence, arousal and action units."""
+"""Image table: a CSV file of still images with expressions or subjects, and optional further labels and splits."""
 
 from __future__ import annotations
 
@@ -26,10 +26,28 @@ TARGET_COLUMNS = {"expr": ("expression",), "va": AFFECTS, "au": ACTION_UNITS}
 
 
 class ImageTable(VideoLayout):
-    """Units are subjects, or images where the table names no subject. Sequences are blocks of 512 rows.
+    """CSV file of still images.
 
-    Row i is frame i % 512 + 1 of sequence `images-<i // 512>`; a row whose image file is missing has no crop.
-    Without a `split` column a fifth of the subjects, chosen by the seed, is the validation split.
+    Units are subjects; an image without a named subject is its own unit. Sequences are blocks of 512 rows: row i is
+    frame i % 512 + 1 of sequence `images-<i // 512>`. A row whose image file is missing has no crop. Without a column
+    `split`, a fifth of the subjects, drawn with the seed, is the validation split.
+
+    Parameters
+    ----------
+    root : Path
+        The CSV file, or a folder with a `labels.csv`.
+    seed : int, default 0
+        Seed of the validation split.
+
+    Attributes
+    ----------
+    csv : Path
+        The CSV file.
+    table : Table
+    split : str array of shape (N,)
+        Split of each row; '' if its cell is malformed.
+    split_faults : tuple of Problem
+        Malformed cells of the column `split`.
     """
 
     layout = "an image table (labels.csv with columns image and expression or subject, or that CSV file itself)"
@@ -47,64 +65,74 @@ class ImageTable(VideoLayout):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
+        """Return whether `root` is a CSV file or has a `labels.csv`."""
         return (root.is_file() and root.suffix.lower() == ".csv") or (root / "labels.csv").is_file()
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
+        """Open `root`; `seed` is used if the table has no column `split`."""
         return cls(root, seed)
 
     @property
     def has_labels(self) -> bool:
-        """Whether it has the columns of any task; subjects alone teach a backbone who is who."""
+        """Whether there are labels of any task; tables of subjects alone can only train backbones."""
         return "expression" in self.table.columns or bool(self.tasks())
 
     @cached_property
     def subjects(self) -> np.ndarray:
-        """Str [N]: each row's subject; its image where none is named."""
+        """Subject of each row, str of shape (N,); the image path if no subject is named."""
         images = self.table.columns["image"]
         named = self.table.columns.get("subject", np.full(len(images), ""))
         return np.where(named == "", images, named)
 
     @cached_property
     def paths(self) -> tuple[Path, ...]:
+        """Image file of each row."""
         return tuple(self.csv.parent / name for name in self.table.columns["image"].tolist())
 
     @cached_property
     def image_exists(self) -> np.ndarray:
-        """Bool [N]: rows whose image file exists; InputError when none does."""
-        present = np.array([os.path.isfile(path) for path in self.paths], dtype=bool)
-        if len(present) and not present.any():
+        """Bool mask (N,) of the rows whose image file exists; raises InputError if there is none."""
+        # Path.is_file raises for a name that is too long
+        exists = np.array([os.path.isfile(path) for path in self.paths], dtype=bool)  # noqa: PTH113 - see above
+        if len(exists) and not exists.any():
             raise InputError(
-                f"{self.csv}: none of its {len(present):,} image files exists, nor the first, "
-                f"{self.paths[0]}; paths in the table are relative to its folder"
+                f"{self.csv}: none of its {len(exists):,} image files exists (first: {self.paths[0]}); "
+                "paths in the table must be relative to its folder"
             )
-        return present
+        return exists
 
     @cached_property
-    def sequences(self) -> Mapping[str, Sequence]:
-        found = {}
+    def sequences(self) -> Mapping[str, Sequence]:  # type: ignore[override]
+        """Blocks of rows by name."""
+        sequences = {}
         for start in range(0, len(self.table), BLOCK):
             rows = start + np.flatnonzero(self.image_exists[start : start + BLOCK])
             name = _block_name(start // BLOCK)
-            found[name] = Sequence(name, (rows - start + 1).astype(np.int32), tuple(self.paths[row] for row in rows))
-        return found
+            frames = (rows - start + 1).astype(np.int32)
+            sequences[name] = Sequence(name, frames, tuple(self.paths[row] for row in rows))
+        return sequences
 
     def tasks(self) -> tuple[str, ...]:
-        whole = {
+        """Return the tasks whose columns all exist and have a non-empty cell."""
+        available = {
             output: all(name in self.table.columns for name in names) and self.table.nonempty_rows(*names).any()
             for output, names in TARGET_COLUMNS.items()
         }
-        return tuple(name for name, task in TASKS.items() if all(whole[output.name] for output in task.outputs))
+        return tuple(name for name, task in TASKS.items() if all(available[output.name] for output in task.outputs))
 
     def splits(self, task: str) -> tuple[str, ...]:
+        """Return the labeled splits of a task."""
         return tuple(split for split in SPLITS if len(self._labeled_rows(task, split)))
 
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
+        """Return the blocks with rows of a split."""
         get_task(task)
         self._validate_split(split)
         return tuple(_block_name(block) for block in np.unique(np.flatnonzero(self.split == split) // BLOCK))
 
     def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
+        """Return the frame numbers of a split's existing images by block."""
         rows = np.flatnonzero((self.split == split) & self.image_exists)
         return {
             name: rows[rows // BLOCK == int(name.rpartition("-")[2])] % BLOCK + 1
@@ -112,17 +140,22 @@ class ImageTable(VideoLayout):
         }
 
     def test_sequence_names(self, task: str) -> tuple[str, ...]:
+        """Return the blocks with labeled rows of the test split of a task."""
         rows = self._labeled_rows(task, "test") if task in self.tasks() else ()
         return tuple(_block_name(block) for block in np.unique(np.asarray(rows, np.int64) // BLOCK))
 
     def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:
+        """Return the labeled rows of a split."""
         if task not in self.tasks():
             get_task(task)
-            raise InputError(f"{self.csv}: no labels of task '{task}'; it has {', '.join(self.tasks()) or 'none'}")
+            available = ", ".join(self.tasks()) or "none"
+            raise InputError(f"{self.csv}: no labels of task '{task}'; available: {available}")
         self._validate_split(split, problems)
         rows, targets = self._labeled_rows(task, split), {}
         for output in TASKS[task].outputs:
-            targets[output.name] = self._parse_targets(output.name, rows, problems)
+            values = self._parse_targets(output.name, rows, problems)
+            assert values is not None  # all columns exist, see `tasks`
+            targets[output.name] = values
         units, unit = np.unique(self.subjects[rows], return_inverse=True)
         names = tuple(units.tolist())
         return Labels(
@@ -136,49 +169,60 @@ class ImageTable(VideoLayout):
         )
 
     def labels_digest(self, task: str, split: str) -> str:
-        """Hash of the CSV's bytes, and of the seed where it makes the split."""
+        """Return a hash of the bytes of the CSV file, and of the seed if it determines the split."""
         get_task(task)
         seed = "" if "split" in self.table.columns else f"seed {self.seed}"
         return hashlib.sha256(self.csv.read_bytes() + seed.encode()).hexdigest()
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
-        """The rows of a split whose image exists; InputError at the first malformed label.
+        """Return the rows of a split whose image exists.
 
-        With `problems`, faulty cells are listed there and count as empty.
+        Parameters
+        ----------
+        split : str
+        problems : list of Problem, optional
+            If given, malformed cells are appended to it and treated as empty, instead of raising.
+
+        Raises
+        ------
+        InputError
+            For the first malformed label.
         """
         self._validate_split(split, problems)
         rows = np.flatnonzero((self.split == split) & self.image_exists)
-        found: dict[str, np.ndarray | None] = {
+        targets: dict[str, np.ndarray | None] = {
             name: self._parse_targets(name, rows, problems) for name in TARGET_COLUMNS
         }
-        expression = np.full(len(rows), -1, np.int64) if found["expr"] is None else found["expr"]
+        expression = np.full(len(rows), -1, np.int64) if targets["expr"] is None else targets["expr"]
         names, subject = np.unique(self.subjects[rows], return_inverse=True)
         return Stills(
             tuple(self.paths[row] for row in rows),
             subject.astype(np.int64),
             tuple(names.tolist()),
             expression,
-            found["va"],
-            found["au"],
+            targets["va"],
+            targets["au"],
         )
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+        """Yield malformed rows and splits, missing images, duplicates, leaks and incomplete columns."""
         yield from (*self.table.faults, *self.split_faults)
         yield from self._find_missing_images()
         yield from self._find_duplicate_rows()
         yield from self._find_leaks()
-        some = [name for name in ACTION_UNITS if name in self.table.columns]
-        lacking = [name for name in (*(ACTION_UNITS if some else ()), *AFFECTS) if name not in self.table.columns]
-        if some and set(lacking) & set(ACTION_UNITS):
-            message = f"no column {', '.join(n for n in lacking if n in ACTION_UNITS)}; task au needs all twelve"
+        action_units = [name for name in ACTION_UNITS if name not in self.table.columns]
+        if 0 < len(action_units) < len(ACTION_UNITS):
+            message = f"no column {', '.join(action_units)}; task au needs all twelve"
             yield Problem(WARNING, "columns", message, self.csv, 1)
-        if len(set(lacking) & set(AFFECTS)) == 1:
-            message = f"no column {next(n for n in lacking if n in AFFECTS)}; task va needs valence and arousal"
+        affects = [name for name in AFFECTS if name not in self.table.columns]
+        if len(affects) == 1:
+            message = f"no column {affects[0]}; task va needs valence and arousal"
             yield Problem(WARNING, "columns", message, self.csv, 1)
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        given = "from column split" if "split" in self.table.columns else f"by subject, from seed {self.seed}"
-        return (("table", f"{self.csv.name}, {len(self.table):,} rows"), ("splits", given))
+        """Return the number of rows and the origin of the splits."""
+        origin = "from column split" if "split" in self.table.columns else f"by subject, with seed {self.seed}"
+        return (("table", f"{self.csv.name}, {len(self.table):,} rows"), ("splits", origin))
 
     def _parse_or_make_splits(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
         if "split" in self.table.columns:
@@ -186,21 +230,21 @@ class ImageTable(VideoLayout):
         names, index = np.unique(self.subjects, return_inverse=True)
         if len(names) < 2:
             return np.full(len(self.table), "train"), ()
-        held = stratified_group_split(names.tolist(), names.tolist(), VALIDATION_SHARE, self.seed)
-        return np.where(held[index], "validation", "train"), ()
+        held_out = stratified_group_split(names.tolist(), names.tolist(), VALIDATION_SHARE, self.seed)
+        return np.where(held_out[index], "validation", "train"), ()
 
     def _labeled_rows(self, task: str, split: str) -> np.ndarray:
         names = [name for output in get_task(task).outputs for name in TARGET_COLUMNS[output.name]]
         return np.flatnonzero((self.split == split) & self.table.nonempty_rows(*names))
 
     def _parse_targets(self, output: str, rows: np.ndarray, problems: list[Problem] | None) -> np.ndarray | None:
-        """The rows' targets of one output; None where the table has not all its columns."""
+        """Return the labels of one output, or None if the table lacks one of its columns."""
         if not all(name in self.table.columns for name in TARGET_COLUMNS[output]):
             return None
         values, faults = tables.parse_targets(self.table, output, rows)
         if faults and problems is None:
             raise faults[0].to_exception()
-        if faults:
+        if problems is not None:
             problems.extend(faults)
         return values
 
@@ -208,9 +252,9 @@ class ImageTable(VideoLayout):
         faults = (*self.table.faults, *self.split_faults)
         if faults and problems is None:
             raise faults[0].to_exception()
-        known = {*SPLITS, *np.unique(self.split).tolist()} - {""}
-        if split not in known:
-            raise unknown_name_error(f"split of {self.csv}", split, known)
+        splits = {*SPLITS, *np.unique(self.split).tolist()} - {""}
+        if split not in splits:
+            raise unknown_name_error(f"split of {self.csv}", split, splits)
 
     def _find_missing_images(self) -> Iterator[Problem]:
         for row in np.flatnonzero(~self.image_exists):
@@ -221,16 +265,16 @@ class ImageTable(VideoLayout):
         images = self.table.columns["image"]
         _, first, inverse = np.unique(images, return_index=True, return_inverse=True)
         for row in np.flatnonzero(first[inverse] != np.arange(len(images))):
-            message = f"{images[row]} was listed before, on line {self.table.lines[first[inverse][row]]}"
+            message = f"{images[row]} is already on line {self.table.lines[first[inverse][row]]}"
             yield Problem(WARNING, "duplicate row", message, self.csv, int(self.table.lines[row]))
 
     def _find_leaks(self) -> Iterator[Problem]:
         names, first, inverse = np.unique(self.subjects, return_index=True, return_inverse=True)
-        said = set()
+        reported = set()
         for row in np.flatnonzero((self.split != self.split[first[inverse]]) & (self.split != "")):
             start, key = first[inverse[row]], (inverse[row], self.split[row])
-            if key not in said and self.split[start]:
-                said.add(key)
+            if key not in reported and self.split[start]:
+                reported.add(key)
                 message = (
                     f"subject '{names[inverse[row]]}' is in {self.split[row]} here and in {self.split[start]} "
                     f"on line {self.table.lines[start]}; keep each subject in one split"

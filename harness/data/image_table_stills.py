@@ -1,4 +1,4 @@
-"""An image table as a source of stills."""
+"""Image table as still images for training backbones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ SPLITS = ("train", "validation", "test")
 
 
 class TableStills(ImageLayout):
-    """The rows of each split, in the table's order; see `ImageTable` for its columns and its splits."""
+    """Still images of an image table, in the order of its rows; see `ImageTable` for columns and splits.
+
+    Parameters
+    ----------
+    table : ImageTable
+    """
 
     layout = ImageTable.layout
 
@@ -28,24 +33,31 @@ class TableStills(ImageLayout):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
+        """Return whether `root` is an image table."""
         return ImageTable.detect(root)
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
+        """Open `root`; `seed` is used if the table has no column `split`."""
         return cls(ImageTable(root, seed))
 
     def splits(self) -> tuple[str, ...]:
+        """Return the splits that have rows."""
         return tuple(split for split in SPLITS if (self.table.split == split).any())
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
+        """Return the rows of a split whose image exists."""
         return self.table.stills(self.validate_split(split), problems)
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        absent = int(np.sum((self.table.split == self.validate_split(split)) & ~self.table.image_exists))
-        return {"no image file": absent} if absent else {}
+        """Return how many images are excluded, by reason."""
+        missing = int(np.sum((self.table.split == self.validate_split(split)) & ~self.table.image_exists))
+        return {"no image file": missing} if missing else {}
 
     def find_problems(self) -> Iterator[Problem]:
+        """Yield problems of the table; see `ImageTable.find_problems`."""
         return self.table.find_problems({})
 
     def summary(self) -> tuple[tuple[str, str], ...]:
+        """Return the number of rows and the origin of the splits."""
         return self.table.summary()

@@ -1,9 +1,10 @@
-"""Counts of a split's labels: how many rows, how many valid, how many with a crop, and how they are spread."""
+"""Counts of the labels of a split: rows, valid rows, rows with a crop, and the distribution of the labels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,24 @@ from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS, Output, ge
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """One output block (`expr`, `va`, `au`) of one task and split.
+    """Counts of one output (`expr`, `va`, `au`) of one task and split.
 
-    units: videos or subjects; rows: annotated rows; valid: those whose label counts; cropped: valid rows with a crop.
-    spread: over valid rows, by class or action unit its count, by valence or arousal (min, max, mean, deviation).
+    Attributes
+    ----------
+    task : str
+    split : str
+    output : str
+    units : int
+        Number of videos or subjects.
+    rows : int
+        Number of annotated rows.
+    valid : int
+        Number of rows with a valid label.
+    cropped : int
+        Number of valid rows with a crop.
+    spread : mapping of str to int or tuple of float
+        Distribution over the valid rows: the count of each class or action unit; for valence and arousal minimum,
+        maximum, mean and standard deviation.
     """
 
     task: str
@@ -26,16 +41,29 @@ class LabelCounts:
     rows: int
     valid: int
     cropped: int
-    spread: Mapping[str, int | tuple[float, float, float, float]]
+    spread: Mapping[str, Any]
 
     @property
     def coverage(self) -> float:
-        """Share of valid rows that have a crop; 0 where there are none."""
+        """Share of the valid rows that have a crop; 0 without valid rows."""
         return self.cropped / self.valid if self.valid else 0.0
 
 
 def count_labels(task: str, split: str, labels: Labels, crops: Mapping[str, np.ndarray]) -> Iterator[LabelCounts]:
-    """Counts of each output block; crops: for each sequence, the ascending frame numbers that have a crop."""
+    """Count the labels of each output of a task.
+
+    Parameters
+    ----------
+    task : str
+    split : str
+    labels : Labels
+    crops : mapping of str to int array
+        Ascending frame numbers with a crop, by sequence name.
+
+    Yields
+    ------
+    LabelCounts
+    """
     cropped = crop_mask(labels, crops)
     for output in get_task(task).outputs:
         target = labels.targets[output.name]
@@ -54,13 +82,13 @@ def count_labels(task: str, split: str, labels: Labels, crops: Mapping[str, np.n
 
 
 def crop_mask(labels: Labels, crops: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Bool [N]: rows whose frame has a crop."""
-    held = [np.int64(i) << 32 | crops[name].astype(np.int64) for i, name in enumerate(labels.sequences)]
+    """Return a bool mask (N,) of the rows whose frame has a crop."""
+    keys = [np.int64(i) << 32 | crops[name].astype(np.int64) for i, name in enumerate(labels.sequences)]
     row = labels.sequence.astype(np.int64) << 32 | labels.frame
-    return np.isin(row, np.concatenate(held)) if held else np.zeros(len(labels), bool)
+    return np.isin(row, np.concatenate(keys)) if keys else np.zeros(len(labels), bool)
 
 
-def _label_distribution(output: Output, target: np.ndarray) -> dict:
+def _label_distribution(output: Output, target: np.ndarray) -> dict[str, Any]:
     if output.name == "expr":
         return dict(zip(EXPRESSIONS, np.bincount(target, minlength=len(EXPRESSIONS)).tolist()))
     if output.name == "au":

@@ -1,4 +1,4 @@
-"""What is recognised in a folder and opened by its layout: data sets of heads, and stills of backbones."""
+"""Base classes of the supported folder layouts: video data sets for heads, still images for backbones."""
 
 from __future__ import annotations
 
@@ -16,32 +16,37 @@ from harness.utils.errors import unknown_name_error
 
 
 class DatasetLayout(ABC):
-    """Something that lies in a folder in a known layout."""
+    """Base class of all layouts.
+
+    Attributes
+    ----------
+    layout : str
+        One line for messages: the name of the layout and the expected contents of the folder.
+    """
 
     layout: ClassVar[str]
-    """One line for messages: the layout's name and what lies in its folder."""
 
     @classmethod
     @abstractmethod
     def detect(cls, root: Path) -> bool:
-        """Whether `root` has this layout (cheap; reads no label)."""
+        """Return whether `root` has this layout, without reading labels."""
 
     @classmethod
     @abstractmethod
     def open(cls, root: Path, seed: int) -> Self:
-        """Open `root`; the seed makes splits where the folder has none."""
+        """Open `root`; `seed` is used to draw the splits of folders that define none."""
 
 
 AnyLayout = TypeVar("AnyLayout", bound=DatasetLayout)
 
 
 def detect_layout(root: Path, layouts: Sequence[type[AnyLayout]]) -> type[AnyLayout] | None:
-    """The first of the layouts that `root` has, if any."""
+    """Return the first of `layouts` that `root` has, or None."""
     return next((layout for layout in layouts if layout.detect(root)), None)
 
 
 def describe_layouts(layouts: Sequence[type[DatasetLayout]]) -> str:
-    """What could have been there, for messages."""
+    """List the supported layouts for an error message."""
     return "; ".join(layout.layout for layout in layouts)
 
 
@@ -49,65 +54,98 @@ SPLITS = ("train", "validation")
 
 
 class VideoLayout(Dataset, DatasetLayout):
-    """A data set in a known layout; `harness.data.registry` holds the list of them."""
+    """A data set that heads can be trained on. Layouts are registered in `harness.data.registry`.
+
+    Attributes
+    ----------
+    noun : str
+        What a unit is called in messages: `video` or `subject`.
+    """
 
     noun: ClassVar[str]
-    """What a unit is called: `video`, `subject`."""
 
     @abstractmethod
     def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:
-        """As `Dataset.labels`; with `problems`, faulty files or cells are listed there and left out."""
+        """Return the annotated rows of a split.
+
+        Parameters
+        ----------
+        task : str
+        split : str
+        problems : list of Problem, optional
+            If given, malformed files or cells are appended to it and skipped, instead of raising InputError.
+        """
 
     @abstractmethod
     def test_sequence_names(self, task: str) -> tuple[str, ...]:
-        """Sequences of the test split of a task; none where there is no sound test list."""
+        """Return the sequences of the test split of a task; empty without a valid test list."""
 
     @abstractmethod
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-        """Faults other than malformed labels; crops: for each sequence, the frame numbers that have a crop."""
+        """Yield problems other than malformed labels.
+
+        Parameters
+        ----------
+        crops : mapping of str to int array
+            Frame numbers with a readable crop, by sequence name.
+        """
 
     @abstractmethod
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Lines of a summary: what was found where, as (word, text)."""
+        """Return lines of the summary as (label, text): which parts were found and where."""
 
 
 class ImageLayout(DatasetLayout):
-    """A folder of stills in a known layout; `harness.data.registry` holds the list of them."""
+    """A folder of still images that backbones can be trained on. Layouts are registered in `harness.data.registry`.
+
+    Attributes
+    ----------
+    name : str
+    root : Path
+    """
 
     name: str
     root: Path
 
     @abstractmethod
     def splits(self) -> tuple[str, ...]:
-        """Of `train`, `validation`, `test`: those it has. Subjects of `test` are in no other split."""
+        """Return the available splits of `train`, `validation` and `test`; `test` shares no subject with the others."""
 
     @abstractmethod
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
-        """The stills of a split whose image file exists.
+        """Return the still images of a split whose image file exists.
 
-        Raises InputError with file and line at the first malformed label or box, and where no image exists at all;
-        with `problems`, the malformed are listed there and left out.
+        Parameters
+        ----------
+        split : str
+        problems : list of Problem, optional
+            If given, malformed labels and boxes are appended to it and their rows skipped, instead of raising.
+
+        Raises
+        ------
+        InputError
+            For the first malformed label or box (the message names file and line), and if no image exists.
         """
 
     @abstractmethod
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        """Why images are not among the stills of a split, with how many: {"no image file": 12}. Empty for none."""
+        """Return how many images of a split are excluded, by reason, such as {"no image file": 12}."""
 
     @abstractmethod
     def find_problems(self) -> Iterator[Problem]:
-        """Faults other than malformed labels and boxes."""
+        """Yield problems other than malformed labels and boxes."""
 
     @abstractmethod
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Lines of a summary: what was found where, as (word, text)."""
+        """Return lines of the summary as (label, text): which parts were found and where."""
 
     def validate_split(self, split: str) -> str:
-        """The split's name; InputError when there is none of that name."""
+        """Return `split`; raise InputError if there is no split of that name."""
         if split not in self.splits():
             raise unknown_name_error(f"split of {self.root}", split, self.splits())
         return split
 
 
 def folder_name(root: Path) -> str:
-    """The name of a data set after its folder, whatever path it was reached by."""
+    """Return the name of the resolved folder, used as the name of the data set."""
     return root.resolve().name

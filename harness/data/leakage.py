@@ -1,4 +1,4 @@
-"""Ways in which an answer can reach the features of a run, looked for before its jobs start."""
+"""Leakage checks that run before the jobs of a recipe and warn about anything that could inflate its scores."""
 
 from __future__ import annotations
 
@@ -27,9 +27,20 @@ logger = logging.getLogger(__name__)
 
 
 def stills_digest(root: Path, cache: Path) -> str | None:
-    """The `data_digest` of a card whose backbone learned expressions in `root`; None where there are no such stills.
+    """Return the `data_digest` of backbones trained on the still images in `root`.
 
-    cache: file that remembers the digests of images.
+    Runs in a subprocess, because the digest covers the labels of the reported split.
+
+    Parameters
+    ----------
+    root : Path
+    cache : Path
+        File that caches the digests of images.
+
+    Returns
+    -------
+    str or None
+        None if `root` has no still images that can be read.
     """
     return run_module_in_subprocess("harness.data.leakage", root, cache).stdout.strip() or None
 
@@ -45,9 +56,9 @@ def _compute_stills_digest(root: Path, cache: Path) -> str:
 
 if __name__ == "__main__":
     try:
-        print(_compute_stills_digest(Path(sys.argv[1]), Path(sys.argv[2])))
+        print(_compute_stills_digest(Path(sys.argv[1]), Path(sys.argv[2])))  # noqa: T201 - parsed by stills_digest
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(error, file=sys.stderr)  # noqa: T201 - this is a program
 
 
 TARGET_COLUMN_NAMES = {
@@ -55,21 +66,26 @@ TARGET_COLUMN_NAMES = {
     "va": frozenset(name.lower() for name in AFFECTS),
     "au": frozenset(name.lower() for name in ACTION_UNITS),
 }
-"""What score columns are called that predict an output; `Other` is what any classifier may call its rest."""
+"""Lower-case names of score columns that predict an output; `Other` is left out because any classifier may use it."""
 
 COMPARED_SPLITS = (REPORTED, "test")
 COLUMNS = ("split", "image", "training_image", "tasks")
 MAX_EXAMPLES = 3
 HASH_VERSION, COMPARISON_VERSION = 1, 2
-"""Versions of the hashes and of what is done with them; raised when either changes."""
+"""Versions of the crop hashes and of their comparison; increase them when the results change."""
 
 
 def scores_leak_targets(task: str, features: str, score_labels: Sequence[str]) -> bool:
-    """Whether the features hold a backbone's own predictions of what the task asks for.
+    """Return whether features include a backbone's predictions of the targets of the task.
 
-    features: of a job (`scores`, `embeddings+scores`, ...); score_labels: names of the backbone's score columns,
-    () where they mean nothing (random weights, identities). Any expression counts for `expr`, valence or arousal for
-    `va`, an action unit for `au`, and any of these for `mtl`.
+    Parameters
+    ----------
+    task : str
+    features : str
+        Features of a job, such as `scores` or `embeddings+scores`.
+    score_labels : sequence of str
+        Names of the backbone's score columns; empty if they have no meaning (random weights, identities). Any
+        expression counts for `expr`, valence or arousal for `va`, any action unit for `au`, and any of these for `mtl`.
     """
     if "scores" not in features.split("+"):
         return False
@@ -78,41 +94,65 @@ def scores_leak_targets(task: str, features: str, score_labels: Sequence[str]) -
 
 
 def warn_scores_leak_targets(features: Iterable[tuple[str, str, str, Sequence[str]]]) -> None:
-    """One line for the jobs (task, features, backbone, its score labels) whose features predict their own task."""
-    found: dict[str, list[str]] = {}
+    """Log one warning for all jobs whose features include predictions of their targets.
+
+    Parameters
+    ----------
+    features : iterable of (str, str, str, sequence of str)
+        Task, features, backbone and score labels of each job; see `scores_leak_targets`.
+    """
+    backbones: dict[str, list[str]] = {}
     for task, columns, backbone, labels in features:
         if scores_leak_targets(task, columns, labels):
-            found.setdefault(task, []).append(backbone)
-    if found:
-        named = "; ".join(f"{task}: {', '.join(dict.fromkeys(names))}" for task, names in found.items())
+            backbones.setdefault(task, []).append(backbone)
+    if backbones:
+        listing = "; ".join(f"{task}: {', '.join(dict.fromkeys(names))}" for task, names in backbones.items())
         logger.warning(
-            f"features hold scores that already predict what the task asks for ({named}); "
-            "their rows are flagged own_scores"
+            f"features include the backbone's own predictions of the targets ({listing}); "
+            "these runs are flagged own_scores"
         )
 
 
 def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]], root: Path, cache: Path) -> None:
-    """One line for the backbones whose training chose its epoch by the very stills that are reported.
+    """Log one warning for the backbones whose epoch was selected on the still images that are reported.
 
-    cards: of trained and imported backbones, by name; only a card that says what chose the epoch, and on which data,
-    tells. cache: file that remembers the digests of images.
+    Parameters
+    ----------
+    cards : mapping of str to mapping
+        Cards of trained and imported backbones, by name. Cards without the fields `selection` and `data_digest` are
+        ignored.
+    root : Path
+        Folder of the data set.
+    cache : Path
+        File that caches the digests of images.
     """
-    tuned = {name: card for name, card in cards.items() if card.get("selection") == REPORTED}
-    known = stills_digest(root, cache) if tuned else None
-    named = [name for name, card in tuned.items() if known and card.get("data_digest") == known]
-    if named:
+    selected = {name: card for name, card in cards.items() if card.get("selection") == REPORTED}
+    digest = stills_digest(root, cache) if selected else None
+    names = [name for name, card in selected.items() if digest and card.get("data_digest") == digest]
+    if names:
         logger.warning(
-            f"the epoch of {', '.join(named)} was chosen by the {REPORTED} split of {root} itself, so what "
-            "it scores there is optimistic under any protocol; train it with --set expressions.held_out=0.1"
+            f"the epoch of {', '.join(names)} was selected on the {REPORTED} split of {root}, so its "
+            "scores there are optimistic under any protocol; retrain it with --set expressions.held_out=0.1"
         )
 
 
 def warn_near_duplicates(dataset: Dataset, labels: Mapping[str, str], images: str, store: Store) -> list[NearDuplicate]:
-    """Crops of the reported or the test split that show the picture of a training crop; one line for each split.
+    """Find crops of the reported and test splits that duplicate a training crop, and log one warning for each split.
 
-    labels: digests of the annotations, which say what is in which split, by task; images: digest of the data set's
-    crops. Hashes and findings are kept in <store>/artifacts/leaks, the findings as a CSV file of every pair, so that
-    another run only reads them.
+    Hashes and pairs are cached in <store>/artifacts/leaks, the pairs as a CSV file.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    labels : mapping of str to str
+        Digest of the annotations by task.
+    images : str
+        Digest of the crops of the data set.
+    store : Store
+
+    Returns
+    -------
+    list of NearDuplicate
     """
     folder = store.leaks
     names = _test_sequence_names(dataset, labels)
@@ -124,44 +164,45 @@ def warn_near_duplicates(dataset: Dataset, labels: Mapping[str, str], images: st
         _write_pairs(path, find_near_duplicates(dataset, labels, hashes, TRAINING, COMPARED_SPLITS))
     pairs = _read_pairs(path)
     for split in COMPARED_SPLITS:
-        found = [pair for pair in pairs if pair.split == split]
-        if found:
-            logger.warning(_format_warning(dataset, found, path))
+        split_pairs = [pair for pair in pairs if pair.split == split]
+        if split_pairs:
+            logger.warning(_format_warning(dataset, split_pairs, path))
     return pairs
 
 
-def _format_warning(dataset: Dataset, found: list[NearDuplicate], path: Path) -> str:
-    tasks = ", ".join(dict.fromkeys(task for pair in found for task in pair.tasks))
-    shown = ", ".join(f"{pair.image} = {pair.training_image}" for pair in found[:MAX_EXAMPLES])
-    rest = f" and {len(found) - MAX_EXAMPLES:,} more" if len(found) > MAX_EXAMPLES else ""
-    crops = "1 crop shows" if len(found) == 1 else f"{len(found):,} crops show"
+def _format_warning(dataset: Dataset, pairs: list[NearDuplicate], path: Path) -> str:
+    tasks = ", ".join(dict.fromkeys(task for pair in pairs for task in pair.tasks))
+    examples = ", ".join(f"{pair.image} = {pair.training_image}" for pair in pairs[:MAX_EXAMPLES])
+    rest = f" and {len(pairs) - MAX_EXAMPLES:,} more" if len(pairs) > MAX_EXAMPLES else ""
+    crops = "1 crop in" if len(pairs) == 1 else f"{len(pairs):,} crops in"
+    duplicate = "duplicates a crop in" if len(pairs) == 1 else "duplicate crops in"
     return (
-        f"{dataset.root}: {crops} in {found[0].split} the very picture of a crop in {TRAINING} "
-        f"(task {tasks}), so part of what is scored was trained on: {shown}{rest}; all pairs: {path}"
+        f"{dataset.root}: {crops} {pairs[0].split} {duplicate} {TRAINING} (task {tasks}), so part of "
+        f"the scored data was trained on: {examples}{rest}; all pairs: {path}"
     )
 
 
 def _test_sequence_names(dataset: Dataset, tasks: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The sequences of the test split of each task that has one."""
-    found = {}
+    """Return the sequences of the test split of each task that has one."""
+    names = {}
     for task in tasks:
         with suppress(InputError):
-            found[task] = dataset.sequence_names(task, "test")
-    return found
+            names[task] = dataset.sequence_names(task, "test")
+    return names
 
 
 def _load_or_compute_hashes(dataset: Dataset, path: Path) -> CropHashes:
-    """The hashes of every crop, kept at `path`."""
+    """Return the hashes of all crops, cached at `path`."""
     import numpy as np
 
     from harness.data.near_duplicates import CropHashes, hash_crops
     from harness.utils.progress import Progress
 
-    with suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as kept:
-        return CropHashes(tuple(kept["names"].tolist()), kept["ends"], kept["hashes"], kept["shows"])
-    with Progress("looking for identical crops", unit="sequence") as progress:
+    with suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as cached:
+        return CropHashes(tuple(cached["names"].tolist()), cached["ends"], cached["hashes"], cached["shows"])
+    with Progress("hashing crops", unit="sequence") as progress:
         hashes = hash_crops(dataset, progress)
-    with atomic_write(path) as aside, open(aside, "wb") as file:
+    with atomic_write(path) as tmp_path, tmp_path.open("wb") as file:
         np.savez(
             file,
             names=np.array(hashes.names, dtype=np.str_),
@@ -183,7 +224,7 @@ def _write_pairs(path: Path, pairs: list[NearDuplicate]) -> None:
 def _read_pairs(path: Path) -> list[NearDuplicate]:
     from harness.data.near_duplicates import NearDuplicate
 
-    with open(path, encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return [
             NearDuplicate(row["split"], row["image"], row["training_image"], tuple(row["tasks"].split("+")))
             for row in csv.DictReader(file)

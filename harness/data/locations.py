@@ -1,6 +1,6 @@
-"""Where the data sets of a store lay when they were last opened: folders by digest, in one JSON file.
+"""Folders of the data sets that a store has used, by digest, in one JSON file.
 
-Those in the store itself, which it has drawn, are named from its root: it may be moved.
+Folders inside the store (rendered data sets) are stored relative to its root, so that the store can be moved.
 """
 
 from __future__ import annotations
@@ -12,13 +12,22 @@ from harness.utils.store import Store
 
 
 def set_location(store: Store, images: str, root: Path) -> None:
-    """images: digest of the data set's crops."""
-    cache, place, home = JsonCache(store.dataset_locations), root.absolute(), store.root.absolute()
-    cache.set(images, str(place.relative_to(home) if place.is_relative_to(home) else place))
+    """Record the folder of a data set.
+
+    Parameters
+    ----------
+    store : Store
+    images : str
+        Digest of the crops of the data set.
+    root : Path
+        Folder of the data set.
+    """
+    cache, folder, store_root = JsonCache(store.dataset_locations), root.absolute(), store.root.absolute()
+    cache.set(images, str(folder.relative_to(store_root) if folder.is_relative_to(store_root) else folder))
     cache.save()
 
 
 def get_location(store: Store, images: str) -> Path | None:
-    """The folder; whether the data set still lies there, and is still the same, is for the caller to see."""
+    """Return the recorded folder, or None; the caller must check that the data set is still there and unchanged."""
     location = JsonCache(store.dataset_locations).get(images)
     return store.root.absolute() / location if isinstance(location, str) else None

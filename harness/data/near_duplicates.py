@@ -1,8 +1,9 @@
-"""Crops of one split that show the very picture of a crop of another: what is scored would have been trained on.
+"""Search for crops of one split that duplicate a crop of another.
 
-Every crop gets a difference hash of 64 bits (Krawetz 2013): of a thumbnail of 9 x 8 grey pixels, whether each is darker
-than its right neighbour. Copies share it, those that were compressed or scaled again but for a bit or two. So do some
-crops that merely resemble each other, so crops whose hashes differ in at most two bits are compared pixel by pixel.
+Every crop is hashed to 64 bits by its difference hash (Krawetz 2013): whether each pixel of a gray thumbnail of 9 x 8
+pixels is darker than its right neighbor. Copies have the same hash; copies that were recompressed or rescaled differ in
+one or two bits. Some crops that are merely similar do so too, so crops whose hashes differ in at most two bits are
+compared pixel by pixel.
 """
 
 from __future__ import annotations
@@ -24,21 +25,32 @@ from harness.utils.errors import InputError
 THUMBNAIL_SIZE = (9, 8)
 HASH_BITS = 64
 MIN_DECODED_SIZE = (54, 48)
-"""A JPEG is decoded at least so large, so that a copy of another size gives the same thumbnail."""
+"""Minimum size at which a JPEG is decoded, so that copies of other sizes have the same thumbnail."""
 
 COMPARISON_SIZE = 16
-"""Side of the pictures by which the nearest of several candidates is found."""
+"""Side in pixels of the images by which the most similar of several candidates is selected."""
 
 MIN_CONTRAST = 4.0
-"""Standard deviation of a thumbnail, of 255, below which a crop shows nothing that could be recognised."""
+"""Minimum standard deviation of a thumbnail, in gray levels of 255; crops below it, such as black ones, are skipped."""
 
 MAX_DIFFERENCE = 4.0
-"""Mean absolute difference of grey pixels, of 255, up to which two crops are one picture."""
+"""Maximum mean absolute difference of two duplicates, in gray levels of 255."""
 
 
 @dataclass(frozen=True, eq=False)
 class CropHashes:
-    """Of every crop, sequences one after another by name: its hash uint64 [N], and whether it shows anything [N]."""
+    """Hashes of all N crops of a data set, sequence by sequence.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of the sequences, sorted.
+    ends : int64 array
+        Index after the last crop of each sequence.
+    hashes : uint64 array of shape (N,)
+    shows : bool array of shape (N,)
+        Whether the crop could be decoded and has enough contrast.
+    """
 
     names: tuple[str, ...]
     ends: np.ndarray
@@ -48,9 +60,16 @@ class CropHashes:
 
 @dataclass(frozen=True, order=True)
 class NearDuplicate:
-    """A crop of a split that is also in the training split, and the tasks of which that is so.
+    """A crop that duplicates a crop of the training split.
 
-    image, training_image: files, relative to the data set's folder.
+    Attributes
+    ----------
+    split : str
+        Split of the crop.
+    image, training_image : str
+        Image files, relative to the folder of the data set.
+    tasks : tuple of str
+        Tasks in which the two crops are in these splits.
     """
 
     split: str
@@ -60,133 +79,157 @@ class NearDuplicate:
 
 
 def hash_crops(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> CropHashes:
-    """The hashes of every crop, on all cores; a crop that cannot be decoded shows nothing.
+    """Hash all crops of a data set, on all cores.
 
-    progress: called with sequences done and in all. 0.15 ms a crop of 112 x 112 pixels on one core.
+    Takes 0.15 ms for a crop of 112 x 112 pixels on one core.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    progress : callable, optional
+        Called with the number of sequences done and the total.
+
+    Returns
+    -------
+    CropHashes
     """
     names = tuple(sorted(dataset.sequences))
-    found = []
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for name in names:
-            found.append(
-                _difference_hashes(list(pool.map(_read_thumbnail, dataset.sequences[name].images, chunksize=64)))
-            )
+            thumbnails = list(pool.map(_read_thumbnail, dataset.sequences[name].images, chunksize=64))
+            parts.append(_difference_hashes(thumbnails))
             if progress is not None:
-                progress(len(found), len(names))
+                progress(len(parts), len(names))
     hashes, shows = (
-        (np.concatenate(parts) for parts in zip(*found)) if found else (np.zeros(0, np.uint64), np.zeros(0, bool))
+        (np.concatenate(arrays) for arrays in zip(*parts)) if parts else (np.zeros(0, np.uint64), np.zeros(0, bool))
     )
-    return CropHashes(names, np.cumsum([len(part) for part, _ in found]), hashes, shows)
+    return CropHashes(names, np.cumsum([len(part) for part, _ in parts]), hashes, shows)
 
 
 def find_near_duplicates(
     dataset: Dataset, tasks: Iterable[str], hashes: CropHashes, training: str, others: Iterable[str]
 ) -> list[NearDuplicate]:
-    """Crops of the splits `others` that are also in the split `training` of the same task, each with the likest there.
+    """Find crops that duplicate a crop of the training split of the same task, without reading labels.
 
-    No label is read. Splits that a task does not have are passed over.
+    Parameters
+    ----------
+    dataset : Dataset
+    tasks : iterable of str
+    hashes : CropHashes
+    training : str
+        Name of the training split.
+    others : iterable of str
+        Names of the splits to search; those that a task lacks are skipped.
+
+    Returns
+    -------
+    list of NearDuplicate
+        Each crop with the most similar training crop, sorted.
     """
     crops = _CropMatcher(dataset, hashes)
-    found: dict[tuple, list[str]] = {}
+    tasks_by_pair: dict[tuple[str, str, str], list[str]] = {}
     for task in tasks:
-        trained = crops.crop_indices(task, training)
+        training_crops = crops.crop_indices(task, training)
         for split in others:
-            for ours, theirs in crops.matching_pairs(crops.crop_indices(task, split), trained):
-                found.setdefault((split, crops.relative_path(ours), crops.relative_path(theirs)), []).append(task)
-    return sorted(NearDuplicate(*key, tasks=tuple(named)) for key, named in found.items())
+            for crop, match in crops.matching_pairs(crops.crop_indices(task, split), training_crops):
+                pair = (split, crops.relative_path(crop), crops.relative_path(match))
+                tasks_by_pair.setdefault(pair, []).append(task)
+    return sorted(NearDuplicate(*pair, tuple(names)) for pair, names in tasks_by_pair.items())
 
 
 class _CropMatcher:
-    """Crops of a data set by their places in its hashes; pictures that were compared are remembered."""
+    """Matcher of the crops of a data set, by their indices in the hashes; caches compared images."""
 
     def __init__(self, dataset: Dataset, hashes: CropHashes) -> None:
         self.dataset, self.hashes = dataset, hashes
         self.frames: dict[str, np.ndarray] = {}
         self.sequences: dict[str, Sequence] = {}
         self.begin = dict(zip(hashes.names, np.concatenate([[0], hashes.ends[:-1]]).tolist()))
-        self.pictures: dict[int, np.ndarray] = {}
+        self.images: dict[int, np.ndarray] = {}
         self.verdicts: dict[tuple[int, int], bool] = {}
 
     def crop_indices(self, task: str, split: str) -> np.ndarray:
-        """int64 [n]: places of a split's crops that show something."""
+        """Return the indices of a split's crops that can be compared, int64 (n,)."""
         frames: dict[str, np.ndarray] = {}
-        with suppress(InputError):  # no such split; a malformed one is told of by whoever needs it
+        with suppress(InputError):  # no such split; a malformed one is reported elsewhere
             frames = self.dataset.frames(task, split)
-        places = [
-            self.begin[name] + np.searchsorted(self._sequence_frames(name), held) for name, held in frames.items()
+        parts = [
+            self.begin[name] + np.searchsorted(self._sequence_frames(name), numbers) for name, numbers in frames.items()
         ]
-        found = np.concatenate([np.zeros(0, np.int64), *places]).astype(np.int64)
-        return found[self.hashes.shows[found]]
+        indices = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+        return indices[self.hashes.shows[indices]]
 
-    def matching_pairs(self, ours: np.ndarray, trained: np.ndarray) -> Iterator[tuple[int, int]]:
-        """(crop, training crop) of one picture."""
-        own, theirs = (_HashIndex(places, self.hashes.hashes[places]) for places in (ours, trained))
-        pairs = hamming_neighbors(own.values, theirs.values)
+    def matching_pairs(self, crops: np.ndarray, training_crops: np.ndarray) -> Iterator[tuple[int, int]]:
+        """Yield pairs of a crop and the training crop that it duplicates."""
+        queries, references = (_HashIndex(rows, self.hashes.hashes[rows]) for rows in (crops, training_crops))
+        pairs = hamming_neighbors(queries.values, references.values)
         firsts, begin = np.unique(pairs[:, 0], return_index=True)
         for first, near in zip(firsts.tolist(), np.split(pairs[:, 1], begin[1:])):
-            candidates = np.concatenate([theirs.crops_with_hash(value) for value in near.tolist()])
-            for crop in own.crops_with_hash(first).tolist():
-                likest = self._most_similar(crop, candidates)
-                if crop != likest and self._is_same_image(crop, likest):
-                    yield crop, likest
+            candidates = np.concatenate([references.crops_with_hash(value) for value in near.tolist()])
+            for crop in queries.crops_with_hash(first).tolist():
+                nearest = self._most_similar(crop, candidates)
+                if crop != nearest and self._is_same_image(crop, nearest):
+                    yield crop, nearest
 
-    def relative_path(self, place: int) -> str:
+    def relative_path(self, crop: int) -> str:
+        """Return the image file of a crop, relative to the folder of the data set."""
         root = self.dataset.root
-        return os.path.relpath(self._image_path(place), root if root.is_dir() else root.parent)
+        return os.path.relpath(self._image_path(crop), root if root.is_dir() else root.parent)
 
     def _most_similar(self, crop: int, candidates: np.ndarray) -> int:
         if len(candidates) == 1:
             return int(candidates[0])
-        pictures = np.stack([self._comparison_image(place) for place in candidates.tolist()]).astype(np.float32)
-        return int(candidates[np.square(pictures - self._comparison_image(crop)).sum(axis=1).argmin()])
+        images = np.stack([self._comparison_image(index) for index in candidates.tolist()]).astype(np.float32)
+        return int(candidates[np.square(images - self._comparison_image(crop)).sum(axis=1).argmin()])
 
-    def _comparison_image(self, place: int) -> np.ndarray:
-        if place not in self.pictures:
-            picture = _open_grayscale(self._image_path(place)).resize((COMPARISON_SIZE, COMPARISON_SIZE))
-            self.pictures[place] = np.asarray(picture, np.uint8).reshape(-1)
-        return self.pictures[place]
+    def _comparison_image(self, crop: int) -> np.ndarray:
+        if crop not in self.images:
+            image = _open_grayscale(self._image_path(crop)).resize((COMPARISON_SIZE, COMPARISON_SIZE))
+            self.images[crop] = np.asarray(image, np.uint8).reshape(-1)
+        return self.images[crop]
 
-    def _is_same_image(self, one: int, other: int) -> bool:
-        if (one, other) not in self.verdicts:
-            first, second = _open_grayscale(self._image_path(one)), _open_grayscale(self._image_path(other))
+    def _is_same_image(self, crop: int, candidate: int) -> bool:
+        if (crop, candidate) not in self.verdicts:
+            first, second = _open_grayscale(self._image_path(crop)), _open_grayscale(self._image_path(candidate))
             size = min(first.size, second.size)
-            first, second = (picture if picture.size == size else picture.resize(size) for picture in (first, second))
+            first, second = (image if image.size == size else image.resize(size) for image in (first, second))
             difference = np.abs(np.asarray(first, np.int16) - np.asarray(second, np.int16)).mean()
-            self.verdicts[one, other] = bool(difference <= MAX_DIFFERENCE)
-        return self.verdicts[one, other]
+            self.verdicts[crop, candidate] = bool(difference <= MAX_DIFFERENCE)
+        return self.verdicts[crop, candidate]
 
-    def _image_path(self, place: int) -> Path:
-        name = self._sequence_name(place)
-        return self._get_sequence(name).images[place - self.begin[name]]
+    def _image_path(self, crop: int) -> Path:
+        name = self._sequence_name(crop)
+        return self._get_sequence(name).images[crop - self.begin[name]]
 
-    def _sequence_name(self, place: int) -> str:
-        return self.hashes.names[int(np.searchsorted(self.hashes.ends, place, side="right"))]
+    def _sequence_name(self, crop: int) -> str:
+        return self.hashes.names[int(np.searchsorted(self.hashes.ends, crop, side="right"))]
 
     def _sequence_frames(self, name: str) -> np.ndarray:
-        """A folder of crops is listed once; the paths of all of them would be too many to keep."""
+        """Cache the frame numbers of a sequence, but not its many paths."""
         if name not in self.frames:
             self.frames[name] = self.dataset.sequences[name].frames
         return self.frames[name]
 
     def _get_sequence(self, name: str) -> Sequence:
-        """Of the few whose crops are looked at."""
+        """Cache the few sequences whose crops are compared."""
         if name not in self.sequences:
             self.sequences[name] = self.dataset.sequences[name]
         return self.sequences[name]
 
 
 class _HashIndex:
-    """Places by their hashes; values: the distinct ones, ascending."""
+    """Indices of crops by hash; `values` are the distinct hashes in ascending order."""
 
-    def __init__(self, places: np.ndarray, hashes: np.ndarray) -> None:
+    def __init__(self, crops: np.ndarray, hashes: np.ndarray) -> None:
         order = np.argsort(hashes, kind="stable")
-        self.places = places[order]
+        self.crops = crops[order]
         self.values, self.begin = np.unique(hashes[order], return_index=True)
 
     def crops_with_hash(self, value: int) -> np.ndarray:
-        """The places of values[value]."""
+        """Return the indices of the crops whose hash is values[value]."""
         end = self.begin[value + 1] if value + 1 < len(self.begin) else None
-        return self.places[self.begin[value] : end]
+        return self.crops[self.begin[value] : end]
 
 
 def _open_grayscale(path: Path) -> Image.Image:
@@ -195,19 +238,19 @@ def _open_grayscale(path: Path) -> Image.Image:
 
 
 def _read_thumbnail(path: Path) -> np.ndarray | None:
-    """uint8 [8, 9], decoded no larger than needed; None for what is no sound image."""
+    """Decode a thumbnail, uint8 (8, 9), no larger than needed; None if the image is corrupt."""
     try:
         with Image.open(path) as image:
             image.draft("L", MIN_DECODED_SIZE)
             return np.asarray(image.convert("L").resize(THUMBNAIL_SIZE, Image.Resampling.BOX))
     except MemoryError:
         raise
-    except Exception:  # Pillow's readers raise a dozen kinds; extraction says which crops are corrupt
+    except Exception:  # Pillow raises many types of errors; the feature extraction reports corrupt crops
         return None
 
 
 def _difference_hashes(thumbnails: list[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
-    """uint64 [T] hashes of a sequence, bool [T] whether its crops show anything."""
+    """Return the hashes of a sequence, uint64 (T,), and whether each crop can be compared, bool (T,)."""
     blank = np.zeros(THUMBNAIL_SIZE[::-1], np.uint8)
     stacked = np.array([blank if each is None else each for each in thumbnails], np.int16).reshape(-1, *blank.shape)
     darker = stacked[:, :, :-1] < stacked[:, :, 1:]

@@ -1,30 +1,44 @@
-"""Single numbers kept in one .npy file each, read fast and without ever running what such a file may hold."""
+"""Fast reader of .npy files with a single number that never unpickles objects."""
 
 from __future__ import annotations
 
 import ast
 import os
 from math import prod
+from typing import Any
 
 import numpy as np
 
 MAGIC = b"\x93NUMPY"
 HEADER_OFFSETS = {1: 10, 2: 12, 3: 12}
-"""Where the text of the header starts in each version of the format."""
+"""Offset of the header text by version of the format."""
 MAX_BYTES = 8192
 DTYPE_KINDS = "iufUS"
 
 
 class NpyScalarReader:
-    """A reader; headers, of which thousands of files share a few, are parsed once."""
+    """Reader of .npy files with a single number; caches parsed headers, which most files share."""
 
     def __init__(self) -> None:
         self._headers: dict[bytes, np.dtype] = {}
 
     def read(self, path: str | os.PathLike) -> float:
-        """The number in the file, an integer, a float or the text of one, of any shape that holds one value.
+        """Read the number in a file: an integer, a float or its text, in an array of any shape with one value.
 
-        FileNotFoundError where there is none; ValueError with a phrase for the user where it holds anything else.
+        Parameters
+        ----------
+        path : path-like
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no file.
+        ValueError
+            If the file has other contents; the message is a phrase for the user.
         """
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -36,16 +50,16 @@ class NpyScalarReader:
         if kind is None:
             kind = self._headers[data[:start]] = _parse_header(data[:start])
         if len(data) - start != kind.itemsize:
-            raise ValueError("the .npy file is truncated or holds more than its header says")
+            raise ValueError("the .npy file is truncated or longer than its header says")
         return _to_float(np.frombuffer(data, kind, 1, start))
 
 
 def _data_offset(data: bytes) -> int:
-    """Where the value starts: after the header, whose length stands before it."""
+    """Return the offset of the value, which follows the header."""
     if not data.startswith(MAGIC) or len(data) < 12:
         raise ValueError("not a .npy file" if data else "the file is empty")
     if data[6] not in HEADER_OFFSETS:
-        raise ValueError(f"the .npy file is of version {data[6]}, which is not known")
+        raise ValueError(f"the .npy file is of version {data[6]}, which is not supported")
     text = HEADER_OFFSETS[data[6]]
     start = text + int.from_bytes(data[8:text], "little")
     if start > len(data):
@@ -54,7 +68,7 @@ def _data_offset(data: bytes) -> int:
 
 
 def _parse_header(data: bytes) -> np.dtype:
-    """The kind of value that a header announces."""
+    """Return the dtype of the single value that a header describes."""
     try:
         header = ast.literal_eval(data[HEADER_OFFSETS[data[6]] :].decode("latin-1").strip())
         shape, kind = header["shape"], np.lib.format.descr_to_dtype(header["descr"])
@@ -69,9 +83,9 @@ def _parse_header(data: bytes) -> np.dtype:
 
 
 def _to_float(values: np.ndarray) -> float:
-    text = values.tobytes()
+    text: Any = values.tobytes()
     try:
-        if values.dtype.kind == "U":  # numpy itself fails with a SystemError at what is no character
+        if values.dtype.kind == "U":  # numpy raises SystemError for invalid characters
             text = values.astype(values.dtype.newbyteorder("<")).tobytes().decode("utf-32-le").rstrip("\0")
         elif values.dtype.kind == "S":
             text = values[0].decode("latin-1")

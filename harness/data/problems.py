@@ -1,4 +1,4 @@
-"""What is wrong with a data folder, where, and how badly."""
+"""Problems of a data folder, with file, line and severity, and the report that collects them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,18 @@ ERROR, WARNING = "error", "warning"
 
 @dataclass(frozen=True)
 class Problem:
-    """One fault. `error`: a run on this data must not go on. `warning`: it can, and says what it loses.
+    """One problem of a data folder.
 
-    kind: a short name shared by faults of one sort; line: 1-based, or None where the whole file is meant.
+    Attributes
+    ----------
+    severity : {"error", "warning"}
+        Runs refuse data with an error. With a warning they continue, and the message says what is lost.
+    kind : str
+        Short name shared by problems of one kind.
+    message : str
+    file : Path
+    line : int or None
+        1-based; None if the problem concerns the whole file.
     """
 
     severity: str
@@ -25,34 +34,52 @@ class Problem:
     line: int | None = None
 
     def location(self, root: Path | None = None) -> str:
-        """`file:line`, relative to `root` when the file lies under it."""
-        inside = root is not None and self.file != root and self.file.is_relative_to(root)
-        name = str(self.file.relative_to(root)) if inside else str(self.file)
+        """Return `file:line`, relative to `root` if the file is inside it."""
+        name = str(self.file)
+        if root is not None and self.file != root and self.file.is_relative_to(root):
+            name = str(self.file.relative_to(root))
         return name if self.line is None else f"{name}:{self.line}"
 
     def to_exception(self) -> InputError:
+        """Return an InputError with the location and the message."""
         return InputError(f"{self.location()}: {self.message}")
 
 
 class ProblemReport:
-    """A report's problems by how bad they are."""
+    """Base class of reports, with their problems by severity.
+
+    Attributes
+    ----------
+    root : Path
+    problems : tuple of Problem
+    """
 
     root: Path
     problems: tuple[Problem, ...]
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """Faults that a run must not go on with; the command exits with 2 when there are any."""
+        """Problems that make a run refuse the data; `framelight data check` exits with 2 if there are any."""
         return tuple(problem for problem in self.problems if problem.severity == ERROR)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
+        """Problems that a run can continue with."""
         return tuple(problem for problem in self.problems if problem.severity == WARNING)
 
 
 @dataclass(frozen=True)
 class TestSplit:
-    """The test list of a task: sequences named, and those of them that have a crop."""
+    """Size of the test list of a task.
+
+    Attributes
+    ----------
+    task : str
+    sequences : int
+        Number of listed sequences.
+    cropped : int
+        Number of those that have at least one crop.
+    """
 
     __test__ = False
 
@@ -63,7 +90,31 @@ class TestSplit:
 
 @dataclass(frozen=True)
 class DatasetReport(ProblemReport):
-    """What was found. images: files looked at; crops: those without a fault; problems: errors first."""
+    """Result of `check_dataset` for a data set with labeled sequences.
+
+    Attributes
+    ----------
+    root : Path
+    name : str
+    layout : str
+        Description of the layout.
+    noun : str
+        What a unit is called: `video` or `subject`.
+    temporal : bool
+        Whether consecutive frames are consecutive in time.
+    summary : tuple of (str, str)
+        Label and text of each line of the summary.
+    sequences : int
+        Number of sequences.
+    images : int
+        Number of image files.
+    crops : int
+        Number of image files without a problem.
+    counts : tuple of LabelCounts
+    tests : tuple of TestSplit
+    problems : tuple of Problem
+        Errors first.
+    """
 
     root: Path
     name: str

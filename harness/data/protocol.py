@@ -1,4 +1,4 @@
-"""Where epochs, thresholds, windows and hyperparameters are selected."""
+"""Protocol that says which rows epochs, thresholds, windows and hyperparameters are selected on."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ PROTOCOLS = ("held-out", "published")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How epochs, thresholds, windows and hyperparameters are chosen.
+    """Rows that epochs, thresholds, smoothing windows and hyperparameters are selected on.
 
     Parameters
     ----------
     name : {"held-out", "published"}
-        `held-out` chooses on training videos that the model was not fitted to. `published` chooses on the reported
-        split itself, as the paper did, so that scores are optimistic and marked as such.
-    fraction : float between 0 and 1
-        Share of the training videos that is held out. Which ones follows from `seed`, their names and their labels.
-    folds : int
-        With 2 or more, every training video is held out once (cross-validation) instead of a fraction.
-    seed : int
-    refit : bool
-        Train what was chosen again on all training videos. Always so with folds.
+        `held-out` selects on training videos that the model was not fitted on. `published` selects on the reported
+        split itself, as the paper did; its scores are optimistic and marked as such.
+    fraction : float, default 0.25
+        Share of the training videos that is held out, between 0 and 1, both excluded. The videos are determined by
+        `seed`, their names and their labels.
+    folds : int, default 0
+        If 2 or more, use cross-validation: every training video is held out once. If 0, hold out `fraction`.
+    seed : int, default 0
+        Seed of the assignment of videos.
+    refit : bool, default False
+        Whether to refit the selected configuration on all training videos. Always True with folds.
 
     Raises
     ------
     InputError
-        For an unknown name, and for a fraction or number of folds out of range.
+        If `name` is unknown, or `fraction` or `folds` is out of range.
 
     Examples
     --------
@@ -49,9 +51,11 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.name not in PROTOCOLS:
             raise unknown_name_error("protocol", self.name, PROTOCOLS)
-        require(0 < self.fraction < 1, f"protocol.fraction is {self.fraction}; it lies between 0 and 1")
-        require(self.folds == 0 or self.folds >= 2, f"protocol.folds is {self.folds}; 0 for a fraction, or 2 or more")
-        if self.name == "published":  # one computation has one identity
+        require(
+            0 < self.fraction < 1, f"protocol.fraction is {self.fraction}; it must be between 0 and 1, both excluded"
+        )
+        require(self.folds == 0 or self.folds >= 2, f"protocol.folds is {self.folds}; it must be 0 or at least 2")
+        if self.name == "published":  # equal computations must have equal hashes
             for name in ("fraction", "folds", "seed", "refit"):
                 object.__setattr__(self, name, getattr(type(self), name))
         elif self.folds:

@@ -1,4 +1,7 @@
-"""Open a data folder, whatever its layout. A new layout is one file and one line of `LAYOUTS`."""
+"""Open data folders of any supported layout.
+
+To add a layout, write a subclass of `VideoLayout` or `ImageLayout` and add it to `DATASET_LAYOUTS` or `STILLS_LAYOUTS`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from harness.data.affectnet_2017 import AffectNet2017
 from harness.data.affectnet_2021 import AffectNet2021
 from harness.data.affwild2 import AffWild2
+from harness.data.dataset import Dataset
 from harness.data.image_table import ImageTable
 from harness.data.image_table_stills import TableStills
 from harness.data.layouts import ImageLayout, VideoLayout, describe_layouts, detect_layout
@@ -17,46 +21,57 @@ STILLS_LAYOUTS: tuple[type[ImageLayout], ...] = (TableStills, AffectNet2021, Aff
 
 
 def open_stills(root: Path, seed: int = 0) -> ImageLayout:
-    """The stills in `root`; the seed makes their splits where there are none.
+    """Open a folder of still images for training backbones.
 
-    Raises InputError when there is no such folder, or its layout is not known.
+    Parameters
+    ----------
+    root : Path
+    seed : int, default 0
+        Seed of the splits, for folders that define none.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist or its layout is not supported.
     """
     root = Path(root)
     if not root.exists():
         raise InputError(f"no such data folder: {root}")
     layout = detect_stills_layout(root)
     if layout is None:
-        raise InputError(f"{root}: no stills in a layout that is known here. Known: {describe_layouts(STILLS_LAYOUTS)}")
+        raise InputError(
+            f"{root}: no still images in a supported layout. Supported: {describe_layouts(STILLS_LAYOUTS)}"
+        )
     return layout.open(root, seed)
 
 
 def detect_stills_layout(root: Path) -> type[ImageLayout] | None:
-    """The layout of stills that `root` has, if any."""
+    """Return the layout of the still images in `root`, or None."""
     return detect_layout(Path(root), STILLS_LAYOUTS)
 
 
 DATASET_LAYOUTS: tuple[type[VideoLayout], ...] = (AffWild2, ImageTable)
 
 
-def open_dataset(root: Path | str, seed: int = 0) -> VideoLayout:
-    """Open a folder of face crops with annotations, whatever its layout.
+def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
+    """Open a folder of face crops with annotations.
 
     Parameters
     ----------
     root : path-like
-        Aff-Wild2 as released for ABAW3, or a table of images (`labels.csv`).
-    seed : int
-        Splits a table that names no splits.
+        Aff-Wild2 as released for ABAW3, or an image table (`labels.csv`, or its folder).
+    seed : int, default 0
+        Seed of the splits, for image tables without a column `split`.
 
     Returns
     -------
-    VideoLayout
-        With `name`, `tasks()`, `splits(task)`, `labels(task, split)` and `sequences`.
+    Dataset
+        Has `name`, `tasks()`, `splits(task)`, `labels(task, split)` and `sequences`.
 
     Raises
     ------
     InputError
-        Where there is no such folder, or its layout is unknown.
+        If the folder does not exist or its layout is not supported.
 
     Examples
     --------
@@ -66,19 +81,21 @@ def open_dataset(root: Path | str, seed: int = 0) -> VideoLayout:
     """
     root = Path(root)
     if not root.exists():
-        raise InputError(f"no such data folder: {root}; `framelight data make {root}` makes a synthetic one there")
-    found = detect_layout(root, DATASET_LAYOUTS)
-    if found is not None:
-        return found.open(root, seed)
+        raise InputError(
+            f"no such data folder: {root}; `framelight data make {root}` creates a synthetic data set there"
+        )
+    layout = detect_layout(root, DATASET_LAYOUTS)
+    if layout is not None:
+        return layout.open(root, seed)
     stills = detect_stills_layout(root)
     if stills is not None:
         raise InputError(
             f"{root}: {stills.layout}: a backbone can be trained on it (framelight train-backbone), "
-            f"but heads learn from {describe_layouts(DATASET_LAYOUTS)}"
+            f"but heads can only be trained on {describe_layouts(DATASET_LAYOUTS)}"
         )
-    raise InputError(f"{root}: not in a layout that is known here. Known: {describe_layouts(DATASET_LAYOUTS)}")
+    raise InputError(f"{root}: not in a supported layout. Supported: {describe_layouts(DATASET_LAYOUTS)}")
 
 
 def is_dataset(root: Path) -> bool:
-    """Whether `open_dataset` knows the layout of `root`."""
+    """Return whether `open_dataset` supports the layout of `root`."""
     return detect_layout(Path(root), DATASET_LAYOUTS) is not None

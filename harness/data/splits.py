@@ -1,4 +1,4 @@
-"""The two kinds of split: what is fitted and selected on, and what is reported."""
+"""Names of the splits, and the division of the training split for model selection."""
 
 from __future__ import annotations
 
@@ -15,35 +15,51 @@ from harness.utils.hashing import content_hash
 TRAINING = "train"
 REPORTED = "validation"
 SELECTION = "selection"
-"""Training videos held out (`held-out`), or the reported split itself (`published`)."""
+"""Held-out training videos (protocol `held-out`), or the reported split itself (`published`)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Training videos in two: the rows to fit on, and those to choose on."""
+    """One division of the training split.
+
+    Attributes
+    ----------
+    fit : Labels
+        Rows to fit on.
+    selection : Labels
+        Rows to select on.
+    """
 
     fit: Labels
     selection: Labels
 
 
 def make_splits(protocol: Protocol, task: Task, training: Labels) -> tuple[Split, ...]:
-    """The divisions that the held-out protocol chooses by: one, or one for each fold.
+    """Divide the training split as the protocol `held-out` does.
 
-    The selection rows of folds are all training rows, once each.
+    Returns
+    -------
+    tuple of Split
+        One division, or one for each fold. With folds, every training row is a selection row exactly once.
     """
-    known = (training.units, training.groups)
+    names = (training.units, training.groups)
     if protocol.folds:
-        fold = stratified_group_kfold(*known, label_counts_by_unit(task, training), protocol.folds, protocol.seed)
+        fold = stratified_group_kfold(*names, label_counts_by_unit(task, training), protocol.folds, protocol.seed)
         sides = [fold == number for number in range(protocol.folds)]
     else:
-        sides = [stratified_group_split(*known, protocol.fraction, protocol.seed, label_counts_by_unit(task, training))]
+        sides = [stratified_group_split(*names, protocol.fraction, protocol.seed, label_counts_by_unit(task, training))]
     rows = [side[training.unit] for side in sides]
-    return tuple(Split(_select_rows(training, ~chosen), _select_rows(training, chosen)) for chosen in rows)
+    return tuple(Split(_select_rows(training, ~held_out), _select_rows(training, held_out)) for held_out in rows)
 
 
 def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
-    """int64 [V, K]: of each unit its valid rows of every output, and of them those of every class, action unit and
-    quadrant of valence and arousal.
+    """Count the valid rows of each unit, in total and by class.
+
+    Returns
+    -------
+    int64 array of shape (V, K)
+        For each of V units and each output of the task: the valid rows, then those of every class, action unit or
+        quadrant of valence and arousal.
     """
     columns = []
     for output in task.outputs:
@@ -54,7 +70,7 @@ def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
 
 
 def _trait_masks(output: Output, target: np.ndarray) -> list[np.ndarray]:
-    """Bool [N] each: which valid rows have a trait, the first being all of them."""
+    """Return a bool mask (N,) of the valid rows for each trait; the first mask selects all rows."""
     everything = np.ones(len(target), bool)
     if output.name == "expr":
         return [everything, *(target == code for code in range(len(EXPRESSIONS)))]
@@ -65,12 +81,12 @@ def _trait_masks(output: Output, target: np.ndarray) -> list[np.ndarray]:
 
 
 def labels_fingerprint(dataset: Dataset, task: str) -> str:
-    """Hash of the annotation files of both splits; no label is read for it."""
+    """Return a hash of the annotation files of both splits, without parsing labels."""
     return content_hash([dataset.labels_digest(task, split) for split in (TRAINING, REPORTED)])
 
 
 def _select_rows(labels: Labels, rows: np.ndarray) -> Labels:
-    """The rows, with only the sequence names that they still use."""
+    """Select rows and drop the names of sequences without any."""
     taken = labels.take(np.flatnonzero(rows))
     used, sequence = np.unique(taken.sequence, return_inverse=True)
     return Labels(

@@ -1,4 +1,4 @@
-"""Stills: the images that a backbone learns from, with what is known of each."""
+"""Still images with their labels, for training backbones."""
 
 from __future__ import annotations
 
@@ -24,11 +24,24 @@ READERS = 8
 
 @dataclass(frozen=True, eq=False)
 class Stills:
-    """N images: paths; subject int64 [N] into subjects; expression int64 [N] into classes, -1 none.
+    """N still images and their labels.
 
-    va: float32 [N, 2] valence, arousal in [-1, 1], -5 none; au: int8 [N, 12], -1 none;
-    boxes: float32 [N, 4] left, top, right, bottom of the face in pixels, NaN none; None where no image has any.
-    Where an image's subject is not known, the image is its own.
+    Attributes
+    ----------
+    images : tuple of Path
+    subject : int64 array of shape (N,)
+        Index into `subjects`. An image whose subject is not named is its own subject.
+    subjects : tuple of str
+    expression : int64 array of shape (N,)
+        Index into `classes`; -1 for no label.
+    va : float32 array of shape (N, 2), optional
+        Valence and arousal in [-1, 1]; -5 for no label. None if no image has any.
+    au : int8 array of shape (N, 12), optional
+        Action units; -1 for no label. None if no image has any.
+    classes : tuple of str
+        Names of the expressions.
+    boxes : float32 array of shape (N, 4), optional
+        Face box as left, top, right, bottom in pixels; NaN for no box. None if no image has any.
     """
 
     images: tuple[Path, ...]
@@ -44,7 +57,7 @@ class Stills:
         return len(self.images)
 
     def take(self, rows: np.ndarray) -> Stills:
-        """The rows of an index array, in its order, or of a mask; subjects and classes keep their numbers."""
+        """Select rows by a boolean mask or an index array; `subjects` and `classes` stay the same."""
         rows = np.asarray(rows)
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
         images = tuple(self.images[row] for row in rows.tolist())
@@ -54,21 +67,34 @@ class Stills:
         )
 
     def digest(self, cache: Path | None = None, progress: Callable[[int, int], None] | None = None) -> str:
-        """16 hex digits over the images' names and bytes, and everything that is known of them, in row order.
+        """Return a hash of the images and all labels, in row order.
 
-        cache: file that remembers the digests of images by their stat; progress: called with images done and in all.
+        Parameters
+        ----------
+        cache : Path, optional
+            File that caches the digests of images by the stat of their files.
+        progress : callable, optional
+            Called with the number of images done and the total.
+
+        Returns
+        -------
+        str
+            16 hexadecimal digits over the file names and bytes of the images and over the labels.
         """
-        kept, found = digest_cache(cache), []
+        digests_by_stat = digest_cache(cache)
+        digests: list[str] = []
         blocks = [self.images[start : start + BLOCK_IMAGES] for start in range(0, len(self), BLOCK_IMAGES)]
         with ThreadPoolExecutor(READERS) as pool:
             for start in range(0, len(blocks), BLOCKS_BETWEEN_SAVES):
-                for value in pool.map(partial(_digest_images, kept), blocks[start : start + BLOCKS_BETWEEN_SAVES]):
-                    found.append(value)
+                for value in pool.map(
+                    partial(_digest_images, digests_by_stat), blocks[start : start + BLOCKS_BETWEEN_SAVES]
+                ):
+                    digests.append(value)
                     if progress is not None:
-                        progress(min(len(found) * BLOCK_IMAGES, len(self)), len(self))
-                kept.save()
-        known = {name: _digest_array(getattr(self, name)) for name in ("subject", "expression", "va", "au", "boxes")}
-        return content_hash({"images": found, "subjects": self.subjects, "classes": self.classes} | known, 16)
+                        progress(min(len(digests) * BLOCK_IMAGES, len(self)), len(self))
+                digests_by_stat.save()
+        labels = {name: _digest_array(getattr(self, name)) for name in ("subject", "expression", "va", "au", "boxes")}
+        return content_hash({"images": digests, "subjects": self.subjects, "classes": self.classes} | labels, 16)
 
 
 def _digest_images(cache: JsonCache, images: tuple[Path, ...]) -> str:

@@ -1,6 +1,6 @@
-"""Data are judged before any work is done on them, by a process that reads the labels and gives back only messages.
+"""Validation of a data set before a run, in a subprocess that reads the labels and returns only messages.
 
-So the process that selects never holds the labels of the reported split.
+The process that performs model selection therefore never reads the labels of the reported split.
 """
 
 from __future__ import annotations
@@ -19,20 +19,33 @@ logger = logging.getLogger(__name__)
 
 
 def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str]) -> None:
-    """InputError for a split that is missing, malformed, poor, shares a unit with the other, or cannot be divided.
+    """Validate the splits of the tasks of a run.
 
-    Logs units that differ and yet come from one video, such as its `_left` and `_right`.
+    Logs a warning for units of both splits that come from the same video, such as its `_left` and `_right`.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    root : Path
+        Folder of the data set.
+    tasks : sequence of str
+
+    Raises
+    ------
+    InputError
+        If a split is missing, malformed, without valid labels or crops, shares a unit with the other split, or cannot
+        be divided as the protocol requires.
     """
-    done = run_module_in_subprocess(
+    process = run_module_in_subprocess(
         "harness.data.validation_checks", root, json.dumps(dataclasses.asdict(protocol)), *tasks
     )
-    if done.returncode:
-        cause = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    if process.returncode:
+        cause = (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
         raise FramelightError(
-            f"{root}: the check of its labels ended with {cause}; look at the folder with `framelight data check`"
+            f"{root}: the validation of the labels failed with {cause}; check the folder with `framelight data check`"
         )
-    found = json.loads(done.stdout)
-    for warning in found["warnings"]:
+    result = json.loads(process.stdout)
+    for warning in result["warnings"]:
         logger.warning(warning)
-    if "error" in found:
-        raise (InputError if found["exit_code"] == InputError.exit_code else FramelightError)(found["error"])
+    if "error" in result:
+        raise (InputError if result["exit_code"] == InputError.exit_code else FramelightError)(result["error"])

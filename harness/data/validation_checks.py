@@ -1,7 +1,7 @@
-"""What is asked of data before any work is done on it: both splits, disjoint, and labels and crops on every side.
+"""Checks of a data set before a run: both splits exist, are disjoint, and have valid labels and crops.
 
-`harness.data.validation` runs this module in a subprocess, which reads the labels of the reported split and returns
-messages only.
+`harness.data.validation` runs this module in a subprocess, which reads the labels of the reported split and prints only
+messages.
 """
 
 from __future__ import annotations
@@ -23,26 +23,35 @@ from harness.utils.errors import FramelightError, InputError
 
 
 def check_labels_nonempty(labels: Labels, task: str, where: str) -> None:
-    """InputError for no row, no valid row of an output of the task, or one expression alone.
+    """Check that a split has labels.
 
-    task: its name; where: what the message calls the split, such as `train split of /data/rendered`.
+    Parameters
+    ----------
+    labels : Labels
+    task : str
+    where : str
+        Name of the split in messages, such as `train split of /data/rendered`.
+
+    Raises
+    ------
+    InputError
+        If there is no row, no valid row of an output of the task, or only one expression.
     """
     if not len(labels):
         raise InputError(
-            f"{where}: the split is empty: no annotated frame of task '{task}'; look at it with `framelight data check`"
+            f"{where}: the split is empty: no annotated frame of task '{task}'; check it with `framelight data check`"
         )
     for output in get_task(task).outputs:
         valid = output.valid(labels.targets[output.name])
         if not valid.any():
             raise InputError(
                 f"{where}: the split is empty: none of its {len(labels):,} rows has a valid "
-                f"{output.name} label; look at it with `framelight data check`"
+                f"{output.name} label; check it with `framelight data check`"
             )
-        classes = np.unique(labels.targets["expr"][valid]) if output.name == "expr" else ()
-        if len(classes) == 1:
+        if output.name == "expr" and len(classes := np.unique(labels.targets["expr"][valid])) == 1:
             raise InputError(
                 f"{where}: only one class, {EXPRESSIONS[classes[0]]}, among its {valid.sum():,} valid "
-                "expression labels; at least two are needed"
+                "expression labels; add labels of at least one more class"
             )
 
 
@@ -50,32 +59,43 @@ MAX_EXAMPLES = 3
 
 
 def check_splits(protocol: Protocol, dataset: Dataset, task: str, warn: Callable[[str], None]) -> None:
-    """InputError for a split that is missing, poor or shares a unit with the other, or cannot be divided.
+    """Check the training and reported splits of a task.
 
-    `warn` is called for units that differ and yet come from one video, such as its `_left` and `_right`.
+    Parameters
+    ----------
+    protocol : Protocol
+    dataset : Dataset
+    task : str
+    warn : callable
+        Called with a message if units of both splits come from the same video, such as its `_left` and `_right`.
+
+    Raises
+    ------
+    InputError
+        If a split is missing, without valid labels or crops, shares a unit with the other split, or cannot be divided
+        as the protocol requires.
     """
     if task not in dataset.tasks():
-        have = ", ".join(dataset.tasks()) or "none"
-        raise InputError(f"{dataset.root}: no annotations for task '{task}'; it has {have}")
-    found = {}
+        available = ", ".join(dataset.tasks()) or "none"
+        raise InputError(f"{dataset.root}: no annotations for task '{task}'; available: {available}")
+    labels = {}
     for split in (TRAINING, REPORTED):
         if split not in dataset.splits(task):
             raise InputError(
-                f"{dataset.root}: no {split} split for task '{task}'; look at it with `framelight data check`"
+                f"{dataset.root}: no {split} split for task '{task}'; check the folder with `framelight data check`"
             )
-        found[split] = dataset.labels(task, split)
-        check_labels_nonempty(found[split], task, f"{split} split of {dataset.root}")
-        if not _has_crop(dataset, task, found[split]):
+        labels[split] = dataset.labels(task, split)
+        check_labels_nonempty(labels[split], task, f"{split} split of {dataset.root}")
+        if not _has_crop(dataset, task, labels[split]):
             raise InputError(
-                f"{dataset.root}: none of the labelled rows of the {split} split of task '{task}' has a "
-                "crop, so nothing can be read from them; put the crops there, or look with `framelight "
-                "data check` at how they are named"
+                f"{dataset.root}: none of the labeled rows of the {split} split of task '{task}' has a "
+                "crop; add the crops, or check their names with `framelight data check`"
             )
-    _require_disjoint(dataset, task, found[TRAINING], found[REPORTED], warn)
+    _require_disjoint(dataset, task, labels[TRAINING], labels[REPORTED], warn)
     if protocol.name == "published":
         return
-    for division in make_splits(protocol, get_task(task), found[TRAINING]):
-        check_labels_nonempty(division.fit, task, f"{TRAINING} split of {dataset.root}, without the videos held out")
+    for division in make_splits(protocol, get_task(task), labels[TRAINING]):
+        check_labels_nonempty(division.fit, task, f"{TRAINING} split of {dataset.root} without the held-out videos")
         _require_usable_selection(protocol, dataset, task, division.selection)
 
 
@@ -88,41 +108,41 @@ def _require_disjoint(
         others = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
         raise InputError(
             f"{dataset.root}: {noun} '{shared[0]}'{others} in both {TRAINING} and {REPORTED} of task "
-            f"'{task}', so what is scored would have been trained on; take it out of one "
-            "(`framelight data check` says where it is named)"
+            f"'{task}', so scored data would be trained on; remove it from one of them "
+            "(`framelight data check` shows where it is named)"
         )
     groups = sorted(set(training.groups) & set(reported.groups))
     if groups:
         rest = f" and {len(groups) - MAX_EXAMPLES} more" if len(groups) > MAX_EXAMPLES else ""
         warn(
-            f"{dataset.root}: parts of one {noun} are in both {TRAINING} and {REPORTED} of task '{task}': "
+            f"{dataset.root}: parts of the same {noun} are in both {TRAINING} and {REPORTED} of task '{task}': "
             f"{', '.join(groups[:MAX_EXAMPLES])}{rest}"
         )
 
 
 def _require_usable_selection(protocol: Protocol, dataset: Dataset, task: str, selection: Labels) -> None:
-    """A crop, and a valid label for each output: without one, every epoch and window would look alike."""
-    lacking = [
+    """Check that the selection rows have a crop and valid labels; otherwise all candidates would score the same."""
+    missing = [
         f"no valid {output.name} label of task '{task}' among its {len(selection):,} rows"
         for output in get_task(task).outputs
         if not output.valid(selection.targets[output.name]).any()
     ]
-    if not lacking and not _has_crop(dataset, task, selection):
-        lacking = [f"no crop for any of its {len(selection):,} rows of task '{task}'"]
-    for what in lacking:
+    if not missing and not _has_crop(dataset, task, selection):
+        missing = [f"no crop for any of its {len(selection):,} rows of task '{task}'"]
+    for reason in missing:
         remedy = (
             f"fewer than {protocol.folds} protocol.folds"
             if protocol.folds
             else f"a larger protocol.fraction than {protocol.fraction:g}"
         )
         raise InputError(
-            f"{dataset.root}: the part of the {TRAINING} split held out for choosing has {what}; hold out "
-            f"another with --set protocol.seed={protocol.seed + 1} or {remedy}"
+            f"{dataset.root}: the held-out part of the {TRAINING} split has {reason}; hold out "
+            f"another part with --set protocol.seed={protocol.seed + 1} or {remedy}"
         )
 
 
 def _has_crop(dataset: Dataset, task: str, labels: Labels) -> bool:
-    """Whether any valid row has one; folders of crops are listed until it is found."""
+    """Return whether any valid row has a crop; stops listing folders at the first one."""
     labels = labels.take(np.logical_or.reduce(list(get_task(task).valid(labels.targets).values())))
     sequences = dataset.sequences
     return any(
@@ -132,15 +152,25 @@ def _has_crop(dataset: Dataset, task: str, labels: Labels) -> bool:
 
 
 def main(root: str, protocol: str, *tasks: str) -> None:
-    """Print what was found as JSON: `warnings`, and `error` with `exit_code` where the data are refused."""
-    found: dict[str, Any] = {"warnings": []}
+    """Check a data set and print the result as JSON.
+
+    The keys are `warnings`, and `error` and `exit_code` if a check fails.
+
+    Parameters
+    ----------
+    root : str
+    protocol : str
+        Fields of the protocol as JSON.
+    *tasks : str
+    """
+    result: dict[str, Any] = {"warnings": []}
     try:
         dataset = open_dataset(Path(root))
         for task in tasks:
-            check_splits(Protocol(**json.loads(protocol)), dataset, task, found["warnings"].append)
+            check_splits(Protocol(**json.loads(protocol)), dataset, task, result["warnings"].append)
     except FramelightError as error:
-        found |= {"error": str(error), "exit_code": error.exit_code}
-    print(json.dumps(found))
+        result |= {"error": str(error), "exit_code": error.exit_code}
+    print(json.dumps(result))  # noqa: T201 - parsed by validate_dataset
 
 
 if __name__ == "__main__":

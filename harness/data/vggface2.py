@@ -1,4 +1,4 @@
-"""VGGFace2: a folder for each identity, and a list of loose face boxes (Cao et al. 2018, arXiv 1710.08092)."""
+"""VGGFace2: one folder of images for each identity, and lists of face boxes (Cao et al. 2018, arXiv 1710.08092)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,19 @@ BOX_RULE = Rule(float, np.isfinite, "a number of pixels")
 
 @dataclass(frozen=True, eq=False)
 class IdentityFolders:
-    """One split's folders. subject: int64 [N] into names.
+    """Folders of one split.
 
-    empty: identities without an image; strays: files of identities that are no image.
+    Attributes
+    ----------
+    images : tuple of Path
+    subject : int64 array of shape (N,)
+        Index into `names`.
+    names : tuple of str
+        Identities with at least one image.
+    empty : tuple of str
+        Identities without an image.
+    strays : int
+        Number of files that are not images.
     """
 
     images: tuple[Path, ...]
@@ -43,7 +53,17 @@ class IdentityFolders:
 
 @dataclass(frozen=True, eq=False)
 class BoxList:
-    """One split's list. boxes: float32 [N, 4] for the images, NaN none; without: names in it that are no image."""
+    """List of face boxes of one split.
+
+    Attributes
+    ----------
+    path : Path
+    boxes : float32 array of shape (N, 4)
+        Left, top, right, bottom in pixels for each image; NaN for no box.
+    without : tuple of str
+        Names in the list without an image file.
+    faults : tuple of Problem
+    """
 
     path: Path
     boxes: np.ndarray
@@ -52,20 +72,23 @@ class BoxList:
 
 
 class VGGFace2(ImageLayout):
-    """Identities of `test/` are unseen in training. Any folder of `train/<identity>/*.jpg` is read alike."""
+    """VGGFace2, or any folder of `train/<identity>/*.jpg`. Identities of `test/` must not be in `train/`.
 
-    layout = (
-        "VGGFace2 (train/<identity>/*.jpg; where there are, test/<identity>/*.jpg and bb_landmark/loose_bb_train.csv)"
-    )
+    Parameters
+    ----------
+    root : Path
+    """
+
+    layout = "VGGFace2 (train/<identity>/*.jpg; optional: test/<identity>/*.jpg and bb_landmark/loose_bb_train.csv)"
 
     def __init__(self, root: Path):
         self.root = Path(root)
         self.name = folder_name(self.root)
-        self._found: dict[str, tuple[IdentityFolders, BoxList | None]] = {}
+        self._splits: dict[str, tuple[IdentityFolders, BoxList | None]] = {}
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Whether the first of the folders in `train/` that is not empty holds an image."""
+        """Return whether the first non-empty folder in `train/` contains an image."""
         for folder in _subfolders(root / "train"):
             with os.scandir(folder) as entries:
                 first = next(entries, None)
@@ -75,88 +98,97 @@ class VGGFace2(ImageLayout):
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
+        """Open `root`; `seed` is not used."""
         return cls(root)
 
     def splits(self) -> tuple[str, ...]:
+        """Return the splits that have folders of identities."""
         return tuple(split for split in SPLITS if _subfolders(self.root / split))
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
-        """Every image; no expressions, and a box where the list has one."""
-        found, listed = self.folders_and_boxes(split)
-        if listed is not None and listed.faults and problems is None:
-            raise listed.faults[0].to_exception()
-        if listed is not None and problems is not None:
-            problems.extend(listed.faults)
-        none = np.full(len(found.images), -1, np.int64)
-        return Stills(found.images, found.subject, found.names, none, boxes=None if listed is None else listed.boxes)
+        """Return all images, without expressions, and with the boxes of the list."""
+        folders, box_list = self.folders_and_boxes(split)
+        if box_list is not None and box_list.faults and problems is None:
+            raise box_list.faults[0].to_exception()
+        if box_list is not None and problems is not None:
+            problems.extend(box_list.faults)
+        expression = np.full(len(folders.images), -1, np.int64)
+        boxes = None if box_list is None else box_list.boxes
+        return Stills(folders.images, folders.subject, folders.names, expression, boxes=boxes)
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        _, listed = self.folders_and_boxes(split)
-        return {"in the list of boxes without an image file": len(listed.without)} if listed and listed.without else {}
+        """Return how many images are excluded, by reason."""
+        _, box_list = self.folders_and_boxes(split)
+        if box_list is None or not box_list.without:
+            return {}
+        return {"in the list of boxes without an image file": len(box_list.without)}
 
     def folders_and_boxes(self, split: str) -> tuple[IdentityFolders, BoxList | None]:
-        """The folders of a split and its list of boxes, None where there is none; looked at once."""
-        if self.validate_split(split) not in self._found:
+        """Return the folders of a split and its list of boxes, or None without a list; scanned at the first call."""
+        if self.validate_split(split) not in self._splits:
             identities, keys = _scan_identities(self.root / split)
             if not identities.images:
                 raise InputError(
                     f"{self.root / split}: no image in any of its {len(identities.empty):,} folders; "
-                    "each identity is a folder of .jpg files"
+                    "put the .jpg files of each identity into its folder"
                 )
             path = next(
                 (path for folder in BOX_FOLDERS if (path := self.root / folder / f"loose_bb_{split}.csv").is_file()),
                 None,
             )
-            self._found[split] = identities, None if path is None else _read_boxes(path, keys)
-        return self._found[split]
+            self._splits[split] = identities, None if path is None else _read_boxes(path, keys)
+        return self._splits[split]
 
     def find_problems(self) -> Iterator[Problem]:
+        """Yield empty identities, files that are not images, images without a box, and identities in both splits."""
         for split in self.splits():
             yield from self._find_folder_problems(split)
             yield from self._find_box_problems(split)
         if len(self.splits()) == 2:
             (train, _), (test, _) = self.folders_and_boxes("train"), self.folders_and_boxes("test")
             for name in sorted(set(test.names).intersection(train.names)):
-                message = f"identity '{name}' is in train and in test, whose identities must be unseen; remove one"
+                message = f"identity '{name}' is in both train and test; remove it from one"
                 yield Problem(ERROR, "leak", message, self.root / "test" / name)
 
     def summary(self) -> tuple[tuple[str, str], ...]:
+        """Return the lists of boxes."""
         lists = [
-            str(listed.path.relative_to(self.root))
+            str(box_list.path.relative_to(self.root))
             for split in self.splits()
-            if (listed := self.folders_and_boxes(split)[1]) is not None
+            if (box_list := self.folders_and_boxes(split)[1]) is not None
         ]
-        return (("boxes", ", ".join(lists) if lists else "none: whole images are used"),)
+        return (("boxes", ", ".join(lists) if lists else "none; images are not cropped"),)
 
     def _find_folder_problems(self, split: str) -> Iterator[Problem]:
-        found, folder = self.folders_and_boxes(split)[0], self.root / split
-        counts = np.bincount(found.subject, minlength=len(found.names))
-        if found.empty:
-            message = f"{len(found.empty):,} identities have no image, the first {found.empty[0]}; they are left out"
+        identities, folder = self.folders_and_boxes(split)[0], self.root / split
+        counts = np.bincount(identities.subject, minlength=len(identities.names))
+        if empty := identities.empty:
+            message = f"{len(empty):,} identities have no image (first: {empty[0]}); they are skipped"
             yield Problem(WARNING, "empty identity", message, folder)
-        if len(alone := np.flatnonzero(counts == 1)):
-            message = f"{len(alone):,} identities have one image only, the first {found.names[alone[0]]}"
+        if len(single := np.flatnonzero(counts == 1)):
+            message = f"{len(single):,} identities have only one image (first: {identities.names[single[0]]})"
             yield Problem(WARNING, "one image", message, folder)
-        if found.strays:
-            yield Problem(WARNING, "no image", f"{found.strays:,} files are no image; they are left out", folder)
+        if identities.strays:
+            message = f"{identities.strays:,} files are not images; they are skipped"
+            yield Problem(WARNING, "no image", message, folder)
 
     def _find_box_problems(self, split: str) -> Iterator[Problem]:
-        found, listed = self.folders_and_boxes(split)
-        if listed is None:
+        identities, box_list = self.folders_and_boxes(split)
+        if box_list is None:
             return
-        if len(bare := np.flatnonzero(np.isnan(listed.boxes[:, 0]))):
+        if len(unboxed := np.flatnonzero(np.isnan(box_list.boxes[:, 0]))):
             message = (
-                f"{len(bare):,} of {len(found.images):,} images have no box here, the first "
-                f"{'/'.join(found.images[bare[0]].parts[-2:])}; they are used whole"
+                f"{len(unboxed):,} of {len(identities.images):,} images have no box in this list (first: "
+                f"{'/'.join(identities.images[unboxed[0]].parts[-2:])}); they are not cropped"
             )
-            yield Problem(WARNING, "no box", message, listed.path)
-        if listed.without:
-            message = f"{len(listed.without):,} names are no image of {split}/, the first {listed.without[0]}"
-            yield Problem(WARNING, "no image", message, listed.path)
+            yield Problem(WARNING, "no box", message, box_list.path)
+        if missing := box_list.without:
+            message = f"{len(missing):,} names have no image in {split}/ (first: {missing[0]}); they are skipped"
+            yield Problem(WARNING, "no image", message, box_list.path)
 
 
 def _subfolders(root: Path) -> list[str]:
-    """Paths of the folders in `root`, sorted; none where it is no folder."""
+    """Return the sorted paths of the folders in `root`; empty if it is not a folder."""
     try:
         with os.scandir(root) as entries:
             return sorted(entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir())
@@ -165,15 +197,20 @@ def _subfolders(root: Path) -> list[str]:
 
 
 def _scan_identities(root: Path) -> tuple[IdentityFolders, list[str]]:
-    """The folders in `root`, and `identity/image` without its suffix of every image."""
-    images, keys, counts, names, empty, strays = [], [], [], [], [], 0
+    """Scan the folders in `root`; also return `identity/image`, without suffix, of each image."""
+    images: list[Path] = []
+    keys: list[str] = []
+    counts: list[int] = []
+    names: list[str] = []
+    empty: list[str] = []
+    strays = 0
     folders = _subfolders(root)
     with Progress("identities", unit="folder") as progress:
-        for done, folder in enumerate(folders, start=1):
-            name, place, files = os.path.basename(folder), Path(folder), image_files.list_image_names(folder)
-            strays += len(os.listdir(folder)) - len(files)
+        for done, folder in enumerate(map(Path, folders), start=1):
+            name, files = folder.name, image_files.list_image_names(folder)
+            strays += len(os.listdir(folder)) - len(files)  # noqa: PTH208 - names alone, of 3 million files
             if files:
-                images += [place / file for file in files]
+                images += [folder / file for file in files]
                 keys += [f"{name}/{file.rpartition('.')[0]}" for file in files]
                 counts.append(len(files))
                 names.append(name)
@@ -186,24 +223,25 @@ def _scan_identities(root: Path) -> tuple[IdentityFolders, list[str]]:
 
 def _read_boxes(path: Path, keys: list[str]) -> BoxList:
     table = read_csv_columns(path, COLUMNS)
-    found, faults = _parse_boxes(table)
+    listed_boxes, faults = _parse_boxes(table)
     rows = {key: row for row, key in enumerate(keys)}
-    place = np.array([rows.get(name, -1) for name in table.columns["NAME_ID"].tolist()], np.int64)
+    row = np.array([rows.get(name, -1) for name in table.columns["NAME_ID"].tolist()], np.int64)
     boxes = np.full((len(keys), 4), np.nan, np.float32)
-    boxes[place[place >= 0]] = found[place >= 0]
-    without = tuple(table.columns["NAME_ID"][place < 0].tolist())
+    boxes[row[row >= 0]] = listed_boxes[row >= 0]
+    without = tuple(table.columns["NAME_ID"][row < 0].tolist())
     return BoxList(path, boxes, without, (*table.faults, *faults))
 
 
 def _parse_boxes(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
-    """float32 [N, 4] of the list's rows, and what is wrong with them; a box without a size is a fault."""
-    columns, faults = [], []
+    """Return the boxes of the list, float32 (N, 4), and its problems, boxes without area included."""
+    columns: list[np.ndarray] = []
+    faults: list[Problem] = []
     for name in COLUMNS[1:]:
-        values, wrong = parse_numbers(table, name, np.arange(len(table)), BOX_RULE, np.nan)
+        values, column_faults = parse_numbers(table, name, np.arange(len(table)), BOX_RULE, np.nan)
         columns.append(values)
-        faults.extend(wrong)
+        faults.extend(column_faults)
     x, y, width, height = columns
     for row in np.flatnonzero((width <= 0) | (height <= 0)):
-        message = f"the box is {width[row]:g} wide and {height[row]:g} high; both must be above 0"
+        message = f"the box is {width[row]:g} wide and {height[row]:g} high; both must be greater than 0"
         faults.append(Problem(ERROR, "box", message, table.path, int(table.lines[row])))
-    return box_corners(x, y, width, height), tuple(sorted(faults, key=lambda fault: fault.line))
+    return box_corners(x, y, width, height), tuple(sorted(faults, key=lambda fault: fault.line or 0))

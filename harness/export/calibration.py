@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.dataset import Dataset
-from harness.data.image_decoding import CorruptImage, decode_image
+from harness.data.image_decoding import CorruptImageError, decode_image
 from harness.data.splits import TRAINING
 from harness.utils.errors import FramelightError
 
@@ -23,7 +23,7 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
     ):
         try:
             found.append(decode_image(path))
-        except CorruptImage:
+        except CorruptImageError:
             continue
     if not found:
         raise FramelightError(

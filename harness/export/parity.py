@@ -12,7 +12,7 @@ import numpy as np
 from backbones.resizing import resize_batch
 from backbones.spec import Preprocessing
 from harness.data.dataset import Dataset
-from harness.data.image_decoding import CorruptImage, decode_image
+from harness.data.image_decoding import CorruptImageError, decode_image
 from harness.export.formats import Model
 from harness.export.network import OUTPUTS
 from harness.jobs.predictions import Predictions
@@ -92,7 +92,7 @@ def _predict_chunk(
 def _read_crops(crops: list[Path], preprocessing: Preprocessing) -> np.ndarray:
     try:
         return resize_batch([decode_image(path) for path in crops], preprocessing)
-    except CorruptImage as error:
+    except CorruptImageError as error:
         raise FramelightError(
             f"{error}, though the run predicted it; mend the data set, or run the recipe again"
         ) from error

@@ -79,7 +79,7 @@ def estimate_dataset_margin(images: str, detector: Detector, store: Store) -> Ma
 def _sample_crops(images: str, store: Store) -> list[np.ndarray]:
     """As many as are looked at, over all sequences of the data set; empty where it is gone or has changed."""
     from harness.data.fingerprint import DatasetFingerprint
-    from harness.data.image_decoding import CorruptImage, decode_image
+    from harness.data.image_decoding import CorruptImageError, decode_image
     from harness.data.registry import open_dataset
 
     root = locations.get_location(store, images)
@@ -97,7 +97,7 @@ def _sample_crops(images: str, store: Store) -> list[np.ndarray]:
     ):
         try:
             crops.append(decode_image(path))
-        except CorruptImage:
+        except CorruptImageError:
             continue
     return crops
 

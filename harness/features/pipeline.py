@@ -20,7 +20,7 @@ import torch
 
 from backbones.preprocessing import normalize
 from backbones.resizing import resize_batch
-from harness.data.image_decoding import CorruptImage, decode_image
+from harness.data.image_decoding import CorruptImageError, decode_image
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo, Preprocessing
@@ -117,7 +117,7 @@ class ExtractionPipeline(Generic[Work]):
         for row, path in enumerate(paths, start):
             try:
                 images.append(decode_image(path))
-            except CorruptImage as error:
+            except CorruptImageError as error:
                 faults[row] = error.reason
         memory = self._acquire_buffer()
         if not images:

@@ -11,7 +11,7 @@ from typing import Self
 
 from PIL import Image
 
-from harness.data.image_decoding import CorruptImage, decode_image
+from harness.data.image_decoding import CorruptImageError, decode_image
 from harness.utils.errors import InputError
 from harness.video.frames import Frame
 from harness.video.orientation import EXIF_ORIENTATIONS, UPRIGHT, Orientation
@@ -51,7 +51,7 @@ class ImageSource:
         self.frames: int | None = len(numbered)
         self.notes: list[str] = []
         self.files = tuple(numbered)
-        self._broken: list[CorruptImage] = []
+        self._broken: list[CorruptImageError] = []
         frames = self._read(numbered)
         first = next(frames, None)
         if first is None:
@@ -76,7 +76,7 @@ class ImageSource:
         for number, path in numbered:
             try:
                 pixels = decode_image(path)
-            except CorruptImage as error:
+            except CorruptImageError as error:
                 self._broken.append(error)
                 continue
             yield Frame(number, math.nan, pixels if self.kind == "crops" else _exif_orientation(path)(pixels))

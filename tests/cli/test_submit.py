@@ -92,7 +92,7 @@ def test_the_test_lists_are_answered_and_pass_the_check(submit, small_set, tmp_p
     code, printed, _ = submit(f"best:{task}")
     assert code == 0 and "the files read back are the predictions in memory" in printed
     assert main(["data", "check", str(tmp_path / "out"), "--against", str(small_set)]) == 0
-    assert "no problem found" in capsys.readouterr().out
+    assert "no problems found" in capsys.readouterr().out
     found = {path.name for path in (tmp_path / "out").iterdir()}
     files = {"MTL_predictions.txt"} if task == "mtl" else {f"{name}.txt" for name in names_in(small_set)}
     assert found == files | {"submission.json"}
@@ -245,12 +245,12 @@ def test_crops_and_test_lists_without_annotations_are_enough(submit, data, tmp_p
     shutil.rmtree(data / "Third ABAW Annotations")
     assert main(["data", "check", str(data)]) == 0
     printed = capsys.readouterr().out
-    assert "annotations  none: nothing to train on" in printed and "no problem found" in printed
+    assert "annotations  none, so training" in printed and "no problems found" in printed
     code, printed, _ = submit("best:expr", data=data)
     assert code == 0 and sorted(names_in(data)) == sorted(path.stem for path in (tmp_path / "out").glob("*.txt"))
     assert main(["data", "check", str(tmp_path / "out"), "--against", str(data)]) == 0
     code, _, said = submit("best:expr", "--split", "validation", data=data, out="other")
-    assert code == 2 and "no annotations of task 'expr'; it has none" in said
+    assert code == 2 and "no annotations of task 'expr'; available: none" in said
 
 
 def test_a_killed_command_leaves_no_folder_and_the_next_takes_away_what_it_left(submit, store, small_set, tmp_path):

@@ -39,7 +39,7 @@ def test_images_without_an_expression_and_missing_ones_are_left_out_and_counted(
     assert [path.name for path in stills.images] == ["d.jpg", "e.jpg"] and stills.va[1].tolist() == [-5, -5]
     assert source.excluded_counts("train") == {"labelled as none, uncertain or no face": 3, "no image file": 1}
     (missing,) = source.find_problems()
-    assert (missing.kind, missing.line) == ("missing image", 7) and "1 of 6 images are not there" in missing.message
+    assert (missing.kind, missing.line) == ("missing image", 7) and "1 of 6 images are missing" in missing.message
 
 
 @pytest.mark.parametrize("box", ["NULL,NULL,NULL,NULL", ",,,", "1,2,0,8", "1,2,10,-8", "nan,2,3,4"])
@@ -72,7 +72,7 @@ def test_a_list_may_lack_its_header_or_have_a_mark_more_columns_and_windows_line
         (row_2017("1/b.jpg", 1, 1.5), "valence is 1.5; it must be a number from -1 to 1, or -2"),
         (row_2017("1/b.jpg", 1, 0, -1.5), "arousal is -1.5"),
         (row_2017("1/b.jpg", 1, box="x,1,2,3"), "face_x is 'x', not a number"),
-        ("1/b.jpg,1,2,3", "4 columns, but there must be 9"),
+        ("1/b.jpg,1,2,3", "4 columns, but 9 are needed"),
     ],
 )
 def test_a_malformed_row_is_named_and_the_rest_can_still_be_read(tmp_path, row, words):
@@ -101,7 +101,7 @@ def test_no_image_at_all_is_refused(tmp_path):
     affectnet_2017(tmp_path)
     for path in (tmp_path / IMAGES).rglob("*.jpg"):
         path.unlink()
-    with pytest.raises(InputError, match=r"none of the 8 images that .*training\.csv names exists, nor .*0/t0\.jpg"):
+    with pytest.raises(InputError, match=r"none of the 8 images listed in .*training\.csv exists \(first: .*0/t0\.jpg"):
         open_stills(tmp_path).stills("train")
 
 

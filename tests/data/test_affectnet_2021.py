@@ -167,9 +167,9 @@ def test_absent_files_are_left_out_and_counted(tmp_path):
         "no image file": 1,
     }
     assert [problem.message.split(";")[0] for problem in source.find_problems()] == [
-        "1 images have no _exp.npy, the first 1.jpg",
-        "1 annotated images are not there, the first 3",
-        "1 images have no _val.npy or no _aro.npy, the first 2.jpg",
+        "1 images have no _exp.npy (first: 1.jpg)",
+        "1 annotated images are missing (first: 3)",
+        "1 images have no _val.npy or no _aro.npy (first: 2.jpg)",
     ]
 
 
@@ -180,5 +180,5 @@ def test_train_alone_is_enough_and_no_image_is_refused(tmp_path):
     assert source.splits() == ("train",)
     for path in (tmp_path / "train_set/images").iterdir():
         path.unlink()
-    with pytest.raises(InputError, match=r"train_set/images: no image; AffectNet's are named 0\.jpg"):
+    with pytest.raises(InputError, match=r"train_set/images: no image; put the images of AffectNet there \(0\.jpg"):
         source.stills("train")

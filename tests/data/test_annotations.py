@@ -69,8 +69,8 @@ def test_a_malformed_line_is_named(tmp_path, task, lines, line, words):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "the annotation is empty; its first line must be 'valence,arousal'"),
-        (b"valence,arousal\n", "the annotation is empty: no line follows its header"),
+        (b"", "the file is empty; its first line must be 'valence,arousal'"),
+        (b"valence,arousal\n", "the file is empty: no line follows its header"),
         (b"\xff\xd8\xff\xe0", "not a text file"),
     ],
 )

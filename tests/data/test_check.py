@@ -64,7 +64,7 @@ def test_each_malformed_line_is_listed_and_the_other_files_are_counted(tmp_path)
 @pytest.mark.parametrize(
     ("challenge", "content", "words"),
     [
-        (VA, "", "the annotation is empty"),
+        (VA, "", "the file is empty"),
         (VA, HEADERS[EXPR] + "\n0\n", "the header is"),
         (AU, HEADERS[AU] + "\n0,1\n", "2 columns"),
         (VA, HEADERS[VA] + "\n0,2\n", "arousal is 2"),
@@ -106,7 +106,7 @@ def test_lines_past_the_last_crop_are_a_warning(tmp_path):
     report = check_dataset(tmp_path)
     extra = [p for p in report.problems if p.kind == "extra lines"]
     assert report.errors == () and [(p.file, p.line) for p in extra] == [(path, 7)]
-    assert "2 lines past the last crop, that of frame 5" in extra[0].message
+    assert "2 lines after the last crop, which is frame 5" in extra[0].message
 
 
 def test_duplicate_multitask_rows_are_a_warning(tmp_path):
@@ -145,7 +145,7 @@ def test_empty_splits_are_errors(tmp_path):
     assert "validation split of task expr is empty: no annotated row" in messages
     assert "train split of task va is empty: none of 10 rows is valid" in messages
     assert [p.message for p in report.warnings if p.kind == "missing split"] == [
-        "task au has no train split; a run of that task needs both"
+        "task au has no train split; runs of this task need both"
     ]
 
 
@@ -154,7 +154,7 @@ def test_one_class_only_is_a_warning(tmp_path):
     for video in ("7-30-640x480", "video1_left"):
         annotate(tmp_path, EXPR, "Train_Set", video, [3] * 5)
     (problem,) = found(tmp_path, "one class")
-    assert problem.severity == "warning" and "one class only, Fear" in problem.message
+    assert problem.severity == "warning" and "only one class, Fear" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_one_class_only_is_a_warning(tmp_path):
         (b"", "the file is empty"),
         (image_bytes()[:-30], "truncated: the JPEG's end marker is missing"),
         (image_bytes("PNG")[:-12], "truncated: the PNG's end chunk is missing"),
-        (b"GIF89a not a face", "neither a JPEG nor a PNG"),
+        (b"GIF89a not a face", "not a JPEG, PNG, BMP, TIFF or WebP image"),
     ],
 )
 def test_broken_images_are_named_and_count_as_missing(tmp_path, content, words):
@@ -215,7 +215,7 @@ def test_a_table_with_faults_of_every_kind(tmp_path):
 def test_folders_that_cannot_be_opened(tmp_path):
     with pytest.raises(InputError, match="no such data folder"):
         check_dataset(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="not in a layout that is known"):
+    with pytest.raises(InputError, match="not in a supported layout"):
         check_dataset(tmp_path)
 
 
@@ -269,12 +269,14 @@ def test_a_folder_of_test_videos_alone_is_no_error(tmp_path):
     assert report.counts == () and report.errors == () and [test.cropped for test in report.tests] == [1]
     assert [problem.kind for problem in report.problems] == ["no crop"]
     text = render(report)
-    assert "annotations  none: nothing to train on or to score" in text and "expr: 2 videos, 1 with crops" in text
+    assert (
+        "annotations  none, so training and scoring are not possible" in text and "expr: 2 videos, 1 with crops" in text
+    )
 
 
 def test_a_folder_whose_annotations_are_empty_is_an_error(tmp_path):
     crops(tmp_path, "video9", range(1, 4))
     write(tmp_path / TEST_LISTS["expr"], "video9")
     (tmp_path / ANNOTATIONS / EXPR / "Train_Set").mkdir(parents=True)
-    message = "train split of task expr is empty: no annotated row for expr; a run of that task stops here"
+    message = "train split of task expr is empty: no annotated row for expr; runs of this task will fail"
     assert [problem.message for problem in check_dataset(tmp_path).errors] == [message]

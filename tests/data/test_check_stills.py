@@ -30,8 +30,8 @@ def test_expressions_and_affects_are_counted(tmp_path, make, left_out):
     assert set(validation.classes.values()) == {1} and train.left_out == left_out and train.subjects is None
     assert train.affects["valence"][0] == (0.5 if make is affectnet_2017 else -0.5)
     text = render(report)
-    assert "Contempt" in text and "arousal mean, std" in text and text.endswith("no problem found\n")
-    assert all(f"left out of train: {count} {why}" in text for why, count in left_out.items())
+    assert "Contempt" in text and "arousal mean, std" in text and text.endswith("no problems found\n")
+    assert all(f"excluded from train: {count} {why}" in text for why, count in left_out.items())
 
 
 def test_every_malformed_row_is_listed_and_the_rest_counted(tmp_path):
@@ -49,9 +49,9 @@ def test_a_broken_image_is_a_warning_and_a_split_without_images_an_error(tmp_pat
     (tmp_path / IMAGES / "v/1.jpg").unlink()
     report = check_dataset(tmp_path)
     assert [p.message for p in report.warnings if p.kind == "image"] == [
-        "truncated: the JPEG's end marker is missing; it is left out"
+        "truncated: the JPEG's end marker is missing; it is skipped"
     ]
-    assert "7 of them whole" in render(report)
+    assert "7 of them readable" in render(report)
     assert [p.kind for p in report.errors] == ["split"] and "none of the 1 images" in report.errors[0].message
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.image_decoding import CorruptImage, decode_image
+from harness.data.image_decoding import CorruptImageError, decode_image
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_truncated_jpeg_and_png(tmp_path, picture):
         path = saved(tmp_path / f"a.{suffix}", Image.fromarray(noisy))
         data = path.read_bytes()
         path.write_bytes(data[: len(data) // 2])
-        with pytest.raises(CorruptImage, match="truncated"):
+        with pytest.raises(CorruptImageError, match="truncated"):
             decode_image(path)
 
 
@@ -76,13 +76,13 @@ def test_truncated_jpeg_and_png(tmp_path, picture):
 def test_what_is_no_image_says_so(tmp_path, content, reason):
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
-    with pytest.raises(CorruptImage, match=reason) as error:
+    with pytest.raises(CorruptImageError, match=reason) as error:
         decode_image(path)
     assert error.value.path == path and str(path) in str(error.value)
 
 
 def test_an_absent_file_and_a_folder(tmp_path):
-    with pytest.raises(CorruptImage, match="No such file"):
+    with pytest.raises(CorruptImageError, match="No such file"):
         decode_image(tmp_path / "none.jpg")
-    with pytest.raises(CorruptImage, match="directory"):
+    with pytest.raises(CorruptImageError, match="directory"):
         decode_image(tmp_path)

@@ -127,7 +127,7 @@ def test_subjects_alone_make_stills_but_no_task(tmp_path):
     stills = dataset.stills("train")
     assert stills.subject.tolist() == [0, 1, 1] and stills.subjects == ("ann", "bob")
     assert stills.expression.tolist() == [-1, -1, -1] and stills.expression.dtype == np.int64
-    with pytest.raises(InputError, match="no labels of task 'expr'; it has none"):
+    with pytest.raises(InputError, match="no labels of task 'expr'; available: none"):
         dataset.labels("expr", "train")
 
 
@@ -140,7 +140,7 @@ def test_subjects_alone_make_stills_but_no_task(tmp_path):
             ["1.jpg,0"],
             r"labels\.csv:1: no column expression or subject; the columns are image, valence",
         ),
-        ("image,expression,image", ["1.jpg,anger,1.jpg"], "column image is there twice"),
+        ("image,expression,image", ["1.jpg,anger,1.jpg"], "column image occurs twice"),
         ("image,expression", [], r"labels\.csv:1: no row follows the header"),
         ("", [], "the table is empty"),
     ],
@@ -189,7 +189,7 @@ def test_missing_images_have_no_crop_and_a_table_of_none_is_refused(tmp_path):
 
 def test_unknown_task_and_split(tmp_path):
     dataset = open_dataset(small(tmp_path))
-    with pytest.raises(InputError, match="no labels of task 'va'; it has expr"):
+    with pytest.raises(InputError, match="no labels of task 'va'; available: expr"):
         dataset.labels("va", "train")
     with pytest.raises(InputError, match="unknown split of .*labels.csv 'tset'"):
         dataset.sequence_names("expr", "tset")

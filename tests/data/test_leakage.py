@@ -72,7 +72,7 @@ def test_all_pairs_are_in_a_file(videos, tmp_path):
     for frame in range(1, 6):
         shutil.copyfile(crop(videos, "video1_left", frame), crop(videos, "video2", frame))
     pairs, (warning,) = warned(videos, tmp_path)
-    assert "5 crops show in validation" in warning and "and 2 more" in warning
+    assert "5 crops in validation duplicate crops in train" in warning and "and 2 more" in warning
     (listed,) = (tmp_path / "artifacts" / "leaks").glob("*.csv")
     assert str(listed) in warning
     with open(listed, newline="") as file:
@@ -225,7 +225,7 @@ def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path):
         return [line for line in messages if line.startswith("warning")]
 
     (told,) = warnings()
-    assert "the epoch of mine was chosen by the validation split" in told and "optimistic" in told
+    assert "the epoch of mine was selected on the validation split" in told and "optimistic" in told
     card = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps(card | {"selection": "training subjects"}))
     assert warnings() == []

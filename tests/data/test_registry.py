@@ -38,7 +38,9 @@ def test_a_folder_in_no_layout_of_stills_is_refused(tmp_path):
         open_stills(tmp_path / "nowhere")
     (tmp_path / "train/empty").mkdir(parents=True)
     for root in (tmp_path, small_abaw3(tmp_path / "videos")):
-        with pytest.raises(InputError, match=r"no stills in a layout .*an image table.*AffectNet of 2021.*VGGFace2"):
+        with pytest.raises(
+            InputError, match=r"no still images in a supported layout.*an image table.*AffectNet of 2021.*VGGFace2"
+        ):
             open_stills(root)
 
 

@@ -16,9 +16,10 @@ from harness.data.check import check_dataset
 from harness.data.image_table import ImageTable
 from harness.data.registry import open_dataset
 from harness.data.synthetic import make, make_stills, stills, video
-from harness.data.synthetic.render import neutral_scene, render_faces
+from harness.data.synthetic.render import render_faces
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.utils.errors import InputError
+from tests.helpers.face_scenes import neutral_scene
 
 ANNOTATIONS = "Third ABAW Annotations"
 HEADERS = {

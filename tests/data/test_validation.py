@@ -46,12 +46,12 @@ def test_folds_are_judged_before_any_work(tmp_path):
 @pytest.mark.parametrize(
     "videos, protocol, message",
     [
-        (("video2", "video3"), Protocol(), "labelled rows of the validation split of task 'expr' has a crop"),
-        (("7-30-640x480", "video1_left"), Protocol(), "labelled rows of the train split of task 'expr' has a crop"),
+        (("video2", "video3"), Protocol(), "labeled rows of the validation split of task 'expr' has a crop"),
+        (("7-30-640x480", "video1_left"), Protocol(), "labeled rows of the train split of task 'expr' has a crop"),
         (
             ("video1_left",),
             Protocol(folds=2),
-            "held out for choosing has no crop for any of its 5 rows.*protocol.folds",
+            "the held-out part of the train split has no crop for any of its 5 rows.*protocol.folds",
         ),
     ],
 )
@@ -84,5 +84,5 @@ def test_a_check_that_could_not_run_is_explained(tmp_path, monkeypatch):
     fake.write_text("#!/bin/sh\necho MemoryError >&2\nexit 1\n")
     os.chmod(fake, 0o755)
     monkeypatch.setattr(sys, "executable", str(fake))
-    with pytest.raises(FramelightError, match="ended with MemoryError; look at the folder with"):
+    with pytest.raises(FramelightError, match="failed with MemoryError; check the folder with"):
         validate_dataset(Protocol(), small_abaw3(tmp_path / "data"), ["expr"])

@@ -45,9 +45,9 @@ def test_the_list_may_lie_under_meta(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (["n000002/0001_01,1,2,3"], ":2: 4 columns, but there must be 5"),
+        (["n000002/0001_01,1,2,3"], ":2: 4 columns, but 5 are needed"),
         (["n000002/0001_01,1,2,3,4", "n000002/0002_01,1,two,3,4"], ":3: Y is 'two', not a number; write a number of"),
-        (["n000002/0001_01,1,2,0,4"], ":2: the box is 0 wide and 4 high; both must be above 0"),
+        (["n000002/0001_01,1,2,0,4"], ":2: the box is 0 wide and 4 high; both must be greater than 0"),
         (["n000002/0001_01,1,2,,4"], ":2: W is "),
         ([], ":1: no row follows the header"),
     ],
@@ -84,16 +84,16 @@ def test_what_is_no_image_of_an_identity_is_left_out(tmp_path):
     assert source.stills("train").subjects == ("n000002", "n000009", "n000010")
     assert source.excluded_counts("train") == {"in the list of boxes without an image file": 1}
     said = {problem.kind: problem.message for problem in source.find_problems() if "test" not in problem.file.name}
-    assert said["empty identity"] == "1 identities have no image, the first n000003; they are left out"
-    assert said["one image"] == "1 identities have one image only, the first n000010"
-    assert said["no box"].startswith("3 of 5 images have no box here, the first n000002/0003_02")
-    assert said["no image"].startswith("1 names are no image of train/, the first n000002/0002_01")
+    assert said["empty identity"] == "1 identities have no image (first: n000003); they are skipped"
+    assert said["one image"] == "1 identities have only one image (first: n000010)"
+    assert said["no box"].startswith("3 of 5 images have no box in this list (first: n000002/0003_02")
+    assert said["no image"].startswith("1 names have no image in train/ (first: n000002/0002_01")
 
 
 def test_an_identity_that_is_not_unseen_is_an_error(tmp_path):
     image(vggface2(tmp_path) / "test/n000009/0001_01.jpg")
     (leak,) = [problem for problem in open_stills(tmp_path).find_problems() if problem.severity == "error"]
-    assert leak.kind == "leak" and "'n000009' is in train and in test" in leak.message
+    assert leak.kind == "leak" and "'n000009' is in both train and test" in leak.message
 
 
 def test_train_alone_is_enough_and_an_unknown_split_is_named(tmp_path):

@@ -8,11 +8,30 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from harness.data.synthetic.render import neutral_scene, render_faces
+from harness.data.synthetic.muscles import Scene
+from harness.data.synthetic.projection import IMAGE_SIZE
+from harness.data.synthetic.render import render_faces
 from harness.data.synthetic.video import video_identity
 
 WALL = 0.35
 """Brightness of the plain background, in linear light."""
+
+
+def neutral_scene(count: int) -> Scene:
+    """`count` images of a neutral face that looks straight ahead, under constant light."""
+    ones = np.ones(count, np.float32)
+    return Scene(
+        np.zeros((count, 12), np.float32),
+        0 * ones,
+        0 * ones,
+        np.zeros((count, 2), np.float32),
+        0 * ones,
+        np.zeros((count, 3), np.float32),
+        np.tile(np.float32([46, IMAGE_SIZE / 2, 55]), (count, 1)),
+        np.tile(np.float32([-0.35, -0.45, 0.82]), (count, 1)),
+        0.4 * ones,
+        np.ones((count, 3), np.float32),
+    )
 
 
 @functools.cache

@@ -93,7 +93,7 @@ def test_the_two_sides_of_one_video_in_two_splits_are_a_warning(tmp_path):
     crops(root, "video1_right", range(1, 6))
     annotate(root, EXPR, "Validation_Set", "video1_right", [0, 1, 4])
     said = warnings(root)
-    assert len(said) == 1 and said[0].startswith("warning: ") and "parts of one video" in said[0]
+    assert len(said) == 1 and said[0].startswith("warning: ") and "parts of the same video" in said[0]
     assert "task 'expr': video1" in said[0] and warnings(root, "au") == []
 
 
@@ -107,10 +107,10 @@ def test_a_selection_slice_without_a_valid_label_is_refused(tmp_path):
             found[seed] = warnings(root, "au", Protocol(seed=seed))
         except InputError as error:
             found[seed] = str(error)
-    refused = {seed: said for seed, said in found.items() if "held out for choosing" in said}
+    refused = {seed: said for seed, said in found.items() if "the held-out part of the train split has" in said}
     assert refused and all("no valid au label of task 'au' among its 5 rows" in said for said in refused.values())
     assert all(f"protocol.seed={seed + 1} or a larger protocol.fraction" in said for seed, said in refused.items())
-    assert all("without the videos held out" in found[seed] for seed in found.keys() - refused)
+    assert all("without the held-out videos" in found[seed] for seed in found.keys() - refused)
     assert warnings(root, "au", Protocol("published")) == []
 
 

@@ -1,6 +1,6 @@
-"""The built-in synthetic set: procedural faces that act, in the ABAW3 layout, with exact labels.
+"""Synthetic data set: procedurally rendered faces with facial expressions and exact labels, in the ABAW3 layout.
 
-What renders it is imported when it is first used: its settings are part of recipes, and must be quick to import.
+The renderer is imported at its first use, because recipes import the settings and must be quick to import.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from harness.data.synthetic.writer import make, make_stills
 
 VERSION = 1
-"""Raised whenever the same seed gives other bytes."""
+"""Version of the renderer; increase it whenever the same seed renders different bytes."""
 
 __all__ = ["VERSION", "make", "make_stills"]
 

@@ -1,4 +1,4 @@
-"""What surrounds the face: neck, shoulders, ears, hair, beard and glasses (colours in linear light)."""
+"""Parts around the face: neck, shoulders, ears, hair, beard and glasses (colors in linear light)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,27 @@ def _hair_texture(identity: Identity, u: np.ndarray, v: np.ndarray) -> np.ndarra
 
 
 def draw_behind_face(canvas: np.ndarray, identity: Identity, view: FaceView, shade: np.ndarray) -> None:
-    """Long hair, neck, shoulders and ears, drawn before the face; canvas [3, B, 112, 112]; shade [B, 1, 1]."""
+    """Draw long hair, neck, shoulders and ears, which are behind the face.
+
+    Parameters
+    ----------
+    canvas : float32 array of shape (3, B, 112, 112)
+        Linear light, modified in place.
+    identity : Identity
+    view : FaceView
+    shade : float32 array of shape (B, 1, 1)
+        Brightness of each image.
+    """
     u, v, pixel = view.flat_u, view.flat_v, view.pixel
     across, width = np.abs(u), identity.half_width
     if identity.hair == "long":
         edge = width + 0.05 + identity.hair_volume + 0.06 * np.sin(5 * v)
         mass = antialiased_coverage(edge - across, 2 * pixel) * smoothstep((v + 1.2) / 0.3)
-        blend(canvas, identity.hair_colour[:, None, None, None] * _hair_texture(identity, u, v) * 0.7 * shade, mass)
+        blend(canvas, identity.hair_color[:, None, None, None] * _hair_texture(identity, u, v) * 0.7 * shade, mass)
     x, y = (u + 0.16 * view.trig[0]) / (width * 1.01), (v + 0.2) / (-0.2 - identity.top)
     radius = np.sqrt(x * x + y * y)
     dome = np.clip(1.1 - radius * radius, 0.12, 1)
-    cap = identity.skin if identity.hair == "bald" else identity.hair_colour
+    cap = identity.skin if identity.hair == "bald" else identity.hair_color
     blend(canvas, cap[:, None, None, None] * (shade * np.sqrt(dome)), antialiased_coverage((1 - radius) * width, pixel))
     neck = 0.66 * width + 0.35 * np.square(np.maximum(v - 1.3, 0))
     round_ = np.sqrt(np.clip(1.05 - np.square(across / neck), 0.05, 1))
@@ -41,21 +51,46 @@ def draw_behind_face(canvas: np.ndarray, identity: Identity, view: FaceView, sha
 
 
 def draw_beard(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls) -> None:
-    """Beard and moustache over the skin; the lips are painted after them."""
+    """Draw beard and moustache over the skin; the lips must be drawn afterwards.
+
+    Parameters
+    ----------
+    canvas : float32 array of shape (3, B, rows, 112)
+        Albedo, modified in place.
+    identity : Identity
+    u, v : float32 array of shape (B, rows, 112)
+        Face coordinates of the pixels.
+    c : FaceControls
+    """
     grain = 0.85 + 0.14 * sample_texture(identity.grain, (u + 3) * 55, (v + 3) * 40)
     lip = identity.mouth_height
     if identity.beard > 0:
         line = lip + 0.06 - 0.75 * np.square(np.maximum(np.abs(u) - 0.25, 0))
         alpha = smoothstep((v - line) / 0.16 + 0.5) * grain * identity.beard
-        blend(canvas, identity.brow_colour, np.clip(alpha, 0, 1))
+        blend(canvas, identity.brow_color, np.clip(alpha, 0, 1))
     if identity.moustache > 0:
         base = lip - 0.09 + 0.06 * (np.abs(u) / 0.3) - 0.5 * c.lip_top
         alpha = gaussian(u / 0.36, (v - base) / 0.07)
-        blend(canvas, identity.brow_colour, np.clip(1.3 * alpha * grain * identity.moustache, 0, 0.95))
+        blend(canvas, identity.brow_color, np.clip(1.3 * alpha * grain * identity.moustache, 0, 0.95))
 
 
 def draw_hair(canvas: np.ndarray, identity: Identity, view: FaceView, shade: np.ndarray) -> np.ndarray:
-    """Hair over and around the skull; returns its coverage [B, 112, 112]."""
+    """Draw the hair over and around the skull.
+
+    Parameters
+    ----------
+    canvas : float32 array of shape (3, B, 112, 112)
+        Linear light, modified in place.
+    identity : Identity
+    view : FaceView
+    shade : float32 array of shape (B, 112, 112)
+        Brightness of each pixel.
+
+    Returns
+    -------
+    float32 array of shape (B, 112, 112)
+        Coverage of the hair.
+    """
     u, v = view.u, view.v
     across = np.abs(u)
     side = identity.half_width - 0.13
@@ -68,12 +103,20 @@ def draw_hair(canvas: np.ndarray, identity: Identity, view: FaceView, shade: np.
     skull = antialiased_coverage(1 + 1.7 * identity.hair_volume - view.rho2, 4 * view.pixel)
     alpha = np.maximum(top, temple) * skull
     sheen = _hair_texture(identity, u, v) * (0.75 + 0.5 * gaussian((v - identity.hairline + 0.2) / 0.2))
-    blend(canvas, identity.hair_colour[:, None, None, None] * (sheen * shade), alpha)
+    blend(canvas, identity.hair_color[:, None, None, None] * (sheen * shade), alpha)
     return alpha
 
 
 def draw_glasses(canvas: np.ndarray, identity: Identity, view: FaceView) -> None:
-    """Rims, bridge, side pieces and, for dark ones, tinted lenses."""
+    """Draw glasses: rims, bridge, temples and, for dark glasses, tinted lenses.
+
+    Parameters
+    ----------
+    canvas : float32 array of shape (3, B, 112, 112)
+        Linear light, modified in place.
+    identity : Identity
+    view : FaceView
+    """
     u, v, pixel = view.u, view.v, view.pixel
     across = np.abs(u)
     x, y = (across - identity.eye_distance) / 0.3, (v - 0.04) / 0.2
@@ -87,7 +130,7 @@ def draw_glasses(canvas: np.ndarray, identity: Identity, view: FaceView) -> None
     )
     if identity.glasses == "dark":
         blend(canvas, (0.02, 0.02, 0.025), 0.93 * antialiased_coverage(inside, pixel))
-    colour = (0.25, 0.22, 0.2) if identity.glasses == "thin" else (0.02, 0.02, 0.02)
-    blend(canvas, colour, np.maximum(np.maximum(rim, bridge), arm))
+    color = (0.25, 0.22, 0.2) if identity.glasses == "thin" else (0.02, 0.02, 0.02)
+    blend(canvas, color, np.maximum(np.maximum(rim, bridge), arm))
     darken(canvas, 0.06 * antialiased_coverage(inside, pixel))
     blend(canvas, 0.9, 0.18 * antialiased_coverage(inside, pixel) * gaussian((x + y * np.sign(u) * 0.7 + 0.2) / 0.12))

@@ -1,6 +1,7 @@
-"""What a person acts: episodes of expressions with onset, apex and offset, speech, blinks, valence and arousal.
+"""Simulated facial behavior: episodes of expressions with onset, apex and offset, speech, blinks, valence and arousal.
 
-T frames of one video at 30 frames a second. Prototypes after Ekman and Friesen's EMFACS; the circumplex after Russell.
+Videos have T frames at 30 frames per second. The prototypes of the expressions follow EMFACS (Ekman and Friesen), their
+valence and arousal the circumplex model (Russell).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 
 LABEL_THRESHOLD = 0.35
-"""Intensity above which an expression, and an action unit, is labelled as present."""
+"""Intensity above which expressions and action units are labeled as present."""
 EPISODE_SLOT = 48
 
 PROTOTYPES: dict[str, tuple[dict[str, float], ...]] = {
@@ -63,8 +64,24 @@ ACTED_EXPRESSIONS = tuple(PROTOTYPES)
 
 @dataclass(frozen=True, eq=False)
 class Acting:
-    """One video: action_units [T, 12] intensities 0 to 1; expression int64 [T]; affect [T, 2] in [-1, 1];
-    blink, wide, asymmetry [T]; gaze [T, 2].
+    """Facial behavior in the T frames of one video.
+
+    Attributes
+    ----------
+    action_units : array of shape (T, 12)
+        Intensities from 0 to 1.
+    expression : int64 array of shape (T,)
+        Index into `EXPRESSIONS`.
+    affect : array of shape (T, 2)
+        Valence and arousal in [-1, 1].
+    blink : array of shape (T,)
+        Closure of the lids, from 0 (open) to 1 (closed).
+    wide : array of shape (T,)
+        Widening of the lids, from 0 to 1.
+    asymmetry : array of shape (T,)
+        From -1 to 1.
+    gaze : array of shape (T, 2)
+        Offset of the pupils in face units.
     """
 
     action_units: np.ndarray
@@ -77,31 +94,71 @@ class Acting:
 
     @property
     def labels(self) -> np.ndarray:
-        """int64 [T, 12]: which action units are present."""
+        """Which action units are present, int64 of shape (T, 12)."""
         return (self.action_units > LABEL_THRESHOLD).astype(np.int64)
 
 
 def episode_count(frames: int) -> int:
-    """How many episodes a video of that length holds."""
+    """Return the number of expression episodes in a video of `frames` frames."""
     return max(1, frames // EPISODE_SLOT)
 
 
 def smooth_noise(rng: np.random.Generator, frames: int, period: float, columns: int = 1) -> np.ndarray:
-    """[T, columns]: smooth random drift of unit deviation that changes over about `period` frames."""
+    """Sample smooth random drift with unit standard deviation.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    frames : int
+    period : float
+        Number of frames over which the drift changes.
+    columns : int, default 1
+        Number of independent signals.
+
+    Returns
+    -------
+    array of shape (frames, columns)
+    """
     pad = int(4 * period)
     drift = gaussian_filter1d(rng.standard_normal((frames + 2 * pad, columns)), period / 2, axis=0)
     return drift[pad : pad + frames] * np.sqrt(np.sqrt(np.pi) * period)
 
 
 def sample_peaks(rng: np.random.Generator, expression: str, expressiveness: float) -> np.ndarray:
-    """[12] peak intensities of one acting of an expression, with the variation of the moment."""
+    """Sample the peak intensities of the action units in one episode of an expression.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    expression : str
+    expressiveness : float
+        Factor of all intensities, see `Identity`.
+
+    Returns
+    -------
+    array of shape (12,)
+        From 0 to 1.
+    """
     prototype = PROTOTYPES[expression][rng.integers(len(PROTOTYPES[expression]))]
     peaks = np.array([prototype.get(name, 0.0) for name in ACTION_UNITS])
     return np.clip(peaks * expressiveness * rng.uniform(0.78, 1.15, len(peaks)), 0, 1)
 
 
 def sample_envelope(rng: np.random.Generator, frames: int, start: int, length: int) -> np.ndarray:
-    """[T]: rise, hold and fall between 0 and a peak of 0.7 to 1."""
+    """Sample the intensity curve of an episode: onset, apex with a peak of 0.7 to 1, and offset.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    frames : int
+        Length of the video.
+    start, length : int
+        First frame and length of the episode.
+
+    Returns
+    -------
+    array of shape (frames,)
+    """
     onset, offset = length * rng.uniform(0.15, 0.35), length * rng.uniform(0.2, 0.4)
     t = np.arange(frames) - start
     rise, fall = np.clip(t / onset, 0, 1), np.clip((length - t) / offset, 0, 1)
@@ -110,7 +167,7 @@ def sample_envelope(rng: np.random.Generator, frames: int, start: int, length: i
 
 
 def _sample_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """[T, 12] lip and jaw movements of a few spells of talk."""
+    """Sample lip and jaw movements (T, 12) of a few periods of speech."""
     talk = np.zeros((frames, len(ACTION_UNITS)))
     for _ in range(rng.poisson(frames / 110)):
         start, length = rng.integers(frames), rng.integers(15, 50)
@@ -124,7 +181,7 @@ def _sample_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def _sample_gestures(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """[T, 12]: brief single movements that mean nothing for the expression."""
+    """Sample brief movements (T, 12) of single action units that are unrelated to the expression."""
     extra = np.zeros((frames, len(ACTION_UNITS)))
     for _ in range(rng.poisson(frames / 45)):
         unit = rng.integers(len(ACTION_UNITS))
@@ -134,7 +191,7 @@ def _sample_gestures(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def sample_blinks(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """[T]: lids closed, 0 to 1; about a blink every 70 frames."""
+    """Sample the closure of the lids (T,), from 0 to 1, with a blink about every 70 frames."""
     shut = np.zeros(frames)
     for start in rng.integers(0, frames, rng.poisson(frames / 70)):
         t = np.arange(frames) - start
@@ -143,7 +200,21 @@ def sample_blinks(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def simulate_acting(rng: np.random.Generator, frames: int, expressions: list[str], expressiveness: float) -> Acting:
-    """Act `expressions` one after the other, neutral in between, over `frames` frames."""
+    """Simulate a video with one episode of each expression, in order and neutral in between.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    frames : int
+        Length of the video.
+    expressions : list of str
+    expressiveness : float
+        Factor of all intensities, see `Identity`.
+
+    Returns
+    -------
+    Acting
+    """
     units = np.zeros((frames, len(ACTION_UNITS)))
     label, wide = np.zeros(frames, np.int64), np.zeros(frames)
     affect = 0.1 * smooth_noise(rng, frames, 40, 2)

@@ -1,4 +1,4 @@
-"""The annotation files of the third ABAW challenge, as text."""
+"""Writer of the annotation files of the third ABAW challenge."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _write_video_files(root: Path, folder: str, video: VideoAnnotations) -> None
 
 
 def _format_mtl_rows(video: VideoAnnotations) -> list[str]:
-    """Every MTL_STEP-th crop, with whatever labels of it are valid; the first video's first row stands twice."""
+    """Format the rows of every MTL_STEP-th crop with all its labels, valid or not."""
     rows = []
     for frame in video.crops[::MTL_STEP]:
         labels = (video.affect[frame - 1], video.expression[frame - 1], video.action_units[frame - 1])
@@ -52,7 +52,16 @@ def _format_mtl_rows(video: VideoAnnotations) -> list[str]:
 
 
 def write_annotations(root: Path, videos: list[tuple[str, VideoAnnotations]]) -> None:
-    """Write annotations and test lists of (split letter, video) pairs under `root`."""
+    """Write annotation files and test lists.
+
+    The first row of the multi-task training file is written twice, as an example of a duplicate row.
+
+    Parameters
+    ----------
+    root : Path
+    videos : list of (str, VideoAnnotations)
+        Split letter (see `split_letter`) and annotations of each video.
+    """
     mtl: dict[str, list[str]] = {"T": [], "V": [], "X": []}
     for split, video in videos:
         if split in FOLDERS:

@@ -1,4 +1,4 @@
-"""The sets this project draws, in the store, each made once."""
+"""Synthetic data sets in the store, each rendered once."""
 
 from __future__ import annotations
 
@@ -16,42 +16,64 @@ from harness.utils.store import Store
 logger = logging.getLogger(__name__)
 
 
-def synthetic_videos(wanted: SyntheticVideos, store: Store) -> Path:
-    """The built-in video set in the store, made once."""
+def synthetic_videos(settings: SyntheticVideos, store: Store) -> Path:
+    """Return the folder of a synthetic video data set in the store; render it at the first call.
+
+    Parameters
+    ----------
+    settings : SyntheticVideos
+    store : Store
+
+    Returns
+    -------
+    Path
+    """
     from harness.data.synthetic import VERSION, make
 
-    root = store.synthetic / f"videos-{content_hash([wanted, VERSION])}"
-    what = f"the synthetic set: {wanted.videos} videos of {wanted.frames} frames"
+    root = store.synthetic / f"videos-{content_hash([settings, VERSION])}"
+    description = f"the synthetic data set: {settings.videos} videos of {settings.frames} frames"
     return _get_or_render(
-        root, what, partial(make, videos=wanted.videos, frames=wanted.frames, seed=wanted.seed, stills=0)
+        root, description, partial(make, videos=settings.videos, frames=settings.frames, seed=settings.seed, stills=0)
     )
 
 
-def synthetic_stills(wanted: SyntheticStills, store: Store) -> Path:
-    """The built-in table of stills in the store, made once."""
+def synthetic_stills(settings: SyntheticStills, store: Store) -> Path:
+    """Return the folder of a synthetic image table in the store; render it at the first call.
+
+    Parameters
+    ----------
+    settings : SyntheticStills
+    store : Store
+
+    Returns
+    -------
+    Path
+    """
     from harness.data.synthetic import make_stills
 
-    root = store.synthetic / f"stills-{stills_fingerprint(wanted)}"
-    what = f"{wanted.images} synthetic stills of {wanted.identities} identities"
+    root = store.synthetic / f"stills-{stills_fingerprint(settings)}"
+    description = f"{settings.images} synthetic still images of {settings.identities} identities"
     return _get_or_render(
-        root, what, partial(make_stills, images=wanted.images, identities=wanted.identities, seed=wanted.seed)
+        root,
+        description,
+        partial(make_stills, images=settings.images, identities=settings.identities, seed=settings.seed),
     )
 
 
-def stills_fingerprint(wanted: SyntheticStills) -> str:
-    """What those stills are known by, drawn or not: the settings and the code that draws them."""
+def stills_fingerprint(settings: SyntheticStills) -> str:
+    """Return a hash of the settings and the version of the renderer, which identifies the images before rendering."""
     from harness.data.synthetic import VERSION
 
-    return content_hash([wanted, VERSION])
+    return content_hash([settings, VERSION])
 
 
-def _get_or_render(root: Path, what: str, make: Callable[..., object]) -> Path:
-    """`root`, drawn on every core by whoever comes first."""
+def _get_or_render(root: Path, description: str, render: Callable[..., object]) -> Path:
+    """Return `root`; render it on all cores unless it exists or another process is rendering it."""
     with entry_lock(root):
         if not root.is_dir():
             from harness.utils.progress import Progress
 
-            logger.info(f"making {what}")
+            logger.info(f"rendering {description}")
             with Progress("images", unit="image") as progress:
-                make(root, progress=progress, workers=os.cpu_count() or 1)
+                render(root, progress=progress, workers=os.cpu_count() or 1)
     return root

@@ -1,4 +1,4 @@
-"""How a person is filmed: pose, crop, light, background, occlusion, blur, noise, compression."""
+"""Simulated recording conditions: pose, crop, light, background, occlusion, blur, noise and compression."""
 
 from __future__ import annotations
 
@@ -14,17 +14,34 @@ from harness.data.synthetic.raster import spline_matrix
 
 @dataclass(frozen=True)
 class CameraEffects:
-    """What stays through a video (or a still): soft counts passes of a 1-2-1 filter; noise is a share of white."""
+    """Camera properties that are constant over a video.
+
+    Attributes
+    ----------
+    soft : int
+        Number of passes of a 1-2-1 blur filter.
+    noise : float
+        Standard deviation of the noise, relative to white.
+    motion : float
+        Probability of motion blur in a frame.
+    occlusion : float
+        Expected number of occluders in 120 frames.
+    gray : bool
+        Whether images are grayscale.
+    quality : int
+        JPEG quality.
+    """
 
     soft: int
     noise: float
     motion: float
     occlusion: float
-    grey: bool
+    gray: bool
     quality: int
 
 
 def sample_camera_effects(rng: np.random.Generator) -> CameraEffects:
+    """Sample the camera properties of a video."""
     return CameraEffects(
         int(rng.choice([0, 0, 0, 0, 1, 1, 2, 3])),
         float(rng.uniform(0.004, 0.038)),
@@ -36,11 +53,17 @@ def sample_camera_effects(rng: np.random.Generator) -> CameraEffects:
 
 
 def sample_background(rng: np.random.Generator) -> np.ndarray:
-    """Linear light float32 [3, 1, 112, 112]: a plain wall, a gradient or blurred clutter."""
-    colour = rng.uniform(0.02, 0.95, 3) ** 1.5 if rng.random() < 0.5 else np.full(3, rng.uniform(0.03, 0.95) ** 1.5)
+    """Sample a background: a plain wall, a gradient or blurred clutter.
+
+    Returns
+    -------
+    float32 array of shape (3, 1, 112, 112)
+        Linear light.
+    """
+    color = rng.uniform(0.02, 0.95, 3) ** 1.5 if rng.random() < 0.5 else np.full(3, rng.uniform(0.03, 0.95) ** 1.5)
     slope = rng.normal(0, 0.25, 2)
     y, x = np.mgrid[-1 : 1 : IMAGE_SIZE * 1j, -1 : 1 : IMAGE_SIZE * 1j]
-    wall = colour[:, None, None] * np.clip(1 + slope[0] * x + slope[1] * y, 0.1, 2)
+    wall = color[:, None, None] * np.clip(1 + slope[0] * x + slope[1] * y, 0.1, 2)
     if rng.random() < 0.45:
         nodes = rng.integers(4, 26, 2)
         clutter = rng.standard_normal((1, *nodes)) + rng.uniform(0, 0.6) * rng.standard_normal((3, *nodes))
@@ -59,7 +82,7 @@ def _sample_light_directions(rng: np.random.Generator, drift: np.ndarray) -> np.
 
 
 def _sample_crop_frames(rng: np.random.Generator, pose: np.ndarray, drift: np.ndarray) -> np.ndarray:
-    """Crops follow the face, so that a turned head stays near the middle; detectors jitter from frame to frame."""
+    """Sample scale and position of the crops, which follow the head and jitter like a face detector."""
     count = len(pose)
     scale = rng.normal(47, 2.5) * (1 + 0.02 * drift[:, 0] + rng.normal(0, 0.018, count))
     x = IMAGE_SIZE / 2 - 0.5 * scale * np.sin(pose[:, 0]) * 0.85 + rng.normal(0, 2.0) + 1.5 * drift[:, 1]
@@ -68,7 +91,18 @@ def _sample_crop_frames(rng: np.random.Generator, pose: np.ndarray, drift: np.nd
 
 
 def sample_scene(rng: np.random.Generator, acting: Acting) -> Scene:
-    """A video's scene: T frames of pose, framing and light around what is acted."""
+    """Sample pose, framing and light of the frames of a video.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    acting : Acting
+        Facial behavior, included in the scene.
+
+    Returns
+    -------
+    Scene
+    """
     count = len(acting.blink)
     rest = np.clip(rng.normal(0, [0.17, 0.08, 0.05]), [-0.4, -0.22, -0.2], [0.4, 0.22, 0.2])
     pose = rest + smooth_noise(rng, count, 22, 3) * [0.09, 0.06, 0.04] + rng.normal(0, 0.012, (count, 3))
@@ -103,38 +137,65 @@ def _motion_blur(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     steps = np.linspace(-reach / 2, reach / 2, 7)
     shifts = {(round(s * np.sin(angle)), round(s * np.cos(angle))) for s in steps}
     padded = np.pad(image, ((0, 0), (4, 4), (4, 4)), mode="edge")
-    return sum(
-        padded[:, 4 + dy : 4 + dy + IMAGE_SIZE, 4 + dx : 4 + dx + IMAGE_SIZE] for dy, dx in sorted(shifts)
-    ) / len(shifts)
+    shifted = (padded[:, 4 + dy : 4 + dy + IMAGE_SIZE, 4 + dx : 4 + dx + IMAGE_SIZE] for dy, dx in sorted(shifts))
+    return np.asarray(sum(shifted) / len(shifts))
 
 
 def sample_occluders(rng: np.random.Generator, count: int, rate: float) -> np.ndarray:
-    """[T, 7]: centre x, y, radii, colour of an ellipse before the face; radius 0 where there is none."""
-    found = np.zeros((count, 7), np.float32)
+    """Sample elliptical occluders in front of the face.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    count : int
+        Number of frames.
+    rate : float
+        Expected number of occluders in 120 frames.
+
+    Returns
+    -------
+    float32 array of shape (count, 7)
+        Center x, y and radii in pixels, and color in linear light; 0 without an occluder.
+    """
+    occluders = np.zeros((count, 7), np.float32)
     for _ in range(rng.poisson(rate * count / 120)):
         start, length = rng.integers(count), rng.integers(3, 14)
         t = np.arange(count) - start
         here = (t >= 0) & (t < length)
         path = rng.uniform(15, 97, 2) + t[here, None] * rng.normal(0, 1.2, 2)
-        found[here] = np.concatenate(
+        occluders[here] = np.concatenate(
             [path, np.tile(rng.uniform(10, 26, 2), (len(path), 1)), np.tile(rng.uniform(0.02, 0.6, 3), (len(path), 1))],
             axis=1,
         )
-    return found
+    return occluders
 
 
 def _draw_occluder(image: np.ndarray, occluder: np.ndarray) -> None:
     y, x = np.ogrid[:IMAGE_SIZE, :IMAGE_SIZE]
     radius = np.sqrt(((x - occluder[0]) / occluder[2]) ** 2 + ((y - occluder[1]) / occluder[3]) ** 2)
     alpha = np.clip((1 - radius) * occluder[2:4].min() / 1.5 + 0.5, 0, 1)
-    for channel, colour in zip(image, occluder[4:]):
-        channel += alpha * (colour - channel)
+    for channel, color in zip(image, occluder[4:]):
+        channel += alpha * (color - channel)
 
 
 def apply_camera_effects(
     rng: np.random.Generator, camera: CameraEffects, light: np.ndarray, occluder: np.ndarray
 ) -> np.ndarray:
-    """One image: linear light [3, 112, 112] -> uint8 [112, 112, 3] as the camera keeps it."""
+    """Convert a rendered image to the image that the camera records.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    camera : CameraEffects
+    light : float32 array of shape (3, 112, 112)
+        Linear light, modified in place.
+    occluder : float32 array of shape (7,)
+        Row of `sample_occluders`.
+
+    Returns
+    -------
+    uint8 array of shape (112, 112, 3)
+    """
     if occluder[2] > 0:
         _draw_occluder(light, occluder)
     image = np.sqrt(np.clip(light, 0, 1))
@@ -143,6 +204,6 @@ def apply_camera_effects(
         image = _motion_blur(rng, image)
     grain = rng.standard_normal((3, IMAGE_SIZE, IMAGE_SIZE), dtype=np.float32)
     image = image + camera.noise * grain
-    if camera.grey:
+    if camera.gray:
         image = np.broadcast_to(0.3 * image[:1] + 0.59 * image[1:2] + 0.11 * image[2:], image.shape)
     return np.ascontiguousarray((np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0))

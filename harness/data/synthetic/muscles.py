@@ -1,7 +1,6 @@
-"""Action units become the positions of brows, lids, cheeks, lips and jaw.
+"""Conversion of action units to the positions of brows, lids, cheeks, lips and jaw.
 
-Every field of `FaceControls` is float32 [B, 1, 1] so that it broadcasts over B images of pixels; lengths in face units,
-v downwards. Anatomy after Ekman and Friesen's Facial Action Coding System.
+The anatomy follows the Facial Action Coding System (Ekman and Friesen).
 """
 
 from __future__ import annotations
@@ -16,12 +15,30 @@ from harness.metrics.tasks import ACTION_UNITS
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What differs from image to image of one person; B images.
+    """Properties of B images of one person that vary between images.
 
-    action_units: [B, 12] intensities 0 to 1; blink [B] 0 open to 1 shut; wide [B] lids pulled open, 0 to 1;
-    gaze [B, 2] pupil offset in face units; asymmetry [B] -1 to 1; pose [B, 3] yaw, pitch, roll in radians;
-    frame [B, 3] pixels per unit and the pixel (x, y) of the head's centre; light [B, 3] unit vector towards the
-    lamp (x right, y down, z to the camera); ambient [B] share of undirected light; tint [B, 3] gain of each channel.
+    Attributes
+    ----------
+    action_units : array of shape (B, 12)
+        Intensities from 0 to 1.
+    blink : array of shape (B,)
+        Closure of the lids, from 0 (open) to 1 (closed).
+    wide : array of shape (B,)
+        Widening of the lids, from 0 to 1.
+    gaze : array of shape (B, 2)
+        Offset of the pupils in face units.
+    asymmetry : array of shape (B,)
+        From -1 to 1.
+    pose : array of shape (B, 3)
+        Yaw, pitch and roll in radians.
+    frame : array of shape (B, 3)
+        Pixels per face unit, and the pixel (x, y) of the center of the head.
+    light : array of shape (B, 3)
+        Unit vector towards the light source (x right, y down, z towards the camera).
+    ambient : array of shape (B,)
+        Share of undirected light.
+    tint : array of shape (B, 3)
+        Gain of each color channel.
     """
 
     action_units: np.ndarray
@@ -39,12 +56,17 @@ class Scene:
         return len(self.blink)
 
     def take(self, rows: slice | np.ndarray) -> Scene:
+        """Select images."""
         return Scene(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass(frozen=True, eq=False)
 class FaceControls:
-    """Where the moving parts are. Brow, lid and lip fields are offsets from or replacements of the person's rest."""
+    """Positions of the moving parts of the face in B images.
+
+    Every field is a float32 array of shape (B, 1, 1), which broadcasts over pixels. Lengths are in face units, v points
+    down. The fields of brows, lids and lips are offsets from, or replacements of, the person's rest position.
+    """
 
     inner_brow: np.ndarray
     outer_brow: np.ndarray
@@ -109,7 +131,17 @@ def _lip_controls(identity: Identity, au: dict[str, np.ndarray], skew: np.ndarra
 
 
 def compute_controls(identity: Identity, scene: Scene) -> FaceControls:
-    """The positions of the moving parts for B images of `identity`."""
+    """Compute the positions of the moving parts in the images of a person.
+
+    Parameters
+    ----------
+    identity : Identity
+    scene : Scene
+
+    Returns
+    -------
+    FaceControls
+    """
     columns = scene.action_units.astype(np.float32)
     au = {name: columns[:, i, None, None] for i, name in enumerate(ACTION_UNITS)}
     skew = scene.asymmetry.astype(np.float32)[:, None, None]

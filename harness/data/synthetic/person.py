@@ -1,7 +1,7 @@
-"""Who is drawn: the shape, colours and adornments that stay the same through all frames of one person.
+"""Identity of a rendered person: shape, colors and accessories that are the same in all frames.
 
-Face units: the eye line is v = 0 (v grows downwards), the midline u = 0, the chin near v = 1.35; one unit is
-about 46 pixels of a 112-pixel crop.
+Face units: the line of the eyes is v = 0 (v points down), the midline u = 0, the chin near v = 1.35. One unit is about
+46 pixels of a crop of 112 pixels.
 """
 
 from __future__ import annotations
@@ -42,7 +42,23 @@ SKIN_TONES = (
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """One person. Lengths in face units, colours [3] in linear light (0 to 1), chances already drawn."""
+    """Appearance of one person.
+
+    Attributes
+    ----------
+    hair : {"bald", "short", "cap", "long", "receding"}
+    glasses : {"none", "thin", "thick", "dark"}
+    expressiveness : float
+        Factor of the intensities of all expressions.
+    skin, lips, hair_color, brow_color, iris : float32 array of shape (3,)
+        Colors in linear light, from 0 to 1.
+    grain : float32 array of shape (128, 128)
+        Tiling noise texture.
+
+    Notes
+    -----
+    The remaining fields are lengths in face units, or strengths without a unit.
+    """
 
     half_width: float
     chin: float
@@ -83,18 +99,18 @@ class Identity:
     expressiveness: float
     skin: np.ndarray
     lips: np.ndarray
-    hair_colour: np.ndarray
-    brow_colour: np.ndarray
+    hair_color: np.ndarray
+    brow_color: np.ndarray
     iris: np.ndarray
     grain: np.ndarray
 
 
-def _to_linear_light(colour: np.ndarray) -> np.ndarray:
-    return np.square(np.clip(colour, 0.0, 1.0)).astype(np.float32)
+def _to_linear_light(color: np.ndarray) -> np.ndarray:
+    return np.square(np.clip(color, 0.0, 1.0)).astype(np.float32)
 
 
 def _sample_grain(rng: np.random.Generator) -> np.ndarray:
-    """float32 [TEXTURE, TEXTURE]: tiling noise of zero mean and unit deviation, coarse and fine together."""
+    """Sample a tiling noise texture of three scales with zero mean and unit standard deviation, float32 (128, 128)."""
     octaves = [
         gaussian_filter(rng.standard_normal((TEXTURE_SIZE, TEXTURE_SIZE)), sigma, mode="wrap") for sigma in (0.6, 2, 6)
     ]
@@ -103,11 +119,11 @@ def _sample_grain(rng: np.random.Generator) -> np.ndarray:
 
 
 def _sample_skin(rng: np.random.Generator) -> tuple[float, np.ndarray]:
-    """Level 0 (very dark) to 5 (very light) and the display colour [3]."""
+    """Sample the level of the skin tone, 0 (very dark) to 5 (very light), and its display color (3,)."""
     level = rng.uniform(0, len(SKIN_TONES) - 1)
     warmth = rng.normal(0, 0.018)
     tone = [np.interp(level, range(len(SKIN_TONES)), channel) for channel in zip(*SKIN_TONES)]
-    return level, np.array(tone) + [warmth, 0.0, -warmth]
+    return level, np.array(tone) + np.array([warmth, 0.0, -warmth])
 
 
 def _sample_hair(rng: np.random.Generator) -> tuple[str, float, float]:
@@ -117,7 +133,7 @@ def _sample_hair(rng: np.random.Generator) -> tuple[str, float, float]:
 
 
 def sample_identity(rng: np.random.Generator) -> Identity:
-    """A person drawn from `rng`; equal generators give equal persons."""
+    """Sample the appearance of a person; equal generators give equal persons."""
     level, skin = _sample_skin(rng)
     style, hairline, volume = _sample_hair(rng)
     hair = np.array(HAIR_COLORS[rng.integers(2 if level < 1.5 else len(HAIR_COLORS))]) * rng.uniform(0.8, 1.15)
@@ -165,8 +181,8 @@ def sample_identity(rng: np.random.Generator) -> Identity:
         expressiveness=rng.uniform(0.75, 1.1),
         skin=_to_linear_light(skin),
         lips=_to_linear_light(lips),
-        hair_colour=_to_linear_light(hair),
-        brow_colour=_to_linear_light(hair * rng.uniform(0.35, 0.75)),
+        hair_color=_to_linear_light(hair),
+        brow_color=_to_linear_light(hair * rng.uniform(0.35, 0.75)),
         iris=_to_linear_light(iris),
         grain=_sample_grain(rng),
     )

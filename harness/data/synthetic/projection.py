@@ -1,8 +1,8 @@
-"""From pixels back to the face: for every pixel, the point (u, v) of the face's surface that is seen there.
+"""Inverse projection: for every pixel, the visible point (u, v) of the surface of the face.
 
-The surface is a height field over the face plane; the turned head is seen orthographically. The inverse is found by
-fixed-point steps on a coarse grid and carried to all pixels by cubic splines, which is exact enough for a smooth
-surface and costs next to nothing.
+The surface is a height field over the face plane, and the rotated head is projected orthographically. The inverse is
+computed by fixed-point iteration on a coarse grid and interpolated to all pixels by cubic splines, which is fast and
+accurate for a smooth surface.
 """
 
 from __future__ import annotations
@@ -23,10 +23,20 @@ CHEEKBONE_HEIGHT = 0.1
 
 @dataclass(frozen=True, eq=False)
 class FaceView:
-    """float32 [B, 112, 112] u, v and rho2 (squared radius in the head's outline: 1 on it), and what led there.
+    """Face coordinates of the pixels of B images.
 
-    flat_u, flat_v: the same pixels in a plane through the ears (neck, ears and shoulders hang there).
-    pixel: [B, 1, 1] face units per pixel.
+    Attributes
+    ----------
+    u, v : float32 array of shape (B, 112, 112)
+        Point of the face that is visible in each pixel, in face units.
+    rho2 : float32 array of shape (B, 112, 112)
+        Squared radius relative to the outline of the head: 1 on the outline.
+    flat_u, flat_v : float32 array of shape (B, 112, 112)
+        Coordinates of the pixels in a plane through the ears, for neck, ears and shoulders.
+    pixel : float32 array of shape (B, 1, 1)
+        Face units per pixel.
+    trig : tuple of array
+        Sine and cosine of yaw and pitch, each of shape (B, 1, 1).
     """
 
     u: np.ndarray
@@ -38,13 +48,13 @@ class FaceView:
     trig: tuple[np.ndarray, ...]
 
     def depth(self, height: np.ndarray) -> np.ndarray:
-        """Depth towards the camera [B, 112, 112], in face units, of a height field over the face plane."""
+        """Convert height over the face plane to depth towards the camera, both (B, 112, 112) in face units."""
         sin_yaw, cos_yaw, sin_pitch, cos_pitch = self.trig
         return cos_pitch * (cos_yaw * height - sin_yaw * self.u) - sin_pitch * (self.v - VERTICAL_CENTER)
 
 
 def squared_outline_radius(identity: Identity, u: np.ndarray, v: np.ndarray, jaw: np.ndarray) -> np.ndarray:
-    """Squared radius of (u, v) relative to the head's outline: below 1 inside, 1 on it."""
+    """Return the squared radius of (u, v) relative to the outline of the head: below 1 inside, 1 on the outline."""
     down = (v - CHEEKBONE_HEIGHT) / (identity.chin + jaw - CHEEKBONE_HEIGHT)
     low = np.maximum(down, 0)
     up = (v - CHEEKBONE_HEIGHT) / (identity.top - CHEEKBONE_HEIGHT)
@@ -55,7 +65,7 @@ def squared_outline_radius(identity: Identity, u: np.ndarray, v: np.ndarray, jaw
 
 
 def _coarse_height(identity: Identity, u: np.ndarray, v: np.ndarray, rho2: np.ndarray) -> np.ndarray:
-    """Height that moves pixels when the head turns: a shallow dome and the nose."""
+    """Return the height that determines the parallax of a turned head: a shallow dome and the nose."""
     tip = identity.nose_length - 0.06
     nose = np.exp(-np.square(u / 0.13) - np.square((v - tip) / 0.2))
     return identity.depth * (1 - 0.62 * np.minimum(rho2, 1.7)) + 0.85 * identity.nose_height * nose
@@ -67,7 +77,18 @@ def _sines_and_cosines(pose: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def project_face(identity: Identity, scene: Scene, controls: FaceControls) -> FaceView:
-    """The view of B images: where on the face each pixel looks."""
+    """Compute the face coordinates of all pixels.
+
+    Parameters
+    ----------
+    identity : Identity
+    scene : Scene
+    controls : FaceControls
+
+    Returns
+    -------
+    FaceView
+    """
     sin_yaw, cos_yaw, sin_pitch, cos_pitch, sin_roll, cos_roll = _sines_and_cosines(scene.pose)
     scale, x0, y0 = (column[:, None, None] for column in scene.frame.astype(np.float32).T)
     grid = np.linspace(0, IMAGE_SIZE - 1, GRID_SIZE, dtype=np.float32)
@@ -78,6 +99,7 @@ def project_face(identity: Identity, scene: Scene, controls: FaceControls) -> Fa
         height = _coarse_height(identity, u, v, squared_outline_radius(identity, u, v, controls.jaw))
         u = 0.35 * u + 0.65 * (a - sin_yaw * height) / cos_yaw
         v = 0.35 * v + 0.65 * ((b - sin_pitch * (cos_yaw * height - sin_yaw * u)) / cos_pitch + VERTICAL_CENTER)
-    carry = spline_matrix(GRID_SIZE, IMAGE_SIZE)
+    spline = spline_matrix(GRID_SIZE, IMAGE_SIZE)
     coarse = (u, v, squared_outline_radius(identity, u, v, controls.jaw), a, b + VERTICAL_CENTER)
-    return FaceView(*(carry @ field @ carry.T for field in coarse), 1 / scale, (sin_yaw, cos_yaw, sin_pitch, cos_pitch))
+    u, v, rho2, flat_u, flat_v = (spline @ field @ spline.T for field in coarse)
+    return FaceView(u, v, rho2, flat_u, flat_v, 1 / scale, (sin_yaw, cos_yaw, sin_pitch, cos_pitch))

@@ -1,4 +1,4 @@
-"""Small fields that everything is drawn with: bumps, steps and anti-aliased coverage (float32, element-wise)."""
+"""Element-wise drawing primitives: bumps, steps, anti-aliased coverage and blending (float32)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from scipy.interpolate import CubicSpline
 
 
 def gaussian(x: np.ndarray, y: np.ndarray | float = 0.0) -> np.ndarray:
-    """exp(-(x^2 + y^2)): 1 at the origin."""
+    """Return exp(-(x^2 + y^2))."""
     field = np.asarray(-(x * x) - y * y)
     return np.exp(field, out=field)
 
 
 def smoothstep(x: np.ndarray) -> np.ndarray:
-    """Cubic step: 0 below 0, 1 above 1."""
+    """Return the cubic step of x: 0 below 0, 1 above 1."""
     x = np.clip(x, 0, 1)
     step = np.asarray(3 - 2 * x)
     step *= x
@@ -24,36 +24,45 @@ def smoothstep(x: np.ndarray) -> np.ndarray:
 
 
 def smooth_window(x: np.ndarray, low: float | np.ndarray, high: float | np.ndarray, soft: float) -> np.ndarray:
-    """About 1 between low and high, fading to 0 within `soft` on either side."""
+    """Return about 1 between `low` and `high`, fading to 0 within `soft` on either side."""
     return smoothstep((x - low) / soft + 0.5) * smoothstep((high - x) / soft + 0.5)
 
 
 def antialiased_coverage(inside: np.ndarray, pixel: np.ndarray | float) -> np.ndarray:
-    """Coverage 0 to 1 of a pixel whose signed distance into a shape is `inside` (positive within)."""
+    """Return the coverage, 0 to 1, of pixels whose signed distance into a shape is `inside` (positive within)."""
     return np.clip(inside / (1.3 * pixel) + 0.5, 0, 1)
 
 
-def blend(canvas: np.ndarray, colour: np.ndarray | float, alpha: np.ndarray) -> None:
-    """Lay `colour` ([3] or [3, ...]) over canvas [3, ...] in place, with opacity alpha [...]."""
-    colour = np.broadcast_to(np.asarray(colour, np.float32), (3,)) if np.ndim(colour) < 2 else colour
-    for channel, paint in zip(canvas, colour):
-        channel += alpha * (paint - channel)
+def blend(canvas: np.ndarray, color: np.ndarray | tuple[float, float, float] | float, alpha: np.ndarray) -> None:
+    """Blend a color over a canvas in place.
+
+    Parameters
+    ----------
+    canvas : float32 array of shape (3, ...)
+    color : float, or array of shape (3,) or (3, ...)
+    alpha : float32 array of shape (...)
+        Opacity from 0 to 1.
+    """
+    paint = np.asarray(color)
+    channels = np.broadcast_to(paint.astype(np.float32), (3,)) if paint.ndim < 2 else paint
+    for channel, value in zip(canvas, channels):
+        channel += alpha * (value - channel)
 
 
 def darken(canvas: np.ndarray, amount: np.ndarray) -> None:
-    """Multiply canvas [3, ...] by 1 - amount in place."""
+    """Multiply a canvas (3, ...) by 1 - amount in place."""
     canvas *= 1 - amount
 
 
 @cache
 def spline_matrix(nodes: int, size: int) -> np.ndarray:
-    """float32 [size, nodes]: cubic interpolation of `nodes` equally spaced values, the first and last on the ends."""
-    places = np.linspace(0, size - 1, nodes)
-    return CubicSpline(places, np.eye(nodes))(np.arange(size)).astype(np.float32)
+    """Return the float32 matrix (size, nodes) that interpolates equally spaced values by a cubic spline."""
+    positions = np.linspace(0, size - 1, nodes)
+    return CubicSpline(positions, np.eye(nodes))(np.arange(size)).astype(np.float32)
 
 
 def sample_texture(texture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Nearest texel of a tiling square texture; x and y in texels."""
+    """Sample the nearest texel of a tiling square texture, at x and y in texels."""
     mask = len(texture) - 1
     index = (y.astype(np.int32) & mask) * len(texture) + (x.astype(np.int32) & mask)
     return texture.ravel()[index]

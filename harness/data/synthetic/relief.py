@@ -1,4 +1,4 @@
-"""The relief of the face: dome, brow ridge, sockets, nose, cheeks, folds and wrinkles, as the muscles shape them."""
+"""Relief of the face as shaped by the action units: dome, brow ridge, eyes, nose, cheeks, folds and wrinkles."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _cheek_and_chin_height(identity: Identity, u: np.ndarray, v: np.ndarray, c: 
 
 
 def _nasolabial_height(identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls) -> np.ndarray:
-    """The nasolabial fold: a step from the full cheek down to the lip, from the nose's wing past the mouth's corner."""
+    """Return the height of the nasolabial fold, from the wing of the nose past the corner of the mouth."""
     across = np.abs(u)
     start = identity.nose_length - 0.04
     end = identity.mouth_height + c.sag + 0.9 * c.corner_y + 0.03
@@ -65,7 +65,7 @@ def _nasolabial_height(identity: Identity, u: np.ndarray, v: np.ndarray, c: Face
 
 
 def wrinkle_darkness(identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls) -> np.ndarray:
-    """Darkness 0 to 1 of the wrinkles [B, rows, 112] that brow muscles and squinting press into the skin."""
+    """Return the darkness (B, rows, 112), 0 to 1, of the wrinkles caused by brow movements and squinting."""
     across = np.abs(u)
     lift = 0.5 * (c.inner_brow + c.outer_brow)
     wave = np.cos((v - lift * (0.6 + v)) * (2 * np.pi / 0.115) + 0.8 * u * u)
@@ -83,7 +83,19 @@ def wrinkle_darkness(identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceCo
 
 
 def relief_height(identity: Identity, view: FaceView, c: FaceControls) -> np.ndarray:
-    """Height [B, 112, 112] in face units above the plane through the ears."""
+    """Compute the relief of B images.
+
+    Parameters
+    ----------
+    identity : Identity
+    view : FaceView
+    c : FaceControls
+
+    Returns
+    -------
+    float32 array of shape (B, 112, 112)
+        Height above the plane through the ears, in face units.
+    """
     u, v = view.u, view.v
     dome = identity.depth * np.sqrt(np.maximum(1 - view.rho2, 0) + 0.12)
     return (

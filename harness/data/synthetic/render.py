@@ -1,4 +1,4 @@
-"""Pictures of one person: project, shape, paint, light and compose B images at once."""
+"""Renderer of batches of images of one person: projection, relief, texture, lighting and composition."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from harness.data.synthetic import accessories, texture
 from harness.data.synthetic.muscles import FaceControls, Scene, compute_controls
 from harness.data.synthetic.person import Identity
-from harness.data.synthetic.projection import IMAGE_SIZE, FaceView, project_face
+from harness.data.synthetic.projection import FaceView, project_face
 from harness.data.synthetic.raster import antialiased_coverage, blend
 from harness.data.synthetic.relief import relief_height, wrinkle_darkness
 
 
 def _rows_between(view: FaceView, low: float, high: float) -> slice:
-    """Rows of the image in which some pixel of some image lies between two heights of the face."""
+    """Return the image rows that contain a pixel between two heights of the face in any image."""
     hit = np.flatnonzero(((view.v > low) & (view.v < high) & (view.rho2 < 1.1)).any(axis=(0, 2)))
     return slice(int(hit[0]), int(hit[-1]) + 1) if len(hit) else slice(0, 0)
 
@@ -32,7 +32,7 @@ def _surface_normals(depth: np.ndarray, pixel: np.ndarray) -> tuple[np.ndarray, 
 def _compute_lighting(
     identity: Identity, scene: Scene, depth: np.ndarray, pixel: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Diffuse [B, 112, 112] and specular light of the relief."""
+    """Return the diffuse and the specular light of the relief, each (B, 112, 112)."""
     nx, ny, nz = _surface_normals(depth, pixel)
     lx, ly, lz = (column[:, None, None] for column in scene.light.astype(np.float32).T)
     ambient = scene.ambient.astype(np.float32)[:, None, None]
@@ -50,7 +50,7 @@ def _compute_lighting(
 def _paint_face(
     identity: Identity, scene: Scene, view: FaceView, c: FaceControls
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Albedo [3, B, 112, 112], height and the coverage of open eyes [B, 112, 112]."""
+    """Return the albedo (3, B, 112, 112), and the height and coverage of the open eyes, both (B, 112, 112)."""
     height = relief_height(identity, view, c)
     albedo = texture.skin_albedo(identity, view.u, view.v)
     eyes = np.zeros_like(height)
@@ -76,7 +76,21 @@ def _paint_face(
 
 
 def render_faces(identity: Identity, scene: Scene, background: np.ndarray) -> np.ndarray:
-    """Linear light float32 [3, B, 112, 112] of B images; background [3, B or 1, 112, 112] in linear light."""
+    """Render B images of a person.
+
+    Parameters
+    ----------
+    identity : Identity
+    scene : Scene
+        Expression, pose, framing and light of each image.
+    background : array of shape (3, B or 1, 112, 112)
+        Linear light.
+
+    Returns
+    -------
+    float32 array of shape (3, B, 112, 112)
+        Linear light.
+    """
     c = compute_controls(identity, scene)
     view = project_face(identity, scene, c)
     albedo, height, eyes = _paint_face(identity, scene, view, c)
@@ -95,20 +109,3 @@ def render_faces(identity: Identity, scene: Scene, background: np.ndarray) -> np
         accessories.draw_glasses(canvas, identity, view)
     canvas *= scene.tint.astype(np.float32).T[:, :, None, None]
     return canvas
-
-
-def neutral_scene(count: int) -> Scene:
-    """`count` images looking straight ahead at rest under a plain light: a start for one's own scenes."""
-    ones = np.ones(count, np.float32)
-    return Scene(
-        np.zeros((count, 12), np.float32),
-        0 * ones,
-        0 * ones,
-        np.zeros((count, 2), np.float32),
-        0 * ones,
-        np.zeros((count, 3), np.float32),
-        np.tile(np.float32([46, IMAGE_SIZE / 2, 55]), (count, 1)),
-        np.tile(np.float32([-0.35, -0.45, 0.82]), (count, 1)),
-        0.4 * ones,
-        np.ones((count, 3), np.float32),
-    )

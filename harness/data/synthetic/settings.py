@@ -1,4 +1,4 @@
-"""Settings of the synthetic videos and stills."""
+"""Settings of the synthetic videos and still images."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from harness.utils.validation import require
 
 @dataclass(frozen=True)
 class SyntheticVideos:
-    """Rendered videos that a recipe runs on where no data set is given.
+    """Synthetic videos that a recipe runs on if no data set is given.
 
     Parameters
     ----------
-    videos : int, at least 4
-    frames : int, at least 10
-        Frames of each video.
-    seed : int
+    videos : int, default 40
+        Number of videos, at least 4.
+    frames : int, default 150
+        Number of frames of each video, at least 10.
+    seed : int, default 0
 
     Raises
     ------
     InputError
-        For fewer videos or frames.
+        If `videos` or `frames` is too small.
 
     Examples
     --------
@@ -36,20 +37,21 @@ class SyntheticVideos:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(self.videos >= 4, f"synthetic.videos is {self.videos}; at least 4 are needed for three splits")
+        require(self.videos >= 4, f"synthetic.videos is {self.videos}; at least 4 are needed for the three splits")
         require(self.frames >= 10, f"synthetic.frames is {self.frames}; at least 10 are needed")
 
 
 @dataclass(frozen=True)
 class SyntheticStills:
-    """Rendered stills that a backbone is trained on where no data set is given.
+    """Synthetic still images that a backbone is trained on if no data set is given.
 
     Parameters
     ----------
-    images : int
-    identities : int
+    images : int, default 3000
+        Number of images.
+    identities : int, default 120
         Number of people; each has about the same number of images.
-    seed : int
+    seed : int, default 0
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The table of stills: many people, a handful of pictures each, with identity, expression and the rest."""
+"""Synthetic still images: a few images of each of many people, with subject, expression and further labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ VALIDATION_EVERY = 6
 
 @dataclass(frozen=True, eq=False)
 class StillActing:
-    """One still before the camera: its acting (one frame) and the name of its expression."""
+    """Facial behavior in one still image.
+
+    Attributes
+    ----------
+    expression : str
+    acting : Acting
+        A single frame.
+    """
 
     expression: str
     acting: Acting
@@ -71,12 +78,27 @@ def _concatenate_scenes(scenes: list[Scene]) -> Scene:
 
 
 def subject_identity(seed: int, index: int) -> Identity:
-    """Subject `index` of the stills."""
+    """Return the appearance of subject `index` of the still images."""
     return sample_identity(np.random.default_rng((seed, STILL_SEED, index, 1)))
 
 
 def write_subject(root: Path, seed: int, index: int, images: int) -> list[str]:
-    """Write `images` pictures of subject `index` under root/images and return their rows of the table."""
+    """Write the images of one subject to root/images.
+
+    Parameters
+    ----------
+    root : Path
+    seed : int
+    index : int
+        Number of the subject.
+    images : int
+        Number of images.
+
+    Returns
+    -------
+    list of str
+        Rows of the image table, see `HEADER`.
+    """
     identity = subject_identity(seed, index)
     subject, split = f"s{index:04d}", "validation" if index % VALIDATION_EVERY == VALIDATION_EVERY - 1 else "train"
     order = np.random.default_rng((seed, STILL_SEED, index, 2)).permutation(len(EXPRESSIONS))
@@ -85,15 +107,15 @@ def write_subject(root: Path, seed: int, index: int, images: int) -> list[str]:
         numbers = range(start, min(start + BATCH_SIZE, images))
         rngs = [np.random.default_rng((seed, STILL_SEED, index, 3, number)) for number in numbers]
         poses = [
-            _sample_still_acting(own, EXPRESSIONS[order[number % len(order)]], identity.expressiveness)
-            for own, number in zip(rngs, numbers)
+            _sample_still_acting(rng, EXPRESSIONS[order[number % len(order)]], identity.expressiveness)
+            for rng, number in zip(rngs, numbers)
         ]
-        scene = _concatenate_scenes([sample_scene(own, pose.acting) for own, pose in zip(rngs, poses)])
-        light = render_faces(identity, scene, np.concatenate([sample_background(own) for own in rngs], axis=1))
-        for i, (own, number) in enumerate(zip(rngs, numbers)):
-            camera, name = sample_camera_effects(own), f"{subject}_{number:03d}.jpg"
-            picture = apply_camera_effects(own, camera, light[:, i], sample_occluders(own, 1, camera.occlusion * 3)[0])
-            data = simplejpeg.encode_jpeg(picture, quality=camera.quality, colorspace="RGB", colorsubsampling="420")
+        scene = _concatenate_scenes([sample_scene(rng, pose.acting) for rng, pose in zip(rngs, poses)])
+        light = render_faces(identity, scene, np.concatenate([sample_background(rng) for rng in rngs], axis=1))
+        for i, (rng, number) in enumerate(zip(rngs, numbers)):
+            camera, name = sample_camera_effects(rng), f"{subject}_{number:03d}.jpg"
+            image = apply_camera_effects(rng, camera, light[:, i], sample_occluders(rng, 1, camera.occlusion * 3)[0])
+            data = simplejpeg.encode_jpeg(image, quality=camera.quality, colorspace="RGB", colorsubsampling="420")
             (root / "images" / name).write_bytes(data)
             rows.append(_format_row(f"images/{name}", subject, split, poses[i]))
     return rows

@@ -1,4 +1,8 @@
-"""What is painted on the relief: skin, brows, eyes, nostrils and mouth (colours in linear light)."""
+"""Texture of the face: skin, brows, eyes, nostrils and mouth (colors in linear light).
+
+The functions draw on rows of a canvas: albedo float32 (3, B, rows, 112), modified in place, with the face coordinates
+u and v (B, rows, 112) of its pixels and the size `pixel` of a pixel in face units (B, 1, 1).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ SCLERA_COLOR = (0.52, 0.49, 0.47)
 
 
 def skin_albedo(identity: Identity, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Albedo [3, B, 112, 112]: tone, mottling, flushed cheeks and nose."""
+    """Return the albedo of the skin (3, B, 112, 112): tone, mottling, flushed cheeks and nose."""
     grain = sample_texture(identity.grain, (u + 3) * 43, (v + 3) * 43)
     tone = 1 + identity.mottling * grain
     flush = 0.14 * (gaussian((np.abs(u) - 0.5) / 0.25, (v - 0.42) / 0.2) + gaussian(u / 0.14, (v - 0.48) / 0.12))
@@ -35,6 +39,7 @@ def skin_albedo(identity: Identity, u: np.ndarray, v: np.ndarray) -> np.ndarray:
 def draw_brows(
     canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls, pixel: np.ndarray
 ) -> None:
+    """Draw the brows; see the module for the parameters."""
     across = np.abs(u)
     inner = 0.15 - 0.05 * c.frown
     x = (across - inner) / (identity.eye_distance + identity.eye_width + 0.06 - inner)
@@ -52,7 +57,7 @@ def draw_brows(
     ends = smoothstep((x + 0.06) / 0.12) * smoothstep((1.05 - x) / 0.12)
     hairs = np.clip(0.9 + 0.1 * sample_texture(identity.grain, (u + 3) * 60 + v * 25, (v + 3) * 24), 0.7, 1)
     alpha = smoothstep((half - np.abs(v - line)) / (0.022 + pixel) + 0.5) * ends
-    blend(canvas, identity.brow_colour, np.clip(alpha * identity.brow_density * hairs, 0, 1))
+    blend(canvas, identity.brow_color, np.clip(alpha * identity.brow_density * hairs, 0, 1))
 
 
 def _draw_iris(
@@ -65,7 +70,7 @@ def _draw_iris(
     blend(canvas, (0.012, 0.01, 0.01), opening * antialiased_coverage(size * 0.46 - radius, pixel))
 
 
-def draw_eyes(  # noqa: PLR0913 - canvas, its coordinates and what is painted
+def draw_eyes(  # noqa: PLR0913 - canvas, its coordinates, and the parts to draw
     canvas: np.ndarray,
     identity: Identity,
     u: np.ndarray,
@@ -74,7 +79,7 @@ def draw_eyes(  # noqa: PLR0913 - canvas, its coordinates and what is painted
     scene: Scene,
     pixel: np.ndarray,
 ) -> np.ndarray:
-    """Lids, lashes, eyeballs; returns the coverage of the open eye, which is lit flatly."""
+    """Draw lids, lashes and eyeballs; return the coverage of the open eyes (B, rows, 112), which receive flat light."""
     side = np.sign(u)
     local = np.abs(u) - identity.eye_distance
     x = local / identity.eye_width
@@ -102,6 +107,7 @@ def draw_eyes(  # noqa: PLR0913 - canvas, its coordinates and what is painted
 
 
 def draw_nostrils(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls) -> None:
+    """Draw nostrils, wings and the shadow of the nose; see the module for the parameters."""
     across, lift = np.abs(u), 0.035 * c.fold
     base = identity.nose_length + 0.055
     hole = gaussian((across - 0.5 * identity.nose_width) / 0.045, (v - base + 0.4 * lift) / 0.024)
@@ -110,7 +116,7 @@ def draw_nostrils(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.n
     darken(canvas, np.clip(0.8 * hole + (0.28 + 0.25 * c.fold) * wing + 0.22 * under, 0, 0.9))
 
 
-def _draw_mouth_cavity(  # noqa: PLR0913 - canvas, its coordinates and what is painted
+def _draw_mouth_cavity(  # noqa: PLR0913 - canvas, its coordinates, and the parts to draw
     canvas: np.ndarray,
     v: np.ndarray,
     x: np.ndarray,
@@ -119,7 +125,7 @@ def _draw_mouth_cavity(  # noqa: PLR0913 - canvas, its coordinates and what is p
     rest: np.ndarray,
     pixel: np.ndarray,
 ) -> None:
-    """The cavity between the lips: dark, the upper teeth below the upper lip, the tongue at the bottom."""
+    """Draw the dark cavity between the lips, with the upper teeth and the tongue."""
     open_ = antialiased_coverage(np.minimum(v - top, bottom - v), pixel) * smoothstep((bottom - top) / 0.012)
     blend(canvas, (0.035, 0.008, 0.008), open_)
     tongue = open_ * smoothstep((v - bottom + 0.09) / 0.05) * gaussian(x / 0.6) * smoothstep((bottom - top - 0.1) / 0.1)
@@ -132,7 +138,7 @@ def _draw_mouth_cavity(  # noqa: PLR0913 - canvas, its coordinates and what is p
 def draw_mouth(
     canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls, pixel: np.ndarray
 ) -> np.ndarray:
-    """Lips, teeth and the seam; returns the height [B, rows, 112] of the lips above the muzzle."""
+    """Draw lips, teeth and the line between the lips; return the height of the lips (B, rows, 112) in face units."""
     x = u / c.corner_x
     flat = np.maximum(1 - x * x, 0)
     wing = 1.2 * identity.nose_width
@@ -165,5 +171,6 @@ def draw_mouth(
     return (0.035 * ridge * (1 - 0.8 * c.press) + 0.025 * c.press * bulge) * np.sqrt(within * flat)
 
 
-def draw_wrinkles(canvas: np.ndarray, dark: np.ndarray) -> None:
-    darken(canvas, 0.55 * dark)
+def draw_wrinkles(canvas: np.ndarray, darkness: np.ndarray) -> None:
+    """Darken the wrinkles; `darkness` (B, rows, 112) is from 0 to 1."""
+    darken(canvas, 0.55 * darkness)

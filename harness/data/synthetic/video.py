@@ -1,4 +1,4 @@
-"""One video of the set, a pure function of (seed, index): its acting, its crops and its annotations."""
+"""One synthetic video, determined by (seed, index): facial behavior, crops and annotations."""
 
 from __future__ import annotations
 
@@ -21,15 +21,25 @@ from harness.data.synthetic.render import render_faces
 
 BATCH_SIZE = 8
 SPLIT_LETTERS = "TVTXTTVTTVTXTVTTXTVT"
-"""Split of video i by its index (T train, V validation, X test: 12, 5 and 3 of 20), whatever their number."""
+"""Split of video i: T train, V validation, X test; 12, 5 and 3 of every 20 videos."""
 VIDEO_SEED, STILL_SEED = 1, 2
-"""First entries of the seeds, so that no person of the stills is a person of the videos."""
+"""Entries of the seeds that make the people of videos and still images different."""
 
 
 @dataclass(frozen=True, eq=False)
 class VideoAnnotations:
-    """A video's name, the frames (1-based) that have a crop, and its lines: expression [L], affect [L, 2],
-    action_units [L, 12], invalid ones as the challenge marks them. L may be one more than the frames.
+    """Annotations of one video, with invalid labels marked as in the challenge.
+
+    Attributes
+    ----------
+    name : str
+    crops : int64 array
+        Frames that have a crop, 1-based.
+    expression : int64 array of shape (L,)
+        L is the number of frames, or one more.
+    affect : float64 array of shape (L, 2)
+        Valence and arousal.
+    action_units : int64 array of shape (L, 12)
     """
 
     name: str
@@ -40,11 +50,12 @@ class VideoAnnotations:
 
 
 def split_letter(index: int) -> str:
+    """Return the split of video `index`: T, V or X; see `SPLIT_LETTERS`."""
     return SPLIT_LETTERS[index % len(SPLIT_LETTERS)]
 
 
 def video_name(index: int) -> str:
-    """A name as in Aff-Wild2; indices 4 and 5 of every 20 are two people of one video."""
+    """Return the name of video `index` in the style of Aff-Wild2; 4 and 5 of every 20 are two people of one video."""
     place = index % len(SPLIT_LETTERS)
     if place in (4, 5):
         return f"{index - place + 5}-30-640x480_{'left' if place == 4 else 'right'}"
@@ -53,7 +64,7 @@ def video_name(index: int) -> str:
 
 
 def _plan_expressions(seed: int, index: int, frames: int) -> list[str]:
-    """Expressions in turn over the videos of a split, so that a few of them already show all."""
+    """Return the expressions of a video; they rotate over the videos of a split so that a few videos show all."""
     rank = sum(split_letter(i) == split_letter(index) for i in range(index % len(SPLIT_LETTERS)))
     rank += index // len(SPLIT_LETTERS) * SPLIT_LETTERS.count(split_letter(index))
     order = np.random.default_rng((seed, 0)).permutation(len(ACTED_EXPRESSIONS))
@@ -62,7 +73,7 @@ def _plan_expressions(seed: int, index: int, frames: int) -> list[str]:
 
 
 def _random_runs(rng: np.random.Generator, length: int, count: float, longest: int) -> np.ndarray:
-    """Bool [length]: a few random runs."""
+    """Return a bool mask (length,) of a few random runs of frames."""
     marked = np.zeros(length, bool)
     for _ in range(rng.poisson(count)):
         start = rng.integers(length)
@@ -94,19 +105,33 @@ def _write_crops(seed: int, index: int, identity: Identity, acting: Acting, crop
         rows = crops[start : start + BATCH_SIZE] - 1
         light = render_faces(identity, scene.take(rows), background)
         for i, row in enumerate(rows):
-            own = np.random.default_rng((seed, VIDEO_SEED, index, 4, int(row)))
-            image = apply_camera_effects(own, camera, light[:, i], hidden[row])
+            frame_rng = np.random.default_rng((seed, VIDEO_SEED, index, 4, int(row)))
+            image = apply_camera_effects(frame_rng, camera, light[:, i], hidden[row])
             data = simplejpeg.encode_jpeg(image, quality=camera.quality, colorspace="RGB", colorsubsampling="420")
             (folder / f"{row + 1:05d}.jpg").write_bytes(data)
 
 
 def video_identity(seed: int, index: int) -> Identity:
-    """Who is in video `index`."""
+    """Return the appearance of the person in video `index`."""
     return sample_identity(np.random.default_rng((seed, VIDEO_SEED, index, 1)))
 
 
 def write_video(root: Path, seed: int, index: int, frames: int) -> VideoAnnotations:
-    """Write the crops of video `index` under root/cropped_aligned and return its annotations."""
+    """Write the crops of a video to root/cropped_aligned and return its annotations.
+
+    Parameters
+    ----------
+    root : Path
+    seed : int
+    index : int
+        Number of the video.
+    frames : int
+        Number of frames.
+
+    Returns
+    -------
+    VideoAnnotations
+    """
     rng, identity = np.random.default_rng((seed, VIDEO_SEED, index, 2)), video_identity(seed, index)
     acting = simulate_acting(rng, frames, _plan_expressions(seed, index, frames), identity.expressiveness)
     annotations = _make_annotations(rng, index, acting)

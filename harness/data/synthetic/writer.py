@@ -1,4 +1,4 @@
-"""The whole set on disk, written aside and renamed: all of it or nothing."""
+"""Writer of synthetic data sets; they are written to a temporary folder that is renamed when complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from harness.data.synthetic import VERSION
 from harness.data.synthetic.annotation_files import write_annotations
 from harness.data.synthetic.stills import HEADER, write_subject
-from harness.data.synthetic.video import split_letter, write_video
+from harness.data.synthetic.video import VideoAnnotations, split_letter, write_video
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir
 
@@ -23,19 +23,19 @@ ProgressCallback = Callable[[int, int], None]
 def _require_empty(root: Path) -> Path:
     root = Path(root)
     if root.exists() and not root.is_dir():
-        raise InputError(f"{root} is a file; name a folder to make the synthetic set in")
+        raise InputError(f"{root} is a file; choose a new folder for the synthetic data set")
     if root.is_dir() and any(root.iterdir()):
-        raise InputError(f"{root} is not empty; name a new folder for the synthetic set")
+        raise InputError(f"{root} is not empty; choose a new folder for the synthetic data set")
     return root
 
 
-def _require_at_least(name: str, value: int, least: int, why: str = "") -> None:
-    if value < least:
-        raise InputError(f"{name} is {value}; the synthetic set needs at least {least}{why}")
+def _require_at_least(name: str, value: int, minimum: int, reason: str = "") -> None:
+    if value < minimum:
+        raise InputError(f"{name} is {value}; the synthetic data set needs at least {minimum}{reason}")
 
 
 def _parallel_map(work: Callable[[int], Any], count: int, workers: int) -> Iterator[Any]:
-    """Results of work(0) ... work(count - 1), in order, from `workers` processes."""
+    """Yield work(0), ..., work(count - 1) in order, computed by `workers` processes."""
     if workers <= 1:
         yield from map(work, range(count))
         return
@@ -64,14 +64,14 @@ def _write_stills(
 
 
 def _write_videos(root: Path, videos: int, frames: int, seed: int, workers: int, tick: Callable[[int], None]) -> None:
-    made = []
+    annotations: list[tuple[str, VideoAnnotations]] = []
     for index, video in enumerate(_parallel_map(partial(_write_one_video, root, seed, frames), videos, workers)):
-        made.append((split_letter(index), video))
+        annotations.append((split_letter(index), video))
         tick(frames)
-    write_annotations(root, made)
+    write_annotations(root, annotations)
 
 
-def _write_one_video(root: Path, seed: int, frames: int, index: int):
+def _write_one_video(root: Path, seed: int, frames: int, index: int) -> VideoAnnotations:
     return write_video(root, seed, index, frames)
 
 
@@ -95,15 +95,34 @@ def make_stills(
     progress: ProgressCallback | None = None,
     workers: int = 1,
 ) -> None:
-    """Write root/labels.csv and root/images: `images` stills of `identities` people (every sixth: validation).
+    """Render still images with an image table: root/labels.csv and root/images.
 
-    progress(done, total) counts images. InputError where root exists and is not empty, or a number is too small.
+    Every sixth person is in the validation split.
+
+    Parameters
+    ----------
+    root : Path
+        New or empty folder.
+    images : int, default 3000
+        Number of images.
+    identities : int, default 120
+        Number of people, at least 6.
+    seed : int, default 0
+    progress : callable, optional
+        Called with the number of images done and the total.
+    workers : int, default 1
+        Number of processes; does not change the result.
+
+    Raises
+    ------
+    InputError
+        If root is not empty or a number is too small.
     """
     _require_at_least("identities", identities, 6, " (one in six is for validation)")
     _require_at_least("images", images, identities, ", one of each person")
-    with atomic_write_dir(_require_empty(root)) as aside:
-        _write_stills(aside, images, identities, seed, workers, _make_counter(progress, images))
-        _write_settings(aside, seed=seed, stills=images, identities=identities)
+    with atomic_write_dir(_require_empty(root)) as temp_dir:
+        _write_stills(temp_dir, images, identities, seed, workers, _make_counter(progress, images))
+        _write_settings(temp_dir, seed=seed, stills=images, identities=identities)
 
 
 def make(  # noqa: PLR0913 - public, one keyword for each option
@@ -116,11 +135,33 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
     progress: ProgressCallback | None = None,
     workers: int = 1,
 ) -> None:
-    """Write `videos` videos of about `frames` frames in the ABAW3 layout and, under stills/, a table of stills.
+    """Render a synthetic data set: videos in the ABAW3 layout and, in root/stills, still images with an image table.
 
-    One person a video, other people in the stills. stills=0 leaves the table out. Same arguments, same bytes,
-    whatever `workers`; a video depends on seed, its index and `frames` alone. progress(done, total) counts images.
-    InputError where root exists and is not empty, or a number is too small.
+    Every video shows one person; the still images show other people. The same arguments give the same bytes. A video
+    depends only on `seed`, its index and `frames`.
+
+    Parameters
+    ----------
+    root : Path
+        New or empty folder.
+    videos : int, default 40
+        Number of videos, at least 4.
+    frames : int, default 150
+        Approximate number of crops of each video, at least 10.
+    seed : int, default 0
+    stills : int, default 3000
+        Number of still images; 0 for none.
+    identities : int, default 120
+        Number of people in the still images, at least 6.
+    progress : callable, optional
+        Called with the number of images done and the total.
+    workers : int, default 1
+        Number of processes; does not change the result.
+
+    Raises
+    ------
+    InputError
+        If root is not empty or a number is too small.
     """
     _require_at_least("videos", videos, MIN_VIDEOS, " (train, validation and test)")
     _require_at_least("frames", frames, 10)
@@ -129,8 +170,8 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
         _require_at_least("identities", identities, 6, " (one in six is for validation)")
         _require_at_least("stills", stills, identities, ", one of each person")
     tick = _make_counter(progress, videos * frames + stills)
-    with atomic_write_dir(_require_empty(root)) as aside:
-        _write_videos(aside, videos, frames, seed, workers, tick)
+    with atomic_write_dir(_require_empty(root)) as temp_dir:
+        _write_videos(temp_dir, videos, frames, seed, workers, tick)
         if stills:
-            _write_stills(aside / "stills", stills, identities, seed, workers, tick)
-        _write_settings(aside, seed=seed, videos=videos, frames=frames, stills=stills, identities=identities)
+            _write_stills(temp_dir / "stills", stills, identities, seed, workers, tick)
+        _write_settings(temp_dir, seed=seed, videos=videos, frames=frames, stills=stills, identities=identities)

@@ -61,12 +61,12 @@ class ImageSet:
         """The still cut to its box and resized as `backbones.resize` does; ValueError that names an unreadable one."""
         from backbones import resize
         from harness.data.boxes import crop_to_box
-        from harness.data.image_decoding import CorruptImage, decode_image
+        from harness.data.image_decoding import CorruptImageError, decode_image
 
         path, boxes = self.stills.images[row], self.stills.boxes
         try:
             image = decode_image(path)
-        except CorruptImage as error:
+        except CorruptImageError as error:
             raise ValueError(str(error)) from error
         try:
             return resize(image if boxes is None else crop_to_box(image, boxes[row], self.margin), self.preprocessing)

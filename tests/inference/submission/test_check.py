@@ -38,7 +38,7 @@ def only(folder, against):
 def test_a_sound_submission_has_no_problem(made, lists):
     report = check_submission(made, lists)
     assert report.problems == () and report.predictions == 8 and report.task == "expr"
-    assert "no problem found" in render(report)
+    assert "no problems found" in render(report)
 
 
 def test_missing_and_extra_videos(made, lists):
