@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from harness.training.fit import OptimizerConfig, Selection
-from harness.training.lightning_module import FrameModel, fit
+from harness.training.lightning_module import FrameModel
+from harness.training.trainer import fit
 from harness.training.losses import BlockLosses, CrossEntropy
 from tests.helpers.small_fits import assert_near, assert_same
 

@@ -19,7 +19,8 @@ from harness.training.backbones.loader import ImageLoader, iter_image_batches
 from harness.training.backbones.stage_checkpoints import StageCheckpoints
 from harness.training.backbones.stage_config import Schedule
 from harness.training.fit import Batch, OptimizerConfig, Selection, Shard
-from harness.training.lightning_module import FrameModel, fit
+from harness.training.lightning_module import FrameModel
+from harness.training.trainer import fit
 
 if TYPE_CHECKING:
     from backbones import Backbone
