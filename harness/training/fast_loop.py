@@ -46,7 +46,8 @@ class FastLoopModel(Protocol):
     def device(self) -> torch.device:
         """Device of the weights."""
 
-    def __call__(self, inputs: Tensor) -> Tensor: ...
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Compute the logits of a batch."""
 
 
 def can_use_fast_loop(model: FastLoopModel, options: Mapping[str, Any]) -> bool:
