@@ -8,8 +8,8 @@ from torch import nn
 
 from harness.training.fit import OptimizerConfig, Selection, Shard
 from harness.training.lightning_module import FrameModel
-from harness.training.trainer import fit
 from harness.training.losses import BlockLosses, CrossEntropy
+from harness.training.trainer import fit
 
 ROWS, BATCH, CLASSES = 48, 16, 3
 ALL = Shard()

@@ -18,8 +18,14 @@ import numpy as np
 import torch
 
 from harness.training.backbones.config import REVISION, Hardware, StillsConfig
+from harness.training.backbones.input_checks import (
+    check_device,
+    check_labels,
+    check_same_classes,
+    log_shared_subjects,
+    select_device,
+)
 from harness.utils.console import suppress_logging
-from harness.utils.errors import InputError
 from harness.utils.hashing import content_hash
 from harness.utils.parallel import torch_threads
 
@@ -147,13 +153,13 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     from harness.training.rank import is_rank_zero
 
     started, folder = time.perf_counter(), Path(folder)
-    _check_same_classes(train, validation)
+    check_same_classes(train, validation)
     hardware.batch(config.batch_size)
-    _check_device(config, hardware)
-    _check_labels(config, train)
+    check_device(config, hardware)
+    check_labels(config, train)
     writes = is_rank_zero(hardware.trainer_arguments(config.precision))
     with nullcontext() if writes else suppress_logging():
-        _log_shared_subjects(train, validation)
+        log_shared_subjects(train, validation)
         backbone = backbones.load(config.backbone, checkpoints)
         parent, parent_hash = backbone.weights, backbone.weights_hash
         parts = [part for part in (train, validation) if part is not None]
@@ -169,7 +175,7 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
             hardware,
             backbone,
             ImageTransform(backbone.spec.preprocessing, config.augmentation),
-            _select_device(hardware),
+            select_device(hardware),
             stage_checkpoints,
             *image_sets,
             _workers(hardware),
@@ -192,54 +198,6 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
         backbones.save_checkpoint(folder, backbone.eval(), card)
         stage_checkpoints.remove()
     return replace(trained, seconds=time.perf_counter() - started)
-
-
-def _check_same_classes(train: Stills, validation: Stills | None) -> None:
-    if not len(train):
-        raise InputError("there are no training images; check the training split of the data")
-    if validation is not None and validation.classes != train.classes:
-        raise InputError(
-            f"the classes of the validation images are {', '.join(validation.classes)}, those of the training "
-            f"images {', '.join(train.classes)}; both need the same classes in the same order"
-        )
-
-
-def _check_device(config: StillsConfig, hardware: Hardware) -> None:
-    """Check the device before hours of decoding; Lightning would reject or replace some settings only later."""
-    device = _select_device(hardware).type
-    if device == "cpu" and hardware.accelerator not in ("auto", "cpu"):
-        raise InputError(
-            f"hardware.accelerator={hardware.accelerator}, but torch finds none on this machine; set it to auto or cpu"
-        )
-    cores = os.cpu_count() or 1
-    if device == "cpu" and hardware.devices.isdecimal() and int(hardware.devices) > cores:
-        raise InputError(
-            f"hardware.devices={hardware.devices}, but this machine has {cores} cores and no accelerator "
-            "for torch; set it to the number of cores or fewer"
-        )
-    if config.precision == "16-mixed" and device == "cpu":
-        raise InputError("precision=16-mixed needs a GPU; on the CPU choose bf16-mixed or 32-true")
-
-
-def _check_labels(config: StillsConfig, train: Stills) -> None:
-    if config.expressions is not None and not (train.expression >= 0).any():
-        hint = ", or train on identities only: --set expressions=none" if config.identities else ""
-        raise InputError(
-            f"none of the {len(train):,} training images has an expression: use AffectNet or a table "
-            f"with the column expression{hint}"
-        )
-
-
-def _log_shared_subjects(train: Stills, validation: Stills | None) -> None:
-    """Log validation subjects that are also in the training images."""
-    if validation is None:
-        return
-    seen, tested = ({part.subjects[subject] for subject in np.unique(part.subject)} for part in (train, validation))
-    if shared := sorted(seen & tested):
-        logger.info(
-            f"{len(shared)} of the {len(tested)} validation subjects are also in the training images (first: "
-            f"{shared[0]}), so the validation metrics are not of unseen people"
-        )
 
 
 def _workers(hardware: Hardware) -> int:
@@ -311,16 +269,6 @@ def _measure_loading_rate(session: Session) -> float:
         session.device,
         LOADING_SECONDS[session.train.images is not None],
     )
-
-
-def _select_device(hardware: Hardware) -> torch.device:
-    """Select the device of evaluation passes: the one that Lightning will use for training in this process."""
-    accelerator = hardware.accelerator
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
 
 
 def _describe_selection(config: StillsConfig) -> str:
