@@ -135,7 +135,7 @@ def _train(
         hardware=recipe.hardware,
         work=folder.with_name(f".{folder.name}.work"),
         licence=_combine_licenses(parent, material),
-        tell=run.log_epoch,
+        on_epoch=run.log_epoch,
         data={"name": material.name, "digest": material.digest, "left_out": dict(material.left_out)},
     )
 

@@ -1,1 +1,1 @@
-"""Fitting: the Lightning module, its losses and what Lightning does not have (SAM, averaged weights)."""
+"""Training of heads and backbones: the Lightning module, losses, SAM and averaged weights."""

@@ -1,13 +1,14 @@
-"""The losses of several heads at once: of logits [B, C, J] one value for each of J heads, in float32 [J].
+"""Losses of J heads at once: logits [B, C, J] to float32 [J].
 
-Each says of head j what `harness.training.losses` says of logits[:, :, j]; a loss that is not known here is asked for
-one head after the other. Heads lie in the last dimension, where classes are reduced for all of them side by side.
+Entry j equals the loss in `harness.training.losses` of logits[:, :, j]. A loss without a batched version is computed
+for one head after another. Heads are in the last dimension, so that classes are reduced for all of them in one pass.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -25,26 +26,38 @@ from harness.training.losses import (
 
 
 def compute_batched_losses(losses: BlockLosses, logits: Tensor, targets: Targets) -> Tensor:
-    """As `losses` of each head's logits."""
-    return sum(
+    """Compute the loss of each head.
+
+    Parameters
+    ----------
+    losses : BlockLosses
+    logits : Tensor of shape (B, C, J)
+    targets : Targets
+
+    Returns
+    -------
+    Tensor of shape (J,)
+    """
+    total = sum(
         losses.weights.get(name, 1.0) * _compute_loss(loss, logits[:, losses.columns[name]], *targets[name])
         for name, loss in losses.losses.items()
         if name in targets
     )
+    return cast("Tensor", total)
 
 
 def _compute_loss(loss: nn.Module, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     if type(loss) in BATCHED_LOSSES:
         return BATCHED_LOSSES[type(loss)](loss, logits, target, valid)
-    return torch.stack([loss(one, target, valid) for one in logits.unbind(2)])
+    return torch.stack([loss(head_logits, target, valid) for head_logits in logits.unbind(2)])
 
 
 def _drop_invalid(valid: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
-    """The valid rows of each; all of them as they are where that is all."""
+    """Select the valid rows of each tensor; without indexing if all are valid."""
     if valid.all():
         return rows
     index = valid.nonzero()[:, 0]
-    return tuple(one.index_select(0, index) for one in rows)
+    return tuple(tensor.index_select(0, index) for tensor in rows)
 
 
 def _cross_entropy(loss: CrossEntropy, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -76,7 +89,7 @@ def _squared_error(loss: SquaredError, logits: Tensor, target: Tensor, valid: Te
 def _predictions_and_targets(
     logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed: bool
 ) -> tuple[Tensor, Tensor]:
-    """Predicted values [b, c, J] and targets [b, c, 1] of the rows that count."""
+    """Return predictions [b, c, J] and targets [b, c, 1] of the rows that count."""
     if not zeroed:
         logits, target = _drop_invalid(valid, logits, target)
     prediction, target = logits if linear else torch.tanh(logits), target[:, :, None]
@@ -86,14 +99,14 @@ def _predictions_and_targets(
 
 
 def _binary_cross_entropy(loss: BinaryCrossEntropy, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    every = target.numel()
+    total = target.numel()
     logits, target = _drop_invalid(valid, logits, target)
-    count, target = every if loss.zeroed else target.numel(), target.to(logits.dtype)
+    count, target = total if loss.zeroed else target.numel(), target.to(logits.dtype)
     weights = torch.lerp(loss.weights[:, 0].expand_as(target), loss.weights[:, 1].expand_as(target), target)
-    each = functional.binary_cross_entropy_with_logits(
+    losses = functional.binary_cross_entropy_with_logits(
         logits, target[:, :, None].expand_as(logits), weights[:, :, None], reduction="none"
     )
-    return each.sum((0, 1)) / max(count, 1)
+    return losses.sum((0, 1)) / max(count, 1)
 
 
 BATCHED_LOSSES: Mapping[type[nn.Module], Callable[..., Tensor]] = {
@@ -102,3 +115,4 @@ BATCHED_LOSSES: Mapping[type[nn.Module], Callable[..., Tensor]] = {
     SquaredError: _squared_error,
     BinaryCrossEntropy: _binary_cross_entropy,
 }
+"""Batched versions by the class of the loss."""

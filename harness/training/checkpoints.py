@@ -1,4 +1,4 @@
-"""What a fit adds to Lightning's checkpoint, and what a later fit reads from it; only tensors and plain values."""
+"""The project's entry in Lightning's checkpoint; it holds tensors and plain values only."""
 
 from __future__ import annotations
 
@@ -15,43 +15,60 @@ from harness.training.fit import FitResult, OptimizerConfig
 from harness.utils.errors import FramelightError
 
 CHECKPOINT_KEY = "framelight"
-"""Where in Lightning's checkpoint ours lies."""
+"""Key of the entry in Lightning's checkpoint."""
 
 
-def make_entry(optimisation: OptimizerConfig, fitted: FitResult, **rest: Any) -> dict[str, Any]:
-    return {"optimisation": dataclasses.asdict(optimisation), "fitted": dict(vars(fitted)), **rest}
+def make_entry(config: OptimizerConfig, fitted: FitResult, **rest: Any) -> dict[str, Any]:
+    """Build the entry from the configuration, the result so far and other values."""
+    return {"optimisation": dataclasses.asdict(config), "fitted": dict(vars(fitted)), **rest}
 
 
-def load_fit_result(path: Path, optimisation: OptimizerConfig, state: Mapping[str, Tensor]) -> FitResult:
-    """What had been fitted when the checkpoint was written; FramelightError when it is damaged or another fit's.
+def load_fit_result(path: Path, config: OptimizerConfig, state: Mapping[str, Tensor]) -> FitResult:
+    """Load the result so far from a checkpoint.
 
-    state: the tensors of the model that is to go on from it.
+    Parameters
+    ----------
+    path : Path
+    config : OptimizerConfig
+        Configuration of the fit that resumes from the checkpoint.
+    state : mapping of str to Tensor
+        Tensors of the model that resumes from the checkpoint.
+
+    Returns
+    -------
+    FitResult
+
+    Raises
+    ------
+    FramelightError
+        If the checkpoint is damaged, or has a different configuration or tensors of different shapes.
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        kept, weights = checkpoint[CHECKPOINT_KEY], checkpoint["state_dict"]
-        fitted = FitResult(**kept["fitted"])
+        entry, weights = checkpoint[CHECKPOINT_KEY], checkpoint["state_dict"]
+        fitted = FitResult(**entry["fitted"])
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise FramelightError(
-            f"{path} is not a whole checkpoint ({reason}); remove it to train from the start"
+            f"{path} is not a complete checkpoint ({reason}); remove it to train from the start"
         ) from error
-    wanted = dataclasses.asdict(optimisation)
-    changed = [name for name in wanted if kept["optimisation"].get(name) != wanted[name]]
+    stored, expected = entry["optimisation"], dataclasses.asdict(config)
+    changed = [name for name in expected if stored.get(name) != expected[name]]
     if changed:
         raise FramelightError(
-            f"{path} was trained with {changed[0]} {kept['optimisation'].get(changed[0])}, not "
-            f"{wanted[changed[0]]}; remove it to train from the start"
+            f"{path} was trained with {changed[0]} {stored.get(changed[0])}, not "
+            f"{expected[changed[0]]}; remove it to train from the start"
         )
     shapes = [{name: tuple(value.shape) for name, value in tensors.items()} for tensors in (weights, state)]
     if shapes[0] != shapes[1]:
         name = sorted(name for name, _ in set(shapes[0].items()) ^ set(shapes[1].items()))[0]
         raise FramelightError(
-            f"{path} is of another model: {name} is {shapes[0].get(name, 'not in it')}, here "
-            f"{shapes[1].get(name, 'there is none')}; remove it to train from the start"
+            f"{path} belongs to a different model: the shape of {name} is {shapes[0].get(name, 'missing')} in the "
+            f"checkpoint and {shapes[1].get(name, 'missing')} in this model; remove it to train from the start"
         )
     return fitted
 
 
-def is_finished(fitted: FitResult, optimisation: OptimizerConfig) -> bool:
-    return fitted.stopped or len(fitted.history) >= optimisation.epochs
+def is_finished(fitted: FitResult, config: OptimizerConfig) -> bool:
+    """Whether the fit was stopped or has trained all of its epochs."""
+    return fitted.stopped or len(fitted.history) >= config.epochs

@@ -1,46 +1,83 @@
-"""What the processes of one training tell each other; each function is called by all of them."""
+"""Collective operations of the processes of one fit; every process has to call them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from harness.utils.errors import FramelightError
 
 
-def all_gather(mine: Tensor, of: int) -> Tensor:
-    """[*shape], the same everywhere -> [of, *shape]."""
-    every = [torch.empty_like(mine) for _ in range(of)]
-    distributed.all_gather(every, mine.contiguous())
-    return torch.stack(every)
+def all_gather(tensor: Tensor, world_size: int) -> Tensor:
+    """Stack the tensors of all processes, which have the same shape, to [world_size, *shape]."""
+    gathered = [torch.empty_like(tensor) for _ in range(world_size)]
+    distributed.all_gather(gathered, tensor.contiguous())
+    return torch.stack(gathered)
 
 
-def mean_loss(total: Tensor, rows: int, of: int) -> float:
-    """Total loss and rows of this process's batches -> loss of a row, over all processes."""
-    if of == 1:
+def mean_loss(total: Tensor, rows: int, world_size: int) -> float:
+    """Compute the mean loss of a row over all processes.
+
+    Parameters
+    ----------
+    total : Tensor
+        Sum of the losses of this process's rows.
+    rows : int
+        Number of these rows; the same in every process.
+    world_size : int
+
+    Raises
+    ------
+    FramelightError
+        If the processes had different numbers of rows.
+    """
+    if world_size == 1:
         return total.item() / max(rows, 1)
-    counts = all_gather(torch.tensor(rows, device=total.device), of).tolist()
+    counts = all_gather(torch.tensor(rows, device=total.device), world_size).tolist()
     if len(set(counts)) > 1:
         raise FramelightError(
-            f"the processes were given {counts} rows in an epoch; choose a batch size that is a "
-            f"multiple of {of}, and leave an incomplete last batch out"
+            f"the processes received {counts} rows in an epoch; choose a batch size that is a "
+            f"multiple of {world_size}, and drop an incomplete last batch"
         )
-    return all_gather(total, of).sum().item() / max(sum(counts), 1)
+    return all_gather(total, world_size).sum().item() / max(sum(counts), 1)
 
 
-def gather_in_order(mine: Tensor, of: int, device: torch.device) -> Tensor:
-    """[n, C], this process's rows index::of -> [N, C], all rows. device: where processes exchange tensors."""
-    if of == 1:
-        return mine
-    counts = all_gather(torch.tensor(len(mine), device=device), of).tolist()
-    padded = functional.pad(mine.to(device), (0, 0, 0, max(counts) - len(mine)))
-    return all_gather(padded, of).transpose(0, 1).reshape(-1, mine.shape[1])[: sum(counts)].cpu()
+def gather_in_order(rows: Tensor, world_size: int, device: torch.device) -> Tensor:
+    """Gather the rows of all processes in their original order.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n, C)
+        Rows `index::world_size` of all rows, for the process with that index.
+    world_size : int
+    device : torch.device
+        Device on which the processes exchange tensors.
+
+    Returns
+    -------
+    Tensor of shape (N, C)
+        All rows, on the CPU if there are several processes.
+    """
+    if world_size == 1:
+        return rows
+    counts = all_gather(torch.tensor(len(rows), device=device), world_size).tolist()
+    padded = functional.pad(rows.to(device), (0, 0, 0, max(counts) - len(rows)))
+    return all_gather(padded, world_size).transpose(0, 1).reshape(-1, rows.shape[1])[: sum(counts)].cpu()
 
 
-def broadcast_from_rank_zero(tensors: Iterable[Tensor], of: int) -> None:
-    """Every process gets the first one's values, in place."""
-    for tensor in tensors if of > 1 else ():
+def broadcast_from_rank_zero(tensors: Iterable[Tensor], world_size: int) -> None:
+    """Overwrite the tensors of every process by those of rank zero, in place."""
+    for tensor in tensors if world_size > 1 else ():
         distributed.broadcast(tensor, 0)
+
+
+def broadcast_buffers(module: nn.Module, averages: Mapping[str, Tensor], world_size: int) -> None:
+    """Overwrite the module's buffers, and their averages by name, by those of rank zero.
+
+    Each process updates the running statistics of batch norm from its own rows only.
+    """
+    buffers = dict(module.named_buffers())
+    broadcast_from_rank_zero([*buffers.values(), *(averages[name] for name in averages if name in buffers)], world_size)

@@ -1,4 +1,4 @@
-"""The exponential moving average of a module's weights."""
+"""Exponential moving average of a module's weights."""
 
 from __future__ import annotations
 
@@ -10,9 +10,24 @@ from torch import Tensor, nn
 
 
 class ExponentialMovingAverage:
-    """Averages, in float32 or wider, of every floating tensor in a module's state; the others are copied.
+    """Averages of the floating-point tensors in a module's state; other tensors are copied.
 
-    After n updates the decay is min(decay, (1 + n) / (10 + n)), so that a short training forgets where it began.
+    After n updates the decay is min(decay, (1 + n) / (10 + n)), so that a short training does not depend on the initial
+    weights.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Its current state initializes the averages.
+    decay : float
+        From 0 to below 1.
+
+    Attributes
+    ----------
+    updates : int
+        Number of updates so far.
+    values : dict of str to Tensor
+        Averages by the names of the module's state, in float32 or wider.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -21,11 +36,11 @@ class ExponentialMovingAverage:
             name: value.detach().to(_accumulation_dtype(value), copy=True)
             for name, value in module.state_dict().items()
         }
-        self._aside: dict[str, Tensor] = {}
+        self._saved: dict[str, Tensor] = {}
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
-        """Take the module's present state in."""
+        """Add the module's current state to the averages."""
         self.updates += 1
         share = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         for name, value in module.state_dict().items():
@@ -36,28 +51,31 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def apply(self, module: nn.Module) -> None:
-        """Give the module the averages until `restore`."""
+        """Load the averages into the module until `restore` is called."""
         for name, value in module.state_dict().items():
-            self._aside[name] = value.detach().clone()
+            self._saved[name] = value.detach().clone()
             value.copy_(self.values[name])
 
     @torch.no_grad()
     def restore(self, module: nn.Module) -> None:
+        """Load the module's state from before `apply`."""
         for name, value in module.state_dict().items():
-            value.copy_(self._aside[name])
-        self._aside = {}
+            value.copy_(self._saved[name])
+        self._saved = {}
 
     def state_dict(self) -> dict[str, Any]:
+        """Return the number of updates and the averages, for a checkpoint."""
         return {"updates": self.updates, "values": self.values}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
         self.updates = state["updates"]
         for name, value in state["values"].items():
             self.values[name].copy_(value)
 
 
 def copy_averaged_state(module: nn.Module, average: ExponentialMovingAverage | None) -> dict[str, Tensor]:
-    """A copy of a module's state on the CPU, with the averages in place of what is averaged."""
+    """Copy a module's state to the CPU, with averages instead of the weights if there are any."""
     averages = average.values if average is not None else {}
     return {
         name: averages.get(name, value).detach().to("cpu", value.dtype, copy=True)

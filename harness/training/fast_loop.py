@@ -1,7 +1,7 @@
-"""The steps of a small network, one straight after another.
+"""Training steps of a small network without Lightning's overhead per step.
 
-Lightning looks after each step it makes: a third of a millisecond, which is as much as a step of a linear head takes.
-So it is handed an epoch's batches as one, and the steps are made here.
+Lightning spends a third of a millisecond on each step, as long as a step of a linear head takes. It is therefore given
+all batches of an epoch as one batch, and the steps are made here.
 """
 
 from __future__ import annotations
@@ -18,35 +18,52 @@ from harness.training.losses import BlockLosses, l2_penalty
 
 
 class FastLoopModel(Protocol):
-    """What of `harness.training.lightning_module.FrameModel` is used here.
+    """The part of `harness.training.lightning_module.FrameModel` that is used here.
 
-    rate: the present learning rate; seen: rows in all epochs; total, rows: the loss of this epoch's rows.
+    Attributes
+    ----------
+    rate : float
+        Current learning rate.
+    seen : int
+        Rows seen in all epochs.
+    total : Tensor
+        Sum of the losses of this epoch's rows.
+    rows : int
+        Number of this epoch's rows so far.
     """
 
     backbone: nn.Module | None
     head: nn.Module
     inputs: InputTransform | None
     losses: BlockLosses
-    optimisation: OptimizerConfig
-    device: torch.device
+    optimizer_config: OptimizerConfig
     rate: float
     seen: int
     total: Tensor
     rows: int
 
-    def __call__(self, inputs: Tensor) -> Tensor: ...
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Compute the logits of a batch."""
 
 
 def can_use_fast_loop(model: FastLoopModel, options: Mapping[str, Any]) -> bool:
-    """Whether nothing but the head's own steps is asked for: by one process, in float32, after every batch.
+    """Whether a model is a head alone, trained by one process, in float32, with one step per batch.
 
-    options: arguments of Lightning's Trainer.
+    Parameters
+    ----------
+    model : FastLoopModel
+    options : mapping
+        Arguments of Lightning's Trainer.
     """
-    how = model.optimisation
+    config = model.optimizer_config
     return (
         model.backbone is None
         and model.inputs is None
-        and not (how.clip or how.sharpness or how.average)
+        and not (config.clip or config.sharpness or config.average)
         and rank.is_single_process(options)
         and options.get("precision", "32-true") == "32-true"
         and options.get("accumulate_grad_batches", 1) == 1
@@ -54,25 +71,35 @@ def can_use_fast_loop(model: FastLoopModel, options: Mapping[str, Any]) -> bool:
 
 
 def fast_loop(
-    model: FastLoopModel, batches: Iterable[Batch], optimiser: torch.optim.Optimizer, go_on: Callable[[], None]
+    model: FastLoopModel,
+    batches: Iterable[Batch],
+    optimizer: torch.optim.Optimizer,
+    raise_if_terminated: Callable[[], None],
 ) -> None:
-    """One step for each batch, whose inputs may be in any precision; the model's totals are kept.
+    """Make one step for each batch and update the model's totals.
 
-    go_on: called before each step, raises where training is to end.
+    Parameters
+    ----------
+    model : FastLoopModel
+    batches : iterable of Batch
+        Inputs may be in any precision; they are converted to float32.
+    optimizer : torch.optim.Optimizer
+    raise_if_terminated : callable
+        Called before each step; raises an exception to end the training.
     """
-    how, device = model.optimisation, model.device
+    config, device = model.optimizer_config, model.device
     for inputs, targets in batches:
-        go_on()
-        model.rate = how.rate(model.seen)
-        for group in optimiser.param_groups:
+        raise_if_terminated()
+        model.rate = config.rate(model.seen)
+        for group in optimizer.param_groups:
             group["lr"] = model.rate
         inputs = inputs.to(device).float()
         loss = model.losses(
             model(inputs), {name: (target.to(device), valid.to(device)) for name, (target, valid) in targets.items()}
         )
-        optimiser.zero_grad()
-        (loss + l2_penalty(model.head, how.l2)).backward()
-        optimiser.step()
+        optimizer.zero_grad()
+        (loss + l2_penalty(model.head, config.l2)).backward()
+        optimizer.step()
         model.total += loss.detach() * len(inputs)
         model.rows += len(inputs)
         model.seen += len(inputs)

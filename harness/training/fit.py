@@ -1,4 +1,4 @@
-"""What a fit is given and what it leaves, apart from the library that runs it."""
+"""Inputs and results of a fit, independent of the library that runs it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,16 @@ OnEpoch = Callable[[int, float], bool]
 
 @dataclass(frozen=True)
 class Shard:
-    """The share of rows that this process handles: rows[index::of] of every batch, or of the selection rows.
+    """The share of rows that one process handles: rows `index::of` of every batch and of the selection rows.
 
     Every process needs equally many rows of a training batch, and at least one selection row.
+
+    Attributes
+    ----------
+    index : int
+        Rank of the process.
+    of : int
+        Number of processes.
     """
 
     index: int = 0
@@ -29,38 +36,55 @@ class Shard:
 
 
 Batches = Callable[[int, Shard], Iterable[Batch]]
-"""The batches (inputs, targets) of an epoch, counted from 0; a pure function, so that a fit can be taken up again."""
+"""Batches (inputs, targets) of an epoch, counted from 0; a pure function, so that a fit can be resumed."""
 
 
 class InputTransform(Protocol):
-    """Makes of the inputs of a batch, on the model's device, what the network takes; in float32, without gradients."""
+    """Converts the inputs of a batch to network inputs, on the model's device, in float32 and without gradients."""
 
     def train_transform(self, inputs: Tensor, random: Generator) -> Tensor:
-        """Prepared and changed at random; `random` is on the inputs' device and seeded for this batch alone."""
+        """Convert and augment; `random` is on the device of the inputs and seeded for this batch alone."""
 
     def eval_transform(self, inputs: Tensor) -> Tensor:
-        """Prepared only, as selection rows are."""
+        """Convert without augmentation, as for selection rows."""
 
 
-def prepare_inputs(inputs: InputTransform, given: Tensor, seed: int | None) -> Tensor:
-    """What `inputs` makes of what was given; changed at random where there is a seed."""
-    with torch.no_grad(), torch.autocast(given.device.type, enabled=False):
+def prepare_inputs(transform: InputTransform, inputs: Tensor, seed: int | None) -> Tensor:
+    """Apply `transform` to the inputs of a batch, with augmentation if a seed is given."""
+    with torch.no_grad(), torch.autocast(inputs.device.type, enabled=False):
         if seed is None:
-            return inputs.eval_transform(given)
-        return inputs.train_transform(given, torch.Generator(given.device).manual_seed(seed))
+            return transform.eval_transform(inputs)
+        return transform.train_transform(inputs, torch.Generator(inputs.device).manual_seed(seed))
 
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """How weights move: AdamW (Adam when weight_decay is 0), its rate warmed up and then lowered to 0, or constant.
+    """Optimizer and schedule: AdamW (Adam if weight_decay is 0) with linear warmup.
 
-    rows: rows seen in one epoch by all processes; the schedule follows the share of rows seen, however they are
-    batched.
-    warmup: share of the training in which the rate rises from 0.
-    clip: largest gradient norm; 0 for none.
-    sharpness: rho of sharpness-aware minimisation; 0 for none.
-    average: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
-    seed: of everything random in the network and its inputs.
+    Attributes
+    ----------
+    epochs : int
+    rows : int
+        Rows that all processes together see in one epoch. The schedule depends on the number of rows seen, not on how
+        they are batched.
+    learning_rate : float
+        Largest learning rate.
+    schedule : {"cosine", "constant"}
+        After the warmup the rate falls to 0 along a half cosine, or is constant.
+    warmup : float
+        Share of the training in which the rate rises from 0.
+    weight_decay : float
+        Applied to matrices only.
+    l2 : float
+        Weight of the sum of the head's squared weights in the loss; see `harness.training.losses.l2_penalty`.
+    clip : float
+        Largest gradient norm; 0 for no limit.
+    sharpness : float
+        Rho of sharpness-aware minimization; 0 for none.
+    average : float
+        Decay of the exponential moving average of the weights, which is validated and returned; 0 for none.
+    seed : int
+        Seed of dropout and augmentation.
     """
 
     epochs: int
@@ -76,7 +100,7 @@ class OptimizerConfig:
     seed: int = 0
 
     def rate(self, seen: int) -> float:
-        """Learning rate after `seen` rows."""
+        """Compute the learning rate after `seen` rows."""
         done = min(seen / max(self.epochs * self.rows, 1), 1.0)
         if done < self.warmup:
             return self.learning_rate * max(done, 0.01 * self.warmup) / self.warmup
@@ -85,27 +109,35 @@ class OptimizerConfig:
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - self.warmup) / (1 - self.warmup)))
 
     def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
-        """Those of its parameters that learn, as an optimiser takes them: only matrices decay."""
-        learns = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        groups = [
-            {"params": [p for p in learns if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in learns if p.ndim <= 1], "weight_decay": 0.0},
+        """Group a module's trainable parameters for an optimizer; only matrices get weight decay."""
+        trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in trainable if p.ndim > 1], "weight_decay": self.weight_decay},
+            {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
         ]
         return [group for group in groups if group["params"]]
 
     def derive_seed(self, epoch: int, process: int, batch: int = -1) -> int:
-        """A seed for one batch of an epoch on one process, or, without `batch`, for that epoch as a whole."""
+        """Derive a seed for one batch of an epoch on one process or, without `batch`, for the whole epoch."""
         entropy = np.random.SeedSequence([self.seed, epoch, process, batch + 1])
         return int(entropy.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 @dataclass
 class FitResult:
-    """What a fit leaves.
+    """Result of a fit.
 
-    state: the weights that were kept, on the CPU; epoch: the one (from 1) that they are of. history: for each epoch
-    `epoch` (from 1), `loss` (of the unperturbed weights), `rate` (the last step's learning rate) and, with selection
-    rows, `value` and, with a criterion of its own, `criterion`. stopped: `on_epoch` ended the training.
+    Attributes
+    ----------
+    state : dict of str to Tensor
+        Weights of the selected epoch, on the CPU.
+    epoch : int
+        The selected epoch, counted from 1.
+    history : list of dict
+        For each epoch `epoch` (from 1), `loss` (of the unperturbed weights), `rate` (learning rate of the last step)
+        and, with selection rows, `value` and, if the selection has a separate criterion, `criterion`.
+    stopped : bool
+        Whether `on_epoch` ended the training.
     """
 
     state: dict[str, Tensor]
@@ -116,12 +148,21 @@ class FitResult:
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows that choose the epoch: `batches(part)` gives the inputs of the part's rows in order, `score(logits [N, C])`
-    the value of them all.
+    """Rows that select the epoch, and how.
 
-    keep: the weights of the `best` epoch, or of the `last`. criterion(logits): what the best epoch has most of, where
-    that is not the value. on_epoch(epoch from 1, value): called after each epoch, by the first process only, when the
-    history holds the epoch; True ends the training.
+    Attributes
+    ----------
+    batches : callable
+        `batches(shard)` yields the inputs of the shard's rows in order.
+    score : callable
+        Maps the logits [N, C] of all rows to the value of an epoch.
+    keep : {"best", "last"}
+        Whether to return the weights of the best or of the last epoch.
+    on_epoch : callable, optional
+        `on_epoch(epoch, value)`, with the epoch counted from 1, is called by rank zero after each epoch, when the
+        history has its entry. Returning True ends the training.
+    criterion : callable, optional
+        Maps the logits [N, C] to the number that is largest for the best epoch. Default: the value.
     """
 
     batches: Callable[[Shard], Iterable[Tensor]]
@@ -131,7 +172,7 @@ class Selection:
     criterion: Callable[[np.ndarray], float] | None = None
 
     def evaluate(self, logits: np.ndarray, entry: dict[str, float]) -> float:
-        """What the best epoch has most of; it and the value are noted in the epoch's entry of the history."""
+        """Compute the criterion of an epoch, and add it and the value to the epoch's entry of the history."""
         entry["value"] = self.score(logits)
         if self.criterion is None:
             return entry["value"]
@@ -140,8 +181,14 @@ class Selection:
 
 
 class LazyBatches:
-    """Batches that are already made, asked for when the first of them is: Lightning also opens iterators it never
-    reads.
+    """Iterable that creates its batches when the first one is requested.
+
+    Lightning also opens iterators that it never reads.
+
+    Parameters
+    ----------
+    batches : callable
+        Returns an iterable of batches.
     """
 
     def __init__(self, batches: Callable[[], Iterable[Any]]) -> None:

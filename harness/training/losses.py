@@ -1,9 +1,9 @@
-"""Masked losses, looked up by the names that `harness.metrics.tasks.Output.loss` gives.
+"""Masked losses by name; see `harness.metrics.tasks.Output.loss`.
 
-Each is a module called with logits [B, c], targets [B] or [B, c] and `valid` bool [B]. Rows that are not valid are
-dropped before anything is computed, so they get exactly no gradient and do not move a batch statistic; or, where a loss
-is `zeroed`, they stay, output and target 0, as in the published multi-task training (Savchenko 2022): still without a
-gradient, but counted in every mean and, as pairs of zeros, in the concordance.
+Each loss is a module that is called with logits [B, c], targets [B] or [B, c] and a bool mask `valid` [B]. Invalid rows
+are dropped before anything is computed, so that their gradient is exactly 0 and they do not affect batch statistics.
+With `zeroed` they remain with output and target 0, as in the published multi-task training (Savchenko 2022): still
+without a gradient, but counted in every mean and, as pairs of zeros, in the concordance.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from harness.metrics import tasks
 from harness.utils.errors import unknown_name_error
 
 Targets = Mapping[str, tuple[Tensor, Tensor]]
-"""For each output block its target and the bool mask of rows where it counts."""
+"""Target and bool mask of the valid rows, by output block."""
 
 CCC_EPSILON = 1e-7
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """What a head may say of its losses; `harness.training.heads.config.HeadConfig` explains the fields."""
+    """Loss settings of a head; see `harness.training.heads.config.HeadConfig` for the fields."""
 
     class_weights: str = "inverse"
     label_smoothing: float = 0.0
@@ -41,21 +41,28 @@ DEFAULT_LOSS_CONFIG = LossConfig()
 
 
 def zero_loss(logits: Tensor) -> Tensor:
-    """A zero that is part of the graph, so that a batch without labels still has a gradient (of 0)."""
+    """Return a 0 that is part of the graph, so that a batch without labels has a gradient (of 0)."""
     return logits[:0].sum()
 
 
 def select_valid(valid: Tensor, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows that are valid, contiguous; where all are, as in most batches, nothing is picked."""
+    """Select the valid rows, contiguous; without indexing if all are valid, as in most batches."""
     return (logits.contiguous(), target) if valid.all() else (logits[valid], target[valid])
 
 
 class CrossEntropy(nn.Module):
     """Mean over the valid rows of weight[class] * cross entropy.
 
-    `smoothing` spreads that share of a row's target over all classes, each of which then counts by its own weight.
-    zeroed: a row that is not valid is of the first class and all classes are equally likely there.
+    Parameters
+    ----------
+    weights : ndarray of shape (classes,)
+    smoothing : float
+        Share of a row's target that is spread over all classes, each of which then counts with its own weight.
+    zeroed : bool
+        Count an invalid row as one of the first class for which all classes are equally likely.
     """
+
+    weights: Tensor
 
     def __init__(self, weights: np.ndarray, smoothing: float = 0.0, zeroed: bool = False) -> None:
         super().__init__()
@@ -63,16 +70,20 @@ class CrossEntropy(nn.Module):
         self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32), persistent=False)
 
     @classmethod
-    def from_labels(cls, labels: np.ndarray, how: LossConfig = DEFAULT_LOSS_CONFIG) -> CrossEntropy:
-        """Expression weights of the fit labels; those of `inverse` frequency have a mean of 1 over the valid rows."""
+    def from_labels(cls, labels: np.ndarray, config: LossConfig = DEFAULT_LOSS_CONFIG) -> CrossEntropy:
+        """Weight expressions by their frequency in the training labels.
+
+        With `class_weights="inverse"` the weights have a mean of 1 over the valid rows.
+        """
         weights, present = tasks.expression_weights(labels), labels[labels >= 0]
-        if how.class_weights == "none":
+        if config.class_weights == "none":
             weights = np.ones_like(weights)
-        elif how.class_weights == "inverse" and len(present):
+        elif config.class_weights == "inverse" and len(present):
             weights = weights / weights[present].mean()
-        return cls(weights, how.label_smoothing, how.invalid == "zeroed")
+        return cls(weights, config.label_smoothing, config.invalid == "zeroed")
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        """Compute the loss of a batch; see the module for the arguments."""
         rows = len(target)
         logits, target = select_valid(valid, logits, target)
         total = functional.cross_entropy(logits, target, self.weights, reduction="sum", label_smoothing=self.smoothing)
@@ -82,10 +93,16 @@ class CrossEntropy(nn.Module):
 
 
 class OneMinusCCC(nn.Module):
-    """1 - mean over the columns of the concordance of tanh(logits) with the targets, over the valid rows of the batch.
+    """1 - mean over the columns of the concordance (CCC) of tanh(logits) and targets over the valid rows of a batch.
 
-    linear: of the logits themselves. Population moments; a batch with fewer than two rows that count has no
-    concordance and contributes 0.
+    Moments are those of the population. The loss is 0 for a batch with fewer than two valid rows.
+
+    Parameters
+    ----------
+    linear : bool
+        Use the logits instead of their tanh.
+    zeroed : bool
+        Count invalid rows as pairs of zeros.
     """
 
     def __init__(self, linear: bool = False, zeroed: bool = False) -> None:
@@ -93,6 +110,7 @@ class OneMinusCCC(nn.Module):
         self.linear, self.zeroed = linear, zeroed
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        """Compute the loss of a batch; see the module for the arguments."""
         prediction, target, _ = _predictions_and_targets(logits, target, valid, self.linear, self.zeroed)
         if len(target) < 2:
             return zero_loss(logits)
@@ -103,13 +121,20 @@ class OneMinusCCC(nn.Module):
 
 
 class SquaredError(nn.Module):
-    """Mean over the valid rows and the columns of (tanh(logits) - target)^2."""
+    """Mean over the valid rows and the columns of (tanh(logits) - target)^2.
+
+    Parameters
+    ----------
+    zeroed : bool
+        Count invalid rows as pairs of zeros.
+    """
 
     def __init__(self, zeroed: bool = False) -> None:
         super().__init__()
         self.zeroed = zeroed
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        """Compute the loss of a batch; see the module for the arguments."""
         prediction, target, count = _predictions_and_targets(logits, target, valid, False, self.zeroed)
         return (prediction - target).square().sum() / max(count * logits.shape[1], 1)
 
@@ -117,7 +142,7 @@ class SquaredError(nn.Module):
 def _predictions_and_targets(
     logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed: bool
 ) -> tuple[Tensor, Tensor, int]:
-    """Predicted values and targets of the rows that count, and how many those are."""
+    """Return predictions and targets of the rows that count, and their number."""
     if not zeroed:
         logits, target = select_valid(valid, logits, target)
     prediction = logits if linear else torch.tanh(logits)
@@ -126,16 +151,23 @@ def _predictions_and_targets(
     return prediction, target, len(target)
 
 
-def make_affect_loss(labels: np.ndarray, how: LossConfig) -> nn.Module:
-    """The loss of valence and arousal; it needs nothing of the fit labels."""
-    return (SquaredError if how.va_loss == "mse" else OneMinusCCC)(zeroed=how.invalid == "zeroed")
+def make_affect_loss(labels: np.ndarray, config: LossConfig) -> nn.Module:
+    """Create the loss of valence and arousal, which does not depend on the training labels."""
+    return (SquaredError if config.va_loss == "mse" else OneMinusCCC)(zeroed=config.invalid == "zeroed")
 
 
 class BinaryCrossEntropy(nn.Module):
     """Mean over the valid rows and the columns of weight[column, label] * binary cross entropy.
 
-    zeroed: a row that is not valid has a loss of 0.
+    Parameters
+    ----------
+    weights : ndarray of shape (columns, 2)
+        Weights of label 0 and label 1.
+    zeroed : bool
+        Count invalid rows with a loss of 0.
     """
+
+    weights: Tensor
 
     def __init__(self, weights: np.ndarray, zeroed: bool = False) -> None:
         super().__init__()
@@ -143,12 +175,13 @@ class BinaryCrossEntropy(nn.Module):
         self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32), persistent=False)
 
     @classmethod
-    def from_labels(cls, labels: np.ndarray, how: LossConfig = DEFAULT_LOSS_CONFIG) -> BinaryCrossEntropy:
-        """Weights of absent and present action units of the fit labels."""
+    def from_labels(cls, labels: np.ndarray, config: LossConfig = DEFAULT_LOSS_CONFIG) -> BinaryCrossEntropy:
+        """Weight absent and present action units by their frequency in the training labels."""
         weights = tasks.action_unit_weights(labels)
-        return cls(np.ones_like(weights) if how.class_weights == "none" else weights, how.invalid == "zeroed")
+        return cls(np.ones_like(weights) if config.class_weights == "none" else weights, config.invalid == "zeroed")
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        """Compute the loss of a batch; see the module for the arguments."""
         count = target.numel() if self.zeroed else int(valid.sum()) * target.shape[1]
         logits, target = select_valid(valid, logits, target)
         target = target.to(logits.dtype)
@@ -163,13 +196,20 @@ LOSSES: dict[str, LossFactory] = {
     "one_minus_ccc": make_affect_loss,
     "weighted_binary_cross_entropy": BinaryCrossEntropy.from_labels,
 }
-"""From the fit labels and the settings of the head."""
+"""Functions that create a loss from the training labels and the head's settings, by name."""
 
 
 class BlockLosses(nn.Module):
-    """Sum of the losses of named blocks of columns; a block whose target the batch lacks is left out.
+    """Weighted sum of the losses of output blocks; blocks without a target in the batch are left out.
 
-    weights: of the blocks, 1 where none is given.
+    Parameters
+    ----------
+    losses : mapping of str to nn.Module
+        Loss of each block.
+    columns : mapping of str to slice
+        Columns of each block in the logits.
+    weights : mapping of str to float, optional
+        Weights of the blocks; 1 for blocks that are not in it.
     """
 
     def __init__(
@@ -180,6 +220,7 @@ class BlockLosses(nn.Module):
         self.columns, self.weights = dict(columns), dict(weights or {})
 
     def forward(self, logits: Tensor, targets: Targets) -> Tensor:
+        """Compute the loss of logits [B, C]."""
         return sum(
             self.weights.get(name, 1.0) * loss(logits[:, self.columns[name]], *targets[name])
             for name, loss in self.losses.items()
@@ -188,29 +229,40 @@ class BlockLosses(nn.Module):
 
 
 def l2_penalty(module: nn.Module, l2: float) -> Tensor | float:
-    """l2 * sum of squares of every weight matrix of `module`; biases are left alone."""
+    """Compute l2 * sum of squares of all weight matrices of `module`; biases are not penalized."""
     if not l2:
         return 0.0
     return l2 * sum(p.square().sum() for p in module.parameters() if p.ndim > 1)
 
 
 def make_task_losses(
-    task: tasks.Task, targets: Mapping[str, np.ndarray], how: LossConfig = DEFAULT_LOSS_CONFIG
+    task: tasks.Task, targets: Mapping[str, np.ndarray], config: LossConfig = DEFAULT_LOSS_CONFIG
 ) -> BlockLosses:
-    """The losses of a task as the head's settings say, weighted by the fit rows' targets (arrays as in
-    `harness.data.dataset.Labels`).
+    """Create the losses of a task.
+
+    Parameters
+    ----------
+    task : Task
+    targets : mapping of str to ndarray
+        Targets of the training rows, as in `harness.data.dataset.Labels`, from which class weights are computed.
+    config : LossConfig
+
+    Raises
+    ------
+    InputError
+        If an output names an unknown loss.
     """
     losses = {}
     for output in task.outputs:
         if output.loss not in LOSSES:
             raise unknown_name_error("loss", output.loss, LOSSES)
-        losses[output.name] = LOSSES[output.loss](targets[output.name], how)
+        losses[output.name] = LOSSES[output.loss](targets[output.name], config)
     return BlockLosses(
-        losses, task.slices(), _balanced_weights(task, targets) if how.task_weights == "balanced" else None
+        losses, task.slices(), _balanced_weights(task, targets) if config.task_weights == "balanced" else None
     )
 
 
 def _balanced_weights(task: tasks.Task, targets: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Most valid rows of any output / valid rows of each (Savchenko 2022, fourth challenge)."""
+    """Compute max valid rows / valid rows of each output (Savchenko 2022, fourth challenge)."""
     counts = {name: int(valid.sum()) for name, valid in task.valid(targets).items()}
     return {name: max(counts.values()) / max(count, 1) for name, count in counts.items()}

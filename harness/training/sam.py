@@ -1,9 +1,9 @@
-"""Sharpness-aware minimisation (Foret et al., 2021), around any optimiser."""
+"""Sharpness-aware minimization (Foret et al. 2021, arXiv 2010.01412) for any optimizer."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -11,64 +11,80 @@ from torch import Tensor, nn
 
 
 class SAM:
-    """Lets the optimiser have the gradient at w + rho * g / |g| in place of g, the gradient at w.
+    """Replace the gradient g at the weights w by the gradient at w + rho * g / |g|.
 
-        loss = sharpness.loss(objective)  # two passes; leaves the weights where the second gradient is to be taken
+    |g| is the norm over all trainable weights. The second pass repeats the random draws of the first (dropout), and its
+    changes to buffers (batch norm's running statistics) are undone together with the perturbation. If |g| is zero or
+    not finite, nothing is perturbed. In distributed training each process perturbs by its own gradient.
+
+    Parameters
+    ----------
+    module : nn.Module
+    rho : float
+        Size of the perturbation.
+
+    Examples
+    --------
+    The order of the calls in a training step::
+
+        loss = sam.loss(objective)  # two passes; leaves the weights perturbed
         loss.backward()
-        sharpness.restore()               # before gradients are clipped and the optimiser steps
-
-    |g| is the norm over all trainable weights. The second pass repeats the random draws of the first (dropout), and
-    what it does to buffers (batch norm's running statistics) is undone together with the perturbation. Where |g| is
-    zero or not finite, nothing is perturbed. Several processes each perturb by their own gradient.
+        sam.restore()  # before gradients are clipped and the optimizer steps
     """
 
     def __init__(self, module: nn.Module, rho: float) -> None:
         self.module, self.rho = module, rho
-        self._before: list[tuple[Tensor, Tensor]] = []
+        self._saved: list[tuple[Tensor, Tensor]] = []
 
     def loss(self, objective: Callable[[], Tensor], scale: Callable[[Tensor], Tensor] = lambda loss: loss) -> Tensor:
-        """The objective at the perturbed weights; it is called twice, first at the weights as they are.
+        """Compute the loss at the perturbed weights.
 
-        scale: what is done to a loss before its gradient is taken in half precision, so that it does not vanish.
+        Parameters
+        ----------
+        objective : callable
+            Computes the loss. It is called twice: at the weights, then at the perturbed weights.
+        scale : callable, optional
+            Loss scaling for half precision, applied before the first gradient is computed so that it does not
+            underflow.
         """
         parameters = [p for p in self.module.parameters() if p.requires_grad]
-        with _rewindable_rng(parameters) as again:
+        with _rewindable_rng(parameters) as rewind:
             first = objective()
             with torch.autocast(first.device.type, enabled=False):
                 gradients = torch.autograd.grad(scale(first), parameters, allow_unused=True)
             self._perturb([(p, g) for p, g in zip(parameters, gradients) if g is not None])
             torch.clear_autocast_cache()
-            again()
+            rewind()
             return objective()
 
     @torch.no_grad()
-    def _perturb(self, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        wide = [g.to(torch.promote_types(g.dtype, torch.float32)) for _, g in pairs]
-        norm = torch.nn.utils.get_total_norm(wide).item()
-        moved = [p for p, _ in pairs] if math.isfinite(norm) and norm > 0 else []
-        self._before = [(value, value.detach().clone()) for value in (*moved, *self.module.buffers())]
-        for parameter, gradient in zip(moved, wide):
+    def _perturb(self, pairs: list[tuple[nn.Parameter, Tensor]]) -> None:
+        gradients = [g.to(torch.promote_types(g.dtype, torch.float32)) for _, g in pairs]
+        norm = torch.nn.utils.get_total_norm(gradients).item()
+        perturbed = [p for p, _ in pairs] if math.isfinite(norm) and norm > 0 else []
+        self._saved = [(value, value.detach().clone()) for value in (*perturbed, *self.module.buffers())]
+        for parameter, gradient in zip(perturbed, gradients):
             parameter.add_(gradient.mul_(self.rho / norm))
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put back, exactly, the weights and buffers that `loss` found after its first pass."""
-        for value, before in self._before:
-            value.copy_(before)
-        self._before = []
+        """Restore the exact weights and buffers from before the perturbation."""
+        for value, saved in self._saved:
+            value.copy_(saved)
+        self._saved = []
 
 
 @contextmanager
-def _rewindable_rng(parameters: list[Tensor]) -> Iterator[Callable[[], None]]:
-    """Yield a function that sets torch's random states back to what they were."""
+def _rewindable_rng(parameters: Sequence[Tensor]) -> Iterator[Callable[[], None]]:
+    """Yield a function that restores torch's random states."""
     device = parameters[0].device if parameters else torch.device("cpu")
-    cpu = torch.get_rng_state()
+    cpu_state = torch.get_rng_state()
     backend = None if device.type == "cpu" else torch.get_device_module(device)
-    state = None if backend is None else backend.get_rng_state(device)
+    device_state = None if backend is None else backend.get_rng_state(device)
 
     def restore_rng_state() -> None:
-        torch.set_rng_state(cpu)
+        torch.set_rng_state(cpu_state)
         if backend is not None:
-            backend.set_rng_state(state, device)
+            backend.set_rng_state(device_state, device)
 
     yield restore_rng_state

@@ -1,6 +1,4 @@
-"""The process around a fit: what Lightning may say, which signals it may take, where torch's switches stand, and
-what learns.
-"""
+"""Arguments of Lightning's Trainer and the process state during a fit: output, signals, torch's switches."""
 
 from __future__ import annotations
 
@@ -18,35 +16,36 @@ from harness.training.fit import OptimizerConfig
 from harness.training.rank import TRAINER_DEFAULTS
 
 
-def make_trainer_options(optimisation: OptimizerConfig, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of Lightning's Trainer: the defaults (CPU, one device, silent), replaced by those given."""
-    chosen = {
+def make_trainer_options(config: OptimizerConfig, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge the default arguments of Lightning's Trainer (CPU, one device, deterministic, silent) with `overrides`."""
+    options = {
         **TRAINER_DEFAULTS,
-        "max_epochs": optimisation.epochs,
-        "gradient_clip_val": optimisation.clip or None,
+        "max_epochs": config.epochs,
+        "gradient_clip_val": config.clip or None,
         "logger": False,
         "enable_checkpointing": False,
         "enable_progress_bar": False,
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,
-        **given,
+        **overrides,
     }
-    accelerated = chosen["accelerator"] != "cpu" and torch.accelerator.is_available()
-    return {"deterministic": "warn" if accelerated else True, **chosen}
+    accelerated = options["accelerator"] != "cpu" and torch.accelerator.is_available()
+    return {"deterministic": "warn" if accelerated else True, **options}
 
 
 @contextmanager
 def suppress_lightning_output() -> Iterator[None]:
-    """Neither Lightning's notes nor its advice reach the user; torch's switches and random state are put back."""
+    """Hide Lightning's messages and warnings; restore torch's switches and random state afterwards."""
     loggers = [
         logging.getLogger(name)
         for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
     ]
     levels = [logger.level for logger in loggers]
     deterministic = torch.are_deterministic_algorithms_enabled()
-    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    switches: Any = torch.utils.deterministic  # its stub lacks the attribute
+    fill = switches.fill_uninitialized_memory
+    switches.fill_uninitialized_memory = False
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
@@ -56,17 +55,22 @@ def suppress_lightning_output() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels):
             logger.setLevel(level)
-        torch.use_deterministic_algorithms(deterministic, warn_only=only_warned)
-        torch.utils.deterministic.fill_uninitialized_memory = fill
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        switches.fill_uninitialized_memory = fill
 
 
 @contextmanager
 def propagate_signals(terminated: type[BaseException]) -> Iterator[None]:
-    """Ctrl-C stays a KeyboardInterrupt, SIGTERM ends with 143: Lightning turns them into exits with codes 1 and 0.
+    """Raise KeyboardInterrupt after Ctrl-C and exit with status 143 after SIGTERM.
 
-    terminated: what Lightning raises after a SIGTERM.
+    Lightning would turn them into exits with status 1 and 0.
+
+    Parameters
+    ----------
+    terminated : type
+        Exception that Lightning raises after SIGTERM.
     """
-    before = signal.getsignal(signal.SIGINT)
+    handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except terminated as error:
@@ -74,23 +78,28 @@ def propagate_signals(terminated: type[BaseException]) -> Iterator[None]:
     except SystemExit as error:
         if not isinstance(error.__context__, KeyboardInterrupt):
             raise
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from error
 
 
 @contextmanager
 def train_mode(model: nn.Module, frozen: nn.Module | None) -> Iterator[None]:
-    """In train mode; while it lasts, the body of a frozen backbone has no gradients.
+    """Set the model to training mode; freeze the backbone while the context lasts.
 
-    frozen: the backbone that is; its classifier learns nevertheless.
+    Parameters
+    ----------
+    model : nn.Module
+    frozen : nn.Module or None
+        Backbone whose weights, except those of its classifier, get no gradients.
     """
-    learns = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    required_grad = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     if frozen is not None:
+        network: Any = frozen.network
         frozen.requires_grad_(False)
-        frozen.network.get_classifier().requires_grad_(True)
-    model.train()  # Lightning keeps the mode it finds, and a loaded backbone is in eval mode
+        network.get_classifier().requires_grad_(True)
+    model.train()  # Lightning does not change the mode, and a loaded backbone is in evaluation mode
     try:
         yield
     finally:
-        for parameter, flag in learns:
+        for parameter, flag in required_grad:
             parameter.requires_grad_(flag)

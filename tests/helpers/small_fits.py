@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from harness.training.fit import OptimizerConfig, Selection, Shard
-from harness.training.lightning_module import FrameModel, fit
+from harness.training.lightning_module import FrameModel
 from harness.training.losses import BlockLosses, CrossEntropy
+from harness.training.trainer import fit
 
 ROWS, BATCH, CLASSES = 48, 16, 3
 ALL = Shard()
@@ -82,10 +83,10 @@ def model(
     **how,
 ) -> FrameModel:
     torch.manual_seed(7)
-    optimisation = OptimizerConfig(**{"epochs": 3, "rows": ROWS, "learning_rate": 0.02, **how})
+    optimizer_config = OptimizerConfig(**{"epochs": 3, "rows": ROWS, "learning_rate": 0.02, **how})
     losses = BlockLosses({"class": CrossEntropy(np.full(CLASSES, weight))}, {"class": slice(0, CLASSES)})
     return FrameModel(
-        nn.Identity(), losses, optimisation, Backbone(Network(norm, dropout)), "scores", selection, inputs, frozen
+        nn.Identity(), losses, optimizer_config, Backbone(Network(norm, dropout)), "scores", selection, inputs, frozen
     )
 
 

@@ -163,7 +163,7 @@ def is_module(name):
 
 def test_code_that_trains_chooses_or_searches_has_no_reader_of_labels():
     waiting, met = (
-        [*CHOOSING[:6], "harness.training.heads.train", "harness.training.lightning_module", "harness.runner.search"],
+        [*CHOOSING[:6], "harness.training.heads.train", "harness.training.trainer", "harness.runner.search"],
         set(),
     )
     while waiting:

@@ -141,7 +141,7 @@ def test_a_wrong_setting_says_what_to_do(setting, message):
 
 
 def test_nothing_left_to_train_is_refused():
-    with pytest.raises(InputError, match="nothing to train"):
+    with pytest.raises(InputError, match="nothing would be trained"):
         changed("light_expressions", "expressions=none")
 
 

@@ -67,7 +67,7 @@ def test_killed_and_started_again_they_end_as_if_they_had_not_been(whole, tmp_pa
 
 def test_batches_that_cannot_be_shared_equally_are_refused(tmp_path):
     done = several(tmp_path, "ddp", "0", "15")
-    assert done.returncode != 0 and "were given [26, 22] rows in an epoch; choose a batch size that is a" in done.stderr
+    assert done.returncode != 0 and "received [26, 22] rows in an epoch; choose a batch size that is a" in done.stderr
 
 
 def test_spawned_processes_leave_their_result_to_the_one_that_spawned_them(whole, tmp_path):

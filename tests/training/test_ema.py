@@ -3,7 +3,7 @@ from torch import nn
 
 from harness.training.ema import ExponentialMovingAverage
 from harness.training.fit import Selection
-from harness.training.lightning_module import fit
+from harness.training.trainer import fit
 from tests.helpers.small_fits import ALL, BY_ACCURACY, Network, batches, fitted, model
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from harness.training.fit import OptimizerConfig, Selection
-from harness.training.lightning_module import FrameModel, fit
+from harness.training.lightning_module import FrameModel
 from harness.training.losses import BlockLosses, CrossEntropy
+from harness.training.trainer import fit
 from tests.helpers.small_fits import assert_near, assert_same
 
 ROWS, WIDTH, CLASSES = 100, 6, 3

@@ -5,7 +5,7 @@ import torch
 
 from harness.training import rank, trainer_options
 from harness.training.fit import OptimizerConfig, Selection
-from harness.training.lightning_module import fit
+from harness.training.trainer import fit
 from harness.utils.errors import FramelightError, InputError
 from tests.helpers.small_fits import BY_ACCURACY, ROWS, assert_same, batches, fitted, model
 

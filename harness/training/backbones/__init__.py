@@ -1,1 +1,1 @@
-"""Backbone training on stills: identities first, then expressions."""
+"""Training of backbones on still images: identities first, then expressions."""

@@ -1,4 +1,4 @@
-"""What a backbone is fed from uint8 pictures, made on the device that trains it."""
+"""Conversion of uint8 image batches to network inputs, on the device that trains the backbone."""
 
 from __future__ import annotations
 
@@ -15,23 +15,37 @@ if TYPE_CHECKING:
 
 
 class ImageTransform:
-    """uint8 [B, P, P, 3] -> float32 [B, 3, S, S] as the preprocessing says, channels last in memory."""
+    """Convert uint8 [B, P, P, 3] to normalized float32 [B, 3, S, S], channels last in memory.
+
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+        Input size S, mean, standard deviation and value range.
+    augmentation : Augmentation
+        Random changes of training images.
+    """
 
     def __init__(self, preprocessing: Preprocessing, augmentation: Augmentation) -> None:
         self.preprocessing, self.augmentation = preprocessing, augmentation
         self.scaling: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     def train_transform(self, images: Tensor, random: torch.Generator) -> Tensor:
-        """Augmented; a pure function of the images and `random`, which lives on their device."""
-        how = self.augmentation
+        """Convert and augment; a pure function of the images and `random`, which is on their device."""
+        settings = self.augmentation
         return self._normalize(
             augment(
-                _to_float(images), random, how.strength, how.flip, how.crop, self.preprocessing.input_size, how.geometry
+                _to_float(images),
+                random,
+                settings.strength,
+                settings.flip,
+                settings.crop,
+                self.preprocessing.input_size,
+                settings.geometry,
             )
         )
 
     def eval_transform(self, images: Tensor) -> Tensor:
-        """As they are; P is S."""
+        """Convert without augmentation; P has to be S."""
         return self._normalize(_to_float(images))
 
     def _normalize(self, pixels: Tensor) -> Tensor:
@@ -47,5 +61,5 @@ class ImageTransform:
 
 
 def _to_float(images: Tensor) -> Tensor:
-    """uint8 [B, P, P, 3] -> float32 [B, 3, P, P] in [0, 1], channels last in memory."""
+    """Convert uint8 [B, P, P, 3] to float32 [B, 3, P, P] in [0, 1], channels last in memory."""
     return images.permute(0, 3, 1, 2).float().mul_(1 / 255)

@@ -1,4 +1,4 @@
-"""How a backbone is trained on stills, as data; imports no torch."""
+"""Configuration of backbone training on still images; does not import torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.utils.errors import InputError
 from harness.utils.validation import ValidatedSettings
 
 REVISION = 2
-"""Raised when the same settings and stills give other weights, so that old checkpoints are not taken for new ones."""
+"""Increased when the same settings and images give different weights, so that old checkpoints are not reused."""
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
@@ -20,18 +20,20 @@ STRATEGIES = ("auto", "ddp")
 
 @dataclass(frozen=True)
 class Augmentation(ValidatedSettings):
-    """Random changes of each training still.
+    """Random changes of each training image.
 
     Parameters
     ----------
     strength : float from 0 to 1
-        Of shift, scale, brightness, color, grayscale, blur, noise and cutout. Stronger changes need more epochs.
+        Strength of shift, scale, brightness, color, grayscale, blur, noise and cutout. Stronger changes need more
+        epochs.
     flip : bool
-        Mirror half of the stills.
+        Mirror half of the images.
     crop : float from above 0 to 1
         Smallest share of the area that a random crop has; 1 for no crops.
     enlarge : float from 1 to 4
-        Size of stills before they are cropped, in input sizes of the backbone (256 / 224 as published for VGGFace2).
+        Size of images before they are cropped, relative to the backbone's input size (256 / 224 as published for
+        VGGFace2).
     geometry : float from 0 to 4, optional
         Strength of shift, scale, stretch and rotation, for crops that are framed differently. Default: `strength`.
 
@@ -65,22 +67,23 @@ class Augmentation(ValidatedSettings):
 
 @dataclass(frozen=True)
 class StillsConfig(ValidatedSettings):
-    """How a backbone is trained on stills: identities first, then expressions (Savchenko 2022).
+    """Training of a backbone on still images: identities first, then expressions (Savchenko 2022).
 
     Parameters
     ----------
     backbone : str
-        Where it starts from, as `backbones.load` reads it (`tiny_resnet@random`).
+        Initial weights, a name that `backbones.load` takes (such as `tiny_resnet@random`).
     identities : Identities, optional
-        None leaves this step out.
+        None skips this stage.
     expressions : Expressions, optional
-        None leaves this step out.
+        None skips this stage.
     augmentation : Augmentation
     margin : (float, float)
         Shares of a face box's width and height that are added on each side of it.
     batch_size : int
-        Stills of one step, over all devices and accumulated batches together.
+        Images of one step, over all devices and accumulated batches together.
     weight_decay : float
+        Weight decay of AdamW.
     clip : float
         Largest gradient norm; 0 for no limit.
     sam : float
@@ -89,14 +92,14 @@ class StillsConfig(ValidatedSettings):
         Decay of the moving average of the weights; 0 for none.
     precision : {"32-true", "16-mixed", "bf16-mixed"}
     threads : int
-        Of torch during the training. Sums are taken in another order on another number of threads, so that the trained
-        weights depend on it.
+        Threads of torch during the training. The trained weights depend on it, because the order of summation does.
     seed : int
+        Seed of all random numbers of the training.
 
     Raises
     ------
     InputError
-        For a number out of range, and where both steps are left out.
+        For a number out of range, or if both stages are skipped.
 
     Examples
     --------
@@ -122,7 +125,9 @@ class StillsConfig(ValidatedSettings):
 
     def __post_init__(self) -> None:
         if self.identities is None and self.expressions is None:
-            raise InputError(f"{self._what}: identities and expressions are both left out; nothing to train")
+            raise InputError(
+                f"{self._what}: identities and expressions are both none, so nothing would be trained; set one"
+            )
         if len(self.margin) != 2 or not all(math.isfinite(share) and 0 <= share <= 2 for share in self.margin):
             self._raise_invalid("margin", "two shares between 0 and 2 (of the box's width, of its height)")
         self._validate_integer("batch_size", 2)
@@ -136,7 +141,7 @@ class StillsConfig(ValidatedSettings):
 
 @dataclass(frozen=True)
 class Hardware(ValidatedSettings):
-    """Where a backbone training runs; the identity of the trained backbone does not depend on it.
+    """Hardware of a backbone training; the hash of the trained backbone does not depend on it.
 
     Parameters
     ----------
@@ -145,18 +150,18 @@ class Hardware(ValidatedSettings):
         A number of devices, or `auto` for all of them.
     nodes : int
     strategy : {"auto", "ddp"}
-        Both are distributed data parallel on several devices.
+        Both use distributed data parallel training on several devices.
     accumulate : int
-        Batches whose gradients make one step.
+        Number of batches whose gradients are accumulated for one step.
     workers : int
         Threads that decode images; 0 for one on each core.
     memory_gb : float
-        Stills that take more memory, in 10^9 bytes and in each process, are decoded again in each epoch.
+        Memory for decoded images, in 10^9 bytes per process. If they need more, they are decoded again in each epoch.
 
     Raises
     ------
     InputError
-        For an unknown name and for a number out of range.
+        For an unknown name or a number out of range.
 
     Examples
     --------
@@ -185,16 +190,37 @@ class Hardware(ValidatedSettings):
         self._validate_number("memory_gb", 0)
 
     def batch(self, size: int) -> int:
-        """Rows of each of the `accumulate` batches of a step of `size` rows; InputError where that leaves a rest."""
+        """Compute the size of the accumulated batches of a step.
+
+        Parameters
+        ----------
+        size : int
+            Images of a step.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        InputError
+            If `size` is not a multiple of `accumulate`, or a batch would have fewer than two images.
+        """
         if size % self.accumulate or size // self.accumulate < 2:
             raise InputError(
-                f"{self._what}: accumulate={self.accumulate} does not cut a batch_size of {size} into "
-                "equal batches of two stills or more"
+                f"{self._what}: accumulate={self.accumulate} does not divide a batch_size of {size} into "
+                "equal batches of two images or more; change one of them"
             )
         return size // self.accumulate
 
     def trainer_arguments(self, precision: str) -> dict[str, Any]:
-        """Arguments of Lightning's Trainer."""
+        """Return the arguments of Lightning's Trainer.
+
+        Parameters
+        ----------
+        precision : {"32-true", "16-mixed", "bf16-mixed"}
+            See `StillsConfig`.
+        """
         return {
             "accelerator": self.accelerator,
             "num_nodes": self.nodes,

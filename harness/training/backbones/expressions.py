@@ -1,4 +1,4 @@
-"""Learning which expression a still shows, and with it valence, arousal and action units."""
+"""Stage that trains a backbone to recognize expressions and, optionally, valence, arousal and action units."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.data.stills import Stills
 from harness.data.stratification import stratified_group_split
@@ -33,7 +33,17 @@ OUTPUT_NAMES = {"va": "valence and arousal", "au": "all twelve action units"}
 
 @dataclass(frozen=True)
 class ExpressionEvaluation:
-    """Of the validation stills, of the selection slice where no validation still has an expression."""
+    """Evaluation on the validation images, or on the selection rows if no validation image has an expression.
+
+    Attributes
+    ----------
+    metrics : dict of str to float
+    classes : tuple of str
+    confusion : ndarray of int64, shape (C, C)
+        Counts, with true classes in rows.
+    errors : tuple of Misclassification
+        The most confident first.
+    """
 
     metrics: dict[str, float]
     classes: tuple[str, ...]
@@ -41,149 +51,166 @@ class ExpressionEvaluation:
     errors: tuple[evaluation.Misclassification, ...]
 
 
-def train_expressions(session: Session) -> tuple[ExpressionEvaluation, StageResult]:
-    """Weighted cross entropy of the backbone's own scores and, with `also`, losses of the columns behind them."""
-    how, seed = session.config.expressions, session.config.seed
-    train = session.train.stills
-    course = ExpressionTargets.from_stills(how, train)
-    for block in sorted(set(how.also) - set(course.also)):
-        logger.info(f"no training still has {OUTPUT_NAMES[block]}; expressions are learned without")
-    targets = course.targets(train)
-    if how.held_out:
-        held = _selection_mask(course, train, how.held_out, seed)
-        pictures, choosing = session.plain, np.flatnonzero(held & targets["expr"][1])
+def train_expressions(session: Session, config: Expressions) -> tuple[ExpressionEvaluation, StageResult]:
+    """Train the backbone with a weighted cross entropy of its scores and the losses of the additional outputs."""
+    seed, stills = session.config.seed, session.train.stills
+    label_map = ExpressionTargets.from_stills(config, stills)
+    for block in sorted(set(config.also) - set(label_map.also)):
+        logger.info(f"no training image has {OUTPUT_NAMES[block]}; training on expressions without them")
+    targets = label_map.targets(stills)
+    if config.held_out:
+        held_out = _selection_mask(label_map, stills, config.held_out, seed)
+        image_set, selection_rows = session.train_resized, np.flatnonzero(held_out & targets["expr"][1])
     else:
-        held = np.zeros(len(train), bool)
-        pictures, choosing = _validation_rows(session, course)
-    learned = np.flatnonzero(~held & np.logical_or.reduce([valid for _, valid in targets.values()]))
-    labels = targets["expr"][0][learned]
+        held_out = np.zeros(len(stills), bool)
+        image_set, selection_rows = _validation_rows(session, label_map)
+    fit_rows = np.flatnonzero(~held_out & np.logical_or.reduce([valid for _, valid in targets.values()]))
+    labels = targets["expr"][0][fit_rows]
     _check_two_classes(labels)
-    truth = course.labels(pictures.stills)[choosing]
-    if (seen := len(np.unique(truth))) < 2:
+    truth = label_map.labels(image_set.stills)[selection_rows]
+    if (count := len(np.unique(truth))) < 2:
         logger.warning(
-            f"the {len(truth)} stills that choose the epoch have {seen} expression; "
-            "they tell little, see expressions.held_out"
+            f"the {len(truth)} images that select the epoch have {count} expression, so the selection is nearly "
+            "arbitrary; change expressions.held_out or add images"
         )
     loader = session.make_loader(
-        learned,
-        _to_tensors(targets, learned),
-        BalancedOrder(labels, seed + 1) if how.sampling == "balanced" else ShuffledOrder(len(learned), seed + 1),
+        fit_rows,
+        _to_tensors(targets, fit_rows),
+        BalancedOrder(labels, seed + 1) if config.sampling == "balanced" else ShuffledOrder(len(fit_rows), seed + 1),
     )
-    value = evaluation.macro_f1 if how.keep == "macro_f1" else evaluation.accuracy
+    metric = evaluation.macro_f1 if config.keep == "macro_f1" else evaluation.accuracy
 
     def score(outputs: np.ndarray) -> float:
-        return value(course.confusion_matrix(truth, outputs))
+        return metric(label_map.confusion_matrix(truth, outputs))
 
-    lesson = Stage(
+    stage = Stage(
         NAME,
-        course.columns,
+        label_map.columns,
         loader,
-        _make_losses(course, how, targets, learned),
-        how.schedule,
-        pictures,
-        choosing,
+        _make_losses(label_map, config, targets, fit_rows),
+        config.schedule,
+        image_set,
+        selection_rows,
         score,
-        how.keep.replace("macro_f1", "macro F1"),
+        config.keep.replace("macro_f1", "macro F1"),
         seed + 2,
     )
-    outcome = train_stage(session, lesson)
-    chose = {f"selection_{how.keep}": outcome.value} if how.held_out else {}
-    return _evaluate(session, course, pictures, choosing, chose), outcome
+    result = train_stage(session, stage)
+    selection_metrics = {f"selection_{config.keep}": result.value} if config.held_out else {}
+    return _evaluate(session, label_map, image_set, selection_rows, selection_metrics), result
 
 
 @dataclass(frozen=True)
 class ExpressionTargets:
-    """The classes that are learned out of those the labels have, and the columns of the classifier."""
+    """Classes that are trained, and the columns of the classifier.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        Classes that are trained, in the order of the labels' classes.
+    number : ndarray of int
+        New class number of each class of the labels, -1 for classes that are left out.
+    also : tuple of {"va", "au"}
+        Additional outputs for which there are labels.
+    """
 
     classes: tuple[str, ...]
     number: np.ndarray
     also: tuple[str, ...]
 
     @classmethod
-    def from_stills(cls, how: Expressions, stills: Stills) -> ExpressionTargets:
-        """Eight classes, or the seven basic ones; `number` is the new number of each old one, -1 where left out."""
-        known = stills.classes
-        kept = tuple(name for name in known if how.classes == 8 or name in BASIC_EXPRESSIONS)
-        if len(kept) != how.classes:
-            raise InputError(f"expressions.classes={how.classes}, but the stills' classes are {', '.join(known)}")
+    def from_stills(cls, config: Expressions, stills: Stills) -> ExpressionTargets:
+        """Use eight classes or the seven basic ones; InputError if the labels' classes do not have them."""
+        names = stills.classes
+        classes = tuple(name for name in names if config.classes == 8 or name in BASIC_EXPRESSIONS)
+        if len(classes) != config.classes:
+            raise InputError(
+                f"expressions.classes={config.classes}, but the images' classes are {', '.join(names)}; "
+                "set expressions.classes to 7 or 8 to match them"
+            )
         return cls(
-            kept,
-            np.array([kept.index(name) if name in kept else -1 for name in known]),
-            tuple(block for block in how.also if _label_mask(stills, block).any()),
+            classes,
+            np.array([classes.index(name) if name in classes else -1 for name in names]),
+            tuple(block for block in config.also if _label_mask(stills, block).any()),
         )
 
     @property
     def columns(self) -> tuple[str, ...]:
-        more = {"va": AFFECTS, "au": tasks.ACTION_UNITS}
-        return self.classes + tuple(name for block in self.also for name in more[block])
+        """Names of the classifier's outputs."""
+        names = {"va": AFFECTS, "au": tasks.ACTION_UNITS}
+        return self.classes + tuple(name for block in self.also for name in names[block])
 
     @property
     def slices(self) -> dict[str, slice]:
-        ends, found = len(self.classes), {"expr": slice(0, len(self.classes))}
+        """Columns of each block of outputs."""
+        end, slices = len(self.classes), {"expr": slice(0, len(self.classes))}
         for block in self.also:
-            found[block] = slice(ends, ends + (2 if block == "va" else 12))
-            ends = found[block].stop
-        return found
+            slices[block] = slice(end, end + (2 if block == "va" else 12))
+            end = slices[block].stop
+        return slices
 
     def labels(self, stills: Stills) -> np.ndarray:
-        """int64 [N] into `classes`, -1 none."""
+        """Map the labels of images to int64 [N] class numbers, -1 for none."""
         return np.where(stills.expression >= 0, self.number[stills.expression], -1)
 
     def targets(self, stills: Stills) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Target and bool mask of each block."""
+        """Return the target and the bool mask of valid rows of each block."""
         valid = self.valid(stills)
         return {"expr": (self.labels(stills), valid["expr"])} | {
             block: (getattr(stills, block), valid[block]) for block in self.also
         }
 
     def valid(self, stills: Stills) -> dict[str, np.ndarray]:
-        """Bool [N] for each block: the stills that have its label."""
+        """Return a bool mask [N] of the images that have a label, for each block."""
         return {"expr": self.labels(stills) >= 0} | {block: _label_mask(stills, block) for block in self.also}
 
     def confusion_matrix(self, truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Count pairs of true and predicted classes for outputs [n, columns]."""
         count = len(self.classes)
         return evaluation.confusion_matrix(truth, outputs[:, :count].argmax(axis=1), count)
 
 
 def _label_mask(stills: Stills, block: str) -> np.ndarray:
-    """Bool [N]: the stills that have this label besides the expression."""
+    """Return a mask of the images that have the labels of an additional output."""
     values = getattr(stills, block)
     return np.zeros(len(stills), bool) if values is None else OUTPUTS[block].valid(values)
 
 
-def _selection_mask(course: ExpressionTargets, stills: Stills, share: float, seed: int) -> np.ndarray:
-    """Bool [N]: all stills of about that share of the training subjects; those with an expression choose the epoch."""
-    labelled = np.flatnonzero(course.labels(stills) >= 0)
-    names = [stills.subjects[subject] for subject in stills.subject[labelled].tolist()]
+def _selection_mask(label_map: ExpressionTargets, stills: Stills, share: float, seed: int) -> np.ndarray:
+    """Hold out all images of about a share of the subjects; those with an expression select the epoch."""
+    labeled = np.flatnonzero(label_map.labels(stills) >= 0)
+    names = [stills.subjects[subject] for subject in stills.subject[labeled].tolist()]
     if len(set(names)) < 2:
         raise InputError(
-            f"the training stills with an expression are of {len(set(names))} subjects; holding some out "
-            "to choose the epoch needs two: set expressions.held_out=0 to choose on the validation stills"
+            f"the training images with an expression are of {len(set(names))} subjects, and holding some out "
+            "to select the epoch needs two: set expressions.held_out=0 to select it on the validation images"
         )
-    held = np.zeros(len(stills), bool)
-    held[labelled[stratified_group_split(names, names, share, seed)]] = True
-    return np.isin(stills.subject, stills.subject[held])
+    held_out = np.zeros(len(stills), bool)
+    held_out[labeled[stratified_group_split(names, names, share, seed)]] = True
+    return np.isin(stills.subject, stills.subject[held_out])
 
 
-def _validation_rows(session: Session, course: ExpressionTargets) -> tuple[ImageSet, np.ndarray]:
-    """The validation pictures and their rows that have an expression; InputError where there is none."""
-    rows = _labeled_rows(session.validation, course)
-    if not len(rows):
+def _validation_rows(session: Session, label_map: ExpressionTargets) -> tuple[ImageSet, np.ndarray]:
+    """Return the validation images and their rows that have an expression."""
+    rows = _labeled_rows(session.validation, label_map)
+    if session.validation is None or not len(rows):
         raise InputError(
-            "no validation still has an expression, and expressions.held_out=0 leaves the choice of the "
-            "epoch to them: set expressions.held_out to a share of the training stills"
+            "no validation image has an expression, and expressions.held_out=0 selects the epoch on them: set "
+            "expressions.held_out to a share of the training images"
         )
     return session.validation, rows
 
 
-def _labeled_rows(pictures: ImageSet | None, course: ExpressionTargets) -> np.ndarray:
-    return np.flatnonzero(course.labels(pictures.stills) >= 0) if pictures is not None else np.empty(0, np.int64)
+def _labeled_rows(image_set: ImageSet | None, label_map: ExpressionTargets) -> np.ndarray:
+    if image_set is None:
+        return np.empty(0, np.int64)
+    return np.flatnonzero(label_map.labels(image_set.stills) >= 0)
 
 
 def _check_two_classes(labels: np.ndarray) -> None:
-    seen = np.unique(labels[labels >= 0])
-    if len(seen) < 2:
-        raise InputError(f"the training stills have {len(seen)} expressions; learning them needs two at least")
+    count = len(np.unique(labels[labels >= 0]))
+    if count < 2:
+        raise InputError(f"the training images have {count} expressions, and training needs two: add images")
 
 
 def _to_tensors(
@@ -196,58 +223,78 @@ def _to_tensors(
 
 
 def _make_losses(
-    course: ExpressionTargets, how: Expressions, targets: dict[str, Any], rows: np.ndarray
+    label_map: ExpressionTargets, config: Expressions, targets: dict[str, Any], rows: np.ndarray
 ) -> losses.BlockLosses:
-    weights = class_weights(targets["expr"][0][rows], len(course.classes), how.weight_limit)
-    if how.sampling == "balanced":
-        weights = np.ones(len(course.classes))
-    blocks = {"expr": losses.CrossEntropy(weights, how.label_smoothing)}
-    if "va" in course.also:
+    weights = class_weights(targets["expr"][0][rows], len(label_map.classes), config.weight_limit)
+    if config.sampling == "balanced":
+        weights = np.ones(len(label_map.classes))
+    blocks: dict[str, nn.Module] = {"expr": losses.CrossEntropy(weights, config.label_smoothing)}
+    if "va" in label_map.also:
         blocks["va"] = losses.OneMinusCCC(linear=True)
-    if "au" in course.also:
+    if "au" in label_map.also:
         blocks["au"] = losses.BinaryCrossEntropy.from_labels(targets["au"][0][rows])
-    return losses.BlockLosses(blocks, course.slices)
+    return losses.BlockLosses(blocks, label_map.slices)
 
 
 def class_weights(labels: np.ndarray, classes: int, limit: float) -> np.ndarray:
-    """[classes] weights max count / count, the largest `limit`; 0 where there is none; their mean over rows is 1."""
+    """Compute class weights max count / count, with a mean of 1 over the labeled rows.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+        Class numbers, -1 for none.
+    classes : int
+        Number of classes.
+    limit : float
+        Largest weight relative to the most frequent class.
+
+    Returns
+    -------
+    ndarray of shape (classes,)
+        0 for a class that does not occur.
+    """
     weights = np.minimum(tasks.expression_weights(labels)[:classes], limit)
     return weights / weights[labels[labels >= 0]].mean()
 
 
 def _evaluate(
-    session: Session, course: ExpressionTargets, pictures: ImageSet, rows: np.ndarray, chose: dict[str, float]
+    session: Session,
+    label_map: ExpressionTargets,
+    image_set: ImageSet,
+    rows: np.ndarray,
+    selection_metrics: dict[str, float],
 ) -> ExpressionEvaluation:
-    reported = len(_labeled_rows(session.validation, course)) > 0
-    if reported:
-        pictures = session.validation
-        rows = np.flatnonzero(np.logical_or.reduce(list(course.valid(pictures.stills).values())))
-    scores = evaluation.compute_outputs(session, pictures, rows)[1]
-    stills = pictures.stills.take(rows)
-    shown = np.flatnonzero(course.labels(stills) >= 0)
-    truth, said = course.labels(stills)[shown], scores[shown, : len(course.classes)]
-    counts = course.confusion_matrix(truth, said)
-    found = {"expression_classes": int((counts.sum(axis=1) > 0).sum()), **chose}
-    if reported:
-        found |= {
+    """Evaluate the validation images, or the given rows if no validation image has an expression."""
+    validation = session.validation if len(_labeled_rows(session.validation, label_map)) else None
+    if validation is not None:
+        image_set = validation
+        rows = np.flatnonzero(np.logical_or.reduce(list(label_map.valid(image_set.stills).values())))
+    scores = evaluation.compute_outputs(session, image_set, rows)[1]
+    stills = image_set.stills.take(rows)
+    labeled = np.flatnonzero(label_map.labels(stills) >= 0)
+    truth, logits = label_map.labels(stills)[labeled], scores[labeled, : len(label_map.classes)]
+    counts = label_map.confusion_matrix(truth, logits)
+    metrics = {"expression_classes": int((counts.sum(axis=1) > 0).sum()), **selection_metrics}
+    if validation is not None:
+        metrics |= {
             "expression_macro_f1": evaluation.macro_f1(counts),
             "expression_accuracy": evaluation.accuracy(counts),
-            **_score_additional_outputs(course, stills, scores),
+            **_score_additional_outputs(label_map, stills, scores),
         }
-    errors = evaluation.most_confident_errors([stills.images[row] for row in shown], truth, said, course.classes)
-    return ExpressionEvaluation(found, course.classes, counts, errors)
+    errors = evaluation.most_confident_errors([stills.images[row] for row in labeled], truth, logits, label_map.classes)
+    return ExpressionEvaluation(metrics, label_map.classes, counts, errors)
 
 
-def _score_additional_outputs(course: ExpressionTargets, stills: Stills, scores: np.ndarray) -> dict[str, float]:
-    """CCC of the columns behind the classes, and mean F1 of the action units (present above 0), of all stills that
-    have them, with an expression or without.
+def _score_additional_outputs(label_map: ExpressionTargets, stills: Stills, scores: np.ndarray) -> dict[str, float]:
+    """Compute the CCC of valence and arousal and the mean F1 of action units (present above 0).
+
+    All images with these labels count, with or without an expression.
     """
-    found, valid = {}, course.valid(stills)
-    if "va" in course.also and valid["va"].sum() >= 2:
-        said = scores[valid["va"], course.slices["va"]]
-        found |= {
-            name: ccc(stills.va[valid["va"], column], said[:, column]) for column, name in enumerate(("CCC_V", "CCC_A"))
-        }
-    if "au" in course.also and valid["au"].any():
-        found["P_AU"] = p_au(stills.au, (scores[:, course.slices["au"]] >= 0).astype(np.int8))
-    return found
+    metrics: dict[str, float] = {}
+    valid = label_map.valid(stills)
+    if "va" in label_map.also and stills.va is not None and valid["va"].sum() >= 2:
+        truth, predicted = stills.va[valid["va"]], scores[valid["va"], label_map.slices["va"]]
+        metrics |= {name: ccc(truth[:, column], predicted[:, column]) for column, name in enumerate(("CCC_V", "CCC_A"))}
+    if "au" in label_map.also and stills.au is not None and valid["au"].any():
+        metrics["P_AU"] = p_au(stills.au, (scores[:, label_map.slices["au"]] >= 0).astype(np.int8))
+    return metrics

@@ -1,4 +1,4 @@
-"""Pictures of a training for its tracked run: the confusion matrix, and the errors it was surest of."""
+"""Figures of a backbone training: its confusion matrix and its most confident errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.12}
 
 
 class Mistake(Protocol):
-    """What is shown of an image taken for another class; probability is that of `predicted`."""
+    """A misclassified image.
+
+    Attributes
+    ----------
+    path : Path
+    truth, predicted : str
+        Names of the classes.
+    probability : float
+        Probability of `predicted`.
+    """
 
     path: Path
     truth: str
@@ -26,32 +35,56 @@ class Mistake(Protocol):
 
 
 def draw_confusion(path: Path, counts: np.ndarray, classes: Sequence[str], title: str = "") -> None:
-    """Write a PNG of counts int [C, C], rows the truth: each row coloured by its shares, counts in the cells."""
+    """Plot a confusion matrix to a PNG file, with counts in the cells and each row colored by its shares.
+
+    Parameters
+    ----------
+    path : Path
+    counts : ndarray of int, shape (C, C)
+        Rows are true classes.
+    classes : sequence of str
+    title : str
+    """
     counts = np.asarray(counts)
     side = 2.2 + 0.6 * len(classes)
-    made = make_figure(side + 0.8, side, layout="constrained")
-    axes = made.add_subplot()
-    add_share_colorbar(made, draw_confusion_matrix(axes, counts, classes, "images"), ax=axes, fraction=0.046, pad=0.03)
+    figure = make_figure(side + 0.8, side, layout="constrained")
+    axes = figure.add_subplot()
+    add_share_colorbar(
+        figure, draw_confusion_matrix(axes, counts, classes, "images"), ax=axes, fraction=0.046, pad=0.03
+    )
     if title:
         axes.set_title(title, fontsize=10, pad=10, **TEXT)
-    save_png(made, path, **SAVE_OPTIONS)
+    save_png(figure, path, **SAVE_OPTIONS)
 
 
 def draw_errors(path: Path, errors: Sequence[Mistake], crop: Callable[[Path], np.ndarray], title: str = "") -> int:
-    """Write a PNG of up to 24 errors in their order, each crop under `truth -> predicted` and the probability.
+    """Plot up to 24 errors to a PNG file, each crop below its true class, predicted class and probability.
 
-    crop: uint8 [H, W, 3] of an image. Gives the number of errors shown; without any no file is written.
+    Parameters
+    ----------
+    path : Path
+        Not written if there are no errors.
+    errors : sequence of Mistake
+        In the order in which they are shown.
+    crop : callable
+        Loads the uint8 [H, W, 3] crop of an image.
+    title : str
+
+    Returns
+    -------
+    int
+        Number of errors shown.
     """
     shown = list(errors)[:MAX_ERRORS]
     if not shown:
         return 0
     columns = min(MAX_COLUMNS, len(shown))
     rows = math.ceil(len(shown) / columns)
-    made = make_figure(1.45 * columns, 1.8 * rows + 0.3, layout="constrained")
-    places = made.subplots(rows, columns, squeeze=False).ravel()
-    for axes in places:
+    figure = make_figure(1.45 * columns, 1.8 * rows + 0.3, layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels:
         axes.set_axis_off()
-    for axes, error in zip(places, shown):
+    for axes, error in zip(panels, shown):
         axes.imshow(crop(error.path), interpolation="bilinear")
         axes.text(
             0.5,
@@ -76,6 +109,6 @@ def draw_errors(path: Path, errors: Sequence[Mistake], crop: Callable[[Path], np
             **TEXT,
         )
     if title:
-        made.suptitle(title, size=10, **TEXT)
-    save_png(made, path, **SAVE_OPTIONS)
+        figure.suptitle(title, size=10, **TEXT)
+    save_png(figure, path, **SAVE_OPTIONS)
     return len(shown)

@@ -1,4 +1,4 @@
-"""Learning whose face a still shows."""
+"""Stage that trains a backbone to recognize people."""
 
 from __future__ import annotations
 
@@ -11,54 +11,60 @@ from harness.training.backbones import verification
 from harness.training.backbones.evaluation import compute_outputs
 from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import ShuffledOrder
+from harness.training.backbones.stage_config import Identities
 from harness.training.backbones.stages import Session, Stage, StageResult, train_stage
 from harness.utils.errors import InputError
 
 NAME = "identities"
 MAX_VERIFICATION_IMAGES = 4000
-"""Images that are paired with one another to verify faces: eight million pairs."""
+"""Images whose pairs are used in face verification: eight million pairs."""
 
 
-def train_identities(session: Session) -> tuple[dict[str, float], StageResult]:
-    """Cross entropy of the backbone's own scores, set to the subjects that have enough stills; metrics and outcome.
+def train_identities(session: Session, config: Identities) -> tuple[dict[str, float], StageResult]:
+    """Train the backbone's classifier and layers to recognize the subjects that have enough images.
 
-    `identity_accuracy` is on held-out stills of those subjects; the verification is on subjects never trained on.
+    Returns
+    -------
+    metrics : dict of str to float
+        `identity_accuracy` on held-out images of these subjects, `identities`, their number, and the metrics of face
+        verification on subjects that were not trained on, if there are pairs.
+    result : StageResult
     """
-    lesson, unseen = _make_stage(session)
-    outcome = train_stage(session, lesson)
-    metrics = {"identity_accuracy": outcome.value, "identities": len(lesson.columns)}
-    return metrics | session.work.get_or_compute("verification", lambda: _verify(session, unseen)), outcome
+    stage, unseen = _make_stage(session, config)
+    result = train_stage(session, stage)
+    metrics = {"identity_accuracy": result.value, "identities": len(stage.columns)}
+    return metrics | session.checkpoints.get_or_compute("verification", lambda: _verify(session, unseen)), result
 
 
-def _make_stage(session: Session) -> tuple[Stage, np.ndarray]:
-    """The lesson, and bool by subject: those kept out of it to be verified on."""
-    how, stills, seed = session.config.identities, session.train.stills, session.config.seed
+def _make_stage(session: Session, config: Identities) -> tuple[Stage, np.ndarray]:
+    """Create the stage and a mask of the subjects that are reserved for verification."""
+    stills, seed = session.train.stills, session.config.seed
     counts = np.bincount(stills.subject, minlength=len(stills.subjects))
-    unseen = _verification_subjects(counts, stills.subjects, how.unseen, seed)
-    known = np.flatnonzero((counts >= how.images) & ~unseen)
-    if len(known) < 2:
+    unseen = _verification_subjects(counts, stills.subjects, config.unseen, seed)
+    subjects = np.flatnonzero((counts >= config.images) & ~unseen)
+    if len(subjects) < 2:
         raise InputError(
-            f"{len(known)} subjects have {how.images} stills or more; identities need two: leave them "
-            "out (identities=none) or set a lower identities.images"
+            f"{len(subjects)} subjects have {config.images} images or more, and identities need two: skip them "
+            "(identities=none) or lower identities.images"
         )
     label = np.full(len(counts), -1)
-    label[known] = np.arange(len(known))
+    label[subjects] = np.arange(len(subjects))
     rows = np.flatnonzero(label[stills.subject] >= 0)
-    held = validation_mask(stills.subject[rows], how.held_out, seed)
-    learned, chosen = rows[~held], rows[held]
-    truth, target = label[stills.subject[chosen]], torch.from_numpy(label[stills.subject[learned]])
+    held_out = validation_mask(stills.subject[rows], config.held_out, seed)
+    fit_rows, selection_rows = rows[~held_out], rows[held_out]
+    truth, target = label[stills.subject[selection_rows]], torch.from_numpy(label[stills.subject[fit_rows]])
     loader = session.make_loader(
-        learned, {NAME: (target, torch.ones(len(learned), dtype=torch.bool))}, ShuffledOrder(len(learned), seed)
+        fit_rows, {NAME: (target, torch.ones(len(fit_rows), dtype=torch.bool))}, ShuffledOrder(len(fit_rows), seed)
     )
-    loss = losses.CrossEntropy(np.ones(len(known)), how.label_smoothing)
+    loss = losses.CrossEntropy(np.ones(len(subjects)), config.label_smoothing)
     return Stage(
         NAME,
-        tuple(stills.subjects[subject] for subject in known),
+        tuple(stills.subjects[subject] for subject in subjects),
         loader,
-        losses.BlockLosses({NAME: loss}, {NAME: slice(0, len(known))}),
-        how.schedule,
-        session.plain,
-        chosen,
+        losses.BlockLosses({NAME: loss}, {NAME: slice(0, len(subjects))}),
+        config.schedule,
+        session.train_resized,
+        selection_rows,
         lambda logits: float((logits.argmax(axis=1) == truth).mean()),
         "accuracy",
         seed,
@@ -66,17 +72,28 @@ def _make_stage(session: Session) -> tuple[Stage, np.ndarray]:
 
 
 def validation_mask(subject: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Bool [N]: of every subject at least one still and about that share of them, never all."""
+    """Hold out about a share of each subject's images, at least one and never all.
+
+    Parameters
+    ----------
+    subject : ndarray of int, shape (N,)
+    share : float
+    seed : int
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+    """
     order = np.lexsort((np.random.default_rng(seed).random(len(subject)), subject))
     sizes = np.bincount(subject)[subject[order]]
     start = np.searchsorted(subject[order], subject[order])
-    held = np.zeros(len(subject), bool)
-    held[order] = np.arange(len(subject)) - start < np.maximum(1, np.round(share * sizes))
-    return held
+    held_out = np.zeros(len(subject), bool)
+    held_out[order] = np.arange(len(subject)) - start < np.maximum(1, np.round(share * sizes))
+    return held_out
 
 
 def _verification_subjects(counts: np.ndarray, subjects: tuple[str, ...], share: float, seed: int) -> np.ndarray:
-    """Bool by subject: about that share of the subjects that can be verified on."""
+    """Draw a mask of about a share of the subjects with two images or more."""
     unseen = np.zeros(len(counts), bool)
     if share:
         paired = np.flatnonzero(counts >= 2)
@@ -85,34 +102,34 @@ def _verification_subjects(counts: np.ndarray, subjects: tuple[str, ...], share:
             unseen[paired] = stratified_group_split(names, names, share, seed)
         if unseen.sum() < 2:
             raise InputError(
-                f"identities.unseen={share:g} keeps {unseen.sum()} of {len(names)} subjects with two "
-                "stills; verification needs two at least: set a larger share, or 0"
+                f"identities.unseen={share:g} reserves {unseen.sum()} of {len(names)} subjects with two images or "
+                "more, and verification needs two: set a larger share, or 0"
             )
     return unseen
 
 
 def _verify(session: Session, unseen: np.ndarray) -> dict[str, float]:
-    """Metrics of verification on the kept-out subjects, else on the validation's own; {} where there are no pairs."""
-    pictures, of_interest = session.plain, unseen
+    """Verify faces of the reserved subjects, otherwise of subjects in the validation images only; {} without pairs."""
+    image_set, subjects = session.train_resized, unseen
     if not unseen.any():
         if session.validation is None:
             return {}
-        pictures, seen = session.validation, set(session.train.stills.subjects)
-        of_interest = np.array([name not in seen for name in pictures.stills.subjects], bool)
-    rows = _verification_rows(pictures, of_interest, session.config.seed)
-    subject = pictures.stills.subject[rows]
+        image_set, seen = session.validation, set(session.train.stills.subjects)
+        subjects = np.array([name not in seen for name in image_set.stills.subjects], bool)
+    rows = _verification_rows(image_set, subjects, session.config.seed)
+    subject = image_set.stills.subject[rows]
     if len(np.unique(subject)) < 2:
         return {}
-    found = verification.verify(compute_outputs(session, pictures, rows)[0], subject)
+    result = verification.verify(compute_outputs(session, image_set, rows)[0], subject)
     return {
-        "verification_auc": found.auc,
-        "verification_tar": found.tar,
-        "nearest_neighbour_accuracy": found.nearest,
+        "verification_auc": result.auc,
+        "verification_tar": result.tar,
+        "nearest_neighbour_accuracy": result.nearest,
         "verified_identities": len(np.unique(subject)),
         "verified_images": len(rows),
     }
 
 
-def _verification_rows(pictures: ImageSet, of_interest: np.ndarray, seed: int) -> np.ndarray:
-    rows = np.flatnonzero(of_interest[pictures.stills.subject])
-    return rows[verification.sample_rows(pictures.stills.subject[rows], MAX_VERIFICATION_IMAGES, seed)]
+def _verification_rows(image_set: ImageSet, subjects: np.ndarray, seed: int) -> np.ndarray:
+    rows = np.flatnonzero(subjects[image_set.stills.subject])
+    return rows[verification.sample_rows(image_set.stills.subject[rows], MAX_VERIFICATION_IMAGES, seed)]

@@ -1,4 +1,4 @@
-"""Stills as pictures: cut to the face, resized, kept as uint8 in memory or decoded each time they are asked for."""
+"""Training images: cropped to the face and resized, as uint8 in memory or decoded on demand."""
 
 from __future__ import annotations
 
@@ -20,12 +20,22 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 64
 MAX_LOGGED = 10
-"""Unreadable stills that are named one by one."""
+"""Number of unreadable images that are logged one by one."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Stills as uint8 [N, P, P, 3], P the preprocessing's input size; images None: decoded when asked for."""
+    """Still images as uint8 arrays [N, P, P, 3], where P is the input size of the preprocessing.
+
+    Attributes
+    ----------
+    stills : Stills
+    preprocessing : Preprocessing
+    margin : (float, float)
+        Shares of a face box's width and height that are added on each side of it.
+    images : ndarray of uint8, shape (N, P, P, 3), or None
+        None if images are decoded on demand.
+    """
 
     stills: Stills
     preprocessing: Preprocessing
@@ -36,10 +46,11 @@ class ImageSet:
         return len(self.stills)
 
     def empty(self, count: int) -> np.ndarray:
+        """Create an uninitialized array for `count` images."""
         return np.empty((count, self.preprocessing.input_size, self.preprocessing.input_size, 3), np.uint8)
 
     def get(self, rows: np.ndarray) -> np.ndarray:
-        """uint8 [n, P, P, 3] of the rows, in their order."""
+        """Return the images of the rows in their order, uint8 [n, P, P, 3]."""
         if self.images is not None:
             return self.images[rows]
         images = self.empty(len(rows))
@@ -47,18 +58,18 @@ class ImageSet:
         return images
 
     def fill(self, images: np.ndarray, rows: np.ndarray) -> None:
-        """Write the pictures of the rows to `images`; FramelightError when one can no longer be read."""
+        """Write the images of the rows to `images`; FramelightError if one can no longer be read."""
         if self.images is not None:
             images[:] = self.images[rows]
             return
-        for place, row in enumerate(rows.tolist()):
+        for index, row in enumerate(rows.tolist()):
             try:
-                images[place] = self.load_image(row)
+                images[index] = self.load_image(row)
             except ValueError as error:
-                raise FramelightError(f"{error}; it could be read when the training began") from error
+                raise FramelightError(f"{error}; the image was readable when the training began; restore it") from error
 
     def load_image(self, row: int) -> np.ndarray:
-        """The still cut to its box and resized as `backbones.resize` does; ValueError that names an unreadable one."""
+        """Decode an image, crop it to its box and resize it; ValueError with its path if it cannot be read."""
         from backbones import resize
         from harness.data.boxes import crop_to_box
         from harness.data.image_decoding import CorruptImageError, decode_image
@@ -82,54 +93,73 @@ def load_images(
     workers: int = 2,
     recall: Callable[[Callable[[], Any]], Any] = lambda find: find(),
 ) -> ImageSet:
-    """Pictures of every still that can be read; the others are logged and left out.
+    """Load all readable images; the others are logged and left out.
 
-    keep: in memory; else every still is decoded once to know whether it can be. recall: gives what that found when
-    it was first asked for, as JSON types. InputError when none can be read.
+    Parameters
+    ----------
+    stills : Stills
+    preprocessing : Preprocessing
+    margin : (float, float)
+        See `ImageSet`.
+    keep : bool
+        Keep the images in memory. Otherwise each image is decoded once to find the unreadable ones.
+    workers : int
+        Number of threads.
+    recall : callable, optional
+        With `keep` False, called with a function that finds the unreadable images; returns its result, which consists
+        of JSON types and may come from an earlier call.
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    InputError
+        If no image can be read.
     """
-    pictures = ImageSet(stills, preprocessing, margin)
-    images = pictures.empty(len(stills)) if keep else None
+    image_set = ImageSet(stills, preprocessing, margin)
+    images = image_set.empty(len(stills)) if keep else None
     if keep:
-        faults = _decode_all(pictures, images, workers)
+        errors = _decode_all(image_set, images, workers)
     else:
-        found = recall(lambda: {str(row): fault for row, fault in _decode_all(pictures, None, workers).items()})
-        faults = {int(row): fault for row, fault in found.items()}
-    _log_unreadable(faults, len(stills))
-    good = np.setdiff1d(np.arange(len(stills)), np.fromiter(faults, np.int64, len(faults)))
-    if images is not None and faults:
-        for place, row in enumerate(good.tolist()):  # in place: the set may fill most of the memory
-            images[place] = images[row]
-        images = images[: len(good)]
-    return ImageSet(stills.take(good) if faults else stills, preprocessing, margin, images)
+        by_row = recall(lambda: {str(row): error for row, error in _decode_all(image_set, None, workers).items()})
+        errors = {int(row): error for row, error in by_row.items()}
+    _log_unreadable(errors, len(stills))
+    readable = np.setdiff1d(np.arange(len(stills)), np.fromiter(errors, np.int64, len(errors)))
+    if images is not None and errors:
+        for index, row in enumerate(readable.tolist()):  # in place, as the images may fill most of the memory
+            images[index] = images[row]
+        images = images[: len(readable)]
+    return ImageSet(stills.take(readable) if errors else stills, preprocessing, margin, images)
 
 
-def _decode_all(pictures: ImageSet, images: np.ndarray | None, workers: int) -> dict[int, str]:
-    """Decode every still, to `images` where given: what is wrong with those that cannot be, by row."""
+def _decode_all(image_set: ImageSet, images: np.ndarray | None, workers: int) -> dict[int, str]:
+    """Decode all images, to `images` if given; return the errors of unreadable images by row."""
 
     def decode_chunk(start: int) -> dict[int, str]:
-        faults = {}
-        for row in range(start, min(start + CHUNK, len(pictures))):
+        errors = {}
+        for row in range(start, min(start + CHUNK, len(image_set))):
             try:
-                picture = pictures.load_image(row)
+                image = image_set.load_image(row)
             except ValueError as error:
-                faults[row] = str(error)
+                errors[row] = str(error)
                 continue
             if images is not None:
-                images[row] = picture
-        return faults
+                images[row] = image
+        return errors
 
     with ThreadPoolExecutor(workers) as pool:
-        return {
-            row: fault for part in pool.map(decode_chunk, range(0, len(pictures), CHUNK)) for row, fault in part.items()
-        }
+        chunks = pool.map(decode_chunk, range(0, len(image_set), CHUNK))
+        return {row: error for chunk in chunks for row, error in chunk.items()}
 
 
-def _log_unreadable(faults: dict[int, str], count: int) -> None:
-    if len(faults) == count:
+def _log_unreadable(errors: dict[int, str], count: int) -> None:
+    if len(errors) == count:
         raise InputError(
-            f"none of the {count} stills can be read" + (f"; first: {next(iter(faults.values()))}" if faults else "")
+            f"none of the {count} images can be read" + (f"; first: {next(iter(errors.values()))}" if errors else "")
         )
-    for fault in list(faults.values())[:MAX_LOGGED]:
-        logger.info(f"left out a still: {fault}")
-    if len(faults) > MAX_LOGGED:
-        logger.info(f"left out {len(faults) - MAX_LOGGED} more stills that cannot be read")
+    for error in list(errors.values())[:MAX_LOGGED]:
+        logger.info(f"skipping an unreadable image: {error}")
+    if len(errors) > MAX_LOGGED:
+        logger.info(f"skipping {len(errors) - MAX_LOGGED} more unreadable images")

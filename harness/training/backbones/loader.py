@@ -1,4 +1,4 @@
-"""Batches of pictures with their targets: which rows in which order, decoded ahead of whoever trains on them."""
+"""Batches of training images with their targets, decoded ahead by threads."""
 
 from __future__ import annotations
 
@@ -22,58 +22,86 @@ if TYPE_CHECKING:
     from harness.training.losses import Targets
 
 CHUNK = 8
-"""Pictures that one thread decodes at a time."""
+"""Images that one thread decodes at a time."""
 
 EVAL_PIXELS = 1 << 22
-"""Pixels per forward when nothing is learned: 256 crops of 64 x 64 at most, 83 of 224 x 224."""
+"""Pixels per forward pass in evaluation: 256 crops of 64 x 64 (the largest number), or 83 of 224 x 224."""
 
 Order = Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True)
 class ShuffledOrder:
-    """Every one of `count` rows once, shuffled; a pure function of (seed, epoch)."""
+    """All rows once in random order.
+
+    Attributes
+    ----------
+    count : int
+        Number of rows.
+    seed : int
+    """
 
     count: int
     seed: int
 
     def __call__(self, epoch: int) -> np.ndarray:
+        """Return the rows of an epoch; a pure function of seed and epoch."""
         return np.random.default_rng([self.seed, epoch]).permutation(self.count)
 
 
 @dataclass(frozen=True, eq=False)
 class BalancedOrder:
-    """As many rows as there are, each class of labels int64 [N] equally often; a pure function of (seed, epoch).
+    """N rows in random order, with each class equally often.
 
-    A rare class's rows come several times in an epoch, a common one's in some epochs only; rows without a label (-1)
-    come once.
+    Rows of a rare class occur several times in an epoch, rows of a frequent class in some epochs only, and rows without
+    a label once.
+
+    Attributes
+    ----------
+    labels : ndarray of int64, shape (N,)
+        Classes, -1 for none.
+    seed : int
     """
 
     labels: np.ndarray
     seed: int
 
     def __call__(self, epoch: int) -> np.ndarray:
+        """Return the rows of an epoch; a pure function of seed and epoch."""
         random = np.random.default_rng([self.seed, epoch])
         classes = np.unique(self.labels[self.labels >= 0])
-        drawn, left = [np.flatnonzero(self.labels < 0)], int((self.labels >= 0).sum())
-        for place, label in enumerate(classes):
-            rows, wanted = np.flatnonzero(self.labels == label), left // (len(classes) - place)
-            rounds = [random.permutation(rows) for _ in range(-(-wanted // len(rows)))]
-            drawn.append(np.concatenate(rounds)[:wanted])
-            left -= wanted
+        drawn, remaining = [np.flatnonzero(self.labels < 0)], int((self.labels >= 0).sum())
+        for index, label in enumerate(classes):
+            rows, count = np.flatnonzero(self.labels == label), remaining // (len(classes) - index)
+            rounds = [random.permutation(rows) for _ in range(-(-count // len(rows)))]
+            drawn.append(np.concatenate(rounds)[:count])
+            remaining -= count
         return random.permutation(np.concatenate(drawn))
 
 
 @dataclass(frozen=True, eq=False)
 class ImageLoader:
-    """Batches of an epoch: the pictures of `rows` [n], in the epoch's order, with their targets.
+    """Batches of images and targets.
 
-    targets: tensors of n rows. step: rows of one optimiser step; a rest smaller than that is left out, since batch
-    norm wants batches alike. batch: rows of one batch, `step` divided by the accumulated ones.
-    workers: threads that prepare batches ahead; 0 prepares each when it is asked for. The batches are the same.
+    Attributes
+    ----------
+    image_set : ImageSet
+    rows : ndarray of int, shape (n,)
+        Rows of the image set.
+    targets : Targets
+        Tensors of n rows.
+    order : callable
+        Maps an epoch to the order of the n rows.
+    step : int
+        Rows of one optimizer step. The rows of an incomplete step are left out, as batch norm needs batches of equal
+        size.
+    batch : int
+        Rows of one batch: `step` divided by the number of accumulated batches.
+    workers : int
+        Threads that decode batches ahead; 0 decodes each batch when it is requested. The batches do not depend on it.
     """
 
-    pictures: ImageSet
+    image_set: ImageSet
     rows: np.ndarray
     targets: Targets
     order: Order
@@ -83,23 +111,41 @@ class ImageLoader:
 
     @property
     def rows_per_epoch(self) -> int:
-        """Rows of one epoch."""
+        """Number of rows in one epoch."""
         return len(self.rows) // self.step * self.step or len(self.rows)
 
-    def __call__(self, epoch: int, part: Shard) -> Iterator[tuple[Tensor, Targets]]:
-        """uint8 [b, P, P, 3] and targets of the part's share of each batch; a pure function of (epoch, part)."""
+    def __call__(self, epoch: int, shard: Shard) -> Iterator[tuple[Tensor, Targets]]:
+        """Yield the batches of an epoch; a pure function of epoch and shard.
+
+        Parameters
+        ----------
+        epoch : int
+            Counted from 0.
+        shard : Shard
+
+        Yields
+        ------
+        images : Tensor of uint8, shape (b, P, P, 3)
+            The shard's share of each batch.
+        targets : Targets
+
+        Raises
+        ------
+        InputError
+            If the processes cannot share the batches equally.
+        """
         rows = min(self.batch, self.rows_per_epoch)
-        if rows % part.of:
+        if rows % shard.of:
             raise InputError(
-                f"batches of {rows} stills cannot be shared equally by {part.of} processes; choose a "
-                f"batch_size that is a multiple of {part.of}, or fewer devices"
+                f"batches of {rows} images cannot be shared equally by {shard.of} processes; choose a "
+                f"batch_size that is a multiple of {shard.of}, or fewer devices"
             )
         order = self.order(epoch)
         shares = [
-            order[start : min(start + self.batch, self.rows_per_epoch)][part.index :: part.of]
+            order[start : min(start + self.batch, self.rows_per_epoch)][shard.index :: shard.of]
             for start in range(0, self.rows_per_epoch, self.batch)
         ]
-        images = prefetch_images(self.pictures, [self.rows[share] for share in shares], self.workers)
+        images = prefetch_images(self.image_set, [self.rows[share] for share in shares], self.workers)
         for share, pixels in zip(shares, images):
             index = torch.from_numpy(share)
             yield (
@@ -108,49 +154,63 @@ class ImageLoader:
             )
 
 
-def iter_image_batches(pictures: ImageSet, rows: np.ndarray, workers: int = 0) -> Iterator[Tensor]:
-    """uint8 [b, S, S, 3] of the rows in their order."""
-    block = min(max(EVAL_PIXELS // pictures.preprocessing.input_size**2, 16), 256)
+def iter_image_batches(image_set: ImageSet, rows: np.ndarray, workers: int = 0) -> Iterator[Tensor]:
+    """Yield the images of the rows in their order, in batches of uint8 [b, S, S, 3]."""
+    block = min(max(EVAL_PIXELS // image_set.preprocessing.input_size**2, 16), 256)
     parts = [rows[start : start + block] for start in range(0, len(rows), block)]
-    yield from map(torch.from_numpy, prefetch_images(pictures, parts, workers))
+    yield from map(torch.from_numpy, prefetch_images(image_set, parts, workers))
 
 
-def prefetch_images(pictures: ImageSet, batches: list[np.ndarray], workers: int) -> Iterator[np.ndarray]:
-    """The pictures of each batch of rows, in order, prepared by threads some batches ahead."""
+def prefetch_images(image_set: ImageSet, batches: list[np.ndarray], workers: int) -> Iterator[np.ndarray]:
+    """Yield the images of each batch of rows in order, decoded by threads some batches ahead."""
     if workers == 0:
-        yield from map(pictures.get, batches)
+        yield from map(image_set.get, batches)
         return
-    pool, waiting = ThreadPoolExecutor(workers), deque()
-    most = max((len(rows) for rows in batches), default=1)
-    ahead = max(2, -(-2 * workers * CHUNK // max(most, 1)))
+    pool, pending = ThreadPoolExecutor(workers), deque[tuple[np.ndarray, list[Future]]]()
+    largest = max((len(rows) for rows in batches), default=1)
+    ahead = max(2, -(-2 * workers * CHUNK // max(largest, 1)))
     try:
         for rows in batches:
-            waiting.append(_submit(pictures, rows, pool))
-            if len(waiting) > ahead:
-                yield _wait(waiting.popleft())
-        while waiting:
-            yield _wait(waiting.popleft())
+            pending.append(_submit(image_set, rows, pool))
+            if len(pending) > ahead:
+                yield _wait(pending.popleft())
+        while pending:
+            yield _wait(pending.popleft())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _submit(pictures: ImageSet, rows: np.ndarray, pool: ThreadPoolExecutor) -> tuple[np.ndarray, list[Future]]:
-    images = pictures.empty(len(rows))
+def _submit(image_set: ImageSet, rows: np.ndarray, pool: ThreadPoolExecutor) -> tuple[np.ndarray, list[Future]]:
+    images = image_set.empty(len(rows))
     return images, [
-        pool.submit(pictures.fill, images[start : start + CHUNK], rows[start : start + CHUNK])
+        pool.submit(image_set.fill, images[start : start + CHUNK], rows[start : start + CHUNK])
         for start in range(0, len(rows), CHUNK)
     ]
 
 
-def _wait(started: tuple[np.ndarray, list[Future]]) -> np.ndarray:
-    images, futures = started
+def _wait(batch: tuple[np.ndarray, list[Future]]) -> np.ndarray:
+    images, futures = batch
     for future in futures:
         future.result()
     return images
 
 
 def measure_loading_rate(loader: ImageLoader, inputs: ImageTransform, device: torch.device, seconds: float) -> float:
-    """Images per second of decoding and augmentation alone, measured for that long or one epoch."""
+    """Measure the speed of decoding and augmentation without training.
+
+    Parameters
+    ----------
+    loader : ImageLoader
+    inputs : ImageTransform
+    device : torch.device
+    seconds : float
+        Duration of the measurement, which ends earlier if an epoch does.
+
+    Returns
+    -------
+    float
+        Images per second.
+    """
     random = torch.Generator(device).manual_seed(0)
     count, started = 0, time.perf_counter()
     for images, _ in loader(0, Shard()):

@@ -1,4 +1,4 @@
-"""What a training leaves while it runs, so that a killed one goes on where it was."""
+"""Files of an unfinished backbone training, from which it resumes."""
 
 from __future__ import annotations
 
@@ -18,58 +18,76 @@ IDENTITY_FILE = "training.json"
 
 
 class StageCheckpoints:
-    """A folder of finished stages (`<stage>.safetensors`, then `<stage>.json`) and the running one's `<stage>.ckpt`.
+    """A folder with the finished stages and the checkpoint of the current stage.
 
-    identity: of the training; what another one left in the folder is removed. InputError where something else is.
-    writes: whether this process may change the folder (one of several that train together does).
+    A finished stage has `<stage>.safetensors` and `<stage>.json`, written in this order; the current one has
+    `<stage>.ckpt`.
+
+    Parameters
+    ----------
+    folder : Path
+        Files of a training with a different identity are removed from it.
+    identity : str
+        Hash of the training.
+    writes : bool
+        Whether this process may change the folder; True for one process of a distributed training.
+
+    Raises
+    ------
+    InputError
+        If the folder has other files.
     """
 
     def __init__(self, folder: Path, identity: str, writes: bool = True) -> None:
         self.folder, self.writes = Path(folder), writes
         if not writes:
             return
-        found = self._read_json(IDENTITY_FILE)
-        if found is None and not all(path.match(".*.aside") for path in self._list_files()):
-            raise InputError(f"{self.folder} is not empty and no training's; name another folder to work in")
-        if found != {"identity": identity}:
+        stored = self._read_json(IDENTITY_FILE)
+        if stored is None and not all(path.match(".*.aside") for path in self._list_files()):
+            raise InputError(
+                f"{self.folder} is not empty and does not belong to a training; choose another working folder"
+            )
+        if stored != {"identity": identity}:
             self.remove()
             write_json(self.folder / IDENTITY_FILE, {"identity": identity})
         remove_stale_temp_files(self.folder)
 
     def get_record(self, stage: str) -> dict[str, Any] | None:
-        """The record of a finished stage, None of another."""
+        """Read the record of a stage; None if it is not finished."""
         return self._read_json(f"{stage}.json")
 
     def load_state(self, stage: str) -> dict[str, Tensor]:
-        """The weights that a finished stage left."""
+        """Load the weights of a finished stage."""
         from safetensors.torch import load_file
 
         return load_file(self.folder / f"{stage}.safetensors")
 
     def checkpoint_path(self, stage: str) -> Path:
+        """Return the path of Lightning's checkpoint of a stage."""
         return self.folder / f"{stage}.ckpt"
 
     def save_stage(self, stage: str, state: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+        """Write the weights and the record of a finished stage and remove its checkpoint."""
         from safetensors.torch import save
 
         if not self.writes:
             return
-        with atomic_write(self.folder / f"{stage}.safetensors") as aside:
-            aside.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
+        with atomic_write(self.folder / f"{stage}.safetensors") as tmp_path:
+            tmp_path.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}))
         write_json(self.folder / f"{stage}.json", dict(record))
         self.checkpoint_path(stage).unlink(missing_ok=True)
 
     def get_or_compute(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What `compute` gave when it was first asked for."""
-        known = self._read_json(f"{name}.json")
-        if known is None:
-            known = compute()
+        """Return the stored result of `compute`; call it and store the result if there is none."""
+        result = self._read_json(f"{name}.json")
+        if result is None:
+            result = compute()
             if self.writes:
-                write_json(self.folder / f"{name}.json", known)
-        return known
+                write_json(self.folder / f"{name}.json", result)
+        return result
 
     def remove(self) -> None:
-        """All of it, what says whose it is last: a process killed meanwhile leaves a folder that is still known."""
+        """Remove the folder, its identity file last so that an interrupted removal can be recognized."""
         if not self.writes:
             return
         for path in sorted(self._list_files(), key=lambda path: path.name == IDENTITY_FILE):

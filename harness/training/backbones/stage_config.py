@@ -1,4 +1,4 @@
-"""What the two stages of a backbone training learn and how, as data; imports no torch."""
+"""Configuration of the two stages of backbone training; does not import torch."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ KEEPS = ("macro_f1", "accuracy")
 
 @dataclass(frozen=True)
 class Schedule(ValidatedSettings):
-    """Epochs and learning rates of a backbone training: the classifier alone first, then all layers.
+    """Epochs and learning rates of a stage: first the classifier alone, then all layers.
 
     Parameters
     ----------
     epochs : int
-        Of all layers.
+        Epochs of all layers.
     learning_rate : float
+        Learning rate of all layers.
     head_epochs : int
-        Of the classifier on a frozen backbone, before.
+        Epochs of the classifier on a frozen backbone, before all layers are trained.
     head_learning_rate : float
+        Learning rate of the classifier on a frozen backbone.
     shape : {"cosine", "constant"}
-        Whether the learning rate of each of the two falls to 0.
+        Both learning rates fall to 0 along a half cosine, or are constant.
     warmup : float from 0 to below 1
-        Share of each in which the rate rises from 0.
+        Share of each part in which the rate rises from 0.
 
     Raises
     ------
     InputError
-        For a number out of range, and where there is no epoch at all.
+        For a number out of range, or if both numbers of epochs are 0.
 
     Examples
     --------
@@ -56,7 +58,7 @@ class Schedule(ValidatedSettings):
         self._validate_integer("epochs", 0)
         self._validate_integer("head_epochs", 0)
         if self.epochs + self.head_epochs == 0:
-            raise InputError(f"{self._what}: epochs and head_epochs are both 0; nothing to train")
+            raise InputError(f"{self._what}: epochs and head_epochs are both 0, so nothing would be trained; set one")
         self._validate_number("learning_rate", 0, above=True)
         self._validate_number("head_learning_rate", 0, above=True)
         self._validate_choice("shape", SHAPES)
@@ -71,14 +73,14 @@ class Identities(ValidatedSettings):
     ----------
     schedule : Schedule
     images : int, at least 2
-        Stills that a person needs to be a class.
+        Number of images that a person needs to be a class.
     held_out : float up to 0.5
-        Share of each person's stills, at least one, that chooses the epoch and gives the accuracy.
+        Share of each person's images, at least one, on which the epoch is selected and the accuracy is measured.
     label_smoothing : float from 0 to below 1
         Share of the target that is spread over all classes.
     unseen : float from 0 to below 1
-        Share of the people that is left out, on whom faces are then verified. 0: the people of the validation stills
-        that the training stills lack.
+        Share of the people that is not trained on, for face verification. With 0, faces of people who are in the
+        validation images only are verified.
 
     Raises
     ------
@@ -109,29 +111,31 @@ class Identities(ValidatedSettings):
 
 @dataclass(frozen=True)
 class Expressions(ValidatedSettings):
-    """Training a backbone to recognize expressions, and what else the stills are labeled with.
+    """Training a backbone to recognize expressions and, optionally, valence, arousal and action units.
 
     Parameters
     ----------
     schedule : Schedule
     classes : {8, 7}
-        7 leaves out the class that is no basic expression (AffectNet's Contempt, Aff-Wild2's Other).
+        7 leaves out the class that is not a basic expression (AffectNet's Contempt, Aff-Wild2's Other).
     also : tuple of {"va", "au"}
-        Valence and arousal, action units.
+        Additional outputs: valence and arousal, action units.
     sampling : {"natural", "balanced"}
-        Each still once in an epoch, with a loss weighted by inverse frequency, or each expression equally often.
+        Each image once in an epoch, with a loss weighted by inverse frequency, or each expression equally often.
     weight_limit : float, at least 1
-        Largest weight of an expression relative to the commonest; inf for no limit.
+        Largest weight of an expression relative to the most frequent one; inf for no limit.
     label_smoothing : float from 0 to below 1
+        Share of the target that is spread over all classes.
     keep : {"macro_f1", "accuracy"}
-        What chooses the epoch.
+        Metric that selects the epoch.
     held_out : float from 0 to 0.5
-        Share of the training stills, whole people, on which it is chosen; 0: on the validation stills, as published.
+        Share of the training images, of whole people, on which the epoch is selected. With 0 it is selected on the
+        validation images, as published.
 
     Raises
     ------
     InputError
-        For an unknown name and for a number out of range.
+        For an unknown name or a number out of range.
 
     Examples
     --------
@@ -162,8 +166,8 @@ class Expressions(ValidatedSettings):
         self._validate_number("held_out", 0, 0.5)
 
     def _validate_also(self) -> tuple[str, ...]:
-        given = (self.also,) if isinstance(self.also, str) else tuple(self.also)
-        for name in given:
+        names = (self.also,) if isinstance(self.also, str) else tuple(self.also)
+        for name in names:
             if name not in ALSO:
                 raise InputError(f"{self._what}: {unknown_name_error('also', str(name), ALSO)}")
-        return given
+        return names

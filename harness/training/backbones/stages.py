@@ -1,4 +1,4 @@
-"""A lesson's two stages, classifier and all layers, each a fit of the one Lightning module, kept when it is done."""
+"""Stages of backbone training; each trains the classifier on a frozen backbone, then all layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from harness.training.backbones.loader import ImageLoader, iter_image_batches
 from harness.training.backbones.stage_checkpoints import StageCheckpoints
 from harness.training.backbones.stage_config import Schedule
 from harness.training.fit import Batch, OptimizerConfig, Selection, Shard
-from harness.training.lightning_module import FrameModel, fit
+from harness.training.lightning_module import FrameModel
+from harness.training.trainer import fit
 
 if TYPE_CHECKING:
     from backbones import Backbone
@@ -28,14 +29,32 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 StageCallback = Callable[[str, int, dict[str, float]], None]
+"""Called after each epoch with the part of a stage, the epoch (from 1) and its metrics."""
 
 
 @dataclass(frozen=True, eq=False)
 class Session:
     """What the stages of one training share.
 
-    train: pictures to learn from, larger than the backbone's input where crops are cut from them; plain: the same
-    stills as the backbone will see them; validation: likewise, of people of their own.
+    Attributes
+    ----------
+    config : StillsConfig
+    hardware : Hardware
+    backbone : Backbone
+        Trained in place.
+    inputs : ImageTransform
+    device : torch.device
+        Device of evaluation passes.
+    checkpoints : StageCheckpoints
+    train : ImageSet
+        Training images, larger than the backbone's input if they are cropped randomly.
+    train_resized : ImageSet
+        The same images in the input size of the backbone.
+    validation : ImageSet or None
+        Validation images in the input size of the backbone.
+    workers : int
+        Threads that decode images.
+    on_epoch : StageCallback or None
     """
 
     config: StillsConfig
@@ -43,20 +62,21 @@ class Session:
     backbone: Backbone
     inputs: ImageTransform
     device: torch.device
-    work: StageCheckpoints
+    checkpoints: StageCheckpoints
     train: ImageSet
-    plain: ImageSet
+    train_resized: ImageSet
     validation: ImageSet | None
     workers: int
-    tell: StageCallback | None
+    on_epoch: StageCallback | None
 
-    def prefetch_workers(self, pictures: ImageSet) -> int:
-        """Threads that prepare batches; none where the pictures are in memory and the cores are what trains."""
-        return self.workers if pictures.images is None else int(self.device.type != "cpu")
+    def prefetch_workers(self, image_set: ImageSet) -> int:
+        """Return the number of threads that load batches; 0 if images are in memory and training uses the CPU."""
+        return self.workers if image_set.images is None else int(self.device.type != "cpu")
 
     def make_loader(
         self, rows: np.ndarray, targets: dict[str, tuple[Tensor, Tensor]], order: Callable[[int], np.ndarray]
     ) -> ImageLoader:
+        """Create the loader of rows of the training images; see `ImageLoader`."""
         step = self.config.batch_size
         return ImageLoader(
             self.train, rows, targets, order, step, self.hardware.batch(step), self.prefetch_workers(self.train)
@@ -65,9 +85,25 @@ class Session:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What is learned: the classifier's columns, batches, losses, and the rows of `pictures` that choose the epoch.
+    """A stage: classes, training batches, losses, and the rows that select the epoch.
 
-    score: outputs [n, columns] of those rows -> the value of an epoch, called `metric` where it is told.
+    Attributes
+    ----------
+    name : {"identities", "expressions"}
+    columns : tuple of str
+        Names of the classifier's outputs.
+    loader : ImageLoader
+    losses : BlockLosses
+    schedule : Schedule
+    image_set : ImageSet
+        Images that select the epoch.
+    rows : ndarray of int, shape (n,)
+        Their rows.
+    score : callable
+        Maps the outputs [n, columns] of these rows to the value of an epoch.
+    metric : str
+        Name of the value.
+    seed : int
     """
 
     name: str
@@ -75,7 +111,7 @@ class Stage:
     loader: ImageLoader
     losses: BlockLosses
     schedule: Schedule
-    pictures: ImageSet
+    image_set: ImageSet
     rows: np.ndarray
     score: Callable[[np.ndarray], float]
     metric: str
@@ -84,7 +120,19 @@ class Stage:
 
 @dataclass
 class StageResult:
-    """value: of the kept epoch; images, seconds: trained, and how long that took; history: of both stages."""
+    """Result of a stage.
+
+    Attributes
+    ----------
+    value : float
+        Value of the selected epoch.
+    images : int
+        Number of images trained on, counted in every epoch.
+    seconds : float
+        Training time, without evaluation.
+    history : list of dict
+        Epochs of the classifier and of all layers.
+    """
 
     value: float = 0.0
     images: int = 0
@@ -94,7 +142,20 @@ class StageResult:
 
 @dataclass
 class TimedLoader:
-    """Batches passed on, and how long training on them took, without the selection that follows."""
+    """Pass on the batches of a loader and measure the training time, without the evaluation that follows.
+
+    Attributes
+    ----------
+    loader : ImageLoader
+    images : int
+        Images of all epochs so far.
+    seconds : float
+        Training time of all epochs so far.
+    rate : float
+        Images per second of the last epoch.
+    started : float
+        Start of the current epoch.
+    """
 
     loader: ImageLoader
     images: int = 0
@@ -102,98 +163,100 @@ class TimedLoader:
     rate: float = 0.0
     started: float = 0.0
 
-    def batches(self, epoch: int, part: Shard) -> Iterator[Batch]:
+    def batches(self, epoch: int, shard: Shard) -> Iterator[Batch]:
+        """Yield the batches of an epoch and start its clock."""
         self.started = time.perf_counter()
-        yield from self.loader(epoch, part)
+        yield from self.loader(epoch, shard)
 
     def stop(self) -> None:
-        taken = time.perf_counter() - self.started
-        self.rate = self.loader.rows_per_epoch / taken
-        self.images, self.seconds = self.images + self.loader.rows_per_epoch, self.seconds + taken
+        """Stop the clock of the current epoch."""
+        elapsed = time.perf_counter() - self.started
+        self.rate = self.loader.rows_per_epoch / elapsed
+        self.images, self.seconds = self.images + self.loader.rows_per_epoch, self.seconds + elapsed
 
 
-def train_stage(session: Session, lesson: Stage) -> StageResult:
-    """Teach the session's backbone the lesson, in place; a stage that was finished before is taken as it was left."""
-    how, outcome = lesson.schedule, StageResult()
-    session.backbone.set_classes(lesson.columns, session.config.seed)
+def train_stage(session: Session, stage: Stage) -> StageResult:
+    """Train the session's backbone in place; the results of parts that finished earlier are loaded."""
+    schedule, result = stage.schedule, StageResult()
+    session.backbone.set_classes(stage.columns, session.config.seed)
     for part, epochs, rate in (
-        ("head", how.head_epochs, how.head_learning_rate),
-        ("all", how.epochs, how.learning_rate),
+        ("head", schedule.head_epochs, schedule.head_learning_rate),
+        ("all", schedule.epochs, schedule.learning_rate),
     ):
         if not epochs:
             continue
-        name = f"{lesson.name}-{part}"
-        record = session.work.get_record(name)
+        name = f"{stage.name}-{part}"
+        record = session.checkpoints.get_record(name)
         if record is None:
-            record = _fit_part(session, lesson, name, epochs, rate)
-            session.work.save_stage(name, session.backbone.network.state_dict(), record)
+            record = _fit_part(session, stage, name, epochs, rate)
+            session.checkpoints.save_stage(name, session.backbone.network.state_dict(), record)
         else:
-            logger.info(f"{name}: {epochs} epochs were done before")
-            session.backbone.network.load_state_dict(session.work.load_state(name))
-        outcome.value = record["value"]
-        outcome.images, outcome.seconds = outcome.images + record["images"], outcome.seconds + record["seconds"]
-        outcome.history += [{"stage": name, **epoch} for epoch in record["history"]]
+            logger.info(f"{name}: {epochs} epochs were trained earlier")
+            session.backbone.network.load_state_dict(session.checkpoints.load_state(name))
+        result.value = record["value"]
+        result.images, result.seconds = result.images + record["images"], result.seconds + record["seconds"]
+        result.history += [{"stage": name, **epoch} for epoch in record["history"]]
     session.backbone.eval()
-    return outcome
+    return result
 
 
-def _fit_part(session: Session, lesson: Stage, name: str, epochs: int, rate: float) -> dict[str, Any]:
-    """Fit one stage and leave the kept weights in the backbone; its record."""
-    config, how, frozen = session.config, lesson.schedule, name.endswith("-head")
-    meter, rates = TimedLoader(lesson.loader), {}
-    optimisation = OptimizerConfig(
+def _fit_part(session: Session, stage: Stage, name: str, epochs: int, rate: float) -> dict[str, Any]:
+    """Train one part of a stage, load the selected weights into the backbone and return the record."""
+    config, schedule, frozen = session.config, stage.schedule, name.endswith("-head")
+    timed_loader = TimedLoader(stage.loader)
+    rates: dict[float, float] = {}
+    optimizer_config = OptimizerConfig(
         epochs,
-        lesson.loader.rows_per_epoch,
+        stage.loader.rows_per_epoch,
         rate,
-        schedule=how.shape,
-        warmup=how.warmup,
+        schedule=schedule.shape,
+        warmup=schedule.warmup,
         weight_decay=config.weight_decay,
         clip=config.clip,
         sharpness=config.sam,
         average=config.average,
-        seed=lesson.seed + frozen,
+        seed=stage.seed + frozen,
     )
     model = FrameModel(
-        nn.Identity(), lesson.losses, optimisation, session.backbone, "scores", inputs=session.inputs, frozen=frozen
+        nn.Identity(), stage.losses, optimizer_config, session.backbone, "scores", inputs=session.inputs, frozen=frozen
     )
 
-    def selection_batches(part: Shard) -> Iterable[Tensor]:
-        meter.stop()
-        rows = lesson.rows[part.index :: part.of]
-        return iter_image_batches(lesson.pictures, rows, session.prefetch_workers(lesson.pictures))
+    def selection_batches(shard: Shard) -> Iterable[Tensor]:
+        timed_loader.stop()
+        rows = stage.rows[shard.index :: shard.of]
+        return iter_image_batches(stage.image_set, rows, session.prefetch_workers(stage.image_set))
 
     def log_epoch(epoch: int, value: float) -> bool:
-        rates[epoch] = meter.rate
-        values = {**_rename_metrics(lesson, model.fitted.history[-1]), "images_per_second": meter.rate}
+        rates[epoch] = timed_loader.rate
+        values = {**_rename_metrics(stage, model.fitted.history[-1]), "images_per_second": timed_loader.rate}
         logger.info(
-            f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {lesson.metric} {value:.3f}, "
-            f"{meter.rate:,.0f} images/s"
+            f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {stage.metric} {value:.3f}, "
+            f"{timed_loader.rate:,.0f} images/s"
         )
-        if session.tell is not None:
-            session.tell(name, epoch, {key: number for key, number in values.items() if key != "epoch"})
+        if session.on_epoch is not None:
+            session.on_epoch(name, epoch, {key: number for key, number in values.items() if key != "epoch"})
         return False
 
-    passing = frozen and how.epochs > 0  # all layers go on from its last epoch
-    model.selection = Selection(selection_batches, lesson.score, keep="last" if passing else "best", on_epoch=log_epoch)
+    keep = "last" if frozen and schedule.epochs > 0 else "best"  # all layers continue from the last epoch
+    model.selection = Selection(selection_batches, stage.score, keep=keep, on_epoch=log_epoch)
     model.to(memory_format=torch.channels_last)
-    if session.work.checkpoint_path(name).exists():
-        logger.info(f"{name}: taken up again after its last kept epoch")
-    fitted = fit(
-        model, meter.batches, session.hardware.trainer_arguments(config.precision), session.work.checkpoint_path(name)
-    )
+    checkpoint = session.checkpoints.checkpoint_path(name)
+    if checkpoint.exists():
+        logger.info(f"{name}: resuming after the last saved epoch")
+    fitted = fit(model, timed_loader.batches, session.hardware.trainer_arguments(config.precision), checkpoint)
     model.load_state_dict(fitted.state)
     speeds = {epoch: {"images_per_second": rate} for epoch, rate in rates.items()}
-    history = [{**_rename_metrics(lesson, epoch), **speeds.get(epoch["epoch"], {})} for epoch in fitted.history]
+    history = [{**_rename_metrics(stage, epoch), **speeds.get(epoch["epoch"], {})} for epoch in fitted.history]
     return {
         "epoch": fitted.epoch,
         "value": fitted.history[fitted.epoch - 1]["value"],
         "history": history,
-        "images": meter.images,
-        "seconds": meter.seconds,
+        "images": timed_loader.images,
+        "seconds": timed_loader.seconds,
     }
 
 
-def _rename_metrics(lesson: Stage, epoch: Mapping[str, float]) -> dict[str, float]:
-    """An epoch of a fit's history under the names that curves are shown by."""
-    names = {"value": lesson.metric.replace(" ", "_").lower(), "rate": "learning_rate"}
+def _rename_metrics(stage: Stage, epoch: Mapping[str, float]) -> dict[str, float]:
+    """Rename the entries of a fit's history to the metric names of learning curves."""
+    names = {"value": stage.metric.replace(" ", "_").lower(), "rate": "learning_rate"}
     return {names.get(key, key): number for key, number in epoch.items()}

@@ -1,4 +1,4 @@
-"""Stills become a backbone checkpoint: identities first, then expressions."""
+"""Train a backbone on still images and save its checkpoint."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ import numpy as np
 import torch
 
 from harness.training.backbones.config import REVISION, Hardware, StillsConfig
+from harness.training.backbones.input_checks import (
+    check_device,
+    check_labels,
+    check_same_classes,
+    log_shared_subjects,
+    select_device,
+)
 from harness.utils.console import suppress_logging
-from harness.utils.errors import InputError
 from harness.utils.hashing import content_hash
 from harness.utils.parallel import torch_threads
 
@@ -36,18 +42,34 @@ logger = logging.getLogger(__name__)
 DEFAULT_HARDWARE = Hardware()
 
 LOADING_SECONDS = {True: 0.5, False: 2.0}
-"""How long loading and augmentation are timed alone, of pictures in memory and of others."""
+"""Duration of the measurement of loading and augmentation, by whether images are in memory."""
 
 
 @dataclass(frozen=True)
 class TrainedStills:
-    """folder: the checkpoint; metrics: those of its card.
+    """Result of a backbone training.
 
-    seconds: this call took. images_per_second: of training, augmentation included; loading_images_per_second: of
-    decoding and augmentation alone. confusion: int64 [C, C] over `classes`, rows the truth, None without expressions;
-    errors: the surest first; both of the validation stills, of the selection slice where those have no expression.
-    history: for each epoch `stage`, `epoch` (from 1), `loss`, `accuracy` or `macro_f1`, `learning_rate` and, of
-    those trained by this call, `images_per_second`.
+    Attributes
+    ----------
+    folder : Path
+        The checkpoint.
+    metrics : dict of str to float
+        Metrics in the checkpoint's card.
+    seconds : float
+        Duration of the call.
+    images_per_second : float
+        Speed of training, including augmentation.
+    loading_images_per_second : float
+        Speed of decoding and augmentation alone.
+    confusion : ndarray of int64, shape (C, C), or None
+        Counts over `classes`, with true classes in rows; None without expressions. Like `errors` it is of the
+        validation images, or of the selection rows if no validation image has an expression.
+    classes : tuple of str
+    errors : tuple of Misclassification
+        The most confident first.
+    history : list of dict
+        For each epoch `stage`, `epoch` (from 1), `loss`, `accuracy` or `macro_f1`, `learning_rate` and, for epochs
+        that were trained by this call, `images_per_second`.
     """
 
     folder: Path
@@ -73,24 +95,56 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     work: Path | None = None,
     data: Mapping[str, Any] | None = None,
     licence: str = "",
-    tell: StageCallback | None = None,
+    on_epoch: StageCallback | None = None,
 ) -> TrainedStills:
-    """Train `config.backbone` on the stills and write it to `folder`, aside and renamed.
+    """Train a backbone on still images and write its checkpoint.
 
-    name: what the checkpoint's card calls it (default: the folder's name); checkpoints: where trained entries that
-    `config.backbone` names are found. work: what a killed training leaves (default: a hidden folder beside `folder`);
-    the same call goes on from its last epoch, and removes it when `folder` is in place. data: what the card says of
-    the stills (`name`, `digest`, ...); its digest, where given, stands for theirs. tell: called after each epoch with
-    the stage (`identities-head`, `identities-all`, `expressions-head`, `expressions-all`), the epoch from 1 and its
-    `loss`, `accuracy` or `macro_f1`, `learning_rate` and `images_per_second`. Of several processes of one training
-    only the first logs, tells and writes.
+    The training is deterministic: torch uses `config.threads` threads, independent of the caller and the environment.
+    In distributed training only rank zero logs, calls `on_epoch` and writes.
 
-    The checkpoint's scores are logits of the stills' classes, then valence, arousal and action units where they are
-    learned (of the training subjects when there are no expressions). `identity_accuracy` is on held-out stills of
-    the training subjects; it and the verification are of the weights that the identities left, before expressions.
-    `expression_macro_f1` is on the validation stills, over the expressions that occur there.
-    Deterministic: torch works on `config.threads` threads, whatever the caller or the environment had set.
-    InputError when the stills cannot teach what is asked.
+    Parameters
+    ----------
+    config : StillsConfig
+    train : Stills
+        Training images.
+    validation : Stills or None
+        Validation images, with the same classes.
+    folder : Path
+        Folder of the checkpoint, written atomically.
+    name : str, optional
+        Name in the checkpoint's card. Default: the name of the folder.
+    checkpoints : Path, optional
+        Folder of trained backbones, which `config.backbone` may name.
+    hardware : Hardware
+    work : Path, optional
+        Working folder. The same call resumes an interrupted training from its last epoch there. It is removed when
+        `folder` is complete. Default: a hidden folder beside `folder`.
+    data : mapping, optional
+        Description of the images in the card (`name`, `digest`, ...). Its digest, if given, is used instead of that of
+        the images.
+    licence : str
+        License of the weights in the card.
+    on_epoch : callable, optional
+        `on_epoch(stage, epoch, metrics)` is called after each epoch with the stage (`identities-head`,
+        `identities-all`, `expressions-head` or `expressions-all`), the epoch, counted from 1, and its `loss`,
+        `accuracy` or `macro_f1`, `learning_rate` and `images_per_second`.
+
+    Returns
+    -------
+    TrainedStills
+        `identity_accuracy` is measured on held-out images of the training subjects; it and face verification use the
+        weights from before the stage of expressions. `expression_macro_f1` is measured on the validation images, over
+        the expressions that occur there.
+
+    Raises
+    ------
+    InputError
+        If the images lack labels that the configuration needs, or this machine lacks the hardware.
+
+    Notes
+    -----
+    The scores of the checkpoint are logits of the images' classes, then valence and arousal and action units if they
+    were trained. Without expressions they are logits of the training subjects.
     """
     import backbones
     from harness.training.backbones.batch_transforms import ImageTransform
@@ -99,37 +153,39 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     from harness.training.rank import is_rank_zero
 
     started, folder = time.perf_counter(), Path(folder)
-    _check_same_classes(train, validation)
+    check_same_classes(train, validation)
     hardware.batch(config.batch_size)
-    _check_device(config, hardware)
-    _check_labels(config, train)
+    check_device(config, hardware)
+    check_labels(config, train)
     writes = is_rank_zero(hardware.trainer_arguments(config.precision))
     with nullcontext() if writes else suppress_logging():
-        _log_shared_subjects(train, validation)
+        log_shared_subjects(train, validation)
         backbone = backbones.load(config.backbone, checkpoints)
         parent, parent_hash = backbone.weights, backbone.weights_hash
         parts = [part for part in (train, validation) if part is not None]
-        known = (data or {}).get("digest") or content_hash([part.digest() for part in parts])
-        kept = StageCheckpoints(
-            work or folder.parent / f".{folder.name}.work", content_hash([config, REVISION, parent_hash, known]), writes
+        digest = (data or {}).get("digest") or content_hash([part.digest() for part in parts])
+        stage_checkpoints = StageCheckpoints(
+            work or folder.parent / f".{folder.name}.work",
+            content_hash([config, REVISION, parent_hash, digest]),
+            writes,
         )
-        pictures = _read_images(config, hardware, backbone.spec.preprocessing, kept, train, validation)
+        image_sets = _read_images(config, hardware, backbone.spec.preprocessing, stage_checkpoints, train, validation)
         session = Session(
             config,
             hardware,
             backbone,
             ImageTransform(backbone.spec.preprocessing, config.augmentation),
-            _select_device(hardware),
-            kept,
-            *pictures,
+            select_device(hardware),
+            stage_checkpoints,
+            *image_sets,
             _workers(hardware),
-            tell,
+            on_epoch,
         )
         with torch.random.fork_rng(devices=[]), torch_threads(config.threads):
             trained = _train_stages(session, folder)
     card = {
         "name": name or folder.name,
-        "data_digest": known,
+        "data_digest": digest,
         "stills": len(session.train),
         "parent": parent,
         "parent_hash": parent_hash,
@@ -140,56 +196,8 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     card |= {key: value for key, value in (("data", dict(data or {})), ("licence", licence)) if value}
     if writes:
         backbones.save_checkpoint(folder, backbone.eval(), card)
-        kept.remove()
+        stage_checkpoints.remove()
     return replace(trained, seconds=time.perf_counter() - started)
-
-
-def _check_same_classes(train: Stills, validation: Stills | None) -> None:
-    if not len(train):
-        raise InputError("there are no training stills")
-    if validation is not None and validation.classes != train.classes:
-        raise InputError(
-            f"the validation stills' classes are {', '.join(validation.classes)}, those of the training "
-            f"stills {', '.join(train.classes)}; both need the same in the same order"
-        )
-
-
-def _check_device(config: StillsConfig, hardware: Hardware) -> None:
-    """Before hours of decoding; what Lightning refuses or would replace by something else."""
-    device = _select_device(hardware).type
-    if device == "cpu" and hardware.accelerator not in ("auto", "cpu"):
-        raise InputError(
-            f"hardware.accelerator={hardware.accelerator}, but torch finds none on this machine; choose auto or cpu"
-        )
-    cores = os.cpu_count() or 1
-    if device == "cpu" and hardware.devices.isdecimal() and int(hardware.devices) > cores:
-        raise InputError(
-            f"hardware.devices={hardware.devices}, but this machine has {cores} cores and no accelerator "
-            "for torch; a process on a core each is the most that is useful"
-        )
-    if config.precision == "16-mixed" and device == "cpu":
-        raise InputError("precision=16-mixed needs a GPU; on the CPU choose bf16-mixed or 32-true")
-
-
-def _check_labels(config: StillsConfig, train: Stills) -> None:
-    if config.expressions is not None and not (train.expression >= 0).any():
-        without = "; identities alone can be learned: --set expressions=none" if config.identities else ""
-        raise InputError(
-            f"none of the {len(train):,} training stills has an expression: give AffectNet, or a table "
-            f"with the column expression{without}"
-        )
-
-
-def _log_shared_subjects(train: Stills, validation: Stills | None) -> None:
-    """Log whether validation subjects are in the training stills too."""
-    if validation is None:
-        return
-    seen, tried = ({part.subjects[subject] for subject in np.unique(part.subject)} for part in (train, validation))
-    if shared := sorted(seen & tried):
-        logger.info(
-            f"{len(shared)} of the {len(tried)} validation subjects are in the training stills too, the first "
-            f"{shared[0]}: the validation figures are not of unseen people"
-        )
 
 
 def _workers(hardware: Hardware) -> int:
@@ -204,51 +212,51 @@ def _read_images(
     train: Stills,
     validation: Stills | None,
 ) -> tuple[ImageSet, ImageSet, ImageSet | None]:
-    """Read the training images larger than the input and as large, then the validation images.
-
-    They are kept in memory where they fit.
-    """
+    """Read the training images, enlarged and in input size, and the validation images, in memory if they fit."""
     from harness.training.backbones.images import ImageSet, load_images
 
     larger = replace(spec, input_size=round(config.augmentation.enlarge * spec.input_size))
     size = 3 * (len(train) * larger.input_size**2 + len(validation or ()) * spec.input_size**2)
     keep = size <= hardware.memory_gb * 1e9
     logger.info(
-        f"reading {len(train) + len(validation or ())} stills"
-        + ("" if keep else f"; they take {size / 1e9:.1f} GB and are decoded anew in every epoch")
+        f"reading {len(train) + len(validation or ())} images"
+        + ("" if keep else f"; they need {size / 1e9:.1f} GB of memory and are decoded again in every epoch")
     )
 
-    def pictures(stills: Stills, preprocessing: Preprocessing, split: str) -> ImageSet:
+    def load(stills: Stills, preprocessing: Preprocessing, split: str) -> ImageSet:
         recall = partial(work.get_or_compute, f"unreadable-{split}")
         return load_images(stills, preprocessing, config.margin, keep, _workers(hardware), recall)
 
-    fit = pictures(train, larger, "train")
-    select = pictures(validation, spec, "validation") if validation is not None and len(validation) else None
-    plain = fit if larger == spec else ImageSet(fit.stills, spec, config.margin)
-    return fit, plain, select
+    train_images = load(train, larger, "train")
+    validation_images = load(validation, spec, "validation") if validation is not None and len(validation) else None
+    resized = train_images if larger == spec else ImageSet(train_images.stills, spec, config.margin)
+    return train_images, resized, validation_images
 
 
 def _train_stages(session: Session, folder: Path) -> TrainedStills:
     from harness.training.backbones.expressions import train_expressions
     from harness.training.backbones.identities import train_identities
 
-    config, metrics, outcomes, report = session.config, {}, [], None
-    loading = _measure_loading_rate(session)
+    config, results, evaluation = session.config, [], None
+    metrics: dict[str, float] = {}
+    loading_rate = _measure_loading_rate(session)
     if config.identities is not None:
-        found, outcome = train_identities(session)
-        metrics, outcomes = found, [outcome]
+        metrics, result = train_identities(session, config.identities)
+        results.append(result)
     if config.expressions is not None:
-        report, outcome = train_expressions(session)
-        metrics, outcomes = metrics | report.metrics, [*outcomes, outcome]
-    seconds = sum(outcome.seconds for outcome in outcomes)
-    rate = sum(outcome.images for outcome in outcomes) / seconds if seconds else 0.0
-    metrics |= {"loading_images_per_second": round(loading, 1), "training_images_per_second": round(rate, 1)}
-    logger.info(f"training took in {rate:,.0f} images/s; loading and augmentation alone give {loading:,.0f}")
-    history = [epoch for outcome in outcomes for epoch in outcome.history]
-    shown = (
-        {} if report is None else {"confusion": report.confusion, "classes": report.classes, "errors": report.errors}
+        evaluation, result = train_expressions(session, config.expressions)
+        metrics = metrics | evaluation.metrics
+        results.append(result)
+    seconds = sum(result.seconds for result in results)
+    rate = sum(result.images for result in results) / seconds if seconds else 0.0
+    metrics |= {"loading_images_per_second": round(loading_rate, 1), "training_images_per_second": round(rate, 1)}
+    logger.info(f"training speed: {rate:,.0f} images/s; loading and augmentation alone: {loading_rate:,.0f} images/s")
+    trained = TrainedStills(
+        folder, metrics, 0.0, rate, loading_rate, history=[epoch for result in results for epoch in result.history]
     )
-    return TrainedStills(folder, metrics, 0.0, rate, loading, history=history, **shown)
+    if evaluation is None:
+        return trained
+    return replace(trained, confusion=evaluation.confusion, classes=evaluation.classes, errors=evaluation.errors)
 
 
 def _measure_loading_rate(session: Session) -> float:
@@ -263,25 +271,15 @@ def _measure_loading_rate(session: Session) -> float:
     )
 
 
-def _select_device(hardware: Hardware) -> torch.device:
-    """Where what is not trained runs: this process's device of those that Lightning will train on."""
-    wanted = hardware.accelerator
-    if wanted in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    if wanted in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
-
-
 def _describe_selection(config: StillsConfig) -> str:
-    """What chose the epoch that the checkpoint holds."""
+    """Describe the images that selected the checkpoint's epoch; stored in the card."""
     if config.expressions is None:
         return "training subjects' held-out stills"
     return "training subjects" if config.expressions.held_out else "validation"
 
 
 def _to_strict_json(config: StillsConfig) -> dict[str, Any]:
-    """As strict JSON types: infinity is a word there."""
+    """Convert to strict JSON types, with infinity as a string."""
 
     def replace_infinity(value: Any) -> Any:
         if isinstance(value, dict):

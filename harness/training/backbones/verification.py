@@ -1,4 +1,4 @@
-"""Whether two faces are of one person: how well embeddings tell, on people never trained on. numpy only."""
+"""Face verification with embeddings, in numpy: whether two images show the same person."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 
 FALSE_ACCEPT_RATE = 1e-2
-"""False accept rate at which the true accept rate is read."""
+"""False accept rate at which the true accept rate is computed."""
 
 BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True)
 class Verification:
-    """auc: area under the ROC curve over all pairs; tar: share of pairs of one person accepted where at most FAR of
-    the pairs of two are; nearest: share of images whose nearest other image is of the same person.
+    """Metrics of face verification.
+
+    Attributes
+    ----------
+    auc : float
+        Area under the ROC curve over all pairs.
+    tar : float
+        True accept rate at a false accept rate of `FALSE_ACCEPT_RATE`.
+    nearest : float
+        Share of images whose nearest neighbor shows the same person.
     """
 
     auc: float
@@ -24,25 +32,45 @@ class Verification:
 
 
 def verify(embeddings: np.ndarray, subject: np.ndarray) -> Verification:
-    """Cosine similarity of embeddings [N, D] against subject [N]; ValueError without pairs of both kinds.
+    """Evaluate the cosine similarities of embeddings.
 
-    Subjects of one image only make pairs of two people; `nearest` is over the images that have another of their own.
+    Parameters
+    ----------
+    embeddings : ndarray of shape (N, D)
+    subject : ndarray of shape (N,)
+        The person in each image. Images of persons with a single image only form pairs of two persons, and are left
+        out of `nearest`.
+
+    Returns
+    -------
+    Verification
+
+    Raises
+    ------
+    ValueError
+        Without a pair of one person or without a pair of two persons.
     """
-    unit = _normalize_rows(np.asarray(embeddings, np.float32))
+    normalized = _normalize_rows(np.asarray(embeddings, np.float32))
     subject = np.asarray(subject)
-    upper = np.triu_indices(len(unit), 1)
-    similar = _cosine_similarities(unit)
+    upper = np.triu_indices(len(normalized), 1)
+    similarities = _cosine_similarities(normalized)
     same = subject[upper[0]] == subject[upper[1]]
     if not same.any() or same.all():
-        raise ValueError("verification needs pairs of one person and pairs of two")
-    scores = similar[upper]
+        raise ValueError("verification needs pairs of images of one person and pairs of two persons")
+    scores = similarities[upper]
     return Verification(
-        roc_auc(same, scores), tar_at_far(same, scores, FALSE_ACCEPT_RATE), _nearest_accuracy(similar, subject)
+        roc_auc(same, scores), tar_at_far(same, scores, FALSE_ACCEPT_RATE), _nearest_accuracy(similarities, subject)
     )
 
 
 def roc_auc(positive: np.ndarray, scores: np.ndarray) -> float:
-    """Chance that a positive pair's score is above a negative's, ties counted half."""
+    """Compute the area under the ROC curve: the probability that a positive scores higher; ties count half.
+
+    Parameters
+    ----------
+    positive : ndarray of bool, shape (n,)
+    scores : ndarray of shape (n,)
+    """
     order = np.argsort(scores, kind="stable")
     _, first, counts = np.unique(scores[order], return_index=True, return_counts=True)
     rank = np.repeat(first + (counts + 1) / 2, counts)
@@ -51,7 +79,17 @@ def roc_auc(positive: np.ndarray, scores: np.ndarray) -> float:
 
 
 def tar_at_far(positive: np.ndarray, scores: np.ndarray, far: float) -> float:
-    """Largest share of positives at or above a threshold that at most `far` of the negatives reach."""
+    """Compute the true accept rate at a false accept rate.
+
+    It is the largest share of positives at or above a threshold that at most a share `far` of the negatives reaches.
+
+    Parameters
+    ----------
+    positive : ndarray of bool, shape (n,)
+    scores : ndarray of shape (n,)
+    far : float
+        From 0 to 1.
+    """
     negatives = np.sort(scores[~positive])[::-1]
     allowed = int(np.floor(far * len(negatives) + 1e-9))
     if allowed >= len(negatives):
@@ -60,10 +98,22 @@ def tar_at_far(positive: np.ndarray, scores: np.ndarray, far: float) -> float:
 
 
 def sample_rows(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Rows to verify on, ascending: up to `most`, of subjects with two or more, as evenly as they allow.
+    """Sample rows for verification, whose pairs grow with the square of the rows.
 
-    Pairs grow with the square of the rows. Of more subjects than two rows each allow, some are drawn. A pure function
-    of its arguments.
+    A pure function of its arguments.
+
+    Parameters
+    ----------
+    subject : ndarray of int, shape (N,)
+    most : int
+        Largest number of rows.
+    seed : int
+
+    Returns
+    -------
+    ndarray of int64
+        Ascending rows of subjects with two rows or more, distributed as evenly over the subjects as possible. If there
+        are more than `most // 2` such subjects, that many are drawn.
     """
     random = np.random.default_rng(seed)
     paired = np.bincount(subject, minlength=1) >= 2
@@ -74,9 +124,9 @@ def sample_rows(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
     rows = np.flatnonzero(paired[subject])
     order = rows[np.lexsort((random.random(len(rows)), subject[rows]))]
     start = np.searchsorted(subject[order], subject[order])
-    turn = np.arange(len(order)) - start
-    kept = order[np.lexsort((subject[order], turn))][:most]
-    return np.sort(kept[np.bincount(subject[kept], minlength=1)[subject[kept]] >= 2])
+    position = np.arange(len(order)) - start
+    sample = order[np.lexsort((subject[order], position))][:most]
+    return np.sort(sample[np.bincount(subject[sample], minlength=1)[subject[sample]] >= 2])
 
 
 def _normalize_rows(embeddings: np.ndarray) -> np.ndarray:
@@ -84,16 +134,16 @@ def _normalize_rows(embeddings: np.ndarray) -> np.ndarray:
     return embeddings / np.maximum(norms, np.finfo(np.float32).tiny)
 
 
-def _cosine_similarities(unit: np.ndarray) -> np.ndarray:
-    """Symmetric float32 [N, N]."""
-    similar = np.empty((len(unit), len(unit)), np.float32)
-    for start in range(0, len(unit), BLOCK_ROWS):
-        similar[start : start + BLOCK_ROWS] = unit[start : start + BLOCK_ROWS] @ unit.T
-    return similar
+def _cosine_similarities(normalized: np.ndarray) -> np.ndarray:
+    """Compute the similarities of all pairs of unit vectors; float32 [N, N]."""
+    similarities = np.empty((len(normalized), len(normalized)), np.float32)
+    for start in range(0, len(normalized), BLOCK_ROWS):
+        similarities[start : start + BLOCK_ROWS] = normalized[start : start + BLOCK_ROWS] @ normalized.T
+    return similarities
 
 
-def _nearest_accuracy(similar: np.ndarray, subject: np.ndarray) -> float:
-    others = similar.copy()
+def _nearest_accuracy(similarities: np.ndarray, subject: np.ndarray) -> float:
+    others = similarities.copy()
     np.fill_diagonal(others, -np.inf)
     number = np.unique(subject, return_inverse=True)[1]
     paired = np.bincount(number)[number] >= 2

@@ -1,0 +1,1 @@
+"""Heads: their configuration, layers and training on cached features."""

@@ -1,8 +1,8 @@
-"""Heads of one shape that learn from the same batches, each by Adam with its own rate and its own l2.
+"""Heads of the same shape that are trained on the same batches, each by Adam with a separate rate and l2.
 
-`BatchedHeads` multiplies the features with the weights of all its heads in one product; their gradients do not mix, so
-each head learns as if trained alone, up to rounding. `SingleHead` is one head whose arithmetic is that of a head
-trained alone, to the last bit.
+`BatchedHeads` multiplies the features with the weights of all its heads in one product. Their gradients do not mix, so
+that each head is trained as if alone, up to rounding. `SingleHead` is one head that equals a head trained alone bit for
+bit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,31 +21,31 @@ from harness.training.heads.modules import Head, ParallelLinear
 from harness.training.losses import BlockLosses, Targets, l2_penalty
 
 MAX_COLUMNS = 128
-"""Columns of the product of one stack on a CPU: more do not make it faster, and their weights leave the cache."""
+"""Output columns of a batched product on a CPU; more are not faster, as their weights exceed the CPU cache."""
 
 
 class HeadEnsemble(Protocol):
-    """Heads that take their steps side by side."""
+    """Heads that are trained together."""
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Standardised inputs [B, D] -> [B, C, J]."""
+        """Map standardized inputs [B, D] to logits [B, C, J]."""
 
     def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
-        """One step of every head at its own rate; the losses [J] before it, without the l2 term."""
+        """Make one step of every head at its rate; return the losses [J] before it, without the l2 term."""
 
     def keep(self, heads: Sequence[int]) -> None:
-        """Leave the other heads out from now on; at least one is kept."""
+        """Remove all other heads; `heads` names at least one."""
 
     def state(self, head: int) -> dict[str, Tensor]:
-        """A copy of one head's tensors, on the CPU, named as those of a head that was trained alone."""
+        """Copy one head's tensors to the CPU, with the names of a head that was trained alone."""
 
 
 def max_ensemble_size(head: Head, device: torch.device) -> int:
-    """How many heads like this one are best multiplied in one product.
+    """Compute how many heads of this shape are best trained together.
 
-    On a GPU, which one head does not keep busy, all there are. On a CPU as many as fill COLUMNS; but one where there is
-    a hidden layer: its product alone is large enough, and where rounding decides on which side of 0 a unit lies, a head
-    among others would not stay within 1e-5 of the head alone.
+    On a GPU, which one head does not keep busy: all. On a CPU: as many as fill `MAX_COLUMNS`, but only one with a
+    hidden layer. Its product alone is large enough, and where rounding decides on which side of 0 a ReLU unit is, a
+    batched head would not stay within 1e-5 of the head trained alone.
     """
     if device.type != "cpu":
         return sys.maxsize
@@ -53,21 +53,33 @@ def max_ensemble_size(head: Head, device: torch.device) -> int:
 
 
 def make_ensemble(head: Head, l2: Sequence[float], losses: BlockLosses, device: torch.device) -> HeadEnsemble:
-    """As many heads as there are values of l2, which begin with the weights of `head`."""
+    """Create one head for each value of l2, with the weights of `head`."""
     return SingleHead(head, l2[0], losses, device) if len(l2) == 1 else BatchedHeads(head, l2, losses, device)
 
 
 class SingleHead:
-    """One head."""
+    """A single head with the interface of an ensemble.
+
+    Parameters
+    ----------
+    head : Head
+        Copied.
+    l2 : float
+    losses : BlockLosses
+        On `device`.
+    device : torch.device
+    """
 
     def __init__(self, head: Head, l2: float, losses: BlockLosses, device: torch.device) -> None:
         self.head, self.l2, self.losses = copy.deepcopy(head).to(device), l2, losses
         self._adam = torch.optim.AdamW(self.head.parameters(), weight_decay=0.0, fused=True)
 
     def logits(self, inputs: Tensor) -> Tensor:
+        """Map standardized inputs [B, D] to logits [B, C, 1]."""
         return self.head.layers(inputs)[:, :, None]
 
     def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
+        """Make one step; return the loss [1] before it, without the l2 term."""
         loss = self.losses(self.head.layers(inputs), targets)
         (loss + l2_penalty(self.head, self.l2)).backward()
         (self._adam.param_groups[0]["lr"],) = rates
@@ -76,17 +88,31 @@ class SingleHead:
         return loss.detach()[None]
 
     def keep(self, heads: Sequence[int]) -> None:
-        """There is no other."""
+        """Do nothing: there is no other head."""
 
     def state(self, head: int) -> dict[str, Tensor]:
+        """Copy the head's tensors to the CPU."""
         return {name: value.detach().to("cpu", copy=True) for name, value in self.head.state_dict().items()}
 
 
 class BatchedHeads:
-    """J heads that begin with the weights of `head`.
+    """J heads with the same initial weights.
 
-    l2: of each; tensors: by name `hidden.weight` [J, H, D], `hidden.bias` [J, H] (where there is a hidden layer),
-    `output.weight` [J, C, H or D], `output.bias` [J, C].
+    Parameters
+    ----------
+    head : Head
+        Initial weights.
+    l2 : sequence of float
+        The l2 of each head.
+    losses : BlockLosses
+        On `device`.
+    device : torch.device
+
+    Attributes
+    ----------
+    tensors : dict of str to Tensor
+        `hidden.weight` [J, H, D] and `hidden.bias` [J, H] if there is a hidden layer, `output.weight` [J, C, H or D]
+        and `output.bias` [J, C].
     """
 
     def __init__(self, head: Head, l2: Sequence[float], losses: BlockLosses, device: torch.device) -> None:
@@ -104,8 +130,9 @@ class BatchedHeads:
         )
 
     def _set_tensors(self, tensors: dict[str, Tensor], states: dict[str, dict[str, Tensor]]) -> None:
-        """Adam steps move a zero beside each tensor, at rate 1: what it moves by, times its own rate, is a head's
-        step.
+        """Replace the tensors and the states of Adam.
+
+        Adam updates a zero tensor per parameter at rate 1; the result times a head's rate is the step of that head.
         """
         self.tensors = {name: value.requires_grad_() for name, value in tensors.items()}
         self._steps = {name: torch.zeros_like(value, requires_grad=False) for name, value in tensors.items()}
@@ -117,6 +144,7 @@ class BatchedHeads:
         return len(self.l2)
 
     def logits(self, inputs: Tensor) -> Tensor:
+        """Map standardized inputs [B, D] to logits [B, C, J]."""
         weight, bias = self.tensors["output.weight"], self.tensors["output.bias"]
         if "hidden.weight" not in self.tensors:
             flat = functional.linear(inputs, weight.flatten(0, 1), bias.flatten())
@@ -124,43 +152,47 @@ class BatchedHeads:
         hidden = functional.linear(
             inputs, self.tensors["hidden.weight"].flatten(0, 1), self.tensors["hidden.bias"].flatten()
         ).relu()
-        own = hidden.view(len(inputs), len(self), -1).transpose(0, 1)
-        return torch.baddbmm(bias[:, None], own, weight.transpose(1, 2)).permute(1, 2, 0).contiguous()
+        by_head = hidden.view(len(inputs), len(self), -1).transpose(0, 1)
+        return torch.baddbmm(bias[:, None], by_head, weight.transpose(1, 2)).permute(1, 2, 0).contiguous()
 
     def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
+        """Make one step of every head at its rate; return the losses [J] before it, without the l2 term."""
         losses = compute_batched_losses(self.losses, self.logits(inputs), targets)
         losses.sum().backward()
-        by_head = torch.tensor(rates, dtype=torch.float32, device=self.device)
+        rate = torch.tensor(rates, dtype=torch.float32, device=self.device)
         with torch.no_grad():
             for name, value in self.tensors.items():
                 if name.endswith("weight"):
+                    assert value.grad is not None
                     value.grad.addcmul_(value, 2 * self.l2[:, None, None])
                 self._steps[name].grad = value.grad
             self._adam.step()
             for name, value in self.tensors.items():
-                value.addcmul_(self._steps[name], by_head.view(-1, *[1] * (value.ndim - 1)))
+                value.addcmul_(self._steps[name], rate.view(-1, *[1] * (value.ndim - 1)))
                 self._steps[name].zero_()
                 value.grad = None
         return losses.detach()
 
     def keep(self, heads: Sequence[int]) -> None:
+        """Remove all other heads; `heads` names at least one."""
         index = torch.tensor(heads, dtype=torch.int64, device=self.device)
         states = {
-            name: {key: value if key == "step" else value[index] for key, value in self._adam.state[moved].items()}
-            for name, moved in self._steps.items()
+            name: {key: value if key == "step" else value[index] for key, value in self._adam.state[step].items()}
+            for name, step in self._steps.items()
         }
         self.l2 = self.l2[index]
         self._set_tensors({name: value.detach()[index] for name, value in self.tensors.items()}, states)
 
     def state(self, head: int) -> dict[str, Tensor]:
-        own = {name: value.detach()[head] for name, value in self.tensors.items()}
+        """Copy one head's tensors to the CPU, with the names of a head that was trained alone."""
+        tensors = {name: value.detach()[head] for name, value in self.tensors.items()}
         state = {f"standardise.{name}": value for name, value in self.head.standardise.named_buffers()}
         if _has_hidden_layer(self.head):
-            state |= {"layers.0.weight": own["hidden.weight"], "layers.0.bias": own["hidden.bias"]}
+            state |= {"layers.0.weight": tensors["hidden.weight"], "layers.0.bias": tensors["hidden.bias"]}
         start = 0
         for name, block in _output_layers(self.head).items():
             rows = slice(start, start := start + block.out_features)
-            state |= {f"{name}.weight": own["output.weight"][rows], f"{name}.bias": own["output.bias"][rows]}
+            state |= {f"{name}.weight": tensors["output.weight"][rows], f"{name}.bias": tensors["output.bias"][rows]}
         return {name: value.to("cpu", copy=True).contiguous() for name, value in state.items()}
 
 
@@ -169,11 +201,11 @@ def _has_hidden_layer(head: Head) -> bool:
 
 
 def _output_layers(head: Head) -> dict[str, nn.Linear]:
-    """The linear layers that give the output, side by side, by their names in the head's state."""
+    """Return the linear layers whose outputs are concatenated, by their names in the head's state."""
     name, last = f"layers.{len(head.layers) - 1}", head.layers[-1]
     if isinstance(last, ParallelLinear):
-        return {f"{name}.blocks.{output}": block for output, block in last.blocks.items()}
-    return {name: last}
+        return {f"{name}.blocks.{output}": cast("nn.Linear", block) for output, block in last.blocks.items()}
+    return {name: cast("nn.Linear", last)}
 
 
 def _concatenate_output_tensors(head: Head, tensor: str) -> Tensor:

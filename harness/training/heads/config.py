@@ -1,4 +1,4 @@
-"""What a head is and how it is trained, as data; imports no torch."""
+"""Configuration of a head and its training; does not import torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 KINDS = ("logistic_regression", "mlp", "multitask", "separate")
 BATCHED_KINDS = ("logistic_regression", "mlp", "multitask")
-"""Kinds that `training/heads/batched.py` can train together: linear, or linear behind one hidden layer."""
+"""Kinds that `harness.training.heads.batched` can train together: linear, with or without one hidden layer."""
 SCHEDULES = ("cosine", "constant")
 KEEP = ("best", "accuracy", "loss", "last")
 CLASS_WEIGHTS = ("inverse", "published", "none")
@@ -33,7 +33,7 @@ class HeadOverride:
     ----------
     output : {"va", "expr", "au"}
     features : str, optional
-        What the network reads of the features of the grid, such as `scores` of `embeddings+scores`.
+        The part of the features of the grid that the network reads, such as `scores` of `embeddings+scores`.
     hidden, l2, epochs, batch_size, keep : optional
         See `HeadConfig`.
 
@@ -71,40 +71,41 @@ class HeadConfig:
     ----------
     kind : {"logistic_regression", "mlp", "multitask", "separate"}
         One linear layer; one hidden ReLU layer; a linear layer for each output of a multi-task run, on the features or
-        on a shared hidden layer; or a network for each output, trained by itself.
+        on a shared hidden layer; or an independently trained network for each output.
     hidden : int
         Width of the hidden layer, 0 for none. Always 0 for `logistic_regression`.
     learning_rate : float
-        Of Adam.
+        Initial learning rate of Adam.
     l2 : float
-        Added to the mean loss as l2 times the sum of squared weights, biases excluded (Savchenko 2022 after Keras).
+        Weight of the sum of squared weights, biases excluded, in the loss (Savchenko 2022 after Keras).
     epochs, batch_size : int
     standardise : bool
         Shift and scale inputs by the mean and standard deviation of the training rows.
     schedule : {"cosine", "constant"}
-        The learning rate falls to 0 along a half cosine, or stays as it is, as in the paper.
+        The learning rate falls to 0 along a half cosine, or is constant, as in the paper.
     keep : {"best", "accuracy", "loss", "last"}
-        The epoch whose weights are kept: the one with the best metric, the best accuracy (EXPR, as in the paper) or the
+        The epoch whose weights are used: the one with the best metric, the best accuracy (EXPR, as in the paper) or the
         smallest loss (VA, AU and MTL, as in the paper) on the selection rows, or the last one.
     class_weights : {"inverse", "published", "none"}
         Weights of classes and action units in the loss: by inverse frequency, with a mean of 1 over the training rows
-        or, as published, with 1 for the commonest expression; or none.
+        or, as published, with 1 for the most frequent expression; or none.
     label_smoothing : float from 0 to below 1
         Share of an expression's target that is spread over all classes.
     va_loss : {"ccc", "mse"}
         1 - mean CCC of a batch, or the mean squared error.
     task_weights : {"equal", "balanced"}
-        Of the outputs of a multi-task run; balanced: most valid rows of an output / valid rows.
+        Weights of the outputs of a multi-task run. Balanced: the largest number of valid rows of any output, divided by
+        the number of valid rows of this output.
     invalid : {"dropped", "zeroed"}
         Rows without a valid label are dropped from the loss of that output, or have output and target 0, as in the
         paper.
     parts : tuple of HeadOverride
-        What is different in a network of a `separate` head.
+        Settings of single networks of a `separate` head.
 
     Raises
     ------
     InputError
-        For an unknown name and for a number out of range.
+        For an unknown name or a number out of range.
 
     Examples
     --------
@@ -132,7 +133,7 @@ class HeadConfig:
     parts: tuple[HeadOverride, ...] = ()
 
     def __post_init__(self) -> None:
-        for field, known in (
+        for field, choices in (
             ("kind", KINDS),
             ("schedule", SCHEDULES),
             ("keep", KEEP),
@@ -141,8 +142,8 @@ class HeadConfig:
             ("task_weights", TASK_WEIGHTS),
             ("invalid", INVALID),
         ):
-            if getattr(self, field) not in known:
-                raise unknown_name_error(f"head {field}" if field != "kind" else "head", getattr(self, field), known)
+            if getattr(self, field) not in choices:
+                raise unknown_name_error(f"head {field}" if field != "kind" else "head", getattr(self, field), choices)
         for field, least in (("epochs", 1), ("batch_size", 1), ("hidden", 1 if self.kind == "mlp" else 0)):
             if getattr(self, field) < least:
                 raise InputError(f"head {self.kind}: {field} must be at least {least}, not {getattr(self, field)}")
@@ -151,14 +152,16 @@ class HeadConfig:
         if not (self.l2 >= 0 and math.isfinite(self.l2)):
             raise InputError(f"head {self.kind}: l2 must be 0 or more, not {self.l2}")
         if not 0 <= self.label_smoothing < 1:
-            raise InputError(f"head {self.kind}: label_smoothing is {self.label_smoothing}; it lies from 0 to below 1")
+            raise InputError(
+                f"head {self.kind}: label_smoothing must be at least 0 and less than 1, not {self.label_smoothing}"
+            )
         if self.kind == "logistic_regression":
-            object.__setattr__(self, "hidden", 0)  # one computation has one identity
+            object.__setattr__(self, "hidden", 0)  # equal computations have equal hashes
         self._check_parts()
 
     def _check_parts(self) -> None:
         if self.parts and self.kind != "separate":
-            raise InputError(f"head {self.kind}: parts are of a separate head; use kind separate")
+            raise InputError(f"head {self.kind}: only a separate head has parts; use kind separate")
         outputs = [part.output for part in self.parts]
         if len(set(outputs)) < len(outputs):
             raise InputError(f"head {self.kind}: parts name an output twice: {', '.join(outputs)}")
@@ -166,17 +169,40 @@ class HeadConfig:
             self.part(output)
 
     def part(self, output: str) -> HeadConfig:
-        """The network of one output of a `separate` head: linear without a hidden layer, otherwise an `mlp`."""
-        own = {name: value for name, value in self._overrides(output).items() if name not in ("output", "features")}
-        hidden = own.get("hidden", self.hidden)
-        return dataclasses.replace(self, kind="mlp" if hidden else "logistic_regression", parts=(), **own)
+        """Return the configuration of one network of a `separate` head.
+
+        Parameters
+        ----------
+        output : {"va", "expr", "au"}
+
+        Returns
+        -------
+        HeadConfig
+            Of kind `mlp` with a hidden layer and `logistic_regression` without.
+        """
+        settings = {
+            name: value for name, value in self._overrides(output).items() if name not in ("output", "features")
+        }
+        hidden = settings.get("hidden", self.hidden)
+        return dataclasses.replace(self, kind="mlp" if hidden else "logistic_regression", parts=(), **settings)
 
     def features(self, output: str, features: str) -> str:
-        """What the network of one output reads of these features of the job."""
+        """Return the features that the network of one output reads.
+
+        Parameters
+        ----------
+        output : {"va", "expr", "au"}
+        features : str
+            Features of the job, used unless the output has others.
+
+        Returns
+        -------
+        str
+        """
         return self._overrides(output).get("features", features)
 
     def _overrides(self, output: str) -> dict[str, Any]:
-        """What the part of that output says otherwise."""
+        """Return the settings of the output's `HeadOverride` that are not None."""
         return {
             name: value
             for part in self.parts
@@ -187,33 +213,52 @@ class HeadConfig:
 
     @classmethod
     def from_jsonable(cls, fields: Mapping[str, Any]) -> HeadConfig:
-        """From JSON values, with or without the name of the class; TypeError or KeyError where they do not fit."""
+        """Create a configuration from JSON values.
+
+        Parameters
+        ----------
+        fields : mapping
+            Values by field, with or without the key `type`.
+
+        Raises
+        ------
+        TypeError, KeyError
+            If the fields are not those of a `HeadConfig`.
+        """
         return cls(
             **{**_drop_type(fields), "parts": tuple(HeadOverride(**_drop_type(part)) for part in fields["parts"])}
         )
 
 
 PER_HEAD_SETTINGS = ("learning_rate", "l2", "epochs", "schedule", "keep")
-"""What heads that are trained together may each have of its own."""
+"""Settings in which heads that are trained together may differ."""
 
 
 def without_per_head_settings(config: HeadConfig) -> HeadConfig:
-    """The same for configurations that differ in what a head of several may have of its own, and in nothing else."""
-    usual = {f.name: f.default for f in dataclasses.fields(HeadConfig) if f.name in PER_HEAD_SETTINGS}
-    return dataclasses.replace(config, **usual)
+    """Reset the settings in which heads that are trained together may differ to their defaults."""
+    defaults: dict[str, Any] = {
+        f.name: f.default for f in dataclasses.fields(HeadConfig) if f.name in PER_HEAD_SETTINGS
+    }
+    return dataclasses.replace(config, **defaults)
 
 
 def check_task_support(config: HeadConfig, task: Task) -> None:
-    """InputError where a task has nothing that the head needs: several outputs, or expressions to be right about."""
+    """Check that a task has the outputs that a head needs.
+
+    Raises
+    ------
+    InputError
+        If a `separate` head has a single output, or a network without expressions selects its epoch by accuracy.
+    """
     outputs = [output.name for output in task.outputs]
     if config.kind == "separate" and len(outputs) == 1:
-        raise InputError(f"head separate: task {task.name} has one output, nothing to separate; use mlp")
+        raise InputError(f"head separate: task {task.name} has only one output; use mlp")
     networks = [(outputs, config)] if config.kind != "separate" else [([o], config.part(o)) for o in outputs]
     for predicted, network in networks:
         if network.keep == "accuracy" and "expr" not in predicted:
             raise InputError(
-                f"head {config.kind}: keep accuracy is of expressions, and {', '.join(predicted)} has "
-                "none; keep best or loss"
+                f"head {config.kind}: keep accuracy needs expressions, which {', '.join(predicted)} does not have; "
+                "use keep best or loss"
             )
 
 

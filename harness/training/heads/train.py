@@ -1,4 +1,4 @@
-"""Training a head on cached features: what to learn, which epoch to keep."""
+"""Train a head on cached features."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class HeadTrainingSpec:
-    """What is trained, and for how long.
+    """A head to train, and for how long.
 
     Attributes
     ----------
     config : HeadConfig
     on_epoch : callable or None
-        Called after each epoch as `on_epoch(epoch, value)` with the epoch from 1 and the task's metric on the selection
-        rows; True ends the training (see `TrainedHead.pruned`).
+        `on_epoch(epoch, value)` is called after each epoch with the epoch, counted from 1, and the task's metric on the
+        selection rows. Returning True ends the training (see `TrainedHead.pruned`).
     epochs : int or None
-        Stop after so many of the schedule's `config.epochs`, with the last weights; None trains all of them and keeps
-        the epoch that `config.keep` names.
+        Stop after this many of the schedule's `config.epochs` and return the last weights. None trains all of them and
+        selects the epoch by `config.keep`.
     """
 
     config: HeadConfig
@@ -66,7 +66,7 @@ class HeadTrainingSpec:
 
     @property
     def keep(self) -> str:
-        """Which epoch's weights to return."""
+        """The epoch whose weights are returned; see `HeadConfig.keep`."""
         return self.config.keep if self.epochs is None else "last"
 
 
@@ -87,11 +87,11 @@ def train_head(
     training : tuple of (Matrix, Labels)
         Features and the labels that the rows of the matrix index.
     selection : tuple of (Matrix, Labels) or None
-        Rows that choose the epoch; without them the last epoch is kept.
+        Rows that select the epoch. Without them the weights of the last epoch are returned.
     seed : int
-        Of the initial weights and of the order of the rows.
+        Seed of the initial weights and of the order of the rows.
     accelerator : str
-        As Lightning's Trainer takes it.
+        Accelerator of Lightning's Trainer.
 
     Returns
     -------
@@ -101,11 +101,12 @@ def train_head(
     Raises
     ------
     InputError
-        No labeled row, a single class, a head of several networks, or a choice of epoch that the task has no value for.
+        If there is no labeled row or only a single class, if the head has several networks, or if the task does not
+        have the metric that selects the epoch.
     FramelightError
-        Features or loss are not finite.
+        If features or the loss are not finite.
     """
-    from harness.training import lightning_module
+    from harness.training import lightning_module, trainer
 
     started = time.perf_counter()
     config, (matrix, labels) = spec.config, training
@@ -122,10 +123,10 @@ def train_head(
             if selection is None
             else make_selection(task, spec.keep, *selection, copy.deepcopy(loss), spec.on_epoch),
         )
-        prepared = make_targets(task, labels)
-        fitted = lightning_module.fit(
+        targets = make_targets(task, labels)
+        fitted = trainer.fit(
             model,
-            lambda epoch, _: _iter_batches(matrix, prepared, config.batch_size, seed, epoch),
+            lambda epoch, _: _iter_batches(matrix, targets, config.batch_size, seed, epoch),
             {"accelerator": accelerator, "max_epochs": spec.length},
         )
     state = {name.removeprefix("head."): value.numpy() for name, value in fitted.state.items()}
@@ -136,9 +137,14 @@ def train_head(
 
 
 def initialize_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, seed: int) -> modules.Head:
-    """The head as training begins; torch's random state is left as the seed and the weights' making leave it.
+    """Create a head with its initial weights and standardization.
 
-    FramelightError where features are not finite.
+    Seeds torch's global generator, which then continues from the draws of the weights.
+
+    Raises
+    ------
+    FramelightError
+        If features are not finite.
     """
     torch.manual_seed(seed)
     head = modules.build_head(config, matrix.width, task)
@@ -149,28 +155,37 @@ def initialize_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels
 
 
 def check_trainable(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:
-    """InputError where an output of the task has no row with both a crop and a label, or only one class."""
+    """Check the training rows.
+
+    Raises
+    ------
+    InputError
+        If an output of the task has no row with both a crop and a label, or only one class.
+    """
     valid = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
     for output in task.outputs:
         if not valid[output.name].any():
             raise InputError(
-                f"nothing to train {task.name} on: none of the {len(labels)} annotated rows has both "
-                f"a crop and a {output.name} label"
+                f"cannot train {task.name}: none of the {len(labels)} annotated rows has both "
+                f"a crop and a {output.name} label; check the dataset's images and annotations"
             )
         if output.name == "expr":
-            seen = np.unique(labels.targets["expr"][matrix.rows][valid["expr"]])
-            if len(seen) < 2:
-                raise InputError(f"every training row is {tasks.EXPRESSIONS[seen[0]]}; a classifier needs two classes")
+            classes = np.unique(labels.targets["expr"][matrix.rows][valid["expr"]])
+            if len(classes) < 2:
+                raise InputError(
+                    f"every training row is {tasks.EXPRESSIONS[classes[0]]}; add videos with another expression, as a "
+                    "classifier needs two classes"
+                )
 
 
 def make_losses(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels) -> losses.BlockLosses:
-    """The losses as the head's settings say, weighted by the targets of the rows of `matrix`."""
-    terms = losses.LossConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(losses.LossConfig)})
-    return losses.make_task_losses(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, terms)
+    """Create the losses of a head, weighted by the targets of the rows of `matrix`."""
+    loss_config = losses.LossConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(losses.LossConfig)})
+    return losses.make_task_losses(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, loss_config)
 
 
 def make_targets(task: tasks.Task, labels: Labels) -> Targets:
-    """Targets and masks of every row of `labels`, as the losses take them."""
+    """Convert the targets and masks of all rows of `labels` to tensors."""
     valid = task.valid(labels.targets)
     return {
         o.name: (torch.from_numpy(np.ascontiguousarray(labels.targets[o.name])), torch.from_numpy(valid[o.name]))
@@ -192,16 +207,34 @@ def make_selection(
     loss: losses.BlockLosses,
     on_epoch: Callable[[int, float], bool] | None = None,
 ) -> Selection:
-    """What chooses the epoch on the rows of `matrix`, as `keep` says (see HeadConfig); InputError without a row.
+    """Create the selection of the epoch on the rows of `matrix`.
 
-    loss: of the fit rows, a copy that training does not touch.
+    Parameters
+    ----------
+    task : Task
+    keep : {"best", "accuracy", "loss", "last"}
+        See `HeadConfig`.
+    matrix : Matrix
+    labels : Labels
+        Labels that the rows of the matrix index.
+    loss : BlockLosses
+        Losses weighted by the training rows; a copy that training does not move or convert.
+    on_epoch : callable, optional
+        See `HeadTrainingSpec`.
+
+    Raises
+    ------
+    InputError
+        If the matrix has no row.
     """
     from harness.metrics import unit_statistics
 
     rows = matrix.rows
     if not len(rows):
-        raise InputError(f"nothing to choose the epoch of {task.name} on: no selection row has a crop")
-    collector = unit_statistics.StatisticsAccumulator(
+        raise InputError(
+            f"cannot select the epoch of {task.name}: no selection row has a crop; check the dataset's images"
+        )
+    accumulator = unit_statistics.StatisticsAccumulator(
         task,
         {name: values[rows] for name, values in labels.targets.items()},
         unit=np.zeros(len(rows), np.int64),
@@ -210,10 +243,10 @@ def make_selection(
     targets = {name: (target[rows], valid[rows]) for name, (target, valid) in make_targets(task, labels).items()}
 
     def metric(name: str) -> Callable[[np.ndarray], float]:
-        return lambda logits: unit_statistics.score(collector(task.activate(logits))).metrics[name]
+        return lambda logits: unit_statistics.score(accumulator(task.activate(logits))).metrics[name]
 
     def negative_loss(logits: np.ndarray) -> float:
-        """Minus the loss of all rows together, without the l2 term."""
+        """Compute minus the loss of all rows together, without the l2 term."""
         with torch.inference_mode():
             return -float(loss(torch.from_numpy(logits), targets))
 

@@ -1,7 +1,7 @@
-"""Heads that differ in their rates, l2 and epochs alone, trained together: one read of the data for all of them.
+"""Train heads that differ only in learning rate, l2, epochs, schedule and `keep` together, reading the data once.
 
-Each has its own hyperparameters, its own end and its own best epoch, and comes out as if it were trained alone, but for
-rounding (1e-5). Its steps are not those of Lightning, whose fit has one optimiser step, one loss and one end.
+Each head has a separate end and best epoch and equals the head trained alone up to rounding (1e-5). Lightning is not
+used, as its fit has a single optimizer step, loss and end.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,21 +52,28 @@ def train_heads(
     Parameters
     ----------
     specs : sequence of HeadTrainingSpec
-        Configurations that are `without_per_head_settings`; InputError for others.
+        Their configurations differ only in `PER_HEAD_SETTINGS`.
     device : str
-        Of torch. The other parameters are those of `harness.training.heads.train.train_head`.
+        Device of torch. For the other parameters see `harness.training.heads.train.train_head`.
 
     Returns
     -------
     list of TrainedHead or None
-        None where the loss or an output stopped being finite. `seconds` of each is its share of the whole.
+        None for a head whose loss or outputs stopped being finite. The training time is divided equally.
+
+    Raises
+    ------
+    InputError
+        If the configurations differ in other settings, and as `train_head` does.
+    FramelightError
+        If features are not finite.
     """
-    began = time.perf_counter()
+    started = time.perf_counter()
     config, (matrix, labels) = specs[0].config, training
     if any(without_per_head_settings(spec.config) != without_per_head_settings(config) for spec in specs):
         raise InputError(
-            "heads that are trained together differ in more than their rate, l2, epochs, schedule and "
-            "the epoch they keep"
+            "heads that are trained together differ in more than learning_rate, l2, epochs, schedule and keep; "
+            "train them separately"
         )
     for spec in specs:
         check_task_support(spec.config, task)
@@ -74,34 +82,34 @@ def train_heads(
     with torch.random.fork_rng(devices=[]):
         head = initialize_head(task, config, matrix, labels, seed)
     fits = [_HeadProgress(spec, len(matrix.rows)) for spec in specs]
-    choosing = (
+    selections = (
         {}
         if selection is None
         else {
             keep: make_selection(task, keep, *selection, copy.deepcopy(loss)) for keep in {spec.keep for spec in specs}
         }
     )
-    place = torch.device(device)
-    size = max_ensemble_size(head, place)
-    tiles = [
-        _HeadGroup(make_ensemble(head, [fit.spec.config.l2 for fit in some], loss.to(place), place), some)
-        for some in (fits[start : start + size] for start in range(0, len(fits), size))
+    torch_device = torch.device(device)
+    size = max_ensemble_size(head, torch_device)
+    groups = [
+        _HeadGroup(make_ensemble(head, [fit.spec.config.l2 for fit in part], loss.to(torch_device), torch_device), part)
+        for part in (fits[start : start + size] for start in range(0, len(fits), size))
     ]
     targets = make_targets(task, labels)
     _train_groups(
-        tiles,
-        head.standardise.to(place),
-        place,
-        choosing,
-        lambda epoch: _iter_batches(matrix, targets, config.batch_size, seed, epoch, place),
+        groups,
+        head.standardise.to(torch_device),
+        torch_device,
+        selections,
+        lambda epoch: _iter_batches(matrix, targets, config.batch_size, seed, epoch, torch_device),
     )
-    share = (time.perf_counter() - began) / len(fits)
+    share = (time.perf_counter() - started) / len(fits)
     return [fit.to_trained_head(task, matrix.width, share) for fit in fits]
 
 
 @dataclass
 class _HeadProgress:
-    """Where the training of one head stands."""
+    """State of the training of one head."""
 
     spec: HeadTrainingSpec
     rows: int
@@ -114,7 +122,7 @@ class _HeadProgress:
 
     def __post_init__(self) -> None:
         config = self.spec.config
-        self.optimisation = OptimizerConfig(
+        self.optimizer_config = OptimizerConfig(
             config.epochs, self.rows, config.learning_rate, config.schedule, l2=config.l2
         )
 
@@ -129,7 +137,7 @@ class _HeadProgress:
         logits: np.ndarray | None,
         state: Callable[[], dict[str, Tensor]],
     ) -> None:
-        """Take in what an epoch gave: its mean loss, and the logits [N, C] of the selection rows where there are."""
+        """Extend the history by an epoch's mean loss and the value of the logits [N, C] of the selection rows."""
         self.failed = not math.isfinite(loss) or (logits is not None and not np.isfinite(logits).all())
         if self.failed:
             return
@@ -137,13 +145,14 @@ class _HeadProgress:
         if selection is None or self._update_best(selection, logits):
             self.epoch, self.state = len(self.history), state()
 
-    def _update_best(self, selection: Selection, logits: np.ndarray) -> bool:
+    def _update_best(self, selection: Selection, logits: np.ndarray | None) -> bool:
+        assert logits is not None
         entry = self.history[-1]
         criterion = selection.evaluate(logits, entry)
         better = criterion > self.best or selection.keep == "last"
         self.best = max(self.best, criterion)
         on_epoch = self.spec.on_epoch
-        self.pruned = bool(on_epoch and on_epoch(entry["epoch"], entry["value"]))
+        self.pruned = bool(on_epoch and on_epoch(len(self.history), entry["value"]))
         return better
 
     def to_trained_head(self, task: Task, width: int, seconds: float) -> TrainedHead | None:
@@ -163,63 +172,65 @@ class _HeadProgress:
 
 @dataclass
 class _HeadGroup:
-    """Heads that take their steps side by side, and where each stands."""
+    """Heads that are trained together, and the state of each."""
 
     heads: HeadEnsemble
     fits: list[_HeadProgress]
     total: Tensor | float = 0.0
+    """Sum of the losses [J] of this epoch's rows."""
 
     def step(self, inputs: Tensor, targets: Targets, seen: int) -> None:
-        rates = [fit.optimisation.rate(seen) for fit in self.fits]
+        rates = [fit.optimizer_config.rate(seen) for fit in self.fits]
         self.total = self.total + self.heads.step(inputs, targets, rates) * len(inputs)
 
-    def end_epoch(self, rows: int, choosing: dict[str, Selection], logits: np.ndarray | None) -> None:
-        """logits: [N, C, J] of the selection rows; heads that are over leave the stack."""
+    def end_epoch(self, rows: int, selections: dict[str, Selection], logits: np.ndarray | None) -> None:
+        """Evaluate the logits [N, C, J] of the selection rows and remove heads that are finished."""
+        assert isinstance(self.total, Tensor)
         for i, (fit, total) in enumerate(zip(self.fits, self.total.tolist())):
-            own = None if logits is None else np.ascontiguousarray(logits[:, :, i])
-            fit.end_epoch(total / rows, choosing.get(fit.spec.keep), own, lambda i=i: self.heads.state(i))
-        going = [i for i, fit in enumerate(self.fits) if not fit.is_finished]
-        if 0 < len(going) < len(self.fits):
-            self.heads.keep(going)
-        self.fits, self.total = [self.fits[i] for i in going], 0.0
+            head_logits = None if logits is None else np.ascontiguousarray(logits[:, :, i])
+            fit.end_epoch(total / rows, selections.get(fit.spec.keep), head_logits, partial(self.heads.state, i))
+        running = [i for i, fit in enumerate(self.fits) if not fit.is_finished]
+        if 0 < len(running) < len(self.fits):
+            self.heads.keep(running)
+        self.fits, self.total = [self.fits[i] for i in running], 0.0
 
 
 def _train_groups(
-    tiles: list[_HeadGroup],
-    standardise: torch.nn.Module,
+    groups: list[_HeadGroup],
+    standardize: torch.nn.Module,
     device: torch.device,
-    choosing: dict[str, Selection],
+    selections: dict[str, Selection],
     batches: Callable[[int], Iterator[tuple[Tensor, Targets]]],
 ) -> None:
     epoch, seen = 0, 0
-    while tiles:
-        before = seen
+    while groups:
+        seen_before = seen
         for inputs, targets in batches(epoch):
             with torch.no_grad():
-                inputs = standardise(inputs)
-            for tile in tiles:
-                tile.step(inputs, targets, seen)
+                inputs = standardize(inputs)
+            for group in groups:
+                group.step(inputs, targets, seen)
             seen += len(inputs)
-        logits = _compute_selection_logits(tiles, standardise, device, next(iter(choosing.values()), None))
-        for tile, own in zip(tiles, logits):
-            tile.end_epoch(seen - before, choosing, own)
-        tiles = [tile for tile in tiles if tile.fits]
+        logits = _compute_selection_logits(groups, standardize, device, next(iter(selections.values()), None))
+        for group, group_logits in zip(groups, logits):
+            group.end_epoch(seen - seen_before, selections, group_logits)
+        groups = [group for group in groups if group.fits]
         epoch += 1
 
 
 @torch.no_grad()
 def _compute_selection_logits(
-    tiles: list[_HeadGroup], standardise: torch.nn.Module, device: torch.device, selection: Selection | None
+    groups: list[_HeadGroup], standardize: torch.nn.Module, device: torch.device, selection: Selection | None
 ) -> list[np.ndarray | None]:
-    """For each tile float32 [N, C, J]; the rows are read once for all of them."""
+    """Compute float32 logits [N, C, J] for each group, reading the selection rows once for all of them."""
     if selection is None:
-        return [None] * len(tiles)
-    found: list[list[Tensor]] = [[] for _ in tiles]
+        return [None] * len(groups)
+    blocks: list[list[Tensor]] = [[] for _ in groups]
     for block in selection.batches(Shard()):
-        inputs = standardise(block.to(device))
-        for tile, logits in zip(tiles, found):
-            logits.append(tile.heads.logits(inputs).cpu())
-    return [torch.cat(logits).numpy() for logits in found]
+        inputs = standardize(block.to(device))
+        for group, group_blocks in zip(groups, blocks):
+            group_blocks.append(group.heads.logits(inputs).cpu())
+    return [torch.cat(group_blocks).numpy() for group_blocks in blocks]
 
 
 def _iter_batches(

@@ -1,4 +1,4 @@
-"""A trained head: its outputs, and its two files, `.safetensors` (tensors) and `.json` (the rest)."""
+"""Trained heads: prediction, and their two files, `.safetensors` (tensors) and `.json` (the rest)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,33 @@ from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import atomic_write, write_json
 
 DEFAULT_NAME = "head"
-"""What a head's files are called where nothing else is said."""
+"""Default name of a head's files."""
 
 BLOCK_ROWS = 8192
-"""Rows per forward when nothing is learned; fixed, so that outputs do not depend on who asks."""
+"""Rows per forward pass in prediction; fixed, so that outputs do not depend on the caller."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedHead:
-    """A trained head: its tensors by name, what it was built from, and how training went.
+    """A trained head.
 
-    epoch: the epoch (from 1) whose weights these are; history: per epoch `epoch`, `loss` and, when there were
-    selection rows, `value` (the task's metric on them, unsmoothed) and, where something else chose the epoch,
-    `criterion` (the greatest is best); pruned: `on_epoch` ended the training early.
+    Attributes
+    ----------
+    state : dict of str to ndarray
+        Tensors by name.
+    config : HeadConfig
+    task : str
+    in_width : int
+        Number of feature columns.
+    epoch : int
+        Epoch of the weights, counted from 1.
+    history : list of dict
+        For each epoch `epoch`, `loss` and, with selection rows, `value` (the task's metric on them, unsmoothed) and, if
+        another criterion selected the epoch, `criterion` (the largest is best).
+    seconds : float
+        Training time.
+    pruned : bool
+        Whether `on_epoch` ended the training early.
     """
 
     state: dict[str, np.ndarray]
@@ -44,35 +58,49 @@ class TrainedHead:
 
     @property
     def value(self) -> float | None:
-        """The task's metric on the selection rows after the epoch that was kept; None without selection rows."""
+        """The task's metric on the selection rows after the selected epoch; None without selection rows."""
         return self.history[self.epoch - 1].get("value")
 
     @property
     def parameters(self) -> int:
-        """Learned numbers: every tensor but the standardisation's."""
+        """Number of trained parameters, without the statistics of the standardization."""
         return sum(v.size for name, v in self.state.items() if not name.startswith("standardise."))
 
     @cached_property
     def module(self) -> modules.Head:
-        """The head as a torch module: features [N, D] -> logits [N, C]."""
+        """The head as a torch module that maps features [N, D] to logits [N, C]."""
         with torch.device("meta"):
             head = modules.build_head(self.config, self.in_width, tasks.get_task(self.task))
         head.load_state_dict({name: torch.from_numpy(value) for name, value in self.state.items()}, assign=True)
         return head
 
     def save(self, folder: Path, name: str = DEFAULT_NAME) -> None:
-        """Write both files into `folder`, each aside and renamed, the card last."""
+        """Write both files to `folder` atomically, the JSON file last."""
         from safetensors.numpy import save_file
 
         tensors, path = _head_paths(folder, name)
-        with atomic_write(tensors) as aside:
-            save_file(self.state, aside)
+        with atomic_write(tensors) as tmp_path:
+            save_file(self.state, tmp_path)
         card = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "state"}
         write_json(path, {**card, "config": dataclasses.asdict(self.config)})
 
 
 def load(folder: Path, name: str = DEFAULT_NAME) -> TrainedHead:
-    """The head saved in `folder`; InputError when there is none, FramelightError when its files are damaged."""
+    """Load a head.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Name of its files, without the suffix.
+
+    Raises
+    ------
+    InputError
+        If a file is missing.
+    FramelightError
+        If a file is damaged.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -80,7 +108,7 @@ def load(folder: Path, name: str = DEFAULT_NAME) -> TrainedHead:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         trained = TrainedHead(load_file(tensors), **{**card, "config": HeadConfig.from_jsonable(card["config"])})
-        _ = trained.module  # fails for tensors of another shape than the card says
+        _ = trained.module  # raises an error if the tensors do not have the configured shapes
         return trained
     except FileNotFoundError as error:
         raise InputError(f"no trained head in {folder}: {path.name} and {tensors.name} are needed") from error
@@ -122,8 +150,8 @@ def predict(trained: TrainedHead, features: np.ndarray) -> np.ndarray:
     logits = _forward(trained.module, features)
     if not np.isfinite(logits).all():
         raise FramelightError(
-            f"{int((~np.isfinite(logits)).any(axis=1).sum())} of {len(features)} rows give outputs "
-            "that are not finite; extract their features again"
+            f"the head's outputs are not finite for {int((~np.isfinite(logits)).any(axis=1).sum())} of "
+            f"{len(features)} rows; extract their features again"
         )
     return task.activate(logits).astype(np.float32)
 

@@ -17,8 +17,9 @@ import backbones
 from backbones import AFFECTNET, BackboneError
 from backbones.importing.torch_files import read_torch_file
 from harness.training.fit import OptimizerConfig, Selection
-from harness.training.lightning_module import FrameModel, fit
+from harness.training.lightning_module import FrameModel
 from harness.training.losses import BlockLosses, CrossEntropy
+from harness.training.trainer import fit
 from tests.backbones.importing.conftest import CLASSES
 from tests.helpers.hostile_checkpoints import Call, Kept, archive, pickled
 

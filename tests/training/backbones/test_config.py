@@ -59,7 +59,7 @@ def test_impossible_settings_are_refused_in_one_line_that_names_them(kind, bad):
 
 
 def test_nothing_to_train_is_refused():
-    with pytest.raises(InputError, match="identities and expressions are both left out"):
+    with pytest.raises(InputError, match="identities and expressions are both none"):
         StillsConfig(identities=None, expressions=None)
 
 
@@ -74,7 +74,7 @@ def test_published_weights_have_no_limit():
 def test_accumulated_batches_are_equal_parts_of_a_step():
     assert Hardware(accumulate=4).batch(32) == 8
     for size in (30, 4):
-        with pytest.raises(InputError, match="accumulate=4 does not cut a batch_size of"):
+        with pytest.raises(InputError, match="accumulate=4 does not divide a batch_size of"):
             Hardware(accumulate=4).batch(size)
 
 

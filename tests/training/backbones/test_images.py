@@ -41,7 +41,7 @@ def test_corrupt_stills_are_named_and_left_out(tmp_path, keep, logged):
     assert len(logged) == 1 and stills.images[3].name in logged[0]
     for path in stills.images:
         path.write_bytes(b"")
-    with pytest.raises(InputError, match="none of the 64 stills can be read"):
+    with pytest.raises(InputError, match="none of the 64 images can be read"):
         load_images(stills, SPEC, keep=keep)
 
 

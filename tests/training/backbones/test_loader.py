@@ -63,7 +63,7 @@ def test_parts_share_every_batch(stills):
 
 def test_batches_that_processes_cannot_share_equally_are_refused_before_the_first(stills):
     source = loader(load_images(stills, SPEC, keep=False))
-    with pytest.raises(InputError, match="batches of 8 stills cannot be shared equally by 3 processes; choose"):
+    with pytest.raises(InputError, match="batches of 8 images cannot be shared equally by 3 processes; choose"):
         next(source(0, Shard(0, 3)))
 
 

@@ -26,7 +26,7 @@ config = StillsConfig("tiny_mobilenet@random", Identities(schedule), Expressions
 
 def train(name, deadly=None):
     """In a process of its own, killed when it tells of the second epoch of a stage."""
-    def tell(stage, epoch, values):
+    def on_epoch(stage, epoch, values):
         print(name, stage, epoch, flush=True)
         if (stage, epoch) == (deadly, 2):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -34,7 +34,7 @@ def train(name, deadly=None):
     child = os.fork()
     if child == 0:
         table = ImageTable(root / "table")
-        train_stills(config, table.stills("train"), table.stills("validation"), root / name, tell=tell,
+        train_stills(config, table.stills("train"), table.stills("validation"), root / name, on_epoch=on_epoch,
                      hardware=Hardware("cpu"), work=root / "work" / name)
         os._exit(0)
     status = os.waitpid(child, 0)[1]

@@ -44,7 +44,7 @@ def trained(table, tmp_path_factory):
             name="drawn",
             data={"name": "drawings", "digest": "d" * 16},
             licence="CC0",
-            tell=lambda *news: told.append(news),
+            on_epoch=lambda *news: told.append(news),
         )
     return result, "\n".join(messages), told
 
@@ -60,12 +60,12 @@ def test_identities_and_expressions_are_learned_and_carried_to_unseen_subjects(t
 def test_every_epoch_is_said_and_told(trained):
     result, messages, told = trained
     for line in (
-        "reading 96 stills",
+        "reading 96 images",
         "identities-all: epoch 10 of 10, loss",
         "expressions-all: epoch 8 of 8, loss",
         "macro F1",
         "images/s",
-        "loading and augmentation alone give",
+        "loading and augmentation alone:",
     ):
         assert line in messages
     assert [news[:2] for news in told] == (
@@ -122,7 +122,7 @@ def test_streamed_stills_give_the_weights_of_those_in_memory(table, tmp_path, lo
     config = dataclasses.replace(SHORT, augmentation=Augmentation(0.5, crop=0.5, enlarge=1.25))
     machines = {str(gigabytes): Hardware("cpu", memory_gb=gigabytes, workers=2) for gigabytes in (1.0, 0.0)}
     hashes = [weights(train(table, tmp_path / name, config, hardware=machine)) for name, machine in machines.items()]
-    assert hashes[0] == hashes[1] and any("decoded anew in every epoch" in line for line in logged)
+    assert hashes[0] == hashes[1] and any("decoded again in every epoch" in line for line in logged)
 
 
 def test_identities_alone_leave_scores_of_the_subjects_and_need_no_validation(table, tmp_path):
@@ -151,7 +151,7 @@ def test_kept_out_subjects_are_no_classes_and_are_verified(table, tmp_path):
     assert (found.auc, found.tar, found.nearest) == pytest.approx(
         [metrics[name] for name in ("verification_auc", "verification_tar", "nearest_neighbour_accuracy")], abs=1e-3
     )
-    with pytest.raises(InputError, match="unseen=0.2 keeps 1 of 4 subjects"):
+    with pytest.raises(InputError, match="unseen=0.2 reserves 1 of 4 subjects"):
         train(table, tmp_path / "few", dataclasses.replace(config, identities=Identities(Schedule(1), unseen=0.2)))
 
 
@@ -210,7 +210,7 @@ def test_the_validation_stills_choose_the_epoch_where_none_are_held_out(table, t
     assert backbones.read_card(result.folder)["selection"] == "validation"
     assert result.history[-1]["accuracy"] == result.metrics["expression_accuracy"]
     assert not any(name.startswith("selection") for name in result.metrics)
-    with pytest.raises(InputError, match="no validation still has an expression, and expressions.held_out=0"):
+    with pytest.raises(InputError, match="no validation image has an expression, and expressions.held_out=0"):
         train_stills(expressions(held_out=0.0), table.stills("train"), None, tmp_path / "none", hardware=CPU)
 
 

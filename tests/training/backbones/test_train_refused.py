@@ -20,14 +20,14 @@ from tests.helpers.drawn_stills import draw
 def test_targets_that_no_still_has_are_said_and_left_out(table, tmp_path, logged):
     quick = dataclasses.replace(QUICK, identities=None, expressions=Expressions(Schedule(1), also=("va",)))
     train(table, tmp_path / "out", quick)
-    assert "no training still has valence and arousal; expressions are learned without" in logged
+    assert "no training image has valence and arousal; training on expressions without them" in logged
     assert backbones.read_card(tmp_path / "out")["score_width"] == 8
 
 
 def test_what_cannot_be_learned_is_refused_before_a_still_is_read(table, tmp_path):
     stills = table.stills("train")
     bare = dataclasses.replace(stills, expression=np.full(len(stills), -1))
-    with pytest.raises(InputError, match="none of the 64 training stills has an expression.*expressions=none"):
+    with pytest.raises(InputError, match="none of the 64 training images has an expression.*expressions=none"):
         train_stills(QUICK, bare, None, tmp_path / "out")
     with pytest.raises(InputError, match="devices=999, but this machine has"):
         train_stills(QUICK, stills, None, tmp_path / "out", hardware=Hardware("cpu", devices="999"))
@@ -41,17 +41,17 @@ def test_stills_of_one_expression_that_choose_the_epoch_are_said(tmp_path, logge
         lambda cells: ",".join([cells[0], "anger" if "validation" in cells else cells[1], *cells[2:]]),
     )
     train(one, tmp_path / "out", expressions(schedule=Schedule(1), held_out=0.0))
-    assert any("the 32 stills that choose the epoch have 1 expression" in line for line in logged)
+    assert any("the 32 images that select the epoch have 1 expression" in line for line in logged)
 
 
 def test_stills_that_cannot_teach_are_refused(tmp_path):
     draw(tmp_path / "one")
     one = relabelled(tmp_path / "one", lambda cells: ",".join([cells[0], "anger", *cells[2:]]))
-    with pytest.raises(InputError, match="the training stills have 1 expressions"):
+    with pytest.raises(InputError, match="the training images have 1 expressions"):
         train(one, tmp_path / "out", expressions())
     draw(tmp_path / "strangers", each=2)
     strangers = ImageTable(tmp_path / "strangers")
-    with pytest.raises(InputError, match="0 subjects have 4 stills or more.*identities=none"):
+    with pytest.raises(InputError, match="0 subjects have 4 images or more.*identities=none"):
         train(strangers, tmp_path / "out")
     with pytest.raises(InputError, match="are of 1 subjects.*held_out=0"):
         train(
@@ -65,7 +65,7 @@ def test_stills_that_cannot_teach_are_refused(tmp_path):
 def test_a_folder_to_work_in_is_never_one_of_the_users(table, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(InputError, match="is not empty and no training's"):
+    with pytest.raises(InputError, match="is not empty and does not belong to a training"):
         train(table, tmp_path / "out", SHORT, work=tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
@@ -75,7 +75,7 @@ def test_what_another_training_left_is_not_gone_on_from(table, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(table, tmp_path / "out", dataclasses.replace(SHORT, seed=1), tell=interrupted)
+        train(table, tmp_path / "out", dataclasses.replace(SHORT, seed=1), on_epoch=interrupted)
     assert (tmp_path / ".out.work").is_dir()
     assert weights(train(table, tmp_path / "out", SHORT)) == weights(train(table, tmp_path / "fresh", SHORT))
 
@@ -84,7 +84,7 @@ def test_people_in_both_splits_are_said(table, tmp_path, logged):
     train_stills(
         expressions(), table.stills("train"), table.stills("train").take(np.arange(32)), tmp_path / "out", hardware=CPU
     )
-    assert any("2 of the 2 validation subjects are in the training stills too, the first s0" in line for line in logged)
+    assert any("2 of the 2 validation subjects are also in the training images (first: s0)" in line for line in logged)
 
 
 def test_what_the_machine_lacks_is_said_before_a_still_is_read(table, tmp_path, monkeypatch, logged):
@@ -115,5 +115,5 @@ def test_a_work_folder_that_was_being_removed_is_taken_for_what_it_is(table, tmp
 
 def test_splits_of_other_classes_are_refused(table, tmp_path):
     other = dataclasses.replace(table.stills("validation"), classes=backbones.AFFECTNET)
-    with pytest.raises(InputError, match="both need the same in the same order"):
+    with pytest.raises(InputError, match="both need the same classes in the same order"):
         train_stills(SHORT, table.stills("train"), other, tmp_path / "out")

@@ -57,7 +57,7 @@ def test_perfect_embeddings_verify_everyone():
 
 @pytest.mark.parametrize("subject", [[0, 0, 0], [0, 1, 2]])
 def test_pairs_of_one_kind_alone_verify_nothing(subject):
-    with pytest.raises(ValueError, match="pairs of one person and pairs of two"):
+    with pytest.raises(ValueError, match="pairs of images of one person and pairs of two persons"):
         verify(np.random.default_rng(0).normal(size=(3, 4)), np.array(subject))
 
 

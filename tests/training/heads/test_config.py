@@ -47,7 +47,7 @@ def test_heads_come_back_from_json():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: HeadConfig("mlp", parts=(HeadOverride("va"),)), "parts are of a separate head"),
+        (lambda: HeadConfig("mlp", parts=(HeadOverride("va"),)), "only a separate head has parts"),
         (
             lambda: HeadConfig("separate", parts=(HeadOverride("va"), HeadOverride("va"))),
             "name an output twice: va, va",
@@ -55,9 +55,9 @@ def test_heads_come_back_from_json():
         (lambda: HeadConfig("separate", parts=(HeadOverride("va", epochs=0),)), "epochs must be at least 1"),
         (lambda: HeadConfig("separate", parts=(HeadOverride("au", keep="first"),)), "unknown head keep 'first'"),
         (lambda: HeadOverride("expression"), "unknown output 'expression'; did you mean expr"),
-        (lambda: HeadConfig(label_smoothing=1.0), "label_smoothing is 1.0"),
+        (lambda: HeadConfig(label_smoothing=1.0), "label_smoothing must be at least 0 and less than 1, not 1.0"),
         (lambda: HeadConfig(invalid="zeroe"), "did you mean zeroed"),
-        (lambda: check_task_support(HeadConfig("separate", keep="accuracy"), get_task("mtl")), "va has none"),
+        (lambda: check_task_support(HeadConfig("separate", keep="accuracy"), get_task("mtl")), "va does not have"),
     ],
 )
 def test_impossible_heads_are_refused(make, message):

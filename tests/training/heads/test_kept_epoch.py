@@ -95,8 +95,12 @@ def test_a_given_length_keeps_the_last_epoch_beside_selection_rows():
 @pytest.mark.parametrize(
     "name, config, message",
     [
-        ("va", HeadConfig(keep="accuracy"), "keep accuracy is of expressions, and va has none; keep best or loss"),
-        ("expr", HeadConfig("separate"), "task expr has one output, nothing to separate; use mlp"),
+        (
+            "va",
+            HeadConfig(keep="accuracy"),
+            "keep accuracy needs expressions, which va does not have; use keep best or loss",
+        ),
+        ("expr", HeadConfig("separate"), "task expr has only one output; use mlp"),
     ],
 )
 def test_a_choice_the_task_has_no_value_for_is_refused(name, config, message):
