@@ -243,9 +243,10 @@ class _RunSession:
 
 def _is_finished(job: Job) -> bool:
     """Whether the folder of a job is complete; a damaged one is deleted, so that the job runs again."""
-    if not JobFolder(job.folder).has_record():
+    files = JobFolder(job.folder)
+    if not files.has_record():
         return False
-    if all(map(is_zipfile, job.folder.glob("*.npz"))):
+    if all(map(is_zipfile, files.arrays)):
         return True
     _delete_outputs(job)
     return False

@@ -213,7 +213,7 @@ def test_a_backbone_that_is_not_there_is_named_before_any_work_with_the_command_
     with pytest.raises(
         InputError,
         match="unknown backbone 'enet_b0_8_best_vgaf'.*backbones import FILE --name "
-        "enet_b0_8_best_vgaf.*lacks enet_b2_8 too",
+        "enet_b0_8_best_vgaf.*also missing: enet_b2_8",
     ):
         prepare_inputs(wanted, small_abaw3(tmp_path / "data"), Store(tmp_path / "store"))
     assert not (tmp_path / "store" / "features").exists()
