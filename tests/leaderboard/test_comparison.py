@@ -163,7 +163,7 @@ def test_what_a_reader_must_know_is_said(tmp_path):
     found = compared([first], [put(tmp_path, "bbbb", 0, made[1], units)], tmp_path)
     notes = " | ".join(found.notes)
     assert "A was chosen on the reported split itself: its score is optimistic" in notes
-    assert "A: features include the backbone's scores for the predicted labels" in notes
+    assert "A: features hold scores of what is predicted" in notes
     assert verdict(found).endswith("; 4 videos cannot show any.") and found.detectable is None
     assert found.metric.paired.p > 0.05 and json.loads(to_json(found))["detectable"] is None
 

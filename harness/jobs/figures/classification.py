@@ -61,8 +61,8 @@ def draw_f1(path: Path, run: ScoredRun) -> None:
     if "expr" in arrays:
         parts.append(("expressions", EXPRESSIONS, EXPRESSIONS, _expression_counts(arrays["expr"])))
     if "au" in arrays:
-        names = [f"{unit} {ACTION_UNIT_NAMES[unit]}" for unit in ACTION_UNITS]
-        parts.append(("action units", ACTION_UNITS, names, arrays["au"][..., :3]))
+        unit_names = [f"{unit} {ACTION_UNIT_NAMES[unit]}" for unit in ACTION_UNITS]
+        parts.append(("action units", ACTION_UNITS, unit_names, arrays["au"][..., :3]))
     heights = [ROW_HEIGHT * len(names) + 0.95 for _, _, names, _ in parts]
     title = f"F1 of {' and '.join(what for what, *_ in parts)}, {run.interval_label}"
     width, left, across = (8.5, 2.2, 3.5) if "au" in arrays else (8.2, 1.05, 4.2)
