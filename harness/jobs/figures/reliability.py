@@ -105,7 +105,7 @@ def _expression_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
     def draw(main: Axes, below: Axes) -> None:
         _draw_calibration(main, bins, run.record.unit)
         _draw_histogram(below, bins, run.row_noun, "confidence (probability of the predicted class)")
-        set_labels(main, "", "accuracy", f"Expressions: expected calibration error {bins.calibration_error:.3f}")
+        set_labels(main, "", "accuracy", f"Expressions: calibration error (ECE) {bins.calibration_error:.3f}")
 
     return [draw]
 
@@ -133,9 +133,7 @@ def _action_unit_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
         _draw_calibration(main, bins, run.record.unit)
         main.legend(loc="upper left", fontsize=8, frameon=False)
         _draw_histogram(below, bins, "decisions", "predicted probability")
-        set_labels(
-            main, "", "share present", f"Action units, pooled: expected calibration error {bins.calibration_error:.3f}"
-        )
+        set_labels(main, "", "share present", f"All action units: calibration error (ECE) {bins.calibration_error:.3f}")
 
     return [draw]
 
